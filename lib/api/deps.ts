@@ -16,7 +16,7 @@ export interface ApiDeps {
   readonly policy?: Policy;
   readonly cloud: Pick<
     Cloud,
-    'keystone' | 'keystoneActions' | 'domainActions' | 'registry' | 'access' | 'api'
+    'keystone' | 'projectAdmin' | 'domainAdmin' | 'registry' | 'missingAccess' | 'api'
   >;
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings enable. */

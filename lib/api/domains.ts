@@ -42,7 +42,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     const because = protectedBecause(scope, await deps.protection());
     if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
     const [contents, projects, existing] = await Promise.all([
-      cloud.domainActions.contents(id),
+      cloud.domainAdmin.contents(id),
       projectsToPlan(id, deps),
       engine.reads.operationsAbout('domain', id),
     ]);
@@ -171,7 +171,7 @@ export async function carryOutDomain(
   const [allOperations, protection, { check }] = await Promise.all([
     deps.engine.reads.operationsAbout('domain', id),
     deps.protection(),
-    deps.cloud.domainActions.contents(id),
+    deps.cloud.domainAdmin.contents(id),
   ]);
   return openDomainRequest({
     scope,

@@ -53,7 +53,7 @@ export async function request(
   requested: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
-  const { keystone, keystoneActions } = deps.cloud;
+  const { keystone, projectAdmin } = deps.cloud;
   const [shown, allOperations, protection] = await Promise.all([
     keystone.show('project', requested.project),
     deps.engine.reads.operationsAbout('project', requested.project),
@@ -105,7 +105,7 @@ export async function request(
   // The check in Keystone makes many calls, so all other rules are checked first.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
   if (refused.kind === 'refused') return refused;
-  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
+  return openRequest({ ...input, keystoneCheck: await projectAdmin.checkDeletion(id) });
 }
 
 const domainRefused = ({

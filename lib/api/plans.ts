@@ -48,7 +48,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       ...planRequest,
       scope,
       enabled: shown.account.enabled ?? true,
-      keystoneCheck: await deps.cloud.keystoneActions.checkDeletion(id, { readOnly: true }),
+      keystoneCheck: await deps.cloud.projectAdmin.checkDeletion(id, { readOnly: true }),
       existing: plansOf(existing),
       now: deps.now(),
       protectedBecause: protectedBecause(scope, protection),

@@ -129,7 +129,7 @@ async function accessProblem(
   { cloud }: ApiDeps,
 ): Promise<{ problem?: { message: string; advice: string } }> {
   if (coverage.of(service).regions.length === 0) return {};
-  const report = await cloud.access(service);
+  const report = await cloud.missingAccess(service);
   return report ? { problem: { message: report.message, advice: report.advice } } : {};
 }
 

@@ -16,7 +16,7 @@ const MAX_MILLIS = 10_000;
  * not answer, the start continues.
  */
 export async function checkCloud(
-  cloud: Pick<Cloud, 'registry' | 'access'>,
+  cloud: Pick<Cloud, 'registry' | 'missingAccess'>,
   services: readonly Service[],
   log: Log,
 ): Promise<void> {
@@ -40,7 +40,7 @@ export async function checkCloud(
 }
 
 async function warnAboutCloud(
-  cloud: Pick<Cloud, 'registry' | 'access'>,
+  cloud: Pick<Cloud, 'registry' | 'missingAccess'>,
   services: readonly Service[],
   log: Log,
 ): Promise<void> {
@@ -53,7 +53,7 @@ async function warnAboutCloud(
     log.warn({ type, advice }, `${type}: ${because}; every operation will end as unverified`);
   for (const service of services) {
     if (coverage.of(service).regions.length === 0) continue;
-    const report = await cloud.access(service);
+    const report = await cloud.missingAccess(service);
     if (report) log.warn({ service: service.name, advice: report.advice }, report.message);
   }
 }

@@ -25,7 +25,7 @@ import { deletionCheckOptions, isDisabledByDomain } from './task-preflight.ts';
 /** The dependencies of the coordinator for cleanups and plans. */
 export interface CleanupDeps extends KnownServices {
   readonly engine: Pick<Engine, 'reads'>;
-  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'projectAdmin' | 'registry'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
   /** The policy file; without it, the settings alone decide about cleanups. */
@@ -123,7 +123,7 @@ async function askKeystone(
   deps: CleanupDeps,
 ): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
   const { scope, request, state } = operation;
-  const { keystone, keystoneActions } = deps.cloud;
+  const { keystone, projectAdmin } = deps.cloud;
   const findAlike = () => livingAlike(scope, deps.engine.reads, keystone);
   // Without a request the account was announced as deleted. The search for similar ids is then
   // always needed, so it runs concurrently.
@@ -151,7 +151,7 @@ async function askKeystone(
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
     // A plan shows why Keystone would refuse the deletion, and is not blocked by these reasons.
     if (operation.action !== 'plan') {
-      const { refusals } = await keystoneActions.checkDeletion(
+      const { refusals } = await projectAdmin.checkDeletion(
         scope.id,
         deletionCheckOptions(operation),
       );
@@ -160,7 +160,7 @@ async function askKeystone(
     }
     const [cloud, roles, members] = await Promise.all([
       cloudNow(operation, deps),
-      keystoneActions.missingRoles(scope.id),
+      projectAdmin.missingRoles(scope.id),
       keystone.members(scope.id),
     ]);
     return {

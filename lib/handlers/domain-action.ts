@@ -35,12 +35,12 @@ export async function domainAction(
   // because they concern only removals.
   const isRestoring = what === 'enable' && (state === 'canceled' || state === 'refused');
   if ((state === 'held' || hasEnded(operation)) && !isRestoring) return undefined;
-  const { domainActions } = deps.cloud;
+  const { domainAdmin } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
     if (isRestoring) {
-      await domainActions.enable(scope.id);
+      await domainAdmin.enable(scope.id);
       return { kind: 'acted', number };
     }
     shown = await fetchAccountState(operation, deps);
@@ -51,10 +51,10 @@ export async function domainAction(
       return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };
     isSent = true;
     if (what !== 'delete') {
-      await domainActions[what](scope.id);
+      await domainAdmin[what](scope.id);
       return { kind: 'acted', number, shown };
     }
-    const unlisted = await domainActions.delete(scope.id);
+    const unlisted = await domainAdmin.delete(scope.id);
     return { kind: 'acted', number, shown, ...(unlisted.length > 0 ? { unlisted } : {}) };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
@@ -89,7 +89,7 @@ async function whyForbidden(
   if (shown === 'absent' || what === 'enable') return undefined;
   const unplanned = await unplannedProjects(operation, domain, what, deps);
   if (unplanned || what === 'disable') return unplanned;
-  return unplannedContents(operation, await deps.cloud.domainActions.contents(domain), deps);
+  return unplannedContents(operation, await deps.cloud.domainAdmin.contents(domain), deps);
 }
 
 const MAX_NAMED = 5;
@@ -124,7 +124,7 @@ async function unplannedProjects(
  */
 async function unplannedContents(
   { id, plan }: Operation,
-  { parts }: DomainContents,
+  { resources }: DomainContents,
   { engine }: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
   if (!plan || plan.driftAccepted) return undefined;
@@ -134,7 +134,7 @@ async function unplannedContents(
       resources.map((one) => `${resourceType} ${one.id}`),
     ),
   );
-  const appeared = parts.flatMap(({ resourceType, rows }) =>
+  const appeared = resources.flatMap(({ resourceType, rows }) =>
     rows
       .filter((one) => !planned.has(`${resourceType} ${one.id}`))
       .map((one) => `${resourceType} ${one.name ?? one.id}`),

@@ -19,20 +19,20 @@ const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as c
 
 interface Deps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
-  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'projectAdmin'>;
   readonly protection: () => Promise<Protection>;
 }
 
 /** Reads all projects of a domain for its plan. Makes GET calls only. */
 export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<ProjectToPlan[]> {
-  const { keystone, keystoneActions } = deps.cloud;
+  const { keystone, projectAdmin } = deps.cloud;
   const [accounts, protection] = await Promise.all([keystone.projects(domain), deps.protection()]);
   const isOfDomain = (account: Account): account is Extract<Account, { type: 'project' }> =>
     account.type === 'project' && account.domainId === domain;
   return mapInBatches(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
     const scope = projectScope(account, undefined);
     const [keystoneCheck, existing] = await Promise.all([
-      keystoneActions.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
+      projectAdmin.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
       deps.engine.reads.operationsAbout('project', scope.id),
     ]);
     return {
@@ -65,13 +65,13 @@ async function mapInBatches<From, To>(
 /** Stores the entries of a domain in Keystone as pages of the domain's plan. */
 export const storeContents = (
   { id }: Pick<Operation, 'id'>,
-  { parts }: DomainContents,
+  { resources }: DomainContents,
   engine: Deps['engine'],
 ): Promise<void> =>
   storePlan(
     id,
     PLACE,
-    parts.map(({ resourceType, rows }) => ({
+    resources.map(({ resourceType, rows }) => ({
       resourceType,
       resources: rows.map(({ id: row, name }) => ({
         id: row,

@@ -49,19 +49,19 @@ export async function keystoneAction(
   // A message may be delivered again after the operation was held or canceled.
   if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, dueAction))
     return undefined;
-  const { keystoneActions } = deps.cloud;
+  const { projectAdmin } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
     // Revoke the role before the project is disabled. The role is then revoked even if the project
     // cannot be disabled.
     if (dueAction.what === 'disable' || dueAction.what === 'revoke-role')
-      await keystoneActions.revokeRoles(scope.id, roles);
+      await projectAdmin.revokeRoles(scope.id, roles);
     if (dueAction.what === 'revoke-role') return { kind: 'acted', number };
     // The operation has ended and must restore the project. The stop switch and holds do not apply,
     // because they concern only removals.
     if (isRestoring(operation, dueAction)) {
-      await keystoneActions.enable(scope.id);
+      await projectAdmin.enable(scope.id);
       return { kind: 'acted', number };
     }
     shown = await fetchAccountState(operation, deps);
@@ -95,22 +95,22 @@ export async function keystoneAction(
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped), isSent };
     if (dueAction.what === 'assign-role' && shown !== 'absent') {
       // Check again, because hours may have passed since the request, for example during a hold.
-      const { refusals } = await keystoneActions.checkDeletion(
+      const { refusals } = await projectAdmin.checkDeletion(
         scope.id,
         deletionCheckOptions(operation),
       );
       if (refusals.length > 0)
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
-      await assignRoles(scope.id, roles, keystoneActions);
+      await assignRoles(scope.id, roles, projectAdmin);
     }
     isSent = true;
-    if (dueAction.what === 'enable') await keystoneActions.enable(scope.id);
-    if (dueAction.what === 'disable') await keystoneActions.disable(scope.id);
-    if (dueAction.what === 'delete') await keystoneActions.delete(scope.id);
+    if (dueAction.what === 'enable') await projectAdmin.enable(scope.id);
+    if (dueAction.what === 'disable') await projectAdmin.disable(scope.id);
+    if (dueAction.what === 'delete') await projectAdmin.delete(scope.id);
     return { kind: 'acted', number, shown };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${dueAction.what}`, service: 'keystone' });
-    const advised = await withRefusalAdvice(error, scope.id, keystoneActions);
+    const advised = await withRefusalAdvice(error, scope.id, projectAdmin);
     const shownBefore = dueAction.what === 'disable' && shown ? { shown } : {};
     return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
   }
@@ -130,12 +130,12 @@ const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
 async function assignRoles(
   project: ProjectId,
   roles: readonly string[],
-  keystoneActions: Cloud['keystoneActions'],
+  projectAdmin: Cloud['projectAdmin'],
 ): Promise<void> {
   try {
-    await keystoneActions.assignRoles(project, roles);
+    await projectAdmin.assignRoles(project, roles);
   } catch (thrown) {
-    await keystoneActions.revokeRoles(project, roles).catch(() => undefined);
+    await projectAdmin.revokeRoles(project, roles).catch(() => undefined);
     throw thrown;
   }
 }
@@ -147,9 +147,9 @@ async function assignRoles(
 async function withRefusalAdvice(
   error: ErrorReport,
   project: ProjectId,
-  keystoneActions: Cloud['keystoneActions'],
+  projectAdmin: Cloud['projectAdmin'],
 ): Promise<ErrorReport> {
   if (error.code !== 'keystone.http.403') return error;
-  const found = await keystoneActions.checkDeletion(project).catch(() => undefined);
+  const found = await projectAdmin.checkDeletion(project).catch(() => undefined);
   return { ...error, advice: adviceOnRefusal(error, found?.refusals ?? []) };
 }

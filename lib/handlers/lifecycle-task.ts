@@ -25,7 +25,7 @@ export const TOKEN_CACHE_MILLIS = 300_000;
 /** The dependencies of a run that suspends or resumes. */
 export interface LifecycleTaskDeps {
   readonly engine: Engine;
-  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'api'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'projectAdmin' | 'api'>;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;

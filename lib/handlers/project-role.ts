@@ -8,7 +8,7 @@ const StoredRoles = z.looseObject({ roles: z.array(z.string()) });
 
 interface RoleDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
-  readonly cloud: Pick<Cloud, 'keystoneActions'>;
+  readonly cloud: Pick<Cloud, 'projectAdmin'>;
 }
 
 const keyOf = (project: string) => ({
@@ -32,10 +32,10 @@ async function storedRolesOn(project: string, { engine }: RoleDeps) {
 export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
   const { engine, cloud } = deps;
   const stored = await storedRolesOn(project, deps);
-  const roles = stored?.roles ?? (await cloud.keystoneActions.missingRoles(project));
+  const roles = stored?.roles ?? (await cloud.projectAdmin.missingRoles(project));
   if (!stored && roles.length > 0)
     await engine.commit({ documents: [{ ...keyOf(project), version: 0, value: { roles } }] });
-  await cloud.keystoneActions.assignRoles(project, roles);
+  await cloud.projectAdmin.assignRoles(project, roles);
 }
 
 /**
@@ -45,6 +45,6 @@ export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Pr
 export async function revokeProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
   const stored = await storedRolesOn(project, deps);
   if (!stored) return;
-  await deps.cloud.keystoneActions.revokeRoles(project, stored.roles);
+  await deps.cloud.projectAdmin.revokeRoles(project, stored.roles);
   await deps.engine.commit({ documents: [{ ...keyOf(project), version: stored.version }] });
 }

@@ -2,7 +2,7 @@ import type { Account } from '../../events/account.ts';
 import type { DomainId } from '../../events/ids.ts';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Keystone } from '../account/keystone.ts';
-import type { HowChecked } from '../openstack/project-admin.ts';
+import type { DeletionCheckOptions } from '../openstack/project-admin.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
 import { isPartOfDomainDeletion } from '../operation/domain-project.ts';
 import { summarize } from '../operation/keystone-check.ts';
@@ -86,7 +86,7 @@ export async function unlessProjectEnded(
   if (shown === 'enabled') {
     const { scope } = operation;
     if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
-    const check = await deps.cloud.keystoneActions
+    const check = await deps.cloud.projectAdmin
       .checkDeletion(scope.id, deletionCheckOptions(operation))
       .catch(() => undefined);
     if (!check || check.refusals.length === 0) return report;
@@ -137,7 +137,7 @@ export async function disabledDomain(
 }
 
 /** Returns the options for the check of the deletion of the operation's project. */
-export const deletionCheckOptions = (operation: Operation): HowChecked | undefined =>
+export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
   isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
 
 /**

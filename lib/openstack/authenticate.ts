@@ -10,10 +10,10 @@ import {
   transportFailure,
 } from './failure.ts';
 import { parseJson } from './json.ts';
-import { denied, deniedScope, projectBoundCredential } from './login-refusal.ts';
+import { boundCredentialError, loginRefusal, scopeRefusal } from './login-refusal.ts';
 import { type Transport, TransportError } from './transport.ts';
 
-const login = z.object({
+const loginAnswer = z.object({
   token: z.object({
     issued_at: z.string(),
     expires_at: z.string(),
@@ -33,9 +33,9 @@ export interface Token {
   readonly user: { readonly id: string; readonly domainId: string | undefined };
   readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
-  /** Epoch milliseconds by our clock when the login was sent. */
-  readonly since: number;
-  /** Epoch milliseconds by our clock. After this time a new token is fetched in the background. */
+  /** The time at which the login was sent: epoch milliseconds by the clock of this process. */
+  readonly requestedAt: number;
+  /** Epoch milliseconds. After this time a new token is fetched in the background. */
   readonly renewAt: number;
   /** Epoch milliseconds. After this time the token is no longer used. */
   readonly lastUseAt: number;
@@ -49,9 +49,10 @@ export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; re
  * Nova needs a token that stays valid after the call: its compute hosts use the token for many
  * minutes to call Neutron and Cinder.
  */
-const MAX_RENEWAL_MARGIN = 60 * 60_000;
+const MAX_RENEWAL_MARGIN_MILLIS = 60 * 60_000;
 /** New calls do not use a token in the last minute before it expires. */
 const LAST_MINUTE_MILLIS = 60_000;
+
 /** The dependencies of a login. */
 export interface LoginDeps {
   readonly transport: Transport;
@@ -71,7 +72,12 @@ export async function authenticate(
   scope?: Scope,
 ): Promise<Token> {
   const startedAt = deps.now();
-  const { value, token, where, requestId } = await requestToken(login, credentials, deps, scope);
+  const { value, token, where, requestId } = await requestToken(
+    loginAnswer,
+    credentials,
+    deps,
+    scope,
+  );
   const project =
     token.project ??
     (scope?.kind === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
@@ -100,13 +106,13 @@ export async function authenticate(
     user: { id: token.user.id, domainId: token.user.domain?.id },
     roles: token.roles,
     catalog: token.catalog,
-    since: startedAt,
-    renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN),
+    requestedAt: startedAt,
+    renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN_MILLIS),
     lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
   };
 }
 
-const loginInAnyScope = z.object({
+const loginAnswerInAnyScope = z.object({
   token: z.object({
     catalog: z
       .array(catalogService)
@@ -123,17 +129,18 @@ export interface IssuedToken {
 
 /** Logs in once, in any scope. Throws `keystone.login.denied`, and the error of a failed call. */
 export async function issueToken(credentials: Credentials, deps: LoginDeps): Promise<IssuedToken> {
-  const { value, token } = await requestToken(loginInAnyScope, credentials, deps);
+  const { value, token } = await requestToken(loginAnswerInAnyScope, credentials, deps);
   return { value, catalog: token.catalog };
 }
 
 const LOGIN = 'POST /v3/auth/tokens';
 
 /**
- * Logs in. Returns the value of the token, and the part `token` of the answer, parsed with `body`.
+ * Logs in. Returns the value of the token, and the part `token` of the answer, parsed with
+ * `schema`.
  */
 async function requestToken<Description>(
-  body: z.ZodType<{ token: Description }>,
+  schema: z.ZodType<{ token: Description }>,
   credentials: Credentials,
   { transport, now, userAgent }: LoginDeps,
   scope?: Scope,
@@ -143,8 +150,8 @@ async function requestToken<Description>(
   where: FailureContext;
   requestId: string | undefined;
 }> {
-  if (scope && !credentials.scope) throw projectBoundCredential(credentials);
-  const requestedScope = scope ? scopeOf(scope) : credentials.scope;
+  if (scope && !credentials.scope) throw boundCredentialError(credentials);
+  const requestedScope = scope ? requestedScopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const where: FailureContext = {
     service: 'keystone',
@@ -175,11 +182,11 @@ async function requestToken<Description>(
     });
   if (answer.status !== 201) {
     const failure = httpFailure(answer, LOGIN, where, now());
-    throw scope ? deniedScope(failure, scope) : denied(failure, credentials);
+    throw scope ? scopeRefusal(failure, scope) : loginRefusal(failure, credentials);
   }
   const value = answer.headers.get('x-subject-token');
   const requestId = requestIdOf(answer.headers);
-  const parsed = body.safeParse(parseJson(answer.text));
+  const parsed = schema.safeParse(parseJson(answer.text));
   if (!value || !parsed.success)
     throw answerFailure(
       { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
@@ -189,5 +196,5 @@ async function requestToken<Description>(
   return { value, token: parsed.data.token, where, requestId };
 }
 
-const scopeOf = (scope: Scope): Record<string, unknown> =>
+const requestedScopeOf = (scope: Scope): Record<string, unknown> =>
   scope.kind === 'system' ? { system: { all: true } } : { project: { id: scope.id } };

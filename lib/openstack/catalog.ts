@@ -3,25 +3,23 @@ import { type Endpoint, placeOf, REGION_CODE, type Registration } from '../opera
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
-/**
- * Keystone may return null for any text. A null must not make the whole catalog unreadable.
- */
-const text = z
+/** Keystone may return null for any text. One null must not make the whole catalog unreadable. */
+const textOrEmpty = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
 const endpoint = z.object({
   id: z.string().optional(),
-  interface: text,
-  url: text,
+  interface: textOrEmpty,
+  url: textOrEmpty,
   region_id: z.string().nullish(),
   region: z.string().nullish(),
 });
 /** A service of the catalog, as Keystone issues it with a token. */
 export const catalogService = z.object({
   id: z.string().optional(),
-  type: text,
-  name: text,
+  type: textOrEmpty,
+  name: textOrEmpty,
   endpoints: z
     .array(endpoint)
     .nullish()

@@ -17,10 +17,10 @@ export type ServiceAddress = Pick<
 /** A logged-in OpenStack cloud. All calls share one login, which is renewed before it expires. */
 export interface Cloud {
   readonly keystone: Keystone;
-  /** Keystone actions on a project that an administrator requested. */
-  readonly keystoneActions: ProjectAdmin;
-  /** Keystone actions on a domain that an administrator requested. */
-  readonly domainActions: DomainAdmin;
+  /** The Keystone actions on a project, for operations that an administrator requested. */
+  readonly projectAdmin: ProjectAdmin;
+  /** The Keystone actions on a domain, for operations that an administrator requested. */
+  readonly domainAdmin: DomainAdmin;
   /** Validates a token in Keystone, with the propagator's own login. */
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
@@ -37,19 +37,19 @@ export interface Cloud {
    * Returns the reason why the propagator's roles do not permit calls to the service, or
    * `undefined` if they permit them. Throws the error of a failed login.
    */
-  access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
+  missingAccess(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
    * Returns the service's API in a region. `undefined` means that the catalog has no endpoint in
-   * that region, which does not prove that the service is absent. Throws `Unsupported` for an
-   * invalid URL, and for a service without the minimum microversion. With `projectApi`, the token
-   * is on that project. Throws class `Denied` if the propagator has no role on that project. With
-   * `as`, the token has only that role.
+   * that region, which does not prove that the service is absent. Throws class `Unsupported` for an
+   * invalid URL, and for a service without the minimum microversion. `onProject`: the project of
+   * the token; by default the propagator's own project. Throws class `Denied` if the propagator has
+   * no role on that project. `role`: the only role of the token.
    */
   api(
     service: ServiceAddress,
     region: string,
-    projectApi?: ProjectId,
-    as?: 'member',
+    onProject?: ProjectId,
+    role?: 'member',
   ): Promise<ServiceApi | undefined>;
   /** Closes the connections. */
   close(): Promise<void>;

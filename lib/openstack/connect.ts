@@ -3,7 +3,7 @@ import type { Credentials } from './credentials.ts';
 import { type ConnectOptions, openCloud } from './open-cloud.ts';
 import { createUndiciClient } from './undici-client.ts';
 
-export type { Call, ConnectOptions } from './open-cloud.ts';
+export type { CallRecord, ConnectOptions } from './open-cloud.ts';
 
 /** Opens a cloud ({@link openCloud}) with the HTTP client undici, which supports proxies. */
 export const connectCloud = (credentials: Credentials, options: ConnectOptions = {}): Cloud =>

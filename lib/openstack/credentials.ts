@@ -1,11 +1,10 @@
 import type { CredentialSources } from './clouds/files.ts';
 import type { Login, LoginScopes } from './clouds/login.ts';
-import { credentialsIn } from './clouds/read.ts';
+import { readCredentialsFrom } from './clouds/read.ts';
 import { parseYaml } from './clouds/yaml.ts';
 import type { Proxies } from './proxies.ts';
 import type { Tls } from './transport.ts';
 
-export type { CredentialSources as Surroundings } from './clouds/files.ts';
 export type Interface = 'public' | 'internal' | 'admin';
 
 /**
@@ -21,15 +20,15 @@ export interface Credentials extends Login {
   readonly endpointOverrides: Readonly<Record<string, string>>;
   readonly tls: Tls;
   readonly proxies: Proxies;
-  /** For messages: `the OS_* variables` or `/etc/openstack/clouds.yaml (lab)`. */
+  /** The source of the login, for messages: `the OS_* variables`, or the file and its cloud. */
   readonly source: string;
 }
 
 /**
  * Reads credentials like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
- * (`openstack.credentials`) with one line that names the setting. `scopes`: the propagator itself
- * needs a project; a command may also log in to the system or a domain.
+ * (`openstack.credentials`) with one line that names the setting. `scopes`: the scopes that the
+ * login may have; by default only a project, as the propagator itself needs it.
  */
 export const readCredentials = (from: CredentialSources, scopes?: LoginScopes): Credentials =>
-  credentialsIn({ ...from, parseYaml }, scopes);
+  readCredentialsFrom({ ...from, parseYaml }, scopes);

@@ -4,20 +4,17 @@ import type { KeystoneCheck } from '../operation/keystone-check.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 import {
-  type DomainPart,
+  type DomainResources,
   domainListings,
-  listParts,
-  OWN_REMOVALS,
-  VERIFIED,
+  LISTED_AFTER_DELETION,
+  listResources,
+  REMOVED_BEFORE_DOMAIN,
 } from './domain-contents.ts';
 
 /** The resources of a domain in Keystone itself. */
 export interface DomainContents {
-  readonly parts: readonly DomainPart[];
-  /**
-   * The reasons for which Keystone would refuse the deletion, and the types that could not be
-   * listed.
-   */
+  readonly resources: readonly DomainResources[];
+  /** The reasons why Keystone would refuse the deletion, and the types that it did not list. */
   readonly check: KeystoneCheck;
 }
 
@@ -27,14 +24,14 @@ export interface DomainAdmin {
   contents(domain: DomainId): Promise<DomainContents>;
   /** Disables the domain: its users cannot log in, and Keystone gives no token on its projects. */
   disable(domain: DomainId): Promise<void>;
-  /** Enables the domain that a recovery window has disabled. */
+  /** Enables the domain again when its recovery window is canceled. */
   enable(domain: DomainId): Promise<void>;
   /**
-   * Deletes the roles and limits of the domain, and then the domain. With a domain, Keystone
-   * removes the domain's users, groups, identity providers and configuration. Keystone would also
-   * remove the domain's projects, so the caller must make sure that it has none. Returns the types
-   * that could not be listed afterwards. Throws `PropagatorError` if Keystone still shows the
-   * domain or any of its resources.
+   * Deletes the roles and limits of the domain, and then the domain. Keystone itself then removes
+   * the users, groups, identity providers and configuration of the domain. It would also remove the
+   * projects, so the caller must make sure that the domain has none. Returns the types that
+   * Keystone did not list afterwards. Throws `PropagatorError` if Keystone still shows the domain
+   * or any of its resources.
    */
   delete(domain: DomainId): Promise<readonly string[]>;
 }
@@ -69,25 +66,28 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
               },
             ]
           : [];
-      const { parts, unlisted } = await listParts(listings, Object.keys(listings), domain);
-      return { parts, check: { refusals, unknown: unlisted } };
+      const { resources, unlisted } = await listResources(listings, Object.keys(listings), domain);
+      return { resources, check: { refusals, unknown: unlisted } };
     },
     disable: (domain) => setEnabled(domain, false),
     enable: (domain) => setEnabled(domain, true),
     async delete(domain) {
-      const { parts } = await listParts(listings, Object.keys(OWN_REMOVALS), domain);
-      for (const [index, [name, collection]] of Object.entries(OWN_REMOVALS).entries())
-        for (const { id } of parts[index]?.rows ?? []) {
-          const apiOfType = name === 'limit' ? system : api;
-          const path = `${collection}/${encodeURIComponent(id)}`;
-          await apiOfType.request('DELETE', path, { accept: [404] });
-        }
+      const types = REMOVED_BEFORE_DOMAIN.map(({ type }) => type);
+      const { resources } = await listResources(listings, types, domain);
+      for (const { type, collection, needsSystemScope } of REMOVED_BEFORE_DOMAIN) {
+        const apiOfType = needsSystemScope ? system : api;
+        const ofType = resources.find(({ resourceType }) => resourceType === `keystone.${type}`);
+        for (const { id } of ofType?.rows ?? [])
+          await apiOfType.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
+            accept: [404],
+          });
+      }
       await api.request('DELETE', path(domain), { accept: [404] });
       const answer = await api.request('GET', path(domain), { accept: [404] });
       if (answer.status !== 404)
         throw stillThere('still shows the domain', 'domain', answer.requestId);
-      const after = await listParts(listings, VERIFIED, domain);
-      const remaining = after.parts.filter(({ rows }) => rows.length > 0);
+      const after = await listResources(listings, LISTED_AFTER_DELETION, domain);
+      const remaining = after.resources.filter(({ rows }) => rows.length > 0);
       if (remaining.length > 0) {
         const names = remaining.map(
           ({ resourceType, rows }) => `${rows.length} of ${resourceType}`,

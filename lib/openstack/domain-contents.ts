@@ -4,29 +4,31 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 
 /** A domain's resources of one type in Keystone itself. */
-export interface DomainPart {
+export interface DomainResources {
   readonly resourceType: ResourceTypeName;
   readonly rows: readonly { readonly id: string; readonly name?: string | undefined }[];
 }
 
-/** The listed resources of a domain, and the reasons why other types could not be listed. */
-export interface ListedParts {
-  readonly parts: readonly DomainPart[];
+/** The listed resources of a domain, and the reasons why Keystone did not list other types. */
+export interface ListedResources {
+  readonly resources: readonly DomainResources[];
   readonly unlisted: readonly string[];
 }
 
 /**
- * Types with their collections. Keystone keeps the rows of these types when it deletes their domain
- * (Zed and 2026.2: `resource/core.py`, `_delete_domain`). The propagator deletes these rows right
- * before the domain.
+ * The types whose rows Keystone keeps when it deletes their domain (Zed and 2026.2:
+ * `resource/core.py`, `_delete_domain`). The propagator deletes these rows right before the domain.
  */
-export const OWN_REMOVALS = { role: '/v3/roles', limit: '/v3/limits' } as const;
+export const REMOVED_BEFORE_DOMAIN = [
+  { type: 'role', collection: '/v3/roles', needsSystemScope: false },
+  { type: 'limit', collection: '/v3/limits', needsSystemScope: true },
+] as const;
 
 /**
- * The propagator lists these types again after the deletion, and they must be empty. It cannot list
- * users and groups, because their driver is deleted with the domain.
+ * The types that the propagator lists after the deletion of the domain, and that must be empty
+ * then. Users and groups cannot be listed, because their driver is deleted with the domain.
  */
-export const VERIFIED = ['role', 'limit', 'identity-provider'] as const;
+export const LISTED_AFTER_DELETION = ['role', 'limit', 'identity-provider'] as const;
 
 const row = z.object({ id: z.string(), name: z.string().nullish() });
 const owned = row.extend({ domain_id: z.string().nullish() });
@@ -48,39 +50,40 @@ export function domainListings(
   system: ServiceApi,
 ): Readonly<Record<string, Listing>> {
   const list = async <S extends z.ZodType>(
-    of: string,
+    path: string,
     collection: string,
     shape: S,
     query: Record<string, string> = {},
     listingApi: ServiceApi = api,
   ): Promise<z.infer<S>[]> => {
     const listing = { collection, row: shape, paging: 'next' as const };
-    return (await listingApi.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
+    return (await listingApi.list(path, { ...listing, query: { ...query, limit: undefined } }))
+      .rows;
   };
   // Keystone ignores unknown filters, so the domain in each row is checked.
   const ownedBy =
-    (of: string, collection: string): Listing =>
+    (path: string, collection: string): Listing =>
     async (domain) =>
-      (await list(of, collection, owned, { domain_id: domain })).filter(
+      (await list(path, collection, owned, { domain_id: domain })).filter(
         (one) => one.domain_id === domain,
       );
   const providers = ownedBy(PROVIDERS, 'identity_providers');
   return {
     user: ownedBy('/v3/users', 'users'),
     group: ownedBy('/v3/groups', 'groups'),
-    role: ownedBy(OWN_REMOVALS.role, 'roles'),
+    role: ownedBy('/v3/roles', 'roles'),
     'identity-provider': providers,
     mapping: async (domain) => {
       const ids = new Set<string>();
       for (const { id } of await providers(domain)) {
-        const of = `${PROVIDERS}/${encodeURIComponent(id)}/protocols`;
-        for (const one of await list(of, 'protocols', protocol))
-          if (one.mapping_id) ids.add(one.mapping_id);
+        const path = `${PROVIDERS}/${encodeURIComponent(id)}/protocols`;
+        for (const { mapping_id } of await list(path, 'protocols', protocol))
+          if (mapping_id) ids.add(mapping_id);
       }
       return [...ids].map((id) => ({ id }));
     },
     limit: async (domain) =>
-      (await list(OWN_REMOVALS.limit, 'limits', limit, { domain_id: domain }, system))
+      (await list('/v3/limits', 'limits', limit, { domain_id: domain }, system))
         .filter((one) => one.domain_id === domain)
         .map((one) => ({ id: one.id, name: one.resource_name })),
     'domain-config': async (domain) => {
@@ -92,24 +95,27 @@ export function domainListings(
   };
 }
 
-/** Lists the named types. Throws temporary errors; other failures are returned in `unlisted`. */
-export async function listParts(
+/**
+ * Lists the resources of these types. Throws a temporary error. Any other failure of a listing is
+ * returned in `unlisted`.
+ */
+export async function listResources(
   listings: Readonly<Record<string, Listing>>,
-  names: readonly string[],
+  types: readonly string[],
   domain: DomainId,
-): Promise<ListedParts> {
-  const parts: DomainPart[] = [];
+): Promise<ListedResources> {
+  const resources: DomainResources[] = [];
   const unlisted: string[] = [];
-  for (const name of names) {
-    const rows = await listings[name]?.(domain).catch((thrown: unknown): readonly Row[] => {
+  for (const type of types) {
+    const rows = await listings[type]?.(domain).catch((thrown: unknown): readonly Row[] => {
       if (!(thrown instanceof PropagatorError) || thrown.report.class === 'Transient') throw thrown;
-      unlisted.push(`${name}s of the domain, which Keystone does not list: ${thrown.message}`);
+      unlisted.push(`${type}s of the domain, which Keystone does not list: ${thrown.message}`);
       return [];
     });
-    parts.push({
-      resourceType: ResourceTypeName.parse(`keystone.${name}`),
-      rows: (rows ?? []).map(({ id, name: shown }) => ({ id, name: shown ?? undefined })),
+    resources.push({
+      resourceType: ResourceTypeName.parse(`keystone.${type}`),
+      rows: (rows ?? []).map(({ id, name }) => ({ id, name: name ?? undefined })),
     });
   }
-  return { parts, unlisted };
+  return { resources, unlisted };
 }

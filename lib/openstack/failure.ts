@@ -3,11 +3,12 @@ import { PropagatorError } from '../shared/errors.ts';
 import { serviceMessage } from './service-message.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
-/** The service that a failure is about. `secrets` are redacted from every text of the service. */
+/** The service that answered or did not answer. */
 export interface FailureContext {
   readonly service: string;
   readonly region: string | undefined;
   readonly host: string;
+  /** Texts that are replaced in each message of the service. */
   readonly secrets?: readonly string[];
 }
 
@@ -18,7 +19,7 @@ export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-trans-id') ??
   undefined;
 
-/** The longest accepted `Retry-After`. A longer time is reduced, because it may be a mistake. */
+/** The longest accepted `Retry-After`. A longer time may be a mistake, so this time replaces it. */
 const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
 
 /**
@@ -35,10 +36,10 @@ export function retryAfterSeconds(headers: Headers, now: number): number | undef
   return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(0, seconds));
 }
 
-/** Swift answers with this status to too many calls. */
+/** The status with which Swift refuses calls that exceed its rate limit. */
 const SWIFT_RATE_LIMIT = 498;
-/** Services answer with these statuses to too many calls. Cinder and Manila use 413. */
-export const RATE_LIMITS: readonly number[] = [413, 429, SWIFT_RATE_LIMIT];
+/** The statuses for calls that exceed a rate limit. Cinder and Manila use 413. */
+export const RATE_LIMIT_STATUSES: readonly number[] = [413, 429, SWIFT_RATE_LIMIT];
 /** Temporary redirects, time-outs, conflicts, locks and rate limits. */
 const TRANSIENT_STATUSES: readonly number[] = [
   302,
@@ -88,7 +89,7 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
           'The propagator repeats the call. If the error persists, check the resource that the ' +
           'message names.'
         );
-      if (RATE_LIMITS.includes(status))
+      if (RATE_LIMIT_STATUSES.includes(status))
         return (
           'The propagator repeats the call later. If the error persists, allow fewer concurrent ' +
           `calls: PROPAGATOR_CONCURRENCY=${where.service}=2.`
@@ -115,15 +116,15 @@ export function httpFailure(
   now: number,
 ): PropagatorError {
   const { status, headers } = answer;
-  const words = serviceMessage(answer.text, where.secrets);
+  const serviceText = serviceMessage(answer.text, where.secrets);
   const waitSeconds = retryAfterSeconds(headers, now);
-  const location = status >= 300 && status < 400 ? hostOf(headers.get('location')) : undefined;
+  const location = status >= 300 && status < 400 ? originOf(headers.get('location')) : undefined;
   const report: ErrorReport = {
     code: `${where.service}.http.${status}`,
     class: classOf(status, waitSeconds !== undefined),
     message:
       `${where.service} answered ${status} to ${call}` +
-      `${location ? ` (redirect to ${location})` : ''}${words ? `: ${words}` : ''}`,
+      `${location ? ` (redirect to ${location})` : ''}${serviceText ? `: ${serviceText}` : ''}`,
     advice: adviceOf(status, where, waitSeconds),
     service: where.service,
     region: where.region,
@@ -150,21 +151,12 @@ export function transportFailure(
     tls: 'unreachable',
     broken: 'answer.broken',
   }[error.reason];
-  const advice =
-    error.reason === 'tls'
-      ? 'Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and ' +
-        `check that the certificate is valid for the host name ${where.host}.`
-      : error.reason === 'unreachable'
-        ? `Check that ${where.service} runs and that this machine can reach ` +
-          `${where.host}. The propagator tries again.`
-        : `The propagator tries again. If the error persists, check ${where.service} and any ` +
-          `proxy in front of it (${where.host}).`;
   return new PropagatorError(
     {
       code: `${where.service}.${code}`,
       class: 'Transient',
       message: `${where.service} at ${where.host}: ${error.message} (${call})`,
-      advice,
+      advice: transportAdvice(error, where),
       service: where.service,
       region: where.region,
     },
@@ -172,38 +164,63 @@ export function transportFailure(
   );
 }
 
+function transportAdvice({ reason }: TransportError, { service, host }: FailureContext): string {
+  if (reason === 'tls')
+    return (
+      'Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and ' +
+      `check that the certificate is valid for the host name ${host}.`
+    );
+  if (reason === 'unreachable')
+    return (
+      `Check that ${service} runs and that this machine can reach ${host}. The propagator tries ` +
+      'again.'
+    );
+  return (
+    `The propagator tries again. If the error persists, check ${service} and any proxy in front ` +
+    `of it (${host}).`
+  );
+}
+
+/** The faults of a 2xx response, as the end of an error code. */
+type AnswerFault = 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
+/** A new call would get the same answer. */
+const PERMANENT_FAULTS: readonly AnswerFault[] = ['unexpected', 'endless', 'truncated'];
+
 /**
  * Creates the error for a 2xx response that cannot be trusted. Such a response must never count as
  * an empty list.
  */
 export function answerFailure(
-  what: {
-    readonly code: 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
-    readonly message: string;
-  },
+  { code, message }: { readonly code: AnswerFault; readonly message: string },
   where: FailureContext,
   requestId: string | undefined,
 ): PropagatorError {
   return new PropagatorError({
-    code: `${where.service}.answer.${what.code}`,
-    class: ['unexpected', 'endless', 'truncated'].includes(what.code) ? 'Unexpected' : 'Transient',
-    message: `${where.service}: ${what.message}`,
-    advice:
-      what.code === 'changed'
-        ? 'The propagator reads the list again.'
-        : what.code === 'truncated'
-          ? `Increase list_limit in the configuration file of ${where.service} ` +
-            '(keystone.conf: [DEFAULT] list_limit and the list_limit of [identity], ' +
-            '[resource], [role], [assignment]) above the length of the longest list, or ' +
-            `remove it. Restart ${where.service}, then redrive.`
-          : `The propagator does not trust this answer. Check that ${where.host} is ` +
-            `${where.service}, and search its log for the request id.`,
+    code: `${where.service}.answer.${code}`,
+    class: PERMANENT_FAULTS.includes(code) ? 'Unexpected' : 'Transient',
+    message: `${where.service}: ${message}`,
+    advice: answerAdvice(code, where),
     service: where.service,
     region: where.region,
     requestId,
   });
 }
 
-function hostOf(location: string | null): string | undefined {
+function answerAdvice(fault: AnswerFault, { service, host }: FailureContext): string {
+  if (fault === 'changed') return 'The propagator reads the list again.';
+  if (fault === 'truncated')
+    return (
+      `Increase list_limit in the configuration file of ${service} ` +
+      '(keystone.conf: [DEFAULT] list_limit and the list_limit of [identity], ' +
+      '[resource], [role], [assignment]) above the length of the longest list, or ' +
+      `remove it. Restart ${service}, then redrive.`
+    );
+  return (
+    `The propagator does not trust this answer. Check that ${host} is ${service}, and search the ` +
+    `log of ${service} for the request id.`
+  );
+}
+
+function originOf(location: string | null): string | undefined {
   return location && URL.canParse(location) ? new URL(location).origin : undefined;
 }

@@ -1,10 +1,10 @@
 /** The waiting items of one key, in order. `head` is the index of the next item. */
-interface Line<Item> {
+interface WaitingItems<Item> {
   items: Item[];
   head: number;
 }
 
-/** The number of taken items at which they are removed from the array. */
+/** After this many taken items of a key, they are cut off from the start of its array. */
 const COMPACT_AT = 1024;
 
 /**
@@ -13,7 +13,7 @@ const COMPACT_AT = 1024;
  */
 export class FairQueue<Item> {
   /** The key with the next turn comes first: a `Map` keeps the order of insertion. */
-  readonly #lines = new Map<string, Line<Item>>();
+  readonly #lines = new Map<string, WaitingItems<Item>>();
   #size = 0;
 
   get size(): number {

@@ -1,13 +1,13 @@
 import { placeOf, type Registration, typeKey } from '../operation/registry.ts';
 import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
-import type { EndpointRow, Lists, ServiceRow } from './keystone-lists.ts';
+import type { EndpointRow, KeystoneLists, ServiceRow } from './keystone-lists.ts';
 
 const DISABLED_SERVICE = 'the service is disabled in Keystone';
 const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
 const NO_ENDPOINT = 'it has no endpoint';
 const NOT_IN_CATALOG =
-  "the catalog of the propagator's project does not show its endpoint (an " +
-  'endpoint filter, or a URL that Keystone cannot fill in)';
+  "the catalog of the propagator's project does not show its endpoint (an endpoint filter hides " +
+  'it, or Keystone cannot replace a placeholder in its URL)';
 
 /**
  * Returns the registrations that cannot be called: endpoints that only the lists contain, and
@@ -16,14 +16,14 @@ const NOT_IN_CATALOG =
 export function hiddenRegistrations(
   catalog: readonly CatalogService[],
   projectId: string,
-  lists: Lists | undefined,
+  lists: KeystoneLists | undefined,
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const catalogEndpointIds = new Set(
     catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)),
   );
-  // In a catalog from a template file, ids are missing or different, so the other fields are
-  // compared.
+  // In a catalog from a template file, ids are missing or different from those of the lists. Such a
+  // service gets the id '', and the other fields of its endpoints are compared.
   const catalogEndpointKeys = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
@@ -31,8 +31,10 @@ export function hiddenRegistrations(
   );
   const isInCatalog = (endpoint: EndpointRow, type: string): boolean => {
     if (catalogEndpointIds.has(endpoint.id)) return true;
-    const keys = [endpoint.service_id, ''].map((id) => endpointKey(id, type, endpoint, projectId));
-    return rows.has(endpoint.service_id) && keys.some((key) => catalogEndpointKeys.has(key));
+    if (!rows.has(endpoint.service_id)) return false;
+    return [endpoint.service_id, '']
+      .map((serviceId) => endpointKey(serviceId, type, endpoint, projectId))
+      .some((key) => catalogEndpointKeys.has(key));
   };
   const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
     const row = rows.get(endpoint.service_id);
@@ -49,7 +51,7 @@ export function hiddenRegistrations(
       },
     ];
   });
-  return [...hidden, ...withoutEndpoint(catalog, lists)];
+  return [...hidden, ...servicesWithoutEndpoint(catalog, lists)];
 }
 
 /** Returns the reason why an endpoint cannot be called, or `undefined` if it can. */
@@ -63,6 +65,7 @@ function reasonForHiding(
   return isInCatalog ? undefined : NOT_IN_CATALOG;
 }
 
+/** Returns a text that is equal for two rows of the same endpoint. */
 const endpointKey = (
   serviceId: string,
   type: string,
@@ -77,18 +80,20 @@ const endpointKey = (
     placeOf(endpoint.url, projectId),
   ].join('\n');
 
-function withoutEndpoint(
+/** Returns the services of the lists and of the catalog that have no endpoint in either. */
+function servicesWithoutEndpoint(
   catalog: readonly CatalogService[],
-  lists: Lists | undefined,
+  lists: KeystoneLists | undefined,
 ): Registration[] {
   const withEndpoint = new Set([
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
     ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
   ]);
   const listed = (lists?.services ?? []).filter(({ id }) => !withEndpoint.has(id));
-  const ids = new Set(listed.map(({ id }) => id));
+  const listedIds = new Set(listed.map(({ id }) => id));
   const unlisted = catalog.filter(
-    ({ id, endpoints }) => endpoints.length === 0 && !withEndpoint.has(id) && !ids.has(id ?? ''),
+    ({ id, endpoints }) =>
+      endpoints.length === 0 && !withEndpoint.has(id) && !listedIds.has(id ?? ''),
   );
   return [
     ...listed.map(({ id, type, name, enabled }) => ({

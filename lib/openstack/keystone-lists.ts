@@ -2,43 +2,43 @@ import * as z from 'zod';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 
-const text = z
+const textOrEmpty = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
-/** A service of Keystone may lack its type and its name. */
+/** A row of Keystone may lack any field except its id. */
 const serviceRow = z.object({
   id: z.string(),
-  type: text,
-  name: text,
+  type: textOrEmpty,
+  name: textOrEmpty,
   enabled: z.boolean().nullish(),
 });
 const endpointRow = z.object({
   id: z.string(),
-  service_id: text,
-  interface: text,
+  service_id: textOrEmpty,
+  interface: textOrEmpty,
   region_id: z.string().nullish(),
   region: z.string().nullish(),
-  url: text,
+  url: textOrEmpty,
   enabled: z.boolean().nullish(),
 });
 
 export type ServiceRow = z.infer<typeof serviceRow>;
 export type EndpointRow = z.infer<typeof endpointRow>;
 
-/** Keystone's own tables, including disabled rows. */
-export interface Lists {
+/** All services and endpoints of Keystone, including those that are disabled. */
+export interface KeystoneLists {
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
 }
 
-export type ReadLists = Lists | { readonly unlisted: ErrorReport };
+export type ListsOrError = KeystoneLists | { readonly unlisted: ErrorReport };
 
 /**
  * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
  * catalog. Returns the error if a list cannot be read or is cut at Keystone's `list_limit`.
  */
-export async function readLists(identity: ServiceApi): Promise<ReadLists> {
+export async function readLists(identity: ServiceApi): Promise<ListsOrError> {
   // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
   // next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;

@@ -1,8 +1,8 @@
-import { RATE_LIMITS } from './failure.ts';
+import { RATE_LIMIT_STATUSES } from './failure.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** One finished call to a service. */
-export interface Sample {
+export interface FinishedCall {
   /**
    * The call without ids, for example `DELETE /servers/{id}`. Latencies are compared only between
    * equal calls.
@@ -20,10 +20,10 @@ export interface LimiterOptions {
 
 /** The initial limit. */
 const FIRST_LIMIT = 4;
-/** The lowest limit for a slow service. A refusal may reduce the limit to one. */
+/** The lowest limit for a slow service. For a service that refuses or fails, it is one. */
 const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
-const WINDOW = 4;
+const WINDOW_ANSWERS = 4;
 /** The limit may grow while the ratio of latency to usual latency is below this value. */
 const UNCONGESTED = 1.6;
 /** Above this ratio, calls wait inside the service, and the limit shrinks. */
@@ -34,11 +34,10 @@ const CONGESTED = 2.5;
  */
 const NOISE_MILLIS = 20;
 /**
- * The weight of a slower answer in the usual latency, while the limit is at its minimum. At the
- * minimum, the propagator's calls do not cause the delay. The cause is, for example, more data or
- * a smaller machine.
+ * While the limit is at its minimum, the propagator's own calls are not the cause of a slower
+ * answer. The usual latency then moves towards the new latency by this share of the difference.
  */
-const DRIFT = 0.05;
+const DRIFT_SHARE = 0.05;
 
 /**
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
@@ -92,20 +91,19 @@ export class AdaptiveLimiter {
     }
   }
 
-  /** Must be called after every call to the service, even if no answer came. */
-  observe({ call, millis, status }: Sample): void {
-    // The call was sent before the limit was last reduced.
+  /** Adapts the limit. Must be called after every call to the service, even without an answer. */
+  observe({ call, millis, status }: FinishedCall): void {
     if (this.#ignored > 0) {
       this.#ignored -= 1;
       return;
     }
-    if (status === undefined || RATE_LIMITS.includes(status) || status >= 500) {
+    if (status === undefined || RATE_LIMIT_STATUSES.includes(status) || status >= 500) {
       this.#shrink(0.5, 1);
       return;
     }
     this.#ratios.push(this.#ratioOf(call, millis));
     if (status === 409) this.#conflicts += 1;
-    if (this.#ratios.length < Math.max(WINDOW, this.#limit)) return;
+    if (this.#ratios.length < Math.max(WINDOW_ANSWERS, this.#limit)) return;
     const sorted = this.#ratios.sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
     const isConflicting = this.#conflicts * 2 > sorted.length;
@@ -126,7 +124,7 @@ export class AdaptiveLimiter {
       this.#usual.set(call, latency);
       return 1;
     }
-    if (this.#limit <= SLOW_FLOOR) this.#usual.set(call, usual + (latency - usual) * DRIFT);
+    if (this.#limit <= SLOW_FLOOR) this.#usual.set(call, usual + (latency - usual) * DRIFT_SHARE);
     return latency / usual;
   }
 

@@ -2,14 +2,14 @@ import type * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, ListOptions, RequestOptions } from '../task/service.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
-import { PAGING_STYLES, PagingError, pageOf } from './paging.ts';
+import { type NextQuery, PAGING_STYLES, type Page, PagingError, pageOf } from './paging.ts';
 
 const PAGE_ROWS = 1000;
-/** A listing with more pages counts as endless. */
+/** A listing with more pages than this counts as endless. */
 const MAX_PAGES = 10_000;
 /**
- * A listing that is kept in memory also counts as endless when it has more rows than this. The
- * limit protects the memory from a service that always sends another page.
+ * A listing without `onPage` also counts as endless if it has more rows than this. The limit
+ * protects the memory from a service that always sends another page.
  */
 export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
@@ -19,9 +19,11 @@ type FetchPage = (request: RequestOptions) => Promise<Answer>;
 
 /**
  * Reads all rows of a listing. Throws on an incomplete page, a missing collection, a row that does
- * not match its schema, or a paging loop. `path` is for messages. A marker is the id of the last
- * row of a page. If that row is deleted before the next page is read, Nova, Cinder and Glance
- * answer 400, and Neutron answers 404 (seen on 2023.1). The listing then restarts, at most twice.
+ * not match its schema, or a paging loop. `path` is for messages.
+ *
+ * A marker is the id of the last row of a page. If that row is deleted before the next page is
+ * read, Nova, Cinder and Glance answer 400, and Neutron answers 404 (seen on 2023.1). The listing
+ * then restarts, at most twice.
  */
 export async function readListing<S extends z.ZodType>(
   fetchPage: FetchPage,
@@ -41,20 +43,18 @@ export async function readListing<S extends z.ZodType>(
   }
 }
 
+/**
+ * Reads the listing once, from its first page. Returns `markerGone`, with the request id, if the
+ * service no longer knows the marker of a page.
+ */
 async function readOnce<S extends z.ZodType>(
   fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
   where: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
-  const { collection, row, paging, limit = PAGE_ROWS, atMost, onPage, ...request } = options;
-  const firstQuery: RequestOptions['query'] = {
-    ...(paging === 'none'
-      ? {}
-      : { limit: atMost === undefined ? limit : Math.max(1, Math.min(limit, atMost)) }),
-    ...(paging === 'swift' ? { format: 'json' } : {}),
-    ...request.query,
-  };
+  const { collection, row, paging, limit: _, atMost, onPage, ...request } = options;
+  const firstQuery = firstQueryOf(options);
   const rows: z.infer<S>[] = [];
   let rowCount = 0;
   const visitedPositions = new Set<string>();
@@ -68,25 +68,17 @@ async function readOnce<S extends z.ZodType>(
     if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
     try {
       const page = pageOf(answer.json, collection);
-      const checkedRows = page.rows.map((one) => validRow(row, one));
-      rowCount += checkedRows.length;
+      const pageRows = page.rows.map((one) => validRow(row, one));
+      rowCount += pageRows.length;
       const next = PAGING_STYLES[paging](page, collection, rowCount);
-      // The paging check comes first, so that `onPage` never receives a truncated page.
-      if (onPage) await onPage(checkedRows);
-      else for (const one of checkedRows) rows.push(one);
-      // The row limit applies only if there is a next page: a list in one page is complete.
-      if (next && rows.length > MAX_ROWS)
-        throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
+      // The check of the paging comes first, so that `onPage` never receives a truncated page.
+      if (onPage) await onPage(pageRows);
+      else for (const one of pageRows) rows.push(one);
       if (!next) return { rows, more: false };
+      // The row limit applies only if there is a next page: a list in one page is complete.
+      assertRowLimit(rows.length);
       if (atMost !== undefined && rowCount >= atMost) return { rows, more: true };
-      // If a service ignores `offset`, it repeats the first page. If it ignores `marker`, it
-      // repeats the marker.
-      const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
-      if (visitedPositions.has(position))
-        throw new PagingError('the pages of the list repeat endlessly', 'endless');
-      if (visitedPositions.size >= MAX_PAGES)
-        throw new PagingError(`the list has more than ${MAX_PAGES} pages`, 'endless');
-      visitedPositions.add(position);
+      assertNewPosition(page, next, visitedPositions);
       query = { ...firstQuery, ...next };
     } catch (error) {
       if (!(error instanceof PagingError)) throw error;
@@ -97,6 +89,39 @@ async function readOnce<S extends z.ZodType>(
       );
     }
   }
+}
+
+function firstQueryOf<S extends z.ZodType>({
+  paging,
+  limit = PAGE_ROWS,
+  atMost = limit,
+  query,
+}: ListOptions<S>): NonNullable<RequestOptions['query']> {
+  return {
+    ...(paging === 'none' ? {} : { limit: Math.max(1, Math.min(limit, atMost)) }),
+    ...(paging === 'swift' ? { format: 'json' } : {}),
+    ...query,
+  };
+}
+
+function assertRowLimit(rowCount: number): void {
+  if (rowCount > MAX_ROWS)
+    throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
+}
+
+/**
+ * Throws if the next page was read before, or after too many pages. Adds the position of the next
+ * page to `visitedPositions`.
+ */
+function assertNewPosition(page: Page, next: NextQuery, visitedPositions: Set<string>): void {
+  // A service that ignores `offset` repeats the first page. A service that ignores `marker` repeats
+  // the marker.
+  const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
+  if (visitedPositions.has(position))
+    throw new PagingError('the pages of the list repeat endlessly', 'endless');
+  if (visitedPositions.size >= MAX_PAGES)
+    throw new PagingError(`the list has more than ${MAX_PAGES} pages`, 'endless');
+  visitedPositions.add(position);
 }
 
 const isMarkerGone = (error: unknown): error is PropagatorError =>

@@ -6,7 +6,7 @@ import type { Credentials } from './credentials.ts';
  * Creates the error for a scope that an application credential cannot have. An application
  * credential always belongs to one project (Identity API, application credentials).
  */
-export function projectBoundCredential(credentials: Credentials): PropagatorError {
+export function boundCredentialError(credentials: Credentials): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.bound',
     class: 'Denied',
@@ -18,8 +18,11 @@ export function projectBoundCredential(credentials: Credentials): PropagatorErro
   });
 }
 
-/** Creates the error for a refused login in a scope that is not that of the credentials. */
-export function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
+/**
+ * Converts the error of a refused login in a scope that is not that of the credentials. Returns any
+ * other error unchanged.
+ */
+export function scopeRefusal(error: PropagatorError, scope: Scope): PropagatorError {
   const { status } = error.report;
   if (status !== 401 && status !== 403) return error;
   const [message, advice] =
@@ -44,8 +47,11 @@ export function deniedScope(error: PropagatorError, scope: Scope): PropagatorErr
   });
 }
 
-/** Creates the error for a refused login in the scope of the credentials. */
-export function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
+/**
+ * Converts the error of a refused login in the scope of the credentials. Returns any other error
+ * unchanged.
+ */
+export function loginRefusal(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
   // Keystone v3 answers 201 to a successful login. A 200, a redirect or a 405 means a wrong URL. A
   // 404 means a wrong URL or an unknown application credential (seen on Keystone 22).

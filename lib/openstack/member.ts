@@ -8,33 +8,35 @@ import type { Session } from './session.ts';
 
 /** A role that every Keystone since Rocky has. The role `admin` implies it. */
 const MEMBER = 'member';
-const PREFIX = 'keystone-propagator-member-';
+const CREDENTIAL_PREFIX = 'keystone-propagator-member-';
 /** True if a member session created this application credential of the propagator's user. */
-export const isMemberCredential = (name: string): boolean => name.startsWith(PREFIX);
-/** The credential expires after this time, even if this process has died. */
-const LIFETIME = 60 * 60_000;
+export const isMemberCredential = (name: string): boolean => name.startsWith(CREDENTIAL_PREFIX);
+/** The credential expires after this time, even if this process has ended and never deletes it. */
+const LIFETIME_MILLIS = 60 * 60_000;
 
-const created = z.object({
+const createdCredential = z.object({
   application_credential: z.object({ id: z.string(), secret: z.string() }),
 });
 
 /**
  * Creates a session on a project with only the role `member`. A password login always has all roles
- * of the user, including `admin`. The propagator therefore creates an application credential for
- * its own user with only one role, and logs in with this credential. The propagator deletes the
- * credential when it revokes its role on the project, and before it deletes the project. Without a
- * deletion, the credential expires after an hour. `project`: the session on the project with all
- * roles. `identity`: Keystone's API with that session.
+ * of the user, including `admin`. The session therefore creates an application credential for the
+ * propagator's user with only one role, and logs in with this credential. The propagator deletes
+ * the credential when it revokes its role on the project, and before it deletes the project.
+ *
+ * @param projectSession The session on the project with all roles of the user.
+ * @param identity Keystone's API with that session.
+ * @param open Creates a session for the login of the credential.
  */
 export function createMemberSession(
-  project: Session,
+  projectSession: Session,
   identity: ServiceApi,
   open: (credentials: Pick<Credentials, 'identity' | 'scope' | 'secret'>) => Session,
   now: () => number,
 ): Session {
-  let current: Promise<Session> | undefined;
-  const createAndOpen = async (): Promise<Session> => {
-    const { user, roles } = await project.token();
+  let openedSession: Promise<Session> | undefined;
+  const openWithNewCredential = async (): Promise<Session> => {
+    const { user, roles } = await projectSession.token();
     if (!roles.some(({ name }) => name === MEMBER)) throw missingRole();
     const answer = await identity.request(
       'POST',
@@ -42,15 +44,15 @@ export function createMemberSession(
       {
         json: {
           application_credential: {
-            name: `${PREFIX}${randomUUID()}`,
+            name: `${CREDENTIAL_PREFIX}${randomUUID()}`,
             description: 'Login of keystone-propagator with only the role member, for a cleanup',
             roles: [{ name: MEMBER }],
-            expires_at: new Date(now() + LIFETIME).toISOString(),
+            expires_at: new Date(now() + LIFETIME_MILLIS).toISOString(),
           },
         },
       },
     );
-    const { id, secret } = created.parse(answer.json).application_credential;
+    const { id, secret } = createdCredential.parse(answer.json).application_credential;
     return open({
       identity: () => ({
         methods: ['application_credential'],
@@ -61,11 +63,11 @@ export function createMemberSession(
     });
   };
   const memberSession = (): Promise<Session> => {
-    current ??= createAndOpen().catch((error: unknown) => {
-      current = undefined;
+    openedSession ??= openWithNewCredential().catch((error: unknown) => {
+      openedSession = undefined;
       throw error;
     });
-    return current;
+    return openedSession;
   };
   let lastToken: Token | undefined;
   const token = async (): Promise<Token> => {
@@ -76,12 +78,12 @@ export function createMemberSession(
     token,
     async replace(refused) {
       if (lastToken && lastToken.value() !== refused.value()) return lastToken;
-      // The credential may have been deleted with the end of an earlier role assignment, so a new
-      // credential is created.
-      current = undefined;
+      // The propagator may have deleted the credential at the end of an earlier role assignment, so
+      // the session creates a new one.
+      openedSession = undefined;
       return token();
     },
-    fresh: async (milliseconds) => (await memberSession()).fresh(milliseconds),
+    fresh: async (maxAgeMillis) => (await memberSession()).fresh(maxAgeMillis),
   };
 }
 

@@ -22,7 +22,7 @@ const versionDocument = z.union([
     .transform((document) => document.versions.values),
 ]);
 
-type Microversion = NonNullable<Service['microversion']>;
+type MicroversionRange = NonNullable<Service['microversion']>;
 
 const numbers = (version: string): [number, number] => {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
@@ -40,15 +40,15 @@ export function compareVersions(a: string, b: string): number {
  * Returns the path of an API version from its `self` link, because Cinder's version id `v3.0` is
  * not its path `v3`. The host of the link is often internal, so it is ignored.
  */
-function apiOf(one: z.infer<typeof entry>): string {
+function apiPathOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
   const lastSegment = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
   return /^v\d+(\.\d+)?$/.test(lastSegment) ? lastSegment : one.id;
 }
 
 /**
- * Reads the microversions of Zun and Magnum, which are only in the headers of responses: `container
- * 1.40`.
+ * Returns the microversions in the headers of an answer (`container 1.40`). The version documents
+ * of Zun and Magnum do not contain them.
  */
 function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
@@ -64,7 +64,7 @@ function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
  */
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
-  wanted: Microversion,
+  wanted: MicroversionRange,
   where: FailureContext,
 ): { version: string; api: string } {
   const { requestId } = document;
@@ -76,36 +76,56 @@ export function negotiate(
       where,
       requestId,
     );
-  const best = entries
-    .map((one) => ({
-      api: apiOf(one),
-      highest: one.version || one.max_version || '',
-      lowest: one.min_version || '',
-    }))
-    .filter((one) => one.highest !== '')
-    .sort((a, b) => compareVersions(b.highest, a.highest))
-    .at(0);
+  const best = newestOf(entries);
   const isTooNew =
     best !== undefined && compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0;
   if (!best || isTooNew || compareVersions(best.highest, wanted.floor) < 0)
-    throw new PropagatorError({
-      code: `${where.service}.microversion`,
-      class: 'Unsupported',
-      message: best
-        ? `${where.service} supports microversions ${best.lowest} to ${best.highest}, but ` +
-          `${wanted.floor} to ${wanted.ceiling} are required`
-        : `${where.service} supports no microversions, but at least ${wanted.floor} is ` +
-          'required',
-      advice: isTooNew
-        ? `This release of the propagator does not support ${where.service} of this cloud. ` +
-          `Upgrade the propagator.`
-        : 'The safety rules require the owner of each row, which older releases do not show. ' +
-          `The propagator therefore changes nothing in ${where.service}. Upgrade ` +
-          `${where.service}.`,
-      service: where.service,
-      region: where.region,
-      requestId,
-    });
+    throw unsupported(best, wanted, isTooNew, { ...where, requestId });
   const version = compareVersions(best.highest, wanted.ceiling) < 0 ? best.highest : wanted.ceiling;
   return { version, api: best.api };
+}
+
+/** An API version of a version document, with the range of its microversions. */
+interface SupportedRange {
+  readonly api: string;
+  readonly highest: string;
+  /** Empty if the document does not contain it. */
+  readonly lowest: string;
+}
+
+/** Returns the entry with the highest microversion; `undefined` if no entry has one. */
+const newestOf = (entries: readonly z.infer<typeof entry>[]): SupportedRange | undefined =>
+  entries
+    .map((one) => ({
+      api: apiPathOf(one),
+      highest: one.version || one.max_version || '',
+      lowest: one.min_version || '',
+    }))
+    .filter(({ highest }) => highest !== '')
+    .sort((a, b) => compareVersions(b.highest, a.highest))
+    .at(0);
+
+/** Creates the error for a service whose microversions do not overlap with `wanted`. */
+function unsupported(
+  supported: SupportedRange | undefined,
+  wanted: MicroversionRange,
+  isTooNew: boolean,
+  { service, region, requestId }: FailureContext & Pick<Answer, 'requestId'>,
+): PropagatorError {
+  return new PropagatorError({
+    code: `${service}.microversion`,
+    class: 'Unsupported',
+    message: supported
+      ? `${service} supports microversions ${supported.lowest} to ${supported.highest}, but ` +
+        `${wanted.floor} to ${wanted.ceiling} are required`
+      : `${service} supports no microversions, but at least ${wanted.floor} is required`,
+    advice: isTooNew
+      ? `This release of the propagator does not support ${service} of this cloud. ` +
+        'Upgrade the propagator.'
+      : 'The safety rules require the owner of each row, which older releases do not show. ' +
+        `The propagator therefore changes nothing in ${service}. Upgrade ${service}.`,
+    service,
+    region,
+    requestId,
+  });
 }

@@ -1,25 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ProjectId } from '../../events/ids.ts';
 import type { Registry } from '../operation/registry.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 import type { Token } from './authenticate.ts';
 import { checkRegions } from './catalog.ts';
-import type { Cloud } from './cloud.ts';
+import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createDomainAdmin } from './domain-admin.ts';
 import { createKeystone } from './keystone.ts';
-import { type ReadLists, readLists } from './keystone-lists.ts';
+import { readLists } from './keystone-lists.ts';
 import { AdaptiveLimiter } from './limiter.ts';
 import { createProjectAdmin } from './project-admin.ts';
 import { assembleRegistry } from './registry.ts';
-import { type Call, createRest } from './rest.ts';
-import { createServiceApis } from './service-apis.ts';
+import { type CallRecord, createRest } from './rest.ts';
+import { createServiceApis, type ServiceLogin } from './service-apis.ts';
 import type { Session } from './session.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import { tokenValidation } from './token-validation.ts';
+import { createTokenValidator } from './token-validation.ts';
 import { createTransport, type HttpClientFactory, type Timeouts } from './transport.ts';
 
-export type { Call } from './rest.ts';
+export type { CallRecord } from './rest.ts';
 
 export interface ConnectOptions {
   /** Epoch milliseconds. */
@@ -30,12 +31,13 @@ export interface ConnectOptions {
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
   /** Called after every call, for metrics; must not throw. */
-  readonly onCall?: (call: Call) => void;
+  readonly onCall?: (call: CallRecord) => void;
   readonly timeouts?: Partial<Timeouts>;
 }
 
 /** Before an endpoint counts as hidden, a catalog that is older than this time is read again. */
 const MAX_CATALOG_AGE_MILLIS = 5_000;
+const KEYSTONE_CONCURRENCY = 8;
 
 /**
  * Returns a cloud that is called over REST with the given HTTP client. The first call logs in. The
@@ -47,20 +49,17 @@ export function openCloud(
   options: ConnectOptions = {},
 ): Cloud {
   const now = options.clock ?? Date.now;
-  const userAgent = options.userAgent ?? 'keystone-propagator';
   const timeouts = { connect: 10, answer: 60, whole: 300, ...options.timeouts };
   const client = createHttpClient(credentials.tls, timeouts, credentials.proxies);
   const transport = createTransport(client, timeouts);
-  const sleep = options.sleep ?? ((seconds: number) => delay(seconds * 1000));
-  const limiters = new Map<string, AdaptiveLimiter>();
-  const limiterOf = (service: string, region: string, concurrency: number): AdaptiveLimiter => {
-    const key = `${service}/${region}`;
-    const ceiling = options.concurrency?.[service] ?? concurrency;
-    const limiter = limiters.get(key) ?? new AdaptiveLimiter({ ceiling });
-    limiters.set(key, limiter);
-    return limiter;
+  const limiterOf = createLimiters(options.concurrency);
+  const shared = {
+    transport,
+    userAgent: options.userAgent ?? 'keystone-propagator',
+    now,
+    sleep: options.sleep ?? ((seconds: number) => delay(seconds * 1000)),
+    onCall: options.onCall,
   };
-  const shared = { transport, userAgent, now, sleep, onCall: options.onCall };
   const openServiceApi = createServiceApis({
     credentials,
     now,
@@ -71,7 +70,7 @@ export function openCloud(
         limiter: limiterOf(target.service, target.region, concurrency),
       }),
   });
-  const identityApi = (session: Session, purpose = ''): ServiceApi =>
+  const identityApi = (session: Session, limiterName = ''): ServiceApi =>
     createRest({
       ...shared,
       session,
@@ -80,63 +79,91 @@ export function openCloud(
       endpoint: credentials.authUrl,
       ownProject: '',
       apiVersion: undefined,
-      limiter: limiterOf('keystone', purpose, 8),
+      limiter: limiterOf('keystone', limiterName, KEYSTONE_CONCURRENCY),
     });
-  const sessions = createSessions(credentials, { transport, now, userAgent }, identityApi);
-  const session = sessions.own;
-  const identity = identityApi(session);
-  const registryOf = ({ catalog, project }: Token, lists: ReadLists): Registry =>
-    assembleRegistry(catalog, project.id, lists, credentials);
+  const sessions = createSessions(credentials, shared, identityApi);
+  const { own } = sessions;
+  const identity = identityApi(own);
   return {
     keystone: createKeystone(identity),
-    keystoneActions: createProjectAdmin(
+    projectAdmin: createProjectAdmin(
       identity,
-      session,
+      own,
       (id) => sessions.scoped({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
-    domainActions: createDomainAdmin(identity, identityApi(sessions.scoped({ kind: 'system' }))),
-    // This API has its own limit, so that long lists of Keystone do not delay the propagator's API.
-    validateToken: tokenValidation(identityApi(session, 'tokens')),
-    ownProject: async () => (await session.token()).project,
-    ownUser: async () => (await session.token()).user,
-    async registry() {
-      const [token, lists] = await Promise.all([session.token(), readLists(identity)]);
-      const firstRegistry = registryOf(token, lists);
-      const hasHidden = firstRegistry.registrations.some(({ hidden }) => hidden !== undefined);
-      // The catalog is as old as the token. Endpoints that were registered later appear hidden.
-      const registry =
-        hasHidden || firstRegistry.unlisted !== undefined
-          ? registryOf(await session.fresh(MAX_CATALOG_AGE_MILLIS), lists)
-          : firstRegistry;
-      checkRegions(registry.registrations, credentials);
-      return registry;
-    },
-    access: async ({ name, scope }) =>
+    domainAdmin: createDomainAdmin(identity, identityApi(sessions.scoped({ kind: 'system' }))),
+    // The validation of tokens has its own limiter, so that long lists of Keystone do not delay the
+    // callers of the propagator's API.
+    validateToken: createTokenValidator(identityApi(own, 'tokens')),
+    ownProject: async () => (await own.token()).project,
+    ownUser: async () => (await own.token()).user,
+    registry: () => readRegistry(own, identity, credentials),
+    missingAccess: async ({ name, scope }) =>
       scope === 'system' ? missingSystemRole(name, sessions) : undefined,
-    async api(service, region, projectApi, role) {
-      const own = await session.token();
-      if (!projectApi) {
-        const isSystem = service.scope === 'system';
-        return openServiceApi(service, region, {
-          session: isSystem ? sessions.scoped({ kind: 'system' }) : session,
-          token: own,
-          scope: service.scope ?? 'project',
-        });
-      }
-      const onProject = role
-        ? sessions.member(projectApi)
-        : sessions.scoped({ kind: 'project', id: projectApi });
-      // The project comes from the token and not from `projectApi`, because the token's project
-      // owns the rows that Barbican lists.
-      return openServiceApi(service, region, {
-        session: onProject,
-        token: await onProject.token(),
-        scope: `on ${projectApi} ${role ?? ''}`,
-      });
+    async api(service, region, onProject, role) {
+      const login = await serviceLogin(sessions, service, onProject, role);
+      return openServiceApi(service, region, login);
     },
     close: () => transport.close(),
   };
+}
+
+/**
+ * Returns a function that returns the limiter of a service and region, the same one at each call.
+ * The ceiling is that of `configured`, or else the last argument.
+ */
+function createLimiters(
+  configured: Readonly<Record<string, number>> = {},
+): (service: string, region: string, ceiling: number) => AdaptiveLimiter {
+  const limiters = new Map<string, AdaptiveLimiter>();
+  return (service, region, ceiling) => {
+    const key = `${service}/${region}`;
+    const limiter =
+      limiters.get(key) ?? new AdaptiveLimiter({ ceiling: configured[service] ?? ceiling });
+    limiters.set(key, limiter);
+    return limiter;
+  };
+}
+
+async function readRegistry(
+  session: Session,
+  identity: ServiceApi,
+  credentials: Credentials,
+): Promise<Registry> {
+  const [token, lists] = await Promise.all([session.token(), readLists(identity)]);
+  const registryOf = ({ catalog, project }: Token): Registry =>
+    assembleRegistry(catalog, project.id, lists, credentials);
+  const firstRegistry = registryOf(token);
+  const hasHidden = firstRegistry.registrations.some(({ hidden }) => hidden !== undefined);
+  // The catalog is as old as the token. Endpoints that were registered later appear hidden.
+  const registry =
+    hasHidden || firstRegistry.unlisted !== undefined
+      ? registryOf(await session.fresh(MAX_CATALOG_AGE_MILLIS))
+      : firstRegistry;
+  checkRegions(registry.registrations, credentials);
+  return registry;
+}
+
+/** Returns the login for the calls of {@link Cloud.api}. */
+async function serviceLogin(
+  sessions: Sessions,
+  { scope = 'project' }: Pick<ServiceAddress, 'scope'>,
+  onProject: ProjectId | undefined,
+  role: 'member' | undefined,
+): Promise<ServiceLogin> {
+  const ownToken = await sessions.own.token();
+  if (!onProject) {
+    const session = scope === 'system' ? sessions.scoped({ kind: 'system' }) : sessions.own;
+    return { session, token: ownToken, sessionKey: scope };
+  }
+  const session = role
+    ? sessions.member(onProject)
+    : sessions.scoped({ kind: 'project', id: onProject });
+  // The API gets the id of its project from this token. Barbican's rows have no owner, and count as
+  // owned by that project.
+  const token = await session.token();
+  return { session, token, sessionKey: `on ${onProject} ${role ?? ''}` };
 }
 
 /** Returns the reason why Keystone issues no token with system scope, or `undefined`. */
@@ -151,13 +178,15 @@ async function missingSystemRole(
     if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
     const { user } = await sessions.own.token();
     const grant = `openstack role add --system all --user ${user.id} admin`;
-    const isBound = error.report.code.endsWith('.bound');
+    const isApplicationCredential = error.report.code.endsWith('.bound');
     return {
       ...error.report,
       message:
         `${service}: ${error.message}; every task of ${service} is dead-lettered until this ` +
         'is fixed',
-      advice: isBound ? `${error.report.advice} Then: ${grant}` : `Grant the role: ${grant}`,
+      advice: isApplicationCredential
+        ? `${error.report.advice} Then: ${grant}`
+        : `Grant the role: ${grant}`,
     };
   }
 }

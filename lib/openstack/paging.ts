@@ -1,13 +1,13 @@
 import type { Paging } from '../task/service.ts';
 
-/** A page as received. */
+/** One page of a listing. `body` is the whole parsed answer. */
 export interface Page {
   readonly body: unknown;
   readonly rows: readonly unknown[];
 }
 
 /** Query parameters for the next page, merged over the caller's query. */
-export type Next = Readonly<Record<string, string>>;
+export type NextQuery = Readonly<Record<string, string>>;
 
 /** A page that cannot be trusted. The message is for the operator. */
 export class PagingError extends Error {
@@ -20,14 +20,14 @@ export class PagingError extends Error {
 }
 
 /**
- * Returns the parameters of the next page, or `undefined` at the end. `rowCount`: the number of
- * rows up to and including this page.
+ * Returns the parameters of the next page, or `undefined` after the last page. `rowCount`: the
+ * number of rows in all pages so far, with this page.
  */
 export type PagingStyle = (
   page: Page,
   collection: string | undefined,
   rowCount: number,
-) => Next | undefined;
+) => NextQuery | undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -42,10 +42,10 @@ const text = (row: unknown, key: string): string | undefined => {
  * accepted. Throws when the value is not a list.
  */
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
-  const isOfLinks = ([name, value]: [string, unknown]): boolean =>
+  const isLinksField = ([name, value]: [string, unknown]): boolean =>
     name.endsWith('_links') || (name === 'links' && Array.isArray(value));
   const [key, links] =
-    (isObject(body) && collection !== undefined && Object.entries(body).find(isOfLinks)) || [];
+    (isObject(body) && collection !== undefined && Object.entries(body).find(isLinksField)) || [];
   if (links === undefined || links === null) return undefined;
   if (!Array.isArray(links)) throw new PagingError(`${key} is not a list`);
   const next = links.find((link) => text(link, 'rel') === 'next');
@@ -60,7 +60,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
  * proxy, the links of Nova and Cinder often name an internal host, which must not receive the
  * token. The links of Glance lack the path prefix.
  */
-function markerOf(href: string, page: Page): Next {
+function markerOf(href: string, page: Page): NextQuery {
   const url = URL.parse(href, 'http://service.invalid');
   if (!url) throw new PagingError('the link to the next page is not a valid URL');
   const marker = url.searchParams.get('marker') || text(page.rows.at(-1), 'id');
@@ -97,8 +97,8 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     return markerOf(next, page);
   },
   /**
-   * Nova's server groups. Only an empty page is the end, because the operator may configure smaller
-   * pages.
+   * Nova's server groups. Only an empty page is the last page: a page may have fewer rows than
+   * `limit`, because the operator may configure smaller pages.
    */
   offset: (page, _collection, rowCount) =>
     page.rows.length === 0 ? undefined : { offset: String(rowCount) },

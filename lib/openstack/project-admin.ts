@@ -7,19 +7,21 @@ import { isMemberCredential } from './member.ts';
 import { readKeystoneFacts } from './project-facts.ts';
 import type { Session } from './session.ts';
 
-/** How the deletion of a project is checked. */
-export interface HowChecked {
+/** The options of {@link ProjectAdmin.checkDeletion}. */
+export interface DeletionCheckOptions {
+  /** Makes only GET calls. Each permission is then unknown. */
   readonly readOnly?: true;
+  /** The project is deleted together with its domain (`factsInDomain`). */
   readonly inDomain?: true;
 }
 
 /** The Keystone actions of a requested project deletion. Each action may be repeated. */
 export interface ProjectAdmin {
-  /** Ids of the roles that a token on the project needs and the propagator lacks. */
+  /** Returns the ids of the roles that the propagator needs on the project and lacks there. */
   missingRoles(project: ProjectId): Promise<string[]>;
   /**
-   * Assigns the roles on the project and gets a token with them. Throws when Keystone refuses the
-   * token, for example for an application credential.
+   * Assigns the roles on the project to the propagator's user, and gets a token with them. Throws
+   * when Keystone refuses the token, for example for an application credential.
    */
   assignRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
   /** Revokes the roles. A role counts as revoked if it or the project no longer exists. */
@@ -29,7 +31,7 @@ export interface ProjectAdmin {
    * (Identity API v3).
    */
   disable(project: ProjectId): Promise<void>;
-  /** Enables the project that a recovery window has disabled. */
+  /** Enables the project again when its recovery window is canceled. */
   enable(project: ProjectId): Promise<void>;
   /**
    * Deletes the project. Throws `PropagatorError` if Keystone still shows it. Keystone refuses
@@ -37,61 +39,60 @@ export interface ProjectAdmin {
    */
   delete(project: ProjectId): Promise<void>;
   /**
-   * Returns the reasons for which Keystone would refuse a role, the disabling or the deletion of
-   * the project (safety rule "Know the end before the beginning"). Changes nothing. Throws class
-   * `Gone` when the project does not exist. `readOnly`: makes only GET calls and reports
-   * permissions as unknown. `inDomain`: the project is deleted with its domain (`factsInDomain`).
+   * Returns the reasons why Keystone would refuse to assign a role on the project, to disable it or
+   * to delete it (safety rule "Know the end before the beginning"). Changes nothing. Throws class
+   * `Gone` when the project does not exist.
    */
-  checkDeletion(project: ProjectId, how?: HowChecked): Promise<KeystoneCheck>;
+  checkDeletion(project: ProjectId, options?: DeletionCheckOptions): Promise<KeystoneCheck>;
 }
 
 const assignment = z.object({ role: z.object({ id: z.string() }) });
 const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
- * Implements the actions with Keystone's API v3. `session`: the propagator's login. `sessionOn`:
+ * Implements the actions with Keystone's API v3. `ownSession`: the propagator's login. `sessionOn`:
  * returns a session on a project. `isProjectBound`: the credentials are valid for one project only.
  */
 export function createProjectAdmin(
   api: ServiceApi,
-  session: Session,
+  ownSession: Session,
   sessionOn: (project: ProjectId) => Session,
   isProjectBound: boolean,
 ): ProjectAdmin {
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
-    const { user } = await session.token();
+    const { user } = await ownSession.token();
     const roles = `${path(project)}/users/${encodeURIComponent(user.id)}/roles`;
     return `${roles}/${encodeURIComponent(role)}`;
   };
   /**
-   * Deletes the application credentials of member sessions. Keystone keeps application credentials
-   * when it deletes the role or the project (seen on Keystone 30).
+   * Deletes the application credentials of member sessions on the project. Keystone keeps
+   * application credentials when it deletes the role or the project (seen on Keystone 30).
    */
   const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
-    const { user } = await session.token();
-    const own = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
-    const { rows } = await api.list(own, {
+    const { user } = await ownSession.token();
+    const credentials = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
+    const { rows } = await api.list(credentials, {
       collection: 'application_credentials',
       row: credential,
       paging: 'next',
     });
     for (const { id, name, project_id } of rows)
       if (project_id === project && isMemberCredential(name))
-        await api.request('DELETE', `${own}/${encodeURIComponent(id)}`, { accept: [404] });
+        await api.request('DELETE', `${credentials}/${encodeURIComponent(id)}`, { accept: [404] });
   };
   const setEnabled = async (project: ProjectId, enabled: boolean): Promise<void> => {
     await api.request('PATCH', path(project), { json: { project: { enabled } }, accept: [404] });
   };
-  const keystoneActions: ProjectAdmin = {
+  const projectAdmin: ProjectAdmin = {
     async missingRoles(project) {
-      const { user, roles } = await session.token();
-      // The role `admin` includes its implied roles. A propagator without `admin` needs all roles
-      // that it has on its own project.
+      const { user, roles } = await ownSession.token();
+      // The role `admin` includes its implied roles. Without `admin`, the propagator needs all
+      // roles that it has on its own project.
       const admin = roles.filter((role) => role.name === 'admin');
       const requiredRoles = (admin.length > 0 ? admin : roles).map((role) => role.id);
-      // Only direct assignments are read, because the propagator revokes no role of a group or a
-      // domain. An additional assignment does no harm.
+      // Only direct assignments are read. A role that the propagator has through a group or a
+      // domain is assigned once more, and only this direct assignment is revoked later.
       const query = { 'user.id': user.id, 'scope.project.id': project };
       const { rows } = await api.list('/v3/role_assignments', {
         collection: 'role_assignments',
@@ -104,9 +105,9 @@ export function createProjectAdmin(
     },
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
-      // Keystone has revoked the token of an earlier assignment.
-      const session = sessionOn(project);
-      await session.replace(await session.token());
+      // The session may have a token of an earlier assignment, which Keystone has revoked.
+      const projectSession = sessionOn(project);
+      await projectSession.replace(await projectSession.token());
     },
     async revokeRoles(project, roles) {
       await deleteMemberCredentials(project);
@@ -129,16 +130,16 @@ export function createProjectAdmin(
           requestId: answer.requestId,
         });
     },
-    async checkDeletion(project, how) {
+    async checkDeletion(project, { readOnly, inDomain } = {}) {
       const [token, missingRoles] = await Promise.all([
-        session.token(),
-        keystoneActions.missingRoles(project),
+        ownSession.token(),
+        projectAdmin.missingRoles(project),
       ]);
       const login = { ...token, isProjectBound };
-      const tested = how?.readOnly ? 'untested' : missingRoles;
-      const facts = await readKeystoneFacts(api, login, project, tested);
-      return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
+      const permissionTest = readOnly ? undefined : { missingRoles };
+      const facts = await readKeystoneFacts(api, login, project, permissionTest);
+      return checkKeystone(inDomain ? factsInDomain(facts) : facts);
     },
   };
-  return keystoneActions;
+  return projectAdmin;
 }

@@ -25,12 +25,16 @@ const keystoneError = z.object({ error: z.object({ message: z.string() }) });
 
 const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(id)}`;
 
+/** A test of permissions. `missingRoles`: ids of the roles that the propagator would assign. */
+export interface PermissionTest {
+  readonly missingRoles: readonly string[];
+}
+
 /**
  * Reads the facts that decide whether the propagator may disable and delete a project. Changes
- * nothing: it tests each permission with a call that has no effect but that Keystone's policy
- * checks. `missingRoles`: ids of the roles that the propagator would assign. With `untested` it
- * makes only GET calls and tests no permission. Throws the error of a failed call, and class `Gone`
- * when the project does not exist.
+ * nothing. To test a permission, it makes a call that has no effect but that Keystone checks
+ * against its policy. Without `permissionTest` it makes only GET calls, and each permission is
+ * unknown. Throws the error of a failed call, and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -43,24 +47,20 @@ export async function readKeystoneFacts(
     isProjectBound: boolean;
   },
   id: ProjectId,
-  missingRoles: readonly string[] | 'untested',
+  permissionTest: PermissionTest | undefined,
 ): Promise<KeystoneFacts> {
-  const { project } = parsed(shownProject, await api.request('GET', projectPath(id)), api);
+  const { project } = parseAnswer(shownProject, await api.request('GET', projectPath(id)), api);
   const immutable = project.options?.immutable === true;
   const [domain, children] = await Promise.all([
     project.domain_id ? readDomain(api, project.domain_id) : undefined,
     readChildren(api, id),
   ]);
-  const isTested = missingRoles !== 'untested';
-  const mayUpdate =
-    project.enabled && !immutable
-      ? isTested
-        ? await mayUpdateProject(api, id)
-        : UNTESTED
-      : undefined;
-  const role = isTested ? missingRoles[0] : undefined;
-  const mayRevokeRole =
-    project.enabled && role !== undefined ? await mayRevoke(api, id, user.id, role) : undefined;
+  const tested = (test: () => Promise<Permission>) => (permissionTest ? test() : UNTESTED);
+  // A disabled project is not updated, and the propagator gets no role on it.
+  const isUpdated = project.enabled && !immutable;
+  const role = project.enabled ? permissionTest?.missingRoles[0] : undefined;
+  const mayUpdate = isUpdated ? await tested(() => mayUpdateProject(api, id)) : undefined;
+  const mayRevokeRole = role === undefined ? undefined : await mayRevoke(api, id, user.id, role);
   return {
     project: { id, enabled: project.enabled, immutable },
     domain,
@@ -73,7 +73,7 @@ export async function readKeystoneFacts(
     },
     mayUpdate,
     mayRevokeRole,
-    mayDelete: isTested ? await mayDeleteProject(api) : UNTESTED,
+    mayDelete: await tested(() => mayDeleteProject(api)),
   };
 }
 
@@ -88,7 +88,7 @@ async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['d
   const path = `/v3/domains/${encodeURIComponent(id)}`;
   const answer = await api.request('GET', path, { accept: [403, 404] });
   if (answer.status !== 200) return undefined;
-  const { domain } = parsed(shownDomain, answer, api);
+  const { domain } = parseAnswer(shownDomain, answer, api);
   return { id: domain.id, enabled: domain.enabled, immutable: domain.options?.immutable === true };
 }
 
@@ -104,21 +104,22 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
 }
 
 /**
- * Tests with an update that repeats the id. The update changes nothing, but Keystone sends
- * `project.updated`.
+ * Tests the permission with an update that contains only the id of the project. The update changes
+ * nothing, but Keystone sends a notification `project.updated`.
  */
 const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
   permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
 
 /**
- * Tests with an id that no project has, because Keystone checks the policy before it answers 404.
+ * Tests the permission with the deletion of an id that no project has. Keystone checks its policy
+ * before it answers 404.
  */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
   if (answer.kind !== 'refused') return answer;
-  // A policy that compares the project's domain refuses every unknown id. In that case this test
-  // says nothing about a real project. Keystone then also refuses an update of an unknown id.
+  // A policy that compares the domain of the project refuses every unknown id, for a deletion and
+  // for an update. If Keystone refuses both, the answers say nothing about an existing project.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.kind === 'granted') return answer;
@@ -126,8 +127,8 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
 }
 
 /**
- * Tests first with a user that does not exist. A policy that compares users may refuse that user,
- * so a refusal is tested again with the propagator's user.
+ * Tests the permission first with a user that does not exist. A policy that compares users may
+ * refuse this user, so after a refusal the propagator's user is tested.
  */
 async function mayRevoke(
   api: ServiceApi,
@@ -141,6 +142,7 @@ async function mayRevoke(
   return answer.kind === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
 }
 
+/** Makes a call that has no effect. Returns whether Keystone's policy permits the call. */
 async function permissionFor(
   api: ServiceApi,
   method: Method,
@@ -155,18 +157,18 @@ async function permissionFor(
       because: `the 404 for ${method} does not come from Keystone`,
     };
   if (answer.status < 300 || answer.status === 404) return { kind: 'granted' };
-  const words = message === undefined ? undefined : serviceMessage(message);
-  return { kind: 'refused', message: words ?? `HTTP ${answer.status} to ${method}` };
+  const text = message === undefined ? undefined : serviceMessage(message);
+  return { kind: 'refused', message: text ?? `HTTP ${answer.status} to ${method}` };
 }
 
 const newId = (): string => randomUUID().replaceAll('-', '');
 
-function parsed<S extends z.ZodType>(
-  shape: S,
+function parseAnswer<S extends z.ZodType>(
+  schema: S,
   answer: { readonly json?: unknown; readonly requestId?: string | undefined },
   api: ServiceApi,
 ): z.infer<S> {
-  const result = shape.safeParse(answer.json);
+  const result = schema.safeParse(answer.json);
   if (result.success) return result.data;
   throw new PropagatorError({
     code: 'keystone.answer.unexpected',

@@ -1,16 +1,20 @@
 import { BlockList, isIPv4 } from 'node:net';
 
-/** Proxies by the scheme of the call, and `NO_PROXY`. A proxy URL may contain a password. */
+/**
+ * The URLs of the proxies, by the scheme of the call. They are functions, so that printing this
+ * object does not print the password that a URL may contain.
+ */
 export interface Proxies {
   readonly http: () => string | undefined;
   readonly https: () => string | undefined;
-  readonly except: string;
+  /** The value of `NO_PROXY`. */
+  readonly noProxy: string;
 }
 
 export const NO_PROXIES: Proxies = {
   http: () => undefined,
   https: () => undefined,
-  except: '',
+  noProxy: '',
 };
 
 /**
@@ -21,10 +25,10 @@ export const NO_PROXIES: Proxies = {
 export function proxyFor(origin: string, proxies: Proxies): string | undefined {
   const { protocol, hostname, host } = new URL(origin);
   const proxy = protocol === 'https:' ? proxies.https() : proxies.http();
-  return proxy !== undefined && !isExcepted(hostname, host, proxies.except) ? proxy : undefined;
+  return proxy !== undefined && !isInNoProxy(hostname, host, proxies.noProxy) ? proxy : undefined;
 }
 
-function isExcepted(hostname: string, host: string, except: string): boolean {
+function isInNoProxy(hostname: string, host: string, except: string): boolean {
   const names = except.toLowerCase().replaceAll(' ', '').split(',').filter(Boolean);
   if (names.includes('*')) return true;
   return names.some((name) => {

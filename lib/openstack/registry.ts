@@ -3,7 +3,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
 import type { Credentials } from './credentials.ts';
 import { hiddenRegistrations } from './hidden-registrations.ts';
-import type { Lists, ReadLists } from './keystone-lists.ts';
+import type { KeystoneLists, ListsOrError } from './keystone-lists.ts';
 
 /**
  * Returns the registrations in a catalog, by service and region. `projectId`: the id of the token's
@@ -53,34 +53,37 @@ export function overrideRegistrations(
 }
 
 /**
- * Returns the error for an incomplete list. A policy or a proxy may remove services of the catalog
- * from the list. An empty list is incomplete too, because Keystone itself must be in the list.
+ * Returns an error if a list of Keystone is incomplete, or `undefined`. A list is incomplete if it
+ * lacks a service of the catalog, because a policy or a proxy has removed it. An empty list is
+ * incomplete too, because Keystone itself must be in the list.
  */
-function findIncompleteness(
+function incompleteListError(
   catalog: readonly CatalogService[],
-  lists: Lists,
+  lists: KeystoneLists,
 ): ErrorReport | undefined {
-  const types = new Set(lists.services.map(({ type }) => typeKey(type)));
-  const ofType = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
-  const reachable = new Set(lists.endpoints.map(({ service_id }) => ofType.get(service_id)));
-  const missing = catalog.find(({ type }) => !types.has(typeKey(type)));
-  const withoutEndpoints = catalog.find(
-    ({ type, endpoints }) => endpoints.length > 0 && !reachable.has(typeKey(type)),
+  const typeByService = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
+  const listedTypes = new Set(typeByService.values());
+  const typesWithEndpoint = new Set(
+    lists.endpoints.map(({ service_id }) => typeByService.get(service_id)),
   );
-  if (missing) return incomplete('services', `lacks ${missing.type}, which is in the catalog`);
+  const missing = catalog.find(({ type }) => !listedTypes.has(typeKey(type)));
+  const withoutEndpoints = catalog.find(
+    ({ type, endpoints }) => endpoints.length > 0 && !typesWithEndpoint.has(typeKey(type)),
+  );
+  if (missing) return incompleteList('services', `lacks ${missing.type}, which is in the catalog`);
   if (withoutEndpoints)
-    return incomplete(
+    return incompleteList(
       'endpoints',
       `lacks the endpoints of ${withoutEndpoints.type}, which are in the catalog`,
     );
-  return lists.services.length === 0 ? incomplete('services', 'is empty') : undefined;
+  return lists.services.length === 0 ? incompleteList('services', 'is empty') : undefined;
 }
 
-const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport => ({
+const incompleteList = (list: 'services' | 'endpoints', fault: string): ErrorReport => ({
   code: 'keystone.answer.incomplete',
   class: 'Unexpected',
   service: 'keystone',
-  message: `the list of GET /v3/${list} ${what}`,
+  message: `the list of GET /v3/${list} ${fault}`,
   advice: `Check any proxy in front of Keystone, and the Keystone policy identity:list_${list}.`,
 });
 
@@ -88,7 +91,7 @@ const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport =
 export function assembleRegistry(
   catalog: readonly CatalogService[],
   projectId: string,
-  read: ReadLists,
+  read: ListsOrError,
   credentials: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides' | 'source'>,
 ): Registry {
   const lists = 'unlisted' in read ? undefined : read;
@@ -101,6 +104,6 @@ export function assembleRegistry(
     regions: credentials.regions,
     setting: `OS_REGION_NAME or ${credentials.source}`,
     interfaces: credentials.interfaces,
-    unlisted: 'unlisted' in read ? read.unlisted : findIncompleteness(catalog, read),
+    unlisted: 'unlisted' in read ? read.unlisted : incompleteListError(catalog, read),
   };
 }

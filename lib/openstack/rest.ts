@@ -6,7 +6,7 @@ import {
   answerFailure,
   type FailureContext,
   httpFailure,
-  RATE_LIMITS,
+  RATE_LIMIT_STATUSES,
   requestIdOf,
   retryAfterSeconds,
   transportFailure,
@@ -20,10 +20,10 @@ import { type Method, type RawAnswer, type Transport, TransportError } from './t
 import { buildPath, withoutNames } from './url.ts';
 
 /**
- * The facts about one API call that metrics record. Contains no ids, names or query. `status` is
- * `undefined` without a response.
+ * The facts about one call that the metrics record, without ids, names and query. `status` is
+ * `undefined` without an answer.
  */
-export interface Call {
+export interface CallRecord {
   readonly service: string;
   readonly region: string;
   readonly method: Method;
@@ -65,7 +65,7 @@ export interface RestOptions {
   readonly userAgent: string;
   readonly now: () => number;
   readonly sleep: (seconds: number) => Promise<void>;
-  readonly onCall: ((call: Call) => void) | undefined;
+  readonly onCall: ((call: CallRecord) => void) | undefined;
 }
 
 /**
@@ -74,12 +74,26 @@ export interface RestOptions {
  */
 const MAX_WAIT_SECONDS = 5;
 const MAX_WAITS = 2;
-const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
+/** The methods that may be repeated even if the service has executed the call. */
+const IDEMPOTENT: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
  * After a service has refused a new token, no call logs in again for this time. The pause protects
  * Keystone from too many logins.
  */
 const LOGIN_PAUSE_MILLIS = 30_000;
+
+/** A call that is ready to be sent. */
+interface PreparedCall {
+  readonly method: Method;
+  /** The path and query that are sent. */
+  readonly target: string;
+  /** The path without ids and names, for metrics. */
+  readonly shownPath: string;
+  /** The method and `shownPath`, for messages and the limiter. */
+  readonly label: string;
+  readonly request: RequestOptions;
+  readonly watch: Watch | undefined;
+}
 
 /** Creates the REST API of one service in one region, with a shared session and transport. */
 export function createRest(options: RestOptions): ServiceApi {
@@ -88,29 +102,34 @@ export function createRest(options: RestOptions): ServiceApi {
   const where: FailureContext = { service, region: region || undefined, host: endpointUrl.host };
   let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
 
-  const send = async (
-    token: Token,
+  /** Throws if a proxy could change the call on its way to the service. */
+  const prepare = (
     method: Method,
     path: string,
-    call: string,
     request: RequestOptions,
     watch: Watch | undefined,
-  ): Promise<RawAnswer> => {
+  ): PreparedCall => {
+    const endpoint = request.endpoint ?? options.endpoint;
+    refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
+    // A Swift object may have the name `..`, and Swift uses the path unchanged.
+    if (service !== 'swift') refuseUnsafePath(service, path);
+    refuseUnsafeHeaders(service, request.headers);
+    const target = buildPath(endpointUrl, endpoint, path, request.query);
+    const shownPath = withoutNames(service, path);
+    return { method, target, shownPath, label: `${method} ${shownPath}`, request, watch };
+  };
+
+  /** Sends the call once, and records its status and duration. */
+  const send = async (call: PreparedCall, token: Token): Promise<RawAnswer> => {
+    const { method, target, shownPath, label, request, watch } = call;
     const startedAt = now();
     let status: number | undefined;
     try {
       const answer = await transport.send({
         method,
         origin: endpointUrl.origin,
-        path,
-        headers: {
-          accept: 'application/json',
-          ...(request.json === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(options.apiVersion === undefined ? {} : versionHeader(options.apiVersion)),
-          ...lowerCased(request.headers),
-          'user-agent': options.userAgent,
-          'x-auth-token': token.value(),
-        },
+        path: target,
+        headers: headersOf(request, token, options),
         body: request.json === undefined ? request.body : JSON.stringify(request.json),
         signal: watch?.signal,
       });
@@ -118,42 +137,26 @@ export function createRest(options: RestOptions): ServiceApi {
       watch?.answered();
       return answer;
     } catch (error) {
-      throw error instanceof TransportError ? transportFailure(error, call, where) : error;
+      throw error instanceof TransportError ? transportFailure(error, label, where) : error;
     } finally {
       const millis = now() - startedAt;
-      options.limiter.observe({ call, millis, status });
-      options.onCall?.({
-        service,
-        region,
-        method,
-        path: call.slice(method.length + 1),
-        status,
-        millis,
-      });
+      options.limiter.observe({ call: label, millis, status });
+      options.onCall?.({ service, region, method, path: shownPath, status, millis });
     }
   };
 
-  const exchange = async (
-    method: Method,
-    path: string,
-    request: RequestOptions,
-    watch: Watch | undefined,
-  ): Promise<Answer> => {
-    // The call may have been aborted while it waited for its slot.
-    watch?.signal.throwIfAborted();
-    const endpoint = request.endpoint ?? options.endpoint;
-    refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
-    // A Swift object may have the name `..`, and Swift uses the path unchanged.
-    if (service !== 'swift') refuseUnsafePath(service, path);
-    refuseUnsafeHeaders(service, request.headers);
-    const target = buildPath(endpointUrl, endpoint, path, request.query);
-    const call = `${method} ${withoutNames(service, path)}`;
+  /**
+   * Sends the call until it has an accepted answer. After a 401, it logs in again and repeats the
+   * call once. After a short `Retry-After`, it waits and repeats the call at most twice. Throws the
+   * error of any other answer.
+   */
+  const sendUntilAccepted = async (call: PreparedCall): Promise<Answer> => {
+    const { method, label, request } = call;
     let token = await session.token();
     let mayLogInAgain = now() >= newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
     for (let waits = 0; ; ) {
-      const answer = await send(token, method, target, call, request, watch);
-      if ((answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status))
-        return answerOf(answer, method, call, where);
+      const answer = await send(call, token);
+      if (isAccepted(answer.status, request)) return toAnswer(answer, method, label, where);
       if (answer.status === 401 && mayLogInAgain) {
         mayLogInAgain = false;
         token = await session.replace(token);
@@ -162,11 +165,23 @@ export function createRest(options: RestOptions): ServiceApi {
       if (answer.status === 401) newTokenRefusedAt = now();
       const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
       if (waitSeconds === undefined)
-        throw httpFailure(answer, call, { ...where, secrets: [token.value()] }, now());
+        throw httpFailure(answer, label, { ...where, secrets: [token.value()] }, now());
       waits += 1;
       await options.sleep(waitSeconds);
     }
   };
+
+  const exchange = (
+    method: Method,
+    path: string,
+    request: RequestOptions,
+    watch: Watch | undefined,
+  ): Promise<Answer> =>
+    options.limiter.run(currentCaller(), async () => {
+      // The call may have been aborted while it waited for its slot.
+      watch?.signal.throwIfAborted();
+      return sendUntilAccepted(prepare(method, path, request, watch));
+    });
 
   const api = (watch: Watch | undefined): ServiceApi => ({
     service,
@@ -174,14 +189,10 @@ export function createRest(options: RestOptions): ServiceApi {
     endpoint: options.endpoint,
     ownProject: options.ownProject,
     microversion: options.apiVersion?.version,
-    request: (method, path, request = {}) =>
-      options.limiter.run(currentCaller(), () => exchange(method, path, request, watch)),
+    request: (method, path, request = {}) => exchange(method, path, request, watch),
     list: (path, listOptions) =>
       readListing(
-        (request) =>
-          options.limiter
-            .run(currentCaller(), () => exchange('GET', path, request, watch))
-            .catch(rethrowAsMissingList),
+        (request) => exchange('GET', path, request, watch).catch(rethrowAsMissingList),
         withoutNames(service, path),
         listOptions,
         where,
@@ -191,13 +202,30 @@ export function createRest(options: RestOptions): ServiceApi {
   return api(undefined);
 }
 
+const isAccepted = (status: number, { accept }: RequestOptions): boolean =>
+  (status >= 200 && status < 300) || accept?.includes(status) === true;
+
+/** Returns the headers of a call. The caller's own headers replace the default `Accept`. */
+const headersOf = (
+  { json, headers }: RequestOptions,
+  token: Token,
+  { apiVersion, userAgent }: RestOptions,
+): Record<string, string> => ({
+  accept: 'application/json',
+  ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+  ...(apiVersion === undefined ? {} : versionHeader(apiVersion)),
+  ...withLowerCaseNames(headers),
+  'user-agent': userAgent,
+  'x-auth-token': token.value(),
+});
+
 /**
  * A service that answers with a rate limit has not executed the call, so any method may be
  * repeated. A service that answers 503 may have executed the call, so only idempotent methods are
  * repeated.
  */
 const mayRepeat = (status: number, method: Method): boolean =>
-  RATE_LIMITS.includes(status) || (status === 503 && REPEATABLE.includes(method));
+  RATE_LIMIT_STATUSES.includes(status) || (status === 503 && IDEMPOTENT.includes(method));
 
 /**
  * Returns the seconds after which the call is repeated, or `undefined` if it must not be repeated.
@@ -209,7 +237,10 @@ function waitBeforeRepeat(answer: RawAnswer, method: Method, now: number): numbe
   return isShort && mayRepeat(answer.status, method) ? seconds : undefined;
 }
 
-/** Throws a 404 for a list with other advice: the URL is wrong, and no resource is gone. */
+/**
+ * Throws the error of a listing. A 404 gets other advice, because it means that the URL of the list
+ * is wrong, and not that a resource is gone.
+ */
 function rethrowAsMissingList(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
   const advice =
@@ -229,7 +260,8 @@ const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolea
   /\bhtml\b/i.test(headers.get('content-type') ?? '') &&
   text.trimStart().startsWith('<');
 
-function answerOf(answer: RawAnswer, method: Method, call: string, where: FailureContext): Answer {
+/** Parses an accepted answer. Throws for a web page and for invalid JSON. */
+function toAnswer(answer: RawAnswer, method: Method, call: string, where: FailureContext): Answer {
   const requestId = requestIdOf(answer.headers);
   if (isWebPage(answer, method))
     throw answerFailure(
@@ -251,8 +283,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Failur
   return { status: answer.status, headers: answer.headers, json, requestId };
 }
 
-/** Returns headers with lower-case names, so that a caller's `Accept` replaces the default. */
-const lowerCased = (headers: RequestOptions['headers']): Record<string, string> =>
+const withLowerCaseNames = (headers: RequestOptions['headers']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
   );

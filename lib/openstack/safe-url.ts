@@ -4,14 +4,16 @@ import { PropagatorError } from '../shared/errors.ts';
  * Throws for a path that a proxy or web server could change. Proxies and web servers decode `%2F`
  * and `%2E` before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. A
  * segment that is empty, `.` or `..` could therefore address a resource of another project. `path`
- * is the encoded path with its query. The code of the error is `SERVICE.id.hidden`, and its advice
- * names the unsafe id or name. If a type cannot be listed and the code of the error ends with
- * `.hidden`, the type never counts as empty. The task of the resource is dead-lettered until a
- * person removes the resource.
+ * is the encoded path with its query.
+ *
+ * The code of the error is `SERVICE.id.hidden`, and its advice names the unsafe id or name. A type
+ * whose listing fails with a code that ends with `.hidden` never counts as empty. If the error
+ * concerns one resource, the task of this resource is dead-lettered until a person removes the
+ * resource.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   const segment = unsafeSegment(path);
-  if (segment !== undefined) throw unsafe(service, 'URL', segment);
+  if (segment !== undefined) throw unsafeTextError(service, 'URL', segment);
 }
 
 /** Throws, like {@link refuseUnsafePath}, for the path of an endpoint of the catalog. */
@@ -48,7 +50,7 @@ export function refuseUnsafeHeaders(
   const isSafe = (value: string): boolean =>
     /^[\x20-\x7e\t]*$/.test(value) && value === value.trim();
   const text = Object.values(headers ?? {}).find((value) => !isSafe(value));
-  if (text !== undefined) throw unsafe(service, 'header', text);
+  if (text !== undefined) throw unsafeTextError(service, 'header', text);
 }
 
 function decoded(segment: string): string {
@@ -59,16 +61,16 @@ function decoded(segment: string): string {
   }
 }
 
-/** An id or a name is shown up to this length. */
-const MAX_SHOWN = 255;
+/** At most this many characters of an unsafe id or name are shown. */
+const MAX_SHOWN_LENGTH = 255;
 
-const unsafe = (service: string, where: 'URL' | 'header', text: string): PropagatorError =>
+const unsafeTextError = (service: string, where: 'URL' | 'header', text: string): PropagatorError =>
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
     message: `an id or a name would be changed in transit in a ${where}`,
     advice:
-      `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN))}, and ` +
+      `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH))}, and ` +
       `remove the resource there, or delete its row in the database of ${service}.`,
     service,
   });

@@ -15,14 +15,14 @@ const MICROVERSION_CACHE_MILLIS = 3_600_000;
 /** The login for the calls to a service. */
 export interface ServiceLogin {
   readonly session: Session;
-  /** The token with the catalog. The URL of an endpoint contains the token's project. */
+  /** The token whose catalog is used. The URL of an endpoint may contain the token's project. */
   readonly token: Token;
-  /** A text that is different for each session, for the key of the cache. */
-  readonly scope: string;
+  /** A text that is different for each session. The key of a cached API contains it. */
+  readonly sessionKey: string;
 }
 
 /** The options of a REST API that depend on the service. */
-type RestTarget = Pick<
+type ServiceRestOptions = Pick<
   RestOptions,
   'service' | 'region' | 'endpoint' | 'ownProject' | 'apiVersion' | 'session'
 >;
@@ -31,7 +31,7 @@ export interface ServiceApisDeps {
   readonly credentials: Credentials;
   now(): number;
   /** Creates a REST API. At most `concurrency` of its calls run at the same time. */
-  rest(target: RestTarget, concurrency: number): ServiceApi;
+  rest(target: ServiceRestOptions, concurrency: number): ServiceApi;
 }
 
 /**
@@ -45,10 +45,10 @@ export type OpenServiceApi = (
   login: ServiceLogin,
 ) => Promise<ServiceApi | undefined>;
 
-/** Opens the APIs of services and caches each API with its negotiated microversion. */
+/** Returns a function that opens the API of a service. It caches each API for an hour. */
 export function createServiceApis({ credentials, now, rest }: ServiceApisDeps): OpenServiceApi {
   const cache = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
-  return async (service, region, { session, token, scope }) => {
+  return async (service, region, { session, token, sessionKey: scope }) => {
     const endpoint = endpointUrl(credentials, token, service, region);
     if (endpoint === undefined) return undefined;
     const ownProject = token.project.id;
@@ -84,7 +84,8 @@ function endpointUrl(
     ...overrideRegistrations(credentials, project.id),
     ...catalogRegistrations(catalog, project.id),
   ];
-  // The propagator logs in to this Keystone, so Keystone's endpoint may be in any region.
+  // All regions may share one Keystone, which has an endpoint only in some of them. It is the
+  // Keystone of the login, so its endpoint in another region is used too.
   const otherRegions = service.catalogTypes.includes('identity')
     ? registrations.flatMap((registration) => registration.region ?? [])
     : [];
@@ -124,15 +125,16 @@ async function negotiateApi(
   if (!wanted) return open(endpoint, undefined);
   // The URL of the version document has no project: `/v3/` for the endpoint `/v3/<project>`.
   const segments = endpoint.split('/');
-  const version = segments.findLastIndex(
+  const versionIndex = segments.findLastIndex(
     (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),
   );
-  const root = version < 0 ? endpoint : segments.slice(0, version + 1).join('/');
+  const hasVersion = versionIndex >= 0;
+  const root = hasVersion ? segments.slice(0, versionIndex + 1).join('/') : endpoint;
   const discovery = open(root, undefined);
   const document = await discovery.request('GET', '/', { accept: [300] });
   const where = { service: service.name, region: discovery.region, host: new URL(root).host };
   const negotiated = negotiate(document, wanted, where);
-  return open(version < 0 ? `${endpoint}/${negotiated.api}` : endpoint, {
+  return open(hasVersion ? endpoint : `${endpoint}/${negotiated.api}`, {
     header: wanted.header,
     version: negotiated.version,
   });

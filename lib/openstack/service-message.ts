@@ -7,16 +7,21 @@ const MAX_MESSAGE_LENGTH = 300;
 const MAX_PAGE_LENGTH = 20_000;
 
 const fault = z.object({ message: z.string() });
-const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
+/** The error of a service that uses the library WSME. */
+const wsmeError = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
 /** The text of an error. Ironic puts JSON into it. */
-const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
+const errorText = z
+  .string()
+  .transform((words) => wsmeError.safeParse(parseJson(words)).data ?? words);
 /**
  * The forms of an error body. The key of a fault depends on the service: `itemNotFound`, `error`
  * and others.
  */
-const bodies = z.union([
-  wsme,
-  z.object({ error_message: z.union([text, wsme]) }).transform((body) => body.error_message),
+const errorBodies = z.union([
+  wsmeError,
+  z
+    .object({ error_message: z.union([errorText, wsmeError]) })
+    .transform((body) => body.error_message),
   z
     .object({
       errors: z
@@ -62,7 +67,7 @@ const bodies = z.union([
  */
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
   const json = parseJson(text);
-  const parsed = json === undefined ? undefined : bodies.safeParse(json);
+  const parsed = json === undefined ? undefined : errorBodies.safeParse(json);
   const messageText = parsed
     ? (parsed.data ?? '')
     : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE_LENGTH))?.[1] ?? text);
@@ -70,11 +75,11 @@ export function serviceMessage(text: string, secrets: readonly string[] = []): s
     .slice(0, MAX_PAGE_LENGTH)
     .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<\/?[a-z][^>]*>/gi, ' ')
-    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
+    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => HTML_ENTITIES[entity] ?? entity);
   return plainText(line, MAX_MESSAGE_LENGTH, secrets) || undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
+const HTML_ENTITIES: Readonly<Record<string, string>> = {
   '&lt;': '<',
   '&gt;': '>',
   '&quot;': '"',

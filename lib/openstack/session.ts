@@ -9,7 +9,10 @@ export interface Session {
    * the error of a failed call.
    */
   token(): Promise<Token>;
-  /** Logs in again after a service refused this token with 401, unless another call has done so. */
+  /**
+   * Returns another token after a service refused this one with 401. Logs in again, unless another
+   * call has already replaced the token.
+   */
   replace(refused: Token): Promise<Token>;
   /**
    * Returns a token that is at most this old. Its catalog has the same age. Throws the error of a
@@ -18,6 +21,7 @@ export interface Session {
   fresh(maxAgeMillis: number): Promise<Token>;
 }
 
+/** The minimum time between the starts of two renewals. */
 const RENEWAL_PAUSE_MILLIS = 30_000;
 
 /**
@@ -28,8 +32,8 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   const { now } = deps;
   let current: Token | undefined;
   let pendingLogin: Promise<Token> | undefined;
-  let renewedAt = Number.NEGATIVE_INFINITY;
-  const authenticateAnew = async (logInOnce: () => Promise<Token>): Promise<Token> => {
+  let renewalStartedAt = Number.NEGATIVE_INFINITY;
+  const refreshAndLogIn = async (logInOnce: () => Promise<Token>): Promise<Token> => {
     await credentials.refresh?.(false);
     try {
       return await logInOnce();
@@ -40,7 +44,7 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
     }
   };
   const logIn = (): Promise<Token> => {
-    pendingLogin ??= authenticateAnew(() => authenticate(credentials, deps, scope))
+    pendingLogin ??= refreshAndLogIn(() => authenticate(credentials, deps, scope))
       .then((token) => {
         current = token;
         return token;
@@ -53,10 +57,11 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   return {
     async token() {
       if (!current || now() >= current.lastUseAt) return logIn();
-      if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE_MILLIS) {
-        renewedAt = now();
-        // The renewal runs in the background, so that a short outage of Keystone does no harm. A
-        // failed renewal is repeated. A login fails only after the old token has expired.
+      if (now() >= current.renewAt && now() >= renewalStartedAt + RENEWAL_PAUSE_MILLIS) {
+        renewalStartedAt = now();
+        // The renewal runs in the background, so that a short outage of Keystone does no harm. If
+        // the renewal fails, a later call starts it again. The caller sees the error of a login
+        // only after the old token has expired.
         logIn().catch(() => undefined);
       }
       return current;
@@ -67,7 +72,7 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
       return logIn();
     },
     async fresh(maxAgeMillis) {
-      return current && now() - current.since <= maxAgeMillis && now() < current.lastUseAt
+      return current && now() - current.requestedAt <= maxAgeMillis && now() < current.lastUseAt
         ? current
         : logIn();
     },

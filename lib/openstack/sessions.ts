@@ -46,9 +46,10 @@ export function createSessions(
     member: (project) =>
       cached(`member ${project}`, () => {
         const allRoles = scoped({ kind: 'project', id: project });
-        const { refresh: _, ...login } = credentials;
-        const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
-          createSession({ ...login, ...own }, deps);
+        // `refresh` reads the login of the credentials, which the member session does not use.
+        const { refresh: _, ...otherCredentials } = credentials;
+        const open = (login: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
+          createSession({ ...otherCredentials, ...login }, deps);
         return createMemberSession(allRoles, identityApi(allRoles), open, deps.now);
       }),
   };

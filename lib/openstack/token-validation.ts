@@ -22,19 +22,20 @@ export interface TokenFacts {
 /** Returns `undefined` for a token that is forged, expired or revoked. */
 export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
 
-const member = z.object({ id: z.string().min(1) });
+/** The part of a token that names an account. */
+const reference = z.object({ id: z.string().min(1) });
 /** A time in UTC. Keystone 22 sends the expiry of an application credential without a zone. */
 const keystoneTime = z.iso
   .datetime({ local: true, offset: true })
   .transform((text) => Date.parse(/(Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`));
-const Validated = z
+const ValidationAnswer = z
   .object({
     token: z.object({
       expires_at: keystoneTime,
-      user: member.extend({ name: z.string().min(1) }),
+      user: reference.extend({ name: z.string().min(1) }),
       roles: z.array(z.object({ name: z.string() })).default([]),
-      project: member.optional(),
-      domain: member.optional(),
+      project: reference.optional(),
+      domain: reference.optional(),
       system: z.object({ all: z.literal(true) }).optional(),
       'OS-TRUST:trust': z.unknown().optional(),
       'OS-OAUTH1': z.unknown().optional(),
@@ -62,12 +63,12 @@ const Validated = z
 const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
 /**
- * Validates a token of another user with the propagator's own login. The call omits the header
- * `OpenStack-Identity-Access-Rules`. Keystone therefore refuses tokens with access rules, which the
- * propagator's API does not apply. Throws the error of a failed call, and `Unexpected` when the
- * answer does not come from Keystone.
+ * Returns a function that validates a token of another user with the propagator's own login. The
+ * call omits the header `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token with
+ * access rules, because the propagator's API does not apply such rules. The function throws the
+ * error of a failed call, and class `Unexpected` if the answer does not come from Keystone.
  */
-export const tokenValidation =
+export const createTokenValidator =
   (identity: ServiceApi): ValidateToken =>
   async (token) => {
     const answer = await identity.request('GET', '/v3/auth/tokens', {
@@ -76,7 +77,7 @@ export const tokenValidation =
       accept: [404],
     });
     if (answer.status === 404 && TokenNotFound.safeParse(answer.json).success) return undefined;
-    const validated = Validated.safeParse(answer.json);
+    const validated = ValidationAnswer.safeParse(answer.json);
     if (answer.status === 200 && validated.success) return validated.data;
     throw new PropagatorError({
       code: 'keystone.answer.unexpected',

@@ -24,7 +24,8 @@ export interface Timeouts {
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-export interface Exchange {
+/** One call to a service. */
+export interface OutgoingCall {
   readonly method: Method;
   /** `https://host:port`. */
   readonly origin: string;
@@ -66,11 +67,12 @@ export interface Transport {
    * Sends one call and follows no redirect. After a broken connection, it repeats GET and HEAD at
    * most twice and DELETE once. Throws {@link TransportError}.
    */
-  send(exchange: Exchange): Promise<RawAnswer>;
+  send(exchange: OutgoingCall): Promise<RawAnswer>;
   close(): Promise<void>;
 }
 
-const REPEATS: Readonly<Record<Method, number>> = {
+/** How often a call is repeated after a broken connection, by method. */
+const REPEATS_AFTER_RESET: Readonly<Record<Method, number>> = {
   GET: 2,
   HEAD: 2,
   DELETE: 1,
@@ -82,7 +84,7 @@ const REPEATS: Readonly<Record<Method, number>> = {
 export const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 /** A call as an HTTP client sends it. */
-export type HttpRequest = Pick<Exchange, 'method' | 'origin' | 'path' | 'headers' | 'body'> & {
+export type HttpRequest = Pick<OutgoingCall, 'method' | 'origin' | 'path' | 'headers' | 'body'> & {
   readonly signal: AbortSignal;
 };
 
@@ -102,7 +104,11 @@ export type HttpClientFactory = (tls: Tls, timeouts: Timeouts, proxies: Proxies)
 export function createTransport(client: HttpClient, timeouts: Timeouts): Transport {
   return {
     async send(exchange) {
-      for (let repeats = exchange.repeatable ? 2 : REPEATS[exchange.method]; ; repeats -= 1) {
+      for (
+        let repeats = exchange.repeatable ? 2 : REPEATS_AFTER_RESET[exchange.method];
+        ;
+        repeats -= 1
+      ) {
         const signals = [
           AbortSignal.timeout(timeouts.whole * 1000),
           ...(exchange.signal ? [exchange.signal] : []),
@@ -110,7 +116,7 @@ export function createTransport(client: HttpClient, timeouts: Timeouts): Transpo
         try {
           return await client.send({ ...exchange, signal: AbortSignal.any(signals) });
         } catch (thrown) {
-          const error = transportError(thrown, timeouts);
+          const error = toTransportError(thrown, timeouts);
           if (!error) throw thrown;
           if (error.reason !== 'reset' || repeats <= 0) throw error;
         }
@@ -124,7 +130,7 @@ export function createTransport(client: HttpClient, timeouts: Timeouts): Transpo
  * Converts an error of the HTTP client. The original error is not kept as the cause, because a
  * parser error of undici contains the response, which may contain a token.
  */
-function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
+function toTransportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':

@@ -3,10 +3,10 @@ import type { RequestOptions } from '../task/service.ts';
 const VERSION = /^v\d+(\.\d+)?$/;
 
 /**
- * Returns the path and query of a call. Catalogs list Neutron with or without a version
- * (`http://host:9696`, `…/v2.0`), so a version in the path replaces that of the endpoint. Throws
- * `TypeError` for an invalid path. Throws `TypeError` also if `endpoint` is on another host than
- * `serviceUrl`, because that host must not receive the token.
+ * Returns the path and query of a call. A version in `path` replaces the version of the endpoint,
+ * because some catalogs list Neutron with a version (`http://host:9696/v2.0`) and some without.
+ * Throws `TypeError` for an invalid path. Throws `TypeError` also if `endpoint` is on another host
+ * than `serviceUrl`, because that host must not receive the token.
  */
 export function buildPath(
   serviceUrl: URL,
@@ -23,16 +23,18 @@ export function buildPath(
   const segments = base.pathname.replace(/\/+$/, '').split('/');
   if (VERSION.test(segments.at(-1) ?? '') && VERSION.test(path.split(/[/?]/)[1] ?? ''))
     segments.pop();
-  const whole = `${segments.join('/')}${path}`;
+  const pathAndQuery = `${segments.join('/')}${path}`;
   const parameters = Object.entries(query ?? {}).flatMap(([name, value]) =>
     value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`],
   );
   const search =
-    parameters.length === 0 ? '' : `${whole.includes('?') ? '&' : '?'}${parameters.join('&')}`;
-  return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
+    parameters.length === 0
+      ? ''
+      : `${pathAndQuery.includes('?') ? '&' : '?'}${parameters.join('&')}`;
+  return `${pathAndQuery.startsWith('/') ? '' : '/'}${pathAndQuery}${search}`;
 }
 
-/** A path segment after one of these is a name that a customer chose. */
+/** The path segment after one of these segments is a name that a customer chose. */
 const PARENTS_OF_NAMES: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],

@@ -3,7 +3,7 @@ import { ProjectId } from '../../events/ids.ts';
 import type { CatalogService } from '../../lib/openstack/catalog.ts';
 import { checkRegions } from '../../lib/openstack/catalog.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
-import type { Lists } from '../../lib/openstack/keystone-lists.ts';
+import type { KeystoneLists } from '../../lib/openstack/keystone-lists.ts';
 import { assembleRegistry, catalogRegistrations } from '../../lib/openstack/registry.ts';
 import type { ExcludedRegion, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
@@ -177,7 +177,7 @@ export class CoverageSimulation extends Simulation {
     );
   }
 
-  get lists(): Lists {
+  get lists(): KeystoneLists {
     const { services, orphans, lists } = this.#of;
     if (lists === 'empty') return { services: [], endpoints: [] };
     const lost =

@@ -50,8 +50,8 @@ export class DomainRecoverySimulation extends RecoverySimulation {
                 : [],
             ),
         },
-        keystoneActions: {
-          ...deps.cloud.keystoneActions,
+        projectAdmin: {
+          ...deps.cloud.projectAdmin,
           disable: projectSet(false),
           enable: projectSet(true),
           delete: async (project) => {
@@ -60,9 +60,9 @@ export class DomainRecoverySimulation extends RecoverySimulation {
             this.call();
           },
         },
-        domainActions: {
+        domainAdmin: {
           contents: async () => ({
-            parts: [{ resourceType: ResourceTypeName.parse('keystone.user'), rows: [] }],
+            resources: [{ resourceType: ResourceTypeName.parse('keystone.user'), rows: [] }],
             check: { refusals: [], unknown: [] },
           }),
           disable: set(false),

@@ -35,8 +35,8 @@ export class RecoverySimulation extends SuspendSimulation {
             return { ...shown, account: { ...shown.account, name: 'shop' } };
           },
         },
-        keystoneActions: {
-          ...deps.cloud.keystoneActions,
+        projectAdmin: {
+          ...deps.cloud.projectAdmin,
           disable: set(false),
           enable: set(true),
           delete: async () => {

@@ -74,7 +74,7 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
     members: unused,
     groupMembers: unused,
   },
-  keystoneActions: {
+  projectAdmin: {
     missingRoles: async () => [],
     assignRoles: unused,
     revokeRoles: unused,
@@ -83,12 +83,12 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
     delete: unused,
     checkDeletion: async () => ({ refusals: [], unknown: [] }),
   },
-  domainActions: { contents: unused, disable: unused, enable: unused, delete: unused },
+  domainAdmin: { contents: unused, disable: unused, enable: unused, delete: unused },
   validateToken: async () => undefined,
   ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
   ownUser: async () => ({ id: 'cleaner-user', domainId: 'default' }),
   registry: async () => registryWith(services.map(({ name }) => name)),
-  access: async () => undefined,
+  missingAccess: async () => undefined,
   api: async ({ name }) => apiStub(name),
   close: async () => {},
 });

@@ -310,7 +310,7 @@ export class StatefulCloud {
       members: async () => [],
       groupMembers: async () => [],
     },
-    keystoneActions: {
+    projectAdmin: {
       missingRoles: async (project) =>
         ['admin', 'keeper'].filter((role) => !this.roles.has(`${project}/${role}`)),
       assignRoles: async (project, roles) => {
@@ -374,13 +374,13 @@ export class StatefulCloud {
         return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
       },
     },
-    domainActions: {
+    domainAdmin: {
       contents: async (id) => {
         const rows = [...this.domainUsers].flatMap(([user, of]) =>
           of === id ? [{ id: user, name: user }] : [],
         );
         const resourceType = ResourceTypeName.parse('keystone.user');
-        return { parts: [{ resourceType, rows }], check: { refusals: [], unknown: [] } };
+        return { resources: [{ resourceType, rows }], check: { refusals: [], unknown: [] } };
       },
       disable: async (id) => {
         const refusal = this.domainRefusals.shift();

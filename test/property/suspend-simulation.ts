@@ -212,8 +212,8 @@ export class SuspendSimulation {
           return account ? { kind: 'present', account } : { kind: 'absent' };
         },
       },
-      keystoneActions: {
-        ...stub.keystoneActions,
+      projectAdmin: {
+        ...stub.projectAdmin,
         missingRoles: async (project) => (this.roles.has(project) ? [] : ['admin']),
         assignRoles: async (project) => {
           this.call();

@@ -52,39 +52,61 @@ const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
  * file, variable or field.
  */
 export function readCloudConfig(from: CloudFiles): CloudConfig {
+  const { own, source, settingName } = readOwnFields(from);
+  const profile = profileOf(own, from, settingName);
+  const withProfile = updated({ ...DEFAULTS, auth: {} }, profile, settingName);
+  const fields = updated(withProfile, own, settingName);
+  const variables = overridingVariables(from.env);
+  // The cloud's own regions override those of its profile, even if the two use different keys.
+  const hasRegions = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
+  const { regions, values } = regionsOf(
+    hasRegions ? own : profile,
+    variables.region_name,
+    settingName,
+  );
+  return normalizeConfig(updated(fields, values), variables, regions, source, settingName);
+}
+
+/** The fields of a cloud without those of its profile, and the names of its settings. */
+interface OwnFields extends Pick<CloudConfig, 'source' | 'settingName'> {
+  readonly own: YamlMapping;
+}
+
+/** Reads the cloud of clouds.yaml that `OS_CLOUD` names, or the cloud of the `OS_*` variables. */
+function readOwnFields(from: CloudFiles): OwnFields {
   const { env } = from;
-  const variables = variablesOf(env);
-  const inVariables = env.OS_CLOUD_NAME || 'envvars';
-  const name = env.OS_CLOUD || (env.OS_AUTH_URL ? inVariables : undefined);
+  const variablesCloud = env.OS_CLOUD_NAME || 'envvars';
+  const name = env.OS_CLOUD || (env.OS_AUTH_URL ? variablesCloud : undefined);
   if (name === undefined)
     throw credentialsError(
       'OS_CLOUD: set it to a cloud of clouds.yaml, or set OS_AUTH_URL and the other ' +
         'OS_* variables',
     );
-  const { own, path } =
-    name === inVariables
-      ? { own: ownVariables(from, inVariables), path: undefined }
-      : ownFields(name, from);
-  const isVariables = path === undefined;
-  const source = isVariables ? 'the OS_* variables' : `${path} (${name})`;
-  const field = (key: string): string =>
-    isVariables || overridden(key, env) ? asVariable(key) : `${path}: clouds.${name}.${key}`;
-  const profile = profileOf(own, from, field);
-  const base = update(update({ ...DEFAULTS, auth: {} }, profile, field), own, field);
-  // The cloud's own regions override those of its profile, even if the two use different keys.
-  const isOwn = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
-  const { regions, values } = regionsOf(isOwn ? own : profile, variables.region_name, field);
-  return normalizeConfig(update(base, values), variables, regions, source, field);
+  if (name === variablesCloud)
+    return {
+      own: cloudFromVariables(from, name),
+      source: 'the OS_* variables',
+      settingName: variableName,
+    };
+  const { own, path } = cloudFromFile(name, from);
+  return {
+    own,
+    source: `${path} (${name})`,
+    settingName: (key) =>
+      isOverridden(key, env) ? variableName(key) : `${path}: clouds.${name}.${key}`,
+  };
 }
 
-const asVariable = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
-const overridden = (field: string, env: CloudFiles['env']): boolean => {
+/** Returns the variable of a field: `OS_USERNAME` for `auth.username`. */
+const variableName = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
+const isOverridden = (field: string, env: CloudFiles['env']): boolean => {
   const key = field.replace(/^auth\./, '');
   const isVariable = LOGIN_VARIABLES.includes(key) || OTHER_VARIABLES.includes(key);
-  return isVariable && Boolean(env[asVariable(key)]);
+  return isVariable && Boolean(env[variableName(key)]);
 };
 
-function variablesOf(env: CloudFiles['env']): YamlMapping {
+/** Returns the fields that variables set, and that override those of clouds.yaml. */
+function overridingVariables(env: CloudFiles['env']): YamlMapping {
   const setVariables = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
@@ -105,7 +127,7 @@ function variablesOf(env: CloudFiles['env']): YamlMapping {
  * Returns the cloud that the `OS_*` variables define: without `OS_CLOUD`, or with
  * `OS_CLOUD=envvars`.
  */
-function ownVariables(from: CloudFiles, name: string): YamlMapping {
+function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
   if (from.env.OS_CLOUD) {
     const { clouds, path } = readClouds(from);
     if (name in clouds)
@@ -121,7 +143,7 @@ function ownVariables(from: CloudFiles, name: string): YamlMapping {
   return own;
 }
 
-function ownFields(name: string, from: CloudFiles): { own: YamlMapping; path: string } {
+function cloudFromFile(name: string, from: CloudFiles): { own: YamlMapping; path: string } {
   const { clouds, path } = readClouds(from);
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
@@ -136,42 +158,55 @@ function ownFields(name: string, from: CloudFiles): { own: YamlMapping; path: st
   throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
 }
 
-/** Returns the fields of the cloud's profile. `cloud` is the old key for `profile`. */
+/**
+ * Returns the fields of the cloud's profile; none without a profile. `cloud` is the old key for
+ * `profile`.
+ */
 function profileOf(
   own: YamlMapping,
   from: CloudFiles,
-  field: (key: string) => string,
+  settingName: (key: string) => string,
 ): YamlMapping {
   const profileName = own.profile ?? own.cloud;
   if (profileName === undefined || profileName === null || profileName === '') return {};
-  const key = own.profile === undefined ? 'cloud' : 'profile';
-  if (typeof profileName !== 'string') throw credentialsError(`${field(key)} is not a string`);
+  const setting = settingName(own.profile === undefined ? 'cloud' : 'profile');
+  if (typeof profileName !== 'string') throw credentialsError(`${setting} is not a string`);
   const publicProfile = readPublicProfiles(from)[profileName];
   // An unknown profile is ignored, as in openstacksdk.
   const found = YamlMapping.safeParse(publicProfile ?? VENDOR_PROFILES[profileName] ?? {});
-  if (!found.success)
-    throw credentialsError(`${field(key)}: profile ${profileName} is not a mapping`);
-  const nestedName = publicProfile === undefined ? found.data.profile : undefined;
-  if (
-    publicProfile === undefined &&
-    [profileName, nestedName].some((one) => /^\w+:\/\//.test(String(one)))
-  )
-    throw credentialsError(
-      `${field(key)}: a profile at a URL is not supported; set auth.auth_url and ` +
-        'regions instead',
-    );
-  const vendor = typeof nestedName === 'string' ? VENDOR_PROFILES[nestedName] : undefined;
-  const { status, message, ...profile } = vendor ?? found.data;
-  if (publicProfile === undefined && status === 'shutdown')
-    throw credentialsError(`${field(key)}: the cloud of profile ${profileName} no longer exists`);
-  return profile;
+  if (!found.success) throw credentialsError(`${setting}: profile ${profileName} is not a mapping`);
+  return publicProfile === undefined
+    ? vendorFields(found.data, profileName, setting)
+    : withoutStatus(found.data);
 }
 
-/** Like Python's `dict.update`, except that `auth` is merged field by field. */
-function update(
+/**
+ * Returns the fields of a vendor profile, or of the vendor profile that this profile names. Throws
+ * for a profile at a URL, and for a cloud that no longer exists.
+ */
+function vendorFields(vendor: YamlMapping, profileName: string, setting: string): YamlMapping {
+  const { profile: nestedName } = vendor;
+  if ([profileName, nestedName].some((name) => /^\w+:\/\//.test(String(name))))
+    throw credentialsError(
+      `${setting}: a profile at a URL is not supported; set auth.auth_url and regions instead`,
+    );
+  const nested = typeof nestedName === 'string' ? VENDOR_PROFILES[nestedName] : undefined;
+  const fields = nested ?? vendor;
+  if (fields.status === 'shutdown')
+    throw credentialsError(`${setting}: the cloud of profile ${profileName} no longer exists`);
+  return withoutStatus(fields);
+}
+
+const withoutStatus = ({ status: _status, message: _message, ...fields }: YamlMapping) => fields;
+
+/**
+ * Returns `under` with the fields of `over`, like Python's `dict.update`. Only the mapping `auth`
+ * is merged field by field.
+ */
+function updated(
   under: YamlMapping,
   over: YamlMapping,
-  field: (key: string) => string = asVariable,
+  settingName: (key: string) => string = variableName,
 ): YamlMapping {
   const updated: YamlMapping = { ...under };
   for (const [key, value] of Object.entries(over)) {
@@ -180,7 +215,7 @@ function update(
       continue;
     }
     const login = YamlMapping.safeParse(value);
-    if (!login.success) throw credentialsError(`${field('auth')} is not a mapping of fields`);
+    if (!login.success) throw credentialsError(`${settingName('auth')} is not a mapping of fields`);
     updated.auth = { ...YamlMapping.parse(under.auth ?? {}), ...login.data };
   }
   return updated;

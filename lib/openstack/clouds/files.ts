@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { credentialsError } from '../credentials-error.ts';
 
-/** The sources of credentials. They are passed in, so that reading is a pure function. */
+/** The sources of credentials. They are arguments, so that the functions here are pure. */
 export interface CredentialSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; `undefined` when it is missing or unreadable. */
@@ -10,8 +10,9 @@ export interface CredentialSources {
   readonly cwd: string;
 }
 
-/** The sources with a YAML parser, which throws for invalid text. */
+/** The sources of credentials, and the parser for their YAML files. */
 export interface CloudFiles extends CredentialSources {
+  /** Throws for invalid text. */
   readonly parseYaml: (text: string) => unknown;
 }
 
@@ -19,7 +20,8 @@ export interface CloudFiles extends CredentialSources {
 export const YamlMapping = z.record(z.string(), z.unknown());
 export type YamlMapping = z.infer<typeof YamlMapping>;
 
-interface Source {
+/** A file that was found and parsed. */
+interface ParsedFile {
   readonly path: string;
   readonly content: YamlMapping;
 }
@@ -37,7 +39,7 @@ const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
   '/etc/openstack',
 ];
 
-/** The folders that are searched for clouds.yaml, for messages. */
+/** The folders in which clouds.yaml is searched, as text for messages. */
 export const searchedFolders = (from: CredentialSources): string => foldersOf(from).join(', ');
 
 /**
@@ -49,38 +51,42 @@ export function readClouds(from: CloudFiles): {
   clouds: YamlMapping;
   path: string | undefined;
 } {
-  const file = find(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
-  const secure = find(from, 'secure', 'OS_CLIENT_SECURE_FILE');
+  const file = readFirstFile(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
+  const secure = readFirstFile(from, 'secure', 'OS_CLIENT_SECURE_FILE');
   const clouds = file ? cloudsOf(file) : {};
   return {
-    clouds: secure ? YamlMapping.parse(merge(clouds, cloudsOf(secure))) : clouds,
+    clouds: secure ? YamlMapping.parse(mergedOver(clouds, cloudsOf(secure))) : clouds,
     path: file?.path ?? secure?.path,
   };
 }
 
 /** Reads the profiles of clouds-public.yaml, by name. */
 export function readPublicProfiles(from: CloudFiles): YamlMapping {
-  const file = find(from, 'clouds-public');
+  const file = readFirstFile(from, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
   const profiles = YamlMapping.safeParse(file.content['public-clouds']);
   if (profiles.success) return profiles.data;
   throw credentialsError(`${file.path}: public-clouds is not a mapping of profiles by name`);
 }
 
-function find(from: CloudFiles, base: string, setting?: string): Source | undefined {
+/**
+ * Reads the file that the variable `setting` names. Without this variable, reads the first file
+ * `base` in the folders of openstacksdk.
+ */
+function readFirstFile(from: CloudFiles, base: string, setting?: string): ParsedFile | undefined {
   const chosen = setting && from.env[setting];
   const paths = chosen
     ? [chosen]
     : foldersOf(from).flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
   for (const path of paths) {
     const text = from.readFile(path);
-    if (text !== undefined) return { path, content: parse(path, text, from.parseYaml) };
+    if (text !== undefined) return { path, content: parseMapping(path, text, from.parseYaml) };
   }
   if (chosen) throw credentialsError(`${setting}: there is no readable file ${chosen}`);
   return undefined;
 }
 
-function parse(path: string, text: string, parseYaml: CloudFiles['parseYaml']): YamlMapping {
+function parseMapping(path: string, text: string, parseYaml: CloudFiles['parseYaml']): YamlMapping {
   let content: unknown;
   try {
     content = parseYaml(text) ?? {};
@@ -93,18 +99,18 @@ function parse(path: string, text: string, parseYaml: CloudFiles['parseYaml']): 
   throw credentialsError(`${path}: a mapping with the key "clouds" is expected`);
 }
 
-function cloudsOf({ path, content }: Source): YamlMapping {
+function cloudsOf({ path, content }: ParsedFile): YamlMapping {
   const clouds = YamlMapping.safeParse(content.clouds ?? {});
   if (clouds.success) return clouds.data;
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** Merges secure.yaml over clouds.yaml. The two have the same structure. */
-function merge(under: unknown, over: unknown): unknown {
+/** Returns `under` with the values of `over`, which have priority. Mappings are merged by key. */
+function mergedOver(under: unknown, over: unknown): unknown {
   const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;
   const merged: YamlMapping = { ...below.data };
   for (const [key, value] of Object.entries(above.data))
-    merged[key] = merge(below.data[key], value);
+    merged[key] = mergedOver(below.data[key], value);
   return merged;
 }

@@ -13,22 +13,23 @@ export interface Login {
   /** The password or secret, which is redacted from texts. */
   readonly secret: () => string;
   /**
-   * Reads the login again. Set if the login can change while the program runs. Called before each
-   * login in Keystone, and after a refused login. Returns true if the login has changed. Does not
-   * throw.
+   * Reads the login again from the secret that stores it. Returns true if the login has changed.
+   * Does not throw. Set only if the login can change while the program runs. The session calls it
+   * before each login in Keystone, and after a refused login with `isRefused`.
    */
   readonly refresh?: (isRefused: boolean) => Promise<boolean>;
 }
 
-type Name = CloudConfig['name'];
-interface Fields {
+type SettingName = CloudConfig['settingName'];
+/** The login fields of a cloud. */
+interface LoginFields {
   /** Returns a login field as text; `undefined` when missing or empty. */
   get(field: string): string | undefined;
   /**
    * Returns a login field, or throws when it is missing. The error names the field and, if given,
    * the alternative field `or`.
    */
-  need(field: string, or?: string): string;
+  required(field: string, or?: string): string;
 }
 
 /**
@@ -40,53 +41,53 @@ export type LoginScopes = 'project' | 'any';
 /** Builds the login of a cloud. Throws an error that names the field. */
 export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
   const fields = fieldsOf(cloud);
-  const { name } = cloud;
-  refuseTrust(fields, name);
-  if (scopes === 'project') refuseOtherScopes(fields, name);
-  const url = expandUrl(fields.need('auth_url'), cloud.fields, name);
-  return { authUrl: authUrlOf(url, name('auth.auth_url')), ...identityOf(cloud, fields) };
+  const { settingName } = cloud;
+  refuseTrust(fields, settingName);
+  if (scopes === 'project') refuseOtherScopes(fields, settingName);
+  const url = expandUrl(fields.required('auth_url'), cloud.fields, settingName);
+  return { authUrl: authUrlOf(url, settingName('auth.auth_url')), ...identityOf(cloud, fields) };
 }
 
-/** Like osc-lib, a field directly under the cloud overrides the same field of `auth`. */
-function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
+/** Returns the login fields. As in osc-lib, a field directly under the cloud overrides `auth`. */
+function fieldsOf({ fields, auth, settingName }: CloudConfig): LoginFields {
   const asText = (value: unknown, field: string): string | undefined => {
     if (value === undefined || value === null || value === '') return undefined;
     if (typeof value === 'string') return value;
     throw credentialsError(
-      `${name(`auth.${field}`)} is not a string in YAML; put the value in quotes`,
+      `${settingName(`auth.${field}`)} is not a string in YAML; put the value in quotes`,
     );
   };
   const get = (field: string): string | undefined =>
     asText(fields[field], field) ?? asText(auth[field], field);
   return {
     get,
-    need(field, or) {
+    required(field, or) {
       const value = get(field);
       if (value !== undefined) return value;
-      const other = or === undefined ? '' : ` (or ${name(`auth.${or}`)})`;
-      throw credentialsError(`${name(`auth.${field}`)} is missing${other}`);
+      const other = or === undefined ? '' : ` (or ${settingName(`auth.${or}`)})`;
+      throw credentialsError(`${settingName(`auth.${field}`)} is missing${other}`);
     },
   };
 }
 
-function refuseTrust({ get }: Fields, name: Name): void {
+function refuseTrust({ get }: LoginFields, settingName: SettingName): void {
   if (get('trust_id'))
     throw credentialsError(
-      `${name('auth.trust_id')}: trusts are not supported; use a password or an ` +
+      `${settingName('auth.trust_id')}: trusts are not supported; use a password or an ` +
         'application credential',
     );
 }
 
-function refuseOtherScopes({ get }: Fields, name: Name): void {
+function refuseOtherScopes({ get }: LoginFields, settingName: SettingName): void {
   if (get('system_scope'))
     throw credentialsError(
-      `${name('auth.system_scope')}: Nova, Neutron and Glance refuse a token with ` +
+      `${settingName('auth.system_scope')}: Nova, Neutron and Glance refuse a token with ` +
         'system scope; set a project instead',
     );
   const scope = ['domain_id', 'domain_name'].find((field) => get(field));
   if (scope && !get('application_credential_secret'))
     throw credentialsError(
-      `${name(`auth.${scope}`)}: Nova, Neutron and Glance refuse a token with domain ` +
+      `${settingName(`auth.${scope}`)}: Nova, Neutron and Glance refuse a token with domain ` +
         'scope; set a project instead',
     );
 }
@@ -95,18 +96,21 @@ const APPLICATION_CREDENTIAL = 'v3applicationcredential';
 
 type LoginParts = Pick<Login, 'identity' | 'scope' | 'secret'>;
 
-function identityOf(cloud: CloudConfig, fields: Fields): LoginParts {
+function identityOf(cloud: CloudConfig, fields: LoginFields): LoginParts {
   const type = loginType(cloud, fields);
   if (type === APPLICATION_CREDENTIAL) return credentialLogin(cloud, fields);
   if (type === 'password' || type === 'v3password') return passwordLogin(cloud, fields);
   throw credentialsError(
-    `${cloud.name('auth_type')}=${type} is not supported; supported are password, ` +
+    `${cloud.settingName('auth_type')}=${type} is not supported; supported are password, ` +
       `v3password and ${APPLICATION_CREDENTIAL}`,
   );
 }
 
-/** Without a password, an application credential replaces the default type `password`. */
-function loginType({ fields }: CloudConfig, { get }: Fields): string {
+/**
+ * Returns the value of `auth_type`. The default type `password` becomes the type of an application
+ * credential if the settings name a credential and no password.
+ */
+function loginType({ fields }: CloudConfig, { get }: LoginFields): string {
   const type = String(fields.auth_type || 'password');
   const hasCredential =
     Boolean(get('application_credential_id') ?? get('application_credential_name')) &&
@@ -114,16 +118,16 @@ function loginType({ fields }: CloudConfig, { get }: Fields): string {
   return type === 'password' && hasCredential ? APPLICATION_CREDENTIAL : type;
 }
 
-function credentialLogin(cloud: CloudConfig, fields: Fields): LoginParts {
-  const { get, need } = fields;
-  const secret = need('application_credential_secret');
+function credentialLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
+  const { get, required } = fields;
+  const secret = required('application_credential_secret');
   const id = get('application_credential_id');
   const credential = id
     ? { id }
     : {
         name:
           get('application_credential_name') ??
-          need('application_credential_id', 'application_credential_name'),
+          required('application_credential_id', 'application_credential_name'),
         user: userOf(cloud, fields),
       };
   return {
@@ -136,8 +140,8 @@ function credentialLogin(cloud: CloudConfig, fields: Fields): LoginParts {
   };
 }
 
-function passwordLogin(cloud: CloudConfig, fields: Fields): LoginParts {
-  const password = fields.need('password');
+function passwordLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
+  const password = fields.required('password');
   const user = userOf(cloud, fields);
   return {
     identity: () => ({ methods: ['password'], password: { user: { ...user, password } } }),
@@ -146,14 +150,14 @@ function passwordLogin(cloud: CloudConfig, fields: Fields): LoginParts {
   };
 }
 
-function userOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
+function userOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown> {
   const id = fields.get('user_id');
   if (id) return { id };
-  return { name: fields.need('username', 'user_id'), domain: domainOf('user', cloud, fields) };
+  return { name: fields.required('username', 'user_id'), domain: domainOf('user', cloud, fields) };
 }
 
-function scopeOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
-  const { get, need } = fields;
+function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown> {
+  const { get, required } = fields;
   // `refuseOtherScopes` has refused `system_scope` and a domain where only a project is allowed.
   if (get('system_scope')) return { system: { all: true } };
   const id = get('project_id');
@@ -161,7 +165,7 @@ function scopeOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
   const [domainId, domainName] = [get('domain_id'), get('domain_name')];
   if (get('project_name') === undefined && (domainId ?? domainName))
     return { domain: domainId ? { id: domainId } : { name: domainName } };
-  const name = need('project_name', 'project_id');
+  const name = required('project_name', 'project_id');
   return { project: { name, domain: domainOf('project', cloud, fields) } };
 }
 
@@ -172,7 +176,7 @@ function scopeOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
 function domainOf(
   of: 'user' | 'project',
   cloud: CloudConfig,
-  { get, need }: Fields,
+  { get, required }: LoginFields,
 ): Record<string, string> {
   const ownName = get(`${of}_domain_name`);
   const defaultId =
@@ -182,15 +186,17 @@ function domainOf(
   const id = get(`${of}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
   if (id) return { id };
   const name = ownName ?? get('default_domain_name');
-  return { name: name ?? need(`${of}_domain_name`, `${of}_domain_id`) };
+  return { name: name ?? required(`${of}_domain_name`, `${of}_domain_id`) };
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */
-function expandUrl(url: string, fields: YamlMapping, name: Name): string {
+function expandUrl(url: string, fields: YamlMapping, settingName: SettingName): string {
   return url.replaceAll(/\{(\w*)\}/g, (_whole, field: string) => {
     const value = fields[field];
     if (typeof value === 'string') return value;
-    throw credentialsError(`${name('auth.auth_url')} names the field {${field}}, which is not set`);
+    throw credentialsError(
+      `${settingName('auth.auth_url')} names the field {${field}}, which is not set`,
+    );
   });
 }
 

@@ -13,11 +13,16 @@ export interface CloudConfig {
   readonly regions: readonly string[];
   /** For messages: `the OS_* variables` or `/etc/openstack/clouds.yaml (lab)`. */
   readonly source: string;
-  /** Name of a field for messages: `OS_USERNAME` or `…/clouds.yaml: clouds.lab.auth.username`. */
-  readonly name: (field: string) => string;
+  /**
+   * Returns the name of the setting that a field comes from, for messages: `OS_USERNAME` or
+   * `…/clouds.yaml: clouds.lab.auth.username`.
+   */
+  readonly settingName: (field: string) => string;
 }
 
-/** Login fields that openstacksdk also accepts directly under the cloud, or with dashes. */
+/**
+ * The keys of login fields. openstacksdk accepts each key in `auth` and directly under the cloud.
+ */
 const LOGIN_FIELD_ALIASES: Readonly<Record<string, readonly string[]>> = {
   domain_id: ['domain_id', 'domain-id'],
   domain_name: ['domain_name', 'domain-name'],
@@ -29,12 +34,12 @@ const LOGIN_FIELD_ALIASES: Readonly<Record<string, readonly string[]>> = {
   project_id: ['tenant_id', 'tenant-id', 'project_id', 'project-id'],
   project_name: ['tenant_name', 'tenant-name', 'project_name', 'project-name'],
 };
-/** Replaces dashes in keys with underscores. */
-export function normalized(tree: YamlMapping): YamlMapping {
+/** Returns the mapping with underscores in place of the dashes in its keys, at every level. */
+export function withUnderscores(tree: YamlMapping): YamlMapping {
   return Object.fromEntries(
     Object.entries(tree).map(([key, value]) => {
       const below = YamlMapping.safeParse(value);
-      return [key.replaceAll('-', '_'), below.success ? normalized(below.data) : value];
+      return [key.replaceAll('-', '_'), below.success ? withUnderscores(below.data) : value];
     }),
   );
 }
@@ -45,7 +50,7 @@ export function normalizeConfig(
   variables: YamlMapping,
   regions: readonly string[],
   source: string,
-  name: (field: string) => string,
+  settingName: (field: string) => string,
 ): CloudConfig {
   const { region_name: _region, ...others } = variables;
   const fields: YamlMapping = { ...cloud, ...others };
@@ -64,11 +69,19 @@ export function normalizeConfig(
     }
     if (value !== undefined && value !== null && value !== '') auth[target] = value;
   }
-  const settled = withInterfaceNames(normalized(fields));
-  return { fields: settled, auth: withDomains(normalized(auth)), regions, source, name };
+  return {
+    fields: withInterfaceNames(withUnderscores(fields)),
+    auth: withDomains(withUnderscores(auth)),
+    regions,
+    source,
+    settingName,
+  };
 }
 
-/** `endpoint_type` is the old name of `interface`, also with a service prefix. */
+/**
+ * Renames the keys with the old name of `interface`: `endpoint_type`, also after the name of a
+ * service (`compute_endpoint_type`).
+ */
 const withInterfaceNames = (fields: YamlMapping): YamlMapping =>
   Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [
@@ -77,7 +90,11 @@ const withInterfaceNames = (fields: YamlMapping): YamlMapping =>
     ]),
   );
 
-/** With a project, `domain_id` and `domain_name` set the domains of user and project. */
+/**
+ * If the login has a project, `domain_id` and `domain_name` are the domain of the user and of the
+ * project, unless these have their own domain fields. Without a project, they stay: they are the
+ * scope of the login.
+ */
 function withDomains({ domain_id, domain_name, ...auth }: YamlMapping): YamlMapping {
   const filled: YamlMapping = { ...auth };
   if (!auth.project_id && !auth.project_name)

@@ -9,11 +9,14 @@ import { readTls } from './tls.ts';
 
 /**
  * Reads credentials as `openstack` does: `OS_CLOUD` with clouds.yaml, secure.yaml and
- * clouds-public.yaml, or `OS_*` variables, which override the file. The YAML parser is passed in,
- * so that a bundle that reads no files does not contain the parser. Throws `PropagatorError`
- * (`openstack.credentials`) with one line that names the setting.
+ * clouds-public.yaml, or `OS_*` variables, which override the file. The caller passes the YAML
+ * parser, so that the bundle of a Lambda function, which reads no files, does not contain it.
+ * Throws `PropagatorError` (`openstack.credentials`) with one line that names the setting.
  */
-export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
+export function readCredentialsFrom(
+  from: CloudFiles,
+  scopes: LoginScopes = 'project',
+): Credentials {
   const cloud = readCloudConfig(from);
   refuseServiceFields(cloud);
   return {
@@ -31,19 +34,23 @@ export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project')
  * Refuses settings for a single service, because they would change which resources are listed and
  * deleted.
  */
-function refuseServiceFields({ fields, name }: CloudConfig): void {
+function refuseServiceFields({ fields, settingName }: CloudConfig): void {
   const field = Object.keys(fields).find((key) =>
     /._(interface|region_name|service_type|service_name)$/.test(key),
   );
   if (field !== undefined)
     throw credentialsError(
-      `${name(field)} is not supported: interface and region are the same for all services`,
+      `${settingName(field)} is not supported: interface and region are the same for all services`,
     );
 }
 
-function interfacesOf(env: CredentialSources['env'], { fields, name }: CloudConfig): Interface[] {
-  const old = env.OS_INTERFACE ? undefined : env.OS_ENDPOINT_TYPE;
-  const value = env.OS_INTERFACE || old || fields.interface || 'public';
+function interfacesOf(
+  env: CredentialSources['env'],
+  { fields, settingName }: CloudConfig,
+): Interface[] {
+  // OS_ENDPOINT_TYPE is the old name of OS_INTERFACE.
+  const oldVariable = env.OS_INTERFACE ? undefined : env.OS_ENDPOINT_TYPE;
+  const value = env.OS_INTERFACE || oldVariable || fields.interface || 'public';
   const requestedInterfaces = (Array.isArray(value) ? value : [value]).map((one) =>
     String(one).replace(/URL$/, ''),
   );
@@ -52,29 +59,35 @@ function interfacesOf(env: CredentialSources['env'], { fields, name }: CloudConf
   );
   if (known.length === requestedInterfaces.length && known.length > 0) return known;
   throw credentialsError(
-    `${old ? 'OS_ENDPOINT_TYPE' : name('interface')} must be public, internal or admin`,
+    `${oldVariable ? 'OS_ENDPOINT_TYPE' : settingName('interface')} must be public, internal or ` +
+      'admin',
   );
 }
 
-function overridesOf({ fields, regions, name }: CloudConfig): Record<string, string> {
+function overridesOf({ fields, regions, settingName }: CloudConfig): Record<string, string> {
   const overrides: Record<string, string> = {};
   for (const [key, value] of Object.entries(fields)) {
     const type = /^(.+)_endpoint_override$/.exec(key)?.[1];
     if (type === undefined || value === null || value === '') continue;
     if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
-      throw credentialsError(`${name(key)} is not an http or https URL`);
-    // One URL can list the resources of one region only. Those of a second region would remain.
+      throw credentialsError(`${settingName(key)} is not an http or https URL`);
+    // A URL lists the resources of one region. The resources of a second region would remain.
     if (regions.length !== 1)
-      throw credentialsError(`${name(key)} needs one region: set ${name('region_name')} as well`);
+      throw credentialsError(
+        `${settingName(key)} needs one region: set ${settingName('region_name')} as well`,
+      );
     if (type === 'identity')
-      throw credentialsError(`${name(key)} is not supported: Keystone is called at auth_url`);
+      throw credentialsError(
+        `${settingName(key)} is not supported: Keystone is called at auth_url`,
+      );
     overrides[type.replaceAll('_', '-')] = value.replace(/\/+$/, '');
   }
   return overrides;
 }
 
 /**
- * Reads proxies like Python's `requests`: lower case before upper case, `all_proxy` as fallback.
+ * Reads the variables of proxies like Python's `requests`. A variable in lower case has priority
+ * over the same variable in upper case. `all_proxy` is used if the scheme has no own variable.
  */
 function proxiesOf(env: CredentialSources['env']): Proxies {
   const read = (key: string): { name: string; value: string } | undefined => {
@@ -92,5 +105,5 @@ function proxiesOf(env: CredentialSources['env']): Proxies {
     );
   };
   const [http, https] = [url('http_proxy'), url('https_proxy')];
-  return { http: () => http, https: () => https, except: read('no_proxy')?.value ?? '' };
+  return { http: () => http, https: () => https, noProxy: read('no_proxy')?.value ?? '' };
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { credentialsError } from '../credentials-error.ts';
 import { YamlMapping } from './files.ts';
-import { normalized } from './normalize-config.ts';
+import { withUnderscores } from './normalize-config.ts';
 
 interface Region {
   readonly name: string;
@@ -9,15 +9,16 @@ interface Region {
 }
 
 /**
- * Returns the regions to work in, and the values of the first region. `requested`: the value of
- * OS_REGION_NAME. If clouds.yaml names regions, `requested` may contain only those.
+ * Returns the regions to work in, and the values that clouds.yaml has for them. All these regions
+ * must have the same values. `requested`: the value of OS_REGION_NAME. If clouds.yaml names
+ * regions, `requested` may contain only those. `base`: the cloud or profile that names the regions.
  */
 export function regionsOf(
   base: YamlMapping,
   requested: unknown,
-  field: (key: string) => string,
+  settingName: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
-  const configuredRegions = knownRegions(normalized(base), field);
+  const configuredRegions = configuredRegionsOf(withUnderscores(base), settingName);
   const requestedNames = listOf(requested);
   const unknownName = requestedNames.find(
     (name) => configuredRegions.length > 0 && !configuredRegions.some((one) => one.name === name),
@@ -25,7 +26,7 @@ export function regionsOf(
   if (unknownName !== undefined) {
     const names = configuredRegions.map((region) => region.name).join(', ');
     throw credentialsError(
-      `OS_REGION_NAME: ${field('regions')} has no region ${unknownName}, only ${names}`,
+      `OS_REGION_NAME: ${settingName('regions')} has no region ${unknownName}, only ${names}`,
     );
   }
   const chosen =
@@ -37,7 +38,7 @@ export function regionsOf(
   const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));
   if (first && different)
     throw credentialsError(
-      `${field('regions')}: ${first.name} and ${different.name} have different ` +
+      `${settingName('regions')}: ${first.name} and ${different.name} have different ` +
         'values; set OS_REGION_NAME, and start one propagator for each region',
     );
   return {
@@ -46,10 +47,10 @@ export function regionsOf(
   };
 }
 
-function knownRegions(cloud: YamlMapping, field: (key: string) => string): Region[] {
+function configuredRegionsOf(cloud: YamlMapping, settingName: (key: string) => string): Region[] {
   const listed = cloud.regions === undefined || cloud.regions === null ? undefined : cloud.regions;
   if (listed === undefined) return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
-  if (!Array.isArray(listed)) throw credentialsError(`${field('regions')} is not a list`);
+  if (!Array.isArray(listed)) throw credentialsError(`${settingName('regions')} is not a list`);
   return listed.map((entry: unknown): Region => {
     if (typeof entry === 'string') return { name: entry, values: {} };
     const tree = YamlMapping.safeParse(entry);
@@ -58,13 +59,13 @@ function knownRegions(cloud: YamlMapping, field: (key: string) => string): Regio
     const others = Object.keys(tree.data ?? {}).filter((key) => key !== 'name' && key !== 'values');
     if (typeof name !== 'string' || !values.success || others.length > 0)
       throw credentialsError(
-        `${field('regions')}: a region is a name, or a mapping of only name and values`,
+        `${settingName('regions')}: a region is a name, or a mapping of only name and values`,
       );
     return { name, values: values.data };
   });
 }
 
-/** Reads a list, or text with commas. */
+/** Returns the texts of a list, or of one text in which commas separate them. */
 function listOf(value: unknown): string[] {
   const items = Array.isArray(value) ? value : String(value ?? '').split(',');
   return items.map((one) => String(one).trim()).filter((one) => one !== '');

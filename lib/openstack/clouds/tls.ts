@@ -9,10 +9,10 @@ import type { CloudConfig } from './normalize-config.ts';
  * `verify: false`, the CA file is not read. Throws an error that names the field and the file.
  */
 export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
-  const verify = verifies(from, cloud);
+  const verify = isVerified(from, cloud);
   const client = clientCertificate(from, cloud);
   const authority = verify ? caFile(from, cloud) : undefined;
-  const ca = authority && read(from, authority.path, authority.field);
+  const ca = authority && readPem(from, authority.path, authority.field);
   if (authority && !ca?.includes('-----BEGIN'))
     throw credentialsError(
       `${authority.field}: ${authority.path} contains no certificate in PEM format`,
@@ -20,66 +20,67 @@ export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   return { ca, verify, ...client };
 }
 
-function verifies({ env }: CredentialSources, { fields, name }: CloudConfig): boolean {
+function isVerified({ env }: CredentialSources, { fields, settingName }: CloudConfig): boolean {
   if (/^(true|yes|1|on)$/i.test(env.OS_INSECURE ?? '')) return false;
   if (/^true$/i.test(String(fields.insecure ?? ''))) return false;
   const { verify } = fields;
   if (verify === undefined || verify === null || typeof verify === 'boolean') return verify ?? true;
-  throw credentialsError(`${name('verify')} must be true or false, without quotes`);
+  throw credentialsError(`${settingName('verify')} must be true or false, without quotes`);
 }
 
-/** The default is `REQUESTS_CA_BUNDLE`, as in Python tools. */
+/** Returns the CA file. The default is that of Python tools: `REQUESTS_CA_BUNDLE`. */
 function caFile(
   { env }: CredentialSources,
-  { fields, name }: CloudConfig,
+  { fields, settingName }: CloudConfig,
 ): { path: string; field: string } | undefined {
-  const path = text(fields.cacert, name('cacert'));
-  if (path) return { path, field: name('cacert') };
+  const path = filePath(fields.cacert, settingName('cacert'));
+  if (path) return { path, field: settingName('cacert') };
   const variable = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'].find((one) => env[one]);
   return (variable && { path: env[variable] ?? '', field: variable }) || undefined;
 }
 
 function clientCertificate(
   from: CredentialSources,
-  { fields, name }: CloudConfig,
+  { fields, settingName }: CloudConfig,
 ): Pick<Tls, 'cert' | 'key'> {
-  const certPath = text(fields.cert, name('cert'));
-  const keyPath = text(fields.key, name('key'));
+  const certPath = filePath(fields.cert, settingName('cert'));
+  const keyPath = filePath(fields.key, settingName('key'));
   if (!certPath) {
-    if (keyPath) throw credentialsError(`${name('key')} is set without ${name('cert')}`);
+    if (keyPath)
+      throw credentialsError(`${settingName('key')} is set without ${settingName('cert')}`);
     return {};
   }
-  const cert = read(from, certPath, name('cert'));
-  const key = keyPath ? read(from, keyPath, name('key')) : cert;
+  const cert = readPem(from, certPath, settingName('cert'));
+  const key = keyPath ? readPem(from, keyPath, settingName('key')) : cert;
   if (!key.includes('PRIVATE KEY-----'))
     throw credentialsError(
       keyPath
-        ? `${name('key')}: ${keyPath} contains no private key in PEM format`
-        : `${name('cert')}: ${certPath} contains no private key; set ${name('key')} to ` +
+        ? `${settingName('key')}: ${keyPath} contains no private key in PEM format`
+        : `${settingName('cert')}: ${certPath} contains no private key; set ${settingName('key')} to ` +
             'its file',
     );
   try {
     createSecureContext({ cert, key });
   } catch {
     throw credentialsError(
-      `${name('cert')}: ${certPath} and its key do not match, or the key has a passphrase`,
+      `${settingName('cert')}: ${certPath} and its key do not match, or the key has a passphrase`,
     );
   }
-  return { cert: certificates(cert), key: () => key };
+  return { cert: certificatesIn(cert), key: () => key };
 }
 
-function text(value: unknown, field: string): string | undefined {
+function filePath(value: unknown, field: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string') return value;
   throw credentialsError(`${field} is not the path of a file`);
 }
 
-function read(from: CredentialSources, path: string, field: string): string {
+function readPem(from: CredentialSources, path: string, field: string): string {
   const content = from.readFile(path.replace(/^~(?=\/)/, from.home));
   if (content !== undefined) return content;
   throw credentialsError(`${field}: there is no readable file ${path}`);
 }
 
 /** Returns only the certificates of a PEM file, which may also contain the key. */
-const certificates = (pem: string): string =>
+const certificatesIn = (pem: string): string =>
   pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)?.join('\n') ?? pem;

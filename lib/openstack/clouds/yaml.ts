@@ -31,9 +31,9 @@ const DATE = anyOf([
 ]);
 
 /**
- * The plain scalars of PyYAML, which openstacksdk uses: `1e3` and `0o17` are text, `0755` is octal,
- * `12:30` is base 60. Numbers are returned as text in Python's notation, because openstacksdk
- * converts numbers to text before use.
+ * The scalars without quotes as PyYAML reads them, which openstacksdk uses: `1e3` and `0o17` are
+ * text, `0755` is octal, and `12:30` is a number to base 60. Numbers are returned as text in
+ * Python's notation, because openstacksdk converts numbers to text before use.
  */
 const SCALARS: Tag[] = [
   {
@@ -46,7 +46,8 @@ const SCALARS: Tag[] = [
   { tag: 'tag:yaml.org,2002:float', default: true, test: FLOAT, resolve: float },
   { tag: 'tag:yaml.org,2002:timestamp', default: true, test: DATE, resolve: () => YAML_DATE },
 ];
-const KEPT = /:(map|seq|str|null|merge)$/;
+/** The tags of YAML 1.1 that PyYAML reads like the package `yaml`. {@link SCALARS} has the rest. */
+const KEPT_TAGS = /:(map|seq|str|null|merge)$/;
 
 const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
@@ -55,7 +56,7 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   prettyErrors: false,
   logLevel: 'error',
   customTags: (tags) => [
-    ...tags.filter((tag) => typeof tag !== 'string' && KEPT.test(tag.tag)),
+    ...tags.filter((tag) => typeof tag !== 'string' && KEPT_TAGS.test(tag.tag)),
     ...SCALARS,
   ],
 };
@@ -69,14 +70,14 @@ export function parseYaml(text: string): unknown {
   const document = parseDocument(text, OPTIONS);
   const [error] = document.errors;
   if (error) throw error;
-  return plain(document.toJS({ mapAsMap: true })) ?? undefined;
+  return toPlainObjects(document.toJS({ mapAsMap: true })) ?? undefined;
 }
 
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
+function toPlainObjects(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toPlainObjects);
   if (!(value instanceof Map)) return value;
   const entries = [...value].filter(([key]) => typeof key === 'string');
-  return Object.fromEntries(entries.map(([key, content]) => [key, plain(content)]));
+  return Object.fromEntries(entries.map(([key, content]) => [key, toPlainObjects(content)]));
 }
 
 function integer(text: string): string {

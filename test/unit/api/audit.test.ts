@@ -30,10 +30,10 @@ function shopWorld() {
         ? { kind: 'present', account: domain }
         : { kind: 'absent' };
   const keystone = { ...deps.cloud.keystone, show, projects: async () => [] };
-  const contents = async () => ({ parts: [], check: { refusals: [], unknown: [] } });
-  const domainActions = { ...deps.cloud.domainActions, contents };
+  const contents = async () => ({ resources: [], check: { refusals: [], unknown: [] } });
+  const domainAdmin = { ...deps.cloud.domainAdmin, contents };
   const policy = { ...NO_POLICY, profiles: { small: {} } };
-  return apiUnderTest({ cloud: { ...deps.cloud, keystone, domainActions }, policy });
+  return apiUnderTest({ cloud: { ...deps.cloud, keystone, domainAdmin }, policy });
 }
 type World = ReturnType<typeof apiUnderTest>;
 interface Example {

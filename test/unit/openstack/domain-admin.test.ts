@@ -90,8 +90,11 @@ describe('the data of a domain in Keystone', () => {
       ],
       config: { ldap: {} },
     });
-    const { parts, check } = await admin.contents(DOMAIN);
-    const listed = parts.map(({ resourceType, rows }) => [resourceType, rows.map(({ id }) => id)]);
+    const { resources, check } = await admin.contents(DOMAIN);
+    const listed = resources.map(({ resourceType, rows }) => [
+      resourceType,
+      rows.map(({ id }) => id),
+    ]);
     expect(listed).toEqual([
       ['keystone.user', ['u1']],
       ['keystone.group', ['g1']],
@@ -106,7 +109,7 @@ describe('the data of a domain in Keystone', () => {
     expect(calls.every((call) => call.startsWith('GET '))).toBe(true);
   });
 
-  it('include the parts that Keystone does not list, and the reasons for a refused deletion', async () => {
+  it('include the types that Keystone does not list, and the reasons for a refused deletion', async () => {
     const { admin } = keystone({ '/v3/groups': denied }, true);
     const { check } = await admin.contents(DOMAIN);
     expect(check.unknown).toEqual([expect.stringMatching(/^groups of the domain.*not for you/)]);
@@ -145,7 +148,7 @@ describe('the deletion of a domain', () => {
     ]);
   });
 
-  it('is refused while Keystone lists data of the domain, and names the parts that cannot be listed', async () => {
+  it('is refused while Keystone lists data of the domain, and names the types that cannot be listed', async () => {
     const idp = [{ id: 'idp', domain_id: DOMAIN }];
     await expect(keystone({ [IDP]: idp }).admin.delete(DOMAIN)).rejects.toMatchObject({
       report: { code: 'keystone.contents.still-there', class: 'Transient' },

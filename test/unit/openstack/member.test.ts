@@ -12,7 +12,7 @@ const token = (value: string, roles: readonly string[]): Token => ({
   user: { id: 'cleaner', domainId: 'default' },
   roles: roles.map((name) => ({ id: name, name })),
   catalog: [],
-  since: 0,
+  requestedAt: 0,
   renewAt: 1,
   lastUseAt: 2,
 });

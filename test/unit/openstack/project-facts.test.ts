@@ -27,7 +27,7 @@ const add = (name: string, parent: string | null, is_domain = false): Project =>
     ...{ id: `${name}0000`, name, parent_id: parent, domain_id: is_domain ? null : domain.id },
     ...{ is_domain, enabled: true, tags: ['kept'], options: {}, description: 'kept' },
   });
-const run = (as = cloud) => as.keystoneActions.checkDeletion(ProjectId.parse(project.id));
+const run = (as = cloud) => as.projectAdmin.checkDeletion(ProjectId.parse(project.id));
 /** The complete state of Keystone, which a check must not change. */
 const stored = () => {
   const { projects, assignments, roles, users } = rehearsal.state.identity;
@@ -61,10 +61,7 @@ describe('the checks in Keystone before a project is emptied', () => {
     'name the time at which the untested permissions of a plan are tested (part of a domain: %s)',
     async (inDomain) => {
       const how = { readOnly: true, ...(inDomain ? { inDomain } : {}) } as const;
-      const { unknown } = await cloud.keystoneActions.checkDeletion(
-        ProjectId.parse(project.id),
-        how,
-      );
+      const { unknown } = await cloud.projectAdmin.checkDeletion(ProjectId.parse(project.id), how);
       expect(unknown.length).toBeGreaterThan(0);
       for (const text of unknown)
         expect(text).toContain(
@@ -114,8 +111,8 @@ describe('the checks in Keystone before a project is emptied', () => {
     make();
     expect(await run()).toEqual({ refusals: [], unknown: [] });
     const id = ProjectId.parse(project.id);
-    await cloud.keystoneActions.disable(id);
-    await cloud.keystoneActions.delete(id);
+    await cloud.projectAdmin.disable(id);
+    await cloud.projectAdmin.delete(id);
     expect(rehearsal.state.identity.projects.get(id)).toBeUndefined();
   });
 

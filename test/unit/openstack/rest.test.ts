@@ -1,5 +1,5 @@
 import { ServiceName } from '../../../events/ids.ts';
-import type { Call } from '../../../lib/openstack/connect.ts';
+import type { CallRecord } from '../../../lib/openstack/connect.ts';
 import {
   failureOf,
   json,
@@ -159,7 +159,7 @@ describe('a call', () => {
 
   it("is counted in Swift without the customer's names", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
-    const seen: Call[] = [];
+    const seen: CallRecord[] = [];
     const SWIFT = { ...NETWORK, name: ServiceName.parse('swift'), catalogTypes: ['object-store'] };
     const swift = await cloud
       .connect({ onCall: (call) => seen.push(call) })
@@ -170,7 +170,7 @@ describe('a call', () => {
 
   it('is counted without ids and names', async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
-    const seen: Call[] = [];
+    const seen: CallRecord[] = [];
     const api = await cloud.network({ onCall: (call) => seen.push(call) });
     await api.request('DELETE', '/v2.0/ports/0a1b2c3d-0000-4000-8000-000000000000?x=1');
     await api.request('GET', '/v2.0/qos/policies/77/bandwidth_limit_rules');

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import * as z from 'zod';
-import type { Call } from '../../../lib/openstack/connect.ts';
+import type { CallRecord } from '../../../lib/openstack/connect.ts';
 import { SECRET_PART, TEXTS_WITH_SECRET } from '../shared/secrets.ts';
 import { json, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
 
@@ -121,7 +121,7 @@ it.each(Object.entries(CASES))(
   '%s: no part of the error has the token or the password',
   async (_name, misbehave) => {
     misbehave(cloud);
-    const calls: Call[] = [];
+    const calls: CallRecord[] = [];
     const error = await cloud
       .network({ onCall: (call) => calls.push(call) })
       .then((network) =>

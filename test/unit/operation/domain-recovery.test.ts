@@ -389,13 +389,13 @@ describe('a recovery window of a domain that is stopped before Keystone is told 
     class NoAnswer extends DomainRecoverySimulation {
       override get deps() {
         const deps = super.deps;
-        const { domainActions } = deps.cloud;
-        const disable: typeof domainActions.disable = async (domain) => {
+        const { domainAdmin } = deps.cloud;
+        const disable: typeof domainAdmin.disable = async (domain) => {
           failures -= 1;
           if (failures >= 0) throw keystoneAway();
-          return domainActions.disable(domain);
+          return domainAdmin.disable(domain);
         };
-        return { ...deps, cloud: { ...deps.cloud, domainActions: { ...domainActions, disable } } };
+        return { ...deps, cloud: { ...deps.cloud, domainAdmin: { ...domainAdmin, disable } } };
       }
     }
     simulation = new NoAnswer(['on', 'off']);

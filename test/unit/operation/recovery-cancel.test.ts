@@ -36,7 +36,7 @@ describe('a recovery window in which Keystone is slow to disable the project', (
     await simulation.cancel();
     await simulation.settle();
     // Keystone carries out the call only now.
-    await simulation.deps.cloud.keystoneActions.disable(TARGET);
+    await simulation.deps.cloud.projectAdmin.disable(TARGET);
     await deliver();
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('canceled');
@@ -86,15 +86,15 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     refusals: PropagatorError[] = [];
     override get deps() {
       const deps = super.deps;
-      const { keystoneActions } = deps.cloud;
-      const enable: typeof keystoneActions.enable = async (project) => {
+      const { projectAdmin } = deps.cloud;
+      const enable: typeof projectAdmin.enable = async (project) => {
         const refusal = this.refusals.shift();
         if (refusal) throw refusal;
-        return keystoneActions.enable(project);
+        return projectAdmin.enable(project);
       };
       return {
         ...deps,
-        cloud: { ...deps.cloud, keystoneActions: { ...keystoneActions, enable } },
+        cloud: { ...deps.cloud, projectAdmin: { ...projectAdmin, enable } },
       };
     }
     async waitsOn() {

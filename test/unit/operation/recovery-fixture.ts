@@ -26,9 +26,9 @@ export class FaultyKeystone extends RecoverySimulation {
       this.wrongAnswersLeft -= 1;
       return { kind: 'absent' };
     };
-    const { keystoneActions } = deps.cloud;
-    const disable: typeof keystoneActions.disable = async (project) => {
-      if (this.failures <= 0) return keystoneActions.disable(project);
+    const { projectAdmin } = deps.cloud;
+    const disable: typeof projectAdmin.disable = async (project) => {
+      if (this.failures <= 0) return projectAdmin.disable(project);
       this.failures -= 1;
       throw keystoneAway();
     };
@@ -37,7 +37,7 @@ export class FaultyKeystone extends RecoverySimulation {
       cloud: {
         ...deps.cloud,
         keystone: { ...keystone, show },
-        keystoneActions: { ...keystoneActions, disable },
+        projectAdmin: { ...projectAdmin, disable },
       },
     };
   }

@@ -37,19 +37,19 @@ const shown = () => rehearsal.state.identity.projects.get(project);
 
 describe('the Keystone actions on a project', () => {
   it('assign the missing role, and revoke exactly that role, also when they are repeated', async () => {
-    const roles = await cloud.keystoneActions.missingRoles(project);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.assignRoles(project, roles);
+    const roles = await cloud.projectAdmin.missingRoles(project);
+    for (let n = 0; n < 2; n += 1) await cloud.projectAdmin.assignRoles(project, roles);
     expect(assignments()).toEqual([['admin', admin()]]);
-    expect(await cloud.keystoneActions.missingRoles(project)).toEqual([]);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.revokeRoles(project, roles);
+    expect(await cloud.projectAdmin.missingRoles(project)).toEqual([]);
+    for (let n = 0; n < 2; n += 1) await cloud.projectAdmin.revokeRoles(project, roles);
     expect(assignments()).toEqual([]);
     expect(shown()).toMatchObject({ enabled: true });
   });
 
   it('remove its credentials of a member with the role, and no other credential', async () => {
     const { applicationCredentials } = rehearsal.state.identity;
-    const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.assignRoles(project, roles);
+    const roles = await cloud.projectAdmin.missingRoles(project);
+    await cloud.projectAdmin.assignRoles(project, roles);
     const address = { name: 'trove', catalogTypes: ['identity'], concurrency: 1 };
     const member = { ...address, name: ServiceName.parse(address.name), microversion: undefined };
     await cloud.api(member, 'RegionOne', project, 'member');
@@ -60,31 +60,31 @@ describe('the Keystone actions on a project', () => {
       { id: 'a', name: 'of a person', project_id: project, ...own },
       { id: 'b', name: 'keystone-propagator-member-x', project_id: 'other', ...own },
     ].map((row) => applicationCredentials.add(row).id);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.revokeRoles(project, roles);
+    for (let n = 0; n < 2; n += 1) await cloud.projectAdmin.revokeRoles(project, roles);
     const ids = applicationCredentials.all().map(({ id }) => id);
     expect(ids).toEqual(expect.arrayContaining(kept));
     expect(ids).not.toContain(made[0]?.id);
   });
 
   it('disable it and delete it, and succeed if it is gone', async () => {
-    const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.assignRoles(project, roles);
-    await cloud.keystoneActions.disable(project);
+    const roles = await cloud.projectAdmin.missingRoles(project);
+    await cloud.projectAdmin.assignRoles(project, roles);
+    await cloud.projectAdmin.disable(project);
     expect(shown()).toMatchObject({ enabled: false });
-    await cloud.keystoneActions.delete(project);
+    await cloud.projectAdmin.delete(project);
     expect(shown()).toBeUndefined();
-    await cloud.keystoneActions.delete(project);
-    await cloud.keystoneActions.disable(project);
-    await cloud.keystoneActions.revokeRoles(project, roles);
+    await cloud.projectAdmin.delete(project);
+    await cloud.projectAdmin.disable(project);
+    await cloud.projectAdmin.revokeRoles(project, roles);
     expect(assignments()).toEqual([]);
   });
 
   it('do not delete a project that has projects below it', async () => {
     addProject('branch', project);
-    expect(await cloud.keystoneActions.checkDeletion(project)).toMatchObject({
+    expect(await cloud.projectAdmin.checkDeletion(project)).toMatchObject({
       refusals: [{ message: expect.stringContaining('1 project is below it') }],
     });
-    await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
+    await expect(cloud.projectAdmin.delete(project)).rejects.toMatchObject({
       report: { class: 'Denied', status: 403 },
     });
     expect(shown()).toBeDefined();
@@ -93,26 +93,26 @@ describe('the Keystone actions on a project', () => {
   it('report a project that Keystone still shows after the deletion', async () => {
     const { projects } = rehearsal.state.identity;
     projects.delete = () => true;
-    await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
+    await expect(cloud.projectAdmin.delete(project)).rejects.toMatchObject({
       report: { code: 'keystone.project.still-there', class: 'Transient' },
     });
   });
 
   it('fail with an application credential, which gives no token on another project', async () => {
     const bound = connect(rehearsal.applicationCredentials);
-    const roles = await bound.keystoneActions.missingRoles(project);
-    await expect(bound.keystoneActions.assignRoles(project, roles)).rejects.toMatchObject({
+    const roles = await bound.projectAdmin.missingRoles(project);
+    await expect(bound.projectAdmin.assignRoles(project, roles)).rejects.toMatchObject({
       report: { code: 'keystone.login.bound', class: 'Denied' },
     });
     await bound.close();
   });
 
   it('fail if the project was disabled meanwhile', async () => {
-    const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.assignRoles(project, roles);
-    await cloud.keystoneActions.revokeRoles(project, roles);
-    await cloud.keystoneActions.disable(project);
-    await expect(cloud.keystoneActions.assignRoles(project, roles)).rejects.toMatchObject({
+    const roles = await cloud.projectAdmin.missingRoles(project);
+    await cloud.projectAdmin.assignRoles(project, roles);
+    await cloud.projectAdmin.revokeRoles(project, roles);
+    await cloud.projectAdmin.disable(project);
+    await expect(cloud.projectAdmin.assignRoles(project, roles)).rejects.toMatchObject({
       report: { code: 'keystone.login.project', class: 'Denied' },
     });
   });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { credentialsIn } from '../../../openstack/clouds/read.ts';
+import { readCredentialsFrom } from '../../../openstack/clouds/read.ts';
 import type { Credentials } from '../../../openstack/credentials.ts';
 import { PropagatorError } from '../../../shared/errors.ts';
 import type { Aws } from '../clients.ts';
@@ -75,7 +75,7 @@ async function read({
     throw secretError('it is not a JSON object of OS_* variables, all of them text');
   }
   const { [CA_FIELD]: ca, ...variables } = secret;
-  const login = credentialsIn({
+  const login = readCredentialsFrom({
     env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
     readFile: (path) => (path === CA_PATH ? ca : undefined),
     // The login is never in a file, so the bundle needs no YAML parser.
