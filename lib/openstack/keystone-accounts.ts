@@ -85,9 +85,9 @@ const unaddressableId = (type: string): PropagatorError =>
   });
 
 /**
- * Returns the state of an account from Keystone's answer to `GET /v3/TYPEs/ID`. Throws for an answer
- * that does not show the account and is not Keystone's own 404. `endpoint`: the URL of Keystone, for
- * the error.
+ * Returns the state of an account from Keystone's answer to `GET /v3/TYPEs/ID`. Throws for an
+ * answer that does not show the account and is not Keystone's own 404. `endpoint`: the URL of
+ * Keystone, for the error.
  */
 export function stateIn(
   answer: Answer,

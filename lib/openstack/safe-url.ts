@@ -70,7 +70,8 @@ const unsafeTextError = (service: string, where: 'URL' | 'header', text: string)
     class: 'Unsupported',
     message: `an id or a name would be changed in transit in a ${where}`,
     advice:
-      `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH))}, and ` +
-      `remove the resource there, or delete its row in the database of ${service}.`,
+      `No call was made. Search ${service} for ` +
+      `${JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH))}, and remove the resource there, or ` +
+      `delete its row in the database of ${service}.`,
     service,
   });

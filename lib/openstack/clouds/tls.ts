@@ -56,8 +56,8 @@ function clientCertificate(
     throw credentialsError(
       keyPath
         ? `${settingName('key')}: ${keyPath} contains no private key in PEM format`
-        : `${settingName('cert')}: ${certPath} contains no private key; set ${settingName('key')} to ` +
-            'its file',
+        : `${settingName('cert')}: ${certPath} contains no private key; set ` +
+            `${settingName('key')} to its file`,
     );
   try {
     createSecureContext({ cert, key });
