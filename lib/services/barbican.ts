@@ -8,7 +8,7 @@ import {
   type TypeDependencies,
 } from '../task/service.ts';
 import { provision } from './barbican/provision.ts';
-import { defineLimits } from './kit/quota.ts';
+import { defineProjectQuota } from './kit/quota.ts';
 
 const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
@@ -30,32 +30,32 @@ const idIn = (collection: string) =>
     .regex(new RegExp(`/${collection}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, 'i'))
     .transform((ref) => ref.slice(-36));
 
-interface Named {
+interface LabeledRow {
   readonly id: string;
   readonly label: string | undefined;
 }
 const orderRow = z
   .object({ order_ref: idIn('orders'), type: text, meta: z.object({ name: text }).nullish() })
   .transform(
-    (row): Named => ({ id: row.order_ref, label: row.meta?.name ?? row.type ?? undefined }),
+    (row): LabeledRow => ({ id: row.order_ref, label: row.meta?.name ?? row.type ?? undefined }),
   );
 const containerRow = z
   .object({ container_ref: idIn('containers'), name: text })
-  .transform((row): Named => ({ id: row.container_ref, label: row.name ?? undefined }));
+  .transform((row): LabeledRow => ({ id: row.container_ref, label: row.name ?? undefined }));
 const secretRow = z
   .object({ secret_ref: idIn('secrets'), name: text })
-  .transform((row): Named => ({ id: row.secret_ref, label: row.name ?? undefined }));
+  .transform((row): LabeledRow => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
- * Defines a type with the token's project as the owner of its rows. Barbican's rows name no owner,
- * and its listings have no filter by project. A listing contains exactly the resources of the
- * token's project, without secrets that other projects share by ACL. With a token on another
- * project, the rows count as foreign and stay.
+ * Defines a type whose rows belong to the project of the token. Barbican's rows name no owner, and
+ * its listings have no filter by project. A listing contains exactly the resources of the token's
+ * project, without secrets that other projects share by ACL. If the token is on another project,
+ * the owner check therefore refuses the rows.
  */
-const ownedByTokenProject = (
+const defineTypeOfTokenProject = (
   name: string,
-  row: z.ZodType<Named>,
-  more: {
+  row: z.ZodType<LabeledRow>,
+  options: {
     readonly dependsOn?: readonly TypeDependencies[];
     readonly sort?: string;
     readonly blockers?: readonly string[];
@@ -64,10 +64,10 @@ const ownedByTokenProject = (
   defineType({
     name,
     requiresLiveProject,
-    dependsOn: more.dependsOn ?? [],
-    blockers: more.blockers ?? [],
+    dependsOn: options.dependsOn ?? [],
+    blockers: options.blockers ?? [],
     async list({ api }) {
-      const query = { sort: more.sort };
+      const query = { sort: options.sort };
       const { rows } = await api.list(`/v1/${name}s`, {
         collection: `${name}s`,
         row,
@@ -92,19 +92,19 @@ const ownedByTokenProject = (
  * Orders. The secrets and containers of an order are separate resources. Cinder and Nova leave one
  * order for each key that they created.
  */
-const order = ownedByTokenProject('order', orderRow);
+const order = defineTypeOfTokenProject('order', orderRow);
 
-/** A deletion removes the container and the list of its consumers, but not its secrets. */
-const container = ownedByTokenProject('container', containerRow, {
+/** Containers. A deletion also removes the list of consumers, but not the secrets. */
+const container = defineTypeOfTokenProject('container', containerRow, {
   dependsOn: [{ types: ['order'], strength: 'preferred', until: 'done' }],
 });
 
 /**
- * A deletion removes the secret with its payload in the secret store, its metadata, its ACL and the
- * list of its consumers. The role admin on the project also suffices for private secrets. Without
- * `sort`, the order of secrets differs between pages.
+ * Secrets. A deletion also removes the payload in the secret store, the metadata, the ACL and the
+ * list of consumers. The role admin on the project also permits the deletion of private secrets.
+ * Without `sort`, the order of secrets differs between pages.
  */
-const secret = ownedByTokenProject('secret', secretRow, {
+const secret = defineTypeOfTokenProject('secret', secretRow, {
   dependsOn: [{ types: ['container'], strength: 'preferred', until: 'done' }],
   sort: 'created',
 });
@@ -115,10 +115,11 @@ const SERVICE_ADMIN =
   '2023.2: admin with system scope)';
 
 /**
- * Limits that were set for the project. By default, Barbican shows and removes limits only for
- * users with a role that few clouds assign. A refusal must not block the other resource types.
+ * Limits that were set for the project. By default, Barbican permits only a user with a role that
+ * few clouds assign to list and reset limits. If Barbican refuses the listing, the type counts as
+ * unsupported, so that the refusal does not block the other resource types.
  */
-const projectQuota = defineLimits({
+const projectQuota = defineProjectQuota({
   name: 'project-quota',
   dependsOn: [{ types: ['secret'], strength: 'preferred', until: 'done' }],
   blockers: [
@@ -140,11 +141,11 @@ const projectQuota = defineLimits({
         region,
       });
     if (answer.status === 404) return [];
-    const own = Object.entries(quotas.parse(answer.json).project_quotas).filter(
+    const setLimits = Object.entries(quotas.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
     // The answer names no owner, so the owner is the project of the path.
-    return [{ project, limits: own.map(([name]) => name).join(', ') }];
+    return [{ project, limits: setLimits.map(([name]) => name).join(', ') }];
   },
   async reset(row, { api }): Promise<Removal | undefined> {
     const answer = await api.request(
@@ -165,8 +166,8 @@ const projectQuota = defineLimits({
 
 /**
  * Barbican, Key Manager API v1. The propagator calls Barbican without a microversion (1.0), because
- * microversion 1.2 refuses to delete a secret with consumers. ACLs of existing projects keep the
- * ids of deleted users, because the id of a deleted user grants nothing.
+ * microversion 1.2 refuses to delete a secret with consumers. The cleanup of a user does not change
+ * the ACLs of existing projects, because the id of a deleted user in an ACL grants nothing.
  */
 export const barbican = defineService({
   name: 'barbican',
@@ -197,7 +198,8 @@ export const barbican = defineService({
     {
       types: ['order', 'container', 'secret', 'project-quota'],
       because:
-        'A disabled project cannot read secrets. Its servers and load balancers need them later.',
+        'A disabled project cannot read secrets. Its servers and load balancers need them after ' +
+        'the resume.',
     },
   ],
   provision,

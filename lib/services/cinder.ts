@@ -2,24 +2,24 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
-import { provision, VOLUME_TYPES } from './cinder/provision.ts';
+import { PRIVATE_VOLUME_TYPES, provision } from './cinder/provision.ts';
 import { quotaSuspension } from './cinder/suspend.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
-import { defineQuotaSet } from './kit/quota.ts';
+import { defineProjectQuotaAt } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 
-const isGone = (error: unknown): boolean =>
+const isGone = (error: unknown): error is PropagatorError =>
   error instanceof PropagatorError && error.class === 'Gone';
 
 const typeAccess = defineTypeAccess({
-  ...VOLUME_TYPES,
+  ...PRIVATE_VOLUME_TYPES,
   revokeBody: (project) => ({ removeProjectAccess: { project } }),
 });
 
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
 /**
- * Returns the endpoint without its project. Default types are the only Cinder resource without a
- * project in the path.
+ * Returns the endpoint without the project at its end. Only the paths of default types have no
+ * project.
  */
 const endpointWithoutProject = (api: ServiceApi): string =>
   api.endpoint.endsWith(`/${api.ownProject}`)
@@ -43,7 +43,7 @@ const defaultType = defineType({
       });
       return rows.filter((row) => row.project_id === project);
     } catch (error) {
-      if (!isGone(error) || !(error instanceof PropagatorError)) throw error;
+      if (!isGone(error)) throw error;
       throw new PropagatorError({
         ...error.report,
         code: 'cinder.default-type.unsupported',
@@ -64,8 +64,8 @@ const defaultType = defineType({
       accept: [404],
     });
     if (answer.status !== 404) return { kind: 'gone' };
-    // Cinder before 2026.2 first checks the project in Keystone. The row was listed, so this 404
-    // means that the project is deleted.
+    // Cinder before 2026.2 checks the project in Keystone, and answers 404 for a deleted project.
+    // The listing showed the row, so this 404 does not mean that the row is gone.
     return {
       kind: 'retained',
       message:
@@ -79,21 +79,22 @@ const defaultType = defineType({
 });
 
 /**
- * Limits that were set for the project. Cinder does not check the project in Keystone, and the
- * answer names the project. Usage and reservations remain in Cinder's database, because no API
- * removes them. The quota is reset last, because the reset gives the project the default limits.
+ * Limits that were set for the project. Cinder does not check the project in Keystone, and its
+ * answer names the project. The rows of usage and reservations remain in Cinder's database, because
+ * no API removes them. The quota is reset last, because the reset gives the project the default
+ * limits.
  */
-const quota = defineQuotaSet('/os-quota-sets', {
+const quota = defineProjectQuotaAt('/os-quota-sets', {
   dependsOn: [
     { types: ['volume', 'snapshot', 'backup', 'group'], strength: 'required', until: 'empty' },
   ],
 });
 
 /**
- * Cinder, Block Storage API v3. Each path contains the token's project, because Cinder accepts no
- * other project in the path. Since microversion 3.59 (Train) every row names its owner, and
- * transfers are paged. Messages are not removed, because they expire. A resource waits only for the
- * resources that it depends on (safety rule: one stuck resource stops no other).
+ * Cinder, Block Storage API v3. Each path contains the project of the token, because Cinder accepts
+ * no other project in the path. Since microversion 3.59 (Train), each row names its owner, and
+ * Cinder returns transfers in pages. Messages are not removed, because they expire. A resource waits
+ * only for the resources that it depends on (safety rule: one stuck resource stops no other).
  */
 export const cinder = defineService({
   name: 'cinder',

@@ -6,7 +6,7 @@ import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
-import { defineLimits, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, limitsRow } from './kit/quota.ts';
 
 /** The schema omits the key, because any project that knows the key could accept the zone. */
 const transferRow = z.object({
@@ -17,24 +17,33 @@ const transferRow = z.object({
 });
 const taskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
 
+interface ZoneTaskDefinition<Row> {
+  readonly name: string;
+  readonly collection: string;
+  readonly row: z.ZodType<Row>;
+  label(row: Row): string | null | undefined;
+  /** True for a row that the listing shows but that belongs to another project. Default: none. */
+  isForeign?(row: Row, project: string): boolean;
+}
+
 /**
  * Defines a resource type under `/v2/zones/tasks`. Designate keeps these resources when it deletes
  * their zone.
  */
-const zoneTask = <
+const defineZoneTask = <
   Row extends { readonly id: string; readonly project_id?: string | null | undefined },
->(
-  name: string,
-  collection: string,
-  row: z.ZodType<Row>,
-  label: (row: Row) => string | null | undefined,
-  isOfferedToProject: (row: Row, project: string) => boolean = () => false,
-) =>
+>({
+  name,
+  collection,
+  row,
+  label,
+  isForeign = () => false,
+}: ZoneTaskDefinition<Row>) =>
   defineType<Row>({
     name,
     async list(context) {
       const rows = await rowsOf(context, `/v2/zones/tasks/${collection}`, collection, row);
-      return rows.filter((one) => !isOfferedToProject(one, context.project));
+      return rows.filter((one) => !isForeign(one, context.project));
     },
     id: ({ id }) => id,
     owner: ownerOf,
@@ -50,23 +59,33 @@ const zoneTask = <
  * Transfer requests of the project, including accepted requests. Designate also lists requests in
  * which another project offers a zone to this project. Such a request belongs to the other project.
  */
-const transferRequest = zoneTask(
-  'zone-transfer-request',
-  'transfer_requests',
-  transferRow,
-  (row) => row.zone_name,
-  (row, project) =>
+const transferRequest = defineZoneTask({
+  name: 'zone-transfer-request',
+  collection: 'transfer_requests',
+  row: transferRow,
+  label: (row) => row.zone_name,
+  isForeign: (row, project) =>
     row.target_project_id === project && ownerOf(row) !== undefined && ownerOf(row) !== project,
-);
-const zoneImport = zoneTask('zone-import', 'imports', taskRow, (row) => row.zone_id);
-const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone_id);
+});
+const zoneImport = defineZoneTask({
+  name: 'zone-import',
+  collection: 'imports',
+  row: taskRow,
+  label: (row) => row.zone_id,
+});
+const zoneExport = defineZoneTask({
+  name: 'zone-export',
+  collection: 'exports',
+  row: taskRow,
+  label: (row) => row.zone_id,
+});
 
 /**
  * Limits that were set for the project. The answer names no owner, so the owner is the project of
- * the path. Designate answers 403 if the header names another project. The quota is reset last: the
- * default limits would permit new resources where the project's own limit is 0.
+ * the path. If the header names another project than the path, Designate answers 403. The quota is
+ * reset last: the default limits would permit new resources where the project's own limit is 0.
  */
-const quota = defineLimits({
+const quota = defineProjectQuota({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
   async list(context) {
     const { project } = context;
@@ -85,9 +104,9 @@ const quota = defineLimits({
 
 /**
  * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator. Neutron's
- * cleanup waits for the PTR records (see `ptrRecord`). It does not wait for zones, because name
- * servers may be slow. Designate's cleanup runs after Nova's, because designate-sink removes the
- * records of Nova's servers.
+ * cleanup waits for the PTR records (see `ptrRecord`). Neutron's cleanup does not wait for zones,
+ * because name servers may be slow. Designate's cleanup runs after Nova's, because designate-sink
+ * removes the records of Nova's servers.
  */
 export const designate = defineService({
   name: 'designate',
@@ -121,7 +140,7 @@ export const designate = defineService({
     },
     {
       types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],
-      because: 'Other projects use it, or it has no effect.',
+      because: 'Other projects use it, or it has no effect while the project is disabled.',
     },
     {
       types: ['quota'],

@@ -1,5 +1,5 @@
 import { defineService } from '../task/service.ts';
-import { defineQuotaSet } from './kit/quota.ts';
+import { defineProjectQuotaAt } from './kit/quota.ts';
 import { backup } from './manila/backups.ts';
 import { replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
@@ -11,10 +11,10 @@ import { groupTypeAccess, typeAccess } from './manila/types.ts';
 
 /**
  * Limits that were set for the project and for its members. Manila does not check the project in
- * Keystone, and the answer names the project. The quota is reset last: a reset removes the usage
- * counters, which Manila needs for other removals.
+ * Keystone, and its answer names the project. The quota is reset last: a reset also removes the
+ * usage counters, which Manila needs when it removes other resources.
  */
-const quota = defineQuotaSet('/quota-sets', {
+const quota = defineProjectQuotaAt('/quota-sets', {
   dependsOn: [
     {
       types: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],

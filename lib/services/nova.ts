@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { defineService, defineType } from '../task/service.ts';
-import { defineLimits, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, limitsRow } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
-import { FLAVORS, provision } from './nova/provision.ts';
+import { PRIVATE_FLAVORS, provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { serverSuspension } from './nova/suspend.ts';
 import { quotaSuspension } from './nova/suspend-quota.ts';
@@ -41,12 +41,12 @@ const serverGroup = defineType({
 });
 
 const flavorAccess = defineTypeAccess({
-  ...FLAVORS,
+  ...PRIVATE_FLAVORS,
   revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 
-/** The names of the limits in `quota_class_set`, with their names in `limits`. */
-const LIMITS = {
+/** The name of each limit in `quota_class_set`, with its name in `limits`. */
+const LIMIT_NAMES = {
   instances: 'maxTotalInstances',
   cores: 'maxTotalCores',
   ram: 'maxTotalRAMSize',
@@ -59,12 +59,12 @@ const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown())
 const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
- * Limits that were set for the project and for its users. The listing uses `GET /limits`. `GET
- * /os-quota-sets/PROJECT` fails for a deleted project, because Nova checks the project in Keystone.
- * Limits that equal the defaults are not visible and have no effect. The quota is reset last: the
- * default limits would permit new resources where the project's own limit is 0.
+ * Limits that were set for the project and for its users. The listing uses `GET /limits`, because
+ * `GET /os-quota-sets/PROJECT` fails for a deleted project: Nova checks the project in Keystone. A
+ * limit that equals its default is not listed, and its reset would change nothing. The quota is
+ * reset last: the default limits would permit new resources where the project's own limit is 0.
  */
-const quota = defineLimits({
+const quota = defineProjectQuota({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const [own, defaultSet] = await Promise.all([
@@ -73,11 +73,11 @@ const quota = defineLimits({
     ]);
     const { absolute } = limits.parse(own.json).limits;
     const { quota_class_set: defaults } = quotaClass.parse(defaultSet.json);
-    const differing = Object.entries(LIMITS).filter(
-      ([name, limit]) =>
+    const differing = Object.entries(LIMIT_NAMES).filter(
+      ([name, nameInLimits]) =>
         defaults[name] !== undefined &&
-        absolute[limit] !== undefined &&
-        defaults[name] !== absolute[limit],
+        absolute[nameInLimits] !== undefined &&
+        defaults[name] !== absolute[nameInLimits],
     );
     // The answer names no owner, so the owner is the project of the request.
     return limitsRow(
@@ -93,14 +93,14 @@ const quota = defineLimits({
 
 /**
  * Nova, Compute API. Since microversion 2.75 (Train), Nova refuses an unknown filter. Earlier
- * microversions ignore the filter and list everything. No later feature is needed, so all clouds
- * are called with 2.75 and give the same answers. Keypairs belong to the user and are removed with
- * the user.
+ * microversions ignore the filter and list everything. No later feature is needed, so every cloud
+ * is called with 2.75 and answers in the same format. A keypair belongs to a user, so the cleanup
+ * of the user removes it.
  */
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
-  // Nova's API without microversions, and its EC2-compatible API. Both show the same servers.
+  // Nova's API without microversions, and its EC2-compatible API. Both show the servers of `compute`.
   catalogAliases: ['compute_legacy', 'ec2'],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: NOVA_CONCURRENCY,

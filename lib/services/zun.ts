@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { defineLimits, differingLimits, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, differingLimits, limitsRow } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
@@ -22,7 +22,7 @@ const containerRow = z.object({
 });
 type ContainerRow = z.infer<typeof containerRow>;
 
-const path = (collection: string, { uuid }: { readonly uuid: string }): string =>
+const pathOf = (collection: string, { uuid }: { readonly uuid: string }): string =>
   `/v1/${collection}/${encodeURIComponent(uuid)}`;
 const IN_ALL_PROJECTS = { all_projects: true };
 
@@ -74,31 +74,30 @@ const container = defineType<ContainerRow>({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const changed = epochOf(row.updated_at);
+    const changedAt = epochOf(row.updated_at);
     const isDeleting = row.status === 'Deleting' || row.task_state === 'container_deleting';
-    const stuckSince =
-      isDeleting && context.now() - changed > STUCK_AFTER_MILLIS ? changed : undefined;
-    if (isDeleting && stuckSince === undefined) return { kind: 'accepted' };
+    const isStuck = isDeleting && context.now() - changedAt > STUCK_AFTER_MILLIS;
+    if (isDeleting && !isStuck) return { kind: 'accepted' };
     if (row.status === 'Paused') {
       if (row.task_state !== 'container_unpausing')
-        await context.api.request('POST', `${path('containers', row)}/unpause`);
+        await context.api.request('POST', `${pathOf('containers', row)}/unpause`);
       return { kind: 'accepted' };
     }
     const removal = await removeFromHost(
-      path('containers', row),
+      pathOf('containers', row),
       row,
       { ...IN_ALL_PROJECTS, force: true },
       context,
     );
-    return removal.kind === 'accepted' && stuckSince !== undefined
-      ? { kind: 'accepted', stuckSince }
+    return removal.kind === 'accepted' && isStuck
+      ? { kind: 'accepted', stuckSince: changedAt }
       : removal;
   },
 });
 
 /**
- * Capsules with their containers. For capsules, Zun has no filter and no forced deletion. Zun does
- * not list the containers of capsules with the other containers.
+ * Capsules with their containers. For capsules, Zun has no filter and no forced deletion. The list
+ * of containers does not contain the containers of capsules.
  */
 const capsule = defineType<ContainerRow>({
   name: 'capsule',
@@ -117,7 +116,7 @@ const capsule = defineType<ContainerRow>({
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, context) => removeFromHost(path('capsules', row), row, IN_ALL_PROJECTS, context),
+  remove: (row, context) => removeFromHost(pathOf('capsules', row), row, IN_ALL_PROJECTS, context),
 });
 
 const registryRow = z.object({
@@ -148,7 +147,7 @@ const registry = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
-    const answer = await api.request('DELETE', path('registries', row), { accept: [409] });
+    const answer = await api.request('DELETE', pathOf('registries', row), { accept: [409] });
     if (answer.status !== 409) return { kind: 'gone' };
     return {
       kind: 'blocked',
@@ -158,13 +157,13 @@ const registry = defineType({
   },
 });
 
-const limits = z.record(z.string(), z.number());
+const quotaBody = z.record(z.string(), z.number());
 
 /**
- * Limits that were set for the project. The limits are reset last. Zun does not check the project
- * in Keystone. The answer names no owner, so the owner is the project of the path.
+ * Limits that were set for the project, which are reset last. Zun does not check the project in
+ * Keystone. Zun's answer names no owner, so the owner is the project of the path.
  */
-const quota = defineLimits({
+const quota = defineProjectQuota({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const quotaPath = `/v1/quotas/${encodeURIComponent(project)}`;
@@ -172,8 +171,9 @@ const quota = defineLimits({
       api.request('GET', quotaPath),
       api.request('GET', `${quotaPath}/defaults`),
     ]);
-    const [set, defaults] = [limits.parse(own.json), limits.parse(defaultSet.json)];
-    return limitsRow(project, differingLimits(set, defaults));
+    const limits = quotaBody.parse(own.json);
+    const defaults = quotaBody.parse(defaultSet.json);
+    return limitsRow(project, differingLimits(limits, defaults));
   },
   async reset(row, { api }) {
     await api.request('DELETE', `/v1/quotas/${encodeURIComponent(row.project)}`);

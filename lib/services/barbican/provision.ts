@@ -8,13 +8,13 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const shown = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
+const quotaBody = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
 const pathOf = (project: string): string => `/v1/project-quotas/${encodeURIComponent(project)}`;
 
 /** Reads the limits. A 404 means that no limits were set for the project. */
-async function read({ api, project }: ProvisionContext): Promise<Record<string, unknown>> {
+async function readLimits({ api, project }: ProvisionContext): Promise<Record<string, unknown>> {
   const answer = await withRoleAdvice(api.request('GET', pathOf(project), { accept: [404] }));
-  return answer.status === 404 ? {} : shown.parse(answer.json).project_quotas;
+  return answer.status === 404 ? {} : quotaBody.parse(answer.json).project_quotas;
 }
 
 const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
@@ -23,12 +23,12 @@ const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
     'Give the propagator the role key-manager:service-admin on its own project.',
   );
 
-/** A PUT replaces all limits, so the other limits are sent unchanged. */
+/** Provisions limits. A PUT replaces all limits, so it also contains the unchanged limits. */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
-  read: async (context) => ({ limits: await read(context), defaults: {} }),
+  read: async (context) => ({ limits: await readLimits(context), defaults: {} }),
   async write(limits, context) {
-    const json = { project_quotas: { ...(await read(context)), ...limits } };
+    const json = { project_quotas: { ...(await readLimits(context)), ...limits } };
     await withRoleAdvice(context.api.request('PUT', pathOf(context.project), { json }));
   },
 });

@@ -10,9 +10,9 @@ import {
   changedAt,
   groupSnapshotsOf,
   groupsOf,
+  INDEPENDENT_OF_NOVA,
   isNovaDeleting,
   MINUTE,
-  NOVA,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotsOf,
@@ -20,11 +20,11 @@ import {
   volumesOf,
 } from './rows.ts';
 
-const isOlderThan = (
+const isUnchangedFor = (
+  millis: number,
   row: Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
-  timeLimitMillis: number,
-): boolean => now() - changedAt(row) > timeLimitMillis;
+): boolean => now() - changedAt(row) > millis;
 const DELETABLE_STATES = ['available', 'error'];
 
 /**
@@ -33,18 +33,19 @@ const DELETABLE_STATES = ['available', 'error'];
  */
 export const snapshot = defineType({
   name: 'snapshot',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     const [rows, groupSnapshots] = await Promise.all([
       snapshotsOf(context),
       groupSnapshotsOf(context),
     ]);
-    const ids = new Set(groupSnapshots.map((row) => row.id));
-    const attached = await attachedVolumes(rows.length > 0, context);
+    if (rows.length === 0) return [];
+    const groupSnapshotIds = new Set(groupSnapshots.map((row) => row.id));
+    const attachedIds = await attachedVolumeIds(context);
     return rows.map((row) => ({
       ...row,
-      isOfGroup: Boolean(row.group_snapshot_id && ids.has(row.group_snapshot_id)),
-      isAttached: attached.has(row.volume_id),
+      isOfGroup: Boolean(row.group_snapshot_id && groupSnapshotIds.has(row.group_snapshot_id)),
+      isAttached: attachedIds.has(row.volume_id),
     }));
   },
   id: (row) => row.id,
@@ -62,7 +63,7 @@ export const snapshot = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && isOlderThan(row, context, STUCK_AFTER_MILLIS);
+    const isStuck = row.status === 'deleting' && isUnchangedFor(STUCK_AFTER_MILLIS, row, context);
     if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     try {
       if (DELETABLE_STATES.includes(row.status)) await context.api.request('DELETE', path);
@@ -75,19 +76,22 @@ export const snapshot = defineType({
 });
 
 /**
- * Returns the volumes that may be attached to a server that Nova still deletes. Their snapshots
- * must wait, because some drivers (NFS) call Nova to delete the snapshot of an attached volume.
+ * Returns the ids of volumes that may be attached to a server while Nova still deletes servers. The
+ * removal of a snapshot of such a volume must wait, because some drivers (NFS) call Nova to delete
+ * it.
  */
-async function attachedVolumes(
-  hasSnapshots: boolean,
+async function attachedVolumeIds(
   context: ProjectContext,
 ): Promise<ReadonlySet<string | null | undefined>> {
-  if (!hasSnapshots || !isNovaDeleting(context)) return new Set();
+  if (!isNovaDeleting(context)) return new Set();
   const [volumes, attachments] = await Promise.all([volumesOf(context), attachmentsOf(context)]);
-  const marked = volumes.filter(
-    ({ status, attachments: own = [] }) => own.length > 0 || ATTACHMENT_STATES.includes(status),
+  const attachedByRow = volumes.filter(
+    (row) => (row.attachments ?? []).length > 0 || ATTACHMENT_STATES.includes(row.status),
   );
-  return new Set([...marked.map(({ id }) => id), ...attachments.map((row) => row.volume_id)]);
+  return new Set([
+    ...attachedByRow.map(({ id }) => id),
+    ...attachments.map((row) => row.volume_id),
+  ]);
 }
 
 export const groupSnapshot = defineType({
@@ -95,12 +99,13 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // Only the rows of a group snapshot's snapshots contain the time of the deletion request.
+    // The row of a group snapshot has no time of the deletion request. The rows of its snapshots
+    // have it.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
-      changed: Math.max(
-        ...snapshots.filter((part) => part.group_snapshot_id === row.id).map(changedAt),
+      lastChange: Math.max(
+        ...snapshots.filter((member) => member.group_snapshot_id === row.id).map(changedAt),
       ),
     }));
   },
@@ -113,7 +118,7 @@ export const groupSnapshot = defineType({
       : temporaryBlocker(`the group snapshot is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && now() - row.changed > STUCK_AFTER_MILLIS;
+    const isStuck = row.status === 'deleting' && now() - row.lastChange > STUCK_AFTER_MILLIS;
     if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     try {
       if (!DELETABLE_STATES.includes(row.status))
@@ -124,8 +129,8 @@ export const groupSnapshot = defineType({
     } catch (error) {
       return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return isStuck && Number.isFinite(row.changed)
-      ? { kind: 'accepted', stuckSince: row.changed }
+    return isStuck && Number.isFinite(row.lastChange)
+      ? { kind: 'accepted', stuckSince: row.lastChange }
       : { kind: 'accepted' };
   },
 });
@@ -144,18 +149,14 @@ export const group = defineType({
     ]);
     return rows.map((row) => {
       const members = volumes.filter((volume) => volume.group_id === row.id);
-      const isMember = (volume: string | null | undefined): boolean =>
-        members.some((member) => member.id === volume);
-      const hasSnapshots =
-        groupSnapshots.some((one) => one.group_id === row.id) ||
-        snapshots.some((one) => isMember(one.volume_id));
-      const isAttached = attachments.some((one) => isMember(one.volume_id));
-      const blocker = hasSnapshots
-        ? temporaryBlocker('the snapshots of the group must be deleted first')
-        : isAttached
-          ? temporaryBlocker('a volume of the group is attached to a server')
-          : undefined;
-      return { ...row, blocker, changed: Math.max(...members.map(changedAt)) };
+      const memberIds = new Set<string | null | undefined>(members.map(({ id }) => id));
+      const blocker = groupBlocker({
+        hasSnapshots:
+          groupSnapshots.some((one) => one.group_id === row.id) ||
+          snapshots.some((one) => memberIds.has(one.volume_id)),
+        isAttached: attachments.some((one) => memberIds.has(one.volume_id)),
+      });
+      return { ...row, blocker, lastChange: Math.max(...members.map(changedAt)) };
     });
   },
   id: (row) => row.id,
@@ -163,12 +164,12 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // Only the rows of a group's volumes contain the time of the last change.
-    const isDeleting =
-      row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
-    if (isDeleting) return { kind: 'accepted' };
-    const foreign = await foreignVolumeBlocker(row.id, context);
-    if (foreign) return { kind: 'blocked', ...foreign };
+    // The row of a group has no time of its last change. The rows of its volumes have it.
+    const isInProgress =
+      row.status === 'deleting' && context.now() - row.lastChange <= STUCK_AFTER_MILLIS;
+    if (isInProgress) return { kind: 'accepted' };
+    const blocker = await foreignVolumeBlocker(row.id, context);
+    if (blocker) return { kind: 'blocked', ...blocker };
     try {
       // With `delete-volumes` Cinder accepts the deletion of a group in any state.
       await context.api.request('POST', `/groups/${encodeURIComponent(row.id)}/action`, {
@@ -177,15 +178,23 @@ export const group = defineType({
     } catch (error) {
       return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return row.status === 'deleting' && Number.isFinite(row.changed)
-      ? { kind: 'accepted', stuckSince: row.changed }
+    return row.status === 'deleting' && Number.isFinite(row.lastChange)
+      ? { kind: 'accepted', stuckSince: row.lastChange }
       : { kind: 'accepted' };
   },
 });
 
+function groupBlocker(uses: { hasSnapshots: boolean; isAttached: boolean }): Blocker | undefined {
+  if (uses.hasSnapshots)
+    return temporaryBlocker('the snapshots of the group must be deleted first');
+  return uses.isAttached
+    ? temporaryBlocker('a volume of the group is attached to a server')
+    : undefined;
+}
+
 /**
- * Blocks a group that contains volumes of another project, which Cinder would delete with the
- * group.
+ * Returns the blocker of a group that contains volumes of another project. Cinder would delete
+ * these volumes with the group.
  */
 async function foreignVolumeBlocker(
   id: string,
@@ -207,14 +216,20 @@ async function foreignVolumeBlocker(
   };
 }
 
+/** True if the 404 does not concern the backup: no cinder-backup service runs (seen on 21.3). */
+const isBackupServiceMissing = (error: unknown): boolean =>
+  error instanceof PropagatorError &&
+  error.report.status === 404 &&
+  /Service .*could not be found/.test(error.message);
+
 /**
- * Backups. Cinder lets an administrator delete a backup that incremental backups still need. The
- * blocker therefore keeps a backup until its incremental backups are gone. Cinder removes the
- * objects of a backup from Swift. Objects that remain are removed with the Swift account.
+ * Backups. Cinder permits an administrator to delete a backup on which incremental backups depend.
+ * The blocker therefore prevents the deletion until these incremental backups are gone. Cinder
+ * removes the objects of a backup from Swift. The task of Swift removes objects that remain.
  */
 export const backup = defineType({
   name: 'backup',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   list: backupsOf,
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,
@@ -231,7 +246,7 @@ export const backup = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/backups/${encodeURIComponent(row.id)}`;
-    if (row.status === 'deleting' && !isOlderThan(row, context, 60 * MINUTE))
+    if (row.status === 'deleting' && !isUnchangedFor(60 * MINUTE, row, context))
       return { kind: 'accepted' };
     try {
       if (DELETABLE_STATES.includes(row.status)) {
@@ -245,12 +260,7 @@ export const backup = defineType({
       });
       return { kind: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
-      // This 404 means that the cinder-backup service is missing (seen on 21.3).
-      if (
-        error instanceof PropagatorError &&
-        error.report.status === 404 &&
-        /Service .*could not be found/.test(error.message)
-      )
+      if (isBackupServiceMissing(error))
         return {
           kind: 'blocked',
           message: 'no running cinder-backup service can delete the backup',

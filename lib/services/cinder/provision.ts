@@ -22,8 +22,8 @@ type Section = z.infer<typeof schema>;
 
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
-/** The private volume types and the projects that may use them. */
-export const VOLUME_TYPES: PrivateTypes = {
+/** The listings of private volume types and of the projects that may use each type. */
+export const PRIVATE_VOLUME_TYPES: PrivateTypes = {
   name: 'type-access',
   path: '/types',
   collection: 'volume_types',
@@ -36,7 +36,7 @@ export const VOLUME_TYPES: PrivateTypes = {
 };
 
 const typeAccess = provisionAccess<Section>({
-  types: VOLUME_TYPES,
+  types: PRIVATE_VOLUME_TYPES,
   namesIn: (section) => section.volumeTypes,
   isPublicValue: 'None',
   publicField: 'is_public',

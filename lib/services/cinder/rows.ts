@@ -5,11 +5,11 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
-const common = { id: z.string(), name: text, status: z.string() };
-const dated = { ...common, created_at: text, updated_at: text };
+const commonFields = { id: z.string(), name: text, status: z.string() };
+const datedFields = { ...commonFields, created_at: text, updated_at: text };
 
 export const volumeRow = z.object({
-  ...dated,
+  ...datedFields,
   'os-vol-tenant-attr:tenant_id': text,
   group_id: text,
   snapshot_id: text,
@@ -21,13 +21,13 @@ export const volumeRow = z.object({
 });
 export type VolumeRow = z.infer<typeof volumeRow>;
 export const snapshotRow = z.object({
-  ...dated,
+  ...datedFields,
   'os-extended-snapshot-attributes:project_id': text,
   volume_id: text,
   group_snapshot_id: text,
 });
-const groupRow = z.object({ ...common, project_id: text });
-const groupSnapshotRow = z.object({ ...common, project_id: text, group_id: text });
+const groupRow = z.object({ ...commonFields, project_id: text });
+const groupSnapshotRow = z.object({ ...commonFields, project_id: text, group_id: text });
 const transferRow = z.object({
   id: z.string(),
   name: text,
@@ -37,19 +37,19 @@ const transferRow = z.object({
 /** The schema omits `connection_info`, which may contain secrets of the storage. */
 const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: text });
 const backupRow = z.object({
-  ...dated,
+  ...datedFields,
   'os-backup-project-attr:project_id': text,
   has_dependent_backups: z.boolean(),
   fail_reason: text,
 });
 
 /**
- * Lists Cinder resources as an administrator. The resource types share one listing per iteration,
- * because resources of one type block resources of another type. Without `all_tenants`, Cinder
- * silently lists the token's own project. The filter must be `project_id`: for an unknown filter
- * such as `tenant_id`, Cinder returns an empty list.
+ * Returns a function that lists one collection as an administrator, once per iteration. All
+ * resource types share this list, because resources of one type block resources of another type.
+ * Without `all_tenants`, Cinder silently lists the token's own project. The filter must be
+ * `project_id`: for an unknown filter such as `tenant_id`, Cinder returns an empty list.
  */
-const listing =
+const sharedListing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
   ({ api, project, memoize }: ProjectContext): Promise<z.infer<S>[]> =>
     memoize(`cinder${path}`, async () => {
@@ -57,16 +57,16 @@ const listing =
       return (await api.list(path, { collection, row, paging: 'marker', query })).rows;
     });
 
-export const volumesOf = listing('/volumes/detail', 'volumes', volumeRow);
-export const snapshotsOf = listing('/snapshots/detail', 'snapshots', snapshotRow);
-export const groupsOf = listing('/groups/detail', 'groups', groupRow);
-export const groupSnapshotsOf = listing(
+export const volumesOf = sharedListing('/volumes/detail', 'volumes', volumeRow);
+export const snapshotsOf = sharedListing('/snapshots/detail', 'snapshots', snapshotRow);
+export const groupsOf = sharedListing('/groups/detail', 'groups', groupRow);
+export const groupSnapshotsOf = sharedListing(
   '/group_snapshots/detail',
   'group_snapshots',
   groupSnapshotRow,
 );
-export const transfersOf = listing('/volume-transfers/detail', 'transfers', transferRow);
-export const backupsOf = listing('/backups/detail', 'backups', backupRow);
+export const transfersOf = sharedListing('/volume-transfers/detail', 'transfers', transferRow);
+export const backupsOf = sharedListing('/backups/detail', 'backups', backupRow);
 
 /**
  * Lists attachments. Cinder returns pages without a link to the next page (seen on 21.3), so only
@@ -87,8 +87,8 @@ export const attachmentsOf = ({
         paging: 'marker',
         query,
       });
-      const fresh = page.rows.filter((row) => !rows.has(row.id));
-      if (fresh.length < page.rows.length)
+      const newRows = page.rows.filter((row) => !rows.has(row.id));
+      if (newRows.length < page.rows.length)
         throw new PropagatorError({
           code: 'cinder.attachments.endless',
           class: 'Unexpected',
@@ -99,9 +99,9 @@ export const attachmentsOf = ({
           service: 'cinder',
           region: api.region,
         });
-      if (fresh.length === 0) return [...rows.values()];
-      for (const row of fresh) rows.set(row.id, row);
-      marker = fresh.at(-1)?.id;
+      if (newRows.length === 0) return [...rows.values()];
+      for (const row of newRows) rows.set(row.id, row);
+      marker = newRows.at(-1)?.id;
     }
   });
 
@@ -119,10 +119,10 @@ export const ATTACHMENT_STATES = [
 ];
 
 /**
- * Types with this value are removed even while Nova still deletes servers. They skip each resource
- * that a server may use.
+ * The value of `independentOf` for types that are removed even while Nova still deletes servers.
+ * Such a type blocks each of its resources that a server may use.
  */
-export const NOVA: readonly string[] = ['nova'];
+export const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 
 /** True while Nova still deletes servers of the project. */
 export const isNovaDeleting = ({ awaitedServices }: ProjectContext): boolean =>
@@ -130,11 +130,11 @@ export const isNovaDeleting = ({ awaitedServices }: ProjectContext): boolean =>
 
 export const MINUTE = 60_000;
 /**
- * After this time a deletion is requested again. The second request waits for the lock of the
- * first.
+ * A deletion that takes longer than this counts as stuck and is requested again. This is safe: if
+ * the first deletion still runs, the second one waits for its lock.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
-/** The copy of a large volume may take this long, and must not be interrupted earlier. */
+/** A resource in a busy state is reported after this time. The copy of a large volume takes long. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */
@@ -147,8 +147,8 @@ export const changedAt = (row: {
 }): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Blocks a resource that Cinder is processing (`uploading`, `backing-up`, `maintenance`) and would
- * refuse to delete.
+ * Returns the blocker of a resource that Cinder is processing (`uploading`, `backing-up`,
+ * `maintenance`) and would refuse to delete.
  */
 export function busyBlocker(
   row: { status: string } & Parameters<typeof changedAt>[0],

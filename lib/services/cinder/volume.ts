@@ -14,9 +14,9 @@ import {
   busyBlocker,
   changedAt,
   groupsOf,
+  INDEPENDENT_OF_NOVA,
   isNovaDeleting,
   MINUTE,
-  NOVA,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotRow,
@@ -27,10 +27,10 @@ import {
   type WithBlocker,
 } from './rows.ts';
 
-/** The offer of a volume to another project. Since microversion 3.57 a row shows the owner. */
+/** Offers of volumes to other projects. Since microversion 3.57, a row names its owner. */
 export const transfer = defineType({
   name: 'transfer',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   list: transfersOf,
   id: (row) => row.id,
   owner: (row) => row.source_project_id ?? undefined,
@@ -41,7 +41,7 @@ export const transfer = defineType({
   },
 });
 
-/** Attachments of servers that were deleted while the host or Cinder was down. */
+/** Attachments that remained when a server was deleted while its host or Cinder was down. */
 export const attachment = defineType({
   name: 'attachment',
   async list(context) {
@@ -56,29 +56,29 @@ export const attachment = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const attached = row.instance ? await attachedServerBlocker(row.instance, context) : undefined;
-    if (attached) return { kind: 'blocked', ...attached };
+    const blocker = row.instance ? await existingServerBlocker(row.instance, context) : undefined;
+    if (blocker) return { kind: 'blocked', ...blocker };
     await context.api.request('DELETE', `/attachments/${encodeURIComponent(row.id)}`);
     return { kind: 'gone' };
   },
 });
 
-const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
+const serverBody = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
 
 /**
- * Blocks a volume that is attached to an existing server. Cinder checks this only since the fix of
- * CVE-2023-2088.
+ * Returns the blocker of an attachment whose server still exists. Cinder itself refuses to delete
+ * such an attachment only since the fix of CVE-2023-2088.
  */
-async function attachedServerBlocker(
-  id: string,
+async function existingServerBlocker(
+  serverId: string,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   const nova = await context.apiOf('nova');
-  const answer = await nova?.request('GET', `/servers/${encodeURIComponent(id)}`, {
+  const answer = await nova?.request('GET', `/servers/${encodeURIComponent(serverId)}`, {
     accept: [404],
   });
   if (!answer || answer.status === 404) return undefined;
-  const owner = server.parse(answer.json).server.tenant_id;
+  const owner = serverBody.parse(answer.json).server.tenant_id;
   if (owner === context.project)
     return temporaryBlocker('the volume is attached to a server of the project');
   return {
@@ -98,17 +98,19 @@ const DELETABLE_STATES = [
   'error_extending',
   'error_managing',
 ];
+/** The values of `migration_status` of a volume that Cinder does not migrate now. */
 const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
+/** True while a deletion is in progress and does not count as stuck. */
 const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
   row.status === 'deleting' && !(now() - changedAt(row) > STUCK_AFTER_MILLIS);
 
 export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     const rows = await volumesOf(context);
-    // If Cinder is already deleting all volumes, no blocker has an effect.
+    // If Cinder is already deleting all volumes, the run needs no blockers.
     if (rows.every((row) => isBeingDeleted(row, context))) return rows;
     const [attachments, snapshots, transfers, groups] = await Promise.all([
       attachmentsOf(context),
@@ -158,7 +160,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   },
 });
 
-/** Ids of volumes by their use, and the ids of the groups. */
+/** The ids of volumes in use, by the kind of use, and the ids of all groups. */
 interface VolumeUses {
   readonly attached: ReadonlySet<string>;
   readonly withSnapshots: ReadonlySet<string | null | undefined>;
@@ -166,6 +168,7 @@ interface VolumeUses {
   readonly groups: ReadonlySet<string>;
 }
 
+/** Returns the reason why a volume cannot be deleted now, or `undefined` if it can. */
 function volumeBlocker(
   row: VolumeRow,
   uses: VolumeUses,
@@ -191,8 +194,9 @@ function volumeBlocker(
 }
 
 /**
- * True if the volume can be deleted. An empty volume that stays in `creating` is deleted by force
- * after a minute. A volume that Cinder fills from a source is not deleted by force.
+ * True if the state of the volume permits its deletion. A volume in `creating` can be deleted by
+ * force after a minute, but not while Cinder copies data from an image, a snapshot or another
+ * volume.
  */
 function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
@@ -210,8 +214,8 @@ function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
 }
 
 /**
- * Blocks a volume with snapshots of another project. Snapshots keep their project when a volume is
- * transferred without them (3.55, `no_snapshots`).
+ * Returns the blocker of a volume with snapshots of another project. Since microversion 3.55, a
+ * volume can be transferred without its snapshots (`no_snapshots`), which then keep their project.
  */
 async function foreignSnapshotBlocker(
   row: VolumeRow,

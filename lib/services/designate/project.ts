@@ -4,14 +4,15 @@ import type { ProjectContext } from '../../task/service.ts';
 export const optionalText = z.string().nullish();
 
 /**
- * Returns the header with which an administrator names the project (`use_sudo`), because Designate
- * has no filter by project. Designate does not check the project in Keystone. Without the header,
- * Designate answers 404 for each resource of the project, and such a 404 must not count as gone.
+ * Returns the header with which an administrator acts for the project (policy `use_sudo`), because
+ * Designate has no filter by project. Designate does not check the project in Keystone. Every call
+ * for a resource of the project needs the header: without it, Designate answers 404, and such a 404
+ * would wrongly count as gone.
  */
 export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
 });
-/** The header for calls about zones of other projects. */
+/** The header for calls about zones of any project. */
 export const ALL_PROJECTS_HEADER: Readonly<Record<string, string>> = {
   'x-auth-all-projects': 'true',
 };
@@ -20,7 +21,7 @@ interface Owned {
   readonly project_id?: string | null | undefined;
 }
 
-/** Returns the rows of a listing that the project can see. */
+/** Lists a collection for the project. Drops rows that belong to the cloud. */
 export async function rowsOf<S extends z.ZodType<Owned>>(
   { api, project }: ProjectContext,
   path: string,
@@ -31,7 +32,7 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
   // Rows with the project null belong to the cloud, and Designate shows them to every project. Rows
-  // without the field remain, so that the owner check reports them.
+  // without the field are returned, so that the owner check reports them.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 

@@ -22,9 +22,10 @@ const transferRow = z.object({
 });
 
 /**
- * Provisions a zone of the project. If another project owns the parent zone, Designate allows the
- * new zone only in that project. The run creates the zone in that project and then transfers it.
- * After a crash, a listing shows the completed steps. The run does not wait for the name servers.
+ * Provisions a zone of the project. If another project owns the parent zone, Designate permits the
+ * new zone only in that project. The run then creates the zone in that project, and transfers it in
+ * the next iteration. After a crash, a listing shows which steps are complete. The run does not
+ * wait for the name servers.
  */
 export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];
@@ -33,13 +34,13 @@ export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) 
   if (projectName === undefined && wanted.name.includes('{name}'))
     return [{ ...item, state: 'blocked', message: 'the name of the project is unknown' }];
   const name = wanted.name
-    .replaceAll('{name}', label(projectName ?? ''))
+    .replaceAll('{name}', domainLabel(projectName ?? ''))
     .replaceAll('{id}', project);
   return [await compareZone({ ...item, name, wanted: name }, wanted.email, context)];
 };
 
-/** Returns the name of a project as one label of a domain name. */
-const label = (name: string): string =>
+/** Returns the name of a project as one label of a domain name: `My Project` → `my-project`. */
+const domainLabel = (name: string): string =>
   name
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, '-')
@@ -56,8 +57,9 @@ async function compareZone(
   const [found] = await zonesNamed(name, context);
   if (found && found.project_id === project)
     return { ...item, state: 'as-wanted', found: found.status ?? name };
-  const parent = await parentOf(name, context);
-  const owner = parent?.project_id ?? project;
+  const parent = await findParentZone(name, context);
+  /** The project in which Designate permits the creation. */
+  const creationProject = parent?.project_id ?? project;
   if (!found)
     return {
       ...item,
@@ -65,11 +67,11 @@ async function compareZone(
       make: async () => {
         const json = { name, email, type: 'PRIMARY' };
         // A 409 means that another run has created the zone.
-        const headers = projectHeader(owner);
+        const headers = projectHeader(creationProject);
         await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
       },
     };
-  if (owner === project || found.project_id !== owner)
+  if (creationProject === project || found.project_id !== creationProject)
     return {
       ...item,
       state: 'blocked',
@@ -79,8 +81,8 @@ async function compareZone(
   return {
     ...item,
     state: 'missing',
-    found: `in project ${owner}`,
-    make: () => transfer(found, owner, context),
+    found: `in project ${creationProject}`,
+    make: () => transferZone(found, creationProject, context),
   };
 }
 
@@ -96,7 +98,7 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
 }
 
 /** Returns the nearest parent zone in any project. */
-async function parentOf(name: string, context: ProvisionContext): Promise<Zone | undefined> {
+async function findParentZone(name: string, context: ProvisionContext): Promise<Zone | undefined> {
   const labels = name.split('.');
   for (let from = 1; from < labels.length - 2; from += 1) {
     const [found] = await zonesNamed(labels.slice(from).join('.'), context);
@@ -105,7 +107,8 @@ async function parentOf(name: string, context: ProvisionContext): Promise<Zone |
   return undefined;
 }
 
-async function transfer(
+/** Transfers a zone to the project. Uses an open request of an earlier run if there is one. */
+async function transferZone(
   { id }: Zone,
   owner: string,
   { api, project }: ProvisionContext,

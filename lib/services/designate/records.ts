@@ -18,8 +18,8 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
 };
 
 /**
- * Throws an error that reports the PTR records as not listable, because only Neutron shows the
- * owners of the addresses.
+ * Throws an error of class `Unsupported` if Neutron cannot be reached. The PTR records then count
+ * as not listable, because only Neutron shows the owners of the floating IPs.
  */
 function rethrowAsHidden(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
@@ -34,8 +34,8 @@ const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
  * PTR records of floating IPs. Designate stores them in its own zone and shows no project, so the
  * owner is the owner of the floating IP in Neutron. For a listing, Designate reads the floating IPs
  * from Neutron with the caller's token. Neutron's cleanup waits for this type, because before
- * 2023.1 the record of a deleted floating IP cannot be found. With each listing, Designate removes
- * records of earlier owners of the project's addresses.
+ * 2023.1 the record of a deleted floating IP cannot be found. During each listing, Designate also
+ * removes records that earlier owners set on the project's floating IPs.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
@@ -73,14 +73,17 @@ export const ptrRecord = defineType({
         headers: projectHeader(project),
       });
     } catch (error) {
-      return zoneDeletionBlocker(error);
+      return blockedByZoneDeletion(error);
     }
     return { kind: 'gone' };
   },
 });
 
-/** Converts a 400, which means that Designate is deleting the zone with its records. */
-function zoneDeletionBlocker(error: unknown): Removal {
+/**
+ * Converts a 400 to a blocker. The 400 means that Designate is deleting the zone with its records.
+ * Throws any other error again.
+ */
+function blockedByZoneDeletion(error: unknown): Removal {
   if (!hasStatus(error, 400)) throw error;
   return { kind: 'blocked', message: error.message, actor: 'none' };
 }
@@ -102,7 +105,10 @@ type RecordsetRow = z.infer<typeof recordsetRow>;
 const isZoneRecord = (row: RecordsetRow): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
-/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.`, because floating IPs are IPv4. */
+/**
+ * Returns the address of a PTR recordset: `203.0.113.7` for `7.113.0.203.in-addr.arpa.`. Floating
+ * IPs are always IPv4.
+ */
 const addressOf = (row: RecordsetRow): string | undefined =>
   row.type === 'PTR'
     ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/
@@ -122,41 +128,42 @@ export const recordset = defineType({
   name: 'recordset',
   dependsOn: [{ types: ['ptr-record', 'zone'], strength: 'preferred', until: 'done' }],
   async list(context) {
-    // The zones must be listed first. Otherwise the records of a zone that is deleted in between
-    // would appear to be in a zone of another project.
+    // The zones are listed before the records. Otherwise, if a zone were deleted between the two
+    // listings, its records would appear to be in a zone of another project.
     const zones = new Map((await visibleZones(context)).map((zone) => [zone.id, zone]));
     const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
       .filter((row) => zones.get(row.zone_id)?.project_id !== context.project && !isZoneRecord(row))
-      .map((row) => ({ ...row, isGuest: zones.has(row.zone_id) }));
+      .map((row) => ({ ...row, isInSharedZone: zones.has(row.zone_id) }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => row.name,
   async remove(row, context): Promise<Removal> {
-    const address = addressOf(row);
-    if (!row.isGuest && address === undefined) return FOREIGN_ZONE;
-    if (!row.isGuest && address !== undefined && (await belongsToAnotherProject(address, context)))
-      return ADDRESS_REASSIGNED;
+    if (!row.isInSharedZone) {
+      const address = addressOf(row);
+      if (address === undefined) return IN_FOREIGN_ZONE;
+      if (await belongsToAnotherProject(address, context)) return ADDRESS_REASSIGNED;
+    }
     const recordsets = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
     try {
       await context.api.request('DELETE', `${recordsets}/${encodeURIComponent(row.id)}`, {
         headers: { ...ALL_PROJECTS_HEADER, 'x-designate-edit-managed-records': 'true' },
       });
     } catch (error) {
-      return zoneDeletionBlocker(error);
+      return blockedByZoneDeletion(error);
     }
     return { kind: 'gone' };
   },
 });
 
 /**
- * True if the floating IP has a new owner. The PTR record of the new owner is in the same
- * recordset.
+ * True if the floating IP has a new owner. The recordset may then also contain the PTR record of
+ * the new owner.
  */
 async function belongsToAnotherProject(address: string, context: ProjectContext): Promise<boolean> {
-  const holders = await floatingIps(context, `floating_ip_address=${address}`);
-  return holders.some((holder) => ownerOf(holder) !== context.project);
+  const rows = await floatingIps(context, `floating_ip_address=${address}`);
+  return rows.some((row) => ownerOf(row) !== context.project);
 }
 
 const ADDRESS_REASSIGNED: Removal = {
@@ -168,7 +175,7 @@ const ADDRESS_REASSIGNED: Removal = {
     'No action is necessary: Designate removes the old record when that project lists ' +
     'its PTR records.',
 };
-const FOREIGN_ZONE: Removal = {
+const IN_FOREIGN_ZONE: Removal = {
   kind: 'retained',
   message:
     'the recordset is in a zone of another project that is not shared with this ' +

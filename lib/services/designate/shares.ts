@@ -7,10 +7,10 @@ import { zonesSharedWithProject } from './zones.ts';
 const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: optionalText });
 
 /**
- * Zones of other projects that are shared with the project (since 2023.1). A share is a grant to
+ * The shares of other projects' zones with the project (since 2023.1). A share is a grant to
  * exactly one project, like a role assignment. For the owner check, that project is the owner of
- * the share. A deletion of the share does not change the zone. Designate lists shares only by zone,
- * with the shares for other projects.
+ * the share. The deletion of a share does not change the zone. Designate lists the shares of one
+ * zone at a time.
  */
 export const zoneShare = defineType({
   name: 'zone-share',

@@ -45,8 +45,8 @@ function parentNames(name: string): string[] {
 }
 
 /**
- * A deletion may take five minutes: the worker queries the name servers ten times before it sets
- * ERROR.
+ * A deletion that takes longer than this counts as stuck. A normal deletion may take five minutes:
+ * the worker queries the name servers ten times before it sets ERROR.
  */
 const STUCK_AFTER_MILLIS = 15 * 60_000;
 
@@ -77,9 +77,9 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
       ? { message: 'the child zones of the zone must be deleted first', actor: 'none' }
       : undefined,
   async remove(row, context): Promise<Removal> {
-    if (row.action === 'DELETE') return deletionState(row, context);
-    const foreignRecords = row.shared ? await foreignRecordBlocker(row, context) : undefined;
-    if (foreignRecords) return { kind: 'blocked', ...foreignRecords };
+    if (row.action === 'DELETE') return inProgressRemoval(row, context);
+    const blocker = row.shared ? await foreignRecordBlocker(row, context) : undefined;
+    if (blocker) return { kind: 'blocked', ...blocker };
     const headers = {
       ...projectHeader(context.project),
       // Releases before 2023.1 ignore these headers. The second header also deletes the zone's file
@@ -106,7 +106,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
 
 const pathOf = (row: ZoneRow): string => `/v2/zones/${encodeURIComponent(row.id)}`;
 
-function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
+/** Returns the result for a deletion in progress. */
+function inProgressRemoval(row: ZoneRow, { now }: ProjectContext): Removal {
   const since = epochOf(row.updated_at ?? row.created_at);
   if (row.status !== 'ERROR')
     return now() - since > STUCK_AFTER_MILLIS
@@ -141,9 +142,9 @@ async function childZoneBlocker(
     query,
     headers: ALL_PROJECTS_HEADER,
   });
-  const below = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
-  if (below.length === 0) return undefined;
-  const foreign = below.filter((one) => ownerOf(one) !== project);
+  const childZones = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
+  if (childZones.length === 0) return undefined;
+  const foreign = childZones.filter((one) => ownerOf(one) !== project);
   if (foreign.length === 0)
     return { message: 'the child zones of the zone must be deleted first', actor: 'none' };
   return {
@@ -160,7 +161,8 @@ const shareRow = z.object({ target_project_id: optionalText });
 const recordsetRow = z.object({ project_id: optionalText });
 
 /**
- * Blocks a shared zone with records of other projects, which Designate would delete with the zone.
+ * Returns the blocker of a shared zone with records of other projects. Designate would delete these
+ * records with the zone.
  */
 async function foreignRecordBlocker(
   row: ZoneRow,
@@ -173,7 +175,7 @@ async function foreignRecordBlocker(
     paging: 'next',
     headers,
   });
-  const guests = new Set(shares.rows.map((share) => share.target_project_id));
+  const sharedWith = new Set(shares.rows.map((share) => share.target_project_id));
   const records = await api.list(`${pathOf(row)}/recordsets`, {
     collection: 'recordsets',
     row: recordsetRow,
@@ -181,7 +183,7 @@ async function foreignRecordBlocker(
     headers,
   });
   const foreign = records.rows.filter(
-    (record) => ownerOf(record) !== project && guests.has(record.project_id),
+    (record) => ownerOf(record) !== project && sharedWith.has(record.project_id),
   );
   if (foreign.length === 0) return undefined;
   return {

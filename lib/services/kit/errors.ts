@@ -4,7 +4,7 @@ import { PropagatorError } from '../../shared/errors.ts';
 export const hasStatus = (error: unknown, ...statuses: number[]): error is PropagatorError =>
   error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
 
-/** Awaits a call, and replaces the advice of a 403. */
+/** Awaits a call. If the service answers 403, throws the same error with this advice. */
 export async function withAdviceOn403<T>(call: Promise<T>, advice: string): Promise<T> {
   try {
     return await call;

@@ -13,7 +13,7 @@ export interface AccessProvision<Section> {
   namesIn(section: Section): readonly string[] | undefined;
   /** Path of the listing. The default is the path of the types. */
   readonly listPath?: string;
-  /** The value of `is_public` that lists all types. */
+  /** The value of the query parameter `is_public` that lists public and private types. */
   readonly isPublicValue: string;
   /** The field of a type that is true if the type is public. */
   readonly publicField: string;
@@ -22,6 +22,7 @@ export interface AccessProvision<Section> {
 }
 
 const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
+type TypeRow = z.infer<typeof typeRow>;
 
 /** Provisions the access of a project to private types. A public type needs no access entry. */
 export const provisionAccess =
@@ -30,34 +31,44 @@ export const provisionAccess =
     const typeNames = definition.namesIn(section) ?? [];
     if (typeNames.length === 0) return [];
     const { types, listPath = types.path, isPublicValue } = definition;
-    const { collection, name: type, paging } = types;
+    const { collection, paging } = types;
     const query = { is_public: isPublicValue };
     const { rows } = await context.api.list(listPath, { collection, row: typeRow, paging, query });
     return Promise.all(
-      typeNames.map(async (name): Promise<ProvisionItem> => {
-        const found = rows.filter((row) => row.id === name || row.name === name);
-        const item = { type, name, wanted: 'access' };
-        const [only] = found;
-        if (!only || found.length > 1)
-          return {
-            ...item,
-            state: 'blocked',
-            message:
-              (found.length === 0 ? 'there is no ' : `there are ${found.length} `) +
-              `${type.replace('-access', '')} "${name}"`,
-            advice: 'Create it, or correct the name in the profile.',
-          };
-        if (only[definition.publicField] === true)
-          return { ...item, state: 'as-wanted', found: 'it is public' };
-        const projects = await projectsWithAccess(only.id, types, context.api);
-        if (projects.includes(context.project))
-          return { ...item, state: 'as-wanted', found: 'access' };
-        return { ...item, state: 'missing', make: () => addAccess(only.id, definition, context) };
+      typeNames.map((typeName) => {
+        const matches = rows.filter((row) => row.id === typeName || row.name === typeName);
+        return accessItem(typeName, matches, definition, context);
       }),
     );
   };
 
-/** Adds the access. A 409 means that the project already has it. */
+/** Compares the access to one type. `matches`: the types with this name or id. */
+async function accessItem<Section>(
+  typeName: string,
+  matches: readonly TypeRow[],
+  definition: AccessProvision<Section>,
+  context: ProvisionContext,
+): Promise<ProvisionItem> {
+  const { types, publicField } = definition;
+  const item = { type: types.name, name: typeName, wanted: 'access' };
+  const [match] = matches;
+  if (!match || matches.length > 1)
+    return {
+      ...item,
+      state: 'blocked',
+      message:
+        (match ? `there are ${matches.length} ` : 'there is no ') +
+        `${types.name.replace('-access', '')} "${typeName}"`,
+      advice: 'Create it, or correct the name in the profile.',
+    };
+  if (match[publicField] === true) return { ...item, state: 'as-wanted', found: 'it is public' };
+  const projects = await projectsWithAccess(match.id, types, context.api);
+  return projects.includes(context.project)
+    ? { ...item, state: 'as-wanted', found: 'access' }
+    : { ...item, state: 'missing', make: () => addAccess(match.id, definition, context) };
+}
+
+/** Gives the project access to a type. A 409 means that the project already has access. */
 async function addAccess<Section>(
   id: string,
   { types, grantBody }: AccessProvision<Section>,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import type { QuotaSet } from './quota-set.ts';
 
-/** Limits by name. In services that support it, -1 means no limit. */
+/** Limits by name. In most services, the value -1 means no limit. */
 export type QuotaLimits = Readonly<Record<string, number>>;
 
 /** The schema of the limits with these names in a profile. */
@@ -39,8 +39,8 @@ export interface QuotaProvision<Section> {
 }
 
 /**
- * Provisions limits. A limit with the default value counts as missing, and one call sets all
- * missing limits. A limit with any other value was set by a person, so it is reported as different.
+ * Provisions limits. A limit with the default value counts as missing. A limit with any other value
+ * was set by a person, so its state is `differs`. One call sets all limits of the same state.
  *
  * @example
  * const quota = provisionQuota<Section>({
@@ -56,31 +56,43 @@ export const provisionQuota =
   async (section, context) => {
     const wantedLimits = Object.entries(limitsIn(section) ?? {});
     if (wantedLimits.length === 0) return [];
-    const { limits, defaults } = await read(context);
-    const stateOf = ([name, limit]: readonly [string, number]): ProvisionItem['state'] => {
-      if (limits[name] === limit) return 'as-wanted';
-      const isUnset = limits[name] === undefined || limits[name] === null;
-      return isUnset || limits[name] === defaults[name] ? 'missing' : 'differs';
+    const shown = await read(context);
+    const writeLimitsIn = (state: LimitState) => {
+      const limits = wantedLimits.filter(
+        ([name, wanted]) => stateOf(name, wanted, shown) === state,
+      );
+      return () => write(Object.fromEntries(limits), context);
     };
-    const writeByState = (['missing', 'differs'] as const).map((state) => {
-      const limitsToSet = Object.fromEntries(wantedLimits.filter((one) => stateOf(one) === state));
-      return [state, () => write(limitsToSet, context)] as const;
-    });
-    return wantedLimits.map(([name, limit]): ProvisionItem => {
-      const state = stateOf([name, limit]);
-      const found = limits[name];
+    // All items of a state share one function, so that the run writes their limits with one call.
+    const makeByState = {
+      'as-wanted': undefined,
+      missing: writeLimitsIn('missing'),
+      differs: writeLimitsIn('differs'),
+    };
+    return wantedLimits.map(([name, wanted]): ProvisionItem => {
+      const state = stateOf(name, wanted, shown);
+      const found = shown.limits[name] ?? undefined;
       return {
         type: 'quota',
         name,
         state,
-        wanted: String(limit),
-        ...(found === undefined || found === null ? {} : { found: String(found) }),
-        make: writeByState.find(([of]) => of === state)?.[1],
+        wanted: String(wanted),
+        ...(found === undefined ? {} : { found: String(found) }),
+        make: makeByState[state],
       };
     });
   };
 
-/** Provisions the limits in `quota` of a section, in a service with a quota set. */
+type LimitState = 'as-wanted' | 'missing' | 'differs';
+
+/** Compares one limit with the value that the profile wants. */
+function stateOf(name: string, wanted: number, { limits, defaults }: ShownQuota): LimitState {
+  const present = limits[name] ?? undefined;
+  if (present === wanted) return 'as-wanted';
+  return present === undefined || present === defaults[name] ? 'missing' : 'differs';
+}
+
+/** Provisions the limits in the field `quota` of a section with the calls of a {@link QuotaSet}. */
 export const provisionQuotaSet = <Section extends { readonly quota?: QuotaLimits | undefined }>({
   readWithDefaults: read,
   write,

@@ -12,11 +12,11 @@ export interface QuotaSet {
   write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
 }
 
-/** The paths and keys of a service's limits. */
+/** The path and the JSON key with which a service shows limits. */
 export interface QuotaSetAddress {
   /** The path without the project: `/os-quota-sets`. */
   readonly path: string;
-  /** The key of the limits in a body. Default `quota_set`. */
+  /** The key of the limits in requests and answers. Default `quota_set`. */
   readonly key?: string;
   /** The last part of the path of the defaults. Default `defaults`. */
   readonly defaults?: string;
@@ -40,18 +40,18 @@ export function quotaSetAt({
   const body = z.object({ [key]: limits });
   const pathOf = ({ project }: ProjectContext): string => `${path}/${encodeURIComponent(project)}`;
   const read = async ({ api }: ProjectContext, from: string): Promise<ShownQuota['limits']> => {
-    const { [key]: shown = {} } = body.parse((await api.request('GET', from)).json);
-    return shown;
+    const { [key]: shownLimits = {} } = body.parse((await api.request('GET', from)).json);
+    return shownLimits;
   };
   const readLimits = (context: ProjectContext) => read(context, pathOf(context));
   return {
     readLimits,
     async readWithDefaults(context) {
-      const [own, shared] = await Promise.all([
+      const [effectiveLimits, defaultLimits] = await Promise.all([
         readLimits(context),
         read(context, `${pathOf(context)}/${defaults}`),
       ]);
-      return { limits: own, defaults: shared };
+      return { limits: effectiveLimits, defaults: defaultLimits };
     },
     async write(newLimits, context) {
       await context.api.request('PUT', pathOf(context), { json: { [key]: newLimits } });

@@ -2,22 +2,26 @@ import * as z from 'zod';
 import type { DefinedType, ProjectContext, Removal, UserContext } from '../../task/service.ts';
 import { defineType, defineUserType, type ResourceTypeDefinition } from '../../task/service.ts';
 
-/** Limits of a project, or of a user in a project, that differ from the service's defaults. */
+/**
+ * The definition of a resource type whose rows are limits that differ from the service's defaults:
+ * limits of a project, or of a user in a project.
+ */
 export interface QuotaDefinition<Row, At = ProjectContext>
   extends Omit<ResourceTypeDefinition<Row, At>, 'name' | 'remove' | 'batch'> {
   /** The default is `quota`. */
   readonly name?: string;
   /**
-   * Resets the limits to the defaults. Returns a removal only if the result is not a normal reset.
+   * Resets the limits to the defaults. Returns `undefined` if the service accepted the reset. The
+   * limits are then listed again. Returns a {@link Removal} if the service refused the reset.
    */
   reset(row: Row, context: At): Promise<Removal | undefined>;
 }
 
 /**
- * Defines a quota as a resource type. Some services accept a reset but keep the limits. With
+ * Defines a quota as a resource type. Some services accept a reset but keep the limits: with
  * unified limits, Nova answers 202 and does nothing. Octavia 2026.2 writes the defaults into the
  * row of the project. The limits are therefore listed again after the reset. Remaining limits do no
- * harm, so they count as retained: the report names them, and the task ends.
+ * harm, so their removal is `retained`: the report names the limits, and the task ends.
  *
  * @example
  * const quota = defineQuota({
@@ -37,18 +41,19 @@ export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType 
   return defineType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
 }
 
-/** The limits of a project as one row. `limits`: their names, for a person. */
+/** The limits of a project as one row. */
 export interface LimitsRow {
   readonly project: string;
+  /** The names of the limits, separated by commas. The report shows this text. */
   readonly limits: string;
 }
 
-/** Returns the limits of a project as one row. Returns no row if there are no limits. */
+/** Returns one row with the names of the limits. Returns no row if there are no names. */
 export const limitsRow = (project: string, names: readonly string[]): LimitsRow[] =>
   names.length === 0 ? [] : [{ project, limits: names.join(', ') }];
 
-/** Defines a quota whose row is a {@link LimitsRow}. */
-export const defineLimits = (
+/** Defines the limits of a project as a resource type with one row, a {@link LimitsRow}. */
+export const defineProjectQuota = (
   definition: Omit<QuotaDefinition<LimitsRow>, 'id' | 'owner' | 'label'>,
 ): DefinedType =>
   defineQuota<LimitsRow>({
@@ -64,11 +69,11 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
  * Defines the quota of a service that shows limits and the id of their owner at `PATH/PROJECT`, and
  * the defaults at `PATH/PROJECT/defaults`. A DELETE of `PATH/PROJECT` resets the limits.
  */
-export const defineQuotaSet = (
+export const defineProjectQuotaAt = (
   path: string,
-  definition: Omit<Parameters<typeof defineLimits>[0], 'list' | 'reset'>,
+  definition: Omit<Parameters<typeof defineProjectQuota>[0], 'list' | 'reset'>,
 ): DefinedType =>
-  defineLimits({
+  defineProjectQuota({
     ...definition,
     async list({ api, project }) {
       const quotaPath = `${path}/${encodeURIComponent(project)}`;
@@ -101,7 +106,7 @@ const quotaRemoval =
   async (row: Row, context: At): Promise<Removal> => {
     const removal = await quota.reset(row, context);
     if (removal) return removal;
-    const remainingRow = await listAgain(quota, row, context);
+    const remainingRow = await findRowAgain(quota, row, context);
     if (!remainingRow) return { kind: 'gone' };
     const { service } = context.api;
     return {
@@ -117,10 +122,10 @@ const quotaRemoval =
   };
 
 /**
- * Lists the limits again. If this listing fails, the reset counts as done, and the next iteration
- * lists again.
+ * Lists the limits again, and returns the row with the same id. If this listing fails, the reset
+ * counts as done, and the next iteration lists the limits again.
  */
-async function listAgain<Row, At>(
+async function findRowAgain<Row, At>(
   quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
   row: Row,
   context: At,
@@ -135,8 +140,8 @@ async function listAgain<Row, At>(
 }
 
 /**
- * Returns the names of the limits that differ from the defaults. Ignores limits that are in only
- * one of the two answers.
+ * Returns the names of the limits that differ from the defaults. Ignores limits that only `own` or
+ * only `defaults` contains.
  */
 export const differingLimits = (
   own: Readonly<Record<string, unknown>>,

@@ -27,31 +27,32 @@ export interface QuotaSuspension {
   write(limits: Limits, context: ProjectContext): Promise<void>;
 }
 
-interface Row {
+interface QuotaRow {
   readonly project: string;
   readonly limits: Limits;
-  /** The value to which suspend lowers each limit: zero, or the usage. */
+  /** The value to which suspend lowers each limit: zero, or the present usage. */
   readonly lowered: Limits;
 }
 
 const number = z.number();
 const limitsByName = z.record(z.string(), number);
-/** `lowered`: the values that suspend writes. A limit without a value is set to zero. */
+/** The record. `lowered`: the values that suspend writes. A limit without a value is set to zero. */
 const before = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
 type Before = z.infer<typeof before>;
 
 /** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
-const loweredOf = ({ limits, lowered = {} }: Before): Limits =>
+/** Returns the values that suspend writes for the limits of a record. */
+const loweredLimits = ({ limits, lowered = {} }: Before): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 /**
- * Sorts the limits of a record by their present value: the value that suspend writes, the recorded
- * value, or a third value that another actor has set.
+ * Groups the names of the recorded limits by the present value of each limit: the value that
+ * suspend writes, the recorded value, or a third value that another actor has set.
  */
-function sortLimits({ limits }: Row, record: Before) {
-  const lowered = loweredOf(record);
+function groupByPresentValue({ limits }: QuotaRow, record: Before) {
+  const lowered = loweredLimits(record);
   const names = Object.keys(record.limits).filter((name) => record.limits[name] !== lowered[name]);
   const isLowered = (name: string): boolean => limits[name] === lowered[name];
   const isRecorded = (name: string): boolean => limits[name] === record.limits[name];
@@ -62,25 +63,28 @@ function sortLimits({ limits }: Row, record: Before) {
   };
 }
 
-/** A limit that another actor has set counts only after no other limit is lowered. */
-function compare(row: Row, record: Before): Comparison {
-  const { lowered, recorded, changed } = sortLimits(row, record);
+/**
+ * A row with a lowered limit is `suspended` or `partly`, even if another actor has set a different
+ * limit. Resume then still writes the lowered limits back.
+ */
+function compare(row: QuotaRow, record: Before): Comparison {
+  const { lowered, recorded, changed } = groupByPresentValue(row, record);
   if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
   if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
-  // The service would refuse the recorded values, so suspend must record the present usage.
-  const isOutdated = Object.entries(loweredOf(record)).some(
+  // The service would refuse a limit below the usage, so suspend must record the present usage.
+  const isOutdated = Object.entries(loweredLimits(record)).some(
     ([name, limit]) => (row.lowered[name] ?? 0) > limit,
   );
   return isOutdated
-    ? { kind: 'changed', message: 'its usage has grown since the record' }
+    ? { kind: 'changed', message: 'its usage has grown since the limits were recorded' }
     : { kind: 'as-before' };
 }
 
-const pick = (from: Limits, names: readonly string[]): Limits =>
+const pickLimits = (from: Limits, names: readonly string[]): Limits =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
-/** Returns the limits that a suspension lowers. A limit at or below the usage stays. */
-function assess({ limits, lowered }: Row): Assessment<Before> {
+/** Records the limits that are higher than the value to which suspend lowers them. */
+function assess({ limits, lowered }: QuotaRow): Assessment<Before> {
   const names = Object.keys(limits).filter((name) =>
     isHigher(limits[name] ?? 0, lowered[name] ?? 0),
   );
@@ -89,20 +93,39 @@ function assess({ limits, lowered }: Row): Assessment<Before> {
   return {
     kind: 'switch',
     before: {
-      limits: pick(limits, names),
-      ...(isUsed ? { lowered: pick(lowered, names) } : {}),
+      limits: pickLimits(limits, names),
+      ...(isUsed ? { lowered: pickLimits(lowered, names) } : {}),
     },
+  };
+}
+
+/** Reads the limits, and the usage if the service needs it, as one row. */
+async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise<QuotaRow> {
+  const [shownLimits, usage = {}] = await Promise.all([
+    quota.read(context),
+    quota.readUsage?.(context),
+  ]);
+  const limits = quota.limits.flatMap((name): [string, number][] => {
+    const value = number.safeParse(shownLimits[name]);
+    return value.success ? [[name, value.data]] : [];
+  });
+  const lowered = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
+  return {
+    // The answer names no owner, so the owner is the project of the request.
+    project: context.project,
+    limits: Object.fromEntries(limits),
+    lowered: Object.fromEntries(lowered),
   };
 }
 
 /**
  * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
- * the recorded values back. Most services do not show which values are defaults, and a suspension
- * may not reset limits with a DELETE. Resume therefore writes defaults as limits of the project,
- * and later changes of the defaults do not affect it.
+ * the recorded values back. Most services do not show which values are defaults, and resume may not
+ * reset limits with a DELETE. Resume therefore also writes a recorded default as a limit of the
+ * project. Later changes of the default do not affect this project.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
-  defineSuspension<Row, Before>({
+  defineSuspension<QuotaRow, Before>({
     name: 'quota',
     options: ['quota-zero'],
     summary: {
@@ -116,36 +139,18 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
       unchanged: quota.unchanged ?? [],
     },
     before,
-    async list(context) {
-      const [read, usage = {}] = await Promise.all([
-        quota.read(context),
-        quota.readUsage?.(context),
-      ]);
-      const limits = quota.limits.flatMap((name): [string, number][] => {
-        const value = number.safeParse(read[name]);
-        return value.success ? [[name, value.data]] : [];
-      });
-      const lowered = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
-      // The answer names no owner, so the owner is the project of the request.
-      return [
-        {
-          project: context.project,
-          limits: Object.fromEntries(limits),
-          lowered: Object.fromEntries(lowered),
-        },
-      ];
-    },
+    list: async (context) => [await readRow(quota, context)],
     id: ({ project }) => project,
     owner: ({ project }) => project,
     assess,
     async suspend(row, record, context) {
-      const { lowered, recorded } = sortLimits(row, record);
+      const { lowered, recorded } = groupByPresentValue(row, record);
       const names = [...lowered, ...recorded];
-      if (names.length > 0) await quota.write(pick(loweredOf(record), names), context);
+      if (names.length > 0) await quota.write(pickLimits(loweredLimits(record), names), context);
     },
     compare,
     async resume(row, record, context) {
-      const { lowered } = sortLimits(row, record);
-      if (lowered.length > 0) await quota.write(pick(record.limits, lowered), context);
+      const { lowered } = groupByPresentValue(row, record);
+      if (lowered.length > 0) await quota.write(pickLimits(record.limits, lowered), context);
     },
   });

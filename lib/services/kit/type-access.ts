@@ -21,7 +21,7 @@ export interface PrivateTypes {
   };
 }
 
-/** The call with which a cleanup removes the access of a project to private types. */
+/** The private types of a service, and the call that removes a project's access to one of them. */
 export interface TypeAccessDefinition extends PrivateTypes {
   /** Body of the action that removes the access of a project. */
   revokeBody(project: string): object;
@@ -52,8 +52,8 @@ export async function projectsWithAccess(
 
 /**
  * Defines the access of a project to private types: flavors, volume types, share types. The APIs
- * list access only by type, so a listing needs one call for each private type of the cloud. Rows
- * without a project remain, so that the owner check reports them.
+ * list access only by type, so a listing needs one call for each private type of the cloud. The
+ * listing keeps rows without a project, so that the owner check reports them.
  *
  * @example
  * const flavorAccess = defineTypeAccess({
@@ -73,7 +73,7 @@ export const defineTypeAccess = ({ revokeBody, ...types }: TypeAccessDefinition)
       const query = { is_public: false };
       const { rows } = await api.list(path, { collection, row: typeRow, paging, query });
       const listings = rows.map(async (type) => {
-        const owners = await unlessGone(projectsWithAccess(type.id, types, api));
+        const owners = await emptyIfGone(projectsWithAccess(type.id, types, api));
         return owners
           .filter((owner) => owner === undefined || owner === project)
           .map((owner) => ({ ...type, owner }));
@@ -96,7 +96,7 @@ export const defineTypeAccess = ({ revokeBody, ...types }: TypeAccessDefinition)
  * Returns an empty list for a 404, which means that the type was deleted or made public after the
  * listing.
  */
-async function unlessGone<One>(listing: Promise<One[]>): Promise<One[]> {
+async function emptyIfGone<One>(listing: Promise<One[]>): Promise<One[]> {
   try {
     return await listing;
   } catch (error) {

@@ -10,13 +10,13 @@ import {
   sharesOf,
 } from './rows.ts';
 
-const used = z.object({ in_use: z.number() });
+const limitUsage = z.object({ in_use: z.number() });
 const quotaDetail = z.object({
-  quota_set: z.object({ backups: used, backup_gigabytes: used }),
+  quota_set: z.object({ backups: limitUsage, backup_gigabytes: limitUsage }),
 });
 
-/** Returns number and size (GB) of the backups that the project created. Changes nothing. */
-async function createdBackups({ api, project }: ProjectContext) {
+/** Reads from the quota how many backups the project has created, and their total size in GB. */
+async function readBackupUsage({ api, project }: ProjectContext) {
   const answer = await api.request('GET', `/quota-sets/${encodeURIComponent(project)}/detail`);
   const { backups, backup_gigabytes: gigabytes } = quotaDetail.parse(answer.json).quota_set;
   return { count: backups.in_use, gigabytes: gigabytes.in_use };
@@ -27,8 +27,12 @@ type OwnedBackup = BackupRow & {
   readonly blocker?: Blocker;
 };
 
-/** The row that stands for backups of the project on shares of other projects. */
-const elsewhereRow = (project: string, created: number, onOwnShares: number): OwnedBackup => ({
+/** Returns one row that stands for all backups of the project on shares of other projects. */
+const foreignShareBackupsRow = (
+  project: string,
+  createdCount: number,
+  onOwnSharesCount: number,
+): OwnedBackup => ({
   id: `backups-of-${project}`,
   name: 'backups on shares of other projects',
   status: 'unknown',
@@ -36,7 +40,7 @@ const elsewhereRow = (project: string, created: number, onOwnShares: number): Ow
   owner: project,
   blocker: {
     message:
-      `Manila counts ${created} backups of the project, but lists ${onOwnShares} on ` +
+      `Manila counts ${createdCount} backups of the project, but lists ${onOwnSharesCount} on ` +
       'its shares',
     actor: 'operator',
     advice:
@@ -49,10 +53,9 @@ const elsewhereRow = (project: string, created: number, onOwnShares: number): Ow
 
 /**
  * Backups. A backup belongs to the project that created it. That project is not always the owner of
- * the share: a transfer moves the share without its backups. A row names neither project, so the
- * quota usage must confirm the owner. If the project created as many backups as its shares have,
- * with the same total size, the project is the owner of these backups. Otherwise no backup is
- * deleted.
+ * the share: a transfer moves a share without its backups. A row names neither project, so the
+ * usage in the project's quota must confirm the owner. The project owns the backups of its shares
+ * if their number and total size equal this usage. Otherwise no backup is deleted.
  */
 export const backup = defineType<OwnedBackup>({
   name: 'backup',
@@ -63,21 +66,23 @@ export const backup = defineType<OwnedBackup>({
   async list(context) {
     requireSupport(context, BACKUPS);
     const { project } = context;
-    const [shares, created] = await Promise.all([sharesOf(context), createdBackups(context)]);
-    const own = new Set(shares.filter((row) => row.project_id === project).map(({ id }) => id));
-    const backupsOfCloud = own.size === 0 ? [] : await backupsOf(context);
-    const rows = backupsOfCloud.filter((row) => own.has(row.share_id));
+    const [shares, usage] = await Promise.all([sharesOf(context), readBackupUsage(context)]);
+    const ownShares = new Set(
+      shares.filter((row) => row.project_id === project).map(({ id }) => id),
+    );
+    const backupsOfCloud = ownShares.size === 0 ? [] : await backupsOf(context);
+    const rows = backupsOfCloud.filter((row) => ownShares.has(row.share_id));
     const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
-    const isConfirmed = created.count === rows.length && created.gigabytes === gigabytes;
+    const isConfirmed = usage.count === rows.length && usage.gigabytes === gigabytes;
     // Manila lowers the usage before it deletes the row, so the usage cannot confirm the owner of a
-    // backup in `deleting`. A deletion in progress needs no call.
-    const listed = rows.map((row) => ({
+    // backup in `deleting`. The run makes no call for such a backup, so the owner does no harm.
+    const withOwner = rows.map((row) => ({
       ...row,
       owner: isConfirmed || row.status === 'deleting' ? project : undefined,
     }));
-    return created.count > rows.length
-      ? [...listed, elsewhereRow(project, created.count, rows.length)]
-      : listed;
+    return usage.count > rows.length
+      ? [...withOwner, foreignShareBackupsRow(project, usage.count, rows.length)]
+      : withOwner;
   },
   id: (row) => row.id,
   owner: (row) => row.owner,

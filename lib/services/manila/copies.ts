@@ -4,10 +4,10 @@ import {
   busyBlocker,
   DELETABLE_STATES,
   deleteResource,
-  deletionInProgress,
+  inProgressRemoval,
   sendDeletion,
-  type WithDeletionCount,
-  withDeletionCount,
+  type WithStuckCheck,
+  withStuckCheck,
 } from './deletion.ts';
 import { type SnapshotRow, sharesOf, snapshotsOf } from './rows.ts';
 
@@ -19,8 +19,8 @@ const replicaRow = z.object({
 });
 
 /**
- * All replicas of a share except one active replica, which Manila removes with the share. The owner
- * of the share is the owner of a replica.
+ * All replicas of a share except one active replica, which Manila removes with the share. A row of
+ * a replica has no owner field, so its owner is the owner of the share.
  */
 export const replica = defineType({
   name: 'replica',
@@ -53,9 +53,9 @@ export const replica = defineType({
   },
 });
 
-export const snapshot = defineType<WithDeletionCount<SnapshotRow>>({
+export const snapshot = defineType<WithStuckCheck<SnapshotRow>>({
   name: 'snapshot',
-  list: async (context) => withDeletionCount(await snapshotsOf(context)),
+  list: async (context) => withStuckCheck(await snapshotsOf(context)),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -63,7 +63,7 @@ export const snapshot = defineType<WithDeletionCount<SnapshotRow>>({
   async remove(row, context): Promise<Removal> {
     const id = encodeURIComponent(row.id);
     if (row.status === 'deleting')
-      return deletionInProgress(
+      return inProgressRemoval(
         row,
         `/snapshot-instances/detail?snapshot_id=${id}`,
         'snapshot_instances',

@@ -10,8 +10,8 @@ export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**
  * Converts a refusal to a blocker. Manila answers 400, 403 or 409 if another resource prevents a
- * deletion. A 403 because of missing rights is thrown again. Some releases do not insert the
- * reason: `Invalid share: %(reason)s.`
+ * deletion. Throws any other error again, and a 403 because of missing rights. Some releases leave
+ * a placeholder in the message: `Invalid share: %(reason)s.`
  */
 export function refusalBlocker(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
@@ -28,15 +28,19 @@ export function refusalBlocker(error: unknown): Blocker {
 
 const instanceRow = z.object({ updated_at: z.string().nullish() });
 
-const FAILED =
-  'the back end failed to delete the resource; the propagator requested the deletion again';
-const ADVICE_ON_FAILURE =
-  'Search the log of manila-share for the id of the resource. As a last resort, ' +
-  '"force_delete" removes the resource from Manila and leaves its data on the back end.';
+/** Reported after the deletion of a resource in `error_deleting` was requested again. */
+const FAILED_DELETION: Blocker = {
+  message:
+    'the back end failed to delete the resource; the propagator requested the deletion again',
+  actor: 'operator',
+  advice:
+    'Search the log of manila-share for the id of the resource. As a last resort, ' +
+    '"force_delete" removes the resource from Manila and leaves its data on the back end.',
+};
 
 /**
- * Deletes a resource. A resource in the error state of an earlier operation is first set to
- * `error`, because Manila deletes it only in this state.
+ * Deletes a resource. A resource in another error state, for example `error_deleting`, is first set
+ * to `error`, because Manila then accepts its deletion.
  */
 export async function deleteResource(
   row: { readonly status: string },
@@ -61,8 +65,8 @@ export async function deleteResource(
 }
 
 /**
- * Sends the calls of a deletion. `error_deleting` means that an earlier deletion failed on the back
- * end.
+ * Calls `send`, and converts a refusal to a blocker. If the resource is in `error_deleting`, an
+ * earlier deletion failed on the back end, so the result is also a blocker.
  */
 export async function sendDeletion(
   { status }: { readonly status: string },
@@ -74,11 +78,11 @@ export async function sendDeletion(
     return { kind: 'blocked', ...refusalBlocker(error) };
   }
   return status === 'error_deleting'
-    ? { kind: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
+    ? { kind: 'blocked', ...FAILED_DELETION }
     : { kind: 'accepted' };
 }
 
-/** In these states a deletion can be requested or is in progress. */
+/** The states in which a deletion can be requested or is in progress. */
 export const DELETABLE_STATES =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
 export const busyBlocker = (status: string): Blocker =>
@@ -86,7 +90,7 @@ export const busyBlocker = (status: string): Blocker =>
 
 /**
  * Returns the start time of a stuck deletion, or `undefined` if the deletion is not stuck or the
- * time is unknown. Only the instances of the resource have this time.
+ * time is unknown. Only the instances of a resource show this time. `path`: the path of their list.
  */
 async function stuckSince(
   path: string,
@@ -99,30 +103,29 @@ async function stuckSince(
 }
 
 /**
- * Start times are read only while at most this many deletions are in progress. A stuck deletion is
- * therefore detected after most other deletions have ended.
+ * The check whether a deletion is stuck needs one call for each resource. While more deletions than
+ * this are in progress, none is checked. A stuck deletion is therefore found only after most other
+ * deletions have ended.
  */
 const MAX_CHECKED_DELETIONS = 5;
 
-/**
- * A row. `isStartRead` is true while few deletions are in progress, so that start times are read.
- */
-export type WithDeletionCount<Row> = Row & { readonly isStartRead: boolean };
-export const withDeletionCount = <Row extends { readonly status: string }>(
+/** A row. `checksStuck`: the run checks whether a deletion in progress is stuck. */
+export type WithStuckCheck<Row> = Row & { readonly checksStuck: boolean };
+export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],
-): WithDeletionCount<Row>[] => {
-  const isStartRead =
-    rows.filter((row) => row.status === 'deleting').length <= MAX_CHECKED_DELETIONS;
-  return rows.map((row) => ({ ...row, isStartRead }));
+): WithStuckCheck<Row>[] => {
+  const inProgress = rows.filter((row) => row.status === 'deleting');
+  const checksStuck = inProgress.length <= MAX_CHECKED_DELETIONS;
+  return rows.map((row) => ({ ...row, checksStuck }));
 };
 
-/** Reports a deletion in progress, with its start time if it is stuck. */
-export async function deletionInProgress(
-  row: WithDeletionCount<unknown>,
+/** Returns the result for a deletion in progress, with its start time if it is stuck. */
+export async function inProgressRemoval(
+  row: WithStuckCheck<unknown>,
   path: string,
   collection: string,
   context: ProjectContext,
 ): Promise<Removal> {
-  const since = row.isStartRead ? await stuckSince(path, collection, context) : undefined;
+  const since = row.checksStuck ? await stuckSince(path, collection, context) : undefined;
   return since === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince: since };
 }

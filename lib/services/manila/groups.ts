@@ -3,13 +3,16 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { refusalBlocker } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
-/** Groups and their snapshots never count as stuck, because they have no `updated_at`. */
 const stateBlocker = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status)
     ? undefined
     : temporaryBlocker(`Manila is still processing the resource (status ${status})`);
 
-async function removeGroup(
+/**
+ * Removes a group or a group snapshot. Its deletion never counts as stuck, because its row has no
+ * `updated_at`.
+ */
+async function removeFromCollection(
   row: { readonly id: string; readonly status: string },
   collection: string,
   { api }: ProjectContext,
@@ -34,7 +37,7 @@ export const groupSnapshot = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) => stateBlocker(row.status),
-  remove: (row, context) => removeGroup(row, 'share-group-snapshots', context),
+  remove: (row, context) => removeFromCollection(row, 'share-group-snapshots', context),
 });
 
 /** Groups. Manila does not delete the shares of a group with the group. */
@@ -45,8 +48,8 @@ export const group = defineType({
     const rows = await groupsOf(context);
     if (rows.length === 0) return [];
     const [shares, snapshots] = await Promise.all([sharesOf(context), groupSnapshotsOf(context)]);
-    const inUse = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
-    return rows.map((row) => ({ ...row, isInUse: inUse.has(row.id) }));
+    const groupsInUse = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
+    return rows.map((row) => ({ ...row, isInUse: groupsInUse.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -55,5 +58,5 @@ export const group = defineType({
     row.isInUse
       ? temporaryBlocker('the shares and snapshots of the group must be deleted first')
       : stateBlocker(row.status),
-  remove: (row, context) => removeGroup(row, 'share-groups', context),
+  remove: (row, context) => removeFromCollection(row, 'share-groups', context),
 });

@@ -6,8 +6,8 @@ import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from '.
 
 /**
  * Share servers, which serve the shares of a share network and have ports in the project's subnets.
- * The deletion of the network would also remove its share servers, but then no API would show when
- * their ports are removed. Share servers are therefore removed first.
+ * Manila would also remove the share servers with their share network, but then no API would show
+ * when their ports are gone. Share servers are therefore removed first.
  */
 export const shareServer = defineType({
   name: 'share-server',
@@ -19,13 +19,11 @@ export const shareServer = defineType({
     const rows = await serversOf(context);
     if (rows.length === 0) return [];
     const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
-    const users = [...shares, ...groups];
-    // A replicated share shows the server of only one replica, so any server may serve it.
-    const isReplicated = shares.some((one) => one.has_replicas);
-    return rows.map((row) => ({
-      ...row,
-      isServing: isReplicated || users.some((one) => one.share_server_id === row.id),
-    }));
+    const served = new Set([...shares, ...groups].map((one) => one.share_server_id));
+    // The row of a replicated share names the server of only one replica. While such a share
+    // exists, every server may serve it.
+    const hasReplicatedShare = shares.some((one) => one.has_replicas);
+    return rows.map((row) => ({ ...row, isServing: hasReplicatedShare || served.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id || undefined,
@@ -62,8 +60,8 @@ export const shareServer = defineType({
 });
 
 /**
- * Share networks. Manila deletes only a share network with one subnet, so other subnets are removed
- * first.
+ * Share networks. Manila deletes a share network only if it has at most one subnet, so the other
+ * subnets are removed first.
  */
 export const shareNetwork = defineType({
   name: 'share-network',
@@ -76,14 +74,16 @@ export const shareNetwork = defineType({
       groupsOf(context),
       serversOf(context),
     ]);
-    const used = new Set([...shares, ...groups, ...servers].map((row) => row.share_network_id));
-    return rows.map((row) => ({ ...row, isUsed: used.has(row.id) }));
+    const networksInUse = new Set(
+      [...shares, ...groups, ...servers].map((row) => row.share_network_id),
+    );
+    return rows.map((row) => ({ ...row, isInUse: networksInUse.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    row.isUsed
+    row.isInUse
       ? temporaryBlocker(
           'the shares, groups and share servers of the share network must be deleted first',
         )
@@ -110,10 +110,10 @@ export const securityService = defineType({
   async list(context) {
     const rows = await securityServicesOf(context);
     if (rows.length === 0) return [];
-    const own = new Set((await networksOf(context)).map((row) => row.id));
+    const ownNetworks = new Set((await networksOf(context)).map((row) => row.id));
     return rows.map((row) => ({
       ...row,
-      isUsedByProject: (row.share_networks ?? []).some((id) => own.has(id)),
+      isUsedByProject: (row.share_networks ?? []).some((id) => ownNetworks.has(id)),
     }));
   },
   id: (row) => row.id,

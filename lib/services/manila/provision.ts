@@ -3,7 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
 import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
-import { SHARE_TYPES } from './types.ts';
+import { PRIVATE_SHARE_TYPES } from './types.ts';
 
 const schema = z.strictObject({
   quota: limitsSchema([
@@ -28,7 +28,7 @@ type Section = z.infer<typeof schema>;
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/quota-sets' }));
 
 const typeAccess = provisionAccess<Section>({
-  types: SHARE_TYPES,
+  types: PRIVATE_SHARE_TYPES,
   namesIn: (section) => section.shareTypes,
   isPublicValue: 'all',
   publicField: 'share_type_access:is_public',

@@ -3,10 +3,10 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { ListOptions, ProjectContext } from '../../task/service.ts';
 
 const text = z.string().nullish();
-const owned = { id: z.string(), name: text, project_id: text };
+const ownedFields = { id: z.string(), name: text, project_id: text };
 
 export const shareRow = z.object({
-  ...owned,
+  ...ownedFields,
   status: z.string(),
   task_state: text,
   has_replicas: z.boolean().nullish(),
@@ -16,16 +16,16 @@ export const shareRow = z.object({
   is_soft_deleted: z.boolean().nullish(),
 });
 export type ShareRow = z.infer<typeof shareRow>;
-const snapshotRow = z.object({ ...owned, status: z.string(), share_id: z.string() });
+const snapshotRow = z.object({ ...ownedFields, status: z.string(), share_id: z.string() });
 export type SnapshotRow = z.infer<typeof snapshotRow>;
 const groupRow = z.object({
-  ...owned,
+  ...ownedFields,
   status: z.string(),
   share_network_id: text,
   share_server_id: text,
 });
 const groupSnapshotRow = z.object({
-  ...owned,
+  ...ownedFields,
   status: z.string(),
   share_group_id: text,
   members: z.array(z.object({ share_id: text })).nullish(),
@@ -47,7 +47,7 @@ const backupRow = z.object({
   name: text,
   status: z.string(),
   share_id: z.string(),
-  /** GB. */
+  /** The size in GB. */
   size: z.number().nullish(),
 });
 export type BackupRow = z.infer<typeof backupRow>;
@@ -60,12 +60,12 @@ const serverRow = z.object({
   updated_at: text,
 });
 const networkRow = z.object({
-  ...owned,
+  ...ownedFields,
   share_network_subnets: z.array(z.object({ id: z.string() })).nullish(),
 });
 /** The schema omits the user and the password, which these rows also contain. */
 const securityServiceRow = z.object({
-  ...owned,
+  ...ownedFields,
   type: text,
   share_networks: z.array(z.string()).nullish(),
 });
@@ -76,13 +76,17 @@ export function supports({ api }: Pick<ProjectContext, 'api'>, version: string):
   return minor(api.microversion) >= minor(version);
 }
 
-interface Since {
+/** The first microversion that has a resource type. */
+interface FirstVersion {
   readonly resourceType: string;
   readonly version: string;
 }
 
 /** Throws class `Unsupported` if this release does not have the resource type. */
-export function requireSupport(context: ProjectContext, { resourceType, version }: Since): void {
+export function requireSupport(
+  context: ProjectContext,
+  { resourceType, version }: FirstVersion,
+): void {
   if (supports(context, version)) return;
   throw new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
@@ -95,17 +99,18 @@ export function requireSupport(context: ProjectContext, { resourceType, version 
 }
 
 /**
- * Returns a listing that is requested once per iteration. The resource types share the listing,
- * because resources of one type block resources of another type.
+ * Returns a function that lists one collection, once per iteration. All resource types share this
+ * list, because resources of one type block resources of another type. With `firstVersion`, the
+ * function throws class `Unsupported` on an older release.
  */
-const listing =
+const sharedListing =
   <S extends z.ZodType>(
     path: string,
     options: (context: ProjectContext) => ListOptions<S>,
-    since?: Since,
+    firstVersion?: FirstVersion,
   ) =>
   async (context: ProjectContext): Promise<z.infer<S>[]> => {
-    if (since) requireSupport(context, since);
+    if (firstVersion) requireSupport(context, firstVersion);
     return context.memoize(
       `manila${path}`,
       async () => (await context.api.list(path, options(context))).rows,
@@ -113,48 +118,49 @@ const listing =
   };
 
 /**
- * Without `all_tenants`, Manila silently lists the token's own project. With `with_count`, Manila
- * ignores the filter by project.
+ * Returns the query of a listing by project. Without `all_tenants`, Manila silently lists the
+ * token's own project. Do not add `with_count`: Manila then ignores the filter by project.
  */
 const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
- * Lists shares in one answer, because Manila's pages count a share once per replica. Shares in the
- * recycle bin (microversion 2.69) need a second listing.
+ * Lists shares without pages, because Manila's paging counts a share once per replica. Shares in
+ * the recycle bin (microversion 2.69) need a second listing.
  */
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
-    const bins = supports(context, '2.69') ? [{}, { is_soft_deleted: true }] : [{}];
-    const listed = bins.map((bin) =>
+    const inRecycleBin = { is_soft_deleted: true };
+    const queries = supports(context, '2.69') ? [{}, inRecycleBin] : [{}];
+    const listings = queries.map((query) =>
       context.api.list('/shares/detail', {
         collection: 'shares',
         row: shareRow,
         paging: 'none',
-        query: { ...projectQuery(context), ...bin },
+        query: { ...projectQuery(context), ...query },
       }),
     );
-    const rows = (await Promise.all(listed)).flatMap((one) => one.rows);
+    const rows = (await Promise.all(listings)).flatMap((one) => one.rows);
     return [...new Map(rows.map((row) => [row.id, row])).values()];
   });
-export const snapshotsOf = listing('/snapshots/detail', (context) => ({
+export const snapshotsOf = sharedListing('/snapshots/detail', (context) => ({
   collection: 'snapshots',
   row: snapshotRow,
   paging: 'none',
   query: projectQuery(context),
 }));
-export const groupsOf = listing('/share-groups/detail', (context) => ({
+export const groupsOf = sharedListing('/share-groups/detail', (context) => ({
   collection: 'share_groups',
   row: groupRow,
   paging: 'offset',
   query: projectQuery(context),
 }));
-export const groupSnapshotsOf = listing('/share-group-snapshots/detail', (context) => ({
+export const groupSnapshotsOf = sharedListing('/share-group-snapshots/detail', (context) => ({
   collection: 'share_group_snapshots',
   row: groupSnapshotRow,
   paging: 'offset',
   query: projectQuery(context),
 }));
-export const networksOf = listing('/share-networks/detail', (context) => ({
+export const networksOf = sharedListing('/share-networks/detail', (context) => ({
   collection: 'share_networks',
   row: networkRow,
   paging: 'offset',
@@ -164,23 +170,23 @@ export const networksOf = listing('/share-networks/detail', (context) => ({
  * Lists security services without `limit`, which Manila treats as a filter that matches no row
  * (seen on 15.1, unchanged in 2026.2).
  */
-export const securityServicesOf = listing('/security-services/detail', (context) => ({
+export const securityServicesOf = sharedListing('/security-services/detail', (context) => ({
   collection: 'security_services',
   row: securityServiceRow,
   paging: 'none',
   query: projectQuery(context),
 }));
 /**
- * Lists share servers. A row names its project only while the share network exists. For a query
- * parameter that is not a filter, Manila returns an empty list.
+ * Lists share servers. A row names its project only while the share network exists. The query has
+ * no other parameter: for a parameter that is not a filter, Manila returns an empty list.
  */
-export const serversOf = listing('/share-servers', ({ project }) => ({
+export const serversOf = sharedListing('/share-servers', ({ project }) => ({
   collection: 'share_servers',
   row: serverRow,
   paging: 'none',
   query: { project_id: project },
 }));
-export const locksOf = listing(
+export const locksOf = sharedListing(
   '/resource-locks',
   ({ project }) => ({
     collection: 'resource_locks',
@@ -191,10 +197,10 @@ export const locksOf = listing(
   { resourceType: 'lock', version: '2.81' },
 );
 /**
- * Lists transfers, whose filter by project is `source_project_id`. Without a filter, Manila ignores
- * the paging parameters.
+ * Lists transfers, whose filter by project is `source_project_id`. Without this filter, Manila
+ * would ignore the paging parameters.
  */
-export const transfersOf = listing(
+export const transfersOf = sharedListing(
   '/share-transfers/detail',
   ({ project }) => ({
     collection: 'transfers',
@@ -204,12 +210,12 @@ export const transfersOf = listing(
   }),
   { resourceType: 'transfer', version: '2.77' },
 );
-export const BACKUPS: Since = { resourceType: 'backup', version: '2.80' };
+export const BACKUPS: FirstVersion = { resourceType: 'backup', version: '2.80' };
 /**
  * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
  * experimental up to 2026.2.
  */
-export const backupsOf = listing(
+export const backupsOf = sharedListing(
   '/share-backups/detail',
   () => ({
     collection: 'share_backups',
@@ -223,8 +229,8 @@ export const backupsOf = listing(
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
 /**
- * Returns an empty list if the release does not have the resource type. Use it only to find
- * blockers.
+ * Calls `list`, or returns an empty list if the release does not have the resource type. Use it
+ * only to find blockers: as the list of a type, an empty list would mean that no resource is left.
  */
 export const listIfSupported = <Row>(
   version: string,

@@ -4,10 +4,10 @@ import {
   busyBlocker,
   DELETABLE_STATES,
   deleteResource,
-  deletionInProgress,
+  inProgressRemoval,
   refusalBlocker,
-  type WithDeletionCount,
-  withDeletionCount,
+  type WithStuckCheck,
+  withStuckCheck,
 } from './deletion.ts';
 import {
   backupsOf,
@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * Locks. A lock prevents that its own project deletes a resource, and an administrator may remove
- * the lock. A lock that belongs to another project stays.
+ * Locks. While a lock exists, Manila refuses to delete the locked resource. An administrator may
+ * remove a lock. The cleanup removes only locks that belong to the project.
  */
 export const lock = defineType({
   name: 'lock',
@@ -36,7 +36,7 @@ export const lock = defineType({
   },
 });
 
-/** The offer of a share to another project. */
+/** Offers of shares to other projects. */
 export const transfer = defineType({
   name: 'transfer',
   list: transfersOf,
@@ -53,7 +53,7 @@ export const transfer = defineType({
   },
 });
 
-type ShareWithBlocker = WithDeletionCount<ShareRow> & { readonly blocker: Blocker | undefined };
+type ShareWithBlocker = WithStuckCheck<ShareRow> & { readonly blocker: Blocker | undefined };
 
 /** Shares with their access rules, including shares in the recycle bin. */
 export const share = defineType<ShareWithBlocker>({
@@ -64,7 +64,7 @@ export const share = defineType<ShareWithBlocker>({
       'administrator.',
   ],
   async list(context) {
-    const shares = withDeletionCount(await sharesOf(context));
+    const shares = withStuckCheck(await sharesOf(context));
     if (shares.length === 0) return [];
     const [snapshots, groupSnapshots, backups, locks] = await Promise.all([
       snapshotsOf(context),
@@ -87,7 +87,7 @@ export const share = defineType<ShareWithBlocker>({
   async remove(row, context): Promise<Removal> {
     const path = `/shares/${encodeURIComponent(row.id)}`;
     if (row.status === 'deleting')
-      return deletionInProgress(row, `${path}/instances`, 'share_instances', context);
+      return inProgressRemoval(row, `${path}/instances`, 'share_instances', context);
     return deleteResource(
       row,
       path,
@@ -99,7 +99,7 @@ export const share = defineType<ShareWithBlocker>({
 
 type ShareIds = ReadonlySet<string | null | undefined>;
 
-/** By type of resource: the ids of the shares that have a resource of that type. */
+/** For each type of resource: the ids of the shares that have a resource of this type. */
 interface Dependents {
   readonly snapshots: ShareIds;
   readonly backups: ShareIds;
@@ -110,6 +110,7 @@ interface Dependents {
 const shareIds = (rows: readonly { readonly share_id?: string | null | undefined }[]): ShareIds =>
   new Set(rows.map((row) => row.share_id));
 
+/** Returns the reason why a share cannot be deleted now, or `undefined` if it can. */
 function shareBlocker(row: ShareRow, dependents: Dependents): Blocker | undefined {
   if (dependents.locks.has(row.id))
     return temporaryBlocker('the lock of the share must be removed first');
@@ -128,9 +129,10 @@ function shareBlocker(row: ShareRow, dependents: Dependents): Blocker | undefine
   return stateBlocker(row);
 }
 
-function stateBlocker({ status, is_soft_deleted: inBin }: ShareRow): Blocker | undefined {
-  if (DELETABLE_STATES.test(status) && !(inBin && status === 'error_deleting')) return undefined;
-  if (inBin)
+/** Returns a blocker if the state of the share prevents its deletion. */
+function stateBlocker({ status, is_soft_deleted: isInBin }: ShareRow): Blocker | undefined {
+  if (DELETABLE_STATES.test(status) && !(isInBin && status === 'error_deleting')) return undefined;
+  if (isInBin)
     return {
       message: `the share is in the recycle bin, where Manila cannot reset its state (${status})`,
       actor: 'operator',

@@ -2,8 +2,8 @@ import { defineTypeAccess, type PrivateTypes } from '../kit/type-access.ts';
 
 const revokeBody = (project: string): object => ({ removeProjectAccess: { project } });
 
-/** The private share types and the projects that may use them. */
-export const SHARE_TYPES: PrivateTypes = {
+/** The listings of private share types and of the projects that may use each type. */
+export const PRIVATE_SHARE_TYPES: PrivateTypes = {
   name: 'type-access',
   path: '/types',
   collection: 'share_types',
@@ -11,7 +11,7 @@ export const SHARE_TYPES: PrivateTypes = {
   access: { path: 'share_type_access', collection: 'share_type_access', owner: 'project_id' },
 };
 
-export const typeAccess = defineTypeAccess({ ...SHARE_TYPES, revokeBody });
+export const typeAccess = defineTypeAccess({ ...PRIVATE_SHARE_TYPES, revokeBody });
 
 export const groupTypeAccess = defineTypeAccess({
   name: 'group-type-access',

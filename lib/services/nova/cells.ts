@@ -7,9 +7,9 @@ const services = z.object({
 });
 
 /**
- * Returns the compute hosts of the cells that are down. Since 2.69 Nova lists these hosts with the
- * status `UNKNOWN`. Nova knows the hosts from the host mappings, so a cell without hosts is not
- * visible.
+ * Returns the compute hosts of the cells that are down. Since microversion 2.69, Nova lists these
+ * hosts with the status `UNKNOWN`. Nova reads the hosts from its host mappings, so this function
+ * does not find a cell without hosts.
  */
 export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
   const answer = await api.request('GET', '/os-services');
@@ -22,20 +22,21 @@ export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
 const FIND_CELL = 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.';
 
 /**
- * Returns the blocker of a project without listed servers while a cell is down. The argument is the
- * list of hosts, with at least one host.
+ * Returns the blocker of a project for which Nova lists no servers while a cell is down. `hosts`:
+ * the compute hosts of the cell, at least one.
  */
-export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker => ({
+export const downCellBlocker = (hosts: readonly string[]): Blocker => ({
   message:
     'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of ' +
-    `such a cell (${length} compute hosts, for example ${host})`,
+    `such a cell (${hosts.length} compute hosts, for example ${hosts[0]})`,
   actor: 'operator',
   advice: `${FIND_CELL} The next run then lists the servers of the cell.`,
 });
 
 /**
- * Throws class `Transient` while a cell is down. Suspend and resume need the complete list: an
- * omitted server would keep running, or its record would be closed without a start.
+ * Throws class `Transient` while a cell is down. Suspend and resume need the complete list of
+ * servers: suspend would not stop an omitted server, and resume would close its record without
+ * starting it.
  */
 export async function requireAllCells(api: ServiceApi): Promise<void> {
   const hosts = await hostsOfDownCells(api);

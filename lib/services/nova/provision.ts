@@ -20,11 +20,11 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-/** Before Nova stores a limit, it checks in Keystone that the project exists. */
+/** Limits. Before Nova stores a limit, Nova checks in Keystone that the project exists. */
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
-/** The private flavors and the projects that may use them. */
-export const FLAVORS: PrivateTypes = {
+/** The listings of private flavors and of the projects that may use each flavor. */
+export const PRIVATE_FLAVORS: PrivateTypes = {
   name: 'flavor-access',
   path: '/flavors',
   collection: 'flavors',
@@ -33,7 +33,7 @@ export const FLAVORS: PrivateTypes = {
 };
 
 const flavorAccess = provisionAccess<Section>({
-  types: FLAVORS,
+  types: PRIVATE_FLAVORS,
   namesIn: (section) => section.flavors,
   listPath: '/flavors/detail',
   isPublicValue: 'None',

@@ -14,8 +14,8 @@ import { downCellBlocker, hostsOfDownCells } from './cells.ts';
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
 /**
- * A deletion that takes longer than this counts as stuck. Most deletions take seconds, but Nova
- * does not repeat a lost message to the compute host.
+ * A deletion that takes longer than this counts as stuck. Most deletions take seconds. If the
+ * message to the compute host is lost, Nova does not send it again, and the deletion never ends.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
 /** After this many deletion requests the servers are listed again. */
@@ -32,13 +32,13 @@ const serverRow = z.object({
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
 /**
- * `hidden` is set in the only row of a project without listed servers. The field says why Nova may
- * hide servers.
+ * A server that Nova lists. If Nova lists none but may hide some, one row stands for all hidden
+ * servers: only that row has the field `hidden`, the blocker that says why Nova may hide them.
  */
 type ServerRow = z.infer<typeof serverRow> & { readonly hidden?: Blocker };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
-const isDeleting = (row: ServerRow): boolean =>
+const hasDeletingTaskState = (row: ServerRow): boolean =>
   ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
 
 /**
@@ -61,11 +61,12 @@ async function listServers({ api, project }: ProjectContext): Promise<ServerRow[
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Returns one row if Placement reports usage. While a cell is down, Nova silently omits the servers
- * of that cell from a filtered list ([api] list_records_by_skipping_down_cells), but Placement
- * still has their allocations. Allocations also remain for a moment after the deletion of a server.
+ * Returns the row for hidden servers if Placement reports usage of the project. While a cell is
+ * down, Nova silently omits the servers of that cell from a filtered list ([api]
+ * list_records_by_skipping_down_cells), but Placement still has their allocations. Allocations also
+ * remain for a moment after the deletion of a server.
  */
-async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> {
+async function rowOfPlacementUsage(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
   // Placement only confirms Nova's list, so the cleanup continues if Placement cannot be reached.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
@@ -79,13 +80,11 @@ async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> 
     query: { project_id: project },
     headers,
   });
-  const counted = Object.entries(usages.parse(answer.json).usages).filter(
-    ([, amount]) => amount > 0,
-  );
-  if (counted.length === 0) return [];
-  const usage = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
+  const used = Object.entries(usages.parse(answer.json).usages).filter(([, amount]) => amount > 0);
+  if (used.length === 0) return [];
+  const usage = used.map(([resourceClass, amount]) => `${amount} ${resourceClass}`).join(', ');
   return [
-    hiddenServers(project, {
+    hiddenServersRow(project, {
       message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
       actor: 'operator',
       advice:
@@ -96,8 +95,8 @@ async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> 
   ];
 }
 
-/** Returns one row for servers that Nova may hide. The owner is the project of the request. */
-const hiddenServers = (project: string, hidden: Blocker): ServerRow => ({
+/** Returns the row that stands for hidden servers. Its owner is the project of the request. */
+const hiddenServersRow = (project: string, hidden: Blocker): ServerRow => ({
   id: `servers-of-${project}`,
   name: 'servers that Nova does not list',
   tenant_id: project,
@@ -106,12 +105,13 @@ const hiddenServers = (project: string, hidden: Blocker): ServerRow => ({
 });
 
 /**
- * Returns one row if a cell is down. Placement does not reveal all servers of such a cell: a
- * shelved and offloaded server and a server that was never scheduled have no allocation.
+ * Returns the row for hidden servers if a cell is down. Placement does not reveal all servers of
+ * such a cell: a shelved and offloaded server and a server that was never scheduled have no
+ * allocation.
  */
-async function downCellRow({ api, project }: ProjectContext): Promise<ServerRow[]> {
+async function rowOfDownCell({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const hosts = await hostsOfDownCells(api);
-  return hosts.length === 0 ? [] : [hiddenServers(project, downCellBlocker(hosts))];
+  return hosts.length === 0 ? [] : [hiddenServersRow(project, downCellBlocker(hosts))];
 }
 
 const actions = z.object({
@@ -119,8 +119,9 @@ const actions = z.object({
 });
 
 /**
- * Returns the time of the first deletion request after the last other action, in epoch
- * milliseconds.
+ * Returns the time of the oldest deletion request that no other action followed, in epoch
+ * milliseconds. A state reset does not count as an other action, because the propagator itself
+ * resets the state of a stuck deletion.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
@@ -128,15 +129,14 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
     .parse(answer.json)
     .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
     .sort((a, b) => b.at - a.at);
-  const lastOther = newestFirst.findIndex(
+  const newestOther = newestFirst.findIndex(
     ({ action }) => action !== 'delete' && action !== 'resetState',
   );
-  const deletions = (lastOther < 0 ? newestFirst : newestFirst.slice(0, lastOther)).filter(
-    ({ action }) => action === 'delete',
-  );
-  return deletions.at(-1)?.at;
+  const sinceOther = newestOther < 0 ? newestFirst : newestFirst.slice(0, newestOther);
+  return sinceOther.filter(({ action }) => action === 'delete').at(-1)?.at;
 }
 
+/** Returns the result for a deletion request that Nova accepted before or now. */
 async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
   const since = await deletingSince(row, api);
   return since !== undefined && now() - since > STUCK_AFTER_MILLIS
@@ -145,22 +145,22 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
 }
 
 /**
- * True if {@link removeServer} makes no call, because the deletion is in progress. Nova lists a
- * server with the status `DELETED` for a moment after its deletion.
+ * True if the deletion is in progress and not stuck, so that {@link removeServer} makes no call.
+ * Nova lists a server with the status `DELETED` for a moment after its deletion.
  */
-const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
+const isDeletionInProgress = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
-  (isDeleting(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
+  (hasDeletingTaskState(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
 
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api } = context;
   const postAction = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
-  if (isWaiting(row, context)) return { kind: 'accepted' };
+  if (isDeletionInProgress(row, context)) return { kind: 'accepted' };
   if (row.status === 'SOFT_DELETED') {
     await postAction({ forceDelete: null });
     return { kind: 'accepted' };
   }
-  if (isDeleting(row)) {
+  if (hasDeletingTaskState(row)) {
     const requestedAt = epochOf(row.updated);
     // While the host is up, Nova ignores DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
@@ -188,31 +188,32 @@ const IGNORED_DELETION: Removal = {
 };
 
 /**
- * Requests many deletions and then lists the servers once to see the result. Nova answers 204 but
- * keeps a server with `disable_terminate`, which no API shows. If all servers are already being
- * deleted, no new listing is needed.
+ * Requests many deletions and then lists the servers once to see the result. For a server with
+ * `disable_terminate`, which no API shows, Nova answers 204 and keeps the server. If the deletion
+ * of all servers is already in progress, no new listing is needed.
  */
 async function removeServers(
   rows: readonly ServerRow[],
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
-  if (rows.every((row) => isWaiting(row, context))) return rows.map(() => ({ kind: 'accepted' }));
-  const answers = await requestDeletions(rows, context);
+  if (rows.every((row) => isDeletionInProgress(row, context)))
+    return rows.map(() => ({ kind: 'accepted' }));
+  const results = await requestDeletions(rows, context);
   const rowsAfter = new Map((await listServers(context)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
-    const answer = answers[index] ?? IGNORED_DELETION;
+    const result = results[index] ?? IGNORED_DELETION;
     const rowAfter = rowsAfter.get(row.id);
-    if (answer instanceof Error || answer.kind !== 'accepted') return answer;
+    if (result instanceof Error || result.kind !== 'accepted') return result;
     if (!rowAfter) return { kind: 'gone' };
-    return isUnchanged(row, rowAfter) ? IGNORED_DELETION : answer;
+    return isUnchanged(row, rowAfter) ? IGNORED_DELETION : result;
   });
 }
 
-/** True if the deletion request has changed nothing. */
+/** True if Nova has ignored the deletion request: the new listing shows the server unchanged. */
 const isUnchanged = (before: ServerRow, after: ServerRow): boolean =>
   !['SOFT_DELETED', 'DELETED'].includes(before.status) &&
-  !isDeleting(before) &&
-  !isDeleting(after) &&
+  !hasDeletingTaskState(before) &&
+  !hasDeletingTaskState(after) &&
   after.status === before.status &&
   after.updated === before.updated;
 
@@ -221,22 +222,22 @@ async function requestDeletions(
   rows: readonly ServerRow[],
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
-  const answers = new Array<Removal | PropagatorError>(rows.length);
+  const results = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
   const queue = rows.entries();
   const worker = async (): Promise<void> => {
     for (const [index, row] of queue) {
       try {
-        answers[index] = refusal ?? (await removeServer(row, context));
+        results[index] = refusal ?? (await removeServer(row, context));
       } catch (error) {
         if (!(error instanceof PropagatorError)) throw error;
-        answers[index] = error;
+        results[index] = error;
         if (error.class === 'Denied') refusal = error;
       }
     }
   };
   await Promise.all(Array.from({ length: NOVA_CONCURRENCY }, worker));
-  return answers;
+  return results;
 }
 
 export const server = defineType<ServerRow>({
@@ -244,12 +245,12 @@ export const server = defineType<ServerRow>({
   async list(context) {
     const rows = await listServers(context);
     if (rows.length > 0) return rows;
-    const usageRows = await placementUsageRow(context);
+    const usageRows = await rowOfPlacementUsage(context);
     if (usageRows.length > 0) return usageRows;
-    const hiddenRows = await downCellRow(context);
+    const downCellRows = await rowOfDownCell(context);
     // A cell may come up between the list and this check. The servers of that cell are then not in
     // the list, so the servers are listed again.
-    return hiddenRows.length > 0 ? hiddenRows : listServers(context);
+    return downCellRows.length > 0 ? downCellRows : listServers(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,

@@ -4,8 +4,8 @@ import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
 
 /**
- * Limits that prevent new servers. Nova checks the project in Keystone, where a suspended project
- * still exists. `force` permits a limit below the usage.
+ * Lowers limits, so that the project cannot create servers. `force` permits a limit below the
+ * usage.
  */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['instances', 'cores', 'ram'],

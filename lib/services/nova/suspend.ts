@@ -1,8 +1,13 @@
 import * as z from 'zod';
-import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import {
+  type Assessment,
+  type Comparison,
+  defineSuspension,
+  type ProjectContext,
+} from '../../task/service.ts';
 import { requireAllCells } from './cells.ts';
 
-const count = z.number().nullish();
+const optionalNumber = z.number().nullish();
 const serverRow = z.object({
   id: z.string(),
   tenant_id: z.string().nullish(),
@@ -12,25 +17,29 @@ const serverRow = z.object({
   locked_reason: z.string().nullish(),
   'os-extended-volumes:volumes_attached': z.array(z.object({ id: z.string() })).nullish(),
   flavor: z
-    .looseObject({ ephemeral: count, extra_specs: z.record(z.string(), z.unknown()).nullish() })
+    .looseObject({
+      ephemeral: optionalNumber,
+      extra_specs: z.record(z.string(), z.unknown()).nullish(),
+    })
     .nullish(),
 });
 type ServerRow = z.infer<typeof serverRow>;
 
-/** The change that suspend makes to a server. */
+/** The record of a server: its state before the suspension, and the changes that suspend makes. */
 const before = z.object({
+  /** The state before the suspension. */
   vmState: z.string(),
   /**
-   * False if the server was already locked. A lock by the propagator would permanently replace that
-   * lock.
+   * True if suspend locks the server. False if the server was already locked: a lock by the
+   * propagator would permanently replace that lock.
    */
   lock: z.boolean(),
   /**
-   * False for a paused or suspended server, which does not run. A stop would lose the memory of the
-   * server.
+   * True if suspend stops, pauses or shelves the server. False for a paused or suspended server,
+   * which does not run: a stop would lose its memory.
    */
   stop: z.boolean(),
-  /** The option of the policy file when the server was suspended. */
+  /** The option that the policy file had when the server was suspended. */
   how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
 type Before = z.infer<typeof before>;
@@ -48,17 +57,18 @@ const hasOurLock = (row: ServerRow): boolean =>
 const callAction = (row: ServerRow, json: object, { api }: Pick<ProjectContext, 'api'>) =>
   api.request('POST', `/servers/${encodeURIComponent(row.id)}/action`, { json });
 
+/** The states in which suspend leaves a server unchanged, with the text of the report. */
 const UNCHANGED_STATES: Readonly<Record<string, { message: string; advice: string }>> = {
   rescued: {
     message:
-      'the server is in rescue mode and keeps running: Nova does not stop it, and unrescue ' +
-      'ends the rescue',
+      'the server is in rescue mode and keeps running: Nova does not stop a server in rescue ' +
+      'mode, and resume could not restore the rescue mode',
     advice: 'End the rescue (openstack server unrescue), then run the operation again.',
   },
   resized: {
     message:
-      'the server waits for the confirmation of a resize and keeps running: a confirmation ' +
-      'or a revert cannot be undone',
+      'the server waits for the confirmation of a resize and keeps running: resume could not ' +
+      'undo a confirmation or a revert',
     advice: 'Confirm or revert the resize, then run the operation again.',
   },
   error: {
@@ -67,13 +77,23 @@ const UNCHANGED_STATES: Readonly<Record<string, { message: string; advice: strin
     advice: 'Check whether the server still runs on its host, and stop it there if necessary.',
   },
 };
-/** For each option: the action, the action that reverts it, and the states after the action. */
-const ACTIONS = {
-  stop: { action: 'os-stop', undo: 'os-start', states: ['stopped'] },
-  pause: { action: 'pause', undo: 'unpause', states: ['paused'] },
-  // Nova offloads a shelved server immediately or after shelved_offload_time.
-  shelve: { action: 'shelve', undo: 'unshelve', states: ['shelved', 'shelved_offloaded'] },
-} as const;
+/** The actions of Nova for one option of the policy file. */
+interface OptionActions {
+  readonly suspend: string;
+  readonly resume: string;
+  /** The states of a server after the action `suspend`. */
+  readonly suspendedStates: readonly string[];
+}
+const ACTIONS: Readonly<Record<Before['how'], OptionActions>> = {
+  stop: { suspend: 'os-stop', resume: 'os-start', suspendedStates: ['stopped'] },
+  pause: { suspend: 'pause', resume: 'unpause', suspendedStates: ['paused'] },
+  shelve: {
+    suspend: 'shelve',
+    resume: 'unshelve',
+    // Nova offloads a shelved server immediately or after shelved_offload_time.
+    suspendedStates: ['shelved', 'shelved_offloaded'],
+  },
+};
 
 const hasTpm = ({ flavor }: Pick<ServerRow, 'flavor'>): boolean =>
   Object.keys(flavor?.extra_specs ?? {}).some((name) => name.startsWith('hw:tpm_'));
@@ -96,7 +116,10 @@ async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Pro
   return false;
 }
 
-/** Starts a stopped or shelved server, with a token on its project if Nova needs one. */
+/**
+ * Calls the action that makes a suspended server run again. Uses a token on the server's project if
+ * Nova needs one.
+ */
 async function start(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
   const needsToken = action !== 'unpause' && (await needsProjectToken(row, context));
   const api = needsToken ? await context.apiWithProjectToken?.() : context.api;
@@ -104,11 +127,11 @@ async function start(row: ServerRow, action: string, context: ProjectContext): P
 }
 
 /**
- * Returns the reason why a server must not be shelved. A shelve loses an ephemeral disk, and Nova
- * refuses to shelve a server with a vTPM.
+ * Returns the reason why suspend does not shelve a server, or `undefined` if it does. A shelved
+ * server loses its ephemeral disk. Nova refuses to shelve a server with a vTPM.
  */
 function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
-  const advice = 'Stop it by hand if it must not run: openstack server stop ID.';
+  const advice = 'If the server must not run, stop it by hand: openstack server stop ID.';
   if ((flavor?.ephemeral ?? 0) > 0)
     return {
       message: 'the server has an ephemeral disk, which a shelve would lose; it keeps running',
@@ -119,31 +142,50 @@ function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string
     : undefined;
 }
 
-const AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'deleted'];
+const STATES_AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'deleted'];
 
-function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparison {
-  const state = stateOf(row);
+function compare(row: ServerRow, record: Before): Comparison {
   const task = row['OS-EXT-STS:task_state'];
   if (task) return { kind: 'changing', message: `Nova is processing the server (${task})` };
-  const suspendedStates: readonly string[] = stop ? ACTIONS[how].states : [vmState];
-  const isSuspended = suspendedStates.includes(state);
+  return record.lock ? compareLocked(row, record) : compareUnlocked(row, record);
+}
+
+/** Compares a server that suspend does not lock. */
+function compareUnlocked(row: ServerRow, { vmState, stop, how }: Before): Comparison {
+  const state = stateOf(row);
+  if (stop && ACTIONS[how].suspendedStates.includes(state)) return { kind: 'suspended' };
+  return state === vmState ? { kind: 'as-before' } : { kind: 'changed', message: `it is ${state}` };
+}
+
+/** Compares a server that suspend locks. */
+function compareLocked(row: ServerRow, { vmState, stop, how }: Before): Comparison {
+  const state = stateOf(row);
   const isAsBefore = state === vmState;
-  const changed = (message: string): Comparison => ({ kind: 'changed', message });
-  if (!lock) {
-    if (stop && isSuspended) return { kind: 'suspended' };
-    return isAsBefore ? { kind: 'as-before' } : changed(`it is ${state}`);
-  }
   if (row.locked !== true)
-    return isAsBefore ? { kind: 'as-before' } : changed(`it is unlocked and ${state}`);
-  if (!hasOurLock(row)) return changed('another lock has replaced the lock of the suspension');
-  if (isSuspended) return { kind: 'suspended' };
-  return isAsBefore ? { kind: 'partly' } : changed(`it is ${state}`);
+    return isAsBefore
+      ? { kind: 'as-before' }
+      : { kind: 'changed', message: `it is unlocked and ${state}` };
+  if (!hasOurLock(row))
+    return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
+  const suspendedStates = stop ? ACTIONS[how].suspendedStates : [vmState];
+  if (suspendedStates.includes(state)) return { kind: 'suspended' };
+  return isAsBefore ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
+}
+
+/** Assesses an active server. `how`: the option of the policy file. */
+function assessActive(row: ServerRow, how: Before['how']): Assessment<Before> {
+  const refusal = how === 'shelve' ? whyNotShelved(row) : undefined;
+  if (refusal) return { kind: 'leave', ...refusal };
+  return {
+    kind: 'switch',
+    before: { vmState: stateOf(row), lock: row.locked !== true, stop: true, how },
+  };
 }
 
 /**
- * Servers are locked, then stopped. The lock prevents the owner from starting a server with a
- * cached token. `os-stop` keeps the allocation, so a later start finds the capacity. The guest has
- * time to shut down. Its memory is lost.
+ * Locks servers, then stops them. The lock prevents the owner from starting a server with a cached
+ * token. `os-stop` keeps the allocation, so a later start finds the capacity. `os-stop` gives the
+ * guest time to shut down, and the guest loses its memory.
  */
 export const serverSuspension = defineSuspension<ServerRow, Before>({
   name: 'server',
@@ -158,8 +200,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'encrypted volume or a vTPM is started with a token on the project.',
     unchanged: [
       'Suspend and resume do not change a server that was stopped or shelved before.',
-      'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
-        'locked again.',
+      'A server that the owner or an administrator has locked keeps that lock: the server is ' +
+        'stopped and not locked again.',
       'A server in rescue mode, in a resize that waits for confirmation, or in state error ' +
         'is reported.',
       'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
@@ -167,7 +209,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   before,
   async list({ api, project }) {
-    // A cell that comes up during the list is up in the second check, but not in the list.
+    // The second check alone is not sufficient: a cell that comes up during the listing passes it,
+    // and the listing omits the servers of that cell.
     await requireAllCells(api);
     const { rows } = await api.list('/servers/detail', {
       collection: 'servers',
@@ -185,13 +228,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
     const state = stateOf(row);
     const task = row['OS-EXT-STS:task_state'];
     if (task) return { kind: 'wait', message: `Nova is processing a server (${task})` };
-    if (AT_REST.includes(state)) return { kind: 'at-rest' };
-    if (state === 'active') {
-      const refusal = how === 'shelve' ? whyNotShelved(row) : undefined;
-      if (refusal) return { kind: 'leave', ...refusal };
-      const lock = row.locked !== true;
-      return { kind: 'switch', before: { vmState: state, lock, stop: true, how } };
-    }
+    if (STATES_AT_REST.includes(state)) return { kind: 'at-rest' };
+    if (state === 'active') return assessActive(row, how);
     if (state === 'paused' || state === 'suspended')
       return row.locked
         ? { kind: 'at-rest' }
@@ -205,14 +243,14 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
     if (lock && !hasOurLock(row))
       await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
     if (stop && stateOf(row) === 'active')
-      await callAction(row, { [ACTIONS[how].action]: null }, context);
+      await callAction(row, { [ACTIONS[how].suspend]: null }, context);
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
     // The lock is removed last, because it marks the server as suspended.
-    const { states, undo } = ACTIONS[how];
-    if (stop && (states as readonly string[]).includes(stateOf(row)))
-      await start(row, undo, context);
+    const actions = ACTIONS[how];
+    if (stop && actions.suspendedStates.includes(stateOf(row)))
+      await start(row, actions.resume, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);
   },
 });

@@ -27,7 +27,7 @@ const serverRow = z.object({
   status: z.string(),
 });
 
-/** Servers of the user, if they run. */
+/** Running servers of the user. */
 const server = defineUserReport<z.infer<typeof serverRow>>({
   name: 'server-of-user',
   because: 'A server belongs to its project, whose other members use it.',
@@ -50,5 +50,5 @@ const server = defineUserReport<z.infer<typeof serverRow>>({
     'stop).',
 });
 
-/** A suspension of a user reports these resources in Nova. */
+/** The resources in Nova that a suspension of a user reports. */
 export const userReports = [keypair, server];

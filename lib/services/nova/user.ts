@@ -29,7 +29,7 @@ export async function keypairsOf({ api, user }: UserContext) {
   return (await Promise.all(details)).flat();
 }
 
-/** Keypairs belong to a user and not to a project. Nova does not remove them with the user. */
+/** Keypairs. When Keystone deletes a user, Nova does not learn of it and keeps the keypairs. */
 export const keypair = defineUserType({
   name: 'keypair',
   list: keypairsOf,
@@ -46,7 +46,8 @@ const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
  * Limits of a user in existing projects, a legacy feature that microversion 2.75 still has. Nova
- * removes these limits with their project, and answers 400 for a deleted project (seen on 26).
+ * removes these limits with the limits of the project, and answers 400 for a deleted project (seen
+ * on Nova 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',

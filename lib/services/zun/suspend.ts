@@ -10,7 +10,7 @@ const containerRow = z.object({
 });
 type ContainerRow = z.infer<typeof containerRow>;
 
-/** After this many seconds the processes are killed, as with `docker stop`. */
+/** Zun kills processes that still run this many seconds after the stop, like `docker stop`. */
 const STOP_TIMEOUT_SECONDS = 10;
 
 const callAction = async (
@@ -23,14 +23,15 @@ const callAction = async (
 };
 
 function compare({ status, task_state }: ContainerRow): Comparison {
-  if (task_state) return { kind: 'changing', message: `Zun is processing it (${task_state})` };
+  if (task_state)
+    return { kind: 'changing', message: `Zun is processing the container (${task_state})` };
   if (status === 'Stopped') return { kind: 'suspended' };
   return status === 'Running'
     ? { kind: 'as-before' }
     : { kind: 'changed', message: `it is ${status}` };
 }
 
-/** Stops containers, and starts them again. */
+/** Suspend stops running containers, and resume starts them again. */
 export const containerSuspension = defineSuspension<ContainerRow, object>({
   name: 'container',
   options: ['stop'],
@@ -40,7 +41,7 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
     resume: 'The container is started again.',
     unchanged: [
       'A container that Zun removes when it stops (auto_remove) is reported and keeps running.',
-      'Containers that do not run stay as they are. A paused container keeps its memory.',
+      'A container that does not run is not changed. A paused container keeps its memory.',
     ],
   },
   before: z.object({}),
@@ -56,7 +57,8 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   assess({ status, task_state, auto_remove }) {
-    if (task_state) return { kind: 'wait', message: `Zun is processing it (${task_state})` };
+    if (task_state)
+      return { kind: 'wait', message: `Zun is processing a container (${task_state})` };
     if (status === 'Restarting' || status === 'Rebuilding' || status === 'Creating')
       return { kind: 'wait', message: `a container is ${status}` };
     if (status !== 'Running') return { kind: 'at-rest' };
@@ -64,7 +66,9 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
       return {
         kind: 'leave',
         message: 'a container keeps running, because Zun would remove it when it stops',
-        advice: 'Ask the owner, or stop it by hand: openstack appcontainer stop ID.',
+        advice:
+          'If the container must not run, ask the owner to stop it, or stop it by hand: openstack ' +
+          'appcontainer stop ID. Zun then removes the container.',
       };
     return { kind: 'switch', before: {} };
   },
