@@ -3,75 +3,88 @@ import { type DefinedType, defineType, type Removal } from '../../task/service.t
 import { bgpPeer, bgpSpeaker } from './bgp.ts';
 import { bgpVpn } from './bgpvpn.ts';
 import {
+  definePlainType,
   deleteResource,
   escaped,
   labelOf,
   Owned,
   ownerOf,
-  plainType,
   projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
 } from './collection.ts';
 
-/** Defines a resource type of a Neutron extension. */
-const extensionType = (
+/**
+ * Defines a resource type of a Neutron extension. `removedFirst`: the types that must be empty
+ * before this one is removed.
+ */
+const defineExtensionType = (
   name: string,
   path: string,
   collection: string,
   extension: string,
-  before: readonly string[] = [],
+  removedFirst: readonly string[] = [],
 ): DefinedType =>
-  plainType({
+  definePlainType({
     name,
     path: `/v2.0${path}`,
     collection,
     extension,
-    dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
+    dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
   });
 
 const VPN = [
-  extensionType(
+  defineExtensionType(
     'ipsec-site-connection',
     '/vpn/ipsec-site-connections',
     'ipsec_site_connections',
     'vpnaas',
   ),
-  extensionType('vpnservice', '/vpn/vpnservices', 'vpnservices', 'vpnaas', [
+  defineExtensionType('vpnservice', '/vpn/vpnservices', 'vpnservices', 'vpnaas', [
     'ipsec-site-connection',
   ]),
-  extensionType(
+  defineExtensionType(
     'vpn-endpoint-group',
     '/vpn/endpoint-groups',
     'endpoint_groups',
     'vpn-endpoint-groups',
     ['ipsec-site-connection'],
   ),
-  extensionType('ikepolicy', '/vpn/ikepolicies', 'ikepolicies', 'vpnaas', [
+  defineExtensionType('ikepolicy', '/vpn/ikepolicies', 'ikepolicies', 'vpnaas', [
     'ipsec-site-connection',
   ]),
-  extensionType('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', [
+  defineExtensionType('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', [
     'ipsec-site-connection',
   ]),
 ];
 
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
+interface FirewallType<S> {
+  readonly name: string;
+  readonly collection: string;
+  readonly row: S;
+  /** The types that must be empty before this one is removed. */
+  readonly removedFirst: readonly string[];
+  /** Returns the body that detaches the resource from its ports, if it has any. */
+  detachPorts?(row: z.infer<S>): object | undefined;
+}
+
 /**
  * Defines a type of FWaaS v2. A plain listing by project would create a default group, two policies
  * and four rules in that project (safety rule: listing must not create).
  */
-const firewall = <S extends typeof Owned | typeof FirewallGroup>(
-  name: string,
-  path: string,
-  collection: string,
-  row: S,
-  before: readonly string[],
-  detachPorts: (row: z.infer<S>) => object | undefined,
-): DefinedType =>
-  defineType({
+const defineFirewallType = <S extends typeof Owned | typeof FirewallGroup>({
+  name,
+  collection,
+  row,
+  removedFirst,
+  detachPorts,
+}: FirewallType<S>): DefinedType => {
+  const path = `/v2.0/fwaas/${collection}`;
+  return defineType({
     name,
-    dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
+    dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
     async list(context) {
       await requireExtension(context, 'fwaas_v2');
       const rows = await rowsOf(
@@ -82,10 +95,10 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
     },
     id: (one) => one.id,
-    owner: (row) => ownerOf(row),
-    label: (row) => labelOf(row),
+    owner: (one) => ownerOf(one),
+    label: (one) => labelOf(one),
     async remove(one, { api }): Promise<Removal> {
-      const detachment = detachPorts(one);
+      const detachment = detachPorts?.(one);
       if (detachment)
         await api.request('PUT', `${path}/${escaped(one.id)}`, { json: detachment, accept: [404] });
       const removal = await deleteResource(api, path, one);
@@ -94,62 +107,63 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       return detachment && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
     },
   });
+};
 
 const FIREWALL = [
-  firewall(
-    'firewall-group',
-    '/v2.0/fwaas/firewall_groups',
-    'firewall_groups',
-    FirewallGroup,
-    [],
-    ({ ports }) => ((ports ?? []).length > 0 ? { firewall_group: { ports: [] } } : undefined),
-  ),
-  firewall(
-    'firewall-policy',
-    '/v2.0/fwaas/firewall_policies',
-    'firewall_policies',
-    Owned,
-    ['firewall-group'],
-    () => undefined,
-  ),
-  firewall(
-    'firewall-rule',
-    '/v2.0/fwaas/firewall_rules',
-    'firewall_rules',
-    Owned,
-    ['firewall-policy', 'firewall-group'],
-    () => undefined,
-  ),
+  defineFirewallType({
+    name: 'firewall-group',
+    collection: 'firewall_groups',
+    row: FirewallGroup,
+    removedFirst: [],
+    detachPorts: ({ ports }) =>
+      (ports ?? []).length > 0 ? { firewall_group: { ports: [] } } : undefined,
+  }),
+  defineFirewallType({
+    name: 'firewall-policy',
+    collection: 'firewall_policies',
+    row: Owned,
+    removedFirst: ['firewall-group'],
+  }),
+  defineFirewallType({
+    name: 'firewall-rule',
+    collection: 'firewall_rules',
+    row: Owned,
+    removedFirst: ['firewall-policy', 'firewall-group'],
+  }),
 ];
 
 const BGP = [bgpSpeaker, bgpPeer, bgpVpn];
 
 const CHAINS = [
-  extensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
-  extensionType('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
-  extensionType('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', [
+  defineExtensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
+  defineExtensionType('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
+  defineExtensionType('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', [
     'port-chain',
   ]),
-  extensionType('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
-  extensionType('flow-classifier', '/sfc/flow_classifiers', 'flow_classifiers', 'flow_classifier', [
-    'port-chain',
-  ]),
+  defineExtensionType('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
+  defineExtensionType(
+    'flow-classifier',
+    '/sfc/flow_classifiers',
+    'flow_classifiers',
+    'flow_classifier',
+    ['port-chain'],
+  ),
 ];
 
 const TAPS = [
-  extensionType('tap-flow', '/taas/tap_flows', 'tap_flows', 'taas'),
-  extensionType('tap-service', '/taas/tap_services', 'tap_services', 'taas', ['tap-flow']),
-  extensionType('tap-mirror', '/taas/tap_mirrors', 'tap_mirrors', 'tap-mirror'),
+  defineExtensionType('tap-flow', '/taas/tap_flows', 'tap_flows', 'taas'),
+  defineExtensionType('tap-service', '/taas/tap_services', 'tap_services', 'taas', ['tap-flow']),
+  defineExtensionType('tap-mirror', '/taas/tap_mirrors', 'tap_mirrors', 'tap-mirror'),
 ];
 
 const L2_GATEWAYS = [
-  extensionType(
+  defineExtensionType(
     'l2-gateway-connection',
     '/l2-gateway-connections',
     'l2_gateway_connections',
     'l2-gateway-connection',
   ),
-  extensionType('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', [
+  defineExtensionType('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', [
     'l2-gateway-connection',
   ]),
 ];
@@ -157,7 +171,7 @@ const L2_GATEWAYS = [
 const MeteringLabel = Owned.extend({ shared: z.boolean().nullish() });
 
 const MONITORING = [
-  extensionType('log', '/log/logs', 'logs', 'logging'),
+  defineExtensionType('log', '/log/logs', 'logs', 'logging'),
   defineType({
     name: 'metering-label',
     async list(context) {

@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { defineType, type ProjectContext } from '../../task/service.ts';
 import {
+  definePlainType,
   deleteResource,
   escaped,
   extensionsOf,
+  INDEPENDENT_OF_NOVA,
   labelOf,
-  NOVA,
   Owned,
   ownerOf,
-  plainType,
   requireExtension,
   rowsOf,
 } from './collection.ts';
@@ -24,8 +24,8 @@ type FloatingIp = z.infer<typeof FloatingIp>;
 
 const path = '/v2.0/floatingips';
 
-/** Lists the floating IPs once for both resource types. */
-const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
+/** Lists the floating IPs once for the types `port-forwarding` and `floating-ip`. */
+const floatingIpsOf = async (context: ProjectContext): Promise<FloatingIp[]> => {
   await requireExtension(context, 'router');
   return context.memoize('neutron.floatingips', () =>
     rowsOf(context.api, { path, collection: 'floatingips', row: FloatingIp }, [
@@ -34,41 +34,37 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
   );
 };
 
+/** Returns the ids of a floating IP's port forwardings from its row, or with a call if needed. */
+async function forwardingIds(row: FloatingIp, context: ProjectContext): Promise<string[]> {
+  // Neutron allows no port forwarding on a floating IP that is bound to a port (pf_plugin,
+  // FipInUseByPortForwarding).
+  if (row.port_id) return [];
+  const isShownInRow = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
+  if (isShownInRow && row.port_forwardings) {
+    const ids = row.port_forwardings.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    if (ids.length === row.port_forwardings.length) return ids;
+  }
+  const from = {
+    path: `${path}/${escaped(row.id)}/port_forwardings`,
+    collection: 'port_forwardings',
+    row: Forwarding,
+  };
+  return (await rowsOf(context.api, from, [])).map(({ id }) => id);
+}
+
 /**
- * Port forwardings. Neutron refuses to delete a floating IP with forwardings. The owner of the
- * floating IP is the owner of its forwardings. If the rows of floating IPs do not contain the
- * forwardings, the listing needs one call for each floating IP.
+ * Port forwardings. Neutron refuses to delete a floating IP with forwardings. A forwarding has no
+ * owner field, so its owner is the owner of its floating IP.
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     await requireExtension(context, 'floating-ip-port-forwarding');
-    const exposed = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
-    const forwardingsOf = async (
-      floatingIp: FloatingIp,
-    ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
-      // A floating IP that is bound to a port cannot have forwardings (pf_plugin,
-      // FipInUseByPortForwarding).
-      if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
-      const shownForwardings = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
-        id === undefined ? [] : [{ id }],
-      );
-      const complete = exposed && shownForwardings.length === floatingIp.port_forwardings?.length;
-      const rows = complete
-        ? shownForwardings
-        : await rowsOf(
-            context.api,
-            {
-              path: `${path}/${escaped(floatingIp.id)}/port_forwardings`,
-              collection: 'port_forwardings',
-              row: Forwarding,
-            },
-            [],
-          );
-      return rows.map(({ id }) => ({ id, floatingIp }));
-    };
-    return (await Promise.all((await floatingIps(context)).map(forwardingsOf))).flat();
+    const forwardings = (await floatingIpsOf(context)).map(async (row) =>
+      (await forwardingIds(row, context)).map((id) => ({ id, floatingIp: row })),
+    );
+    return (await Promise.all(forwardings)).flat();
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row.floatingIp),
@@ -79,15 +75,15 @@ const portForwarding = defineType({
 
 const floatingIp = defineType({
   name: 'floating-ip',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
-  // Neutron first removes the DNS record with the caller's token, and fails if Designate answers
-  // 400.
+  // Neutron first removes the DNS record with the caller's token. If Designate answers 400 to that
+  // call, Neutron answers 500.
   blockers: [
     'If Neutron publishes the name of the floating IP in a Designate zone that is ' +
       'being deleted, Neutron answers 500 until the zone is gone.',
   ],
-  list: floatingIps,
+  list: floatingIpsOf,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => row.floating_ip_address ?? undefined,
@@ -95,12 +91,12 @@ const floatingIp = defineType({
 });
 
 /**
- * NDP proxies. While they exist, Neutron refuses to remove the interface and the gateway of their
+ * NDP proxies. While a proxy exists, Neutron refuses to remove the interface and the gateway of its
  * router.
  */
-const ndpProxy = plainType({
+const ndpProxy = definePlainType({
   name: 'ndp-proxy',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   path: '/v2.0/ndp_proxies',
   collection: 'ndp_proxies',
   extension: 'l3-ndp-proxy',
@@ -118,7 +114,10 @@ const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
   );
 };
 
-/** The ports of a local IP. The owner of the local IP is the owner of an association. */
+/**
+ * The associations of a local IP with ports. An association has no owner field, so its owner is the
+ * owner of its local IP.
+ */
 const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {

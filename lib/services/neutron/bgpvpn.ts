@@ -15,7 +15,7 @@ const ids = z.array(z.string()).nullish();
 const BgpVpn = Owned.extend({ networks: ids, routers: ids, ports: ids });
 type BgpVpn = z.infer<typeof BgpVpn>;
 
-/** The collections of resources that a BGP VPN connects, with singular and plural. */
+/** The collections of resources that a BGP VPN connects, each with its singular and plural noun. */
 const CONNECTED = [
   ['networks', ['network', 'networks']],
   ['routers', ['router', 'routers']],
@@ -24,8 +24,8 @@ const CONNECTED = [
 
 /**
  * BGP VPNs. Neutron deletes a BGP VPN with its associations, and does not check the owners of the
- * connected networks, routers and ports (networking-bgpvpn 25, `ON DELETE CASCADE`). A BGP VPN that
- * an administrator connected to another project therefore stays.
+ * connected networks, routers and ports (networking-bgpvpn 25, `ON DELETE CASCADE`). The cleanup
+ * therefore does not delete a BGP VPN that an administrator has connected to another project.
  */
 export const bgpVpn = defineType<BgpVpn>({
   name: 'bgpvpn',

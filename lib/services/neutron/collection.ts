@@ -28,14 +28,15 @@ export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.nam
 export const escaped = encodeURIComponent;
 
 /**
- * The value of `independentOf` for types that do not wait for Nova. Neutron removes routers and
- * floating IPs even while servers and their ports exist.
+ * The value of `independentOf` for types whose removal does not wait for Nova. Neutron removes
+ * routers and floating IPs even while servers and their ports exist.
  */
-export const NOVA: readonly string[] = ['nova'];
+export const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 
 /** Filters of a listing. A repeated filter matches any of its values. */
 export type Filters = readonly (readonly [name: string, value: string])[];
 
+/** One collection of Neutron's API, and the fields of its rows that a listing reads. */
 export interface Collection<S extends z.ZodObject> {
   /** `/v2.0/networks`. */
   readonly path: string;
@@ -43,7 +44,7 @@ export interface Collection<S extends z.ZodObject> {
   readonly collection: string;
   /** Only the fields of this schema are requested, because a port has thirty fields. */
   readonly row: S;
-  /** `none` is for collections without pages (RBAC policies, extensions, quotas). */
+  /** Default `marker`. `none`: Neutron returns the whole collection in one answer. */
   readonly paging?: 'marker' | 'none';
 }
 
@@ -66,22 +67,22 @@ export async function rowsOf<S extends z.ZodObject>(
   return rows;
 }
 
-/** The number of ids in one URL, because proxies refuse lines of more than 8 kB. */
+/** The maximum number of ids in one URL, because proxies refuse lines of more than 8 kB. */
 const IDS_PER_CALL = 100;
 
-/** Returns the rows in which `filter` has one of the `values`. */
+/** Returns the rows in which the field `filter` has one of the `values`. */
 export async function rowsWhere<S extends z.ZodObject>(
   api: ServiceApi,
   from: Collection<S>,
   filter: string,
   values: readonly string[],
-  more: Filters = [],
+  otherFilters: Filters = [],
 ): Promise<z.infer<S>[]> {
   const chunks: (readonly string[])[] = [];
   for (let at = 0; at < values.length; at += IDS_PER_CALL)
     chunks.push(values.slice(at, at + IDS_PER_CALL));
   const answers = chunks.map((chunk) =>
-    rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...more]),
+    rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...otherFilters]),
   );
   return (await Promise.all(answers)).flat();
 }
@@ -89,8 +90,8 @@ export async function rowsWhere<S extends z.ZodObject>(
 const alias = z.object({ alias: z.string() });
 
 /**
- * Returns the aliases of the extensions of this Neutron, which are requested once. An empty answer
- * is an error, because every extension would appear absent.
+ * Returns the aliases of the extensions of this Neutron. A run requests them once. An empty answer
+ * is an error: with an empty list, every extension would appear absent.
  */
 export function extensionsOf({
   api,
@@ -118,8 +119,8 @@ export function extensionsOf({
 }
 
 /**
- * Throws class `Unsupported` if this Neutron lacks the extension. Without the extension, no
- * resource of its types can exist.
+ * Throws class `Unsupported` if this Neutron lacks the extension. No resource of the extension's
+ * types can then exist.
  */
 export async function requireExtension(context: ProjectContext, extension: string): Promise<void> {
   if ((await extensionsOf(context)).has(extension)) return;
@@ -134,12 +135,12 @@ export async function requireExtension(context: ProjectContext, extension: strin
 }
 
 /**
- * Returns filters with which Neutron creates no default resource. With a plain filter by project, a
- * listing of security groups or of FWaaS v2 would *create* a default resource in that project
- * (safety rule: listing must not create). Neutron creates the resource only for the first project
- * in the filter (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
+ * Returns filters with which a listing creates no default resource in the project. With a plain
+ * filter by project, a listing of security groups or of FWaaS v2 would *create* a default resource
+ * there (safety rule: listing must not create). Neutron creates the resource only for the first
+ * project in the filter (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
  * `project_id[0]`, seen on Neutron 21). The first filter therefore names the propagator's own
- * project.
+ * project, and the listing also returns rows of that project.
  */
 export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
@@ -153,8 +154,9 @@ const neutronError = z.object({
 /**
  * Deletes one resource. Converts a 409 to a blocker, because a 409 of Neutron means that another
  * resource depends on this resource. For subnet pools and VPN endpoint groups, a 400 has the same
- * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the
- * resource that prevents the deletion.
+ * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` receives the
+ * blocker with Neutron's message. It returns a blocker that names the resource that prevents the
+ * deletion, or `undefined` if it finds none.
  */
 export async function deleteResource(
   api: ServiceApi,
@@ -166,15 +168,15 @@ export async function deleteResource(
     accept: [400, 404, 409],
   });
   if (answer.status !== 400 && answer.status !== 409) return { kind: 'gone' };
-  const reported = refusalOf(answer.json, row.id);
+  const reported = refusalBlocker(answer.json, row.id);
   return { kind: 'blocked', ...((await explain?.(reported)) ?? reported) };
 }
 
 /**
- * Returns a blocker with Neutron's message. The message contains `{id}` in place of the resource's
- * id, so that equal refusals are counted together.
+ * Returns a blocker with the message of Neutron's refusal. The message contains `{id}` in place of
+ * the resource's id, so that the report counts refusals with the same message together.
  */
-export function refusalOf(body: unknown, id: string): Blocker {
+export function refusalBlocker(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
   const message = parsed.success
     ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim()
@@ -186,19 +188,20 @@ export function refusalOf(body: unknown, id: string): Blocker {
   };
 }
 
-export interface PlainType {
+/** The input of {@link definePlainType}. */
+export interface PlainTypeDefinition {
   readonly name: string;
   readonly path: string;
   readonly collection: string;
   readonly extension: string;
   readonly dependsOn?: readonly TypeDependencies[];
   readonly independentOf?: readonly string[];
-  /** Finds the resource that prevents a deletion. */
+  /** See {@link deleteResource}. */
   readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
 
-/** Defines a resource type that is only listed by project and deleted with one call. */
-export function plainType({
+/** Defines a resource type that needs only a listing by project and one call to delete a row. */
+export function definePlainType({
   name,
   path,
   collection,
@@ -206,7 +209,7 @@ export function plainType({
   dependsOn = [],
   independentOf = [],
   explain,
-}: PlainType): DefinedType {
+}: PlainTypeDefinition): DefinedType {
   return defineType({
     name,
     dependsOn,

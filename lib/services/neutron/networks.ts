@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
 import {
+  definePlainType,
   deleteResource,
   labelOf,
   Owned,
   ownerOf,
-  plainType,
   requireExtension,
   rowsOf,
   rowsWhere,
@@ -19,7 +19,7 @@ const Network = Owned.extend({
 const Subnet = Owned.extend({ network_id: z.string().nullish() });
 const subnets = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
 
-/** Lists the networks of the project once for both resource types. */
+/** Lists the networks of the project once for the types `network` and `subnet`. */
 const networksOf = (context: ProjectContext) =>
   context.memoize('neutron.networks', () =>
     rowsOf(context.api, { path: '/v2.0/networks', collection: 'networks', row: Network }, [
@@ -27,8 +27,8 @@ const networksOf = (context: ProjectContext) =>
     ]),
   );
 
-/** Returns, by network, the owners of subnets of other projects. */
-async function foreignSubnets(
+/** Returns the owners of other projects' subnets on these networks, by network id. */
+async function foreignSubnetOwners(
   context: ProjectContext,
   networkIds: readonly string[],
 ): Promise<Map<string, (string | undefined)[]>> {
@@ -43,8 +43,8 @@ async function foreignSubnets(
 /**
  * Networks with their subnets, DHCP ports, segments and RBAC policies. When an administrator
  * deletes a network, Neutron deletes *every* subnet on the network, even subnets of other projects.
- * A network with a subnet of another project therefore stays (safety rule: check the owner of every
- * row).
+ * The cleanup therefore does not delete a network with a subnet of another project (safety rule:
+ * check the owner of every row).
  */
 const network = defineType({
   name: 'network',
@@ -67,8 +67,8 @@ const network = defineType({
     const withSubnets = networks
       .filter((row) => (row.subnets ?? []).length > 0)
       .map(({ id }) => id);
-    const foreign = await foreignSubnets(context, withSubnets);
-    return networks.map((row) => ({ ...row, foreign: foreign.get(row.id) ?? [] }));
+    const foreign = await foreignSubnetOwners(context, withSubnets);
+    return networks.map((row) => ({ ...row, foreignSubnetOwners: foreign.get(row.id) ?? [] }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
@@ -83,7 +83,9 @@ const network = defineType({
           'Otherwise first create an external network in another project, and move the ' +
           'routers and floating IPs to that network.',
       };
-    return row.foreign.length > 0 ? foreignBlocker(row.foreign, ['subnet', 'subnets']) : undefined;
+    return row.foreignSubnetOwners.length > 0
+      ? foreignBlocker(row.foreignSubnetOwners, ['subnet', 'subnets'])
+      : undefined;
   },
   remove: (row, context) =>
     deleteResource(context.api, '/v2.0/networks', row, () =>
@@ -162,7 +164,7 @@ const subnetPool = defineType({
     ),
 });
 
-const addressScope = plainType({
+const addressScope = definePlainType({
   name: 'address-scope',
   path: '/v2.0/address-scopes',
   collection: 'address_scopes',
@@ -179,8 +181,8 @@ const addressScope = plainType({
     ]),
 });
 
-/** VLANs or tunnel ids that the operator reserved for the project. */
-const networkSegmentRange = plainType({
+/** The ranges of VLAN ids or tunnel ids that the operator reserved for the project. */
+const networkSegmentRange = definePlainType({
   name: 'network-segment-range',
   path: '/v2.0/network_segment_ranges',
   collection: 'network_segment_ranges',

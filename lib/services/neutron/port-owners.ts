@@ -3,8 +3,8 @@ import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
 
 /**
- * The device owners of ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`).
- * Neutron's agents would recreate such a port.
+ * The values of `device_owner` for ports that Neutron removes with their network
+ * (`AUTO_DELETE_PORT_OWNERS`). Neutron's agents would recreate such a port.
  */
 export const NETWORK_PORT_OWNERS: readonly string[] = [
   'network:dhcp',
@@ -25,6 +25,7 @@ export interface BlockingCollection {
   readonly extension?: string;
 }
 
+/** Returns the ports in which `filter` has the value `id`, as a blocking collection. */
 export const portsWhere = (filter: string, id: string): BlockingCollection => ({
   path: '/v2.0/ports',
   collection: 'ports',
@@ -34,38 +35,50 @@ export const portsWhere = (filter: string, id: string): BlockingCollection => ({
 
 /**
  * Returns a blocker that names the resources that prevent a deletion, or `undefined` if no
- * collection contains such a resource. Resources of other projects take precedence. Resources of
- * the project need no action, because the cleanup removes them.
+ * collection contains such a resource. If resources of this project and of another project prevent
+ * the deletion, the blocker names those of the other project. Resources of this project need no
+ * action of a person, because the cleanup removes them.
  */
 export async function findBlocker(
   context: ProjectContext,
   collections: readonly BlockingCollection[],
 ): Promise<Blocker | undefined> {
-  let own: Blocker | undefined;
-  for (const place of collections) {
-    if (place.extension !== undefined && !(await extensionsOf(context)).has(place.extension))
-      continue;
-    const isPort = place.collection === 'ports';
-    const listed = await rowsOf(
-      context.api,
-      { ...place, row: isPort ? BlockingPort : BlockingRow },
-      place.filters,
-    );
-    const rows = listed.filter(
-      (row) => !('device_owner' in row && NETWORK_PORT_OWNERS.includes(String(row.device_owner))),
-    );
-    const foreign = rows.filter((row) => ownerOf(row) !== context.project);
-    if (foreign.length > 0) return foreignBlocker(foreign.map(ownerOf), place.noun);
-    if (rows.length > 0)
-      own ??= {
-        message: `in use by ${countOf(rows.length, place.noun)} of the same project`,
+  let ownBlocker: Blocker | undefined;
+  for (const collection of collections) {
+    const owners = await ownersIn(collection, context);
+    const foreignOwners = owners.filter((owner) => owner !== context.project);
+    if (foreignOwners.length > 0) return foreignBlocker(foreignOwners, collection.noun);
+    if (owners.length > 0)
+      ownBlocker ??= {
+        message: `in use by ${withNoun(owners.length, collection.noun)} of the same project`,
         actor: 'none',
       };
   }
-  return own;
+  return ownBlocker;
 }
 
-/** Returns, for example: `2 ports of project 4f…, 1 port of project 9a… prevent the deletion`. */
+/**
+ * Returns the owner of each resource in the collection. Omits ports that Neutron removes with their
+ * network, because they do not prevent a deletion.
+ */
+async function ownersIn(
+  from: BlockingCollection,
+  context: ProjectContext,
+): Promise<(string | undefined)[]> {
+  if (from.extension !== undefined && !(await extensionsOf(context)).has(from.extension)) return [];
+  const row = from.collection === 'ports' ? BlockingPort : BlockingRow;
+  const rows = await rowsOf(context.api, { ...from, row }, from.filters);
+  return rows
+    .filter(
+      (one) => !('device_owner' in one && NETWORK_PORT_OWNERS.includes(String(one.device_owner))),
+    )
+    .map(ownerOf);
+}
+
+/**
+ * Returns a blocker that counts the resources of each owner: `2 ports of project 4f…, 1 port of
+ * project 9a… prevent the deletion`.
+ */
 export function foreignBlocker(
   owners: readonly (string | undefined)[],
   noun: BlockingCollection['noun'],
@@ -76,7 +89,7 @@ export function foreignBlocker(
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([owner, count]) =>
-        `${countOf(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
+        `${withNoun(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
   return {
     message: `${parts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
@@ -87,5 +100,5 @@ export function foreignBlocker(
   };
 }
 
-const countOf = (count: number, [one, many]: BlockingCollection['noun']): string =>
+const withNoun = (count: number, [one, many]: BlockingCollection['noun']): string =>
   `${count} ${count === 1 ? one : many}`;

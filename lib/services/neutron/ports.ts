@@ -43,23 +43,24 @@ type Port = z.infer<typeof Port>;
 /** A service that creates ports for its resources. */
 interface PortCreator {
   /** Matches the `device_owner` of the service's ports. */
-  readonly owns: RegExp;
+  readonly deviceOwner: RegExp;
   readonly service: string;
   readonly catalogType: string;
+  /** The noun for the resource: `share server`. */
   readonly resource: string;
-  /** Returns the path of the resource. `undefined`: the device id contains no id of a resource. */
+  /** Returns the path of the resource, or `undefined` if the device id contains no resource id. */
   pathOf(deviceId: string): string | undefined;
 }
 const PORT_CREATORS: readonly PortCreator[] = [
   {
-    owns: /^compute:/,
+    deviceOwner: /^compute:/,
     service: 'nova',
     catalogType: 'compute',
     resource: 'server',
     pathOf: (id) => `/servers/${escaped(id)}`,
   },
   {
-    owns: /^(Octavia|ovn-lb-)/,
+    deviceOwner: /^(Octavia|ovn-lb-)/,
     service: 'octavia',
     catalogType: 'load-balancer',
     resource: 'load balancer',
@@ -69,14 +70,14 @@ const PORT_CREATORS: readonly PortCreator[] = [
     },
   },
   {
-    owns: /^manila:/,
+    deviceOwner: /^manila:/,
     service: 'manila',
     catalogType: 'shared-file-system',
     resource: 'share server',
     pathOf: (id) => `/share-servers/${escaped(id)}`,
   },
   {
-    owns: /^baremetal:/,
+    deviceOwner: /^baremetal:/,
     service: 'ironic',
     catalogType: 'baremetal',
     resource: 'node',
@@ -85,12 +86,14 @@ const PORT_CREATORS: readonly PortCreator[] = [
 ];
 
 /**
- * Returns a blocker for a port that another service created and may still need. The blocker ends
- * when that service answers 404 for the device, or when the catalog has no such service. Throws if
- * the service does not answer.
+ * Returns a blocker for a port that another service created and may still need. Returns `undefined`
+ * if that service answers 404 for the resource of the port, or if the catalog lacks the service.
+ * Throws if the service does not answer.
  */
 async function creatorBlocker(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
-  const creator = PORT_CREATORS.find(({ owns }) => owns.test(port.device_owner ?? ''));
+  const creator = PORT_CREATORS.find(({ deviceOwner }) =>
+    deviceOwner.test(port.device_owner ?? ''),
+  );
   if (!creator || !port.device_id) return undefined;
   const api = (await context.apiOf(creator.service)) ?? (await context.apiOf(creator.catalogType));
   if (!api) return undefined;
@@ -107,10 +110,11 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
 }
 
 /**
- * Returns a blocker that names the router or trunk to delete before the port. Only Neutron's
- * message names the trunk.
+ * Returns a blocker that names the router or trunk that must be deleted before the port. `reported`
+ * has Neutron's message, from which the id of the trunk is read: the row of the port does not show
+ * its trunk.
  */
-async function parentBlocker(
+async function routerOrTrunkBlocker(
   port: Port,
   reported: Blocker,
   context: ProjectContext,
@@ -118,21 +122,20 @@ async function parentBlocker(
   const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(reported.message)?.[1];
   const routerId = INTERFACE_OWNERS.includes(port.device_owner ?? '') ? port.device_id : undefined;
   if (!trunkId && !routerId) return undefined;
-  const [path, one, many] = trunkId
+  const [path, noun, plural] = trunkId
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
     : [`/v2.0/routers/${escaped(routerId ?? '')}`, 'router', 'routers'];
   const { json, status } = await context.api.request('GET', path, { accept: [404] });
-  const shown = z.object({ [one]: Owned.partial() }).safeParse(json);
-  const owner = shown.success && shown.data[one] ? ownerOf(shown.data[one]) : undefined;
+  const shown = z.object({ [noun]: Owned.partial() }).safeParse(json);
+  const owner = shown.success && shown.data[noun] ? ownerOf(shown.data[noun]) : undefined;
   if (status === 404 || owner === context.project)
-    return { message: `the ${one} that uses the port must be deleted first`, actor: 'none' };
-  return foreignBlocker([owner], [one, many]);
+    return { message: `the ${noun} that uses the port must be deleted first`, actor: 'none' };
+  return foreignBlocker([owner], [noun, plural]);
 }
 
 /**
- * Ports without a device, ports that their service no longer needs, and ports on networks of other
- * projects. The type excludes ports of Neutron's agents, and interfaces of the project's routers
- * (type `router-interface`).
+ * The ports of the project, except ports that Neutron removes with their network, and interfaces of
+ * the project's routers (type `router-interface`).
  */
 const port = defineType({
   name: 'port',
@@ -160,10 +163,10 @@ const port = defineType({
       ]),
       routersOf(context),
     ]);
-    const own = new Set(routers.map(({ id }) => id));
+    const routerIds = new Set(routers.map(({ id }) => id));
     return ports.filter(({ device_owner: owner, device_id: device }) => {
       if (NETWORK_PORT_OWNERS.includes(owner ?? '')) return false;
-      return !(INTERFACE_OWNERS.includes(owner ?? '') && own.has(device ?? ''));
+      return !(INTERFACE_OWNERS.includes(owner ?? '') && routerIds.has(device ?? ''));
     });
   },
   id: (row) => row.id,
@@ -173,7 +176,7 @@ const port = defineType({
     const blocker = await creatorBlocker(row, context);
     if (blocker) return { kind: 'blocked', ...blocker };
     return deleteResource(context.api, '/v2.0/ports', row, (reported) =>
-      parentBlocker(row, reported, context),
+      routerOrTrunkBlocker(row, reported, context),
     );
   },
 });

@@ -23,33 +23,25 @@ const ROUTERS = { path: '/v2.0/routers', collection: 'routers', row: Router };
 const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
- * Provisions a network, its subnet, a router and the interface between them. Names in Neutron are
- * not unique, so only networks and routers of the project are compared. Each item is created after
- * a listing contains the items that it needs.
+ * Provisions a network, its subnet, a router, and the interface between the router and the subnet.
+ * Names in Neutron are not unique, so only networks and routers of the project are compared. An
+ * item is created only after a listing shows the items that it needs: a subnet needs its network.
  */
 export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];
-  const { api, project } = context;
-  const own = [['project_id', project]] as const;
-  const [networks, subnets, routers] = await Promise.all([
-    rowsOf(api, NETWORKS, [...own, ['name', wanted.name]]),
-    rowsOf(api, SUBNETS, own),
-    wanted.router ? rowsOf(api, ROUTERS, own) : [],
+  const routerName = wanted.router?.name ?? wanted.name;
+  const [listed, router] = await Promise.all([
+    listProjectNetworks(wanted.name, context),
+    wanted.router && findRouter(routerName, context),
   ]);
-  const isOfProject = (row: Owned): boolean => ownerOf(row) === project;
-  const networksOfName = networks.filter((row) => isOfProject(row) && row.name === wanted.name);
-  const inNetworks = subnets.filter(
-    (row) => isOfProject(row) && networksOfName.some(({ id }) => id === row.network_id),
-  );
-  const subnet = inNetworks.find(({ cidr }) => cidr === wanted.cidr);
-  const found = networksOfName.find(({ id }) => id === subnet?.network_id) ?? networksOfName[0];
+  const subnet = listed.subnets.find(({ cidr }) => cidr === wanted.cidr);
+  const ofSubnet = listed.networks.find(({ id }) => id === subnet?.network_id);
+  const present = ofSubnet ?? listed.networks[0];
   const items = [
-    networkItem(wanted, found, networksOfName.length, context),
-    subnetItem(wanted, found, subnet, inNetworks, context),
+    networkItem(wanted, present, listed.networks.length, context),
+    subnetItem(wanted, present, subnet, listed.subnets, context),
   ];
   if (!wanted.router) return items;
-  const routerName = wanted.router.name ?? wanted.name;
-  const router = routers.find((row) => isOfProject(row) && row.name === routerName);
   return [
     ...items,
     await routerItem(routerName, wanted.router.external, router, context),
@@ -57,14 +49,37 @@ export const network: ComparePart<NeutronSection> = async ({ network: wanted }, 
   ];
 };
 
+/** Returns the project's networks with this name, and the project's subnets in these networks. */
+async function listProjectNetworks(name: string, { api, project }: ProvisionContext) {
+  const ofProject = [['project_id', project]] as const;
+  const [networkRows, subnetRows] = await Promise.all([
+    rowsOf(api, NETWORKS, [...ofProject, ['name', name]]),
+    rowsOf(api, SUBNETS, ofProject),
+  ]);
+  const networks = networkRows.filter((row) => ownerOf(row) === project && row.name === name);
+  const subnets = subnetRows.filter(
+    (row) => ownerOf(row) === project && networks.some(({ id }) => id === row.network_id),
+  );
+  return { networks, subnets };
+}
+
+async function findRouter(
+  name: string,
+  { api, project }: ProvisionContext,
+): Promise<Router | undefined> {
+  const routers = await rowsOf(api, ROUTERS, [['project_id', project]]);
+  return routers.find((row) => ownerOf(row) === project && row.name === name);
+}
+
+/** Compares the network. `count`: the number of the project's networks with this name. */
 function networkItem(
   { name }: ProfileNetwork,
-  found: Owned | undefined,
+  present: Owned | undefined,
   count: number,
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'network', name, wanted: name };
-  if (found)
+  if (present)
     return { ...item, state: 'as-wanted', found: count > 1 ? `${count} of this name` : name };
   const json = { network: { name, project_id: project } };
   return {
@@ -75,22 +90,26 @@ function networkItem(
   };
 }
 
-/** Neutron refuses a subnet that overlaps with another subnet of the network. */
+/**
+ * Compares the subnet. `present`: the network of the subnet. A network with other subnets differs
+ * from the profile. The wanted subnet can then still be created: Neutron refuses only a subnet that
+ * overlaps with another subnet of the network.
+ */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
-  found: Owned | undefined,
+  present: Owned | undefined,
   subnet: Subnet | undefined,
-  others: readonly Subnet[],
+  subnets: readonly Subnet[],
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'subnet', name: cidr, wanted: cidr };
   if (subnet) return { ...item, state: 'as-wanted', found: cidr };
-  if (!found)
-    return { ...item, state: 'waiting', message: `it is created with the network ${name}` };
+  if (!present)
+    return { ...item, state: 'waiting', message: `it is created after the network ${name}` };
   const json = {
     subnet: {
       name,
-      network_id: found.id,
+      network_id: present.id,
       project_id: project,
       cidr,
       ip_version: cidr.includes(':') ? 6 : 4,
@@ -98,12 +117,13 @@ function subnetItem(
     },
   };
   const make = async () => void (await api.request('POST', SUBNETS.path, { json }));
-  const otherSubnets = others.filter((row) => row.network_id === found.id);
+  const otherSubnets = subnets.filter((row) => row.network_id === present.id);
   return otherSubnets.length === 0
     ? { ...item, state: 'missing', make }
     : { ...item, state: 'differs', found: otherSubnets.map((row) => row.cidr).join(', '), make };
 }
 
+/** Compares the router. `external`: the name or id of the external network of its gateway. */
 async function routerItem(
   name: string,
   external: string,
@@ -120,31 +140,34 @@ async function routerItem(
       message: `${gateway.message} for the gateway of router ${name}`,
       advice: 'Create an external network, or correct the name in the profile.',
     };
-  const json = { external_gateway_info: { network_id: gateway.network.id } };
+  const wantedGateway = { external_gateway_info: { network_id: gateway.network.id } };
   if (!router)
     return {
       ...item,
       state: 'missing',
       canDuplicate: true,
       make: async () => {
-        const body = { router: { name, project_id: project, ...json } };
-        await api.request('POST', ROUTERS.path, { json: body });
+        const json = { router: { name, project_id: project, ...wantedGateway } };
+        await api.request('POST', ROUTERS.path, { json });
       },
     };
-  const present = router.external_gateway_info?.network_id;
-  if (present === gateway.network.id) return { ...item, state: 'as-wanted', found: item.wanted };
+  const presentId = router.external_gateway_info?.network_id;
+  if (presentId === gateway.network.id) return { ...item, state: 'as-wanted', found: item.wanted };
   return {
     ...item,
     state: 'differs',
-    found: present === undefined ? 'no gateway' : `gateway ${present}`,
+    found: presentId === undefined ? 'no gateway' : `gateway ${presentId}`,
     make: async () => {
       const path = `${ROUTERS.path}/${escaped(router.id)}`;
-      await api.request('PUT', path, { json: { router: json } });
+      await api.request('PUT', path, { json: { router: wantedGateway } });
     },
   };
 }
 
-/** Neutron refuses a second interface between the same router and subnet. */
+/**
+ * Compares the interface of the router on the subnet. A repeated creation is safe, because Neutron
+ * refuses a second interface between the same router and subnet.
+ */
 async function interfaceItem(
   name: string,
   router: Router | undefined,
@@ -153,7 +176,7 @@ async function interfaceItem(
 ): Promise<ProvisionItem> {
   const item = { type: 'router-interface', name, wanted: 'connected' };
   if (!subnet || !router)
-    return { ...item, state: 'waiting', message: 'it is created with the subnet and the router' };
+    return { ...item, state: 'waiting', message: 'it is created after the subnet and the router' };
   const ports = await rowsOf(api, PORTS, [
     ['network_id', subnet.network_id],
     ...INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),

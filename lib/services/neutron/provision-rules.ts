@@ -22,8 +22,9 @@ const RULES = {
 };
 
 /**
- * Provisions rules of the security group `default`. A listing of the project's groups creates this
- * group, so only a run that may create resources uses such a listing.
+ * Provisions rules of the security group `default`. Neutron creates this group when the groups of
+ * the project are listed with a plain filter. A run that must not create resources therefore lists
+ * them with {@link projectFilterWithoutSideEffect}.
  */
 export const securityGroupRules: ComparePart<NeutronSection> = async (
   { securityGroupRules: wanted = [] },
@@ -37,34 +38,36 @@ export const securityGroupRules: ComparePart<NeutronSection> = async (
   const groups = await rowsOf(api, GROUPS, [...filters, ['name', 'default']]);
   const group = groups.find((row) => ownerOf(row) === project && row.name === 'default');
   const rules = group ? await rowsOf(api, RULES, [['security_group_id', group.id]]) : [];
-  const keys = new Set(
+  const presentKeys = new Set(
     rules
       .filter((row) => row.security_group_id === group?.id && !row.remote_group_id)
-      .map((row) => keyOf(row)),
+      .map((row) => equivalenceKey(row)),
   );
-  return wanted.map((rule) => ruleItem(rule, group?.id, keys, context));
+  return wanted.map((rule) => ruleItem(rule, group?.id, presentKeys, context));
 };
 
+/** Compares one rule. `presentKeys`: the {@link equivalenceKey} of each rule of the group. */
 function ruleItem(
   rule: ProfileRule,
-  group: string | undefined,
-  present: ReadonlySet<string>,
+  groupId: string | undefined,
+  presentKeys: ReadonlySet<string>,
   { api, project }: ProvisionContext,
 ): ProvisionItem {
-  const [first, last] = typeof rule.port === 'object' ? rule.port : [rule.port, rule.port];
+  const [firstPort, lastPort] = typeof rule.port === 'object' ? rule.port : [rule.port, rule.port];
   const row = {
     direction: rule.direction,
     ethertype: rule.ethertype,
     protocol: rule.protocol ?? null,
-    port_range_min: first ?? null,
-    port_range_max: last ?? null,
+    port_range_min: firstPort ?? null,
+    port_range_max: lastPort ?? null,
     remote_ip_prefix: rule.remote ?? null,
   };
   const name = nameOf(rule);
   const item = { type: 'security-group-rule', name, wanted: 'allowed' };
-  if (present.has(keyOf(row))) return { ...item, state: 'as-wanted', found: 'allowed' };
-  if (group === undefined) return { ...item, state: 'missing' };
-  const json = { security_group_rule: { ...row, security_group_id: group, project_id: project } };
+  if (presentKeys.has(equivalenceKey(row)))
+    return { ...item, state: 'as-wanted', found: 'allowed' };
+  if (groupId === undefined) return { ...item, state: 'missing' };
+  const json = { security_group_rule: { ...row, security_group_id: groupId, project_id: project } };
   return {
     ...item,
     state: 'missing',
@@ -76,10 +79,10 @@ function ruleItem(
 const ANY_ADDRESS = ['0.0.0.0/0', '::/0'];
 
 /**
- * Returns the same key for equivalent rules. Neutron stores "any address" as null or as the whole
- * range.
+ * Returns the same key for equivalent rules. Neutron stores "any address" as null, `0.0.0.0/0` or
+ * `::/0`.
  */
-const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
+const equivalenceKey = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
   JSON.stringify([
     row.direction,
     row.ethertype ?? 'IPv4',

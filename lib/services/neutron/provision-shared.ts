@@ -4,25 +4,26 @@ import { rowsOf } from './collection.ts';
 import { findNetwork } from './find-network.ts';
 import type { NeutronSection } from './provision-schema.ts';
 
-const Policy = z.object({
+const RbacPolicy = z.object({
   id: z.string(),
   target_tenant: z.string(),
   object_id: z.string(),
   action: z.string(),
 });
-const RBAC = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: Policy };
-const ACTION = 'access_as_shared';
+const POLICIES = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: RbacPolicy };
+const POLICY_ACTION = 'access_as_shared';
 
 /**
  * Provisions access to networks of other projects. A network that is shared with all projects needs
  * no policy.
  */
 export const sharedNetworks: ComparePart<NeutronSection> = async (
-  { sharedNetworks: names },
+  { sharedNetworks: names = [] },
   context,
-) => Promise.all((names ?? []).map((name) => sharedItem(name, context)));
+) => Promise.all(names.map((name) => accessItem(name, context)));
 
-async function sharedItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
+/** Compares the access to one network. `name`: its name or id. */
+async function accessItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
   const { api, project } = context;
   const item = { type: 'rbac-policy', name, wanted: 'access' };
   const found = await findNetwork(name, [], context);
@@ -35,18 +36,23 @@ async function sharedItem(name: string, context: ProvisionContext): Promise<Prov
     };
   const { id, shared } = found.network;
   if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
-  const policies = await rowsOf(api, { ...RBAC, paging: 'none' }, [['object_id', id]]);
+  const policies = await rowsOf(api, { ...POLICIES, paging: 'none' }, [['object_id', id]]);
   const exists = policies.some(
-    (row) => row.object_id === id && row.target_tenant === project && row.action === ACTION,
+    (row) => row.object_id === id && row.target_tenant === project && row.action === POLICY_ACTION,
   );
   if (exists) return { ...item, state: 'as-wanted', found: 'access' };
   const json = {
-    rbac_policy: { object_type: 'network', object_id: id, action: ACTION, target_tenant: project },
+    rbac_policy: {
+      object_type: 'network',
+      object_id: id,
+      action: POLICY_ACTION,
+      target_tenant: project,
+    },
   };
   return {
     ...item,
     state: 'missing',
     // A 409 means that the policy already exists.
-    make: async () => void (await api.request('POST', RBAC.path, { json, accept: [409] })),
+    make: async () => void (await api.request('POST', POLICIES.path, { json, accept: [409] })),
   };
 }

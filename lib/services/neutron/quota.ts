@@ -4,14 +4,14 @@ import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.
 
 const Quota = Owned.pick({ project_id: true, tenant_id: true });
 
-/** The effective limits of a project. */
+/** The calls for the limits of a project. */
 export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
 
 /**
  * The project's own quota. `GET /quotas/PROJECT` returns the defaults for a project without a
- * quota, so all quotas are listed. This listing has no filter and no pages, and takes 0.3 s per
- * 1000 projects (measured on Neutron 21). The quota is reset last, so that usage cannot grow during
- * the cleanup.
+ * quota, so the quotas of all projects are listed. This listing has no filter and no pages, and
+ * takes 0.3 s per 1000 projects (measured on Neutron 21). The quota is reset last, so that its
+ * limits still apply during the cleanup.
  */
 export const quota = defineQuota({
   dependsOn: [

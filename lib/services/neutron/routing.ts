@@ -4,11 +4,11 @@ import {
   deleteResource,
   escaped,
   extensionsOf,
+  INDEPENDENT_OF_NOVA,
   labelOf,
-  NOVA,
   Owned,
   ownerOf,
-  refusalOf,
+  refusalBlocker,
   requireExtension,
   rowsOf,
   rowsWhere,
@@ -23,8 +23,8 @@ type Interface = z.infer<typeof Interface>;
 const path = '/v2.0/routers';
 
 /**
- * The device owners of ports that connect a router to an internal network: plain, distributed
- * (DVR), highly available.
+ * The values of `device_owner` for ports that connect a router to an internal network: of a plain
+ * router, a distributed router (DVR) and a highly available router.
  */
 export const INTERFACE_OWNERS: readonly string[] = [
   'network:router_interface',
@@ -33,8 +33,8 @@ export const INTERFACE_OWNERS: readonly string[] = [
 ];
 
 /**
- * Returns the routers of the project, which are listed once for all resource types. Returns an
- * empty list if this Neutron has no routers.
+ * Lists the routers of the project once for all resource types. Returns an empty list if this
+ * Neutron lacks the extension for routers.
  */
 export async function routersOf(context: ProjectContext): Promise<Router[]> {
   if (!(await extensionsOf(context)).has('router')) return [];
@@ -46,10 +46,10 @@ export async function routersOf(context: ProjectContext): Promise<Router[]> {
 }
 
 /**
- * Floating IPs, NDP proxies and VPN services of any project that use a router. While they exist,
- * Neutron refuses to remove the router and its interfaces.
+ * Returns the collections of resources that use a router, in any project: floating IPs, NDP proxies
+ * and VPN services. While one exists, Neutron refuses to remove the router and its interfaces.
  */
-const routerUsers = (routerId: string): BlockingCollection[] => [
+const collectionsOnRouter = (routerId: string): BlockingCollection[] => [
   {
     path: '/v2.0/floatingips',
     collection: 'floatingips',
@@ -86,10 +86,10 @@ const interfacesOf = (
   );
 };
 
-/** Static routes. Neutron refuses to remove an interface that a route uses. */
+/** The static routes of a router. Neutron refuses to remove an interface that a route uses. */
 const routerRoute = defineType({
   name: 'router-route',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     await requireExtension(context, 'extraroute');
     return (await routersOf(context)).filter((router) => (router.routes ?? []).length > 0);
@@ -109,12 +109,12 @@ const routerRoute = defineType({
 /**
  * Interfaces of the project's routers. Neutron removes an interface with its port, so both the
  * router and the port must belong to the project (safety rule: check the owner of every row). If
- * the port belongs to another project, the interface and the router stay. A port of the project on
- * a router of another project has the type `neutron.port`.
+ * the port belongs to another project, the cleanup removes neither the interface nor the router. A
+ * port of the project on a router of another project has the type `neutron.port`.
  */
 const routerInterface = defineType({
   name: 'router-interface',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [
     {
       types: [
@@ -163,14 +163,15 @@ const routerInterface = defineType({
     if (answer.status === 409)
       return {
         kind: 'blocked',
-        ...((await findBlocker(context, routerUsers(router.id))) ??
-          refusalOf(answer.json, port.id)),
+        ...((await findBlocker(context, collectionsOnRouter(router.id))) ??
+          refusalBlocker(answer.json, port.id)),
       };
     if (answer.status !== 404) return { kind: 'gone' };
     // The router is deleted or does not list this interface, for example after a failed change to
     // HA or DVR.
-    const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
-    if (shown.status === 404) return { kind: 'gone' };
+    const portPath = `/v2.0/ports/${escaped(port.id)}`;
+    const portAnswer = await api.request('GET', portPath, { accept: [404] });
+    if (portAnswer.status === 404) return { kind: 'gone' };
     return {
       kind: 'blocked',
       message: 'the port is marked as a router interface, but its router does not list it',
@@ -185,7 +186,7 @@ const routerInterface = defineType({
 /** Routers with their gateway, their HA ports and their conntrack helpers. */
 const router = defineType({
   name: 'router',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [
     {
       types: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
@@ -202,10 +203,10 @@ const router = defineType({
   label: (row) => labelOf(row),
   remove: (row, context) =>
     deleteResource(context.api, path, row, async () =>
-      // The blocker of the interface names the reason.
+      // The blocker of the type `router-interface` already reports the reason.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
-        : findBlocker(context, routerUsers(row.id)),
+        : findBlocker(context, collectionsOnRouter(row.id)),
     ),
 });
 

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { type Blocker, defineType } from '../../task/service.ts';
 import {
+  definePlainType,
   deleteResource,
   labelOf,
   Owned,
   ownerOf,
-  plainType,
   projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
@@ -22,10 +22,10 @@ const path = '/v2.0/security-groups';
 
 /**
  * Security groups with their rules, including `default`, which only an administrator may delete.
- * Neutron removes a group with all rules that refer to it. If groups of *other* projects have such
- * rules (after a share by RBAC), the group stays (safety rule: check the owner of every row).
- * Security groups are removed after ports and networks, because a change of a port or network
- * creates `default` again.
+ * Neutron removes a group with all rules that refer to it. Groups of *other* projects may have such
+ * rules, if an RBAC policy shared the group. The cleanup then does not remove the group (safety
+ * rule: check the owner of every row). Security groups are removed after ports and networks,
+ * because Neutron creates `default` again when a port or network changes.
  */
 const securityGroup = defineType({
   name: 'security-group',
@@ -47,8 +47,8 @@ const securityGroup = defineType({
     const own = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
-    // The listing has no filter by project, because that filter creates the project's default
-    // group.
+    // The rules are listed without a filter by project, because Neutron creates the project's
+    // default group for that filter.
     const from = {
       path: '/v2.0/security-group-rules',
       collection: 'security_group_rules',
@@ -85,7 +85,7 @@ const securityGroup = defineType({
     ),
 });
 
-const addressGroup = plainType({
+const addressGroup = definePlainType({
   name: 'address-group',
   path: '/v2.0/address-groups',
   collection: 'address_groups',
@@ -102,7 +102,7 @@ const addressGroup = plainType({
     ]),
 });
 
-const qosPolicy = plainType({
+const qosPolicy = definePlainType({
   name: 'qos-policy',
   path: '/v2.0/qos/policies',
   collection: 'policies',
@@ -111,8 +111,8 @@ const qosPolicy = plainType({
     { types: ['port', 'network', 'router', 'floating-ip'], strength: 'required', until: 'empty' },
   ],
   /**
-   * The project has no more resources that use the policy, so another project uses it. Some
-   * releases cannot list resources by policy.
+   * Names another project without a listing, because some releases cannot list resources by policy.
+   * The resources of this project that could use the policy are already removed.
    */
   explain: async () => ({
     message: 'a port, network, floating IP or router of another project uses the policy',
@@ -125,10 +125,11 @@ const qosPolicy = plainType({
 });
 
 /**
- * The setting for stateful security groups of the project (Neutron 29). It is removed after the
- * groups, because it applies to groups that are created during the cleanup.
+ * The project's setting that decides whether its new security groups are stateful (Neutron 29). The
+ * setting is removed after the groups, because it applies to groups that are created during the
+ * cleanup.
  */
-const defaultStatefulness = plainType({
+const defaultStatefulness = definePlainType({
   name: 'default-statefulness',
   path: '/v2.0/security-groups-default-statefulness',
   collection: 'security_groups_default_statefulness',

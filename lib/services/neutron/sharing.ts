@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
+import {
+  type Blocker,
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../../task/service.ts';
 import {
   deleteResource,
   type Filters,
@@ -9,37 +15,42 @@ import {
   rowsOf,
 } from './collection.ts';
 
-const Policy = Owned.omit({ name: true }).extend({
+const RbacPolicy = Owned.omit({ name: true }).extend({
   target_tenant: z.string(),
   object_type: z.string(),
   object_id: z.string(),
 });
-type Policy = z.infer<typeof Policy>;
+type RbacPolicy = z.infer<typeof RbacPolicy>;
 
 const path = '/v2.0/rbac-policies';
 
 /** Lists RBAC policies in one answer, because Neutron ignores `limit` (seen on Neutron 21). */
-const policies = async (context: ProjectContext, filters: Filters): Promise<Policy[]> => {
+const listPolicies = async (context: ProjectContext, filters: Filters): Promise<RbacPolicy[]> => {
   await requireExtension(context, 'rbac-policies');
   return rowsOf(
     context.api,
-    { path, collection: 'rbac_policies', row: Policy, paging: 'none' },
+    { path, collection: 'rbac_policies', row: RbacPolicy, paging: 'none' },
     filters,
   );
 };
 
-/** Returns the blocker for a policy while the receiving project uses the object. */
-const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
-  message,
-  actor,
-  advice:
-    'The propagator removes the RBAC policy when the receiving project no longer ' +
-    'uses the object.',
-});
+/** Deletes a policy. Neutron refuses this while the receiving project uses the object. */
+const deletePolicy = (
+  api: ServiceApi,
+  row: RbacPolicy,
+  inUse: Pick<Blocker, 'message' | 'actor'>,
+): Promise<Removal> =>
+  deleteResource(api, path, row, async () => ({
+    ...inUse,
+    advice:
+      'The propagator removes the RBAC policy when the receiving project no longer ' +
+      'uses the object.',
+  }));
 
 /**
- * Policies with which the project shares objects. Neutron removes the policies of a deleted object,
- * so policies are removed after the objects. An object in use is then reported only once.
+ * Policies with which the project shares objects, for example a network. Neutron removes the
+ * policies of an object when it deletes the object. The cleanup therefore removes the objects
+ * first. An object in use is then reported once, and its policies are not reported.
  */
 const rbacPolicy = defineType({
   name: 'rbac-policy',
@@ -58,28 +69,22 @@ const rbacPolicy = defineType({
       until: 'empty',
     },
   ],
-  list: (context) => policies(context, [['project_id', context.project]]),
+  list: (context) => listPolicies(context, [['project_id', context.project]]),
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => `${row.object_type} ${row.object_id}`,
   remove: (row, { api }) =>
-    deleteResource(
-      api,
-      path,
-      row,
-      inUseBlocker(
-        `project ${row.target_tenant} still uses the object that this policy shares`,
-        'other-project',
-      ),
-    ),
+    deletePolicy(api, row, {
+      message: `project ${row.target_tenant} still uses the object that this policy shares`,
+      actor: 'other-project',
+    }),
 });
 
 /**
- * Policies with which another project grants access to exactly this project. The row's owner is the
- * granting project. Such a policy is like a role assignment, which Keystone removes with the
- * receiving project. For the owner check, the receiving project is therefore the owner, and a
- * policy for `*` (all projects) never belongs to a receiving project. The objects of the granting
- * project do not change.
+ * Policies with which another project shares an object with exactly this project. Neutron shows the
+ * sharing project as the owner. Such a policy has no use without the receiving project, like a role
+ * assignment. The owner check therefore compares the receiving project. A policy for `*` (all
+ * projects) belongs to no receiving project. The shared object does not change.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',
@@ -100,22 +105,17 @@ const rbacGrant = defineType({
     },
   ],
   list: async (context) =>
-    (await policies(context, [['target_tenant', context.project]])).filter(
+    (await listPolicies(context, [['target_tenant', context.project]])).filter(
       (row) => ownerOf(row) !== context.project,
     ),
   id: (row) => row.id,
   owner: (row) => row.target_tenant,
   label: (row) => `${row.object_type} ${row.object_id}`,
   remove: (row, { api }) =>
-    deleteResource(
-      api,
-      path,
-      row,
-      inUseBlocker(
-        `the project still uses the ${row.object_type} that another project shared with it`,
-        'operator',
-      ),
-    ),
+    deletePolicy(api, row, {
+      message: `the project still uses the ${row.object_type} that another project shared with it`,
+      actor: 'operator',
+    }),
 });
 
 export const SHARING = [rbacPolicy, rbacGrant];

@@ -18,7 +18,7 @@ const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
  * Returns the routers of the project. `hasForeignPort` is true if a port of another project is on a
  * network of the router.
  */
-async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
+async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[]> {
   const rows = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
     ['project_id', project],
   ]);
@@ -32,7 +32,7 @@ async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   const networks = [...new Set(interfaces.map((port) => port.network_id))];
   const ports = await rowsWhere(api, PORTS, 'network_id', networks);
   // A port without an owner belongs to Neutron itself.
-  const foreign = new Set(
+  const networksWithForeignPort = new Set(
     ports
       .filter((port) => ownerOf(port) && ownerOf(port) !== project)
       .map((port) => port.network_id),
@@ -40,7 +40,7 @@ async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   return rows.map((row) => ({
     ...row,
     hasForeignPort: interfaces.some(
-      (port) => port.device_id === row.id && foreign.has(port.network_id),
+      (port) => port.device_id === row.id && networksWithForeignPort.has(port.network_id),
     ),
   }));
 }
@@ -69,7 +69,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
     ],
   },
   before: z.object({}),
-  list: routers,
+  list: listRouters,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   assess(row) {
@@ -80,7 +80,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
         message:
           'a router stays up, because a port of another project is on one of its networks ' +
           'and would lose its connection',
-        advice: 'Set it down by hand if it must not route: openstack router set --disable ID.',
+        advice: 'If the router must not route, set it down: openstack router set --disable ID.',
       };
     return { kind: 'switch', before: {} };
   },
@@ -98,11 +98,11 @@ export const quotaSuspension = defineQuotaSuspension({
       'the group `default`.',
   ],
   read: quotaSet.readLimits,
-  // A Neutron with the extension `quota-check-limit-default` (since 2025.1) refuses a limit below
-  // the usage without `force`. A Neutron without the extension does not check the usage, and before
-  // 2022.1 it refuses `force`.
+  // With the extension `quota-check-limit-default` (since 2025.1), Neutron refuses a limit below
+  // the usage unless the call has `force`. Without the extension, Neutron does not check the usage.
+  // Before 2022.1, Neutron refuses `force`.
   async write(limits, context) {
-    const isChecked = (await extensionsOf(context)).has('quota-check-limit-default');
-    await quotaSet.write(isChecked ? { ...limits, force: true } : limits, context);
+    const checksUsage = (await extensionsOf(context)).has('quota-check-limit-default');
+    await quotaSet.write(checksUsage ? { ...limits, force: true } : limits, context);
   },
 });
