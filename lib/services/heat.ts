@@ -1,27 +1,28 @@
 import * as z from 'zod';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { foreignEffectOf, preDeleteHookOf } from './heat/foreign-effects.ts';
-import { configsOf, pathOfStack, rootsOf, type StackRow } from './heat/rows.ts';
+import { foreignEffectBlocker, preDeleteHookBlocker } from './heat/foreign-effects.ts';
+import { configsOf, pathOfStack, rootStacksOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
 /**
- * The report names a stack whose deletion takes longer than this. A large stack may take longer.
+ * A deletion that takes longer than this counts as stuck, although the deletion of a large stack
+ * can take longer.
  */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * Heat's own timeout for a deletion is one hour ([DEFAULT] stack_action_timeout). A deletion that
- * takes longer than this has lost its engine, and the propagator requests it again.
+ * Heat's own timeout for a deletion is one hour ([DEFAULT] stack_action_timeout). If a deletion
+ * takes longer than this, its Heat engine has ended, and the propagator requests it again.
  */
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
  * Stacks with all their resources and nested stacks. Heat searches keypairs, containers and queues
- * by name with the caller's token. With a token on another project, Heat does not find them, so
- * they stay. Keypairs are removed with the user, containers by Swift's task, and queues by Zaqar's
- * task. Resources with `deletion_policy: Retain` also stay.
+ * by name with the caller's token. With a token on another project, Heat does not find them and
+ * does not remove them. The cleanup of the user then removes the keypairs, Swift's task the
+ * containers, and Zaqar's task the queues. Heat also keeps resources with `deletion_policy: Retain`.
  */
 const stack = defineType({
   name: 'stack',
@@ -39,31 +40,44 @@ const stack = defineType({
     'The plugin of a resource type in the stack is no longer installed. Heat lists ' +
       'the stack but cannot load it.',
   ],
-  list: rootsOf,
+  list: rootStacksOf,
   id: (row) => row.id,
   owner: (row) => row.project ?? undefined,
   label: (row) => row.stack_name,
   createdAt: (row) => epochOf(row.creation_time),
   async remove(row, context): Promise<Removal> {
-    const since = epochOf(row.updated_time ?? row.creation_time);
-    const age = context.now() - since;
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
-    if (isDeleting && !(age > MINUTE)) return { kind: 'accepted' };
-    const hookBlocker = isDeleting ? await preDeleteHookOf(row, context.api) : undefined;
-    if (hookBlocker) return { kind: 'blocked', ...hookBlocker };
-    if (isDeleting && !(age > ABANDONED_AFTER_MILLIS))
-      return age > STUCK_AFTER_MILLIS
-        ? { kind: 'accepted', stuckSince: since }
-        : { kind: 'accepted' };
-    const foreignEffect = await foreignEffectOf(row, context);
-    if (foreignEffect) return { kind: 'blocked', ...foreignEffect };
-    // With a token on the project, Heat finds only names of that project, and keypairs of the
-    // token's user.
+    const inProgress = isDeleting ? await inProgressRemoval(row, context) : undefined;
+    if (inProgress) return inProgress;
+    const effectBlocker = await foreignEffectBlocker(row, context);
+    if (effectBlocker) return { kind: 'blocked', ...effectBlocker };
+    // With a token on the project, Heat finds by name only resources of that project and keypairs
+    // of the token's user.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
     if (row.stack_status === 'DELETE_FAILED') return { kind: 'blocked', ...failureBlocker(row) };
-    return isDeleting ? { kind: 'accepted', stuckSince: since } : { kind: 'accepted' };
+    return isDeleting ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
   },
 });
+
+/** Returns the time of the last change in epoch milliseconds. */
+const changedAt = (row: StackRow): number => epochOf(row.updated_time ?? row.creation_time);
+
+/**
+ * Returns the result for a deletion in progress, or `undefined` if Heat has abandoned the deletion
+ * and it must be requested again.
+ */
+async function inProgressRemoval(
+  row: StackRow,
+  { api, now }: ProjectContext,
+): Promise<Removal | undefined> {
+  const since = changedAt(row);
+  const age = now() - since;
+  if (!(age > MINUTE)) return { kind: 'accepted' };
+  const hookBlocker = await preDeleteHookBlocker(row, api);
+  if (hookBlocker) return { kind: 'blocked', ...hookBlocker };
+  if (age > ABANDONED_AFTER_MILLIS) return undefined;
+  return age > STUCK_AFTER_MILLIS ? { kind: 'accepted', stuckSince: since } : { kind: 'accepted' };
+}
 
 const MAX_REASON_LENGTH = 300;
 
@@ -84,8 +98,8 @@ const deploymentRow = z.object({
 });
 
 /**
- * Deployments that are in no stack. A row names no owner, so the owner of its configuration is the
- * owner. Heat creates a deployment only for a configuration that the caller can see.
+ * Deployments that are in no stack. A row names no owner, so its owner is the owner of its
+ * configuration: Heat creates a deployment only for a configuration that the caller can see.
  */
 const softwareDeployment = defineType({
   name: 'software-deployment',
@@ -133,10 +147,10 @@ async function deleteResource({ api }: ProjectContext, path: string): Promise<Re
 }
 
 /**
- * Heat, Orchestration API v1. Its cleanup runs before the services of its resources, because a
- * stack deletes its resources in the right order and recreates missing resources. Any administrator
- * can delete a stack. A token on the project is preferred, because Heat then searches names only in
- * that project.
+ * Heat, Orchestration API v1. Its cleanup runs before those of the services whose resources a stack
+ * contains, because Heat deletes the resources of a stack in the right order and recreates missing
+ * resources. Any administrator can delete a stack. A token on the project is preferred, because
+ * Heat then searches names only in that project.
  */
 export const heat = defineService({
   name: 'heat',
@@ -144,7 +158,7 @@ export const heat = defineService({
   // Heat's API that is compatible with CloudFormation shows the same stacks.
   catalogAliases: ['cloudformation'],
   preDelete: true,
-  // Magnum and Tacker create stacks, and fail if a stack is deleted before they delete it.
+  // Magnum and Tacker create stacks. They fail if another client deletes a stack before they do.
   dependsOn: [{ services: ['magnum', 'tacker'], strength: 'preferred', until: 'done' }],
   dependents: [
     {
@@ -179,11 +193,11 @@ export const heat = defineService({
       'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +
       'the project is disabled.',
     '19 to 21 with enforce_new_defaults refuse an administrator the path of another ' +
-      'project. Any stack for which Heat shows the project then proves that the ' +
-      'propagator can list all stacks.',
-    'With deletion_policy: Retain, a nested stack remains when its parent is ' +
-      'deleted, and is not a root stack. The propagator finds it and deletes it ' +
-      'separately.',
+      'project. The propagator then searches for any stack whose project Heat shows. Such a ' +
+      'stack proves that the propagator can list all stacks.',
+    'All: with deletion_policy: Retain, a nested stack remains when its parent is ' +
+      'deleted, and Heat does not show it as a root stack. The propagator finds it and ' +
+      'deletes it separately.',
   ],
   resourceTypes: [stack, softwareDeployment, softwareConfig],
   userResourceTypes: [trustedStack],
@@ -196,11 +210,11 @@ export const heat = defineService({
         'of a stack are suspended separately.',
       warns: {
         message:
-          'stacks stay as they are; a scaling or healing policy acts again on signals after ' +
+          'stacks are not changed; a scaling or healing policy acts again on signals after ' +
           'the resume',
         advice:
-          'No action is necessary, except for a stack that heals stopped servers: suspend its ' +
-          'policy first.',
+          'If a policy of the stack replaces stopped servers, suspend that policy first. ' +
+          'Otherwise no action is necessary.',
       },
     },
     {

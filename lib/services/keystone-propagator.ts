@@ -3,9 +3,7 @@ import { defineService } from '../task/service.ts';
 /** The name and type of this API in Keystone's catalog, where `propagator register` adds it. */
 export const REGISTERED = { name: 'keystone-propagator', type: 'account-propagation' } as const;
 
-/**
- * The propagator itself. Without this entry its service in the catalog would count as uncovered.
- */
+/** The propagator itself. Without this entry, its own registration would count as uncovered. */
 export const keystonePropagator = defineService({
   name: REGISTERED.name,
   catalogTypes: [REGISTERED.type],

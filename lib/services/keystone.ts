@@ -11,7 +11,7 @@ const credentialRow = z.object({
   user_id: z.string(),
   project_id: z.string().nullish(),
 });
-const account = z.object({ id: z.string() });
+const idRow = z.object({ id: z.string() });
 
 /**
  * Credentials are listed for at most this many users, with one call for each user. 10,000 users
@@ -20,9 +20,9 @@ const account = z.object({ id: z.string() });
 const MAX_USERS = 10_000;
 
 /**
- * Returns the users that may have application credentials for the project. If the members are not
- * recorded, these are all users of all domains. Keystone cannot list users by project, and has
- * removed the role assignments with the project.
+ * Returns the users that may have application credentials for the project. If the inventory does
+ * not name the members of the project, returns all users of all domains: Keystone cannot list users
+ * by project, and has removed the role assignments with the project.
  */
 async function candidateUsers({
   api,
@@ -32,7 +32,7 @@ async function candidateUsers({
   if (members) return members;
   const domains = await api.list('/v3/domains', {
     collection: 'domains',
-    row: account,
+    row: idRow,
     paging: 'next',
   });
   const users: string[] = [];
@@ -41,7 +41,7 @@ async function candidateUsers({
     const query = { domain_id: domain.id };
     const listed = await api.list('/v3/users', {
       collection: 'users',
-      row: account,
+      row: idRow,
       paging: 'next',
       query,
     });
@@ -68,9 +68,9 @@ async function candidateUsers({
 
 /**
  * Application credentials that members created for the project. Keystone refuses a login with them,
- * but keeps them until their user or a role of that user is removed. Access rules stay, because
- * they belong to the user, other credentials may use them, and only a system-scoped token could
- * remove them.
+ * but keeps them until their user or a role of that user is removed. Access rules of a credential
+ * are not removed: they belong to the user, other credentials may use them, and their removal needs
+ * a token with system scope.
  */
 const applicationCredential = defineType({
   name: 'application-credential',
@@ -85,8 +85,8 @@ const applicationCredential = defineType({
         }),
       ),
     );
-    // Keystone lists only by user, so the rows of other projects and of the system (null) are
-    // dropped.
+    // Keystone lists only by user. The filter therefore drops the rows of other projects, and the
+    // rows of the system, whose project is null.
     const mayBelongToProject = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBelongToProject);

@@ -31,15 +31,15 @@ const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
  * after 15 minutes.
  */
 const STUCK_AFTER_MILLIS = 20 * 60_000;
-/** A load balancer that changed to ERROR within this time may have failed during its deletion. */
+/** If a load balancer changed to ERROR less than this ago, its deletion may have failed. */
 const RECENT_ERROR_MILLIS = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
 /**
- * Returns a blocker for a load balancer in a pending state. If the worker died, no API call ends
- * the pending state.
+ * Returns a blocker for a load balancer in a pending state. If the worker that processed it has
+ * died, no API call ends the pending state.
  */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
@@ -104,8 +104,8 @@ const loadBalancer = defineType({
         { query: { cascade: true } },
       );
     } catch (error) {
-      // A retry would not help: the provider is not enabled (400) or does not support cascade
-      // (501).
+      // A retry would not help: the provider driver is not enabled (400) or does not support a
+      // deletion with cascade (501).
       if (!hasStatus(error, 400, 501)) throw error;
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
@@ -129,9 +129,9 @@ const loadBalancer = defineType({
 
 /**
  * Octavia, Load Balancer API v2. None of its calls checks the project in Keystone. Flavors,
- * availability zones and amphorae belong to the operator. Octavia's cleanup runs before Neutron,
- * because Octavia needs the VIP port in the project to remove the load balancer. The ports of the
- * amphorae also block the deletion of subnets.
+ * availability zones and amphorae belong to the operator. Octavia's cleanup runs before Neutron's,
+ * because Octavia needs the VIP port in the project to remove the load balancer. While the ports of
+ * amphorae exist, they also block the deletion of subnets.
  */
 export const octavia = defineService({
   name: 'octavia',

@@ -29,9 +29,9 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 };
 
 /**
- * Returns true if a 500 comes from a known fault in Trove since 2023.2: an UnboundLocalError in
- * `Modules.load` for an administrator. If Trove can list clusters, Trove is not down, and the fault
- * is the cause of the 500.
+ * Returns true if a 500 comes from a known fault of Trove since 2023.2: for an administrator,
+ * `Modules.load` raises an UnboundLocalError. If Trove can list clusters, Trove is not down, so
+ * this fault is the cause of the 500.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
@@ -39,8 +39,8 @@ async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<b
 }
 
 /**
- * Returns the API with a token without the administrator role, or `undefined` if Keystone refuses
- * the token.
+ * Returns the API with a token that has only the role member, or `undefined` if Keystone refuses
+ * such a token.
  */
 const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefined> =>
   memberApi?.().catch((error: unknown) => {
@@ -49,9 +49,9 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
   }) ?? Promise.resolve(undefined);
 
 /**
- * Modules. An administrator gets the modules of the whole cloud. Modules for all projects belong to
- * the cloud and have the tenant `all`. If the listing fails while the project exists, its modules
- * are listed with a member's token. After the deletion of the project no token shows them.
+ * Modules. Trove lists the modules of the whole cloud to an administrator. Modules with the tenant
+ * `all` apply to all projects and belong to the cloud. If the listing fails, the modules are listed
+ * with a member's token. After the deletion of the project, Keystone gives no such token.
  */
 const module = defineType({
   name: 'module',
@@ -63,8 +63,8 @@ const module = defineType({
       return await modulesOf(api, project);
     } catch (error) {
       if (!(await isModuleListingBroken(error, api))) throw error;
-      const member = await memberApiOf(context);
-      if (member) return modulesOf(member, project);
+      const memberApi = await memberApiOf(context);
+      if (memberApi) return modulesOf(memberApi, project);
       throw new PropagatorError({
         code: 'trove.module.hidden',
         class: 'Unsupported',
@@ -96,9 +96,10 @@ const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
     .status < 300;
 
 /**
- * Configuration groups. No row names its owner. A member's token lists only the groups of its
- * project, which proves the owner. An administrator's token lists the groups of the whole cloud.
- * During a slow build that uses a group, the group stays, and the operation reports it.
+ * Configuration groups. No row names its owner. With a member's token, Trove lists only the groups
+ * of the project, which proves the owner. With an administrator's token, Trove lists the groups of
+ * the whole cloud, so one row stands for all of them. A group that a slow build uses is not removed,
+ * and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -125,9 +126,9 @@ const configuration = defineType({
       paging: 'marker',
     });
     if (rows.length === 0) return [];
-    if (!(await isAdministrator(api)))
-      return rows.map((row) => ({ ...row, project, isOfProject: true, api }));
-    return [{ id: 'of the whole cloud', name: undefined, project, isOfProject: false, api }];
+    return (await isAdministrator(api))
+      ? [{ id: 'of the whole cloud', name: undefined, project, isOfProject: false, api }]
+      : rows.map((row) => ({ ...row, project, isOfProject: true, api }));
   },
   id: (row) => row.id,
   owner: (row) => row.project,
@@ -151,10 +152,10 @@ const configuration = defineType({
 });
 
 /**
- * Trove, Database Service API v1.0. Every path contains the token's own project, because Trove
+ * Trove, Database Service API v1.0. Every path contains the project of the token, because Trove
  * refuses any other project, even for an administrator. Limits are not a resource type: no call
- * removes them, and the only call that shows them creates usage rows (safety rule: listing must not
- * create).
+ * removes them, and the only call that shows them creates rows of usage (safety rule: listing must
+ * not create).
  */
 export const trove = defineService({
   name: 'trove',
@@ -180,7 +181,7 @@ export const trove = defineService({
     },
     {
       types: ['backup-strategy', 'backup', 'module', 'configuration'],
-      because: 'It only stores data, and Keystone gives no token on the project.',
+      because: 'It only stores data, and Keystone gives no token on a disabled project.',
     },
   ],
   provision,

@@ -17,11 +17,9 @@ import {
 } from './resource-types.ts';
 import { pathOfStack, type StackRow } from './rows.ts';
 
-/**
- * Heat deletes a stack with the token of the caller, so a customer's template runs with the rights
- * of an administrator. Before the deletion, this module checks whether the template could change
- * resources outside the stack.
- */
+// Heat deletes a stack with the token of the caller, so a customer's template runs with the rights
+// of an administrator. Before the deletion, this module checks whether the template could change
+// resources outside the stack.
 
 const resourceRow = z.object({
   resource_name: z.string(),
@@ -46,33 +44,42 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
 }
 
 const environment = z.object({ resource_registry: z.unknown() });
-/**
- * `mapped`: the types that replace other types in the stack. `hooks`: the resources with a
- * pre-delete hook, as `stack/resource`.
- */
 interface Environment {
-  readonly mapped: readonly string[];
+  /** The types that replace other types in the stack. */
+  readonly replacementTypes: readonly string[];
+  /** The resources with a pre-delete hook, as `stack/resource`. */
   readonly hooks: readonly string[];
 }
 
 /**
  * Reads the registry of a stack's environment, for example
- * `{"OS::Nova::Server": "custom.yaml", "resources": {"db": {"hooks": "pre-delete"}}}`. The example
- * maps servers to the type `custom.yaml`, and the resource `db` has a pre-delete hook.
+ * `{"OS::Nova::Server": "custom.yaml", "resources": {"db": {"hooks": "pre-delete"}}}`. In this
+ * example, the type `custom.yaml` replaces servers, and the resource `db` has a pre-delete hook.
  */
 async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environment> {
   const answer = await api.request('GET', `${pathOfStack(row)}/environment`);
-  const mapped: string[] = [];
-  const hooks: string[] = [];
-  const walk = (value: unknown, path: readonly string[]): void => {
-    if (typeof value === 'string' && path.includes('hooks')) {
-      if (value === 'pre-delete') hooks.push(path.slice(1, path.indexOf('hooks')).join('/'));
-    } else if (typeof value === 'string') mapped.push(value);
-    else if (typeof value === 'object' && value !== null)
-      for (const [key, below] of Object.entries(value)) walk(below, [...path, key]);
+  const entries = stringsIn(environment.parse(answer.json).resource_registry);
+  const isOfHook = ({ path }: RegistryEntry): boolean => path.includes('hooks');
+  return {
+    replacementTypes: entries.filter((entry) => !isOfHook(entry)).map(({ value }) => value),
+    hooks: entries
+      .filter((entry) => isOfHook(entry) && entry.value === 'pre-delete')
+      // The path is resources/STACK/RESOURCE/hooks.
+      .map(({ path }) => path.slice(1, path.indexOf('hooks')).join('/')),
   };
-  walk(environment.parse(answer.json).resource_registry, []);
-  return { mapped, hooks };
+}
+
+/** A string in the registry, with the keys that lead to it. */
+interface RegistryEntry {
+  readonly path: readonly string[];
+  readonly value: string;
+}
+
+/** Returns all strings in a JSON value. */
+function stringsIn(value: unknown, path: readonly string[] = []): readonly RegistryEntry[] {
+  if (typeof value === 'string') return [{ path, value }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, below]) => stringsIn(below, [...path, key]));
 }
 
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
@@ -88,7 +95,7 @@ const MANUAL_DELETION =
  * Returns the reason why an administrator must not delete this stack, or `undefined` if the
  * deletion affects only the stack's own resources.
  */
-export async function foreignEffectOf(
+export async function foreignEffectBlocker(
   row: StackRow,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -99,8 +106,7 @@ export async function foreignEffectOf(
       context,
     );
   } catch (error) {
-    // The stack was listed, so it exists. Heat also answers 404 if it lacks one of the stack's
-    // resource types.
+    // Heat also answers 404 for an existing stack, if Heat lacks one of its resource types.
     if (
       !(error instanceof PropagatorError) ||
       error.class !== 'Gone' ||
@@ -116,15 +122,15 @@ export async function foreignEffectOf(
 
 async function findForeignEffect(
   resources: readonly ResourceRow[],
-  { mapped }: Environment,
+  { replacementTypes }: Environment,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  /** True if the resource has one of the types, possibly through a mapping of the environment. */
+  /** True if the resource has one of the types, possibly because the environment replaces it. */
   const mayHaveType = (resource: ResourceRow, types: readonly string[]): boolean =>
-    [resource.resource_type, ...mapped].some((typeName) =>
+    [resource.resource_type, ...replacementTypes].some((typeName) =>
       types.some((type) => matchesType(typeName, type)),
     );
-  const typeNames = [...resources.map((resource) => resource.resource_type), ...mapped];
+  const typeNames = [...resources.map((one) => one.resource_type), ...replacementTypes];
   const privileged = typeNames.find((typeName) =>
     PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
   );
@@ -138,20 +144,27 @@ async function findForeignEffect(
       (resource) => isCustomType(resource.resource_type) || mayHaveType(resource, types),
     );
   for (const nameRule of TYPES_REMOVED_BY_NAME) {
-    const candidates = candidatesFor(nameRule.types);
-    if (candidates.length === 0) continue;
-    const names = await conflictingNames(context, nameRule);
-    const conflict = candidates.find(
-      ({ physical_resource_id: id }) => id && names.has(foldName(id)),
-    );
-    if (conflict) return nameConflictBlocker(nameRule, conflict.physical_resource_id ?? '');
+    const conflict = await findNameConflict(candidatesFor(nameRule.types), nameRule, context);
+    if (conflict) return conflict;
   }
-  return metadataObjectConflict(candidatesFor(SERVER_TYPES), context);
+  return findMetadataConflict(candidatesFor(SERVER_TYPES), context);
+}
+
+/** Returns a blocker if the name of one of the resources is also the name of a foreign resource. */
+async function findNameConflict(
+  resources: readonly ResourceRow[],
+  nameRule: TypeRemovedByName,
+  context: ProjectContext,
+): Promise<Blocker | undefined> {
+  if (resources.length === 0) return undefined;
+  const names = await conflictingNames(context, nameRule);
+  const conflict = resources.find(({ physical_resource_id: id }) => id && names.has(foldName(id)));
+  return conflict && nameConflictBlocker(nameRule, conflict.physical_resource_id ?? '');
 }
 
 const privilegedTypeBlocker = (type: string): Blocker => ({
   message:
-    `the stack contains ${type}. To delete it as an administrator could change ` +
+    `the stack contains ${type}. If an administrator deleted the stack, Heat could change ` +
     'resources of other projects or of the cloud, or start a workflow',
   actor: 'operator',
   advice: MANUAL_DELETION,
@@ -163,8 +176,8 @@ const unfinishedAssociationBlocker = ({
 }: ResourceRow): Blocker => ({
   message:
     `the resource ${resource_name} of the stack is unfinished (${resource_status}). Heat would ` +
-    `undo the association of ${resource_name}. Its target is named in the template and may ` +
-    'belong to another project',
+    `undo the association of ${resource_name}. The template names the target of the ` +
+    'association, which may belong to another project',
   actor: 'operator',
   advice: MANUAL_DELETION,
 });
@@ -186,11 +199,12 @@ const metadata = z.object({
 });
 
 /**
- * Servers with the transport `POLL_TEMP_URL` have a Swift object in which Heat stores their
- * metadata. Checks whether this object belongs to another project. Since Xena, Heat fails to remove
- * the object, but a later release may remove it.
+ * Returns a blocker if the metadata of one of the servers is in a Swift container of the
+ * propagator. Servers with the transport `POLL_TEMP_URL` have such metadata: an object that Heat
+ * removes with the server. Since Xena, Heat fails to remove the object, but a later release may
+ * remove it.
  */
-async function metadataObjectConflict(
+async function findMetadataConflict(
   servers: readonly ResourceRow[],
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -219,7 +233,7 @@ async function metadataUrlOf(server: ResourceRow, api: ServiceApi): Promise<stri
 }
 
 /** Returns a blocker if a pre-delete hook of the owner stops the deletion. */
-export async function preDeleteHookOf(
+export async function preDeleteHookBlocker(
   row: StackRow,
   api: ServiceApi,
 ): Promise<Blocker | undefined> {

@@ -3,22 +3,22 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { CommonContext, ServiceApi } from '../../task/service.ts';
 import { foldName } from '../kit/fold-name.ts';
 
-/** The context of the stack to delete. `projectApi` has a token on the stack's project. */
+/** The context of a run. `project`: the project of the stack. */
 export type NameContext = CommonContext & { readonly project: string };
 
 /**
- * A resource type that Heat removes by name with the token of the caller. Heat would also remove
- * another resource of that name if the token has access to it.
+ * A resource type that Heat removes by name with the token of the caller. If a resource outside the
+ * stack has the same name, and the token has access to it, Heat would remove that resource.
  */
 export interface TypeRemovedByName {
   /** The service's term, for the operator. */
   readonly term: string;
-  /** The owner of the other resource, as in `of the propagator`. */
+  /** The owner of the resource outside the stack, as in `of the propagator`. */
   readonly ownerPhrase: string;
   readonly advice: string;
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
-  /** Returns the names of resources that do not belong to the stack and could be removed. */
+  /** Returns the names of the resources outside the stack that Heat could remove. */
   foreignNames(context: NameContext): Promise<readonly string[]>;
 }
 
@@ -61,8 +61,8 @@ const keypairs: TypeRemovedByName = {
 };
 
 /**
- * Containers. Heat searches the account of the token's project, so no name conflicts if the token
- * is on the stack's project.
+ * Containers. Heat searches a container in the account of the token's project. With a token on the
+ * stack's project, no foreign container can have the name.
  */
 export const containerRemovedByName: TypeRemovedByName = {
   term: 'Swift container',
@@ -76,7 +76,7 @@ export const containerRemovedByName: TypeRemovedByName = {
         []
       );
     } catch (error) {
-      // Swift creates an account with its first container.
+      // Swift creates the account of a project with its first container, and answers 404 before.
       if (error instanceof PropagatorError && error.report.status === 404) return [];
       throw error;
     }
@@ -105,8 +105,8 @@ const queues: TypeRemovedByName = {
 
 /**
  * Defines a type of Mistral. For an administrator, Mistral searches a name in all projects (seen on
- * 15), so the names of all other projects conflict. The listing sends no `limit`, because Mistral's
- * paging fails at rows of other projects.
+ * Mistral 15), so a name in any other project conflicts. The listing sends no `limit`, because
+ * Mistral's paging fails at rows of other projects.
  */
 const mistralType = (term: string, type: string, collection: string): TypeRemovedByName => ({
   term,
@@ -117,8 +117,8 @@ const mistralType = (term: string, type: string, collection: string): TypeRemove
   types: [type],
   async foreignNames(context) {
     const query = { all_projects: true, limit: undefined };
-    const found = await firstApi(context, 'mistral', 'workflowv2', 'workflow');
-    const listed = await found?.list(`/v2/${collection}`, {
+    const mistral = await firstApi(context, 'mistral', 'workflowv2', 'workflow');
+    const listed = await mistral?.list(`/v2/${collection}`, {
       collection,
       row: ownedRow,
       paging: 'next',
@@ -139,8 +139,8 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 ];
 
 /**
- * Returns the names that conflict, in the form that `foldName` returns. The names are listed once
- * per iteration.
+ * Returns the names of foreign resources, in the form that `foldName` returns. Lists them once per
+ * iteration.
  */
 export const conflictingNames = (
   context: NameContext,

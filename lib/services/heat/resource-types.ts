@@ -1,24 +1,27 @@
 /**
- * Compares by prefix: `OS::Keystone::` matches all types of Keystone. A mapping may end in a star
- * (`OS::Nova::*`), and may contain Neutron's former name, Quantum.
+ * True if the type name in a template or environment begins with `type`: `OS::Keystone::` matches
+ * all types of Keystone. A name in an environment may end in a star (`OS::Nova::*`), and may contain
+ * Neutron's former name, Quantum.
  */
 export const matchesType = (typeName: string, type: string): boolean => {
   const name = typeName.replace(/^OS::Quantum/, 'OS::Neutron');
   return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
 };
+
 /**
- * True for a type of the operator's global environment. Such a type may be an alias of any type,
- * which no API shows.
+ * True for a type that the operator defines in the global environment. Such a type may be an alias
+ * of any other type. No API shows this other type.
  */
 export const isCustomType = (type: string): boolean =>
   !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);
 
 /**
- * Types of resources of the cloud or of other projects. Heat permits them only to administrators,
- * but an alias bypasses this check (seen on 19). The customer cannot create such a resource. A
- * deletion by an administrator nevertheless executes the template and, for example, resets the
- * quota of any project that the template names. `OS::Mistral::ExternalResource` runs a workflow at
- * the deletion, with the caller's rights.
+ * Types whose resources belong to the cloud or to other projects. Heat permits these types only to
+ * administrators, but an alias bypasses this check (seen on Heat 19). The creation of such a
+ * resource then fails, because the customer lacks the rights. When an administrator deletes the
+ * stack, Heat nevertheless deletes the resource that the template names: it resets, for example,
+ * the quota of another project. `OS::Mistral::ExternalResource` runs a workflow at the deletion,
+ * with the caller's rights.
  */
 export const PRIVILEGED_TYPES = [
   ...[
@@ -40,10 +43,10 @@ export const PRIVILEGED_TYPES = [
 
 /**
  * Types of associations. When Heat deletes an association, it also changes the resource that the
- * template names. If the owner's token could not create the association, that resource may belong
- * to another project. An owner can make a failed update look complete, which this check does not
- * detect. In that case only a deletion without the administrator role would protect the other
- * project.
+ * template names. If Heat could not create the association with the owner's token, that resource
+ * may belong to another project. The check of the status does not detect every case: an owner can
+ * make a failed update look complete. Only a deletion without the administrator role would then
+ * protect the other project.
  */
 export const ASSOCIATION_TYPES = [
   ...[

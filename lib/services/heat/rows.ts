@@ -24,10 +24,11 @@ export const pathOfStack = (row: Pick<StackRow, 'id' | 'stack_name'>): string =>
   `/stacks/${encodeURIComponent(row.stack_name)}/${encodeURIComponent(row.id)}`;
 
 /**
- * Lists as an administrator. For other users, Heat silently lists only the token's project, so the
- * target project would look empty. The path therefore names the target project, for which Heat
- * answers 403 to other users. Heat 19 to 21 with `enforce_new_defaults` also refuses
- * administrators. In that case another request must prove that the list is complete.
+ * Lists resources of `project`, and makes sure that the list is complete. To a caller without the
+ * administrator role, Heat silently lists only the project of the token, so `project` would look
+ * empty. The path therefore names `project`: Heat then answers 403 to such a caller. Heat 19 to 21
+ * with `enforce_new_defaults` answers 403 also to an administrator. After a 403, another request
+ * must therefore prove the role.
  */
 export async function listAsAdministrator<S extends z.ZodType>(
   context: Pick<CommonContext, 'api' | 'memoize'>,
@@ -73,11 +74,11 @@ async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): P
 }
 
 /**
- * Returns the stacks that are in no other existing stack. One request deletes such a stack with its
- * nested stacks. Heat does not show a retained nested stack (`deletion_policy: Retain`) as a root,
- * so all stacks are listed.
+ * Returns the stacks that no other existing stack contains. One request deletes such a stack with
+ * its nested stacks. Heat does not show a retained nested stack (`deletion_policy: Retain`) as a
+ * root stack, so all stacks are listed.
  */
-export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
+export async function rootStacksOf(context: ProjectContext): Promise<StackRow[]> {
   const query = { tenant: context.project, show_hidden: true, show_nested: true };
   const rows = await listAsAdministrator(context, context.project, '/stacks', {
     collection: 'stacks',

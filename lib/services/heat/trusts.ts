@@ -2,13 +2,13 @@ import * as z from 'zod';
 import { defineUserType, type UserContext } from '../../task/service.ts';
 import { listAsAdministrator, stackRow } from './rows.ts';
 
-const row = z.object({ id: z.string() });
+const idRow = z.object({ id: z.string() });
 
 /**
  * Returns the stacks in existing projects that use a trust of the user. Heat shows only the name of
- * the owner. A row belongs to the user if the user had a role on its project. If any other user has
- * the same name, no row is returned. The field `user` in the result comes from this check and not
- * from Heat.
+ * the user, not the id. A stack is returned if it shows the user's name and the user had a role on
+ * its project. If another user has the same name, no stack is returned. The field `user` in the
+ * result comes from this check and not from Heat.
  */
 export async function trustedStacks(context: UserContext) {
   const { user, userName, projects } = context;
@@ -22,17 +22,17 @@ export async function trustedStacks(context: UserContext) {
     query,
   });
   const projectIds = new Set<string>(projects);
-  const named = rows.filter(
+  const stacks = rows.filter(
     ({ project, stack_owner }) => stack_owner === userName && projectIds.has(project ?? ''),
   );
-  return named.length === 0 || (await hasNamesake(userName, context))
+  return stacks.length === 0 || (await hasNamesake(userName, context))
     ? []
-    : named.map((stack) => ({ ...stack, user }));
+    : stacks.map((stack) => ({ ...stack, user }));
 }
 
 /**
- * Stacks in existing projects that used a trust of the deleted user. They belong to their projects
- * and stay, but their automatic actions fail.
+ * Stacks in existing projects that used a trust of the deleted user. A stack belongs to its project
+ * and is not removed, but its automatic actions fail.
  */
 export const trustedStack = defineUserType({
   name: 'trusted-stack',
@@ -61,12 +61,12 @@ async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<
   if (!keystone) return true;
   const domains = await keystone.list('/v3/domains', {
     collection: 'domains',
-    row,
+    row: idRow,
     paging: 'next',
   });
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id, name };
-    const options = { collection: 'users', row, paging: 'next', query } as const;
+    const options = { collection: 'users', row: idRow, paging: 'next', query } as const;
     const { rows } = await keystone.list('/v3/users', options);
     // Keystone also lists disabled users, but no deleted users.
     if (rows.some(({ id }) => id !== user)) return true;

@@ -1,7 +1,7 @@
 import { defineUserReport } from '../../task/service.ts';
 import { trustedStacks } from './trusts.ts';
 
-/** A suspension of a user reports these resources in Heat. */
+/** The resources in Heat that a suspension of a user reports. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof trustedStacks>>[number]>({
     name: 'trusted-stack',

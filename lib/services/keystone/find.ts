@@ -7,7 +7,7 @@ const idRow = z.object({ id: z.string(), name: z.string().nullish() });
  * Returns the id of the item with this id or with this name. Returns `undefined` if no item or
  * several items have the name. The name of a user or group needs its domain in `query`.
  */
-export async function find(
+export async function findId(
   collection: 'domains' | 'groups' | 'projects' | 'roles' | 'users',
   nameOrId: string,
   query: Readonly<Record<string, string | undefined>>,
@@ -24,6 +24,6 @@ export async function find(
     paging: 'next',
     query: { ...query, name: nameOrId },
   });
-  const [only, ...others] = rows.filter((row) => row.name === nameOrId);
-  return others.length === 0 ? only?.id : undefined;
+  const [match, ...others] = rows.filter((row) => row.name === nameOrId);
+  return others.length === 0 ? match?.id : undefined;
 }

@@ -4,12 +4,12 @@ import type {
   UserAssignments,
   UserProvisionContext,
 } from '../../task/service.ts';
-import { find } from './find.ts';
+import { findId } from './find.ts';
 
 const escaped = encodeURIComponent;
 type Role = UserAssignments['roles'][number];
 
-/** Provisions roles and groups of a new user. Other roles and groups of the user stay. */
+/** Assigns roles and groups to a new user. Does not remove other roles and groups of the user. */
 export const userProvision: ServiceProvision<UserProvisionContext, UserAssignments> = {
   async compare({ roles, groups }, context) {
     const items = [
@@ -22,18 +22,19 @@ export const userProvision: ServiceProvision<UserProvisionContext, UserAssignmen
 
 async function roleItem(wanted: Role, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user } = context;
-  const kind = wanted.project === undefined ? 'domain' : 'project';
-  const place = wanted.project ?? wanted.domain ?? '';
-  const item = { type: 'role', name: `${wanted.role} on ${kind} ${place}`, wanted: 'assigned' };
-  const [role, target] = await Promise.all([
-    find('roles', wanted.role, {}, api),
-    find(`${kind}s`, place, {}, api),
+  const targetKind = wanted.project === undefined ? 'domain' : 'project';
+  const target = wanted.project ?? wanted.domain ?? '';
+  const name = `${wanted.role} on ${targetKind} ${target}`;
+  const item = { type: 'role', name, wanted: 'assigned' };
+  const [roleId, targetId] = await Promise.all([
+    findId('roles', wanted.role, {}, api),
+    findId(`${targetKind}s`, target, {}, api),
   ]);
-  if (role === undefined) return notFound(item, `role "${wanted.role}"`);
-  if (target === undefined) return notFound(item, `${kind} "${place}"`);
+  if (roleId === undefined) return notFound(item, `role "${wanted.role}"`);
+  if (targetId === undefined) return notFound(item, `${targetKind} "${target}"`);
   return compareAssignment(
     item,
-    `/v3/${kind}s/${escaped(target)}/users/${escaped(user)}/roles/${escaped(role)}`,
+    `/v3/${targetKind}s/${escaped(targetId)}/users/${escaped(user)}/roles/${escaped(roleId)}`,
     context,
   );
 }
@@ -41,22 +42,23 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
 async function groupItem(wanted: string, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user, userDomain } = context;
   const item = { type: 'group', name: wanted, wanted: 'member' };
-  const group = await find('groups', wanted, { domain_id: userDomain }, api);
-  if (group === undefined) return notFound(item, `group "${wanted}" in the domain of the user`);
-  return compareAssignment(item, `/v3/groups/${escaped(group)}/users/${escaped(user)}`, context);
+  const groupId = await findId('groups', wanted, { domain_id: userDomain }, api);
+  if (groupId === undefined) return notFound(item, `group "${wanted}" in the domain of the user`);
+  return compareAssignment(item, `/v3/groups/${escaped(groupId)}/users/${escaped(user)}`, context);
 }
 
 type Item = Pick<ProvisionItem, 'type' | 'name' | 'wanted'>;
 
-const notFound = (item: Item, what: string): ProvisionItem => ({
+const notFound = (item: Item, nounAndName: string): ProvisionItem => ({
   ...item,
   state: 'blocked',
-  message: `Keystone has no ${what}, or several`,
-  advice: 'Create it, or correct the rule user.created of the policy: write the id.',
+  message: `Keystone has no ${nounAndName}, or several`,
+  advice: 'Create it, or write its id in the rule user.created of the policy.',
 });
 
 /**
- * Compares with a `HEAD`: Keystone answers 204 if the role or group is assigned, and otherwise 404.
+ * Compares one assignment of a role or group. To a `HEAD` of `path`, Keystone answers 204 if the
+ * assignment exists, and otherwise 404.
  */
 async function compareAssignment(
   item: Item,

@@ -5,7 +5,7 @@ import {
   type ProvisionContext,
   type ProvisionItem,
 } from '../../task/service.ts';
-import { find } from './find.ts';
+import { findId } from './find.ts';
 
 const name = z.string().min(1).max(255);
 const assignment = z
@@ -37,7 +37,7 @@ const escaped = encodeURIComponent;
 const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escaped(project)}`;
 const listedTags = z.object({ tags: z.array(z.string()) });
 
-/** Tags are added separately, so that other tags of the project stay. */
+/** Provisions tags. Each tag is added with its own call, which keeps the other tags. */
 const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
   if (wanted.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
@@ -57,24 +57,27 @@ const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
   Promise.all(wanted.map((one) => roleItem(one, context)));
 
 async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
-  const kind = wanted.user === undefined ? 'group' : 'user';
-  const subject = wanted.user ?? wanted.group ?? '';
-  const item = { type: 'role', name: `${wanted.role} of ${kind} ${subject}`, wanted: 'assigned' };
-  const domain = wanted.domain && (await find('domains', wanted.domain, {}, context.api));
-  const [role, account] = await Promise.all([
-    find('roles', wanted.role, {}, context.api),
-    find(`${kind}s`, subject, { domain_id: domain }, context.api),
+  const assigneeKind = wanted.user === undefined ? 'group' : 'user';
+  const assignee = wanted.user ?? wanted.group ?? '';
+  const name = `${wanted.role} of ${assigneeKind} ${assignee}`;
+  const item = { type: 'role', name, wanted: 'assigned' };
+  const domainId = wanted.domain && (await findId('domains', wanted.domain, {}, context.api));
+  const [roleId, assigneeId] = await Promise.all([
+    findId('roles', wanted.role, {}, context.api),
+    findId(`${assigneeKind}s`, assignee, { domain_id: domainId }, context.api),
   ]);
-  if (role === undefined || account === undefined || (wanted.domain && !domain))
+  if (roleId === undefined || assigneeId === undefined || (wanted.domain && !domainId))
     return {
       ...item,
       state: 'blocked',
       message:
         'Keystone has no ' +
-        `${role === undefined ? `role "${wanted.role}"` : `${kind} "${subject}"`}, or several`,
+        (roleId === undefined ? `role "${wanted.role}"` : `${assigneeKind} "${assignee}"`) +
+        ', or several',
       advice: 'Create it, or correct the name in the profile. A name needs its domain.',
     };
-  const path = `${pathOf(context)}/${kind}s/${escaped(account)}/roles/${escaped(role)}`;
+  const path =
+    `${pathOf(context)}/${assigneeKind}s/${escaped(assigneeId)}` + `/roles/${escaped(roleId)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await context.api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

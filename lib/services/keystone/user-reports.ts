@@ -11,7 +11,7 @@ const trustRow = z.object({
 const shownUser = z.object({ user: z.object({ name: z.string() }) });
 
 /** Returns the name of the trustee: `heat`, `mistral`, or the trustee of one Magnum cluster. */
-const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
+const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
   memoize(`keystone/user/${id}`, async () => {
     const { json, status } = await api.request('GET', `/v3/users/${escaped(id)}`, {
       accept: [404],
@@ -20,8 +20,8 @@ const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
   });
 
 /**
- * Trusts with which a service acts for the user. Heat, Magnum, Mistral, Aodh and others use them.
- * Keystone refuses a trust while its trustor is disabled.
+ * Trusts with which a service acts for the user: Heat, Magnum, Mistral, Aodh and others. Keystone
+ * refuses a trust while its trustor is disabled.
  */
 const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
   name: 'trust',
@@ -35,7 +35,10 @@ const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
       query,
     });
     return Promise.all(
-      rows.map(async (row) => ({ ...row, trustee: await nameOf(row.trustee_user_id, context) })),
+      rows.map(async (row) => ({
+        ...row,
+        trustee: await trusteeName(row.trustee_user_id, context),
+      })),
     );
   },
   id: ({ id }) => id,
@@ -45,8 +48,8 @@ const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
     `${trustee} acts with a trust of the user, which Keystone refuses until the user is enabled`,
   advice:
     'The automatic actions of this service stop (scaling, cron triggers, alarm ' +
-    'actions, certificates). If they must continue, ask another member of the project to ' +
-    'create it again.',
+    'actions, certificates). If these actions must continue, ask another member of the project ' +
+    'to create the resource of this service again.',
 });
 
 const credentialRow = z.object({
@@ -64,7 +67,7 @@ const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
     const path = `/v3/users/${escaped(user)}/application_credentials`;
     const options = { collection: 'application_credentials', row: credentialRow } as const;
     const { rows } = await api.list(path, { ...options, paging: 'next' });
-    // Before 2023.1 a row does not name the user, so the owner is the user of the path.
+    // Before 2023.1, a row does not name the user. The owner is then the user of the path.
     return rows.map((row) => ({ ...row, user_id: row.user_id ?? user }));
   },
   id: ({ id }) => id,
@@ -114,5 +117,5 @@ const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
     '(openstack ec2 credentials create).',
 });
 
-/** A suspension of a user reports these resources in Keystone. */
+/** The resources in Keystone that a suspension of a user reports. */
 export const userReports = [trust, applicationCredential, ec2Credential];

@@ -4,7 +4,7 @@ import type { ShownQuota } from '../kit/provision-quota.ts';
 import { defineQuota, type LimitsRow } from '../kit/quota.ts';
 import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
 
-/** Null means that the default applies. */
+/** A limit of a project. Null means that the default applies. */
 const limit = z.number().nullish();
 const limits = {
   loadbalancer: limit,
@@ -18,7 +18,7 @@ const limits = {
 const quotaRow = z.object({ project_id: z.string().nullish(), ...limits });
 const quotaRows = z.object({ quotas: z.array(quotaRow) });
 type LimitName = keyof typeof limits;
-/** The defaults of Octavia 11 (Zed) have only the older names of two limits. */
+/** Octavia 11 (Zed) shows the defaults of two limits only under their older names. */
 const quotaDefaults = z.object({
   quota: z.object({ ...limits, load_balancer: limit, health_monitor: limit }),
 });
@@ -37,10 +37,17 @@ export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<LimitsRow[]> {
     // The owner check reports rows of other projects and rows without an owner.
-    const limited = (await rowsOf(context)).filter((row) => limitsOf(row, {}).length > 0);
-    const defaults = limited.length === 0 ? {} : await defaultsOf(context.project, context.api);
-    return limited
-      .map((row) => ({ project: row.project_id ?? '', limits: limitsOf(row, defaults).join(', ') }))
+    const noDefaults = {};
+    const withLimits = (await rowsOf(context)).filter(
+      (row) => setLimitNames(row, noDefaults).length > 0,
+    );
+    if (withLimits.length === 0) return [];
+    const defaults = await defaultsOf(context.project, context.api);
+    return withLimits
+      .map((row) => ({
+        project: row.project_id ?? '',
+        limits: setLimitNames(row, defaults).join(', '),
+      }))
       .filter((row) => row.limits !== '');
   },
   id: (row) => row.project,
@@ -99,5 +106,5 @@ async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
 }
 
 /** Returns the names of the limits that are set and differ from the defaults. */
-const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
+const setLimitNames = (row: Limits, defaults: Limits): LimitName[] =>
   LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);

@@ -1,13 +1,14 @@
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 import { readQuota, writeQuota } from './quota.ts';
 
-/** Limits that prevent new load balancers. A limit without a value is the default. */
+/** Lowers limits, so that the project cannot create load balancers. */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['loadbalancer', 'listener', 'pool'],
   async read(context) {
     const { limits, defaults } = await readQuota(context);
-    const own = Object.entries(limits).filter(([, limit]) => typeof limit === 'number');
-    return { ...defaults, ...Object.fromEntries(own) };
+    // A limit of the project without a value is the default.
+    const setLimits = Object.entries(limits).filter(([, limit]) => typeof limit === 'number');
+    return { ...defaults, ...Object.fromEntries(setLimits) };
   },
   write: writeQuota,
 });

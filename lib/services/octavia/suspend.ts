@@ -22,11 +22,12 @@ const poolRow = z.object({
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 
-/** Suspend changes only load balancers that are up, so no earlier state needs to be recorded. */
+/** The record. It is empty, because suspend changes only load balancers that are up. */
 const before = z.object({});
 
-async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
-  const read = async <Row extends z.ZodType>(name: string, row: Row) =>
+/** Lists the load balancers. `hasCertificate`: a listener or a pool refers to a certificate. */
+async function listBalancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
+  const list = async <Row extends z.ZodType>(name: string, row: Row) =>
     (
       await api.list(`/v2.0/lbaas/${name}`, {
         collection: name,
@@ -35,31 +36,33 @@ async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[
         query: { limit: undefined, project_id: project },
       })
     ).rows;
-  const rows = await read('loadbalancers', balancerRow);
+  const rows = await list('loadbalancers', balancerRow);
   if (rows.length === 0) return [];
   const [listeners, pools] = await Promise.all([
-    read('listeners', listenerRow),
-    read('pools', poolRow),
+    list('listeners', listenerRow),
+    list('pools', poolRow),
   ]);
-  const withCertificate = new Set(
-    [
-      ...listeners.filter(
-        (one) =>
-          one.default_tls_container_ref ||
-          one.client_ca_tls_container_ref ||
-          (one.sni_container_refs ?? []).length > 0,
-      ),
-      ...pools.filter((one) => one.tls_container_ref || one.ca_tls_container_ref),
-    ].flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
+  const withCertificate = [
+    ...listeners.filter(
+      (one) =>
+        one.default_tls_container_ref ||
+        one.client_ca_tls_container_ref ||
+        (one.sni_container_refs ?? []).length > 0,
+    ),
+    ...pools.filter((one) => one.tls_container_ref || one.ca_tls_container_ref),
+  ];
+  const balancerIds = new Set(
+    withCertificate.flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
   );
-  return rows.map((row) => ({ ...row, hasCertificate: withCertificate.has(row.id) }));
+  return rows.map((row) => ({ ...row, hasCertificate: balancerIds.has(row.id) }));
 }
 
-const pending = (status: string): string => `Octavia is processing a load balancer (${status})`;
+const pendingMessage = (status: string): string =>
+  `Octavia is processing a load balancer (${status})`;
 
 function compare(row: BalancerRow): Comparison {
   const status = row.provisioning_status;
-  if (status.startsWith('PENDING')) return { kind: 'changing', message: pending(status) };
+  if (status.startsWith('PENDING')) return { kind: 'changing', message: pendingMessage(status) };
   if (status !== 'ACTIVE')
     return { kind: 'changed', message: `its provisioning status is ${status}` };
   return row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
@@ -92,13 +95,13 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
     ],
   },
   before,
-  list: balancers,
+  list: listBalancers,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   assess(row) {
     const status = row.provisioning_status;
     if (!row.admin_state_up) return { kind: 'at-rest' };
-    if (status.startsWith('PENDING')) return { kind: 'wait', message: pending(status) };
+    if (status.startsWith('PENDING')) return { kind: 'wait', message: pendingMessage(status) };
     if (status !== 'ACTIVE')
       return {
         kind: 'leave',
@@ -114,7 +117,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
           'a load balancer with certificates stays up: an update would drop a listener without ' +
           'its certificate',
         advice:
-          'Set it down by hand if it must not answer: openstack loadbalancer set --disable ID.',
+          'If it must not answer requests, set it down: openstack loadbalancer set --disable ID.',
       };
     return { kind: 'switch', before: {} };
   },

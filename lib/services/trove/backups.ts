@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { PropagatorError } from '../../shared/errors.ts';
+
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { hasStatus } from '../kit/errors.ts';
 import { instancesOf } from './rows.ts';
 
 const text = z.string().nullish();
@@ -15,9 +16,7 @@ const backupRow = z.object({
 });
 type BackupRow = z.infer<typeof backupRow>;
 
-const RUNNING = ['NEW', 'BUILDING', 'SAVING'];
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof PropagatorError ? error.report.status : undefined;
+const RUNNING_STATUSES = ['NEW', 'BUILDING', 'SAVING'];
 
 const backupsOf = async (
   { api }: ProjectContext,
@@ -46,22 +45,22 @@ export const backup = defineType({
     // Trove deletes a backup with all backups that are based on it. An administrator may have
     // created such a backup in another project.
     const backupsOfCloud = await backupsOf(context, { all_projects: true });
-    const withForeign = rows.map((row) => ({
+    const backups = rows.map((row) => ({
       ...row,
-      foreign: descendants(row, backupsOfCloud).filter(
-        (child) => child.project_id !== row.project_id,
+      foreignDescendants: descendants(row, backupsOfCloud).filter(
+        (descendant) => descendant.project_id !== row.project_id,
       ),
     }));
-    return withForeign.map((row) => ({
+    return backups.map((row) => ({
       ...row,
-      parent: withForeign.find(({ id }) => id === row.parent_id),
+      parent: backups.find(({ id }) => id === row.parent_id),
     }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row): Blocker | undefined {
-    const [foreign] = row.foreign;
+    const [foreign] = row.foreignDescendants;
     if (foreign)
       return {
         message:
@@ -70,47 +69,52 @@ export const backup = defineType({
         actor: 'other-project',
         advice: 'Ask its owner to delete that backup.',
       };
-    return row.parent && row.parent.foreign.length === 0
+    return row.parent && row.parent.foreignDescendants.length === 0
       ? temporaryBlocker('Trove deletes the backup with the backup that it is based on')
       : undefined;
   },
   async remove(row, context): Promise<Removal> {
-    if (RUNNING.includes(row.status ?? '')) await resetToFailed(row, context);
-    const path = `/backups/${encodeURIComponent(row.id)}`;
+    if (RUNNING_STATUSES.includes(row.status ?? '')) await resetToFailed(row, context);
     try {
-      await (context.projectApi ?? context.api).request('DELETE', path);
+      await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     } catch (error) {
-      const status = statusOf(error);
-      if (
-        !(error instanceof PropagatorError) ||
-        (status !== 401 && status !== 404 && status !== 422)
-      )
-        throw error;
-      // Trove also answers 404 if the cloud has no Swift.
-      if (
-        status === 404 &&
-        (await context.api.request('GET', path, { accept: [404] })).status === 404
-      )
-        return { kind: 'gone' };
-      return {
-        kind: 'blocked',
-        message: error.message,
-        actor: 'operator',
-        advice:
-          status === 422
-            ? 'Set the status of the backup to FAILED in the table backups of the Trove ' +
-              'database, or wait until running_backups_expires has passed.'
-            : 'Trove could not reach Swift with this token. Give the propagator a role that ' +
-              'may use Swift, or clean up projects while they exist (propagator project ' +
-              'delete PROJECT).',
-      };
+      return refusedRemoval(row, error, context);
     }
     return { kind: 'accepted' };
   },
 });
 
+const pathOf = (row: BackupRow): string => `/backups/${encodeURIComponent(row.id)}`;
+
+/** Returns the result of a deletion that Trove refused. Throws an error that is no refusal. */
+async function refusedRemoval(
+  row: BackupRow,
+  error: unknown,
+  { api }: ProjectContext,
+): Promise<Removal> {
+  if (!hasStatus(error, 401, 404, 422)) throw error;
+  const isRunning = error.report.status === 422;
+  // Trove also answers 404 if the cloud has no Swift.
+  if (error.report.status === 404) {
+    const { status } = await api.request('GET', pathOf(row), { accept: [404] });
+    if (status === 404) return { kind: 'gone' };
+  }
+  return {
+    kind: 'blocked',
+    message: error.message,
+    actor: 'operator',
+    advice: isRunning
+      ? 'Set the status of the backup to FAILED in the table backups of the Trove ' +
+        'database, or wait until running_backups_expires has passed.'
+      : 'Trove could not reach Swift with this token. Give the propagator a role that ' +
+        'may use Swift, or clean up projects while they exist (propagator project ' +
+        'delete PROJECT).',
+  };
+}
+
 /**
- * Returns all backups that are directly or indirectly based on this backup. Rows may form a cycle.
+ * Returns all backups that are directly or indirectly based on this backup. The loop also ends if
+ * backups are based on each other in a circle.
  */
 function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRow[] {
   const foundBackups = new Set<BackupRow>();
@@ -125,21 +129,24 @@ function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRo
 }
 
 /**
- * Sets a running backup to failed. The only call that does so resets the task of the instance, so
- * the instance must belong to the project.
+ * Sets a running backup to failed. The only call for this also resets the task of the backup's
+ * instance, so the function does nothing if the instance belongs to another project.
  */
 async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
-  const own = (await instancesOf(context)).find(
+  const ownInstance = (await instancesOf(context)).find(
     (one) => one.id === row.instance_id && one.tenant_id === context.project,
   );
-  if (!own) return;
-  const path = `/mgmt/instances/${encodeURIComponent(own.id)}/action`;
+  if (!ownInstance) return;
+  const path = `/mgmt/instances/${encodeURIComponent(ownInstance.id)}/action`;
   await context.api.request('POST', path, { json: { 'reset-task-status': {} }, accept: [404] });
 }
 
 const strategyRow = z.object({ project_id: text, instance_id: text });
 
-/** Backup strategies: the container for new backups of one instance or of all instances. */
+/**
+ * Backup strategies. A strategy names the Swift container for new backups of one instance or of all
+ * instances.
+ */
 export const backupStrategy = defineType({
   name: 'backup-strategy',
   async list({ api, project }) {

@@ -6,25 +6,31 @@ import {
   changedAt,
   clustersOf,
   instancesOf,
-  isOlderThan,
   isSlowBuild,
+  isUnchangedFor,
   STUCK_AFTER_MILLIS,
 } from './rows.ts';
 
+/** True if a cluster has a task other than its deletion. */
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
 
-/** Sends a deletion. `isStuck`: an earlier deletion is stuck since the last change of the row. */
-const deleteNow = (
-  row: Parameters<typeof changedAt>[0],
-  path: string,
-  isStuck: boolean,
-  refusal: RegExp,
+interface Deletion {
+  readonly path: string;
+  /** Set if an earlier deletion is stuck: the time since when. */
+  readonly stuckSince: number | undefined;
+  /** Matches the message of an error that is a refusal. */
+  readonly refusalText: RegExp;
+}
+
+/** Requests a deletion, and converts a refusal to a blocker. */
+const requestDeletion = (
+  { path, stuckSince, refusalText }: Deletion,
   { api, projectApi = api }: ProjectContext,
 ): Promise<Removal> =>
-  blockedIfRefused(refusal, async () => {
+  blockedIfRefused(refusalText, async () => {
     await projectApi.request('DELETE', path);
-    return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
+    return stuckSince === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince };
   });
 
 /** Clusters with their members. Trove deletes a member only with its cluster. */
@@ -40,18 +46,22 @@ export const cluster = defineType({
   async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isDeleting = row.task.name === 'DELETING';
-    if (isDeleting && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
+    if (isDeleting && !isUnchangedFor(STUCK_AFTER_MILLIS, row, context))
+      return { kind: 'accepted' };
     // While the cluster has a task, Trove answers 422 to a deletion.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
-    return deleteNow(row, path, isDeleting, /not ready|current cluster task/i, context);
+    const stuckSince = isDeleting ? changedAt(row) : undefined;
+    const refusalText = /not ready|current cluster task/i;
+    return requestDeletion({ path, stuckSince, refusalText }, context);
   },
 });
 
 /**
- * Instances, listed with the API for administrators. Their servers and volumes belong to Trove's
- * own project. Trove also removes their ports in the project's networks. Trove needs a token on the
- * project to remove its consumer entry from a TLS certificate in Barbican.
+ * Instances, listed with the API for administrators. The servers and volumes of an instance belong
+ * to Trove's own project. Trove also removes its ports in the project's networks. If a TLS
+ * certificate in Barbican has Trove as a consumer, Trove needs a token on the project to remove
+ * this entry.
  */
 export const instance = defineType({
   name: 'instance',
@@ -67,21 +77,23 @@ export const instance = defineType({
   async list(context) {
     const rows = await instancesOf(context);
     const clusters = rows.some((row) => row.cluster_id) ? await clustersOf(context) : [];
-    const builds = rows.filter((row) => row.status === 'BUILD' && isSlowBuild(row, context));
+    const slowBuilds = new Set(
+      rows.filter((row) => row.status === 'BUILD' && isSlowBuild(row, context)).map(({ id }) => id),
+    );
     return rows.map((row) => {
       const cluster = clusters.find(({ id }) => id === row.cluster_id);
-      const waitsForBuild =
-        cluster === undefined
-          ? builds.some(({ id }) => row.replicas?.some((replica) => replica.id === id))
-          : isBusy(cluster) && isSlowBuild(cluster, context);
-      return { ...row, cluster, waitsForBuild };
+      const waitsForSlowBuild = cluster
+        ? isBusy(cluster) && isSlowBuild(cluster, context)
+        : (row.replicas ?? []).some(({ id }) => slowBuilds.has(id));
+      return { ...row, cluster, waitsForSlowBuild };
     });
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context): Blocker | undefined {
-    const { waitsForBuild: isRemovableAfterDeletion } = row;
+    // Phase `pre-delete` does not wait for a slow build.
+    const isRemovableAfterDeletion = row.waitsForSlowBuild;
     if (row.cluster_id && row.cluster)
       return {
         ...temporaryBlocker('Trove deletes the instance with its cluster'),
@@ -106,14 +118,16 @@ export const instance = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
-    // The state SHUTDOWN would not suffice, because a stopped server is also in that state.
+    // The status SHUTDOWN does not prove a deletion, because a stopped instance has it too.
     const isDeleting = /^deleting/i.test(row.task_description ?? '');
-    if (isDeleting && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
+    if (isDeleting && !isUnchangedFor(STUCK_AFTER_MILLIS, row, context))
+      return { kind: 'accepted' };
     // During a build, Trove answers 422 to a deletion.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },
       });
-    return deleteNow(row, path, isDeleting, /not ready|replica/i, context);
+    const stuckSince = isDeleting ? changedAt(row) : undefined;
+    return requestDeletion({ path, stuckSince, refusalText: /not ready|replica/i }, context);
   },
 });

@@ -7,31 +7,36 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const RECORD = 'quota';
-const recorded = z.record(z.string(), z.number());
+const RECORD_KEY = 'quota';
+const recordedLimits = z.record(z.string(), z.number());
 
 /**
  * Limits of the project. The call that shows limits creates rows in Trove's database (safety rule:
- * listing must not create). The propagator therefore compares with a record of the limits that it
- * has set, and does not detect changes by others.
+ * listing must not create). The propagator therefore compares with its own record of the limits
+ * that it has set, and does not detect limits that other clients have set.
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   async read(context) {
-    const limits = recorded.safeParse(await context.recorded(RECORD)).data ?? {};
+    const limits = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data ?? {};
+    // With equal defaults, a limit that differs from the profile counts as missing: the propagator
+    // itself has set the recorded value.
     return { limits, defaults: limits };
   },
   async write(limits, context) {
     const path = `/mgmt/quotas/${encodeURIComponent(context.project)}`;
     await context.api.request('PUT', path, { json: { quotas: limits } });
-    const before = recorded.safeParse(await context.recorded(RECORD)).data;
-    await context.record(RECORD, { ...before, ...limits });
+    const before = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data;
+    await context.record(RECORD_KEY, { ...before, ...limits });
   },
 });
 
 /** The section of Trove in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
-  summary: ['Limits of the project (`quota`). Trove cannot show them without creating rows.'],
+  summary: [
+    'Limits of the project (`quota`). Trove creates rows when it shows them, so the propagator ' +
+      'compares with the limits that it has set before.',
+  ],
   parts: [quota],
 });

@@ -5,9 +5,9 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
-const dated = { created: text, updated: text };
+const datedFields = { created: text, updated: text };
 const instanceRow = z.object({
-  ...dated,
+  ...datedFields,
   id: z.string(),
   name: text,
   tenant_id: text,
@@ -20,7 +20,7 @@ const instanceRow = z.object({
 });
 export type InstanceRow = z.infer<typeof instanceRow>;
 const clusterRow = z.object({
-  ...dated,
+  ...datedFields,
   id: z.string(),
   name: text,
   tenant_id: text,
@@ -65,7 +65,7 @@ export const clustersOf = ({
   });
 
 const MINUTE = 60_000;
-/** After this time a deletion is requested again. */
+/** A deletion that takes longer than this counts as stuck and is requested again. */
 export const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
  * A build that takes longer than this has failed: Trove itself does not wait longer
@@ -73,47 +73,48 @@ export const STUCK_AFTER_MILLIS = 15 * MINUTE;
  */
 const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
- * In the phase `pre-delete` the cleanup waits this long for a build. An instance with a slower
- * build is removed after the project's deletion.
+ * In phase `pre-delete`, the cleanup waits this long for a build. An instance with a slower build
+ * is removed after the project's deletion.
  */
 const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
 /** Returns the time of the last change in epoch milliseconds. */
-export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number =>
+export const changedAt = (row: z.infer<z.ZodObject<typeof datedFields>>): number =>
   epochOf(row.updated ?? row.created);
-export const isOlderThan = (
-  row: Parameters<typeof changedAt>[0],
+export const isUnchangedFor = (
   millis: number,
+  row: Parameters<typeof changedAt>[0],
   { now }: Pick<ProjectContext, 'now'>,
 ): boolean => now() - changedAt(row) > millis;
 
 /**
- * Blocks a removal during a build, because an interrupted build would leave servers and volumes in
- * Trove's own project.
+ * Returns a blocker for a resource that Trove is building, because an interrupted build would leave
+ * servers and volumes in Trove's own project. `activity` completes the sentence: `being built`.
  */
 export const buildBlocker = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
-  doing: string,
+  activity: string,
 ): Blocker | undefined =>
-  isOlderThan(row, BUILD_LIMIT_MILLIS, context)
+  isUnchangedFor(BUILD_LIMIT_MILLIS, row, context)
     ? undefined
     : {
         ...temporaryBlocker(
-          `the resource is ${doing}; the propagator waits up to an hour before it interrupts Trove`,
+          `the resource is ${activity}; the propagator waits up to an hour before it interrupts Trove`,
         ),
-        isRemovableAfterDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
+        isRemovableAfterDeletion: isSlowBuild(row, context),
       };
 
-/** Returns true if the phase `pre-delete` no longer waits for the build. */
+/** Returns true if phase `pre-delete` no longer waits for the build. */
 export const isSlowBuild = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
-): boolean => isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context);
+): boolean => isUnchangedFor(PRE_DELETE_BUILD_LIMIT_MILLIS, row, context);
 
 /**
- * Runs a removal and converts a refusal to a blocker. Trove answers 400, 403 and 422 where other
- * services answer 409, so the message decides. An error with another message is thrown again.
+ * Calls `remove`, and converts a refusal to a blocker. Trove answers 400, 403 or 422 where other
+ * services answer 409. The error is therefore a refusal only if its message matches `refusalText`.
+ * Throws any other error again.
  */
 export async function blockedIfRefused(
   refusalText: RegExp,
@@ -133,15 +134,15 @@ export async function blockedIfRefused(
 }
 
 /**
- * Like {@link blockedIfRefused}, for resources that an instance uses. During a slow build in the
- * project, the phase `pre-delete` does not wait for such a resource.
+ * Like {@link blockedIfRefused}, for resources that an instance uses. While the project has a slow
+ * build, phase `pre-delete` does not wait for such a resource.
  */
 export async function blockedWhileInUse(
   context: ProjectContext,
-  words: RegExp,
+  refusalText: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
-  const removal = await blockedIfRefused(words, remove);
+  const removal = await blockedIfRefused(refusalText, remove);
   if (removal.kind !== 'blocked') return removal;
   const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
   const isRemovableAfterDeletion = rows.some(

@@ -3,10 +3,10 @@ import { PropagatorError } from '../../shared/errors.ts';
 import { type Comparison, defineSuspension } from '../../task/service.ts';
 import { type InstanceRow, instancesOf } from './rows.ts';
 
-/** An instance with one of these statuses has a running server. */
-const SERVER_RUNS = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
-const RUNNING = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
-const WORKING = [
+/** The statuses of a running server, and of a running database. */
+const RUNNING_STATUSES = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
+/** The statuses of an instance that Trove is processing. */
+const BUSY_STATUSES = [
   ...['BUILD', 'REBOOT', 'RESIZE', 'BACKUP', 'DETACH', 'PROMOTE', 'EJECT', 'UPGRADE', 'LOGGING'],
   ...['NEW', 'RESTARTING', 'UPGRADING'],
 ];
@@ -18,26 +18,27 @@ const pathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent
  * `status` stays ACTIVE when the database is stopped.
  */
 const stateOf = ({ service_status, status }: InstanceRow): string =>
-  SERVER_RUNS.includes(status ?? '') ? (service_status ?? status ?? '') : (status ?? '');
+  RUNNING_STATUSES.includes(status ?? '') ? (service_status ?? status ?? '') : (status ?? '');
 
 function compare(row: InstanceRow): Comparison {
   const state = stateOf(row);
   if (state === 'SHUTDOWN') return { kind: 'suspended' };
-  if (RUNNING.includes(state)) return { kind: 'as-before' };
-  return WORKING.includes(state)
-    ? { kind: 'changing', message: `Trove is processing it (${state})` }
+  if (RUNNING_STATUSES.includes(state)) return { kind: 'as-before' };
+  return BUSY_STATUSES.includes(state)
+    ? { kind: 'changing', message: `Trove is processing the instance (${state})` }
     : { kind: 'changed', message: `it is ${state}` };
 }
 
 /**
- * True for a 400 after Trove has waited some seconds for its agent. The database may stop later.
+ * True for the 400 that Trove answers after it has waited some seconds for its guest agent. The
+ * agent may still stop the database later.
  */
 const isAgentTimeout = (error: unknown): error is PropagatorError =>
   error instanceof PropagatorError &&
   error.report.status === 400 &&
   /guest agent/i.test(error.message);
 
-const slowAgent = ({ report }: PropagatorError): PropagatorError =>
+const agentTimeoutError = ({ report }: PropagatorError): PropagatorError =>
   new PropagatorError({
     ...report,
     code: 'trove.agent.timeout',
@@ -68,14 +69,14 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
   owner: (row) => row.tenant_id ?? undefined,
   assess(row) {
     const state = stateOf(row);
-    if (WORKING.includes(state))
+    if (BUSY_STATUSES.includes(state))
       return { kind: 'wait', message: `Trove is processing an instance (${state})` };
-    if (!RUNNING.includes(state)) return { kind: 'at-rest' };
+    if (!RUNNING_STATUSES.includes(state)) return { kind: 'at-rest' };
     if (row.cluster_id)
       return {
         kind: 'leave',
         message: 'an instance keeps running, because it is a member of a cluster',
-        advice: 'Close its port in a security group if it must not answer.',
+        advice: 'If it must not answer requests, close its port in a security group.',
       };
     return { kind: 'switch', before: {} };
   },
@@ -83,7 +84,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     try {
       await api.request('POST', `/mgmt${pathOf(row)}`, { json: { stop: {} } });
     } catch (error) {
-      throw isAgentTimeout(error) ? slowAgent(error) : error;
+      throw isAgentTimeout(error) ? agentTimeoutError(error) : error;
     }
   },
   compare,
