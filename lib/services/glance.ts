@@ -17,25 +17,25 @@ const imageRow = z.object({
 type ImageRow = z.infer<typeof imageRow>;
 
 /**
- * Types with this value do not wait for Nova and Cinder. A back end refuses to delete an image that
- * still has clones, and a later iteration repeats the deletion.
+ * The value of `independentOf` for types whose removal does not wait for Nova and Cinder. A back
+ * end refuses to delete an image that still has clones, and a later iteration repeats the deletion.
  */
-const NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
+const INDEPENDENT_OF_NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
 
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
 
 /** Images with their data and their members. */
 const image = defineType({
   name: 'image',
-  independentOf: NOVA_AND_CINDER,
+  independentOf: INDEPENDENT_OF_NOVA_AND_CINDER,
   list: (context) => listImages(imageRow, context),
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created_at),
   /**
-   * A public image is blocked, because every project can boot from it and an administrator made it
-   * public.
+   * Blocks a public image: every project can boot from it, and an administrator has made it public
+   * on purpose.
    */
   blocked: (row) =>
     row.visibility === 'public'
@@ -66,7 +66,7 @@ const image = defineType({
             'Find the volumes and servers that were created from this image, and delete or ' +
             'flatten them. The propagator then deletes the image.',
         };
-      // With delayed_delete, Glance deletes a deactivated image only after its reactivation.
+      // With delayed_delete, Glance refuses to delete a deactivated image.
       if (!hasStatus(error, 400) || row.status !== 'deactivated') throw error;
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
@@ -75,6 +75,7 @@ const image = defineType({
   },
 });
 
+/** Removes the protection that makes Glance refuse a deletion. */
 async function unprotect(row: ImageRow, api: ServiceApi): Promise<void> {
   await api.request('PATCH', pathOfImage(row), {
     headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
@@ -101,7 +102,7 @@ const pathOfNamespace = (row: NamespaceRow): string =>
  */
 const metadefNamespace = defineType({
   name: 'metadef-namespace',
-  independentOf: NOVA_AND_CINDER,
+  independentOf: INDEPENDENT_OF_NOVA_AND_CINDER,
   async list({ api, project }) {
     const { rows } = await api.list('/v2/metadefs/namespaces', {
       collection: 'namespaces',
@@ -125,8 +126,8 @@ const metadefNamespace = defineType({
           'holds no customer data.',
       };
     if (row.protected)
-      // PUT sets omitted fields to their defaults. The default of `owner` is the propagator's
-      // project.
+      // The PUT sends all fields, because it sets omitted fields to their defaults. The default of
+      // `owner` is the propagator's project.
       await api.request('PUT', pathOfNamespace(row), {
         json: {
           ...row,
@@ -156,9 +157,9 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
 }
 
 /**
- * Glance, Image API v2. Tasks are not listed, because no API deletes them (405) and they expire
- * ([task] task_time_to_live). Glance finishes after Nova and Cinder, because a back end keeps an
- * image while servers or volumes are clones of the image.
+ * Glance, Image API v2. Glance's own tasks are not listed, because no API deletes them (405) and
+ * they expire ([task] task_time_to_live). Glance's cleanup ends after those of Nova and Cinder,
+ * because a back end keeps an image while servers or volumes are clones of the image.
  */
 export const glance = defineService({
   name: 'glance',

@@ -14,8 +14,8 @@ const templateRow = z.object({
 });
 
 /**
- * Templates. Magnum answers 400 to the deletion of a template that a cluster of any project uses,
- * so the listing searches these clusters.
+ * Cluster templates. Magnum answers 400 to the deletion of a template that a cluster of any project
+ * uses. The listing therefore adds the clusters to each template.
  */
 const template = defineType({
   name: 'cluster-template',
@@ -31,19 +31,19 @@ const template = defineType({
       paging: 'next',
     });
     // Magnum cannot filter templates by project.
-    const own = rows.filter((row) => row.project_id === context.project || !row.project_id);
-    if (own.length === 0) return [];
+    const ownRows = rows.filter((row) => row.project_id === context.project || !row.project_id);
+    if (ownRows.length === 0) return [];
     const clusters = await clustersOf(context);
-    return own.map((row) => ({
+    return ownRows.map((row) => ({
       ...row,
-      users: clusters.filter((one) => one.cluster_template_id === row.uuid),
+      clusters: clusters.filter((one) => one.cluster_template_id === row.uuid),
     }));
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, { project }): Blocker | undefined {
-    const foreign = row.users.filter((one) => one.project_id !== project);
+    const foreign = row.clusters.filter((one) => one.project_id !== project);
     if (foreign.length > 0)
       return {
         message:
@@ -63,7 +63,7 @@ const template = defineType({
           'Make the template private (openstack coe cluster template update TEMPLATE replace ' +
           'public=False), or delete it (openstack coe cluster template delete TEMPLATE).',
       };
-    return row.users.length > 0
+    return row.clusters.length > 0
       ? {
           message: 'the clusters that were created from the template must be deleted first',
           actor: 'none',
@@ -117,11 +117,11 @@ const quota = defineQuota({
 
 /**
  * Magnum, Container Infrastructure Management API v1. The propagator sends no microversion, because
- * no microversion changes the calls that it uses. Magnum's cleanup runs in the pre-delete phase:
- * the drivers use a trust (Heat) or an application credential (Cluster API) of the cluster's
- * creator, which Keystone removes with the project or the user. Magnum deletes a cluster without
- * the resources that Kubernetes has created: volumes, snapshots, load balancers, floating IPs and
- * security groups. The tasks of Octavia, Cinder and Neutron remove these resources.
+ * no microversion changes the calls that it uses. Magnum's cleanup runs in phase `pre-delete`: the
+ * drivers use a trust (Heat) or an application credential (Cluster API) of the cluster's creator,
+ * which Keystone removes with the project or the user. When Magnum deletes a cluster, it does not
+ * delete the resources that Kubernetes has created: volumes, snapshots, load balancers, floating
+ * IPs and security groups. The tasks of Octavia, Cinder and Neutron remove these resources.
  */
 export const magnum = defineService({
   name: 'magnum',

@@ -9,50 +9,55 @@ import {
 } from './mistral/definitions.ts';
 import { environment, workbook } from './mistral/named.ts';
 import {
-  apiOf,
-  eventTriggers,
-  eventTriggersAgain,
   listAll,
-  ofProject,
+  listEventTriggers,
+  listEventTriggersAgain,
+  preferredApi,
   requiresLiveProject,
+  rowsOfProject,
 } from './mistral/rows.ts';
 
 /**
- * Cron triggers. They are removed first: the triggers of a deleted project continue to fire and
- * fail without their trust. Mistral tries to remove the trust and ignores a failure.
+ * Cron triggers. They are removed first, because the triggers of a deleted project continue to
+ * fire, and each run fails without the trust of the trigger. Mistral also tries to remove the
+ * trust, and ignores a failure.
  */
 const cronTrigger = defineType({
   name: 'cron-trigger',
-  list: (context) => listAll(apiOf(context), 'cron_triggers', { project_id: context.project }),
+  list: (context) =>
+    listAll(preferredApi(context), 'cron_triggers', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context) {
-    await apiOf(context).request('DELETE', `/v2/cron_triggers/${encodeURIComponent(row.id)}`);
+    await preferredApi(context).request(
+      'DELETE',
+      `/v2/cron_triggers/${encodeURIComponent(row.id)}`,
+    );
     return { kind: 'gone' };
   },
 });
 
 const eventTrigger = defineType({
   name: 'event-trigger',
-  list: eventTriggers,
+  list: listEventTriggers,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
-    removeAndVerify(row, context, 'event_triggers', () => eventTriggersAgain(context)),
+    removeAndVerify(row, context, 'event_triggers', () => listEventTriggersAgain(context)),
 });
 
 /** Executions with their tasks and nested executions. `force` also deletes running executions. */
 const execution = defineType({
   name: 'execution',
   dependsOn: [{ types: ['cron-trigger', 'event-trigger'], strength: 'preferred', until: 'done' }],
-  list: (context) => listAll(apiOf(context), 'executions', { project_id: context.project }),
+  list: (context) => listAll(preferredApi(context), 'executions', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.state ?? undefined,
   async remove(row, context) {
-    await apiOf(context).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, {
+    await preferredApi(context).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, {
       query: { force: true },
     });
     return { kind: 'gone' };
@@ -73,7 +78,7 @@ const actionExecution = defineType({
   blockers: ['The action is still running.'],
   async list({ api, project }) {
     const rows = await listAll(api, 'action_executions');
-    return ofProject(rows, project).filter(
+    return rowsOfProject(rows, project).filter(
       (row) => (row.task_execution_id ?? undefined) === undefined,
     );
   },
@@ -111,8 +116,9 @@ const actionExecution = defineType({
 
 /**
  * Mistral, Workflow API v2. Mistral removes many resources only with a token on the project, so its
- * cleanup runs if possible while the project exists. It runs after Heat, which removes the Mistral
- * resources of its stacks. It runs before the services in which triggers may create resources.
+ * cleanup begins in phase `pre-delete` if possible. Mistral's cleanup runs after Heat's, because
+ * Heat removes the Mistral resources of its stacks. It runs before those of the services in which
+ * triggers may create resources.
  */
 export const mistral = defineService({
   name: 'mistral',
@@ -169,16 +175,16 @@ export const mistral = defineService({
         'counts each missed run as done.',
       warns: {
         message:
-          'cron triggers are consumed without effect while the project is disabled: Mistral ' +
-          'counts each run, and removes the trigger after the last run',
+          'while the project is disabled, each run of a cron trigger fails, but Mistral counts ' +
+          'the run, and removes the trigger after the last run',
         advice:
-          'Ask the owner to check the remaining executions after the resume (openstack cron ' +
-          'trigger list).',
+          'After the resume, ask the owner to check the remaining executions of each trigger ' +
+          '(openstack cron trigger list).',
       },
     },
     {
       types: ['execution', 'action-execution'],
-      because: 'Its calls fail, because Keystone gives no token on the project.',
+      because: 'Its calls fail, because Keystone gives no token on a disabled project.',
     },
     {
       types: ['action', 'workflow', 'workbook', 'environment', 'dynamic-action', 'code-source'],

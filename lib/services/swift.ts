@@ -14,12 +14,15 @@ import { provision } from './swift/provision.ts';
 import { publicAccessSuspension } from './swift/suspend.ts';
 
 /**
- * The maximum of objects in one listing. An iteration with this number of objects takes one to two
- * minutes and little memory.
+ * The maximum number of objects that one iteration lists. An iteration with this number of objects
+ * takes one to two minutes and little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
-/** Types with this value do not wait for Nova, because no server needs the objects. */
-const NOVA: readonly string[] = ['nova'];
+/**
+ * The value of `independentOf` for types whose removal does not wait for Nova: no server needs the
+ * objects.
+ */
+const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 /** The number of containers that are listed in parallel. */
 const PARALLEL_LISTINGS = 8;
 
@@ -51,8 +54,8 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
 }
 
 /**
- * The names of containers with more objects than this iteration has listed. This iteration cannot
- * delete these containers.
+ * Returns the names of containers with more objects than this iteration has listed. The listing of
+ * the type `object` changes this set. The iteration does not delete these containers.
  */
 const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
   context.memoize('swift.incomplete-containers', async () => new Set<string>());
@@ -63,27 +66,22 @@ const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
  */
 const object = defineType<ObjectRow>({
   name: 'object',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     const containers = await containersOf(context);
     const incomplete = await incompleteContainers(context);
+    // A container counts as incomplete until all its objects are listed.
     for (const { name } of containers) incomplete.add(name);
     const rows: ObjectRow[] = [];
     for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
-      const batch = containers.slice(from, from + PARALLEL_LISTINGS);
-      const listed = await Promise.all(
-        batch.map(async ({ name }) => ({
-          name,
-          ...(await objectsOf(context, name, MAX_LISTED_OBJECTS)),
-        })),
-      );
-      for (const { name, rows: found, more } of listed) {
-        for (const row of found) rows.push(row);
-        if (!more) incomplete.delete(name);
+      const listings = await listEach(containers.slice(from, from + PARALLEL_LISTINGS), context);
+      for (const listing of listings) {
+        for (const row of listing.rows) rows.push(row);
+        if (!listing.more) incomplete.delete(listing.container);
       }
-      const isLastBatch = from + PARALLEL_LISTINGS >= containers.length;
-      const isCut = rows.length >= MAX_LISTED_OBJECTS && !isLastBatch;
-      if (isCut || listed.some(({ more }) => more))
+      const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
+      const stopsEarly = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
+      if (stopsEarly || listings.some(({ more }) => more))
         return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;
@@ -99,6 +97,15 @@ const object = defineType<ObjectRow>({
   batch: { maxItems: 500, remove: removeObjects },
 });
 
+/** Lists the objects of these containers in parallel. */
+const listEach = (containers: readonly ContainerRow[], context: ProjectContext) =>
+  Promise.all(
+    containers.map(async ({ name }) => ({
+      container: name,
+      ...(await objectsOf(context, name, MAX_LISTED_OBJECTS)),
+    })),
+  );
+
 /** Returns the number of objects from the account's statistics, which may be some minutes old. */
 async function objectCount(context: ProjectContext): Promise<number> {
   const { headers } = await requestAccount(context, 'HEAD', '');
@@ -108,7 +115,7 @@ async function objectCount(context: ProjectContext): Promise<number> {
 /** Containers. The deletion of a container ends public read access to it. */
 const container = defineType<ContainerRow>({
   name: 'container',
-  independentOf: NOVA,
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [{ types: ['object'], strength: 'preferred', until: 'done' }],
   list: containersOf,
   id: (row) => row.name,
@@ -135,7 +142,8 @@ const container = defineType<ContainerRow>({
           'object-expirer (expired objects that are not removed yet) and the replicators ' +
           'of Swift.',
       };
-    // Only a listing proves that the container is gone, and after a 404 the listing is outdated.
+    // A 404 means that the account's listing is outdated. Only a new listing proves that the
+    // container is gone.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   },
 });
@@ -188,17 +196,17 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 });
 
 /**
- * Swift, API v1. The token needs the reseller-admin role, because the role admin gives no access to
- * other accounts.
+ * Swift, API v1. The propagator needs the role ResellerAdmin, because the role admin gives no access
+ * to accounts of other projects.
  */
 export const swift = defineService({
   name: 'swift',
   catalogTypes: ['object-store'],
   // The S3-compatible API gives access to the same account.
   catalogAliases: ['s3'],
-  // These services may store backups and images in the account. The dependency is only preferred,
-  // because a public image that waits for the operator must not block Swift's cleanup. A hold on a
-  // backup, an image or a server blocks Swift's cleanup (`ready.ts`).
+  // Cinder and Glance may store backups and images in the account. The dependencies are only
+  // preferred: a public image that waits for the operator must not block Swift's cleanup. A hold on
+  // a backup, an image or a server nevertheless blocks it (`lib/operation/ready.ts`).
   dependsOn: [
     { services: ['nova'], strength: 'preferred', until: 'done' },
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },
@@ -212,7 +220,7 @@ export const swift = defineService({
     },
     {
       types: ['container', 'account'],
-      because: 'Public access is removed, and Keystone gives no token on the project.',
+      because: 'Public access is removed, and Keystone gives no token on a disabled project.',
     },
   ],
   provision,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal } from '../task/service.ts';
 import { vnfInstance } from './tacker/instance.ts';
-import { type Owned, ownedBy } from './tacker/tenant.ts';
+import { listWithOwner, type WithOwner } from './tacker/tenant.ts';
 
 const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nullish() });
 
@@ -10,16 +10,16 @@ const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nulli
  * Subscriptions to notifications of VNFs. Any administrator can list them. Tacker removes a
  * subscription only with a token on the project that created it.
  */
-const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
+const subscription = defineType<WithOwner<z.infer<typeof subscriptionRow>>>({
   name: 'subscription',
   requiresLiveProject: {
     class: 'D',
     leftover: 'subscriptions to notifications of VNFs',
     advice:
-      'Delete their rows from vnf_lcm_subscriptions in the Tacker database: Tacker ' +
-      'continues to call their URLs.',
+      'Delete their rows from the table vnf_lcm_subscriptions in the Tacker database, because ' +
+      'Tacker continues to call their URLs.',
   },
-  list: (context) => ownedBy(context, '/vnflcm/v1/subscriptions', subscriptionRow),
+  list: (context) => listWithOwner(context, '/vnflcm/v1/subscriptions', subscriptionRow),
   id: (row) => row.id,
   owner: (row) => row.owner,
   label: (row) => row.callbackUri ?? undefined,
@@ -43,8 +43,9 @@ const vimRow = z.object({
 });
 
 /**
- * VIMs: the clouds in which VNFs are created, each with a login. Tacker deletes a VIM with its
- * login, which is in Barbican or in a file. VIMs are removed after the VNFs, which need them.
+ * VIMs: the clouds in which Tacker creates VNFs, each with a login. Tacker deletes a VIM with its
+ * login, which is in Barbican or in a file. VIMs are removed last, because Tacker needs the VIM of a
+ * VNF to remove the VNF.
  */
 const vim = defineType({
   name: 'vim',
@@ -70,8 +71,8 @@ const vim = defineType({
 const packageRow = z.object({ id: z.string() });
 
 /**
- * VNF packages. Tacker stores the owner, but no API call shows it or filters by it. Any package of
- * the cloud may belong to this project.
+ * VNF packages. Tacker stores the owner of a package, but no API call shows it or filters by it.
+ * Each package of the cloud may therefore belong to this project.
  */
 const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
@@ -112,9 +113,9 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 
 /**
  * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of the legacy API. Tacker's
- * cleanup runs before Heat, because VNFs are stacks in Heat, and before the services of the stacks'
- * resources. It runs in the pre-delete phase, because Tacker uses logins that may end with the
- * project.
+ * cleanup runs before Heat's, because VNFs are stacks in Heat, and before those of the services
+ * whose resources the stacks contain. Tacker's cleanup runs in phase `pre-delete`, because Tacker
+ * uses logins that may end with the project.
  */
 export const tacker = defineService({
   name: 'tacker',
@@ -134,7 +135,7 @@ export const tacker = defineService({
     'VNF instances of API v2 (/vnflcm/v2) stay: Tacker stores no project for them. ' +
       'The task of Heat deletes their stacks.',
     'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
-      '2024.1) is not cleaned up. It lists the VNFs of v1 a second time.',
+      '2024.1) is not cleaned up. It also lists the VNF instances of API v1.',
   ],
   leftBySuspend: [
     {

@@ -2,8 +2,9 @@ import type * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
 
 /**
- * Lists the images of the project. A filter by owner alone hides community images and hidden images
- * from an administrator (Image API 2.7), so two listings are necessary.
+ * Lists the images of the project. With a filter by owner alone, Glance omits community images and
+ * hidden images (Image API 2.7). `visibility: all` adds the community images, and a second listing
+ * has the hidden images.
  */
 export async function listImages<S extends z.ZodType<{ readonly id: string }>>(
   row: S,

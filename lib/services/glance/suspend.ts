@@ -36,7 +36,7 @@ async function listImagesWithUse(context: ProjectContext): Promise<ImageRow[]> {
   return rows;
 }
 
-/** A `shared` image, which is the default, can be used only by its members. */
+/** `shared` is the default visibility: only members can use the image, and it may have none. */
 async function isUsableByOthers(
   { id, visibility }: z.infer<typeof imageRow>,
   api: ServiceApi,
@@ -74,7 +74,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
     resume: 'The image is reactivated.',
     unchanged: [
       'An image that only the project itself can use stays active: Keystone gives no token ' +
-        'on the project.',
+        'on a disabled project.',
       'An image that is already deactivated stays deactivated.',
     ],
   },

@@ -37,8 +37,8 @@ const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.cre
 
 /**
  * Returns the clusters of the whole cloud, because Magnum has no filter by project. Only the
- * detailed listing names the project. This listing is requested once per iteration, for clusters
- * and templates.
+ * detailed listing names the project. The listings of clusters and of templates share this list,
+ * which is requested once per iteration.
  */
 export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
   memoize('magnum/clusters', async () => {
@@ -47,8 +47,8 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
       row: clusterRow,
       paging: 'next',
     });
-    // Without the administrator role, Magnum silently lists only the user's project. For such a
-    // user, `/mservices` answers 403.
+    // To a user without the administrator role, Magnum silently lists only the user's project. If
+    // no row is of another project, this request proves the role: without it, Magnum answers 403.
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
     return rows;
@@ -79,19 +79,19 @@ export const cluster = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.status === 'DELETE_IN_PROGRESS';
-    const stuck =
-      isDeleting && context.now() - changedAt(row) > STUCK_AFTER_MILLIS
-        ? { stuckSince: changedAt(row) }
-        : undefined;
-    if (isDeleting && (!stuck || (await isHeatDeleting(row, context))))
-      return { kind: 'accepted', ...stuck };
+    const isStuck = isDeleting && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
+    const accepted: Removal = isStuck
+      ? { kind: 'accepted', stuckSince: changedAt(row) }
+      : { kind: 'accepted' };
+    if (isDeleting && !isStuck) return accepted;
+    if (isStuck && (await isHeatDeleting(row, context))) return accepted;
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // The stack of a stuck cluster is deleted, but Magnum has not detected the deletion, because
-    // the trust of the cluster no longer works. After this request Heat answers 404, and the
-    // conductor removes the row.
+    // If the deletion is stuck here, Heat has deleted the stack, but Magnum has not detected this,
+    // because the trust of the cluster no longer works. After this request, Magnum calls Heat with
+    // the caller's token, Heat answers 404, and magnum-conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
-    if (reason === undefined) return { kind: 'accepted', ...stuck };
+    if (reason === undefined) return accepted;
     return {
       kind: 'blocked',
       message: `the deletion failed and was requested again: ${reason}`,
@@ -106,9 +106,9 @@ export const cluster = defineType({
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
- * Returns true if Heat is still deleting the stack. A second request would then restart the
- * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access. A repeated
- * request then does no harm.
+ * Returns true if Heat is still deleting the stack of a cluster. A second request to Magnum would
+ * then restart the deletion. Returns false if the cloud has no Heat (Cluster API drivers) or Heat
+ * refuses access. A second request then does no harm.
  */
 async function isHeatDeleting(
   row: ClusterRow,
@@ -153,8 +153,8 @@ export const clustersOfUser = async (context: UserContext): Promise<ClusterRow[]
   (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id);
 
 /**
- * Clusters of a deleted user. A cluster belongs to its project and stays, but its parts that use
- * the user's credentials fail.
+ * Clusters of a deleted user. A cluster belongs to its project and is not removed, but its parts
+ * that use the user's credentials fail.
  */
 export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',
@@ -168,8 +168,8 @@ export const clusterOfUser = defineUserType({
       `this cluster of project ${row.project_id} uses a trust or an application ` +
       'credential of the deleted user',
     advice:
-      'Its load balancers and volumes no longer follow Kubernetes, and its deletion ' +
-      'may fail. Ask another member of the project to create a new cluster, or rotate ' +
-      'its credential (Magnum API 1.12) if the driver supports it.',
+      'Kubernetes can no longer change the load balancers and volumes of the cluster, and the ' +
+      'deletion of the cluster may fail. Ask another member of the project to create a new ' +
+      'cluster, or rotate its credential (Magnum API 1.12) if the driver supports it.',
   }),
 });

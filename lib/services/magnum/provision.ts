@@ -5,7 +5,7 @@ import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 const schema = z.strictObject({ quota: limitsSchema(['clusters']).optional() });
 type Section = z.infer<typeof schema>;
 
-const row = z.object({ id: z.number().nullish(), hard_limit: z.number() });
+const quotaRow = z.object({ id: z.number().nullish(), hard_limit: z.number() });
 const RESOURCE = 'Cluster';
 const pathOf = (project: string): string => `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
 
@@ -18,13 +18,13 @@ const quota = provisionQuota<Section>({
   async read({ api, project }) {
     const answer = await api.request('GET', pathOf(project), { accept: [404] });
     if (answer.status === 404) return { limits: {}, defaults: {} };
-    const { id, hard_limit: clusters } = row.parse(answer.json);
-    const isOwn = id !== undefined && id !== null;
-    return { limits: { clusters }, defaults: isOwn ? {} : { clusters } };
+    const { id, hard_limit: clusters } = quotaRow.parse(answer.json);
+    const isDefault = id === undefined || id === null;
+    return { limits: { clusters }, defaults: isDefault ? { clusters } : {} };
   },
   async write(limits, { api, project }) {
     const json = { project_id: project, resource: RESOURCE, hard_limit: limits.clusters };
-    // A 409 means that the project already has a limit, which is changed.
+    // A 409 means that the project already has a limit. The PATCH changes that limit.
     const created = await api.request('POST', '/quotas', { json, accept: [409] });
     if (created.status !== 409) return;
     await api.request('PATCH', pathOf(project), { json });

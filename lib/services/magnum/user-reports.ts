@@ -1,7 +1,7 @@
 import { defineUserReport } from '../../task/service.ts';
 import { clustersOfUser } from './cluster.ts';
 
-/** A suspension of a user reports these resources in Magnum. */
+/** The resources in Magnum that a suspension of a user reports. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof clustersOfUser>>[number]>({
     name: 'cluster-of-user',
@@ -14,10 +14,10 @@ export const userReports = [
     label: (row) => row.name ?? undefined,
     project: (row) => row.project_id ?? undefined,
     message: () =>
-      'load balancers and volumes of clusters that the user created no longer follow Kubernetes ' +
+      'Kubernetes cannot change load balancers and volumes of clusters that the user created ' +
       'until the user is enabled',
     advice:
-      'If they must continue, ask another member of the project to create a new cluster, or ' +
-      'rotate its credential (Magnum API 1.12) if the driver supports it.',
+      'If these clusters must continue, ask another member of the project to create a new ' +
+      'cluster, or rotate its credential (Magnum API 1.12) if the driver supports it.',
   }),
 ];

@@ -1,30 +1,28 @@
 import { PropagatorError } from '../../shared/errors.ts';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
-  apiOf,
-  eventTriggersAgain,
   listAll,
-  ofProject,
+  listEventTriggersAgain,
+  preferredApi,
   publicBlocker,
   type Row,
   requiresLiveProject,
+  rowsOfProject,
   toUnsupported,
 } from './rows.ts';
 
-/**
- * Lists workflows once per iteration. The listing of actions also uses this listing, because it
- * needs the namespaces of workflows.
- */
-export const workflows = (context: ProjectContext): Promise<Row[]> =>
+/** Lists workflows once per iteration, for the types `workflow` and `action`. */
+export const listWorkflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
-    listAll(apiOf(context), 'workflows', { project_id: context.project }),
+    listAll(preferredApi(context), 'workflows', { project_id: context.project }),
   );
-export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
+/** Lists workbooks once per iteration, for the types `workbook` and `action`. */
+export const listWorkbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
   memoize('mistral.workbooks', () => listAll(api, 'workbooks'));
 
 /**
- * Workflows with their members (shares). They are removed after the actions, because the listing of
- * actions needs the namespaces of workflows.
+ * Workflows with their members, the projects with which they are shared. Workflows are removed after
+ * the actions, because the listing of actions needs the namespaces of workflows.
  */
 export const workflow = defineType({
   name: 'workflow',
@@ -36,14 +34,14 @@ export const workflow = defineType({
     'A trigger of another project uses the workflow (it was public or shared).',
     'The workflow is public.',
   ],
-  list: workflows,
+  list: listWorkflows,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: publicBlocker,
   async remove(row, context): Promise<Removal> {
     try {
-      await apiOf(context).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
+      await preferredApi(context).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
     } catch (error) {
       if (
         !(error instanceof PropagatorError) ||
@@ -51,8 +49,8 @@ export const workflow = defineType({
         !/triggers? associated/.test(error.message)
       )
         throw error;
-      const remaining = context.projectApi ? [] : await eventTriggersAgain(context);
-      if (remaining.some(({ workflow_id }) => workflow_id === row.id))
+      const ownTriggers = context.projectApi ? [] : await listEventTriggersAgain(context);
+      if (ownTriggers.some(({ workflow_id }) => workflow_id === row.id))
         return {
           kind: 'retained',
           message:
@@ -76,10 +74,10 @@ export const workflow = defineType({
 });
 
 /**
- * Ad-hoc actions. Before 2026.1 only a token on the project lists them, and no release has a filter
- * by project. Mistral lists one namespace at a time and cannot list namespaces. The listing
- * therefore uses the namespaces of the project's workflows and workbooks. The listing drops
- * built-in and dynamic actions, whose id is their name.
+ * Ad-hoc actions. Before 2026.1, Mistral lists them only to a token on the project. No release has
+ * a filter by project. Mistral lists the actions of one namespace at a time and cannot list
+ * namespaces. The namespaces are therefore those of the project's workflows and workbooks. The
+ * listing drops built-in and dynamic actions, whose id is their name.
  */
 export const action = defineType({
   name: 'action',
@@ -87,14 +85,17 @@ export const action = defineType({
   blockers: ['The action is public.'],
   async list(context) {
     const namespaces = new Set(['']);
-    for (const { namespace } of [...(await workflows(context)), ...(await workbooks(context))])
+    for (const { namespace } of [
+      ...(await listWorkflows(context)),
+      ...(await listWorkbooks(context)),
+    ])
       namespaces.add(namespace ?? '');
     const listings = await Promise.all(
       [...namespaces].map((namespace) =>
         listAll(context.api, 'actions', namespace === '' ? {} : { namespace }),
       ),
     );
-    return ofProject(listings.flat(), context.project).filter((row) => row.id !== row.name);
+    return rowsOfProject(listings.flat(), context.project).filter((row) => row.id !== row.name);
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -107,9 +108,9 @@ export const action = defineType({
 });
 
 /**
- * Removes a resource and lists again after a 404. Releases before 2026.1 remove these resources
- * only with a token on the project, and answer 404 for any other token. After a 404 the resource
- * counts as gone only if the new listing does not contain it.
+ * Removes a resource that Mistral before 2026.1 removes only with a token on its project. To any
+ * other token, Mistral answers 404. After a 404, the resource therefore counts as gone only if
+ * `listAgain` does not return it.
  */
 export async function removeAndVerify(
   row: Row,
@@ -118,10 +119,10 @@ export async function removeAndVerify(
   listAgain: () => Promise<readonly Row[]>,
 ): Promise<Removal> {
   const path = `/v2/${collection}/${encodeURIComponent(row.id)}`;
-  const answer = await apiOf(context).request('DELETE', path, { accept: [404] });
+  const answer = await preferredApi(context).request('DELETE', path, { accept: [404] });
   if (answer.status !== 404) return { kind: 'gone' };
-  const fresh = await listAgain();
-  if (!fresh.some(({ id }) => id === row.id)) return { kind: 'gone' };
+  const rows = await listAgain();
+  if (!rows.some(({ id }) => id === row.id)) return { kind: 'gone' };
   return {
     kind: 'retained',
     message:
@@ -139,11 +140,13 @@ const TABLES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A resource that contains code. `usedBy` names a dynamic action of another project that uses it.
+ * A code source or a dynamic action. `usedBy` names a dynamic action of another project that uses
+ * the code source.
  */
 type CodeRow = Row & { readonly usedBy?: string | undefined };
 
-const codeType = (
+/** Defines the type of code sources or of dynamic actions, which exist since Wallaby. */
+const defineCodeType = (
   name: string,
   collection: string,
   list: (context: ProjectContext) => Promise<CodeRow[]>,
@@ -152,7 +155,7 @@ const codeType = (
     readonly blockers?: readonly string[];
   } = {},
 ) => {
-  const listed = async (context: ProjectContext): Promise<CodeRow[]> => {
+  const listIfSupported = async (context: ProjectContext): Promise<CodeRow[]> => {
     try {
       return await list(context);
     } catch (error) {
@@ -163,14 +166,14 @@ const codeType = (
     name,
     dependsOn: options.dependsOn ?? [],
     blockers: ['The resource is public.', ...(options.blockers ?? [])],
-    list: listed,
+    list: listIfSupported,
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,
     label: (row) => row.name ?? undefined,
     blocked: (row) => publicBlocker(row) ?? foreignUseBlocker(row),
     remove: (row, context) =>
       removeAndVerify(row, context, collection, () =>
-        context.memoize(`mistral.${collection}.again`, () => listed(context)),
+        context.memoize(`mistral.${collection}.again`, () => listIfSupported(context)),
       ),
   });
 };
@@ -179,28 +182,28 @@ const foreignUseBlocker = ({ usedBy }: CodeRow): Blocker | undefined =>
   usedBy === undefined
     ? undefined
     : {
-        message: `${usedBy} uses its code, and Mistral would also delete this action`,
+        message: `${usedBy} uses the code source, and Mistral would also delete this action`,
         actor: 'other-project',
         advice:
           'Ask the owner of this action to delete it, or to create it again with a code source ' +
           'of the same project.',
       };
 
-export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', (context) =>
-  listAll(apiOf(context), 'dynamic_actions', { project_id: context.project }),
+export const dynamicAction = defineCodeType('dynamic-action', 'dynamic_actions', (context) =>
+  listAll(preferredApi(context), 'dynamic_actions', { project_id: context.project }),
 );
 
 /**
- * Code sources. Mistral also deletes all dynamic actions that refer to the code source, in any
- * project (`ON DELETE CASCADE`, 2026.2). An administrator can create such an action in another
- * project, because for an administrator Mistral searches the name of the code source in all
+ * Code sources. Mistral deletes a code source with all dynamic actions that refer to it, in any
+ * project (`ON DELETE CASCADE`, 2026.2). An action of another project can refer to it: for an
+ * administrator who creates an action, Mistral searches the name of the code source in all
  * projects.
  */
-export const codeSource = codeType(
+export const codeSource = defineCodeType(
   'code-source',
   'code_sources',
   async (context) => {
-    const api = apiOf(context);
+    const api = preferredApi(context);
     const sources = await listAll(api, 'code_sources', { project_id: context.project });
     if (sources.length === 0) return sources;
     const actions = await listAll(api, 'dynamic_actions', { all_projects: true });

@@ -1,30 +1,31 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
 import { foldName } from '../kit/fold-name.ts';
-import { workbooks } from './definitions.ts';
-import { listAll, ofProject, publicBlocker, type Row, requiresLiveProject } from './rows.ts';
+import { listWorkbooks } from './definitions.ts';
+import { listAll, publicBlocker, type Row, requiresLiveProject, rowsOfProject } from './rows.ts';
 
+/** A resource that Mistral removes by name. */
 interface NamedRow extends Row {
+  /** True if another project has a public resource with the same name. */
   readonly hasNameConflict: boolean;
 }
 
-const sameName = (a: Row, b: Row): boolean =>
+const haveSameName = (a: Row, b: Row): boolean =>
   foldName(a.name ?? '') === foldName(b.name ?? '') &&
   foldName(a.namespace ?? '') === foldName(b.namespace ?? '');
 
 /**
- * Marks rows that must not be removed. Mistral removes these resources by name, including public
- * resources of other projects (seen on 15.0, unchanged in 2026.2).
+ * Returns the rows of the project, and marks each row whose name another project's public resource
+ * has. Mistral would remove both resources (seen on Mistral 15.0, unchanged in 2026.2).
  */
 function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
-  const ours = ofProject(rows, project);
   const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
-  return ours.map((one) => ({
+  return rowsOfProject(rows, project).map((one) => ({
     ...one,
-    hasNameConflict: foreign.some((other) => other.id !== one.id && sameName(one, other)),
+    hasNameConflict: foreign.some((other) => other.id !== one.id && haveSameName(one, other)),
   }));
 }
 
-const blocked = (row: NamedRow): Blocker | undefined =>
+const namedRowBlocker = (row: NamedRow): Blocker | undefined =>
   publicBlocker(row) ??
   (row.hasNameConflict
     ? {
@@ -45,15 +46,15 @@ const blocked = (row: NamedRow): Blocker | undefined =>
 const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
 
-const unaddressable = (table: string): Removal => ({
+const unaddressableRemoval = (table: string): Removal => ({
   kind: 'retained',
   message:
-    'the Mistral API cannot address this name, because it contains a slash or ' +
+    'the Mistral API cannot address the resource, because its name contains a slash or ' +
     'consists only of dots',
   advice: `Delete its row from the table ${table} in the Mistral database. It runs nothing.`,
 });
 
-/** Variables of workflows. */
+/** Environments, which contain variables of workflows. */
 export const environment = defineType({
   name: 'environment',
   requiresLiveProject,
@@ -65,9 +66,9 @@ export const environment = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked,
+  blocked: namedRowBlocker,
   async remove(row, { api }): Promise<Removal> {
-    if (!isAddressable(row)) return unaddressable('environments_v2');
+    if (!isAddressable(row)) return unaddressableRemoval('environments_v2');
     await api.request('DELETE', `/v2/environments/${encodeURIComponent(row.name ?? '')}`);
     return { kind: 'gone' };
   },
@@ -85,13 +86,13 @@ export const workbook = defineType({
     'The workbook is public.',
     'Another project has a public resource with the same name, which Mistral would also delete.',
   ],
-  list: async (context) => withNameConflicts(await workbooks(context), context.project),
+  list: async (context) => withNameConflicts(await listWorkbooks(context), context.project),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked,
+  blocked: namedRowBlocker,
   async remove(row, { api }): Promise<Removal> {
-    if (!isAddressable(row)) return unaddressable('workbooks_v2');
+    if (!isAddressable(row)) return unaddressableRemoval('workbooks_v2');
     const query = { namespace: row.namespace || undefined };
     await api.request('DELETE', `/v2/workbooks/${encodeURIComponent(row.name ?? '')}`, { query });
     return { kind: 'gone' };

@@ -7,7 +7,7 @@ import type {
   ServiceApi,
 } from '../../task/service.ts';
 
-export const row = z.object({
+export const mistralRow = z.object({
   id: z.string(),
   name: z.string().nullish(),
   project_id: z.string().nullish(),
@@ -19,18 +19,18 @@ export const row = z.object({
   /** Only dynamic actions have this field. */
   code_source_id: z.string().nullish(),
 });
-export type Row = z.infer<typeof row>;
+export type Row = z.infer<typeof mistralRow>;
 
 /**
- * Prefers a token on the project, because before 2026.1 an administrator on another project can see
- * some resource types but cannot remove them.
+ * Returns the API with a token on the project if there is one. Before 2026.1, Mistral lists some
+ * resource types to an administrator on another project, but refuses to remove them.
  */
-export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
+export const preferredApi = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Returns all rows of a collection. The request has no `limit`, because with a limit the paging
- * fails at rows of other projects. Since 2026.2, Mistral limits each answer to [api] max_limit and
- * returns a link to the next page.
+ * Returns all rows of a collection. The request has no `limit`, because with a limit Mistral's
+ * paging fails at rows of other projects. Since 2026.2, Mistral nevertheless limits each answer to
+ * [api] max_limit and returns a link to the next page.
  */
 export async function listAll(
   api: ServiceApi,
@@ -39,7 +39,7 @@ export async function listAll(
 ): Promise<Row[]> {
   const { rows } = await api.list(`/v2/${collection}`, {
     collection,
-    row,
+    row: mistralRow,
     paging: 'next',
     query: { limit: undefined, ...query },
   });
@@ -47,25 +47,25 @@ export async function listAll(
 }
 
 /**
- * Filters by project where Mistral has no such filter. Built-in resources have the owner `null`.
- * Rows without the field remain, so that the owner check reports them.
+ * Returns the rows of the project and the rows without the field `project_id`, so that the owner
+ * check reports the latter. Built-in resources have the owner `null` and are dropped.
  */
-export const ofProject = (rows: readonly Row[], project: string): Row[] =>
+export const rowsOfProject = (rows: readonly Row[], project: string): Row[] =>
   rows.filter((one) => one.project_id === project || one.project_id === undefined);
 
 /**
- * Lists the event triggers of all projects, because Mistral 15.0 answers 500 to the filter by
- * project.
+ * Returns the event triggers of the project from a listing of all projects, because Mistral 15.0
+ * answers 500 to the filter by project.
  */
-export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
-  ofProject(
-    await listAll(apiOf(context), 'event_triggers', { all_projects: true }),
+export const listEventTriggers = async (context: ProjectContext): Promise<Row[]> =>
+  rowsOfProject(
+    await listAll(preferredApi(context), 'event_triggers', { all_projects: true }),
     context.project,
   );
 
-/** Lists the event triggers again within the same iteration. */
-export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
-  context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
+/** Lists the event triggers again, at most once per iteration. */
+export const listEventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
+  context.memoize('mistral.event_triggers.again', () => listEventTriggers(context));
 
 /** Converts a 404 to class `Unsupported`: only later releases have the collection. */
 export function toUnsupported(error: unknown, resourceType: string, release: string): unknown {
@@ -79,7 +79,7 @@ export function toUnsupported(error: unknown, resourceType: string, release: str
   });
 }
 
-/** Blocks a public resource, because other projects may use it. */
+/** Returns the blocker of a public resource, because other projects may use it. */
 export const publicBlocker = (one: Row): Blocker | undefined =>
   one.scope === 'public'
     ? {

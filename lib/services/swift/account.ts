@@ -4,7 +4,8 @@ import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../t
 import { withAdviceOn403 } from '../kit/errors.ts';
 
 /**
- * The page size for a cluster that does not report its maximum. Swift answers 412 to a larger page.
+ * The page size for a cluster that does not report its maximum. If a page is larger than the
+ * maximum, Swift answers 412.
  */
 export const DEFAULT_PAGE_SIZE = 1000;
 
@@ -91,7 +92,7 @@ export function requestAccount(
   );
 }
 
-/** Replaces the advice of a 403, which has only one cause in Swift. */
+/** Replaces the advice of a 403. Swift answers 403 only if the propagator lacks the role. */
 export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
   withAdviceOn403(
     call,
@@ -102,8 +103,8 @@ export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
 
 /**
  * Returns true if the error proves that the account does not exist. A 410 means a deleted account.
- * A 404 is a proof only if the cluster reports that it does not create accounts automatically. In
- * other clusters a 404 means that the URL is wrong.
+ * A 404 is a proof only if the cluster reports that it does not create accounts automatically. With
+ * automatic creation, Swift never answers 404 for a missing account, so the URL is wrong.
  */
 export async function isMissingAccount(error: unknown, context: ProjectContext): Promise<boolean> {
   if (!(error instanceof PropagatorError)) return false;

@@ -29,8 +29,8 @@ export async function bulkDelete(
     body: paths.join('\n'),
   });
   const parsed = report.safeParse(answer.json);
-  const errorOf = (status: string, what: string): PropagatorError =>
-    failure(status, what, context.region, answer.requestId);
+  const errorOf = (status: string, detail: string): PropagatorError =>
+    bulkDeleteError(status, detail, context.region, answer.requestId);
   if (!parsed.success) throw errorOf('502', 'the answer is not the report of a bulk delete');
   const {
     Errors: failed,
@@ -38,53 +38,53 @@ export async function bulkDelete(
     'Number Deleted': deleted,
     'Number Not Found': notFound,
   } = parsed.data;
-  const succeeded = status.startsWith('2');
-  if (!succeeded && failed.length === 0)
+  if (!status.startsWith('2') && failed.length === 0)
     throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
   const reasons = new Map(failed.map(([name, reason]) => [unescaped(name), reason]));
-  // After many failures the middleware stops, and its report does not name the object.
-  const unfinished = deleted + notFound + failed.length < paths.length;
-  // The report does not name the missing objects. If all are missing, the container's listing is
-  // outdated.
-  const stale = notFound === paths.length;
+  // After many failures the middleware stops. Its report does not name the remaining objects.
+  const isUnfinished = deleted + notFound + failed.length < paths.length;
+  // The report does not name the missing objects. If all objects are missing, the container's
+  // listing is outdated, and only a new listing proves that they are gone.
+  const isListingOutdated = notFound === paths.length;
   return paths.map((path) => {
     const reason = reasons.get(unescaped(path));
     if (reason !== undefined) return errorOf(reason, 'an object was not deleted');
-    if (unfinished)
+    if (isUnfinished)
       return errorOf('503', 'the bulk delete stopped before it had processed all objects');
-    return stale ? { kind: 'accepted' } : { kind: 'gone' };
+    return isListingOutdated ? { kind: 'accepted' } : { kind: 'gone' };
   });
 }
 
 /** Returns `container/object` without escapes and leading slashes. */
 const unescaped = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
 
-function failure(
+/** Returns the error for one status in the report, for example `409 Conflict`. */
+function bulkDeleteError(
   status: string,
-  what: string,
+  detail: string,
   region: string,
   requestId: string | undefined,
 ): PropagatorError {
   const code = Number.parseInt(status, 10) || 502;
-  const denied = code === 401 || code === 403;
-  const errorClass: ErrorClass = denied
-    ? 'Denied'
-    : code === 404
-      ? 'Gone'
-      : code === 409 || code >= 500
-        ? 'Transient'
-        : 'Unexpected';
+  const errorClass = classOfStatus(code);
   return new PropagatorError({
     code: `swift.bulk-delete.${code}`,
     class: errorClass,
-    message: `swift answered ${status} within POST ?bulk-delete: ${what}`,
-    advice: denied
-      ? 'Assign the role that reseller_admin_role names in the proxy to the propagator.'
-      : 'The propagator tries again. If the error persists, search the log of the proxy for the ' +
-        'request id.',
+    message: `swift answered ${status} within POST ?bulk-delete: ${detail}`,
+    advice:
+      errorClass === 'Denied'
+        ? 'Assign the role that reseller_admin_role names in the proxy to the propagator.'
+        : 'The propagator tries again. If the error persists, search the log of the proxy for ' +
+          'the request id.',
     service: 'swift',
     region,
     requestId,
     status: code,
   });
+}
+
+function classOfStatus(status: number): ErrorClass {
+  if (status === 401 || status === 403) return 'Denied';
+  if (status === 404) return 'Gone';
+  return status === 409 || status >= 500 ? 'Transient' : 'Unexpected';
 }

@@ -14,17 +14,18 @@ export interface ObjectRow {
 
 export const pathOfContainer = (name: string): string => `/${encodeURIComponent(name)}`;
 /**
- * Escapes each segment separately, because a proxy in front of Swift may refuse `%2F`. The client
- * sends the path unchanged, so `..` stays a name.
+ * Returns the path of an object. Escapes each segment separately, because a proxy in front of Swift
+ * may refuse `%2F`. The client sends the path unchanged, so a segment `..` is part of the name.
  */
 const pathOfObject = (row: ObjectRow): string =>
   `${pathOfContainer(row.container)}/${row.name.split('/').map(encodeURIComponent).join('/')}`;
 
-const listed = z.object({ name: z.string(), version_id: z.string().optional() });
+const listedObject = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Lists about `atMost` objects, versions and delete markers of one container. Returns no rows for a
- * 404, which means that the account's listing still contains a deleted container.
+ * Lists about `atMost` objects, versions and delete markers of one container. `more`: the container
+ * has more than these. Returns no rows for a 404: the account's listing may still contain a deleted
+ * container.
  */
 export async function objectsOf(
   context: ProjectContext,
@@ -39,7 +40,7 @@ export async function objectsOf(
   try {
     const { rows, more } = await withRoleAdvice(
       context.api.list(pathOfContainer(container), {
-        row: listed,
+        row: listedObject,
         paging: 'swift',
         limit,
         atMost,
@@ -47,14 +48,12 @@ export async function objectsOf(
         endpoint,
       }),
     );
-    const version = (id: string | undefined): string | undefined =>
-      id === 'null' ? undefined : id;
     return {
       more,
-      rows: rows.map((row) => ({
+      rows: rows.map(({ name, version_id: version }) => ({
         container,
-        name: row.name,
-        version: version(row.version_id),
+        name,
+        version: version === 'null' ? undefined : version,
         owner: project,
       })),
     };
@@ -76,47 +75,50 @@ export async function removeObjects(
   for (const container of new Set(rows.map((row) => row.container)))
     await stopSideEffects(container, context);
   const bulk = (await infoOf(context))?.bulk_delete;
-  const answers = new Map<ObjectRow, Removal | PropagatorError>();
+  const results: Results = new Map();
   // The bulk delete does not support version ids.
   const canBulkDelete = (row: ObjectRow): boolean =>
     bulk !== undefined && row.version === undefined;
   const oneByOne = rows.filter((row) => !canBulkDelete(row));
   const inBulk = rows.filter(canBulkDelete);
-  await removeEach(oneByOne, context, answers);
+  await removeEach(oneByOne, context, results);
   const most = bulk?.max_deletes_per_request ?? rows.length;
   for (let at = 0; at < inBulk.length; at += most) {
     const chunk = inBulk.slice(at, at + most);
     const removals = await bulkDelete(chunk.map(pathOfObject), context);
     for (const [index, row] of chunk.entries())
-      answers.set(row, removals[index] ?? { kind: 'accepted' });
+      results.set(row, removals[index] ?? { kind: 'accepted' });
   }
-  return rows.map((row) => answers.get(row) ?? { kind: 'accepted' });
+  return rows.map((row) => results.get(row) ?? { kind: 'accepted' });
 }
+
+type Results = Map<ObjectRow, Removal | PropagatorError>;
 
 /** The maximum of parallel calls for one batch of rows. The limit of the API also applies. */
 const PARALLEL_DELETIONS = 8;
 
+/** Removes each object with its own call, and adds the result of each to `results`. */
 async function removeEach(
   rows: readonly ObjectRow[],
   context: ProjectContext,
-  answers: Map<ObjectRow, Removal | PropagatorError>,
+  results: Results,
 ): Promise<void> {
   const remainingRows = rows.values();
   let refusal: PropagatorError | undefined;
   const worker = async (): Promise<void> => {
     for (const row of remainingRows) {
       // After a 401 or 403, Swift would also refuse all further calls.
-      const answer = refusal ?? (await removeObject(row, context));
-      answers.set(row, answer);
-      if (answer instanceof PropagatorError && answer.class === 'Denied') refusal = answer;
+      const result = refusal ?? (await removeObject(row, context));
+      results.set(row, result);
+      if (result instanceof PropagatorError && result.class === 'Denied') refusal = result;
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_DELETIONS }, worker));
 }
 
 /**
- * A DELETE with the version id removes the version. In a versioned container, a DELETE without the
- * version id would add a marker.
+ * Removes an object or a version. A DELETE with the version id removes the version. In a versioned
+ * container, a DELETE without the version id would only add a delete marker.
  */
 async function removeObject(
   row: ObjectRow,
@@ -128,7 +130,8 @@ async function removeObject(
       query,
       accept: [404],
     });
-    // Only a listing proves that the object is gone, and after a 404 the listing is outdated.
+    // A 404 means that the container's listing is outdated. Only a new listing proves that the
+    // object is gone.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   } catch (error) {
     if (error instanceof PropagatorError) return error;

@@ -16,9 +16,9 @@ interface AccountOrContainer {
   readonly owner: string;
   readonly path: string;
   readonly level: 'Account' | 'Container';
-  /** The read ACL of a container. It is empty for the account. */
-  readonly read: string;
-  /** The temporary-URL keys by their names, which are kept only in memory. */
+  /** The read ACL of a container. Empty for the account. */
+  readonly readAcl: string;
+  /** The temporary-URL keys by their names. The keys are secrets and are kept only in memory. */
   readonly keys: ReadonlyMap<string, string>;
 }
 
@@ -32,23 +32,23 @@ type Before = z.infer<typeof before>;
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
 /**
- * A masked key is a random prefix followed by the old key. Keys are secrets, so they are stored
- * only in Swift, which hides their headers from users that can only read the container.
+ * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
+ * secret, so it is stored only in Swift. Swift does not show keys to users that can only read the
+ * container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
 const MAX_VALUE_LENGTH = 256;
 const MASK_LENGTH = 37;
 
 const isMasked = (key: string): boolean => MASK.test(key);
-const isPublic = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
-const entriesOf = (read: string): string[] => read.split(',').filter((one) => one.trim() !== '');
-/** Returns the read ACL without the entries that permit public access. */
-const withoutPublicEntries = (read: string): string =>
-  entriesOf(read)
-    .filter((entry) => !isPublic(entry))
+const isPublicEntry = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
+const entriesOf = (acl: string): string[] => acl.split(',').filter((one) => one.trim() !== '');
+const withoutPublicEntries = (acl: string): string =>
+  entriesOf(acl)
+    .filter((entry) => !isPublicEntry(entry))
     .join(',');
-const normalizedAcl = (read: string): string =>
-  entriesOf(read)
+const normalizedAcl = (acl: string): string =>
+  entriesOf(acl)
     .map((entry) => entry.trim())
     .join(',');
 
@@ -57,6 +57,7 @@ function mask(key: string): string {
   return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
 }
 
+/** Reads one container, or the account if `name` is `undefined`. */
 async function readAccountOrContainer(
   name: string | undefined,
   context: ProjectContext,
@@ -65,8 +66,8 @@ async function readAccountOrContainer(
   const path = name === undefined ? '' : pathOfContainer(name);
   const level = name === undefined ? 'Account' : 'Container';
   const { status, headers } = await requestAccount(context, 'HEAD', path, { accept: [404] });
-  // A 404 means that the container was deleted in the meantime. A 200 means that the account was
-  // never created.
+  // A 404 means that the container was deleted after the listing. A 200 for the account means that
+  // the account was never created.
   if (status === 404 || (name === undefined && status !== 204)) return undefined;
   const keys = KEY_NAMES.flatMap((key): [string, string][] => {
     const value = headers.get(`x-${level}-meta-${key}`);
@@ -77,7 +78,7 @@ async function readAccountOrContainer(
     owner: project,
     path,
     level,
-    read: name === undefined ? '' : (headers.get('x-container-read') ?? ''),
+    readAcl: name === undefined ? '' : (headers.get('x-container-read') ?? ''),
     keys: new Map(keys),
   };
 }
@@ -111,8 +112,8 @@ async function accountAndContainers(context: ProjectContext): Promise<AccountOrC
 function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
   const states: ('suspended' | 'as-before')[] = [];
   if (read !== undefined) {
-    if (normalizedAcl(row.read) === normalizedAcl(read)) states.push('as-before');
-    else if (normalizedAcl(row.read) === normalizedAcl(withoutPublicEntries(read)))
+    if (normalizedAcl(row.readAcl) === normalizedAcl(read)) states.push('as-before');
+    else if (normalizedAcl(row.readAcl) === normalizedAcl(withoutPublicEntries(read)))
       states.push('suspended');
     else return { kind: 'changed', message: 'its read ACL has changed' };
   }
@@ -127,7 +128,7 @@ function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
     : { kind: 'partly' };
 }
 
-/** Changes the ACL and the keys of the account or a container with one POST. */
+/** Writes the recorded ACL and the present keys with one POST, changed by the two functions. */
 async function write(
   row: AccountOrContainer,
   record: Before,
@@ -146,7 +147,8 @@ async function write(
 
 /**
  * Removes public access to the account and its containers. Suspend removes the public entries from
- * read ACLs, and adds a prefix to the keys of temporary URLs, which makes signed URLs invalid.
+ * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that were
+ * signed with the original keys.
  */
 export const publicAccessSuspension = defineSuspension<AccountOrContainer, Before>({
   name: 'public-access',
@@ -168,18 +170,21 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
   id: (row) => row.id,
   owner: (row) => row.owner,
   assess(row) {
-    const open = entriesOf(row.read).some(isPublic);
+    const isPublic = entriesOf(row.readAcl).some(isPublicEntry);
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
     if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
         kind: 'leave',
-        message: 'a key for temporary URLs is too long to be masked, so its signed URLs stay valid',
+        message:
+          'a key for temporary URLs is too long to be masked, so URLs that were signed with it ' +
+          'stay valid',
         advice:
-          'Let the owner set a shorter key, or remove it (openstack object store account unset).',
+          'Ask the owner to set a shorter key, or remove the key (openstack object store account ' +
+          'unset).',
       };
-    if (!open && keys.length === 0) return { kind: 'at-rest' };
+    if (!isPublic && keys.length === 0) return { kind: 'at-rest' };
     const names = keys.map(([name]) => name);
-    return { kind: 'switch', before: { ...(open ? { read: row.read } : {}), keys: names } };
+    return { kind: 'switch', before: { ...(isPublic ? { read: row.readAcl } : {}), keys: names } };
   },
   suspend: (row, record, context) =>
     write(row, record, (key) => (isMasked(key) ? key : mask(key)), withoutPublicEntries, context),
@@ -189,7 +194,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
       row,
       record,
       (key) => key.replace(MASK, ''),
-      (read) => read,
+      (acl) => acl,
       context,
     ),
 });

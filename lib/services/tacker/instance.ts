@@ -7,7 +7,7 @@ import {
   type ServiceApi,
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
-import { type Owned, ownedBy } from './tenant.ts';
+import { listWithOwner, type WithOwner } from './tenant.ts';
 
 /**
  * A removal that takes longer than this counts as stuck. The deletion of a large VNF's stack takes
@@ -20,7 +20,7 @@ const instanceRow = z.object({
   vnfInstanceName: z.string().nullish(),
   instantiationState: z.string(),
 });
-type InstanceRow = Owned<z.infer<typeof instanceRow>>;
+type InstanceRow = WithOwner<z.infer<typeof instanceRow>>;
 
 const operationRow = z.object({
   id: z.string(),
@@ -32,13 +32,14 @@ const operationRow = z.object({
 });
 type Operation = z.infer<typeof operationRow>;
 
-const instances = '/vnflcm/v1/vnf_instances';
-const operations = '/vnflcm/v1/vnf_lcm_op_occs';
+const INSTANCES = '/vnflcm/v1/vnf_instances';
+const OPERATIONS = '/vnflcm/v1/vnf_lcm_op_occs';
 
 /**
- * VNF instances. A running instance is terminated by force, and then its record is removed. Tacker
- * deletes the resources with the login of their VIM, and then searches a default VIM in the
- * caller's project. Both steps are more likely to succeed with a token on the project.
+ * VNF instances. A running instance is terminated by force, and a later iteration removes its
+ * record. During a termination, Tacker deletes the resources with the login of their VIM, and then
+ * searches a default VIM in the caller's project. Both steps are more likely to succeed with a
+ * token on the project.
  */
 export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',
@@ -50,13 +51,13 @@ export const vnfInstance = defineType<InstanceRow>({
     'An operation in FAILED_TEMP blocks all other operations. The propagator rolls ' +
       'back a failed instantiation, and marks any other operation as failed.',
   ],
-  list: (context) => ownedBy(context, instances, instanceRow),
+  list: (context) => listWithOwner(context, INSTANCES, instanceRow),
   id: (row) => row.id,
   owner: (row) => row.owner,
   label: (row) => row.vnfInstanceName ?? undefined,
   async remove(row, context): Promise<Removal> {
     const api = context.projectApi ?? context.api;
-    const instancePath = `${instances}/${encodeURIComponent(row.id)}`;
+    const instancePath = `${INSTANCES}/${encodeURIComponent(row.id)}`;
     try {
       if (row.instantiationState === 'NOT_INSTANTIATED') {
         await api.request('DELETE', instancePath);
@@ -74,8 +75,8 @@ export const vnfInstance = defineType<InstanceRow>({
 });
 
 /**
- * Returns the removal for an instance that Tacker refuses to remove. Only the list of operations
- * shows an operation in progress.
+ * Returns the result for an instance that Tacker refuses to remove. If the newest operation on the
+ * instance is in progress, the run waits for it. If that operation failed, the run ends it.
  */
 async function removalAfterRefusal(
   row: InstanceRow,
@@ -84,7 +85,7 @@ async function removalAfterRefusal(
   { now }: ProjectContext,
 ): Promise<Removal> {
   const query = { all_records: 'yes', all_fields: 'yes', filter: `(eq,vnfInstanceId,${row.id})` };
-  const { rows } = await api.list(operations, { row: operationRow, paging: 'none', query });
+  const { rows } = await api.list(OPERATIONS, { row: operationRow, paging: 'none', query });
   const latest = rows
     .filter(({ vnfInstanceId }) => vnfInstanceId === row.id)
     .sort((a, b) => epochOf(a.startTime) - epochOf(b.startTime))
@@ -104,8 +105,12 @@ async function removalAfterRefusal(
   };
 }
 
+/**
+ * Ends an operation in FAILED_TEMP, which blocks all other operations on the instance. A later
+ * iteration requests the removal again.
+ */
 async function endFailedOperation(operation: Operation, api: ServiceApi): Promise<Removal> {
-  const operationPath = `${operations}/${encodeURIComponent(operation.id)}`;
+  const operationPath = `${OPERATIONS}/${encodeURIComponent(operation.id)}`;
   if (operation.operation === 'INSTANTIATE') {
     await api.request('POST', `${operationPath}/rollback`);
     return { kind: 'accepted' };

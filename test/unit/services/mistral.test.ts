@@ -55,7 +55,9 @@ describe('Mistral, emptied while the project lives', () => {
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'mistral.code-source',
-        message: expect.stringContaining(`of project ${fixture.control.project.id} uses its code`),
+        message: expect.stringContaining(
+          `of project ${fixture.control.project.id} uses the code source`,
+        ),
       }),
     );
   });
