@@ -18,11 +18,12 @@ const alarmRow = z.object({
   project_id: z.string().nullish(),
 });
 
-const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
+/** Returns the API with a token on the project if there is one. */
+const preferredApi = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Alarms with their history. Aodh would evaluate a leftover alarm and call the URLs of its actions
- * for ever.
+ * Alarms with their history. If an alarm remained, Aodh would evaluate it and call the URLs of its
+ * actions for ever.
  */
 const alarm = defineType({
   name: 'alarm',
@@ -32,7 +33,7 @@ const alarm = defineType({
    */
   async list(context) {
     const query = { 'q.field': 'project_id', 'q.op': 'eq', 'q.value': context.project };
-    const { rows } = await apiOf(context).list('/v2/alarms', {
+    const { rows } = await preferredApi(context).list('/v2/alarms', {
       row: alarmRow,
       paging: 'none',
       query,
@@ -43,7 +44,7 @@ const alarm = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context) {
-    const api = apiOf(context);
+    const api = preferredApi(context);
     const path = `/v2/alarms/${encodeURIComponent(row.alarm_id)}`;
     try {
       await api.request('DELETE', path);
@@ -60,8 +61,8 @@ const alarm = defineType({
 });
 
 /**
- * Alarms in existing projects with an action that uses a trust of the deleted user. The alarm
- * belongs to its project and stays. The report says that these actions fail.
+ * Alarms in existing projects with an action that uses a trust of the deleted user. An alarm
+ * belongs to its project and is not removed. The report says that these actions fail.
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
@@ -78,9 +79,9 @@ const alarmOfUser = defineUserType({
 });
 
 /**
- * Aodh, Alarming API v2. Its cleanup runs before the services that alarms may scale or restart, if
- * possible while the project exists. Quotas of the project stay: a listing would create the row of
- * the quota (safety rule: listing must not create).
+ * Aodh, Alarming API v2. Its cleanup runs before those of the services that alarms may scale or
+ * restart, and begins in phase `pre-delete` if possible. Quotas are no resource type, because a
+ * listing would create the row of the quota (safety rule: listing must not create).
  */
 export const aodh = defineService({
   name: 'aodh',

@@ -25,10 +25,11 @@ type LeaseRow = z.infer<typeof leaseRow>;
 
 const MINUTE = 60_000;
 /**
- * A deletion may take ten minutes, because Blazar waits until the servers on the lease's hosts are
- * gone.
+ * A deletion that takes longer than this counts as stuck. A normal deletion may take ten minutes,
+ * because Blazar waits until the servers on the lease's hosts are gone.
  */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
+/** If a lease is busy for longer than this, the report asks the operator to act. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
@@ -42,8 +43,8 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
     row: leaseRow,
     paging: 'none',
   });
-  // Without the administrator role, Blazar silently lists only the user's project. For such a user,
-  // `/os-hosts/0` answers 403.
+  // To a user without the administrator role, Blazar silently lists only the user's project. If no
+  // row is of another project, this request proves the role: without it, Blazar answers 403.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -99,13 +100,14 @@ const lease = defineType({
         : { kind: 'accepted' };
     // Without a working trust, Blazar never completes the deletion. The user of the trust is
     // therefore checked first.
-    const unusable = await unusableTrust(row, context);
-    if (unusable) return { kind: 'blocked', ...unusable };
+    const blocker = await unusableTrustBlocker(row, context);
+    if (blocker) return { kind: 'blocked', ...blocker };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
       // blazar-manager reports every failure as a 500 without a reason. The first 500 may be
-      // temporary, so it is retried. A lease in ERROR has already failed once.
+      // temporary, so it is thrown and the deletion is retried. For a lease in ERROR, an earlier
+      // deletion has already failed.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 500 ||
@@ -128,10 +130,10 @@ const lease = defineType({
 const shownUser = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
- * Returns the reason why the trust of a lease cannot work. A missing role on the project is not
- * detected, because roles may come from groups or a federation.
+ * Returns a blocker if the user of a lease's trust is deleted or disabled. A missing role of the
+ * user on the project is not detected, because roles may come from groups or a federation.
  */
-async function unusableTrust(
+async function unusableTrustBlocker(
   { user_id }: LeaseRow,
   { memoize, apiOf }: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -161,8 +163,8 @@ async function unusableTrust(
 }
 
 /**
- * Leases of a deleted user. Blazar cannot start or end them. Ended leases (TERMINATED) no longer
- * need the user.
+ * Leases of a deleted user, which Blazar cannot start or end. A lease that has ended (TERMINATED)
+ * no longer needs the user.
  */
 const leaseOfUser = defineUserType({
   name: 'lease-of-user',
@@ -183,8 +185,9 @@ const leaseOfUser = defineUserType({
 });
 
 /**
- * Blazar, Reservation API v1. Its cleanup runs before Nova and Neutron, because the end of a lease
- * deletes servers and frees floating IPs. Hosts and pools of floating IPs belong to the cloud.
+ * Blazar, Reservation API v1. Its cleanup runs before those of Nova and Neutron, because Blazar
+ * deletes servers and frees floating IPs when a lease ends. Hosts and pools of floating IPs belong
+ * to the cloud.
  */
 export const blazar = defineService({
   name: 'blazar',
@@ -199,7 +202,7 @@ export const blazar = defineService({
       warns: {
         message:
           'a lease continues while the project is suspended; at the end of the lease, Blazar ' +
-          'deletes the servers of the lease, or fails because the trust of the owner does not work',
+          'deletes the servers of the lease, or fails because Keystone refuses the trust of its owner',
         advice:
           'If the project is to be resumed after the end of the lease, extend the lease ' +
           '(openstack reservation lease update --prolong-for).',

@@ -11,7 +11,8 @@ const requestRow = z.object({
 /**
  * Accelerator requests (ARQs) of deleted servers. Nova creates a request for each device of a
  * server and normally removes it with the server. Cyborg lists the requests of the whole cloud.
- * Before 15.0.1 and 16.0.1, an unbound request has no owner (null), so only Nova may remove it.
+ * Before 15.0.1 and 16.0.1, a request that is not bound to a server has no owner (null). The
+ * listing omits such a request.
  */
 const acceleratorRequest = defineType({
   name: 'accelerator-request',
@@ -50,8 +51,8 @@ const acceleratorRequest = defineType({
 });
 
 /**
- * Cyborg, API v2. Its cleanup runs after the deletion of all servers of the project, because a
- * request holds the device of a running server. Device profiles belong to the administrators.
+ * Cyborg, API v2. Its cleanup runs after Nova's, because a request reserves the device of a running
+ * server. Device profiles belong to the administrators.
  */
 export const cyborg = defineService({
   name: 'cyborg',

@@ -10,11 +10,14 @@ import {
 } from '../task/service.ts';
 
 /**
- * With a token on the project, Freezer also removes the trust of a job from Keystone. With another
- * token, Freezer only logs the failure of that removal.
+ * Returns the API with a token on the project if there is one. With such a token, Freezer also
+ * removes the trust of a job from Keystone. With another token, this removal fails, and Freezer only
+ * logs the failure.
  */
-const apiOf = ({ api, projectApi }: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi =>
-  projectApi ?? api;
+const preferredApi = ({
+  api,
+  projectApi,
+}: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi => projectApi ?? api;
 const pathOf = (project: string, collection: string, id?: string): string => {
   const path = `/v2/${encodeURIComponent(project)}/${collection}`;
   return id === undefined ? path : `${path}/${encodeURIComponent(id)}`;
@@ -23,19 +26,19 @@ const pathOf = (project: string, collection: string, id?: string): string => {
 const homeDocument = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Throws if Freezer is older than 2026.2. Such a release silently lists and deletes only the
- * resources of the caller. No version number shows the release, but since 2026.2 the home document
- * has a link to single jobs.
+ * Throws class `Unsupported` if Freezer is older than 2026.2. Such a release silently lists and
+ * deletes only the resources of the caller. Freezer shows no version number, but since 2026.2 its
+ * home document has a link to single jobs.
  */
 async function assertListsAllOwners({
   region,
   memoize,
   ...context
 }: ProjectContext): Promise<void> {
-  const documentType = await memoize('freezer.home', async () =>
-    homeDocument.parse((await apiOf(context).request('GET', '/v2/')).json),
+  const home = await memoize('freezer.home', async () =>
+    homeDocument.parse((await preferredApi(context).request('GET', '/v2/')).json),
   );
-  if ('rel/job' in documentType.resources) return;
+  if ('rel/job' in home.resources) return;
   throw new PropagatorError({
     code: 'freezer.hidden',
     class: 'Unsupported',
@@ -52,8 +55,8 @@ async function assertListsAllOwners({
 
 /**
  * Returns the documents of one collection that belong to the project. Freezer ignores the project
- * in the path. An administrator gets the jobs of the whole cloud, and every user gets the central
- * clients of other projects.
+ * in the path: it lists the jobs of the whole cloud to an administrator, and the central clients of
+ * other projects to every user.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
   context: ProjectContext,
@@ -61,7 +64,7 @@ async function documentsOf<Row extends { readonly project_id?: string | null | u
   row: z.ZodType<Row>,
 ): Promise<Row[]> {
   await assertListsAllOwners(context);
-  const { rows } = await apiOf(context).list(pathOf(context.project, collection), {
+  const { rows } = await preferredApi(context).list(pathOf(context.project, collection), {
     collection,
     row,
     paging: 'offset',
@@ -78,9 +81,9 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs are removed first, because they create backups. After the deletion of a job, the scheduler
- * on the client's machine would still complete a running backup. A running job is therefore aborted
- * first. The next iteration removes the job, even if its scheduler has not reacted.
+ * Jobs. They are removed first, because they create backups. If a running job were deleted, the
+ * scheduler on the client's machine would still complete its backup. A running job is therefore
+ * first aborted. The next iteration removes the job, even if the scheduler has not yet ended it.
  */
 const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
@@ -91,16 +94,16 @@ const job = defineType<z.infer<typeof jobRow>>({
   async remove(row, context): Promise<Removal> {
     const jobPath = pathOf(context.project, 'jobs', row.job_id);
     if (row.job_schedule?.status === 'running' && row.job_schedule.event !== 'abort') {
-      await apiOf(context).request('POST', `${jobPath}/event`, { json: { abort: null } });
+      await preferredApi(context).request('POST', `${jobPath}/event`, { json: { abort: null } });
       return { kind: 'accepted' };
     }
-    await apiOf(context).request('DELETE', jobPath);
+    await preferredApi(context).request('DELETE', jobPath);
     return { kind: 'gone' };
   },
 });
 
-/** Defines a resource type that depends only on the jobs. */
-function document(name: 'session' | 'action' | 'backup'): DefinedType {
+/** Defines a resource type of documents that are removed after the jobs. */
+function defineDocumentType(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
     .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
     .transform((raw) => ({
@@ -116,7 +119,7 @@ function document(name: 'session' | 'action' | 'backup'): DefinedType {
     owner: ({ project_id }) => project_id ?? undefined,
     label: ({ label }) => label,
     async remove({ id }, context) {
-      await apiOf(context).request('DELETE', pathOf(context.project, `${name}s`, id));
+      await preferredApi(context).request('DELETE', pathOf(context.project, `${name}s`, id));
       return { kind: 'gone' };
     },
   });
@@ -128,8 +131,8 @@ const clientRow = z.object({
 });
 
 /**
- * Machines that a scheduler has registered. A running scheduler registers its machine again after a
- * restart.
+ * Clients: the machines that Freezer's schedulers have registered. When a scheduler restarts, it
+ * registers its machine again.
  */
 const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
@@ -143,7 +146,7 @@ const client = defineType<z.infer<typeof clientRow>>({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.client.hostname ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const answer = await apiOf(context).request(
+    const answer = await preferredApi(context).request(
       'DELETE',
       pathOf(context.project, 'clients', row.client.client_id),
       { accept: [403] },
@@ -161,17 +164,23 @@ const client = defineType<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. Freezer stores only records of backups. Most customers store the data of a
- * backup in Swift, and Swift's cleanup removes it. Freezer's cleanup runs before Nova, Cinder and
- * Swift, because a job creates snapshots and writes objects. Freezer's cleanup runs in the
- * pre-delete phase, because a job needs its trust, which may end with the project.
+ * Freezer, API v2. Freezer stores only records of backups. The data of a backup is usually in
+ * Swift, whose cleanup removes it. Freezer's cleanup runs before those of Nova, Cinder and Swift,
+ * because a job creates snapshots and writes objects. Freezer's cleanup runs in phase `pre-delete`,
+ * because a job needs its trust, which may end with the project.
  */
 export const freezer = defineService({
   name: 'freezer',
   catalogTypes: ['backup'],
   dependents: [{ services: ['nova', 'cinder', 'swift'], strength: 'preferred', until: 'done' }],
   preDelete: true,
-  resourceTypes: [job, document('session'), document('action'), client, document('backup')],
+  resourceTypes: [
+    job,
+    defineDocumentType('session'),
+    defineDocumentType('action'),
+    client,
+    defineDocumentType('backup'),
+  ],
   releases: [
     'Before 2026.2 Freezer lists and deletes only the resources that the caller ' +
       'created. Its resource types are then reported as unreachable.',

@@ -9,16 +9,17 @@ const resourceRow = z.object({
   project_id: z.string().nullish(),
 });
 type ResourceRow = z.infer<typeof resourceRow>;
-const deleted = z.object({ deleted: z.number() });
+const deletionAnswer = z.object({ deleted: z.number() });
 
-/** The default limit of rows in one answer of Gnocchi ([api] max_limit). */
-const PAGE = 1000;
+/** The default maximum of rows in one answer of Gnocchi ([api] max_limit). */
+const PAGE_SIZE = 1000;
 /** True if a header links to a next page. Gnocchi sends the link with every full page. */
-const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
+const hasNextPage = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
 
 /**
  * Removes many resources and their metrics in one call. The filter contains the project and the
- * ids. A resource that got a new owner after the listing therefore stays.
+ * ids, so a resource that got a new owner after the listing is not removed. Gnocchi reports only
+ * how many resources it has removed. If it has removed none, the next listing must show the result.
  */
 async function removeResources(
   rows: readonly ResourceRow[],
@@ -28,8 +29,8 @@ async function removeResources(
     and: [{ '=': { project_id: project } }, { in: { id: rows.map(({ id }) => id) } }],
   };
   const answer = await api.request('DELETE', '/v1/resource/generic', { json: filter });
-  const removed = deleted.parse(answer.json).deleted;
-  return rows.map(() => (removed > 0 ? { kind: 'gone' } : { kind: 'accepted' }));
+  const removedCount = deletionAnswer.parse(answer.json).deleted;
+  return rows.map(() => (removedCount > 0 ? { kind: 'gone' } : { kind: 'accepted' }));
 }
 
 /**
@@ -40,10 +41,10 @@ const resource = defineType<ResourceRow>({
   name: 'resource',
   async list({ api, project }) {
     const answer = await api.request('POST', '/v1/search/resource/generic', {
-      query: { limit: PAGE },
+      query: { limit: PAGE_SIZE },
       json: { '=': { project_id: project } },
     });
-    return { rows: z.array(resourceRow).parse(answer.json), more: hasNext(answer.headers) };
+    return { rows: z.array(resourceRow).parse(answer.json), more: hasNextPage(answer.headers) };
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -52,7 +53,7 @@ const resource = defineType<ResourceRow>({
     const [removal] = await removeResources([row], context);
     return removal ?? { kind: 'accepted' };
   },
-  batch: { maxItems: PAGE, remove: removeResources },
+  batch: { maxItems: PAGE_SIZE, remove: removeResources },
 });
 
 const metricRow = z.object({
@@ -91,14 +92,14 @@ const metric = defineType({
     const answers = await Promise.all(
       members.map((user) =>
         api.request('GET', '/v1/metric', {
-          query: { user_id: user, project_id: project, limit: PAGE },
+          query: { user_id: user, project_id: project, limit: PAGE_SIZE },
         }),
       ),
     );
     const rows = answers.flatMap(({ json }) => z.array(metricRow).parse(json));
     return {
       rows: rows.filter((row) => (row.resource_id ?? row.resource ?? undefined) === undefined),
-      more: answers.some(({ headers }) => hasNext(headers)),
+      more: answers.some(({ headers }) => hasNextPage(headers)),
     };
   },
   id: (row) => row.id,
@@ -112,8 +113,8 @@ const metric = defineType({
 
 /**
  * Gnocchi, API v1. Archive policies and resource types belong to the administrators. Gnocchi's
- * cleanup runs last, because Ceilometer writes while there are resources to measure, and alarms
- * read from Gnocchi.
+ * cleanup runs after those of the services that Ceilometer measures, because Ceilometer writes to
+ * Gnocchi while their resources exist. It also runs after Aodh's, because alarms read from Gnocchi.
  */
 export const gnocchi = defineService({
   name: 'gnocchi',

@@ -7,10 +7,10 @@ import {
   type ProjectContext,
   type Removal,
 } from '../task/service.ts';
-import { withChildren } from './ironic/children.ts';
+import { childNodeQuery } from './ironic/children.ts';
 import { machineSuspension } from './ironic/suspend.ts';
 
-/** In these states, no operating system of the lessee is on the machine. */
+/** The states of a machine without an operating system of the lessee. */
 const UNDEPLOYED_STATES = [
   'enroll',
   'verifying',
@@ -33,7 +33,7 @@ const nodeRow = z.object({
 });
 type NodeRow = z.infer<typeof nodeRow>;
 
-async function nodes(
+async function listNodes(
   { api }: ProjectContext,
   query: Readonly<Record<string, string>>,
 ): Promise<NodeRow[]> {
@@ -42,12 +42,13 @@ async function nodes(
     collection: 'nodes',
     row: nodeRow,
     paging: 'next',
-    query: { ...query, ...withChildren(api), fields },
+    query: { ...query, ...childNodeQuery(api), fields },
   });
   return rows;
 }
 
-function nodeBlocker(row: NodeRow): Blocker | undefined {
+/** Returns the reason why the lessee cannot be removed from the node now. */
+function leaseBlocker(row: NodeRow): Blocker | undefined {
   if (CLEANING_STATES.includes(row.provision_state))
     return {
       message: `the node is ${row.provision_state}`,
@@ -66,18 +67,18 @@ function nodeBlocker(row: NodeRow): Blocker | undefined {
 }
 
 /**
- * Machines that the project leases. The cleanup never undeploys a machine, because Ironic does not
- * know its workload.
+ * Machines that the project leases. The cleanup removes the lessee of a machine. It never undeploys
+ * a machine, because Ironic does not know its workload.
  */
 const lease = defineType({
   name: 'lease',
   dependsOn: [{ types: ['allocation'], strength: 'preferred', until: 'done' }],
   blockers: ['The node is deployed or reserved for an instance.'],
-  list: (context) => nodes(context, { lessee: context.project }),
+  list: (context) => listNodes(context, { lessee: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.lessee ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: nodeBlocker,
+  blocked: leaseBlocker,
   async remove(row, { api }) {
     await api.request('PATCH', `/v1/nodes/${encodeURIComponent(row.uuid)}`, {
       json: [{ op: 'remove', path: '/lessee' }],
@@ -86,11 +87,11 @@ const lease = defineType({
   },
 });
 
-/** Machines that belong to the project. Only the operator can decide about the hardware. */
+/** Machines that belong to the project. Only the operator decides about the hardware. */
 const node = defineType({
   name: 'node',
   dependsOn: [{ types: ['lease'], strength: 'preferred', until: 'done' }],
-  list: (context) => nodes(context, { owner: context.project }),
+  list: (context) => listNodes(context, { owner: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -160,8 +161,8 @@ const runbookRow = z.object({
 });
 
 /**
- * Runbooks: steps that a project wrote for its nodes (1.92). A public runbook has no owner. Ironic
- * has no filter by the id of a project.
+ * Runbooks: steps that a project wrote for its nodes (microversion 1.92). A public runbook has no
+ * owner. Ironic has no filter by project for runbooks.
  */
 const runbook = defineType({
   name: 'runbook',
@@ -194,10 +195,10 @@ const runbook = defineType({
 });
 
 /**
- * Ironic, Bare Metal API v1. The propagator uses a system-scoped token, because a project-scoped
- * token shows only the nodes of that project. 1.65 (Victoria) is the first microversion with
- * lessees. Nodes are never removed. Ironic's cleanup runs after Nova's, because Nova must first
- * remove its servers from the machines.
+ * Ironic, Bare Metal API v1. The propagator uses a token with system scope, because to a token on a
+ * project Ironic lists only the nodes of that project. 1.65 (Victoria) is the first microversion
+ * with lessees. Nodes are never removed. Ironic's cleanup runs after Nova's, because Nova must
+ * first remove its servers from the machines.
  */
 export const ironic = defineService({
   name: 'ironic',
@@ -216,7 +217,7 @@ export const ironic = defineService({
     },
     {
       types: ['lease'],
-      because: 'The option `power-off` powers off its machine, which is of the type `node`.',
+      because: 'The option `power-off` powers off the machine, which has the type `node`.',
     },
   ],
 });

@@ -5,5 +5,5 @@ export const masakari = defineService({
   catalogTypes: ['instance-ha', 'ha'],
   noProjectResources:
     'only administrators can use its API: segments, hosts and notifications belong ' +
-    'to them, and the servers that it moves belong to Nova',
+    'to administrators, and the servers that Masakari moves belong to Nova',
 });

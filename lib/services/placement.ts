@@ -1,8 +1,8 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * Placement. Usage that remains after a cleanup means that Nova has lost a server (`openstack
- * resource usage show PROJECT`).
+ * Placement. If the usage of a project remains after its cleanup (`openstack resource usage show
+ * PROJECT`), Nova has lost a server.
  */
 export const placement = defineService({
   name: 'placement',

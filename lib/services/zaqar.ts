@@ -18,23 +18,23 @@ const requiresLiveProject: RequiresLiveProject = {
 /** Zaqar requires every client to send a UUID, and accepts any UUID. */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /**
- * Listings send no limit, because Zaqar answers 400 to a limit above [transport]
+ * The query of each listing. It has no limit, because Zaqar answers 400 to a limit above [transport]
  * max_queues_per_page.
  */
 const query = { limit: undefined };
 
-const named = z.object({ name: z.string() });
-const subscription = z.object({ id: z.string() });
+const namedRow = z.object({ name: z.string() });
+const subscriptionRow = z.object({ id: z.string() });
 
 /**
- * Removes the subscriptions of a queue, and then the queue with its messages. Zaqar keeps the
- * subscriptions of a deleted queue and calls their subscribers.
+ * Removes the subscriptions of a queue or topic, and then the queue or topic with its messages.
+ * Otherwise Zaqar would keep the subscriptions and continue to call the subscribers.
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';
   const { rows } = await api.list(`${path}/${collection}`, {
     collection,
-    row: subscription,
+    row: subscriptionRow,
     paging: 'marker',
     query,
     headers,
@@ -47,7 +47,7 @@ async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<v
 const listNames = async (api: ServiceApi, collection: string): Promise<string[]> => {
   const { rows } = await api.list(`/v2/${collection}`, {
     collection,
-    row: named,
+    row: namedRow,
     paging: 'marker',
     query,
     headers,
@@ -56,11 +56,15 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
 };
 
 /**
- * Defines a type with the token's project as the owner of its rows. Zaqar's rows name no owner.
- * Every call is for the token's project, because the auth middleware overwrites any other project,
- * even for an administrator. With a token on another project, the rows count as foreign.
+ * Defines a type whose rows belong to the project of the token. Zaqar's rows name no owner. Every
+ * call is for the token's project, because the auth middleware overwrites any other project, even
+ * for an administrator. If the token is on another project, the owner check therefore refuses the
+ * rows.
  */
-const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
+const defineTypeOfTokenProject = (
+  name: string,
+  list: (api: ServiceApi) => Promise<readonly string[]>,
+) =>
   defineType({
     name,
     requiresLiveProject,
@@ -74,12 +78,13 @@ const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<re
     },
   });
 
-const queue = ownedByTokenProject('queue', (api) => listNames(api, 'queues'));
+const queue = defineTypeOfTokenProject('queue', (api) => listNames(api, 'queues'));
 
 /**
- * Topics exist only on MongoDB. With another store, Zaqar answers 503 to all calls about topics.
+ * Topics. Zaqar has topics only if its management store is MongoDB. With another store, Zaqar
+ * answers 503 to all calls about topics.
  */
-const topic = ownedByTokenProject('topic', async (api) => {
+const topic = defineTypeOfTokenProject('topic', async (api) => {
   const listTopics = (): Promise<string[] | PropagatorError> =>
     listNames(api, 'topics').catch((error: unknown) => {
       if (error instanceof PropagatorError && error.report.status === 503) return error;
@@ -87,7 +92,8 @@ const topic = ownedByTokenProject('topic', async (api) => {
     });
   const firstAnswer = await listTopics();
   if (!(firstAnswer instanceof PropagatorError)) return firstAnswer;
-  // Queues are in the same store, so a listing of queues proves that the store is not down.
+  // Zaqar also answers 503 while its store is down. Queues are in the same store, so a listing of
+  // queues proves that the store is not down.
   await listNames(api, 'queues');
   const secondAnswer = await listTopics();
   if (!(secondAnswer instanceof PropagatorError)) return secondAnswer;
@@ -100,6 +106,7 @@ const topic = ownedByTokenProject('topic', async (api) => {
   });
 });
 
+/** Zaqar, Messaging API v2. */
 export const zaqar = defineService({
   name: 'zaqar',
   catalogTypes: ['message', 'messaging'],
@@ -116,7 +123,7 @@ export const zaqar = defineService({
   leftBySuspend: [
     {
       types: ['queue', 'topic'],
-      because: 'Keystone gives no token on the project, so no messages are sent or read.',
+      because: 'Keystone gives no token on a disabled project, so no messages are sent or read.',
     },
   ],
 });

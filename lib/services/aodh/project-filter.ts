@@ -2,7 +2,10 @@ import * as z from 'zod';
 
 const equals = (field: string) => z.strictObject({ '=': z.strictObject({ [field]: z.string() }) });
 const createdBy = equals('created_by_project_id');
-/** The second form also matches resources that an external owner of Gnocchi created. */
+/**
+ * The filter that Aodh adds. The second form also matches resources of the project that the project
+ * in [api] gnocchi_external_project_owner created, usually Ceilometer's.
+ */
 const projectFilter = z.union([
   createdBy,
   z.strictObject({
@@ -12,10 +15,11 @@ const projectFilter = z.union([
 const filteredQuery = z.strictObject({ and: z.tuple([projectFilter, z.unknown()]) });
 
 const RULE = 'gnocchi_aggregation_by_resources_threshold_rule';
-const ruleOf = z.object({ [RULE]: z.looseObject({ query: z.string() }) });
+const alarmWithRule = z.object({ [RULE]: z.looseObject({ query: z.string() }) });
 type Alarm = Readonly<Record<string, unknown>>;
 
-function parsed(text: string): unknown {
+/** Returns `undefined` if the text is not JSON. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -23,30 +27,32 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Returns the query of an alarm over the resources of Gnocchi, or undefined for other alarms. */
-function queryText(alarm: unknown): string | undefined {
-  return ruleOf.safeParse(alarm).data?.[RULE]?.query;
+/** Returns the query of an alarm over resources in Gnocchi, or `undefined` for other alarms. */
+function queryOf(alarm: unknown): string | undefined {
+  return alarmWithRule.safeParse(alarm).data?.[RULE]?.query;
 }
 
-/** Returns the query in one spelling, for comparisons. */
-export function queryOf(alarm: unknown): string | undefined {
-  const text = queryText(alarm);
-  return text === undefined ? undefined : (JSON.stringify(parsed(text)) ?? text);
+/** True if two alarms have the same query. Ignores differences of whitespace. */
+export const haveSameQuery = (a: unknown, b: unknown): boolean =>
+  normalizedQuery(a) === normalizedQuery(b);
+
+function normalizedQuery(alarm: unknown): string | undefined {
+  const query = queryOf(alarm);
+  return query === undefined ? undefined : (JSON.stringify(parseJson(query)) ?? query);
 }
 
 /**
- * Removes the filter by project from the query of an alarm. Aodh adds this filter to each alarm
- * that is written on behalf of another project, even if the query already has the filter (Zed and
+ * Returns the alarm without the filter by project in its query. When an administrator writes an
+ * alarm of another project, Aodh adds this filter, even if the query already has it (Zed and
  * 2026.2, `AggregationMetricByResourcesLookupRule.validate_alarm`). Without the removal, each
  * suspend and each resume would add one more filter.
  */
 export function withoutProjectFilter(alarm: Alarm, project: string): Alarm {
-  const { data: rules } = ruleOf.safeParse(alarm);
-  const { data: query } = filteredQuery.safeParse(parsed(queryText(alarm) ?? ''));
-  const rule = rules?.[RULE];
+  const rule = alarmWithRule.safeParse(alarm).data?.[RULE];
+  const { data: query } = filteredQuery.safeParse(parseJson(queryOf(alarm) ?? ''));
   if (!query || !rule) return alarm;
-  const [filter, inner] = query.and;
-  const own = '=' in filter ? filter : filter.or[0];
-  if (own['='].created_by_project_id !== project) return alarm;
-  return { ...alarm, [RULE]: { ...rule, query: JSON.stringify(inner) } };
+  const [filter, originalQuery] = query.and;
+  const creatorFilter = '=' in filter ? filter : filter.or[0];
+  if (creatorFilter['='].created_by_project_id !== project) return alarm;
+  return { ...alarm, [RULE]: { ...rule, query: JSON.stringify(originalQuery) } };
 }

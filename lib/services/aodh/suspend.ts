@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineSuspension, type ProjectContext } from '../../task/service.ts';
-import { queryOf, withoutProjectFilter } from './project-filter.ts';
+import { haveSameQuery, withoutProjectFilter } from './project-filter.ts';
 
 const alarmRow = z.object({
   alarm_id: z.string(),
@@ -9,11 +9,12 @@ const alarmRow = z.object({
 });
 type AlarmRow = z.infer<typeof alarmRow>;
 
-/** Suspend changes only enabled alarms, so no earlier state needs to be recorded. */
+/** The record. It is empty, because suspend changes only enabled alarms. */
 const before = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
+/** Enables or disables an alarm, and keeps its query unchanged. */
 async function setEnabled(row: AlarmRow, enabled: boolean, context: ProjectContext): Promise<void> {
   const { api, project } = context;
   const path = `/v2/alarms/${encodeURIComponent(row.alarm_id)}`;
@@ -21,13 +22,14 @@ async function setEnabled(row: AlarmRow, enabled: boolean, context: ProjectConte
   if (alarm.enabled === enabled) return;
   const json = { ...withoutProjectFilter(alarm, project), enabled };
   const written = await api.request('PUT', path, { json });
-  // This Aodh has not added the filter again, so the alarm is written as it was read.
-  if (queryOf(written.json) !== queryOf(alarm))
+  // If this Aodh does not add the filter again, the query now lacks it. The second PUT then writes
+  // the query as it was read.
+  if (!haveSameQuery(written.json, alarm))
     await api.request('PUT', path, { json: { ...alarm, enabled } });
 }
 
 /**
- * Disables alarms before all other resources are suspended. Otherwise alarms would fire because the
+ * Disables alarms before any other resource is suspended. Otherwise alarms would fire because the
  * servers stop.
  */
 export const alarmSuspension = defineSuspension<AlarmRow, object>({

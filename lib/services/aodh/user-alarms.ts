@@ -23,8 +23,8 @@ export async function trustAlarmsOf({ api, user }: UserContext) {
     paging: 'none',
   });
   return rows.filter((row) =>
-    [row.ok_actions, row.alarm_actions, row.insufficient_data_actions].some((some) =>
-      some?.some((url) => url.startsWith('trust+')),
-    ),
+    [row.ok_actions, row.alarm_actions, row.insufficient_data_actions]
+      .flatMap((urls) => urls ?? [])
+      .some((url) => url.startsWith('trust+')),
   );
 }

@@ -1,7 +1,7 @@
 import { defineUserReport } from '../../task/service.ts';
 import { trustAlarmsOf } from './user-alarms.ts';
 
-/** A suspension of a user reports these resources in Aodh. */
+/** The resources in Aodh that a suspension of a user reports. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof trustAlarmsOf>>[number]>({
     name: 'alarm-of-user',
@@ -15,6 +15,8 @@ export const userReports = [
     project: (row) => row.project_id ?? undefined,
     message: () =>
       'the actions of alarms that use a trust of the user fail until the user is enabled',
-    advice: 'If they must continue, ask another member of the project to create the alarms again.',
+    advice:
+      'If these actions must continue, ask another member of the project to create the alarms ' +
+      'again.',
   }),
 ];

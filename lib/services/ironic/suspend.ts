@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
-import { withChildren } from './children.ts';
+import { childNodeQuery } from './children.ts';
 
 const nodeRow = z.object({
   uuid: z.string(),
@@ -19,23 +19,24 @@ const FIELDS = Object.keys(nodeRow.shape).join(',');
 /** Returns the project that uses a machine: its lessee, or its owner if it is not leased. */
 const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
 
-async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
-  const read = async (query: Record<string, string>): Promise<NodeRow[]> =>
+/** Lists the machines that the project uses. */
+async function listUsedNodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
+  const list = async (query: Record<string, string>): Promise<NodeRow[]> =>
     (
       await api.list('/v1/nodes', {
         collection: 'nodes',
         row: nodeRow,
         paging: 'next',
-        query: { ...query, ...withChildren(api), fields: FIELDS },
+        query: { ...query, ...childNodeQuery(api), fields: FIELDS },
       })
     ).rows;
-  const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
-  // If the project leases a machine to another project, that project uses it.
+  const [leased, owned] = await Promise.all([list({ lessee: project }), list({ owner: project })]);
+  // If the project leases a machine to another project, that other project uses it.
   const usedByProject = [...leased, ...owned.filter(({ lessee }) => !lessee)];
   return [...new Map(usedByProject.map((row) => [row.uuid, row])).values()];
 }
 
-const power = async (row: NodeRow, target: string, { api }: ProjectContext): Promise<void> => {
+const setPower = async (row: NodeRow, target: string, { api }: ProjectContext): Promise<void> => {
   const path = `/v1/nodes/${encodeURIComponent(row.uuid)}/states/power`;
   await api.request('PUT', path, { json: { target } });
 };
@@ -49,23 +50,26 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
     : { kind: 'changed', message: `its power state is ${power_state}` };
 }
 
-/** Machines that Nova does not use. The operating system of a machine powers it off. */
+/**
+ * Powers off machines that Nova does not use. With `soft power off`, Ironic requests this from the
+ * operating system of the machine.
+ */
 export const machineSuspension = defineSuspension<NodeRow, object>({
   name: 'node',
   options: ['power-off'],
   summary: {
     suspend:
-      'Option `power-off`: the machines that the project leases, and those that it owns and no ' +
-      'other project leases, get the request to power off.',
+      'Option `power-off`: the operating systems of machines are requested to power off. This ' +
+      'concerns machines that the project leases, and machines that it owns and no project leases.',
     record: 'The id.',
     resume: 'The machine is powered on.',
     unchanged: [
       'A machine of Nova is not powered off, because Nova stops its server.',
-      'A machine that is not deployed, or in maintenance, stays as it is.',
+      'A machine that is not deployed, or is in maintenance, is not changed.',
     ],
   },
   before: z.object({}),
-  list: nodes,
+  list: listUsedNodes,
   id: (row) => row.uuid,
   owner: userOf,
   assess(row) {
@@ -78,7 +82,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
     if (row.instance_uuid || row.provision_state !== 'active') return { kind: 'at-rest' };
     return { kind: 'switch', before: {} };
   },
-  suspend: (row, _before, context) => power(row, 'soft power off', context),
+  suspend: (row, _before, context) => setPower(row, 'soft power off', context),
   compare,
-  resume: (row, _before, context) => power(row, 'power on', context),
+  resume: (row, _before, context) => setPower(row, 'power on', context),
 });
