@@ -2,33 +2,35 @@
 import type { PluginKit } from '../../lib/app/plugins.ts';
 
 /**
- * A billing system with its own HTTP API as a service: the remaining resources of an account go
- * with its project.
+ * Returns the service of a billing system with its own HTTP API. A cleanup of a project removes the
+ * subscriptions and payment methods of the project's account.
  */
 export default ({ defineType, defineService, defineSuspension, PropagatorError, z }: PluginKit) => {
   const base = process.env.BILLING_URL ?? 'http://127.0.0.1:9100';
 
   /**
-   * Sends one request. The class of a thrown error decides about the next step: `Transient` is
-   * retried, `Denied` goes to the operator at once, `Gone` counts as removed.
+   * Returns an error. Its class decides about the next step: `Transient` is retried, `Denied` is
+   * dead-lettered at once, and `Gone` means that the resource is removed.
    */
+  function billingError(
+    errorClass: 'Transient' | 'Denied' | 'Gone' | 'Unexpected',
+    code: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    const advice = 'Read the log of the billing system at BILLING_URL.';
+    return new PropagatorError(
+      { code: `billing.${code}`, class: errorClass, message, advice, service: 'billing' },
+      { cause },
+    );
+  }
+
+  /** Sends one request and returns the JSON of the answer. Throws {@link billingError}. */
   async function call(
     method: 'GET' | 'DELETE' | 'PATCH',
     path: string,
     json?: object,
   ): Promise<unknown> {
-    const failed = (
-      errorClass: 'Transient' | 'Denied' | 'Gone' | 'Unexpected',
-      code: string,
-      message: string,
-      cause?: unknown,
-    ) => {
-      const advice = 'Read the log of the billing system at BILLING_URL.';
-      return new PropagatorError(
-        { code: `billing.${code}`, class: errorClass, message, advice, service: 'billing' },
-        { cause },
-      );
-    };
     try {
       const answer = await fetch(`${base}${path}`, {
         method,
@@ -39,30 +41,34 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
       const { status } = answer;
       if (answer.ok) return status === 204 ? undefined : await answer.json();
       if (status === 401 || status === 403)
-        throw failed('Denied', `http.${status}`, `the billing system refuses us: ${status}`);
+        throw billingError(
+          'Denied',
+          `http.${status}`,
+          `the billing system refuses the login of the propagator (${status})`,
+        );
       if (status === 404 && method === 'DELETE')
-        throw failed('Gone', 'http.404', 'it is gone already');
-      const isPassing = status === 409 || status === 429 || status >= 500;
-      throw failed(
-        isPassing ? 'Transient' : 'Unexpected',
+        throw billingError('Gone', 'http.404', 'the resource is already gone');
+      const isTemporary = status === 409 || status === 429 || status >= 500;
+      throw billingError(
+        isTemporary ? 'Transient' : 'Unexpected',
         `http.${status}`,
         `the billing system answered ${status}`,
       );
     } catch (thrown) {
       throw thrown instanceof PropagatorError
         ? thrown
-        : failed(
+        : billingError(
             'Transient',
             'unreachable',
-            'the billing system gives no answer that can be read',
+            'the billing system does not answer, or its answer cannot be read',
             thrown,
           );
     }
   }
 
   /**
-   * Only the necessary fields. A row without an account is kept: the propagator reports it and
-   * never removes it.
+   * The schema has only the fields that this module reads. It accepts a row without an account: the
+   * propagator reports such a row and never removes it.
    */
   const row = z.object({
     id: z.string(),
@@ -73,7 +79,7 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
   const page = z.object({ rows: z.array(row), next: z.string().nullish() });
   type Page = ReturnType<typeof page.parse>;
 
-  /** Returns all rows, page by page: an incomplete list would make the rest look empty. */
+  /** Returns the rows of all pages. Throws if a page is missing: the list must be complete. */
   async function list(collection: string, project: string) {
     const rows: Page['rows'] = [];
     for (let after: string | null | undefined = ''; typeof after === 'string'; ) {
@@ -85,14 +91,15 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
     return rows;
   }
 
-  const resourceType = (name: string, collection: string, before: string[]) =>
+  /** `removedFirst`: the types that must be empty before this one is removed. */
+  const resourceType = (name: string, collection: string, removedFirst: string[]) =>
     defineType({
       name,
-      dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
+      dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
       list: ({ project }) => list(collection, project),
       id: ({ id }) => id,
-      // The owner comes from the row itself and never from the query: the propagator compares it
-      // with the project for each row.
+      // The owner comes from the row itself and never from the query, because the propagator
+      // compares the owner of each row with the project.
       owner: ({ account }) => account ?? undefined,
       label: ({ title }) => title ?? undefined,
       async remove({ id }) {
@@ -105,8 +112,8 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
     call('PATCH', `/subscriptions/${encodeURIComponent(id)}`, { paused });
 
   /**
-   * A suspended project pays nothing. The record is stored before the first call, and a resume
-   * continues only what the suspension paused.
+   * Pauses the subscriptions of a suspended project. The propagator stores a record of each
+   * subscription before it calls `suspend`, and calls `resume` only for recorded subscriptions.
    */
   const subscriptionSuspension = defineSuspension<Page['rows'][number], object>({
     name: 'subscription',
@@ -131,13 +138,14 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
     // The service is not in Keystone's catalog. It exists in every cloud in which this module is
     // configured.
     catalogTypes: [],
-    // The last bill is written when the servers are gone.
+    // The billing system writes the last bill after the servers are gone.
     dependsOn: [{ services: ['nova', 'cinder', 'neutron'], strength: 'preferred', until: 'done' }],
     resourceTypes: [
       resourceType('subscription', 'subscriptions', []),
       resourceType('payment-method', 'payment-methods', ['subscription']),
     ],
-    // Pauses when the servers are stopped, and continues before they start.
+    // Subscriptions are paused after Nova has stopped the servers, and continue before Nova starts
+    // the servers.
     suspension: { after: ['nova'], types: [subscriptionSuspension] },
   });
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A CMDB as a service of the operator: it removes the assets of a deleted project, and follows its state.
+"""A CMDB as a service of the operator: cleans up, suspends, resumes and provisions the assets of a project.
 
-The propagator sends a `service.requested` to POST /tasks, which answers 202 and works in a thread.
-The thread reports the result to POST /v1/tasks/<id>/report of the propagator.
+The propagator sends a message `service.requested` to POST /tasks. The server answers 202 and performs the
+task in a thread. The thread sends the report to POST /v1/tasks/<id>/report of the propagator.
 Uses only Python's standard library.
 """
 
@@ -22,21 +22,21 @@ TOKEN = os.environ.get("PROPAGATOR_API_TOKEN", "")
 DATABASE = os.environ.get("CMDB_DATABASE", "cmdb.sqlite")
 PORT = int(os.environ.get("CMDB_PORT", "9000"))
 
-under_way = set()
-lock = threading.Lock()
+tasks_in_progress = set()
+lock = threading.Lock()  # guards tasks_in_progress
 
 
 def assets_of(database, project):
-    """Return the rows of this project.
+    """Return the id and the field `audited` of each asset of this project.
 
-    The owner is compared again because the database may compare without regard to case.
+    The owner is compared again, because a database may ignore the case when it compares.
     """
     rows = database.execute("SELECT id, project, audited FROM asset WHERE project = ?", (project,)).fetchall()
     return [(number, audited) for number, owner, audited in rows if owner == project]
 
 
 def connect():
-    """Open the database, with the tables of the actions beside the cleanup."""
+    """Open the database. Create the tables for suspend and provision if they are missing."""
     database = sqlite3.connect(DATABASE, timeout=10)
     with database:
         database.execute("CREATE TABLE IF NOT EXISTS suspended (asset INTEGER PRIMARY KEY, project TEXT)")
@@ -44,46 +44,59 @@ def connect():
     return database
 
 
-def suspend(project, phase, wanted):
-    """Mark the assets as suspended, or take the marks off (wanted: True or False).
+def suspend(project, phase):
+    """Mark each asset as suspended. The marks are the record of the suspension. Return the report.
 
-    The marks are the record: a mark that is set already stays, and a resume removes only marks.
-    Returns the report. May be repeated at any time.
+    A repeated call has no further effect: it keeps existing marks.
     """
     database = connect()
     try:
         assets = [number for number, _ in assets_of(database, project)]
-        marks = "SELECT asset FROM suspended WHERE project = ?"
         if phase == "apply":
             with database:
-                if wanted:
-                    rows = [(number, project) for number in assets]
-                    database.executemany("INSERT OR IGNORE INTO suspended VALUES (?, ?)", rows)
-                else:
-                    database.execute("DELETE FROM suspended WHERE project = ?", (project,))
-        marked = {number for (number,) in database.execute(marks, (project,))}
+                rows = [(number, project) for number in assets]
+                database.executemany("INSERT OR IGNORE INTO suspended VALUES (?, ?)", rows)
+        marked = marked_assets(database, project)
     finally:
         database.close()
-    left = sum(1 for number in assets if (number in marked) != wanted)
-    return counted(phase, len(assets), left)
+    return report_of(phase, len(assets), left=sum(number not in marked for number in assets))
+
+
+def resume(project, phase):
+    """Remove the marks of a suspension. Change nothing else. Return the report."""
+    database = connect()
+    try:
+        assets = [number for number, _ in assets_of(database, project)]
+        if phase == "apply":
+            with database:
+                database.execute("DELETE FROM suspended WHERE project = ?", (project,))
+        marked = marked_assets(database, project)
+    finally:
+        database.close()
+    return report_of(phase, len(assets), left=sum(number in marked for number in assets))
+
+
+def marked_assets(database, project):
+    rows = database.execute("SELECT asset FROM suspended WHERE project = ?", (project,))
+    return {number for (number,) in rows}
 
 
 def provision(project, phase, name, profile):
-    """Create the record of the customer if it is missing. It only adds."""
+    """Create the record of the customer if it is missing, and never change it. Return the report."""
     database = connect()
     try:
         if phase == "apply":
             with database:
                 row = (project, name, profile)
                 database.execute("INSERT OR IGNORE INTO customer VALUES (?, ?, ?)", row)
-        there = database.execute("SELECT 1 FROM customer WHERE project = ?", (project,)).fetchone()
+        customer = database.execute("SELECT 1 FROM customer WHERE project = ?", (project,)).fetchone()
     finally:
         database.close()
-    return counted(phase, 1, 0 if there else 1)
+    return report_of(phase, 1, left=0 if customer else 1)
 
 
-def counted(phase, total, left):
-    """Return the report: what is as wanted counts as gone. A finished run has nothing left."""
+def report_of(phase, total, left):
+    """Return the report for `total` resources, of which `left` do not have the wanted state."""
     counts = {"cmdb.asset": {"listed": total, "gone": total - left, "left": left}}
     if phase == "plan" or left == 0:
         return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
@@ -91,22 +104,24 @@ def counted(phase, total, left):
     return {"type": "service.progressed", "phase": phase, "data": data}
 
 
-def run(task):
-    """Do what the request asks for. Without an action it is a cleanup, as in contract version 1."""
+def perform_action(task):
+    """Perform the requested action and return the report. A request without `action` is a cleanup."""
     project, phase, action = task["project"], task["phase"], task.get("action", "cleanup")
     if action == "cleanup":
-        return empty(project, phase)
-    if action in ("suspend", "resume"):
-        return suspend(project, phase, action == "suspend")
+        return clean_up(project, phase)
+    if action == "suspend":
+        return suspend(project, phase)
+    if action == "resume":
+        return resume(project, phase)
     if action == "provision":
         return provision(project, phase, task.get("name"), task.get("profile"))
     raise ValueError(f"the action {action} is not known")
 
 
-def empty(project, phase):
-    """Count the assets (phase plan) or remove those that are not audited (phase apply).
+def clean_up(project, phase):
+    """Count the assets (phase plan), or remove those that are not being audited (phase apply).
 
-    Returns the report. May be repeated at any time.
+    Return the report. A repeated call has no further effect.
     """
     database = connect()
     try:
@@ -115,9 +130,9 @@ def empty(project, phase):
             with database:
                 database.execute("DELETE FROM suspended WHERE project = ?", (project,))
                 database.execute("DELETE FROM customer WHERE project = ?", (project,))
-            free = [(number, project) for number, audited in before if not audited]
+            removable = [(number, project) for number, audited in before if not audited]
             with database:
-                database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", free)
+                database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", removable)
         # A task is finished only when a new listing is empty.
         left = assets_of(database, project)
     finally:
@@ -125,33 +140,33 @@ def empty(project, phase):
     counts = {"cmdb.asset": {"listed": len(before), "gone": len(before) - len(left), "left": len(left)}}
     if phase == "plan" or not left:
         return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
-    audited = {
+    condition = {
         "class": "Blocked",
         "resourceType": "cmdb.asset",
-        "message": "they are being audited",
+        "message": "the assets are being audited",
         "actor": "operator",
-        "advice": "Close the audit in the CMDB; they go then.",
+        "advice": "Close the audit in the CMDB. The next run then removes the assets.",
         "count": len(left),
         "example": str(left[0][0]),
     }
-    data = {"counts": counts, "conditions": [audited], "again": {"afterSeconds": 1}}
+    data = {"counts": counts, "conditions": [condition], "again": {"afterSeconds": 1}}
     return {"type": "service.progressed", "phase": phase, "data": data}
 
 
-def failure(phase, error):
-    report = {
+def failure_report(phase, error):
+    error_report = {
         "code": "cmdb.database",
         "class": "Unexpected",
         "message": f"{type(error).__name__}: {error}",
-        "advice": "Read the log of the CMDB, then redrive.",
+        "advice": "Read the log of the CMDB and remove the cause. Then redrive the dead letter.",
     }
-    return {"type": "service.failed", "phase": phase, "data": {"error": report}}
+    return {"type": "service.failed", "phase": phase, "data": {"error": error_report}}
 
 
-def tell(task_id, report):
-    """Send the report to the propagator.
+def send_report(task_id, report):
+    """Send the report to the propagator, with up to four retries.
 
-    After a long outage the propagator requests the task again, so a lost report does no harm.
+    A lost report does no harm: the propagator requests the task again.
     """
     url = f"{PROPAGATOR}/v1/tasks/{urllib.parse.quote(task_id, safe='')}/report"
     headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
@@ -161,52 +176,52 @@ def tell(task_id, report):
         try:
             with urllib.request.urlopen(request, timeout=30):
                 return
-        except urllib.error.HTTPError as refused:
-            print(f"{task_id}: {refused.code} {refused.read().decode(errors='replace')}", file=sys.stderr)
-            if refused.code < 500:
+        except urllib.error.HTTPError as refusal:
+            print(f"{task_id}: {refusal.code} {refusal.read().decode(errors='replace')}", file=sys.stderr)
+            if refusal.code < 500:
                 return
-        except OSError as away:
-            print(f"{task_id}: {away}", file=sys.stderr)
+        except OSError as error:
+            print(f"{task_id}: {error}", file=sys.stderr)
 
 
-def work(task):
+def perform_task(task):
     task_id, phase = task["taskId"], task["phase"]
     try:
-        report = run(task)
+        report = perform_action(task)
     except Exception as error:  # The operator must see every failure.
-        report = failure(phase, error)
+        report = failure_report(phase, error)
     finally:
         with lock:
-            under_way.discard(task_id)
-    tell(task_id, report)
+            tasks_in_progress.discard(task_id)
+    send_report(task_id, report)
 
 
-class Door(BaseHTTPRequestHandler):
+class RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self):
         try:
             message = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
             task = message["data"]
-            is_ours = self.path == "/tasks" and message["type"] == "service.requested" and task["phase"] in ("plan", "apply")
+            is_valid = self.path == "/tasks" and message["type"] == "service.requested" and task["phase"] in ("plan", "apply")
             task_id, _ = task["taskId"], task["project"]
         except (ValueError, KeyError, TypeError):
-            is_ours = False
-        self.send_response(202 if is_ours else 400)
+            is_valid = False
+        self.send_response(202 if is_valid else 400)
         self.send_header("content-length", "0")
         self.end_headers()
-        if not is_ours:
+        if not is_valid:
             return
-        # A repeated request must not start a second thread for the same task.
+        # The propagator may repeat a request. Only one thread performs a task at a time.
         with lock:
-            is_new = task_id not in under_way
-            under_way.add(task_id)
+            is_new = task_id not in tasks_in_progress
+            tasks_in_progress.add(task_id)
         if is_new:
-            threading.Thread(target=work, args=(task,), daemon=True).start()
+            threading.Thread(target=perform_task, args=(task,), daemon=True).start()
 
     def log_message(self, format, *arguments):
         pass
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", PORT), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), RequestHandler)
     print(f"listening on {server.server_address[1]}", flush=True)
     server.serve_forever()

@@ -121,7 +121,7 @@ describe('services of the operator', () => {
       waitsOn.some(({ on }) => on.includes('audited')),
     );
     expect(waiting.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toMatchObject([
-      { on: 'cmdb.asset: they are being audited', actor: 'operator' },
+      { on: 'cmdb.asset: the assets are being audited', actor: 'operator' },
     ]);
     const task = waiting.tasks.find(({ service }) => service === 'cmdb')?.id ?? '';
     const lie = {
