@@ -202,7 +202,8 @@ export const blazar = defineService({
       warns: {
         message:
           'a lease continues while the project is suspended; at the end of the lease, Blazar ' +
-          'deletes the servers of the lease, or fails because Keystone refuses the trust of its owner',
+          'deletes the servers of the lease, or fails because Keystone refuses the trust of the ' +
+          'owner',
         advice:
           'If the project is to be resumed after the end of the lease, extend the lease ' +
           '(openstack reservation lease update --prolong-for).',

@@ -93,8 +93,8 @@ const quota = defineProjectQuotaAt('/os-quota-sets', {
 /**
  * Cinder, Block Storage API v3. Each path contains the project of the token, because Cinder accepts
  * no other project in the path. Since microversion 3.59 (Train), each row names its owner, and
- * Cinder returns transfers in pages. Messages are not removed, because they expire. A resource waits
- * only for the resources that it depends on (safety rule: one stuck resource stops no other).
+ * Cinder returns transfers in pages. Messages are not removed, because they expire. A resource
+ * waits only for the resources that it depends on (safety rule: one stuck resource stops no other).
  */
 export const cinder = defineService({
   name: 'cinder',

@@ -11,8 +11,8 @@ import {
 
 /**
  * Returns the API with a token on the project if there is one. With such a token, Freezer also
- * removes the trust of a job from Keystone. With another token, this removal fails, and Freezer only
- * logs the failure.
+ * removes the trust of a job from Keystone. With another token, this removal fails, and Freezer
+ * only logs the failure.
  */
 const preferredApi = ({
   api,

@@ -22,7 +22,8 @@ const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
  * Stacks with all their resources and nested stacks. Heat searches keypairs, containers and queues
  * by name with the caller's token. With a token on another project, Heat does not find them and
  * does not remove them. The cleanup of the user then removes the keypairs, Swift's task the
- * containers, and Zaqar's task the queues. Heat also keeps resources with `deletion_policy: Retain`.
+ * containers, and Zaqar's task the queues. Heat also keeps resources with `deletion_policy:
+ * Retain`.
  */
 const stack = defineType({
   name: 'stack',

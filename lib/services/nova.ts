@@ -100,7 +100,8 @@ const quota = defineProjectQuota({
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
-  // Nova's API without microversions, and its EC2-compatible API. Both show the servers of `compute`.
+  // Nova's API without microversions, and its EC2-compatible API. Both show the servers of
+  // `compute`.
   catalogAliases: ['compute_legacy', 'ec2'],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: NOVA_CONCURRENCY,

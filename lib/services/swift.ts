@@ -80,8 +80,8 @@ const object = defineType<ObjectRow>({
         if (!listing.more) incomplete.delete(listing.container);
       }
       const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
-      const stopsEarly = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
-      if (stopsEarly || listings.some(({ more }) => more))
+      const isCut = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
+      if (isCut || listings.some(({ more }) => more))
         return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;
@@ -196,8 +196,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 });
 
 /**
- * Swift, API v1. The propagator needs the role ResellerAdmin, because the role admin gives no access
- * to accounts of other projects.
+ * Swift, API v1. The propagator needs the role ResellerAdmin, because the role admin gives no
+ * access to accounts of other projects.
  */
 export const swift = defineService({
   name: 'swift',

@@ -44,8 +44,8 @@ const vimRow = z.object({
 
 /**
  * VIMs: the clouds in which Tacker creates VNFs, each with a login. Tacker deletes a VIM with its
- * login, which is in Barbican or in a file. VIMs are removed last, because Tacker needs the VIM of a
- * VNF to remove the VNF.
+ * login, which is in Barbican or in a file. VIMs are removed last, because Tacker needs the VIM of
+ * a VNF to remove the VNF.
  */
 const vim = defineType({
   name: 'vim',

@@ -98,8 +98,8 @@ const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
 /**
  * Configuration groups. No row names its owner. With a member's token, Trove lists only the groups
  * of the project, which proves the owner. With an administrator's token, Trove lists the groups of
- * the whole cloud, so one row stands for all of them. A group that a slow build uses is not removed,
- * and the operation reports it.
+ * the whole cloud, so one row stands for all of them. A group that a slow build uses is not
+ * removed, and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',

@@ -18,8 +18,8 @@ const requiresLiveProject: RequiresLiveProject = {
 /** Zaqar requires every client to send a UUID, and accepts any UUID. */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /**
- * The query of each listing. It has no limit, because Zaqar answers 400 to a limit above [transport]
- * max_queues_per_page.
+ * The query of each listing. It has no limit, because Zaqar answers 400 to a limit above
+ * [transport] max_queues_per_page.
  */
 const query = { limit: undefined };
 

@@ -134,7 +134,9 @@ export const MINUTE = 60_000;
  * the first deletion still runs, the second one waits for its lock.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
-/** A resource in a busy state is reported after this time. The copy of a large volume takes long. */
+/**
+ * A resource in a busy state is reported after this time. The copy of a large volume takes long.
+ */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */

@@ -1,7 +1,7 @@
 /**
  * True if the type name in a template or environment begins with `type`: `OS::Keystone::` matches
- * all types of Keystone. A name in an environment may end in a star (`OS::Nova::*`), and may contain
- * Neutron's former name, Quantum.
+ * all types of Keystone. A name in an environment may end in a star (`OS::Nova::*`), and may
+ * contain Neutron's former name, Quantum.
  */
 export const matchesType = (typeName: string, type: string): boolean => {
   const name = typeName.replace(/^OS::Quantum/, 'OS::Neutron');

@@ -22,19 +22,19 @@ export const userProvision: ServiceProvision<UserProvisionContext, UserAssignmen
 
 async function roleItem(wanted: Role, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user } = context;
-  const targetKind = wanted.project === undefined ? 'domain' : 'project';
+  const targetType = wanted.project === undefined ? 'domain' : 'project';
   const target = wanted.project ?? wanted.domain ?? '';
-  const name = `${wanted.role} on ${targetKind} ${target}`;
+  const name = `${wanted.role} on ${targetType} ${target}`;
   const item = { type: 'role', name, wanted: 'assigned' };
   const [roleId, targetId] = await Promise.all([
     findId('roles', wanted.role, {}, api),
-    findId(`${targetKind}s`, target, {}, api),
+    findId(`${targetType}s`, target, {}, api),
   ]);
   if (roleId === undefined) return notFound(item, `role "${wanted.role}"`);
-  if (targetId === undefined) return notFound(item, `${targetKind} "${target}"`);
+  if (targetId === undefined) return notFound(item, `${targetType} "${target}"`);
   return compareAssignment(
     item,
-    `/v3/${targetKind}s/${escaped(targetId)}/users/${escaped(user)}/roles/${escaped(roleId)}`,
+    `/v3/${targetType}s/${escaped(targetId)}/users/${escaped(user)}/roles/${escaped(roleId)}`,
     context,
   );
 }

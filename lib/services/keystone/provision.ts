@@ -57,14 +57,14 @@ const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
   Promise.all(wanted.map((one) => roleItem(one, context)));
 
 async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
-  const assigneeKind = wanted.user === undefined ? 'group' : 'user';
+  const assigneeType = wanted.user === undefined ? 'group' : 'user';
   const assignee = wanted.user ?? wanted.group ?? '';
-  const name = `${wanted.role} of ${assigneeKind} ${assignee}`;
+  const name = `${wanted.role} of ${assigneeType} ${assignee}`;
   const item = { type: 'role', name, wanted: 'assigned' };
   const domainId = wanted.domain && (await findId('domains', wanted.domain, {}, context.api));
   const [roleId, assigneeId] = await Promise.all([
     findId('roles', wanted.role, {}, context.api),
-    findId(`${assigneeKind}s`, assignee, { domain_id: domainId }, context.api),
+    findId(`${assigneeType}s`, assignee, { domain_id: domainId }, context.api),
   ]);
   if (roleId === undefined || assigneeId === undefined || (wanted.domain && !domainId))
     return {
@@ -72,12 +72,12 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
       state: 'blocked',
       message:
         'Keystone has no ' +
-        (roleId === undefined ? `role "${wanted.role}"` : `${assigneeKind} "${assignee}"`) +
+        (roleId === undefined ? `role "${wanted.role}"` : `${assigneeType} "${assignee}"`) +
         ', or several',
       advice: 'Create it, or correct the name in the profile. A name needs its domain.',
     };
   const path =
-    `${pathOf(context)}/${assigneeKind}s/${escaped(assigneeId)}` + `/roles/${escaped(roleId)}`;
+    `${pathOf(context)}/${assigneeType}s/${escaped(assigneeId)}` + `/roles/${escaped(roleId)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await context.api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

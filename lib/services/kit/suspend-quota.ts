@@ -36,7 +36,9 @@ interface QuotaRow {
 
 const number = z.number();
 const limitsByName = z.record(z.string(), number);
-/** The record. `lowered`: the values that suspend writes. A limit without a value is set to zero. */
+/**
+ * The record. `lowered`: the values that suspend writes. A limit without a value is set to zero.
+ */
 const before = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
 type Before = z.infer<typeof before>;
 

@@ -21,8 +21,8 @@ export const listWorkbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> 
   memoize('mistral.workbooks', () => listAll(api, 'workbooks'));
 
 /**
- * Workflows with their members, the projects with which they are shared. Workflows are removed after
- * the actions, because the listing of actions needs the namespaces of workflows.
+ * Workflows with their members, the projects with which they are shared. Workflows are removed
+ * after the actions, because the listing of actions needs the namespaces of workflows.
  */
 export const workflow = defineType({
   name: 'workflow',

@@ -147,8 +147,8 @@ async function write(
 
 /**
  * Removes public access to the account and its containers. Suspend removes the public entries from
- * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that were
- * signed with the original keys.
+ * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that
+ * were signed with the original keys.
  */
 export const publicAccessSuspension = defineSuspension<AccountOrContainer, Before>({
   name: 'public-access',

@@ -100,7 +100,8 @@ export const buildBlocker = (
     ? undefined
     : {
         ...temporaryBlocker(
-          `the resource is ${activity}; the propagator waits up to an hour before it interrupts Trove`,
+          `the resource is ${activity}; the propagator waits up to an hour before it interrupts ` +
+            'Trove',
         ),
         isRemovableAfterDeletion: isSlowBuild(row, context),
       };

@@ -67,8 +67,8 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
         kind: 'leave',
         message: 'a container keeps running, because Zun would remove it when it stops',
         advice:
-          'If the container must not run, ask the owner to stop it, or stop it by hand: openstack ' +
-          'appcontainer stop ID. Zun then removes the container.',
+          'If the container must not run, ask the owner to stop it, or stop it by hand: ' +
+          'openstack appcontainer stop ID. Zun then removes the container.',
       };
     return { kind: 'switch', before: {} };
   },
