@@ -17,21 +17,21 @@ export type SuspensionCause =
       readonly enabledAt?: string | undefined;
     };
 
-/** The recovery window of a deletion that an administrator requested. */
+/** A deletion that an administrator requested, and whose recovery window has not ended. */
 export interface PendingDeletion {
-  /** Set if the domain of the account is deleted. */
+  /** Set if the deletion is that of the account's domain. */
   readonly domainId?: string | undefined;
   readonly operationId: string;
   readonly by: string;
   readonly reason: string;
 }
 
-/** The facts that decide the causes. */
-export interface ProjectState {
+/** The facts about a project or a user that decide whether it is suspended. */
+export interface CauseFacts {
   /** Default `project`. */
   readonly type?: 'project' | 'user';
   readonly enabled: boolean;
-  /** `undefined`: the project has no domain that Keystone shows. */
+  /** The domain of the account; `undefined` if Keystone shows none. */
   readonly domain: { readonly id: string; readonly enabled: boolean } | undefined;
   /** The hold of an operator, if there is one. */
   readonly hold:
@@ -50,7 +50,7 @@ export function causesOf({
   domain,
   hold,
   pending,
-}: ProjectState): SuspensionCause[] {
+}: CauseFacts): SuspensionCause[] {
   const causes: SuspensionCause[] = [];
   if (!enabled) causes.push({ kind: `${type}-disabled` });
   if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
@@ -81,8 +81,8 @@ function describe(cause: SuspensionCause): string {
   const enabled =
     enabledAt === undefined
       ? ''
-      : ` (Keystone reported it enabled on ${enabledAt}, perhaps because of a manager of ` +
-        'its domain; it stays suspended)';
+      : ` (Keystone reported it enabled on ${enabledAt}, perhaps because a manager of its ` +
+        'domain enabled it; it stays suspended)';
   return `${by} holds it suspended: ${reason}${enabled}`;
 }
 
@@ -91,14 +91,14 @@ export const isDecision = ({ kind }: SuspensionCause): boolean =>
   kind === 'operator-hold' || kind === 'pending-deletion';
 
 /**
- * True if the causes require the action. `undoes`: the resume undoes the suspension of a canceled
- * deletion. Such an undo ignores the state in Keystone. Only a person's decision to suspend the
- * project prevents the undo.
+ * True if the causes require the action: `suspend` requires a cause, and `resume` requires that
+ * there is none. If `undoes` is set, the resume undoes the suspension of a canceled deletion. Such
+ * a resume ignores the state in Keystone, and only the decision of a person prevents it.
  */
 export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },
   causes: readonly SuspensionCause[],
 ): boolean => {
-  const counted = undoes === undefined ? causes : causes.filter(isDecision);
-  return (action === 'suspend') === counted.length > 0;
+  const relevant = undoes === undefined ? causes : causes.filter(isDecision);
+  return (action === 'suspend') === relevant.length > 0;
 };

@@ -1,14 +1,14 @@
 import { PropagatorError } from '../shared/errors.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone } from './keystone.ts';
-import { keyOfAccount, type Listed, mergeListed } from './merge.ts';
+import { type KeystoneLists, keyOfAccount, mergeListed } from './merge.ts';
 import { differsFromStored } from './sweep.ts';
 
-/** The result of comparing the inventory with Keystone's full lists. */
+/** The inventory, compared with Keystone's full lists. */
 export interface MergedInventory {
   /**
-   * All listed accounts, merged with the inventory. Deletion times, members and the announced
-   * `enabled` are kept.
+   * All listed accounts, merged with the inventory. The recorded times of deletion, the members and
+   * the state that was announced last are kept.
    */
   readonly accounts: readonly AccountRecord[];
   /** The accounts that differ from the inventory. Only these must be stored. */
@@ -25,59 +25,52 @@ export interface MergedInventory {
  * listing fails or is empty. A listing can be empty only because of a fault, for example a wrong
  * token or a wrong database.
  */
-export async function listAll(keystone: Keystone): Promise<Listed> {
+export async function listAll(keystone: Keystone): Promise<KeystoneLists> {
   const [domains, projects, users, members] = await Promise.all([
     keystone.domains(),
     keystone.projects(),
     keystone.users(),
     keystone.members(),
   ]);
-  for (const [what, rows] of Object.entries({
-    domains,
-    projects,
-    users,
-    'role assignments': members,
-  })) {
-    if (rows.length > 0) continue;
-    throw emptyListing(what);
-  }
+  const lists = { domains, projects, users, 'role assignments': members };
+  for (const [plural, rows] of Object.entries(lists))
+    if (rows.length === 0) throw emptyListingError(plural);
   return { domains, projects, users, members };
 }
 
-/** Returns the error for an empty listing. `what` is a plural, for example `projects`. */
-export const emptyListing = (what: string): PropagatorError =>
+/** Returns the error for an empty listing. `plural` names the accounts, for example `projects`. */
+export const emptyListingError = (plural: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.list.empty',
     class: 'Denied',
     service: 'keystone',
-    message: `Keystone's list of ${what} is empty`,
+    message: `Keystone's list of ${plural} is empty`,
     advice:
-      'Give the login a role that may list all of them (admin), and check whether Keystone ' +
-      'has its database; the inventory was left as it was.',
+      'Give the user of the propagator a role that may list all of them (admin), and check that ' +
+      'Keystone uses the right database. The inventory was not changed.',
   });
 
 /** The inventory that {@link mergeAll} compares with Keystone's lists. */
-export interface Known {
+export interface StoredInventory {
   readonly records: readonly AccountRecord[];
   /**
-   * True if the inventory was never filled. If true, the existing accounts are not announced as
-   * created.
+   * True if the inventory was never filled. The listed accounts are then not announced as created.
    */
-  readonly isFirst: boolean;
+  readonly isFirstListing: boolean;
 }
 
 /**
  * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
- * caller must read the known records after the end of the listing. Otherwise an account that was
- * added during the listing would appear deleted.
+ * caller must read the stored records after the end of the listing. Otherwise an account that was
+ * added during the listing would count as vanished.
  */
 export function mergeAll(
-  listed: Listed,
-  { records: known, isFirst }: Known,
+  listed: KeystoneLists,
+  { records: known, isFirstListing }: StoredInventory,
   listedAt: number,
 ): MergedInventory {
   const knownByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const accounts = mergeListed(listed, knownByKey, listedAt, isFirst);
+  const accounts = mergeListed(listed, knownByKey, listedAt, isFirstListing);
   const listedKeys = new Set(accounts.map((record) => keyOfAccount(record.account)));
   const vanished = known.filter(
     (record) =>

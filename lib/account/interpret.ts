@@ -18,9 +18,9 @@ export type AccountNotification = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * A notification about a new role of a user or a group. The inventory records the role, because
- * Keystone deletes the assignments of a deleted project. `inherited`: the role applies only to the
- * projects below.
+ * A notification about a new role of a user or a group. The inventory records the users, because
+ * Keystone deletes the role assignments of a deleted project. `inherited`: the role does not apply
+ * to the target, but to the projects below it.
  */
 export interface MembershipNotification {
   readonly kind: 'membership';
@@ -53,7 +53,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   deleted: 'deleted',
 };
 
-const crud = (...resources: string[]): string[] =>
+const changesOf = (...resources: string[]): string[] =>
   resources.flatMap((resource) =>
     ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
   );
@@ -63,7 +63,7 @@ const crud = (...resources: string[]): string[] =>
  * too.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
-  ...crud(
+  ...changesOf(
     'group',
     'role',
     'region',
@@ -74,7 +74,7 @@ const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
     'OS-TRUST:trust',
     'project tag',
   ),
-  ...crud(
+  ...changesOf(
     'OS-OAUTH1:consumer',
     'OS-OAUTH1:access_token',
     'OS-OAUTH1:request_token',
@@ -98,17 +98,17 @@ export function interpret(notification: Notification, receivedAt: number): Inter
   if (notification.outcome !== undefined && notification.outcome !== 'success')
     return dropped('outcome');
   if (resource === 'project' || resource === 'domain' || resource === 'user')
-    return account(notification, resource, OPERATIONS[operation] ?? 'updated', receivedAt);
+    return interpretAccount(notification, resource, OPERATIONS[operation] ?? 'updated', receivedAt);
   if (eventType === 'identity.role_assignment.created')
-    return roleAssigned(notification, receivedAt);
-  // A user creates an application credential with a token on its project, and therefore has a role
-  // on that project. Basic payloads do not name the user.
+    return interpretRole(notification, receivedAt);
+  // A user creates an application credential with a token on a project, and therefore has a role on
+  // this project. Basic payloads do not name the user.
   if (eventType === 'identity.application_credential.created')
-    return credentialMade(notification, receivedAt);
+    return interpretCredential(notification, receivedAt);
   return dropped(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');
 }
 
-function account(
+function interpretAccount(
   notification: Notification,
   type: 'project' | 'domain' | 'user',
   operation: Operation,
@@ -122,7 +122,7 @@ function account(
   if (!id.success)
     return {
       kind: 'unreadable',
-      reason: `${notification.eventType} names no account with an id of Keystone`,
+      reason: `${notification.eventType} names no account with a valid id`,
     };
   const cause = causeOf(notification, receivedAt);
   if (type === 'project')
@@ -132,7 +132,7 @@ function account(
   return { kind: 'account', type, id: UserId.parse(id.data), operation, cause };
 }
 
-function roleAssigned({ assignment, at }: Notification, receivedAt: number): Interpretation {
+function interpretRole({ assignment, at }: Notification, receivedAt: number): Interpretation {
   const project = ProjectId.safeParse(assignment.project).data;
   const domain = DomainId.safeParse(assignment.domain).data;
   const user = UserId.safeParse(assignment.user).data;
@@ -163,7 +163,7 @@ function roleAssigned({ assignment, at }: Notification, receivedAt: number): Int
   };
 }
 
-function credentialMade(
+function interpretCredential(
   { initiator, eventType, at }: Notification,
   receivedAt: number,
 ): Interpretation {

@@ -2,14 +2,15 @@ import type { Account, AccountEvent, Cause, Change } from '../../events/account.
 import { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 import { type AccountRecord, isGone, type QuarantineRecord } from './inventory.ts';
 import { keyOf, keyOfAccount } from './merge.ts';
-import type { Delayed } from './quarantine.ts';
+import type { DelayedNotification } from './quarantine.ts';
 
 /** The changes that a batch stores in one commit. */
-export interface Decision {
+export interface BatchDecision {
+  /** The keys by which a repeated notification is recognized. */
   readonly seen: readonly string[];
   readonly accounts: readonly AccountRecord[];
   readonly quarantine: readonly QuarantineRecord[];
-  readonly messages: readonly (AccountEvent | Delayed)[];
+  readonly messages: readonly (AccountEvent | DelayedNotification)[];
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -19,7 +20,7 @@ export interface Decision {
  */
 export class InventoryUpdate {
   readonly quarantine: QuarantineRecord[] = [];
-  readonly messages: (AccountEvent | Delayed)[] = [];
+  readonly messages: (AccountEvent | DelayedNotification)[] = [];
   readonly #records: Map<string, AccountRecord>;
   readonly #changed = new Set<string>();
   readonly #seenBefore: ReadonlySet<string>;
@@ -35,15 +36,11 @@ export class InventoryUpdate {
     return this.#records;
   }
 
-  has(type: Account['type'], id: string): boolean {
-    return this.#records.has(keyOf(type, id));
-  }
-
-  /** Returns the stored record, or a record with the id alone. */
-  record(type: Account['type'], id: string): AccountRecord {
+  /** Returns the record of an account. For an unknown account it contains only type and id. */
+  recordOf(type: Account['type'], id: string): AccountRecord {
     return (
       this.#records.get(keyOf(type, id)) ?? {
-        account: bare(type, id),
+        account: withIdOnly(type, id),
         seenAt: 0,
         deletedAt: undefined,
         members: undefined,
@@ -52,7 +49,7 @@ export class InventoryUpdate {
   }
 
   /** Returns the existing projects in a domain or below a project. */
-  below(type: 'project' | 'domain', id: string): AccountRecord[] {
+  projectsBelow(type: 'project' | 'domain', id: string): AccountRecord[] {
     return [...this.#records.values()].filter(
       (record) => !isGone(record) && this.#isBelow(record, type, id),
     );
@@ -71,31 +68,37 @@ export class InventoryUpdate {
     return false;
   }
 
+  /** Replaces the record of an account. */
   put(record: AccountRecord): void {
     const key = keyOfAccount(record.account);
     this.#records.set(key, record);
     this.#changed.add(key);
   }
 
+  /**
+   * True if a notification with this key was ingested before, in this batch or in an earlier one.
+   */
   wasSeen(key: string): boolean {
     return this.#seenBefore.has(key) || this.#seen.has(key);
   }
 
-  see(key: string): void {
+  markSeen(key: string): void {
     this.#seen.add(key);
   }
 
+  /** Increases the counter of this name by one. */
   count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
 
+  /** Adds the event that announces the change of an account. */
   announce(account: Account, change: Change, cause: Cause): void {
     const type = `account.${account.type}.${change}` as const;
     this.messages.push({ type, data: { account, cause } });
     this.count(type);
   }
 
-  decision(): Decision {
+  decision(): BatchDecision {
     return {
       seen: [...this.#seen],
       accounts: [...this.#changed].flatMap((key) => this.#records.get(key) ?? []),
@@ -106,7 +109,7 @@ export class InventoryUpdate {
   }
 }
 
-function bare(type: Account['type'], id: string): Account {
+function withIdOnly(type: Account['type'], id: string): Account {
   if (type === 'project') return { type, id: ProjectId.parse(id) };
   if (type === 'domain') return { type, id: DomainId.parse(id) };
   return { type, id: UserId.parse(id) };

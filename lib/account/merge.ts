@@ -1,9 +1,9 @@
-import type { Account } from '../../events/account.ts';
+import type { Account, Change } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 import type { AccountRecord } from './inventory.ts';
 
-/** Keystone's lists for the whole cloud or for one domain. */
-export interface Listed {
+/** Keystone's lists of accounts and memberships, for the whole cloud or for one domain. */
+export interface KeystoneLists {
   readonly domains: readonly Account[];
   readonly projects: readonly Account[];
   readonly users: readonly Account[];
@@ -46,6 +46,19 @@ export function shownRecord(
   };
 }
 
+/**
+ * Returns the change between the state that was announced last and the state that Keystone shows.
+ * Returns `undefined` if there is no change. An account whose state was never announced counts as
+ * enabled, like a new account.
+ */
+export function changeOfEnabled(
+  announced: boolean | undefined,
+  shown: boolean | undefined,
+): Change | undefined {
+  if (shown === undefined || shown === (announced ?? true)) return undefined;
+  return shown ? 'enabled' : 'disabled';
+}
+
 /** True if no event has announced the creation of the account, as far as the inventory knows. */
 export const isUnannounced = (record: AccountRecord | undefined): boolean =>
   record === undefined || record.seenAt === 0 || record.unannounced === true;
@@ -53,14 +66,15 @@ export const isUnannounced = (record: AccountRecord | undefined): boolean =>
 /**
  * Returns the records after a listing. A known account keeps its announced `enabled`, because the
  * notification about a change may still wait in the broker. A new account has no `enabled` and is
- * `unannounced`. The sweep announces the creation and the state. With `isFirst` the accounts
- * existed before the inventory, so their state counts as announced.
+ * `unannounced`. The sweep announces its creation and its state. If the listing is the first
+ * (`isFirstListing`), the accounts existed before the inventory, and their state counts as
+ * announced.
  */
 export function mergeListed(
-  listed: Listed,
+  listed: KeystoneLists,
   known: ReadonlyMap<string, AccountRecord>,
   listedAt: number,
-  isFirst = false,
+  isFirstListing = false,
 ): AccountRecord[] {
   const members = new Map<string, UserId[]>();
   for (const { projectId, userId } of listed.members) {
@@ -71,7 +85,7 @@ export function mergeListed(
   return [...listed.domains, ...listed.projects, ...listed.users].map((account) => {
     const record = known.get(keyOfAccount(account));
     const { enabled: listedState, ...withoutState } = account;
-    const announced = record?.account.enabled ?? (isFirst ? listedState : undefined);
+    const announced = record?.account.enabled ?? (isFirstListing ? listedState : undefined);
     const merged = announced === undefined ? withoutState : { ...account, enabled: announced };
     const shown = shownRecord(
       record,
@@ -79,6 +93,6 @@ export function mergeListed(
       listedAt,
       account.type === 'project' ? [...new Set(members.get(account.id))] : undefined,
     );
-    return !isFirst && isUnannounced(record) ? { ...shown, unannounced: true } : shown;
+    return !isFirstListing && isUnannounced(record) ? { ...shown, unannounced: true } : shown;
   });
 }

@@ -43,17 +43,17 @@ export interface Assignment {
   readonly group: string | undefined;
   readonly inherited: boolean;
 }
-/** The result of reading a stored body. */
+/** The notification in a stored body, or the reason why the body cannot be read. */
 export type Reading =
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** Text that every engine can store, without control characters and unpaired surrogates. */
-const text = (most: number) =>
+const text = (maxLength: number) =>
   z
     .string()
     .min(1)
-    .max(most)
+    .max(maxLength)
     .refine(
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be stored
       (value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value),
@@ -64,10 +64,10 @@ const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(und
 
 /**
  * An envelope of oslo.messaging has these two keys (`common.py deserialize_msg`). The driver
- * `messaging` (1.0) sends the inner object without an envelope.
+ * `messaging` (1.0) sends the notification without an envelope.
  */
 const Envelope = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
-const Inner = z.object({
+const NotificationBody = z.object({
   event_type: text(200),
   message_id: optional(text(200)),
   timestamp: optional(z.string().max(64)),
@@ -103,15 +103,15 @@ const Payload = z.object({
 });
 
 /**
- * Reads a stored body: envelope 2.0, or the object without an envelope, with a basic or CADF
- * payload. Version 1, the Kafka transport and the `log` driver send the object without an envelope.
- * For an unreadable body the result is `unreadable`; no error is thrown.
+ * Reads a stored body: a notification in an envelope 2.0 or without an envelope, with a basic or
+ * CADF payload. Version 1, the Kafka transport and the `log` driver send no envelope. For an
+ * unreadable body the result is `unreadable`, and no error is thrown.
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
   try {
     return readBody(data);
   } catch (thrown) {
-    // JSON.stringify recurses, and overflows the stack for some thousand nested arrays.
+    // JSON.stringify is recursive, and some thousand nested arrays overflow its stack.
     if (thrown instanceof RangeError) return unreadable('its payload is nested too deeply');
     throw thrown;
   }
@@ -119,9 +119,11 @@ export function readNotification(data: NotificationReceived['data']): Reading {
 
 function readBody(data: NotificationReceived['data']): Reading {
   if (data.cutFrom !== undefined)
-    return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
+    return unreadable(`too big: ${data.cutFrom} bytes; a notification has a few thousand`);
   if (data.encoding === 'base64')
-    return unreadable(`not text: invalid UTF-8, or a NUL character${compression(bodyBytes(data))}`);
+    return unreadable(
+      `not text: invalid UTF-8, or a NUL character${compressionHint(bodyBytes(data))}`,
+    );
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);
@@ -133,7 +135,7 @@ function readBody(data: NotificationReceived['data']): Reading {
     body = parseJson(envelope.data['oslo.message']);
     if (body === undefined) return unreadable('the text in oslo.message is not JSON');
   }
-  const inner = Inner.safeParse(body);
+  const inner = NotificationBody.safeParse(body);
   if (!inner.success)
     return unreadable(
       wrappingOf(body, envelope.success) ?? 'not a notification: event_type is missing or invalid',
@@ -141,7 +143,7 @@ function readBody(data: NotificationReceived['data']): Reading {
   return parsePayload(inner.data, data.body);
 }
 
-function parsePayload(inner: z.infer<typeof Inner>, body: string): Reading {
+function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): Reading {
   const parsed = Payload.safeParse(inner.payload);
   if (!parsed.success) return unreadable('its payload is not an object');
   const payload = parsed.data;
@@ -191,13 +193,21 @@ function parsePayload(inner: z.infer<typeof Inner>, body: string): Reading {
  * Returns the digest of the content. The envelope is excluded, because its `_unique_id` differs
  * between topics.
  */
-function digestOf({ event_type, timestamp, publisher_id, payload }: z.infer<typeof Inner>): string {
-  const content = JSON.stringify([event_type, timestamp, publisher_id, payload], sorted);
+function digestOf({
+  event_type,
+  timestamp,
+  publisher_id,
+  payload,
+}: z.infer<typeof NotificationBody>): string {
+  const content = JSON.stringify([event_type, timestamp, publisher_id, payload], sortKeys);
   return createHash('sha256').update(content).digest('hex').slice(0, 32);
 }
 
-/** JSON defines no order of keys, so the keys are sorted. */
-function sorted(_name: string, value: unknown): unknown {
+/**
+ * A replacer for `JSON.stringify` that sorts the keys, because equal objects may have their keys in
+ * a different order.
+ */
+function sortKeys(_name: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
     Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)),
@@ -205,10 +215,11 @@ function sorted(_name: string, value: unknown): unknown {
 }
 
 /**
- * Returns a hint about compression. The relay decompresses bodies with kombu's `compression`
- * header. If a body still looks compressed, it came from another source, or it uses bzip2.
+ * Returns a hint for a body that looks compressed. The relay decompresses a body with kombu's
+ * `compression` header. If a body is still compressed, it did not come through the relay, or its
+ * compression is bzip2.
  */
-function compression(bytes: Uint8Array): string {
+function compressionHint(bytes: Uint8Array): string {
   const starts = (...magic: number[]): boolean =>
     magic.every((byte, index) => bytes[index] === byte);
   if (starts(0x42, 0x5a, 0x68))

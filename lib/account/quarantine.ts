@@ -5,28 +5,28 @@ import type { QuarantineRecord } from './inventory.ts';
 import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from './received.ts';
 
 /** A notification that waits for a retry because Keystone gave no certain answer. */
-export type Delayed = NotificationReceived & { readonly delaySeconds: number };
+export type DelayedNotification = NotificationReceived & { readonly delaySeconds: number };
 
-const SHORTEST_WAIT_SECONDS = 5;
+const MIN_WAIT_SECONDS = 5;
 const MAX_WAIT_SECONDS = 300;
 /** The default of `PROPAGATOR_MAX_WAIT`. */
 const MAX_WAIT_MILLIS = 3_600_000;
 
 /**
  * Returns the notification with a delay. The delay is half of the time since the receipt, so that
- * the back-off grows without a stored counter. The delay is at least Keystone's `Retry-After`,
- * which counts up to `maxWaitMillis`. The number of retries is not limited.
+ * the back-off grows without a stored counter. If Keystone's `Retry-After` is longer, it is the
+ * delay, up to `maxWaitMillis`. The number of retries is not limited.
  */
 export function withDelay(
   received: NotificationReceived,
   error: ErrorReport,
   now: number,
   maxWaitMillis = MAX_WAIT_MILLIS,
-): Delayed {
+): DelayedNotification {
   const waitedSeconds = Math.max(0, now - received.data.receivedAt) / 1000;
   const wait = Math.min(
     MAX_WAIT_SECONDS,
-    Math.max(SHORTEST_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
+    Math.max(MIN_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
   );
   const requestedSeconds = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
   return { ...received, delaySeconds: Math.max(wait, requestedSeconds) };
@@ -36,7 +36,10 @@ export function withDelay(
  * Returns the quarantine record of an unreadable notification. The body is cut to 64 KiB; `bytes`
  * is its full size. A repeated delivery has the same id and creates no second record.
  */
-export function toQuarantine({ data }: NotificationReceived, reason: string): QuarantineRecord {
+export function toQuarantineRecord(
+  { data }: NotificationReceived,
+  reason: string,
+): QuarantineRecord {
   const bytes = bodyBytes(data);
   return {
     id:

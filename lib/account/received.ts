@@ -5,7 +5,7 @@ import type { NotificationReceived } from '../../events/notification.ts';
  * start is stored.
  */
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** Bytes of an unreadable body that are kept for a person. */
+/** The number of bytes of an unreadable body that are kept for a person. */
 export const MAX_STORED_BYTES = 64 * 1024;
 
 /**
@@ -48,13 +48,13 @@ export function bodyBytes({
 }
 
 /**
- * Returns at most `most` bytes. The cut is never inside a UTF-8 character, so that text stays
+ * Returns at most `maxBytes` bytes. The cut is never inside a UTF-8 character, so that text stays
  * valid.
  */
-export function cutBytes(bytes: Uint8Array, most: number): Uint8Array {
-  if (bytes.byteLength <= most) return bytes;
-  let end = most;
+export function cutBytes(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.byteLength <= maxBytes) return bytes;
+  let end = maxBytes;
   // A byte 10xxxxxx continues a character. A character has at most four bytes.
-  while (end > most - 4 && end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  while (end > maxBytes - 4 && end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end);
 }

@@ -1,23 +1,20 @@
-import type { Account, AccountEvent } from '../../events/account.ts';
+import type { AccountEvent } from '../../events/account.ts';
 import type { AccountRecord } from './inventory.ts';
 
-/** The type and id of an account. */
-export type AccountName = Pick<Account, 'type' | 'id'>;
-
-/** The stored decision of a person about held deletions. */
-export interface Decider {
+/** The decision of a person about held deletions. */
+export interface SuspicionDecision {
   readonly by: string;
   readonly reason: string;
   readonly at: number;
 }
 
 /**
- * Releases held deletions. Each deletion is published as an account event. Keystone must confirm
- * it, as for every deletion. Records without a suspicion are ignored.
+ * Releases held deletions. Each deletion is published as an account event, and Keystone must then
+ * confirm it like every deletion. Records without a suspicion are ignored.
  */
 export function releaseSuspicions(
   records: readonly AccountRecord[],
-  { by, reason }: Decider,
+  { by, reason }: SuspicionDecision,
 ): { accounts: AccountRecord[]; messages: AccountEvent[] } {
   const held = records.filter(({ suspicion }) => suspicion);
   return {
@@ -47,17 +44,17 @@ export function releaseSuspicions(
  */
 export const dropSuspicions = (
   records: readonly AccountRecord[],
-  decider: Decider,
+  decision: SuspicionDecision,
 ): AccountRecord[] =>
   records.flatMap((record) =>
     record.suspicion && !record.suspicion.dropped
-      ? [{ ...record, suspicion: { ...record.suspicion, dropped: decider } }]
+      ? [{ ...record, suspicion: { ...record.suspicion, dropped: decision } }]
       : [],
   );
 
 /**
- * Returns the held deletions for display. Undecided deletions are first. Within each group, the
- * newest deletion is first. `total` is the number of undecided deletions.
+ * Returns up to `limit` held deletions for display: first the undecided ones, then the dropped
+ * ones, each from the newest to the oldest. `total` is the number of undecided deletions.
  */
 export function newestSuspicions(
   records: readonly AccountRecord[],

@@ -1,20 +1,23 @@
 import type { Account, AccountEvent, Change } from '../../events/account.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
-import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
+import { changeOfEnabled, isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
 
 /**
- * The maximum share of a type's existing accounts that may be missing in one listing. If more are
- * missing, the listing counts as faulty. Up to `few` missing accounts are always accepted.
+ * The number of accounts of a type that may be missing in one listing: `count`, or `share` of the
+ * existing accounts if that is more. If more are missing, the listing counts as faulty.
  */
-const MISSING_LIMIT = { share: 0.2, few: 5 };
+const MAX_MISSING = { share: 0.2, count: 5 };
 
-/** Returns why a listing is probably incomplete, as a text for the operator, or `undefined`. */
+/**
+ * Returns why a listing is probably incomplete, as a text for the operator, or `undefined`.
+ * `missing`: the number of accounts that the listing lacks. `living`: the number of known accounts.
+ */
 export function findListingProblem(
   type: Account['type'],
   missing: number,
   living: number,
 ): string | undefined {
-  if (missing <= Math.max(MISSING_LIMIT.few, living * MISSING_LIMIT.share)) return undefined;
+  if (missing <= Math.max(MAX_MISSING.count, living * MAX_MISSING.share)) return undefined;
   return (
     `Keystone no longer lists ${missing} of ${living} known ${type}s, and sent no notifications ` +
     'about them. Keystone or its database may have a fault'
@@ -61,8 +64,9 @@ export interface PageChanges {
 /**
  * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
  * its accounts. A creation or a change of `enabled` without a notification is recorded and
- * announced. The notification about the change may still arrive, and may then repeat `created`.
- * Subscribers must expect this. If `announceCreated` is false, new accounts are only recorded.
+ * announced. If the notification about a creation arrives later, `created` is announced a second
+ * time, and subscribers must accept this. If `announceCreated` is false, new accounts are only
+ * recorded.
  */
 export function comparePage(
   page: readonly Account[],
@@ -71,28 +75,25 @@ export function comparePage(
   announceCreated = true,
 ): PageChanges {
   const recordByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const news: PageChanges = { accounts: [], messages: [] };
+  const changed: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
     const record = recordByKey.get(keyOfAccount(account));
-    // Skip an account whose record is newer than the listing.
+    // The record is newer than the listing, so the listing shows nothing new.
     if (record && record.seenAt >= listedAt) continue;
     const shown = shownRecord(record, account, listedAt);
     if (!differsFromStored(shown, record)) continue;
-    news.accounts.push(shown);
+    changed.accounts.push(shown);
     const changes = changesOf(account, record);
     if (changes[0] === 'created' && !announceCreated) continue;
-    for (const change of changes) news.messages.push(sweptEvent(account, change, listedAt));
+    for (const change of changes) changed.messages.push(sweptEvent(account, change, listedAt));
   }
-  return news;
+  return changed;
 }
 
 /** Returns the changes that no event has announced yet. */
 function changesOf(listed: Account, record: AccountRecord | undefined): Change[] {
-  const recordByKey = record?.account.enabled;
-  const created: Change[] = isUnannounced(record) ? ['created'] : [];
-  // An account whose state was never announced counts as enabled, like a new account.
-  if (listed.enabled === false) return recordByKey === false ? created : [...created, 'disabled'];
-  return listed.enabled && recordByKey === false ? [...created, 'enabled'] : created;
+  const change = changeOfEnabled(record?.account.enabled, listed.enabled);
+  return [...(isUnannounced(record) ? ['created' as const] : []), ...(change ? [change] : [])];
 }
 
 /**

@@ -1,4 +1,4 @@
-const FORM =
+const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -10,7 +10,7 @@ const DAY = 86_400_000;
  * used, because it would read the first form as local time.
  */
 export function utcMillis(timestamp: string | undefined): number | undefined {
-  const parts = timestamp === undefined ? null : FORM.exec(timestamp);
+  const parts = timestamp === undefined ? null : TIMESTAMP.exec(timestamp);
   if (!parts) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
     .slice(1, 7)
@@ -26,10 +26,11 @@ export function utcMillis(timestamp: string | undefined): number | undefined {
   )
     return undefined;
   const fraction = Math.trunc(Number(`0.${parts[7] ?? 0}`) * 1000);
-  const ahead = (Number(parts[9] ?? 0) * 60 + Number(parts[10] ?? 0)) * (parts[8] === '-' ? -1 : 1);
+  const zoneMinutes =
+    (Number(parts[9] ?? 0) * 60 + Number(parts[10] ?? 0)) * (parts[8] === '-' ? -1 : 1);
   return (
     daysSince1970(year, month, day) * DAY +
-    (hour * 60 + minute - ahead) * MINUTE +
+    (hour * 60 + minute - zoneMinutes) * MINUTE +
     second * 1000 +
     fraction
   );
@@ -39,11 +40,17 @@ const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) |
 const daysIn = (year: number, month: number): number =>
   month === 2 ? (isLeap(year) ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
 
-/** Gregorian calendar. Years begin in March, so that the leap day is last. */
+/** Days from 1 March of the year 0 to 1 January 1970. */
+const DAYS_BEFORE_1970 = 719_468;
+
+/**
+ * Returns the days since 1 January 1970 in the Gregorian calendar. The calculation uses years that
+ * begin in March, so that the leap day is the last day of the year.
+ */
 function daysSince1970(year: number, month: number, day: number): number {
-  const y = month > 2 ? year : year - 1;
+  const marchYear = month > 2 ? year : year - 1;
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
-  return (
-    y * 365 + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + dayOfYear - 719_468
-  );
+  const leapDays =
+    Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400);
+  return marchYear * 365 + leapDays + dayOfYear - DAYS_BEFORE_1970;
 }

@@ -2,9 +2,9 @@ import * as z from 'zod';
 
 /** An envelope 2.0 of oslo.messaging has these two keys. */
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
-const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
+const Notification = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 
-/** How many levels are searched for a notification inside another body. */
+/** The depth to which a body is searched for a nested notification. */
 const MAX_NESTING = 4;
 
 /**
@@ -27,24 +27,25 @@ function search(value: unknown, path: readonly string[], depth: number): string 
   if (typeof value !== 'object' || value === null || depth > MAX_NESTING) return undefined;
   if (depth > 0 || path.length > 0) {
     if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
-    if (Bare.safeParse(value).success) return wrappedTwice('notification', path);
+    if (Notification.safeParse(value).success) return wrappedTwice('notification', path);
   }
   for (const [key, inner] of Object.entries(value).slice(0, 50)) {
-    const found = search(inner, [...path, label(key)], depth + 1);
+    const found = search(inner, [...path, displayKey(key)], depth + 1);
     if (found) return found;
   }
   return undefined;
 }
 
-const wrappedTwice = (what: string, path: readonly string[]): string =>
+/** `found`: the kind of the nested object, for example `notification`. */
+const wrappedTwice = (found: string, path: readonly string[]): string =>
   path.length === 1 && path[0] === 'oslo.message'
-    ? `wrapped twice: the text in oslo.message is an ${what} of its own`
-    : `wrapped twice: it holds a whole ${what} (in ${path.join(' > ')}); ` +
+    ? `wrapped twice: the text in oslo.message is an ${found} of its own`
+    : `wrapped twice: it contains a whole ${found} (in ${path.join(' > ')}); ` +
       'send the notification of Keystone without a wrapper';
 
-/** A key from the sender, shortened and without control characters, because a person reads it. */
+/** Returns a key of the sender in a form that a terminal can show. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
-const label = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
+const displayKey = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
 
 function parseJson(text: string): unknown {
   try {

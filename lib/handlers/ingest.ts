@@ -1,11 +1,12 @@
 import type { Account } from '../../events/account.ts';
 import { DomainId } from '../../events/ids.ts';
-import { accountsInAnswers, decide, type Item, keysAgainstDuplicates } from '../account/ingest.ts';
+import { askKeystone } from '../account/ask-keystone.ts';
+import { duplicateKeys, type InterpretedNotification } from '../account/batch.ts';
+import { accountsInAnswers, decideBatch } from '../account/ingest.ts';
 import { type ChangeNotification, interpret } from '../account/interpret.ts';
 import type { AccountRecord } from '../account/inventory.ts';
-import type { Decision } from '../account/inventory-update.ts';
+import type { BatchDecision } from '../account/inventory-update.ts';
 import type { Keystone } from '../account/keystone.ts';
-import { askKeystone } from '../account/keystone-answers.ts';
 import { keyOfAccount } from '../account/merge.ts';
 import { readNotification } from '../account/notification.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
@@ -37,7 +38,7 @@ const MAX_CONFLICTS = 20;
  * fails. The store is then unchanged.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
-  const items = deliveries.flatMap(({ message }): Item[] => {
+  const items = deliveries.flatMap(({ message }): InterpretedNotification[] => {
     if (message.type !== 'notification.received') return [];
     const reading = readNotification(message.data);
     return [
@@ -61,7 +62,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
 }
 
 async function decideNow(
-  items: readonly Item[],
+  items: readonly InterpretedNotification[],
   { engine, keystone, now, maxWaitMillis }: IngestDeps,
 ) {
   const notifications = items.flatMap(({ interpretation }) =>
@@ -76,15 +77,23 @@ async function decideNow(
   const askedAt = now();
   const answers = await askKeystone(notifications, before, keystone);
   // The state may have changed while Keystone answered, so the decision uses a new read.
-  const [known, seen] = await Promise.all([
+  const [known, seenKeys] = await Promise.all([
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
-    engine.reads.seen(keysAgainstDuplicates(items)),
+    engine.reads.seen(duplicateKeys(items)),
   ]);
   const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
     (answer) => answer.kind === 'uncertain',
   )?.error;
   return {
-    decision: decide({ items, known, seen, answers, askedAt, now: now(), maxWaitMillis }),
+    decision: decideBatch({
+      items,
+      known,
+      seenKeys,
+      answers,
+      askedAt,
+      now: now(),
+      maxWaitMillis,
+    }),
     uncertain,
   };
 }
@@ -140,7 +149,7 @@ async function recordsOf(
 }
 
 function logDecision(
-  { messages, quarantine, counters }: Decision,
+  { messages, quarantine, counters }: BatchDecision,
   uncertain: ErrorReport | undefined,
   log: IngestDeps['log'],
 ): void {

@@ -1,8 +1,8 @@
 import type { Account } from '../../events/account.ts';
 import {
+  type CauseFacts,
   causesOf,
   type PendingDeletion,
-  type ProjectState,
   type SuspensionCause,
 } from '../account/causes.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
@@ -82,7 +82,7 @@ export async function fetchUserState(
 
 async function withDomain(
   account: Exclude<Account, { type: 'domain' }> & { readonly enabled: boolean },
-  decided: Partial<Pick<ProjectState, 'hold' | 'pending'>>,
+  decided: Partial<Pick<CauseFacts, 'hold' | 'pending'>>,
   keystone: Pick<Keystone, 'show'>,
 ) {
   const { domainId, enabled, id, name, type } = account;

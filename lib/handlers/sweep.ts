@@ -1,6 +1,6 @@
 import type { Account } from '../../events/account.ts';
 import type { ProjectId, UserId } from '../../events/ids.ts';
-import { emptyListing } from '../account/compare.ts';
+import { emptyListingError } from '../account/compare.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import type { Keystone } from '../account/keystone.ts';
 import {
@@ -124,7 +124,7 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
       for (const { id } of accounts) ids.add(id);
     }
   });
-  if (ids.size === 0) throw emptyListing(`${type}s`);
+  if (ids.size === 0) throw emptyListingError(`${type}s`);
   return { ids, announcedChanges };
 }
 

@@ -35,17 +35,17 @@ export async function syncInventory({
     engine.reads.accounts('project'),
     engine.reads.accounts('user'),
   ]);
-  const isFirst = (await engine.reads.counters())[FILLED] === undefined;
+  const isFirstListing = (await engine.reads.counters())[FILLED] === undefined;
   const { accounts, changed, vanished } = mergeAll(
     listed,
-    { records: known.flat(), isFirst },
+    { records: known.flat(), isFirstListing },
     listedAt,
   );
   for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
   // The counter is written last. If the first run is interrupted, the next run is again a first
   // run.
-  if (isFirst) await engine.commit({ counters: { [FILLED]: 1 } });
+  if (isFirstListing) await engine.commit({ counters: { [FILLED]: 1 } });
   const { domains, projects, users } = listed;
   const counts = {
     domains: domains.length,

@@ -192,7 +192,7 @@ describe('an unreadable notification', () => {
       ]),
     ).toEqual([
       ['not JSON', 65_536, 'utf8', 100_000],
-      ['too big: 3145728 bytes, a notification has a few thousand', 65_536, 'base64', 3_145_728],
+      ['too big: 3145728 bytes; a notification has a few thousand', 65_536, 'base64', 3_145_728],
     ]);
     expect(fixture.count('notification.unreadable')).toBe(2);
   });
@@ -202,8 +202,8 @@ describe('an unreadable notification', () => {
       cadf('identity.user.deleted', undefined),
     );
     expect(fixture.engine.quarantined.map(({ reason }) => reason)).toEqual([
-      'identity.project.deleted names no account with an id of Keystone',
-      'identity.user.deleted names no account with an id of Keystone',
+      'identity.project.deleted names no account with a valid id',
+      'identity.user.deleted names no account with a valid id',
     ]);
     expect(fixture.logged).toEqual([]);
   });

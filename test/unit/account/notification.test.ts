@@ -118,7 +118,7 @@ describe('an unreadable notification', () => {
   const inOslo =
     'wrapped twice: the text in oslo.message is an envelope of oslo.messaging of its own';
   const holds = (what: string, path: string): string =>
-    `wrapped twice: it holds a whole ${what} (in ${path}); ` +
+    `wrapped twice: it contains a whole ${what} (in ${path}); ` +
     'send the notification of Keystone without a wrapper';
   it.each([
     ['an oslo.message in an oslo.message', envelope(envelope(inner({}))), inOslo],

@@ -1,0 +1,143 @@
+import {
+  domainEchoKey,
+  messageKey,
+  type NotificationBatch,
+  type NotificationResult,
+} from './batch.ts';
+import type { AccountNotification } from './interpret.ts';
+import { type AccountRecord, isGone } from './inventory.ts';
+import type { InventoryUpdate } from './inventory-update.ts';
+import type { KeystoneState } from './keystone.ts';
+import type { AccountAnswer } from './keystone-answers.ts';
+import { changeOfEnabled, mergeListed, shownRecord } from './merge.ts';
+
+type ShownAccount = Extract<KeystoneState, { kind: 'present' }>['account'];
+
+/**
+ * Keystone sends two notifications about one deletion of a domain. Without request ids, two
+ * notifications within this time count as one deletion.
+ */
+const DOMAIN_ECHO_MILLIS = 60_000;
+
+/**
+ * Decides about a notification that reports a change of an account. `subject` is the key of the
+ * account that the notification is about.
+ */
+export function decideAccount(
+  update: InventoryUpdate,
+  notification: AccountNotification,
+  subject: string,
+  batch: NotificationBatch,
+): NotificationResult {
+  if (update.wasSeen(messageKey(notification))) return { kind: 'duplicate' };
+  const isDeletion = notification.operation === 'deleted';
+  const answer = batch.answers.accounts.get(subject);
+  // A deletion needs no certain answer, because the coordinator confirms it.
+  if (answer?.kind === 'uncertain' && !isDeletion) return { kind: 'delayed', error: answer.error };
+  const certain = answer?.kind === 'certain' ? answer.value : undefined;
+  const shown = certain && shownAccount(certain);
+  const type = shown?.type ?? (subject.startsWith('domain/') ? 'domain' : notification.type);
+  const record = update.recordOf(type, notification.id);
+  update.markSeen(messageKey(notification));
+  if (type === 'domain' && isDomainEcho(update, notification, record, batch.now))
+    return { kind: 'domain-echo' };
+  if (isDeletion) return decideDeletion(update, notification, record, certain, batch);
+  // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
+  // so the record is not changed.
+  if (!certain || !shown) return { kind: 'absent' };
+  recordShown(update, notification, record, certain, batch.askedAt);
+  announceShown(update, notification, record, shown);
+  return { kind: 'announced' };
+}
+
+const shownAccount = ({ state }: AccountAnswer): ShownAccount | undefined =>
+  state.kind === 'present' ? state.account : undefined;
+
+/** True if another notification about the same change of the domain was ingested before. */
+function isDomainEcho(
+  update: InventoryUpdate,
+  notification: AccountNotification,
+  record: AccountRecord,
+  now: number,
+): boolean {
+  const key = domainEchoKey(notification);
+  if (key === undefined) {
+    // The first notification has set `deletedAt` and published the event. For a project,
+    // `deletedAt` would not prove an echo, because a forged notification may have set it.
+    return (
+      notification.operation === 'deleted' &&
+      isGone(record) &&
+      now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
+    );
+  }
+  if (update.wasSeen(key)) return true;
+  update.markSeen(key);
+  return false;
+}
+
+/** Decides about a reported deletion. The coordinator asks Keystone before it removes anything. */
+function decideDeletion(
+  update: InventoryUpdate,
+  { cause }: AccountNotification,
+  record: AccountRecord,
+  answer: AccountAnswer | undefined,
+  batch: NotificationBatch,
+): NotificationResult {
+  const isKnown = record.seenAt > 0;
+  const shown = answer && shownAccount(answer);
+  if (!isKnown && !shown) {
+    // A person decides about the deletion of an unknown account (see `Suspicion`).
+    const keystone = answer?.state.kind === 'absent' ? 'absent' : 'not asked';
+    const suspicion = { cause, at: batch.now, keystone } as const;
+    update.put({ ...record, deletedAt: batch.now, suspicion });
+    return { kind: 'suspicious' };
+  }
+  // If Keystone still shows an account that the inventory lacks, the notification may be forged.
+  // The account is then recorded as Keystone shows it.
+  const before =
+    !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer.members) : record;
+  update.put({ ...before, deletedAt: isGone(before) ? before.deletedAt : batch.now });
+  update.announce(before.account, 'deleted', cause);
+  return { kind: 'announced' };
+}
+
+/** Records the account, and for a disabled domain its projects and users. */
+function recordShown(
+  update: InventoryUpdate,
+  { operation }: AccountNotification,
+  record: AccountRecord,
+  answer: AccountAnswer,
+  askedAt: number,
+): void {
+  const account = shownAccount(answer);
+  if (!account) return;
+  const shown = shownRecord(record, account, askedAt, answer.members);
+  // The notification about the creation was lost or follows later. If it was lost, the next sweep
+  // announces the creation.
+  const isUnannounced = record.seenAt === 0 && operation !== 'created';
+  update.put(isUnannounced ? { ...shown, unannounced: true } : shown);
+  if (!answer.contents) return;
+  for (const member of mergeListed(answer.contents, update.records, askedAt)) update.put(member);
+}
+
+/**
+ * Publishes the change. An `updated` notification does not name the change. It follows from a
+ * comparison of the account with `before`, the record with the state that was announced last.
+ */
+function announceShown(
+  update: InventoryUpdate,
+  { cause, operation }: AccountNotification,
+  before: AccountRecord,
+  account: ShownAccount,
+): void {
+  if (operation === 'created') {
+    update.announce(account, 'created', cause);
+    // The project was disabled at its creation or shortly after. The later `disabled` notification
+    // would find no difference and announce nothing, so the state is announced now.
+    if (!account.enabled) update.announce(account, 'disabled', cause);
+    return;
+  }
+  if (before.unannounced) update.announce(account, 'created', cause);
+  const change = changeOfEnabled(before.account.enabled, account.enabled) ?? 'updated';
+  update.announce(account, change, cause);
+}

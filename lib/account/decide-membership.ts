@@ -1,0 +1,55 @@
+import type { NotificationBatch, NotificationResult } from './batch.ts';
+import type { MembershipNotification } from './interpret.ts';
+import { isGone } from './inventory.ts';
+import type { InventoryUpdate } from './inventory-update.ts';
+import { keyOf, shownRecord, unionOf } from './merge.ts';
+
+/**
+ * Decides about a notification that reports a new role: the users are recorded as members of the
+ * project. A repeated notification has no effect, so no key against duplicates is stored.
+ */
+export function decideMembership(
+  update: InventoryUpdate,
+  { assignee, inherited, target }: MembershipNotification,
+  batch: NotificationBatch,
+): NotificationResult {
+  const group = assignee.type === 'group' ? batch.answers.groups.get(assignee.id) : undefined;
+  if (group?.kind === 'uncertain') return { kind: 'delayed', error: group.error };
+  if (target.type === 'project' && !inherited) {
+    const result = recordUnknownProject(update, target.id, batch);
+    if (result) return result;
+  }
+  const users = assignee.type === 'user' ? [assignee.id] : (group?.value ?? []);
+  const records = inherited
+    ? update.projectsBelow(target.type, target.id)
+    : [update.recordOf(target.type, target.id)];
+  for (const record of records) {
+    const members = unionOf(record.members, users);
+    if (members !== record.members) update.put({ ...record, members });
+  }
+  return { kind: 'recorded' };
+}
+
+/**
+ * Records a project that the inventory lacks or has as deleted, from Keystone's answer. Returns the
+ * result of the notification if no membership can be recorded; otherwise `undefined`.
+ */
+function recordUnknownProject(
+  update: InventoryUpdate,
+  id: string,
+  { answers, askedAt }: NotificationBatch,
+): NotificationResult | undefined {
+  const known = update.recordOf('project', id);
+  const isUnknown = known.seenAt === 0;
+  if (!isUnknown && !isGone(known)) return undefined;
+  const answer = answers.accounts.get(keyOf('project', id));
+  if (answer?.kind === 'uncertain') return { kind: 'delayed', error: answer.error };
+  const state = answer?.value.state;
+  if (state?.kind !== 'present' || state.account.type !== 'project')
+    return isUnknown ? { kind: 'absent' } : undefined;
+  // `enabled` is not stored, because the notification about the state may still wait in the broker.
+  const { enabled: _notAnnounced, ...account } = state.account;
+  const shown = shownRecord(isUnknown ? undefined : known, account, askedAt, answer?.value.members);
+  update.put(isUnknown ? { ...shown, unannounced: true } : shown);
+  return undefined;
+}
