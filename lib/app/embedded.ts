@@ -14,7 +14,7 @@ import { runTask } from '../handlers/task.ts';
 import { connectCloud } from '../openstack/connect.ts';
 import type { Credentials } from '../openstack/credentials.ts';
 import { relayOptions } from '../relay/options.ts';
-import { type Relay, startRelay } from '../relay/start.ts';
+import { type Relay, startRelayWithEngine } from '../relay/start.ts';
 import { SERVICES } from '../services/index.ts';
 import { steadyClock } from '../shared/clock.ts';
 import { InFlight } from '../shared/in-flight.ts';
@@ -170,7 +170,7 @@ async function start(
     );
 
   const relay: Relay | undefined = settings.RABBITMQ_URL
-    ? startRelay(relayOptions(settings), {
+    ? startRelayWithEngine(relayOptions(settings), {
         engine,
         ingest: (messages) =>
           ingestBatch(messages.map((message) => ({ message, receiveCount: 1 }))),

@@ -3,8 +3,8 @@ import { inflateSync } from 'node:zlib';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { MAX_BODY_BYTES, notificationReceived } from '../account/received.ts';
 
-/** The fields of amqplib's `ConsumeMessage` that are read. */
-export interface Incoming {
+/** The fields of amqplib's `ConsumeMessage` that the relay reads. */
+export interface BrokerMessage {
   readonly content: Buffer;
   readonly fields: { readonly routingKey: string };
   readonly properties: { readonly headers?: Readonly<Record<string, unknown>> | undefined };
@@ -15,11 +15,11 @@ export interface Incoming {
  * unchanged, and ingest reports why it is unreadable. `receivedAt` is in epoch milliseconds.
  */
 export function toReceived(
-  message: Incoming,
+  message: BrokerMessage,
   receivedAt: number,
   broker = 'rabbitmq',
 ): NotificationReceived {
-  return notificationReceived(inflated(message), {
+  return notificationReceived(decompressed(message), {
     id: randomUUID(),
     source: `${broker}:${message.fields.routingKey}`,
     receivedAt,
@@ -31,7 +31,7 @@ export function toReceived(
  * gzip file (`kombu/compression.py`). A bzip2 body stays compressed, because Node does not support
  * bzip2.
  */
-function inflated({ content, properties }: Incoming): Uint8Array {
+function decompressed({ content, properties }: BrokerMessage): Uint8Array {
   if (properties.headers?.compression !== 'application/x-gzip') return content;
   try {
     return inflateSync(content, { maxOutputLength: MAX_BODY_BYTES });

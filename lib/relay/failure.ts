@@ -1,4 +1,4 @@
-import { PropagatorError } from '../shared/errors.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import { addressOf, type Source } from './options.ts';
 
 /**
@@ -15,6 +15,18 @@ function codeOf(thrown: unknown): number | string | undefined {
 /** True if the broker reported that the queue or exchange does not exist. */
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
+/** A failure of the broker, with the data that its texts name. */
+interface Failure {
+  readonly thrown: unknown;
+  /** The text of the broker. */
+  readonly text: string;
+  readonly source: Source;
+  readonly broker: string;
+  readonly virtualHost: string;
+}
+
+type FailureReport = Pick<ErrorReport, 'code' | 'class' | 'message' | 'advice'>;
+
 /**
  * Converts any failure of the broker to an error with advice. The error contains the broker's text,
  * which names queues and arguments but never a login. The relay retries after each failure.
@@ -28,67 +40,86 @@ export function brokerFailure(
 ): PropagatorError {
   if (thrown instanceof PropagatorError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  const { broker, virtualHost } = addressOf(url);
-  const failure = (
-    code: string,
-    errorClass: 'Transient' | 'Denied',
-    message: string,
-    advice: string,
-  ): PropagatorError =>
-    new PropagatorError(
-      { code: `rabbitmq.${code}`, class: errorClass, service: 'rabbitmq', message, advice },
-      { cause: thrown },
-    );
+  const failure: Failure = { thrown, text, source, ...addressOf(url) };
+  const report =
+    differentArguments(failure) ??
+    refusedVirtualHost(failure) ??
+    refusedLogin(failure) ??
+    failedTls(failure) ??
+    unavailable(failure, hasSeenQueue);
+  return new PropagatorError({ ...report, service: 'rabbitmq' }, { cause: thrown });
+}
 
-  if (codeOf(thrown) === 406 && source.mode === 'own')
-    return failure(
-      'queue.arguments',
-      'Denied',
-      `queue ${source.queue} already exists with other properties: ${text}`,
-      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, or RABBITMQ_QUEUE to another name. ' +
-        'Or delete the old queue after it is empty: rabbitmqctl delete_queue NAME --if-empty',
-    );
-  // The broker closed the connection when the relay opened the virtual host. amqplib does not
-  // report the reason.
-  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text))
-    return failure(
-      'virtual-host',
-      'Denied',
-      `${broker} refused the virtual host ${virtualHost}: it does not exist, or the login ` +
-        'has no permission for it',
-      'Put the virtual host in which Keystone publishes (transport_url in keystone.conf) at ' +
-        'the end of RABBITMQ_URL. List the virtual hosts: rabbitmqctl list_vhosts. List the ' +
-        `permissions: rabbitmqctl list_permissions -p ${virtualHost}`,
-    );
-  if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text))
-    return failure(
-      'denied',
-      'Denied',
-      `${broker} refused the login or an operation: ${text}`,
+const differentArguments = ({ source, text, thrown }: Failure): FailureReport | undefined =>
+  codeOf(thrown) === 406 && source.mode === 'own'
+    ? {
+        code: 'rabbitmq.queue.arguments',
+        class: 'Denied',
+        message: `queue ${source.queue} already exists with other properties: ${text}`,
+        advice:
+          'Set RABBITMQ_QUEUE_TYPE to the type of the queue, or RABBITMQ_QUEUE to another name. ' +
+          'Or delete the old queue after it is empty: rabbitmqctl delete_queue NAME --if-empty',
+      }
+    : undefined;
+
+/**
+ * Recognizes that the broker closed the connection when the relay opened the virtual host. amqplib
+ * does not report the reason.
+ */
+const refusedVirtualHost = ({ broker, text, virtualHost }: Failure): FailureReport | undefined =>
+  /Expected ConnectionOpenOk; got <ConnectionClose/.test(text)
+    ? {
+        code: 'rabbitmq.virtual-host',
+        class: 'Denied',
+        message:
+          `${broker} refused the virtual host ${virtualHost}: it does not exist, or the login ` +
+          'has no permission for it',
+        advice:
+          'Put the virtual host in which Keystone publishes (transport_url in keystone.conf) at ' +
+          'the end of RABBITMQ_URL. List the virtual hosts: rabbitmqctl list_vhosts. List the ' +
+          `permissions: rabbitmqctl list_permissions -p ${virtualHost}`,
+      }
+    : undefined;
+
+function refusedLogin(failure: Failure): FailureReport | undefined {
+  const { broker, source, text, thrown, virtualHost } = failure;
+  if (codeOf(thrown) !== 403 && !/ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text)) return undefined;
+  const exchange = source.mode === 'own' ? `, and read on exchange ${source.exchange}` : '';
+  return {
+    code: 'rabbitmq.denied',
+    class: 'Denied',
+    message: `${broker} refused the login or an operation: ${text}`,
+    advice:
       'Grant the login in RABBITMQ_URL the permissions configure, write and read ' +
-        `on queue ${source.queue} in virtual host ${virtualHost}` +
-        `${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} ` +
-        '(rabbitmqctl set_permissions).',
-    );
-  if (isTlsFailure(thrown, text))
-    return failure(
-      'tls',
-      'Denied',
-      `the TLS connection to ${broker} failed: ${text}`,
-      'Set RABBITMQ_CA_FILE to the CA of the broker. If its certificate has another name ' +
-        'than the host, set RABBITMQ_SERVER_NAME to that name. If the broker requests a client ' +
-        'certificate, set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE.',
-    );
+      `on queue ${source.queue} in virtual host ${virtualHost}${exchange} ` +
+      '(rabbitmqctl set_permissions).',
+  };
+}
+
+const failedTls = ({ broker, text, thrown }: Failure): FailureReport | undefined =>
+  isTlsFailure(thrown, text)
+    ? {
+        code: 'rabbitmq.tls',
+        class: 'Denied',
+        message: `the TLS connection to ${broker} failed: ${text}`,
+        advice:
+          'Set RABBITMQ_CA_FILE to the CA of the broker. If its certificate has another name ' +
+          'than the host, set RABBITMQ_SERVER_NAME to that name. If the broker requests a client ' +
+          'certificate, set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE.',
+      }
+    : undefined;
+
+function unavailable({ broker, source, text }: Failure, hasSeenQueue: boolean): FailureReport {
   const kept = hasSeenQueue
     ? `Queue ${source.queue} keeps the notifications of Keystone as long as the queue exists.`
     : `This process has not seen queue ${source.queue} yet. If the queue does not exist, ` +
       'notifications are lost until the relay connects.';
-  return failure(
-    'away',
-    'Transient',
-    `${broker} cannot be used: ${text || 'the connection was closed'}`,
-    `The relay retries until it is stopped. ${kept}`,
-  );
+  return {
+    code: 'rabbitmq.away',
+    class: 'Transient',
+    message: `${broker} cannot be used: ${text || 'the connection was closed'}`,
+    advice: `The relay retries until it is stopped. ${kept}`,
+  };
 }
 
 const isTlsFailure = (thrown: unknown, text: string): boolean =>
@@ -96,8 +127,8 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
   /certificate|wrong version number/i.test(text);
 
 /**
- * Returns the text for a queue or an exchange that Keystone has not created yet. A missing queue or
- * exchange is not a fault.
+ * Returns the text about the queue or exchange of the source that Keystone has not created yet.
+ * This is not an error: Keystone creates them with its first notification.
  */
 export function missingText(source: Source): string {
   if (source.mode === 'topic')

@@ -1,45 +1,53 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { type Incoming, toReceived } from './body.ts';
+import { type BrokerMessage, toReceived } from './body.ts';
 
-/** The channel of the messages, on which each delivery must be acknowledged. */
-export interface Acknowledging<M> {
+/** The channel that delivers the messages and takes their acknowledgments. */
+export interface AcknowledgingChannel<M> {
   ack(message: M, allUpTo: boolean): void;
 }
 
+/** The dependencies of an {@link Intake}. */
 export interface IntakeDeps {
   /** Stores all messages or throws. */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
+  /** Called after a batch of `count` notifications was stored. */
   onStored(count: number): void;
-  /** Called when the store failed. Returns the back-off in milliseconds. */
-  onFailed(thrown: unknown): number;
+  /** Called when the store failed. Returns the milliseconds until the next attempt. */
+  pauseAfterStoreFailure(thrown: unknown): number;
 }
 
 /**
- * A batch with this number of bytes does not wait for more messages, because huge messages could
- * exhaust the memory.
+ * The maximum number of bytes in a batch, because many large messages could exhaust the memory. The
+ * last message may exceed the limit.
  */
 const MAX_BYTES = 4 * 1024 * 1024;
+
+/** A message of the broker, without its content, and the event that stores the content. */
+interface Delivery<M> {
+  readonly message: M;
+  readonly event: NotificationReceived;
+}
 
 /**
  * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
  * Only one batch is in progress at a time. A slow or failing store delays the acknowledgments, and
- * the prefetch limit then stops further deliveries. After the loss of the channel the intake ends,
- * and the broker delivers unacknowledged messages again.
+ * the broker then stops its deliveries at the prefetch limit. After the loss of the channel the
+ * intake ends, and the broker delivers unacknowledged messages again.
  */
-export class Intake<M extends Incoming> {
-  readonly #channel: Acknowledging<M>;
+export class Intake<M extends BrokerMessage> {
+  readonly #channel: AcknowledgingChannel<M>;
   readonly #deps: IntakeDeps;
   readonly #batch: { readonly size: number; readonly waitMillis: number };
   readonly #ended = new AbortController();
-  #waiting: { readonly message: M; readonly stored: NotificationReceived }[] = [];
+  #waiting: Delivery<M>[] = [];
   #bytes = 0;
   #wake: (() => void) | undefined;
   readonly #running: Promise<void>;
 
   constructor(
-    channel: Acknowledging<M>,
+    channel: AcknowledgingChannel<M>,
     batch: { size: number; waitMillis: number },
     deps: IntakeDeps,
   ) {
@@ -52,13 +60,16 @@ export class Intake<M extends Incoming> {
   /** Adds a delivery. The intake keeps only the stored form of its content. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
-    const stored = toReceived(message, this.#deps.now());
-    this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, stored });
-    this.#bytes += stored.data.body.length;
+    const event = toReceived(message, this.#deps.now());
+    this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, event });
+    this.#bytes += event.data.body.length;
     if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();
   }
 
-  /** Starts no further batch. Resolves when the current batch is acknowledged or given up. */
+  /**
+   * Ends the intake: no further batch is stored. Resolves when the current batch is acknowledged,
+   * or when the intake has given it up.
+   */
   async end(): Promise<void> {
     this.#ended.abort();
     this.#wake?.();
@@ -72,33 +83,33 @@ export class Intake<M extends Incoming> {
   async #run(): Promise<void> {
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      if (this.#waiting.length === 0) await this.#woken();
-      else if (!this.#isFull()) await this.#woken(this.#batch.waitMillis);
-      if (!signal.aborted && this.#waiting.length > 0) await this.#storeBatch(this.#take());
+      if (this.#waiting.length === 0) await this.#waitForWakeup();
+      else if (!this.#isFull()) await this.#waitForWakeup(this.#batch.waitMillis);
+      if (!signal.aborted && this.#waiting.length > 0) await this.#storeBatch(this.#takeBatch());
     }
   }
 
-  #take() {
+  #takeBatch(): Delivery<M>[] {
     let bytes = 0;
-    const lastIndex = this.#waiting.findIndex(({ stored }, index) => {
-      bytes += stored.data.body.length;
+    const lastIndex = this.#waiting.findIndex(({ event }, index) => {
+      bytes += event.data.body.length;
       return index + 1 >= this.#batch.size || bytes >= MAX_BYTES;
     });
     const batch = this.#waiting.splice(0, lastIndex < 0 ? this.#waiting.length : lastIndex + 1);
-    this.#bytes = this.#waiting.reduce((sum, { stored }) => sum + stored.data.body.length, 0);
+    this.#bytes = this.#waiting.reduce((sum, { event }) => sum + event.data.body.length, 0);
     return batch;
   }
 
-  async #storeBatch(
-    batch: readonly { readonly message: M; readonly stored: NotificationReceived }[],
-  ): Promise<void> {
+  async #storeBatch(batch: readonly Delivery<M>[]): Promise<void> {
     const { signal } = this.#ended;
     for (;;) {
       try {
-        await this.#deps.store(batch.map(({ stored }) => stored));
+        await this.#deps.store(batch.map(({ event }) => event));
         break;
       } catch (thrown) {
-        await delay(this.#deps.onFailed(thrown), undefined, { signal }).catch(() => undefined);
+        await delay(this.#deps.pauseAfterStoreFailure(thrown), undefined, { signal }).catch(
+          () => undefined,
+        );
         if (signal.aborted) return;
       }
     }
@@ -113,8 +124,8 @@ export class Intake<M extends Incoming> {
     }
   }
 
-  /** Waits for a wake-up: a first message, a full batch, or the end. Waits at most `maxMillis`. */
-  async #woken(maxMillis?: number): Promise<void> {
+  /** Waits for a first message, a full batch or the end of the intake, at most `maxMillis`. */
+  async #waitForWakeup(maxMillis?: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = maxMillis === undefined ? undefined : setTimeout(resolve, maxMillis);
       this.#wake = () => {

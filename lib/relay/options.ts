@@ -15,26 +15,30 @@ export type Source =
       readonly arguments: Readonly<Record<string, string | number | boolean>>;
     }
   /**
-   * The queue of a topic that Keystone sends only to the relay (`topics = notifications,ours`).
-   * Keystone creates the queue, and the relay only consumes it.
+   * The queue of an additional topic, which Keystone publishes for the relay alone (`topics =
+   * notifications,ours` in keystone.conf). Keystone creates the queue, and the relay only consumes
+   * it.
    */
   | { readonly mode: 'topic'; readonly queue: string };
 
 export interface RelayOptions {
   /** `amqp://` or `amqps://` URLs, one per host, tried in turn. */
   readonly urls: readonly string[];
-  /** For `amqps://`. */
+  /** TLS options for `amqps://` URLs. */
   readonly tls: BrokerTls;
   readonly source: Source;
-  /** Messages that the broker may deliver before an acknowledgment. */
+  /** The number of messages that the broker may deliver before an acknowledgment. */
   readonly prefetch: number;
-  /** Notifications per batch, and the time for which the first notification waits for more. */
+  /**
+   * `size`: the maximum number of notifications in a batch. `waitMillis`: how long the first
+   * notification of a batch waits for further ones.
+   */
   readonly batch: { readonly size: number; readonly waitMillis: number };
-  /** Back-off after failures. */
+  /** The delays between two attempts after a failure of the broker or of the store. */
   readonly backOff: Backoff;
   /**
-   * The polling interval for a missing exchange or queue. Notifications that Keystone sends before
-   * the queue is bound are lost.
+   * The interval at which the relay checks whether a missing exchange or queue exists. The interval
+   * is short, because notifications that Keystone sends before the queue is bound are lost.
    */
   readonly pollMillis: number;
   /**
@@ -78,8 +82,8 @@ type RelaySettings = TlsSettings &
   >;
 
 /**
- * The relay's options from the settings. Throws {@link PropagatorError} if the relay would consume
- * messages of other consumers.
+ * Returns the options of the relay from the settings. Throws {@link PropagatorError} if the relay
+ * would consume messages that are meant for other consumers.
  */
 export function relayOptions(settings: RelaySettings): RelayOptions {
   const {
@@ -88,13 +92,13 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
     RABBITMQ_ROUTING_KEY: routingKey,
   } = settings;
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
-    throw refused(
+    throw settingsRefused(
       `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
       'Unset RABBITMQ_TOPIC_QUEUE, so that the relay binds its own queue to the exchange. If ' +
         'no other program consumes the shared queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))
-    throw refused(
+    throw settingsRefused(
       `RABBITMQ_QUEUE: ${queue} is a queue that Keystone declares`,
       'Set RABBITMQ_QUEUE to another name, or consume the queue of a topic with ' +
         'RABBITMQ_TOPIC_QUEUE.',
@@ -118,11 +122,11 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   };
 }
 
-function refused(message: string, advice: string): PropagatorError {
+function settingsRefused(message: string, advice: string): PropagatorError {
   return new PropagatorError({ code: 'settings.wrong', class: 'Denied', message, advice });
 }
 
-/** Host, port and virtual host of a broker's URL, without its login. */
+/** Returns host, port and virtual host of a broker's URL, without its login. */
 export function addressOf(url: string): { readonly broker: string; readonly virtualHost: string } {
   if (!URL.canParse(url)) return { broker: 'an invalid URL', virtualHost: '?' };
   const { hostname, port, protocol, pathname } = new URL(url);

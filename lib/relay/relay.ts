@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ChannelModel } from 'amqplib';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { brokerFailure } from './failure.ts';
-import { findings } from './findings.ts';
+import { brokerFindings } from './findings.ts';
 import type { RelayOptions } from './options.ts';
-import { runSession } from './session.ts';
+import { runSession, type SessionDeps } from './session.ts';
 
+/** The dependencies of {@link startRelay}. */
 export interface RelayDeps {
   /**
    * Stores all messages in one step, or throws. The relay acknowledges the messages after this
@@ -19,23 +21,25 @@ export interface RelayDeps {
   now(): number;
 }
 
+/** The present state of a relay, for the status. */
 export interface RelayState {
-  /** The broker accepted the connection, and the relay consumes the queue. */
+  /** True while the relay has a connection to the broker and consumes the queue. */
   readonly connected: boolean;
   /**
-   * The cause of a wait, as text. A connected relay waits while the exchange of Keystone is
-   * missing, or while the store fails.
+   * Why the relay waits, as text; `undefined` if it does not wait. A connected relay waits while
+   * the exchange of Keystone is missing, or while the store fails.
    */
   readonly waiting: string | undefined;
-  /** The last batch could not be stored. */
+  /** True if the last batch could not be stored. */
   readonly storeFailing: boolean;
   /** Epoch milliseconds of the last change of `connected` or `waiting`. */
   readonly since: number;
-  /** Notifications stored since the start. */
+  /** The number of notifications that were stored since the start. */
   readonly received: number;
   readonly lastReceivedAt: number | undefined;
 }
 
+/** A running relay. */
 export interface Relay {
   state(): RelayState;
   /** Stores and acknowledges the current batch. All other messages stay with the broker. */
@@ -46,125 +50,154 @@ export interface Relay {
  * Consumes notifications from RabbitMQ until `stop`. Each failure is logged, shown in `state` and
  * retried with back-off.
  */
-export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let state: RelayState = {
-    connected: false,
-    waiting: 'connecting',
-    storeFailing: false,
-    since: deps.now(),
-    received: 0,
-    lastReceivedAt: undefined,
-  };
-  let failures = 0;
-  let hasSeenQueue = false;
-  let storeFailures = 0;
-  let absent: string | undefined;
-  let storeError: string | undefined;
+export const startRelay = (options: RelayOptions, deps: RelayDeps): Relay =>
+  new RunningRelay(options, deps);
 
-  const change = (connected: boolean, waiting: string | undefined): void => {
-    if (state.connected !== connected || state.waiting !== waiting)
-      state = { ...state, connected, waiting, since: deps.now() };
-  };
-  /**
-   * A random time of at least half the back-off, so that two relays do not retry at the same time.
-   */
-  const waitAfter = (count: number): number =>
-    backoffMillis(count, options.backOff, 0.5 + Math.random() / 2);
-  const updateState = (): void => change(state.connected, storeError ?? absent);
+class RunningRelay implements Relay {
+  readonly #options: RelayOptions;
+  readonly #deps: RelayDeps;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #state: RelayState;
+  /** Failed connections since the relay last consumed the queue. */
+  #connectionFailures = 0;
+  /** True if this process has consumed the queue before. */
+  #hasSeenQueue = false;
+  /** Failed attempts to store the current batch. */
+  #storeFailures = 0;
+  #storeError: string | undefined;
+  /** The text about the queue or exchange that Keystone has not created yet. */
+  #missing: string | undefined;
 
-  const session = async (url: string): Promise<void> => {
-    await runSession(
-      url,
-      options,
-      {
-        store: deps.store,
-        now: deps.now,
-        onStored(count) {
-          if (storeFailures > 0)
-            deps.log.info({ failures: storeFailures }, 'storing notifications works again');
-          storeFailures = 0;
-          storeError = undefined;
-          state = {
-            ...state,
-            storeFailing: false,
-            received: state.received + count,
-            lastReceivedAt: deps.now(),
-          };
-          updateState();
-        },
-        pauseAfterStoreFailure(thrown) {
-          storeFailures += 1;
-          state = { ...state, storeFailing: true };
-          const error = reportOf(thrown, { code: 'relay.store' });
-          storeError = `notifications cannot be stored: ${error.message}`;
-          if (storeFailures === 1)
-            deps.log.error(
-              { error },
-              'notifications cannot be stored; they stay in the queue, and the relay retries',
-            );
-          updateState();
-          return waitAfter(storeFailures);
-        },
-        onConsuming(connection, waiting) {
-          failures = 0;
-          hasSeenQueue = true;
-          change(true, storeError ?? absent);
-          // The findings are not awaited, because the management API may be slow.
-          findings(url, options, connection.connection.serverProperties, waiting)
-            .then((lines) =>
-              lines.forEach((line) => {
-                deps.log[line.level]({ relay: options.source.queue }, line.text);
-              }),
-            )
-            .catch(() => undefined);
-        },
-        onMissing(what) {
-          if (what !== absent) {
-            if (what === undefined)
-              deps.log.info(
-                { relay: options.source.queue },
-                'the queue is bound to the exchange of Keystone',
-              );
-            else deps.log.warn({ relay: options.source.queue }, `waiting: ${what}`);
-          }
-          absent = what;
-          updateState();
-        },
-      },
-      signal,
-    );
-  };
+  constructor(options: RelayOptions, deps: RelayDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#state = {
+      connected: false,
+      waiting: 'connecting',
+      storeFailing: false,
+      since: deps.now(),
+      received: 0,
+      lastReceivedAt: undefined,
+    };
+    this.#running = this.#run();
+  }
 
-  const run = async (): Promise<void> => {
+  state(): RelayState {
+    return this.#state;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { urls } = this.#options;
+    const { signal } = this.#stopping;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const url = options.urls[attempt % options.urls.length] ?? '';
+      const url = urls[attempt % urls.length] ?? '';
       try {
-        await session(url);
+        await runSession(url, this.#options, this.#sessionDeps(url), signal);
       } catch (thrown) {
-        failures += 1;
-        const { report } = brokerFailure(thrown, options.source, url, hasSeenQueue);
-        // The relay tries the next host immediately, and waits after all hosts have failed.
-        const hosts = options.urls.length;
-        const wait = failures % hosts === 0 ? waitAfter(failures / hosts) : 0;
-        if (state.waiting !== report.message)
-          deps.log.warn(
-            { error: report, againInSeconds: Math.round(wait / 100) / 10 },
-            `waiting: ${report.message}`,
-          );
-        change(false, report.message);
-        await delay(wait, undefined, { signal }).catch(() => undefined);
+        await this.#waitAfterFailure(thrown, url);
       }
     }
-    change(false, 'stopped');
-  };
-  const running = run();
-  return {
-    state: () => state,
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
+    this.#setState(false, 'stopped');
+  }
+
+  async #waitAfterFailure(thrown: unknown, url: string): Promise<void> {
+    const { source, urls } = this.#options;
+    this.#connectionFailures += 1;
+    const { report } = brokerFailure(thrown, source, url, this.#hasSeenQueue);
+    // The relay tries the next host immediately, and waits after all hosts have failed.
+    const failuresPerHost = this.#connectionFailures / urls.length;
+    const waitMillis = Number.isInteger(failuresPerHost) ? this.#backOff(failuresPerHost) : 0;
+    if (this.#state.waiting !== report.message)
+      this.#deps.log.warn(
+        { error: report, againInSeconds: Math.round(waitMillis / 100) / 10 },
+        `waiting: ${report.message}`,
+      );
+    this.#setState(false, report.message);
+    const { signal } = this.#stopping;
+    await delay(waitMillis, undefined, { signal }).catch(() => undefined);
+  }
+
+  #sessionDeps(url: string): SessionDeps {
+    return {
+      store: (messages) => this.#deps.store(messages),
+      now: () => this.#deps.now(),
+      onStored: (count) => this.#onStored(count),
+      pauseAfterStoreFailure: (thrown) => this.#pauseAfterStoreFailure(thrown),
+      onConsuming: (connection, messageCount) => this.#onConsuming(url, connection, messageCount),
+      onChecked: (missing) => this.#onChecked(missing),
+    };
+  }
+
+  #onStored(count: number): void {
+    if (this.#storeFailures > 0)
+      this.#deps.log.info({ failures: this.#storeFailures }, 'storing notifications works again');
+    this.#storeFailures = 0;
+    this.#storeError = undefined;
+    this.#state = {
+      ...this.#state,
+      storeFailing: false,
+      received: this.#state.received + count,
+      lastReceivedAt: this.#deps.now(),
+    };
+    this.#setState(this.#state.connected, this.#missing);
+  }
+
+  #pauseAfterStoreFailure(thrown: unknown): number {
+    this.#storeFailures += 1;
+    this.#state = { ...this.#state, storeFailing: true };
+    const error = reportOf(thrown, { code: 'relay.store' });
+    this.#storeError = `notifications cannot be stored: ${error.message}`;
+    if (this.#storeFailures === 1)
+      this.#deps.log.error(
+        { error },
+        'notifications cannot be stored; they stay in the queue, and the relay retries',
+      );
+    this.#setState(this.#state.connected, this.#storeError);
+    return this.#backOff(this.#storeFailures);
+  }
+
+  #onConsuming(url: string, { connection }: ChannelModel, messageCount: number): void {
+    this.#connectionFailures = 0;
+    this.#hasSeenQueue = true;
+    this.#setState(true, this.#storeError ?? this.#missing);
+    // The findings are not awaited, because the management API may be slow.
+    brokerFindings(url, this.#options, connection.serverProperties, messageCount)
+      .then((findings) => {
+        for (const { level, text } of findings) this.#deps.log[level](this.#logFields, text);
+      })
+      .catch(() => undefined);
+  }
+
+  #onChecked(missing: string | undefined): void {
+    if (missing !== this.#missing) {
+      if (missing === undefined)
+        this.#deps.log.info(this.#logFields, 'the queue is bound to the exchange of Keystone');
+      else this.#deps.log.warn(this.#logFields, `waiting: ${missing}`);
+    }
+    this.#missing = missing;
+    this.#setState(this.#state.connected, this.#storeError ?? missing);
+  }
+
+  get #logFields(): { readonly relay: string } {
+    return { relay: this.#options.source.queue };
+  }
+
+  #setState(connected: boolean, waiting: string | undefined): void {
+    if (this.#state.connected !== connected || this.#state.waiting !== waiting)
+      this.#state = { ...this.#state, connected, waiting, since: this.#deps.now() };
+  }
+
+  /**
+   * Returns the milliseconds to wait after this number of failures: a random time of at least half
+   * the back-off, so that two relays do not retry at the same time.
+   */
+  #backOff(failures: number): number {
+    return backoffMillis(failures, this.#options.backOff, 0.5 + Math.random() / 2);
+  }
 }

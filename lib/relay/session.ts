@@ -6,22 +6,27 @@ import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
 import type { BrokerTls } from './tls.ts';
 
+/** The dependencies of {@link runSession}. */
 export interface SessionDeps {
+  /** Stores all messages or throws. */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
+  /** Called after a batch of `count` notifications was stored. */
   onStored(count: number): void;
-  /** Called when the store failed. Returns the back-off in milliseconds. */
+  /** Called when the store failed. Returns the milliseconds until the next attempt. */
   pauseAfterStoreFailure(thrown: unknown): number;
-  /** The relay consumes the queue, which has `waiting` messages. */
-  onConsuming(connection: ChannelModel, waiting: number): void;
+  /** Called when the relay consumes the queue. `messageCount`: the messages in the queue. */
+  onConsuming(connection: ChannelModel, messageCount: number): void;
   /**
-   * Reports, as text, the queue or exchange that Keystone must create first. `undefined`: the
-   * queue or exchange exists.
+   * Called after each check whether Keystone has created its queue or exchange. `missing`: the text
+   * about the missing queue or exchange; `undefined` if it exists.
    */
-  onMissing(what: string | undefined): void;
+  onChecked(missing: string | undefined): void;
 }
 
+/** The longest wait for a connection. */
 const CONNECT_MILLIS = 10_000;
+/** The longest wait for the end of the closing handshake. */
 const CLOSE_MILLIS = 2_000;
 /**
  * How long a reconnect waits until the batch in progress is stored. If the batch takes longer, a
@@ -29,8 +34,8 @@ const CLOSE_MILLIS = 2_000;
  */
 const STORE_MILLIS = 30_000;
 /**
- * AMQP closes a silent connection after two heartbeat intervals. The broker's default interval of
- * 60 s is too long.
+ * A dead connection is closed after two heartbeat intervals. With the broker's default interval of
+ * 60 s, the relay would receive no notifications for two minutes.
  */
 const HEARTBEAT_SECONDS = 20;
 
@@ -44,7 +49,7 @@ export async function runSession(
   deps: SessionDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = await connectUnless(signal, url, options.tls);
+  const connection = await connectUnlessStopped(signal, url, options.tls);
   if (!connection) return;
   const ended = new AbortController();
   const stop = (): void => ended.abort();
@@ -57,17 +62,17 @@ export async function runSession(
   });
   broken.catch(stop);
   if (signal.aborted) stop();
-  const serving = consumeQueue(connection, options, deps, ended.signal);
+  const consuming = consumeQueue(connection, options, deps, ended.signal);
   try {
-    // `broken` rejects with the connection. `serving` resolves after `signal` has aborted.
-    await Promise.race([broken, serving]);
+    // `broken` rejects when the connection fails. `consuming` resolves after `signal` has aborted.
+    await Promise.race([broken, consuming]);
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
     // The batch in progress must end first. Otherwise the next connection would store the batch a
     // second time.
     await Promise.race([
-      serving.catch(() => undefined),
+      consuming.catch(() => undefined),
       delay(STORE_MILLIS, undefined, { ref: false }),
     ]);
     await Promise.race([
@@ -81,7 +86,7 @@ export async function runSession(
  * Connects. Returns `undefined` after `signal` has aborted. A connection that is established too
  * late is closed.
  */
-async function connectUnless(
+async function connectUnlessStopped(
   signal: AbortSignal,
   url: string,
   tls: BrokerTls,
@@ -100,6 +105,10 @@ async function connectUnless(
   throw new Error(`no answer within ${CONNECT_MILLIS / 1000} s`);
 }
 
+/**
+ * Consumes the queue until `signal` aborts. Throws when the broker closes the channel or deletes
+ * the queue.
+ */
 async function consumeQueue(
   connection: ChannelModel,
   options: RelayOptions,
@@ -107,8 +116,8 @@ async function consumeQueue(
   signal: AbortSignal,
 ): Promise<void> {
   const { source } = options;
-  const waiting = await openQueue(connection, options, deps, signal);
-  if (waiting === undefined) return;
+  const messageCount = await openQueue(connection, options, deps, signal);
+  if (messageCount === undefined) return;
   const channel = await connection.createChannel();
   const lost = new Promise<never>((_resolve, reject) => {
     channel.on('error', reject);
@@ -121,7 +130,7 @@ async function consumeQueue(
     store: deps.store,
     now: deps.now,
     onStored: deps.onStored,
-    onFailed: deps.pauseAfterStoreFailure,
+    pauseAfterStoreFailure: deps.pauseAfterStoreFailure,
   });
   // The intake ends immediately, so that no batch starts during the closing handshake.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
@@ -130,7 +139,7 @@ async function consumeQueue(
       source.queue,
       (message) => message && intake.add(message),
     );
-    deps.onConsuming(connection, waiting);
+    deps.onConsuming(connection, messageCount);
     await Promise.race([lost, keepBound(connection, options, deps, signal)]);
     await Promise.race([lost, channel.cancel(consumerTag)]);
   } finally {
@@ -139,8 +148,8 @@ async function consumeQueue(
 }
 
 /**
- * Declares the relay's own queue, or waits for the queue of a topic. Returns the number of waiting
- * messages; `undefined` after `signal` has aborted.
+ * Declares the relay's own queue, or waits until the queue of a topic exists. Returns the number of
+ * messages in the queue; `undefined` after `signal` has aborted.
  */
 async function openQueue(
   connection: ChannelModel,
@@ -156,11 +165,11 @@ async function openQueue(
           ? channel.assertQueue(source.queue, { durable: true, arguments: source.arguments })
           : channel.checkQueue(source.queue),
       );
-      if (source.mode === 'topic') deps.onMissing(undefined);
+      if (source.mode === 'topic') deps.onChecked(undefined);
       return messageCount;
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
-      deps.onMissing(missingText(source));
+      deps.onChecked(missingText(source));
       await delay(options.pollMillis, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -169,8 +178,8 @@ async function openQueue(
 
 /**
  * Binds the relay's own queue, and renews the binding until `signal` aborts. The relay never
- * declares the exchange. If its properties differed from those that Keystone declares, Keystone
- * could no longer publish. The relay consumes the queue also while the exchange is missing.
+ * declares the exchange: if the relay declared it with other properties than Keystone, Keystone
+ * could no longer publish. The relay also consumes the queue while the exchange is missing.
  */
 async function keepBound(
   connection: ChannelModel,
@@ -179,15 +188,16 @@ async function keepBound(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const exists = await bind(connection, options.source);
-    deps.onMissing(exists ? undefined : missingText(options.source));
+    const exists = await bindQueue(connection, options.source);
+    deps.onChecked(exists ? undefined : missingText(options.source));
     await delay(exists ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
       () => undefined,
     );
   }
 }
 
-async function bind(connection: ChannelModel, source: Source): Promise<boolean> {
+/** Binds the relay's own queue to the exchange. Returns false if the exchange does not exist. */
+async function bindQueue(connection: ChannelModel, source: Source): Promise<boolean> {
   if (source.mode === 'topic') return true;
   try {
     await onChannel(connection, async (channel) => {
@@ -207,7 +217,7 @@ async function onChannel<T>(
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {
   const channel = await connection.createChannel();
-  // The failed call rejects with the same error.
+  // The failed call rejects with the same error, so the event needs no handling.
   channel.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     channel.on('close', () => resolve());

@@ -1,14 +1,14 @@
 import type { RelayOptions } from './options.ts';
-import { type Relay, type RelayDeps, startRelay as start } from './relay.ts';
+import { type Relay, type RelayDeps, startRelay } from './relay.ts';
 import { type BatchStoreDeps, batchStore } from './store.ts';
 
 export type { Relay, RelayState } from './relay.ts';
 
 /**
- * Starts the relay of a process that has an engine. A notification is acknowledged after the commit
+ * Starts the relay in a process that has an engine. A notification is acknowledged after the commit
  * of its ingestion, or after it was stored in the ingest queue.
  */
-export const startRelay = (
+export const startRelayWithEngine = (
   options: RelayOptions,
   deps: BatchStoreDeps & Pick<RelayDeps, 'log'>,
-): Relay => start(options, { log: deps.log, now: deps.now, store: batchStore(deps) });
+): Relay => startRelay(options, { log: deps.log, now: deps.now, store: batchStore(deps) });

@@ -20,31 +20,32 @@ export interface BatchStoreDeps {
   readonly log: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
   now(): number;
-  /** Default 5 s. */
+  /** The longest wait for the direct ingestion of a batch; default: 5 s. */
   readonly giveUpMillis?: number;
 }
 
 /**
- * After an ingestion that takes longer than this, the next batches go to the queue. The ingestion
- * may take long because Keystone is slow, or because the notifications are about many accounts. A
- * write to the queue takes less time. An urgent notification can overtake others in the queue, but
- * not in the broker.
+ * After a direct ingestion that takes longer than this, the next batches go to the queue. The
+ * ingestion may take long because Keystone is slow, or because the notifications are about many
+ * accounts. A write to the queue takes less time. Also, an urgent notification can overtake others
+ * in the queue, but not in the broker.
  */
 const SLOW_MILLIS = 1_000;
 /**
- * After this time a batch in progress also goes to the queue, and the relay takes the next batch.
+ * If the direct ingestion of a batch takes longer than this, the batch also goes to the queue, and
+ * the relay takes the next batch.
  */
 const GIVE_UP_MILLIS = 5_000;
-/** The minimum time between two checks of the queue. */
+/** The minimum time between two checks whether the queue has a due notification. */
 const CHECK_MILLIS = 1_000;
 
 /**
- * Returns the store of a relay. While the ingest queue has no due notification, a batch is ingested
- * directly, in one transaction. A direct ingestion saves three of four writes per notification: the
- * queue needs one write each to store, receive and delete a notification. A batch goes to the queue
- * while the queue has a due notification, and after a failed ingestion. The queue delivers the
- * notifications of a failed batch one by one, so that one bad notification blocks no other. Throws
- * if the batch could not be stored in the queue.
+ * Returns the function with which a relay stores a batch. While the ingest queue has no due
+ * notification, the function ingests the batch directly, in one transaction. This saves three of
+ * four writes per notification: the queue needs one write each to store, receive and delete a
+ * notification. While the queue has a due notification, and after a failed ingestion, the function
+ * stores the batch in the queue. The queue delivers the notifications of a failed batch one by one,
+ * so that one bad notification blocks no other. Throws if the queue could not store the batch.
  */
 export function batchStore({
   engine,
@@ -54,30 +55,33 @@ export function batchStore({
   now,
   giveUpMillis = GIVE_UP_MILLIS,
 }: BatchStoreDeps) {
+  // True while batches are ingested directly, and false while they go to the queue.
   let isDirect = false;
-  let checkAt = Number.NEGATIVE_INFINITY;
+  let nextCheckAt = Number.NEGATIVE_INFINITY;
 
   const mayIngest = async (): Promise<boolean> => {
-    if (isDirect || now() < checkAt) return isDirect;
+    if (isDirect || now() < nextCheckAt) return isDirect;
     isDirect = !(await engine.reads.hasDue('ingest'));
-    checkAt = now() + CHECK_MILLIS;
+    nextCheckAt = now() + CHECK_MILLIS;
     return isDirect;
   };
+  /** The next batches go to the queue, at least until the next check. */
   const useQueue = (): void => {
     isDirect = false;
-    checkAt = now() + CHECK_MILLIS;
+    nextCheckAt = now() + CHECK_MILLIS;
   };
 
   return async (messages: readonly NotificationReceived[]): Promise<void> => {
     if (ingest && (await mayIngest())) {
       const begunAt = now();
       try {
-        const isIngested = await within(giveUpMillis, () => ingest(messages), stopping);
+        const isIngested = await endsWithin(giveUpMillis, () => ingest(messages), stopping);
         if (isIngested) {
           if (now() - begunAt > SLOW_MILLIS) useQueue();
           return;
         }
-        // Each notification is then stored twice. Ingest recognizes the duplicate by its id.
+        // The direct ingestion may still succeed. The queue then delivers each notification a
+        // second time, and ingest recognizes the duplicate by its id.
         useQueue();
       } catch (thrown) {
         if (stopping.aborted) throw thrown;
@@ -93,11 +97,11 @@ export function batchStore({
 }
 
 /**
- * Begins `work` and waits for it. Returns false if `work` takes longer than `millis`. Throws
- * immediately when `signal` aborts. A later error of `work` has no effect, because the caller has
- * stored the notifications in the queue.
+ * Begins `work` and waits for it. Returns true if `work` ends in time, and false if it takes longer
+ * than `millis`. Throws immediately when `signal` aborts. An error of `work` after that time has no
+ * effect, because the caller has stored the notifications in the queue.
  */
-async function within(
+async function endsWithin(
   millis: number,
   work: () => Promise<void>,
   signal: AbortSignal,

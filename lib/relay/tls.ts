@@ -18,7 +18,7 @@ export type TlsSettings = Pick<
   | 'RABBITMQ_KEY_FILE'
   | 'RABBITMQ_SERVER_NAME'
 >;
-const NAMES = [
+const TLS_SETTINGS = [
   'RABBITMQ_CA_FILE',
   'RABBITMQ_CERT_FILE',
   'RABBITMQ_KEY_FILE',
@@ -26,17 +26,18 @@ const NAMES = [
 ] as const;
 
 /**
- * Reads the files that the settings name. Throws `PropagatorError` with one line that names the
- * setting: its file is missing, has other content, or has no use.
+ * Returns the TLS options, with the content of the files that the settings name. Throws
+ * `PropagatorError` with one line that names the wrong setting: its file cannot be read or does not
+ * contain the expected PEM object, or the setting has no effect without another setting.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
-  const firstSetting = NAMES.find((name) => settings[name] !== undefined);
+  const firstSetting = TLS_SETTINGS.find((name) => settings[name] !== undefined);
   if (firstSetting === undefined) return {};
   if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
     throw settingError(firstSetting, 'this setting requires TLS; begin RABBITMQ_URL with amqps://');
-  const ca = pem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
-  const cert = pem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
-  const key = pem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');
+  const ca = readPem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
+  const cert = readPem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
+  const key = readPem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');
   if (cert !== undefined && key === undefined)
     throw settingError(
       'RABBITMQ_CERT_FILE',
@@ -66,10 +67,10 @@ export function brokerTls(settings: TlsSettings): BrokerTls {
   };
 }
 
-function pem(
+function readPem(
   settings: TlsSettings,
-  name: (typeof NAMES)[number],
-  content: string,
+  name: (typeof TLS_SETTINGS)[number],
+  expected: 'CERTIFICATE' | 'PRIVATE KEY',
 ): string | undefined {
   const path = settings[name];
   if (path === undefined) return undefined;
@@ -79,6 +80,6 @@ function pem(
   } catch {
     throw settingError(name, `the file ${path} cannot be read`);
   }
-  if (new RegExp(`-----BEGIN [A-Z ]*${content}-----`).test(text)) return text;
-  throw settingError(name, `${path} contains no ${content.toLowerCase()} in PEM format`);
+  if (new RegExp(`-----BEGIN [A-Z ]*${expected}-----`).test(text)) return text;
+  throw settingError(name, `${path} contains no ${expected.toLowerCase()} in PEM format`);
 }

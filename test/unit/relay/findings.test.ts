@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { findings } from '../../../lib/relay/findings.ts';
+import { brokerFindings } from '../../../lib/relay/findings.ts';
 import { DEFAULTS, type RelayOptions, relayOptions } from '../../../lib/relay/options.ts';
 import { readSettings } from '../../../lib/shared/settings.ts';
 
@@ -18,10 +18,12 @@ const options = (rest: Partial<RelayOptions> = {}): RelayOptions => ({
   },
   ...rest,
 });
-const texts = async (...parameters: Parameters<typeof findings>) =>
-  (await findings(...parameters)).map(({ text }) => text);
-const warnings = async (...parameters: Parameters<typeof findings>) =>
-  (await findings(...parameters)).filter(({ level }) => level === 'warn').map(({ text }) => text);
+const texts = async (...parameters: Parameters<typeof brokerFindings>) =>
+  (await brokerFindings(...parameters)).map(({ text }) => text);
+const warnings = async (...parameters: Parameters<typeof brokerFindings>) =>
+  (await brokerFindings(...parameters))
+    .filter(({ level }) => level === 'warn')
+    .map(({ text }) => text);
 
 describe('the findings over AMQP', () => {
   it('name the queue, and the command that lists policies', async () => {
@@ -93,7 +95,7 @@ describe('the findings over the management API', () => {
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host /',
       'queue keystone-propagator (classic, durable): 0 waiting messages',
     ]);
-    await findings(
+    await brokerFindings(
       BROKER,
       options({ managementUrl: managementUrl.replace('//', '//watcher:p%40ss@') }),
       server,
@@ -116,7 +118,7 @@ describe('the findings over the management API', () => {
       },
     };
     expect(await warnings(BROKER, options({ managementUrl }), server, 0)).toEqual([
-      'policy ha_ttl_keystone drops messages after 70 s: notifications in keystone-propagator can be lost while the relay is disconnected; only a sweep finds their changes',
+      'policy ha_ttl_keystone drops messages after 70 s: notifications in keystone-propagator can be lost while the relay is disconnected; only the sweep then finds the changes in Keystone',
     ]);
   });
   it('warn of a topic queue that is not durable', async () => {
@@ -136,7 +138,7 @@ describe('the findings over the management API', () => {
   });
   it.each([
     [{ status: 401, body: { error: 'not_authorised' } }, 'answered 401'],
-    [{ status: 200, body: ['nothing'] }, 'did not answer with a queue'],
+    [{ status: 200, body: ['nothing'] }, 'does not describe a queue'],
   ])('report an unusable answer and do not fail', async (given, words) => {
     answer = given;
     const found = await texts(BROKER, options({ managementUrl }), server, 0);

@@ -1,0 +1,96 @@
+import * as z from 'zod';
+
+/** A fact about the broker or the queue, for the log. */
+export interface Finding {
+  readonly level: 'info' | 'warn';
+  readonly text: string;
+}
+
+/**
+ * A queue from the management API (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4).
+ * `effective_policy_definition` merges all policies.
+ */
+const ManagedQueue = z.object({
+  type: z.string().optional(),
+  durable: z.boolean(),
+  arguments: z.record(z.string(), z.unknown()).catch({}),
+  policy: z.string().nullish(),
+  operator_policy: z.string().nullish(),
+  effective_policy_definition: z.record(z.string(), z.unknown()).nullish().catch(undefined),
+});
+export type ManagedQueue = z.infer<typeof ManagedQueue>;
+
+const TIMEOUT_MILLIS = 3_000;
+
+/** Policies and arguments of a queue that can delete messages while no consumer is connected. */
+const LOSSY_SETTINGS = [
+  {
+    policy: 'message-ttl',
+    argument: 'x-message-ttl',
+    effect: (value: unknown) => `drops messages after ${Number(value) / 1000} s`,
+  },
+  {
+    policy: 'expires',
+    argument: 'x-expires',
+    effect: (value: unknown) =>
+      `deletes the whole queue after ${Number(value) / 1000} s without a consumer`,
+  },
+  {
+    policy: 'max-length',
+    argument: 'x-max-length',
+    effect: (value: unknown) => `keeps at most ${value} messages`,
+  },
+  {
+    policy: 'max-length-bytes',
+    argument: 'x-max-length-bytes',
+    effect: (value: unknown) => `keeps at most ${value} bytes of messages`,
+  },
+] as const;
+
+/** Returns a warning for each policy or argument that can delete messages of the queue. */
+export function lossWarnings(queue: ManagedQueue, name: string): Finding[] {
+  const policyNames = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
+  return LOSSY_SETTINGS.flatMap(({ policy, argument, effect }): Finding[] => {
+    const fromPolicy = queue.effective_policy_definition?.[policy];
+    const value = fromPolicy ?? queue.arguments[argument];
+    if (value === undefined || value === null) return [];
+    const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${policyNames}`;
+    const text =
+      `${source} ${effect(value)}: notifications in ${name} can be lost while the relay is ` +
+      'disconnected; only the sweep then finds the changes in Keystone';
+    return [{ level: 'warn', text }];
+  });
+}
+
+/**
+ * Returns the queue from the management API, or the reason why it could not be read. A URL without
+ * a login uses the login of the broker.
+ */
+export async function readManagedQueue(
+  managementUrl: string,
+  brokerUrl: string,
+  virtualHost: string,
+  queue: string,
+): Promise<ManagedQueue | string> {
+  try {
+    const base = new URL(managementUrl);
+    const login = base.username === '' ? new URL(brokerUrl) : base;
+    const user = decodeURIComponent(login.username) || 'guest';
+    const password = decodeURIComponent(login.password) || 'guest';
+    const parts = [virtualHost, queue].map(encodeURIComponent).join('/');
+    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${parts}`;
+    const answer = await fetch(new URL(path, base.origin), {
+      headers: {
+        authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+        accept: 'application/json',
+      },
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MILLIS),
+    });
+    if (!answer.ok) return `${base.host} answered ${answer.status}`;
+    const parsed = ManagedQueue.safeParse(await answer.json());
+    return parsed.success ? parsed.data : `the answer of ${base.host} does not describe a queue`;
+  } catch {
+    return 'it did not answer';
+  }
+}
