@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Audited, AuditRecord } from '../audit/entry.ts';
+import type { AuditedDecision, AuditRecord } from '../audit/entry.ts';
 import type { Operation } from '../operation/model.ts';
 import { auditRecord } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
@@ -16,7 +16,7 @@ export const targetOf = ({ id, scope }: Operation) => ({
 export const openedRecord =
   (
     context: Context,
-    what: Audited,
+    what: AuditedDecision,
     reason: string,
     { now }: Pick<ApiDeps, 'now'>,
     earlier?: Operation,

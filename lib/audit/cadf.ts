@@ -2,19 +2,22 @@ import type { AuditRecorded } from '../../events/audit.ts';
 import type { AuditCaller, AuditEntry } from './entry.ts';
 
 const OBSERVER = { id: 'keystone-propagator', typeURI: 'service/security/account' };
-const INITIATORS: Readonly<Record<AuditCaller['kind'], string>> = {
+const INITIATOR_TYPES: Readonly<Record<AuditCaller['kind'], string>> = {
   token: 'service/security/account/user',
   aws: 'service/security/account/user',
   keystone: 'service/security/account/user',
   process: 'service/security/account',
 };
-/** The longest `before` or `after` in an event, in characters. EventBridge accepts 1 MiB. */
+/**
+ * The maximum length of `before` and of `after` in an event, in characters of JSON. EventBridge
+ * accepts an event of 1 MiB.
+ */
 const MAX_CONTENT = 200_000;
 const JSON_TYPE = 'mime:application/json';
 
 /**
- * Returns the event that announces an entry. A very long state before or after is omitted. Only the
- * log then has it.
+ * Returns the event that announces an entry of the audit log. If `before` or `after` is longer than
+ * {@link MAX_CONTENT}, the event omits it, and only the log contains it.
  */
 export function auditEvent(entry: AuditEntry): AuditRecorded {
   const { by, from, target, reason, sequence, previous, hash, requestId } = entry;
@@ -35,7 +38,7 @@ export function auditEvent(entry: AuditEntry): AuditRecorded {
       outcome: 'success',
       initiator: {
         id: by.id ?? by.name,
-        typeURI: INITIATORS[by.kind],
+        typeURI: INITIATOR_TYPES[by.kind],
         name: by.name,
         ...(from === undefined ? {} : { host: { address: from } }),
       },

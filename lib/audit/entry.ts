@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
-/** Every kind of decision that the audit log records. */
-export const AUDITED = [
+/** The decisions that the audit log records. */
+export const AUDITED_DECISIONS = [
   'operation.requested',
   'operation.rerun',
   'operation.released',
@@ -24,11 +24,12 @@ export const AUDITED = [
   'work.resumed',
   'policy.changed',
 ] as const;
-export type Audited = (typeof AUDITED)[number];
+export type AuditedDecision = (typeof AUDITED_DECISIONS)[number];
 
 /**
- * The authenticated caller of a decision. `token`: the owner of an API token. `aws`: the ARN of an
- * IAM principal. `keystone`: a user, with its id. `process`: the propagator itself at its start.
+ * The authenticated caller that made a decision. `token`: the owner of an API token. `aws`: the ARN
+ * of an IAM principal. `keystone`: a user of Keystone, with its id. `process`: the propagator
+ * itself at its start.
  */
 export interface AuditCaller {
   readonly kind: 'token' | 'aws' | 'keystone' | 'process';
@@ -50,16 +51,18 @@ export interface AuditTarget {
   readonly type: string;
   readonly id: string;
   readonly name?: string | undefined;
-  /** The operations that it belongs to, if there are any. */
+  /** The ids of the operations that the target belongs to. */
   readonly operations?: readonly string[] | undefined;
 }
 
-/** One decision, before it is in the log. `before` and `after` are JSON. */
+/**
+ * One decision, before it is added to the log. `before` and `after`: the target's state, as JSON.
+ */
 export interface AuditRecord extends AuditOrigin {
   readonly id: string;
   /** Epoch milliseconds. */
   readonly at: number;
-  readonly what: Audited;
+  readonly what: AuditedDecision;
   readonly target: AuditTarget;
   readonly reason?: string | undefined;
   readonly before?: unknown;
@@ -85,13 +88,13 @@ export interface AuditHead {
 /** The head of an empty log. */
 export const EMPTY_LOG: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
 
-/** A stored row. `entry` is not validated, because the row may have been changed. */
+/** A stored row. `entry` is not validated, because somebody may have changed the row. */
 export interface AuditRow {
   readonly sequence: number;
   readonly entry: unknown;
 }
 
-/** Appends records to the log that ends with `head`. */
+/** Returns the entries that append the records to the log that ends with `head`. */
 export function chainEntries(head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] {
   let { sequence, hash: previous } = head;
   return records.map((record) => {
@@ -103,13 +106,13 @@ export function chainEntries(head: AuditHead, records: readonly AuditRecord[]): 
   });
 }
 
-/** The head after these entries. */
+/** Returns the head of the log after these entries were added. */
 export const headAfter = (head: AuditHead, entries: readonly AuditEntry[]): AuditHead => {
   const last = entries.at(-1);
   return last ? { sequence: last.sequence, hash: last.hash } : head;
 };
 
-/** SHA-256 of an entry without its `hash`, over JSON with sorted keys. */
+/** Returns the SHA-256 hash of an entry without its field `hash`, over JSON with sorted keys. */
 export function hashOf(entry: object): string {
   const { hash: _, ...rest } = entry as { readonly hash?: unknown };
   return createHash('sha256').update(canonicalJson(rest)).digest('hex');

@@ -1,8 +1,9 @@
 import type { AuditRow } from './entry.ts';
 import type { AuditSource } from './verify.ts';
 
+/** Which entries of the log a caller requests. All parts must match. */
 export interface AuditFilter {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds: only entries from this time on. */
   readonly since?: number;
   /** The name or the id of the caller. */
   readonly by?: string;
@@ -10,7 +11,8 @@ export interface AuditFilter {
   readonly limit: number;
 }
 
-const READ_AT_ONCE = 500;
+/** The number of rows that one read returns. */
+const ROWS_PER_READ = 500;
 
 /**
  * Returns the newest matching entries, the newest first, as they are stored. An unreadable entry is
@@ -18,27 +20,29 @@ const READ_AT_ONCE = 500;
  */
 export async function auditPage(source: AuditSource, filter: AuditFilter): Promise<unknown[]> {
   const entries: unknown[] = [];
+  // Each read returns the rows before the rows of the previous read.
   let end = Number.POSITIVE_INFINITY;
   let from = (await source.auditHead()).sequence + 1;
   while (from > 1 && entries.length < filter.limit) {
-    from = Math.max(1, from - READ_AT_ONCE);
-    const rows = await source.auditRows(from, READ_AT_ONCE);
+    from = Math.max(1, from - ROWS_PER_READ);
+    const rows = await source.auditRows(from, ROWS_PER_READ);
     const page = rows.filter(({ sequence }) => sequence < end).toReversed();
     end = from;
-    entries.push(...page.filter((row) => isWanted(row, filter)).map(entryForDisplay));
+    entries.push(...page.filter((row) => matchesFilter(row, filter)).map(entryOrUnreadable));
   }
   return entries.slice(0, filter.limit);
 }
 
-type Fields = {
+/** The fields of an unvalidated entry that a filter compares. */
+type FilteredFields = {
   readonly at?: unknown;
   readonly by?: { readonly name?: unknown; readonly id?: unknown };
   readonly target?: { readonly operations?: unknown };
 };
 
-function isWanted({ entry }: AuditRow, { since, by, operationId }: AuditFilter): boolean {
+function matchesFilter({ entry }: AuditRow, { since, by, operationId }: AuditFilter): boolean {
   if (typeof entry !== 'object' || entry === null) return true;
-  const { at, by: caller, target } = entry as Fields;
+  const { at, by: caller, target } = entry as FilteredFields;
   return (
     (since === undefined || Number(at) >= since) &&
     (by === undefined || caller?.name === by || caller?.id === by) &&
@@ -47,5 +51,5 @@ function isWanted({ entry }: AuditRow, { since, by, operationId }: AuditFilter):
   );
 }
 
-const entryForDisplay = ({ sequence, entry }: AuditRow): unknown =>
+const entryOrUnreadable = ({ sequence, entry }: AuditRow): unknown =>
   typeof entry === 'object' && entry !== null ? entry : { sequence, unreadable: true };

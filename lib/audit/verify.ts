@@ -25,54 +25,78 @@ export interface KnownEntry {
   readonly hash: string;
 }
 
-const READ_AT_ONCE = 500;
-/** A DynamoDB transaction may be visible in part for a moment. */
+/** The number of rows that one read returns. */
+const ROWS_PER_READ = 500;
+/**
+ * How often the end of the log is read. For a moment, a reader may see only a part of a DynamoDB
+ * transaction.
+ */
 const MAX_READS = 5;
 
 /**
  * Verifies the whole log: every sequence number exists once, every hash matches its entry, and
  * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged.
- * Without it, a log that was replaced as a whole looks valid.
+ * Without it, a log that was replaced as a whole looks valid. `pause`: waits between two reads of
+ * the end.
  */
 export async function verifyLog(
   source: AuditSource,
   { known, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
 ): Promise<Verification> {
-  let lastVerified = EMPTY_LOG;
-  const broken = (sequence: number, because: string): Verification => ({
-    ok: false,
-    head: lastVerified,
-    broken: { sequence, because },
-  });
+  let verified = EMPTY_LOG;
   for (let reads = 1; ; reads += 1) {
-    for (;;) {
-      const rows = await source.auditRows(lastVerified.sequence + 1, READ_AT_ONCE);
-      for (const row of rows) {
-        const because = whyBroken(row, lastVerified, known);
-        if (because !== undefined) return broken(lastVerified.sequence + 1, because);
-        lastVerified = { sequence: row.sequence, hash: hashOf(row.entry as object) };
-      }
-      if (rows.length < READ_AT_ONCE) break;
-    }
+    const result = await verifyRows(source, verified, known);
+    if (!result.ok) return result;
+    verified = result.head;
     const head = await source.auditHead();
-    const isEnd = head.sequence === lastVerified.sequence && head.hash === lastVerified.hash;
-    if (isEnd && (known === undefined || known.sequence <= lastVerified.sequence))
-      return { ok: true, head: lastVerified };
-    if (!isEnd && reads < MAX_READS) {
-      await pause();
-      continue;
-    }
-    if (isEnd)
-      return broken(lastVerified.sequence + 1, `entry ${known?.sequence} is known and is missing`);
-    return head.sequence > lastVerified.sequence
-      ? broken(lastVerified.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
-      : broken(
-          lastVerified.sequence,
-          `the head of the log is entry ${head.sequence}, which is another entry`,
-        );
+    const isEnd = head.sequence === verified.sequence && head.hash === verified.hash;
+    if (isEnd && known !== undefined && known.sequence > verified.sequence)
+      return broken(
+        verified,
+        verified.sequence + 1,
+        `entry ${known.sequence} is missing, although its hash is known`,
+      );
+    if (isEnd) return result;
+    if (reads >= MAX_READS) return differentHead(verified, head);
+    await pause();
   }
 }
 
+/** Verifies all rows after the entry `verified`. */
+async function verifyRows(
+  source: AuditSource,
+  verified: AuditHead,
+  known: KnownEntry | undefined,
+): Promise<Verification> {
+  let last = verified;
+  for (;;) {
+    const rows = await source.auditRows(last.sequence + 1, ROWS_PER_READ);
+    for (const row of rows) {
+      const because = whyBroken(row, last, known);
+      if (because !== undefined) return broken(last, last.sequence + 1, because);
+      last = { sequence: row.sequence, hash: hashOf(row.entry as object) };
+    }
+    if (rows.length < ROWS_PER_READ) return { ok: true, head: last };
+  }
+}
+
+/** Returns the result for a log whose stored head does not match its last entry. */
+const differentHead = (verified: AuditHead, head: AuditHead): Verification =>
+  head.sequence > verified.sequence
+    ? broken(verified, verified.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
+    : broken(
+        verified,
+        verified.sequence,
+        `it does not match the stored head of the log, which names entry ${head.sequence}`,
+      );
+
+const broken = (head: AuditHead, sequence: number, because: string): Verification => ({
+  ok: false,
+  head,
+  broken: { sequence, because },
+});
+
+/** Returns why a row is not the valid next entry of the log, or `undefined` if it is. */
 function whyBroken(
   { sequence, entry }: AuditRow,
   lastVerified: AuditHead,
@@ -88,6 +112,6 @@ function whyBroken(
   if (fields.previous !== lastVerified.hash)
     return `it does not continue entry ${lastVerified.sequence}`;
   if (known?.sequence === expected && known.hash !== hash)
-    return `its hash is not the known one, ${known.hash}`;
+    return `its hash is not the known hash ${known.hash}`;
   return undefined;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import {
-  AUDITED,
+  AUDITED_DECISIONS,
   type AuditEntry,
   type AuditHead,
   type AuditOrigin,
@@ -24,7 +24,7 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
   }),
   from: z.string().exactOptional(),
   requestId: z.string().exactOptional(),
-  what: z.enum(AUDITED),
+  what: z.enum(AUDITED_DECISIONS),
   target: z.looseObject({
     type: z.string(),
     id: z.string(),

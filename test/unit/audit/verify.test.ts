@@ -117,11 +117,11 @@ describe('the verification of the audit log', () => {
     expect(await verify(before, before.head)).toMatchObject({ ok: true });
     expect(await verify(replaced, before.head)).toMatchObject({
       ok: false,
-      broken: { sequence: 3, because: expect.stringContaining('not the known one') },
+      broken: { sequence: 3, because: expect.stringContaining('not the known hash') },
     });
     expect(await verify(logOf(2), before.head)).toMatchObject({
       ok: false,
-      broken: { because: 'entry 3 is known and is missing' },
+      broken: { because: 'entry 3 is missing, although its hash is known' },
     });
   });
 
