@@ -2,8 +2,8 @@ import type { UserAssignments } from '../task/user-assignments.ts';
 import type { Policy, PolicyChange, Rule } from './schema.ts';
 
 /**
- * The data of an account that a rule can match. `domainName` is absent if it is unknown. A user has
- * no parent and no tags.
+ * The data of a project or a user that a rule can match. An unknown value is `undefined`. A user
+ * has no parent and no tags.
  */
 export interface ProjectFacts {
   readonly id: string;
@@ -14,7 +14,7 @@ export interface ProjectFacts {
   readonly tags: readonly string[];
 }
 
-/** The consequence of one change of an account. */
+/** The decision of the policy about one change of an account. */
 export interface PolicyDecision {
   readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
   /** The minimum delay in milliseconds; `undefined` if the rule names no delay. */
@@ -25,7 +25,8 @@ export interface PolicyDecision {
   /** Action `provision`: the name of the profile. */
   readonly profile?: string | undefined;
   /**
-   * Action `provision`: true if existing resources and settings with other values are also changed.
+   * Action `provision`: true if the run also changes existing resources and settings that differ
+   * from the profile.
    */
   readonly reconcile?: boolean;
   /** Action `provision` of a user: the roles and groups to assign. */
@@ -66,7 +67,7 @@ export function decideChange(
   change: PolicyChange,
   facts: ProjectFacts,
 ): PolicyDecision {
-  const index = policy.rules.findIndex((rule) => rule.on[change] && matches(rule, facts));
+  const index = policy.rules.findIndex((rule) => rule.on[change] && ruleMatches(rule, facts));
   const reaction = policy.rules[index]?.on[change];
   if (!reaction)
     return {
@@ -98,7 +99,7 @@ export interface DeletionDecision {
  * the project and names a window decides.
  */
 export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
-  const index = policy.rules.findIndex((rule) => rule.deletion && matches(rule, facts));
+  const index = policy.rules.findIndex((rule) => rule.deletion && ruleMatches(rule, facts));
   const deletion = policy.rules[index]?.deletion;
   return (
     deletion && {
@@ -109,8 +110,8 @@ export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDec
   );
 }
 
-/** True if all parts of the rule's `match` fit the project. */
-export function matches({ match }: Rule, facts: ProjectFacts): boolean {
+/** True if the account has all properties that the rule's `match` names. */
+export function ruleMatches({ match }: Rule, facts: ProjectFacts): boolean {
   const { domain, parent, tags, name } = match;
   const includesAny = (
     values: readonly (string | undefined)[],
@@ -124,6 +125,7 @@ export function matches({ match }: Rule, facts: ProjectFacts): boolean {
   );
 }
 
+/** Converts a pattern with `*` and `?` to a regular expression for the whole text. */
 function patternOf(pattern: string): RegExp {
   const parts = [...pattern].map((character) =>
     character === '*'

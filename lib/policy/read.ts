@@ -7,16 +7,16 @@ export interface PolicyProblem {
   readonly line: number;
   readonly message: string;
 }
-/** A policy, or all errors of its file. */
-export type ReadPolicy =
+/** The policy of a valid file, or all errors of an invalid file. */
+export type PolicyReading =
   | { readonly kind: 'policy'; readonly policy: Policy }
   | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
 
 /**
- * Reads a policy file. `sections`: the schemas of a profile, by service. An invalid file gives
- * every error with its line. Never throws.
+ * Reads a policy file. `sections`: the schemas of the sections of a profile, by service. For an
+ * invalid file, the result contains every error with its line. Never throws.
  */
-export function readPolicy(text: string, sections: ProfileSections): ReadPolicy {
+export function readPolicy(text: string, sections: ProfileSections): PolicyReading {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -44,12 +44,12 @@ function problemsOf(
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       line: lineOf([...issue.path, key]),
-      message: at(issue.path, `there is no field "${key}"`),
+      message: withPath(issue.path, `there is no field "${key}"`),
     }));
-  return [{ line: lineOf(issue.path), message: at(issue.path, issue.message) }];
+  return [{ line: lineOf(issue.path), message: withPath(issue.path, issue.message) }];
 }
 
-const at = (path: readonly PropertyKey[], message: string): string =>
+const withPath = (path: readonly PropertyKey[], message: string): string =>
   path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
 
 /**

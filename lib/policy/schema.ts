@@ -6,23 +6,28 @@ import { SuspendOptions } from './suspend-options.ts';
 /** The version of the format that this release reads. */
 export const POLICY_VERSION = 1;
 
-const words = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
   error: 'write one text, or a list of texts',
 });
 
 /**
- * The accounts that a rule matches. A rule matches an account if all its parts match. `domain`: one
- * of these ids or names. `parent`: one of these ids. `tags`: all of these tags. `name`: a pattern.
- * In the pattern, `*` matches any text and `?` one character. Users have no parent and no tags.
+ * The accounts that a rule matches. An account must have all of these properties:
+ * - `domain`: its domain has one of these ids or names;
+ * - `parent`: its parent project has one of these ids;
+ * - `tags`: it has all of these tags;
+ * - `name`: its name matches this pattern, in which `*` is any text and `?` is one character.
+ *
+ * Users have no parent and no tags.
  */
 const match = z.strictObject({
-  domain: words.optional(),
-  parent: words.optional(),
+  domain: oneOrMore.optional(),
+  parent: oneOrMore.optional(),
   tags: z.array(z.string().min(1)).min(1, 'name at least one tag, or leave "tags" out').optional(),
   name: z.string().min(1).optional(),
 });
 
 const mode = z.enum(['observe', 'enforce'], { error: 'write observe or enforce' });
+/** The reaction of a rule to one change of an account. */
 const reaction = <Action extends string>(action: Action) =>
   z.strictObject({
     action: z.enum([action, 'none'], { error: `write ${action} or none` }),
@@ -37,7 +42,9 @@ const provision = reaction('provision')
   .extend({
     /** The name of the profile, which is the desired state of the project. */
     profile: z.string().min(1).optional(),
-    /** True if existing resources and settings with other values are also changed. */
+    /**
+     * True if the run also changes existing resources and settings that differ from the profile.
+     */
     reconcile: z.boolean().default(false),
   })
   .refine(({ action, profile }) => action === 'none' || profile !== undefined, {
@@ -45,7 +52,8 @@ const provision = reaction('provision')
   });
 
 /**
- * The mode of a user's change is always `observe`, because resources of a user cannot be suspended.
+ * The reaction of a rule to a change of a user. The mode is always `observe`, because resources of
+ * a user cannot be suspended.
  */
 const userReaction = <Action extends string>(action: Action) =>
   reaction(action).extend({
@@ -93,10 +101,9 @@ const rule = z.strictObject({
 export type ProfileSections = Readonly<Record<string, z.ZodType>>;
 
 /**
- * The policy file: the action for each account change of each project. The first rule that matches
- * a project and names the change decides. `profiles`: the desired state of a project, by profile
- * and service; see {@link policySchema}. `suspend`: the resources that a suspension changes, by
- * service.
+ * The policy file. The first rule that matches an account and names its change decides about the
+ * action. `profiles`: the desired state of a project, by profile and service; see {@link
+ * policySchema}. `suspend`: the resources that a suspension changes, by service.
  */
 export const Policy = z.strictObject({
   version: z.literal(POLICY_VERSION, { error: `write version: ${POLICY_VERSION}` }),
@@ -129,7 +136,7 @@ export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });
 
 /**
  * Returns the schema of a policy file for a cloud with these services. The schema checks each
- * section of each profile. It also checks that every profile exists that a rule names.
+ * section of each profile, and that each profile that a rule names exists.
  */
 export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
   Policy.extend({

@@ -8,7 +8,10 @@ export interface SuspendOption {
   readonly loses?: string;
 }
 
-/** The options of one service. The value `none` is also valid: it excludes the service. */
+/**
+ * The options of one service. The policy file can also contain `none`, which excludes the service
+ * from suspensions.
+ */
 interface ServiceOptions {
   readonly default: string;
   readonly options: Readonly<Record<string, SuspendOption>>;
@@ -38,9 +41,9 @@ export const SUSPEND_OPTIONS = {
       shelve: {
         does: 'locks and shelves servers, which frees their hosts',
         loses:
-          'shelved servers lose their memory and their place: a resume fails while no host ' +
-          'has room, and until the resume the image of a server that boots from an image is in ' +
-          'the project of the propagator',
+          'shelved servers lose their memory and their host: a resume fails while no host ' +
+          'has room; until the resume, a server that boots from an image is stored as an image ' +
+          'in the project of the propagator',
       },
     },
   },
@@ -94,15 +97,16 @@ export const SUSPEND_OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, ServiceOptions>>;
 
-/** The name under which {@link chosenOptions} returns `quotas.SERVICE: zero`. */
+/** The name that {@link chosenOptions} returns for `quotas.SERVICE: zero` in the policy file. */
 export const ZERO_QUOTA = 'quota-zero';
 
 /** The services whose limits can be set to zero. */
 export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila'] as const;
 
+/** The loss of `quotas.SERVICE: zero`. */
 export const QUOTA_LOSES =
-  'a project for which no limits were set has limits afterwards: the defaults at the time of the ' +
-  'suspension, which later changes of the defaults do not reach';
+  'a project without limits of its own has the default limits of the time of the suspension ' +
+  'afterwards, and later changes of the defaults do not affect it';
 
 /** The choice of the policy file for one service. */
 export interface ChosenOption {
@@ -139,8 +143,8 @@ export const SuspendOptions = z.strictObject({
 export type SuspendOptions = z.infer<typeof SuspendOptions>;
 
 /**
- * True if the policy file has options for the service. A service without options, for example a
- * service of the operator, is always suspended.
+ * True if the policy file can choose options for the service. A service without options, for
+ * example a plugin, is always suspended.
  */
 export const hasOptions = (service: string): boolean =>
   Object.hasOwn(optionsOf, service) || QUOTA_SERVICES.some((name) => name === service);
@@ -150,12 +154,12 @@ export const hasOptions = (service: string): boolean =>
  * the policy excludes the service.
  */
 export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
-  const named: Readonly<Record<string, string>> = options;
-  const zeroed: Readonly<Record<string, string>> = quotas;
-  const option = named[service];
+  const optionByService: Readonly<Record<string, string>> = options;
+  const quotaByService: Readonly<Record<string, string>> = quotas;
+  const option = optionByService[service];
   return [
     ...(option === undefined || option === 'none' ? [] : [option]),
-    ...(zeroed[service] === 'zero' ? [ZERO_QUOTA] : []),
+    ...(quotaByService[service] === 'zero' ? [ZERO_QUOTA] : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+/** The limits of the delays between the attempts of a call. */
 export interface Backoff {
   /** Delay before the second attempt, in milliseconds. */
   readonly firstMillis: number;
@@ -10,8 +11,8 @@ export interface Backoff {
  * doubles with each attempt up to `maxMillis`, and is multiplied by `random` (0 to 1). Callers that
  * failed at the same time should pass a random number ("full jitter"), which spreads their retries.
  *
- * @example await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 },
- * Math.random()));
+ * @example
+ * await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 }, Math.random()));
  */
 export function backoffMillis(
   attempt: number,

@@ -11,12 +11,13 @@ export function steadyClock(
   return () => Math.floor(offset + monotonicNow());
 }
 
-/** A smaller change of the system clock counts as a correction and is ignored. */
-const JUMP_MILLIS = 5000;
+/** A change of the system clock by less than this is a correction, and does not count as a jump. */
+const MIN_JUMP_MILLIS = 5000;
 
 /**
- * Compares the system clock with the monotonic clock. Each call returns the jump of the system
- * clock since the previous call, in milliseconds: positive is forward, 0 is no jump.
+ * Returns a function that compares the system clock with the monotonic clock. Each call of the
+ * function returns the jump of the system clock since the previous call, in milliseconds: positive
+ * is forward, 0 is no jump.
  */
 export function jumpDetector(
   systemNow: () => number = Date.now,
@@ -27,6 +28,6 @@ export function jumpDetector(
     const current = systemNow() - monotonicNow();
     const jump = current - offset;
     offset = current;
-    return Math.abs(jump) >= JUMP_MILLIS ? Math.round(jump) : 0;
+    return Math.abs(jump) >= MIN_JUMP_MILLIS ? Math.round(jump) : 0;
   };
 }

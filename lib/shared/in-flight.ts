@@ -1,6 +1,6 @@
 /**
- * A request is shared for at most this time after its start, because its answer may be outdated
- * later.
+ * A request is shared for at most this time after its start, because the answer of a slow request
+ * may be outdated.
  */
 const MAX_AGE_MILLIS = 1000;
 
@@ -9,7 +9,10 @@ const MAX_AGE_MILLIS = 1000;
  * gets an answer that arrives after the caller's own request.
  */
 export class InFlight {
-  readonly #asked = new Map<string, { readonly at: number; readonly answer: Promise<unknown> }>();
+  readonly #requests = new Map<
+    string,
+    { readonly at: number; readonly answer: Promise<unknown> }
+  >();
   readonly #now: () => number;
 
   /** `now`: in milliseconds. */
@@ -17,17 +20,17 @@ export class InFlight {
     this.#now = now;
   }
 
-  /** Calls `ask`, or returns the answer or error of a running request with this key. */
-  share<T>(key: string, ask: () => Promise<T>): Promise<T> {
-    const known = this.#asked.get(key);
-    const age = known ? this.#now() - known.at : Number.POSITIVE_INFINITY;
+  /** Calls `send`, or returns the answer or error of a running request with this key. */
+  share<T>(key: string, send: () => Promise<T>): Promise<T> {
+    const running = this.#requests.get(key);
+    const age = running ? this.#now() - running.at : Number.POSITIVE_INFINITY;
     // The cast is safe, because the key determines the type of the answer.
-    if (known && age >= 0 && age < MAX_AGE_MILLIS) return known.answer as Promise<T>;
-    const answer = ask();
-    const mine = { at: this.#now(), answer };
-    this.#asked.set(key, mine);
+    if (running && age >= 0 && age < MAX_AGE_MILLIS) return running.answer as Promise<T>;
+    const answer = send();
+    const request = { at: this.#now(), answer };
+    this.#requests.set(key, request);
     const forget = (): void => {
-      if (this.#asked.get(key) === mine) this.#asked.delete(key);
+      if (this.#requests.get(key) === request) this.#requests.delete(key);
     };
     answer.then(forget, forget);
     return answer;

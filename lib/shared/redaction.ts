@@ -2,15 +2,17 @@
  * Names of secret fields. oslo.messaging puts the caller's token into notifications of some
  * services.
  */
-const NAMES =
+const SECRET_NAMES =
   'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|' +
   'signature|_sig(?![a-z])|api_?key|private_?key';
 const MARK = '[redacted]';
 /**
- * Returns a pattern of a name. The pattern limits the length of the name, because the match of a
- * long text would otherwise take quadratic time.
+ * Returns a pattern for a name that contains a secret name between other `characters`. The number
+ * of these characters is limited, because a match in a long text would otherwise take quadratic
+ * time.
  */
-const nameContaining = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
+const nameContaining = (characters: string): string =>
+  `${characters}{0,60}(?:${SECRET_NAMES})${characters}{0,60}`;
 
 /**
  * Matches `"name": "value"` in JSON and in JSON inside JSON strings, where every quote has the same
@@ -23,13 +25,15 @@ const FIELD = new RegExp(
     String.raw`(?:[bu]?(?<open>\\*["'])(?:.*?(?<!\\)\k<open>|.*$)|[{[(].*$|-?\d[\w.+-]*)`,
   'gis',
 );
-/** The start of a word. A word may also start after `\n` in JSON text. */
-const WORD = String.raw`(?<=^|[^\w-]|\\[nrt])`;
+/**
+ * Matches the start of a word. In JSON text, a word may also start after an escape such as `\n`.
+ */
+const WORD_START = String.raw`(?<=^|[^\w-]|\\[nrt])`;
 const HEADERS =
   'x-[a-z-]{0,40}(?:token|key|signature|secret)|(?:proxy-)?authorization|(?:set-)?cookie';
 /**
- * Names of secrets before a colon (YAML). This list is shorter than `NAMES`, because ordinary words
- * also occur before a colon (`Could not find token: …`).
+ * Names of secrets before a colon (YAML). This list is shorter than `SECRET_NAMES`, because
+ * ordinary words also occur before a colon (`Could not find token: …`).
  */
 const STRICT_NAMES =
   'passw(?:or)?d|passphrase|adminpass|[_-]secret|secret_?(?:access_?)?key|secret_?string|' +
@@ -43,18 +47,21 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   ],
   // A header as in `curl -v`, proxy logs or AWS's canonical request. The value ends at the end of
   // the line or of the enclosing string.
-  [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
+  [
+    new RegExp(String.raw`${WORD_START}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'),
+    `$1 ${MARK}`,
+  ],
   [
     new RegExp(
-      String.raw`${WORD}(${nameContaining(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}` +
-        String.raw`(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
+      String.raw`${WORD_START}(${nameContaining(String.raw`[\w-]`)}\s{0,20}=\s{0,20})` +
+        String.raw`${NOT_REDACTED}(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
       'gi',
     ),
     `$1${MARK}`,
   ],
   [
     new RegExp(
-      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})` +
+      String.raw`${WORD_START}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})` +
         String.raw`${NOT_REDACTED}[^\s,;"'\\]+`,
       'gi',
     ),
@@ -65,7 +72,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // and digits.
   [
     new RegExp(
-      `${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)` +
+      `${WORD_START}((?:${STRICT_NAMES}|secret|token|credentials?)` +
         String.raw`(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${NOT_REDACTED}` +
         String.raw`(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
       'gi',
@@ -73,8 +80,8 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     `$1${MARK}`,
   ],
   // Fernet tokens of Keystone, and JSON Web Tokens.
-  [new RegExp(String.raw`${WORD}gAAAA[\w-]{16,}={0,2}`, 'g'), MARK],
-  [new RegExp(String.raw`${WORD}eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]*`, 'g'), MARK],
+  [new RegExp(String.raw`${WORD_START}gAAAA[\w-]{16,}={0,2}`, 'g'), MARK],
+  [new RegExp(String.raw`${WORD_START}eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]*`, 'g'), MARK],
 ];
 
 /**
@@ -83,7 +90,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
  */
 export function redactText(text: string): string {
   const fields = text.replace(FIELD, `$<quote>$<name>$<quote>: $<quote>${MARK}$<quote>`);
-  return PATTERNS.reduce((cut, [shape, left]) => cut.replace(shape, left), fields);
+  return PATTERNS.reduce((redacted, [pattern, mark]) => redacted.replace(pattern, mark), fields);
 }
 
 /** Log fields whose values are always redacted. */

@@ -13,7 +13,7 @@ export const duration = z
     return Number(number) * UNITS[unit as keyof typeof UNITS];
   })
   .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
-/** Ids separated by commas, or a JSON array for ids that contain a comma or outer spaces. */
+/** A JSON array of ids, for ids that contain a comma or spaces at an end. */
 const jsonIds = z
   .string()
   .transform((text, context) => {
@@ -25,7 +25,7 @@ const jsonIds = z
     }
   })
   .pipe(z.array(z.string().min(1)));
-/** Ids of Keystone, separated by commas or as a JSON array. */
+/** Ids of Keystone: a list separated by commas, or a JSON array. */
 export const ids = z.string().transform((text, context): string[] => {
   if (!text.trimStart().startsWith('[')) {
     const all = text
@@ -55,14 +55,14 @@ export const list = z.string().transform((text) =>
     .filter((id) => id !== ''),
 );
 /** A whole number within limits. */
-export const whole = (least: number, most: number) =>
+export const wholeNumber = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d+$/, 'write a whole number')
     .transform(Number)
-    .refine((number) => number >= least && number <= most, `must be from ${least} to ${most}`);
+    .refine((number) => number >= min && number <= max, `must be from ${min} to ${max}`);
 /** Numbers by service: `nova=8,neutron=4`. */
-export const perService = z.string().transform((text, context): Record<string, number> => {
+export const numberPerService = z.string().transform((text, context): Record<string, number> => {
   const entries = text.split(',').filter((part) => part.trim() !== '');
   const pairs = entries.map((part) => /^\s*([a-z][a-z0-9-]*)\s*=\s*([1-9]\d{0,2})\s*$/.exec(part));
   if (pairs.some((pair) => pair === null))
@@ -77,14 +77,15 @@ export const perService = z.string().transform((text, context): Record<string, n
 /** The actions that an HTTP plugin can support in addition to the cleanup. */
 export const PLUGIN_ACTIONS = ['suspend', 'resume', 'provision'] as const;
 export type PluginAction = (typeof PLUGIN_ACTIONS)[number];
+/** One HTTP plugin in the settings. */
 interface HttpPluginSetting {
   readonly name: string;
   readonly url: string;
   readonly actions: readonly PluginAction[];
 }
 /**
- * HTTP plugins: `NAME=URL`. The actions that a plugin supports follow its name:
- * `NAME+suspend+resume=URL`.
+ * HTTP plugins: `NAME=URL`. If a plugin supports actions in addition to the cleanup, they follow
+ * its name: `NAME+suspend+resume=URL`.
  */
 export const httpPlugins = z.string().transform((text, context): HttpPluginSetting[] => {
   const parts = text.split(',').filter((part) => part.trim() !== '');
@@ -99,9 +100,9 @@ export const httpPlugins = z.string().transform((text, context): HttpPluginSetti
   return pairs.flatMap((pair) => {
     const [, name, declared = '', url] = pair ?? [];
     if (name === undefined || url === undefined) return [];
-    const words = declared.split('+').slice(1);
-    const actions = PLUGIN_ACTIONS.filter((action) => words.includes(action));
-    if (actions.length < words.length || words.includes('suspend') !== words.includes('resume'))
+    const names = declared.split('+').slice(1);
+    const actions = PLUGIN_ACTIONS.filter((action) => names.includes(action));
+    if (actions.length < names.length || names.includes('suspend') !== names.includes('resume'))
       context.addIssue({
         code: 'custom',
         message:
@@ -111,7 +112,10 @@ export const httpPlugins = z.string().transform((text, context): HttpPluginSetti
     return [{ name, url, actions }];
   });
 });
-/** The plans that two persons must approve. */
+/**
+ * The plans that two persons must approve: plans of a domain (`domain`), of more resources than a
+ * number (`resources=NUMBER`), or of a project with a tag (`tag=NAME`).
+ */
 export const twoApprovers = z.string().transform((text, context) => {
   const parts = text
     .split(',')
@@ -123,12 +127,12 @@ export const twoApprovers = z.string().transform((text, context) => {
       code: 'custom',
       message: 'write domain, resources=NUMBER and tag=NAME, separated by commas',
     });
-  const after = (part: string): string => part.slice(part.indexOf('=') + 1);
-  const most = parts.find((part) => part.startsWith('resources='));
+  const textAfterSign = (part: string): string => part.slice(part.indexOf('=') + 1);
+  const resources = parts.find((part) => part.startsWith('resources='));
   return {
     domain: parts.includes('domain'),
-    resources: most === undefined ? undefined : Number(after(most)),
-    tags: parts.filter((part) => part.startsWith('tag=')).map(after),
+    resources: resources === undefined ? undefined : Number(textAfterSign(resources)),
+    tags: parts.filter((part) => part.startsWith('tag=')).map(textAfterSign),
   };
 });
 /** The URLs of a broker, one per host. */

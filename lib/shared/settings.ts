@@ -10,11 +10,11 @@ import {
   ids,
   list,
   namedTokens,
-  perService,
+  numberPerService,
   scopes,
   twoApprovers,
   UNITS,
-  whole,
+  wholeNumber,
 } from './setting-values.ts';
 
 /**
@@ -69,7 +69,7 @@ export const Settings = z.object({
         'password as %2F',
     )
     .optional(),
-  PROPAGATOR_PORT: whole(0, 65_535).prefault('8787'),
+  PROPAGATOR_PORT: wholeNumber(0, 65_535).prefault('8787'),
   PROPAGATOR_API_AUTH: z.enum(['token', 'keystone']).default('token'),
   PROPAGATOR_API_ADDRESS: z
     .string()
@@ -81,7 +81,7 @@ export const Settings = z.object({
   PROPAGATOR_API_READER_ROLES: list.prefault('reader'),
   PROPAGATOR_API_OPERATOR_ROLES: list.prefault('propagator-operator'),
   PROPAGATOR_API_ADMIN_ROLES: list.prefault('admin,propagator-admin'),
-  PROPAGATOR_API_RATE_LIMIT: whole(1, 1_000_000).prefault('600'),
+  PROPAGATOR_API_RATE_LIMIT: wholeNumber(1, 1_000_000).prefault('600'),
   PROPAGATOR_API_TOKEN_FILE: z
     .string()
     .min(1)
@@ -95,12 +95,12 @@ export const Settings = z.object({
   PROPAGATOR_API_TOKEN: z.string().optional(),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
   PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
-  PROPAGATOR_MAX_OPERATIONS_PER_HOUR: whole(1, 100_000).prefault('50'),
-  PROPAGATOR_MAX_RESOURCES_PER_OPERATION: whole(1, 100_000_000).prefault('20000'),
-  PROPAGATOR_DRIFT_RESOURCES: whole(0, 1000).prefault('10'),
-  PROPAGATOR_DRIFT_PERCENT: whole(0, 100).prefault('5'),
+  PROPAGATOR_MAX_OPERATIONS_PER_HOUR: wholeNumber(1, 100_000).prefault('50'),
+  PROPAGATOR_MAX_RESOURCES_PER_OPERATION: wholeNumber(1, 100_000_000).prefault('20000'),
+  PROPAGATOR_DRIFT_RESOURCES: wholeNumber(0, 1000).prefault('10'),
+  PROPAGATOR_DRIFT_PERCENT: wholeNumber(0, 100).prefault('5'),
   PROPAGATOR_TWO_APPROVERS: twoApprovers.prefault(''),
-  PROPAGATOR_CONCURRENCY: perService.prefault(''),
+  PROPAGATOR_CONCURRENCY: numberPerService.prefault(''),
   PROPAGATOR_INCLUDE_SERVICES: list.prefault(''),
   PROPAGATOR_SERVICE_MODULES: list.prefault(''),
   PROPAGATOR_REMOTE_SERVICES: httpPlugins.prefault(''),
@@ -140,8 +140,8 @@ const SETTING_PREFIX = /^(PROPAGATOR|RABBITMQ)_/;
 
 /**
  * Reads the settings from an environment. Empty variables count as unset. Throws {@link
- * PropagatorError} with one line that names the first wrong setting. The line omits the value,
- * because the value may contain a password.
+ * PropagatorError} with one line that names the first wrong setting. The line does not contain the
+ * value, because the value may be a password.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const set = Object.fromEntries(
@@ -151,10 +151,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     (name) => SETTING_PREFIX.test(name) && !(name in Settings.shape),
   );
   if (unknown !== undefined) {
-    const renamed = RENAMED[unknown];
+    const renamed = RENAMED_SETTINGS[unknown];
     if (renamed !== undefined) throw settingError(unknown, `this setting is now ${renamed}`);
-    const near = Object.keys(Settings.shape).filter((name) => distance(name, unknown) <= 3);
-    const suggestion = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+    const similarNames = Object.keys(Settings.shape).filter((name) => distance(name, unknown) <= 3);
+    const suggestion =
+      similarNames.length === 0 ? '' : `; did you mean ${similarNames.join(' or ')}?`;
     throw settingError(unknown, `there is no setting with this name${suggestion}`);
   }
   const parsed = Settings.safeParse(set);
@@ -163,7 +164,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   throw settingError(String(issue?.path[0]), issue?.message ?? 'is invalid');
 }
 
-const RENAMED: Readonly<Record<string, keyof Settings>> = {
+/** The settings of earlier releases, with their present names. */
+const RENAMED_SETTINGS: Readonly<Record<string, keyof Settings>> = {
   PROPAGATOR_GRACE: 'PROPAGATOR_GRACE_PERIOD',
   PROPAGATOR_CONFIRM_APART: 'PROPAGATOR_CONFIRMATION_INTERVAL',
   PROPAGATOR_PATIENCE: 'PROPAGATOR_STALL_TIMEOUT',
