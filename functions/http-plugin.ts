@@ -2,7 +2,8 @@ import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { taskDeps } from '../lib/app/lambda/task-deps.ts';
 import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
-import { type HttpPlugin, runHttpTask } from '../lib/handlers/http-task.ts';
+import { runHttpTask } from '../lib/handlers/http-task.ts';
+import type { HttpPlugin } from '../lib/handlers/plugin-call.ts';
 
 /** Creates the Lambda handler that calls one HTTP plugin, a service that the operator adds. */
 export const httpPluginFunction = (environment: Environment, plugin: HttpPlugin) =>

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { shownBody } from '../engine/dead-letters.ts';
-import { suspensionHolds } from '../handlers/holds.ts';
+import { readSuspensionHolds } from '../handlers/suspension-holds.ts';
 import { activeStop } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
 import { auditRoutes } from './audit.ts';
@@ -79,7 +79,7 @@ export function api(deps: ApiDeps): Hono {
       engine.reads.accountCount(),
       engine.reads.suspicions(1),
       engine.reads.stopDecision(),
-      suspensionHolds(engine.reads),
+      readSuspensionHolds(engine.reads),
     ]);
     const stop = activeStop(newestStop);
     return context.json({

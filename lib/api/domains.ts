@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import type { Account } from '../../events/account.ts';
 import { DomainId } from '../../events/ids.ts';
-import { projectsToPlan, storeContents } from '../handlers/domain-plan.ts';
+import { projectsToPlan, storeDomainContents } from '../handlers/domain-plan.ts';
 import type { ApprovalRules } from '../operation/approval.ts';
 import { openDomainPlan } from '../operation/domain-plan.ts';
 import { type DomainScope, openDomainRequest } from '../operation/domain-request.ts';
@@ -60,7 +60,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
       return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation } = answer.opened;
     // The listing is stored before the operation, so that no incomplete plan is shown.
-    await storeContents(operation, contents, engine);
+    await storeDomainContents(operation, contents, engine);
     const opened = [answer.opened, ...answer.projects];
     const audited = openedRecord(context, 'plan.requested', planRequest.reason, deps);
     const outcome = await engine.commit({

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { DomainId, ProjectId } from '../../events/ids.ts';
 import { deletionHoldDocument, readHolds } from '../handlers/deletion-holds.ts';
-import { suspensionHolds } from '../handlers/holds.ts';
+import { readSuspensionHolds } from '../handlers/suspension-holds.ts';
 import {
   type DeletionHold,
   HOLD_TARGETS,
@@ -46,7 +46,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/holds', async (context) => {
     const holds = await Promise.all(HOLD_TARGETS.map((target) => readHolds(target, engine.reads)));
     return context.json({
-      suspensions: await suspensionHolds(engine.reads),
+      suspensions: await readSuspensionHolds(engine.reads),
       holds: holds
         .flat()
         .filter((hold) => isInForce(hold, deps.now()))

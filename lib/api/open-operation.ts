@@ -1,7 +1,7 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
-import { lifecycleChanges } from '../handlers/lifecycle.ts';
+import { lifecycleStep } from '../handlers/lifecycle.ts';
 import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { ApprovedPlan, Operation, Scope } from '../operation/model.ts';
@@ -218,7 +218,7 @@ export async function commitOpened(
   if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
   const changed = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
-  const suspension = lifecycleChanges(answer.suspension);
+  const suspension = lifecycleStep(answer.suspension);
   const { recovery } = answer.opened.operation;
   const committed = await engine.commit({
     operations: [

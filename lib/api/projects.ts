@@ -3,8 +3,12 @@ import * as z from 'zod';
 import { type OperationId, ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
 import type { AuditRecord } from '../audit/entry.ts';
-import { type Hold, holdDocument, holdOf } from '../handlers/holds.ts';
-import { lifecycleChanges } from '../handlers/lifecycle.ts';
+import { lifecycleStep } from '../handlers/lifecycle.ts';
+import {
+  type SuspensionHold,
+  suspensionHoldDocument,
+  suspensionHoldOf,
+} from '../handlers/suspension-holds.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleAction } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
@@ -34,8 +38,8 @@ interface LifecycleRequest {
   readonly context: Context;
   readonly state: PresentProject;
   readonly decision: { readonly by: string; readonly reason: string };
-  readonly document: ReturnType<typeof holdDocument> | undefined;
-  readonly hold: Hold | undefined;
+  readonly document: ReturnType<typeof suspensionHoldDocument> | undefined;
+  readonly hold: SuspensionHold | undefined;
 }
 
 /**
@@ -67,7 +71,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
     const [state, hold, protection] = await Promise.all([
       projectState(id, deps),
-      holdOf(id, engine.reads),
+      suspensionHoldOf(id, engine.reads),
       deps.protection(),
     ]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
@@ -83,7 +87,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const document = holdDocument(id, 0, {
+    const document = suspensionHoldDocument(id, 0, {
       by: decision.by,
       reason: decision.reason,
       at: deps.now(),
@@ -94,7 +98,10 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/projects/:id/resume', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
     const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
-    const [state, hold] = await Promise.all([projectState(id, deps), holdOf(id, engine.reads)]);
+    const [state, hold] = await Promise.all([
+      projectState(id, deps),
+      suspensionHoldOf(id, engine.reads),
+    ]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
     if (!hold && left.length > 0)
@@ -106,7 +113,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const document = hold && holdDocument(id, hold.version, undefined);
+    const document = hold && suspensionHoldDocument(id, hold.version, undefined);
     if (left.length > 0 && document) {
       const audit = [recordOf('resume', { context, state, decision, document, hold }, undefined)];
       if ((await engine.commit({ documents: [document], audit })) === 'conflict') return conflict();
@@ -119,7 +126,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const { state, decision, document } = request;
     const input = await requestedInput(action, scopeOf(state), decision, deps);
     const opened = openLifecycle({ ...input, action });
-    const { operations, messages } = lifecycleChanges(opened);
+    const { operations, messages } = lifecycleStep(opened);
     const outcome = await engine.commit({
       documents: document ? [document] : [],
       operations,

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
-import { lifecycleChanges } from '../handlers/lifecycle.ts';
+import { lifecycleStep } from '../handlers/lifecycle.ts';
 import { desiredState } from '../handlers/provision.ts';
 import { compareProject } from '../handlers/provision-compare.ts';
 import { provisionedProjects } from '../handlers/provision-store.ts';
@@ -99,7 +99,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const { operations, messages } = lifecycleChanges(opened);
+    const { operations, messages } = lifecycleStep(opened);
     const { id, name } = scope;
     const opening = opened.opened?.id;
     const audited = {

@@ -9,10 +9,10 @@ import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * The states in which a cancellation replaces the next action. The message of the action may arrive
- * before the message of the accepted cancellation.
+ * In these states, an accepted cancellation stops the next Keystone action. The message of the
+ * action may arrive before the message that ends the operation.
  */
-const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
+const CANCELABLE_STATES = ['pre-delete', 'waiting', 'closing'];
 
 /** The dependencies of {@link canceledError}. */
 export interface CanceledDeps {
@@ -21,21 +21,24 @@ export interface CanceledDeps {
 }
 
 /**
- * Returns the error that replaces the next action of a canceled operation, or `undefined` if the
- * action is allowed. If Keystone answered 404 twice, with the confirmation interval between the
- * answers, the cancellation is too late. The call that deletes the account is then not replaced. In
- * a recovery window the action `disable` is allowed, because the cancellation waits for the end of
- * this action.
+ * Returns the error that stops the next Keystone action of a canceled operation, or `undefined` if
+ * the action is allowed. The action that deletes the account is also allowed after two 404 answers
+ * of Keystone, with the confirmation interval between them: the account is already deleted, so the
+ * cancellation is too late. In a recovery window the action `disable` is allowed, because the
+ * cancellation waits for the end of this action.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
   shown: AccountState,
   { limits, now }: CanceledDeps,
 ): ErrorReport | undefined {
-  if (!canceled || !STOPPED_STATES.includes(state)) return undefined;
+  if (!canceled || !CANCELABLE_STATES.includes(state)) return undefined;
   if (shown !== 'absent' || state !== 'closing')
     return {
-      ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
+      ...actionStoppedError({
+        message: `canceled by ${canceled.by}`,
+        advice: 'No action is needed.',
+      }),
       code: KEPT_AFTER_CANCEL,
     };
   const { absentSince } = keystoneAction ?? {};
@@ -44,7 +47,7 @@ export function canceledError(
   return isConfirmed
     ? undefined
     : {
-        ...stoppedBy({
+        ...actionStoppedError({
           message: `Keystone does not show the ${scope.type}, and a single 404 may be wrong`,
           advice: '',
         }),
@@ -65,8 +68,9 @@ export async function domainCanceledError(
   if (parentId === undefined || !isPartOfDomainDeletion(operation)) return undefined;
   const domain = await engine.reads.operation(parentId);
   if (!domain || isIndependentOf(operation, domain)) return undefined;
-  if (domain.state !== 'canceled' && (hasEnded(domain) || !domain.canceled)) return undefined;
-  return stoppedBy({
+  const isCanceled = domain.state === 'canceled' || (domain.canceled && !hasEnded(domain));
+  if (!isCanceled) return undefined;
+  return actionStoppedError({
     message: `the deletion of its domain is canceled (${parentId})`,
     advice:
       'The operation ends within a minute. If it does not: propagator operation cancel ' +
@@ -74,8 +78,8 @@ export async function domainCanceledError(
   });
 }
 
-/** Returns the error of a Keystone action that was not sent. The action is retried. */
-export const stoppedBy = ({
+/** Returns the error of a Keystone action that was not sent to Keystone. It is retried later. */
+export const actionStoppedError = ({
   message,
   advice = '',
 }: Pick<Condition, 'message' | 'advice'>): ErrorReport => ({

@@ -5,7 +5,7 @@ import type { Mode } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
-/** The decision about the cleanup of a deleted account, with its mode and delay. */
+/** The decision about the cleanup of a deleted account. */
 export interface CleanupDecision {
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
@@ -24,10 +24,10 @@ export interface CleanupPolicyDeps {
 }
 
 /**
- * Returns mode and delay of the cleanup of a deleted account. The settings decide unless a rule of
- * the policy matches the project. Keystone no longer shows the project, so rules are matched with
- * the data of the inventory. If the settings say `observe`, the mode is `observe`, whatever the
- * rule says.
+ * Returns the mode and the grace period of the cleanup of a deleted account. The settings decide
+ * unless a rule of the policy matches the project. Keystone no longer shows the project, so the
+ * rules are matched with the data of the inventory. If the mode of the settings is `observe`, the
+ * mode of the cleanup is also `observe`, whatever the rule says.
  */
 export async function cleanupDecision(
   account: Account,

@@ -1,5 +1,5 @@
-import type { AccountEvent } from '../../events/account.ts';
-import type { DomainId } from '../../events/ids.ts';
+import type { Account, AccountEvent } from '../../events/account.ts';
+import type { DomainId, ProjectId } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { awaitsConfirmation } from '../operation/confirmation.ts';
@@ -18,8 +18,8 @@ import type { Policy } from '../policy/schema.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
-import { livingAlike } from './alike.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
+import { findAccountWithSimilarId } from './similar-id.ts';
 import { deletionCheckOptions, isDisabledByDomain } from './task-preflight.ts';
 
 /** The dependencies of the coordinator for cleanups and plans. */
@@ -33,21 +33,22 @@ export interface CleanupDeps extends KnownServices {
   /** The accounts that the settings protect. */
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   /**
-   * The protected accounts with the propagator's own project. Throws while Keystone does not
-   * answer.
+   * Returns the protected accounts, including the propagator's own project. Throws while Keystone
+   * does not answer.
    */
   readonly protection: () => Promise<Protection>;
   now(): number;
 }
 
 /**
- * How long an operation waits for Keystone's lists of services and endpoints, if Keystone is busy.
+ * The longest time that an operation waits for a busy Keystone to list its services and endpoints.
  */
-const LISTS_MILLIS = 120_000;
+const MAX_REGISTRY_WAIT_MILLIS = 120_000;
 
 /**
- * Opens the cleanup that follows the deletion of an account. Returns `undefined` when the deletion
- * has no effect.
+ * Opens a cleanup after the deletion of an account was announced. If an administrator requested the
+ * deletion, a cleanup is already open. This cleanup then asks Keystone about the account again.
+ * Returns `undefined` when the announcement has no effect.
  */
 export async function openForDeletion(
   event: AccountEvent,
@@ -86,111 +87,136 @@ export async function openForDeletion(
       ],
       deadLetters: [],
     };
-  // If an administrator requested the open operation, the operation asks Keystone again.
-  const waitingOperation = existing.find(
+  return askAgainStep(existing);
+}
+
+/** Returns the step that lets a requested cleanup ask Keystone about its account again. */
+function askAgainStep(cleanups: readonly Operation[]): Step | undefined {
+  const requested = cleanups.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
   );
-  const confirmation = waitingOperation && {
-    type: 'operation.confirm' as const,
-    data: { operationId: waitingOperation.id, confirmation: waitingOperation.confirmation },
-  };
-  return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
+  if (!requested) return undefined;
+  const { id: operationId, confirmation } = requested;
+  const message = { type: 'operation.confirm' as const, data: { operationId, confirmation } };
+  return { operations: [], tasks: [], messages: [message], deadLetters: [] };
 }
 
-/** Asks Keystone whether the account is in the state that the cleanup or plan requires. */
+/**
+ * Asks Keystone whether the account is in the state that the cleanup or plan requires. Returns
+ * `undefined` if the operation no longer waits for the confirmation with this number.
+ */
 export async function cleanupConfirmation(
   operation: Operation,
-  number: number,
+  confirmation: number,
   deps: CleanupDeps,
 ): Promise<StepEvent | undefined> {
-  if (!awaitsConfirmation(operation, number)) return undefined;
+  if (!awaitsConfirmation(operation, confirmation)) return undefined;
   const answer = await askKeystone(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {
       kind: 'unknown' as const,
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
     },
   }));
-  return { kind: 'confirmation', confirmation: number, ...answer };
+  return { kind: 'confirmation', confirmation, ...answer };
+}
+
+/** The answer of Keystone about an account. For a deleted domain: also its recorded projects. */
+interface CleanupAnswer {
+  readonly keystoneAnswer: KeystoneAnswer;
+  readonly projects?: DomainProject[];
 }
 
 /**
  * Returns Keystone's answer about the account. Only Keystone's own 404 counts as `absent` (safety
  * rule "Keystone decides"). Throws when the answer is not certain.
  */
-async function askKeystone(
-  operation: Operation,
-  deps: CleanupDeps,
-): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
+async function askKeystone(operation: Operation, deps: CleanupDeps): Promise<CleanupAnswer> {
   const { scope, request, state } = operation;
-  const { keystone, projectAdmin } = deps.cloud;
-  const findAlike = () => livingAlike(scope, deps.engine.reads, keystone);
+  const { keystone } = deps.cloud;
+  const findSimilar = () => findAccountWithSimilarId(scope, deps.engine.reads, keystone);
   // Without a request the account was announced as deleted. The search for similar ids is then
   // always needed, so it runs concurrently.
-  const parallelAlike = state === 'confirming' && !request ? findAlike() : undefined;
-  parallelAlike?.catch(() => undefined);
+  const parallelSearch = state === 'confirming' && !request ? findSimilar() : undefined;
+  parallelSearch?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
   if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
   if (state === 'confirming' && (shown.kind === 'absent' || request)) {
-    const living = await (parallelAlike ?? findAlike());
+    const living = await (parallelSearch ?? findSimilar());
     if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
-  if (shown.kind === 'present') {
-    const { account } = shown;
-    if (request && scope.type === 'domain' && state === 'confirming')
-      return {
-        keystoneAnswer: because
-          ? { kind: 'protected', because }
-          : { kind: 'domain', enabled: account.enabled },
-      };
-    const isDisabled = await isDisabledByDomain(operation, account, keystone);
-    const enabled = account.enabled && !isDisabled;
-    if (!request || scope.type !== 'project' || state !== 'confirming')
-      return { keystoneAnswer: { kind: 'present', enabled } };
-    if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    // A plan shows why Keystone would refuse the deletion, and is not blocked by these reasons.
-    if (operation.action !== 'plan') {
-      const { refusals } = await projectAdmin.checkDeletion(
-        scope.id,
-        deletionCheckOptions(operation),
-      );
-      if (refusals.length > 0)
-        return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
-    }
-    const [cloud, roles, members] = await Promise.all([
-      cloudNow(operation, deps),
-      projectAdmin.missingRoles(scope.id),
-      keystone.members(scope.id),
-    ]);
-    return {
-      keystoneAnswer: {
-        kind: 'present',
-        enabled,
-        alive: { ...cloud, roles, members: members.map(({ userId }) => userId) },
-      },
-    };
+  return shown.kind === 'present'
+    ? { keystoneAnswer: await answerIfPresent(operation, shown.account, because, deps) }
+    : answerIfAbsent(operation, because, deps);
+}
+
+/** Returns the answer about an account that Keystone shows. `because`: why it is protected. */
+async function answerIfPresent(
+  operation: Operation,
+  account: Account & { readonly enabled: boolean },
+  because: string | undefined,
+  deps: CleanupDeps,
+): Promise<KeystoneAnswer> {
+  const { scope, state } = operation;
+  const isRequestToConfirm = operation.request !== undefined && state === 'confirming';
+  if (isRequestToConfirm && scope.type === 'domain')
+    return because ? { kind: 'protected', because } : { kind: 'domain', enabled: account.enabled };
+  const isDisabled = await isDisabledByDomain(operation, account, deps.cloud.keystone);
+  const enabled = account.enabled && !isDisabled;
+  if (!isRequestToConfirm || scope.type !== 'project') return { kind: 'present', enabled };
+  if (because) return { kind: 'protected', because };
+  return answerAboutRequestedProject(operation, scope.id, enabled, deps);
+}
+
+/** Returns the answer about a living project whose deletion or plan was requested. */
+async function answerAboutRequestedProject(
+  operation: Operation,
+  project: ProjectId,
+  enabled: boolean,
+  deps: CleanupDeps,
+): Promise<KeystoneAnswer> {
+  const { keystone, projectAdmin } = deps.cloud;
+  // A plan shows why Keystone would refuse the deletion, and is not blocked by these reasons.
+  if (operation.action !== 'plan') {
+    const options = deletionCheckOptions(operation);
+    const { refusals } = await projectAdmin.checkDeletion(project, options);
+    if (refusals.length > 0) return { kind: 'blocked', ...summarize(refusals) };
   }
+  const [cloud, roles, members] = await Promise.all([
+    fetchCloudSnapshot(operation, deps),
+    projectAdmin.missingRoles(project),
+    keystone.members(project),
+  ]);
+  const alive = { ...cloud, roles, members: members.map(({ userId }) => userId) };
+  return { kind: 'present', enabled, alive };
+}
+
+/** Returns the answer about an account after Keystone's 404. `because`: why it is protected. */
+async function answerIfAbsent(
+  operation: Operation,
+  because: string | undefined,
+  deps: CleanupDeps,
+): Promise<CleanupAnswer> {
+  const { scope, order } = operation;
   if (because) return { keystoneAnswer: { kind: 'protected', because } };
-  // The order of an operation is saved with its first answer. Later lists of Keystone do not change
+  // The order of an operation is saved with the first answer. Later lists of Keystone do not change
   // this order.
   const cloud =
-    scope.type === 'domain' || operation.order.length > 0
+    scope.type === 'domain' || order.length > 0
       ? undefined
-      : await cloudNow(operation, deps);
-  const keystoneAnswer: KeystoneAnswer = {
-    kind: 'absent',
-    cloud,
-    known: await knownScope(operation, deps),
-  };
+      : await fetchCloudSnapshot(operation, deps);
+  const known = await knownScope(operation, deps);
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud, known };
   return scope.type === 'domain'
-    ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
+    ? { keystoneAnswer, projects: await recordedProjects(scope.id, deps) }
     : { keystoneAnswer };
 }
 
 /**
- * Returns the scope of the account from the inventory. The notification of a deletion overtakes
- * other notifications, so members may have been recorded after the operation was opened.
+ * Returns the scope of the account from the inventory: a project with its members, or a user with
+ * its projects. The notification of a deletion overtakes other notifications, so the inventory may
+ * have recorded members after the operation was opened.
  */
 async function knownScope(
   { scope }: Operation,
@@ -207,19 +233,20 @@ async function knownScope(
 }
 
 /** Returns the services and endpoints that Keystone lists now. */
-async function cloudNow(
+async function fetchCloudSnapshot(
   { scope, openedAt }: Pick<Operation, 'scope' | 'openedAt'>,
   deps: CleanupDeps,
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
   const { unlisted } = registry;
-  // Wait for a busy Keystone. During the wait the operation shows the reason.
-  if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
+  // Throw while Keystone is busy. The operation then shows the reason and asks again.
+  if (unlisted?.class === 'Transient' && deps.now() - openedAt < MAX_REGISTRY_WAIT_MILLIS)
     throw new PropagatorError(unlisted);
   return cloudSnapshot(registry, scope.type, deps);
 }
 
-async function projectsOf(domainId: DomainId, deps: CleanupDeps): Promise<DomainProject[]> {
+/** Returns the projects that the inventory has recorded in a deleted domain. */
+async function recordedProjects(domainId: DomainId, deps: CleanupDeps): Promise<DomainProject[]> {
   const protection = await deps.protection();
   const records = await deps.engine.reads.projectsOf(domainId);
   const projects = records.map(async (record): Promise<DomainProject | undefined> => {

@@ -66,8 +66,8 @@ export const deletionHoldDocument = (
 });
 
 /**
- * Returns the hold on the account of an operation, or `undefined`. The tag `propagator:hold` of a
- * project counts while the project exists in Keystone. Throws when the store or Keystone gives no
+ * Returns the hold on the account of an operation, or `undefined`. While a project exists in
+ * Keystone, its tag `propagator:hold` counts as a hold. Throws when the store or Keystone gives no
  * certain answer, so that no resource is removed without this check.
  */
 export async function holdOfAccount(
@@ -87,13 +87,13 @@ export async function holdOfAccount(
   return holdOnAccount(scope, [...own, ...ofDomain], tags, deps.now());
 }
 
-/** How many milliseconds one read of the holds is used. */
+/** One read of the holds is used for this time. */
 const FRESH_MILLIS = 1000;
 
 /**
- * Returns a function that returns the held resources of a type, by id. One read of the store covers
- * all types, because a run asks about many types at the same time and few resources have a hold. A
- * read is used for at most {@link FRESH_MILLIS}.
+ * Returns a function that finds the held resources among the given resources of one type. The
+ * result has the reason for each held id. One read of the store covers all types, because a run
+ * asks about many types at the same time, and few resources have a hold.
  */
 export function resourceHolds({ engine, now }: HoldDeps) {
   let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;

@@ -8,19 +8,17 @@ import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { canceledError, stoppedBy } from './action-stopped.ts';
+import { actionStoppedError, canceledError } from './action-stopped.ts';
 import { holdOfAccount } from './deletion-holds.ts';
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
 import { currentStop } from './stop-switch.ts';
 import { fetchAccountState } from './task-preflight.ts';
 
-type Due = Pick<KeystoneAction, 'number'> & {
-  readonly what: 'disable' | 'enable' | 'delete';
-};
+type DomainActionName = 'disable' | 'enable' | 'delete';
 
 /**
- * Disables, enables or deletes the domain of a request. When Keystone deletes a domain, it also
+ * Disables, enables or deletes the domain of an operation. When Keystone deletes a domain, it also
  * deletes the projects of the domain. The function therefore deletes the domain only if Keystone
  * lists no project in it. An error of Keystone is in the result.
  */
@@ -46,7 +44,7 @@ export async function domainAction(
     shown = await fetchAccountState(operation, deps);
     const error =
       canceledError(operation, shown, deps) ??
-      (await whyForbidden(operation, scope.id, { what, number }, shown, deps));
+      (await whyForbidden(operation, scope.id, what, shown, deps));
     if (error)
       return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };
     isSent = true;
@@ -63,29 +61,30 @@ export async function domainAction(
   }
 }
 
-/** Returns why the action must not be carried out now. */
+/** Returns the error of an action that must not be carried out now. */
 async function whyForbidden(
   operation: Operation,
   domain: DomainId,
-  { what }: Due,
-  shown: 'absent' | 'enabled' | 'disabled',
+  what: DomainActionName,
+  shown: AccountState,
   deps: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
   const stop = await currentStop(deps);
-  const stopped = stop && stopCondition(stop);
-  if (stopped) return blocked(stopped.message, stopped.advice ?? '');
+  if (stop) return actionStoppedError(stopCondition(stop));
   const because = protectedBecause(operation.scope, await deps.protection());
   // A hold forbids deletions, and nothing is deleted during a recovery window.
   const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const isEnabledAgain = what === 'delete' && shown === 'enabled';
-  const state = isEnabledAgain ? 'disabled' : shown;
-  const forbidden = preflightAction(operation, what, deps.mode, because, state, held);
-  if (forbidden) return blocked(forbidden.message, forbidden.advice ?? '');
+  // The texts of the common check are about a project. If the domain is enabled again, the error
+  // below names the domain.
+  const checkedState = isEnabledAgain ? 'disabled' : shown;
+  const forbidden = preflightAction(operation, what, deps.mode, because, checkedState, held);
+  if (forbidden) return actionStoppedError(forbidden);
   if (isEnabledAgain)
-    return blocked(
-      'the domain was enabled again in Keystone, so it is not deleted',
-      `To continue: openstack domain set --disable ${domain}`,
-    );
+    return actionStoppedError({
+      message: 'the domain was enabled again in Keystone, so it is not deleted',
+      advice: `To continue: openstack domain set --disable ${domain}`,
+    });
   if (shown === 'absent' || what === 'enable') return undefined;
   const unplanned = await unplannedProjects(operation, domain, what, deps);
   if (unplanned || what === 'disable') return unplanned;
@@ -95,32 +94,33 @@ async function whyForbidden(
 const MAX_NAMED = 5;
 
 /**
- * Returns an error if the domain has projects that the plan does not list. The deletion of these
- * projects needs an enabled domain.
+ * Returns an error if the domain has projects that must be deleted first. Before the domain is
+ * disabled, these are the projects that the plan does not list, because their deletion needs an
+ * enabled domain. Before the domain is deleted, these are all projects.
  */
 async function unplannedProjects(
   { projects = [] }: Operation,
   domain: DomainId,
-  what: Due['what'],
+  what: DomainActionName,
   { cloud }: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
-  const planned = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
-  const inDomain = (await cloud.keystone.projects(domain)).filter(
-    (one) => one.type === 'project' && (one.domainId ?? domain) === domain && !planned.has(one.id),
+  const allowed = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
+  const unplanned = (await cloud.keystone.projects(domain)).filter(
+    (one) => one.type === 'project' && (one.domainId ?? domain) === domain && !allowed.has(one.id),
   );
-  const [first] = inDomain;
+  const [first] = unplanned;
   if (!first) return undefined;
-  const names = inDomain.slice(0, MAX_NAMED).map(({ id, name = id }) => `${name} (${id})`);
-  const more = inDomain.length > MAX_NAMED ? ` and ${inDomain.length - MAX_NAMED} more` : '';
-  return blocked(
-    `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
-    `Delete each of them. For the first one: propagator project delete ${first.id}`,
-  );
+  const names = unplanned.slice(0, MAX_NAMED).map(({ id, name = id }) => `${name} (${id})`);
+  const more = unplanned.length > MAX_NAMED ? ` and ${unplanned.length - MAX_NAMED} more` : '';
+  return actionStoppedError({
+    message: `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
+    advice: `Delete each of them. For the first one: propagator project delete ${first.id}`,
+  });
 }
 
 /**
- * Returns an error if more users, groups and roles have appeared after the plan than the plan
- * allows. Each of them counts like a resource.
+ * Returns an error if more users, groups and roles have appeared in the domain since the plan than
+ * the plan allows. Each of them counts as one resource.
  */
 async function unplannedContents(
   { id, plan }: Operation,
@@ -153,5 +153,3 @@ async function unplannedContents(
     service: 'keystone',
   };
 }
-
-const blocked = (message: string, advice: string): ErrorReport => stoppedBy({ message, advice });

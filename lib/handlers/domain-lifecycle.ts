@@ -6,18 +6,21 @@ import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
 import type { Operation } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import type { LifecycleDeps } from './lifecycle.ts';
+import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { pendingDeletion } from './project-state.ts';
 
-/** Returns the answer about a domain, with its projects. */
-export async function askDomain(
+/**
+ * Asks Keystone whether the suspend or resume of a domain is still wanted. The answer contains the
+ * projects of the domain.
+ */
+export async function answerAboutDomain(
   operation: Operation,
   id: DomainId,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
   const shown = await deps.cloud.keystone.show('domain', id);
   if (shown.kind === 'absent') return { kind: 'absent' };
-  if (shown.kind === 'other') return refusedAsAlike(shown.id);
+  if (shown.kind === 'other') return refusedForSimilarId(shown.id);
   const { enabled } = shown.account;
   const pending = await pendingDeletion('domain', id, deps.engine.reads);
   const isActive = enabled && pending === undefined;
@@ -28,15 +31,15 @@ export async function askDomain(
       ? `${pending.operationId} deletes it later`
       : `it is ${enabled ? 'enabled' : 'disabled'}`,
     decision: { hasAction: true, mode: deps.mode, delayMillis: 0, rule: undefined },
-    projects: await projectsOf(operation, id, deps),
+    projects: await projectsToChange(operation, id, deps),
   };
 }
 
 /**
- * Returns the projects of a domain that take part in its suspension or resume. A project that is
- * itself disabled in Keystone is not resumed.
+ * Returns the projects that are suspended or resumed with their domain. A project that is itself
+ * disabled in Keystone is not resumed.
  */
-async function projectsOf(
+async function projectsToChange(
   operation: Operation,
   domainId: DomainId,
   deps: LifecycleDeps,
@@ -62,11 +65,8 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
   return shown?.kind === 'present' && shown.account.enabled === false;
 }
 
-/**
- * Returns the refusal for an account if Keystone's database treats its id as equal to the id of
- * another account.
- */
-export const refusedAsAlike = (id: string): LifecycleAnswer => ({
+/** Returns the refusal of an operation when Keystone shows the account `id` instead of its own. */
+export const refusedForSimilarId = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,
 });

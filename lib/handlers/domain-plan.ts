@@ -14,17 +14,23 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
 import { readRates } from './rates.ts';
 
-/** The place of the entries that the domain itself has in Keystone. Keystone has no region. */
+/** A plan stores the users, groups and roles of a domain here. Keystone has no region. */
 const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
 
-interface Deps {
+interface DomainPlanDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly cloud: Pick<Cloud, 'keystone' | 'projectAdmin'>;
   readonly protection: () => Promise<Protection>;
 }
 
-/** Reads all projects of a domain for its plan. Makes GET calls only. */
-export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<ProjectToPlan[]> {
+/**
+ * Returns all projects of a domain for its plan, with the reasons for which Keystone would refuse
+ * their deletion. Makes only GET calls.
+ */
+export async function projectsToPlan(
+  domain: DomainId,
+  deps: DomainPlanDeps,
+): Promise<ProjectToPlan[]> {
   const { keystone, projectAdmin } = deps.cloud;
   const [accounts, protection] = await Promise.all([keystone.projects(domain), deps.protection()]);
   const isOfDomain = (account: Account): account is Extract<Account, { type: 'project' }> =>
@@ -50,23 +56,23 @@ export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<Proj
  * The number of projects that are read concurrently. A request on AWS ends after 29 seconds, and a
  * domain may have 500 projects.
  */
-const BATCH = 10;
+const PROJECTS_AT_ONCE = 10;
 
 async function mapInBatches<From, To>(
   all: readonly From[],
   map: (one: From) => Promise<To>,
 ): Promise<To[]> {
   const mapped: To[] = [];
-  for (let at = 0; at < all.length; at += BATCH)
-    mapped.push(...(await Promise.all(all.slice(at, at + BATCH).map(map))));
+  for (let at = 0; at < all.length; at += PROJECTS_AT_ONCE)
+    mapped.push(...(await Promise.all(all.slice(at, at + PROJECTS_AT_ONCE).map(map))));
   return mapped;
 }
 
-/** Stores the entries of a domain in Keystone as pages of the domain's plan. */
-export const storeContents = (
+/** Stores the users, groups and roles of a domain as pages of its plan. */
+export const storeDomainContents = (
   { id }: Pick<Operation, 'id'>,
   { resources }: DomainContents,
-  engine: Deps['engine'],
+  engine: DomainPlanDeps['engine'],
 ): Promise<void> =>
   storePlan(
     id,

@@ -6,11 +6,12 @@ import type { Operation } from '../operation/model.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
 /**
- * Reads the stored state of the projects of a requested domain. The propagator's own project is not
- * known here. The operation of each project checks this protection before it begins.
+ * Reads the operations of the projects in a domain whose deletion was requested. Also returns which
+ * projects without an operation are protected. The propagator's own project is not known here. The
+ * operation of each project checks this protection before it begins.
  */
 export async function domainProgress(
-  { id, scope, projects = [], children: known }: Operation,
+  { id, scope, projects = [], children: openedIds }: Operation,
   {
     engine,
     protectedIds,
@@ -18,7 +19,9 @@ export async function domainProgress(
 ): Promise<DomainProgress> {
   const children = await engine.reads.operations({ parentId: id, limit: 10_000 });
   const openedProjects = new Set(
-    children.filter((child) => known.includes(child.id)).map((child) => child.scope.id as string),
+    children
+      .filter((child) => openedIds.includes(child.id))
+      .map((child) => child.scope.id as string),
   );
   const existing = new Map<ProjectId, readonly Operation[]>();
   const reasons = new Map<ProjectId, string>();

@@ -7,8 +7,8 @@ import type { ServiceApi } from '../task/context.ts';
 import type { Service } from '../task/service.ts';
 
 /**
- * Returns the error for a service that the catalog contained when the operation was planned, and no
- * longer contains. The service does not count as absent, because its resources are unknown.
+ * Returns the error for a service that was in the catalog when the operation was planned, and is
+ * missing now. The service does not count as absent, because its resources are unknown.
  */
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
@@ -23,8 +23,8 @@ export const missingEndpoint = (service: Pick<Service, 'name'>, region: string):
   region,
 });
 
-/** The dependencies of {@link otherServices}. */
-export interface OtherServices {
+/** The dependencies of {@link otherApiFinder}. */
+export interface OtherApiDeps {
   readonly cloud: Pick<Cloud, 'api' | 'registry'>;
   readonly services: readonly ServiceAddress[];
   readonly waivers: () => Promise<readonly Waiver[]>;
@@ -32,16 +32,16 @@ export interface OtherServices {
 
 /**
  * Returns a function that finds the API of another service, by its name or by a catalog type. The
- * function returns `undefined` if the cloud lacks the service or a person has waived its type. The
- * function throws class `Blocked` if Keystone has the service but no endpoint in the region,
- * because the resources of the service are then unknown.
+ * returned function returns `undefined` if the cloud lacks the service, or if an operator has
+ * waived its type. It throws an error of class `Blocked` if Keystone has the service but no
+ * endpoint in the region, because the resources of the service are then unknown.
  */
-export function otherServices(
+export function otherApiFinder(
   service: Service,
   region: string,
-  { cloud, services, waivers }: OtherServices,
+  { cloud, services, waivers }: OtherApiDeps,
 ): (name: string) => Promise<ServiceApi | undefined> {
-  const unreachable = new Map<string, Promise<PropagatorError | undefined>>();
+  const errors = new Map<string, Promise<PropagatorError | undefined>>();
   return async (name) => {
     const knownService = services.find((other) => other.name === name);
     const address: ServiceAddress = knownService ?? {
@@ -52,14 +52,15 @@ export function otherServices(
     };
     const api = await cloud.api(address, region);
     if (api) return api;
-    const checked = unreachable.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
-    unreachable.set(name, checked);
-    const because = await checked;
-    if (because) throw because;
+    const checked = errors.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+    errors.set(name, checked);
+    const error = await checked;
+    if (error) throw error;
     return undefined;
   };
 }
 
+/** Returns the error if Keystone has the service and no operator has waived its type. */
 async function whyUnreachable(
   name: string,
   { catalogTypes }: ServiceAddress,
@@ -91,8 +92,8 @@ async function whyUnreachable(
 }
 
 /**
- * Returns the services of the cloud. Throws while Keystone cannot list them, because an incomplete
- * list could omit a service.
+ * Returns the services and endpoints of the cloud. Throws while Keystone is too busy to list them,
+ * because an incomplete list could omit a service.
  */
 export async function readRegistry(cloud: Pick<Cloud, 'registry'>): ReturnType<Cloud['registry']> {
   const registry = await cloud.registry();

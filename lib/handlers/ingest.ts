@@ -31,11 +31,11 @@ export interface IngestDeps {
 const MAX_CONFLICTS = 20;
 
 /**
- * Handles notifications: interprets them, asks Keystone, and reads the inventory. The decision
- * (`lib/account/ingest.ts`) and the account events are committed in one transaction. If Keystone
- * gave no certain answer about a notification, the notification returns to the queue in the same
- * transaction. Batches of 100 or more notifications need the fewest calls. Throws when the commit
- * fails. The store is then unchanged.
+ * Handles notifications: interprets them, asks Keystone, and reads the inventory. The changes of
+ * the inventory and the account events (`lib/account/ingest.ts`) are committed in one transaction.
+ * If Keystone gave no certain answer about a notification, the notification returns to the queue in
+ * the same transaction. Batches of 100 or more notifications need the fewest calls to Keystone and
+ * the store. Throws when the commit fails. The store is then unchanged.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): InterpretedNotification[] => {
@@ -53,7 +53,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
   });
   if (items.length === 0) return;
   for (let tries = 1; ; tries += 1) {
-    const { decision, uncertain } = await decideNow(items, deps);
+    const { decision, uncertain } = await askAndDecide(items, deps);
     if ((await deps.engine.commit(decision)) === 'committed')
       return logDecision(decision, uncertain, deps.log);
     if (tries >= MAX_CONFLICTS)
@@ -61,7 +61,11 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
   }
 }
 
-async function decideNow(
+/**
+ * Asks Keystone about the accounts of the notifications, and returns the decision. `uncertain`: the
+ * error of the first uncertain answer.
+ */
+async function askAndDecide(
   items: readonly InterpretedNotification[],
   { engine, keystone, now, maxWaitMillis }: IngestDeps,
 ) {
@@ -99,53 +103,57 @@ async function decideNow(
 }
 
 /**
- * Returns the inventory's records of the subjects. For the id of a project the function also reads
- * the record of a domain with this id, because Keystone announces a change of a domain for its
- * project, too.
+ * Returns the records of the subjects in the inventory, by `keyOfAccount`. Two groups of records
+ * are added:
+ *
+ * - For the id of a project, the record of a domain with this id. Keystone announces a change of a
+ *   domain also as a change of its project.
+ * - For an inherited role, the records of all projects in the domain. The role may apply to any of
+ *   them.
  */
 async function recordsOf(
   subjects: readonly Pick<Account, 'type' | 'id'>[],
   notifications: readonly ChangeNotification[],
   { reads }: IngestDeps['engine'],
-) {
-  const ids = (...types: Account['type'][]): string[] => [
+): Promise<Map<string, AccountRecord>> {
+  const idsOf = (...types: Account['type'][]): string[] => [
     ...new Set(subjects.filter(({ type }) => types.includes(type)).map(({ id }) => id)),
   ];
-  const readRecords = async (
-    type: Account['type'],
-    requestedIds: string[],
-  ): Promise<AccountRecord[]> =>
-    requestedIds.length > 0 ? reads.accounts(type, requestedIds) : [];
+  const readRecords = async (type: Account['type'], ids: string[]): Promise<AccountRecord[]> =>
+    ids.length > 0 ? reads.accounts(type, ids) : [];
   const records = (
     await Promise.all([
-      readRecords('project', ids('project')),
-      readRecords('domain', ids('project', 'domain')),
-      readRecords('user', ids('user')),
+      readRecords('project', idsOf('project')),
+      readRecords('domain', idsOf('project', 'domain')),
+      readRecords('user', idsOf('user')),
     ])
   ).flat();
-  // An inherited role applies to every project of the domain, or to every project below the
-  // project.
-  const inherited = notifications.flatMap((notification) =>
+  const domains = domainsOfInheritedRoles(notifications, records);
+  const inDomains = await Promise.all(domains.map((id) => reads.projectsOf(DomainId.parse(id))));
+  return new Map(
+    [...inDomains.flat(), ...records].map((record) => [keyOfAccount(record.account), record]),
+  );
+}
+
+/**
+ * Returns the domains whose projects an inherited role may apply to. The target of the role is a
+ * domain, or a project whose child projects inherit the role.
+ */
+function domainsOfInheritedRoles(
+  notifications: readonly ChangeNotification[],
+  records: readonly AccountRecord[],
+): string[] {
+  const targets = notifications.flatMap((notification) =>
     notification.kind === 'membership' && notification.inherited ? [notification.target] : [],
   );
-  const domains = inherited.map((target) => {
+  const domains = targets.map((target) => {
+    if (target.type === 'domain') return target.id;
     const record = records.find(
       ({ account }) => account.type === target.type && account.id === target.id,
     );
-    return target.type === 'domain'
-      ? target.id
-      : record?.account.type === 'project'
-        ? record.account.domainId
-        : undefined;
+    return record?.account.type === 'project' ? record.account.domainId : undefined;
   });
-  const below = await Promise.all(
-    [...new Set(domains)].map((id) =>
-      id === undefined ? [] : reads.projectsOf(DomainId.parse(id)),
-    ),
-  );
-  return new Map(
-    [...below.flat(), ...records].map((record) => [keyOfAccount(record.account), record]),
-  );
+  return [...new Set(domains)].filter((id) => id !== undefined);
 }
 
 function logDecision(

@@ -2,7 +2,7 @@ import type { ProjectId } from '../../events/ids.ts';
 import type { Reads } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
-import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
+import type { KeystoneAction, KeystoneActionResult, Mode, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { type AccountState, preflightAction } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
@@ -10,10 +10,10 @@ import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import {
+  actionStoppedError,
   type CanceledDeps,
   canceledError,
   domainCanceledError,
-  stoppedBy,
 } from './action-stopped.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
@@ -33,9 +33,9 @@ export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
 }
 
 /**
- * Carries out the Keystone action that is due. Returns `undefined` for an older action. In a held
- * or ended operation, only the actions that restore the account are carried out. An error of
- * Keystone is in the result.
+ * Carries out the present Keystone action of an operation. Returns `undefined` if `number` is the
+ * number of an older action. In a held or ended operation, only the actions that restore the
+ * account are carried out. An error of Keystone is in the result.
  */
 export async function keystoneAction(
   operation: Operation,
@@ -49,15 +49,16 @@ export async function keystoneAction(
   // A message may be delivered again after the operation was held or canceled.
   if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, dueAction))
     return undefined;
+  const { what } = dueAction;
   const { projectAdmin } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
     // Revoke the role before the project is disabled. The role is then revoked even if the project
     // cannot be disabled.
-    if (dueAction.what === 'disable' || dueAction.what === 'revoke-role')
+    if (what === 'disable' || what === 'revoke-role')
       await projectAdmin.revokeRoles(scope.id, roles);
-    if (dueAction.what === 'revoke-role') return { kind: 'acted', number };
+    if (what === 'revoke-role') return { kind: 'acted', number };
     // The operation has ended and must restore the project. The stop switch and holds do not apply,
     // because they concern only removals.
     if (isRestoring(operation, dueAction)) {
@@ -65,55 +66,57 @@ export async function keystoneAction(
       return { kind: 'acted', number };
     }
     shown = await fetchAccountState(operation, deps);
-    const canceled =
-      canceledError(operation, shown, deps) ??
-      (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
-    if (canceled) return { kind: 'acted', number, error: canceled, isSent };
-    const stop = await currentStop(deps);
-    if (stop) {
-      const error = stoppedBy(stopCondition(stop));
-      return {
-        kind: 'acted',
-        number,
-        error,
-        isSent,
-        ...(dueAction.what === 'disable' ? { shown } : {}),
-      };
-    }
-    const stopped = preflightAction(
-      operation,
-      dueAction.what,
-      deps.mode,
-      protectedBecause(scope, await deps.protection()),
-      shown,
-      // A hold forbids deletions, and nothing is deleted during a recovery window.
-      state === 'recoverable' ? undefined : await holdOfAccount(operation, deps),
-      dueAction.what === 'assign-role' && shown === 'disabled'
-        ? await disabledDomain(operation, deps)
-        : undefined,
-    );
-    if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped), isSent };
-    if (dueAction.what === 'assign-role' && shown !== 'absent') {
-      // Check again, because hours may have passed since the request, for example during a hold.
-      const { refusals } = await projectAdmin.checkDeletion(
-        scope.id,
-        deletionCheckOptions(operation),
-      );
-      if (refusals.length > 0)
-        return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
+    const stopped = await stoppedResult(operation, scope.id, what, shown, deps);
+    if (stopped) return { kind: 'acted', number, ...stopped };
+    if (what === 'assign-role' && shown !== 'absent')
       await assignRoles(scope.id, roles, projectAdmin);
-    }
     isSent = true;
-    if (dueAction.what === 'enable') await projectAdmin.enable(scope.id);
-    if (dueAction.what === 'disable') await projectAdmin.disable(scope.id);
-    if (dueAction.what === 'delete') await projectAdmin.delete(scope.id);
+    if (what !== 'assign-role') await projectAdmin[what](scope.id);
     return { kind: 'acted', number, shown };
   } catch (thrown) {
-    const error = reportOf(thrown, { code: `keystone.${dueAction.what}`, service: 'keystone' });
+    const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
     const advised = await withRefusalAdvice(error, scope.id, projectAdmin);
-    const shownBefore = dueAction.what === 'disable' && shown ? { shown } : {};
+    const shownBefore = what === 'disable' && shown ? { shown } : {};
     return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
   }
+}
+
+/**
+ * Returns the result of an action that must not be sent to Keystone now, or `undefined` if it may
+ * be sent. `shown`: the state that Keystone shows right before the action.
+ */
+async function stoppedResult(
+  operation: Operation,
+  project: ProjectId,
+  what: Exclude<KeystoneAction['what'], 'revoke-role'>,
+  shown: AccountState,
+  deps: KeystoneActionDeps,
+): Promise<Omit<KeystoneActionResult, 'number'> | undefined> {
+  const isSent = false;
+  const canceled =
+    canceledError(operation, shown, deps) ??
+    (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
+  if (canceled) return { error: canceled, isSent };
+  const stop = await currentStop(deps);
+  if (stop) {
+    const error = actionStoppedError(stopCondition(stop));
+    return { error, isSent, ...(what === 'disable' ? { shown } : {}) };
+  }
+  const isAssignment = what === 'assign-role';
+  const because = protectedBecause(operation.scope, await deps.protection());
+  // A hold forbids deletions, and nothing is deleted during a recovery window.
+  const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
+  const domain =
+    isAssignment && shown === 'disabled' ? await disabledDomain(operation, deps) : undefined;
+  const forbidden = preflightAction(operation, what, deps.mode, because, shown, held, domain);
+  if (forbidden) return { shown, error: actionStoppedError(forbidden), isSent };
+  if (!isAssignment || shown === 'absent') return undefined;
+  // Check again, because hours may have passed since the request, for example during a hold.
+  const options = deletionCheckOptions(operation);
+  const { refusals } = await deps.cloud.projectAdmin.checkDeletion(project, options);
+  return refusals.length > 0
+    ? { shown, error: actionStoppedError(summarize(refusals)) }
+    : undefined;
 }
 
 /**
@@ -124,8 +127,8 @@ const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Assigns the roles. If one role cannot be assigned, all roles are revoked, because the operation
- * may never continue.
+ * Assigns the roles. If one role cannot be assigned, all roles are revoked. The operation may never
+ * continue, and its roles would then stay assigned.
  */
 async function assignRoles(
   project: ProjectId,

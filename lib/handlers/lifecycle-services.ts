@@ -4,7 +4,7 @@ import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
-import type { LifecycleDeps } from './lifecycle.ts';
+import type { LifecycleDeps } from './lifecycle-deps.ts';
 
 /** Returns the HTTP plugins that support the action, as the settings declare it. */
 export const pluginsFor = (
@@ -16,37 +16,53 @@ export const pluginsFor = (
     .map((name) => ({ name, after: [], types: [], skippedBecause: undefined }));
 
 /**
- * Returns the part that a service has in a suspend or resume, or an empty array if it has none.
- * Suspend skips a service that the policy excludes. Resume skips a service if certainly no resource
- * of it was suspended. An unreachable service then does not block the resume.
+ * Returns the entry of a service for the order of a suspend or resume, or an empty array if the
+ * service has no part in it. `recorded`: the services with suspension records of the project.
  */
-export function partOfService(
+export function lifecycleEntryOf(
   { name, suspension, leftBySuspend }: Service,
   isSuspend: boolean,
   { suspend }: Policy,
   recorded: ReadonlySet<string>,
 ): LifecycleService[] {
-  const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
-  if (!suspension)
-    return isReported ? [{ name, after: [], types: [], skippedBecause: undefined }] : [];
+  if (!suspension) {
+    const hasWarnings = isSuspend && leftBySuspend.some(({ warns }) => warns);
+    return hasWarnings ? [{ name, after: [], types: [], skippedBecause: undefined }] : [];
+  }
   const allTypes = suspension.types.map((type) => type(name));
-  const chosen = chosenOptions(name, suspend);
-  const isChosen = !hasOptions(name) || chosen.length > 0;
-  const isDefault = chosenOptions(name, NO_POLICY.suspend).length > 0 || !hasOptions(name);
-  const skipped = isSuspend
-    ? isChosen
-      ? undefined
-      : `the policy excludes it (suspend.${name}: none)`
-    : isChosen || isDefault || recorded.has(name)
-      ? undefined
-      : 'no resource of it was suspended';
-  const types = isSuspend ? chosenTypes(allTypes, chosen).map(({ type }) => type) : allTypes;
+  const types = isSuspend
+    ? chosenTypes(allTypes, chosenOptions(name, suspend)).map(({ type }) => type)
+    : allTypes;
+  const skippedBecause = isSuspend
+    ? whySuspendSkips(name, suspend)
+    : whyResumeSkips(name, suspend, recorded);
   return [
     {
       name,
       after: suspension.after,
       types: types.map((type) => type.resourceType),
-      skippedBecause: skipped,
+      skippedBecause,
     },
   ];
 }
+
+/** True if this part of the policy suspends at least one resource type of the service. */
+const isSuspendedUnder = (name: string, suspend: Policy['suspend']): boolean =>
+  !hasOptions(name) || chosenOptions(name, suspend).length > 0;
+
+const whySuspendSkips = (name: string, suspend: Policy['suspend']): string | undefined =>
+  isSuspendedUnder(name, suspend) ? undefined : `the policy excludes it (suspend.${name}: none)`;
+
+/**
+ * Resume skips a service only if certainly none of its resources was suspended. The service then
+ * does not block the resume while it is unreachable. The policy may have been different at the time
+ * of the suspension, so the default of the policy and the records also count.
+ */
+const whyResumeSkips = (
+  name: string,
+  suspend: Policy['suspend'],
+  recorded: ReadonlySet<string>,
+): string | undefined =>
+  isSuspendedUnder(name, suspend) || isSuspendedUnder(name, NO_POLICY.suspend) || recorded.has(name)
+    ? undefined
+    : 'no resource of it was suspended';

@@ -37,9 +37,9 @@ export interface LifecycleTaskDeps {
 }
 
 /**
- * Returns the condition that forbids a run that suspends, resumes or provisions, or `undefined`.
- * Each run first asks Keystone for the effective state. If this state contradicts the operation, a
- * message tells the coordinator to ask Keystone again. The coordinator then ends the operation.
+ * Returns the condition that forbids a run of a suspend, resume or provision, or `undefined` if the
+ * run may begin. If the effective state of the account contradicts the operation, the function also
+ * sends a message: the coordinator then asks Keystone again and ends the operation.
  */
 export async function lifecycleRefusal(
   operation: Operation,
@@ -92,8 +92,8 @@ const blocked = (message: string, advice: string): Condition => ({
 });
 
 /**
- * Returns the context with `apiWithProjectToken`. The token is requested for the first resource
- * that needs it.
+ * Returns the context with `apiWithProjectToken`, which returns the API with a token on the
+ * project. The roles for this token are assigned when the first resource needs it.
  */
 function withProjectToken(
   service: Service,
@@ -102,7 +102,7 @@ function withProjectToken(
 ): ProjectContext {
   const { project, region } = context;
   let api: Promise<ServiceApi | undefined> | undefined;
-  const request = async (): Promise<ServiceApi | undefined> => {
+  const requestApi = async (): Promise<ServiceApi | undefined> => {
     await assignProjectRoles(project, deps);
     const found = await deps.cloud.api(service, region, project);
     return found && stoppable(found, deps);
@@ -110,7 +110,7 @@ function withProjectToken(
   return {
     ...context,
     apiWithProjectToken: () => {
-      api ??= request();
+      api ??= requestApi();
       return api;
     },
   };
@@ -119,48 +119,59 @@ function withProjectToken(
 /** Runs one service of a suspend or resume operation. */
 export async function runLifecycle(
   service: Service,
-  { phase, region }: ServiceRequested['data'],
+  data: ServiceRequested['data'],
   operation: Operation,
   context: ProjectContext,
   deps: LifecycleTaskDeps,
   onCounts: (counts: Counts) => void,
 ): Promise<RunReport> {
-  const { action, confirmedAt, lifecycle } = operation;
   refuseOwnProject(context.project, context.api.ownProject, service.name);
+  const input = runInput(service, data, operation, context, deps);
+  if (operation.action === 'suspend') {
+    // Revoke the role, because a superseded resume may have left it assigned.
+    await revokeProjectRoles(context.project, deps);
+    const [report, reports] = await Promise.all([
+      suspendRun({ ...input, onCounts }),
+      leftBySuspendWarnings(service, context),
+    ]);
+    return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
+  }
+  const resumeContext = withProjectToken(service, context, deps);
+  const report = await resumeRun({ ...input, onCounts, context: resumeContext });
+  // Nova answers before a server has started. Keep the role until all servers run.
+  if (report.outcome.kind !== 'again' || report.outcome.error)
+    await revokeProjectRoles(context.project, deps);
+  return report;
+}
+
+/** Returns the part of the input that suspend and resume share. */
+function runInput(
+  service: Service,
+  { phase, region }: ServiceRequested['data'],
+  { action, confirmedAt, id, lifecycle }: Operation,
+  context: ProjectContext,
+  deps: LifecycleTaskDeps,
+) {
+  const isSuspend = action === 'suspend';
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
+  const place = { partition: context.project, service: service.name, region };
+  // A service accepts the tokens that it has cached until this time. Their users can still change
+  // resources.
   const cacheEnd = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
-  const input = {
+  return {
     service: service.name,
-    types: action === 'suspend' ? types : types.toReversed(),
+    types: isSuspend ? types : types.toReversed(),
     options: lifecycle?.options?.[service.name] ?? chosenOptions(service.name, NO_POLICY.suspend),
     context,
-    records: suspensionStore(
-      { project: context.project, service: service.name, region },
-      deps.engine,
-    ),
+    records: suspensionStore(place, deps.engine),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
-    settleAt: Math.max(lifecycle?.settleAt ?? 0, action === 'suspend' ? cacheEnd : 0),
+    settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? cacheEnd : 0),
     deadline: deps.now() + deps.budgetMillis,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     stopping: deps.stopping,
     // A later operation may have superseded this one since the run began.
     mayContinue: async () =>
-      (await deps.engine.reads.operation(operation.id))?.state === 'running' &&
+      (await deps.engine.reads.operation(id))?.state === 'running' &&
       (await currentStop(deps)) === undefined,
-    onCounts,
   };
-  if (action === 'suspend') {
-    // Revoke the role, because a superseded resume may have left it assigned.
-    await revokeProjectRoles(context.project, deps);
-    const [report, reports] = await Promise.all([
-      suspendRun(input),
-      leftBySuspendWarnings(service, context),
-    ]);
-    return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
-  }
-  const report = await resumeRun({ ...input, context: withProjectToken(service, context, deps) });
-  // Nova answers before a server has started. Keep the role until all servers run.
-  if (report.outcome.kind !== 'again' || report.outcome.error)
-    await revokeProjectRoles(context.project, deps);
-  return report;
 }

@@ -12,8 +12,8 @@ export interface ChangeDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly limits: Omit<StepInput, 'now' | 'startedLastHour' | 'waivers' | 'heldTypes'>;
   /**
-   * Shared by all workers of the process. The queue handles messages about one operation one after
-   * another, which avoids lock conflicts.
+   * All workers of the process share this queue. The queue handles the messages about one operation
+   * one after another, which avoids lock conflicts.
    */
   readonly operationQueue?: KeyedQueue;
   now(): number;
@@ -27,29 +27,25 @@ const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
 /**
- * An event whose data are in the store. The data are read before each decision, and again after a
- * conflict.
+ * Reads the data of an event from the store. The data are read again after each lock conflict.
  */
 export type StoredInput = (operation: Operation) => Promise<StepEvent>;
 
 /**
- * An event with an answer of Keystone. After a conflict Keystone is asked again only if the
+ * Asks Keystone for the data of an event. After a lock conflict Keystone is asked again only if the
  * question has changed.
  */
 export interface KeystoneInput {
   ask(operation: Operation): Promise<StepEvent | undefined>;
-  /**
-   * Returns a key. If two states of the operation have the same key, the same answer applies to the
-   * two states.
-   */
+  /** Returns a key. An answer also applies to a later state of the operation with the same key. */
   questionOf(operation: Operation): string;
 }
 
 /**
- * Decides and commits. Repeats the decision and the commit if another process has changed the
- * operation.
+ * Calls `decide` and commits the step that it returns. Repeats both calls if another process has
+ * changed the operation in the meantime.
  */
-export async function commitDecided(
+export async function commitWithRetries(
   message: Message,
   decide: () => Promise<Step | undefined>,
   { engine }: Pick<ChangeDeps, 'engine'>,
@@ -67,51 +63,70 @@ const changedTooOften = ({ type }: Message): Error =>
 /** An answer of Keystone, and when it arrived in epoch milliseconds. */
 interface Answer {
   readonly question: string;
-  readonly input: StepEvent;
+  readonly event: StepEvent;
   readonly at: number;
 }
 
-/**
- * Applies one event to an operation. Keystone is asked outside of the operation's queue, so that a
- * slow Keystone does not delay reports of services. After a conflict the same answer is used, if
- * the question is still the same.
- */
-export async function changeOperation(
+/** Applies the event of a message to an operation, and commits the result. */
+export function changeOperation(
   message: Message,
   id: OperationId,
   source: StoredInput | KeystoneInput,
   deps: ChangeDeps,
 ): Promise<void> {
-  const inOrder = (work: () => Promise<void>) => deps.operationQueue?.run(id, work) ?? work();
-  if (typeof source === 'function') {
-    const decide = async () => {
-      const operation = await deps.engine.reads.operation(id);
-      return operation && decided(operation, await source(operation), deps.now(), deps);
-    };
-    return inOrder(() => commitDecided(message, decide, deps));
-  }
+  return typeof source === 'function'
+    ? applyStored(message, id, source, deps)
+    : applyAnswer(message, id, source, deps);
+}
+
+function applyStored(
+  message: Message,
+  id: OperationId,
+  readEvent: StoredInput,
+  deps: ChangeDeps,
+): Promise<void> {
+  const decide = async () => {
+    const operation = await deps.engine.reads.operation(id);
+    return operation && nextStep(operation, await readEvent(operation), deps.now(), deps);
+  };
+  return inOrder(id, deps, () => commitWithRetries(message, decide, deps));
+}
+
+/**
+ * Asks Keystone and applies the answer. Keystone is asked outside of the operation's queue, so that
+ * a slow Keystone does not delay reports of services. After a conflict the same answer is applied
+ * again, unless the question has changed. Keystone is then asked again.
+ */
+async function applyAnswer(
+  message: Message,
+  id: OperationId,
+  source: KeystoneInput,
+  deps: ChangeDeps,
+): Promise<void> {
   for (let questions = 1; ; questions += 1) {
     const answer = await answerAbout(id, source, deps);
     if (!answer) return;
-    let isStale = false;
-    await inOrder(() =>
-      commitDecided(
-        message,
-        async () => {
-          const operation = await deps.engine.reads.operation(id);
-          isStale = operation !== undefined && source.questionOf(operation) !== answer.question;
-          // A confirmation has the time of Keystone's answer. The commit may be later.
-          return operation && !isStale
-            ? decided(operation, answer.input, answer.at, deps)
-            : undefined;
-        },
-        deps,
-      ),
-    );
-    if (!isStale) return;
+    let isOutdated = false;
+    const decide = async () => {
+      const operation = await deps.engine.reads.operation(id);
+      isOutdated = operation !== undefined && source.questionOf(operation) !== answer.question;
+      // A confirmation has the time of Keystone's answer. The commit may be later.
+      return operation && !isOutdated
+        ? nextStep(operation, answer.event, answer.at, deps)
+        : undefined;
+    };
+    await inOrder(id, deps, () => commitWithRetries(message, decide, deps));
+    if (!isOutdated) return;
     if (questions >= MAX_CONFLICTS) throw changedTooOften(message);
   }
 }
+
+/** Runs `work` after the earlier work of this process on the same operation. */
+const inOrder = (
+  id: OperationId,
+  { operationQueue }: ChangeDeps,
+  work: () => Promise<void>,
+): Promise<void> => operationQueue?.run(id, work) ?? work();
 
 async function answerAbout(
   id: OperationId,
@@ -119,13 +134,14 @@ async function answerAbout(
   { engine, now }: ChangeDeps,
 ): Promise<Answer | undefined> {
   const operation = await engine.reads.operation(id);
-  const input = operation && (await ask(operation));
-  return operation && input && { question: questionOf(operation), input, at: now() };
+  const event = operation && (await ask(operation));
+  return operation && event && { question: questionOf(operation), event, at: now() };
 }
 
-async function decided(
+/** Returns the changes that follow from an event at the time `now`. Commits nothing. */
+async function nextStep(
   operation: Operation,
-  input: StepEvent,
+  event: StepEvent,
   now: number,
   { engine: { reads }, limits }: ChangeDeps,
 ): Promise<Step | undefined> {
@@ -135,6 +151,5 @@ async function decided(
     reads.coverageWaivers(),
     operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
   ]);
-  const stepInput = { ...limits, now, startedLastHour, waivers, heldTypes };
-  return step(operation, tasks, input, stepInput);
+  return step(operation, tasks, event, { ...limits, now, startedLastHour, waivers, heldTypes });
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Appeared, ApprovedPlan, Operation } from '../operation/model.ts';
+import type { PlanPage } from '../operation/plan.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
 import type { FindBlockers } from '../task/type-iteration.ts';
@@ -12,20 +13,21 @@ import { type Place, readPlan } from './plan-store.ts';
  * rarely repeat.
  */
 const MAX_CONFLICTS = 50;
-const Allowed = z.looseObject({ resources: z.array(z.string()) });
+const StoredDrift = z.looseObject({ resources: z.array(z.string()) });
 
 /** Compares the listings of a run with the approved plan of its operation. */
 export interface PlanGuard {
+  /** Returns the resources that the run must not remove, with the reason. */
   readonly guard: FindBlockers;
-  /** For the report of the run, by resource type: the resources that the plan does not list. */
+  /** Returns, for the report of the run, how many resources of each type the plan does not list. */
   readonly appeared: () => Appeared;
 }
 
 /**
- * Returns the guard of a run under an approved plan, or `undefined` for an operation without one.
- * The guard allows the removal of a limited number of resources that the plan does not list. It
- * records each of these resources before the removal, so that concurrent runs cannot exceed the
- * limit. In phase `plan` (`isCounting`) the guard only counts.
+ * Returns the guard of a run whose operation carries out an approved plan, or `undefined` for any
+ * other operation. The guard allows the removal of a limited number of resources that the plan does
+ * not list. It records each of these resources before the removal, so that concurrent runs cannot
+ * exceed the limit. In phase `plan` (`isCounting`) the guard only counts.
  *
  * `unlistedTypes`: types of class C, which a plan cannot list. The plan names these types, and the
  * approval of the plan includes all their resources.
@@ -45,21 +47,18 @@ export function planGuard(
     appeared: () => Object.fromEntries(appeared),
     async guard(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
-      const ofType = (await pages).filter((page) => page.resourceType === resourceType);
-      // A listing that was cut on purpose contains only some of the resources, so it cannot show
-      // which resources are new.
-      if (ofType.some(({ total }) => total !== undefined)) return new Map();
-      const planned = new Set(ofType.flatMap((page) => page.resources.map(({ id }) => id)));
-      const others = resources.filter(({ id }) => !planned.has(id));
-      const keys = others.map(({ id }) => keyOf(resourceType, id));
+      const planned = plannedIds(await pages, resourceType);
+      if (!planned) return new Map();
+      const unplanned = resources.filter(({ id }) => !planned.has(id));
+      const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
       const allowed = isCounting
         ? new Set<string>()
         : await recordAllowed(operation, plan, keys, engine);
-      const refused = others.filter(({ id }) => !allowed.has(keyOf(resourceType, id)));
-      const used = [...allowed].filter((key) => key.startsWith(keyOf(resourceType, ''))).length;
-      const example = refused[0] ?? others[0];
+      const refused = unplanned.filter(({ id }) => !allowed.has(keyOf(resourceType, id)));
+      const allowedOfType = [...allowed].filter((key) => key.startsWith(keyOf(resourceType, '')));
+      const example = refused[0] ?? unplanned[0];
       appeared.set(resourceType, {
-        count: used + refused.length,
+        count: allowedOfType.length + refused.length,
         example: example?.id ?? '-',
         isRefused: !isCounting && refused.length > 0,
       });
@@ -67,6 +66,20 @@ export function planGuard(
       return isCounting ? new Map() : new Map(refused.map(({ id }) => [id, blocker]));
     },
   };
+}
+
+/**
+ * Returns the ids that the plan lists for a type, or `undefined` if the plan lists only some of
+ * them. An incomplete listing cannot show which resources are new.
+ */
+function plannedIds(
+  pages: readonly PlanPage[],
+  resourceType: ResourceTypeName,
+): ReadonlySet<string> | undefined {
+  const ofType = pages.filter((page) => page.resourceType === resourceType);
+  const isIncomplete = ofType.some(({ total }) => total !== undefined);
+  if (isIncomplete) return undefined;
+  return new Set(ofType.flatMap(({ resources }) => resources.map(({ id }) => id)));
 }
 
 const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
@@ -82,7 +95,7 @@ const blockerOf = ({ of, allowedDrift }: ApprovedPlan): Blocker => ({
 
 /**
  * Records the resources that the run wants to remove in addition to the plan, up to the allowed
- * number. Returns all recorded resources of the operation.
+ * number. Returns the keys of all resources that the operation has recorded, in any run.
  */
 async function recordAllowed(
   { id }: Operation,
@@ -92,7 +105,7 @@ async function recordAllowed(
 ): Promise<ReadonlySet<string>> {
   for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
     const [stored] = await engine.reads.documents('drift', id, 'allowed');
-    const recorded = stored ? Allowed.parse(stored.value).resources : [];
+    const recorded = stored ? StoredDrift.parse(stored.value).resources : [];
     const known = new Set(recorded);
     const unrecorded = keys.filter((key) => !known.has(key));
     const granted = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));

@@ -6,11 +6,10 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from '../task/service.ts';
 
 /** A page of this size stays well below the 400 KB of a DynamoDB item. */
-const PAGE_RESOURCES = 500;
-/** The maximum number of documents in one commit. */
-const MAX_DOCUMENTS = 10;
-/** Long names are cut, so that a page stays small. */
-const MAX_NAME = 255;
+const RESOURCES_PER_PAGE = 500;
+const DOCUMENTS_PER_COMMIT = 10;
+/** Names are cut at this length, so that a page stays small. */
+const MAX_NAME_LENGTH = 255;
 
 const StoredPage = z.looseObject({
   service: ServiceName,
@@ -26,11 +25,12 @@ const StoredPage = z.looseObject({
   total: z.number().exactOptional(),
 });
 
-/** One listing of a run in phase `plan`. */
+/** The resources of one type that a run of a plan has listed. */
 export interface Listed {
   readonly resourceType: ResourceTypeName;
   readonly resources: readonly (Pick<Resource, 'id'> &
     Partial<Pick<Resource, 'label' | 'createdAt'>>)[];
+  /** The number of all resources, if `resources` contains only some of them. */
   readonly total: number | undefined;
 }
 
@@ -44,7 +44,7 @@ const prefixOf = ({ region, service }: Place): string => `${region}/${service}.`
 
 /**
  * Stores the listings of a run for a plan, in pages. A repeated run replaces the pages of the
- * earlier run. Throws class `Transient` if another run writes at the same time.
+ * earlier run. Throws an error of class `Transient` if another run stores pages at the same time.
  */
 export async function storePlan(
   plan: OperationId,
@@ -68,13 +68,13 @@ export async function storePlan(
     .filter(({ id }) => !kept.has(id))
     .map(({ id, version }) => ({ ...key, id, version }));
   const documents = [...written, ...dropped];
-  for (let at = 0; at < documents.length; at += MAX_DOCUMENTS) {
-    const change = { documents: documents.slice(at, at + MAX_DOCUMENTS) };
-    if ((await engine.commit(change)) === 'conflict') throw changedMeanwhile(place.service);
+  for (let at = 0; at < documents.length; at += DOCUMENTS_PER_COMMIT) {
+    const change = { documents: documents.slice(at, at + DOCUMENTS_PER_COMMIT) };
+    if ((await engine.commit(change)) === 'conflict') throw conflictError(place.service);
   }
 }
 
-const changedMeanwhile = (service: string): PropagatorError =>
+const conflictError = (service: string): PropagatorError =>
   new PropagatorError({
     code: 'plan.conflict',
     class: 'Transient',
@@ -84,7 +84,7 @@ const changedMeanwhile = (service: string): PropagatorError =>
   });
 
 function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
-  const count = Math.max(1, Math.ceil(resources.length / PAGE_RESOURCES));
+  const count = Math.max(1, Math.ceil(resources.length / RESOURCES_PER_PAGE));
   return Array.from({ length: count }, (_, page) => ({
     id: `${place.region}/${resourceType}/${String(page).padStart(5, '0')}`,
     value: {
@@ -92,10 +92,10 @@ function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
       region: place.region,
       resourceType,
       resources: resources
-        .slice(page * PAGE_RESOURCES, (page + 1) * PAGE_RESOURCES)
+        .slice(page * RESOURCES_PER_PAGE, (page + 1) * RESOURCES_PER_PAGE)
         .map(({ id, label, createdAt }) => ({
           id,
-          ...(label === undefined ? {} : { name: label.slice(0, MAX_NAME) }),
+          ...(label === undefined ? {} : { name: label.slice(0, MAX_NAME_LENGTH) }),
           ...(createdAt === undefined ? {} : { createdAt }),
         })),
       ...(total === undefined ? {} : { total }),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import type { Operation } from '../operation/model.ts';
 
 /** The roles that a resume assigns on a project, stored before the first assignment. */
 const StoredRoles = z.looseObject({ roles: z.array(z.string()) });
@@ -17,7 +18,7 @@ const keyOf = (project: string) => ({
   id: project,
 });
 
-async function storedRolesOn(project: string, { engine }: RoleDeps) {
+async function readStoredRoles(project: string, { engine }: RoleDeps) {
   const { collection, partition } = keyOf(project);
   const documents = await engine.reads.documents(collection, partition, project);
   const found = documents.find(({ id }) => id === project);
@@ -31,7 +32,7 @@ async function storedRolesOn(project: string, { engine }: RoleDeps) {
  */
 export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
   const { engine, cloud } = deps;
-  const stored = await storedRolesOn(project, deps);
+  const stored = await readStoredRoles(project, deps);
   const roles = stored?.roles ?? (await cloud.projectAdmin.missingRoles(project));
   if (!stored && roles.length > 0)
     await engine.commit({ documents: [{ ...keyOf(project), version: 0, value: { roles } }] });
@@ -43,8 +44,13 @@ export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Pr
  * repeated.
  */
 export async function revokeProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
-  const stored = await storedRolesOn(project, deps);
+  const stored = await readStoredRoles(project, deps);
   if (!stored) return;
   await deps.cloud.projectAdmin.revokeRoles(project, stored.roles);
   await deps.engine.commit({ documents: [{ ...keyOf(project), version: stored.version }] });
+}
+
+/** Revokes the roles on the project of an operation. Does nothing for a domain or a user. */
+export async function revokeRolesOf({ scope }: Operation, deps: RoleDeps): Promise<void> {
+  if (scope.type === 'project') await revokeProjectRoles(scope.id, deps);
 }

@@ -9,11 +9,12 @@ import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import { holdOf } from './holds.ts';
+import { suspensionHoldOf } from './suspension-holds.ts';
 
 /**
- * The effective state of a project or a user. The effective state depends on the account and its
- * domain in Keystone, and on an operator's decisions about a project.
+ * The effective state of a project or a user. It depends on three inputs: the account in Keystone,
+ * the domain of the account in Keystone, and the decisions of operators about a project. The
+ * account is active if there are no `causes`.
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }
@@ -27,7 +28,7 @@ export type EffectiveState =
 /** The reads that {@link fetchEffectiveState} needs. */
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 
-/** Returns the requested deletion of the project or domain if its recovery window is open. */
+/** Returns the requested deletion of the project or domain during its recovery window. */
 export async function pendingDeletion(
   type: 'project' | 'domain',
   id: string,
@@ -49,7 +50,7 @@ export async function fetchEffectiveState(
   id: string,
   deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
-  const hold = await holdOf(id, deps.reads);
+  const hold = await suspensionHoldOf(id, deps.reads);
   const projectDeletion = await pendingDeletion('project', id, deps.reads);
   const shown = await deps.keystone.show('project', id);
   if (shown.kind === 'absent') return shown;
@@ -60,7 +61,7 @@ export async function fetchEffectiveState(
   const pending =
     projectDeletion ??
     (domainId === undefined ? undefined : await pendingDeletion('domain', domainId, deps.reads));
-  const { causes, facts } = await withDomain(account, { hold, pending }, deps.keystone);
+  const { causes, facts } = await causesAndFacts(account, { hold, pending }, deps.keystone);
   const { parentId, tags = [] } = account;
   return { kind: 'present', causes, facts: { ...facts, parentId, tags } };
 }
@@ -76,20 +77,24 @@ export async function fetchUserState(
   const shown = await keystone.show('user', id);
   if (shown.kind !== 'present') return shown;
   if (shown.account.type !== 'user') return { kind: 'other', id: shown.account.id };
-  const { causes, facts } = await withDomain(shown.account, {}, keystone);
+  const { causes, facts } = await causesAndFacts(shown.account, {}, keystone);
   return { kind: 'present', causes, facts: { ...facts, parentId: undefined, tags: [] } };
 }
 
-async function withDomain(
+/**
+ * Returns why the account is suspended, and its data for the rules of the policy. Reads the domain
+ * of the account in Keystone.
+ */
+async function causesAndFacts(
   account: Exclude<Account, { type: 'domain' }> & { readonly enabled: boolean },
-  decided: Partial<Pick<CauseFacts, 'hold' | 'pending'>>,
+  decisions: Partial<Pick<CauseFacts, 'hold' | 'pending'>>,
   keystone: Pick<Keystone, 'show'>,
 ) {
   const { domainId, enabled, id, name, type } = account;
   const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
   const domain = shown && presentDomain(`${type} ${id}`, shown);
   return {
-    causes: causesOf({ type, enabled, domain, hold: decided.hold, pending: decided.pending }),
+    causes: causesOf({ type, enabled, domain, hold: decisions.hold, pending: decisions.pending }),
     facts: { id, name, domainId, domainName: domain?.name },
   };
 }

@@ -8,7 +8,7 @@ import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
 import { compareWithProfile } from '../task/provision-run.ts';
 import type { Service } from '../task/service.ts';
-import { missingEndpoint, otherServices, readRegistry } from './endpoints.ts';
+import { missingEndpoint, otherApiFinder, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
 import { provisionRecords } from './provision-store.ts';
 
@@ -42,15 +42,9 @@ export async function compareProject(
   const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
   const { services } = provisionSnapshot(snapshot, desired, deps.services);
   const compared = services.map(
-    async ({
-      name,
-      regions,
-      absentBecause: lacking,
-      skippedBecause: skipped,
-      uncallable: unseen,
-    }) => {
-      const because = skipped ?? unseen?.[0]?.because ?? lacking;
-      if (regions.length === 0 || skipped !== undefined)
+    async ({ name, regions, absentBecause, skippedBecause, uncallable }) => {
+      const because = skippedBecause ?? uncallable?.[0]?.because ?? absentBecause;
+      if (regions.length === 0 || skippedBecause !== undefined)
         return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
       return Promise.all(
         regions.map((region) => compareService(name, region, facts, desired, deps)),
@@ -93,13 +87,13 @@ async function compareService(
         members: undefined,
         now: deps.now,
         ...provisionRecords(
-          { project, service: name, region },
+          { partition: project, service: name, region },
           {
             reads: deps.engine.reads,
             commit: () => Promise.reject(new TypeError('a comparison must not record values')),
           },
         ),
-        apiOf: otherServices(service, region, { ...deps, waivers }),
+        apiOf: otherApiFinder(service, region, { ...deps, waivers }),
       }),
     });
     return {

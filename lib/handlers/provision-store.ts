@@ -7,26 +7,26 @@ import type { RecordPlace } from './suspension-store.ts';
 type Store = Pick<Engine, 'reads' | 'commit'>;
 
 const Claim = z.looseObject({ run: z.string(), at: z.number() });
-const DOCUMENTS_A_COMMIT = 50;
+const DOCUMENTS_PER_COMMIT = 50;
 
 /**
- * The claims of one run in the engine. `run` identifies the run. Each delivery of a message is a
- * run of its own. A claim of another run is valid until the last call of the other run has
- * certainly ended.
+ * Stores the claims of one run. A claim reserves the creation of one resource, so that no other run
+ * creates it. `run` is a new id for each delivery of the task's message. A claim of another run is
+ * valid until the last API call of that run has certainly ended.
  */
 export function claimStore(
-  { project, service, region }: RecordPlace,
+  { partition, service, region }: RecordPlace,
   run: string,
   { engine, now }: { readonly engine: Store; now(): number },
 ): Claims {
   const prefix = `${service}/${region}/`;
   const key = (id: string) => ({
     collection: 'provision' as const,
-    partition: project,
+    partition,
     id: `${prefix}${id}`,
   });
   const find = async (id: string) => {
-    const found = await engine.reads.documents('provision', project, prefix + id);
+    const found = await engine.reads.documents('provision', partition, prefix + id);
     const document = found.find((one) => one.id === prefix + id);
     return document && { ...Claim.parse(document.value), version: document.version };
   };
@@ -47,23 +47,23 @@ export function claimStore(
         await engine.commit({ documents: [{ ...key(id), version: known.version }] });
     },
     async clear() {
-      await removeAll('provision', project, prefix, engine);
+      await removeAll('provision', partition, prefix, engine);
     },
   };
 }
 
 /**
- * The records of a service that cannot show the values that were set. The records are kept after
- * the end of an operation.
+ * Stores the values that were set in a service whose API does not show them. The records are kept
+ * after the end of the provision, for a later comparison.
  */
 export function provisionRecords(
-  { project, service, region }: RecordPlace,
+  { partition, service, region }: RecordPlace,
   engine: Store,
 ): Pick<ProvisionContext, 'recorded' | 'record'> {
   // The first character distinguishes a record from a claim, whose key begins with a service name.
   const idOf = (key: string): string => `=${service}/${region}/${key}`;
   const find = async (key: string) => {
-    const found = await engine.reads.documents('provision', project, idOf(key));
+    const found = await engine.reads.documents('provision', partition, idOf(key));
     return found.find(({ id }) => id === idOf(key));
   };
   return {
@@ -72,7 +72,7 @@ export function provisionRecords(
       const version = (await find(key))?.version ?? 0;
       const document = {
         collection: 'provision' as const,
-        partition: project,
+        partition,
         id: idOf(key),
         version,
         value,
@@ -82,7 +82,7 @@ export function provisionRecords(
   };
 }
 
-/** A project that was provisioned, for the comparison with its profile. */
+/** The record of a provisioned project. A later comparison with the profile reads it. */
 export const Provisioned = z.looseObject({
   project: z.string(),
   profile: z.string(),
@@ -116,7 +116,7 @@ export async function recordProvisioned(provisioned: Provisioned, engine: Store)
 }
 
 /** Removes the stored claims and records of a project that was cleaned up. */
-export async function forgetProvision(project: string, engine: Store): Promise<void> {
+export async function removeProvisionRecords(project: string, engine: Store): Promise<void> {
   await removeAll('provision', project, undefined, engine);
   const [known] = await provisionedProjects(engine, project);
   if (known)
@@ -132,10 +132,10 @@ async function removeAll(
   engine: Store,
 ): Promise<void> {
   const documents = await engine.reads.documents(collection, partition, prefix);
-  for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT)
+  for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT)
     await engine.commit({
       documents: documents
-        .slice(from, from + DOCUMENTS_A_COMMIT)
+        .slice(from, from + DOCUMENTS_PER_COMMIT)
         .map(({ id, version }) => ({ collection, partition, id, version })),
     });
 }

@@ -33,7 +33,7 @@ export async function runProvision(
   const section = desired?.sections[service.name];
   if (!desired || !service.provision || section === undefined)
     throw new TypeError(`${operation.id}: its profile does not name ${service.name}`);
-  const place = { project, service: service.name, region };
+  const place = { partition: project, service: service.name, region };
   const records = provisionRecords(place, deps.engine);
   return provisionRun({
     ...commonInput(place, phase, operation, deps),
@@ -59,7 +59,7 @@ export async function runUserProvision(
   const section = lifecycle?.provision?.sections[service.name];
   if (!service.userProvision || section === undefined || scope.type !== 'user')
     throw new TypeError(`${id}: it assigns no roles or groups in ${service.name}`);
-  const place = { project: userPartition(context.user), service: service.name, region };
+  const place = { partition: userPartition(context.user), service: service.name, region };
   return provisionRun({
     ...commonInput(place, phase, operation, deps),
     provision: service.userProvision,
@@ -71,6 +71,7 @@ export async function runUserProvision(
   });
 }
 
+/** Returns the part of the input that provisions of projects and of users share. */
 const commonInput = (
   place: RecordPlace,
   phase: ServiceRequested['data']['phase'],
@@ -88,7 +89,8 @@ const commonInput = (
 });
 
 /**
- * True while the operation runs without a hold or a stop, and no cleanup of the account is open.
+ * True if the operation still runs without a hold, the stop switch is not set, and no cleanup of
+ * the account is open.
  */
 async function mayContinue(
   { id, scope }: Operation,

@@ -8,13 +8,13 @@ import type { CloudSnapshot } from '../operation/snapshot.ts';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import type { LifecycleDeps } from './lifecycle.ts';
+import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 
 /**
- * Returns the provision that opens when a project or a user was created, or when an account with a
- * superseded provision was enabled. Returns `undefined` if no rule of the policy requires a
- * provision.
+ * Opens a provision after a project or a user was created. If a provision of the account was
+ * superseded, the function also opens one after the account was enabled. Returns `undefined` if no
+ * rule of the policy requires a provision.
  */
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,
@@ -50,16 +50,17 @@ async function isProvisionRequired(
   if (!policy.rules.some(({ on }) => on[change]?.action === 'provision')) return false;
   const { keystone } = deps.cloud;
   const { reads } = deps.engine;
-  const fetchedState =
+  const fetching =
     type === 'user' ? fetchUserState(id, keystone) : fetchEffectiveState(id, { keystone, reads });
-  const state = await fetchedState.catch(() => undefined);
-  if (state?.kind !== 'present') return state === undefined;
+  const state = await fetching.catch(() => undefined);
+  if (state === undefined) return true;
+  if (state.kind !== 'present') return false;
   return decideChange(policy, change, state.facts).action === 'provision';
 }
 
 /**
- * Returns the decision of the policy about a created user. `assigningServices` are the services
- * that assign roles and groups.
+ * Returns the decision of the policy about the provision of a user. `assigningServices`: the
+ * services that assign roles and groups.
  */
 export function userProvisionDecision(
   { lifecycle }: Operation,
@@ -90,48 +91,51 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
   decideChange(policy, 'project.created', facts);
 
 /**
- * Returns the desired state of a project from the profile of the command or, if the command names
- * none, of the policy. Returns `undefined` if there is no profile.
+ * Returns the desired state of a project. The profile comes from the command of an administrator
+ * (`requested`) or, if the command names none, from the policy. Returns `undefined` if there is no
+ * profile.
  */
 export function desiredState(
   facts: ProjectFacts,
   policy: Policy = NO_POLICY,
-  fetchedState?: {
+  requested?: {
     readonly profile?: string | undefined;
     readonly reconcile?: boolean | undefined;
   },
 ): DesiredState | undefined {
   const decided = decideProvision(facts, policy);
-  const profile = fetchedState?.profile ?? decided.profile;
+  const profile = requested?.profile ?? decided.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
   if (profile === undefined || !sections) return undefined;
-  const reconcile = fetchedState?.reconcile ?? decided.reconcile ?? false;
+  const reconcile = requested?.reconcile ?? decided.reconcile ?? false;
   return { profile, reconcile, sections };
 }
 
-/** Returns the decision about the provision, from the policy or the administrator's command. */
+/**
+ * Returns the decision about the provision of a project. A command of an administrator replaces the
+ * rule of the policy.
+ */
 export function provisionDecision(
   { lifecycle }: Operation,
   facts: ProjectFacts,
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const decided = decideProvision(facts, policy);
-  const fetchedState = lifecycle?.asked;
+  const requested = lifecycle?.asked;
   // The desired state that was decided at the first answer applies to the whole operation.
-  const provision = lifecycle?.provision ?? desiredState(facts, policy, fetchedState);
-  const isEnforced =
-    mode === 'enforce' && (fetchedState !== undefined || decided.mode === 'enforce');
+  const provision = lifecycle?.provision ?? desiredState(facts, policy, requested);
+  const isEnforced = mode === 'enforce' && (requested !== undefined || decided.mode === 'enforce');
   return {
     hasAction:
-      provision !== undefined && (fetchedState !== undefined || decided.action === 'provision'),
+      provision !== undefined && (requested !== undefined || decided.action === 'provision'),
     mode: isEnforced ? 'enforce' : 'observe',
-    delayMillis: fetchedState ? 0 : (decided.afterMillis ?? 0),
-    rule: fetchedState ? undefined : decided.rule,
+    delayMillis: requested ? 0 : (decided.afterMillis ?? 0),
+    rule: requested ? undefined : decided.rule,
     provision,
   };
 }
 
-/** Returns the services that the profile names. */
+/** Returns the services of the cloud that the profile names, and the plugins. */
 export const provisionSnapshot = (
   snapshot: CloudSnapshot,
   { sections }: DesiredState,

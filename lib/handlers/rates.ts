@@ -4,25 +4,28 @@ import type { Engine } from '../engine/port.ts';
 import { type MeasuredTasks, measuredTasksOf } from '../operation/estimate.ts';
 import type { Task } from '../operation/model.ts';
 
-const Stored = z.looseObject({
+const StoredRates = z.looseObject({
   measured: z.array(z.looseObject({ taskId: TaskId, resources: z.number(), millis: z.number() })),
 });
 const KEY = { collection: 'rate', partition: 'cleanup' } as const;
-/** The number of measured tasks that are kept for each service. */
-const KEPT = 20;
+/** The store keeps the measurements of this number of tasks for each service. */
+const MAX_KEPT = 20;
 /**
  * Another operation may end at the same time and write the same document. If all tries fail, the
- * measurement is lost, which is harmless.
+ * measurements are lost. The loss only makes an estimate less accurate.
  */
 const MAX_TRIES = 5;
 
-/** Returns the rates that earlier cleanups of this installation have measured. */
+/** Returns how fast earlier cleanups of this installation removed the resources of each service. */
 export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<MeasuredTasks> {
   const documents = await reads.documents(KEY.collection, KEY.partition);
-  return new Map(documents.map(({ id, value }) => [id, Stored.parse(value).measured]));
+  return new Map(documents.map(({ id, value }) => [id, StoredRates.parse(value).measured]));
 }
 
-/** Stores the rates of a cleanup that has ended. The call may be repeated. */
+/**
+ * Stores how fast the tasks of an ended cleanup removed resources. A repeated call stores each task
+ * only once.
+ */
 export async function recordRates(
   tasks: readonly Task[],
   engine: Pick<Engine, 'reads' | 'commit'>,
@@ -30,17 +33,21 @@ export async function recordRates(
   const measurements = measuredTasksOf(tasks);
   for (let tries = 0; measurements.length > 0 && tries < MAX_TRIES; tries += 1) {
     const stored = await engine.reads.documents(KEY.collection, KEY.partition);
-    const documents = Map.groupBy(measurements, ({ service }) => service);
-    const written = [...documents].map(([id, measured]) => {
-      const known = stored.find((one) => one.id === id);
-      const before = known ? Stored.parse(known.value).measured : [];
-      const earlierMeasured = before.filter(
-        (one) => !measured.some(({ taskId }) => taskId === one.taskId),
-      );
-      const newlyMeasured = measured.map(({ service: _, ...one }) => one);
-      const value = { measured: [...earlierMeasured, ...newlyMeasured].slice(-KEPT) };
-      return { ...KEY, id, version: known?.version ?? 0, value };
-    });
+    const written = [...Map.groupBy(measurements, ({ service }) => service)].map(
+      ([id, measured]) => {
+        const document = stored.find((one) => one.id === id);
+        const value = { measured: appendMeasured(document?.value, measured) };
+        return { ...KEY, id, version: document?.version ?? 0, value };
+      },
+    );
     if ((await engine.commit({ documents: written })) === 'committed') return;
   }
+}
+
+/** Returns the newest measurements of a service: the stored ones, then the new ones. */
+function appendMeasured(stored: unknown, added: ReturnType<typeof measuredTasksOf>) {
+  const before = stored === undefined ? [] : StoredRates.parse(stored).measured;
+  const addedIds = new Set(added.map(({ taskId }) => taskId));
+  const kept = before.filter(({ taskId }) => !addedIds.has(taskId));
+  return [...kept, ...added.map(({ service: _, ...measured }) => measured)].slice(-MAX_KEPT);
 }

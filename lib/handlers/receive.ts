@@ -12,10 +12,11 @@ export interface ReceiveDeps {
 }
 
 /**
- * Stores notifications as received, in one commit. The first deletion of each living account is
- * urgent and overtakes the waiting notifications. A flood of forged notifications therefore does
- * not delay the deletion. Throws `PropagatorError` (class `Transient`) if another process stored
- * the same messages at the same time. In this case, the call has stored none of its messages.
+ * Stores received notifications in the ingest queue, in one commit. A notification is urgent if it
+ * is the first deletion of an account that the inventory shows as living. It overtakes the waiting
+ * notifications, so a flood of forged notifications does not delay the deletion. Throws
+ * `PropagatorError` (class `Transient`) if another process stored the same messages at the same
+ * time. In this case, the call has stored none of its messages.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],
@@ -36,42 +37,54 @@ export async function storeNotifications(
     });
 }
 
-/**
- * Matches notifications of deletions. Only these notifications are parsed here. Ingest parses all
- * notifications.
- */
+/** Only notifications that match are parsed here. Ingest later parses all notifications. */
 const DELETION = /identity\.(?:project|domain|user)\.deleted/;
 
 async function urgentOf(
   messages: readonly NotificationReceived[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<NotificationReceived>> {
-  const first = new Map<
-    string,
-    { message: NotificationReceived; notification: AccountNotification }
-  >();
-  const alive = new Set<string>();
   try {
-    for (const message of messages) {
-      const notification = deletionIn(message);
-      if (!notification) continue;
-      const key = keyOf(notification.type, notification.id);
-      if (!first.has(key)) first.set(key, { message, notification });
-    }
-    const notifications = [...first.values()].map(({ notification }) => notification);
-    for (const type of ['project', 'domain', 'user'] as const) {
-      const ids = notifications
-        .filter((notification) => notification.type === type)
-        .map(({ id }) => id);
-      if (ids.length === 0) continue;
-      for (const record of await reads.accounts(type, ids))
-        if (record.seenAt > 0 && !isGone(record)) alive.add(keyOfAccount(record.account));
-    }
+    const deletions = firstDeletions(messages);
+    const accounts = [...deletions.values()].map(({ notification }) => notification);
+    const living = await livingAccounts(accounts, reads);
+    return new Set(
+      [...deletions].flatMap(([key, { message }]) => (living.has(key) ? [message] : [])),
+    );
   } catch {
     // If the store fails, no notification is urgent. The commit reports the error of the store.
     return new Set();
   }
-  return new Set([...first].flatMap(([key, { message }]) => (alive.has(key) ? [message] : [])));
+}
+
+/** Returns the first notification of a deletion for each account, by the key of the account. */
+function firstDeletions(messages: readonly NotificationReceived[]) {
+  const first = new Map<
+    string,
+    { readonly message: NotificationReceived; readonly notification: AccountNotification }
+  >();
+  for (const message of messages) {
+    const notification = deletionIn(message);
+    if (!notification) continue;
+    const key = keyOf(notification.type, notification.id);
+    if (!first.has(key)) first.set(key, { message, notification });
+  }
+  return first;
+}
+
+/** Returns the keys of the accounts that the inventory shows as living. */
+async function livingAccounts(
+  accounts: readonly Pick<AccountNotification, 'type' | 'id'>[],
+  reads: ReceiveDeps['engine']['reads'],
+): Promise<ReadonlySet<string>> {
+  const living = new Set<string>();
+  for (const type of ['project', 'domain', 'user'] as const) {
+    const ids = accounts.filter((account) => account.type === type).map(({ id }) => id);
+    if (ids.length === 0) continue;
+    for (const record of await reads.accounts(type, ids))
+      if (record.seenAt > 0 && !isGone(record)) living.add(keyOfAccount(record.account));
+  }
+  return living;
 }
 
 function deletionIn({ data }: NotificationReceived): AccountNotification | undefined {

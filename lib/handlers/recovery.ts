@@ -17,14 +17,15 @@ import { hasDisabledAccount } from '../operation/recovery-window.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
-import { type LifecycleDeps, lifecycleChanges } from './lifecycle.ts';
+import { lifecycleStep } from './lifecycle.ts';
+import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 
 /**
- * Restores an account after its deletion was canceled or refused. A suspended project is resumed,
- * unless another cause still suspends it. If another client has deleted the account, the deletion
- * is announced. Returns `undefined` if there is nothing to do. Throws when Keystone gives no
- * certain answer.
+ * Restores an account after its deletion was canceled or refused (`canceled`). A suspended project
+ * is resumed, unless another cause still suspends it. If another client has deleted the account,
+ * the step announces this deletion. Returns `undefined` if no step is needed. Throws when Keystone
+ * gives no certain answer.
  */
 export async function undoSuspension(
   canceled: Operation,
@@ -48,18 +49,17 @@ async function restoreProject(
     reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')
-    return afterDeletion(canceled, resumeStep(canceled, existing, deps, {}), deps.now());
+    return stepAfterDeletion(canceled, resumeStep(canceled, existing, deps), deps.now());
   if (state.kind !== 'present') return undefined;
-  if (state.causes.length === 0) return endSuspension(canceled, existing, deps, {});
-  if (mustBeSuspended(state, deps.policy))
-    return openRemainingSuspension(canceled, existing, deps.now());
-  // The project was disabled before the deletion was requested. Undo only the suspension of the
-  // recovery window.
+  if (state.causes.length === 0) return endSuspension(canceled, existing, deps);
+  if (mustBeSuspended(state, deps.policy)) return announceDisabled(canceled, existing, deps.now());
+  // The project was disabled before the deletion was requested, and the policy does not suspend
+  // disabled projects. Undo only the suspension of the recovery window.
   const wasSuspendedByWindow = recovery?.suspension !== undefined && startedAt === undefined;
-  return wasSuspendedByWindow ? endSuspension(canceled, existing, deps, { undoes: id }) : undefined;
+  return wasSuspendedByWindow ? endSuspension(canceled, existing, deps, id) : undefined;
 }
 
-/** True if the policy or a decision of a person suspends a project in this state. */
+/** True if the policy or the decision of an operator suspends a project in this state. */
 function mustBeSuspended(
   { causes, facts }: Extract<EffectiveState, { kind: 'present' }>,
   policy: Policy = NO_POLICY,
@@ -76,7 +76,7 @@ function endSuspension(
   canceled: Operation,
   existing: readonly Operation[],
   deps: LifecycleDeps,
-  undoes: { readonly undoes?: OperationId },
+  undoes?: OperationId,
 ): Step | undefined {
   const { id, recovery } = canceled;
   const suspension = existing.find((one) => one.id === recovery?.suspension);
@@ -87,17 +87,20 @@ function endSuspension(
 }
 
 /**
- * Returns the step after a cancellation if Keystone does not show the account. The canceled
- * operation then reports that the account is deleted. No notification or sweep announces the
- * deletion again, so this step announces it. The announced deletion opens a cleanup, which asks
- * Keystone twice. In one case the deletion is not announced: the canceled operation itself
- * continued after a 404, so the person has canceled exactly this cleanup. The 404 may be wrong, so
- * `resume` also opens. The resume ends if Keystone repeats the 404.
+ * Returns the step after a cancellation if another client has deleted the account. The canceled
+ * operation then reports that the account is deleted. No notification and no sweep announces the
+ * deletion again, so this step announces it. The announcement opens a cleanup, which asks Keystone
+ * twice.
+ *
+ * The deletion is not announced if the canceled operation itself had continued after a 404: an
+ * operator has then canceled exactly this cleanup.
+ *
+ * The 404 may be wrong, so `resume` also opens. The resume ends if Keystone repeats the 404.
  */
-function afterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
+function stepAfterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
   const { id, confirmedAt, scope, startedAt } = canceled;
-  const hadSeenIt = startedAt !== undefined && confirmedAt.length > 0;
-  const isAnnounced = !hadSeenIt && scope.type !== 'user';
+  const hadContinuedAfter404 = startedAt !== undefined && confirmedAt.length > 0;
+  const isAnnounced = !hadContinuedAfter404 && scope.type !== 'user';
   const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   const announcement = isAnnounced
     ? [
@@ -116,10 +119,10 @@ function afterDeletion(canceled: Operation, resume: Step | undefined, now: numbe
 }
 
 /**
- * Opens a suspension for the cause that still suspends the project, unless the project is already
- * suspended.
+ * Announces the project as disabled, so that a suspension opens for the remaining cause. Returns
+ * `undefined` if the project is already suspended.
  */
-function openRemainingSuspension(
+function announceDisabled(
   { id, scope }: Operation,
   existing: readonly Operation[],
   now: number,
@@ -147,26 +150,29 @@ async function resumeDomain(
 ): Promise<Step | undefined> {
   const { id, recovery, startedAt } = canceled;
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
-  // If the domain was enabled in Keystone, a resume under the policy may already be open.
+  // The newest operation may be a resume under the policy, if the domain was enabled in Keystone.
   const wasSuspended =
     recovery?.suspension !== undefined || suspendsAndResumesOf(existing)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
-  if (!wasSuspended) return isAbsent ? afterDeletion(canceled, undefined, deps.now()) : undefined;
+  if (!wasSuspended)
+    return isAbsent ? stepAfterDeletion(canceled, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may still show it as disabled.
   const hasEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
-  const resume =
-    hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, { undoes: id }) : undefined;
-  return isAbsent ? afterDeletion(canceled, resume, deps.now()) : resume;
+  const resume = hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, id) : undefined;
+  return isAbsent ? stepAfterDeletion(canceled, resume, deps.now()) : resume;
 }
 
-/** Opens the resume that follows a canceled deletion. */
+/**
+ * Opens the resume that follows a canceled deletion. `undoes`: the canceled operation, if the
+ * resume undoes only the suspension of its recovery window.
+ */
 function resumeStep(
   { id, hold, request, scope }: Operation,
   existing: readonly Operation[],
   deps: LifecycleDeps,
-  undoes: { readonly undoes?: OperationId },
+  undoes?: OperationId,
 ): Step | undefined {
   const reason = hold?.reason ?? `${id} was canceled`;
   const opened = openLifecycle({
@@ -183,7 +189,7 @@ function resumeStep(
     now: deps.now(),
     protectedBecause: undefined,
     asked: { by: request?.by ?? '', reason },
-    ...undoes,
+    ...(undoes === undefined ? {} : { undoes }),
   });
-  return opened && lifecycleChanges(opened);
+  return opened && lifecycleStep(opened);
 }

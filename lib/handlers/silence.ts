@@ -2,27 +2,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Watch } from '../task/service.ts';
 
-/** The longest time without a complete answer of an API during a count. */
+/** The longest time without a complete answer of an API while the resources are counted. */
 export const MAX_SILENCE_MILLIS = 20_000;
 
 /**
- * Runs `work`. If the API of `service` gives no complete answer within `silenceMillis`, all open
- * calls are aborted, and the function throws class `Transient`. An API without a complete answer
- * hangs, or sends its answer byte by byte.
+ * Runs `work`, whose API calls must report each complete answer to the watch. If no complete answer
+ * arrives for `silenceMillis`, the function aborts all open calls and throws an error of class
+ * `Transient`. The API of `service` then hangs, or sends its answer byte by byte.
  */
-export async function unlessSilent<T>(
+export async function withSilenceLimit<T>(
   service: string,
   silenceMillis: number,
   work: (watch: Watch) => Promise<T>,
 ): Promise<T> {
   const ended = new AbortController();
-  const tooLong = new AbortController();
+  const silence = new AbortController();
   let answers = 0;
-  const silence = async (): Promise<never> => {
-    for (let seen = -1; seen !== answers; ) {
-      seen = answers;
+  const abortAfterSilence = async (): Promise<never> => {
+    let answersBefore: number;
+    do {
+      answersBefore = answers;
       await delay(silenceMillis, undefined, { signal: ended.signal });
-    }
+    } while (answers !== answersBefore);
     const error = new PropagatorError({
       code: `${service}.slow`,
       class: 'Transient',
@@ -34,14 +35,14 @@ export async function unlessSilent<T>(
         'The operation continues without this count and retries it. Find out why the API of ' +
         `${service} hangs or is so slow.`,
     });
-    tooLong.abort(error);
+    silence.abort(error);
     throw error;
   };
   const watch: Watch = {
-    signal: tooLong.signal,
+    signal: silence.signal,
     answered: () => {
       answers += 1;
     },
   };
-  return Promise.race([work(watch), silence()]).finally(() => ended.abort());
+  return Promise.race([work(watch), abortAfterSilence()]).finally(() => ended.abort());
 }

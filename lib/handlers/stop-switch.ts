@@ -4,7 +4,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/context.ts';
 
 /**
- * How many milliseconds one answer of the store is used. A stop therefore takes effect within 2 s.
+ * One read of the stop switch is used for this time. A stop therefore takes effect within 2 s.
  */
 const FRESH_MILLIS = 1000;
 
@@ -20,9 +20,9 @@ const cachedStops = new WeakMap<
 >();
 
 /**
- * Returns the decision that stops all destructive work now, or `undefined`. The answer is at most
- * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer. No resource is
- * then removed, because the store may contain a stop.
+ * Returns the decision of an operator that stops all destructive work, or `undefined` if there is
+ * none. The result is at most {@link FRESH_MILLIS} old. Throws an error of class `Transient` when
+ * the store does not answer. No resource is then removed, because the store may contain a stop.
  */
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
@@ -49,18 +49,18 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
   }
 }
 
-const READS: readonly string[] = ['GET', 'HEAD'];
+const READ_METHODS: readonly string[] = ['GET', 'HEAD'];
 
 /**
  * Returns the API with a check of the stop switch before each call that may change a resource. A
- * stopped call is not sent and throws class `Transient`.
+ * stopped call is not sent, and throws an error of class `Transient`.
  */
 export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
   const { watched } = api;
   return {
     ...api,
     async request(method, path, options) {
-      const stop = READS.includes(method) ? undefined : await currentStop(deps);
+      const stop = READ_METHODS.includes(method) ? undefined : await currentStop(deps);
       if (stop) throw stoppedError(stop, api);
       return api.request(method, path, options);
     },

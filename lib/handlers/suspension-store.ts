@@ -8,36 +8,41 @@ const Stored = z.looseObject({
   before: z.unknown(),
   at: z.number(),
 });
-const DOCUMENTS_A_COMMIT = 50;
+const DOCUMENTS_PER_COMMIT = 50;
 
-/** The key of the records: one project, one service, one region. */
+/** The account, service and region of stored records. */
 export interface RecordPlace {
-  readonly project: string;
+  /** The id of a project, or `userPartition` of a user. */
+  readonly partition: string;
   readonly service: string;
   readonly region: string;
 }
 
-/** Returns the stored records of suspend. The records are kept after the end of an operation. */
+/**
+ * Gives access to the suspension records at a place. The records are kept after the end of the
+ * suspend operation, because the resume needs them.
+ */
 export function suspensionStore(
-  { project, service, region }: RecordPlace,
+  { partition, service, region }: RecordPlace,
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): SuspensionRecords {
   const prefix = `${service}/${region}/`;
   const keyOf = ({ resourceType, id }: Pick<SuspensionRecord, 'resourceType' | 'id'>) => ({
     collection: 'suspension' as const,
-    partition: project,
+    partition,
     id: `${prefix}${resourceType}/${id}`,
   });
   const write = async (documents: readonly WrittenDocument[]): Promise<void> => {
-    for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT) {
-      const some = documents.slice(from, from + DOCUMENTS_A_COMMIT);
+    for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT) {
+      const some = documents.slice(from, from + DOCUMENTS_PER_COMMIT);
       if ((await engine.commit({ documents: some })) === 'committed') continue;
-      // Another run has written one of the records. Write each record in its own commit.
+      // Another run has written one of these records, so the commit stored none of them. Write each
+      // record in its own commit.
       for (const one of some) await engine.commit({ documents: [one] });
     }
   };
   const all = async (): Promise<SuspensionRecord[]> =>
-    (await engine.reads.documents('suspension', project, prefix)).map(toRecord);
+    (await engine.reads.documents('suspension', partition, prefix)).map(toRecord);
   return {
     all,
     async add(records) {
@@ -74,16 +79,16 @@ export async function suspendedServices(
   return [...new Set(documents.map(({ id }) => id.split('/')[0] ?? ''))];
 }
 
-/** Removes all records of a project that is cleaned up, because it cannot be resumed. */
-export async function forgetSuspension(
-  project: string,
+/** Removes all suspension records of an account that was cleaned up or has no use for them. */
+export async function removeSuspensionRecords(
+  partition: RecordPlace['partition'],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
-  const documents = await engine.reads.documents('suspension', project);
-  for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT)
+  const documents = await engine.reads.documents('suspension', partition);
+  for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT)
     await engine.commit({
       documents: documents
-        .slice(from, from + DOCUMENTS_A_COMMIT)
-        .map(({ collection, partition, id, version }) => ({ collection, partition, id, version })),
+        .slice(from, from + DOCUMENTS_PER_COMMIT)
+        .map(({ collection, id, version }) => ({ collection, partition, id, version })),
     });
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Logger } from '../shared/log.ts';
 
 /** The dependencies of {@link syncInventory}. */
-export interface FillDeps {
+export interface SyncDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
   readonly log: Pick<Logger, 'info'>;
@@ -12,22 +12,23 @@ export interface FillDeps {
   now(): number;
 }
 
-const RECORDS_A_COMMIT = 1000;
-/** The counter that shows that the inventory was filled completely at least once. */
-export const FILLED = 'inventory.filled';
+const RECORDS_PER_COMMIT = 1000;
+/** The counter that is set after the inventory was filled completely for the first time. */
+export const INVENTORY_FILLED = 'inventory.filled';
 
 /**
  * Fills the inventory from Keystone's full lists, with the members of every project. Notifications
- * may be ingested at the same time. Returns the number of accounts, and the number of vanished
- * projects and domains, which the sweep handles. Throws `PropagatorError` when a listing fails or
- * is empty. The inventory is then unchanged, and the caller may retry.
+ * may be ingested at the same time. Returns the number of accounts. Also returns the number of
+ * projects and domains that are in the inventory and that Keystone no longer lists; the sweep
+ * handles these. Throws `PropagatorError` when a listing fails or is empty. The inventory is then
+ * unchanged, and the caller may retry.
  */
 export async function syncInventory({
   engine,
   keystone,
   log,
   now,
-}: FillDeps): Promise<{ accounts: number; vanished: number }> {
+}: SyncDeps): Promise<{ accounts: number; vanished: number }> {
   const listedAt = now();
   const listed = await listAll(keystone);
   const known = await Promise.all([
@@ -35,17 +36,17 @@ export async function syncInventory({
     engine.reads.accounts('project'),
     engine.reads.accounts('user'),
   ]);
-  const isFirstListing = (await engine.reads.counters())[FILLED] === undefined;
+  const isFirstListing = (await engine.reads.counters())[INVENTORY_FILLED] === undefined;
   const { accounts, changed, vanished } = mergeAll(
     listed,
     { records: known.flat(), isFirstListing },
     listedAt,
   );
-  for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
-    await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
-  // The counter is written last. If the first run is interrupted, the next run is again a first
-  // run.
-  if (isFirstListing) await engine.commit({ counters: { [FILLED]: 1 } });
+  for (let from = 0; from < changed.length; from += RECORDS_PER_COMMIT)
+    await engine.commit({ accounts: changed.slice(from, from + RECORDS_PER_COMMIT) });
+  // The counter is written last. If the first listing is interrupted, the next listing is again
+  // a first listing.
+  if (isFirstListing) await engine.commit({ counters: { [INVENTORY_FILLED]: 1 } });
   const { domains, projects, users } = listed;
   const counts = {
     domains: domains.length,

@@ -17,9 +17,9 @@ export interface ServiceDeps {
   readonly tokenCacheMillis?: number | undefined;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
-  /** Shares one request about an account among the services that begin at the same time. */
+  /** Services that begin at the same time share one request to Keystone about the account. */
   readonly inFlight?: InFlight;
-  /** The measured durations of deletions. */
+  /** The measured durations of deletions. They decide when a run lists again. */
   readonly deletionTimes?: DeletionTimes;
   /** A run may begin removals during this number of milliseconds after its start. */
   readonly budgetMillis: number;
@@ -32,7 +32,7 @@ export interface ServiceDeps {
    * working after this many milliseconds is reported as unfinished. If unset, the function waits
    * until the run ends.
    */
-  readonly lateMillis?: number;
+  readonly maxRunMillis?: number;
   /**
    * The longest time in milliseconds without a complete answer while a service is counted; default:
    * 20 s.

@@ -6,15 +6,15 @@ import type { RunReport } from '../task/run.ts';
 import type { NewlyListed } from '../task/run-counter.ts';
 import type { ServiceDeps } from './task-deps.ts';
 
-/** Returns the part of a request that its reports repeat. */
-export const addressOf = ({
+/** Returns the fields of a request that each report of its run repeats. */
+export const runKeyOf = ({
   operationId,
   taskId,
   service,
   region,
   phase,
   run: number,
-}: ServiceRequested['data']): Address => ({
+}: ServiceRequested['data']): RunKey => ({
   operationId,
   taskId,
   service,
@@ -23,15 +23,15 @@ export const addressOf = ({
   run: number,
 });
 
-/** The task and the run that a report is about. */
-export type Address = Pick<
+/** The fields that identify a run: its task, service, region, phase and number. */
+export type RunKey = Pick<
   ServiceRequested['data'],
   'operationId' | 'taskId' | 'service' | 'region' | 'phase' | 'run'
 >;
 
-/** Returns the report of a run that has ended. */
+/** Returns the report of a run that ended without an error. */
 export function reportOfOutcome(
-  address: Address,
+  runKey: RunKey,
   { counts, conditions, outcome, verification, fresh, appeared, seenIds }: RunReport,
 ): ServiceReport {
   const ids = {
@@ -40,7 +40,7 @@ export function reportOfOutcome(
     ...(seenIds === undefined ? {} : { seenIds }),
   };
   const reportFields = {
-    ...address,
+    ...runKey,
     counts,
     verification,
     conditions: conditions.map(plainOf),
@@ -68,21 +68,26 @@ export function reportOfOutcome(
 }
 
 /**
- * Returns the report of a run that ended with an error. A transient error leads to a retry. A
- * service without a supported version is unreachable. Any other error fails the run.
+ * Returns the report of a run that ended with an error. A transient error leads to a retry. For an
+ * unsupported version of a service, the task ends as unreachable. Any other error fails the run.
  */
-export function reportOfError(address: Address, error: ErrorReport): ServiceReport {
-  const none = { ...address, counts: {}, conditions: [] };
+export function reportOfError(runKey: RunKey, error: ErrorReport): ServiceReport {
+  const emptyReport = { ...runKey, counts: {}, conditions: [] };
   // The resources of the service are unknown, so the task must not end as `finished`.
   if (error.class === 'Unsupported')
     return {
       type: 'service.finished',
-      data: { ...none, result: 'unreachable', because: error.message },
+      data: { ...emptyReport, result: 'unreachable', because: error.message },
     };
-  if (error.class !== 'Transient') return { type: 'service.failed', data: { ...none, error } };
+  if (error.class !== 'Transient')
+    return { type: 'service.failed', data: { ...emptyReport, error } };
   return {
     type: 'service.progressed',
-    data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } },
+    data: {
+      ...emptyReport,
+      sequence: 0,
+      again: { afterSeconds: error.retryAfterSeconds ?? 0, error },
+    },
   };
 }
 
@@ -91,7 +96,7 @@ const freshOf = (fresh: NewlyListed): { fresh?: NewlyListed } =>
 
 /** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
 export function progressReporter(
-  address: Address,
+  runKey: RunKey,
   deps: ServiceDeps,
 ): (counts: Counts, fresh: NewlyListed) => void {
   let reportedAt = deps.now();
@@ -102,7 +107,7 @@ export function progressReporter(
     sequence += 1;
     const message: Message = {
       type: 'service.progressed',
-      data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
+      data: { ...runKey, sequence, counts, conditions: [], ...freshOf(fresh) },
     };
     // A lost progress report is harmless, because the final report replaces it. If the store still
     // fails then, the final report throws.

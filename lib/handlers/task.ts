@@ -7,16 +7,17 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, Watch } from '../task/service.ts';
 import { missingEndpoint } from './endpoints.ts';
-import { revokeProjectRoles } from './project-role.ts';
-import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
+import { revokeRolesOf } from './project-role.ts';
+import { apiOfRun } from './run-context.ts';
+import { MAX_SILENCE_MILLIS, withSilenceLimit } from './silence.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
-import { fetchAccountState, preflightReport, unlessProjectEnded } from './task-preflight.ts';
-import { addressOf, reportOfError, reportOfOutcome } from './task-report.ts';
-import { apiFor, runService, watched, withStopSwitch } from './task-run.ts';
+import { fetchAccountState, preflightReport, replaceTokenFailure } from './task-preflight.ts';
+import { reportOfError, reportOfOutcome, runKeyOf } from './task-report.ts';
+import { runService } from './task-run.ts';
 
 /**
- * Runs the requested task of one service and commits its report. A failed run leads to a report,
- * and does not throw. Throws when the engine fails.
+ * Runs the task of one service for each request, and commits the report of each run. A failed run
+ * leads to a report, and does not throw. Throws when the engine fails.
  */
 export async function runTask(
   service: Service,
@@ -35,18 +36,18 @@ export async function runTask(
     // A later operation has superseded this one.
     if (operation.action !== 'cleanup' && hasEnded(operation)) {
       // The run may have ended without revoking its role on the project.
-      if (operation.action === 'resume' && operation.scope.type === 'project')
-        await revokeProjectRoles(operation.scope.id, deps);
+      if (operation.action === 'resume') await revokeRolesOf(operation, deps);
       continue;
     }
     if (operation.state === 'canceled') continue;
-    const result = await asCaller(operation.id, () =>
+    const report = await asCaller(operation.id, () =>
       runAndReport(service, message, { operation, task }, deps),
     );
-    await deps.engine.commit({ messages: [redactDeep(result)] });
+    await deps.engine.commit({ messages: [redactDeep(report)] });
   }
 }
 
+/** Runs the task within its time limits. An error leads to a report of the run. */
 async function runAndReport(
   service: Service,
   message: ServiceRequested,
@@ -54,24 +55,27 @@ async function runAndReport(
   deps: ServiceDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
-  const { operation } = subject;
-  const work = (watch?: Watch): Promise<ServiceReport> =>
+  const run = (watch?: Watch): Promise<ServiceReport> =>
     reportOfRun(service, message, subject, deps, watch);
   try {
-    // Limit the time of a count, because the operation waits for the first count of each service.
-    const counting = (): Promise<ServiceReport> =>
-      unlessSilent(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, work);
-    return await withTimeLimit(data.phase === 'plan' ? counting() : work(), service.name, deps);
+    // Limit the silence of a service during a count, because the operation waits for the first
+    // count of every service.
+    const running =
+      data.phase === 'plan'
+        ? withSilenceLimit(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, run)
+        : run();
+    return await withTimeLimit(running, service.name, deps);
   } catch (thrown) {
     const error = reportOf(thrown, {
       code: `${service.name}.run`,
       service: service.name,
       region: data.region,
     });
-    return unlessProjectEnded(reportOfError(addressOf(data), error), operation, deps);
+    return replaceTokenFailure(reportOfError(runKeyOf(data), error), subject.operation, deps);
   }
 }
 
+/** Runs the task unless a check forbids the run, and returns the report. */
 async function reportOfRun(
   service: Service,
   message: ServiceRequested,
@@ -81,7 +85,7 @@ async function reportOfRun(
 ): Promise<ServiceReport> {
   const { data } = message;
   const { operation } = subject;
-  const address = addressOf(data);
+  const runKey = runKeyOf(data);
   const refusalReport = await preflightReport(message, operation, deps);
   if (refusalReport) return refusalReport;
   // Another client has deleted the project, so the pre-delete phase is over. The task continues as
@@ -89,43 +93,37 @@ async function reportOfRun(
   if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
     return {
       type: 'service.finished',
-      data: { ...address, result: 'finished', counts: {}, conditions: [] },
+      data: { ...runKey, result: 'finished', counts: {}, conditions: [] },
     };
-  const api = watched(
-    await withStopSwitch(apiFor(service, data.region, deps), data.phase, deps),
-    watch,
-  );
-  if (!api) return reportOfError(address, missingEndpoint(service, data.region));
-  return unlessProjectEnded(
-    reportOfOutcome(address, await runService(service, message, subject, api, deps, watch)),
-    operation,
-    deps,
-  );
+  const api = await apiOfRun(service, data, deps, watch);
+  if (!api) return reportOfError(runKey, missingEndpoint(service, data.region));
+  const runReport = await runService(service, message, subject, api, deps, watch);
+  return replaceTokenFailure(reportOfOutcome(runKey, runReport), operation, deps);
 }
 
 /**
- * Throws class `Transient` if the work has not ended after `lateMillis`. The report is then sent
- * before the runtime kills the function.
+ * Waits for the run. Throws an error of class `Transient` if the run has not ended after
+ * `maxRunMillis`. The report of this error is then sent before the runtime kills the function.
  */
 async function withTimeLimit<T>(
-  work: Promise<T>,
+  running: Promise<T>,
   service: string,
-  { lateMillis }: Pick<ServiceDeps, 'lateMillis'>,
+  { maxRunMillis }: Pick<ServiceDeps, 'maxRunMillis'>,
 ): Promise<T> {
-  if (lateMillis === undefined) return work;
+  if (maxRunMillis === undefined) return running;
   const done = new AbortController();
-  const late = delay(lateMillis, undefined, { signal: done.signal }).then(() => {
+  const late = delay(maxRunMillis, undefined, { signal: done.signal }).then(() => {
     throw new PropagatorError({
       code: `${service}.slow`,
       class: 'Transient',
       service,
       message:
         `${service} did not answer in time: its run had not ended after ` +
-        `${Math.round(lateMillis / 1000)} s`,
+        `${Math.round(maxRunMillis / 1000)} s`,
       advice:
         `Find out why the API of ${service} is slow, and check the network to it. The task is ` +
         'retried.',
     });
   });
-  return Promise.race([work, late]).finally(() => done.abort());
+  return Promise.race([running, late]).finally(() => done.abort());
 }

@@ -6,9 +6,12 @@ import type { UserContext } from '../task/context.ts';
 import type { RunReport } from '../task/run.ts';
 import type { Service } from '../task/service.ts';
 import { userReportRun } from '../task/user-report.ts';
-import { forgetSuspension, suspensionStore } from './suspension-store.ts';
+import { removeSuspensionRecords, suspensionStore } from './suspension-store.ts';
 
-/** The partition of a user's records. A project with the same id has another partition. */
+/**
+ * Returns the partition of a user's records. The prefix separates the user from a project with the
+ * same id.
+ */
 export const userPartition = (user: string): string => `user/${user}`;
 
 /**
@@ -24,7 +27,7 @@ export function runUserLifecycle(
 ): Promise<RunReport> {
   if (action !== 'suspend' && action !== 'resume')
     throw new TypeError(`${id}: ${action} of a user is not known`);
-  const place = { project: userPartition(context.user), service: service.name, region };
+  const place = { partition: userPartition(context.user), service: service.name, region };
   return userReportRun({
     service: service.name,
     reports: service.userReports,
@@ -35,10 +38,11 @@ export function runUserLifecycle(
 }
 
 /**
- * Removes the records of a user after a cleanup, or after a resume has compared them. If a newer
- * operation followed the resume, the records are kept for the newer operation.
+ * Removes the suspension records of a user after a cleanup, or after a resume has compared the
+ * records with new listings. If a newer suspend or resume has followed, the newer one needs the
+ * records, so they are kept.
  */
-export async function forgetUser(
+export async function removeUserRecords(
   { action, id, scope, state }: Operation,
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
@@ -47,5 +51,5 @@ export async function forgetUser(
   if (scope.type !== 'user' || (!isCleaned && !isCompared)) return;
   const [newest] = suspendsAndResumesOf(await engine.reads.operationsAbout('user', scope.id));
   if (isCompared && newest?.id !== id) return;
-  await forgetSuspension(userPartition(scope.id), engine);
+  await removeSuspensionRecords(userPartition(scope.id), engine);
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
-import { lifecycleChanges } from '../../lib/handlers/lifecycle.ts';
+import { lifecycleStep } from '../../lib/handlers/lifecycle.ts';
 import { runTask } from '../../lib/handlers/task.ts';
 import type { LifecycleRequest } from '../../lib/operation/model.ts';
 import { openProvision } from '../../lib/operation/provision.ts';
@@ -201,7 +201,7 @@ export class ProvisionSimulation extends SuspendSimulation {
       protectedBecause: undefined,
       asked: { by: 'ann', reason: 'test', ...asked },
     });
-    const { operations, messages } = lifecycleChanges(opened);
+    const { operations, messages } = lifecycleStep(opened);
     await this.engine.commit({ operations, messages });
   }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
-import { suspensionHolds } from '../../handlers/holds.ts';
+import { readSuspensionHolds } from '../../handlers/suspension-holds.ts';
 import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import type { Policy } from '../../policy/schema.ts';
@@ -29,7 +29,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
   const capped = held.filter(({ hold }) => isCapped(hold?.about));
-  const suspended = await suspensionHolds(engine.reads);
+  const suspended = await readSuspensionHolds(engine.reads);
   count({
     Held: held.length,
     Capped: capped.length,

@@ -10,7 +10,7 @@ const RUN_BUDGET_MILLIS = 60_000;
  * A removal that began at the end of the budget has ended by this time. The function then has half
  * a minute left for its report.
  */
-const RUN_END_MILLIS = 150_000;
+const MAX_RUN_MILLIS = 150_000;
 /**
  * The shortest time between two progress reports. Each report costs an event, a message, a call of
  * the coordinator, and writes to the store.
@@ -43,6 +43,6 @@ export const taskDeps = (lambda: LambdaContext) => ({
   ...commonDeps(lambda),
   ...taskSettings(lambda.settings),
   budgetMillis: RUN_BUDGET_MILLIS,
-  lateMillis: RUN_END_MILLIS,
+  maxRunMillis: MAX_RUN_MILLIS,
   progressMillis: PROGRESS_MILLIS,
 });

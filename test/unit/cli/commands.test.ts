@@ -3,7 +3,7 @@ import { ProjectId, UserId } from '../../../events/ids.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
-import { holdDocument } from '../../../lib/handlers/holds.ts';
+import { suspensionHoldDocument } from '../../../lib/handlers/suspension-holds.ts';
 import { operation, task } from '../../engine/samples.ts';
 import { CONTROL, TARGET } from '../../property/simulation.ts';
 import { commandLine } from './command-line.ts';
@@ -211,11 +211,11 @@ describe('the command line', () => {
   it('shows a project that was enabled in Keystone during a hold, with the next command', async () => {
     const { engine, type } = commandLine();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
-    await engine.commit({ documents: [holdDocument('aaaa', 0, hold)] });
+    await engine.commit({ documents: [suspensionHoldDocument('aaaa', 0, hold)] });
     expect((await type('status')).out).toMatch(/projects held suspended +none/);
     expect((await type('hold list')).out).toMatch(/aaaa +ann +\S.* +no +the invoice/);
     const enabled = { ...hold, enabledAt: '2026-11-29T00:00:00.000Z' };
-    await engine.commit({ documents: [holdDocument('aaaa', 1, enabled)] });
+    await engine.commit({ documents: [suspensionHoldDocument('aaaa', 1, enabled)] });
     expect((await type('status')).out).toMatch(
       /projects held suspended +1 enabled in Keystone; list them: propagator hold list/,
     );

@@ -14,7 +14,7 @@ const service = defineService({
 });
 
 /** A run in a cloud that accepts every call and answers none. */
-async function runOf(lateMillis: number): Promise<Message[]> {
+async function runOf(maxRunMillis: number): Promise<Message[]> {
   const committed: Message[] = [];
   const message = requested('nova');
   const deps = {
@@ -31,7 +31,7 @@ async function runOf(lateMillis: number): Promise<Message[]> {
     },
     mode: 'enforce',
     protection: () => new Promise(() => undefined),
-    lateMillis,
+    maxRunMillis,
     now: Date.now,
   } as unknown as ServiceDeps;
   await runTask(service, [{ message, receiveCount: 1 }], deps);
@@ -54,9 +54,9 @@ describe('a run that does not end', () => {
   });
 
   it('is reported before the function is killed, and late enough for the last removal that it started', () => {
-    const { budgetMillis, lateMillis } = taskDeps({ settings: {}, cloud: {} } as LambdaContext);
+    const { budgetMillis, maxRunMillis } = taskDeps({ settings: {}, cloud: {} } as LambdaContext);
     const [, , nova] = topologyOf('propagator-test', ['nova']).queues;
-    expect(lateMillis).toBeLessThanOrEqual((nova?.functionSeconds ?? 0) * 1000 - 20_000);
-    expect(lateMillis).toBeGreaterThan(budgetMillis + 60_000);
+    expect(maxRunMillis).toBeLessThanOrEqual((nova?.functionSeconds ?? 0) * 1000 - 20_000);
+    expect(maxRunMillis).toBeGreaterThan(budgetMillis + 60_000);
   });
 });

@@ -1,7 +1,11 @@
 import { describeCauses } from '../../../lib/account/causes.ts';
 import type { AuditRecord } from '../../../lib/audit/entry.ts';
-import { holdDocument, holdOf, suspensionHolds } from '../../../lib/handlers/holds.ts';
 import { fetchEffectiveState } from '../../../lib/handlers/project-state.ts';
+import {
+  readSuspensionHolds,
+  suspensionHoldDocument,
+  suspensionHoldOf,
+} from '../../../lib/handlers/suspension-holds.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
 import { CONTROL, SIBLING, SuspendSimulation, TARGET } from '../../property/suspend-simulation.ts';
@@ -169,7 +173,7 @@ describe('a resume', () => {
     await simulation.set('project', false);
     await simulation.settle();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
-    await simulation.engine.commit({ documents: [holdDocument(TARGET, 0, hold)] });
+    await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 0, hold)] });
     await simulation.set('project', true);
     await simulation.settle();
     expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
@@ -184,8 +188,8 @@ describe('a resume', () => {
     );
     await simulation.announce('project', 'enabled');
     await simulation.settle();
-    expect(await holdOf(TARGET, simulation.engine.reads)).toMatchObject({ version: 2 });
-    await simulation.engine.commit({ documents: [holdDocument(TARGET, 2, undefined)] });
+    expect(await suspensionHoldOf(TARGET, simulation.engine.reads)).toMatchObject({ version: 2 });
+    await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 2, undefined)] });
     await simulation.announce('project', 'enabled');
     await simulation.settle();
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
@@ -194,7 +198,7 @@ describe('a resume', () => {
   it('is an alarm once per enable under a hold: a warning, an audit entry and a mark on the hold', async () => {
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await simulation.set('project', false);
-    await simulation.engine.commit({ documents: [holdDocument(TARGET, 0, hold)] });
+    await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 0, hold)] });
     await simulation.settle();
     const contradictions = () =>
       simulation.engine.audited
@@ -206,7 +210,7 @@ describe('a resume', () => {
       await simulation.settle();
       expect(contradictions()).toHaveLength(enables);
       expect(simulation.warnings).toHaveLength(enables);
-      const [shown] = await suspensionHolds(simulation.engine.reads);
+      const [shown] = await readSuspensionHolds(simulation.engine.reads);
       expect(shown).toMatchObject({
         project: TARGET,
         by: 'ann',
@@ -216,7 +220,7 @@ describe('a resume', () => {
       // A project that is disabled again no longer causes an alarm, and stays suspended.
       await simulation.set('project', false);
       await simulation.settle();
-      const [after] = await suspensionHolds(simulation.engine.reads);
+      const [after] = await readSuspensionHolds(simulation.engine.reads);
       expect(after).toEqual({ project: TARGET, ...hold });
       expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
     }

@@ -7,55 +7,57 @@ import type { Log } from '../shared/log.ts';
 /**
  * An operator's decision that a project stays suspended, independently of its state in Keystone.
  */
-export const Hold = z.looseObject({
+export const SuspensionHold = z.looseObject({
   by: z.string(),
   reason: z.string(),
   at: z.number(),
   /**
    * The time (ISO 8601) when Keystone first reported the project enabled during the hold. Since
-   * Keystone 26 a domain manager may enable it. The project stays suspended.
+   * Keystone 26 a domain manager may enable the project. The project stays suspended.
    */
   enabledAt: z.string().optional(),
 });
-export type Hold = z.infer<typeof Hold>;
+export type SuspensionHold = z.infer<typeof SuspensionHold>;
 
 const KEY = { collection: 'hold', partition: 'project' } as const;
 
-/** Returns the hold of a project, if there is one. */
-export async function holdOf(
+/** Returns the hold that keeps this project suspended, if there is one. */
+export async function suspensionHoldOf(
   project: string,
   reads: Pick<Reads, 'documents'>,
-): Promise<(Hold & { readonly version: number }) | undefined> {
+): Promise<(SuspensionHold & { readonly version: number }) | undefined> {
   const documents = await reads.documents(KEY.collection, KEY.partition, project);
   const found = documents.find(({ id }) => id === project);
-  return found && { ...Hold.parse(found.value), version: found.version };
+  return found && { ...SuspensionHold.parse(found.value), version: found.version };
 }
 
-/** The hold of one project, as a list shows it. */
-export interface ProjectHold extends Hold {
+/** The hold of one project, as the API lists it. */
+export interface ListedSuspensionHold extends SuspensionHold {
   readonly project: string;
-  /** Advice while Keystone shows the project enabled. */
+  /** Set while Keystone shows the project enabled. */
   readonly advice?: string;
 }
 
 /** Returns all holds that keep a project suspended. */
-export async function suspensionHolds(reads: Pick<Reads, 'documents'>): Promise<ProjectHold[]> {
+export async function readSuspensionHolds(
+  reads: Pick<Reads, 'documents'>,
+): Promise<ListedSuspensionHold[]> {
   const documents = await reads.documents(KEY.collection, KEY.partition, '');
   return documents.map(({ id, value }) => {
-    const hold = Hold.parse(value);
-    const advice = hold.enabledAt === undefined ? {} : { advice: adviceFor(id) };
+    const hold = SuspensionHold.parse(value);
+    const advice = hold.enabledAt === undefined ? {} : { advice: adviceWhenEnabled(id) };
     return { project: id, ...hold, ...advice };
   });
 }
 
 /** Returns the advice for a held project that was enabled in Keystone. */
-export const adviceFor = (project: string): string =>
+export const adviceWhenEnabled = (project: string): string =>
   'Find out in the log of Keystone which user enabled it. To keep it suspended and refuse tokens ' +
   `again: openstack project set --disable ${project}. To let it run again: propagator project ` +
   `resume ${project} --reason "…".`;
 
 /** The dependencies of {@link recordStateDuringHold}. */
-export interface HeldProjectDeps {
+export interface RecordDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly log?: Pick<Log, 'warn'> | undefined;
   now(): number;
@@ -71,22 +73,24 @@ const MAX_CONFLICTS = 5;
 export async function recordStateDuringHold(
   project: string,
   isEnabled: boolean,
-  { engine, log, now }: HeldProjectDeps,
+  { engine, log, now }: RecordDeps,
 ): Promise<void> {
   for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
-    const found = await holdOf(project, engine.reads);
+    const found = await suspensionHoldOf(project, engine.reads);
     if (!found || isEnabled === (found.enabledAt !== undefined)) return;
     const { version, enabledAt: _, ...hold } = found;
     const at = now();
-    const after: Hold = isEnabled ? { ...hold, enabledAt: new Date(at).toISOString() } : hold;
+    const after: SuspensionHold = isEnabled
+      ? { ...hold, enabledAt: new Date(at).toISOString() }
+      : hold;
     const done = await engine.commit({
-      documents: [holdDocument(project, version, after)],
-      ...(isEnabled ? { audit: [auditOf(project, found, after, at)] } : {}),
+      documents: [suspensionHoldDocument(project, version, after)],
+      ...(isEnabled ? { audit: [contradictionRecord(project, found, after, at)] } : {}),
     });
     if (done !== 'committed') continue;
     if (isEnabled)
       log?.warn(
-        { project, by: hold.by, reason: hold.reason, advice: adviceFor(project) },
+        { project, by: hold.by, reason: hold.reason, advice: adviceWhenEnabled(project) },
         'a project that an operator holds suspended was enabled in Keystone',
       );
     return;
@@ -94,10 +98,10 @@ export async function recordStateDuringHold(
   throw new Error(`project ${project}: other processes changed the hold ${MAX_CONFLICTS} times`);
 }
 
-const auditOf = (
+const contradictionRecord = (
   project: string,
-  { version: _, ...before }: Hold & { readonly version: number },
-  after: Hold,
+  { version: _, ...before }: SuspensionHold & { readonly version: number },
+  after: SuspensionHold,
   at: number,
 ): AuditRecord => ({
   id: randomUUID(),
@@ -110,11 +114,14 @@ const auditOf = (
   after,
 });
 
-/** Returns the document that sets the hold of a project. Without `hold` the document removes it. */
-export const holdDocument = (
+/**
+ * Returns the document that stores the hold of a project. Without `hold`, the document removes the
+ * stored hold.
+ */
+export const suspensionHoldDocument = (
   project: string,
   version: number,
-  hold: Hold | undefined,
+  hold: SuspensionHold | undefined,
 ): NonNullable<Parameters<Engine['commit']>[0]['documents']>[number] => ({
   ...KEY,
   id: project,

@@ -8,23 +8,22 @@ import type { Scope } from '../operation/model.ts';
  * `undefined`. The function asks Keystone about similar ids in the inventory, and about this id in
  * lower and upper case. Throws when Keystone gives no certain answer.
  */
-export async function livingAlike(
+export async function findAccountWithSimilarId(
   { type, id }: Pick<Scope, 'type' | 'id'>,
   reads: Pick<Reads, 'accountsWithFoldedId'>,
   keystone: Pick<Keystone, 'show'>,
 ): Promise<string | undefined> {
-  const known = (await reads.accountsWithFoldedId(type, foldId(id))).map(
-    ({ account }) => account.id,
-  );
-  const spellings = new Set<string>([...known, id.toLowerCase(), id.toUpperCase(), id.trim()]);
+  const records = await reads.accountsWithFoldedId(type, foldId(id));
+  const knownIds = records.map(({ account }) => account.id);
+  const spellings = new Set<string>([...knownIds, id.toLowerCase(), id.toUpperCase(), id.trim()]);
   spellings.delete(id);
   spellings.delete('');
   for (const spelling of spellings) {
     if (!areAlike(spelling, id)) continue;
     const shown = await keystone.show(type, spelling);
-    const living =
-      shown.kind === 'present' ? shown.account.id : shown.kind === 'other' ? shown.id : id;
-    if (living !== id) return living;
+    if (shown.kind === 'absent') continue;
+    const shownId = shown.kind === 'present' ? shown.account.id : shown.id;
+    if (shownId !== id) return shownId;
   }
   return undefined;
 }

@@ -1,0 +1,196 @@
+import type { AccountRecord } from '../account/inventory.ts';
+import { findListingProblem, isAlive, isMissing, sweptEvent } from '../account/sweep.ts';
+import type { Engine } from '../engine/port.ts';
+import { cleanupsOf } from '../operation/lifecycle.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { hasEnded, isHeldForListingProblem, openCleanup } from '../operation/open.ts';
+import { scopeOf } from '../operation/scope.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { Logger } from '../shared/log.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { cleanupDecision } from './cleanup-policy.ts';
+import { type AccountType, batches, inventoryPages } from './inventory-pages.ts';
+
+/** The dependencies of {@link handleMissing}. */
+export interface MissingDeps {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  /** The policy file; without it, the settings alone decide about cleanups. */
+  readonly policy?: Policy;
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Ends the sweep between two pages. */
+  readonly stopping?: AbortSignal;
+  /** Epoch milliseconds. */
+  now(): number;
+}
+
+const IDS_PER_LOG_LINE = 100;
+
+/** The counts of the accounts that are in the inventory and missing from Keystone's lists. */
+export interface MissingCounts {
+  /** The number of deletions that the sweep announced. */
+  readonly deleted: number;
+  /** The number of missing accounts whose operations are held. */
+  readonly held: number;
+}
+
+/**
+ * Announces the deletion of each account that is missing from a list of Keystone. If too many
+ * accounts are missing, the function opens held operations instead.
+ */
+export async function handleMissing(
+  type: AccountType,
+  listed: ReadonlySet<string>,
+  listedAt: number,
+  deps: MissingDeps,
+): Promise<MissingCounts> {
+  const { engine, log } = deps;
+  const { missing, living } = await findMissing(type, listed, listedAt, deps);
+  const listingProblem = findListingProblem(type, missing.length, living);
+  const held: Operation[] = [];
+  let deleted = 0;
+  for (const ids of batches(missing)) {
+    // Read the records again, because a notification may have changed them after the first read.
+    const records = (await engine.reads.accounts(type, ids)).filter((record) =>
+      isMissing(record, listed, listedAt),
+    );
+    for (const record of records) {
+      const result = await announceOrHold(record, listingProblem, deps);
+      if (result === 'deleted') deleted += 1;
+      else if (result) held.push(result);
+    }
+  }
+  if (held.length > 0) logHeld(type, held, listingProblem, log);
+  return { deleted, held: held.length };
+}
+
+/** Returns the ids of the missing accounts, and the number of living accounts in the inventory. */
+async function findMissing(
+  type: AccountType,
+  listed: ReadonlySet<string>,
+  listedAt: number,
+  deps: MissingDeps,
+): Promise<{ readonly missing: readonly string[]; readonly living: number }> {
+  const missing: string[] = [];
+  let living = 0;
+  for await (const records of inventoryPages(type, deps)) {
+    for (const record of records) {
+      if (isAlive(record)) living += 1;
+      if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
+    }
+  }
+  return { missing, living };
+}
+
+/**
+ * Announces the deletion of one missing account, or opens a held operation if there is a problem
+ * with the listing. Returns the held operation. Returns `undefined` if another operation handles
+ * the deletion, or if the account is protected.
+ */
+async function announceOrHold(
+  record: AccountRecord,
+  listingProblem: string | undefined,
+  deps: MissingDeps,
+): Promise<'deleted' | Operation | undefined> {
+  const { account } = record;
+  const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
+  const existing = cleanupsOf(operations);
+  const newest = existing[0];
+  // An operator must decide about a held operation, even if fewer accounts are missing from a later
+  // listing.
+  if (newest && isHeldForListingProblem(newest)) return newest;
+  if (listingProblem === undefined) {
+    await announceDeletion(record, deps);
+    return 'deleted';
+  }
+  // An open operation may already handle this deletion, so no second one is opened.
+  if (newest && !hasEnded(newest)) return undefined;
+  return openHeld(record, existing, listingProblem, deps);
+}
+
+async function announceDeletion(
+  record: AccountRecord,
+  { engine, log, now }: MissingDeps,
+): Promise<void> {
+  const { account } = record;
+  log.warn(
+    { account },
+    `Keystone no longer lists ${account.type} ${account.id}; its deletion is announced`,
+  );
+  await engine.commit({
+    accounts: [{ ...record, deletedAt: now() }],
+    messages: [sweptEvent(account, 'deleted', record.seenAt)],
+    counters: { [`sweep.${account.type}.deleted`]: 1 },
+  });
+}
+
+/**
+ * Opens a held cleanup of a missing account. Returns `undefined` if an earlier operation has
+ * handled this deletion, or if the account is protected.
+ */
+async function openHeld(
+  record: AccountRecord,
+  existing: readonly Operation[],
+  listingProblem: string,
+  deps: MissingDeps,
+): Promise<Operation | undefined> {
+  const { engine, now } = deps;
+  const { account } = record;
+  const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
+  const scope = scopeOf(account, { record, projects });
+  const decision = await cleanupDecision(account, record, deps);
+  const opened = openCleanup({
+    scope,
+    cause: sweptEvent(account, 'deleted', record.seenAt).data.cause,
+    existing,
+    mode: decision.mode,
+    now: now(),
+    gracePeriodMillis: decision.gracePeriodMillis,
+    rule: decision.rule,
+    protectedBecause:
+      protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
+    listingProblem,
+    deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
+  });
+  if (!opened || !isHeldForListingProblem(opened.operation)) {
+    await engine.commit({
+      accounts: [{ ...record, deletedAt: now() }],
+      ...(opened ? { operations: [opened.operation] } : {}),
+    });
+    return undefined;
+  }
+  const result = await engine.commit({
+    operations: [opened.operation],
+    counters: { [`sweep.${account.type}.held`]: 1 },
+  });
+  return result === 'committed' ? opened.operation : undefined;
+}
+
+function logHeld(
+  type: AccountType,
+  held: readonly Operation[],
+  listingProblem: string | undefined,
+  log: MissingDeps['log'],
+): void {
+  const message =
+    listingProblem === undefined
+      ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still ` +
+        'missing, and their operations are still held'
+      : `${listingProblem}. No deletion is announced; each account has a held operation`;
+  for (const [n, operations] of batches(held, IDS_PER_LOG_LINE).entries())
+    log.warn(
+      {
+        held: held.length,
+        part: n + 1,
+        accounts: operations.map(({ scope }) => scope.id),
+        operations: operations.map(({ id }) => id),
+        advice:
+          'Check Keystone and its database. Release each operation whose account is really ' +
+          'deleted: propagator operation release OPERATION --reason "…". The next sweep ends ' +
+          'the operations whose accounts Keystone lists again.',
+      },
+      message,
+    );
+}
