@@ -8,57 +8,67 @@ import type { StopDecision } from '../operation/stop.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * State and its messages, written in one step. PostgreSQL uses one transaction. AWS first writes
- * the state and then sends the messages, which may repeat. A change that is too big for one
- * DynamoDB transaction is written in parts, and each part is consistent.
+ * Records and messages that one commit stores together. PostgreSQL uses one transaction. AWS first
+ * writes the records and then sends the messages, and may send a message twice. A change that is
+ * too big for one DynamoDB transaction is written in parts. The stored records are consistent after
+ * each part.
  */
 export interface Change {
-  /** Message ids of ingested notifications. An id that was ingested before is a `conflict`. */
+  /**
+   * The ids of the notifications that this change ingests. The commit is a `conflict` if one of
+   * them was ingested before.
+   */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];
   readonly quarantine?: readonly QuarantineRecord[];
   /**
-   * `version` is the version that was read (0: new); the store keeps version + 1. The commit is a
-   * `conflict` if another process has written the record since.
+   * `version` is the version that the caller read (0: a new record). The engine stores the record
+   * with version + 1. The commit is a `conflict` if another process has written the record since
+   * the caller read it.
    */
   readonly operations?: readonly Operation[];
+  /** With versions, as in {@link Change.operations}. */
   readonly tasks?: readonly Task[];
   readonly messages?: readonly Outgoing[];
-  /** Messages to dead-letter, with the error for the person who decides. */
+  /** Messages for the dead-letter queues, with the error that the operator sees. */
   readonly deadLetters?: readonly {
     readonly message: ServiceRequested | KeystoneActionMessage;
     readonly error: ErrorReport;
   }[];
-  /** Waivers of catalog types that no service file covers. The newest waiver of a type applies. */
+  /**
+   * Waivers of catalog types that no service file covers. A new waiver replaces the stored waiver of
+   * its type.
+   */
   readonly waivers?: readonly Waiver[];
-  /** Catalog types that have no waiver after this change. */
+  /** The catalog types whose waivers this change removes. */
   readonly removedWaivers?: readonly string[];
   /** A person's decision to stop or resume all destructive work. The newest decision applies. */
   readonly stopDecision?: StopDecision;
   /**
    * Decisions for the audit log, in the same transaction. Each entry contains the hash of the entry
-   * before it, so two changes with decisions cannot be written at the same time: one waits for the
-   * other, or the engine repeats it. If AWS writes a change in parts, the first part contains the
-   * decisions.
+   * before it, so two changes with decisions cannot be written at the same time. On PostgreSQL the
+   * second change waits for the first. On AWS the engine retries the second change. If AWS writes a
+   * change in parts, the first part contains the decisions.
    */
   readonly audit?: readonly AuditRecord[];
-  /** Records of other modules. An outdated version is a `conflict`. */
+  /** The commit is a `conflict` if a document has an outdated version. */
   readonly documents?: readonly WrittenDocument[];
   /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
 }
 
 /**
- * The subject of a document.
- * - `suspension`: by project, the state of its resources before a suspension
- * - `hold`: by project, a suspension by an operator
- * - `provision`: by project, the claims of resources to create
+ * The collections of documents, with their content. "Per project" means that each project has a
+ * partition of its own.
+ * - `suspension`: per project, the state of its resources before a suspension
+ * - `hold`: per project, a suspension by an operator
+ * - `provision`: per project, the claims that keep two runs from creating the same resource
  * - `provisioned`: the profile of each provisioned project
- * - `plan`: by plan, the listed resources
- * - `approval`: by plan, the approvals
- * - `drift`: by operation, the resources that it may remove beyond its plan
+ * - `plan`: per plan, the listed resources
+ * - `approval`: per plan, the approvals
+ * - `drift`: per operation, the resources that it may remove in addition to its plan
  * - `deletion-hold`: the projects, domains and resources that must not be deleted
- * - `rate`: by service, the duration of earlier cleanups
+ * - `rate`: per service, the duration of earlier cleanups
  * - `policy`: the digest of the policy that applies
  */
 export type DocumentCollection =
@@ -79,15 +89,18 @@ export interface DocumentKey {
   readonly partition: string;
   readonly id: string;
 }
-/** A stored document. `value` is JSON; its module parses it. `version` counts the writes. */
+/**
+ * A stored document. `value` is JSON, which the module that wrote the document parses. `version` is
+ * the number of writes.
+ */
 export interface StoredDocument extends DocumentKey {
   readonly version: number;
   readonly value: unknown;
 }
 /**
- * A document to write. `version` is the version that was read (0: new). A document without `value`
- * is deleted. One change should contain at most 50 documents: otherwise AWS may write some
- * documents before it finds a conflict.
+ * A document to write. `version` is the version that the caller read (0: a new document). A document
+ * without `value` is deleted. A change should contain at most 50 documents: otherwise AWS may write
+ * some of them before it finds a conflict.
  */
 export interface WrittenDocument extends DocumentKey {
   readonly version: number;

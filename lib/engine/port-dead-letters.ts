@@ -3,12 +3,10 @@ import type { Message, QueueName } from '../../events/index.ts';
 import type { AuditOrigin } from '../audit/entry.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
-/** A message that its queue or its task gave up. */
+/** A message that is not retried any more: its queue gave it up, or its task did. */
 export interface DeadLetter {
   readonly id: string;
-  /**
-   * The queue of the message before it was given up. A redrive returns the message to this queue.
-   */
+  /** The queue from which the message came. A redrive sends the message back to this queue. */
   readonly queue: QueueName;
   /** `undefined` for a message that this release cannot read. */
   readonly message: Message | undefined;
@@ -19,41 +17,46 @@ export interface DeadLetter {
   readonly unreadable: string | undefined;
   /** The operation of the message, if this release can read its id. */
   readonly operationId: OperationId | undefined;
-  /** The task of the message. The task ignores requests with an outdated `run`. */
+  /**
+   * The task of the message, and the number of its run. A discard has no effect on a task that has
+   * a newer run.
+   */
   readonly task: { readonly taskId: TaskId; readonly run: number } | undefined;
-  /** The last error. `undefined` if the function died at every delivery. */
+  /** `undefined` if the message was given up without an error, because its function died. */
   readonly error: ErrorReport | undefined;
   /**
-   * Deliveries before the queue gave up. `undefined` if the number is unknown, and for a message
-   * that its task gave up.
+   * The number of deliveries before the queue gave the message up. `undefined` if the number is
+   * unknown, and for a message that its task gave up.
    */
   readonly receiveCount: number | undefined;
   /**
-   * Epoch milliseconds at which the message was given up. For a message that a queue on AWS gave
-   * up: epoch milliseconds at which it was first sent.
+   * Epoch milliseconds at which the message was given up. For a message that an SQS queue gave up:
+   * epoch milliseconds at which it was first sent.
    */
   readonly at: number;
   /**
    * Epoch milliseconds at which the engine deletes the message. `undefined`: the message stays
-   * until a person decides.
+   * until a person redrives or discards it.
    */
   readonly expiresAt: number | undefined;
 }
+/** The maximum number of characters of an unreadable message that an operator sees. */
 export const MAX_SHOWN_LENGTH = 2000;
 
-/** The author of a decision, and the reason. */
-export interface Decided {
+/** The person that redrives or discards dead-letter messages, and the reason. */
+export interface DecisionAuthor {
   readonly by: string;
   readonly reason?: string | undefined;
-  /** The caller for the audit log. A decision without a caller is not in the audit log. */
+  /** The caller for the audit log. Without `origin`, the audit log gets no entry. */
   readonly origin?: AuditOrigin | undefined;
 }
 
 /**
- * A person's decision about dead-letter messages. Decisions are never deleted. There is one record
- * for each operation, queue and cause: see `decisionsOf`.
+ * The stored record of a person's decision about dead-letter messages. A decision about several
+ * operations, queues or causes has one record for each of them: see `decisionsOf`. Records are
+ * never deleted.
  */
-export interface Decision extends Omit<Decided, 'origin'> {
+export interface Decision extends Omit<DecisionAuthor, 'origin'> {
   readonly id: string;
   readonly what: 'redriven' | 'discarded';
   readonly at: number;
@@ -62,6 +65,7 @@ export interface Decision extends Omit<Decided, 'origin'> {
   readonly operationId: OperationId | undefined;
   /** As in {@link DeadLetterFilter}. */
   readonly cause: string;
+  /** The number of messages. */
   readonly count: number;
 }
 

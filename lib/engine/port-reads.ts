@@ -17,7 +17,8 @@ export interface OperationFilter {
   readonly limit?: number;
 }
 
-export interface Reads {
+/** Reads of operations and tasks. */
+export interface OperationReads {
   operation(id: OperationId): Promise<Operation | undefined>;
   /** All generations of the operation about an account, newest first. */
   operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
@@ -25,27 +26,34 @@ export interface Reads {
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
   /**
-   * Counts the operations in mode `enforce` that have started to change resources since `at` (epoch
-   * milliseconds). Only operations with this action (default `cleanup`) on accounts of this type
-   * count. The hourly cap uses this number.
+   * Returns the number of operations in mode `enforce` that have started to change resources since
+   * `at` (epoch milliseconds), with this action (default `cleanup`) and on accounts of this type.
+   * Operations about suspicious deletions do not count. The hourly cap uses this number.
    */
   countStartedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
+}
+
+/** Reads of the inventory. */
+export interface AccountReads {
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /** The accounts of the type, including deleted accounts. With `ids`, only these accounts. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /**
-   * Accounts with a suspicious deletion, newest first: see `Suspicion`. `total` counts the
-   * deletions that wait for a decision.
+   * Accounts with a suspicious deletion (see `Suspicion`). The undecided deletions are first. Within
+   * each group, the newest deletion is first. `total` is the number of undecided deletions.
    */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
-  /** Accounts with an id that `foldId` maps to this text, including deleted accounts. */
+  /**
+   * Accounts, including deleted accounts, with an id that `foldId` maps to this text: ids that
+   * Keystone's database may treat as equal, for example because they differ only in case.
+   */
   accountsWithFoldedId(
     type: 'project' | 'domain' | 'user',
     folded: string,
   ): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
-   * The list starts with the account after the id `after`, or with the first account.
+   * The list starts after the id `after`; if `after` is `undefined`, with the first account.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',
@@ -56,36 +64,61 @@ export interface Reads {
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
   /** All projects in the inventory on which the user has, or had, a role. */
   projectsOfMember(userId: UserId): Promise<AccountRecord[]>;
+  /** The number of accounts in the inventory, including deleted accounts. */
   accountCount(): Promise<number>;
+}
+
+/** Reads of the decisions of persons. */
+export interface DecisionReads {
   /** Sorted by catalog type. */
   coverageWaivers(): Promise<Waiver[]>;
   /** The newest decision to stop or resume all destructive work. The engine never caches it. */
   stopDecision(): Promise<StopDecision | undefined>;
   /** All decisions to stop or resume, newest first. */
   stopDecisions(limit: number): Promise<StopDecision[]>;
-  /** Rows of the audit log, in their order, from this sequence number on. */
+  /** Decisions about dead-letter messages, newest first. */
+  decisions(filter: {
+    readonly operationId?: OperationId;
+    readonly limit: number;
+  }): Promise<Decision[]>;
+  /** Rows of the audit log, in the order of their sequence numbers, from `from` on. */
   auditRows(from: number, limit: number): Promise<AuditRow[]>;
   /** The newest entry of the audit log. */
   auditHead(): Promise<AuditHead>;
+}
+
+/** Reads of all other stored records. */
+export interface RecordReads {
   /** The documents of a partition with ids that begin with `prefix`, in the order of their ids. */
   documents(
     collection: DocumentKey['collection'],
     partition: string,
     prefix?: string,
   ): Promise<StoredDocument[]>;
-  /** Returns which of the message ids were ingested before. */
+  /** Returns those of the notification ids that were ingested before. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
-  /** Newest first. */
-  decisions(filter: {
-    readonly operationId?: OperationId;
-    readonly limit: number;
-  }): Promise<Decision[]>;
+  /** The newest records first. `total` is the number of all records. */
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;
   counters(): Promise<Record<string, number>>;
-  /** True if a message of the queue is due or being handled. Costs the same at any depth. */
+}
+
+/** Reads of the number of messages. */
+export interface QueueReads {
+  /**
+   * True if a message of the queue is due or is being handled. The cost of this read does not depend
+   * on the number of messages.
+   */
   hasDue(queue: QueueName): Promise<boolean>;
-  /** Number of messages by queue and state. */
+  /** Returns the numbers of messages in each queue. `dead`: in its dead-letter queue. */
   depths(): Promise<
     Record<string, { ready: number; delayed: number; active: number; dead: number }>
   >;
 }
+
+/** All reads of an engine. */
+export interface Reads
+  extends OperationReads,
+    AccountReads,
+    DecisionReads,
+    RecordReads,
+    QueueReads {}

@@ -1,6 +1,6 @@
 import type { Message, QueueName } from '../../events/index.ts';
 import type { Change } from './port-change.ts';
-import type { DeadLetter, DeadLetterFilter, Decided } from './port-dead-letters.ts';
+import type { DeadLetter, DeadLetterFilter, DecisionAuthor } from './port-dead-letters.ts';
 import type { Reads } from './port-reads.ts';
 
 export * from './port-change.ts';
@@ -22,34 +22,38 @@ export interface WorkOptions {
 }
 
 /**
- * The platform that the propagator runs on. Three implementations: memory, PostgreSQL (embedded as
- * PGlite, or a server) and AWS.
+ * Stores the state of the propagator and carries its messages. Three implementations: memory,
+ * PostgreSQL (embedded as PGlite, or a server) and AWS.
  */
 export interface Engine {
   readonly reads: Reads;
-  /** Writes the whole change, or nothing. After `conflict`, the caller reads and decides again. */
+  /**
+   * Writes the whole change, or nothing. After `conflict`, the caller reads the records again and
+   * repeats its decision.
+   */
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /**
-   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. The messages
+   * Lists dead-letter messages, oldest first. The list may end after 10,000 messages. The messages
    * stay in their dead-letter queues.
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**
-   * Returns the messages to their source queue, sends a `task.redriven` for each task and records
-   * the decision. Returns the number of messages. On PostgreSQL this is one transaction. AWS
-   * records and sends each message before it deletes the dead-letter message: a message may repeat,
-   * but no message is lost.
+   * Sends the selected messages back to their source queues, sends a `task.redriven` for each of
+   * their tasks, and records the decision. Returns the number of redriven messages. On PostgreSQL
+   * this is one transaction. On AWS the engine first records the decision, then sends the messages,
+   * and deletes the dead-letter messages last: a message may be sent twice, but no message is lost.
    */
-  redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
+  redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number>;
   /**
-   * Deletes the messages, sends a `task.discarded` for each task and records the decision, with the
-   * same guarantees as {@link redrive}. The caller decides which messages may be discarded.
+   * Deletes the selected messages, sends a `task.discarded` for each of their tasks, and records
+   * the decision, with the same guarantees as {@link redrive}. This function does not check whether
+   * a message may be discarded: its caller does.
    */
   discard(
     filter: DeadLetterFilter,
-    decided: Decided & { readonly reason: string },
+    author: DecisionAuthor & { readonly reason: string },
   ): Promise<number>;
-  /** Throws when the store does not answer. */
+  /** Throws if the store does not answer, or if PostgreSQL does not accept a write. */
   health(): Promise<void>;
   /** Waits for running handlers (at most `graceSeconds`, default 10), then closes the store. */
   close(graceSeconds?: number): Promise<void>;

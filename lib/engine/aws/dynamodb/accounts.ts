@@ -4,15 +4,15 @@ import { mergeAccounts } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
 import { accountKey, foldedIdPk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
-import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
 /** Rows for the account records of a change. */
 export interface AccountRows {
   readonly writes: readonly Write[];
   /**
-   * Pointers to new members and to the account. The commit writes pointers before the transaction,
-   * because readers ignore a pointer without a row.
+   * Pointers that the commit writes before the transaction, to keep the transaction small. A pointer
+   * without its row does no harm, because readers ignore it.
    */
   readonly pointersFirst: readonly Item[];
   /** The number of new accounts. */
@@ -27,14 +27,14 @@ export async function accountRows(
   records: readonly AccountRecord[],
   store: Store,
 ): Promise<AccountRows> {
-  const newest = new Map(records.map((record) => [nameOf(record), record]));
-  const items = await store.many(
+  const newest = new Map(records.map((record) => [keyTextOf(record), record]));
+  const items = await store.getMany(
     [...newest.values()].map(({ account }) => accountKey(account.type, account.id)),
   );
-  const before = new Map(
+  const stored = new Map(
     items.map((item) => [`${textOf(item, 'pk')} ${textOf(item, 'sk')}`, item]),
   );
-  const rows = [...newest.values()].map((record) => rowsOf(record, before.get(nameOf(record))));
+  const rows = [...newest].map(([key, record]) => rowsOf(record, stored.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
     pointersFirst: rows.flatMap(({ pointersFirst }) => pointersFirst),
@@ -42,56 +42,61 @@ export async function accountRows(
   };
 }
 
-const nameOf = ({ account }: AccountRecord): string =>
+const keyTextOf = ({ account }: AccountRecord): string =>
   Object.values(accountKey(account.type, account.id)).join(' ');
 
+/** Returns the rows of one record. `item`: its stored row, or `undefined` for a new account. */
 function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
-  const { account } = record;
+  const { type, id } = record.account;
   const old = item && StoredAccount.parse(unpack(item.body));
-  const now = mergeAccounts(old, record);
+  const merged = mergeAccounts(old, record);
   const revision = numberOf(item, 'revision');
   const Item = {
-    ...keyOf(accountKey(account.type, account.id)),
+    ...keyOf(accountKey(type, id)),
     revision: { N: String(revision + 1) },
-    body: pack(now),
+    body: pack(merged),
   };
-  const writes: Write[] = [{ Put: { Item, ...unchanged('revision', item && revision) } }];
-  const folded = foldId(account.id);
-  const pointers =
-    item || folded === account.id
-      ? []
-      : [keyOf({ pk: foldedIdPk(account.type, folded), sk: account.id })];
-  if (now.suspicion && !old?.suspicion)
-    pointers.push(keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }));
-  if (old?.suspicion && !now.suspicion)
-    writes.push({
-      Delete: { Key: keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }) },
-    });
-  if (account.type !== 'project') return { writes, pointersFirst: pointers, added: item ? 0 : 1 };
-  const storedDomain = old?.account.type === 'project' ? old.account.domainId : undefined;
-  if (account.domainId !== undefined && account.domainId !== storedDomain)
-    writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
-  const storedMembers = new Set(old?.members);
-  const newMembers = (now.members ?? []).filter((member) => !storedMembers.has(member));
   return {
-    writes,
+    writes: [
+      { Put: { Item, ...ifUnchanged('revision', item && revision) } },
+      ...(old?.suspicion && !merged.suspicion
+        ? [{ Delete: { Key: suspicionPointer(merged) } }]
+        : []),
+      ...domainPointers(merged, old).map((pointer): Write => ({ Put: { Item: pointer } })),
+    ],
     pointersFirst: [
-      ...pointers,
-      ...newMembers.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
+      ...(item ? [] : foldedIdPointers(merged)),
+      ...(merged.suspicion && !old?.suspicion ? [suspicionPointer(merged)] : []),
+      ...memberPointers(merged, old),
     ],
     added: item ? 0 : 1,
   };
 }
 
-/**
- * Returns the condition that a row has not changed since it was read. `read`: the version that was
- * read; `undefined` for a row that did not exist.
- */
-export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
-  read === undefined
-    ? { ConditionExpression: 'attribute_not_exists(pk)' }
-    : {
-        ConditionExpression: '#number = :read',
-        ExpressionAttributeNames: { '#number': attribute },
-        ExpressionAttributeValues: { ':read': { N: String(read) } },
-      };
+const suspicionPointer = ({ account }: AccountRecord): Item =>
+  keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` });
+
+function foldedIdPointers({ account: { type, id } }: AccountRecord): Item[] {
+  const folded = foldId(id);
+  return folded === id ? [] : [keyOf({ pk: foldedIdPk(type, folded), sk: id })];
+}
+
+/** Returns the pointer from the domain of a project if the stored record has another domain. */
+function domainPointers({ account }: AccountRecord, old: AccountRecord | undefined): Item[] {
+  if (account.type !== 'project' || account.domainId === undefined) return [];
+  const oldDomain = old?.account.type === 'project' ? old.account.domainId : undefined;
+  if (account.domainId === oldDomain) return [];
+  return [keyOf({ pk: projectsPk(account.domainId), sk: account.id })];
+}
+
+/** Returns the pointers from the members of a project that the stored record does not have. */
+function memberPointers(
+  { account, members = [] }: AccountRecord,
+  old: AccountRecord | undefined,
+): Item[] {
+  if (account.type !== 'project') return [];
+  const oldMembers = new Set(old?.members);
+  return members
+    .filter((member) => !oldMembers.has(member))
+    .map((member) => keyOf({ pk: memberPk(member), sk: account.id }));
+}

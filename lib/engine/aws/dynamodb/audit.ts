@@ -6,11 +6,10 @@ import {
   EMPTY_LOG,
   headAfter,
 } from '../../../audit/entry.ts';
-import { appendToAudit } from '../../audit.ts';
-import { unchanged } from './accounts.ts';
+import { auditEntriesAfter } from '../../audit.ts';
 import { pack, unpack } from './codec.ts';
 import { AUDIT_HEAD_KEY, AUDIT_PK, auditSk } from './keys.ts';
-import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
 /** Reads the newest entry of the audit log. */
@@ -20,9 +19,9 @@ export async function readAuditHead(store: Store): Promise<AuditHead> {
 }
 
 /**
- * Builds the entries that follow the current head of the audit log, and their rows. The condition
- * of the head row fails if another process has added an entry since the read. The caller then tries
- * again.
+ * Builds the entries that follow the newest entry of the audit log, and their rows. The transaction
+ * fails if another process has added an entry since this function read the newest entry. The caller
+ * then calls this function again.
  */
 export async function auditWrites(
   records: readonly AuditRecord[],
@@ -30,10 +29,10 @@ export async function auditWrites(
 ): Promise<{ readonly entries: readonly AuditEntry[]; readonly writes: Write[] }> {
   if (records.length === 0) return { entries: [], writes: [] };
   const head = await readAuditHead(store);
-  const entries = appendToAudit(head, records);
+  const entries = auditEntriesAfter(head, records);
   const { sequence, hash } = headAfter(head, entries);
   const Item = { ...keyOf(AUDIT_HEAD_KEY), revision: { N: String(sequence) }, hash: { S: hash } };
-  const condition = unchanged('revision', head.sequence === 0 ? undefined : head.sequence);
+  const condition = ifUnchanged('revision', head.sequence === 0 ? undefined : head.sequence);
   return {
     entries,
     writes: [
@@ -50,7 +49,7 @@ export async function auditWrites(
   };
 }
 
-/** Reads rows from this sequence number on. The entry of a damaged row is its raw body. */
+/** Reads rows from the sequence number `from` on. The entry of a damaged row is its raw body. */
 export async function readAuditRows(
   store: Store,
   from: number,

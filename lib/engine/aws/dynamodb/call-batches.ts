@@ -1,7 +1,10 @@
-/** Concurrent calls to DynamoDB. */
-const BATCHES_AT_ONCE = 8;
+/** The number of concurrent calls to DynamoDB. */
+const CONCURRENT_BATCHES = 8;
 
-/** Calls `work` with batches of at most `size` entries, several batches at a time. */
+/**
+ * Calls `work` with batches of at most `size` entries, for several batches at the same time. Returns
+ * the results in the order of the batches.
+ */
 export async function inBatches<T, R>(
   entries: readonly T[],
   size: number,
@@ -11,7 +14,7 @@ export async function inBatches<T, R>(
     entries.slice(index * size, (index + 1) * size),
   );
   const results: R[] = [];
-  for (let at = 0; at < batches.length; at += BATCHES_AT_ONCE)
-    results.push(...(await Promise.all(batches.slice(at, at + BATCHES_AT_ONCE).map(work))));
+  for (let at = 0; at < batches.length; at += CONCURRENT_BATCHES)
+    results.push(...(await Promise.all(batches.slice(at, at + CONCURRENT_BATCHES).map(work))));
   return results;
 }

@@ -8,12 +8,12 @@ import type { Sender } from '../messaging/sender.ts';
 import { pause } from '../pause.ts';
 import { accountRows } from './accounts.ts';
 import { auditWrites } from './audit.ts';
-import { deliver, type Outbox, outboxOf } from './outbox.ts';
+import { checkCounters, counterWrites } from './counters.ts';
+import { deliverOutbox, type Outbox, outboxOf } from './outbox.ts';
 import type { Item, Write } from './rows.ts';
-import { type Addressed, type Part, split } from './split-change.ts';
+import { type OutboundWithSubject, type Part, splitChange } from './split-change.ts';
 import type { Store } from './table.ts';
 import {
-  counterWrites,
   documentWrite,
   operationWrites,
   quarantineWrites,
@@ -24,8 +24,9 @@ import {
 } from './writes.ts';
 
 /**
- * The maximum attempts of one commit. After a conflict with another process on accounts, counters
- * or tasks, the commit merges and tries again. More conflicts in a row indicate a fault.
+ * The maximum number of attempts to write one part of a change. After a conflict with another
+ * process about accounts, counters or tasks, the commit reads these rows again, merges, and tries
+ * again. More conflicts in a row indicate a fault.
  */
 const MAX_TRIES = 15;
 
@@ -36,36 +37,36 @@ export interface CommitDeps {
 }
 
 /**
- * Writes the state and an outbox with the messages in one transaction. Then sends the messages and
- * deletes the outbox. If the process dies before the deletion, another process sends the outbox
- * (`flushOutbox`): a message may repeat, but no message is lost. {@link split} divides a change
- * that is too big for one transaction. A change that contains only messages needs no outbox,
- * because its caller receives the error of a failed send. See `Engine.commit`.
+ * Writes the records of a change, and an outbox with its messages, in one transaction. Then sends
+ * the messages and deletes the outbox. If the process dies before the deletion, another process
+ * sends the outbox (`flushOutbox`): a message may be sent twice, but no message is lost. {@link
+ * splitChange} divides a change that is too big for one transaction. A change that contains only
+ * messages needs no outbox: if they cannot be sent, this function throws. See `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();
-  const messages = addressed(change, now);
+  const messages = outboundMessagesOf(change, now);
   const outbounds = messages.map(({ outbound }) => outbound);
-  deps.sender.check(outbounds, now);
-  // Invalid counters throw here, before anything is written.
-  counterWrites(change.counters ?? {}, 0);
+  // These checks throw before any row is written.
+  deps.sender.checkSendable(outbounds, now);
+  checkCounters(change.counters ?? {});
   if (hasDuplicateIds(change)) return 'conflict';
-  if (isMessagesAlone(change)) {
+  if (hasOnlyMessages(change)) {
     await deps.sender.send(outbounds, randomUUID(), now);
     return 'committed';
   }
-  for (const part of split({ ...change, seen: [...new Set(change.seen)] }, messages)) {
-    const written = await write(part, now, deps.store);
+  for (const part of splitChange({ ...change, seen: [...new Set(change.seen)] }, messages)) {
+    const written = await writePart(part, now, deps.store);
     if (written === 'conflict') return 'conflict';
     if (written.outbox) await sendOutbox(written.outbox, deps);
   }
   return 'committed';
 }
 
-/** Sends an outbox. A failure is only a warning, because a later call sends the outbox. */
+/** Sends an outbox. A failure is only logged, because a later `flushOutbox` sends the outbox. */
 async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
   try {
-    await deliver(outbox, outbox.items.length - 1, store, sender);
+    await deliverOutbox(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
       `${outbox.outbounds.length} messages of a change could not be sent; the next run of a ` +
@@ -75,15 +76,18 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
   }
 }
 
-function addressed({ messages = [], deadLetters = [] }: Change, now: number): Addressed[] {
+function outboundMessagesOf(
+  { messages = [], deadLetters = [] }: Change,
+  now: number,
+): OutboundWithSubject[] {
   return [
     ...messages.map((message) => ({
       outbound: toOutbound(message, now),
-      about: subjectOf(message),
+      subject: subjectOf(message),
     })),
     ...deadLetters.map(({ message, error }) => ({
       outbound: toDeadLetter(message, error),
-      about: subjectOf(message),
+      subject: subjectOf(message),
     })),
   ];
 }
@@ -93,7 +97,7 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** True if an operation or a task occurs twice. The second row would have an outdated version. */
+/** True if an operation or a task occurs twice: the second of them has an outdated version. */
 function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
@@ -101,17 +105,17 @@ function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   );
 }
 
-function isMessagesAlone({ messages: _, deadLetters: __, ...rows }: Change): boolean {
-  return Object.values(rows).every(
-    (part: object | undefined) => part === undefined || Object.keys(part).length === 0,
+function hasOnlyMessages({ messages: _, deadLetters: __, ...records }: Change): boolean {
+  return Object.values(records).every(
+    (value: object | undefined) => value === undefined || Object.keys(value).length === 0,
   );
 }
 
 /**
- * Runs one transaction. Retries it after a conflict on rows that the commit can merge: accounts,
- * counters, the audit log.
+ * Writes one part of a change in a transaction. If the transaction fails because of rows that the
+ * commit can merge (accounts, tasks, counters, the audit log), it reads these rows and tries again.
  */
-async function write(
+async function writePart(
   part: Part,
   now: number,
   store: Store,
@@ -121,8 +125,8 @@ async function write(
     const rows = await rowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.pointersFirst);
-    // An event of the audit log contains the sequence number of its entry, and each attempt
-    // computes new numbers.
+    // Each attempt computes new sequence numbers for the entries of the audit log, and the outbox
+    // contains an event for each entry.
     if (rows.entries.length > 0)
       outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
     const writes = [
@@ -136,6 +140,7 @@ async function write(
     if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
       return 'conflict';
     if (tries >= MAX_TRIES) {
+      // The caller of a change with guard rows repeats its decision after a conflict.
       if (rows.guards.length > 0) return 'conflict';
       throw engineError(
         'busy',
@@ -147,23 +152,21 @@ async function write(
   }
 }
 
-/**
- * Returns the rows of a part. A failed condition of a `guards` row is a conflict, because another
- * process has made this decision.
- */
-async function rowsOf(
-  part: Part,
-  now: number,
-  store: Store,
-): Promise<
-  | {
-      guards: Write[];
-      others: Write[];
-      pointersFirst: readonly Item[];
-      entries: readonly AuditEntry[];
-    }
-  | 'conflict'
-> {
+/** The rows of one part of a change. */
+interface PartRows {
+  /**
+   * Rows whose failed condition is a conflict of the whole change, because another process has made
+   * the same decision.
+   */
+  readonly guards: readonly Write[];
+  /** Rows whose failed condition leads to another attempt. */
+  readonly others: readonly Write[];
+  /** Pointers that are written before the transaction. */
+  readonly pointersFirst: readonly Item[];
+  readonly entries: readonly AuditEntry[];
+}
+
+async function rowsOf(part: Part, now: number, store: Store): Promise<PartRows | 'conflict'> {
   const [accounts, tasks, audit] = await Promise.all([
     accountRows(part.accounts ?? [], store),
     taskWrites(part.tasks ?? [], store),
@@ -173,12 +176,12 @@ async function rowsOf(
   const operations = (part.operations ?? []).map((operation) => operationWrites(operation, now));
   return {
     guards: [
-      ...operations.flatMap(([row]) => (row ? [row] : [])),
+      ...operations.map(({ row }) => row),
       ...(part.seen ?? []).map((id) => seenWrite(id, now)),
       ...(part.documents ?? []).map(documentWrite),
     ],
     others: [
-      ...operations.flatMap(([, ...pointers]) => pointers),
+      ...operations.flatMap(({ pointers }) => pointers),
       ...tasks,
       ...accounts.writes,
       ...(part.quarantine ?? []).flatMap(quarantineWrites),

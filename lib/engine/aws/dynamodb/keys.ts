@@ -5,8 +5,9 @@ import type { Decision } from '../../port.ts';
 import type { Key } from './rows.ts';
 
 /**
- * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record holds it
- * as JSON in `body`, plain or compressed. A pointer holds only its keys.
+ * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record has the
+ * record as JSON in `body`, plain or compressed. A pointer is a row without `body`: its keys name
+ * another row.
  *
  * Rows, as `pk` / `sk`:
  *
@@ -17,8 +18,8 @@ import type { Key } from './rows.ts';
  * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
  * - `below#<operation>` / `<opened>#<operation>`: pointer from the operation of a domain to the
  *   operations of its projects
- * - `started#<type>` / `<started>#<operation>`: pointer to the cleanups that began to remove;
- *   expires after a day. `started#<type>#<action>`: the same for another action
+ * - `started#<type>` / `<started>#<operation>`: pointer to the cleanups that have begun to remove
+ *   resources; expires after a day. `started#<type>#<action>`: the same for another action
  * - `account#<type>` / `<id>`: the inventory's record; `revision`
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
  * - `member#<user>` / `<project>`: pointer to the projects on which a user has, or had, a role
@@ -26,33 +27,41 @@ import type { Key } from './rows.ts';
  *   folded form
  * - `suspicion` / `<type>#<id>`: pointer to the accounts with a suspicious deletion
  * - `seen#<message>` / `seen`: a notification that was ingested; expires after 14 days
- * - `quarantine` / `<received>#<id>`: pointer, in order of arrival
- * - `quarantine#<id>` / `record`: the record
- * - `waiver` / `<catalog type>`: a person's decision
+ * - `quarantine` / `<received>#<id>`: pointer to a quarantine record, in the order of arrival
+ * - `quarantine#<id>` / `record`: a quarantine record
+ * - `waiver` / `<catalog type>`: the waiver of a catalog type
  * - `stop` / `newest`: the newest decision to stop or resume all destructive work
  * - `stops` / `<time>#<uuid>`: every decision to stop or resume
  * - `document#<collection>#<partition>` / `<id>`: a document of another module; `version`
  * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision about dead-letter
  *   messages
- * - `counters` / `0` to `7`: shares of every counter, summed on read
- * - `audit` / `<sequence>`: an entry of the audit log; `audit-head` / `head`: its newest entry
- * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
- *   `parts`, `leasedUntil`
- * - `outbox#<uuid>` / `1`, `2`, …: further parts of an outbox that exceeds one row
+ * - `counters` / `0` to `7`: the value of a counter is the sum of its attributes in these rows
+ * - `audit` / `<sequence>`: an entry of the audit log
+ * - `audit-head` / `head`: the sequence number and the hash of the newest entry
+ * - `outbox#<0 to 3>` / `<written>#<uuid>`: the unsent messages of a change; `parts` is the number
+ *   of further rows, and `leasedUntil` the end of the lease of the process that sends them
+ * - `outbox#<uuid>` / `1`, `2`, …: further rows of an outbox that is too big for one row
  * - `lease#<name>` / `lease`: an exclusive lease until `leasedUntil`
  *
- * A pointer may be outdated. A reader follows a pointer with a consistent read of the row, and
- * trusts only the row.
+ * A pointer may be outdated. A reader therefore reads the row to which a pointer leads, with a
+ * consistent read, and uses only the content of that row.
  */
+
+/** The number of rows over which each counter is divided. */
 export const COUNTER_SHARES = 8;
+/** The number of partitions over which the outboxes are divided. */
 export const OUTBOX_SHARES = 4;
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** Time for which a notification id is kept to recognize duplicates. */
+/** The time for which the id of a notification is kept to recognize duplicates. */
 export const SEEN_SECONDS = 14 * DAY_SECONDS;
+/** The time for which the pointer to a started operation is kept. The cap counts an hour. */
 export const STARTED_SECONDS = DAY_SECONDS;
-/** The parts of an outbox expire after this time, which is much longer than any delivery takes. */
-export const PART_SECONDS = 365 * DAY_SECONDS;
+/**
+ * The further rows of an outbox expire after this time. It is much longer than the delivery of an
+ * outbox takes, even after an outage.
+ */
+export const OUTBOX_PART_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
 export const sortable = (millis: number): string =>
@@ -69,7 +78,6 @@ export const AUDIT_HEAD_KEY: Key = { pk: 'audit-head', sk: 'head' };
 /** The sort key of an entry of the audit log. */
 export const auditSk = (sequence: number): string => String(sequence).padStart(15, '0');
 
-/** The key of an operation. */
 export const operationKey = (id: string): Key => ({ pk: `operation#${id}`, sk: 'operation' });
 /** The key of the row with all tasks of one operation and region. */
 export const tasksKey = (id: TaskId): Key => {
@@ -108,14 +116,17 @@ export const decisionKeys = ({
     sk: `${sortable(at)}#${id}`,
   }));
 export const outboxPk = (share: number): string => `outbox#${share}`;
-export const partKey = (outbox: string, part: number): Key => ({
+export const outboxPartKey = (outbox: string, part: number): Key => ({
   pk: `outbox#${outbox}`,
   sk: String(part),
 });
 export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });
 
-/** Sort key of the pointers under {@link aboutPk}, {@link domainPk} and {@link childrenPk}. */
+/**
+ * The sort key of a pointer to an operation in the partitions {@link aboutPk}, {@link domainPk} and
+ * {@link childrenPk}.
+ */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortable(openedAt)}#${id}`;
-/** The id at the end of a sort key that begins with a time. */
+/** Returns the id after the first `#` of a key, for example after the time in a sort key. */
 export const idIn = (sk: string): string => sk.slice(sk.indexOf('#') + 1);

@@ -5,22 +5,23 @@ import { toJson } from '../../json.ts';
 import { OutboundMessage } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { compress, decompress } from './codec.ts';
-import { OUTBOX_SHARES, outboxPk, PART_SECONDS, partKey, sortable } from './keys.ts';
+import { OUTBOX_PART_SECONDS, OUTBOX_SHARES, outboxPartKey, outboxPk, sortable } from './keys.ts';
 import { type Item, type Key, keyOf, numberOf, textOf } from './rows.ts';
 import type { Store } from './table.ts';
 
-/** A DynamoDB row holds at most 400 KB. */
+/** The maximum size of one part of an outbox. A DynamoDB row holds at most 400 KB. */
 const PART_BYTES = 350 * 1024;
-/** The lease of an outbox. After this time, another process may send the outbox. */
+/** The length of the lease of an outbox. After this time, another process may send the outbox. */
 const LEASE_MILLIS = 30_000;
-/** The maximum number of outboxes that one flush reads in each partition. */
+/** The maximum number of outboxes that one flush reads from each partition. */
 const MAX_OUTBOXES_PER_FLUSH = 100;
 
-/** The messages of one change, written in the same transaction as its rows. */
+/** The unsent messages of a change, stored in the same transaction as its records. */
 export interface Outbox {
   readonly id: string;
   readonly key: Key;
   readonly outbounds: readonly OutboundMessage[];
+  /** The first row, which `key` names, and the further parts. */
   readonly items: readonly Item[];
 }
 
@@ -42,8 +43,8 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     parts: { N: String(others.length) },
     body: { B: first.toString('base64') },
   };
-  // DynamoDB deletes the parts that a dying process has left.
-  const expires = { N: String(Math.floor(now / 1000) + PART_SECONDS) };
+  // A process may die after it has deleted the first row. DynamoDB then deletes the further parts.
+  const expires = { N: String(Math.floor(now / 1000) + OUTBOX_PART_SECONDS) };
   return {
     id,
     key,
@@ -51,7 +52,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     items: [
       head,
       ...others.map((B, index) => ({
-        ...keyOf(partKey(id, index + 1)),
+        ...keyOf(outboxPartKey(id, index + 1)),
         expires,
         body: { B: B.toString('base64') },
       })),
@@ -59,22 +60,22 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
   };
 }
 
-/** Sends an outbox, then deletes it. The outbox exists until all its messages were sent. */
-export async function deliver(
+/** Sends the messages of an outbox, then deletes the outbox with its further parts. */
+export async function deliverOutbox(
   outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
-  parts: number,
+  partCount: number,
   store: Store,
   sender: Sender,
 ): Promise<void> {
   await sender.send(outbox.outbounds, outbox.id, Date.now());
   await store.delete([outbox.key]);
-  await store.delete(Array.from({ length: parts }, (_, index) => partKey(outbox.id, index + 1)));
+  await store.delete(outboxPartKeys(outbox.id, partCount));
 }
 
 /**
- * Sends every outbox that is older than `olderThanMillis`: its process died or could not send it.
- * Returns the number of sent outboxes. Several processes may call this function at the same time.
- * After a failure it sends all other outboxes, and then throws the first error.
+ * Sends the outboxes that are older than `olderThanMillis`, because their processes died or could not
+ * send them. Returns the number of sent outboxes. Several processes may call this function at the
+ * same time. If an outbox cannot be sent, this function sends the others, and then throws the error.
  */
 export async function flushOutbox(
   store: Store,
@@ -82,33 +83,18 @@ export async function flushOutbox(
   olderThanMillis: number,
 ): Promise<number> {
   const now = Date.now();
-  const shares = Array.from({ length: OUTBOX_SHARES }, (_, share) => share);
-  const unsent = await Promise.all(
-    shares.map((share) =>
-      store.query({
-        pk: outboxPk(share),
-        to: sortable(now - olderThanMillis),
-        limit: MAX_OUTBOXES_PER_FLUSH,
-      }),
-    ),
-  );
   let sentCount = 0;
   const failures: unknown[] = [];
-  for (const item of unsent.flat()) {
+  for (const item of await readOutboxesBefore(now - olderThanMillis, store)) {
     const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
-    if (!(await store.lease(key, now, LEASE_MILLIS, true))) continue;
+    if (!(await store.acquireLease(key, now, LEASE_MILLIS, true))) continue;
     const id = textOf(item, 'uuid');
-    const parts = numberOf(item, 'parts');
+    const partCount = numberOf(item, 'parts');
     try {
-      await deliver(
-        { id, key, outbounds: await outboundsIn(item, id, parts, store) },
-        parts,
-        store,
-        sender,
-      );
+      const outbounds = await readOutbounds(item, id, partCount, store);
+      await deliverOutbox({ id, key, outbounds }, partCount, store, sender);
       sentCount += 1;
     } catch (error) {
-      // An outbox that cannot be sent must not block the others.
       failures.push(error);
     }
   }
@@ -116,19 +102,29 @@ export async function flushOutbox(
   return sentCount;
 }
 
-async function outboundsIn(
+/** Reads the first rows of the outboxes that were written before `before` (epoch milliseconds). */
+async function readOutboxesBefore(before: number, store: Store): Promise<Item[]> {
+  const range = { to: sortable(before), limit: MAX_OUTBOXES_PER_FLUSH };
+  const partitions = Array.from({ length: OUTBOX_SHARES }, (_, share) => outboxPk(share));
+  const items = await Promise.all(partitions.map((pk) => store.query({ pk, ...range })));
+  return items.flat();
+}
+
+const outboxPartKeys = (id: string, partCount: number): Key[] =>
+  Array.from({ length: partCount }, (_, index) => outboxPartKey(id, index + 1));
+
+/** Reads the messages of the outbox with the first row `item`. */
+async function readOutbounds(
   item: Item,
   id: string,
-  parts: number,
+  partCount: number,
   store: Store,
 ): Promise<OutboundMessage[]> {
-  const others = await store.many(
-    Array.from({ length: parts }, (_, index) => partKey(id, index + 1)),
-  );
-  if (others.length < parts)
+  const others = await store.getMany(outboxPartKeys(id, partCount));
+  if (others.length < partCount)
     throw engineError(
       'row.damaged',
-      `Outbox ${id} has ${others.length} of its ${parts} parts.`,
+      `Outbox ${id} has ${others.length} of its ${partCount} parts.`,
       'Restore the table to a point in time.',
     );
   const inOrder = others.toSorted(

@@ -1,12 +1,13 @@
 import type { QueryInput } from '@aws-sdk/client-dynamodb';
 
+/** A range of rows in one partition. */
 export interface Range {
   readonly pk: string;
-  /** Range of sort keys, both ends included. */
+  /** The first and the last sort key. The range includes both. */
   readonly from?: string;
   readonly to?: string;
-  /** Prefix of the sort keys; use it instead of `from` and `to`. */
-  readonly begins?: string;
+  /** The prefix of the sort keys, in place of `from` and `to`. */
+  readonly prefix?: string;
   readonly newestFirst?: boolean;
   readonly limit?: number;
 }
@@ -14,10 +15,10 @@ export interface Range {
 export type QueryParameters = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
 /** Converts a range to the input of a consistent `Query`. */
-export function queryParametersOf({ pk, begins, from, to, newestFirst }: Range): QueryParameters {
-  const values = { ':pk': pk, ':begins': begins, ':from': from, ':to': to };
+export function queryParametersOf({ pk, prefix, from, to, newestFirst }: Range): QueryParameters {
+  const values = { ':pk': pk, ':prefix': prefix, ':from': from, ':to': to };
   const conditions = ['pk = :pk'];
-  if (begins !== undefined) conditions.push('begins_with(sk, :begins)');
+  if (prefix !== undefined) conditions.push('begins_with(sk, :prefix)');
   if (from !== undefined)
     conditions.push(to === undefined ? 'sk >= :from' : 'sk BETWEEN :from AND :to');
   else if (to !== undefined) conditions.push('sk <= :to');

@@ -28,10 +28,10 @@ export type Write =
   | { readonly Update: { readonly Key: Item } & Expressions }
   | { readonly Delete: { readonly Key: Item } & Expressions };
 
-/** A key as attributes. */
+/** Converts a key to the attributes of a row. */
 export const keyOf = ({ pk, sk }: Key): Item => ({ pk: { S: pk }, sk: { S: sk } });
 
-/** A string attribute of a row. Throws `engine.row.damaged` when it is missing. */
+/** Returns a string attribute of a row. Throws `engine.row.damaged` if it is missing. */
 export function textOf(item: Item, name: string): string {
   const text = item[name]?.S;
   if (text === undefined)
@@ -43,6 +43,19 @@ export function textOf(item: Item, name: string): string {
   return text;
 }
 
-/** A number attribute of a row; 0 when it is missing. */
+/** Returns a number attribute of a row, or 0 if the row or the attribute is missing. */
 export const numberOf = (item: Item | undefined, name: string): number =>
   Number(item?.[name]?.N ?? 0);
+
+/**
+ * Returns the condition that a row has not changed since it was read. `read`: the version that was
+ * read, or `undefined` if the row did not exist.
+ */
+export const ifUnchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
+  read === undefined
+    ? { ConditionExpression: 'attribute_not_exists(pk)' }
+    : {
+        ConditionExpression: '#number = :read',
+        ExpressionAttributeNames: { '#number': attribute },
+        ExpressionAttributeValues: { ':read': { N: String(read) } },
+      };

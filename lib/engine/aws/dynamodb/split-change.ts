@@ -2,50 +2,49 @@ import type { Change } from '../../port.ts';
 import type { OutboundMessage } from '../messaging/envelope.ts';
 import { tasksKey } from './keys.ts';
 
-/** The part of a change that fits in one transaction: rows, and the messages about them. */
+/** A part of a change that fits in one transaction: records, and the messages about them. */
 export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outbounds: readonly OutboundMessage[];
 }
 /** A message, and the account or operation that it is about. */
-export interface Addressed {
+export interface OutboundWithSubject {
   readonly outbound: OutboundMessage;
-  /** `operation <id>` or `project <id>`. */
-  readonly about: string | undefined;
+  /** For example `operation <id>` or `project <id>`. */
+  readonly subject: string | undefined;
 }
 
 /**
- * DynamoDB accepts 100 rows and 4 MB in one transaction. The outbox and the counters need a
- * reserve.
+ * DynamoDB accepts 100 rows and 4 MB in one transaction. These limits leave space for the outbox and
+ * the counters.
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
-/** Entries of the audit log that always fit in one transaction. */
+/** The number of entries of the audit log that always fit in one transaction. */
 const MAX_AUDITED = 40;
 
 /**
- * Divides a change into parts that each fit in one transaction. Their order keeps the stored state
- * consistent after each part:
+ * Divides a change into parts that each fit in one transaction. The stored records are consistent
+ * after each part, because the parts have this order:
  *
  * - first: the decisions for the audit log
- * - then: accounts, quarantine and waivers, which may be written twice. An account and its messages
- *   are in one part, so that no deleted account is stored without its event
- * - then: messages about no row of this change, which may be sent twice
+ * - then: accounts, quarantine, waivers and the stop decision, which may be written twice. An account
+ *   and its messages are in one part, so that no deleted account is stored without its event
+ * - then: messages about no record of this change, which may be sent twice
  * - then: all operations except the first, each with its tasks and messages. The operation of a
  *   project is valid without the operation of its domain. If the coordinator repeats the decision,
  *   it finds this operation and keeps it
- * - last: the guard rows: the ids of ingested notifications, the first operation with its tasks and
- *   messages, and the counters
+ * - last: documents, the ids of ingested notifications, the first operation with its tasks and
+ *   messages, and the counters. These records normally fit in one part
  *
- * If the process dies between parts, the guard rows are unchanged. The same holds after a conflict
- * in the last part. The message of the process is then delivered again, and the repeated decision
- * has the same result. Some messages of the change are sent twice.
+ * If the process dies before the last part, or if the last part is in conflict, the records of the
+ * last part are unchanged. The message of the process is then delivered again, and the repeated
+ * decision has the same result. Some messages of the change are sent twice.
  */
-export function split(change: Change, messages: readonly Addressed[]): Part[] {
-  const groups = groupsOf(change, messages);
+export function splitChange(change: Change, messages: readonly OutboundWithSubject[]): Part[] {
   const parts: Part[] = [];
   let [part, rows, bytes]: [Part | undefined, number, number] = [undefined, 0, 0];
-  for (const group of groups) {
-    const [moreRows, moreBytes] = [rowsOf(group), bytesOf(group)];
+  for (const group of groupsOf(change, messages)) {
+    const [moreRows, moreBytes] = [maxRowsOf(group), maxBytesOf(group)];
     if (part && (rows + moreRows > MAX_ROWS || bytes + moreBytes > MAX_BYTES)) {
       parts.push(part);
       [part, rows, bytes] = [undefined, 0, 0];
@@ -57,61 +56,87 @@ export function split(change: Change, messages: readonly Addressed[]): Part[] {
   return part ? [...parts, part] : parts;
 }
 
-function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
-  const [first, ...others] = change.operations ?? [];
-  const accounts = change.accounts ?? [];
-  const owners = new Set([
-    ...accounts.map(({ account }) => `${account.type} ${account.id}`),
-    ...(change.operations ?? []).map(({ id }) => `operation ${id}`),
-    ...(change.tasks ?? []).map(({ operationId }) => `operation ${operationId}`),
-  ]);
-  const byOwner = Map.groupBy(messages, ({ about }) =>
-    about !== undefined && owners.has(about) ? about : '',
-  );
-  const outbounds = (about: string): OutboundMessage[] =>
-    (byOwner.get(about) ?? []).map(({ outbound }) => outbound);
-  const tasks = Map.groupBy(change.tasks ?? [], ({ operationId }) => operationId);
-  const withoutOperation = [...tasks.keys()].filter(
-    (id) => !change.operations?.some((operation) => operation.id === id),
-  );
-  const guard: Part = {
-    operations: first ? [first] : [],
-    tasks: first ? (tasks.get(first.id) ?? []) : [],
-    counters: change.counters ?? {},
-    outbounds: first ? outbounds(`operation ${first.id}`) : [],
-  };
+/** Divides a change into groups that must not be divided further, in the order of the parts. */
+function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): Part[] {
+  const { accounts = [], quarantine = [], documents = [], seen = [], stopDecision } = change;
+  const outboundsBySubject = groupBySubject(change, messages);
+  const outboundsAbout = (subject: string): OutboundMessage[] =>
+    outboundsBySubject.get(subject) ?? [];
   return [
-    // The audit records come first, so that no row is stored before the decision about it.
-    ...Array.from(
-      { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
-      (_, part): Part => ({
-        audit: change.audit?.slice(part * MAX_AUDITED, (part + 1) * MAX_AUDITED) ?? [],
-        outbounds: [],
-      }),
-    ),
-    ...accounts.map(
-      (record): Part => ({
-        accounts: [record],
-        outbounds: outbounds(`${record.account.type} ${record.account.id}`),
-      }),
-    ),
-    ...(change.quarantine ?? []).map((record): Part => ({ quarantine: [record], outbounds: [] })),
-    { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
-    ...(change.stopDecision
-      ? [{ stopDecision: change.stopDecision, outbounds: [] } satisfies Part]
-      : []),
-    ...outbounds('').map((outbound): Part => ({ outbounds: [outbound] })),
-    ...others.map((operation): Part => {
-      const own = { operations: [operation], tasks: tasks.get(operation.id) ?? [] };
-      return { ...own, outbounds: outbounds(`operation ${operation.id}`) };
+    ...auditGroups(change),
+    ...accounts.map((record): Part => {
+      const { type, id } = record.account;
+      return { accounts: [record], outbounds: outboundsAbout(`${type} ${id}`) };
     }),
-    ...withoutOperation.map(
-      (id): Part => ({ tasks: tasks.get(id) ?? [], outbounds: outbounds(`operation ${id}`) }),
-    ),
-    ...(change.documents ?? []).map((one): Part => ({ documents: [one], outbounds: [] })),
-    ...(change.seen ?? []).map((id): Part => ({ seen: [id], outbounds: [] })),
-    guard,
+    ...quarantine.map((record): Part => ({ quarantine: [record], outbounds: [] })),
+    { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
+    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies Part] : []),
+    ...outboundsAbout('').map((outbound): Part => ({ outbounds: [outbound] })),
+    ...operationGroups(change, outboundsAbout),
+    ...documents.map((document): Part => ({ documents: [document], outbounds: [] })),
+    ...seen.map((id): Part => ({ seen: [id], outbounds: [] })),
+    lastGroup(change, outboundsAbout),
   ];
+}
+
+/** Groups the messages by subject. A message about no record of the change is in the group `''`. */
+function groupBySubject(
+  { accounts = [], operations = [], tasks = [] }: Change,
+  messages: readonly OutboundWithSubject[],
+): Map<string, OutboundMessage[]> {
+  const subjectsOfChange = new Set([
+    ...accounts.map(({ account }) => `${account.type} ${account.id}`),
+    ...operations.map(({ id }) => `operation ${id}`),
+    ...tasks.map(({ operationId }) => `operation ${operationId}`),
+  ]);
+  const groups = Map.groupBy(messages, ({ subject }) =>
+    subject !== undefined && subjectsOfChange.has(subject) ? subject : '',
+  );
+  return new Map(
+    [...groups].map(([subject, group]) => [subject, group.map(({ outbound }) => outbound)]),
+  );
+}
+
+/** The entries of the audit log come first, so that no record is stored before its decision. */
+const auditGroups = ({ audit = [] }: Change): Part[] =>
+  Array.from({ length: Math.ceil(audit.length / MAX_AUDITED) }, (_, index) => ({
+    audit: audit.slice(index * MAX_AUDITED, (index + 1) * MAX_AUDITED),
+    outbounds: [],
+  }));
+
+/** The operations except the first, and the tasks of operations that the change does not write. */
+function operationGroups(
+  { operations = [], tasks = [] }: Change,
+  outboundsAbout: (subject: string) => OutboundMessage[],
+): Part[] {
+  const tasksByOperation = Map.groupBy(tasks, ({ operationId }) => operationId);
+  const idsWithoutOperation = [...tasksByOperation.keys()].filter(
+    (id) => !operations.some((operation) => operation.id === id),
+  );
+  return [
+    ...operations.slice(1).map((operation): Part => {
+      const own = { operations: [operation], tasks: tasksByOperation.get(operation.id) ?? [] };
+      return { ...own, outbounds: outboundsAbout(`operation ${operation.id}`) };
+    }),
+    ...idsWithoutOperation.map((id): Part => {
+      const outbounds = outboundsAbout(`operation ${id}`);
+      return { tasks: tasksByOperation.get(id) ?? [], outbounds };
+    }),
+  ];
+}
+
+/** Returns the group that must be written last. */
+function lastGroup(
+  { operations: [first] = [], tasks = [], counters = {} }: Change,
+  outboundsAbout: (subject: string) => OutboundMessage[],
+): Part {
+  if (!first) return { counters, outbounds: [] };
+  return {
+    operations: [first],
+    tasks: tasks.filter(({ operationId }) => operationId === first.id),
+    counters,
+    outbounds: outboundsAbout(`operation ${first.id}`),
+  };
 }
 
 const mergeParts = (one: Part, other: Part): Part => ({
@@ -130,8 +155,8 @@ const mergeParts = (one: Part, other: Part): Part => ({
   outbounds: [...one.outbounds, ...other.outbounds],
 });
 
-/** The maximum number of rows, including pointers. */
-function rowsOf({
+/** Returns the maximum number of rows that a part writes, including pointers. */
+function maxRowsOf({
   seen = [],
   accounts = [],
   quarantine = [],
@@ -143,12 +168,12 @@ function rowsOf({
   audit = [],
   documents = [],
 }: Part): number {
-  const regions = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
+  const taskRows = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
   return (
     seen.length +
     2 * (accounts.length + quarantine.length) +
     5 * operations.length +
-    regions.size +
+    taskRows.size +
     waivers.length +
     removedWaivers.length +
     (stopDecision ? 2 : 0) +
@@ -157,8 +182,8 @@ function rowsOf({
   );
 }
 
-/** The size before compression, as an upper bound. */
-function bytesOf({ outbounds, ...rows }: Part): number {
+/** Returns the size of a part before its compression, which is the maximum size of its rows. */
+function maxBytesOf({ outbounds, ...rows }: Part): number {
   return (
     JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
   );

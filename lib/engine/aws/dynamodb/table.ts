@@ -6,20 +6,20 @@ import { type QueryParameters, queryParametersOf, type Range } from './query.ts'
 import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
 /**
- * `refused`: the conditions of the rows `which` failed. `busy`: after all retries, another
- * transaction still locked a row.
+ * The result of a transaction. `refused`: the conditions of the rows with the indexes `which` failed.
+ * `busy`: another transaction locked a row, also at the last retry.
  */
 export type Written =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly which: readonly number[] }
   | { readonly kind: 'busy' };
 
-/** DynamoDB's limits for one call. */
+/** The limit of BatchGetItem. */
 const MAX_READS_PER_CALL = 100;
-
+/** The limit of BatchWriteItem. */
 const MAX_WRITES_PER_CALL = 25;
 
-/** The table. Every read is consistent, except reads of the index. */
+/** The table. Every read is consistent, except {@link Store.operationsInState}. */
 export class Store {
   readonly #dynamodb: (action: string, input: object) => Promise<object>;
   readonly #table: string;
@@ -39,18 +39,21 @@ export class Store {
     return Item;
   }
 
-  /** Reads the existing rows in any order. `keys` must not contain duplicates. */
-  async many(keys: readonly Key[]): Promise<Item[]> {
+  /**
+   * Reads rows. The result lacks rows that do not exist, and its order is not the order of `keys`.
+   * `keys` must not contain duplicates.
+   */
+  async getMany(keys: readonly Key[]): Promise<Item[]> {
     const found = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
       const items: Item[] = [];
-      let wanted: readonly Item[] = batch.map(keyOf);
-      for (let tries = 0; wanted.length > 0; tries += 1) {
+      let remainingKeys: readonly Item[] = batch.map(keyOf);
+      for (let tries = 0; remainingKeys.length > 0; tries += 1) {
         if (tries > 0) await pause(tries);
-        const RequestItems = { [this.#table]: { Keys: wanted, ConsistentRead: true } };
-        const answer: Batched = await this.#dynamodb('BatchGetItem', { RequestItems });
+        const RequestItems = { [this.#table]: { Keys: remainingKeys, ConsistentRead: true } };
+        const answer: BatchAnswer = await this.#dynamodb('BatchGetItem', { RequestItems });
         items.push(...(answer.Responses?.[this.#table] ?? []));
-        // DynamoDB leaves out throttled rows, and all rows beyond 16 MB in total.
-        wanted = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
+        // DynamoDB leaves out throttled rows, and rows beyond 16 MB in total.
+        remainingKeys = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
       return items;
     });
@@ -59,12 +62,12 @@ export class Store {
 
   /** Reads a range of rows in the order of their sort keys. */
   query(range: Range): Promise<Item[]> {
-    return this.#take(range.limit, queryParametersOf(range));
+    return this.#queryPages(range.limit, queryParametersOf(range));
   }
 
   /** Reads only the sort keys of a range. */
   async sortKeys(range: Range): Promise<string[]> {
-    const items = await this.#take(range.limit, {
+    const items = await this.#queryPages(range.limit, {
       ...queryParametersOf(range),
       ProjectionExpression: 'sk',
     });
@@ -72,11 +75,11 @@ export class Store {
   }
 
   /**
-   * Keys of the operations in a state, newest first, from the index. The index is eventually
-   * consistent: it may lack a recent write.
+   * Reads the keys of the operations in a state, newest first, from the index. The index is
+   * eventually consistent: it may lack a recent write.
    */
-  byState(state: string, limit: number): Promise<Item[]> {
-    return this.#take(limit, {
+  operationsInState(state: string, limit: number): Promise<Item[]> {
+    return this.#queryPages(limit, {
       IndexName: 'operations-by-state',
       KeyConditionExpression: '#state = :state',
       ExpressionAttributeNames: { '#state': 'state' },
@@ -86,8 +89,8 @@ export class Store {
   }
 
   /**
-   * Writes all rows or no row. The SDK repeats a call without an answer with the same token, so
-   * that DynamoDB does not apply it twice.
+   * Writes all rows or no row. If DynamoDB does not answer, the SDK repeats the call with the same
+   * token, so that DynamoDB does not write the rows twice.
    */
   async transact(writes: readonly Write[]): Promise<Written> {
     const TransactItems = writes.map((write) =>
@@ -112,8 +115,8 @@ export class Store {
   }
 
   /**
-   * Writes rows one by one, without conditions, and replaces existing rows. If a key occurs twice,
-   * the last row is stored.
+   * Writes rows without a transaction and without conditions, and replaces existing rows. If two
+   * rows have the same key, the last row is stored.
    */
   put(items: readonly Item[]): Promise<void> {
     const newest = new Map(
@@ -122,6 +125,7 @@ export class Store {
     return this.#batch([...newest.values()].map((Item) => ({ PutRequest: { Item } })));
   }
 
+  /** Deletes rows without a transaction and without conditions. */
   delete(keys: readonly Key[]): Promise<void> {
     const keysByText = new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key]));
     return this.#batch(
@@ -130,17 +134,17 @@ export class Store {
   }
 
   /**
-   * Takes the lease of a row for `millis`. Returns false if another process has the lease.
-   * `exists`: the row must exist already.
+   * Acquires the lease of a row for `millis`. Returns false if another process has the lease.
+   * Without `mustExist`, this function creates a missing row.
    */
-  async lease(key: Key, now: number, millis: number, exists: boolean): Promise<boolean> {
+  async acquireLease(key: Key, now: number, millis: number, mustExist: boolean): Promise<boolean> {
     try {
       await this.#dynamodb('UpdateItem', {
         TableName: this.#table,
         Key: keyOf(key),
         UpdateExpression: 'SET leasedUntil = :until',
         ConditionExpression:
-          `${exists ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR ` +
+          `${mustExist ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR ` +
           'leasedUntil < :now)',
         ExpressionAttributeValues: {
           ':until': { N: String(now + millis) },
@@ -155,8 +159,11 @@ export class Store {
     }
   }
 
-  /** Releases a lease. A lease that another process has taken since stays. */
-  async release(key: Key, until: number): Promise<void> {
+  /**
+   * Releases a lease that ends at `until`, by deleting its row. If the lease has ended and another
+   * process has acquired it since, this function does nothing.
+   */
+  async releaseLease(key: Key, until: number): Promise<void> {
     try {
       await this.#dynamodb('DeleteItem', {
         TableName: this.#table,
@@ -170,21 +177,21 @@ export class Store {
     }
   }
 
-  /** `requests` must name each row once: DynamoDB refuses a batch with duplicates. */
+  /** Each request must be about another row, because DynamoDB refuses a batch with duplicates. */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
-      let wanted: readonly object[] = batch;
-      for (let tries = 0; wanted.length > 0; tries += 1) {
+      let remainingRequests: readonly object[] = batch;
+      for (let tries = 0; remainingRequests.length > 0; tries += 1) {
         if (tries > 0) await pause(tries);
-        const answer: Batched = await this.#dynamodb('BatchWriteItem', {
-          RequestItems: { [this.#table]: wanted },
+        const answer: BatchAnswer = await this.#dynamodb('BatchWriteItem', {
+          RequestItems: { [this.#table]: remainingRequests },
         });
-        wanted = answer.UnprocessedItems?.[this.#table] ?? [];
+        remainingRequests = answer.UnprocessedItems?.[this.#table] ?? [];
       }
     });
   }
 
-  async #take(limit: number | undefined, parameters: QueryParameters): Promise<Item[]> {
+  async #queryPages(limit: number | undefined, parameters: QueryParameters): Promise<Item[]> {
     const items: Item[] = [];
     let ExclusiveStartKey: Item | undefined;
     do {
@@ -205,7 +212,8 @@ export class Store {
   }
 }
 
-interface Batched {
+/** The answer of BatchGetItem or BatchWriteItem. */
+interface BatchAnswer {
   readonly Responses?: Readonly<Record<string, Item[]>>;
   readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: Item[] }>>;
   readonly UnprocessedItems?: Readonly<Record<string, object[]>>;

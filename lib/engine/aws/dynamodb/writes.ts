@@ -3,14 +3,11 @@ import * as z from 'zod';
 import type { QuarantineRecord } from '../../../account/inventory.ts';
 import type { Operation, Task, Waiver } from '../../../operation/model.ts';
 import type { StopDecision } from '../../../operation/stop.ts';
-import { engineError } from '../../engine-error.ts';
 import { storable, storableRecord } from '../../json.ts';
 import type { WrittenDocument } from '../../port.ts';
-import { unchanged } from './accounts.ts';
 import { pack, unpack } from './codec.ts';
 import {
   aboutPk,
-  COUNTER_SHARES,
   childrenPk,
   documentPk,
   domainPk,
@@ -26,22 +23,22 @@ import {
   startedPk,
   tasksKey,
 } from './keys.ts';
-import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
 /**
- * The pointer of a start is written with the change that starts the operation, and again with each
- * change in the next 15 minutes (the maximum duration of a function). Later changes need not write
- * it, because an earlier change has done so.
+ * The pointer to a started operation is written with the change that starts the operation, and again
+ * with each change in the next 15 minutes, which is the maximum duration of a function. By then the
+ * first change has ended, and the pointer exists.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
-/**
- * Returns the rows of an operation: first the operation, then its pointers. `now` is in epoch
- * milliseconds.
- */
-export function operationWrites(operation: Operation, now: number): Write[] {
-  const { id, version, scope, parentId, startedAt, mode } = operation;
+/** Returns the row of an operation, and the rows of its pointers. `now` is in epoch milliseconds. */
+export function operationWrites(
+  operation: Operation,
+  now: number,
+): { readonly row: Write; readonly pointers: readonly Write[] } {
+  const { id, version } = operation;
   const Item = {
     ...keyOf(operationKey(id)),
     version: { N: String(version + 1) },
@@ -49,72 +46,91 @@ export function operationWrites(operation: Operation, now: number): Write[] {
     openedAt: { N: String(operation.openedAt) },
     body: pack({ ...operation, version: version + 1 }),
   };
-  const sk = openedSk(operation);
-  const pointers: Item[] = [];
-  if (version === 0) pointers.push(keyOf({ pk: aboutPk(scope.type, scope.id), sk }));
+  const pointers = [...openedPointers(operation), ...startedPointers(operation, now)];
+  return {
+    row: { Put: { Item, ...ifUnchanged('version', version === 0 ? undefined : version) } },
+    pointers: pointers.map((pointer): Write => ({ Put: { Item: pointer } })),
+  };
+}
+
+/** Returns the pointers by which an operation is found: by account, by domain and by parent. */
+function openedPointers(operation: Operation): Item[] {
+  const { version, scope, parentId } = operation;
   const domain = domainOf(operation);
-  if (version === 0 && domain !== undefined) pointers.push(keyOf({ pk: domainPk(domain), sk }));
-  if (parentId !== undefined) pointers.push(keyOf({ pk: childrenPk(parentId), sk }));
-  const isCounted = mode === 'enforce' && !operation.cause.suspicious;
-  if (startedAt !== undefined && isCounted && startedAt > now - STARTED_JUST_NOW_MILLIS) {
-    const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
-    pointers.push({
-      ...keyOf({ pk: startedPk(scope.type, operation.action), sk: `${sortable(startedAt)}#${id}` }),
-      expires,
-    });
-  }
+  const partitions = [
+    ...(version === 0 ? [aboutPk(scope.type, scope.id)] : []),
+    ...(version === 0 && domain !== undefined ? [domainPk(domain)] : []),
+    ...(parentId === undefined ? [] : [childrenPk(parentId)]),
+  ];
+  return partitions.map((pk) => keyOf({ pk, sk: openedSk(operation) }));
+}
+
+/** Returns the pointer by which `countStartedSince` finds an operation that started just now. */
+function startedPointers(operation: Operation, now: number): Item[] {
+  const { id, mode, cause, startedAt, scope, action } = operation;
+  const isCounted = mode === 'enforce' && !cause.suspicious;
+  if (!isCounted || startedAt === undefined) return [];
+  if (startedAt <= now - STARTED_JUST_NOW_MILLIS) return [];
   return [
-    { Put: { Item, ...unchanged('version', version === 0 ? undefined : version) } },
-    ...pointers.map((pointer): Write => ({ Put: { Item: pointer } })),
+    {
+      ...keyOf({ pk: startedPk(scope.type, action), sk: `${sortable(startedAt)}#${id}` }),
+      expires: { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) },
+    },
   ];
 }
 
-/** The domain of an operation's account; `undefined` if unknown. */
+/** Returns the domain of the account of an operation; `undefined` if it is unknown. */
 export const domainOf = ({ scope }: Operation): string | undefined =>
   scope.type === 'domain' ? scope.id : scope.domainId;
 
-/** The stored tasks of a row, with the fields that the version check needs. */
-const KeptTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
+/** The tasks in a stored row, with the fields that the version check needs. */
+const StoredTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
 
 /**
- * Returns the rows of tasks. All tasks of one operation and region share a row, so that the largest
- * operation fits into one transaction. Returns `conflict` if another process has written a task
- * since the caller read it.
+ * Returns the rows of tasks. All tasks of one operation and region are in one row, so that the
+ * largest operation fits into one transaction. Returns `conflict` if another process has written one
+ * of these tasks since the caller read it.
  */
 export async function taskWrites(
   tasks: readonly Task[],
   store: Store,
 ): Promise<Write[] | 'conflict'> {
-  const rows = Map.groupBy(tasks, ({ id }) => Object.values(tasksKey(id)).join('\n'));
-  const keys = [...rows.values()].flatMap(([task]) => (task ? [tasksKey(task.id)] : []));
+  const keyTextOf = ({ id }: Task): string => Object.values(tasksKey(id)).join('\n');
+  const groups = Map.groupBy(tasks, keyTextOf);
+  const keys = [...groups.values()].flatMap(([task]) => (task ? [tasksKey(task.id)] : []));
   const items = new Map(
-    (await store.many(keys)).map((item) => [`${textOf(item, 'pk')}\n${textOf(item, 'sk')}`, item]),
+    (await store.getMany(keys)).map((item) => [
+      `${textOf(item, 'pk')}\n${textOf(item, 'sk')}`,
+      item,
+    ]),
   );
-  const writes: Write[] = [];
-  for (const [index, [name, changed]] of [...rows].entries()) {
-    const key = keys[index];
-    const item = items.get(name);
-    const kept = new Map(
-      (item ? KeptTasks.parse(unpack(item.body)) : []).map((task) => [task.id, task]),
-    );
-    for (const task of changed) {
-      if ((kept.get(task.id)?.version ?? 0) !== task.version) return 'conflict';
-      kept.set(task.id, { ...task, version: task.version + 1 });
-    }
-    const revision = numberOf(item, 'revision');
-    const Item = {
-      ...(key ? keyOf(key) : {}),
-      revision: { N: String(revision + 1) },
-      body: pack([...kept.values()]),
-    };
-    writes.push({ Put: { Item, ...unchanged('revision', item && revision) } });
+  const writes = [...groups].map(([keyText, group]) => taskWrite(group, items.get(keyText)));
+  return writes.some((write) => write === 'conflict')
+    ? 'conflict'
+    : writes.filter((write) => write !== 'conflict');
+}
+
+/** Merges tasks of one operation and region into their stored row `item`. */
+function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'conflict' {
+  const [first] = tasks;
+  const storedTasks = item ? StoredTasks.parse(unpack(item.body)) : [];
+  const merged = new Map(storedTasks.map((task) => [task.id, task]));
+  for (const task of tasks) {
+    if ((merged.get(task.id)?.version ?? 0) !== task.version) return 'conflict';
+    merged.set(task.id, { ...task, version: task.version + 1 });
   }
-  return writes;
+  const revision = numberOf(item, 'revision');
+  const Item = {
+    ...(first ? keyOf(tasksKey(first.id)) : {}),
+    revision: { N: String(revision + 1) },
+    body: pack([...merged.values()]),
+  };
+  return { Put: { Item, ...ifUnchanged('revision', item && revision) } };
 }
 
 /**
- * Records an ingested notification. The condition fails for a notification that was ingested
- * before.
+ * Returns the row that records an ingested notification. Its condition fails if the notification was
+ * ingested before.
  */
 export const seenWrite = (id: string, now: number): Write => ({
   Put: {
@@ -126,28 +142,28 @@ export const seenWrite = (id: string, now: number): Write => ({
   },
 });
 
-/** Rows of a quarantine record and its pointer. */
+/** Returns the rows of a quarantine record and its pointer. */
 export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: { ...keyOf(quarantineKey(record.id)), body: pack(storableRecord(record)) } } },
   { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
 ];
 
-/** Returns the rows of waivers. A waiver that the change both adds and removes is deleted. */
+/** Returns the rows of waivers. If the change adds and removes the same waiver, it is deleted. */
 export function waiverWrites(
   waivers: readonly Waiver[],
   removedWaivers: readonly string[],
 ): Write[] {
   const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
-  const gone = new Set(removedWaivers);
+  const removed = new Set(removedWaivers);
   return [
     ...[...newest.values()]
-      .filter(({ type }) => !gone.has(type))
+      .filter(({ type }) => !removed.has(type))
       .map(
         (waiver): Write => ({
           Put: { Item: { ...keyOf({ pk: 'waiver', sk: waiver.type }), body: pack(waiver) } },
         }),
       ),
-    ...[...gone].map((type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } })),
+    ...[...removed].map((type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } })),
   ];
 }
 
@@ -164,68 +180,15 @@ export const stopWrites = (decision: StopDecision): Write[] => [
   },
 ];
 
-/** Writes or deletes a document. The condition fails if it was changed since it was read. */
+/**
+ * Returns the row that writes or deletes a document. Its condition fails if another process has
+ * written the document since the caller read it.
+ */
 export function documentWrite(document: WrittenDocument): Write {
   const { collection, partition, id, version, value } = document;
   const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
-  const condition = unchanged('version', version === 0 ? undefined : version);
+  const condition = ifUnchanged('version', version === 0 ? undefined : version);
   if (value === undefined) return { Delete: { Key: key, ...condition } };
   const Item = { ...key, version: { N: String(version + 1) }, body: pack(value) };
   return { Put: { Item, ...condition } };
-}
-
-/** The maximum number of counters in one expression, because DynamoDB limits its length. */
-const MAX_NAMES_PER_CALL = 150;
-/**
- * The prefix of each counter's attribute, because a counter may have the name of another attribute.
- */
-export const COUNTER_PREFIX = 'n:';
-export const ACCOUNTS_COUNTER = 'accounts';
-
-/**
- * Each counter is split over several rows. Adds to a random row, to prevent lock conflicts. Throws
- * `TypeError` for a value that is not an integer.
- */
-export function counterWrites(
-  counters: Readonly<Record<string, number>>,
-  accounts: number,
-): Write[] {
-  const invalid = Object.entries(counters).find(([, value]) => !Number.isSafeInteger(value));
-  if (invalid) throw new TypeError(`counter ${invalid[0]}: ${invalid[1]} is not an integer`);
-  const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
-    COUNTER_PREFIX + name,
-    value,
-  ]);
-  if (accounts > 0) amounts.push([ACCOUNTS_COUNTER, accounts]);
-  const firstShare = Math.floor(Math.random() * COUNTER_SHARES);
-  const updates = Array.from(
-    { length: Math.ceil(amounts.length / MAX_NAMES_PER_CALL) },
-    (_, share): Write => {
-      const shareAmounts = amounts.slice(
-        share * MAX_NAMES_PER_CALL,
-        (share + 1) * MAX_NAMES_PER_CALL,
-      );
-      return {
-        Update: {
-          Key: keyOf({ pk: 'counters', sk: String((firstShare + share) % COUNTER_SHARES) }),
-          UpdateExpression: `ADD ${shareAmounts
-            .map((_, index) => `#${index} :${index}`)
-            .join(', ')}`,
-          ExpressionAttributeNames: Object.fromEntries(
-            shareAmounts.map(([name], index) => [`#${index}`, name]),
-          ),
-          ExpressionAttributeValues: Object.fromEntries(
-            shareAmounts.map(([, value], index) => [`:${index}`, { N: String(value) }]),
-          ),
-        },
-      };
-    },
-  );
-  if (updates.length > COUNTER_SHARES)
-    throw engineError(
-      'change.too-big',
-      `${amounts.length} counters in one change exceed the limit of one transaction.`,
-      'Report this defect of the propagator, with this message.',
-    );
-  return updates;
 }

@@ -1,0 +1,100 @@
+import { OPERATION_STATES, type Operation } from '../../../operation/model.ts';
+import type { OperationFilter, OperationReads } from '../../port.ts';
+import { StoredOperation, StoredTask } from '../../records.ts';
+import { parseBodies } from './codec.ts';
+import {
+  aboutPk,
+  childrenPk,
+  domainPk,
+  idIn,
+  operationKey,
+  sortable,
+  startedPk,
+  tasksKey,
+} from './keys.ts';
+import { numberOf, textOf } from './rows.ts';
+import type { Store } from './table.ts';
+import { domainOf } from './writes.ts';
+
+const MAX_LISTED = 100;
+/** The number of operations that {@link operationReads} reads before it applies a filter. */
+const PAGE_SIZE = 100;
+
+/** Reads operations and tasks from the table. */
+export function operationReads(store: Store): OperationReads {
+  const readOperations = async (ids: readonly string[]): Promise<Operation[]> =>
+    parseBodies(StoredOperation, await store.getMany([...new Set(ids)].map(operationKey)));
+
+  return {
+    async operation(id) {
+      return (await readOperations([id]))[0];
+    },
+    async operationsAbout(type, id) {
+      const pointers = await store.sortKeys({ pk: aboutPk(type, id) });
+      const operations = await readOperations(pointers.map(idIn));
+      return operations.toSorted(
+        (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
+      );
+    },
+    async operations(filter) {
+      const { limit = MAX_LISTED } = filter;
+      const ids = await candidates(filter, store);
+      const found: Operation[] = [];
+      for (let at = 0; at < ids.length && found.length < limit; at += PAGE_SIZE) {
+        const page = await readOperations(ids.slice(at, at + PAGE_SIZE));
+        found.push(...page.filter((operation) => matchesFilter(operation, filter)));
+      }
+      return found
+        .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
+        .slice(0, limit);
+    },
+    async tasks(operationId) {
+      const rows = await store.query({ pk: operationKey(operationId).pk, prefix: 'tasks#' });
+      return parseBodies(StoredTask.array(), rows)
+        .flat()
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    },
+    async task(id) {
+      const row = await store.get(tasksKey(id));
+      const tasksOfRegion = parseBodies(StoredTask.array(), row ? [row] : []).flat();
+      return tasksOfRegion.find((task) => task.id === id);
+    },
+    async countStartedSince(at, type, action) {
+      const pointers = await store.sortKeys({ pk: startedPk(type, action), from: sortable(at) });
+      return new Set(pointers.map(idIn)).size;
+    },
+  };
+}
+
+/** Reads the ids of operations that may match the filter, newest first. */
+async function candidates(filter: OperationFilter, store: Store): Promise<string[]> {
+  const pk = pointersFor(filter);
+  if (pk !== undefined) return (await store.sortKeys({ pk, newestFirst: true })).map(idIn);
+  const { state, limit = MAX_LISTED } = filter;
+  const states = state === undefined ? OPERATION_STATES : [state];
+  const keys = await Promise.all(states.map((one) => store.operationsInState(one, limit)));
+  return keys
+    .flat()
+    .toSorted((one, other) => numberOf(other, 'openedAt') - numberOf(one, 'openedAt'))
+    .map((item) => idIn(textOf(item, 'pk')));
+}
+
+/** Returns the partition with pointers to all operations that may match; `undefined` if none. */
+function pointersFor(filter: OperationFilter): string | undefined {
+  const { projectId, userId, parentId, domainId } = filter;
+  if (projectId !== undefined) return aboutPk('project', projectId);
+  if (userId !== undefined) return aboutPk('user', userId);
+  if (parentId !== undefined) return childrenPk(parentId);
+  return domainId === undefined ? undefined : domainPk(domainId);
+}
+
+const matchesFilter = (
+  operation: Operation,
+  { state, projectId, domainId, userId, parentId }: OperationFilter,
+): boolean =>
+  (state === undefined || operation.state === state) &&
+  (projectId === undefined ||
+    (operation.scope.type === 'project' && operation.scope.id === projectId)) &&
+  (userId === undefined || (operation.scope.type === 'user' && operation.scope.id === userId)) &&
+  (domainId === undefined || domainOf(operation) === domainId) &&
+  (parentId === undefined || operation.parentId === parentId);

@@ -1,0 +1,39 @@
+import { storable } from '../../json.ts';
+import { MAX_QUARANTINED, type RecordReads } from '../../port.ts';
+import { StoredQuarantine } from '../../records.ts';
+import { parseBodies, unpack } from './codec.ts';
+import { readCounters } from './counters.ts';
+import { documentPk, idIn, quarantineKey, seenKey } from './keys.ts';
+import { numberOf, textOf } from './rows.ts';
+import type { Store } from './table.ts';
+
+/** Reads documents, the ids of ingested notifications, the quarantine and the counters. */
+export const recordReads = (store: Store): RecordReads => ({
+  async documents(collection, partition, prefix = '') {
+    const pk = documentPk(collection, storable(partition));
+    const rows = await store.query(prefix === '' ? { pk } : { pk, prefix: storable(prefix) });
+    return rows.map((item) => ({
+      collection,
+      partition,
+      id: textOf(item, 'sk'),
+      version: numberOf(item, 'version'),
+      value: unpack(item.body),
+    }));
+  },
+  async seen(messageIds) {
+    const rows = await store.getMany([...new Set(messageIds.map(storable))].map(seenKey));
+    const storedIds = new Set(rows.map((item) => idIn(textOf(item, 'pk'))));
+    return new Set(messageIds.filter((id) => storedIds.has(storable(id))));
+  },
+  async quarantine(limit) {
+    const range = { pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINED };
+    const ids = (await store.sortKeys(range)).map(idIn);
+    const rows = await store.getMany(ids.slice(0, limit).map(quarantineKey));
+    const position = new Map(ids.map((id, index) => [id, index]));
+    const records = parseBodies(StoredQuarantine, rows).toSorted(
+      (one, other) => (position.get(one.id) ?? 0) - (position.get(other.id) ?? 0),
+    );
+    return { total: ids.length, records };
+  },
+  counters: () => readCounters(store),
+});
