@@ -2,9 +2,9 @@ import type { UserId } from '../../events/ids.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 
 /**
- * Merges a stored record with a new record. The result does not depend on the order of writes:
- * `members` only grows, and the latest `deletedAt` and `seenAt` win. On PostgreSQL, an SQL
- * statement merges the records in the same way.
+ * Merges a stored record with a new record. The result has the members of both records, and the
+ * later `deletedAt` and `seenAt`, so these fields do not depend on the order of the writes. All
+ * other fields come from the new record. On PostgreSQL, an SQL statement merges in the same way.
  */
 export function mergeAccounts(
   stored: AccountRecord | undefined,

@@ -11,9 +11,9 @@ import { redactDeep } from '../shared/redaction.ts';
 import { toJson } from './json.ts';
 import type { Decision } from './port.ts';
 
-/** Functions on the audit log that all engines share. */
+/** The parts of the audit log that all engines share. */
 
-/** A stored entry. Unknown fields of a newer release are kept, because the hash covers them. */
+/** A stored entry. The object is loose, because the hash also covers fields of a newer release. */
 export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
   id: z.string(),
   at: z.number(),
@@ -40,17 +40,17 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
 });
 
 /**
- * Builds the entries that follow `head`. The JSON round trip gives each entry the form that a store
- * returns, because the hash covers that form.
+ * Builds the entries that follow `head`, without storing them. The JSON round trip gives each record
+ * the form in which a store returns it, because the hash is computed from that form.
  */
-export const appendToAudit = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
+export const auditEntriesAfter = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
   chainEntries(head, JSON.parse(toJson(records)));
 
 /**
- * Returns the audit records of one decision about dead-letter messages: one record for each queue
- * and cause. A decision without an origin has no record.
+ * Returns the audit records of one person's decision about dead-letter messages: one record for
+ * each queue and cause. Without an `origin`, there is no record.
  */
-export function recordsOf(
+export function auditRecordsOf(
   decisions: readonly Decision[],
   { origin }: { readonly origin?: AuditOrigin | undefined },
 ): AuditRecord[] {

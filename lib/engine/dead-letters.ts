@@ -7,39 +7,39 @@ import { redactText } from '../shared/redaction.ts';
 import {
   type DeadLetter,
   type DeadLetterFilter,
-  type Decided,
   type Decision,
+  type DecisionAuthor,
   GAVE_UP_WITHOUT_ERROR,
   MAX_SHOWN_LENGTH,
 } from './port.ts';
 import { StoredMessage } from './records.ts';
 
-/** Functions on dead-letter messages that all engines share. */
+/** Functions for dead-letter messages that all engines share. */
 
 /**
- * Fields that messages have in every release. These fields identify the operation even if this
- * release cannot read the rest of the message.
+ * The fields that name the operation and the task. They are the same in every release, so they can
+ * be read even if this release cannot read the rest of the message.
  */
-const Operations = z.object({ data: z.object({ operationId: OperationId }) });
-const Requests = z.object({
+const WithOperation = z.object({ data: z.object({ operationId: OperationId }) });
+const TaskRequest = z.object({
   type: z.literal('service.requested'),
   data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
 });
 
-/** Builds a dead-letter message. `body` is the stored message: parsed JSON, or other text. */
+/** Reads a dead-letter message. `body` is the stored message: parsed JSON, or other text. */
 export function parseDeadLetter({
   body,
-  ...found
+  ...details
 }: Pick<DeadLetter, 'id' | 'queue' | 'error' | 'receiveCount' | 'at' | 'expiresAt'> & {
   readonly body: unknown;
 }): DeadLetter {
   const message = StoredMessage.safeParse(body);
-  const task = Requests.safeParse(body);
+  const task = TaskRequest.safeParse(body);
   return {
-    ...found,
+    ...details,
     message: message.data,
     unreadable: message.success ? undefined : asText(body),
-    operationId: Operations.safeParse(body).data?.data.operationId,
+    operationId: WithOperation.safeParse(body).data?.data.operationId,
     task: task.success ? { taskId: task.data.data.taskId, run: task.data.data.run } : undefined,
   };
 }
@@ -48,25 +48,22 @@ const asText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**
- * Prepares foreign text for display: removes secrets, and cuts the text to {@link MAX_SHOWN_LENGTH}
- * characters.
+ * Prepares a text from outside of the propagator for display: removes secrets, and cuts the text to
+ * {@link MAX_SHOWN_LENGTH} characters.
  */
 export function shownText(text: string): string {
   // Redact before the final cut, because a secret that is cut in half is not recognized.
-  const page = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
-  return page.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
-    ? `${page.slice(0, MAX_SHOWN_LENGTH)}…`
-    : page;
+  const redacted = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
+  return redacted.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
+    ? `${redacted.slice(0, MAX_SHOWN_LENGTH)}…`
+    : redacted;
 }
 
-/** Like {@link shownText}, for a stored body. */
+/** Decodes a stored body, and prepares it like {@link shownText}. */
 export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
   shownText(new TextDecoder().decode(bodyBytes(stored)));
 
-/**
- * Returns the cause by which messages are grouped: the error code, or {@link
- * GAVE_UP_WITHOUT_ERROR}.
- */
+/** Returns the cause of a dead-letter message: its error code, or {@link GAVE_UP_WITHOUT_ERROR}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string =>
   error?.code ?? GAVE_UP_WITHOUT_ERROR;
 
@@ -82,21 +79,24 @@ export const matches = (
   (id === undefined || deadLetter.id === id) &&
   (ids === undefined || ids.includes(deadLetter.id));
 
-/** Returns the messages to the coordinator: one for each dead-letter message of a task. */
+/**
+ * Builds the messages that inform the coordinator of a decision: one for each dead-letter message
+ * that belongs to a task.
+ */
 export function decisionMessages(
   what: 'redriven',
   deadLetters: readonly DeadLetter[],
-  decided: Decided,
+  author: DecisionAuthor,
 ): Message[];
 export function decisionMessages(
   what: 'discarded',
   deadLetters: readonly DeadLetter[],
-  decided: Decided & { readonly reason: string },
+  author: DecisionAuthor & { readonly reason: string },
 ): Message[];
 export function decisionMessages(
   what: Decision['what'],
   deadLetters: readonly DeadLetter[],
-  { by, reason }: Decided,
+  { by, reason }: DecisionAuthor,
 ): Message[] {
   return deadLetters.flatMap(({ operationId, task }): Message[] => {
     if (!operationId || !task) return [];
@@ -109,24 +109,24 @@ export function decisionMessages(
 }
 
 /**
- * Returns the records of a decision: one for each operation, queue and cause. `at` is in epoch
- * milliseconds.
+ * Builds the records of one person's decision: one for each operation, queue and cause. `at`: the
+ * time of the decision in epoch milliseconds.
  */
 export function decisionsOf(
   what: Decision['what'],
   deadLetters: readonly DeadLetter[],
-  decided: Decided,
+  author: DecisionAuthor,
   at: number,
 ): Decision[] {
-  const alike = Map.groupBy(deadLetters, (deadLetter) =>
+  const groups = Map.groupBy(deadLetters, (deadLetter) =>
     JSON.stringify([deadLetter.operationId, deadLetter.queue, causeOf(deadLetter)]),
   );
-  return [...alike.values()].flatMap((group) =>
+  return [...groups.values()].flatMap((group) =>
     group.slice(0, 1).map((deadLetter) => ({
       id: randomUUID(),
       what,
-      by: decided.by,
-      reason: decided.reason,
+      by: author.by,
+      reason: author.reason,
       at,
       queue: deadLetter.queue,
       operationId: deadLetter.operationId,

@@ -22,18 +22,18 @@ export const closedError = (): PropagatorError =>
   );
 
 /**
- * The error of a listing while another listing of the dead-letter messages is running. The list
- * would be partial, and must not appear complete.
+ * The code of the error if a second process lists the dead-letter messages at the same time. Each of
+ * two concurrent listings would receive only some of the messages.
  */
 export const DEAD_LETTERS_BUSY = 'dead-letters.busy';
 export const areDeadLettersBusy = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError && thrown.report.code === `engine.${DEAD_LETTERS_BUSY}`;
 
 /**
- * The error for a message that this release cannot read. After its last delivery the message
- * becomes a dead-letter message.
+ * The report for a message that this release cannot read. Each delivery of the message fails, so
+ * the message becomes a dead-letter message after its last delivery.
  */
-export const UNREADABLE = new PropagatorError({
+export const UNREADABLE_MESSAGE = new PropagatorError({
   code: 'engine.message.unreadable',
   class: 'Poison',
   message: 'A message on the queue has a form that this release cannot read.',

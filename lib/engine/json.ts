@@ -3,8 +3,8 @@ import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
  * U+0000 and unpaired surrogates: a broker may deliver these characters, but PostgreSQL (`text`,
- * `jsonb`) and SQS refuse them. A body that contains one is stored as base64. In all other strings,
- * U+FFFD replaces the character.
+ * `jsonb`) and SQS refuse them. The body of a notification with such a character is stored as
+ * base64. In all other strings, U+FFFD replaces the character.
  */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
@@ -12,39 +12,40 @@ const UNSTORABLE = /\0|\p{Surrogate}/u;
 export const storable = (text: string): string =>
   UNSTORABLE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text;
 
-function clean(value: unknown): unknown {
+function withStorableText(value: unknown): unknown {
   if (typeof value === 'string') return storable(value);
-  if (Array.isArray(value)) return value.map(clean);
+  if (Array.isArray(value)) return value.map(withStorableText);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [storable(key), clean(inner)]),
+    Object.entries(value).map(([key, inner]) => [storable(key), withStorableText(inner)]),
   );
 }
 
 /**
- * Returns JSON text that every store accepts. `JSON.stringify` escapes each unstorable character,
- * so a text without these escapes needs no cleaning.
+ * Returns JSON text that every store accepts. Most values contain no unstorable character: their
+ * text has none of the escapes that `JSON.stringify` writes for these characters.
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value);
-  return /\\u(0000|d[89a-f])/i.test(text) ? JSON.stringify(clean(value)) : text;
+  return /\\u(0000|d[89a-f])/i.test(text) ? JSON.stringify(withStorableText(value)) : text;
 }
 
 type Body = { readonly body: string; readonly encoding: 'utf8' | 'base64' };
-const storableBody = <B extends Body>(holder: B): B =>
+const withStorableBody = <B extends Body>(holder: B): B =>
   holder.encoding === 'utf8' && UNSTORABLE.test(holder.body)
     ? { ...holder, body: Buffer.from(holder.body, 'utf8').toString('base64'), encoding: 'base64' }
     : holder;
 
 /** Returns the record with a body that every store accepts. The bytes of the body are unchanged. */
-export const storableRecord = (record: QuarantineRecord): QuarantineRecord => storableBody(record);
+export const storableRecord = (record: QuarantineRecord): QuarantineRecord =>
+  withStorableBody(record);
 
 /** Returns a message as it is stored in a queue, without `delaySeconds` and `isUrgent`. */
 export function storableMessage(outgoing: Outgoing): object {
   const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
-  const text: unknown =
+  const stored: unknown =
     message.type === 'notification.received'
-      ? { ...message, data: storableBody(message.data) }
+      ? { ...message, data: withStorableBody(message.data) }
       : message;
-  return JSON.parse(toJson(text));
+  return JSON.parse(toJson(stored));
 }

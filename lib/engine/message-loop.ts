@@ -1,11 +1,11 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { UNREADABLE } from './engine-error.ts';
+import { UNREADABLE_MESSAGE } from './engine-error.ts';
 import type { Delivery } from './port.ts';
 import { StoredMessage } from './records.ts';
 
-/** A message of a queue as its engine received it. */
+/** A message that an engine has received from a queue. Each engine adds its own fields. */
 export interface QueueRecord {
   readonly id: string;
   /** 1 at the first delivery. */
@@ -14,84 +14,99 @@ export interface QueueRecord {
 
 export type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
 
-/** A failed delivery. The engine delivers the records again. */
+/** A failed delivery, for the log. The engine retries the records. */
 export interface DeliveryProblem {
   readonly text: string;
   readonly error: ErrorReport;
-  /** The first operation that the messages name. */
+  /** The operation of the first message that has one. */
   readonly operationId: OperationId | undefined;
+  /** The number of failed records. */
   readonly records: number;
 }
 
 /** The functions that read, handle and settle the records of one queue. */
 export interface MessageLoop<Record extends QueueRecord> {
   readonly queue: QueueName;
-  /** The message of a record, not yet validated. */
+  /** Returns the message of a record, not yet validated. */
   bodyOf(record: Record): unknown;
   readonly handler: Handler;
-  /** Ends a delivery. With an error, the records are retried; otherwise they are done. */
+  /** Stores the result of a delivery: with an error, the engine retries the records. */
   settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
 
 /**
- * Groups received records for the handler. New records form groups of at most `batch`. A record
- * that was delivered before is handled alone, so that one bad message cannot make other messages
- * fail again.
+ * Groups received records: the handler gets the messages of one group in one call. New records form
+ * groups of at most `batch`. A record that was delivered before is a group of its own, so that one
+ * bad message cannot make other messages fail again.
  */
-export function groupsOf<Record extends QueueRecord>(
+export function handlerGroups<Record extends QueueRecord>(
   records: readonly Record[],
   batch: number,
 ): Record[][] {
-  const fresh = records.filter(({ receiveCount }) => receiveCount === 1);
-  const size = Math.max(1, Math.min(batch, fresh.length));
-  const batches = Array.from({ length: Math.ceil(fresh.length / size) }, (_, index) =>
-    fresh.slice(index * size, (index + 1) * size),
+  const newRecords = records.filter(({ receiveCount }) => receiveCount === 1);
+  const size = Math.max(1, Math.min(batch, newRecords.length));
+  const batches = Array.from({ length: Math.ceil(newRecords.length / size) }, (_, index) =>
+    newRecords.slice(index * size, (index + 1) * size),
   );
   const redelivered = records.filter(({ receiveCount }) => receiveCount > 1);
   return [...batches, ...redelivered.map((record) => [record])];
 }
 
 /**
- * Handles one group of {@link groupsOf}. Unreadable records fail with `engine.message.unreadable`.
- * The handler receives all other records. If the handler throws, all records that it received fail.
- * This function throws only if `settle` throws.
+ * Handles one group of {@link handlerGroups}. Unreadable records fail with
+ * `engine.message.unreadable`. The handler receives the messages of all other records. If the
+ * handler throws, these records fail. This function throws only if `settle` throws.
  */
 export async function handleGroup<Record extends QueueRecord>(
   group: readonly Record[],
-  { queue, bodyOf, handler, settle, onProblem }: MessageLoop<Record>,
+  loop: MessageLoop<Record>,
 ): Promise<void> {
-  const read = group.map((record) => ({
+  const parsed = group.map((record) => ({
     record,
-    message: StoredMessage.safeParse(bodyOf(record)).data,
+    message: StoredMessage.safeParse(loop.bodyOf(record)).data,
   }));
-  const unreadable = read.flatMap(({ record, message }) => (message ? [] : [record]));
-  const readable = read.flatMap(({ record, message }) => (message ? [record] : []));
-  const deliveries = read.flatMap(({ record: { receiveCount }, message }) =>
+  const unreadable = parsed.flatMap(({ record, message }) => (message ? [] : [record]));
+  const readable = parsed.flatMap(({ record, message }) => (message ? [record] : []));
+  const deliveries = parsed.flatMap(({ record: { receiveCount }, message }) =>
     message ? [{ message, receiveCount }] : [],
   );
-  if (unreadable.length > 0) {
-    const [records, operationId] = [unreadable.length, undefined];
-    const text =
-      `This release cannot read ${records} messages of queue ${queue}. ` +
-      'They become dead-letter messages after the last delivery.';
-    onProblem({ text, error: UNREADABLE, operationId, records });
-    await settle(unreadable, UNREADABLE);
-  }
-  if (readable.length === 0) return;
-  let error: ErrorReport | undefined;
-  try {
-    await handler(deliveries);
-  } catch (thrown) {
-    error = reportOf(thrown, { code: 'handler.failed' });
-    const records = readable.length;
-    const text = `The handler of queue ${queue} failed; its ${records} messages are retried.`;
-    onProblem({ text, error, operationId: operationOf(deliveries), records });
-  }
-  await settle(readable, error);
+  if (unreadable.length > 0) await failUnreadable(unreadable, loop);
+  if (readable.length > 0) await loop.settle(readable, await errorOfHandler(deliveries, loop));
 }
 
-const operationOf = (deliveries: readonly { readonly message: Message }[]) =>
+async function failUnreadable<Record extends QueueRecord>(
+  records: readonly Record[],
+  { queue, settle, onProblem }: MessageLoop<Record>,
+): Promise<void> {
+  const text =
+    `This release cannot read ${records.length} messages of queue ${queue}. ` +
+    'They become dead-letter messages after the last delivery.';
+  const problem = { text, error: UNREADABLE_MESSAGE, operationId: undefined };
+  onProblem({ ...problem, records: records.length });
+  await settle(records, UNREADABLE_MESSAGE);
+}
+
+/** Calls the handler. Returns and reports the error that it throws; `undefined` after success. */
+async function errorOfHandler<Record extends QueueRecord>(
+  deliveries: readonly Delivery[],
+  { queue, handler, onProblem }: MessageLoop<Record>,
+): Promise<ErrorReport | undefined> {
+  try {
+    await handler(deliveries);
+    return undefined;
+  } catch (thrown) {
+    const error = reportOf(thrown, { code: 'handler.failed' });
+    const records = deliveries.length;
+    const text = `The handler of queue ${queue} failed; its ${records} messages are retried.`;
+    onProblem({ text, error, operationId: firstOperationOf(deliveries), records });
+    return error;
+  }
+}
+
+const firstOperationOf = (
+  deliveries: readonly { readonly message: Message }[],
+): OperationId | undefined =>
   deliveries
     .map(({ message }) => ('operationId' in message.data ? message.data.operationId : undefined))
     .find((id) => id !== undefined);

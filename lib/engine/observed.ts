@@ -5,16 +5,20 @@ import type { Change, Engine } from './port.ts';
 
 const subjectOf = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
+/** The number of operations and tasks whose last logged state an observed engine remembers. */
+const MAX_LOGGED_STATES = 10_000;
+
 /**
- * Wraps an engine so that it logs each committed change of operations, tasks, dead-letter messages
- * and the quarantine.
+ * Wraps an engine. The result logs each committed change: new states of operations and tasks,
+ * dead-letter messages, and notifications in quarantine.
  */
 export function observedEngine(engine: Engine, log: Log): Engine {
-  const states = new Map<string, string>();
-  const isNew = (id: string, state: string): boolean => {
-    if (states.get(id) === state) return false;
-    states.set(id, state);
-    if (states.size > 10_000) states.delete(states.keys().next().value ?? '');
+  const loggedStates = new Map<string, string>();
+  const isNewState = (id: string, state: string): boolean => {
+    if (loggedStates.get(id) === state) return false;
+    loggedStates.set(id, state);
+    if (loggedStates.size > MAX_LOGGED_STATES)
+      loggedStates.delete(loggedStates.keys().next().value ?? '');
     return true;
   };
   return {
@@ -22,28 +26,33 @@ export function observedEngine(engine: Engine, log: Log): Engine {
     deadLetters: engine.deadLetters.bind(engine),
     health: engine.health.bind(engine),
     close: engine.close.bind(engine),
-    async redrive(filter, decided) {
-      const deadLetters = await engine.redrive(filter, decided);
-      log.info({ ...filter, ...decided, deadLetters }, 'dead letters sent back');
+    async redrive(filter, author) {
+      const deadLetters = await engine.redrive(filter, author);
+      log.info({ ...filter, ...author, deadLetters }, 'dead letters sent back');
       return deadLetters;
     },
-    async discard(filter, decided) {
-      const deadLetters = await engine.discard(filter, decided);
-      const { ids: _, ...scope } = filter;
-      log.warn({ ...scope, ...decided, deadLetters }, 'dead-letter messages discarded');
+    async discard(filter, author) {
+      const deadLetters = await engine.discard(filter, author);
+      // The list of ids may be too long for a log line.
+      const { ids: _, ...loggedFilter } = filter;
+      log.warn({ ...loggedFilter, ...author, deadLetters }, 'dead-letter messages discarded');
       return deadLetters;
     },
     async commit(change) {
       const outcome = await engine.commit(change);
-      if (outcome === 'committed') logChange(change, log, isNew);
+      if (outcome === 'committed') logChange(change, log, isNewState);
       return outcome;
     },
   };
 }
 
-function logChange(change: Change, log: Log, isNew: (id: string, state: string) => boolean): void {
+function logChange(
+  change: Change,
+  log: Log,
+  isNewState: (id: string, state: string) => boolean,
+): void {
   for (const operation of change.operations ?? []) {
-    if (!isNew(operation.id, operation.state)) continue;
+    if (!isNewState(operation.id, operation.state)) continue;
     const fields = {
       operation: operation.id,
       about: subjectOf(operation),
@@ -53,7 +62,7 @@ function logChange(change: Change, log: Log, isNew: (id: string, state: string) 
     log[operation.hold ? 'warn' : 'info'](fields, `operation ${operation.state}`);
   }
   for (const task of change.tasks ?? []) {
-    if (!isNew(task.id, task.state)) continue;
+    if (!isNewState(task.id, task.state)) continue;
     const { found, removed, left } = total(task.counts);
     const fields = {
       operation: task.operationId,
@@ -70,7 +79,7 @@ function logChange(change: Change, log: Log, isNew: (id: string, state: string) 
     if (message.type === 'operation.due')
       log.warn(
         message.data,
-        'operation.due: the recovery window ends, and the deletion begins then',
+        'operation.due: the deletion begins when the recovery window ends, at endsAt',
       );
   for (const { message, error } of change.deadLetters ?? [])
     log.error(

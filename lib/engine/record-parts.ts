@@ -4,8 +4,8 @@ import { KeystoneActionName } from '../../events/operation.ts';
 
 /** Schemas of the parts of a stored operation. */
 
-/** A field that the model always has and that JSON omits when it is undefined. */
-export const unset = <Schema extends z.ZodType>(schema: Schema) =>
+/** A field that the model always has. JSON omits the field when its value is `undefined`. */
+export const undefinedIfMissing = <Schema extends z.ZodType>(schema: Schema) =>
   schema.optional().transform((value) => value);
 
 export const StoredPlan = z.looseObject({
@@ -13,18 +13,20 @@ export const StoredPlan = z.looseObject({
   digest: z.string(),
   allowedDrift: z.number(),
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
-  driftAccepted: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+  driftAccepted: undefinedIfMissing(
+    z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }),
+  ),
 });
 
-/** A project of a domain in a plan or a request. */
+/** One project in the plan of a domain, or in the request to delete a domain. */
 export const StoredMember = z.looseObject({
   id: ProjectId,
-  name: unset(z.string()),
-  parentId: unset(ProjectId),
-  planId: unset(OperationId),
-  protectedBecause: unset(z.string()),
-  enabled: unset(z.boolean()),
-  plan: unset(StoredPlan),
+  name: undefinedIfMissing(z.string()),
+  parentId: undefinedIfMissing(ProjectId),
+  planId: undefinedIfMissing(OperationId),
+  protectedBecause: undefinedIfMissing(z.string()),
+  enabled: undefinedIfMissing(z.boolean()),
+  plan: undefinedIfMissing(StoredPlan),
 });
 
 export const StoredKeystoneAction = z.looseObject({
@@ -32,12 +34,12 @@ export const StoredKeystoneAction = z.looseObject({
   number: z.number(),
   since: z.number(),
   done: z.boolean(),
-  absentSince: unset(z.number()),
-  failure: unset(
+  absentSince: undefinedIfMissing(z.number()),
+  failure: undefinedIfMissing(
     z.looseObject({
       message: z.string(),
       advice: z.string(),
-      requestId: unset(z.string()),
+      requestId: undefinedIfMissing(z.string()),
       attempts: z.number(),
       gaveUp: z.boolean(),
     }),
@@ -59,8 +61,11 @@ export const StoredRecovery = z.looseObject({
   seenAt: z.number(),
   checkAfterMillis: z.number(),
   number: z.number(),
-  reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
-  suspension: unset(OperationId),
-  // Releases before 0.1.0 stored a cancellation here until the call that disables had ended.
-  canceled: unset(StoredCancellation),
+  reminders: z.array(
+    z.looseObject({ beforeMillis: z.number(), sentAt: undefinedIfMissing(z.number()) }),
+  ),
+  suspension: undefinedIfMissing(OperationId),
+  // Releases before 0.1.0 stored a cancellation here until the call that disables the account in
+  // Keystone had ended.
+  canceled: undefinedIfMissing(StoredCancellation),
 });

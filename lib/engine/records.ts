@@ -8,14 +8,14 @@ import { ServiceEvent } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { StopDecision } from '../operation/stop.ts';
 import type { Decision } from './port.ts';
-import { unset } from './record-parts.ts';
+import { undefinedIfMissing } from './record-parts.ts';
 
 export { StoredOperation, StoredWaiver } from './stored-operation.ts';
 export { StoredTask } from './stored-task.ts';
 
 /**
- * Schemas of the stored records. Every engine validates each stored record that it reads. The
- * objects are loose, so that a write of this release keeps the fields of a newer release.
+ * Schemas of the stored records. The engines on PostgreSQL and AWS validate each record that they
+ * read. The objects are loose, so that a write of this release keeps the fields of a newer release.
  */
 
 export const StoredStopDecision: z.ZodType<StopDecision> = z.looseObject({
@@ -28,17 +28,19 @@ export const StoredStopDecision: z.ZodType<StopDecision> = z.looseObject({
 export const StoredAccount: z.ZodType<AccountRecord> = z.looseObject({
   account: Account,
   seenAt: z.number(),
-  deletedAt: unset(z.number()),
-  members: unset(z.array(UserId)),
+  deletedAt: undefinedIfMissing(z.number()),
+  members: undefinedIfMissing(z.array(UserId)),
   suspicion: z
     .looseObject({
       cause: Cause,
       at: z.number(),
       keystone: z.enum(['absent', 'not asked']),
-      dropped: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+      dropped: undefinedIfMissing(
+        z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }),
+      ),
     })
     .exactOptional(),
-  unannounced: unset(z.literal(true)),
+  unannounced: undefinedIfMissing(z.literal(true)),
 });
 
 export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({
@@ -59,10 +61,10 @@ export const StoredDecision: z.ZodType<Decision> = z.looseObject({
   id: z.string(),
   what: z.enum(['redriven', 'discarded']),
   by: z.string(),
-  reason: unset(z.string()),
+  reason: undefinedIfMissing(z.string()),
   at: z.number(),
   queue: StoredQueue,
-  operationId: unset(OperationId),
+  operationId: undefinedIfMissing(OperationId),
   cause: z.string(),
   count: z.number(),
 });

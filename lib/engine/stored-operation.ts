@@ -10,7 +10,7 @@ import {
   StoredMember,
   StoredPlan,
   StoredRecovery,
-  unset,
+  undefinedIfMissing,
 } from './record-parts.ts';
 
 export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
@@ -39,8 +39,9 @@ const StoredScope = z.discriminatedUnion('type', [
 ]);
 
 /**
- * Parses a word of a fixed list. Throws `engine.record.newer` for any other word: a newer release
- * stored that word, and this release must not act on an unknown state or action.
+ * Parses a field that has one of these words as its value. Throws `engine.record.newer` for any
+ * other word, because a newer release stored it, and this release must not act on an unknown state
+ * or action.
  */
 const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {
@@ -55,8 +56,8 @@ const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
   });
 
 /**
- * The stored fields. A field that was added after the first release has a default, so that
- * operations of an older release continue.
+ * The stored fields. A field that was added after the first release is optional or has a default,
+ * so that this release can read the operations of an older release.
  */
 const Fields = z.looseObject({
   id: OperationId,
@@ -66,7 +67,7 @@ const Fields = z.looseObject({
   mode: z.enum(['observe', 'enforce']),
   state: oneOf('state', OPERATION_STATES),
   cause: Cause,
-  parentId: unset(OperationId),
+  parentId: undefinedIfMissing(OperationId),
   confirmedAt: z.array(z.number()),
   confirmation: z.number(),
   notBefore: z.number(),
@@ -81,7 +82,7 @@ const Fields = z.looseObject({
     }),
   ),
   children: z.array(OperationId),
-  hold: unset(
+  hold: undefinedIfMissing(
     z.looseObject({
       reason: z.string(),
       since: z.number(),
@@ -91,14 +92,14 @@ const Fields = z.looseObject({
         .exactOptional(),
     }),
   ),
-  request: unset(
+  request: undefinedIfMissing(
     z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }),
   ),
-  rerun: unset(
+  rerun: undefinedIfMissing(
     z.looseObject({ of: OperationId, by: z.string(), reason: z.string(), at: z.number() }),
   ),
-  next: unset(Cause),
-  keystoneAction: unset(StoredKeystoneAction),
+  next: undefinedIfMissing(Cause),
+  keystoneAction: undefinedIfMissing(StoredKeystoneAction),
   roles: z.array(z.string()).default([]),
   uncovered: z
     .array(
@@ -115,26 +116,28 @@ const Fields = z.looseObject({
     .array(z.looseObject({ region: z.string(), types: z.array(z.string()), setting: z.string() }))
     .default([]),
   waived: z.array(StoredWaiver).default([]),
-  released: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+  released: undefinedIfMissing(
+    z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }),
+  ),
   openedAt: z.number(),
-  startedAt: unset(z.number()),
-  endedAt: unset(z.number()),
+  startedAt: undefinedIfMissing(z.number()),
+  endedAt: undefinedIfMissing(z.number()),
   lifecycle: z
     .looseObject({
-      hasSuperseded: unset(z.boolean()),
-      asked: unset(
+      hasSuperseded: undefinedIfMissing(z.boolean()),
+      asked: undefinedIfMissing(
         z.looseObject({
           by: z.string(),
           reason: z.string(),
-          profile: unset(z.string()),
-          reconcile: unset(z.boolean()),
+          profile: undefinedIfMissing(z.string()),
+          reconcile: undefinedIfMissing(z.boolean()),
         }),
       ),
-      rule: unset(z.number()),
-      options: unset(z.record(z.string(), z.array(z.string()))),
-      settleAt: unset(z.number()),
-      undoes: unset(OperationId),
-      provision: unset(
+      rule: undefinedIfMissing(z.number()),
+      options: undefinedIfMissing(z.record(z.string(), z.array(z.string()))),
+      settleAt: undefinedIfMissing(z.number()),
+      undoes: undefinedIfMissing(OperationId),
+      provision: undefinedIfMissing(
         z.looseObject({
           profile: z.string(),
           reconcile: z.boolean(),
@@ -148,7 +151,7 @@ const Fields = z.looseObject({
   isUnverified: z.boolean().optional(),
   waitsBelow: z.boolean().optional(),
   recovery: StoredRecovery.optional(),
-  canceled: unset(StoredCancellation),
+  canceled: undefinedIfMissing(StoredCancellation),
   keystoneCheck: z
     .looseObject({
       refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),
@@ -159,8 +162,8 @@ const Fields = z.looseObject({
 });
 
 /**
- * A stored operation. An earlier release stored a cancellation in `recovery`; here the cancellation
- * is in `canceled`.
+ * A stored operation. An older release stored a cancellation in `recovery`: this schema moves it to
+ * `canceled`.
  */
 export const StoredOperation: z.ZodType<Operation> = Fields.transform((operation): Operation => {
   if (!operation.recovery?.canceled) return operation;

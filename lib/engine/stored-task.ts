@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { OperationId, ServiceName, TaskId } from '../../events/ids.ts';
 import { Condition, ErrorReport, Phase, VerificationStatus } from '../../events/service.ts';
 import { TASK_STATES, type Task } from '../operation/model.ts';
-import { unset } from './record-parts.ts';
+import { undefinedIfMissing } from './record-parts.ts';
 
 const StoredCounts = z.record(
   z.string(),
@@ -42,24 +42,24 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   counts: StoredCounts,
   baseline: StoredCounts,
   conditions: z.array(Condition),
-  error: unset(ErrorReport),
+  error: undefinedIfMissing(ErrorReport),
   attempts: z.number(),
   progressAt: z.number(),
-  reportedAt: unset(z.number()),
+  reportedAt: undefinedIfMissing(z.number()),
   runProgressed: z.boolean().default(false),
   askedWaitMillis: z.number().default(0),
   mostRemoved: z.record(z.string(), z.number()).default({}),
   distinct: z.record(z.string(), z.number()).default({}),
-  seenIds: unset(z.string()),
+  seenIds: undefinedIfMissing(z.string()),
   appeared: z
     .record(
       z.string(),
       z.looseObject({ count: z.number(), example: z.string(), isRefused: z.boolean() }),
     )
     .optional(),
-  because: unset(z.string()),
-  nextAt: unset(z.number()),
-  startedAt: unset(z.number()),
-  endedAt: unset(z.number()),
+  because: undefinedIfMissing(z.string()),
+  nextAt: undefinedIfMissing(z.number()),
+  startedAt: undefinedIfMissing(z.number()),
+  endedAt: undefinedIfMissing(z.number()),
   version: z.number(),
 });

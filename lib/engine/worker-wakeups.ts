@@ -1,13 +1,17 @@
-/** `setTimeout` supports about 24 days. Polling finds messages with longer delays. */
+/**
+ * `setTimeout` supports about 24 days. A message with a longer delay gets no timer: the poll of a
+ * worker finds it.
+ */
 const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 
+/** Makes delayed messages due. The call ends after the store has changed them. */
 type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 
 /**
  * Wakes the workers of a queue in this process, immediately or when a delayed message is due. `now`
- * is the clock in milliseconds (default: the monotonic clock). A store with its own clock passes
- * `makeDue`, which makes the messages due when their timer ends. Without `makeDue`, messages would
- * wait too long after the store's clock was set back.
+ * is the clock in milliseconds (default: the monotonic clock). An engine whose store has its own
+ * clock passes `makeDue`: when the timer of a delayed message ends, this function makes the message
+ * due. Without `makeDue`, messages would wait too long after the store's clock was set back.
  */
 export class WorkerWakeups {
   readonly #callbacks = new Map<string, Set<() => void>>();
@@ -26,37 +30,39 @@ export class WorkerWakeups {
     this.#now = now;
   }
 
+  /** Registers the callback that wakes a worker of the queue. */
   on(queue: string, wake: () => void): void {
     const callbacks = this.#callbacks.get(queue) ?? new Set();
     this.#callbacks.set(queue, callbacks.add(wake));
   }
 
+  /** Wakes the workers of the queue, after a delay if the messages `ids` are due later. */
   wake(queue: string, delaySeconds = 0, ids: readonly string[] = []): void {
     const callbacks = this.#callbacks.get(queue) ?? new Set();
-    if (delaySeconds > MAX_TIMER_SECONDS) return;
-    if (delaySeconds <= 0) {
-      for (const wake of callbacks) wake();
-      return;
-    }
     const wakeAll = (): void => {
       for (const wake of callbacks) wake();
     };
-    // A database counts the delay from the start of the transaction, so the message is due when
-    // this timer ends.
-    this.#after(this.#now() + delaySeconds * 1000, () => {
+    if (delaySeconds > MAX_TIMER_SECONDS) return;
+    if (delaySeconds <= 0) {
+      wakeAll();
+      return;
+    }
+    // A database counts the delay from the start of the transaction that stored the message. This
+    // timer starts later, so the message is due when the timer ends.
+    this.#callAt(this.#now() + delaySeconds * 1000, () => {
       this.#makeDue(queue, ids).then(wakeAll, wakeAll);
     });
   }
 
   /**
-   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer may end up to one
-   * millisecond early. In that case a second timer waits for the rest.
+   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer of Node may end up
+   * to one millisecond early. In that case a second timer waits for the rest.
    */
-  #after(dueAt: number, callback: () => void): void {
+  #callAt(dueAt: number, callback: () => void): void {
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);
-        if (this.#now() < dueAt) this.#after(dueAt, callback);
+        if (this.#now() < dueAt) this.#callAt(dueAt, callback);
         else callback();
       },
       Math.ceil(dueAt - this.#now()),
@@ -64,6 +70,7 @@ export class WorkerWakeups {
     this.#timers.add(timer);
   }
 
+  /** Cancels all timers and removes all callbacks. */
   stop(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();

@@ -1,29 +1,30 @@
 import type { QueueName } from '../../events/index.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { groupsOf, type Handler, handleGroup, type QueueRecord } from './message-loop.ts';
+import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './message-loop.ts';
 import type { WorkOptions } from './port.ts';
 
-/** The queue of an engine from which a process receives its messages. */
+/** The functions with which a worker uses one queue of its engine. */
 export interface WorkerSource<Record extends QueueRecord> {
-  /** The message of a record, not yet validated. */
+  /** Returns the message of a record, not yet validated. */
   bodyOf(record: Record): unknown;
-  receive(most: number): Promise<readonly Record[]>;
-  /** Deletes handled messages. */
+  receive(maxRecords: number): Promise<readonly Record[]>;
+  /** Deletes records whose handler has succeeded. */
   complete(records: readonly Record[]): Promise<void>;
-  /** Retries the messages after a pause, or dead-letters them after the last delivery. */
+  /** Retries the records after a pause, or dead-letters them after the last delivery. */
   fail(records: readonly Record[], error: ErrorReport): Promise<void>;
 }
 
 export type Warn = (message: string, cause?: unknown) => void;
 
 /**
- * Polling finds the messages that cause no wake-up: messages of another process, and due retries.
+ * The interval of the polls. A poll finds the messages that cause no wake-up: messages that another
+ * process has sent, and due retries.
  */
 const POLL_MILLIS = 1000;
 
 /**
  * Receives the messages of one queue and passes them to a handler. After a wake-up, the worker
- * fills its free handlers until the queue has no more messages.
+ * receives messages for its free handlers, until the queue has no more messages.
  */
 export class Worker<Record extends QueueRecord> {
   readonly #queue: QueueName;
@@ -33,15 +34,18 @@ export class Worker<Record extends QueueRecord> {
   readonly #handler: Handler;
   readonly #warn: Warn;
   readonly #poll: NodeJS.Timeout;
-  /** Messages that were received and are not yet settled. */
-  readonly #held = new Map<string, Record>();
+  /** The records whose result is not stored yet, by id. */
+  readonly #unsettled = new Map<string, Record>();
   readonly #running = new Set<Promise<void>>();
-  #waiting: Record[][] = [];
-  #mayHaveMore = true;
+  /** The received groups for which no handler was free. */
+  #waitingGroups: Record[][] = [];
+  #queueMayHaveMore = true;
   #receiving: Promise<void> | undefined;
+  /** True from the start of `close`. */
   #closing = false;
+  /** True from the end of `close`. */
   #closed = false;
-  #failing = false;
+  #isReceiveFailing = false;
 
   constructor(
     queue: QueueName,
@@ -60,20 +64,20 @@ export class Worker<Record extends QueueRecord> {
     this.wake();
   }
 
-  /** Receives again, because the queue may have new messages. */
+  /** Makes the worker receive, because the queue may have new messages. */
   wake(): void {
-    this.#mayHaveMore = true;
-    this.#next();
+    this.#queueMayHaveMore = true;
+    this.#fillHandlers();
   }
 
-  /** The messages that this worker has received and not yet settled. */
-  get held(): Record[] {
-    return [...this.#held.values()];
+  /** The received records whose result is not stored yet. */
+  get unsettled(): Record[] {
+    return [...this.#unsettled.values()];
   }
 
   /**
-   * Stops receiving and waits for the handlers for at most `gracePeriodMillis`. Returns the
-   * unfinished messages.
+   * Stops receiving, and waits at most `gracePeriodMillis` for the running handlers. Returns the
+   * records whose result is not stored.
    */
   async close(gracePeriodMillis: number): Promise<Record[]> {
     this.#closing = true;
@@ -86,34 +90,36 @@ export class Worker<Record extends QueueRecord> {
     await Promise.race([Promise.all(this.#running), grace]);
     clearTimeout(timer);
     this.#closed = true;
-    return this.held;
+    return this.unsettled;
   }
 
-  #next(): void {
+  /** Starts handlers for waiting groups, then receives more records if a handler is still free. */
+  #fillHandlers(): void {
     if (this.#closing) return;
-    while (this.#waiting.length > 0 && this.#running.size < this.#concurrency)
-      this.#start(this.#waiting.shift() ?? []);
-    if (this.#receiving || !this.#mayHaveMore || this.#running.size >= this.#concurrency) return;
+    while (this.#waitingGroups.length > 0 && this.#running.size < this.#concurrency)
+      this.#start(this.#waitingGroups.shift() ?? []);
+    if (this.#receiving || !this.#queueMayHaveMore || this.#running.size >= this.#concurrency)
+      return;
     this.#receiving = this.#receive().finally(() => {
       this.#receiving = undefined;
-      this.#next();
+      this.#fillHandlers();
     });
   }
 
   async #receive(): Promise<void> {
-    this.#mayHaveMore = false;
-    const most = (this.#concurrency - this.#running.size) * this.#batch;
+    this.#queueMayHaveMore = false;
+    const maxRecords = (this.#concurrency - this.#running.size) * this.#batch;
     try {
-      const records = await this.#source.receive(most);
-      this.#failing = false;
-      this.#mayHaveMore ||= records.length === most;
-      for (const record of records) this.#held.set(record.id, record);
-      this.#waiting = groupsOf(records, this.#batch);
+      const records = await this.#source.receive(maxRecords);
+      this.#isReceiveFailing = false;
+      this.#queueMayHaveMore ||= records.length === maxRecords;
+      for (const record of records) this.#unsettled.set(record.id, record);
+      this.#waitingGroups = handlerGroups(records, this.#batch);
     } catch (error) {
       // The next poll retries. Warn once per outage.
-      if (!this.#failing)
+      if (!this.#isReceiveFailing)
         this.#warn(`Messages of queue ${this.#queue} cannot be received at the moment`, error);
-      this.#failing = true;
+      this.#isReceiveFailing = true;
     }
   }
 
@@ -128,18 +134,18 @@ export class Worker<Record extends QueueRecord> {
       },
     }).finally(() => {
       this.#running.delete(run);
-      this.#next();
+      this.#fillHandlers();
     });
     this.#running.add(run);
   }
 
   /**
-   * Stores the result of messages. Repeats the call until the store accepts the result, because no
-   * worker receives an unsettled message.
+   * Stores the result of a delivery. Tries again until the store accepts the result, because no
+   * worker receives a record whose result is missing.
    */
   async #settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void> {
-    // While the process closes, the engine returns unfinished and failed messages to the queue, and
-    // does not count the delivery.
+    // An engine that closes returns unfinished and failed records to the queue, and does not count
+    // this delivery.
     if (this.#closed || (error && this.#closing)) return;
     for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
       try {
@@ -153,6 +159,6 @@ export class Worker<Record extends QueueRecord> {
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
-    for (const { id } of records) this.#held.delete(id);
+    for (const { id } of records) this.#unsettled.delete(id);
   }
 }

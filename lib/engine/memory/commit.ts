@@ -13,7 +13,7 @@ import { accountKey, documentKey, type MemoryStore } from './store.ts';
 /** Time for which a notification id is kept to recognize duplicates. */
 const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
 
-/** The messages that were sent, and the entries that were added to the audit log. */
+/** The result of a commit: its sent messages and its entries of the audit log, or `conflict`. */
 export type Committed =
   | { readonly sent: readonly QueuedMessage[]; readonly audited: readonly AuditEntry[] }
   | 'conflict';
@@ -24,14 +24,8 @@ export type Committed =
  */
 export function commit(store: MemoryStore, change: Change, now: number): Committed {
   for (const queue of queuesOf(change)) store.queues.ensure(queue);
-  for (const [name, amount] of Object.entries(change.counters ?? {}))
-    if (!Number.isSafeInteger(amount))
-      throw engineError(
-        'counter',
-        `The amount ${amount} cannot be added to the counter ${name}.`,
-        'Report this defect of the propagator: a counter adds only integers.',
-      );
-  if (conflicts(store, change)) return 'conflict';
+  checkCounters(change.counters ?? {});
+  if (isInConflict(store, change)) return 'conflict';
   const { messages = [], deadLetters = [], audit = [], ...state } = change;
   write(store, structuredClone(state), now);
   for (const { message, error } of deadLetters)
@@ -47,7 +41,17 @@ function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
   return new Set([...messages, ...deadLetters.map(({ message }) => message)].map(queueOf));
 }
 
-function conflicts(store: MemoryStore, { seen, operations, tasks, documents }: Change): boolean {
+function checkCounters(counters: Readonly<Record<string, number>>): void {
+  for (const [name, amount] of Object.entries(counters))
+    if (!Number.isSafeInteger(amount))
+      throw engineError(
+        'counter',
+        `The amount ${amount} cannot be added to the counter ${name}.`,
+        'Report this defect of the propagator: a counter adds only integers.',
+      );
+}
+
+function isInConflict(store: MemoryStore, { seen, operations, tasks, documents }: Change): boolean {
   return (
     seen?.some((id) => store.seen.has(id)) === true ||
     isOutdated(operations ?? [], store.operations) ||
@@ -61,7 +65,7 @@ function conflicts(store: MemoryStore, { seen, operations, tasks, documents }: C
 
 type Versioned = { readonly id: string; readonly version: number };
 
-/** True if a record has another version than the stored one, or occurs twice. */
+/** True if one of the records occurs twice, or has another version than the stored record. */
 const isOutdated = (records: readonly Versioned[], stored: ReadonlyMap<string, Versioned>) =>
   new Set(records.map(({ id }) => id)).size < records.length ||
   records.some(({ id, version }) => (stored.get(id)?.version ?? 0) !== version);
@@ -86,12 +90,12 @@ function write(store: MemoryStore, change: Change, now: number): void {
   }
   for (const id of change.seen ?? []) store.seen.set(id, now);
   forgetOld(store.seen, now - SEEN_MILLIS);
-  quarantine(store.quarantined, change.quarantine ?? []);
+  addToQuarantine(store.quarantined, change.quarantine ?? []);
   for (const [name, amount] of Object.entries(change.counters ?? {}))
     store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
 }
 
-/** Removes the ids that were seen before `before`. The map is in the order of the times. */
+/** Removes the ids that were ingested before `before`. The oldest id is the first of the map. */
 function forgetOld(seen: Map<string, number>, before: number): void {
   for (const [id, at] of seen) {
     if (at >= before) return;
@@ -99,8 +103,8 @@ function forgetOld(seen: Map<string, number>, before: number): void {
   }
 }
 
-function quarantine(kept: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
-  const known = new Set(records.length > 0 ? kept.map(({ id }) => id) : []);
-  kept.push(...records.filter(({ id }) => !known.has(id)));
-  kept.splice(0, Math.max(0, kept.length - MAX_QUARANTINED));
+function addToQuarantine(stored: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
+  const known = new Set(records.length > 0 ? stored.map(({ id }) => id) : []);
+  stored.push(...records.filter(({ id }) => !known.has(id)));
+  stored.splice(0, Math.max(0, stored.length - MAX_QUARANTINED));
 }

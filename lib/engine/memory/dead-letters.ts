@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { recordsOf } from '../audit.ts';
+import { auditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, matches, parseDeadLetter } from '../dead-letters.ts';
-import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../port.ts';
+import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../port.ts';
 import { appendAudit } from './audit.ts';
 import type { QueuedMessage } from './queues.ts';
 import type { DeadMessage, MemoryStore } from './store.ts';
@@ -11,7 +11,7 @@ import type { DeadMessage, MemoryStore } from './store.ts';
 type Details = Pick<DeadLetter, 'at'> &
   Partial<Pick<DeadLetter, 'id' | 'error' | 'receiveCount' | 'expiresAt'>>;
 
-/** Adds a dead-letter message of a queue. `body` may be unreadable. */
+/** Adds a dead-letter message of a queue. This release may be unable to read `body`. */
 export function moveToDeadLetters(
   store: MemoryStore,
   queue: QueueName,
@@ -31,50 +31,55 @@ export function moveToDeadLetters(
   store.dead.push({ deadLetter, body });
 }
 
-/** The matching dead-letter messages, oldest first. */
-export const deadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
+/** Returns the matching dead-letter messages, oldest first. */
+export const listDeadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
   store.dead
     .map(({ deadLetter }) => deadLetter)
     .filter((deadLetter) => matches(deadLetter, filter));
 
-export interface Outcome {
+/** The result of a redrive or a discard. */
+export interface DecisionResult {
+  /** The number of redriven or discarded messages. */
   readonly deadLetters: number;
   /** The messages that were sent: the redriven messages, and the messages to the coordinator. */
   readonly sent: readonly QueuedMessage[];
   readonly audited: readonly AuditEntry[];
 }
 
-/** Returns the messages to their queues. See `Engine.redrive`. `now` is in epoch milliseconds. */
+/**
+ * Sends the matching messages back to their queues. See `Engine.redrive`. `now` is in epoch
+ * milliseconds.
+ */
 export function redrive(
   store: MemoryStore,
   filter: DeadLetterFilter,
-  decided: Decided,
+  author: DecisionAuthor,
   now: number,
-): Outcome {
-  const { taken: removed, audited } = removeMatching(store, filter, 'redriven', decided, now);
-  const returned = removed.map(({ deadLetter, body }) =>
+): DecisionResult {
+  const { removed, audited } = removeMatching(store, filter, 'redriven', author, now);
+  const redriven = removed.map(({ deadLetter, body }) =>
     store.queues.put(deadLetter.queue, body, now),
   );
   const deadLetters = removed.map(({ deadLetter }) => deadLetter);
-  const notices = decisionMessages('redriven', deadLetters, decided).map((one) =>
-    store.queues.send(one, now),
+  const notices = decisionMessages('redriven', deadLetters, author).map((message) =>
+    store.queues.send(message, now),
   );
-  return { deadLetters: removed.length, sent: [...returned, ...notices], audited };
+  return { deadLetters: removed.length, sent: [...redriven, ...notices], audited };
 }
 
-/** Deletes the messages for good. See `Engine.discard`. */
+/** Deletes the matching messages. See `Engine.discard`. `now` is in epoch milliseconds. */
 export function discard(
   store: MemoryStore,
   filter: DeadLetterFilter,
-  decided: Decided & { readonly reason: string },
+  author: DecisionAuthor & { readonly reason: string },
   now: number,
-): Outcome {
-  const { taken, audited } = removeMatching(store, filter, 'discarded', decided, now);
-  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
-  const sent = decisionMessages('discarded', deadLetters, decided).map((one) =>
-    store.queues.send(one, now),
+): DecisionResult {
+  const { removed, audited } = removeMatching(store, filter, 'discarded', author, now);
+  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
+  const notices = decisionMessages('discarded', deadLetters, author).map((message) =>
+    store.queues.send(message, now),
   );
-  return { deadLetters: deadLetters.length, sent, audited };
+  return { deadLetters: removed.length, sent: notices, audited };
 }
 
 /** Removes the matching messages and records the decision about them. */
@@ -82,13 +87,13 @@ function removeMatching(
   store: MemoryStore,
   filter: DeadLetterFilter,
   what: Decision['what'],
-  decided: Decided,
+  author: DecisionAuthor,
   now: number,
-): { readonly taken: DeadMessage[]; readonly audited: readonly AuditEntry[] } {
-  const taken = store.dead.filter(({ deadLetter }) => matches(deadLetter, filter));
-  for (const one of taken) store.dead.splice(store.dead.indexOf(one), 1);
-  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
-  const decisions = decisionsOf(what, deadLetters, decided, Math.round(now));
+): { readonly removed: DeadMessage[]; readonly audited: readonly AuditEntry[] } {
+  const removed = store.dead.filter(({ deadLetter }) => matches(deadLetter, filter));
+  for (const message of removed) store.dead.splice(store.dead.indexOf(message), 1);
+  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
+  const decisions = decisionsOf(what, deadLetters, author, Math.round(now));
   store.decisions.unshift(...decisions);
-  return { taken, audited: appendAudit(store, recordsOf(decisions, decided)) };
+  return { removed, audited: appendAudit(store, auditRecordsOf(decisions, author)) };
 }

@@ -4,11 +4,23 @@ import { backoffMillis } from '../../shared/backoff.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { closedError } from '../engine-error.ts';
 import type { Handler } from '../message-loop.ts';
-import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
+import type {
+  Change,
+  DeadLetterFilter,
+  DecisionAuthor,
+  WorkerEngine,
+  WorkOptions,
+} from '../port.ts';
 import { type Warn, Worker, type WorkerSource } from '../worker.ts';
 import { WorkerWakeups } from '../worker-wakeups.ts';
 import { commit } from './commit.ts';
-import { deadLetters, discard, moveToDeadLetters, type Outcome, redrive } from './dead-letters.ts';
+import {
+  type DecisionResult,
+  discard,
+  listDeadLetters,
+  moveToDeadLetters,
+  redrive,
+} from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
 import { readsOf } from './reads.ts';
 import { MemoryStore } from './store.ts';
@@ -20,10 +32,10 @@ export interface MemoryEngineOptions {
   readonly now?: () => number;
   /**
    * `limit`: deliveries after the first, default 8. `maxDelaySeconds`: the longest back-off,
-   * default 300; it starts at 1 s and doubles.
+   * default 300. The back-off starts at 1 s and doubles.
    */
   readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
-  /** Called for a failed handler, and for unreadable messages. */
+  /** Called for a handler that throws, and for unreadable messages. */
   readonly onWarning?: Warn;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: (entry: AuditEntry) => void;
@@ -50,7 +62,7 @@ export class MemoryEngine implements WorkerEngine {
   readonly #onAudited: (entry: AuditEntry) => void;
   readonly #wakeups: WorkerWakeups;
   readonly #workers: Worker<QueuedMessage>[] = [];
-  readonly #worked = new Set<QueueName>();
+  readonly #queuesWithWorker = new Set<QueueName>();
   #closing: Promise<void> | undefined;
   #closed = false;
 
@@ -65,7 +77,7 @@ export class MemoryEngine implements WorkerEngine {
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     const committed = commit(this.store, change, this.#now());
     if (committed === 'conflict') return committed;
     this.#wake(committed.sent);
@@ -74,34 +86,34 @@ export class MemoryEngine implements WorkerEngine {
   }
 
   async work(queue: QueueName, options: WorkOptions, handler: Handler): Promise<void> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     if (this.#closing !== undefined) return;
     this.store.queues.ensure(queue);
     const worker = new Worker(queue, this.#source(queue), options, handler, this.#warn);
     this.#workers.push(worker);
-    this.#worked.add(queue);
+    this.#queuesWithWorker.add(queue);
     this.#wakeups.on(queue, () => worker.wake());
   }
 
   async deadLetters(filter: DeadLetterFilter) {
-    return deadLetters(this.store, filter);
+    return listDeadLetters(this.store, filter);
   }
 
-  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
-    this.#mustBeOpen();
-    return this.#decided(redrive(this.store, filter, decided, this.#now()));
+  async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
+    this.#throwIfClosed();
+    return this.#announce(redrive(this.store, filter, author, this.#now()));
   }
 
   async discard(
     filter: DeadLetterFilter,
-    decided: Decided & { readonly reason: string },
+    author: DecisionAuthor & { readonly reason: string },
   ): Promise<number> {
-    this.#mustBeOpen();
-    return this.#decided(discard(this.store, filter, decided, this.#now()));
+    this.#throwIfClosed();
+    return this.#announce(discard(this.store, filter, author, this.#now()));
   }
 
   async health(): Promise<void> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
   }
 
   close(graceSeconds = 10): Promise<void> {
@@ -116,6 +128,7 @@ export class MemoryEngine implements WorkerEngine {
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
     );
     this.#closed = true;
+    // Another engine on the same store receives these messages. Their delivery does not count.
     for (const unfinished of unfinishedByWorker.flat()) {
       unfinished.active = false;
       unfinished.receiveCount -= 1;
@@ -125,17 +138,17 @@ export class MemoryEngine implements WorkerEngine {
   #source(queue: QueueName): WorkerSource<QueuedMessage> {
     return {
       bodyOf: ({ message }) => message,
-      receive: async (most) => this.store.queues.receive(queue, most, this.#now()),
+      receive: async (maxMessages) => this.store.queues.receive(queue, maxMessages, this.#now()),
       complete: async (records) => {
         for (const record of records) this.store.queues.delete(record);
       },
       fail: async (records, error) => {
-        for (const record of records) this.#fail(record, error);
+        for (const record of records) this.#retryOrDeadLetter(record, error);
       },
     };
   }
 
-  #fail(record: QueuedMessage, error: ErrorReport): void {
+  #retryOrDeadLetter(record: QueuedMessage, error: ErrorReport): void {
     const { queue, message, receiveCount } = record;
     const { limit, maxDelaySeconds } = this.#retry;
     const now = this.#now();
@@ -150,7 +163,8 @@ export class MemoryEngine implements WorkerEngine {
     this.#wake([record]);
   }
 
-  #decided({ deadLetters, sent, audited }: Outcome): number {
+  /** Wakes workers for the sent messages, and reports the audit entries. Returns the number. */
+  #announce({ deadLetters, sent, audited }: DecisionResult): number {
     this.#wake(sent);
     audited.forEach(this.#onAudited);
     return deadLetters;
@@ -160,10 +174,10 @@ export class MemoryEngine implements WorkerEngine {
   #wake(sent: readonly QueuedMessage[]): void {
     const now = this.#now();
     for (const { queue, dueAt } of sent)
-      if (this.#worked.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000);
+      if (this.#queuesWithWorker.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000);
   }
 
-  #mustBeOpen(): void {
+  #throwIfClosed(): void {
     if (this.#closed) throw closedError();
   }
 }

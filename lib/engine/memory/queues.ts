@@ -3,10 +3,10 @@ import { type Message, type Outgoing, type QueueName, queueOf } from '../../../e
 import { storableMessage } from '../json.ts';
 import type { QueueRecord } from '../message-loop.ts';
 
-/** A message that waits in a queue or is being handled. */
+/** A message that waits in a queue, or that a worker handles. */
 export interface QueuedMessage extends QueueRecord {
   readonly queue: QueueName;
-  /** Grows with each message of the store. */
+  /** The number of this message among all messages of the store, in the order of sending. */
   readonly sequence: number;
   /** The message as it was sent. The engine validates it at delivery. */
   readonly message: Message;
@@ -41,7 +41,7 @@ export class MemoryQueues {
     return this.put(queueOf(message), storableMessage(message), dueAt, message.isUrgent);
   }
 
-  /** Puts a message body into a queue. The body may be unreadable for this release. */
+  /** Puts a message body into a queue. This release may be unable to read the body. */
   put(queue: QueueName, body: unknown, dueAt: number, isUrgent = false): QueuedMessage {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
@@ -53,9 +53,10 @@ export class MemoryQueues {
   }
 
   /**
-   * Marks at most `most` due messages as active: urgent messages first, then the oldest messages.
+   * Receives at most `maxMessages` due messages: urgent messages first, then the oldest messages.
+   * They remain in the queue as active messages.
    */
-  receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
+  receive(queue: QueueName, maxMessages: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
     const messages = [...this.ensure(queue).values()];
     const [urgent, others] = [
@@ -63,7 +64,7 @@ export class MemoryQueues {
       messages.filter((one) => !one.isUrgent),
     ];
     for (const queued of [...urgent, ...others]) {
-      if (received.length >= most) break;
+      if (received.length >= maxMessages) break;
       if (queued.active || queued.dueAt > now) continue;
       queued.active = true;
       queued.receiveCount += 1;

@@ -7,7 +7,7 @@ import { accountKey, type MemoryStore } from './store.ts';
 
 const MAX_LISTED = 100;
 
-/** Implements `Reads` on the maps of a store. `now` is in epoch milliseconds. */
+/** Implements `Reads` for a store in memory. `now` returns epoch milliseconds. */
 export function readsOf(store: MemoryStore, now: () => number): Reads {
   const operations = (isWanted: (operation: Operation) => boolean): Operation[] =>
     [...store.operations.values()].filter(isWanted);
@@ -22,7 +22,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
         (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
       ),
     operations: async (filter) =>
-      operations((operation) => isListed(operation, filter))
+      operations((operation) => matchesFilter(operation, filter))
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
         .slice(0, filter.limit ?? MAX_LISTED),
     tasks: async (operationId) =>
@@ -32,12 +32,12 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     task: async (id) => store.tasks.get(id),
     countStartedSince: async (at, type, action = 'cleanup') =>
       operations(
-        ({ action: one, startedAt, scope, mode, cause }) =>
-          one === action &&
-          scope.type === type &&
-          mode === 'enforce' &&
-          (startedAt ?? -1) >= at &&
-          !cause.suspicious,
+        (operation) =>
+          operation.action === action &&
+          operation.scope.type === type &&
+          operation.mode === 'enforce' &&
+          (operation.startedAt ?? -1) >= at &&
+          !operation.cause.suspicious,
       ).length,
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
@@ -107,7 +107,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
   };
 }
 
-function isListed(operation: Operation, filter: OperationFilter): boolean {
+function matchesFilter(operation: Operation, filter: OperationFilter): boolean {
   const { scope, state, parentId } = operation;
   const { projectId, domainId, userId } = filter;
   const operationDomain = scope.type === 'domain' ? scope.id : scope.domainId;

@@ -1,5 +1,5 @@
 import type { QueueName } from '../../../events/index.ts';
-import type { DeadLetter, DeadLetterFilter, Decided } from '../port.ts';
+import type { DeadLetter, DeadLetterFilter, DecisionAuthor } from '../port.ts';
 import { StoredMessage } from '../records.ts';
 import { moveToDeadLetters } from './dead-letters.ts';
 import { MemoryEngine } from './open.ts';
@@ -18,7 +18,7 @@ export type Waiting = QueuedMessage;
  */
 export class SteppedEngine extends MemoryEngine {
   readonly #clock: { time: number };
-  #number = 0;
+  #deadLetterCount = 0;
 
   constructor(clock = { time: 1_000_000_000 }) {
     super({ now: () => clock.time });
@@ -71,8 +71,8 @@ export class SteppedEngine extends MemoryEngine {
   }
 
   /**
-   * Returns the messages that are due. If no message is due, the clock first moves to the next due
-   * time.
+   * Returns the messages that are due. If no message is due, this function first sets the clock to
+   * the time at which the next message is due.
    */
   due(): Waiting[] {
     const { waiting } = this;
@@ -91,16 +91,19 @@ export class SteppedEngine extends MemoryEngine {
     for (const waiting of this.waiting) this.take(waiting);
   }
 
-  /** Adds a dead-letter message with the next id: `1`, `2`, `3` … `body` may be unreadable. */
+  /** Adds a dead-letter message with the next id: `1`, `2`, `3` … `body` may have any form. */
   moveToDeadLetters(queue: QueueName, body: unknown, details: Partial<DeadLetter> = {}): void {
-    const id = String(++this.#number);
+    const id = String(++this.#deadLetterCount);
     moveToDeadLetters(this.store, queue, body, { id, at: this.time, ...details });
   }
 
-  /** A redriven message that cannot be read becomes a dead-letter message again immediately. */
-  override async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
+  /**
+   * Redrives like {@link MemoryEngine}. An unreadable message becomes a dead-letter message again
+   * immediately, because a test cannot deliver it.
+   */
+  override async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
     const unreadable = this.store.dead.filter(({ deadLetter }) => deadLetter.message === undefined);
-    const redriven = await super.redrive(filter, decided);
+    const redriven = await super.redrive(filter, author);
     this.store.dead.push(...unreadable.filter((one) => !this.store.dead.includes(one)));
     for (const waiting of this.waiting)
       if (!StoredMessage.safeParse(waiting.message).success) this.take(waiting);

@@ -12,7 +12,7 @@ export interface DeadMessage {
 }
 
 /**
- * The state of engines in memory. The state is lost when the process ends. Several engines may use
+ * All data of an engine in memory. The data is lost when the process ends. Several engines may use
  * one store, one after another or at the same time.
  */
 export class MemoryStore {
@@ -35,6 +35,7 @@ export class MemoryStore {
   /** The audit log, in its order. */
   readonly audit: AuditRow[] = [];
   auditHead: AuditHead = EMPTY_LOG;
+  /** The dead-letter messages of all queues, the oldest first. */
   readonly dead: DeadMessage[] = [];
   readonly queues = new MemoryQueues();
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type AuditRow, EMPTY_LOG, hashOf, headAfter } from '../../../lib/audit/entry.ts';
 import { type KnownEntry, verifyLog } from '../../../lib/audit/verify.ts';
-import { appendToAudit } from '../../../lib/engine/audit.ts';
+import { auditEntriesAfter } from '../../../lib/engine/audit.ts';
 import { auditRecord } from '../../engine/suite-audit.ts';
 
 type Row = { sequence: number; entry: Record<string, unknown> };
@@ -9,7 +9,7 @@ type Row = { sequence: number; entry: Record<string, unknown> };
 /** A log of `count` entries, and the head that its store keeps. */
 function logOf(count: number) {
   const records = Array.from({ length: count }, () => auditRecord());
-  const entries = appendToAudit(EMPTY_LOG, records);
+  const entries = auditEntriesAfter(EMPTY_LOG, records);
   const rows: Row[] = entries.map((entry) => ({ sequence: entry.sequence, entry: { ...entry } }));
   return { rows, head: headAfter(EMPTY_LOG, entries) };
 }
@@ -80,7 +80,7 @@ const TAMPERING: Readonly<
     return Math.min(at, other);
   },
   'an inserted entry': ({ rows }, at) => {
-    const [inserted] = appendToAudit(EMPTY_LOG, [auditRecord()]);
+    const [inserted] = auditEntriesAfter(EMPTY_LOG, [auditRecord()]);
     for (const row of rows.slice(at - 1)) row.sequence += 1;
     const entry = { ...inserted, sequence: at, previous: rows[at - 2]?.entry.hash };
     rows.splice(at - 1, 0, { sequence: at, entry });
@@ -88,7 +88,7 @@ const TAMPERING: Readonly<
     return at === 1 ? at : at + 1;
   },
   'an entry after the end': ({ rows, head }, _, count) => {
-    const entries = appendToAudit(head, [auditRecord()]);
+    const entries = auditEntriesAfter(head, [auditRecord()]);
     rows.push(...entries.map((entry) => ({ sequence: count + 1, entry: { ...entry } })));
     return count + 1;
   },
