@@ -176,7 +176,7 @@ export async function deployStack(
       ended: (project, seconds = 60) => operationEnded(engine, project, seconds),
       redrivePolicy: (queue, maxReceiveCount) => ({
         RedrivePolicy: JSON.stringify({
-          deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`,
+          deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.deadLetterQueue(queue)}`,
           maxReceiveCount,
         }),
       }),

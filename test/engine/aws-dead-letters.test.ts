@@ -128,7 +128,7 @@ describe('A process that lists dead-letter messages while another process does',
     });
     const first = slow.deadLetters({ service: 'nova' });
     await until('a listing in progress', () => isHolding);
-    const hasty = open(stage, { stallTimeoutMillis: 300 });
+    const hasty = open(stage, { maxLeaseWaitMillis: 300 });
     await expect(hasty.deadLetters({ service: 'nova' })).rejects.toMatchObject({
       report: {
         code: 'engine.dead-letters.busy',
@@ -159,7 +159,7 @@ describe('A process that lists dead-letter messages while another process does',
       AttributeNames: ['ApproximateNumberOfMessagesNotVisible'],
     });
     expect(Attributes).toEqual({ ApproximateNumberOfMessagesNotVisible: '0' });
-    expect(await open(stage, { stallTimeoutMillis: 300 }).deadLetters({})).toHaveLength(12);
+    expect(await open(stage, { maxLeaseWaitMillis: 300 }).deadLetters({})).toHaveLength(12);
   });
 
   it('is not admitted by a listing that ended after its lease', async () => {
@@ -184,7 +184,7 @@ describe('A process that lists dead-letter messages while another process does',
     late.resolve();
     expect(await first).toHaveLength(2);
     await expect(
-      open(stage, { stallTimeoutMillis: 200 }).deadLetters({ service: 'nova' }),
+      open(stage, { maxLeaseWaitMillis: 200 }).deadLetters({ service: 'nova' }),
     ).rejects.toMatchObject({
       report: { code: 'engine.dead-letters.busy' },
     });

@@ -14,8 +14,8 @@ const LIB = join(import.meta.dirname, '../../lib/engine/postgres');
  * memory of the process of the tests.
  */
 const USE = `
-  const { spareCompilerMemory } = await import('${LIB}/compiler-memory.ts');
-  spareCompilerMemory(Number(process.argv[1]));
+  const { limitCompilerMemory } = await import('${LIB}/compiler-memory.ts');
+  limitCompilerMemory(Number(process.argv[1]));
   const { openPostgresEngine } = await import('${LIB}/open.ts');
   const engine = await openPostgresEngine({ dataFolder: process.argv[2] });
   for (let n = 0; n < 30; n += 1)

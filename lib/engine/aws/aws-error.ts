@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { redactText } from '../../shared/redaction.ts';
 
 /**
- * An error of an AWS call. `name` is the SDK's error name, for example
- * `ConditionalCheckFailedException`. The name `NoAnswer` means that AWS answered no attempt.
+ * The error of a call to AWS. `name` is the error name of the SDK, for example
+ * `ConditionalCheckFailedException`, or `NoAnswer` if AWS answered no attempt.
  */
 export class AwsError extends Error {
   override readonly name: string;
-  /** HTTP status; 0 without an answer. */
+  /** The HTTP status, or 0 if AWS did not answer. */
   readonly status: number;
   /** For a `TransactionCanceledException`: the reason for each row of the transaction. */
   readonly reasons: readonly { readonly Code?: string | undefined }[];
@@ -25,16 +25,19 @@ export class AwsError extends Error {
   }
 }
 
-/** The fields that are read from the SDK's `ServiceException`. */
+/** The fields of the SDK's `ServiceException` that {@link toAwsError} reads. */
 const Refusal = z.object({
   name: z.string(),
   message: z.string().catch(''),
   $metadata: z.object({ httpStatusCode: z.number() }),
-  // AWS also returns the row, which must not appear in a log, so the schema keeps only the code.
+  // DynamoDB also returns the row, which must not appear in a log. This schema removes it.
   CancellationReasons: z.array(z.object({ Code: z.string().optional() })).catch([]),
 });
 
-/** Shorter secrets belong to an emulator and may be ordinary words, so they are not redacted. */
+/**
+ * Shorter secrets are not redacted, because they are the login of an emulator, for example `test`.
+ * To redact them would also redact ordinary words.
+ */
 const MIN_SECRET_LENGTH = 16;
 
 interface Keys {
@@ -43,8 +46,8 @@ interface Keys {
 }
 
 /**
- * Converts an error of the SDK, and removes secrets: after a rejected signature, the SDK's message
- * contains the request with the session token.
+ * Converts an error of the SDK, and redacts the credentials: when AWS rejects a signature, the
+ * message of the SDK contains the request with the session token.
  */
 export async function toAwsError(
   thrown: unknown,
@@ -73,9 +76,12 @@ export async function toAwsError(
   );
 }
 
-const CONFLICTS = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
+const RETRYABLE_CODES = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
 
-/** True if a row was locked by another transaction and no condition failed. */
+/**
+ * True if the transaction can be retried: another transaction had locked a row, or DynamoDB
+ * throttled a row, and no condition failed.
+ */
 export const isTransactionConflict = ({ reasons }: AwsError): boolean =>
-  reasons.some(({ Code = '' }) => CONFLICTS.includes(Code)) &&
+  reasons.some(({ Code = '' }) => RETRYABLE_CODES.includes(Code)) &&
   reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

@@ -9,7 +9,7 @@ import { backoffMillis } from '../../shared/backoff.ts';
 import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
 
 /**
- * The AWS actions that the engine calls. Each AWS service is one function, so that a test can
+ * The calls to AWS that the engine makes. Each AWS service is one function, so that a test can
  * replace it.
  */
 export interface Aws {
@@ -68,8 +68,8 @@ export interface AwsOptions {
   readonly tries?: number;
   /**
    * The time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes
-   * 20 s. `tries` times this value must be less than the time-out of the caller (29 s behind API
-   * Gateway).
+   * 20 s. A function with a time limit (29 s behind API Gateway) sets a shorter time-out: `tries`
+   * attempts must end within its limit.
    */
   readonly answerMillis?: number;
 }
@@ -77,7 +77,7 @@ export interface AwsOptions {
 const TRIES = 5;
 const ANSWER_MILLIS = 30_000;
 const CONNECT_MILLIS = 3000;
-const CONFLICT = { firstMillis: 50, maxMillis: 2000 };
+const CONFLICT_BACKOFF = { firstMillis: 50, maxMillis: 2000 };
 
 /**
  * Creates the clients. Each client opens its connections at its first call and keeps them. A call
@@ -102,8 +102,7 @@ export function createAws(options: AwsOptions): Aws {
       throwOnRequestTimeout: true,
     }),
   };
-  const secretsOf = options.credentials;
-  const call = caller(secretsOf, tries);
+  const call = callerFor(options.credentials, tries);
   return {
     dynamodb: call(new DynamoDb.DynamoDBClient(config), {
       BatchGetItem: DynamoDb.BatchGetItemCommand,
@@ -141,10 +140,11 @@ interface Client {
 }
 
 /**
- * Wraps a client and its commands in one function. The SDK retries throttled calls. This function
- * retries a transaction after a lock conflict, because the SDK does not.
+ * Wraps a client and its commands in one function, which sends the command of an action. The SDK
+ * retries throttled calls. This function also retries a transaction that DynamoDB canceled because
+ * of a lock conflict.
  */
-const caller =
+const callerFor =
   (credentials: AwsOptions['credentials'], tries: number) =>
   (client: Client, commands: Readonly<Record<string, Command>>) =>
   async (action: string, input: object): Promise<object> => {
@@ -157,6 +157,6 @@ const caller =
         const error: AwsError = await toAwsError(thrown, action, credentials);
         if (attempt >= tries || !isTransactionConflict(error)) throw error;
       }
-      await delay(backoffMillis(attempt, CONFLICT, Math.random()));
+      await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
     }
   };

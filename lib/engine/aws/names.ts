@@ -1,8 +1,6 @@
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 
-/**
- * Names of all AWS resources of one stage, derived from its prefix, for example `propagator-prod`.
- */
+/** The names of the AWS resources of one stage. They begin with its prefix. */
 export interface Names {
   readonly table: string;
   readonly bus: string;
@@ -10,14 +8,13 @@ export interface Names {
   /** The queue for events that EventBridge could not deliver. */
   readonly undelivered: string;
   queue(name: QueueName): string;
-  /** Name of the dead-letter queue. */
-  dead(name: QueueName): string;
+  deadLetterQueue(name: QueueName): string;
 }
 
-/** The `source` of every event. */
+/** The field `source` of every event that the propagator sends to EventBridge. */
 export const SOURCE = 'keystone-propagator';
 
-/** Derives all names from the prefix of a stage. */
+/** Derives all names from the prefix of a stage, for example `propagator-prod`. */
 export function namesOf(prefix: string): Names {
   return {
     table: prefix,
@@ -25,6 +22,6 @@ export function namesOf(prefix: string): Names {
     scheduleGroup: prefix,
     undelivered: `${prefix}-undelivered`,
     queue: (name) => `${prefix}-${name}`,
-    dead: (name) => `${prefix}-${deadLetterQueueOf(name)}`,
+    deadLetterQueue: (name) => `${prefix}-${deadLetterQueueOf(name)}`,
   };
 }

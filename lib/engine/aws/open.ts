@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { closedError, engineError } from '../engine-error.ts';
-import type { Change, DeadLetterFilter, Decided, Engine } from '../port.ts';
+import type { Change, DeadLetterFilter, DecisionAuthor, Engine } from '../port.ts';
 import type { Aws } from './clients.ts';
 import {
   discardDeadLetters,
@@ -33,42 +33,47 @@ export interface AwsEngineOptions {
    */
   readonly schedulerRoleArn?: string | undefined;
   /**
-   * Called for a problem that no call reports: the engine retries, or an operator must act later.
+   * Called for a problem that no function of the engine throws, because the engine tries again, or
+   * an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /**
-   * The visibility timeout in seconds for scans of dead-letter messages, default 60. After a crash
-   * during a scan, other processes see the messages again after this time.
+   * The visibility timeout in seconds of a scan of dead-letter messages, default 60. If the process
+   * dies during a scan, other processes can receive the messages after this time.
    */
   readonly visibilitySeconds?: number | undefined;
   /**
-   * The maximum wait of a scan of dead-letter messages for another scan. Default 15,000, because
-   * the API must answer within 29 s.
+   * The maximum time for which a scan of dead-letter messages waits until another scan has released
+   * its lease. Default 15,000, because the API must answer within 29 s.
    */
-  readonly stallTimeoutMillis?: number | undefined;
-  /** The age in milliseconds from which any process may send an outbox. Default 10,000. */
+  readonly maxLeaseWaitMillis?: number | undefined;
+  /**
+   * An outbox holds the unsent messages of a committed change. When it is older than this time, in
+   * milliseconds, any process may send it. Default 10,000.
+   */
   readonly outboxGraceMillis?: number | undefined;
 }
 
-/** The engine, with the functions that only AWS needs. */
+/** An engine with the functions that only AWS needs. */
 export interface AwsEngine extends Engine {
   /**
-   * Sends the outboxes of dead processes. Returns the number of sent outboxes. A commit also sends
-   * these outboxes every few seconds.
+   * Sends the outboxes that their processes have not sent, for example because a process died.
+   * Returns the number of sent outboxes. Every few seconds, a commit also calls this function.
    */
   flushOutbox(): Promise<number>;
   /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
   housekeeping(): Promise<void>;
   /**
-   * Reads the depth of every dead-letter queue. If a queue gets no request for six hours, SQS stops
-   * sending its metrics, and the alarm on the queue would end. The sweep therefore calls this
-   * function.
+   * Requests the attributes of every dead-letter queue. If a queue gets no request for six hours,
+   * SQS stops sending its metrics to CloudWatch, and the alarm on the queue would end. The sweep
+   * therefore calls this function.
    */
   pollDeadLetterMetrics(): Promise<void>;
   /**
-   * Handles records of SQS after their handler threw. Returns the records to retry; the function
-   * must name these in `batchItemFailures`. All other records are now dead-letter messages.
+   * Prepares SQS records for their retry after the handler threw. Returns the records that SQS
+   * retries: the Lambda function must name them in `batchItemFailures`. All other records are now
+   * dead-letter messages.
    */
   retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
@@ -79,12 +84,12 @@ export interface AwsEngine extends Engine {
 
 const VISIBILITY_SECONDS = 60;
 const OUTBOX_GRACE_MILLIS = 10_000;
-const STALL_MILLIS = 15_000;
-const HEALTH_MILLIS = 5000;
+const MAX_LEASE_WAIT_MILLIS = 15_000;
+const HEALTH_TIMEOUT_MILLIS = 5000;
 
 /**
- * Opens the engine without an AWS call. A later call, for example `health`, finds missing
- * resources.
+ * Opens the engine. This function makes no call to AWS, so it does not find missing resources: the
+ * first call of the engine that needs a missing resource throws.
  */
 export function openAwsEngine(options: AwsEngineOptions): AwsEngine {
   return new DynamoEngine(options);
@@ -121,7 +126,7 @@ class DynamoEngine implements AwsEngine {
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     const [outcome] = await Promise.all([
       commit(change, { store: this.#store, sender: this.#sender, warn: this.#warn }),
       this.#flushOutboxIfDue(),
@@ -133,21 +138,21 @@ class DynamoEngine implements AwsEngine {
     return listDeadLetters(filter, this.#deadLetterDeps());
   }
 
-  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
-    this.#mustBeOpen();
-    return redriveDeadLetters(filter, decided, this.#deadLetterDeps());
+  async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
+    this.#throwIfClosed();
+    return redriveDeadLetters(filter, author, this.#deadLetterDeps());
   }
 
   async discard(
     filter: DeadLetterFilter,
-    decided: Decided & { readonly reason: string },
+    author: DecisionAuthor & { readonly reason: string },
   ): Promise<number> {
-    this.#mustBeOpen();
-    return discardDeadLetters(filter, decided, this.#deadLetterDeps());
+    this.#throwIfClosed();
+    return discardDeadLetters(filter, author, this.#deadLetterDeps());
   }
 
   async flushOutbox(): Promise<number> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     return flushOutbox(this.#store, this.#sender, this.#outboxGraceMillis);
   }
 
@@ -162,7 +167,10 @@ class DynamoEngine implements AwsEngine {
       'coordinate',
       ...this.#options.services.map((service) => `service-${service}` as const),
     ];
-    const names = [...queues.map((queue) => this.#names.dead(queue)), this.#names.undelivered];
+    const names = [
+      ...queues.map((queue) => this.#names.deadLetterQueue(queue)),
+      this.#names.undelivered,
+    ];
     await Promise.all(names.map((name) => this.#queues.depth(name)));
   }
 
@@ -179,20 +187,22 @@ class DynamoEngine implements AwsEngine {
   }
 
   async health(): Promise<void> {
-    this.#mustBeOpen();
-    const done = new AbortController();
-    const timeout = delay(HEALTH_MILLIS, undefined, { signal: done.signal }).then(() => {
-      throw engineError(
-        'aws.slow',
-        'DynamoDB and SQS did not answer within 5 s.',
-        'Check the AWS Health Dashboard for this region.',
-      );
-    });
+    this.#throwIfClosed();
+    const answered = new AbortController();
+    const timeout = delay(HEALTH_TIMEOUT_MILLIS, undefined, { signal: answered.signal }).then(
+      () => {
+        throw engineError(
+          'aws.slow',
+          'DynamoDB and SQS did not answer within 5 s.',
+          'Check the AWS Health Dashboard for this region.',
+        );
+      },
+    );
     const checks = Promise.all([
       this.#store.get(operationKey('health')),
       this.#queues.depth(this.#names.queue('coordinate')),
     ]);
-    await Promise.race([checks, timeout]).finally(() => done.abort());
+    await Promise.race([checks, timeout]).finally(() => answered.abort());
   }
 
   /** Refuses later calls. The engine has no background work to stop. */
@@ -201,8 +211,8 @@ class DynamoEngine implements AwsEngine {
   }
 
   /**
-   * Flushes outboxes at most once per `outboxGraceMillis`. A failure is only logged, because the
-   * next call tries again.
+   * Flushes outboxes if the last flush of this process is older than `outboxGraceMillis`. A failure
+   * is only logged, because a later commit tries again.
    */
   async #flushOutboxIfDue(): Promise<void> {
     if (this.#closed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;
@@ -222,21 +232,21 @@ class DynamoEngine implements AwsEngine {
   #deadLetterDeps(): DeadLetterDeps {
     const {
       services,
-      visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS,
-      stallTimeoutMillis = STALL_MILLIS,
+      visibilitySeconds = VISIBILITY_SECONDS,
+      maxLeaseWaitMillis = MAX_LEASE_WAIT_MILLIS,
     } = this.#options;
     return {
       store: this.#store,
       sender: this.#sender,
       names: this.#names,
       services,
-      hiddenSeconds,
-      stallTimeoutMillis,
+      visibilitySeconds,
+      maxLeaseWaitMillis,
       warn: this.#warn,
     };
   }
 
-  #mustBeOpen(): void {
+  #throwIfClosed(): void {
     if (this.#closed) throw closedError();
   }
 }

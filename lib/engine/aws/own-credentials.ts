@@ -2,14 +2,14 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { engineError } from '../engine-error.ts';
 import type { AwsCredentials } from './clients.ts';
 
-/** The code of the error if no source has credentials. */
+/** The code of the error if no source of the chain has credentials for AWS. */
 export const MISSING_CREDENTIALS = 'engine.credentials';
 
 /**
- * The credentials of a process outside Lambda, from the AWS SDK's default chain: environment, SSO,
- * shared files with profiles, `credential_process`, web identity, container, instance metadata. The
- * chain renews its cached credentials before they expire. The returned function throws
- * `engine.credentials` if no source has credentials.
+ * Returns a function that provides the credentials of a process outside Lambda. They come from the
+ * AWS SDK's default chain of sources: environment, SSO, shared files with profiles,
+ * `credential_process`, web identity, container, instance metadata. The chain renews its cached
+ * credentials before they expire. The function throws `engine.credentials` if no source has any.
  */
 export function ownCredentials(): () => Promise<AwsCredentials> {
   const chain = fromNodeProviderChain();

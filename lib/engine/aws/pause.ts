@@ -4,8 +4,8 @@ import { backoffMillis } from '../../shared/backoff.ts';
 const BACKOFF = { firstMillis: 20, maxMillis: 2000 };
 
 /**
- * Waits after failed attempt number `attempt` (1, 2, 3 …). A random part of up to half the back-off
- * keeps competing processes from retrying at the same time.
+ * Waits for the back-off after failed attempt number `attempt` (1, 2, 3 …). Up to half of the
+ * back-off is random, so that competing processes do not retry at the same time.
  */
 export const pause = (attempt: number): Promise<void> =>
   delay(backoffMillis(attempt, BACKOFF, 0.5 + Math.random() / 2));

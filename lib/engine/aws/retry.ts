@@ -7,7 +7,7 @@ import { MAX_RECEIVES } from './topology.ts';
 
 /** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
-  /** Deliveries in total, as in the redrive policy of the queue. */
+  /** The number of deliveries, including the first, as in the redrive policy of the queue. */
   readonly maxReceives: number;
   /** Longest back-off in seconds. The back-off starts at 1 s and doubles. */
   readonly maxDelaySeconds: number;
@@ -18,10 +18,11 @@ export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds:
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * Handles messages after their handler threw. Messages are retried with back-off. After the last
- * delivery they move to the dead-letter queue with the error. Returns the messages to retry. A
- * function must name these in `batchItemFailures`, because SQS deletes all others. If the function
- * dies, SQS moves its messages without an error.
+ * Decides about messages after their handler threw. A message after its last delivery moves to the
+ * dead-letter queue, with the error. SQS delivers each other message again after a back-off. Returns
+ * the messages of the second group: the Lambda function must name them in `batchItemFailures`,
+ * because SQS deletes all messages that the function does not name. A message whose function dies at
+ * the last delivery has no error, because SQS itself moves it to the dead-letter queue.
  */
 export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,
@@ -32,18 +33,17 @@ export async function retryOrDeadLetter<M extends Failed>(
   const exhausted = messages.filter(({ receiveCount }) => receiveCount >= retry.maxReceives);
   const retries = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
   await queues.send(
-    names.dead(queue),
+    names.deadLetterQueue(queue),
     exhausted.map(({ body, receiveCount }) => ({
       body,
       attributes: { error: errorAttribute(error), receives: String(receiveCount) },
     })),
   );
   await queues.delete(names.queue(queue), exhausted);
-  for (const [count, some] of Map.groupBy(retries, ({ receiveCount }) => receiveCount))
-    await queues.changeVisibility(
-      names.queue(queue),
-      some,
-      Math.min(retry.maxDelaySeconds, 2 ** (count - 1)),
-    );
+  const retriesByCount = Map.groupBy(retries, ({ receiveCount }) => receiveCount);
+  for (const [receiveCount, group] of retriesByCount) {
+    const backoffSeconds = Math.min(retry.maxDelaySeconds, 2 ** (receiveCount - 1));
+    await queues.changeVisibility(names.queue(queue), group, backoffSeconds);
+  }
   return retries;
 }

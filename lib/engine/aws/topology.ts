@@ -6,8 +6,8 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { namesOf, SOURCE } from './names.ts';
 
 /**
- * The AWS resources except functions, roles and alarms, as plain data. The deployed template and
- * the tests' emulator both use this data.
+ * The AWS resources of a stage without functions, roles and alarms, as plain data. The CloudFormation
+ * template is generated from this data, and the tests create the same resources on an emulator.
  */
 export interface Topology {
   readonly bus: string;
@@ -15,27 +15,28 @@ export interface Topology {
   readonly table: TableDefinition;
   readonly queues: readonly QueueDefinition[];
   /**
-   * The queue for events that a rule could not deliver. A redrive sends these events to the bus.
+   * The queue for events that a rule could not deliver. A redrive sends them to the bus again.
    */
   readonly undelivered: { readonly name: string; readonly retentionSeconds: number };
   readonly rules: readonly RuleDefinition[];
 }
 export interface QueueDefinition {
-  /** The result of {@link queueOf} for its messages. */
+  /** The name in the code, for example `service-nova`. */
   readonly queue: QueueName;
+  /** The name in AWS, with the prefix of the stage. */
   readonly name: string;
   readonly visibilitySeconds: number;
   readonly retentionSeconds: number;
   readonly dead: { readonly name: string; readonly retentionSeconds: number };
   /** Deliveries before a message becomes a dead-letter message. */
   readonly maxReceives: number;
-  /** Time-out of the function that reads the queue. */
+  /** The time-out of the function that the queue invokes. */
   readonly functionSeconds: number;
-  /** Messages per invocation of the function. */
+  /** The maximum number of messages per invocation of the function. */
   readonly batchSize: number;
   /**
-   * The time for which Lambda waits to fill a batch. Lambda requires it for batches of more than
-   * ten.
+   * The time for which Lambda waits for more messages of a batch. Lambda requires at least one
+   * second for batches of more than ten messages.
    */
   readonly batchingSeconds: number;
 }
@@ -66,8 +67,8 @@ export interface TableDefinition {
 }
 
 /**
- * Deliveries before a message becomes a dead-letter message. With the back-off, these deliveries
- * take about six minutes, as on PostgreSQL.
+ * The number of deliveries before a message becomes a dead-letter message. With the back-off between
+ * them, they take about six minutes, as on PostgreSQL.
  */
 export const MAX_RECEIVES = 9;
 /**
@@ -84,9 +85,10 @@ const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /**
- * A notification needs at most five rows, so 18 notifications fit into one DynamoDB transaction.
+ * The settings of a queue and its function. The function `ingest` gets at most 18 notifications: each
+ * needs at most five rows, so they fit into one DynamoDB transaction.
  */
-const BATCHING = {
+const FUNCTION_SETTINGS = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
   service: { functionSeconds: 180, batchSize: 1, batchingSeconds: 0 },
@@ -103,8 +105,8 @@ export const MESSAGE_TYPES: readonly Message['type'][] = [
 ];
 
 /**
- * Returns the AWS resources for a prefix and services. Each service has a queue, including services
- * that the operator added.
+ * Returns the AWS resources of a stage. `services`: the names of all services, including services
+ * that the operator added. Each has a queue.
  */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
   const names = namesOf(prefix);
@@ -132,16 +134,18 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
       timeToLive: 'expires',
     },
     queues: queues.map((queue) => {
-      const batching =
-        queue === 'ingest' || queue === 'coordinate' ? BATCHING[queue] : BATCHING.service;
+      const settings =
+        queue === 'ingest' || queue === 'coordinate'
+          ? FUNCTION_SETTINGS[queue]
+          : FUNCTION_SETTINGS.service;
       return {
         queue,
         name: names.queue(queue),
-        visibilitySeconds: VISIBILITY_FACTOR * batching.functionSeconds + batching.batchingSeconds,
+        visibilitySeconds: VISIBILITY_FACTOR * settings.functionSeconds + settings.batchingSeconds,
         retentionSeconds: RETENTION_SECONDS,
-        dead: { name: names.dead(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
+        dead: { name: names.deadLetterQueue(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
         maxReceives: MAX_RECEIVES,
-        ...batching,
+        ...settings,
       };
     }),
     undelivered: { name: names.undelivered, retentionSeconds: DEAD_RETENTION_SECONDS },
@@ -152,15 +156,15 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
 /** Returns a rule that matches exactly the message types that {@link queueOf} routes to a queue. */
 function ruleOf(queue: QueueName, prefix: string): RuleDefinition {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
-  // {@link queueOf} reads only the type and the service, so a partial message is enough.
-  const routed = (type: Message['type']) =>
+  // `queueOf` reads only the type and the service, so a partial message is enough.
+  const isForQueue = (type: Message['type']) =>
     queueOf({ type, data: { service: service ?? '' } } as Message) === queue;
   return {
     name: `${prefix}-${queue}`,
     queue,
     pattern: {
       source: [SOURCE],
-      'detail-type': MESSAGE_TYPES.filter(routed),
+      'detail-type': MESSAGE_TYPES.filter(isForQueue),
       ...(service === undefined ? {} : { detail: { service: [service] } }),
     },
   };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { recordsOf } from '../../audit.ts';
+import { auditRecordsOf } from '../../audit.ts';
 import { decisionMessages, decisionsOf } from '../../dead-letters.ts';
-import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../../port.ts';
+import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../../port.ts';
 import { pack } from '../dynamodb/codec.ts';
 import { commit } from '../dynamodb/commit.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
@@ -10,7 +10,7 @@ import { keyOf } from '../dynamodb/rows.ts';
 import { type OutboundMessage, outboundIn, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { MESSAGE_TYPES } from '../topology.ts';
-import { type DeadLetterDeps, type Found, scanDeadLetterQueues } from './scan.ts';
+import { type DeadLetterDeps, type FoundDeadLetter, scanDeadLetterQueues } from './scan.ts';
 
 /** Lists dead-letter messages, oldest first. See `Engine.deadLetters`. */
 export async function listDeadLetters(
@@ -28,105 +28,88 @@ export async function listDeadLetters(
 }
 
 /**
- * Sends messages back, informs the coordinator of each message, then deletes them from the
- * dead-letter queue. If the process dies before the deletion, the next redrive sends the messages a
- * second time. StartMessageMoveTask of SQS is no alternative, because it does not inform the
- * coordinator. See `Engine.redrive`.
+ * Sends messages back to their queues, informs the coordinator of each message, and then deletes
+ * them from the dead-letter queue. If the process dies before the deletion, the next redrive sends
+ * the messages a second time. StartMessageMoveTask of SQS is no alternative, because it does not
+ * inform the coordinator. See `Engine.redrive`.
  */
 export async function redriveDeadLetters(
   filter: DeadLetterFilter,
-  decided: Decided,
+  author: DecisionAuthor,
   deps: DeadLetterDeps,
 ): Promise<number> {
   const { sender, names } = deps;
-  return handleEachPage('redriven', filter, decided, deps, async (place, page) => {
+  return decideOnEachPage('redriven', filter, author, deps, async (sqsQueue, page) => {
     // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
     // unreadable one, returns to its queue unchanged.
-    const busMessages =
-      place === names.undelivered
-        ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
-        : [];
-    const queueMessages = place === names.undelivered ? [] : page;
-    for (const [queue, some] of Map.groupBy(queueMessages, ({ deadLetter }) => deadLetter.queue))
+    const isUndelivered = sqsQueue === names.undelivered;
+    const events = isUndelivered
+      ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
+      : [];
+    const others = isUndelivered ? [] : page;
+    for (const [queue, group] of Map.groupBy(others, ({ deadLetter }) => deadLetter.queue))
       await sender.queues.send(
         names.queue(queue),
-        some.map(({ received: { body } }) => ({ body })),
+        group.map(({ received: { body } }) => ({ body })),
       );
-    await inform(busMessages, decisionMessages('redriven', deadLettersOf(page), decided), sender);
+    const notices = decisionMessages('redriven', deadLettersOf(page), author);
+    await sendNow([...events, ...notices.map((notice) => toOutbound(notice, Date.now()))], sender);
   });
 }
 
-/** Deletes dead-letter messages for good. See `Engine.discard`. */
+/** Deletes dead-letter messages, and informs the coordinator of each. See `Engine.discard`. */
 export async function discardDeadLetters(
   filter: DeadLetterFilter,
-  decided: Decided & { readonly reason: string },
+  author: DecisionAuthor & { readonly reason: string },
   deps: DeadLetterDeps,
 ): Promise<number> {
-  return handleEachPage('discarded', filter, decided, deps, async (_, page) => {
-    await inform([], decisionMessages('discarded', deadLettersOf(page), decided), deps.sender);
+  return decideOnEachPage('discarded', filter, author, deps, async (_, page) => {
+    const notices = decisionMessages('discarded', deadLettersOf(page), author);
+    await sendNow(
+      notices.map((notice) => toOutbound(notice, Date.now())),
+      deps.sender,
+    );
   });
 }
 
-const deadLettersOf = (found: readonly Found[]): DeadLetter[] =>
+const deadLettersOf = (found: readonly FoundDeadLetter[]): DeadLetter[] =>
   found.map(({ deadLetter }) => deadLetter);
 
-async function inform(
-  outbounds: readonly OutboundMessage[],
-  messages: ReturnType<typeof decisionMessages>,
-  sender: Sender,
-): Promise<void> {
-  const now = Date.now();
-  await sender.send(
-    [...outbounds, ...messages.map((message) => toOutbound(message, now))],
-    randomUUID(),
-    now,
-  );
-}
+const sendNow = (outbounds: readonly OutboundMessage[], sender: Sender): Promise<void> =>
+  sender.send(outbounds, randomUUID(), Date.now());
 
 /**
- * Handles the messages page by page: records the decision, sends the messages, then deletes the
- * dead-letter messages. In this order a crash loses no message.
+ * Carries out a decision about all matching messages, page by page: records the decision, sends the
+ * messages, and then deletes the dead-letter messages. In this order a crash loses no message.
+ * Returns the number of messages.
  */
-async function handleEachPage(
+async function decideOnEachPage(
   what: Decision['what'],
   filter: DeadLetterFilter,
-  decided: Decided,
+  author: DecisionAuthor,
   deps: DeadLetterDeps,
-  steps: (place: string, page: readonly Found[]) => Promise<void>,
+  send: (sqsQueue: string, page: readonly FoundDeadLetter[]) => Promise<void>,
 ): Promise<number> {
   const decidedAt = Date.now();
   const decisions = new Map<string, Decision>();
-  const handledKeys = new Set<string>();
+  const handledWork = new Set<string>();
   let handledCount = 0;
-  await scanDeadLetterQueues(filter, deps, async (place, found) => {
-    // A redriven message may fail and return to this queue during the scan. The redrive skips such
-    // a message, because the redrive would otherwise never end.
+  // A redriven message may fail and return to this queue during the scan. The redrive skips such a
+  // message, because it would otherwise never end.
+  const hasReturned = (found: FoundDeadLetter): boolean =>
+    handledWork.has(workKeyOf(found)) && found.deadLetter.at > decidedAt;
+  await scanDeadLetterQueues(filter, deps, async (sqsQueue, found) => {
     const page =
       what === 'discarded'
         ? found
-        : found.filter(
-            (one) =>
-              hasTargetQueue(place, one, deps) &&
-              !(handledKeys.has(workKeyOf(one)) && one.deadLetter.at > decidedAt),
-          );
-    for (const one of page) handledKeys.add(workKeyOf(one));
-    const ofPage = decisionsOf(what, deadLettersOf(page), decided, decidedAt);
-    const pageDecisions = ofPage.map((decision) => {
-      const { queue, operationId, cause, count } = decision;
-      const known = decisions.get([queue, operationId, cause].join('\n'));
-      const now = known ? { ...known, count: known.count + count } : decision;
-      decisions.set([queue, operationId, cause].join('\n'), now);
-      return now;
-    });
-    await deps.store.put(
-      pageDecisions.flatMap((decision) =>
-        decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
-      ),
-    );
-    await commit({ audit: recordsOf(ofPage, decided) }, deps);
-    await steps(place, page);
+        : found.filter((one) => canBeRedriven(sqsQueue, one, deps) && !hasReturned(one));
+    for (const one of page) handledWork.add(workKeyOf(one));
+    const decisionsOfPage = decisionsOf(what, deadLettersOf(page), author, decidedAt);
+    await storeDecisions(decisionsOfPage, decisions, deps);
+    await commit({ audit: auditRecordsOf(decisionsOfPage, author) }, deps);
+    await send(sqsQueue, page);
     await deps.sender.queues.delete(
-      place,
+      sqsQueue,
       page.map(({ received }) => received),
     );
     handledCount += page.length;
@@ -135,25 +118,50 @@ async function handleEachPage(
   return handledCount;
 }
 
+/**
+ * Stores the decisions of one page. A decision about the same operation, queue and cause as a
+ * decision of an earlier page replaces it, with the sum of both counts. `decisions` holds the stored
+ * decisions of all pages.
+ */
+async function storeDecisions(
+  decisionsOfPage: readonly Decision[],
+  decisions: Map<string, Decision>,
+  { store }: DeadLetterDeps,
+): Promise<void> {
+  const changed = decisionsOfPage.map((decision) => {
+    const { queue, operationId, cause, count } = decision;
+    const key = [queue, operationId, cause].join('\n');
+    const earlier = decisions.get(key);
+    const merged = earlier ? { ...earlier, count: earlier.count + count } : decision;
+    decisions.set(key, merged);
+    return merged;
+  });
+  await store.put(
+    changed.flatMap((decision) =>
+      decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
+    ),
+  );
+}
+
 /** Returns a key that is the same for a redriven message that has failed again. */
-const workKeyOf = ({ deadLetter, received }: Found): string =>
+const workKeyOf = ({ deadLetter, received }: FoundDeadLetter): string =>
   deadLetter.task?.taskId ?? received.body;
 
-/** True if the target queue of the message exists. */
-function hasTargetQueue(
-  place: string,
-  { deadLetter, received }: Found,
+/** True if the target queue of the message exists. Otherwise logs the reason. */
+function canBeRedriven(
+  sqsQueue: string,
+  { deadLetter, received }: FoundDeadLetter,
   { names, services, warn }: DeadLetterDeps,
 ): boolean {
-  const isFromBus = place === names.undelivered;
-  const why = isFromBus
-    ? whyNotByBus(received.body, services)
-    : whyNotTo(deadLetter.queue, services);
+  const why =
+    sqsQueue === names.undelivered
+      ? whyNotToBus(received.body, services)
+      : whyNotToQueue(deadLetter.queue, services);
   if (why !== undefined) warn(`Dead-letter message ${deadLetter.id} was not redriven: ${why}`);
   return why === undefined;
 }
 
-function whyNotTo(queue: string, services: readonly string[]): string | undefined {
+function whyNotToQueue(queue: string, services: readonly string[]): string | undefined {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
   return service === undefined || services.includes(service)
     ? undefined
@@ -161,10 +169,10 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
 }
 
 /**
- * Returns the reason why an event cannot go to the bus again. The bus drops an event that matches
- * no rule, without an error, so the redrive checks each event first.
+ * Returns the reason why an event cannot go to the bus again. The bus silently drops an event that
+ * matches no rule, so the redrive checks each event first.
  */
-function whyNotByBus(body: string, services: readonly string[]): string | undefined {
+function whyNotToBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is not an event of the bus';
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
@@ -172,7 +180,7 @@ function whyNotByBus(body: string, services: readonly string[]): string | undefi
   if (outbound.type !== 'service.requested') return undefined;
   const request = ServiceMessage.safeParse(JSON.parse(outbound.detail));
   return request.success
-    ? whyNotTo(`service-${request.data.service}`, services)
+    ? whyNotToQueue(`service-${request.data.service}`, services)
     : 'it does not name its service';
 }
 const ServiceMessage = z.object({ service: z.string() });

@@ -12,42 +12,46 @@ import type { Sender } from '../messaging/sender.ts';
 import type { Names } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
-/** A scan ends after about this many messages. */
+/** The scan of a queue ends after about this number of messages. */
 const MAX_LISTED = 10_000;
-/** With long polling, SQS asks all its servers, so an empty answer means an empty queue. */
+/** With long polling, SQS reads from all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
-const RECEIVES_AT_ONCE = 8;
+const CONCURRENT_RECEIVES = 8;
 
 export interface DeadLetterDeps {
   readonly store: Store;
   readonly sender: Sender;
   readonly names: Names;
-  /** Services that have a queue. */
+  /** The names of the services that have a queue. */
   readonly services: readonly string[];
   /**
-   * The visibility timeout in seconds. A listing must receive each message. Other readers do not
-   * see a received message until the scan releases it or this timeout ends.
+   * The visibility timeout in seconds. A scan must receive each message. SQS then hides the message
+   * from other processes until the scan releases it, or until this timeout ends.
    */
-  readonly hiddenSeconds: number;
-  /** The maximum wait in milliseconds for another scan of the same queue. */
-  readonly stallTimeoutMillis: number;
+  readonly visibilitySeconds: number;
+  /** The maximum time in milliseconds for which a scan waits for the lease of its queue. */
+  readonly maxLeaseWaitMillis: number;
   readonly warn: (message: string, cause?: unknown) => void;
 }
-export interface Found {
+/** A dead-letter message, and the SQS message in which it was found. */
+export interface FoundDeadLetter {
   readonly deadLetter: DeadLetter;
   readonly received: Received;
 }
 
 /**
- * Passes every matching dead-letter message to the visitor, page by page. The visitor returns the
- * messages that it has deleted.
+ * Passes every matching dead-letter message to `visit`, page by page. `visit` returns the messages
+ * that it has deleted. This function then makes all other messages visible again.
  *
  * @throws `engine.dead-letters.busy` if another scan does not end in time.
  */
 export async function scanDeadLetterQueues(
   filter: DeadLetterFilter,
   deps: DeadLetterDeps,
-  visit: (place: string, page: readonly Found[]) => Promise<readonly Found[]>,
+  visit: (
+    sqsQueue: string,
+    page: readonly FoundDeadLetter[],
+  ) => Promise<readonly FoundDeadLetter[]>,
 ): Promise<void> {
   const { names, services } = deps;
   const allQueues: QueueName[] = [
@@ -55,17 +59,14 @@ export async function scanDeadLetterQueues(
     'coordinate',
     ...services.map((service) => `service-${service}` as const),
   ];
-  const requiredQueues = [
-    filter.queue,
-    filter.service === undefined ? undefined : `service-${filter.service}`,
-  ];
+  const queueOfService = filter.service === undefined ? undefined : `service-${filter.service}`;
   const queues = allQueues.filter((queue) =>
-    requiredQueues.every((one) => one === undefined || one === queue),
+    [filter.queue, queueOfService].every((wanted) => wanted === undefined || wanted === queue),
   );
-  const scan = (place: string, queue: QueueName | undefined) =>
-    scanQueue(place, deps, async (page) => {
+  const scan = (sqsQueue: string, queue: QueueName | undefined) =>
+    scanQueue(sqsQueue, deps, async (page) => {
       const found = page.map(
-        (received): Found => ({
+        (received): FoundDeadLetter => ({
           deadLetter: deadLetterIn(received, queue, allQueues, names),
           received,
         }),
@@ -73,89 +74,97 @@ export async function scanDeadLetterQueues(
       const matching = found.filter(({ deadLetter }) => matches(deadLetter, filter));
       return matching.length === 0
         ? []
-        : (await visit(place, matching)).map(({ received }) => received);
+        : (await visit(sqsQueue, matching)).map(({ received }) => received);
     });
   const outcomes = await Promise.allSettled([
-    ...queues.map((queue) => scan(names.dead(queue), queue)),
+    ...queues.map((queue) => scan(names.deadLetterQueue(queue), queue)),
     scan(names.undelivered, undefined),
   ]);
-  // The error is thrown after all scans have released their messages, because Lambda freezes the
-  // process after the answer of the function.
+  // This function throws only after all scans have released their messages: Lambda freezes the
+  // process when the function has answered.
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
+/** Receives all messages of one SQS queue, and passes each page to `visit`. */
 async function scanQueue(
-  place: string,
+  sqsQueue: string,
   deps: DeadLetterDeps,
   visit: (page: Received[]) => Promise<readonly Received[]>,
 ): Promise<void> {
   const { queues } = deps.sender;
-  const { until, release } = await withLease(place, deps);
+  const { until, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
     for (let receives = 1; heldMessages.size < MAX_LISTED; ) {
-      // If this process is killed, its messages must be visible again before the lease ends.
-      const hidden = Math.floor((until - Date.now()) / 1000);
-      if (hidden < 1)
-        throw busy(`Listing the dead-letter messages in ${place} took too long.`, deps);
+      // If this process is killed, its messages must be visible again when the lease ends.
+      const secondsOfLease = Math.floor((until - Date.now()) / 1000);
+      if (secondsOfLease < 1)
+        throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
       const answers = Array.from({ length: receives }, () =>
-        queues.receive(place, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, hidden),
+        queues.receive(sqsQueue, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, secondsOfLease),
       );
       const page = (await Promise.all(answers)).flat();
-      // The scan receives a message twice only after the visibility timeout.
+      // An empty page ends the scan. So does a page of messages that this scan still holds: SQS
+      // delivers them a second time only when their visibility timeout has ended.
       if (page.every(({ id }) => heldMessages.has(id))) break;
       for (const received of page) heldMessages.set(received.id, received);
       for (const { id } of await visit(page)) heldMessages.delete(id);
-      receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : RECEIVES_AT_ONCE;
+      receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : CONCURRENT_RECEIVES;
     }
   } finally {
-    await queues.changeVisibility(place, [...heldMessages.values()], 0).finally(release);
+    await queues.changeVisibility(sqsQueue, [...heldMessages.values()], 0).finally(release);
   }
 }
 
 /**
- * Takes the lease of a queue, because each of two concurrent scans would see only a part of the
- * messages. Waits for the lease of another scan, and throws `engine.dead-letters.busy` after the
- * maximum wait. The messages of a dead process stay hidden until their visibility timeout ends.
+ * Acquires the lease of a queue, because each of two concurrent scans would receive only a part of
+ * the messages. If another scan has the lease, this function waits for it, and throws
+ * `engine.dead-letters.busy` after the maximum wait. The lease of a dead process ends when its
+ * messages are visible again.
  */
-async function withLease(
-  place: string,
+async function acquireLease(
+  sqsQueue: string,
   deps: DeadLetterDeps,
 ): Promise<{ readonly until: number; release(): Promise<void> }> {
-  const { store, hiddenSeconds, stallTimeoutMillis } = deps;
-  const key = leaseKey(place);
-  for (const end = Date.now() + stallTimeoutMillis; Date.now() < end; await delay(100)) {
+  const { store, visibilitySeconds, maxLeaseWaitMillis } = deps;
+  const key = leaseKey(sqsQueue);
+  for (const end = Date.now() + maxLeaseWaitMillis; Date.now() < end; await delay(100)) {
     const now = Date.now();
-    const until = now + hiddenSeconds * 1000;
-    if (await store.lease(key, now, hiddenSeconds * 1000, false))
-      return { until, release: () => store.release(key, until) };
+    const until = now + visibilitySeconds * 1000;
+    if (await store.acquireLease(key, now, visibilitySeconds * 1000, false))
+      return { until, release: () => store.releaseLease(key, until) };
   }
-  throw busy(
-    `Another process lists the dead-letter messages in ${place}, or died during a listing.`,
+  throw busyError(
+    `Another process lists the dead-letter messages in ${sqsQueue}, or died during a listing.`,
     deps,
   );
 }
 
-const busy = (message: string, { hiddenSeconds }: DeadLetterDeps) =>
+const busyError = (message: string, { visibilitySeconds }: DeadLetterDeps) =>
   engineError(
     DEAD_LETTERS_BUSY,
     message,
-    `No message is lost. Try again: all messages are visible within ${hiddenSeconds} seconds.`,
+    `No message is lost. Try again: all messages are visible within ${visibilitySeconds} seconds.`,
   );
 
+/**
+ * Reads the dead-letter message in an SQS message. `queue`: its source queue, or `undefined` for an
+ * event that EventBridge could not deliver: such an event names the target queue of its rule.
+ */
 function deadLetterIn(
   received: Received,
   queue: QueueName | undefined,
-  all: readonly QueueName[],
+  allQueues: readonly QueueName[],
   names: Names,
 ): DeadLetter {
   const { id, body, sentAt, attributes } = received;
-  const { TARGET_ARN: target = '', receives } = attributes;
+  const { TARGET_ARN: targetArn = '', receives } = attributes;
+  const targetQueue = allQueues.find((name) => targetArn.endsWith(`:${names.queue(name)}`));
   return parseDeadLetter({
     id,
-    queue: queue ?? all.find((one) => target.endsWith(`:${names.queue(one)}`)) ?? 'coordinate',
+    queue: queue ?? targetQueue ?? 'coordinate',
     body: messageIn(body),
-    error: readErrorAttribute(attributes.error) ?? undeliverable(attributes),
+    error: readErrorAttribute(attributes.error) ?? deliveryError(attributes),
     receiveCount: receives === undefined ? undefined : Number(receives),
     at: sentAt,
     expiresAt: sentAt + DEAD_RETENTION_SECONDS * 1000,
@@ -163,7 +172,7 @@ function deadLetterIn(
 }
 
 /** Reads the error attributes that EventBridge adds to an event that it could not deliver. */
-function undeliverable({
+function deliveryError({
   ERROR_CODE: code,
   ERROR_MESSAGE: message = '',
   RULE_ARN: rule = '',

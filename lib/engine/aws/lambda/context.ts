@@ -6,7 +6,7 @@ import type { Engine } from '../../port.ts';
 import type { AwsEngine } from '../open.ts';
 import type { Values } from './metrics.ts';
 
-/** The dependencies that a function creates at its first invocation and keeps. */
+/** The deps that a Lambda function creates at its first invocation and keeps for later ones. */
 export interface LambdaContext {
   readonly engine: AwsEngine;
   /** The same engine, with a log line and metrics for each commit. */
@@ -16,16 +16,16 @@ export interface LambdaContext {
   readonly authUrl: string;
   readonly settings: Settings;
   readonly log: Log;
-  /** Services that have a queue. */
+  /** The names of the services that have a queue. */
   readonly services: readonly string[];
   readonly protection: () => Promise<Protection>;
-  /** Adds to the metrics. {@link LambdaContext.flush} writes them. */
+  /** Adds these values to the metrics. {@link LambdaContext.flush} writes the sums. */
   readonly count: (values: Values) => void;
-  /** Writes the metrics counted since the last flush. */
+  /** Writes the metrics since the last flush, with the name of the function. */
   readonly flush: (functionName: string) => void;
 }
 
-/** The context that middy hands to a handler, after {@link withPropagator}. */
+/** The context that middy passes to a handler after the middleware {@link withPropagator}. */
 export interface InvocationContext {
   readonly awsRequestId: string;
   readonly propagator: LambdaContext;

@@ -4,7 +4,7 @@ import { toReceived } from '../../../relay/body.ts';
 
 /**
  * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
- * Amazon MSK. The schemas contain only the fields that are used:
+ * Amazon MSK. The schemas contain only the fields that this module reads:
  * https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, with-kafka.html.
  */
 const AmazonMq = z.object({
@@ -35,7 +35,7 @@ export const isBrokerEvent = (event: unknown): boolean =>
   AmazonMq.safeParse(event).success || Kafka.safeParse(event).success;
 
 /**
- * Returns the raw notifications in a broker's event, in order; `undefined` for any other event.
+ * Returns the raw notifications in the event of a broker, in order; `undefined` for any other event.
  * `receivedAt` is in epoch milliseconds.
  */
 export function notificationsIn(
@@ -43,44 +43,45 @@ export function notificationsIn(
   receivedAt: number,
 ): NotificationReceived[] | undefined {
   const mq = AmazonMq.safeParse(event);
-  if (mq.success)
-    return Object.entries(mq.data.rmqMessagesByQueue).flatMap(([queue, messages]) =>
-      messages.map(({ data, basicProperties }) =>
-        // The name is `queue::virtual-host`, for example `keystone-propagator::/`.
-        toReceived(
-          {
-            content: Buffer.from(data, 'base64'),
-            fields: { routingKey: queue.split('::')[0] ?? queue },
-            properties: { headers: named(basicProperties?.headers ?? {}) },
-          },
-          receivedAt,
-        ),
-      ),
-    );
+  if (mq.success) return fromAmazonMq(mq.data, receivedAt);
   const kafka = Kafka.safeParse(event);
-  if (!kafka.success) return undefined;
-  return Object.values(kafka.data.records).flatMap((records) =>
-    records.flatMap(({ topic, value }) =>
-      value
-        ? [
-            toReceived(
-              {
-                content: Buffer.from(value, 'base64'),
-                fields: { routingKey: topic },
-                properties: {},
-              },
-              receivedAt,
-              'kafka',
-            ),
-          ]
-        : [],
-    ),
-  );
+  return kafka.success ? fromKafka(kafka.data, receivedAt) : undefined;
 }
 
-/** Lambda passes headers as `{"compression": {"bytes": [97, …]}}`. */
+const fromAmazonMq = (
+  { rmqMessagesByQueue }: z.infer<typeof AmazonMq>,
+  receivedAt: number,
+): NotificationReceived[] =>
+  Object.entries(rmqMessagesByQueue).flatMap(([queue, messages]) =>
+    messages.map(({ data, basicProperties }) =>
+      // The name is `queue::virtual-host`, for example `keystone-propagator::/`.
+      toReceived(
+        {
+          content: Buffer.from(data, 'base64'),
+          fields: { routingKey: queue.split('::')[0] ?? queue },
+          properties: { headers: decodeHeaders(basicProperties?.headers ?? {}) },
+        },
+        receivedAt,
+      ),
+    ),
+  );
+
+const fromKafka = (
+  { records }: z.infer<typeof Kafka>,
+  receivedAt: number,
+): NotificationReceived[] =>
+  Object.values(records)
+    .flat()
+    .flatMap(({ topic, value }) => {
+      if (!value) return [];
+      const content = Buffer.from(value, 'base64');
+      const message = { content, fields: { routingKey: topic }, properties: {} };
+      return [toReceived(message, receivedAt, 'kafka')];
+    });
+
+/** Lambda passes the headers of RabbitMQ as bytes: `{"compression": {"bytes": [97, …]}}`. */
 const Header = z.object({ bytes: z.array(z.number().int().min(0).max(255)) });
-const named = (headers: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+const decodeHeaders = (headers: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => {
       const bytes = Header.safeParse(value);

@@ -1,37 +1,40 @@
 import type { Change, Engine } from '../../port.ts';
 
-/** CloudWatch namespace of the project's metrics. */
+/** The CloudWatch namespace of {@link METRICS}. */
 export const NAMESPACE = 'KeystonePropagator';
 
-/**
- * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats
- * received. `Failed`: records of a queue that are delivered again; Lambda does not count these as
- * errors. `Removed`: resources. `Suspicious`: held deletions of accounts that Keystone never
- * showed. `Held`: operations that wait for a person. `Capped`: the held operations that a cap
- * stopped. `EnabledDuringHold`: enabled projects that an operator keeps suspended. `Quarantined`:
- * unreadable notifications. `Repaired`: outboxes of dead processes that were sent later.
- * `ApiErrors`: requests that ended in an unexpected error.
- */
+/** The metrics of the propagator, with their units. */
 export const METRICS = {
+  /** Notifications and heartbeats of relays. */
   NotificationsReceived: 'Count',
+  /** Records that SQS delivers again. Lambda does not count them as errors. */
   Failed: 'Count',
+  /** Removed resources. */
   Removed: 'Count',
+  /** Operations that have ended. */
   Finished: 'Count',
+  /** Operations that wait for a person. */
   Held: 'Count',
+  /** Held deletions of accounts that Keystone has never shown. */
   Suspicious: 'Count',
+  /** Operations that a cap holds. */
   Capped: 'Count',
+  /** Projects that are enabled in Keystone while an operator keeps them suspended. */
   EnabledDuringHold: 'Count',
+  /** Unreadable notifications. */
   Quarantined: 'Count',
+  /** Outboxes that were sent after their process had died. */
   Repaired: 'Count',
+  /** Requests to the API that ended with an unexpected error. */
   ApiErrors: 'Count',
 } as const;
 export type MetricName = keyof typeof METRICS;
 export type Values = Partial<Record<MetricName, number>>;
 
 /**
- * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and no
- * permission. The stage is the only dimension, because AWS charges each combination of dimensions
- * as a separate metric. CloudWatch Logs Insights can query the field `queue`.
+ * Formats metrics as a log line in the embedded metric format of CloudWatch. Such a line needs no API
+ * call and no permission. The stage is the only dimension, because AWS charges each combination of
+ * dimensions as a separate metric. CloudWatch Logs Insights can query the field `queue`.
  */
 export function metricLine(
   values: Values,
@@ -44,44 +47,44 @@ export function metricLine(
   return `${JSON.stringify(line)}\n`;
 }
 
-/** The metrics that a committed change implies. */
-export function valuesOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
-  // An operation also counts as capped if it is held because a list of accounts was too short.
+/** Returns the metrics of a committed change. */
+export function metricsOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
+  // An operation also counts as capped if it is held because a list of Keystone was too short.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;
   const finished = operations.filter(({ endedAt }) => endedAt !== undefined).length;
   const removed = messages.reduce((sum, message) => {
-    const ended =
+    const isEndOfRun =
       message.type === 'service.finished' ||
       (message.type === 'service.progressed' && message.data.again !== undefined);
-    return ended
-      ? sum + Object.values(message.data.counts).reduce((of, count) => of + count.gone, 0)
+    return isEndOfRun
+      ? sum + Object.values(message.data.counts).reduce((gone, count) => gone + count.gone, 0)
       : sum;
   }, 0);
-  const counted = {
+  const values = {
     Capped: capped,
     Finished: finished,
     Removed: removed,
     Quarantined: quarantine.length,
   };
-  return Object.fromEntries(Object.entries(counted).filter(([, value]) => value > 0));
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value > 0));
 }
 
-/** Wraps an engine and counts each commit. */
+/** Wraps an engine: the result passes the metrics of each committed change to `count`. */
 export function metered<E extends Pick<Engine, 'commit'>>(
   engine: E,
   count: (values: Values) => void,
 ): E {
   const commit = engine.commit.bind(engine);
-  const counted = async (change: Change) => {
+  const countingCommit = async (change: Change) => {
     const outcome = await commit(change);
-    if (outcome === 'committed') count(valuesOf(change));
+    if (outcome === 'committed') count(metricsOf(change));
     return outcome;
   };
   return new Proxy(engine, {
     get: (target, name) => {
-      if (name === 'commit') return counted;
+      if (name === 'commit') return countingCommit;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

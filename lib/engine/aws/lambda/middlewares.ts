@@ -4,13 +4,13 @@ import { reportOf } from '../../../shared/errors.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
 import { beginInvocation } from './log.ts';
 
-/** The context of an invocation. `propagator` is missing until {@link withPropagator} has run. */
+/** The context of an invocation. {@link withPropagator} sets the field `propagator`. */
 type Invocation = { -readonly [Name in keyof InvocationContext]?: InvocationContext[Name] };
 const invocationOf = (request: { readonly context: unknown }) => request.context as Invocation;
 
 /**
- * Middleware: opens the function's context and passes it to the handler as `context.propagator`.
- * Adds the request id to each log line of the invocation, and writes the metrics at the end.
+ * Middleware: opens the {@link LambdaContext} and passes it to the handler as `context.propagator`.
+ * Adds the id of the invocation to each log line, and writes the metrics at its end.
  */
 export const withPropagator = (
   functionName: string,
@@ -30,8 +30,8 @@ export const withPropagator = (
 });
 
 /**
- * Middleware: replaces an error of the invocation by its error report without secrets. Lambda logs
- * the error and counts it in the metric `Errors`.
+ * Middleware: replaces the error of an invocation by its error report, which contains no secret.
+ * Lambda logs this error and counts it in the metric `Errors`.
  */
 export const errorReport = (): MiddlewareObj<unknown, unknown> => ({
   onError(request) {
@@ -42,7 +42,7 @@ export const errorReport = (): MiddlewareObj<unknown, unknown> => ({
   },
 });
 
-/** Middleware: parses the event. An event of another form ends the invocation. */
+/** Middleware: parses the event. An event with another schema ends the invocation with an error. */
 export const parseEvent = (schema: z.ZodType): MiddlewareObj<unknown, unknown> => ({
   before(request) {
     request.event = schema.parse(request.event);

@@ -4,15 +4,15 @@ import type { Credentials } from '../../../openstack/credentials.ts';
 import { PropagatorError } from '../../../shared/errors.ts';
 import type { Aws } from '../clients.ts';
 
-/** The field with the CA as PEM text. `OS_CACERT` cannot be used: a function has no CA file. */
+/** The field with the CA as PEM text, in place of `OS_CACERT`: a function has no CA file. */
 const CA_FIELD = 'OS_CACERT_PEM';
 const CA_PATH = '/secret/ca.pem';
 const Secret = z.record(z.string(), z.string());
 
-/** A login reads the secret again if the last read is older than this. */
-const EXPIRY_MILLIS = 5 * 60_000;
-/** The minimum time between two reads after refused logins. */
-const REFUSAL_MILLIS = 10_000;
+/** A login to Keystone reads the secret again if the last read is older than this. */
+const MAX_AGE_MILLIS = 5 * 60_000;
+/** If Keystone refuses a login, the secret is read again if the last read is older than this. */
+const MAX_AGE_AFTER_REFUSAL_MILLIS = 10_000;
 
 /** The dependencies of {@link rotatingCredentials}. */
 export interface SecretDeps {
@@ -20,18 +20,19 @@ export interface SecretDeps {
   /** ARN or name of the secret. */
   readonly secretId: string;
   readonly now: () => number;
-  /** Called when a later read fails. The earlier login stays in use. */
+  /** Called if a read after the first one fails. The earlier login stays in use. */
   readonly onWarning: (message: string, cause: unknown) => void;
 }
 
 /**
- * Reads the cloud's login from a secret that holds the `OS_*` variables as one JSON object. A later
- * login reads the secret again after {@link EXPIRY_MILLIS}, or after Keystone refused the login. A
- * new user or password therefore needs no deployment. All other variables keep the values of the
- * first read. Throws `PropagatorError` if the first read fails; the error never shows the content.
+ * Reads the login of the cloud from a secret that holds the `OS_*` variables as one JSON object. A
+ * login reads the secret again if the last read is older than {@link MAX_AGE_MILLIS}, and after
+ * Keystone has refused a login. A new user or password therefore needs no deployment. All other
+ * variables keep the values of the first read. Throws `PropagatorError`, without the content of the
+ * secret, if the first read fails.
  */
 export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials> {
-  const first = await read(deps);
+  const first = await readSecret(deps);
   let { login, version } = first;
   let readAt = deps.now();
   return {
@@ -40,10 +41,10 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
     secret: () => login.secret(),
     async refresh(isRefused) {
       const age = deps.now() - readAt;
-      if (age < (isRefused ? REFUSAL_MILLIS : EXPIRY_MILLIS)) return false;
+      if (age < (isRefused ? MAX_AGE_AFTER_REFUSAL_MILLIS : MAX_AGE_MILLIS)) return false;
       readAt = deps.now();
       try {
-        const newest = await read(deps);
+        const newest = await readSecret(deps);
         const isNew = newest.version !== version;
         ({ login, version } = newest);
         return isNew;
@@ -58,7 +59,7 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
   };
 }
 
-async function read({
+async function readSecret({
   aws,
   secretId,
 }: SecretDeps): Promise<{ login: Credentials; version: string | undefined }> {

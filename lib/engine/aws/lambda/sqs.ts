@@ -3,15 +3,20 @@ import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
 import * as z from 'zod';
 import type { QueueName } from '../../../../events/index.ts';
 import { type ErrorReport, reportOf } from '../../../shared/errors.ts';
-import { groupsOf, handleGroup, type QueueRecord } from '../../message-loop.ts';
+import {
+  handleGroup,
+  handlerGroups,
+  type MessageLoop,
+  type QueueRecord,
+} from '../../message-loop.ts';
 import type { Delivery } from '../../port.ts';
 import { messageIn } from '../messaging/envelope.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
 import { errorReport, parseEvent, withPropagator } from './middlewares.ts';
 
 /**
- * The event that SQS passes to a function. Each body is parsed later, so that one unreadable body
- * does not fail the others.
+ * The event with which SQS invokes a function. The bodies are parsed later, so that the function can
+ * handle the other records if one body is unreadable.
  */
 const SqsEvent = z.object({
   Records: z.array(
@@ -25,8 +30,8 @@ const SqsEvent = z.object({
 });
 type SqsEvent = z.infer<typeof SqsEvent>;
 
-const FromQueue = z.object({ Records: z.array(z.unknown()) });
-export const isSqsEvent = (event: unknown): boolean => FromQueue.safeParse(event).success;
+const WithRecords = z.object({ Records: z.array(z.unknown()) });
+export const isSqsEvent = (event: unknown): boolean => WithRecords.safeParse(event).success;
 
 /** A record of the event, for the message loop. */
 interface SqsRecord extends QueueRecord {
@@ -34,7 +39,7 @@ interface SqsRecord extends QueueRecord {
   readonly body: string;
 }
 
-/** The middlewares of a function that SQS invokes; its handler is {@link handleRecords}. */
+/** The middlewares of a function that SQS invokes. Its handler is {@link handleRecords}. */
 export const sqsMiddlewares = (
   queue: QueueName,
   open: () => Promise<LambdaContext>,
@@ -46,66 +51,71 @@ export const sqsMiddlewares = (
 ];
 
 /**
- * The middleware without `onError`, which would hide a failed invocation: Lambda's metric `Errors`
- * and its alarm would not count it. The middleware's logger is empty, because {@link handleRecords}
- * logs failed records without their bodies.
+ * `@middy/sqs-partial-batch-failure` without its `onError`, which would hide a failed invocation from
+ * Lambda's metric `Errors` and the alarm on this metric. Its logger writes nothing, because {@link
+ * handleRecords} logs failed records, without their bodies.
  */
 function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
   const { after = () => undefined } = sqsPartialBatchFailure({ logger: () => undefined });
   return { after };
 }
 
+/** Handles the messages of some records. If it throws, these records have failed. */
 export type Work = (deliveries: readonly Delivery[], lambda: LambdaContext) => Promise<void>;
 export interface RecordsOptions {
-  /** Passes new records to `work` in one call. Default: one call per record. */
+  /** True: passes all new records to {@link Work} in one call. Default: one call per record. */
   readonly inOneCall?: boolean;
-  /** True for an expected record that is not a message, such as a heartbeat. */
-  readonly isKnown?: (body: string) => boolean;
+  /** True for a record that is not a message and needs no work, such as a heartbeat. */
+  readonly isIgnored?: (body: string) => boolean;
 }
 
 /**
- * The handler of a function that SQS invokes. A failed record is retried after a pause, or becomes
- * a dead-letter message with the error; the other records succeed. Returns one result for each
- * record of the event, for `@middy/sqs-partial-batch-failure`.
+ * Creates the handler of a function that SQS invokes. A failed record is retried after a pause, or
+ * becomes a dead-letter message with the error. The other records succeed. The handler returns one
+ * result for each record of the event, for `@middy/sqs-partial-batch-failure`.
  */
 export const handleRecords =
   (
     queue: QueueName,
     work: Work,
-    { inOneCall = false, isKnown = () => false }: RecordsOptions = {},
+    { inOneCall = false, isIgnored = () => false }: RecordsOptions = {},
   ) =>
   async (event: unknown, context: unknown): Promise<PromiseSettledResult<void>[]> => {
     const { propagator } = context as InvocationContext;
     const records = (event as SqsEvent).Records.map(toRecord);
-    const failures = new Map<string, ErrorReport>();
-    const groups = groupsOf(
-      records.filter(({ body }) => !isKnown(body)),
-      inOneCall ? records.length : 1,
-    );
-    const loop = {
-      queue,
-      bodyOf: ({ body }: SqsRecord) => messageIn(body),
-      handler: (deliveries: readonly Delivery[]) => work(deliveries, propagator),
-      settle: async (settled: readonly SqsRecord[], error: ErrorReport | undefined) => {
-        if (error === undefined) return;
-        for (const { id } of await retried(queue, settled, error, propagator))
-          failures.set(id, error);
-      },
-      onProblem: (problem: Parameters<Parameters<typeof handleGroup>[1]['onProblem']>[0]) => {
-        const { text, error, operationId: operation, records: count } = problem;
-        propagator.log.warn({ queue, operation, ...error, records: count }, text);
-      },
-    };
+    const messages = records.filter(({ body }) => !isIgnored(body));
+    const errors = new Map<string, ErrorReport>();
+    const loop = messageLoop(queue, work, errors, propagator);
+    const groups = handlerGroups(messages, inOneCall ? records.length : 1);
     await Promise.all(groups.map((group) => handleGroup(group, loop)));
     propagator.count({
-      ...(failures.size > 0 ? { Failed: failures.size } : {}),
+      ...(errors.size > 0 ? { Failed: errors.size } : {}),
       ...(queue === 'ingest' ? { NotificationsReceived: records.length } : {}),
     });
     return records.map(({ id }) => {
-      const reason = failures.get(id);
+      const reason = errors.get(id);
       return reason ? { status: 'rejected', reason } : { status: 'fulfilled', value: undefined };
     });
   };
+
+/** `errors` receives the error of each record that SQS delivers again, by the id of the record. */
+const messageLoop = (
+  queue: QueueName,
+  work: Work,
+  errors: Map<string, ErrorReport>,
+  propagator: LambdaContext,
+): MessageLoop<SqsRecord> => ({
+  queue,
+  bodyOf: ({ body }) => messageIn(body),
+  handler: (deliveries) => work(deliveries, propagator),
+  settle: async (records, error) => {
+    if (error === undefined) return;
+    for (const { id } of await storeFailure(queue, records, error, propagator))
+      errors.set(id, error);
+  },
+  onProblem: ({ text, error, operationId, records }) =>
+    propagator.log.warn({ queue, operation: operationId, ...error, records }, text),
+});
 
 const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({
   id: record.messageId,
@@ -115,10 +125,10 @@ const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({
 });
 
 /**
- * Returns the records that SQS delivers again. All other records are now dead-letter messages. If
- * the engine cannot store the failures, SQS delivers all records again.
+ * Prepares failed records for their retry, or dead-letters them. Returns the records that SQS
+ * delivers again. If the engine throws, these are all records.
  */
-const retried = (
+const storeFailure = (
   queue: QueueName,
   records: readonly SqsRecord[],
   error: ErrorReport,

@@ -5,48 +5,51 @@ const MAX_ENTRIES = 10;
 const MAX_BYTES = 1024 * 1024;
 const MAX_TRIES = 6;
 
+/** An entry of a call that AWS did not accept, with the reason. */
 export interface Refusal<Entry> {
   readonly entry: Entry;
   readonly why: string;
 }
 
 /**
- * Sends all entries in calls of up to ten, and retries the refused entries. Returns the entries
- * that were refused in the last attempt.
+ * Sends all entries in calls of up to ten. `call` sends one batch and returns the refused entries,
+ * which this function sends again. Returns the entries that were also refused in the last attempt.
  */
 export async function sendInBatches<Entry>(
   entries: readonly Entry[],
   bytesOf: (entry: Entry) => number,
-  call: (share: readonly Entry[]) => Promise<Refusal<Entry>[]>,
+  call: (batch: readonly Entry[]) => Promise<Refusal<Entry>[]>,
 ): Promise<Refusal<Entry>[]> {
-  const refused = await Promise.all(
-    sharesOf(entries, bytesOf).map(async (share) => {
-      for (let [wanted, tries] = [share, 1]; ; tries += 1) {
-        const refusals = await call(wanted);
-        if (refusals.length === 0 || tries >= MAX_TRIES) return refusals;
-        wanted = refusals.map(({ entry }) => entry);
-        await pause(tries);
-      }
-    }),
+  const refusals = await Promise.all(
+    batchesOf(entries, bytesOf).map((batch) => sendBatch(batch, call)),
   );
-  return refused.flat();
+  return refusals.flat();
+}
+
+async function sendBatch<Entry>(
+  batch: readonly Entry[],
+  call: (batch: readonly Entry[]) => Promise<Refusal<Entry>[]>,
+): Promise<Refusal<Entry>[]> {
+  let refusals = await call(batch);
+  for (let tries = 1; refusals.length > 0 && tries < MAX_TRIES; tries += 1) {
+    await pause(tries);
+    refusals = await call(refusals.map(({ entry }) => entry));
+  }
+  return refusals;
 }
 
 /** Divides entries into batches within the limits of one call. */
-export function sharesOf<Entry>(
-  entries: readonly Entry[],
-  bytesOf: (entry: Entry) => number,
-): Entry[][] {
-  const shares: Entry[][] = [];
-  let [share, bytes]: [Entry[], number] = [[], 0];
+function batchesOf<Entry>(entries: readonly Entry[], bytesOf: (entry: Entry) => number): Entry[][] {
+  const batches: Entry[][] = [];
+  let [batch, bytes]: [Entry[], number] = [[], 0];
   for (const entry of entries) {
-    const more = bytesOf(entry);
-    if (share.length === MAX_ENTRIES || (share.length > 0 && bytes + more > MAX_BYTES)) {
-      shares.push(share);
-      [share, bytes] = [[], 0];
+    const entryBytes = bytesOf(entry);
+    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + entryBytes > MAX_BYTES)) {
+      batches.push(batch);
+      [batch, bytes] = [[], 0];
     }
-    share.push(entry);
-    bytes += more;
+    batch.push(entry);
+    bytes += entryBytes;
   }
-  return share.length > 0 ? [...shares, share] : shares;
+  return batch.length > 0 ? [...batches, batch] : batches;
 }

@@ -10,53 +10,54 @@ import { StoredMessage } from '../../records.ts';
 import { SOURCE } from '../names.ts';
 
 /**
- * The maximum size of a message. EventBridge and SQS accept 1 MiB, with the fields that EventBridge
- * adds to an event.
+ * The maximum size of a message. EventBridge and SQS accept 1 MiB, including the fields that
+ * EventBridge adds to an event.
  */
 const MAX_MESSAGE_BYTES = 1024 * 1024 - 2048;
 /**
- * SQS accepts only the characters of XML 1.0. JSON escapes all other characters except these two.
+ * SQS accepts only the characters of XML 1.0. JSON escapes the characters that SQS refuses, except
+ * these two.
  */
-const NEVER_IN_A_QUEUE = /[\uFFFE\uFFFF]/g;
+const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
 
-/** A message to send: to the queue `queue`, otherwise to the bus. */
+/** A message to send: directly to `queue` if it is set, otherwise to the bus. */
 export const OutboundMessage = z.object({
   type: z.string(),
   /** The message's `data`, as JSON. */
   detail: z.string(),
   /** Set for a message to a service. */
   service: z.string().exactOptional(),
-  /** The queue of a message that does not go through the bus. */
+  /** The queue of a message that is delayed or dead-lettered, which the bus cannot do. */
   queue: z
     .union([z.literal(['ingest', 'coordinate']), z.templateLiteral(['service-', z.string()])])
     .exactOptional(),
   /** Earliest delivery, in epoch milliseconds. */
   dueAt: z.number().exactOptional(),
-  /** Set for a dead-letter message. */
+  /** Set for a message to the dead-letter queue of `queue`. */
   error: ErrorReport.exactOptional(),
 });
 export type OutboundMessage = z.infer<typeof OutboundMessage>;
 
 /**
- * The body of a queue record: an event as EventBridge delivers it. A message that was sent directly
- * to a queue has the same form.
+ * The body of an SQS message: an event as EventBridge delivers it. A message that the propagator
+ * sends directly to a queue has the same form.
  */
 const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 
-/** The body of a queue record in the form of an EventBridge event. */
+/** Writes the body of an SQS message in the form of an EventBridge event. */
 export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'detail'>): string =>
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
 /**
- * Returns the message in a queue record as unvalidated `type` and `data`. A body that is not an
- * event is returned as text.
+ * Returns the `type` and the `data` of the message in a body, not yet validated. A body that is not
+ * an event is returned as text.
  */
 export function messageIn(body: string): unknown {
   const outbound = outboundIn(body);
   return outbound ? { type: outbound.type, data: JSON.parse(outbound.detail) } : body;
 }
 
-/** Converts a queue record to a message for the bus; `undefined` if the record is not an event. */
+/** Converts a body to a message for the bus; `undefined` if the body is not an event. */
 export function outboundIn(body: string): OutboundMessage | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
@@ -66,20 +67,18 @@ export function outboundIn(body: string): OutboundMessage | undefined {
   }
 }
 
-/**
- * Parses the message in a queue record; `undefined` for a message that this release cannot read.
- */
+/** Parses the message in a body; `undefined` for a message that this release cannot read. */
 export const readBody = (body: string): Message | undefined =>
   StoredMessage.safeParse(messageIn(body)).data;
 
 /**
- * Prepares a message for sending. A delayed message is sent directly to its queue, because the bus
- * cannot delay. A notification that is too big is cut and marked. Throws `engine.message.too-big`
- * for any other message that is too big.
+ * Prepares a message for sending. A delayed message goes directly to its queue, because the bus
+ * cannot delay messages. A notification that is too big is cut, and `cutFrom` is its original size.
+ * Throws `engine.message.too-big` for any other message that is too big.
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
-  const outbound = fitting(message);
+  const outbound = withinSizeLimit(message);
   return delaySeconds > 0
     ? { ...outbound, queue: queueOf(message), dueAt: now + delaySeconds * 1000 }
     : outbound;
@@ -90,20 +89,20 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
  */
 export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
   const { type, data } = auditEvent(entry);
-  return { type, detail: toJson(data).replace(NEVER_IN_A_QUEUE, '\uFFFD') };
+  return { type, detail: toJson(data).replace(REFUSED_BY_SQS, '\uFFFD') };
 };
 
 /** Prepares a message for the dead-letter queue. */
 export const toDeadLetter = (message: Message, error: Report): OutboundMessage => ({
-  ...fitting(message),
+  ...withinSizeLimit(message),
   queue: queueOf(message),
   error,
 });
 type Report = z.infer<typeof ErrorReport>;
 
-function fitting(message: Message): OutboundMessage {
+function withinSizeLimit(message: Message): OutboundMessage {
   const detail = JSON.stringify(Reflect.get(storableMessage(message), 'data')).replace(
-    NEVER_IN_A_QUEUE,
+    REFUSED_BY_SQS,
     '\uFFFD',
   );
   const service = message.type === 'service.requested' ? { service: message.data.service } : {};
@@ -119,24 +118,24 @@ function fitting(message: Message): OutboundMessage {
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
-  return fitting({
+  return withinSizeLimit({
     type: message.type,
     data: { ...message.data, ...encodeBody(cutBytes(body, MAX_STORED_BYTES)), cutFrom },
   });
 }
 
 /**
- * Converts an error report to a message attribute. Long texts are cut, because the attributes count
- * for the size of the message.
+ * Converts an error report to a message attribute. Long texts are cut, because the size limit of a
+ * message includes its attributes.
  */
 export const errorAttribute = (error: Report): string =>
   toJson({
     ...error,
     message: error.message.slice(0, 4000),
     advice: error.advice.slice(0, 1000),
-  }).replace(NEVER_IN_A_QUEUE, '\uFFFD');
+  }).replace(REFUSED_BY_SQS, '\uFFFD');
 
-/** Reads the report from a message attribute; `undefined` when absent or unreadable. */
+/** Reads the error report in a message attribute; `undefined` if it is absent or unreadable. */
 export function readErrorAttribute(text: string | undefined): Report | undefined {
   if (text === undefined) return undefined;
   try {

@@ -14,22 +14,24 @@ export interface Received {
   /** String attributes of the message. */
   readonly attributes: Readonly<Record<string, string>>;
 }
-export interface ToSend {
+/** A message for {@link Queues.send}. */
+export interface QueueMessage {
   readonly body: string;
   readonly delaySeconds?: number;
   readonly attributes?: Readonly<Record<string, string>>;
 }
+/** The approximate numbers of messages in a queue. `active`: received and not yet deleted. */
 export interface Depth {
   readonly ready: number;
   readonly delayed: number;
   readonly active: number;
 }
-type Handle = Pick<Received, 'handle'>;
+type WithHandle = Pick<Received, 'handle'>;
 
-/** SQS delivers at most this many messages per call. */
+/** The maximum number of messages in one answer of SQS. */
 export const MAX_RECEIVED_PER_CALL = 10;
 
-/** The queues of SQS, addressed by their full names. */
+/** The SQS queues of a stage. The parameter `queue` is the full name of a queue. */
 export class Queues {
   readonly #sqs: Aws['sqs'];
   readonly #urls = new Map<string, Promise<string>>();
@@ -39,8 +41,11 @@ export class Queues {
     this.#sqs = sqs;
   }
 
-  /** Sends all messages, and retries the refused messages. Throws `engine.queue.refused`. */
-  async send(queue: string, messages: readonly ToSend[]): Promise<void> {
+  /**
+   * Sends all messages. Messages that SQS refuses are sent again. Throws `engine.queue.refused` if
+   * SQS refuses a message in every attempt.
+   */
+  async send(queue: string, messages: readonly QueueMessage[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ body, delaySeconds, attributes = {} }, index) => ({
       Id: String(index),
@@ -53,7 +58,7 @@ export class Queues {
         ]),
       ),
     }));
-    await this.#all(
+    await this.#callInBatches(
       queue,
       entries,
       async (Entries) => (await this.#sqs('SendMessageBatch', { QueueUrl, Entries })).Failed,
@@ -61,8 +66,8 @@ export class Queues {
   }
 
   /**
-   * Receives at most ten messages. After long polling (`waitSeconds` above 0), an empty answer
-   * means an empty queue. Without long polling, the queue may still contain messages.
+   * Receives at most ten messages. If `waitSeconds` is above 0 (long polling), an empty answer means
+   * that the queue is empty. Otherwise the queue may still contain messages.
    */
   async receive(
     queue: string,
@@ -94,14 +99,14 @@ export class Queues {
     );
   }
 
-  /** Deletes handled messages. A message that another worker has received since stays. */
-  async delete(queue: string, messages: readonly Handle[]): Promise<void> {
+  /** Deletes messages. A message that another process has received since is not deleted. */
+  async delete(queue: string, messages: readonly WithHandle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
       Id: String(index),
       ReceiptHandle: handle,
     }));
-    await this.#all(
+    await this.#callInBatches(
       queue,
       entries,
       async (Entries) => (await this.#sqs('DeleteMessageBatch', { QueueUrl, Entries })).Failed,
@@ -111,7 +116,7 @@ export class Queues {
   /** Sets the visibility timeout in seconds from now; 0 makes the messages visible immediately. */
   async changeVisibility(
     queue: string,
-    messages: readonly Handle[],
+    messages: readonly WithHandle[],
     seconds: number,
   ): Promise<void> {
     const QueueUrl = await this.#url(queue);
@@ -120,7 +125,7 @@ export class Queues {
       ReceiptHandle: handle,
       VisibilityTimeout: seconds,
     }));
-    await this.#all(
+    await this.#callInBatches(
       queue,
       entries,
       async (Entries) =>
@@ -163,17 +168,18 @@ export class Queues {
     );
   }
 
-  async #all<Entry extends { readonly Id: string }>(
+  /** Calls a batch action of SQS for all entries, and tries refused entries again. */
+  async #callInBatches<Entry extends { readonly Id: string }>(
     queue: string,
     entries: readonly Entry[],
-    call: (share: Entry[]) => Promise<readonly Failed[] | undefined>,
+    call: (batch: Entry[]) => Promise<readonly Failed[] | undefined>,
   ): Promise<void> {
-    const refused = await sendInBatches(entries, bytesOf, async (share) => {
-      const failed = new Map((await call([...share]))?.map((one) => [one.Id, one]));
-      return share.flatMap((entry) => {
-        const why = failed.get(entry.Id);
-        return why && !GONE.test(why.Code ?? '')
-          ? [{ entry, why: `${why.Code} ${why.Message ?? ''}`.trimEnd() }]
+    const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+      const failures = new Map((await call([...batch]))?.map((failed) => [failed.Id, failed]));
+      return batch.flatMap((entry) => {
+        const failed = failures.get(entry.Id);
+        return failed && !GONE.test(failed.Code ?? '')
+          ? [{ entry, why: `${failed.Code} ${failed.Message ?? ''}`.trimEnd() }]
           : [];
       });
     });
@@ -193,24 +199,25 @@ interface Failed {
   readonly Message?: string | undefined;
 }
 
-/** The errors for a deleted message, and for a message that another worker has received. */
+/** The errors for a message that is deleted, or that another process has received. */
 const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
+/** Only the entries of a send count for the size limit of a call. */
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
-/** Returns the cached answer of `request`. A failure is not cached. */
+/** Returns the answer for `queue` from the cache, or calls `request`. A failure is not cached. */
 function cachedAnswer(
-  known: Map<string, Promise<string>>,
-  name: string,
-  ask: () => Promise<string>,
+  cache: Map<string, Promise<string>>,
+  queue: string,
+  request: () => Promise<string>,
 ): Promise<string> {
   const answer =
-    known.get(name) ??
-    ask().catch((error: unknown) => {
-      known.delete(name);
+    cache.get(queue) ??
+    request().catch((error: unknown) => {
+      cache.delete(queue);
       throw error;
     });
-  known.set(name, answer);
+  cache.set(queue, answer);
   return answer;
 }

@@ -5,26 +5,29 @@ import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
-/** Stores a relay's notifications in the ingest queue. The relay knows only the queue's URL. */
+/** Stores the notifications of a relay in the ingest queue, of which it knows only the URL. */
 export interface QueueSink {
   /**
    * Resolves when all messages are in the queue. Throws if AWS does not answer, or refuses a
    * message.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
-  /** Sends a heartbeat. It shows that the relay is connected, even while Keystone sends nothing. */
+  /** Sends a heartbeat, which shows that the relay works even while Keystone sends nothing. */
   beat(): Promise<void>;
 }
 
-/** Creates the sink. Its login needs only the permission `sqs:SendMessage` on that queue. */
+/**
+ * Creates the sink. Its credentials need only the permission `sqs:SendMessage` on the ingest queue.
+ * `now` returns epoch milliseconds.
+ */
 export function queueSink(
   { sqs }: Pick<Aws, 'sqs'>,
   QueueUrl: string,
   now: () => number,
 ): QueueSink {
   /**
-   * Notifications that are already in the queue. After a partial failure the relay retries the
-   * whole batch, and the sink skips these notifications.
+   * The notifications that SQS has accepted. If SQS refuses a part of a batch, the relay stores the
+   * whole batch again, and the sink skips these notifications.
    */
   const stored = new WeakSet<NotificationReceived>();
   const send = async (
@@ -35,19 +38,19 @@ export function queueSink(
     const refused = await sendInBatches(
       entries,
       ({ MessageBody }) => Buffer.byteLength(MessageBody),
-      async (share) => {
+      async (batch) => {
         const { Successful = [], Failed = [] } = await sqs('SendMessageBatch', {
           QueueUrl,
-          Entries: [...share],
+          Entries: [...batch],
         });
         const accepted = new Set(Successful.map(({ Id }) => Id));
         for (const id of accepted) onAccepted(Number(id));
-        const why = new Map(
+        const reasons = new Map(
           Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
         );
         // An entry without a result counts as refused.
-        return share.flatMap((entry) =>
-          accepted.has(entry.Id) ? [] : [{ entry, why: why.get(entry.Id) ?? 'no result' }],
+        return batch.flatMap((entry) =>
+          accepted.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
         );
       },
     );
@@ -78,7 +81,7 @@ export const HEARTBEAT = 'relay.heartbeat';
 
 const Heartbeat = z.object({ 'detail-type': z.literal(HEARTBEAT) });
 
-/** True for the body of a heartbeat. The ingest function only counts it. */
+/** True for the body of a heartbeat. The function `ingest` counts it and does nothing else. */
 export function isHeartbeat(body: string): boolean {
   try {
     return Heartbeat.safeParse(JSON.parse(body)).success;

@@ -10,10 +10,10 @@ import type { Queues } from './queues.ts';
 /** The longest delay that SQS supports. */
 const MAX_DELAY_SECONDS = 900;
 /**
- * SQS delays by whole seconds only. For a delay of up to this number of seconds, the sender itself
- * waits for the remaining fraction of a second: a service that needs half a second is then listed
- * again after half a second. An operation has about ten such delays. A longer delay is rounded up,
- * and the function does not wait.
+ * SQS supports delays of whole seconds only. For a delay of up to this number of seconds, the sender
+ * itself waits for the remaining fraction of a second, and then sends the message. An operation has
+ * about ten such delays, for example of half a second until a service is listed again, and would
+ * take seconds longer if they were rounded up. A longer delay is rounded up.
  */
 export const MAX_EXACT_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
@@ -21,7 +21,7 @@ const MAX_SCHEDULED_BYTES = 256 * 1024;
 
 export interface SenderOptions {
   readonly names: Names;
-  /** Services that have a queue. */
+  /** The names of the services that have a queue. */
   readonly services: readonly string[];
   /**
    * The ARN of the role with which EventBridge Scheduler sends to the queues. A delay of more than
@@ -31,8 +31,8 @@ export interface SenderOptions {
 }
 
 /**
- * Sends each message to its destination: the bus, a queue (also delayed), a schedule, or a
- * dead-letter queue.
+ * Sends each message to its destination: the bus; for a delayed message, its queue or a schedule;
+ * for a dead-letter message, its dead-letter queue.
  */
 export class Sender {
   readonly queues: Queues;
@@ -46,10 +46,10 @@ export class Sender {
   }
 
   /**
-   * Throws `engine.queue.unknown` or `engine.scheduler.role` for a message that can never be sent.
-   * The caller checks before it writes state.
+   * Throws `engine.queue.unknown` or `engine.scheduler.role` for a message that {@link send} could
+   * never send. A commit calls this function before it writes any row.
    */
-  check(outbounds: readonly OutboundMessage[], now: number): void {
+  checkSendable(outbounds: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
     const unroutable = outbounds.find(
       ({ service }) => service !== undefined && !services.includes(service),
@@ -74,8 +74,9 @@ export class Sender {
   }
 
   /**
-   * Throws if a message could not be sent. The caller may then send all messages again with the
-   * same id. Messages may arrive more than once. Takes up to a second for a short delay.
+   * Sends all messages. Throws if a message could not be sent; others may have been sent. The caller
+   * may then send all of them again with the same `id`, and some of them arrive twice. For a short
+   * delay, this function waits for up to a second.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -88,7 +89,7 @@ export class Sender {
       this.#toQueues(
         outbounds.filter(({ error }) => error !== undefined),
         now,
-        names.dead,
+        names.deadLetterQueue,
       ),
       this.#toQueues(
         direct.filter((outbound) => !scheduled.includes(outbound)),
@@ -113,9 +114,9 @@ export class Sender {
     }));
     const bytesOf = ({ Source, DetailType, Detail }: (typeof entries)[number]) =>
       Source.length + DetailType.length + Buffer.byteLength(Detail);
-    const refused = await sendInBatches(entries, bytesOf, async (share) => {
-      const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...share] });
-      return share.flatMap((entry, index) => {
+    const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+      const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...batch] });
+      return batch.flatMap((entry, index) => {
         const result = Entries[index];
         return result?.EventId === undefined
           ? [
@@ -145,12 +146,12 @@ export class Sender {
     const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
     const sending = [...byQueue].flatMap(([queue, group]) =>
       [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
-        async ([waitMillis, share]) => {
+        async ([waitMillis, sameWait]) => {
           // A timer of Node may end up to a millisecond early.
           if (waitMillis > 0) await delay(waitMillis + 1);
           await this.queues.send(
             nameOf(queue),
-            share.map((outbound) => ({
+            sameWait.map((outbound) => ({
               body: toEventBody(outbound),
               delaySeconds: delayOf(outbound, now).seconds,
               ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
@@ -163,8 +164,8 @@ export class Sender {
   }
 
   /**
-   * Schedules one delivery of a message, within the minute after `dueAt`. An existing schedule with
-   * this name has the same message.
+   * Creates a schedule that delivers the message within the minute after `dueAt`. If a schedule with
+   * this name exists, it was created for the same message.
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
@@ -195,14 +196,14 @@ export class Sender {
 }
 
 /**
- * True if the scheduler must send the message. A notification that is too big for the scheduler
- * arrives after the longest delay of SQS, and its handler delays it again.
+ * True if a schedule must deliver the message. For a notification that is too big for a schedule,
+ * the queue delays the message as long as SQS allows. Its handler then delays it again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
   Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
 
-/** Returns the delay of the message in SQS, and the time that the sender waits before it sends. */
+/** Returns the delay of the message in SQS, and the time for which the sender waits before. */
 function delayOf(
   { dueAt = 0 }: OutboundMessage,
   now: number,

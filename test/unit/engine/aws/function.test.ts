@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import type { QueueName } from '../../../../events/index.ts';
 import type { LambdaContext } from '../../../../lib/engine/aws/lambda/context.ts';
 import { beginInvocation, functionLog } from '../../../../lib/engine/aws/lambda/log.ts';
-import { metered, metricLine, valuesOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
+import { metered, metricLine, metricsOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
 import {
   handleRecords,
   type RecordsOptions,
@@ -184,7 +184,7 @@ describe('a function that a queue invokes', () => {
       async () => {
         throw new Error('none');
       },
-      { inOneCall: true, isKnown: (body: string) => body === 'beat' },
+      { inOneCall: true, isIgnored: (body: string) => body === 'beat' },
     );
     expect(await handler({ Records: [record('a', 'beat')] }, context)).toEqual({
       batchItemFailures: [],
@@ -296,8 +296,8 @@ describe('metrics', () => {
           data: { ...progress, sequence: 0, again: { afterSeconds: 1 } },
         },
       ],
-    } as unknown as Parameters<typeof valuesOf>[0];
-    expect(valuesOf(change)).toEqual({
+    } as unknown as Parameters<typeof metricsOf>[0];
+    expect(metricsOf(change)).toEqual({
       Capped: 1,
       Finished: 1,
       Quarantined: 1,
