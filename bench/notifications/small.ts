@@ -1,4 +1,4 @@
-import { spareCompilerMemory } from '../../lib/engine/postgres/compiler-memory.ts';
+import { limitCompilerMemory } from '../../lib/engine/postgres/compiler-memory.ts';
 
 /** Compiles the embedded database of this process as in a container with 512 MB. */
-spareCompilerMemory(512 * 1024 * 1024);
+limitCompilerMemory(512 * 1024 * 1024);

@@ -1,27 +1,28 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditRecord, type AuditRow, headAfter } from '../../audit/entry.ts';
-import { appendToAudit } from '../audit.ts';
+import { auditEntriesAfter } from '../audit.ts';
 import { toJson } from '../json.ts';
 import type { Session } from './database.ts';
 
-const Head = z.object({ sequence: z.number(), hash: z.string() });
+const StoredHead = z.object({ sequence: z.number(), hash: z.string() });
 
-/** Reads the newest entry of the audit log without a lock. */
-export const readAuditHead = async (session: Session) => Head.parse((await session.query(HEAD))[0]);
-const HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
+/** Reads the sequence number and the hash of the newest entry, without a lock. */
+export const readAuditHead = async (session: Session) =>
+  StoredHead.parse((await session.query(SELECT_HEAD))[0]);
+const SELECT_HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
 
 /**
- * Adds records to the audit log. This function locks the head row until the transaction ends, so
- * concurrent transactions add their records one after another. To prevent deadlocks, the caller
- * takes all other row locks first, except the locks of counters.
+ * Adds records to the audit log. This function locks the row with the newest entry until the
+ * transaction ends, so concurrent transactions add their records one after another. To prevent
+ * deadlocks, the transaction writes all other rows before this call, except counters.
  */
 export async function appendAudit(
   session: Session,
   records: readonly AuditRecord[],
 ): Promise<AuditEntry[]> {
   if (records.length === 0) return [];
-  const head = Head.parse((await session.query(`${HEAD} FOR UPDATE`))[0]);
-  const entries = appendToAudit(head, records);
+  const head = StoredHead.parse((await session.query(`${SELECT_HEAD} FOR UPDATE`))[0]);
+  const entries = auditEntriesAfter(head, records);
   const { sequence, hash } = headAfter(head, entries);
   await session.query(
     `INSERT INTO propagator.audit (sequence, body)
@@ -36,7 +37,7 @@ export async function appendAudit(
   return entries;
 }
 
-/** Reads rows from this sequence number on. The entry of a damaged row is its text. */
+/** Reads rows from the sequence number `from` on. The entry of a damaged row is its text. */
 export async function readAuditRows(
   session: Session,
   from: number,
@@ -49,11 +50,11 @@ export async function readAuditRows(
   );
   return rows.map(({ sequence, body }) => ({
     sequence: Number(sequence),
-    entry: parsed(String(body)),
+    entry: parseEntry(String(body)),
   }));
 }
 
-function parsed(text: string): unknown {
+function parseEntry(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -11,26 +11,27 @@ const TABLES = `
     JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
   WHERE c.relkind = 'r' AND n.nspname IN ('propagator', $1) ORDER BY 1`;
 
-/** PostgreSQL's SQLSTATE for inconsistent data. `damage.ts` recognizes it. */
+/** The SQLSTATE of PostgreSQL for damaged data, which `damage.ts` converts to a clear error. */
 const DATA_CORRUPTED = 'XX001';
 
 /**
- * Compares the number of rows in each table with the number of entries in its primary key. If a
- * table file is truncated, PostgreSQL reports no error: the last rows are missing, but the index
- * still has their entries. Throws an error with the SQLSTATE of damaged data and the name of the
- * file.
+ * Compares the number of rows in each table with the number of entries in the index of its primary
+ * key. PostgreSQL itself does not notice that the file of a table was cut: the last rows are missing,
+ * and the index still has their entries. Throws an error with the SQLSTATE of damaged data and the
+ * name of the file if the numbers differ.
  */
 export async function checkTables(database: Database): Promise<void> {
   await database.transaction(async (session) => {
-    const counted = async (from: string): Promise<number> =>
+    const countRows = async (from: string): Promise<number> =>
       Number((await session.query(`SELECT count(*) AS rows FROM ${from}`))[0]?.rows);
     const tables = await session.query(TABLES, [BOSS_SCHEMA]);
     const rows = new Map<unknown, number>();
-    for (const { name } of tables) rows.set(name, await counted(String(name)));
-    for (const way of ['seqscan', 'bitmapscan', 'sort'])
-      await session.query(`SET LOCAL enable_${way} = off`);
+    for (const { name } of tables) rows.set(name, await countRows(String(name)));
+    // Without these plans, PostgreSQL counts the entries of the index.
+    for (const plan of ['seqscan', 'bitmapscan', 'sort'])
+      await session.query(`SET LOCAL enable_${plan} = off`);
     for (const { name, file, key } of tables) {
-      const indexed = await counted(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
+      const indexed = await countRows(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
       if (indexed === rows.get(name)) continue;
       const message = `${file} has ${rows.get(name)} rows of ${name}, and its index has ${indexed}`;
       throw Object.assign(new Error(message), { code: DATA_CORRUPTED });

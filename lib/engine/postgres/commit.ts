@@ -11,20 +11,20 @@ import { appendAudit } from './audit.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
-import { Conflict, versioned, writeDocuments, writeVersioned } from './versioned-rows.ts';
+import { Conflict, versionedWrite, writeDocuments, writeVersioned } from './versioned-rows.ts';
 
 /**
- * PostgreSQL aborts one of two transactions in a deadlock. The aborted transaction wrote nothing,
- * so its caller reads and decides again.
+ * The SQLSTATE of a transaction that PostgreSQL has aborted because of a deadlock. The transaction
+ * has written nothing, so the commit is a `conflict`.
  */
 const DEADLOCK = '40P01';
 
-/** Days for which a notification id is kept to recognize duplicates. */
+/** The number of days for which the id of a notification is kept to recognize duplicates. */
 const SEEN_DAYS = 14;
 
 /**
- * Writes state and messages in one transaction, then wakes the workers of this process. See
- * `Engine.commit`.
+ * Writes the records and messages of a change in one transaction, then wakes the workers of this
+ * process. See `Engine.commit`.
  */
 export async function commit(
   database: Database,
@@ -33,44 +33,43 @@ export async function commit(
   change: Change,
   onAudited: (entry: AuditEntry) => void = () => {},
 ): Promise<'committed' | 'conflict'> {
-  const jobs = (change.messages ?? []).map(jobOf);
-  const messages = Map.groupBy(jobs, ({ queue }) => queue);
-  const dead = change.deadLetters ?? [];
+  const jobsByQueue = Map.groupBy((change.messages ?? []).map(jobOf), ({ queue }) => queue);
+  const deadLetters = change.deadLetters ?? [];
   await queues.ensure(
-    new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]),
+    new Set([...jobsByQueue.keys(), ...deadLetters.map(({ message }) => queueOf(message))]),
   );
   let audited: readonly AuditEntry[] = [];
   try {
     await database.transaction(async (session) => {
-      await write(session, change);
+      await writeRecords(session, change);
       audited = await appendAudit(session, change.audit ?? []);
-      for (const [queue, list] of messages)
+      for (const [queue, jobs] of jobsByQueue)
         await queues.boss.insert(
           queue,
-          list.map(({ job }) => job),
+          jobs.map(({ job }) => job),
           { db: bossOn(session) },
         );
-      await moveToDeadLetters(session, queues, dead);
+      await moveToDeadLetters(session, queues, deadLetters);
       await database.notifyWorkers(
         session,
-        [...messages]
-          .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))
+        [...jobsByQueue]
+          .filter(([, jobs]) => jobs.some(({ delaySeconds }) => !delaySeconds))
           .map(([queue]) => queue),
       );
-      // Counters come last, because many transactions wait for the locks of these rows.
-      await count(session, change.counters ?? {});
+      // Counters come last, because many transactions change these rows: their locks must be short.
+      await addToCounters(session, change.counters ?? {});
     });
   } catch (error) {
     if (error instanceof Conflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
     throw error;
   }
   audited.forEach(onAudited);
-  for (const [queue, list] of messages)
-    for (const [delay, same] of Map.groupBy(list, ({ delaySeconds }) => delaySeconds))
+  for (const [queue, jobs] of jobsByQueue)
+    for (const [delay, sameDelay] of Map.groupBy(jobs, ({ delaySeconds }) => delaySeconds))
       wakeups.wake(
         queue,
         delay,
-        same.map(({ job }) => job.id),
+        sameDelay.map(({ job }) => job.id),
       );
   return 'committed';
 }
@@ -89,13 +88,14 @@ const jobOf = (message: Outgoing) => ({
   },
 });
 
-async function write(session: Session, change: Change): Promise<void> {
+/** Writes all records of a change except its counters and its decisions for the audit log. */
+async function writeRecords(session: Session, change: Change): Promise<void> {
   if (change.operations?.length)
-    await writeVersioned(session, OPERATION, change.operations.map(operationRow));
+    await writeVersioned(session, WRITE_OPERATIONS, change.operations.map(operationRow));
   if (change.tasks?.length)
     await writeVersioned(
       session,
-      TASK,
+      WRITE_TASKS,
       change.tasks.map((task) => ({
         id: task.id,
         version: task.version,
@@ -115,8 +115,10 @@ async function write(session: Session, change: Change): Promise<void> {
     if (added.length < ids.length) throw new Conflict();
   }
   if (change.accounts?.length)
-    await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
-  if (change.waivers?.length) await session.query(WAIVERS, [toJson(change.waivers)]);
+    await session.query(MERGE_ACCOUNTS, [
+      toJson(lastOfEachAccount(change.accounts).map(accountRow)),
+    ]);
+  if (change.waivers?.length) await session.query(WRITE_WAIVERS, [toJson(change.waivers)]);
   if (change.removedWaivers?.length)
     await session.query(
       'DELETE FROM propagator.waiver WHERE type IN (SELECT ' +
@@ -128,7 +130,7 @@ async function write(session: Session, change: Change): Promise<void> {
       toJson(change.stopDecision),
     ]);
   if (change.quarantine?.length)
-    await session.query(QUARANTINE, [
+    await session.query(WRITE_QUARANTINE, [
       toJson(change.quarantine.map(storableRecord)),
       MAX_QUARANTINED,
     ]);
@@ -149,12 +151,12 @@ const operationRow = (operation: Operation) => ({
   body: { ...operation, version: operation.version + 1 },
 });
 
-const OPERATION = versioned(
+const WRITE_OPERATIONS = versionedWrite(
   'operation',
   'scope_type text, scope_id text, domain_id text, parent_id text, mode text, state text, ' +
     'generation int, opened_at double precision, started_at double precision',
 );
-const TASK = versioned('task', 'operation_id text, state text');
+const WRITE_TASKS = versionedWrite('task', 'operation_id text, state text');
 
 const accountRow = (record: AccountRecord) => ({
   type: record.account.type,
@@ -165,14 +167,14 @@ const accountRow = (record: AccountRecord) => ({
 });
 
 /** Returns the last record of each account, because one statement cannot write a row twice. */
-const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
+const lastOfEachAccount = (records: readonly AccountRecord[]): AccountRecord[] => [
   ...new Map(
     records.map((record) => [`${record.account.type} ${record.account.id}`, record]),
   ).values(),
 ];
 
-/** Merges records as {@link mergeAccounts} does. */
-const ACCOUNTS = `
+/** Inserts records, and merges a record with its stored record like `mergeAccounts`. */
+const MERGE_ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, folded, domain_id, body)
   SELECT type, id, folded, domain_id, body
   FROM jsonb_to_recordset($1::text::jsonb) 
@@ -187,16 +189,16 @@ const ACCOUNTS = `
       FROM jsonb_array_elements(coalesce(old.body->'members', '[]')
         || coalesce(excluded.body->'members', '[]')) AS member) END))`;
 
-const WAIVERS = `
+const WRITE_WAIVERS = `
   INSERT INTO propagator.waiver (type, body)
   SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
   ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
 
 /**
- * Adds records, then deletes the oldest records by their sequence number. The numbers may have
- * gaps.
+ * Adds records, then deletes the oldest records by their sequence numbers. These numbers may have
+ * gaps, so the quarantine may hold fewer records than its limit.
  */
-const QUARANTINE = `
+const WRITE_QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)
     SELECT record->>'id', record FROM jsonb_array_elements($1::text::jsonb) AS record
@@ -204,7 +206,10 @@ const QUARANTINE = `
   )
   DELETE FROM propagator.quarantine WHERE sequence <= (SELECT max(sequence) FROM added) - $2::int`;
 
-async function count(session: Session, counters: Readonly<Record<string, number>>): Promise<void> {
+async function addToCounters(
+  session: Session,
+  counters: Readonly<Record<string, number>>,
+): Promise<void> {
   if (Object.keys(counters).length > 0)
     await session.query(
       `INSERT INTO propagator.counter AS old (name, value)
@@ -215,7 +220,8 @@ async function count(session: Session, counters: Readonly<Record<string, number>
 }
 
 /**
- * Inserts dead-letter messages with the source columns that pg-boss sets for a message it gave up.
+ * Inserts dead-letter messages. Their columns `source_name` and `source_output` have the values that
+ * pg-boss itself sets for a message that it gives up.
  */
 async function moveToDeadLetters(
   session: Session,
@@ -236,7 +242,7 @@ async function moveToDeadLetters(
   }
 }
 
-/** Deletes the ids of notifications that are too old for another delivery by the broker. */
+/** Deletes the ids of notifications that are so old that the broker will not deliver them again. */
 export async function deleteSeenNotifications(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,

@@ -1,35 +1,39 @@
 import { join } from 'node:path';
 import { PropagatorError } from '../../shared/errors.ts';
 import { detailOf, engineError, messageOf } from './database.ts';
-import { holdFolder } from './folder.ts';
+import { lockFolder } from './folder.ts';
 import { moveAside } from './marker.ts';
 
 /**
- * PostgreSQL's SQLSTATEs for an inconsistent database: a damaged page, a damaged index, a missing
+ * The SQLSTATEs of PostgreSQL for a damaged database: a damaged page, a damaged index, a missing
  * file, an unreadable file.
  */
-const DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
+const SQLSTATES_OF_DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
 
 const RESTORE_ADVICE =
   'Stop every process that uses the folder and restore it from a copy. To discard its ' +
   'contents and begin with an empty database: propagator start --begin-empty';
 
 /**
- * Converts an error of the embedded database to `engine.folder.damaged`; `undefined` for any other
- * error.
+ * Converts an error of PostgreSQL about damage to `engine.folder.damaged`; `undefined` for any other
+ * error, and for a server (`folder` is `undefined`).
  */
 export function damageOf(error: unknown, folder: string | undefined): PropagatorError | undefined {
   if (folder === undefined || error instanceof PropagatorError) return undefined;
   const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(messageOf(error));
-  if (!isAborted && !DAMAGE.includes(String(detailOf(error, 'code')))) return undefined;
+  if (!isAborted && !SQLSTATES_OF_DAMAGE.includes(String(detailOf(error, 'code'))))
+    return undefined;
   return damageError(join(folder, 'postgres'), messageOf(error), error);
 }
 
-/** Creates `engine.folder.damaged` with the remedy, and with the damaged file if it is known. */
+/**
+ * Creates `engine.folder.damaged`. `message` is the message of PostgreSQL, which may name the damaged
+ * file.
+ */
 export function damageError(database: string, message: string, cause: unknown): PropagatorError {
   const damagedFile = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(message)?.[1];
   const file = damagedFile === undefined ? database : join(database, damagedFile);
-  // The abort message of WebAssembly does not name the cause.
+  // WebAssembly's message for an abort does not name the cause.
   const reason = /^Aborted\(/.test(message)
     ? 'PostgreSQL stopped while it read this file'
     : message;
@@ -47,11 +51,11 @@ export const isDamage = (thrown: unknown): boolean =>
   ['engine.folder.damaged', 'engine.folder.incomplete'].includes(thrown.report.code);
 
 /**
- * Renames the folder of the damaged database. Throws `engine.folder.in-use` when another process
- * holds the data folder.
+ * Renames the folder of the damaged database. Throws `engine.folder.in-use` if another process has
+ * locked the data folder.
  */
 export function moveDamagedAside(folder: string, warn: (message: string) => void): void {
-  const lockedFolder = holdFolder(folder);
+  const lockedFolder = lockFolder(folder);
   try {
     const aside = moveAside(folder, lockedFolder.database, new Date());
     warn(

@@ -12,33 +12,33 @@ export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** The database interface that pg-boss expects. */
+/** The interface of the database that pg-boss uses. */
 export type BossDatabase = NonNullable<ConstructorOptions['db']>;
 
-/** Called when `queue` has new messages. */
-export type Listener = (queue: string) => void;
+/** Called when another process has sent messages to `queue`. */
+export type QueueListener = (queue: string) => void;
 
-/** PostgreSQL, embedded or a server. All code above this interface is the same for both. */
+/** PostgreSQL, embedded or on a server. The other modules of the engine are the same for both. */
 export interface Database extends Session {
-  readonly resourceType: 'embedded' | 'server';
+  readonly kind: 'embedded' | 'server';
   /**
-   * Runs `work` in one transaction, and resolves when the data is on disk. If `work` throws, the
-   * transaction is rolled back and the error is thrown again. `work` must use only its session:
-   * {@link query} of the database would wait until this transaction ends.
+   * Runs `work` in one transaction, and resolves when the data is on disk. If `work` throws, this
+   * function rolls the transaction back and throws the same error. `work` must use only its
+   * `session`: in the embedded database, `query` would wait until this transaction ends.
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
-  /** Runs several statements without values, for migrations. */
+  /** Runs several statements in one text, for migrations. */
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /** When the transaction commits, tells other processes that these queues have new messages. */
+  /** Notifies other processes, when the transaction commits, that these queues have new messages. */
   notifyWorkers(session: Session, queues: readonly string[]): Promise<void>;
   /** Calls the listener when another process has called {@link notifyWorkers}. */
-  listen(listener: Listener): void;
+  listen(listener: QueueListener): void;
   /**
-   * Runs vacuum and checkpoint after at least `afterBytes` of new write-ahead log. On a PostgreSQL
-   * server this function does nothing, because the server does both.
+   * Runs vacuum and a checkpoint if PostgreSQL has written at least `afterBytes` of write-ahead log
+   * since the last time. On a server this function does nothing, because the server does both.
    */
   housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;

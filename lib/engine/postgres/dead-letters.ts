@@ -3,14 +3,14 @@ import * as z from 'zod';
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { recordsOf } from '../audit.ts';
+import { auditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, parseDeadLetter } from '../dead-letters.ts';
 import { storable, storableMessage, toJson } from '../json.ts';
 import {
   type DeadLetter,
   type DeadLetterFilter,
-  type Decided,
   type Decision,
+  type DecisionAuthor,
   GAVE_UP_WITHOUT_ERROR,
 } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
@@ -22,8 +22,9 @@ import { BOSS_SCHEMA } from './schema.ts';
 const MAX_LISTED = 10_000;
 
 /**
- * The output of a failed job. {@link failure} and the writer of `Change.deadLetters` store an error
- * report in it. The output of pg-boss ("job timed out") contains no error report.
+ * The output of a job in a dead-letter queue. {@link failureOutput} and the commit of
+ * `Change.deadLetters` store an error report in it. An output of pg-boss itself ("job timed out")
+ * contains no error report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({
@@ -35,18 +36,19 @@ const Row = z.object({
   at: z.number(),
 });
 
-/** Returns the error in the form that pg-boss copies to the dead-letter message. */
-export const failure = (error: z.output<typeof ErrorReport>): object => ({ error });
+/** Returns the error in the form that pg-boss copies to the job in the dead-letter queue. */
+export const failureOutput = (error: z.output<typeof ErrorReport>): object => ({ error });
 
-async function find(
+/** Reads the matching messages of `queues`, oldest first. `clause`: the end of the statement. */
+async function readDeadLetters(
   session: Session,
-  names: readonly QueueName[],
+  queues: readonly QueueName[],
   filter: DeadLetterFilter,
-  rest: string,
+  clause: string,
 ): Promise<DeadLetter[]> {
-  const service = filter.service === undefined ? undefined : `service-${filter.service}`;
-  const matchingQueues = names.filter((name) =>
-    [filter.queue, service].every((only) => only === undefined || only === name),
+  const queueOfService = filter.service === undefined ? undefined : `service-${filter.service}`;
+  const matchingQueues = queues.filter((queue) =>
+    [filter.queue, queueOfService].every((wanted) => wanted === undefined || wanted === queue),
   );
   const rows = await session.query(
     `SELECT id::text, name AS queue, data, source_output AS output, source_retry_count AS retries,
@@ -58,35 +60,39 @@ async function find(
     OR coalesce(source_output->'error'->>'code', '${GAVE_UP_WITHOUT_ERROR}') = $3)
        AND ($4::text IS NULL OR id::text = $4)
        AND ($5::text[] IS NULL OR id::text = ANY($5::text[]))
-     ORDER BY created_on, id ${rest}`,
+     ORDER BY created_on, id ${clause}`,
     [
       matchingQueues.map(deadLetterQueueOf),
-      ...[filter.operationId, filter.cause, filter.id].map((only) =>
-        only === undefined ? null : storable(only),
+      ...[filter.operationId, filter.cause, filter.id].map((value) =>
+        value === undefined ? null : storable(value),
       ),
       filter.ids ?? null,
     ],
   );
-  const queueOf = new Map(matchingQueues.map((name) => [String(deadLetterQueueOf(name)), name]));
-  return rows.flatMap((row) => {
-    const { id, queue: dead, data, output, retries, at } = Row.parse(row);
-    const queue = queueOf.get(dead);
-    if (queue === undefined) return [];
-    const receiveCount = retries === null ? undefined : retries + 1;
-    const { error } = Output.parse(output);
-    return [
-      parseDeadLetter({
-        id,
-        queue,
-        body: data,
-        error,
-        receiveCount,
-        at: Math.round(at),
-        expiresAt: undefined,
-      }),
-    ];
-  });
+  const sourceQueues = new Map(
+    matchingQueues.map((queue) => [String(deadLetterQueueOf(queue)), queue]),
+  );
+  return rows
+    .map((row) => Row.parse(row))
+    .flatMap((row) => {
+      const queue = sourceQueues.get(row.queue);
+      return queue === undefined ? [] : [deadLetterIn(row, queue)];
+    });
 }
+
+const deadLetterIn = (
+  { id, data, output, retries, at }: z.output<typeof Row>,
+  queue: QueueName,
+): DeadLetter =>
+  parseDeadLetter({
+    id,
+    queue,
+    body: data,
+    error: Output.parse(output).error,
+    receiveCount: retries === null ? undefined : retries + 1,
+    at: Math.round(at),
+    expiresAt: undefined,
+  });
 
 /** Lists dead-letter messages, oldest first, at most 10,000. See `Engine.deadLetters`. */
 export async function listDeadLetters(
@@ -94,43 +100,45 @@ export async function listDeadLetters(
   queues: Queues,
   filter: DeadLetterFilter,
 ): Promise<DeadLetter[]> {
-  return find(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
+  return readDeadLetters(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
 }
 
 /** The steps that differ between redrive and discard. */
 interface DecisionSteps {
   readonly what: Decision['what'];
-  take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
-  readonly messages: (deadLetters: readonly DeadLetter[]) => ReturnType<typeof decisionMessages>;
+  /** Moves or deletes the jobs with these ids in the dead-letter queue of `queue`. */
+  removeJobs(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
+  /** Builds the messages that inform the coordinator. */
+  readonly noticesOf: (deadLetters: readonly DeadLetter[]) => ReturnType<typeof decisionMessages>;
 }
 
-/** Sends dead-letter messages back. See `Engine.redrive`. */
+/** Sends dead-letter messages back to their queues. See `Engine.redrive`. */
 export function redriveDeadLetters(
-  store: Store,
+  deps: DeadLetterDeps,
   filter: DeadLetterFilter,
-  decided: Decided,
+  author: DecisionAuthor,
 ): Promise<number> {
-  return decide(store, filter, decided, {
+  return carryOut(deps, filter, author, {
     what: 'redriven',
-    take: move,
-    messages: (deadLetters) => decisionMessages('redriven', deadLetters, decided),
+    removeJobs: moveJobs,
+    noticesOf: (deadLetters) => decisionMessages('redriven', deadLetters, author),
   });
 }
 
-/** Deletes dead-letter messages for good. See `Engine.discard`. */
+/** Deletes dead-letter messages. See `Engine.discard`. */
 export function discardDeadLetters(
-  store: Store,
+  deps: DeadLetterDeps,
   filter: DeadLetterFilter,
-  decided: Decided & { readonly reason: string },
+  author: DecisionAuthor & { readonly reason: string },
 ): Promise<number> {
-  return decide(store, filter, decided, {
+  return carryOut(deps, filter, author, {
     what: 'discarded',
-    take: remove,
-    messages: (deadLetters) => decisionMessages('discarded', deadLetters, decided),
+    removeJobs: deleteJobs,
+    noticesOf: (deadLetters) => decisionMessages('discarded', deadLetters, author),
   });
 }
 
-interface Store {
+export interface DeadLetterDeps {
   readonly database: Database;
   readonly queues: Queues;
   readonly wakeups: WorkerWakeups;
@@ -138,43 +146,40 @@ interface Store {
 }
 
 /**
- * Moves or deletes the dead-letter messages, sends the messages to the coordinator and records the
- * decision, in one transaction.
+ * Carries out a decision in one transaction: moves or deletes the matching messages, informs the
+ * coordinator, and records the decision. Returns the number of messages.
  */
-async function decide(
-  { database, queues, wakeups, onAudited }: Store,
+async function carryOut(
+  { database, queues, wakeups, onAudited }: DeadLetterDeps,
   filter: DeadLetterFilter,
-  decided: Decided,
-  steps: DecisionSteps,
+  author: DecisionAuthor,
+  { what, removeJobs, noticesOf }: DecisionSteps,
 ): Promise<number> {
+  const { boss } = queues;
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
-  const result = await database.transaction(async (session) => {
-    const found = await find(session, names, filter, 'FOR UPDATE SKIP LOCKED');
-    for (const [queue, deadLetters] of Map.groupBy(found, (deadLetter) => deadLetter.queue))
-      await steps.take(
-        queues.boss,
-        session,
-        queue,
-        deadLetters.map(({ id }) => id),
-      );
-    const notices = steps.messages(found).map((message) => ({ data: storableMessage(message) }));
-    if (notices.length > 0)
-      await queues.boss.insert('coordinate', notices, { db: bossOn(session) });
-    const decisions = decisionsOf(steps.what, found, decided, Date.now());
-    await record(session, decisions);
-    const audited = await appendAudit(session, recordsOf(decisions, decided));
-    const queuesToWake = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
-    if (notices.length > 0) queuesToWake.add('coordinate');
-    await database.notifyWorkers(session, [...queuesToWake]);
-    return { touched: queuesToWake, audited, deadLetters: found.length };
+  const { queuesToWake, audited, count } = await database.transaction(async (session) => {
+    const found = await readDeadLetters(session, names, filter, 'FOR UPDATE SKIP LOCKED');
+    for (const [queue, deadLetters] of Map.groupBy(found, (deadLetter) => deadLetter.queue)) {
+      const ids = deadLetters.map(({ id }) => id);
+      await removeJobs(boss, session, queue, ids);
+    }
+    const notices = noticesOf(found).map((message) => ({ data: storableMessage(message) }));
+    if (notices.length > 0) await boss.insert('coordinate', notices, { db: bossOn(session) });
+    const decisions = decisionsOf(what, found, author, Date.now());
+    await storeDecisions(session, decisions);
+    const entries = await appendAudit(session, auditRecordsOf(decisions, author));
+    const withMessages = new Set(what === 'redriven' ? found.map(({ queue }) => queue) : []);
+    if (notices.length > 0) withMessages.add('coordinate');
+    await database.notifyWorkers(session, [...withMessages]);
+    return { queuesToWake: withMessages, audited: entries, count: found.length };
   });
-  result.audited.forEach(onAudited);
-  for (const queue of result.touched) wakeups.wake(queue);
-  return result.deadLetters;
+  audited.forEach(onAudited);
+  for (const queue of queuesToWake) wakeups.wake(queue);
+  return count;
 }
 
-async function move(
+async function moveJobs(
   boss: PgBoss,
   session: Session,
   queue: QueueName,
@@ -195,16 +200,16 @@ async function move(
     );
 }
 
-const remove = async (
+async function deleteJobs(
   boss: PgBoss,
   session: Session,
   queue: QueueName,
   ids: string[],
-): Promise<void> => {
+): Promise<void> {
   await boss.deleteJob(deadLetterQueueOf(queue), ids, { db: bossOn(session) });
-};
+}
 
-async function record(session: Session, decisions: readonly Decision[]): Promise<void> {
+async function storeDecisions(session: Session, decisions: readonly Decision[]): Promise<void> {
   if (decisions.length > 0)
     await session.query(
       `INSERT INTO propagator.decision (operation_id, body)

@@ -1,19 +1,19 @@
 import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
-import { spareCompilerMemory } from './compiler-memory.ts';
+import { limitCompilerMemory } from './compiler-memory.ts';
 import { damageError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
-import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
-import { holdFolder } from './folder.ts';
+import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
+import { lockFolder } from './folder.ts';
 import { readContents, writeContents } from './marker.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
- * Settings that reduce memory. Larger buffers, such as PGlite's default of 160 MB, have no benefit,
- * because the operating system also caches the files.
+ * Arguments of PostgreSQL that reduce the memory. Larger buffers, such as the 160 MB of PGlite's
+ * default, have no benefit, because the operating system also caches the files.
  */
-const MEMORY_SETTINGS = [
+const MEMORY_ARGUMENTS = [
   '-c',
   'shared_buffers=16MB',
   '-c',
@@ -22,8 +22,8 @@ const MEMORY_SETTINGS = [
   'min_wal_size=32MB',
 ];
 /**
- * Bytes of write-ahead log between two housekeeping runs (vacuum and checkpoint). PostgreSQL
- * replays at most this much log after a crash.
+ * Vacuum and checkpoint run when PostgreSQL has written this number of bytes of write-ahead log. After
+ * a crash, PostgreSQL replays about this much log.
  */
 const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
@@ -32,23 +32,23 @@ const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
  * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete`.
  */
 export async function openEmbedded(folder: string): Promise<Database> {
-  spareCompilerMemory();
-  const lockedFolder = holdFolder(folder);
+  limitCompilerMemory();
+  const lockedFolder = lockFolder(folder);
   try {
-    const complete = beginFolder(folder, lockedFolder.database);
+    const complete = prepareFolder(folder, lockedFolder.database);
     const begunAt = readContents(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
       fs: new SyncedFiles(lockedFolder.database),
       startParams: [
         ...PGlite.defaultStartParams.filter((argument) => argument !== '-F'),
-        ...DURABLE,
-        ...MEMORY_SETTINGS,
+        ...DURABLE_ARGUMENTS,
+        ...MEMORY_ARGUMENTS,
       ],
     });
     await complete();
     const embedded = new Embedded(pglite, folder, begunAt, () => lockedFolder.release());
     if (!readContents(folder))
-      writeContents(folder, { ...NO_CONTENTS, begunAt, writtenAt: begunAt });
+      writeContents(folder, { ...EMPTY_COUNTS, begunAt, writtenAt: begunAt });
     return embedded;
   } catch (error) {
     lockedFolder.release();
@@ -57,19 +57,20 @@ export async function openEmbedded(folder: string): Promise<Database> {
   }
 }
 
-/** The counts of a new database. */
-const NO_CONTENTS = { operations: 0, deadLetters: 0, waivers: 0 };
+/** The numbers of records in a new database. */
+const EMPTY_COUNTS = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
-  readonly resourceType = 'embedded';
+  readonly kind = 'embedded';
   readonly boss;
   readonly #pglite: PGlite;
   readonly #folder: string;
   readonly #begunAt: string;
   readonly #release: () => void;
-  #housekeptAt = '0/0';
-  /** The counts in the folder's marker, as JSON. */
-  #written = '';
+  /** The position of the write-ahead log at the last vacuum and checkpoint. */
+  #lastCheckpointAt = '0/0';
+  /** The numbers of records in the stored marker, as JSON. */
+  #countsInMarker = '';
 
   constructor(pglite: PGlite, folder: string, begunAt: string, release: () => void) {
     this.#pglite = pglite;
@@ -107,25 +108,26 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * PGlite has no autovacuum and no checkpointer. Without this function, dead rows and the
-   * write-ahead log would grow without limit.
+   * Writes the marker. Runs vacuum and a checkpoint if they are due, because PGlite has no autovacuum
+   * and no checkpointer: dead rows and the write-ahead log would grow without limit.
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
-    await this.#writeContents();
+    await this.#writeMarker();
     const [log] = await this.query(
       'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - ' +
         '$1::pg_lsn AS bytes',
-      [this.#housekeptAt],
+      [this.#lastCheckpointAt],
     );
     if (Number(log?.bytes) < afterBytes) return;
     for (const table of BUSY_TABLES) await this.#pglite.exec(`VACUUM (ANALYZE) ${table}`);
     await this.#pglite.exec('CHECKPOINT');
-    this.#housekeptAt = String(log?.at);
+    this.#lastCheckpointAt = String(log?.at);
   }
 
   async close(): Promise<void> {
     try {
-      await this.#writeContents().catch(() => undefined);
+      // An engine that could not migrate the database closes it without tables.
+      await this.#writeMarker().catch(() => undefined);
       await this.#pglite.close();
     } finally {
       this.#release();
@@ -133,21 +135,22 @@ class Embedded implements Database {
   }
 
   /**
-   * Throws before the first migration, because the tables do not exist. `close` ignores this error.
+   * Writes the marker if a number has changed. Before the first migration this function throws,
+   * because the tables do not exist.
    */
-  async #writeContents(): Promise<void> {
-    const [held] = await this.query(`
+  async #writeMarker(): Promise<void> {
+    const [row] = await this.query(`
       SELECT (SELECT count(*) FROM propagator.operation)::int AS operations,
         (SELECT count(*) FROM ${BOSS_SCHEMA}.job WHERE name LIKE '%-dead')::int AS dead_letters,
         (SELECT count(*) FROM propagator.waiver)::int AS waivers`);
     const counts = {
-      operations: Number(held?.operations),
-      deadLetters: Number(held?.dead_letters),
-      waivers: Number(held?.waivers),
+      operations: Number(row?.operations),
+      deadLetters: Number(row?.dead_letters),
+      waivers: Number(row?.waivers),
     };
-    if (JSON.stringify(counts) === this.#written) return;
+    if (JSON.stringify(counts) === this.#countsInMarker) return;
     const writtenAt = new Date().toISOString();
     writeContents(this.#folder, { begunAt: this.#begunAt, writtenAt, ...counts });
-    this.#written = JSON.stringify(counts);
+    this.#countsInMarker = JSON.stringify(counts);
   }
 }

@@ -5,15 +5,15 @@ import type { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 import pLimit from 'p-limit';
 import { engineError } from './database.ts';
-import { refuseIncomplete } from './marker.ts';
+import { checkCompleteness } from './marker.ts';
 
-/** WASI's code for an input/output error. PostgreSQL stops after a failed sync. */
+/** The code of WASI for an input/output error. PostgreSQL stops after a failed sync. */
 const EIO = 29;
 
 /**
- * PGlite's folder on disk with a working `fsync`, so that a commit survives a power failure. PGlite
- * 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no fsync. The
- * `fdatasync` of that file system does nothing, so the engine sets `wal_sync_method=fsync`.
+ * The file system of PGlite on Node, with a working `fsync`, so that a commit survives a power
+ * failure. In PGlite 0.5.16 this file system has no `fsync`, and its `fdatasync` does nothing. The
+ * engine therefore also sets `wal_sync_method=fsync`, and omits PGlite's argument `-F` (no fsync).
  */
 export class SyncedFiles extends NodeFS {
   override async init(
@@ -23,13 +23,13 @@ export class SyncedFiles extends NodeFS {
     const { emscriptenOpts } = await super.init(pglite, options);
     const preRun = [
       ...(emscriptenOpts.preRun ?? []),
-      (module: { NODEFS: object }) => addSync(module.NODEFS),
+      (module: { NODEFS: object }) => addFsync(module.NODEFS),
     ];
     return { emscriptenOpts: { ...emscriptenOpts, preRun } };
   }
 }
 
-function addSync(files: object): void {
+function addFsync(files: object): void {
   const operations: unknown = Reflect.get(files, 'stream_ops');
   if (typeof operations !== 'object' || operations === null)
     throw engineError(
@@ -48,10 +48,11 @@ function addSync(files: object): void {
 }
 
 /**
- * PostgreSQL's arguments. Every commit waits for the disk, including commits of pg-boss. If a crash
- * could lose the receive count, a message that kills its process would be retried forever.
+ * Arguments of PostgreSQL with which every commit waits for the disk. This includes the commits of
+ * pg-boss: if a crash could lose a receive count, a message that kills its process would be retried
+ * forever.
  */
-export const DURABLE = [
+export const DURABLE_ARGUMENTS = [
   '-c',
   'fsync=on',
   '-c',
@@ -61,14 +62,15 @@ export const DURABLE = [
 ];
 
 /**
- * Prepares the folder for a new or an existing database. The file `creating` marks an unfinished
- * creation: the database holds no data, so the next start deletes and creates it again. Returns a
- * function that the caller runs when the database is complete. Throws `engine.folder.incomplete`.
+ * Prepares the data folder for a new or an existing database. For a new database, this function
+ * writes the file `creating`. If the process ends before the database is complete, the file remains,
+ * and the next start deletes the unfinished database, which holds no data. The caller calls the
+ * returned function when the database is complete. Throws `engine.folder.incomplete`.
  */
-export function beginFolder(folder: string, database: string): () => Promise<void> {
+export function prepareFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');
   if (existsSync(creating)) rmSync(database, { recursive: true, force: true });
-  else refuseIncomplete(folder, database);
+  else checkCompleteness(folder, database);
   if (existsSync(database)) return () => Promise.resolve();
   writeFileSync(creating, '');
   return async () => {
@@ -77,7 +79,7 @@ export function beginFolder(folder: string, database: string): () => Promise<voi
   };
 }
 
-/** Syncs a new database to disk. PGlite copies its files without syncing them. */
+/** Syncs the files of a new database to disk, because PGlite copies them without a sync. */
 async function syncTree(folder: string): Promise<void> {
   const limit = pLimit(32);
   const sync = async (path: string) => {

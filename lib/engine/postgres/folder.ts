@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { detailOf, engineError, messageOf } from './database.ts';
 
-/** The data folder, locked by this process until `release`. */
-export interface HeldFolder {
-  /** The folder of PGlite's files. */
+/** A data folder that this process has locked. */
+export interface LockedFolder {
+  /** The path of the folder with the files of PGlite. */
   readonly database: string;
+  /** Unlocks the data folder. */
   release(): void;
 }
 
@@ -14,22 +15,22 @@ const SQLITE_BUSY = 5;
 
 /**
  * Locks the data folder, because a second process would destroy the database. The lock is an open
- * transaction on an empty SQLite file. The operating system releases it when the process ends in
- * any way. The lock also works between containers that share a volume. The file `pid` is used only
- * for the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` if the folder
+ * transaction on an empty SQLite file. The operating system releases this lock when the process
+ * ends, also after SIGKILL. The lock also works between containers that share a volume. The error
+ * for a locked folder names the process in the file `pid`. Throws `engine.folder.in-use`, or `engine.folder.unusable` if the folder
  * cannot be written.
  */
-export function holdFolder(folder: string): HeldFolder {
+export function lockFolder(folder: string): LockedFolder {
   const pidFile = join(folder, 'pid');
   const lock = openLock(folder);
   try {
     lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (detailOf(error, 'errcode') !== SQLITE_BUSY) throw unusable(folder, error);
+    if (detailOf(error, 'errcode') !== SQLITE_BUSY) throw unusableError(folder, error);
     throw engineError(
       'folder.in-use',
-      `The data folder ${folder} is in use by process ${holderOf(pidFile)}.`,
+      `The data folder ${folder} is in use by process ${lockingProcess(pidFile)}.`,
       'Stop that process, or give this one another folder (PROPAGATOR_DATA); several ' +
         'processes need a PostgreSQL server (DATABASE_URL).',
       error,
@@ -50,11 +51,11 @@ function openLock(folder: string): DatabaseSync {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return new DatabaseSync(join(folder, 'lock'));
   } catch (error) {
-    throw unusable(folder, error);
+    throw unusableError(folder, error);
   }
 }
 
-const unusable = (folder: string, cause: unknown) =>
+const unusableError = (folder: string, cause: unknown) =>
   engineError(
     'folder.unusable',
     `The data folder ${folder} cannot be used: ${messageOf(cause)}.`,
@@ -62,7 +63,7 @@ const unusable = (folder: string, cause: unknown) =>
     cause,
   );
 
-function holderOf(pidFile: string): string {
+function lockingProcess(pidFile: string): string {
   try {
     return readFileSync(pidFile, 'utf8').trim();
   } catch {

@@ -1,18 +1,21 @@
 import { type Database, engineError, messageOf } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** A write that takes longer than this counts as failed. */
-const ANSWER_MILLIS = 5000;
-/** Less than `ANSWER_MILLIS`, so that the server's error names the slow lock or statement. */
+/** A test write that takes longer than this has failed. */
+const WRITE_TIMEOUT_MILLIS = 5000;
+/**
+ * The time limit of each statement. It is less than {@link WRITE_TIMEOUT_MILLIS}, so that the error
+ * of PostgreSQL names the slow lock or statement.
+ */
 const STATEMENT_MILLIS = 4000;
-/** Checks within this time share one write. */
-const SHARED_MILLIS = 2000;
-/** After a failed commit the store is unhealthy for this time, or until a commit succeeds. */
-const FAILURE_MILLIS = 60_000;
+/** The result of a test write is used for this time. */
+const RESULT_AGE_MILLIS = 2000;
+/** A failed commit makes the store unhealthy for this time, or until a commit succeeds. */
+const UNHEALTHY_MILLIS = 60_000;
 
 /**
- * Checks that the store accepts commits. A database that only answers reads is unhealthy. The cause
- * may be a full disk, a read-only server, a locked table or a lack of free connections.
+ * Checks that the database accepts commits. A database that answers only reads is unhealthy, for
+ * example because of a full disk, a read-only server, a locked table or a lack of free connections.
  */
 export class StoreHealth {
   readonly #database: Database;
@@ -25,7 +28,7 @@ export class StoreHealth {
     this.#now = now;
   }
 
-  /** Returns the commit's result, and records whether the commit failed. */
+  /** Returns the result of a commit, and records whether the commit failed. */
   async observe<T>(commit: Promise<T>): Promise<T> {
     try {
       const result = await commit;
@@ -38,21 +41,23 @@ export class StoreHealth {
   }
 
   /**
-   * Throws `engine.database.not-writable` after a failed commit or a failed small write. Throws
-   * `engine.database.slow` if the write takes longer than 5 s. Concurrent calls, and calls within 2
-   * s, share one write.
+   * Writes one row as a test. Throws `engine.database.not-writable` if this write fails, and also
+   * during the minute after a failed commit. Throws `engine.database.slow` if the write takes longer
+   * than 5 s. Concurrent calls, and calls within 2 s, share one write.
    */
   async check(): Promise<void> {
-    await this.#inTime(this.#shared());
+    await this.#withTimeout(this.#testWrite());
     const failure = this.#failure;
-    if (failure && this.#now() - failure.at < FAILURE_MILLIS) throw notWritable(failure.message);
+    if (failure && this.#now() - failure.at < UNHEALTHY_MILLIS)
+      throw notWritableError(failure.message);
   }
 
-  #shared(): Promise<void> {
+  /** Returns the result of a test write that is pending or new; otherwise writes. */
+  #testWrite(): Promise<void> {
     const last = this.#write;
-    if (last && (last.pending || this.#now() - last.at < SHARED_MILLIS)) return last.done;
-    const done = probe(this.#database).catch((error: unknown) => {
-      throw notWritable(messageOf(error), error);
+    if (last && (last.pending || this.#now() - last.at < RESULT_AGE_MILLIS)) return last.done;
+    const done = writeOneRow(this.#database).catch((error: unknown) => {
+      throw notWritableError(messageOf(error), error);
     });
     const write = { done, at: this.#now(), pending: true };
     this.#write = write;
@@ -63,32 +68,32 @@ export class StoreHealth {
     return done;
   }
 
-  async #inTime(work: Promise<void>): Promise<void> {
+  async #withTimeout(work: Promise<void>): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(slow()), ANSWER_MILLIS);
+      timer = setTimeout(() => reject(slowError()), WRITE_TIMEOUT_MILLIS);
     });
     await Promise.race([work, timeout]).finally(() => clearTimeout(timer));
   }
 }
 
-/** Takes the locks that a commit takes, and writes one row. */
-const probe = (database: Database): Promise<void> =>
+/** Takes the table locks that a commit takes, and writes one row. */
+const writeOneRow = (database: Database): Promise<void> =>
   database.transaction(async (session) => {
     await session.query(`SET LOCAL statement_timeout = ${STATEMENT_MILLIS}`);
     for (const table of ['propagator.operation', 'propagator.task'])
       await session.query(`UPDATE ${table} SET version = version WHERE false`);
     await session.query(`UPDATE ${BOSS_SCHEMA}.job SET state = state WHERE false`);
     await session.query(
-      `INSERT INTO propagator.counter (name, value) VALUES ('${WRITES}', 1)
+      `INSERT INTO propagator.counter (name, value) VALUES ('${HEALTH_COUNTER}', 1)
         ON CONFLICT (name) DO UPDATE SET value = propagator.counter.value + 1`,
     );
   });
 
-/** The counter that a health check adds to. */
-const WRITES = 'health.written';
+/** The counter that a test write increases. */
+const HEALTH_COUNTER = 'health.written';
 
-const notWritable = (message: string, cause?: unknown) =>
+const notWritableError = (message: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
     `The database does not accept writes: ${message}.`,
@@ -96,7 +101,7 @@ const notWritable = (message: string, cause?: unknown) =>
     cause,
   );
 
-const slow = () =>
+const slowError = () =>
   engineError(
     'database.slow',
     'The database did not store a small write within 5 s.',

@@ -2,9 +2,9 @@ import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
 import type { QueueRecord } from '../message-loop.ts';
 import type { WorkerSource } from '../worker.ts';
-import { failure } from './dead-letters.ts';
+import { failureOutput } from './dead-letters.ts';
 
-/** A job of pg-boss: a message that this process has received. */
+/** A message that this process has received, with its pg-boss job. */
 export interface JobRecord extends QueueRecord {
   readonly job: Job<unknown>;
 }
@@ -12,13 +12,13 @@ export interface JobRecord extends QueueRecord {
 const jobsOf = (records: readonly JobRecord[]) => records.map(({ job }) => job);
 
 /**
- * The messages of a pg-boss queue for a worker. The `work` function of pg-boss is not used: it
- * would poll once for each concurrent handler, and wait half a second between messages.
+ * Lets a worker use a queue of pg-boss. The function `work` of pg-boss is no alternative: it polls
+ * once for each concurrent handler, and waits half a second between two messages.
  */
 export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecord> => ({
   bodyOf: ({ job }) => job.data,
-  receive: async (most) =>
-    (await boss.fetch<unknown>(queue, { batchSize: most })).map((job) => ({
+  receive: async (maxRecords) =>
+    (await boss.fetch<unknown>(queue, { batchSize: maxRecords })).map((job) => ({
       id: job.id,
       receiveCount: job.retryCount + 1,
       job,
@@ -27,12 +27,12 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
     await boss.deleteJob(queue, jobsOf(records));
   },
   fail: async (records, error) => {
-    await boss.fail(queue, jobsOf(records), failure(error));
+    await boss.fail(queue, jobsOf(records), failureOutput(error));
   },
 });
 
 /**
- * Sends a heartbeat for received messages. A message without a heartbeat goes to another process.
+ * Sends a heartbeat for received messages. Without heartbeats, another process requeues a message.
  */
 export async function sendHeartbeat(
   boss: PgBoss,

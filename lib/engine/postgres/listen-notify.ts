@@ -4,9 +4,9 @@ const FIRST_WAIT_MILLIS = 1000;
 const MAX_WAIT_MILLIS = 30_000;
 
 /**
- * Receives PostgreSQL's `NOTIFY` messages on a separate connection, and reconnects when it is lost.
- * The listener only speeds up delivery: polling finds every message, even behind a connection
- * pooler without `LISTEN`.
+ * Receives the `NOTIFY` messages of PostgreSQL on a separate connection, and reconnects if the
+ * connection is lost. The listener only speeds up the delivery of messages: polling finds each
+ * message, also behind a connection pooler that does not support `LISTEN`.
  */
 export class NotificationListener {
   readonly #connect: () => Client;
@@ -14,7 +14,7 @@ export class NotificationListener {
   readonly #warn: (message: string, cause?: unknown) => void;
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #wait = FIRST_WAIT_MILLIS;
+  #waitMillis = FIRST_WAIT_MILLIS;
   #closed = false;
   #receive: (payload: string) => void = () => {};
 
@@ -28,6 +28,7 @@ export class NotificationListener {
     this.#warn = warn;
   }
 
+  /** Starts listening. `receive` gets the payload of each `NOTIFY`. */
   listen(receive: (payload: string) => void): void {
     this.#receive = receive;
     void this.#open();
@@ -45,13 +46,13 @@ export class NotificationListener {
     const reconnect = (error: unknown) => {
       if (lost || this.#closed) return;
       lost = true;
-      if (this.#wait === FIRST_WAIT_MILLIS)
+      if (this.#waitMillis === FIRST_WAIT_MILLIS)
         this.#warn(
           'Notifications of other processes do not arrive; polling finds their messages',
           error,
         );
-      this.#timer = setTimeout(() => void this.#open(), this.#wait);
-      this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MILLIS);
+      this.#timer = setTimeout(() => void this.#open(), this.#waitMillis);
+      this.#waitMillis = Math.min(this.#waitMillis * 2, MAX_WAIT_MILLIS);
       void client.end().catch(() => {});
     };
     client.on('error', reconnect);
@@ -61,7 +62,7 @@ export class NotificationListener {
     try {
       await client.connect();
       await client.query(`LISTEN ${this.#channel}`);
-      this.#wait = FIRST_WAIT_MILLIS;
+      this.#waitMillis = FIRST_WAIT_MILLIS;
     } catch (error) {
       reconnect(error);
     }

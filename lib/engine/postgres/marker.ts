@@ -13,8 +13,9 @@ import * as z from 'zod';
 import { engineError } from './database.ts';
 
 /**
- * The file `contents.json` beside the database, with the counts at the last close or housekeeping.
- * A folder with this file and without a database has lost its database.
+ * The content of the marker: the file `contents.json` in the data folder. It has the numbers of
+ * records at the last close or housekeeping. A data folder with a marker and without a database has
+ * lost its database.
  */
 const Contents = z.object({
   begunAt: z.string(),
@@ -26,10 +27,10 @@ const Contents = z.object({
 export type Contents = z.infer<typeof Contents>;
 
 const FILE = 'contents.json';
-/** Without one of these files, PostgreSQL refuses the folder or creates a new database in it. */
-const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
+/** If one of these is missing, PostgreSQL refuses the folder or creates a new database in it. */
+const REQUIRED_FILES = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
-/** Reads the marker of a folder; `undefined` when it is missing or unreadable. */
+/** Reads the marker of a data folder; `undefined` if it is missing or unreadable. */
 export function readContents(folder: string): Contents | undefined {
   try {
     return Contents.parse(JSON.parse(readFileSync(join(folder, FILE), 'utf8')));
@@ -52,25 +53,25 @@ export function writeContents(folder: string, contents: Contents): void {
 }
 
 /**
- * Throws `engine.folder.incomplete` for a database that is missing or only partly restored. The
- * error names the missing file. A folder that never held a database is accepted.
+ * Throws `engine.folder.incomplete`, with the missing file, if the database of a data folder is
+ * missing or was restored only in part. A data folder that never held a database is accepted.
  */
-export function refuseIncomplete(folder: string, database: string): void {
+export function checkCompleteness(folder: string, database: string): void {
   if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;
   const missing = existsSync(database)
-    ? NEEDED.map((name) => join(database, name)).find((path) => !existsSync(path))
+    ? REQUIRED_FILES.map((name) => join(database, name)).find((path) => !existsSync(path))
     : database;
   if (missing === undefined) return;
   throw engineError(
     'folder.incomplete',
-    `The data folder ${folder} held a database${held(readContents(folder))}, and ${missing} ` +
+    `The data folder ${folder} held a database${countsText(readContents(folder))}, and ${missing} ` +
       'is missing.',
     'Restore the whole folder from a copy. To discard its contents and begin with an empty ' +
       'database: propagator start --begin-empty',
   );
 }
 
-const held = (contents: Contents | undefined): string =>
+const countsText = (contents: Contents | undefined): string =>
   contents
     ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ` +
       `${contents.waivers} waivers on ${contents.writtenAt})`

@@ -2,7 +2,13 @@ import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { closedError } from '../engine-error.ts';
 import type { Handler } from '../message-loop.ts';
-import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
+import type {
+  Change,
+  DeadLetterFilter,
+  DecisionAuthor,
+  WorkerEngine,
+  WorkOptions,
+} from '../port.ts';
 import { Worker } from '../worker.ts';
 import { WorkerWakeups } from '../worker-wakeups.ts';
 import { checkTables } from './check-tables.ts';
@@ -13,14 +19,14 @@ import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-
 import { openEmbedded } from './embedded.ts';
 import { StoreHealth } from './health.ts';
 import { type JobRecord, jobSource, sendHeartbeat } from './job-source.ts';
-import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
+import { createBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
 import { readsOf } from './reads.ts';
 import {
-  boundWaits,
   HEARTBEAT_SECONDS,
+  limitDelays,
   makeDue,
-  releaseUnstarted,
   requeueOrphaned,
+  returnUnfinished,
 } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
@@ -34,25 +40,26 @@ export interface PostgresEngineOptions {
   /** The folder of the embedded database, if no server is used. Only one process may use it. */
   readonly dataFolder?: string | undefined;
   /**
-   * Called for a problem that no call reports: the engine retries, or an operator must act later.
+   * Called for a problem that no function of the engine throws, because the engine tries again, or
+   * an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: ((entry: AuditEntry) => void) | undefined;
   /**
-   * True: the engine replaces a missing or damaged database in `dataFolder` by an empty database,
-   * and moves the old files aside. A database that can be opened is kept.
+   * True: if the database in `dataFolder` is missing or damaged, the engine renames its folder and
+   * creates an empty database. A database that can be opened is kept.
    */
   readonly beginEmpty?: boolean | undefined;
 }
 
 const HOUSEKEEPING_MILLIS = 20_000;
-/** Housekeeping iterations between two deletions of old message ids: six hours. */
+/** The ids of old notifications are deleted in every 1080th housekeeping: every six hours. */
 const ITERATIONS_PER_PURGE = 1080;
 
 /**
- * Opens the store, migrates it to this release, and requeues the messages of ended processes.
+ * Opens the database, migrates it to this release, and requeues the messages of processes that died.
  * Throws `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`,
  * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
  * `engine.schema.newer` or `engine.settings`.
@@ -73,17 +80,17 @@ async function openOnce(
   warn: (message: string, cause?: unknown) => void,
 ): Promise<WorkerEngine> {
   const database = await openDatabase(options, warn);
-  const boss = makeBoss(database, warn);
+  const boss = createBoss(database, warn);
   try {
     await database.exclusively(async () => {
       await migrate(database);
-      // The tables of a server are not checked: they may be large, and its administrator checks
-      // them.
-      if (database.resourceType === 'embedded') await checkTables(database);
+      // The tables on a server are not checked: they may be large, and the administrator of the
+      // server checks them.
+      if (database.kind === 'embedded') await checkTables(database);
       await boss.start();
     });
-    await requeueOrphaned(database, boss, database.resourceType === 'embedded');
-    await boundWaits(database);
+    await requeueOrphaned(database, boss, database.kind === 'embedded' ? 'all' : 'silent');
+    await limitDelays(database);
     const queues = new Queues(boss, { ...RETRY, ...options.retry });
     return new PostgresEngine(database, queues, warn, options.onAudited ?? (() => {}));
   } catch (error) {
@@ -139,13 +146,13 @@ class PostgresEngine implements WorkerEngine {
     });
     database.listen((queue) => this.#wakeups.wake(queue));
     this.#timers = [
-      this.#every(HOUSEKEEPING_MILLIS, 'The database could not be cleaned up', (iteration) =>
+      this.#repeat(HOUSEKEEPING_MILLIS, 'The database could not be cleaned up', (iteration) =>
         this.#housekeeping(iteration),
       ),
     ];
-    if (database.resourceType === 'server')
+    if (database.kind === 'server')
       this.#timers.push(
-        this.#every(
+        this.#repeat(
           HEARTBEAT_SECONDS * 1000,
           'The heartbeat of received messages could not be written',
           () => this.#heartbeat(),
@@ -154,14 +161,14 @@ class PostgresEngine implements WorkerEngine {
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     return this.#health.observe(
       commit(this.#database, this.#queues, this.#wakeups, change, this.#onAudited),
     );
   }
 
   async work(queue: QueueName, options: WorkOptions, handler: Handler): Promise<void> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     await this.#queues.ensure([queue]);
     if (this.#closing !== undefined) return;
     const source = jobSource(this.#queues.boss, queue);
@@ -174,20 +181,20 @@ class PostgresEngine implements WorkerEngine {
     return listDeadLetters(this.#database, this.#queues, filter);
   }
 
-  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
-    this.#mustBeOpen();
-    return redriveDeadLetters(this.#deadLetterStore(), filter, decided);
+  async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
+    this.#throwIfClosed();
+    return redriveDeadLetters(this.#deadLetterDeps(), filter, author);
   }
 
   async discard(
     filter: DeadLetterFilter,
-    decided: Decided & { readonly reason: string },
+    author: DecisionAuthor & { readonly reason: string },
   ): Promise<number> {
-    this.#mustBeOpen();
-    return discardDeadLetters(this.#deadLetterStore(), filter, decided);
+    this.#throwIfClosed();
+    return discardDeadLetters(this.#deadLetterDeps(), filter, author);
   }
 
-  #deadLetterStore() {
+  #deadLetterDeps() {
     return {
       database: this.#database,
       queues: this.#queues,
@@ -197,7 +204,7 @@ class PostgresEngine implements WorkerEngine {
   }
 
   async health(): Promise<void> {
-    this.#mustBeOpen();
+    this.#throwIfClosed();
     await this.#health.check();
   }
 
@@ -215,27 +222,31 @@ class PostgresEngine implements WorkerEngine {
     );
     this.#closed = true;
     const ids = unfinished.flat().map(({ id }) => id);
-    await releaseUnstarted(this.#database, ids).catch((error: unknown) =>
+    await returnUnfinished(this.#database, ids).catch((error: unknown) =>
       this.#warn('Unfinished messages could not be returned to their queues', error),
     );
     await this.#queues.boss.stop({ close: false, graceful: false });
     await this.#database.close();
   }
 
-  #mustBeOpen(): void {
+  #throwIfClosed(): void {
     if (this.#closed) throw closedError();
   }
 
-  #every(
+  /**
+   * Runs `work` every `millis`, with the number of the iteration, but never twice at the same time.
+   * A failure is logged with `failureText`.
+   */
+  #repeat(
     millis: number,
     failureText: string,
-    task: (iteration: number) => Promise<unknown>,
+    work: (iteration: number) => Promise<unknown>,
   ): NodeJS.Timeout {
     let [busy, iteration] = [false, 0];
     return setInterval(() => {
       if (busy) return;
       busy = true;
-      task(iteration++)
+      work(iteration++)
         .catch((error: unknown) => this.#warn(failureText, error))
         .finally(() => {
           busy = false;
@@ -244,19 +255,20 @@ class PostgresEngine implements WorkerEngine {
     }, millis);
   }
 
+  /** Sends heartbeats for this process, and requeues the messages of dead processes. */
   async #heartbeat(): Promise<void> {
     await Promise.all(
       this.#workers.map(({ queue, worker }) =>
-        sendHeartbeat(this.#queues.boss, queue, worker.held),
+        sendHeartbeat(this.#queues.boss, queue, worker.unsettled),
       ),
     );
-    for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, false))
+    for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, 'silent'))
       this.#wakeups.wake(queue);
   }
 
   async #housekeeping(iteration: number): Promise<void> {
     if (iteration % ITERATIONS_PER_PURGE === 0) await deleteSeenNotifications(this.#database);
-    await boundWaits(this.#database);
+    await limitDelays(this.#database);
     await this.#database.housekeeping();
   }
 }

@@ -5,9 +5,9 @@ import { BOSS_SCHEMA } from './schema.ts';
 
 /** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
-  /** Deliveries after the first. Default 8: about six minutes with the back-off below. */
+  /** The number of deliveries after the first. Default 8, which take about six minutes. */
   readonly limit: number;
-  /** Longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
+  /** The longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
   readonly maxDelaySeconds: number;
 }
 
@@ -15,46 +15,47 @@ export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
- * pg-boss deletes messages after 14 days by default. This longer time keeps messages while a
- * process is stopped for weeks, and dead-letter messages until a person decides.
+ * By default pg-boss deletes messages after 14 days. With this longer time, messages are not lost
+ * while the propagator is stopped for weeks, and dead-letter messages stay until a person decides.
  */
 const RETENTION_SECONDS = 10 * 365 * DAY;
 /**
- * A handler that has run for an hour counts as stuck. Another worker then receives the message, and
- * the result of the first handler is ignored.
+ * A handler that has run for this time counts as stuck. Another worker then receives its messages,
+ * and the result of the stuck handler is ignored.
  */
 const STUCK_SECONDS = 60 * 60;
 
-/** Creates pg-boss on the database without starting it. `warn` receives its errors and warnings. */
-export function makeBoss(
+/** Creates a pg-boss for the database, without starting it. `warn` receives its errors. */
+export function createBoss(
   database: Database,
   warn: (message: string, cause?: unknown) => void,
 ): PgBoss {
   const boss = new PgBoss({
     db: database.boss,
-    backend: database.resourceType === 'embedded' ? 'pglite' : 'postgres',
+    backend: database.kind === 'embedded' ? 'pglite' : 'postgres',
     schema: BOSS_SCHEMA,
     schedule: false,
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
     warningQueueSize: 100_000,
-    // The project uses no flow steps and no background index builds, so pg-boss polls them rarely.
+    // The propagator uses no flows and no background index builds, so pg-boss polls for them rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // A refresh of this cache inside one of our transactions would never end. A long interval is
-    // safe, because only the propagator creates queues.
+    // If pg-boss refreshed this cache during a transaction of the embedded database, the refresh
+    // would wait for the transaction, and the transaction for the refresh. A long interval is safe,
+    // because only the propagator creates queues.
     queueCacheIntervalSeconds: DAY,
     // The embedded database has its own housekeeping.
-    monitorVacuum: database.resourceType === 'server',
-    reindex: database.resourceType === 'server',
+    monitorVacuum: database.kind === 'server',
+    reindex: database.kind === 'server',
   });
   boss.on('error', (error) => warn('The maintenance of the queues failed', error));
-  // Do not log the data of the warning: it may hold statements with their values.
+  // The data of a warning is not logged, because it may contain statements with their values.
   boss.on('warning', ({ message }) => warn(message));
   return boss;
 }
 
-/** Creates queues as needed, each with its dead-letter queue. */
+/** Creates the queues that do not exist, each with its dead-letter queue. */
 export class Queues {
   readonly boss: PgBoss;
   readonly #retry: RetryOptions;
@@ -65,10 +66,10 @@ export class Queues {
     this.#retry = retry;
   }
 
-  /** Creates missing queues. Call it outside a transaction. */
+  /** Creates those of the queues that do not exist. Call it outside of a transaction. */
   async ensure(names: Iterable<QueueName>): Promise<void> {
     for (const name of names) {
-      const creation = this.#creations.get(name) ?? this.#make(name);
+      const creation = this.#creations.get(name) ?? this.#create(name);
       this.#creations.set(name, creation);
       await creation.catch((error: unknown) => {
         this.#creations.delete(name);
@@ -83,7 +84,7 @@ export class Queues {
     return existingQueues.map(({ name }) => name).filter(isQueueName);
   }
 
-  async #make(name: QueueName): Promise<void> {
+  async #create(name: QueueName): Promise<void> {
     const dead = deadLetterQueueOf(name);
     await this.boss.createQueue(dead, { retentionSeconds: RETENTION_SECONDS });
     const options = {
@@ -94,8 +95,8 @@ export class Queues {
       retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      // The time for which the copy of a dead-lettered message stays in its queue. A handled
-      // message is deleted immediately.
+      // The time after which pg-boss deletes a job that failed for good, and whose message is now in
+      // the dead-letter queue. The engine itself deletes a handled message, immediately.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

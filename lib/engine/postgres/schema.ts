@@ -2,12 +2,12 @@ import { EMPTY_LOG } from '../../audit/entry.ts';
 import { type Database, engineError } from './database.ts';
 
 /**
- * The schema of the pg-boss tables. It is not the default name, because other programs may use
- * pg-boss in the same database.
+ * The schema of the tables of pg-boss. It differs from the default of pg-boss, because another
+ * program may use pg-boss in the same database.
  */
 export const BOSS_SCHEMA = 'propagator_queue';
 
-/** The tables that the embedded database vacuums, because their rows change often. */
+/** The tables with rows that change often. The embedded database vacuums only these. */
 export const BUSY_TABLES = [
   `${BOSS_SCHEMA}.job_common`,
   `${BOSS_SCHEMA}.queue`,
@@ -21,9 +21,9 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Migrations of our tables, in order. Never change a released migration. A release with a new
- * schema of pg-boss adds a migration here, even an empty one, because the version number keeps
- * older releases from using the database.
+ * The migrations of the propagator's own tables, in order. Never change a released migration. A
+ * release with a newer version of the pg-boss tables also needs a migration here, even an empty one:
+ * an older release refuses the database because of the number of migrations.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -141,8 +141,8 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Migrates our tables to this release. The caller excludes other processes. Throws
- * `engine.schema.newer` when a newer release has already migrated the database.
+ * Migrates the propagator's own tables to this release. The caller must exclude other processes.
+ * Throws `engine.schema.newer` if a newer release has already migrated the database.
  */
 export async function migrate(database: Database): Promise<void> {
   await database.script(`

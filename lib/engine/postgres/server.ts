@@ -3,16 +3,16 @@ import {
   type BossDatabase,
   type Database,
   engineError,
-  type Listener,
   messageOf,
+  type QueueListener,
   type Row,
   type Session,
 } from './database.ts';
 import { NotificationListener } from './listen-notify.ts';
 
 /**
- * The key of our advisory lock: the letters `kprop`. Other programs in the database need other
- * keys.
+ * The key of the advisory lock: the letters `kprop`. Other programs that use the same database must
+ * use other keys.
  */
 const MIGRATION_LOCK = 0x6b70726f70;
 const CHANNEL = 'propagator';
@@ -35,9 +35,9 @@ export async function openServer(
   };
   const pool = new pg.Pool({ ...options, max: CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
-  // A server that stops may close a connection before the caller of `connect` has the client. This
-  // listener keeps the `error` event from ending the process. The caller's first statement fails
-  // and reports the lost connection.
+  // A server that stops may close a connection before the caller of `pool.connect` has its client.
+  // Without this listener, the `error` event would end the process. The first statement of the
+  // caller then fails, and reports the lost connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');
@@ -45,7 +45,7 @@ export async function openServer(
     await pool.end();
     throw engineError(
       'database.unreachable',
-      `PostgreSQL at ${whereIs(databaseUrl)} cannot be used: ${reason(error)}.`,
+      `PostgreSQL at ${addressOf(databaseUrl)} cannot be used: ${reasonOf(error)}.`,
       'Check DATABASE_URL, that the server runs, and that this user may log in.',
       error,
     );
@@ -53,17 +53,17 @@ export async function openServer(
   return new Server(pool, new NotificationListener(() => new pg.Client(options), CHANNEL, warn));
 }
 
-function whereIs(databaseUrl: string): string {
+function addressOf(databaseUrl: string): string {
   const url = URL.parse(databaseUrl);
   return url ? `${url.host}${url.pathname}` : 'the address in DATABASE_URL';
 }
 
 /** node-postgres throws an AggregateError without a message when no address of a host answers. */
-const reason = (error: unknown): string =>
+const reasonOf = (error: unknown): string =>
   error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : messageOf(error);
 
 class Server implements Database {
-  readonly resourceType = 'server';
+  readonly kind = 'server';
   readonly boss: BossDatabase;
   readonly #pool: pg.Pool;
   readonly #listener: NotificationListener;
@@ -72,8 +72,8 @@ class Server implements Database {
   constructor(pool: pg.Pool, listener: NotificationListener) {
     this.#pool = pool;
     this.#listener = listener;
-    // pg-boss sends several statements in one text if they have no values. node-postgres then
-    // returns an array, which pg-boss unwraps.
+    // pg-boss may send several statements in one text. node-postgres then returns an array of
+    // results, which pg-boss accepts.
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
   }
 
@@ -83,9 +83,9 @@ class Server implements Database {
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    let failure: Error | undefined;
+    let connectionFailure: Error | undefined;
     const onError = (error: Error) => {
-      failure = error;
+      connectionFailure = error;
     };
     client.on('error', onError);
     try {
@@ -97,13 +97,14 @@ class Server implements Database {
       if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch((second: Error) => {
-        failure = second;
+      await client.query('ROLLBACK').catch((rollbackError: Error) => {
+        connectionFailure = rollbackError;
       });
       throw error;
     } finally {
       client.off('error', onError);
-      client.release(failure);
+      // After a failure of the connection, the pool closes it and does not use it again.
+      client.release(connectionFailure);
     }
   }
 
@@ -127,7 +128,7 @@ class Server implements Database {
       );
   }
 
-  listen(listener: Listener): void {
+  listen(listener: QueueListener): void {
     this.#listener.listen((payload) => {
       const [sender, queue] = payload.split(' ');
       if (queue !== undefined && sender !== this.#name) listener(queue);

@@ -3,16 +3,18 @@ import type { DocumentKey, WrittenDocument } from '../port.ts';
 import type { Session } from './database.ts';
 
 /**
- * The error if another process has written a row since it was read. The transaction is rolled back.
+ * Thrown in a transaction if another process has written a row since the caller read it. The
+ * transaction is rolled back.
  */
 export class Conflict extends Error {}
 
 /**
- * Returns a statement that inserts rows of version 0, and updates other rows if their version is
- * still the stored version. The statement returns one row for each written row. It locks rows in
- * the order of their ids, because concurrent writers could otherwise deadlock.
+ * Builds an SQL statement that inserts the rows with version 0, and updates each other row if the
+ * stored row has the same version. The statement returns one row for each row that it has written.
+ * It locks the rows in the order of their ids, because concurrent writers could otherwise deadlock.
+ * `columns`: the columns of the table without `id`, `version` and `body`, with their types.
  */
-export function versioned(table: string, columns: string): string {
+export function versionedWrite(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
   return `
     WITH input AS MATERIALIZED (
@@ -34,7 +36,7 @@ export function versioned(table: string, columns: string): string {
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
 }
 
-/** Runs a statement of {@link versioned}. Throws {@link Conflict} if a row was not written. */
+/** Runs a statement of {@link versionedWrite}. Throws {@link Conflict} if it leaves a row out. */
 export async function writeVersioned(
   session: Session,
   statement: string,
@@ -44,7 +46,7 @@ export async function writeVersioned(
   if (written.length < rows.length) throw new Conflict();
 }
 
-const DOCUMENT = versioned('document', 'collection text, partition text, key text');
+const WRITE_DOCUMENTS = versionedWrite('document', 'collection text, partition text, key text');
 const documentId = ({ collection, partition, id }: DocumentKey): string =>
   storable([collection, partition, id].join('\n'));
 
@@ -60,7 +62,7 @@ export async function writeDocuments(
   if (written.length > 0)
     await writeVersioned(
       session,
-      DOCUMENT,
+      WRITE_DOCUMENTS,
       written.map((document) => ({
         id: documentId(document),
         version: document.version,

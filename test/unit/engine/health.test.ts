@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Database } from '../../../lib/engine/postgres/database.ts';
 import { openEmbedded } from '../../../lib/engine/postgres/embedded.ts';
 import { StoreHealth } from '../../../lib/engine/postgres/health.ts';
-import { makeBoss } from '../../../lib/engine/postgres/queues.ts';
+import { createBoss } from '../../../lib/engine/postgres/queues.ts';
 import { migrate } from '../../../lib/engine/postgres/schema.ts';
 
 /** A database whose transactions run the function of the test. */
@@ -72,14 +72,14 @@ describe('the health of the store', () => {
 describe('the health of a real database', () => {
   const folder = mkdtempSync(join(tmpdir(), 'health-'));
   let store: Database;
-  let boss: ReturnType<typeof makeBoss>;
+  let boss: ReturnType<typeof createBoss>;
   /** Each check needs a new health, because checks within 2 s share a write. */
   const check = () => new StoreHealth(store).check();
 
   beforeAll(async () => {
     store = await openEmbedded(folder);
     await migrate(store);
-    boss = makeBoss(store, () => undefined);
+    boss = createBoss(store, () => undefined);
     await boss.start();
   }, 60_000);
   afterAll(async () => {

@@ -1,0 +1,74 @@
+import { toJson } from '../json.ts';
+import type { AccountReads } from '../port.ts';
+import { StoredAccount } from '../records.ts';
+import type { Database } from './database.ts';
+import { parseBodies, readNumber } from './rows.ts';
+
+/** Reads the inventory. */
+export const accountReads = (database: Database): AccountReads => ({
+  async account(type, id) {
+    const rows = await database.query(
+      'SELECT body FROM propagator.account WHERE type = $1 AND id = $2',
+      [type, id],
+    );
+    return parseBodies(StoredAccount, rows)[0];
+  },
+  async accounts(type, ids) {
+    const rows = ids
+      ? await database.query(
+          'SELECT body FROM propagator.account WHERE type = $1 AND id IN (SELECT ' +
+            'jsonb_array_elements_text($2::text::jsonb)) ORDER BY id',
+          [type, toJson(ids)],
+        )
+      : await database.query('SELECT body FROM propagator.account WHERE type = $1 ORDER BY id', [
+          type,
+        ]);
+    return parseBodies(StoredAccount, rows);
+  },
+  async suspicions(limit) {
+    const open = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
+    const total = await readNumber(
+      database,
+      `SELECT count(*)::int AS number FROM propagator.account WHERE ${open}`,
+    );
+    const rows = await database.query(
+      `SELECT body FROM propagator.account WHERE body ? 'suspicion'
+       ORDER BY (body->'suspicion' ? 'dropped'),
+          (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
+      [limit],
+    );
+    return { total, records: parseBodies(StoredAccount, rows) };
+  },
+  async accountsWithFoldedId(type, folded) {
+    const rows = await database.query(
+      'SELECT body FROM propagator.account WHERE type = $1 AND folded = $2 ORDER BY id',
+      [type, folded],
+    );
+    return parseBodies(StoredAccount, rows);
+  },
+  async accountsAfter(type, after, limit) {
+    const rows = await database.query(
+      `SELECT body FROM propagator.account WHERE type = $1 AND ($2::text IS NULL OR id > $2)
+       ORDER BY id LIMIT $3`,
+      [type, after ?? null, limit],
+    );
+    return parseBodies(StoredAccount, rows);
+  },
+  async projectsOf(domainId) {
+    const rows = await database.query(
+      `SELECT body FROM propagator.account WHERE domain_id = $1 AND type = 'project' ORDER BY id`,
+      [domainId],
+    );
+    return parseBodies(StoredAccount, rows);
+  },
+  async projectsOfMember(userId) {
+    const rows = await database.query(
+      "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
+        'jsonb_build_array($1::text) ORDER BY id',
+      [userId],
+    );
+    return parseBodies(StoredAccount, rows);
+  },
+  accountCount: () =>
+    readNumber(database, 'SELECT count(*)::int AS number FROM propagator.account'),
+});
