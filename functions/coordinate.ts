@@ -5,7 +5,10 @@ import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { coordinate } from '../lib/handlers/coordinate.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
-/** Creates the Lambda handler of the coordinator. `policy`: the policy of the deployed stack. */
+/**
+ * Creates the Lambda handler of the coordinator. `policy`: the content of the policy file of the
+ * deployed stack.
+ */
 export const coordinateFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(sqsMiddlewares('coordinate', lazyContext(environment)))

@@ -9,8 +9,8 @@ import { isHeartbeat } from '../lib/engine/aws/messaging/relay-sink.ts';
 import { ingest } from '../lib/handlers/ingest.ts';
 
 /**
- * Creates the Lambda handler that ingests notifications from the ingest queue, from a broker in
- * AWS, and from signed HTTP requests.
+ * Creates the Lambda handler that ingests notifications. They come from the ingest queue, from a
+ * broker that Lambda polls, or from signed HTTP requests.
  */
 export function ingestFunction(environment: Environment) {
   const open = lazyContext(environment);
@@ -22,7 +22,7 @@ export function ingestFunction(environment: Environment) {
     .handler(
       handleRecords('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
         inOneCall: true,
-        isKnown: isHeartbeat,
+        isIgnored: isHeartbeat,
       }),
     );
   return (event: unknown, context: Parameters<typeof queue>[1]): Promise<unknown> => {

@@ -7,8 +7,8 @@ import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
 
 /**
- * Creates the Lambda handler of one service. `services`: the addresses of all services, because a
- * service may call another service.
+ * Creates the Lambda handler of one service. `services`: how each service is found in the catalog,
+ * because the code of a service may call the API of another service.
  */
 export const serviceFunction = (
   environment: Environment,

@@ -5,8 +5,8 @@ import { errorReport, parseEvent, withPropagator } from '../lib/engine/aws/lambd
 import type { Policy } from '../lib/policy/schema.ts';
 
 /**
- * Creates the Lambda handler of the sweep, which a schedule invokes. `policy`: the policy of the
- * deployed stack.
+ * Creates the Lambda handler of the sweep, which a schedule invokes. `policy`: the content of the
+ * policy file of the deployed stack.
  */
 export const sweepFunction = (environment: Environment, policy: Policy) =>
   middy()

@@ -1,6 +1,6 @@
-// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: adds the
-// table of an earlier, removed stack to the stack of that stage, which was deployed with
-// keptTable=yes. Deploy without keptTable afterwards.
+// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: makes the table
+// of an earlier, removed stack a part of the present stack of the same stage. The present stack must
+// be deployed with keptTable=yes. Deploy it without keptTable afterwards.
 import { parseArgs } from 'node:util';
 import {
   CloudFormationClient,
@@ -21,8 +21,8 @@ const CHANGE_SET = 'import-table';
 const WAIT_SECONDS = 600;
 
 /**
- * Returns the deployed template with the table, because CloudFormation permits no other change in
- * an import. Throws if the stack already has a table.
+ * Returns the deployed template with the table, and no other change: CloudFormation permits none in an
+ * import. Throws if the stack already has a table.
  */
 export function templateWithTable(deployed: unknown, stack: Stack): object {
   const template = Template.parse(deployed);
@@ -33,7 +33,14 @@ export function templateWithTable(deployed: unknown, stack: Stack): object {
   return { ...template, Resources: { ...template.Resources, [TABLE_ID]: tableResource(stack) } };
 }
 
-async function main(): Promise<void> {
+interface ImportArguments {
+  readonly stage: string;
+  readonly region: string;
+  /** The parameters of the deployment. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+function readArguments(): ImportArguments {
   const { values } = parseArgs({
     options: {
       stage: { type: 'string' },
@@ -48,43 +55,69 @@ async function main(): Promise<void> {
     pair.split('=', 1)[0] ?? '',
     pair.replace(/^[^=]*=/, ''),
   ]);
-  const stack = stackOf(stage, { ...Object.fromEntries(parameters), keptTable: '' });
-  const StackName = stack.prefix;
-  const [formation, storage] = [new CloudFormationClient({ region }), new S3Client({ region })];
+  return { stage, region, parameters: Object.fromEntries(parameters) };
+}
+
+async function main(): Promise<void> {
+  const { stage, region, parameters } = readArguments();
+  const stack = stackOf(stage, { ...parameters, keptTable: '' });
+  const formation = new CloudFormationClient({ region });
   const { TemplateBody = '' } = await formation.send(
-    new GetTemplateCommand({ StackName, TemplateStage: 'Original' }),
+    new GetTemplateCommand({ StackName: stack.prefix, TemplateStage: 'Original' }),
   );
   const template = templateWithTable(JSON.parse(TemplateBody), stack);
+  const templateUrl = await upload(template, stack, region, formation);
+  await importTable(templateUrl, stack, formation);
+  process.stdout.write(
+    `${stack.prefix} owns its table again. Deploy without keptTable from now on.\n`,
+  );
+}
+
+/** Stores the template in the deployment bucket of the stack. Returns its URL. */
+async function upload(
+  template: object,
+  { prefix: StackName }: Stack,
+  region: string,
+  formation: CloudFormationClient,
+): Promise<string> {
   const LogicalResourceId = 'ServerlessDeploymentBucket';
   const { StackResourceDetail } = await formation.send(
     new DescribeStackResourceCommand({ StackName, LogicalResourceId }),
   );
   const Bucket = StackResourceDetail?.PhysicalResourceId;
   const Key = `${CHANGE_SET}.json`;
-  await storage.send(new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }));
-  const change = { StackName, ChangeSetName: CHANGE_SET };
+  await new S3Client({ region }).send(
+    new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }),
+  );
+  return `https://${Bucket}.s3.${region}.amazonaws.com/${Key}`;
+}
+
+/** Imports the table with a change set of CloudFormation, and waits for the end of the import. */
+async function importTable(
+  TemplateURL: string,
+  { prefix: StackName, topology }: Stack,
+  formation: CloudFormationClient,
+): Promise<void> {
+  const changeSet = { StackName, ChangeSetName: CHANGE_SET };
   await formation.send(
     new CreateChangeSetCommand({
-      ...change,
+      ...changeSet,
       ChangeSetType: 'IMPORT',
-      TemplateURL: `https://${Bucket}.s3.${region}.amazonaws.com/${Key}`,
+      TemplateURL,
       Capabilities: ['CAPABILITY_IAM', 'CAPABILITY_NAMED_IAM'],
       ResourcesToImport: [
         {
           ResourceType: 'AWS::DynamoDB::Table',
           LogicalResourceId: TABLE_ID,
-          ResourceIdentifier: { TableName: stack.topology.table.name },
+          ResourceIdentifier: { TableName: topology.table.name },
         },
       ],
     }),
   );
   const waiter = { client: formation, maxWaitTime: WAIT_SECONDS };
-  await waitUntilChangeSetCreateComplete(waiter, change);
-  await formation.send(new ExecuteChangeSetCommand(change));
+  await waitUntilChangeSetCreateComplete(waiter, changeSet);
+  await formation.send(new ExecuteChangeSetCommand(changeSet));
   await waitUntilStackImportComplete(waiter, { StackName });
-  process.stdout.write(
-    `${StackName} owns its table again. Deploy without keptTable from now on.\n`,
-  );
 }
 
 if (import.meta.main)

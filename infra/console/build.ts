@@ -1,5 +1,6 @@
 // npm run console: bundles the TypeScript of the web console into console/static/console.js. The
-// repository contains this file, so that an installation needs no build. `--check` only compares.
+// repository contains the bundle, so that an installation needs no build. With `--check`, this
+// program writes nothing, and ends with the exit code 1 if the bundle is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -20,6 +21,6 @@ const { outputFiles } = await build({
 const code = outputFiles[0]?.text ?? '';
 if (!process.argv.includes('--check')) writeFileSync(TARGET, code);
 else if (code !== readFileSync(TARGET, 'utf8')) {
-  process.stderr.write('console/static/console.js is not current. Run: npm run console\n');
+  process.stderr.write('console/static/console.js is out of date. Run: npm run console\n');
   process.exitCode = 1;
 }

@@ -19,7 +19,7 @@ export interface Bundle {
   readonly zip: Buffer;
 }
 
-/** Fewer parallel builds need less memory: 27 need 3 GB. */
+/** This limit saves memory: 27 builds at the same time need 3 GB. */
 const MAX_PARALLEL_BUILDS = 3;
 
 /** Builds one zip per function of the stack, with only the code that its handler needs. */
@@ -38,16 +38,16 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
     await writeFile(join(folder, zipOf(built.name)), built.zip);
 }
 
-/** The functions that need the policy of the stack. */
-const NEEDS_POLICY: readonly string[] = ['coordinate', 'api', 'sweep'];
+/** The functions whose handlers need the policy of the stack. */
+const FUNCTIONS_WITH_POLICY: readonly string[] = ['coordinate', 'api', 'sweep'];
 
-/** Generates the entry module of a function, so that a new service needs no separate file. */
+/** Generates the entry module of a function, so that a new service needs no file in functions/. */
 async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
-  const remote = httpPlugins.find((one) => name === `service-${one.name}`);
-  if (remote) return entry('http-plugin', JSON.stringify(remote));
+  const httpPlugin = httpPlugins.find((one) => name === `service-${one.name}`);
+  if (httpPlugin) return entry('http-plugin', JSON.stringify(httpPlugin));
   const service = SERVICES.find((one) => name === `service-${one.name}`);
   if (!service)
-    return NEEDS_POLICY.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
+    return FUNCTIONS_WITH_POLICY.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
   const addresses = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,
@@ -61,6 +61,7 @@ async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<st
   return `${from}\n${entry('service', 'service', JSON.stringify(addresses))}`;
 }
 
+/** Returns a module that calls the function of `functions/<file>.ts` with these arguments. */
 const entry = (file: string, ...more: string[]): string =>
   `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
 export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
@@ -69,9 +70,7 @@ export const handler = ${functionName(file)}(${['process.env', ...more].join(', 
 const functionName = (file: string): string =>
   `${file.replace(/-(.)/g, (_, initial: string) => initial.toUpperCase())}Function`;
 
-/**
- * Returns the export name of the service in its file, so that the bundle imports only that file.
- */
+/** Returns the name with which the file of a service exports the service. */
 async function exportOf(service: Service, file: string): Promise<string> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
   const exportName = Object.keys(exported).find((name) => exported[name] === service);
@@ -88,7 +87,7 @@ async function buildZip(contents: string): Promise<Omit<Bundle, 'name'>> {
     write: false,
     bundle: true,
     minify: true,
-    // Only stack traces and the names of error classes would need the original names.
+    // Stack traces use the source map, so the bundle does not need the original names.
     keepNames: false,
     sourcemap: 'linked',
     sourcesContent: false,

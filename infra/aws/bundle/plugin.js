@@ -1,4 +1,5 @@
-// A plugin for osls that builds the zips of the functions before osls reads them.
+// A plugin of osls, the Serverless Framework of this project. It builds the zips of the functions
+// before osls reads them.
 import { SETTINGS } from '../template/parameters.ts';
 import { stackOf } from '../template/stack.ts';
 import { writeBundles } from './bundle.ts';
@@ -8,8 +9,8 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The settings of the functions name the HTTP plug-ins. The policy file becomes a part of
-        // the bundles.
+        // The settings of a function name the HTTP plug-ins. They do not name the policy file, which
+        // becomes a part of the bundles.
         const { environment } = service.getFunction('coordinate');
         const given = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
         const settings = SETTINGS.map((name) => [name, given[name] ?? '']);

@@ -1,7 +1,7 @@
-// npm run aws:lint: checks the packaged template with cfn-lint and checkov. It installs them from
-// PyPI into .lint in this folder, again after each change of requirements.txt. baseline.json names
-// each accepted rule with the reason. The exit code is 1 for a finding that is not accepted, and
-// for an accepted rule without findings.
+// npm run aws:lint: checks the packaged template with cfn-lint and checkov. At the first run, and
+// after each change of requirements.txt, this program installs both from PyPI into the folder .lint.
+// baseline.json names each accepted rule, with the reason. The exit code is 1 if there is a finding
+// of a rule that is not accepted, or if an accepted rule has no findings.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../../..');
 const VENV = join(HERE, '.lint');
 const TEMPLATE = 'cloudformation-template-update-stack.json';
-/** The stack has a key of the operator, so that the rules about such keys are checked. */
+/** With these parameters, the template also has the resources for a KMS key and for emails. */
 const PARAMETERS = ['kmsKey=arn:aws:kms:eu-central-1:123456789012:key/k', 'alarmEmail=a@b.example'];
 
 export interface Finding {

@@ -1,7 +1,7 @@
 import { pseudo, type Resource, ref, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
-/** The files in docs/runbooks/ that alarms name. */
+/** The runbooks in docs/runbooks/ to which alarms link. */
 export const RUNBOOKS = [
   'api-errors',
   'cap-hold',
@@ -20,8 +20,8 @@ export const RUNBOOKS = [
 export type Runbook = (typeof RUNBOOKS)[number];
 
 /**
- * `page`: a person must act now, even at night: data is lost, all operations have stopped, or a
- * mass deletion may be in progress. `ticket`: a person must act within days.
+ * `page`: a person must act now, even at night, because data is lost, all operations have stopped, or
+ * a mass deletion may be in progress. `ticket`: a person must act within days.
  */
 export type Severity = 'page' | 'ticket';
 export const topicId = (severity: Severity): string =>
@@ -34,24 +34,25 @@ export interface AlarmSpec {
   readonly metric: string;
   readonly dimensions: Readonly<Record<string, unknown>>;
   readonly statistic: 'Maximum' | 'Sum' | 'p99';
+  /** The alarm starts when the metric is above this number in all periods. */
   readonly above: number;
-  /** The length of one period. The default is 60. */
+  /** The length of one period in seconds. The default is 60. */
   readonly seconds?: number;
   /** The number of periods. The default is 1. */
   readonly times?: number;
-  /** Set if missing data starts the alarm. */
+  /** Set for an alarm that starts when the metric is missing, or is not above `above`. */
   readonly silence?: true;
   readonly text: string;
   readonly runbook: Runbook;
 }
 
-/** The name of the dashboard with the text of the runbooks. */
+/** Returns the name of the dashboard with the texts of the runbooks. */
 export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
   `${prefix}-runbooks`;
 
 /**
- * Returns the URL at the end of an alarm text. The default is the stack's dashboard with the
- * runbooks of this release.
+ * Returns the URL of a runbook for the text of an alarm. Without the parameter `runbooks`, it is the
+ * URL of the dashboard of this stack with the texts of the runbooks.
  */
 function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
@@ -61,7 +62,7 @@ function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
 }
 
-/** Returns the alarm, which notifies the topic of its severity when it starts and when it ends. */
+/** Builds an alarm. It notifies the topic of its severity when it starts and when it ends. */
 export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {
@@ -77,8 +78,7 @@ export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => 
     EvaluationPeriods: spec.times ?? 1,
     Threshold: spec.above,
     ComparisonOperator: spec.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // Missing metrics of a queue mean that the queue is unused. Missing metrics of a source are a
-    // fault.
+    // SQS sends no metrics of an unused queue, so missing metrics are normal except for `silence`.
     TreatMissingData: spec.silence ? 'breaching' : 'notBreaching',
     AlarmActions: [ref(topicId(spec.severity))],
     OKActions: [ref(topicId(spec.severity))],

@@ -1,21 +1,21 @@
 import { type AlarmSpec, alarm } from './alarm.ts';
-import { ofApi } from './api-alarms.ts';
+import { apiAlarms } from './api-alarms.ts';
 import { logicalId, type Resources } from './cloudformation.ts';
-import { ofCustomMetrics } from './custom-metric-alarms.ts';
-import { ofFunction } from './function-alarms.ts';
+import { customMetricAlarms } from './custom-metric-alarms.ts';
+import { functionAlarms } from './function-alarms.ts';
 import { functionsOf } from './functions.ts';
-import { ofDelivery, ofQueue } from './queue-alarms.ts';
+import { deliveryAlarms, queueAlarms } from './queue-alarms.ts';
 import type { Stack } from './stack.ts';
 
-/** All alarms of the stack. */
+/** Builds all alarms of the stack. */
 export function alarms(stack: Stack): Resources {
   const { prefix, topology } = stack;
   const specs: [string, AlarmSpec][] = [
-    ...topology.queues.flatMap((queue) => ofQueue(queue)),
-    ...functionsOf(stack).flatMap(({ name }) => ofFunction(name, prefix)),
-    ...ofDelivery(stack),
-    ...ofApi(stack),
-    ...ofCustomMetrics(stack),
+    ...topology.queues.flatMap((queue) => queueAlarms(queue)),
+    ...functionsOf(stack).flatMap(({ name }) => functionAlarms(name, prefix)),
+    ...deliveryAlarms(stack),
+    ...apiAlarms(stack),
+    ...customMetricAlarms(stack),
   ];
   return Object.fromEntries(
     specs.map(([name, spec]) => [

@@ -4,8 +4,8 @@ import { THRESHOLDS } from './alarm-thresholds.ts';
 import { ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
-/** The alarms of the HTTP API. */
-export function ofApi({ prefix }: Stack): [string, AlarmSpec][] {
+/** Returns the alarms on the HTTP API, by name. */
+export function apiAlarms({ prefix }: Stack): [string, AlarmSpec][] {
   const gateway = { namespace: 'AWS/ApiGateway', dimensions: { ApiId: ref('HttpApi') } };
   const { api5xx, apiMinutes, apiSeconds, apiSlowMinutes } = THRESHOLDS;
   return [

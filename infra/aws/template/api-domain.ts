@@ -2,8 +2,9 @@ import { attribute, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Returns the resources for the API's name in the operator's DNS. The address of API Gateway
- * remains valid, because commands sign their calls for it.
+ * Returns the resources for the name of the API in the DNS of the operator, if the parameters name
+ * one. The API also keeps its address in API Gateway, because the commands sign their requests for
+ * that address.
  */
 export function apiDomain({ parameters }: Stack): Resources {
   const { apiDomain: DomainName, apiCertificate: CertificateArn } = parameters;
@@ -20,7 +21,7 @@ export function apiDomain({ parameters }: Stack): Resources {
     },
     ApiDomainMapping: {
       Type: 'AWS::ApiGatewayV2::ApiMapping',
-      // osls creates the API and its stage.
+      // The Serverless Framework creates the API and its stage.
       Properties: {
         DomainName: ref('ApiDomain'),
         ApiId: ref('HttpApi'),
@@ -30,7 +31,7 @@ export function apiDomain({ parameters }: Stack): Resources {
   };
 }
 
-/** The outputs that the operator needs for the DNS record of the name. */
+/** Returns the outputs that the operator needs for the DNS record of the API. */
 export const apiDomainOutputs = ({ parameters }: Stack): Record<string, object> =>
   parameters.apiDomain === ''
     ? {}

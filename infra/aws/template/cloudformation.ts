@@ -15,24 +15,24 @@ export const logicalId = (name: string): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 
-/** An attribute of a resource (`Fn::GetAtt`), by default its ARN. */
+/** Returns an attribute of a resource (`Fn::GetAtt`), by default its ARN. */
 export const attribute = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });
-/** A reference to a resource or a pseudo parameter (`Ref`). */
+/** Returns a reference to a resource or to a pseudo parameter (`Ref`). */
 export const ref = (id: string) => ({ Ref: id });
-/** A pseudo parameter for the text of {@link sub}: `pseudo('Region')`. */
+/** Returns the placeholder of a pseudo parameter, for example of `Region`, for {@link sub}. */
 export const pseudo = (name: 'Region' | 'Partition' | 'AccountId'): string =>
   ['$', `{AWS::${name}}`].join('');
-/** Text with placeholders (`Fn::Sub`). */
+/** Returns a text in which CloudFormation replaces the placeholders (`Fn::Sub`). */
 export const sub = (text: string) => ({ 'Fn::Sub': text });
 
-/** An IAM statement that permits actions on a resource. */
+/** Returns an IAM statement that permits these actions on a resource. */
 export const allow = (actions: readonly string[], resource: unknown, condition?: object) => ({
   Effect: 'Allow',
   Action: actions,
   Resource: resource,
   ...(condition ? { Condition: condition } : {}),
 });
-/** A statement of a resource policy that refuses every call without TLS. */
+/** Returns a statement of a resource policy that refuses every call without TLS. */
 export const denyWithoutTls = (actions: readonly string[], resource: unknown) => ({
   Effect: 'Deny',
   Principal: '*',
@@ -41,12 +41,15 @@ export const denyWithoutTls = (actions: readonly string[], resource: unknown) =>
   Condition: { Bool: { 'aws:SecureTransport': 'false' } },
 });
 
-/** An IAM policy document. */
+/** Returns an IAM policy document. */
 export const policy = (statements: readonly object[]) => ({
   Version: '2012-10-17',
   Statement: statements,
 });
-/** The trust policy that lets an AWS service assume a role, for resources of this account. */
+/**
+ * Returns the trust policy that lets an AWS service assume a role. EventBridge Scheduler may assume
+ * the role only for schedules of this account.
+ */
 export const trust = (service: string) =>
   policy([
     {

@@ -6,15 +6,19 @@ import type { Stack } from './stack.ts';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
-/** The alarms on the metrics of the propagator itself, and on missing sweeps. */
-export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSpec][] {
-  const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
-  const silence = silenceOf(Number(parameters.silentMinutes));
+/** Returns the alarms on the metrics of the propagator itself and on a missing sweep, by name. */
+export function customMetricAlarms({ prefix, parameters }: Stack): [string, AlarmSpec][] {
+  const customMetric = (metric: string) => ({
+    namespace: NAMESPACE,
+    metric,
+    dimensions: { stage: prefix },
+  });
+  const silence = periodsOf(Number(parameters.silentMinutes));
   return [
     [
       'silent-source',
       {
-        ...own('NotificationsReceived'),
+        ...customMetric('NotificationsReceived'),
         severity: 'page',
         statistic: 'Sum',
         above: 0,
@@ -29,7 +33,7 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
     [
       'cap-hold',
       {
-        ...own('Capped'),
+        ...customMetric('Capped'),
         severity: 'page',
         statistic: 'Maximum',
         above: 0,
@@ -43,7 +47,7 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
     [
       'suspicious-deletions',
       {
-        ...own('Suspicious'),
+        ...customMetric('Suspicious'),
         severity: 'ticket',
         statistic: 'Maximum',
         above: 0,
@@ -57,7 +61,7 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
     [
       'enabled-during-hold',
       {
-        ...own('EnabledDuringHold'),
+        ...customMetric('EnabledDuringHold'),
         severity: 'ticket',
         statistic: 'Maximum',
         above: 0,
@@ -69,7 +73,7 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
     [
       'quarantine',
       {
-        ...own('Quarantined'),
+        ...customMetric('Quarantined'),
         severity: 'ticket',
         statistic: 'Sum',
         above: 0,
@@ -98,10 +102,10 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
 }
 
 /**
- * Returns the periods of an alarm. An alarm covers at most a day, or a week if its periods are
- * hours.
+ * Divides a time into periods of an alarm. CloudWatch allows at most a day for all periods together,
+ * or a week if each period is at least an hour.
  */
-function silenceOf(minutes: number): { seconds: number; times: number } {
+function periodsOf(minutes: number): { seconds: number; times: number } {
   const seconds = minutes * 60 > DAY ? HOUR : 300;
   return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
 }

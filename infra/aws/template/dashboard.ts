@@ -4,17 +4,18 @@ import { RUNBOOKS, runbooksDashboard } from './alarm.ts';
 import { pseudo, type Resource, type Resources, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
+/** The size of a widget with metrics, in units of the grid of CloudWatch. */
 const WIDTH = 6;
 const HEIGHT = 4;
-/** Columns of CloudWatch's grid. */
+/** The number of columns of the grid. */
 const WHOLE_WIDTH = 24;
 const RUNBOOK_HEIGHT = 16;
 
-/** The dashboard with the metrics, and the dashboard with the runbooks of this release. */
+/** Builds the dashboard with the metrics, and the dashboard with the runbooks of this release. */
 export function dashboards(stack: Stack): Resources {
-  const metrics = [...stageRow(stack), ...queueRows(stack)];
+  const metricWidgets = [...stageRow(stack), ...queueRows(stack)];
   return {
-    Dashboard: dashboard(stack.prefix, sub(bodyOf(metrics))),
+    Dashboard: dashboard(stack.prefix, sub(bodyOf(metricWidgets))),
     RunbooksDashboard: dashboard(runbooksDashboard(stack), bodyOf(runbookTexts())),
   };
 }
@@ -26,6 +27,7 @@ const dashboard = (DashboardName: string, DashboardBody: unknown): Resource => (
   Properties: { DashboardName, DashboardBody },
 });
 
+/** Builds a widget. `x` is the number of the widget in its row, `y` the row of the grid. */
 const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({
   type: 'metric',
   x: x * WIDTH,
@@ -35,6 +37,7 @@ const widget = (x: number, y: number, title: string, metrics: unknown[], stat: s
   properties: { title, region: pseudo('Region'), stat, period: 300, view: 'timeSeries', metrics },
 });
 
+/** The widgets with the metrics of the whole stage. */
 function stageRow({ prefix }: Stack) {
   const own = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
   return [
@@ -51,7 +54,10 @@ function stageRow({ prefix }: Stack) {
   ];
 }
 
-/** One row per queue: waiting messages, dead-letter messages, the function's metrics, work done. */
+/**
+ * One row of widgets per queue: waiting messages, dead-letter messages, invocations of its function,
+ * and handled messages.
+ */
 const queueRows = ({ prefix, topology }: Stack) =>
   topology.queues.flatMap(({ queue, name, dead }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];

@@ -13,13 +13,13 @@ import {
 import type { Stack } from './stack.ts';
 
 /**
- * CloudFormation keeps resources with these policies when the stack is removed or the resource is
- * replaced. If the first deployment fails, CloudFormation deletes the empty resource, because the
- * next attempt needs its name.
+ * With these policies, CloudFormation keeps a resource when the stack is removed or the resource is
+ * replaced. If the deployment that creates the resource fails, CloudFormation deletes the empty
+ * resource, because the next deployment needs its name.
  */
 const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
-/** The table, the secret and the topics of the alarms. */
+/** Builds the table, the secret and the topics of the alarms. */
 export function dataResources(stack: Stack): Resources {
   const { parameters, prefix } = stack;
   const { kmsKey } = parameters;
@@ -44,7 +44,7 @@ export function dataResources(stack: Stack): Resources {
   };
 }
 
-/** A topic per severity. Only CloudWatch alarms of this account may publish, over TLS. */
+/** Builds a topic per severity. Only CloudWatch alarms of this account may publish, with TLS. */
 function topics({ parameters, prefix }: Stack): Resources {
   const { kmsKey, alarmEmail, pageEmail } = parameters;
   const topic = (severity: Severity, email: string): Resource => ({
@@ -78,7 +78,7 @@ function topics({ parameters, prefix }: Stack): Resources {
 }
 
 export const TABLE_ID = 'Table';
-/** Returns the table, which contains all stored data. */
+/** Builds the table with all data of the stage. */
 export const tableResource = (stack: Stack): Resource => ({
   Type: 'AWS::DynamoDB::Table',
   ...KEPT,
@@ -117,9 +117,9 @@ function table({ topology: { table: definition }, parameters: { kmsKey, protectT
 }
 
 /**
- * Returns the ARN of the table, built from its name. A reference to the resource would differ
- * between a stack that owns the table and a stack that uses a kept table. The import of the table
- * would then change other resources, which CloudFormation refuses.
+ * Returns the ARN of the table, built from its name. It is not a reference to the resource, because a
+ * stack that uses the kept table of an earlier stack has no such resource. If the ARN changed when
+ * the table is imported, other resources would also change, which CloudFormation refuses.
  */
 export const tableArn = ({ topology: { table: definition } }: Stack) =>
   sub(
@@ -127,6 +127,6 @@ export const tableArn = ({ topology: { table: definition } }: Stack) =>
       `table/${definition.name}`,
   );
 
-/** The ARN of the secret, created by this stack or given as a parameter. */
+/** Returns the ARN of the secret in the parameters, or of the secret that this stack creates. */
 export const secretArn = ({ parameters: { secret } }: Stack): unknown =>
   secret || attribute('Secret', 'Id');

@@ -1,7 +1,10 @@
 import { functionsOf, logGroupId } from './functions.ts';
 import type { Stack } from './stack.ts';
 
-/** Properties, without keys in serverless.yml, of resources that osls creates. */
+/**
+ * Builds the section `extensions`: properties that serverless.yml has no keys for, of resources that
+ * the Serverless Framework creates.
+ */
 export function extensions(stack: Stack): Record<string, { readonly Properties: object }> {
   const { kmsKey, apiRate } = stack.parameters;
   const rate = Number(apiRate);

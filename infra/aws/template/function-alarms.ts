@@ -1,12 +1,12 @@
 import type { AlarmSpec, Severity } from './alarm.ts';
 import { THRESHOLDS } from './alarm-thresholds.ts';
 
-/** Returns `page` for a function that every operation needs. */
+/** Returns the severity of the alarms on a function: `page` if every operation needs it. */
 export const severityOf = (name: string): Severity =>
   name.startsWith('service-') ? 'ticket' : 'page';
 
-/** The alarms of one function. */
-export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] => {
+/** Returns the alarms on one function, by name. */
+export const functionAlarms = (name: string, prefix: string): [string, AlarmSpec][] => {
   const metricOf = (metric: string) => ({
     severity: severityOf(name),
     namespace: 'AWS/Lambda',

@@ -5,10 +5,10 @@ import { itemsOf } from './parameters.ts';
 import { policyId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
-/** A function of the stack. `name` is also the name of its zip. */
+/** A function of the stack. The name of its zip is `name`. */
 export interface FunctionDefinition {
   readonly name: 'api' | 'sweep' | QueueName;
-  readonly does: string;
+  readonly description: string;
   readonly seconds: number;
   readonly megabytes: number;
   /** The queue that invokes the function. */
@@ -19,74 +19,74 @@ export interface FunctionDefinition {
     readonly maxConcurrency: number;
   };
   /**
-   * True if the function flushes outboxes of other processes. Such a function may send to every
-   * queue.
+   * True if the function also sends the outboxes of other processes. Such a function needs the
+   * permission to send to every queue.
    */
-  readonly repairs: boolean;
+  readonly flushesOutboxes: boolean;
 }
 
 /**
- * True if the function sends messages with a delay of more than 15 minutes, which is the limit of
- * SQS. These functions are the coordinator, the functions that flush its outboxes, and `ingest`,
- * which obeys a `Retry-After` of Keystone.
+ * True if the function sends messages with a delay of more than 15 minutes, the limit of SQS. These
+ * functions are the coordinator, all functions that send outboxes of the coordinator, and `ingest`,
+ * which waits as long as a `Retry-After` of Keystone demands.
  */
-export const needsSchedules = ({ name, repairs }: FunctionDefinition): boolean =>
-  repairs || name === 'ingest';
+export const needsSchedules = ({ name, flushesOutboxes }: FunctionDefinition): boolean =>
+  flushesOutboxes || name === 'ingest';
 
 /**
- * The maximum of concurrent invocations. More coordinators would only cause more lock conflicts.
- * The function of a service needs few invocations, because the API of the service limits their
- * calls.
+ * The maximum number of concurrent invocations of a function. More coordinators would only cause more
+ * lock conflicts. The function of a service needs few invocations, because the API of the service
+ * limits the number of calls.
  */
 const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 
-/** All functions of the stack. */
+/** Returns the definitions of all functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   const queueFunctions = topology.queues.map(
     ({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
-      const resourceType = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
+      const role = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
       return {
         name: queue,
-        does: DOES[resourceType](queue),
+        description: DESCRIPTIONS[role](queue),
         seconds: functionSeconds,
-        megabytes: resourceType === 'service' ? 256 : 512,
+        megabytes: role === 'service' ? 256 : 512,
         queue: {
           name: queue,
           batchSize,
           batchingSeconds,
-          maxConcurrency: MAX_CONCURRENCY[resourceType],
+          maxConcurrency: MAX_CONCURRENCY[role],
         },
-        repairs: queue === 'coordinate',
+        flushesOutboxes: queue === 'coordinate',
       };
     },
   );
   const api: FunctionDefinition = {
     name: 'api',
-    does: 'Answers operators',
+    description: 'Answers operators',
     seconds: 29,
     megabytes: 512,
-    repairs: true,
+    flushesOutboxes: true,
   };
-  const does = 'Sends unsent messages, and compares the inventory with Keystone';
   const sweep: FunctionDefinition = {
     name: 'sweep',
-    does,
+    description: 'Sends unsent messages, and compares the inventory with Keystone',
     seconds: 900,
     megabytes: 1024,
-    repairs: true,
+    flushesOutboxes: true,
   };
   return [...queueFunctions, api, sweep];
 }
 
-const DOES = {
+const DESCRIPTIONS = {
   ingest: () => 'Reads notifications and requests the current state from Keystone',
   coordinate: () => 'Runs each operation, service by service',
   service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
 } as const;
 
 /**
- * The key of a function in serverless.yml: `service-nova` becomes `serviceNova`. osls derives the
- * logical ids of the function's resources from this key: they begin with {@link logicalId}.
+ * Returns the key of a function in serverless.yml: `serviceNova` for `service-nova`. From this key the
+ * Serverless Framework derives the logical ids of the resources of the function, for example
+ * {@link functionId}.
  */
 export const functionKey = (name: string): string =>
   logicalId(name).replace(/^./, (first) => first.toLowerCase());
@@ -95,7 +95,7 @@ export const logGroupId = (name: string): string => `${logicalId(name)}LogGroup`
 export const roleId = (name: string): string => `${logicalId(name)}Role`;
 export const zipOf = (name: string): string => `.serverless/functions/${name}.zip`;
 
-/** The `functions` section of serverless.yml. */
+/** Builds the section `functions` of serverless.yml. */
 export function serverlessFunctions(stack: Stack): Record<string, object> {
   const { prefix, parameters } = stack;
   const network = networkOf(stack);
@@ -104,7 +104,7 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
       functionKey(definition.name),
       {
         name: `${prefix}-${definition.name}`,
-        description: definition.does,
+        description: definition.description,
         handler: 'index.handler',
         role: attribute(roleId(definition.name)),
         timeout: definition.seconds,
@@ -113,12 +113,12 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         environment: environmentOf(definition, stack),
         events: eventsOf(definition, stack),
         dependsOn: dependenciesOf(definition, stack),
-        // Operations send messages in loops by design. A function sends delayed messages to its own
-        // queue, and the coordinator and the services send messages to each other. Without this
-        // setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and stall
+        // By design, an operation sends messages in loops: functions send delayed messages to their
+        // own queues, and the coordinator and the services send messages to each other. Without this
+        // setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and the stall
         // timeout limit the loops.
         ...(definition.queue ? { recursiveLoop: 'Allow' } : {}),
-        // Lambda must not filter logs, because the functions filter by PROPAGATOR_LOG_LEVEL.
+        // Lambda must keep all log lines: the functions write only those of PROPAGATOR_LOG_LEVEL.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
         ...(parameters.tracing ? { tracing: 'Active' } : {}),
         ...(network ? { vpc: network } : {}),
@@ -129,14 +129,14 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
 }
 
 /**
- * Time-out in seconds for one response of Keystone, in functions with a short time limit. With a
- * longer time-out, Lambda would stop the function before it can report the failure.
+ * The time in seconds for which a function with a short time limit waits for one answer of Keystone.
+ * With a longer time, Lambda would stop the function before it can report that Keystone is slow.
  */
 const ANSWER_SECONDS = 20;
 const hasShortTimeLimit = ({ name }: FunctionDefinition): boolean =>
   name === 'ingest' || name === 'coordinate' || name === 'api';
 
-/** The environment variables of a function. */
+/** Returns the environment variables of a function. */
 export function environmentOf(
   definition: FunctionDefinition,
   stack: Stack,
@@ -148,25 +148,27 @@ export function environmentOf(
     STACK_SECRET_ARN: secretArn(stack),
     ...(hasShortTimeLimit(definition) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
     ...(needsSchedules(definition) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
-    ...(definition.repairs ? { STACK_REPAIRS: 'yes' } : {}),
+    ...(definition.flushesOutboxes ? { STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
 }
 
 /**
- * Returns the resources that must exist before the function. EventBridge silently drops an event if
- * no rule matches. It also drops an event that the queue and the queue for undelivered events
- * refuse. Without this order, an upgrade that adds a service would lose the first requests.
+ * Returns the resources that CloudFormation must create before the function: the policies of the
+ * queues to which its messages go. Without this order, an upgrade that adds a service would lose the
+ * first messages to this service: EventBridge drops an event that its queue and the queue for
+ * undelivered events refuse.
  */
-const dependenciesOf = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
+const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues
-    .filter(({ queue }) => repairs || queue === 'coordinate')
+    .filter(({ queue }) => flushesOutboxes || queue === 'coordinate')
     .map(({ queue }) => policyId(queueId(queue))),
   policyId('Undelivered'),
 ];
 
+/** Returns the event sources that invoke a function. */
 function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): object[] {
-  const queueFunctions = queue && {
+  const queueTrigger = queue && {
     sqs: {
       arn: attribute(queueId(queue.name)),
       batchSize: queue.batchSize,
@@ -178,11 +180,11 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
   const route = (method: string, path: string) => ({
     httpApi: { method, path, ...(apiCallers === 'iam' ? { authorizer: { type: 'aws_iam' } } : {}) },
   });
-  // With Keystone tokens, API Gateway does not authenticate callers. In that case only the function
-  // of the API, which validates tokens and also accepts notifications, has a route.
+  // If callers have Keystone tokens, API Gateway does not authenticate them. In that case only the
+  // function `api` has a route: it validates the tokens, and also accepts notifications.
   if (name === 'ingest')
     return [
-      ...(queueFunctions ? [queueFunctions] : []),
+      ...(queueTrigger ? [queueTrigger] : []),
       ...(apiCallers === 'iam' ? [route('POST', '/v1/notifications')] : []),
     ];
   if (name === 'api') return [route('*', '/{proxy+}')];
@@ -191,10 +193,10 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
       { schedule: { rate: ['rate(5 minutes)'], input: { compare: false } } },
       { schedule: { rate: ['rate(1 hour)'], input: { compare: true } } },
     ];
-  return queueFunctions ? [queueFunctions] : [];
+  return queueTrigger ? [queueTrigger] : [];
 }
 
-/** Returns the network of the functions, or `undefined` if the parameters name no network. */
+/** Returns the VPC configuration of the functions; `undefined` if the parameters name no subnets. */
 export function networkOf({
   parameters,
 }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {

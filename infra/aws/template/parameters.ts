@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
- * Settings of the functions, which are parameters with the same names. All other settings are for
- * the embedded process or the relay. `PROPAGATOR_POLICY` names a file on the machine that packages
- * the stack.
+ * The settings that are also parameters of a deployment, with the same names. The functions get them
+ * as environment variables, except `PROPAGATOR_POLICY`, which names a file on the machine that
+ * packages the stack. Only the embedded process and the relay have the other settings.
  */
 export const SETTINGS = [
   'PROPAGATOR_MODE',
@@ -39,45 +39,45 @@ const LOG_DAYS = [
   3653,
 ];
 
-const whole = (least: number, most: number) =>
+const wholeNumber = (min: number, max: number) =>
   z
     .string()
     .refine(
-      (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most,
-      `write a number from ${least} to ${most}`,
+      (text) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `write a number from ${min} to ${max}`,
     );
-const listOf = (one: RegExp, example: string) =>
+const idList = (pattern: RegExp, example: string) =>
   z
     .string()
     .refine(
-      (text) => text === '' || itemsOf(text).every((id) => one.test(id)),
+      (text) => text === '' || itemsOf(text).every((id) => pattern.test(id)),
       `write ids with commas: ${example}`,
     );
 
 /**
- * Parameters of a deployment, with their defaults: `npx serverless deploy
+ * The parameters of a deployment, with their defaults. For example: `npx serverless deploy
  * --param="subnets=subnet-1,subnet-2"`.
  */
 const Parameters = z.object({
-  /** Address for alarms. The recipient must confirm the subscription. */
+  /** The address for the emails of alarms. The recipient must confirm the subscription. */
   alarmEmail: z
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
-  /** Address for urgent alarms (severity `page`). The default is `alarmEmail`. */
+  /** The address for urgent alarms (severity `page`). The default is `alarmEmail`. */
   pageEmail: z
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
   /**
-   * The network that reaches OpenStack's APIs, as comma-separated ids. Set `subnets` and
-   * `securityGroups` together.
+   * The VPC subnets and security groups of the functions, as comma-separated ids. They are necessary
+   * if the APIs of OpenStack are not reachable over the internet. Set both, or neither.
    */
-  subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
-  securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
+  subnets: idList(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
+  securityGroups: idList(/^sg-\w+$/, 'sg-1').default(''),
   /**
-   * ARN of the operator's KMS key for bus, queues, table, secret, topics and logs, in place of the
-   * AWS key. The policy of the key must permit the services: docs/aws.md.
+   * The ARN of a KMS key of the operator for the bus, queues, table, secret, topics and logs. The
+   * default is a key of AWS. The policy of the key must permit these AWS services (docs/aws.md).
    */
   kmsKey: z
     .string()
@@ -86,7 +86,7 @@ const Parameters = z.object({
       'write the ARN of a key, not of an alias: arn:aws:kms:…:key/…',
     )
     .default(''),
-  /** ARN of an existing secret. If unset, the stack creates an empty secret. */
+  /** The ARN of an existing secret. If unset, the stack creates an empty secret. */
   secret: z
     .string()
     .regex(
@@ -95,8 +95,8 @@ const Parameters = z.object({
     )
     .default(''),
   /**
-   * `yes`: the stack uses the table of an earlier, removed stack of this stage. `import-table.ts`
-   * then adds the table to the stack.
+   * `yes`: the stack creates no table, and uses the table of an earlier, removed stack of this stage.
+   * `import-table.ts` then makes the table a part of the stack.
    */
   keptTable: z.literal(['', 'yes'], 'write yes, or omit the parameter').default(''),
   /**
@@ -104,6 +104,7 @@ const Parameters = z.object({
    * failed first deployment.
    */
   protectTable: z.literal(['yes', 'no'], 'write yes or no').default('yes'),
+  /** The retention of the logs in days. */
   logDays: z
     .string()
     .refine(
@@ -111,27 +112,28 @@ const Parameters = z.object({
       `CloudWatch permits only ${LOG_DAYS.join(', ')}`,
     )
     .default('90'),
-  archiveDays: whole(1, 36_500).default('30'),
+  /** The retention of the events in the archive of the bus in days. */
+  archiveDays: wholeNumber(1, 36_500).default('30'),
   /**
-   * The source counts as silent after this many minutes without a notification or a heartbeat.
-   * CloudWatch covers at most a week.
+   * The alarm `silent-source` starts after this number of minutes without a notification and without
+   * a heartbeat. CloudWatch allows at most a week.
    */
-  silentMinutes: whole(5, 10_080).default('30'),
+  silentMinutes: wholeNumber(5, 10_080).default('30'),
   /**
-   * URL of the folder with the runbooks, for the texts of the alarms. The default is the stack's
-   * dashboard with the runbooks.
+   * The URL of a folder with the runbooks, for the texts of the alarms. The default is the dashboard
+   * of the stack with the texts of the runbooks.
    */
   runbooks: z
     .string()
     .regex(/^https?:\/\/\S+$|^$/, 'write a whole URL: https://…')
     .default(''),
   /**
-   * `yes`: X-Ray traces the functions. One trace covers all calls through the bus and the queues.
+   * `yes`: X-Ray traces the functions. A trace follows a message through the bus and the queues.
    */
   tracing: z.literal(['', 'yes'], 'write yes, or omit the parameter').default(''),
   /**
-   * The name of the API in the operator's DNS, and the ARN of its certificate in ACM, in the region
-   * of the stack. Set `apiDomain` and `apiCertificate` together.
+   * The name of the API in the DNS of the operator, and the ARN of the certificate for this name in
+   * ACM, in the region of the stack. Set both, or neither.
    */
   apiDomain: z
     .string()
@@ -144,8 +146,8 @@ const Parameters = z.object({
       'write the ARN of a certificate: arn:aws:acm:…:certificate/…',
     )
     .default(''),
-  /** Requests to the API per second. API Gateway answers 429 to more requests. */
-  apiRate: whole(1, 10_000).default('50'),
+  /** The maximum number of requests to the API per second. API Gateway answers 429 to others. */
+  apiRate: wholeNumber(1, 10_000).default('50'),
 });
 export type Parameters = Readonly<z.infer<typeof Parameters>>;
 
@@ -153,15 +155,15 @@ export type Parameters = Readonly<z.infer<typeof Parameters>>;
 export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.shape), ...SETTINGS];
 
 /**
- * Reads the parameters. Empty values count as unset. Throws `PropagatorError` with one line that
- * names the first wrong or unknown parameter.
+ * Validates the parameters of a deployment. An empty value counts as unset. Throws `PropagatorError`
+ * with one line that names the first wrong or unknown parameter.
  */
 export function readParameters(given: Readonly<Record<string, string>>): Parameters {
-  const unknown = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
-  if (unknown !== undefined)
+  const unknownName = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
+  if (unknownName !== undefined)
     throw settingError(
-      unknown,
-      unknown in Settings.shape
+      unknownName,
+      unknownName in Settings.shape
         ? 'only the embedded process and the relay have this setting; remove the parameter'
         : `unknown parameter; the parameters are ${PARAMETER_NAMES.join(', ')}`,
     );
@@ -176,7 +178,7 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
   return data;
 }
 
-/** The items of a comma-separated list. */
+/** Returns the items of a comma-separated list. */
 export const itemsOf = (text: string): string[] =>
   text
     .split(',')

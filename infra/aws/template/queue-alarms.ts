@@ -13,8 +13,8 @@ const onQueue = (name: string, metric: string) => ({
   statistic: 'Maximum' as const,
 });
 
-/** The alarms of one queue and its dead-letter queue. */
-export function ofQueue({
+/** Returns the alarms on one queue and its dead-letter queue, by name. */
+export function queueAlarms({
   queue,
   name,
   dead,
@@ -36,7 +36,7 @@ export function ofQueue({
     ],
     [
       `${queue}-dead-letters-expire`,
-      expiring(dead, 'dead-letters-expire', `Dead-letter messages of ${queue}`),
+      expiryAlarm(dead, 'dead-letters-expire', `Dead-letter messages of ${queue}`),
     ],
     [
       `${queue}-oldest`,
@@ -53,13 +53,13 @@ export function ofQueue({
 }
 
 /**
- * Returns an alarm that starts after messages have waited for half of the retention time. Half of
- * it is a week, which is the longest time that an alarm covers. The metric with the age of the
- * oldest message is not useful: SQS excludes messages that were received three times or more, and
- * each listing receives all messages. If SQS moved a message to this queue, the retention counts
- * from the first time when the message was sent.
+ * Returns an alarm that starts when a dead-letter queue has not been empty for half of its retention
+ * time. This is a week, the longest time that an alarm covers. The metric with the age of the oldest
+ * message is no alternative: SQS excludes messages that were received three times or more, and each
+ * listing receives all messages. The retention time of a message that SQS itself moved to this queue
+ * begins when the message was first sent.
  */
-const expiring = (
+const expiryAlarm = (
   dead: { readonly name: string; readonly retentionSeconds: number },
   runbook: Runbook,
   what: string,
@@ -75,8 +75,8 @@ const expiring = (
   runbook,
 });
 
-/** The alarms about events that EventBridge could not deliver. */
-export function ofDelivery({ topology, prefix }: Stack): [string, AlarmSpec][] {
+/** Returns the alarms on events that EventBridge could not deliver, by name. */
+export function deliveryAlarms({ topology, prefix }: Stack): [string, AlarmSpec][] {
   return [
     [
       'undelivered',
@@ -88,15 +88,15 @@ export function ofDelivery({ topology, prefix }: Stack): [string, AlarmSpec][] {
         runbook: 'undelivered',
       },
     ],
-    ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
-    // These two queues suffice, because every operation uses them, and all rules share the queue
-    // for undelivered events.
+    ['undelivered-expires', expiryAlarm(topology.undelivered, 'undelivered', 'Undelivered events')],
+    // Alarms on the rules of these two queues are enough. Every operation uses both queues, and an
+    // event is lost only if the queue for undelivered events, which all rules share, refuses it.
     ...(['ingest', 'coordinate'] as const).map((queue): [string, AlarmSpec] => [
       `${queue}-deliveries`,
       {
         severity: 'page',
         namespace: 'AWS/Events',
-        // The alarm `undelivered` covers events in the rule's dead-letter queue.
+        // The alarm `undelivered` covers events that are in the queue for undelivered events.
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',

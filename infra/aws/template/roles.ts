@@ -21,7 +21,7 @@ import {
 import { deadLetterQueueId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
-/** The scheduler's role, and a role per function with the least permissions. */
+/** Builds a role per function, with the least permissions, and the role of the scheduler. */
 export function roles(stack: Stack): Resources {
   return {
     ...Object.fromEntries(
@@ -42,8 +42,8 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
       Policies: [
         { PolicyName: 'function', PolicyDocument: policy(permissionsOf(definition, stack)) },
       ],
-      // An AWS managed policy has the permissions to create network interfaces, which have no ARN
-      // before they exist.
+      // In a VPC, a function needs the permission to create network interfaces. They have no ARN before
+      // they exist, so a managed policy of AWS grants this permission.
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [
@@ -58,10 +58,7 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
   };
 }
 
-/**
- * A service function may read the table, and reports by messages. It may write only its documents
- * (see {@link recordsOf}).
- */
+/** The function of a service reads the table, and writes only documents: {@link documentWrites}. */
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE = [
   ...READ,
@@ -70,21 +67,22 @@ const WRITE = [
   ),
 ];
 /**
- * The documents of every service: the pages of a plan, and resources outside of an approved plan.
+ * The collections that the function of every service writes: the resources in a plan, and resources
+ * that are not in an approved plan.
  */
-const PLAN_RECORDS = ['plan', 'drift'] as const;
+const PLAN_COLLECTIONS = ['plan', 'drift'] as const;
 /**
- * The documents of services with a suspension or a provisioning: recorded states, and claims of
- * resources.
+ * The collections that the function of a service with a suspension or a provisioning writes: the
+ * states of resources before a suspension, and the claims of resources to create.
  */
-const LIFECYCLE_RECORDS = ['suspension', 'provision'] as const;
+const LIFECYCLE_COLLECTIONS = ['suspension', 'provision'] as const;
 
-/** Permits a service function to write its documents and no other rows. */
-function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
+/** Permits the function of a service to write documents of its collections, and no other rows. */
+function documentWrites(name: FunctionDefinition['name'], stack: Stack): object[] {
   const service = stack.services.find((one) => name === `service-${one.name}`);
   if (!service) return [];
   const hasLifecycle = service.suspension !== undefined || service.provision !== undefined;
-  const collections = [...PLAN_RECORDS, ...(hasLifecycle ? LIFECYCLE_RECORDS : [])];
+  const collections = [...PLAN_COLLECTIONS, ...(hasLifecycle ? LIFECYCLE_COLLECTIONS : [])];
   const keys = collections.map((collection) => documentPk(collection, '*'));
   return [
     allow(['dynamodb:PutItem', 'dynamodb:DeleteItem'], tableArn(stack), {
@@ -93,11 +91,11 @@ function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
   ];
 }
 const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
-const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
-const SEND = ['sqs:SendMessage', ...FIND];
+const FIND_QUEUE = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
+const SEND = ['sqs:SendMessage', ...FIND_QUEUE];
 
 function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
-  const { name, queue, repairs } = definition;
+  const { name, queue, flushesOutboxes } = definition;
   const { topology, parameters } = stack;
   const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
   const delayed = delayedMessageQueue(name, stack);
@@ -105,20 +103,22 @@ function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
     // The ARN of the log group ends with a wildcard for its streams.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
     allow(name.startsWith('service-') ? READ : WRITE, tableArn(stack)),
-    ...recordsOf(name, stack),
-    ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
+    ...documentWrites(name, stack),
+    ...(flushesOutboxes ? [allow(['dynamodb:Query'], index)] : []),
     allow(['events:PutEvents'], attribute('Bus')),
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
     ...(queue ? receivePermissions(queue.name) : []),
     ...(delayed ? [allow(SEND, attribute(queueId(delayed)))] : []),
-    ...(repairs ? allQueuesPermissions(definition, stack) : []),
-    // X-Ray has no resources that a policy could name.
+    ...(flushesOutboxes ? allQueuesPermissions(definition, stack) : []),
+    // A policy for X-Ray cannot name resources.
     ...(parameters.tracing
       ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
       : []),
-    ...(needsSchedules(definition) ? schedules(stack) : []),
-    // A schedule names the queue for events that it could not deliver.
-    ...(needsSchedules(definition) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
+    ...(needsSchedules(definition) ? schedulePermissions(stack) : []),
+    // The function reads the ARN of the queue for undelivered events, because a schedule names it.
+    ...(needsSchedules(definition) && !flushesOutboxes
+      ? [allow(FIND_QUEUE, attribute('Undelivered'))]
+      : []),
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),
@@ -127,14 +127,14 @@ function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
 
 /** Permits a function to receive from its queue, and to send to its dead-letter queue. */
 const receivePermissions = (queue: string) => [
-  allow([...RECEIVE, ...FIND], attribute(queueId(queue))),
+  allow([...RECEIVE, ...FIND_QUEUE], attribute(queueId(queue))),
   allow(SEND, attribute(deadLetterQueueId(queue))),
 ];
 
 /**
- * Permits a function to send to every queue and dead-letter queue. The API also receives
- * dead-letter messages. Each queue is named only once, because a role's policies are limited to
- * 10,240 characters.
+ * Permits a function to send to every queue and dead-letter queue. The function `api` may also
+ * receive dead-letter messages. These statements name each queue only once, because the policies of
+ * a role are limited to 10,240 characters.
  */
 function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack) {
   const queues = topology.queues.map(({ queue }) => attribute(queueId(queue)));
@@ -146,8 +146,8 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 }
 
 /**
- * Returns the queue to which the function sends delayed messages: a postponed notification, or a
- * check of an HTTP plug-in that reports later.
+ * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications. The
+ * function of an HTTP plug-in that reports later asks the coordinator to check its report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],
@@ -157,8 +157,8 @@ function delayedMessageQueue(
   return httpPlugins.some((remote) => name === `service-${remote.name}`) ? 'coordinate' : undefined;
 }
 
-/** Permits schedules of any name in the group of this stage, with the scheduler's role. */
-const schedules = ({ topology }: Stack) => [
+/** Permits a function to create schedules in the group of this stage, with the scheduler's role. */
+const schedulePermissions = ({ topology }: Stack) => [
   allow(
     ['scheduler:CreateSchedule'],
     sub(

@@ -11,10 +11,10 @@ import {
 } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
-/** EventBridge retries a delivery for a day. */
-const DELIVERY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
+/** EventBridge retries the delivery of an event to a queue for a day. */
+const RETRY_POLICY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
 
-/** Messages with a person's decision. */
+/** The types of the messages with a decision of a person. */
 const DECISIONS = [
   'operation.released',
   'operation.canceled',
@@ -22,8 +22,8 @@ const DECISIONS = [
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
 /**
- * The size limit of SQS for one message. Without this property, a new queue may have a quarter of
- * this limit.
+ * The maximum size of a message in SQS. A queue without this property may have a limit of a quarter of
+ * this size.
  */
 const MAX_BYTES = 1024 * 1024;
 
@@ -33,8 +33,8 @@ export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /**
- * The bus and its archive. For each queue of the topology: the queue, its dead-letter queue, its
- * rule, and the policy that lets the rule send to the queue.
+ * Builds the bus and its archive. Builds for each queue of the topology: the queue, its dead-letter
+ * queue, its rule, and the policy that lets the rule send to the queue.
  */
 export function routes(stack: Stack): Resources {
   const { topology, prefix, parameters } = stack;
@@ -44,7 +44,7 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::Events::EventBus',
       Properties: {
         Name: topology.bus,
-        // While the operator's KMS key is disabled, the bus fails before any rule applies.
+        // While the KMS key of the operator is disabled, the bus itself cannot process an event.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,
@@ -74,16 +74,16 @@ export function routes(stack: Stack): Resources {
       Properties: {
         QueueName: topology.undelivered.name,
         MessageRetentionPeriod: topology.undelivered.retentionSeconds,
-        ...common(stack),
+        ...queueProperties(stack),
       },
     },
-    [policyId('Undelivered')]: senders('Undelivered', [
+    [policyId('Undelivered')]: queuePolicy('Undelivered', [
       ...rules,
       ...(parameters.kmsKey ? [attribute('Bus')] : []),
     ]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
     // All dead-letter queues share one policy, because CloudFormation limits the number of
-    // resources. The statement's resource `*` means the queue that has the policy.
+    // resources. The resource `*` in a policy means the queue that has the policy.
     DeadLettersPolicy: {
       Type: 'AWS::SQS::QueuePolicy',
       Properties: {
@@ -91,7 +91,7 @@ export function routes(stack: Stack): Resources {
         PolicyDocument: policy([denyWithoutTls(['sqs:*'], '*')]),
       },
     },
-    ...Object.assign({}, ...topology.rules.map((rule) => ruleInto(rule))),
+    ...Object.assign({}, ...topology.rules.map(ruleWithTarget)),
   };
 }
 
@@ -107,7 +107,7 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
           deadLetterTargetArn: attribute(deadLetterQueueId(queue.queue)),
           maxReceiveCount: queue.maxReceives,
         },
-        ...common(stack),
+        ...queueProperties(stack),
       },
     },
     [deadLetterQueueId(queue.queue)]: {
@@ -115,16 +115,16 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
       Properties: {
         QueueName: queue.dead.name,
         MessageRetentionPeriod: queue.dead.retentionSeconds,
-        ...common(stack),
+        ...queueProperties(stack),
       },
     },
-    [policyId(queueId(queue.queue))]: senders(queueId(queue.queue), [
+    [policyId(queueId(queue.queue))]: queuePolicy(queueId(queue.queue), [
       attribute(ruleId(queue.queue)),
     ]),
   };
 }
 
-function ruleInto({ name, queue, pattern }: Stack['topology']['rules'][number]): Resources {
+function ruleWithTarget({ name, queue, pattern }: Stack['topology']['rules'][number]): Resources {
   return {
     [ruleId(queue)]: {
       Type: 'AWS::Events::Rule',
@@ -137,7 +137,7 @@ function ruleInto({ name, queue, pattern }: Stack['topology']['rules'][number]):
             Id: 'queue',
             Arn: attribute(queueId(queue)),
             DeadLetterConfig: { Arn: attribute('Undelivered') },
-            RetryPolicy: DELIVERY,
+            RetryPolicy: RETRY_POLICY,
           },
         ],
       },
@@ -145,8 +145,8 @@ function ruleInto({ name, queue, pattern }: Stack['topology']['rules'][number]):
   };
 }
 
-/** Permits these rules to send to the queue. Other senders need a role with that permission. */
-const senders = (queue: string, rules: readonly object[]) => ({
+/** Permits these rules to send to the queue. All other senders need the permission in their role. */
+const queuePolicy = (queue: string, rules: readonly object[]) => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {
     Queues: [ref(queue)],
@@ -160,7 +160,7 @@ const senders = (queue: string, rules: readonly object[]) => ({
   },
 });
 
-const common = ({ parameters: { kmsKey } }: Stack) => ({
+const queueProperties = ({ parameters: { kmsKey } }: Stack) => ({
   MaximumMessageSize: MAX_BYTES,
   ...(kmsKey
     ? { KmsMasterKeyId: kmsKey, KmsDataKeyReusePeriodSeconds: 3600 }

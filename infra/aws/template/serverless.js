@@ -1,5 +1,5 @@
-// The module that serverless.yml includes. osls loads files that end in .js and calls the exported
-// functions.
+// The module that serverless.yml includes. osls, the Serverless Framework of this project, loads only
+// files that end in .js, and calls the exported functions.
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { serverlessFunctions } from './functions.ts';
 import { PARAMETER_NAMES } from './parameters.ts';
@@ -7,8 +7,8 @@ import { stackOf } from './stack.ts';
 import { serverlessResources } from './template.ts';
 
 async function stack({ options, resolveVariable }) {
-  // osls passes only requested parameters, so it would silently ignore a misspelled name. Every
-  // name of the command line is therefore requested.
+  // osls passes only the parameters that this module requests. The module therefore also requests
+  // each name of the command line: `stackOf` reports a misspelled name.
   const written = (options.param ?? []).map((pair) => pair.split('=')[0]);
   const names = [...new Set([...PARAMETER_NAMES, ...written])];
   const given = await Promise.all(
@@ -28,7 +28,7 @@ export const resources = withOneLineError(async (serverless) => {
   return made ? serverlessResources(made) : {};
 });
 
-/** Replaces the stack trace, which osls prints, with the line that names the fault. */
+/** osls prints the stack trace of an error. This function replaces it by the text of the error. */
 function withOneLineError(make) {
   return async (serverless) => {
     try {
@@ -40,12 +40,12 @@ function withOneLineError(make) {
 }
 
 /**
- * Ignores an error that the export `functions` reports. osls requests both exports and stops when
- * one fails.
+ * Ignores an error that the export `functions` also throws, so that osls prints it only once. osls
+ * calls both exports, and stops when one of them fails.
  */
 function ignoreReported(error) {
   if (!isForOperators(error)) throw error;
 }
 
-/** Other errors, for example a TypeError, are a defect or an error of osls and keep their stack. */
+/** All other errors, for example a TypeError, are a defect of the code, and keep their stack trace. */
 const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;

@@ -7,20 +7,18 @@ import { readSettings, settingError } from '../../../lib/shared/settings.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
 
-/** The input of the template. */
+/** The stack of one stage: the input from which the template is built. */
 export interface Stack {
   readonly stage: string;
   readonly prefix: string;
-  /** The settings of the functions that have a value, as environment variables. */
+  /** The settings that have a value, as environment variables of the functions. */
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
-  /**
-   * The content of the file that `PROPAGATOR_POLICY` names, which becomes a part of the bundles.
-   */
+  /** The content of the file that `PROPAGATOR_POLICY` names. The bundles contain it. */
   readonly policy: Policy;
-  /** The services with resources. Each has a queue. */
+  /** The services that have resource types. Each has a queue. */
   readonly services: readonly Service[];
-  /** The operator's own services, called over HTTP. */
+  /** The services of the operator that the propagator calls over HTTP. Each has a queue. */
   readonly httpPlugins: readonly { readonly name: string; readonly url: string }[];
   /** The callers that the API accepts. */
   readonly apiCallers: 'iam' | 'keystone';
@@ -31,7 +29,7 @@ export interface Stack {
 const MAX_NAME_LENGTH = 64;
 
 /**
- * Builds the stack of a stage from the parameters `given`, and reads the policy file. Throws
+ * Builds the stack of a stage. `given`: the values of its parameters. Reads the policy file. Throws
  * `PropagatorError` that names a wrong setting, parameter, stage or line of the policy file.
  */
 export function stackOf(
@@ -39,11 +37,7 @@ export function stackOf(
   given: Readonly<Record<string, string>>,
   known: readonly Service[] = SERVICES,
 ): Stack {
-  if (!/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(stage))
-    throw settingError(
-      '--stage',
-      `${stage}: use a-z, A-Z, 0-9 and hyphens only, because resource names contain the stage`,
-    );
+  checkStage(stage);
   const parameters = readParameters(given);
   const { PROPAGATOR_POLICY: policyFile, ...settings } = Object.fromEntries(
     SETTINGS.flatMap((name) => (given[name] ? [[name, given[name]]] : [])),
@@ -53,9 +47,9 @@ export function stackOf(
       'PROPAGATOR_API_AUTH',
       'on AWS write keystone, or omit the setting to accept IAM principals',
     );
-  const read = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
-  const policy = loadPolicy(read.PROPAGATOR_POLICY, known);
-  const { httpPlugins } = resolvePlugins(read, known);
+  const parsed = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
+  const policy = loadPolicy(parsed.PROPAGATOR_POLICY, known);
+  const { httpPlugins } = resolvePlugins(parsed, known);
   const services = known.filter(
     ({ resourceTypes, userResourceTypes }) =>
       resourceTypes.length > 0 || userResourceTypes.length > 0,
@@ -65,16 +59,7 @@ export function stackOf(
     prefix,
     [...services, ...httpPlugins].map(({ name }) => name),
   );
-  const [longest = ''] = topology.queues
-    .map(({ name }) => name)
-    .sort((a, b) => b.length - a.length);
-  const excess = longest.length - MAX_NAME_LENGTH;
-  if (excess > 0)
-    throw settingError(
-      '--stage',
-      `shorten it by ${excess}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
-    );
-  const apiCallers = read.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam';
+  checkNames(topology);
   return {
     stage,
     prefix,
@@ -83,7 +68,26 @@ export function stackOf(
     policy,
     services,
     httpPlugins,
-    apiCallers,
+    apiCallers: parsed.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam',
     topology,
   };
+}
+
+function checkStage(stage: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(stage))
+    throw settingError(
+      '--stage',
+      `${stage}: use a-z, A-Z, 0-9 and hyphens only, because resource names contain the stage`,
+    );
+}
+
+/** Throws if a function would have a longer name than Lambda permits. It has the name of its queue. */
+function checkNames({ queues }: Stack['topology']): void {
+  const [longest = ''] = queues.map(({ name }) => name).sort((a, b) => b.length - a.length);
+  const excess = longest.length - MAX_NAME_LENGTH;
+  if (excess > 0)
+    throw settingError(
+      '--stage',
+      `shorten it by ${excess}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
+    );
 }

@@ -12,8 +12,9 @@ import { routes } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * The `resources` section of serverless.yml, without functions, their log groups and their event
- * sources. Throws for a stack that exceeds a limit of AWS.
+ * Builds the section `resources` of serverless.yml. The functions, their log groups and their event
+ * sources are not in it: the Serverless Framework adds them. Throws for a stack that exceeds a limit
+ * of AWS.
  */
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {
