@@ -17,14 +17,14 @@ export interface Deployment {
   /** Settings and parameters by name. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly region?: string;
-  /** Called at each step; all steps together take half a minute. */
+  /** Called at the start of each step. All steps together take half a minute. */
   readonly onStep?: (step: string) => void;
 }
 
 /**
- * Packages the stack and deploys it with `serverless deploy`. For MiniStack, the package is adapted
- * first; every other endpoint gets the package that AWS gets. Throws with the output of a failed
- * command.
+ * Packages the stack of a stage, and deploys it with `serverless deploy`. For MiniStack, the package is
+ * changed before the deployment: see `adaptPackage`. Every other endpoint gets the same package as
+ * AWS. Throws with the output of a failed command.
  */
 export async function deploy({
   endpoint,
@@ -35,27 +35,30 @@ export async function deploy({
 }: Deployment): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
   try {
-    const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-    const about = ['--stage', stage, '--region', region, ...named, '--package', folder];
+    const params = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
+    const options = ['--stage', stage, '--region', region, ...params, '--package', folder];
     onStep(`Packaging the stack propagator-${stage} …`);
-    await serverless(['package', ...about], {});
+    await serverless(['package', ...options], {});
     const archive = (await isMiniStack(endpoint)) ? adaptPackage(folder) : undefined;
     onStep(`Deploying it at ${endpoint} …`);
-    await serverless(['deploy', ...about], emulatorEnvironment(endpoint, region));
+    await serverless(['deploy', ...options], emulatorEnvironment(endpoint, region));
     if (archive) await createArchive(archive, stage, endpoint, region);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Runs a command of the serverless program. Throws with the output of a failed command. */
+/**
+ * Runs the program `serverless`. `variables`: environment variables in addition to those of this
+ * process. Throws with the output of a failed command.
+ */
 export async function serverless(
   args: readonly string[],
-  more: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // A profile would take precedence over the emulator's keys.
+  // AWS_PROFILE would take precedence over the access keys for the emulator.
   const { AWS_PROFILE: _, ...own } = process.env;
-  const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
+  const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...variables };
   await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], {
     cwd: ROOT,
     env,
@@ -69,7 +72,7 @@ export async function serverless(
   });
 }
 
-/** The next commands for a stage that was just deployed. */
+/** Returns a text with the commands that an operator can run after the deployment. */
 async function nextCommands(endpoint: string, stage: string): Promise<string> {
   const outputs = await outputsOf(endpoint, stage);
   const variables = Object.entries({

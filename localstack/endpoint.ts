@@ -1,4 +1,4 @@
-// The endpoint and the login of the local AWS.
+// The endpoint and the credentials of the emulator of AWS.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
@@ -8,7 +8,7 @@ export const REGION = 'eu-central-1';
 /** Emulators accept any credentials. */
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 
-/** Variables with which the SDK and the serverless command use the emulator. */
+/** Returns the environment variables with which the AWS SDK and osls use the emulator. */
 export const emulatorEnvironment = (endpoint: string, region = REGION) => ({
   AWS_ENDPOINT_URL: endpoint,
   AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
@@ -17,8 +17,8 @@ export const emulatorEnvironment = (endpoint: string, region = REGION) => ({
 });
 
 /**
- * The endpoint in AWS_ENDPOINT_URL, or of `npm run aws:up`. Throws if there is none, or if nothing
- * answers there.
+ * Returns the endpoint in AWS_ENDPOINT_URL, or else of the emulator that `npm run aws:up` started.
+ * Throws if there is no such endpoint, or if it does not answer.
  */
 export async function runningEndpoint(): Promise<string> {
   const file = join(import.meta.dirname, '.ministack/endpoint');
@@ -38,9 +38,9 @@ export async function runningEndpoint(): Promise<string> {
 }
 
 /**
- * The endpoint in AWS_ENDPOINT_URL, for a suite that creates and removes a stage there. `undefined`
- * without the variable. Throws for an endpoint beyond this machine: it could be a real account, and
- * its functions could not reach the rehearsal cloud on loopback.
+ * Returns the endpoint in AWS_ENDPOINT_URL, for a test suite that creates and removes stages there, or
+ * `undefined` if the variable is not set. Throws for an endpoint that is not on this machine: it could
+ * be a real account, and its functions could not reach the rehearsal cloud on loopback.
  */
 export function endpointForTests(environment: NodeJS.ProcessEnv): string | undefined {
   const { AWS_ENDPOINT_URL: endpoint } = environment;
@@ -65,21 +65,19 @@ const Outputs = z.object({
 });
 export type Outputs = z.infer<typeof Outputs>;
 
-/**
- * The PROPAGATOR_API_URL of a deployed stage. An emulator serves the API below its own endpoint.
- */
+/** Returns the URL of the API of a stage. An emulator serves it below its own endpoint. */
 export const apiUrlOf = (endpoint: string, { HttpApiId }: Outputs): string =>
   `${endpoint}/_aws/execute-api/${HttpApiId}`;
 
-/** The outputs of a deployed stage. Throws if there is no such stage. */
+/** Reads the outputs of the stack of a stage. Throws if this stack does not exist. */
 export async function outputsOf(endpoint: string, stage: string): Promise<Outputs> {
   const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
   const { Stacks = [] } = await client
     .send(new DescribeStacksCommand({ StackName: `propagator-${stage}` }))
     .catch(() => ({ Stacks: [] }));
   client.destroy();
-  const all = Stacks[0]?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]);
-  const outputs = Outputs.safeParse(Object.fromEntries(all ?? []));
+  const entries = Stacks[0]?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]);
+  const outputs = Outputs.safeParse(Object.fromEntries(entries ?? []));
   if (!outputs.success)
     throw new Error(
       `There is no stack propagator-${stage} at ${endpoint}. Deploy it with npm run aws:deploy.`,

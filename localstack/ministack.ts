@@ -1,5 +1,5 @@
-// Changes for features that MiniStack 1.5.33 lacks or implements in another way. README.md in this
-// folder lists them.
+// Changes to the packaged stack for features that MiniStack 1.5.33 lacks, or that differ from AWS.
+// README.md in this folder lists the differences.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateArchiveCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
@@ -27,8 +27,8 @@ const ArchiveProperties = z.object({
 });
 
 /**
- * Rewrites the packaged template in `folder`. Returns the archive, which {@link createArchive}
- * creates after the deployment.
+ * Changes the packaged template in `folder`, so that MiniStack can deploy it. Returns the properties of
+ * the archive, which is removed from the template: {@link createArchive} creates it afterwards.
  */
 export function adaptPackage(folder: string): z.infer<typeof ArchiveProperties> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -39,23 +39,23 @@ export function adaptPackage(folder: string): z.infer<typeof ArchiveProperties> 
   const archive = ArchiveProperties.parse(
     compiledCloudFormationTemplate.Resources.Archive?.Properties,
   );
-  adapt(compiledCloudFormationTemplate.Resources);
+  adaptResources(compiledCloudFormationTemplate.Resources);
   write('serverless-state.json', state);
   const template = Template.parse(read('cloudformation-template-update-stack.json'));
-  adapt(template.Resources);
+  adaptResources(template.Resources);
   write('cloudformation-template-update-stack.json', template);
   return archive;
 }
 
-function adapt(resources: z.infer<typeof Template>['Resources']): void {
+function adaptResources(resources: z.infer<typeof Template>['Resources']): void {
   // MiniStack 1.5.33 has archives, but its CloudFormation does not support them: "Unrecognized
   // resource types".
   delete resources.Archive;
   for (const [name, { Type, Properties }] of Object.entries(resources)) {
-    if (Type === 'AWS::IAM::Role') adaptRights(Properties);
+    if (Type === 'AWS::IAM::Role') adaptPermissions(Properties);
     if (!/^AWS::(SQS::Queue|SNS::Topic)Policy$/.test(Type)) continue;
     const { PolicyDocument } = ResourcePolicy.parse(Properties);
-    permitHttp(PolicyDocument);
+    removeTlsStatements(PolicyDocument);
     if (PolicyDocument.Statement.length === 0) delete resources[name];
     else Object.assign(Properties as object, { PolicyDocument });
   }
@@ -65,8 +65,8 @@ const ResourcePolicy = z.looseObject({
   PolicyDocument: z.looseObject({ Statement: z.array(z.looseObject({ Condition: z.unknown() })) }),
 });
 
-/** These policies refuse calls without TLS, and the emulator has no TLS. */
-function permitHttp(document: z.infer<typeof ResourcePolicy>['PolicyDocument']): void {
+/** Removes the statements that refuse calls without TLS, because the emulator has no TLS. */
+function removeTlsStatements(document: z.infer<typeof ResourcePolicy>['PolicyDocument']): void {
   document.Statement = document.Statement.filter(
     ({ Condition }) => !JSON.stringify(Condition ?? {}).includes('aws:SecureTransport'),
   );
@@ -76,20 +76,22 @@ const Statement = z.looseObject({ Action: z.array(z.string()), Resource: z.unkno
 const Role = z.object({
   Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })),
 });
-const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+/** The permissions that also permit a batch action on AWS. */
+const PERMISSIONS_FOR_BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
 /**
- * With AUTH=true, MiniStack 1.5.33 requires separate permissions for SQS batch calls, which AWS
- * does not have. It also treats every schedule as one of the group `default`.
+ * With AUTH=true, MiniStack 1.5.33 requires a separate permission for each batch action of SQS. AWS has
+ * no such permissions. MiniStack also checks the permissions on every schedule as if the schedule
+ * were in the group `default`.
  */
-function adaptRights(role: unknown): void {
+function adaptPermissions(role: unknown): void {
   if (!Role.safeParse(role).success) return;
   const statements = (role as z.infer<typeof Role>).Policies.flatMap(
     ({ PolicyDocument }) => PolicyDocument.Statement,
   );
   for (const statement of statements) {
     const { Action, Resource } = statement;
-    Action.push(...Action.filter((one) => BATCHES.includes(one)).map((one) => `${one}Batch`));
+    Action.push(...Action.filter((one) => PERMISSIONS_FOR_BATCHES.includes(one)).map((one) => `${one}Batch`));
     if (Action.includes('scheduler:CreateSchedule'))
       statement.Resource = JSON.parse(
         JSON.stringify(Resource).replace(/schedule\/[^/]+\/\*/, 'schedule/default/*'),
@@ -97,7 +99,7 @@ function adaptRights(role: unknown): void {
   }
 }
 
-/** Creates the archive of the bus. */
+/** Creates the archive of the bus with a call to EventBridge. */
 export async function createArchive(
   archive: z.infer<typeof ArchiveProperties>,
   stage: string,
@@ -114,7 +116,7 @@ export async function createArchive(
     EventSourceArn,
   };
   await client.send(new CreateArchiveCommand(input)).catch((error: unknown) => {
-    // An earlier deployment created it.
+    // The archive of an earlier deployment of this stage still exists.
     if (!(error instanceof Error) || error.name !== 'ResourceAlreadyExistsException') throw error;
   });
   client.destroy();

@@ -6,14 +6,14 @@ import { CREDENTIALS, emulatorEnvironment, outputsOf, REGION } from './endpoint.
 import { isMiniStack } from './ministack.ts';
 
 /**
- * Removes a stage of an emulator with `serverless remove`, and then the table and the secret, which
- * outlive the stack. The stage must be deployed with `protectTable=no`.
+ * Removes a stage from an emulator: its stack with `serverless remove`, and then the table and the
+ * secret, which CloudFormation keeps. The stage must be deployed with `protectTable=no`.
  */
 export async function remove(endpoint: string, stage: string): Promise<void> {
   const config = { endpoint, region: REGION, credentials: CREDENTIALS };
   const { SecretArn } = await outputsOf(endpoint, stage);
   if (await isMiniStack(endpoint)) {
-    // The deployment created it outside the stack.
+    // The archive is not a part of the stack on MiniStack.
     const events = new EventBridgeClient(config);
     await events.send(new DeleteArchiveCommand({ ArchiveName: `propagator-${stage}` }));
     events.destroy();

@@ -1,8 +1,9 @@
-// npm run aws:try [-- --stage NAME] [--leave]: uses a rehearsal cloud on loopback as the OpenStack
-// of the stage that npm run aws:deploy created. It writes the cloud's login into the secret,
-// deletes a customer's project in its Keystone, posts the notification to the HTTP API, and waits
-// until the operation has ended. The cloud runs until Ctrl-C for inspection; with --leave it stops
-// at once. The exit code is 1 when the operation has not ended within two minutes.
+// npm run aws:try [-- --stage NAME] [--leave]: tries the stage that npm run aws:deploy created. This
+// program starts a rehearsal cloud on loopback as the OpenStack of the stage, and writes the login of
+// this cloud into the secret of the stage. It then deletes the project of a customer in the cloud,
+// posts the notification to the API of the stage, and waits until the operation has ended. The cloud
+// runs until Ctrl-C, so that it can be inspected. With --leave it stops when the operation has ended.
+// The exit code is 1 if the operation has not ended within two minutes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
@@ -29,10 +30,11 @@ import {
 } from './endpoint.ts';
 
 /**
- * Writes the cloud's login into the secret. It restarts all functions, because they may have cached
- * another login, and removes the grace period of an hour. The next deployment restores it.
+ * Writes the login of the cloud into the secret of the stage. Also changes variables of all functions:
+ * this restarts the functions, which may have read another login, and sets the grace period to zero.
+ * The next deployment restores the grace period.
  */
-async function logIn(
+async function useCloud(
   { credentials }: RehearsalCloud,
   endpoint: string,
   stage: string,
@@ -62,24 +64,25 @@ async function logIn(
 }
 
 /**
- * The operation about the project, once it has ended. Throws when that takes more than two minutes.
+ * Waits until the operation about the project has ended, and returns it. Throws if this takes more than
+ * two minutes.
  */
-async function endOf(project: string, api: ApiClient): Promise<OperationShape> {
+async function waitForEnd(project: string, api: ApiClient): Promise<OperationShape> {
   const until = Date.now() + 120_000;
   for (;;) {
     const { operations } = await api.get(`/v1/operations?project=${project}`, OperationsShape);
-    const seen = operations.at(0);
-    if (seen && ENDED_OPERATION_STATES.some((state) => state === seen.operation.state)) return seen;
+    const newest = operations.at(0);
+    if (newest && ENDED_OPERATION_STATES.some((state) => state === newest.operation.state)) return newest;
     if (Date.now() > until)
       throw new Error(
-        `The operation has not ended within two minutes: ${seen?.operation.state ?? 'there is none'}.`,
+        `The operation has not ended within two minutes: ${newest?.operation.state ?? 'there is none'}.`,
       );
     await delay(1000);
   }
 }
 
-/** Waits for the first account in the inventory. Throws when that takes more than a minute. */
-async function recorded(api: ApiClient): Promise<void> {
+/** Waits for the first account in the inventory. Throws if this takes more than a minute. */
+async function waitForFirstAccount(api: ApiClient): Promise<void> {
   const until = Date.now() + 60_000;
   while ((await api.get('/v1/status', StatusShape)).accounts === 0) {
     if (Date.now() > until) throw new Error('The stage has not recorded the new project.');
@@ -98,7 +101,7 @@ async function main(): Promise<void> {
   const apiUrl = apiUrlOf(endpoint, outputs);
   const cloud = await rehearsalCloud();
   try {
-    await logIn(cloud, endpoint, stage, outputs);
+    await useCloud(cloud, endpoint, stage, outputs);
     const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
@@ -107,12 +110,12 @@ async function main(): Promise<void> {
     const notify = (notification: string) =>
       api.post('/v1/notifications', JSON.parse(notification), z.object({ stored: z.number() }));
     await notify(created);
-    await recorded(api);
+    await waitForFirstAccount(api);
     await notify(await deletedIn(cloud, project));
     console.log(
       `The project ${project} was deleted in the rehearsal cloud at ${cloud.url}. The notification was sent.`,
     );
-    const { operation, tasks } = await endOf(project, api);
+    const { operation, tasks } = await waitForEnd(project, api);
     const resourceTypes = tasks.flatMap(({ counts }) => Object.values(counts));
     const sum = (of: 'found' | 'removed' | 'left') =>
       resourceTypes.reduce((total, count) => total + count[of], 0);
