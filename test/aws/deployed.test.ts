@@ -215,7 +215,7 @@ describe('the deployed stack', () => {
     expect(resources(customer)).toEqual([]);
   });
 
-  it('changes nothing after a duplicate of every message', async () => {
+  it('changes nothing when every message arrives a second time', async () => {
     const customer = stage.project();
     const notification = await stage.deleted(customer);
     const record = stage.notification(notification);
@@ -243,7 +243,7 @@ describe('the deployed stack', () => {
     expect(removals()).toBe(removed);
   });
 
-  it('isolates a poison message from its batch, which becomes a dead letter while the others are handled', async () => {
+  it('dead-letters a message that it cannot read, and handles the other messages of the batch', async () => {
     await stage.attributes('ingest', stage.redrivePolicy('ingest', 2));
     const customer = stage.project();
     const notification = await stage.deleted(customer);

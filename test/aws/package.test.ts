@@ -36,7 +36,7 @@ describe('the package of the stack', () => {
     }
   });
 
-  it('is the same for the same input', () => {
+  it('is equal if it is built twice from the same input', () => {
     expect(packaged().zips).toEqual(stack.zips);
   });
 

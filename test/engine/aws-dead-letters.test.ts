@@ -92,7 +92,7 @@ describe('Dead letters in a long queue', () => {
     expect(runs.toSorted((a, b) => a - b)).toEqual(numbers(45));
   });
 
-  it('are redriven once by one redrive, even if they fail again at once', async () => {
+  it('are redriven only once by one redrive, even if they fail again immediately', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     let handled = 0;
@@ -162,7 +162,7 @@ describe('A process that lists dead-letter messages while another process does',
     expect(await open(stage, { maxLeaseWaitMillis: 300 }).deadLetters({})).toHaveLength(12);
   });
 
-  it('is not admitted by a listing that ended after its lease', async () => {
+  it('does not start when a listing ends after its lease, because the next listing has the lease', async () => {
     const stage = await emulator.aws().stage(['nova']);
     await moveToDeadLetters(open(stage), numbers(2));
     const [late, next] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

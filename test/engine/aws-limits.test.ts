@@ -172,7 +172,7 @@ describe('Two writers', () => {
     expect(await engine.reads.accountCount()).toBe(1);
   });
 
-  it('leave no row of the process that lost the conflict, although it had written the pointers', async () => {
+  it('leave no record of the writer that gets a conflict, although it has written pointers', async () => {
     const engine = open(await emulator.aws().stage());
     const [ann, bob] = [userId(), userId()];
     const [known, fresh] = [

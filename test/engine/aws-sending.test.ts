@@ -45,7 +45,7 @@ describe('The sender of messages', () => {
     expect(sent).toEqual([10, 1]);
   });
 
-  it('throws if the bus refuses a message, or sends it later if the commit has rows', async () => {
+  it('throws if the bus refuses a change of messages only, and sends the messages of any other change later', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let away = true;
     const warnings: string[] = [];
@@ -87,7 +87,7 @@ describe('The sender of messages', () => {
     expect(runs).toEqual([2]);
   });
 
-  it('uses the result of each entry of a queue, too', async () => {
+  it('uses the result of each entry also for a queue', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let calls = 0;
     const engine = openWith(stage, (_, action, input) => {
@@ -150,7 +150,7 @@ describe('The sender of messages', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(1);
   });
 
-  it('sends a message once if two processes find it at the same time', async () => {
+  it('sends a stored message only once if two processes find it at the same time', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
@@ -212,7 +212,7 @@ describe('A message with a delay', () => {
     client.destroy();
   });
 
-  it('needs the role of the scheduler for such a delay, and without it nothing is written', async () => {
+  it('needs the role of the scheduler if the delay is so long, and without this role nothing is written', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage, { schedulerRoleArn: undefined });
     const opened = operation();

@@ -52,7 +52,7 @@ describe('The folder of the embedded engine', () => {
   afterEach(closeAll);
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('has every commit on the disk before it is reported', async () => {
+  it('has every commit on the disk before the commit is reported', async () => {
     const engine = await opened();
     const sync = jest.spyOn(fs, 'fsyncSync');
     await engine.commit({ operations: [operation()] });
@@ -63,7 +63,7 @@ describe('The folder of the embedded engine', () => {
     sync.mockRestore();
   });
 
-  it('delivers again the message of a killed process, and dead-letters only a message that kills repeatedly', async () => {
+  it('lets the next process receive the message of a killed process, and dead-letters a message that kills every process', async () => {
     const [mild, deadly] = [queue(), queue()];
     const engine = await opened();
     await engine.commit({ messages: [requested(serviceOf(mild)), requested(serviceOf(deadly))] });
@@ -89,7 +89,7 @@ describe('The folder of the embedded engine', () => {
     expect(counts).toEqual([3, 4]);
   }, 30_000);
 
-  it('needs no daemons: dead rows are removed, and the log stays limited', async () => {
+  it('has no background processes of a server: the engine removes dead rows and limits the write-ahead log', async () => {
     const engine = await opened();
     const name = queue();
     for (let iteration = 0; iteration < 5; iteration += 1)
@@ -121,7 +121,7 @@ describe('The folder of the embedded engine', () => {
     });
   }, 30_000);
 
-  it('removes ids of notifications after two weeks, not before', async () => {
+  it('keeps the ids of notifications for two weeks', async () => {
     const [old, young] = [unique(), unique()];
     const engine = await opened();
     await engine.commit({ seen: [old, young] });
@@ -203,7 +203,7 @@ describe('The folder of the embedded engine', () => {
       expect(existsSync(join(data, aside[0] ?? '', 'global', 'pg_control'))).toBe(true);
     }, 60_000);
 
-    it('is kept by --begin-empty if it opens', async () => {
+    it('is kept by --begin-empty if it can be opened', async () => {
       const engine = await opened({ dataFolder: data, beginEmpty: true });
       expect(await engine.reads.operations({})).toHaveLength(1);
     });
@@ -267,7 +267,7 @@ describe('The folder of the embedded engine', () => {
     });
   });
 
-  it('must be a folder, or the start fails with the reason', async () => {
+  it('must not be a file: otherwise the start fails with the reason', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
     await expect(opened({ dataFolder: join(file, 'data') })).rejects.toMatchObject({

@@ -64,7 +64,7 @@ describe('Several processes on one PostgreSQL server', () => {
     await Promise.all([one.close(), other.close()]);
   }, 30_000);
 
-  it('notify each other at once', async () => {
+  it('notify each other of new messages immediately', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const [sender, receiver] = await Promise.all([
       openPostgresEngine({ databaseUrl }),
@@ -121,7 +121,7 @@ describe('Several processes on one PostgreSQL server', () => {
 });
 
 describe('A PostgreSQL server that stops', () => {
-  it('is waited for, and stored work continues after its restart', async () => {
+  it('does not end the process, and stored work continues after its restart', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const warnings: string[] = [];
     const options = { databaseUrl, onWarning: (message: string) => warnings.push(message) };
@@ -188,7 +188,7 @@ describe('The audit log on a PostgreSQL server', () => {
     inserted: `INSERT INTO propagator.audit (sequence, body) SELECT 4, body FROM propagator.audit WHERE sequence = 3`,
   };
 
-  it('refuses a change; one that is forced is found, with its place', async () => {
+  it('refuses a change of an entry, and the verification finds the place of a forced change', async () => {
     for (const [how, statement] of Object.entries(tampering)) {
       const databaseUrl = await postgresql.createDatabase();
       const engine = await openPostgresEngine({ databaseUrl });
@@ -213,7 +213,7 @@ describe('The audit log on a PostgreSQL server', () => {
     }
   });
 
-  it('is one chain of the decisions of two processes', async () => {
+  it('has the decisions of two processes in one chain of hashes', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const engines = await Promise.all([
       openPostgresEngine({ databaseUrl }),

@@ -111,7 +111,7 @@ export function auditSuite(open: () => Promise<Engine>): void {
       expect(await verify(engine)).toMatchObject({ ok: true });
     });
 
-    it('is one chain when many decisions and other changes are written at once', async () => {
+    it('is one chain of hashes if many decisions and other changes are written at the same time', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 2, maxLength: 6 }),

@@ -116,7 +116,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.depths())[`service-${service}`]?.ready ?? 0).toBe(0);
     });
 
-    it('is a conflict if it opens an open operation, or continues one that does not exist', async () => {
+    it('is a conflict if it creates an operation that exists, or changes an operation that does not exist', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
       expect(
@@ -158,7 +158,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.commit({ seen: [other, other] })).toBe('committed');
     });
 
-    it('is seen by the handler of the message that announces it, and only then', async () => {
+    it('is stored before the handler of its message runs', async () => {
       const seen: boolean[] = [];
       const ids = Array.from({ length: 40 }, operationId);
       await engine.work('coordinate', { concurrency: 4 }, async ([delivery]) => {
@@ -175,7 +175,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(seen.every(Boolean)).toBe(true);
     });
 
-    it('keeps the record of an account: members are only added, and the first deletion and the last observation are kept', async () => {
+    it('merges the record of an account: members are only added, and the latest deletion and observation are kept', async () => {
       const id = projectId();
       const [ann, bob] = [userId(), userId()];
       await engine.commit({

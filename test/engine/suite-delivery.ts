@@ -22,7 +22,7 @@ export function deliverySuite(
     }, 60_000);
     afterAll(() => engine.close());
 
-    it('starts its worker at once', async () => {
+    it('wakes its worker immediately', async () => {
       const name = queue();
       const waits: number[] = [];
       let sentAt = 0;
@@ -38,7 +38,7 @@ export function deliverySuite(
       expect(median(waits)).toBeLessThan(150);
     });
 
-    it('is not visible before the end of its delay, and starts its worker then', async () => {
+    it('is not visible before the end of its delay, and then wakes its worker', async () => {
       const name = queue();
       const late: number[] = [];
       const sentAt = performance.now();
@@ -204,7 +204,7 @@ export function deliverySuite(
     // and counts the delivery.
     const inProcess = isServerless ? undefined : it;
     inProcess?.(
-      'returns messages that did not end in time, and does not count the delivery',
+      'returns messages whose handlers did not end in time, and does not count their delivery',
       async () => {
         const name = queue();
         const engine = await open();
@@ -230,7 +230,7 @@ export function deliverySuite(
       30_000,
     );
 
-    it('leaves waiting messages to the next one, each at its time', async () => {
+    it('leaves waiting messages to the next engine, which delivers each of them when it is due', async () => {
       const name = queue();
       const engine = await open();
       const sentAt = performance.now();

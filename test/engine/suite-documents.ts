@@ -10,7 +10,7 @@ export function documentSuite(open: () => Promise<Engine>): void {
     }, 60_000);
     afterAll(() => engine.close());
 
-    it('is created once, changed only with its version, and deleted', async () => {
+    it('is created only once, and is changed and deleted only with its current version', async () => {
       const key = { collection: 'suspension', partition: unique(), id: 'nova/a/x' } as const;
       const read = () => engine.reads.documents('suspension', key.partition);
       const value = { state: 'noted', before: { status: 'ACTIVE', tags: ['ä', null] } };

@@ -22,7 +22,7 @@ function database(transaction: () => Promise<unknown>) {
 const NOT_WRITABLE = { report: { code: 'engine.database.not-writable' } };
 
 describe('the health of the store', () => {
-  it('is a write, which all checks within 2 s share', async () => {
+  it('is checked with a test write, which all checks within 2 s share', async () => {
     let now = 0;
     const { seen, port } = database(async () => undefined);
     const health = new StoreHealth(port, () => now);
@@ -40,7 +40,7 @@ describe('the health of the store', () => {
     await expect(new StoreHealth(port).check()).rejects.toThrow('No space left on device');
   });
 
-  it('is false while the last commit failed, and true after one that succeeds', async () => {
+  it('is false after a failed commit, and true after a commit that succeeds', async () => {
     const { port } = database(async () => undefined);
     const health = new StoreHealth(port, () => 0);
     await health.observe(Promise.reject(new Error('read-only'))).catch(() => undefined);
@@ -49,7 +49,7 @@ describe('the health of the store', () => {
     await expect(health.check()).resolves.toBeUndefined();
   });
 
-  it('is true again a minute after a failed commit if a write succeeds', async () => {
+  it('is true again a minute after a failed commit if the test write succeeds', async () => {
     let now = 0;
     const { port } = database(async () => undefined);
     const health = new StoreHealth(port, () => now);
@@ -58,7 +58,7 @@ describe('the health of the store', () => {
     await expect(health.check()).resolves.toBeUndefined();
   });
 
-  it('is false if the write does not end, and no second write starts before its end', async () => {
+  it('is false if the test write does not end, and no second test write starts before its end', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { seen, port } = database(() => promise);
     const health = new StoreHealth(port);

@@ -111,7 +111,7 @@ describe('a call of AWS', () => {
     expect(got).toHaveLength(2);
   });
 
-  it('reports the message of AWS once if it is refused', async () => {
+  it('throws the message of AWS, without a retry, if AWS refuses it', async () => {
     const { secrets } = await aws([
       400,
       '{"Message":"not yours"}',
@@ -168,7 +168,7 @@ describe('a call of AWS', () => {
     });
   });
 
-  it('ends after its attempts if no answer comes, within their time limit', async () => {
+  it('throws after its last attempt if AWS does not answer within the time limits', async () => {
     server = createServer(() => undefined);
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

@@ -50,7 +50,7 @@ describe('The delay of a message on AWS', () => {
     },
   );
 
-  it('is rounded up if it is long, and such messages do not wait for the others', async () => {
+  it('is rounded up if it is long, and the sender does not wait before it sends such messages', async () => {
     const { sender, calls } = senderWithCalls();
     const now = Date.now();
     await sender.send(dueAfter(now, 600, -5000, 30_500, 3001), 'id', now);

@@ -72,7 +72,7 @@ describe('the queues', () => {
     }
   });
 
-  it('retain dead letters longer than their age on arrival', () => {
+  it('retain dead letters longer than the source queues retain messages', () => {
     for (const { retentionSeconds, dead } of topology.queues) {
       expect(dead.retentionSeconds).toBe(14 * 24 * 3600);
       expect(dead.retentionSeconds - retentionSeconds).toBeGreaterThanOrEqual(7 * 24 * 3600);

@@ -61,7 +61,7 @@ describe('a new service file', () => {
     ]);
   });
 
-  it('gets a route, and each function has the name of its service', () => {
+  it('adds a rule, and adds the name of its service to the variables of each function', () => {
     const stack = stackOf('test', {}, [...SERVICES, storage]);
     expect(
       stack.topology.rules.find(({ queue }) => queue === 'service-cloud-storage')?.pattern,
@@ -146,7 +146,7 @@ describe('a parameter', () => {
     expect(stackOf('prod', {}).policy).toEqual(NO_POLICY);
   });
 
-  it('counts as missing if it is empty', () => {
+  it('counts as unset if it is empty', () => {
     const none = Object.fromEntries(PARAMETER_NAMES.map((name) => [name, '']));
     expect(stackOf('prod', none)).toEqual(stackOf('prod', {}));
   });
