@@ -5,9 +5,9 @@ import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middleware
 import type { Policy } from '../lib/policy/schema.ts';
 
 /**
- * Creates the Lambda handler of the HTTP API. API Gateway passes only requests with the signature of
- * an allowed IAM principal. With PROPAGATOR_API_AUTH=keystone it passes all requests, and the API
- * validates their tokens. `policy`: the content of the policy file of the deployed stack.
+ * Creates the Lambda handler of the HTTP API. API Gateway passes only requests with the signature
+ * of an allowed IAM principal. With PROPAGATOR_API_AUTH=keystone it passes all requests, and the
+ * API validates their tokens. `policy`: the content of the policy file of the deployed stack.
  */
 export const apiFunction = (environment: Environment, policy: Policy) =>
   middy()

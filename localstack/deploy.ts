@@ -22,9 +22,9 @@ export interface Deployment {
 }
 
 /**
- * Packages the stack of a stage, and deploys it with `serverless deploy`. For MiniStack, the package is
- * changed before the deployment: see `adaptPackage`. Every other endpoint gets the same package as
- * AWS. Throws with the output of a failed command.
+ * Packages the stack of a stage, and deploys it with `serverless deploy`. For MiniStack, the
+ * package is changed before the deployment: see `adaptPackage`. Every other endpoint gets the same
+ * package as AWS. Throws with the output of a failed command.
  */
 export async function deploy({
   endpoint,

@@ -38,9 +38,9 @@ export async function runningEndpoint(): Promise<string> {
 }
 
 /**
- * Returns the endpoint in AWS_ENDPOINT_URL, for a test suite that creates and removes stages there, or
- * `undefined` if the variable is not set. Throws for an endpoint that is not on this machine: it could
- * be a real account, and its functions could not reach the rehearsal cloud on loopback.
+ * Returns the endpoint in AWS_ENDPOINT_URL, for a test suite that creates and removes stages there,
+ * or `undefined` if the variable is not set. Throws for an endpoint that is not on this machine: it
+ * could be a real account, and its functions could not reach the rehearsal cloud on loopback.
  */
 export function endpointForTests(environment: NodeJS.ProcessEnv): string | undefined {
   const { AWS_ENDPOINT_URL: endpoint } = environment;

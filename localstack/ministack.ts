@@ -27,8 +27,9 @@ const ArchiveProperties = z.object({
 });
 
 /**
- * Changes the packaged template in `folder`, so that MiniStack can deploy it. Returns the properties of
- * the archive, which is removed from the template: {@link createArchive} creates it afterwards.
+ * Changes the packaged template in `folder`, so that MiniStack can deploy it. Returns the
+ * properties of the archive, which is removed from the template: {@link createArchive} creates it
+ * afterwards.
  */
 export function adaptPackage(folder: string): z.infer<typeof ArchiveProperties> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -77,12 +78,16 @@ const Role = z.object({
   Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })),
 });
 /** The permissions that also permit a batch action on AWS. */
-const PERMISSIONS_FOR_BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+const PERMISSIONS_FOR_BATCHES = [
+  'sqs:SendMessage',
+  'sqs:DeleteMessage',
+  'sqs:ChangeMessageVisibility',
+];
 
 /**
- * With AUTH=true, MiniStack 1.5.33 requires a separate permission for each batch action of SQS. AWS has
- * no such permissions. MiniStack also checks the permissions on every schedule as if the schedule
- * were in the group `default`.
+ * With AUTH=true, MiniStack 1.5.33 requires a separate permission for each batch action of SQS. AWS
+ * has no such permissions. MiniStack also checks the permissions on every schedule as if the
+ * schedule were in the group `default`.
  */
 function adaptPermissions(role: unknown): void {
   if (!Role.safeParse(role).success) return;
@@ -91,7 +96,9 @@ function adaptPermissions(role: unknown): void {
   );
   for (const statement of statements) {
     const { Action, Resource } = statement;
-    Action.push(...Action.filter((one) => PERMISSIONS_FOR_BATCHES.includes(one)).map((one) => `${one}Batch`));
+    Action.push(
+      ...Action.filter((one) => PERMISSIONS_FOR_BATCHES.includes(one)).map((one) => `${one}Batch`),
+    );
     if (Action.includes('scheduler:CreateSchedule'))
       statement.Resource = JSON.parse(
         JSON.stringify(Resource).replace(/schedule\/[^/]+\/\*/, 'schedule/default/*'),

@@ -1,9 +1,9 @@
-// npm run aws:try [-- --stage NAME] [--leave]: tries the stage that npm run aws:deploy created. This
-// program starts a rehearsal cloud on loopback as the OpenStack of the stage, and writes the login of
-// this cloud into the secret of the stage. It then deletes the project of a customer in the cloud,
-// posts the notification to the API of the stage, and waits until the operation has ended. The cloud
-// runs until Ctrl-C, so that it can be inspected. With --leave it stops when the operation has ended.
-// The exit code is 1 if the operation has not ended within two minutes.
+// npm run aws:try [-- --stage NAME] [--leave]: tries the stage that npm run aws:deploy created.
+// This program starts a rehearsal cloud on loopback as the OpenStack of the stage, and writes the
+// login of this cloud into the secret of the stage. It then deletes the project of a customer in
+// the cloud, posts the notification to the API of the stage, and waits until the operation has
+// ended. The cloud runs until Ctrl-C, so that it can be inspected. With --leave it stops when the
+// operation has ended. The exit code is 1 if the operation has not ended within two minutes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
@@ -30,9 +30,9 @@ import {
 } from './endpoint.ts';
 
 /**
- * Writes the login of the cloud into the secret of the stage. Also changes variables of all functions:
- * this restarts the functions, which may have read another login, and sets the grace period to zero.
- * The next deployment restores the grace period.
+ * Writes the login of the cloud into the secret of the stage. Also changes variables of all
+ * functions: this restarts the functions, which may have read another login, and sets the grace
+ * period to zero. The next deployment restores the grace period.
  */
 async function useCloud(
   { credentials }: RehearsalCloud,
@@ -64,8 +64,8 @@ async function useCloud(
 }
 
 /**
- * Waits until the operation about the project has ended, and returns it. Throws if this takes more than
- * two minutes.
+ * Waits until the operation about the project has ended, and returns it. Throws if this takes more
+ * than two minutes.
  */
 async function waitForEnd(project: string, api: ApiClient): Promise<OperationShape> {
   const until = Date.now() + 120_000;

@@ -1,6 +1,6 @@
-// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: makes the table
-// of an earlier, removed stack a part of the present stack of the same stage. The present stack must
-// be deployed with keptTable=yes. Deploy it without keptTable afterwards.
+// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: makes the
+// table of an earlier, removed stack a part of the present stack of the same stage. The present
+// stack must be deployed with keptTable=yes. Deploy it without keptTable afterwards.
 import { parseArgs } from 'node:util';
 import {
   CloudFormationClient,
@@ -21,8 +21,8 @@ const CHANGE_SET = 'import-table';
 const WAIT_SECONDS = 600;
 
 /**
- * Returns the deployed template with the table, and no other change: CloudFormation permits none in an
- * import. Throws if the stack already has a table.
+ * Returns the deployed template with the table, and no other change: CloudFormation permits none in
+ * an import. Throws if the stack already has a table.
  */
 export function templateWithTable(deployed: unknown, stack: Stack): object {
   const template = Template.parse(deployed);

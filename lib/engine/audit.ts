@@ -40,8 +40,8 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
 });
 
 /**
- * Builds the entries that follow `head`, without storing them. The JSON round trip gives each record
- * the form in which a store returns it, because the hash is computed from that form.
+ * Builds the entries that follow `head`, without storing them. The JSON round trip gives each
+ * record the form in which a store returns it, because the hash is computed from that form.
  */
 export const auditEntriesAfter = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
   chainEntries(head, JSON.parse(toJson(records)));

@@ -22,8 +22,8 @@ export const closedError = (): PropagatorError =>
   );
 
 /**
- * The code of the error if a second process lists the dead-letter messages at the same time. Each of
- * two concurrent listings would receive only some of the messages.
+ * The code of the error if a second process lists the dead-letter messages at the same time. Each
+ * of two concurrent listings would receive only some of the messages.
  */
 export const DEAD_LETTERS_BUSY = 'dead-letters.busy';
 export const areDeadLettersBusy = (thrown: unknown): boolean =>

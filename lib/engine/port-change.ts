@@ -36,8 +36,8 @@ export interface Change {
     readonly error: ErrorReport;
   }[];
   /**
-   * Waivers of catalog types that no service file covers. A new waiver replaces the stored waiver of
-   * its type.
+   * Waivers of catalog types that no service file covers. A new waiver replaces the stored waiver
+   * of its type.
    */
   readonly waivers?: readonly Waiver[];
   /** The catalog types whose waivers this change removes. */
@@ -98,9 +98,9 @@ export interface StoredDocument extends DocumentKey {
   readonly value: unknown;
 }
 /**
- * A document to write. `version` is the version that the caller read (0: a new document). A document
- * without `value` is deleted. A change should contain at most 50 documents: otherwise AWS may write
- * some of them before it finds a conflict.
+ * A document to write. `version` is the version that the caller read (0: a new document). A
+ * document without `value` is deleted. A change should contain at most 50 documents: otherwise AWS
+ * may write some of them before it finds a conflict.
  */
 export interface WrittenDocument extends DocumentKey {
   readonly version: number;

@@ -39,8 +39,8 @@ export interface AccountReads {
   /** The accounts of the type, including deleted accounts. With `ids`, only these accounts. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /**
-   * Accounts with a suspicious deletion (see `Suspicion`). The undecided deletions are first. Within
-   * each group, the newest deletion is first. `total` is the number of undecided deletions.
+   * Accounts with a suspicious deletion (see `Suspicion`). The undecided deletions are first.
+   * Within each group, the newest deletion is first. `total` is the number of undecided deletions.
    */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /**
@@ -105,8 +105,8 @@ export interface RecordReads {
 /** Reads of the number of messages. */
 export interface QueueReads {
   /**
-   * True if a message of the queue is due or is being handled. The cost of this read does not depend
-   * on the number of messages.
+   * True if a message of the queue is due or is being handled. The cost of this read does not
+   * depend on the number of messages.
    */
   hasDue(queue: QueueName): Promise<boolean>;
   /** Returns the numbers of messages in each queue. `dead`: in its dead-letter queue. */

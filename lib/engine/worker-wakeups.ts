@@ -55,8 +55,8 @@ export class WorkerWakeups {
   }
 
   /**
-   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer of Node may end up
-   * to one millisecond early. In that case a second timer waits for the rest.
+   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer of Node may end
+   * up to one millisecond early. In that case a second timer waits for the rest.
    */
   #callAt(dueAt: number, callback: () => void): void {
     const timer = setTimeout(

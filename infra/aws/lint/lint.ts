@@ -1,7 +1,7 @@
 // npm run aws:lint: checks the packaged template with cfn-lint and checkov. At the first run, and
-// after each change of requirements.txt, this program installs both from PyPI into the folder .lint.
-// baseline.json names each accepted rule, with the reason. The exit code is 1 if there is a finding
-// of a rule that is not accepted, or if an accepted rule has no findings.
+// after each change of requirements.txt, this program installs both from PyPI into the folder
+// .lint. baseline.json names each accepted rule, with the reason. The exit code is 1 if there is a
+// finding of a rule that is not accepted, or if an accepted rule has no findings.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -20,8 +20,8 @@ export const RUNBOOKS = [
 export type Runbook = (typeof RUNBOOKS)[number];
 
 /**
- * `page`: a person must act now, even at night, because data is lost, all operations have stopped, or
- * a mass deletion may be in progress. `ticket`: a person must act within days.
+ * `page`: a person must act now, even at night, because data is lost, all operations have stopped,
+ * or a mass deletion may be in progress. `ticket`: a person must act within days.
  */
 export type Severity = 'page' | 'ticket';
 export const topicId = (severity: Severity): string =>
@@ -51,8 +51,8 @@ export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
   `${prefix}-runbooks`;
 
 /**
- * Returns the URL of a runbook for the text of an alarm. Without the parameter `runbooks`, it is the
- * URL of the dashboard of this stack with the texts of the runbooks.
+ * Returns the URL of a runbook for the text of an alarm. Without the parameter `runbooks`, it is
+ * the URL of the dashboard of this stack with the texts of the runbooks.
  */
 function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;

@@ -102,8 +102,8 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
 }
 
 /**
- * Divides a time into periods of an alarm. CloudWatch allows at most a day for all periods together,
- * or a week if each period is at least an hour.
+ * Divides a time into periods of an alarm. CloudWatch allows at most a day for all periods
+ * together, or a week if each period is at least an hour.
  */
 function periodsOf(minutes: number): { seconds: number; times: number } {
   const seconds = minutes * 60 > DAY ? HOUR : 300;

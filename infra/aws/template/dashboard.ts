@@ -55,8 +55,8 @@ function stageRow({ prefix }: Stack) {
 }
 
 /**
- * One row of widgets per queue: waiting messages, dead-letter messages, invocations of its function,
- * and handled messages.
+ * One row of widgets per queue: waiting messages, dead-letter messages, invocations of its
+ * function, and handled messages.
  */
 const queueRows = ({ prefix, topology }: Stack) =>
   topology.queues.flatMap(({ queue, name, dead }, row) => {

@@ -117,9 +117,9 @@ function table({ topology: { table: definition }, parameters: { kmsKey, protectT
 }
 
 /**
- * Returns the ARN of the table, built from its name. It is not a reference to the resource, because a
- * stack that uses the kept table of an earlier stack has no such resource. If the ARN changed when
- * the table is imported, other resources would also change, which CloudFormation refuses.
+ * Returns the ARN of the table, built from its name. It is not a reference to the resource, because
+ * a stack that uses the kept table of an earlier stack has no such resource. If the ARN changed
+ * when the table is imported, other resources would also change, which CloudFormation refuses.
  */
 export const tableArn = ({ topology: { table: definition } }: Stack) =>
   sub(

@@ -2,8 +2,8 @@ import { functionsOf, logGroupId } from './functions.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Builds the section `extensions`: properties that serverless.yml has no keys for, of resources that
- * the Serverless Framework creates.
+ * Builds the section `extensions`: properties that serverless.yml has no keys for, of resources
+ * that the Serverless Framework creates.
  */
 export function extensions(stack: Stack): Record<string, { readonly Properties: object }> {
   const { kmsKey, apiRate } = stack.parameters;

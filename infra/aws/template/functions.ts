@@ -34,9 +34,9 @@ export const needsSchedules = ({ name, flushesOutboxes }: FunctionDefinition): b
   flushesOutboxes || name === 'ingest';
 
 /**
- * The maximum number of concurrent invocations of a function. More coordinators would only cause more
- * lock conflicts. The function of a service needs few invocations, because the API of the service
- * limits the number of calls.
+ * The maximum number of concurrent invocations of a function. More coordinators would only cause
+ * more lock conflicts. The function of a service needs few invocations, because the API of the
+ * service limits the number of calls.
  */
 const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 
@@ -84,8 +84,8 @@ const DESCRIPTIONS = {
 } as const;
 
 /**
- * Returns the key of a function in serverless.yml: `serviceNova` for `service-nova`. From this key the
- * Serverless Framework derives the logical ids of the resources of the function, for example
+ * Returns the key of a function in serverless.yml: `serviceNova` for `service-nova`. From this key
+ * the Serverless Framework derives the logical ids of the resources of the function, for example
  * {@link functionId}.
  */
 export const functionKey = (name: string): string =>
@@ -114,9 +114,9 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         events: eventsOf(definition, stack),
         dependsOn: dependenciesOf(definition, stack),
         // By design, an operation sends messages in loops: functions send delayed messages to their
-        // own queues, and the coordinator and the services send messages to each other. Without this
-        // setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and the stall
-        // timeout limit the loops.
+        // own queues, and the coordinator and the services send messages to each other. Without
+        // this setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and the
+        // stall timeout limit the loops.
         ...(definition.queue ? { recursiveLoop: 'Allow' } : {}),
         // Lambda must keep all log lines: the functions write only those of PROPAGATOR_LOG_LEVEL.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
@@ -129,8 +129,9 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
 }
 
 /**
- * The time in seconds for which a function with a short time limit waits for one answer of Keystone.
- * With a longer time, Lambda would stop the function before it can report that Keystone is slow.
+ * The time in seconds for which a function with a short time limit waits for one answer of
+ * Keystone. With a longer time, Lambda would stop the function before it can report that Keystone
+ * is slow.
  */
 const ANSWER_SECONDS = 20;
 const hasShortTimeLimit = ({ name }: FunctionDefinition): boolean =>
@@ -155,8 +156,8 @@ export function environmentOf(
 
 /**
  * Returns the resources that CloudFormation must create before the function: the policies of the
- * queues to which its messages go. Without this order, an upgrade that adds a service would lose the
- * first messages to this service: EventBridge drops an event that its queue and the queue for
+ * queues to which its messages go. Without this order, an upgrade that adds a service would lose
+ * the first messages to this service: EventBridge drops an event that its queue and the queue for
  * undelivered events refuse.
  */
 const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [
@@ -196,7 +197,9 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
   return queueTrigger ? [queueTrigger] : [];
 }
 
-/** Returns the VPC configuration of the functions; `undefined` if the parameters name no subnets. */
+/**
+ * Returns the VPC configuration of the functions; `undefined` if the parameters name no subnets.
+ */
 export function networkOf({
   parameters,
 }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {

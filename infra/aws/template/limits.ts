@@ -20,8 +20,8 @@ const LIMITS = {
  */
 const ADDED_RESOURCES = { perFunction: 3, once: 16 } as const;
 /**
- * The longest possible start of a queue's ARN. The partition, the region and the account are unknown
- * before the deployment.
+ * The longest possible start of a queue's ARN. The partition, the region and the account are
+ * unknown before the deployment.
  */
 const START_OF_QUEUE_ARN = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
 /** Takes the place of an unknown ARN of another resource. */

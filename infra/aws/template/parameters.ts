@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
- * The settings that are also parameters of a deployment, with the same names. The functions get them
- * as environment variables, except `PROPAGATOR_POLICY`, which names a file on the machine that
+ * The settings that are also parameters of a deployment, with the same names. The functions get
+ * them as environment variables, except `PROPAGATOR_POLICY`, which names a file on the machine that
  * packages the stack. Only the embedded process and the relay have the other settings.
  */
 export const SETTINGS = [
@@ -70,8 +70,8 @@ const Parameters = z.object({
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
   /**
-   * The VPC subnets and security groups of the functions, as comma-separated ids. They are necessary
-   * if the APIs of OpenStack are not reachable over the internet. Set both, or neither.
+   * The VPC subnets and security groups of the functions, as comma-separated ids. They are
+   * necessary if the APIs of OpenStack are not reachable over the internet. Set both, or neither.
    */
   subnets: idList(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
   securityGroups: idList(/^sg-\w+$/, 'sg-1').default(''),
@@ -95,8 +95,8 @@ const Parameters = z.object({
     )
     .default(''),
   /**
-   * `yes`: the stack creates no table, and uses the table of an earlier, removed stack of this stage.
-   * `import-table.ts` then makes the table a part of the stack.
+   * `yes`: the stack creates no table, and uses the table of an earlier, removed stack of this
+   * stage. `import-table.ts` then makes the table a part of the stack.
    */
   keptTable: z.literal(['', 'yes'], 'write yes, or omit the parameter').default(''),
   /**
@@ -115,13 +115,13 @@ const Parameters = z.object({
   /** The retention of the events in the archive of the bus in days. */
   archiveDays: wholeNumber(1, 36_500).default('30'),
   /**
-   * The alarm `silent-source` starts after this number of minutes without a notification and without
-   * a heartbeat. CloudWatch allows at most a week.
+   * The alarm `silent-source` starts after this number of minutes without a notification and
+   * without a heartbeat. CloudWatch allows at most a week.
    */
   silentMinutes: wholeNumber(5, 10_080).default('30'),
   /**
-   * The URL of a folder with the runbooks, for the texts of the alarms. The default is the dashboard
-   * of the stack with the texts of the runbooks.
+   * The URL of a folder with the runbooks, for the texts of the alarms. The default is the
+   * dashboard of the stack with the texts of the runbooks.
    */
   runbooks: z
     .string()
@@ -155,8 +155,8 @@ export type Parameters = Readonly<z.infer<typeof Parameters>>;
 export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.shape), ...SETTINGS];
 
 /**
- * Validates the parameters of a deployment. An empty value counts as unset. Throws `PropagatorError`
- * with one line that names the first wrong or unknown parameter.
+ * Validates the parameters of a deployment. An empty value counts as unset. Throws
+ * `PropagatorError` with one line that names the first wrong or unknown parameter.
  */
 export function readParameters(given: Readonly<Record<string, string>>): Parameters {
   const unknownName = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));

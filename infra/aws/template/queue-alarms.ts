@@ -53,11 +53,11 @@ export function queueAlarms({
 }
 
 /**
- * Returns an alarm that starts when a dead-letter queue has not been empty for half of its retention
- * time. This is a week, the longest time that an alarm covers. The metric with the age of the oldest
- * message is no alternative: SQS excludes messages that were received three times or more, and each
- * listing receives all messages. The retention time of a message that SQS itself moved to this queue
- * begins when the message was first sent.
+ * Returns an alarm that starts when a dead-letter queue has not been empty for half of its
+ * retention time. This is a week, the longest time that an alarm covers. The metric with the age of
+ * the oldest message is no alternative: SQS excludes messages that were received three times or
+ * more, and each listing receives all messages. The retention time of a message that SQS itself
+ * moved to this queue begins when the message was first sent.
  */
 const expiryAlarm = (
   dead: { readonly name: string; readonly retentionSeconds: number },

@@ -42,8 +42,8 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
       Policies: [
         { PolicyName: 'function', PolicyDocument: policy(permissionsOf(definition, stack)) },
       ],
-      // In a VPC, a function needs the permission to create network interfaces. They have no ARN before
-      // they exist, so a managed policy of AWS grants this permission.
+      // In a VPC, a function needs the permission to create network interfaces. They have no ARN
+      // before they exist, so a managed policy of AWS grants this permission.
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [
@@ -146,8 +146,8 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 }
 
 /**
- * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications. The
- * function of an HTTP plug-in that reports later asks the coordinator to check its report.
+ * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications.
+ * The function of an HTTP plug-in that reports later asks the coordinator to check its report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],

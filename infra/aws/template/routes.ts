@@ -22,8 +22,8 @@ const DECISIONS = [
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
 /**
- * The maximum size of a message in SQS. A queue without this property may have a limit of a quarter of
- * this size.
+ * The maximum size of a message in SQS. A queue without this property may have a limit of a quarter
+ * of this size.
  */
 const MAX_BYTES = 1024 * 1024;
 
@@ -145,7 +145,9 @@ function ruleWithTarget({ name, queue, pattern }: Stack['topology']['rules'][num
   };
 }
 
-/** Permits these rules to send to the queue. All other senders need the permission in their role. */
+/**
+ * Permits these rules to send to the queue. All other senders need the permission in their role.
+ */
 const queuePolicy = (queue: string, rules: readonly object[]) => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {

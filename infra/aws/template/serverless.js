@@ -1,5 +1,5 @@
-// The module that serverless.yml includes. osls, the Serverless Framework of this project, loads only
-// files that end in .js, and calls the exported functions.
+// The module that serverless.yml includes. osls, the Serverless Framework of this project, loads
+// only files that end in .js, and calls the exported functions.
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { serverlessFunctions } from './functions.ts';
 import { PARAMETER_NAMES } from './parameters.ts';
@@ -47,5 +47,7 @@ function ignoreReported(error) {
   if (!isForOperators(error)) throw error;
 }
 
-/** All other errors, for example a TypeError, are a defect of the code, and keep their stack trace. */
+/**
+ * All other errors, for example a TypeError, are a defect of the code, and keep their stack trace.
+ */
 const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;

@@ -13,8 +13,8 @@ import type { Stack } from './stack.ts';
 
 /**
  * Builds the section `resources` of serverless.yml. The functions, their log groups and their event
- * sources are not in it: the Serverless Framework adds them. Throws for a stack that exceeds a limit
- * of AWS.
+ * sources are not in it: the Serverless Framework adds them. Throws for a stack that exceeds a
+ * limit of AWS.
  */
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {

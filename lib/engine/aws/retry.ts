@@ -19,10 +19,11 @@ type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
  * Decides about messages after their handler threw. A message after its last delivery moves to the
- * dead-letter queue, with the error. SQS delivers each other message again after a back-off. Returns
- * the messages of the second group: the Lambda function must name them in `batchItemFailures`,
- * because SQS deletes all messages that the function does not name. A message whose function dies at
- * the last delivery has no error, because SQS itself moves it to the dead-letter queue.
+ * dead-letter queue, with the error. SQS delivers each other message again after a back-off.
+ * Returns the messages of the second group: the Lambda function must name them in
+ * `batchItemFailures`, because SQS deletes all messages that the function does not name. A message
+ * whose function dies at the last delivery has no error, because SQS itself moves it to the
+ * dead-letter queue.
  */
 export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,

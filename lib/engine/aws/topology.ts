@@ -6,8 +6,9 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { namesOf, SOURCE } from './names.ts';
 
 /**
- * The AWS resources of a stage without functions, roles and alarms, as plain data. The CloudFormation
- * template is generated from this data, and the tests create the same resources on an emulator.
+ * The AWS resources of a stage without functions, roles and alarms, as plain data. The
+ * CloudFormation template is generated from this data, and the tests create the same resources on
+ * an emulator.
  */
 export interface Topology {
   readonly bus: string;
@@ -67,8 +68,8 @@ export interface TableDefinition {
 }
 
 /**
- * The number of deliveries before a message becomes a dead-letter message. With the back-off between
- * them, they take about six minutes, as on PostgreSQL.
+ * The number of deliveries before a message becomes a dead-letter message. With the back-off
+ * between them, they take about six minutes, as on PostgreSQL.
  */
 export const MAX_RECEIVES = 9;
 /**
@@ -85,8 +86,8 @@ const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /**
- * The settings of a queue and its function. The function `ingest` gets at most 18 notifications: each
- * needs at most five rows, so they fit into one DynamoDB transaction.
+ * The settings of a queue and its function. The function `ingest` gets at most 18 notifications:
+ * each needs at most five rows, so they fit into one DynamoDB transaction.
  */
 const FUNCTION_SETTINGS = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },

@@ -16,9 +16,9 @@ const DATA_CORRUPTED = 'XX001';
 
 /**
  * Compares the number of rows in each table with the number of entries in the index of its primary
- * key. PostgreSQL itself does not notice that the file of a table was cut: the last rows are missing,
- * and the index still has their entries. Throws an error with the SQLSTATE of damaged data and the
- * name of the file if the numbers differ.
+ * key. PostgreSQL itself does not notice that the file of a table was cut: the last rows are
+ * missing, and the index still has their entries. Throws an error with the SQLSTATE of damaged data
+ * and the name of the file if the numbers differ.
  */
 export async function checkTables(database: Database): Promise<void> {
   await database.transaction(async (session) => {

@@ -220,8 +220,8 @@ async function addToCounters(
 }
 
 /**
- * Inserts dead-letter messages. Their columns `source_name` and `source_output` have the values that
- * pg-boss itself sets for a message that it gives up.
+ * Inserts dead-letter messages. Their columns `source_name` and `source_output` have the values
+ * that pg-boss itself sets for a message that it gives up.
  */
 async function moveToDeadLetters(
   session: Session,

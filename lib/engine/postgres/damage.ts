@@ -15,8 +15,8 @@ const RESTORE_ADVICE =
   'contents and begin with an empty database: propagator start --begin-empty';
 
 /**
- * Converts an error of PostgreSQL about damage to `engine.folder.damaged`; `undefined` for any other
- * error, and for a server (`folder` is `undefined`).
+ * Converts an error of PostgreSQL about damage to `engine.folder.damaged`; `undefined` for any
+ * other error, and for a server (`folder` is `undefined`).
  */
 export function damageOf(error: unknown, folder: string | undefined): PropagatorError | undefined {
   if (folder === undefined || error instanceof PropagatorError) return undefined;
@@ -27,8 +27,8 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
 }
 
 /**
- * Creates `engine.folder.damaged`. `message` is the message of PostgreSQL, which may name the damaged
- * file.
+ * Creates `engine.folder.damaged`. `message` is the message of PostgreSQL, which may name the
+ * damaged file.
  */
 export function damageError(database: string, message: string, cause: unknown): PropagatorError {
   const damagedFile = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(message)?.[1];

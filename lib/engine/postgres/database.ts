@@ -32,7 +32,9 @@ export interface Database extends Session {
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /** Notifies other processes, when the transaction commits, that these queues have new messages. */
+  /**
+   * Notifies other processes, when the transaction commits, that these queues have new messages.
+   */
   notifyWorkers(session: Session, queues: readonly string[]): Promise<void>;
   /** Calls the listener when another process has called {@link notifyWorkers}. */
   listen(listener: QueueListener): void;

@@ -22,8 +22,8 @@ const MEMORY_ARGUMENTS = [
   'min_wal_size=32MB',
 ];
 /**
- * Vacuum and checkpoint run when PostgreSQL has written this number of bytes of write-ahead log. After
- * a crash, PostgreSQL replays about this much log.
+ * Vacuum and checkpoint run when PostgreSQL has written this number of bytes of write-ahead log.
+ * After a crash, PostgreSQL replays about this much log.
  */
 const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
@@ -108,8 +108,8 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * Writes the marker. Runs vacuum and a checkpoint if they are due, because PGlite has no autovacuum
-   * and no checkpointer: dead rows and the write-ahead log would grow without limit.
+   * Writes the marker. Runs vacuum and a checkpoint if they are due, because PGlite has no
+   * autovacuum and no checkpointer: dead rows and the write-ahead log would grow without limit.
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeMarker();

@@ -63,9 +63,9 @@ export const DURABLE_ARGUMENTS = [
 
 /**
  * Prepares the data folder for a new or an existing database. For a new database, this function
- * writes the file `creating`. If the process ends before the database is complete, the file remains,
- * and the next start deletes the unfinished database, which holds no data. The caller calls the
- * returned function when the database is complete. Throws `engine.folder.incomplete`.
+ * writes the file `creating`. If the process ends before the database is complete, the file
+ * remains, and the next start deletes the unfinished database, which holds no data. The caller
+ * calls the returned function when the database is complete. Throws `engine.folder.incomplete`.
  */
 export function prepareFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');

@@ -17,8 +17,8 @@ const SQLITE_BUSY = 5;
  * Locks the data folder, because a second process would destroy the database. The lock is an open
  * transaction on an empty SQLite file. The operating system releases this lock when the process
  * ends, also after SIGKILL. The lock also works between containers that share a volume. The error
- * for a locked folder names the process in the file `pid`. Throws `engine.folder.in-use`, or `engine.folder.unusable` if the folder
- * cannot be written.
+ * for a locked folder names the process in the file `pid`. Throws `engine.folder.in-use`, or
+ * `engine.folder.unusable` if the folder cannot be written.
  */
 export function lockFolder(folder: string): LockedFolder {
   const pidFile = join(folder, 'pid');
@@ -31,8 +31,8 @@ export function lockFolder(folder: string): LockedFolder {
     throw engineError(
       'folder.in-use',
       `The data folder ${folder} is in use by process ${lockingProcess(pidFile)}.`,
-      'Stop that process, or give this one another folder (PROPAGATOR_DATA); several ' +
-        'processes need a PostgreSQL server (DATABASE_URL).',
+      'Stop that process, or set PROPAGATOR_DATA to another folder. Several processes that share ' +
+        'their data need a PostgreSQL server (DATABASE_URL).',
       error,
     );
   }

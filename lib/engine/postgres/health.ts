@@ -42,8 +42,8 @@ export class StoreHealth {
 
   /**
    * Writes one row as a test. Throws `engine.database.not-writable` if this write fails, and also
-   * during the minute after a failed commit. Throws `engine.database.slow` if the write takes longer
-   * than 5 s. Concurrent calls, and calls within 2 s, share one write.
+   * during the minute after a failed commit. Throws `engine.database.slow` if the write takes
+   * longer than 5 s. Concurrent calls, and calls within 2 s, share one write.
    */
   async check(): Promise<void> {
     await this.#withTimeout(this.#testWrite());

@@ -64,8 +64,8 @@ export function checkCompleteness(folder: string, database: string): void {
   if (missing === undefined) return;
   throw engineError(
     'folder.incomplete',
-    `The data folder ${folder} held a database${countsText(readContents(folder))}, and ${missing} ` +
-      'is missing.',
+    `The data folder ${folder} held a database${countsText(readContents(folder))}, and ` +
+      `${missing} is missing.`,
     'Restore the whole folder from a copy. To discard its contents and begin with an empty ' +
       'database: propagator start --begin-empty',
   );

@@ -59,8 +59,8 @@ const HOUSEKEEPING_MILLIS = 20_000;
 const ITERATIONS_PER_PURGE = 1080;
 
 /**
- * Opens the database, migrates it to this release, and requeues the messages of processes that died.
- * Throws `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`,
+ * Opens the database, migrates it to this release, and requeues the messages of processes that
+ * died. Throws `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`,
  * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
  * `engine.schema.newer` or `engine.settings`.
  */

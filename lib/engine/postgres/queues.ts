@@ -38,7 +38,8 @@ export function createBoss(
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
     warningQueueSize: 100_000,
-    // The propagator uses no flows and no background index builds, so pg-boss polls for them rarely.
+    // The propagator uses no flows and no background index builds, so pg-boss polls for them
+    // rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
     // If pg-boss refreshed this cache during a transaction of the embedded database, the refresh
@@ -95,8 +96,8 @@ export class Queues {
       retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      // The time after which pg-boss deletes a job that failed for good, and whose message is now in
-      // the dead-letter queue. The engine itself deletes a handled message, immediately.
+      // The time after which pg-boss deletes a job that failed for good, and whose message is now
+      // in the dead-letter queue. The engine itself deletes a handled message, immediately.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

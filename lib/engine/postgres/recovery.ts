@@ -15,10 +15,10 @@ export const MAX_SILENCE_SECONDS = 30;
 export const HEARTBEAT_SECONDS = 8;
 
 /**
- * The maximum number of deliveries of a message whose processes die. A process may die because of one
- * of its messages, or because an administrator kills it, but the delivery counts for all messages
- * that it has received. Each death therefore allows each of them one more delivery, up to this limit.
- * A message that reaches the limit is given up, because it probably kills its process.
+ * The maximum number of deliveries of a message whose processes die. A process may die because of
+ * one of its messages, or because an administrator kills it, but the delivery counts for all
+ * messages that it has received. Each death therefore allows each of them one more delivery, up to
+ * this limit. A message that reaches the limit is given up, because it probably kills its process.
  */
 const MAX_DELIVERIES = 20;
 
@@ -76,9 +76,9 @@ export async function makeDue(
 }
 
 /**
- * Limits the delays of all messages, because the clock of the database may have been set back. If the
- * creation time of a delayed message is in the future, its delay starts again now. A failed message
- * is retried after the longest back-off at the latest.
+ * Limits the delays of all messages, because the clock of the database may have been set back. If
+ * the creation time of a delayed message is in the future, its delay starts again now. A failed
+ * message is retried after the longest back-off at the latest.
  */
 export async function limitDelays(database: Database): Promise<void> {
   await database.query(`

@@ -22,8 +22,8 @@ export const BUSY_TABLES = [
 
 /**
  * The migrations of the propagator's own tables, in order. Never change a released migration. A
- * release with a newer version of the pg-boss tables also needs a migration here, even an empty one:
- * an older release refuses the database because of the number of migrations.
+ * release with a newer version of the pg-boss tables also needs a migration here, even an empty
+ * one: an older release refuses the database because of the number of migrations.
  */
 const MIGRATIONS: readonly string[] = [
   `

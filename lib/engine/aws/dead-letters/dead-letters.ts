@@ -120,8 +120,8 @@ async function decideOnEachPage(
 
 /**
  * Stores the decisions of one page. A decision about the same operation, queue and cause as a
- * decision of an earlier page replaces it, with the sum of both counts. `decisions` holds the stored
- * decisions of all pages.
+ * decision of an earlier page replaces it, with the sum of both counts. `decisions` holds the
+ * stored decisions of all pages.
  */
 async function storeDecisions(
   decisionsOfPage: readonly Decision[],

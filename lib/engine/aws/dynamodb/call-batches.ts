@@ -2,8 +2,8 @@
 const CONCURRENT_BATCHES = 8;
 
 /**
- * Calls `work` with batches of at most `size` entries, for several batches at the same time. Returns
- * the results in the order of the batches.
+ * Calls `work` with batches of at most `size` entries, for several batches at the same time.
+ * Returns the results in the order of the batches.
  */
 export async function inBatches<T, R>(
   entries: readonly T[],

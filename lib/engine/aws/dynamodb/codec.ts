@@ -24,8 +24,8 @@ export const decompress = (bytes: Uint8Array): string =>
   brotliDecompressSync(bytes).toString('utf8');
 
 /**
- * Packs a JSON value into an attribute of a row. Throws `engine.row.too-big` if the value exceeds the
- * limit of DynamoDB after its compression.
+ * Packs a JSON value into an attribute of a row. Throws `engine.row.too-big` if the value exceeds
+ * the limit of DynamoDB after its compression.
  */
 export function pack(value: unknown): Attribute {
   const text = toJson(value);

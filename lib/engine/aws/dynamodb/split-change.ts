@@ -14,8 +14,8 @@ export interface OutboundWithSubject {
 }
 
 /**
- * DynamoDB accepts 100 rows and 4 MB in one transaction. These limits leave space for the outbox and
- * the counters.
+ * DynamoDB accepts 100 rows and 4 MB in one transaction. These limits leave space for the outbox
+ * and the counters.
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
@@ -27,8 +27,9 @@ const MAX_AUDITED = 40;
  * after each part, because the parts have this order:
  *
  * - first: the decisions for the audit log
- * - then: accounts, quarantine, waivers and the stop decision, which may be written twice. An account
- *   and its messages are in one part, so that no deleted account is stored without its event
+ * - then: accounts, quarantine, waivers and the stop decision, which may be written twice. An
+ *   account and its messages are in one part, so that no deleted account is stored without its
+ *   event
  * - then: messages about no record of this change, which may be sent twice
  * - then: all operations except the first, each with its tasks and messages. The operation of a
  *   project is valid without the operation of its domain. If the coordinator repeats the decision,

@@ -6,8 +6,8 @@ import { type QueryParameters, queryParametersOf, type Range } from './query.ts'
 import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
 /**
- * The result of a transaction. `refused`: the conditions of the rows with the indexes `which` failed.
- * `busy`: another transaction locked a row, also at the last retry.
+ * The result of a transaction. `refused`: the conditions of the rows with the indexes `which`
+ * failed. `busy`: another transaction locked a row, also at the last retry.
  */
 export type Written =
   | { readonly kind: 'done' }

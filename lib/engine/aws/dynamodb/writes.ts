@@ -27,13 +27,15 @@ import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './r
 import type { Store } from './table.ts';
 
 /**
- * The pointer to a started operation is written with the change that starts the operation, and again
- * with each change in the next 15 minutes, which is the maximum duration of a function. By then the
- * first change has ended, and the pointer exists.
+ * The pointer to a started operation is written with the change that starts the operation, and
+ * again with each change in the next 15 minutes, which is the maximum duration of a function. By
+ * then the first change has ended, and the pointer exists.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
-/** Returns the row of an operation, and the rows of its pointers. `now` is in epoch milliseconds. */
+/**
+ * Returns the row of an operation, and the rows of its pointers. `now` is in epoch milliseconds.
+ */
 export function operationWrites(
   operation: Operation,
   now: number,
@@ -88,8 +90,8 @@ const StoredTasks = z.array(z.looseObject({ id: z.string(), version: z.number() 
 
 /**
  * Returns the rows of tasks. All tasks of one operation and region are in one row, so that the
- * largest operation fits into one transaction. Returns `conflict` if another process has written one
- * of these tasks since the caller read it.
+ * largest operation fits into one transaction. Returns `conflict` if another process has written
+ * one of these tasks since the caller read it.
  */
 export async function taskWrites(
   tasks: readonly Task[],
@@ -129,8 +131,8 @@ function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'con
 }
 
 /**
- * Returns the row that records an ingested notification. Its condition fails if the notification was
- * ingested before.
+ * Returns the row that records an ingested notification. Its condition fails if the notification
+ * was ingested before.
  */
 export const seenWrite = (id: string, now: number): Write => ({
   Put: {

@@ -35,8 +35,8 @@ export const isBrokerEvent = (event: unknown): boolean =>
   AmazonMq.safeParse(event).success || Kafka.safeParse(event).success;
 
 /**
- * Returns the raw notifications in the event of a broker, in order; `undefined` for any other event.
- * `receivedAt` is in epoch milliseconds.
+ * Returns the raw notifications in the event of a broker, in order; `undefined` for any other
+ * event. `receivedAt` is in epoch milliseconds.
  */
 export function notificationsIn(
   event: unknown,

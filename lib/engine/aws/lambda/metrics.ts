@@ -32,9 +32,9 @@ export type MetricName = keyof typeof METRICS;
 export type Values = Partial<Record<MetricName, number>>;
 
 /**
- * Formats metrics as a log line in the embedded metric format of CloudWatch. Such a line needs no API
- * call and no permission. The stage is the only dimension, because AWS charges each combination of
- * dimensions as a separate metric. CloudWatch Logs Insights can query the field `queue`.
+ * Formats metrics as a log line in the embedded metric format of CloudWatch. Such a line needs no
+ * API call and no permission. The stage is the only dimension, because AWS charges each combination
+ * of dimensions as a separate metric. CloudWatch Logs Insights can query the field `queue`.
  */
 export function metricLine(
   values: Values,

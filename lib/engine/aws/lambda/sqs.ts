@@ -15,8 +15,8 @@ import type { InvocationContext, LambdaContext } from './context.ts';
 import { errorReport, parseEvent, withPropagator } from './middlewares.ts';
 
 /**
- * The event with which SQS invokes a function. The bodies are parsed later, so that the function can
- * handle the other records if one body is unreadable.
+ * The event with which SQS invokes a function. The bodies are parsed later, so that the function
+ * can handle the other records if one body is unreadable.
  */
 const SqsEvent = z.object({
   Records: z.array(
@@ -51,9 +51,9 @@ export const sqsMiddlewares = (
 ];
 
 /**
- * `@middy/sqs-partial-batch-failure` without its `onError`, which would hide a failed invocation from
- * Lambda's metric `Errors` and the alarm on this metric. Its logger writes nothing, because {@link
- * handleRecords} logs failed records, without their bodies.
+ * `@middy/sqs-partial-batch-failure` without its `onError`, which would hide a failed invocation
+ * from Lambda's metric `Errors` and the alarm on this metric. Its logger writes nothing, because
+ * {@link handleRecords} logs failed records, without their bodies.
  */
 function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
   const { after = () => undefined } = sqsPartialBatchFailure({ logger: () => undefined });

@@ -66,8 +66,8 @@ export class Queues {
   }
 
   /**
-   * Receives at most ten messages. If `waitSeconds` is above 0 (long polling), an empty answer means
-   * that the queue is empty. Otherwise the queue may still contain messages.
+   * Receives at most ten messages. If `waitSeconds` is above 0 (long polling), an empty answer
+   * means that the queue is empty. Otherwise the queue may still contain messages.
    */
   async receive(
     queue: string,

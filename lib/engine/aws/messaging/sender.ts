@@ -10,10 +10,10 @@ import type { Queues } from './queues.ts';
 /** The longest delay that SQS supports. */
 const MAX_DELAY_SECONDS = 900;
 /**
- * SQS supports delays of whole seconds only. For a delay of up to this number of seconds, the sender
- * itself waits for the remaining fraction of a second, and then sends the message. An operation has
- * about ten such delays, for example of half a second until a service is listed again, and would
- * take seconds longer if they were rounded up. A longer delay is rounded up.
+ * SQS supports delays of whole seconds only. For a delay of up to this number of seconds, the
+ * sender itself waits for the remaining fraction of a second, and then sends the message. An
+ * operation has about ten such delays, for example of half a second until a service is listed
+ * again, and would take seconds longer if they were rounded up. A longer delay is rounded up.
  */
 export const MAX_EXACT_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
@@ -74,9 +74,9 @@ export class Sender {
   }
 
   /**
-   * Sends all messages. Throws if a message could not be sent; others may have been sent. The caller
-   * may then send all of them again with the same `id`, and some of them arrive twice. For a short
-   * delay, this function waits for up to a second.
+   * Sends all messages. Throws if a message could not be sent; others may have been sent. The
+   * caller may then send all of them again with the same `id`, and some of them arrive twice. For a
+   * short delay, this function waits for up to a second.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -164,8 +164,8 @@ export class Sender {
   }
 
   /**
-   * Creates a schedule that delivers the message within the minute after `dueAt`. If a schedule with
-   * this name exists, it was created for the same message.
+   * Creates a schedule that delivers the message within the minute after `dueAt`. If a schedule
+   * with this name exists, it was created for the same message.
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
