@@ -15,8 +15,8 @@ import type { ErrorReport } from '../shared/errors.ts';
  */
 export interface Change {
   /**
-   * The ids of the notifications that this change ingests. The commit is a `conflict` if one of
-   * them was ingested before.
+   * Ids that only one commit may record: of the notifications that this change ingests, or of the
+   * sweep that it claims. The commit is a `conflict` if an earlier commit has recorded one of them.
    */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];

@@ -95,7 +95,7 @@ export interface RecordReads {
     partition: string,
     prefix?: string,
   ): Promise<StoredDocument[]>;
-  /** Returns those of the notification ids that were ingested before. */
+  /** Returns those of the ids that an earlier commit has recorded: see `Change.seen`. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
   /** The newest records first. `total` is the number of all records. */
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;

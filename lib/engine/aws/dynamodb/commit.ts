@@ -137,19 +137,22 @@ async function writePart(
     if (writes.length === 0) return { outbox };
     const written = await store.transact(writes);
     if (written.kind === 'done') return { outbox };
-    if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
-      return 'conflict';
-    if (tries >= MAX_TRIES) {
-      // The caller of a change with guard rows repeats its decision after a conflict.
-      if (rows.guards.length > 0) return 'conflict';
-      throw engineError(
-        'busy',
-        `Other processes changed the same rows during ${tries} attempts.`,
-        'The message is delivered again; no action is needed.',
-      );
-    }
+    const isGuardRefused =
+      written.kind === 'refused' && written.which.some((index) => index < rows.guards.length);
+    if (isGuardRefused) return 'conflict';
+    if (tries === MAX_TRIES) return afterLastTry(rows);
     await pause(Math.min(tries, 5));
   }
+}
+
+/** Returns `conflict` for a part with guard rows, because its caller then decides again. */
+function afterLastTry({ guards }: PartRows): 'conflict' {
+  if (guards.length > 0) return 'conflict';
+  throw engineError(
+    'busy',
+    `Other processes changed the same rows during ${MAX_TRIES} attempts.`,
+    'The message is delivered again; no action is needed.',
+  );
 }
 
 /** The rows of one part of a change. */
