@@ -72,7 +72,8 @@ async function waitForEnd(project: string, api: ApiClient): Promise<OperationSha
   for (;;) {
     const { operations } = await api.get(`/v1/operations?project=${project}`, OperationsShape);
     const newest = operations.at(0);
-    if (newest && ENDED_OPERATION_STATES.some((state) => state === newest.operation.state)) return newest;
+    if (newest && ENDED_OPERATION_STATES.some((state) => state === newest.operation.state))
+      return newest;
     if (Date.now() > until)
       throw new Error(
         `The operation has not ended within two minutes: ${newest?.operation.state ?? 'there is none'}.`,
