@@ -16,15 +16,16 @@ import { removeLeftovers } from '../test/openstack/remove-leftovers.ts';
 import { bareDeletions } from './cleanup/bare.ts';
 import { fillProject, type Size } from './cleanup/fill.ts';
 import { describeLeft, leftIn, terminationsIn } from './cleanup/left.ts';
-import { openstackCommand, projectCleanup, versionOf } from './cleanup/peer.ts';
+import { clientCommand, projectCleanup, swiftDelete, versionOf } from './cleanup/peer.ts';
 import { describeCalls, describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.ts';
 
 /*
  * Empties equal projects of a real cloud in three ways, one after the other: keystone-propagator,
- * only DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints the
- * time of each way, the resources that it left at its end and 20 seconds later, and the load
- * average of the machine. For keystone-propagator it also prints a trace: the number of calls, the
- * time without a call, and the times at which servers disappeared. Asserts nothing.
+ * only DELETE calls at several concurrencies, and the newest `openstack project cleanup`. A project
+ * of the size `objects` has only objects in Swift, and the newest `swift delete --all` empties it.
+ * Prints the time of each way, the resources that it left at its end and 20 seconds later, and the
+ * load average of the machine. For keystone-propagator it also prints a trace: the number of calls,
+ * the time without a call, and the times at which servers disappeared. Asserts nothing.
  *
  * BENCH_SIZES: names of SIZES, default `small,large`.
  * BENCH_BARE: the concurrencies of the way `bare`, default `2,4,8,16`.
@@ -40,6 +41,7 @@ const SIZES: readonly Size[] = [
   { name: 'small', servers: 4, volumes: 0, networks: 1 },
   { name: 'large', servers: 25, volumes: 25, networks: 10 },
   { name: 'ports', servers: 100, volumes: 0, networks: 10, ports: 200 },
+  { name: 'objects', servers: 0, volumes: 0, networks: 0, objects: 20_000 },
 ];
 const CHOSEN = listOf('BENCH_SIZES', 'small,large');
 const WAYS = listOf('BENCH_WAYS', 'ours,bare,peer');
@@ -53,6 +55,11 @@ interface Way {
   /** Empties the projects. `remark` is a cell of the table; `notes` are printed below the table. */
   empty(projects: readonly PopulatedProject[]): Promise<{ remark: string; notes: string[] }>;
 }
+
+const describeSize = ({ servers, volumes, networks, ports = 0, objects }: Size): string =>
+  objects === undefined
+    ? `${servers} servers, ${volumes} volumes, ${networks} networks, ${ports} ports`
+    : `${objects} objects`;
 
 /** Deletes one project in Keystone and waits for the end of its operation. */
 async function byPropagator(cloud: Cloud, propagator: Propagator, project: PopulatedProject) {
@@ -121,19 +128,25 @@ const bare = (atATime: number): Way => ({
   },
 });
 
-const peer = (cloud: Cloud, customer: Customer, command: string): Way => ({
-  name: `openstack project cleanup (${versionOf(command)})`,
-  async empty(projects) {
-    const notes: string[] = [];
-    let code: number | null = 0;
-    for (const project of projects) {
-      const run = await projectCleanup(command, cloud, customer, project);
-      code = run.code === 0 ? code : run.code;
-      if (run.code !== 0) notes.push(`the last lines of the client's output:\n${run.output}`);
-    }
-    return { remark: `exit code ${code}`, notes };
-  },
-});
+/** The client that empties a project of this size: `openstack`, or `swift` for objects. */
+function peerOf(cloud: Cloud, customer: Customer, size: Size): Way {
+  const isSwift = size.objects !== undefined;
+  const command = clientCommand(isSwift ? 'swift' : 'openstack');
+  const empty = isSwift ? swiftDelete : projectCleanup;
+  return {
+    name: `${isSwift ? 'swift delete --all' : 'openstack project cleanup'} (${versionOf(command)})`,
+    async empty(projects) {
+      const notes: string[] = [];
+      let code: number | null = 0;
+      for (const project of projects) {
+        const run = await empty(command, cloud, customer, project);
+        code = run.code === 0 ? code : run.code;
+        if (run.code !== 0) notes.push(`the last lines of the client's output:\n${run.output}`);
+      }
+      return { remark: `exit code ${code}`, notes };
+    },
+  };
+}
 
 const table = (...head: string[]) =>
   new Table({ head, style: { head: [], border: [], compact: true } });
@@ -172,7 +185,6 @@ export async function benchProjectCleanup(): Promise<void> {
       },
     });
     console.log(`the propagator was ready after ${ready} ms`);
-    const command = WAYS.includes('peer') ? openstackCommand() : '';
     for (const size of sizes) {
       const result = table('', 'time', 'left at its end', 'left 20 s later', 'load', 'remark');
       const notes: string[] = [];
@@ -185,7 +197,7 @@ export async function benchProjectCleanup(): Promise<void> {
           ? bare(Number(name.slice('bare-'.length)))
           : name === 'ours'
             ? ours(cloud, propagator, trace)
-            : peer(cloud, populated, command);
+            : peerOf(cloud, populated, size);
         const load = loadavg()[0]?.toFixed(1) ?? '';
         const before = Date.now();
         const run = await way.empty(projects);
@@ -205,8 +217,7 @@ export async function benchProjectCleanup(): Promise<void> {
         notes.push(...run.notes);
         console.log(`${size.name}: ${way.name} ${seconds.toFixed(1)} s`);
       }
-      const holds = `${size.servers} servers, ${size.volumes} volumes, ${size.networks} networks`;
-      console.log(`\n${TOGETHER} projects of ${holds}, ${size.ports ?? 0} ports`);
+      console.log(`\n${TOGETHER} projects of ${describeSize(size)}`);
       console.log(result.toString());
       for (const note of notes) console.log(note);
     }

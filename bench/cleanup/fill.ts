@@ -14,7 +14,11 @@ export interface Size {
   readonly networks: number;
   /** Ports without a server. */
   readonly ports?: number;
+  /** Objects of 1 byte in Swift, in containers of {@link OBJECTS_PER_CONTAINER}. */
+  readonly objects?: number;
 }
+
+const OBJECTS_PER_CONTAINER = 5000;
 
 function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
   const { prefix, lent, member: memberUser } = customer;
@@ -60,9 +64,22 @@ async function networksOf(seedProject: SeedProject, count: number): Promise<stri
   return Promise.all(numbers(count).map((n) => atATime(() => one(n))));
 }
 
+async function fillContainers({ member, prefix }: SeedProject, count: number): Promise<void> {
+  const atATime = pLimit(12);
+  const containerOf = (n: number) => `/${prefix}-${Math.floor(n / OBJECTS_PER_CONTAINER)}`;
+  const containers = new Set(numbers(count).map(containerOf));
+  for (const container of containers) await member.call('object', 'PUT', container);
+  await Promise.all(
+    numbers(count).map((n) =>
+      atATime(() => member.call('object', 'PUT', `${containerOf(n)}/object-${n}`, { body: 'x' })),
+    ),
+  );
+}
+
 /**
- * Creates the resources of `size` in a project. The servers are spread over the networks, and one
- * router connects all networks. The first half of the volumes is attached to servers.
+ * Creates the resources of `size` in a project. A project with objects has nothing else. In other
+ * projects the servers are spread over the networks, one router connects all networks, and the first
+ * half of the volumes is attached to servers.
  */
 export async function fillProject(
   cloud: Cloud,
@@ -71,6 +88,7 @@ export async function fillProject(
   size: Size,
 ): Promise<void> {
   const seedProject = seedProjectOf(cloud, customer, project);
+  if (size.objects !== undefined) return fillContainers(seedProject, size.objects);
   await flavorAccess(seedProject);
   const atATime = pLimit(6);
   const [imageRef, networks] = await Promise.all([

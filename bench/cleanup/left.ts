@@ -48,7 +48,16 @@ export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<st
       return [what, rows.filter(ofProject(owner, projectId)).length] as const;
     }),
   );
-  return Object.fromEntries(counted.filter(([, count]) => count > 0));
+  const objects = ['objects', await objectsIn(cloud, projectId)] as const;
+  return Object.fromEntries([...counted, objects].filter(([, count]) => count > 0));
+}
+
+/** Returns the number of objects in the Swift account of a project. Another project reads it. */
+async function objectsIn(cloud: Cloud, projectId: string): Promise<number> {
+  if (!cloud.admin.has('object')) return 0;
+  const account = cloud.admin.endpoint('object', projectId);
+  const { headers } = await cloud.admin.call('object', 'HEAD', account, { accept: [404, 410] });
+  return Number(headers.get('x-account-object-count') ?? 0);
 }
 
 /** `2 servers, 1 port`, or `nothing`. */

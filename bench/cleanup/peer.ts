@@ -5,28 +5,39 @@ import { join } from 'node:path';
 import type { Cloud } from '../../test/openstack/cloud.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 
-/** The virtual environment of the newest client. It is kept for the next run of the bench. */
-const FOLDER = join(tmpdir(), 'propagator-bench-openstackclient');
+/** The clients of OpenStack with which the bench compares, and the setting of their path. */
+const CLIENTS = {
+  openstack: { package: 'python-openstackclient', setting: 'OPENSTACK_COMMAND' },
+  swift: { package: 'python-swiftclient', setting: 'SWIFT_COMMAND' },
+} as const;
+type Client = keyof typeof CLIENTS;
 
 /**
- * Returns the path of the command `openstack`: the value of OPENSTACK_COMMAND. If the variable is
- * not set, the newest python-openstackclient is installed into a virtual environment.
+ * Returns the path of a client. If its setting is not in the environment, the newest release is
+ * installed into a virtual environment, which the next run of the bench uses again.
  */
-export function openstackCommand(): string {
-  const given = process.env.OPENSTACK_COMMAND;
+export function clientCommand(client: Client): string {
+  const { package: name, setting } = CLIENTS[client];
+  const given = process.env[setting];
   if (given) return given;
-  const command = join(FOLDER, 'bin', 'openstack');
+  const folder = join(tmpdir(), `propagator-bench-${client}client`);
+  const command = join(folder, 'bin', client);
   if (!existsSync(command)) {
-    console.log('installing the newest python-openstackclient into a virtual environment');
-    execFileSync('python3', ['-m', 'venv', FOLDER]);
-    execFileSync(join(FOLDER, 'bin', 'pip'), ['install', '--quiet', 'python-openstackclient'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    console.log(`installing the newest ${name} into a virtual environment`);
+    execFileSync('python3', ['-m', 'venv', folder]);
+    // The client of Swift needs the client of Keystone, but does not install it.
+    execFileSync(
+      join(folder, 'bin', 'pip'),
+      ['install', '--quiet', name, 'python-keystoneclient'],
+      {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    );
   }
   return command;
 }
 
-/** `openstack 10.5.0`. */
+/** `openstack 10.5.0`, `python-swiftclient 4.8.0`. */
 export const versionOf = (command: string): string =>
   execFileSync(command, ['--version'], { encoding: 'utf8' }).trim();
 
@@ -40,16 +51,36 @@ export interface PeerRun {
  * Runs `openstack project cleanup` as a member of the project. With the admin role, the command was
  * seen to delete resources of other projects.
  */
-export function projectCleanup(
+export const projectCleanup = (
   command: string,
   cloud: Cloud,
   customer: Customer,
   project: PopulatedProject,
-): Promise<PeerRun> {
+): Promise<PeerRun> =>
+  run(command, ['project', 'cleanup', '--auth-project'], memberLogin(cloud, customer, project));
+
+/**
+ * Runs `swift delete --all` as a member of the project. The client deletes objects in bulk, if the
+ * cluster can.
+ */
+export const swiftDelete = (
+  command: string,
+  cloud: Cloud,
+  customer: Customer,
+  project: PopulatedProject,
+): Promise<PeerRun> =>
+  run(command, ['--quiet', 'delete', '--all', '--yes-all'], memberLogin(cloud, customer, project));
+
+/** The environment of a client that logs in as a member of the project. */
+function memberLogin(
+  cloud: Cloud,
+  customer: Customer,
+  project: PopulatedProject,
+): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^OS_|^NODE_|^JEST_/.test(name),
   );
-  const env = {
+  return {
     ...Object.fromEntries(inherited),
     OS_AUTH_URL: cloud.authUrl,
     OS_IDENTITY_API_VERSION: '3',
@@ -61,10 +92,11 @@ export function projectCleanup(
     OS_SHARE_API_VERSION: process.env.OS_SHARE_API_VERSION ?? '2.60',
     ...(cloud.region === undefined ? {} : { OS_REGION_NAME: cloud.region }),
   };
-  const child = spawn(command, ['project', 'cleanup', '--auth-project'], {
-    env,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+}
+
+/** Runs a client, and confirms the question that it asks. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<PeerRun> {
+  const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end('y\n');
   let output = '';
   const collect = (chunk: unknown): void => {
