@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
 import * as z from 'zod';
 import { startCloud } from '../test/cloud/cloud.ts';
@@ -16,15 +15,13 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * speed of a real Keystone. Prints; asserts nothing.
  *
  * `BENCH_FOLDER=existing`: another process creates the data folder before the measurement.
- * `BENCH_MEMORY=small`: the embedded database is compiled, and the heap is limited, as in a
- * container with 512 MB.
+ * `BENCH_MEMORY=small`: the heap is limited as in a container with 512 MB.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 /** A folder for a processor profile of the propagator, which slows it down. */
 const PROFILE = process.env.BENCH_PROFILE;
 const HAS_FOLDER = process.env.BENCH_FOLDER === 'existing';
 const IS_SMALL = process.env.BENCH_MEMORY === 'small';
-const SMALL = fileURLToPath(new URL('./notifications/small.ts', import.meta.url));
 /** V8 limits its heap to half of the memory of a small container. */
 const SMALL_HEAP_MEGABYTES = 256;
 const Line = z.object({ body: z.string() });
@@ -102,7 +99,7 @@ export async function benchNotifications(): Promise<void> {
       PROPAGATOR_LOG_LEVEL: 'warn',
       NODE_OPTIONS: [
         ...(PROFILE ? [`--cpu-prof --cpu-prof-dir=${PROFILE}`] : []),
-        ...(IS_SMALL ? [`--import=${SMALL} --max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : []),
+        ...(IS_SMALL ? [`--max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : []),
       ].join(' '),
     };
     const waiting = async () => (await channel.checkQueue(queue)).messageCount;
