@@ -148,6 +148,8 @@ describe('a resource type that is independent of a service that its own service 
         dependsOn: [required('compute')],
         resourceTypes: [type('port', {}), type('router', requiring)],
       }),
-    ).toThrow('network.router is independent of compute, and requires network.port, which is not');
+    ).toThrow(
+      'network.router is independent of compute, but requires network.port, which depends on compute',
+    );
   });
 });
