@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import { callerOf } from '../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../lib/cli/aws-signature.ts';
 import { ApiClient } from '../lib/cli/client.ts';
 import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/shapes.ts';
 import { ENDED_OPERATION_STATES } from '../lib/operation/model.ts';
@@ -106,7 +106,7 @@ async function main(): Promise<void> {
     const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
-      callerOf(apiUrl, emulatorEnvironment(endpoint), async () => CREDENTIALS),
+      apiFetchOf(apiUrl, emulatorEnvironment(endpoint), async () => CREDENTIALS),
     );
     const notify = (notification: string) =>
       api.post('/v1/notifications', JSON.parse(notification), z.object({ stored: z.number() }));

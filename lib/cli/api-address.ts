@@ -4,7 +4,7 @@ import { catalogRegistrations, overrideRegistrations } from '../openstack/regist
 import { chooseEndpoint, typeKey } from '../operation/registry.ts';
 import { REGISTERED } from '../services/keystone-propagator.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import { callerOf } from './aws-signature.ts';
+import { apiFetchOf } from './aws-signature.ts';
 import type { KeystoneLogin } from './keystone-login.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,7 +30,7 @@ export interface ApiAddress {
  * this login. Without this value the catalog is not used: a command for this machine must not reach
  * the propagator of another machine.
  */
-export function addressOf(
+export function apiAddressOf(
   environment: Environment,
   logIn = logInToKeystone,
   send: Fetch = fetch,
@@ -39,19 +39,19 @@ export function addressOf(
   if (configuredUrl !== CATALOG) {
     const base = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
     const token = async (): Promise<string> => (await logIn(environment)).value;
-    return { base, send: callerOf(base, environment, undefined, send, token) };
+    return { base, send: apiFetchOf(base, environment, undefined, send, token) };
   }
   let address: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
   const find = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
-    let freshToken: string | undefined = login.value;
+    let unusedToken: string | undefined = login.value;
     const token = async (): Promise<string> => {
-      const value = freshToken ?? (await logIn(environment)).value;
-      freshToken = undefined;
+      const value = unusedToken ?? (await logIn(environment)).value;
+      unusedToken = undefined;
       return value;
     };
-    return { base, send: callerOf(base, environment, undefined, send, token) };
+    return { base, send: apiFetchOf(base, environment, undefined, send, token) };
   };
   const findOnce = () => {
     address ??= find();
@@ -71,21 +71,28 @@ export function apiInCatalog(
   catalog: readonly CatalogService[],
   credentials: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides'>,
 ): string {
-  const own = [
+  const registrations = [
     ...overrideRegistrations(credentials, ''),
     ...catalogRegistrations(catalog, ''),
   ].filter(({ type }) => typeKey(type) === typeKey(REGISTERED.type));
-  const ids = new Set(own.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId));
+  const ids = new Set(
+    registrations.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId),
+  );
   if (ids.size > 1)
     throw notFound(
       `Keystone's catalog has ${ids.size} services of type ${REGISTERED.type}`,
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
-  const registeredRegions = own.flatMap(({ region }) => region ?? []);
+  const registeredRegions = registrations.flatMap(({ region }) => region ?? []);
   const regions = credentials.regions.length > 0 ? credentials.regions : registeredRegions;
   const urls = new Set(
     [...regions].flatMap((region) => {
-      const chosen = chooseEndpoint(own, [REGISTERED.type], region, credentials.interfaces);
+      const chosen = chooseEndpoint(
+        registrations,
+        [REGISTERED.type],
+        region,
+        credentials.interfaces,
+      );
       return chosen?.endpoint.url ?? [];
     }),
   );

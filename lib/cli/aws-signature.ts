@@ -4,8 +4,8 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
 import { readFileIfThere } from './process.ts';
-import { withToken } from './token.ts';
-import { withLogin } from './with-login.ts';
+import { withApiToken } from './token.ts';
+import { withKeystoneLogin } from './with-login.ts';
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,16 +16,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * other URL, a call that changes something contains an API token. If the API requires a Keystone
  * token, every call contains the token that `logIn` returns.
  */
-export function callerOf(
+export function apiFetchOf(
   base: string,
   environment: Environment,
   credentials: () => Promise<AwsCredentials> = ownCredentials(),
   send: Fetch = fetch,
   logIn = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
 ): Fetch {
-  const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
+  const region = URL.canParse(base) ? signatureRegionOf(new URL(base), environment) : undefined;
   if (region === undefined)
-    return withLogin(base, withToken(base, environment, readFileIfThere, send), logIn, send);
+    return withKeystoneLogin(
+      base,
+      withApiToken(base, environment, readFileIfThere, send),
+      logIn,
+      send,
+    );
   const signer = new SignatureV4({
     service: 'execute-api',
     region,
@@ -35,7 +40,7 @@ export function callerOf(
     },
     sha256: Hash.bind(null, 'sha256'),
   });
-  const signed: Fetch = async (url, init) => {
+  const sendSigned: Fetch = async (url, init) => {
     const { protocol, hostname, host, port, pathname, searchParams } = new URL(url);
     const { headers } = await signer.sign(
       new HttpRequest({
@@ -52,11 +57,11 @@ export function callerOf(
     const { host: _, ...sent } = headers;
     return send(url, { ...init, headers: sent });
   };
-  return withLogin(base, signed, logIn, send);
+  return withKeystoneLogin(base, sendSigned, logIn, send);
 }
 
 /** The region for the signature; `undefined` when the URL is not on AWS. */
-function regionOf(
+function signatureRegionOf(
   { hostname, pathname }: URL,
   { AWS_REGION, AWS_DEFAULT_REGION }: Environment,
 ): string | undefined {

@@ -6,12 +6,12 @@ import { serverSentEvents } from './server-sent-events.ts';
 /**
  * The body of an error that the gateway in front of the API returns: `{"message": "Forbidden"}`.
  */
-const Gateway = z.object({ message: z.string() });
+const GatewayError = z.object({ message: z.string() });
 const gatewayMessage = (body: unknown): string => {
-  const parsed = Gateway.safeParse(body);
+  const parsed = GatewayError.safeParse(body);
   return parsed.success ? `: ${parsed.data.message}` : '';
 };
-const adviceFor = (status: number): string | undefined => {
+const gatewayAdvice = (status: number): string | undefined => {
   if (status === 401 || status === 403)
     return 'On AWS, grant your credentials the permission execute-api:Invoke on this API.';
   // The API's own errors have another form, so this error comes from the gateway.
@@ -37,10 +37,10 @@ export class ApiClient {
   /** `base`: the URL of the API, or a function that finds it. */
   constructor(
     base: string | (() => Promise<string>),
-    by: (url: string, init: RequestInit) => Promise<Response> = fetch,
+    send: (url: string, init: RequestInit) => Promise<Response> = fetch,
   ) {
     this.#base = async () => (typeof base === 'string' ? base : await base()).replace(/\/$/, '');
-    this.#fetch = by;
+    this.#fetch = send;
   }
 
   /** `path` includes its query. The response is validated by `shape`. */
@@ -109,7 +109,7 @@ export class ApiClient {
       : {
           code: `api.http.${answer.status}`,
           message: `HTTP ${answer.status}${gatewayMessage(body)}`,
-          advice: adviceFor(answer.status),
+          advice: gatewayAdvice(answer.status),
         };
     throw new PropagatorError({
       code,

@@ -32,7 +32,7 @@ export async function runCommand(
 ): Promise<number> {
   const renamed = renamedCommand(commandLine);
   if (renamed !== undefined) {
-    terminal.complain(`error: ${renamed}\n`);
+    terminal.writeError(`error: ${renamed}\n`);
     return EXIT.usage;
   }
   try {
@@ -41,12 +41,12 @@ export async function runCommand(
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (thrown instanceof UsageError) {
-      terminal.complain(`error: ${escaped(thrown.message)}\n`);
+      terminal.writeError(`error: ${escaped(thrown.message)}\n`);
       return EXIT.usage;
     }
     const { message, advice } =
       thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
-    terminal.complain(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
+    terminal.writeError(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
     // The API refused an input that the command line contains.
     return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
       ? EXIT.usage
@@ -60,7 +60,7 @@ function commands(terminal: Terminal): Command {
       'Carries account changes of Keystone to every OpenStack service and shows their progress.',
     )
     .addHelpText('after', EXIT_CODES)
-    .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
+    .configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
     .option('--os-cloud <name>', 'log in to Keystone with this cloud of clouds.yaml (OS_CLOUD)')
     .hook('preAction', (command) => {
       const { osCloud } = command.opts<{ osCloud?: string }>();

@@ -4,7 +4,7 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** The words that can follow a command. */
-interface Node {
+interface CommandWords {
   /** For example `operation list`; empty for the program itself. */
   readonly path: string;
   readonly words: readonly { readonly word: string; readonly description: string }[];
@@ -16,7 +16,7 @@ export function completionFor(shell: Shell, program: Command): string {
   return { bash, zsh, fish }[shell](nodes);
 }
 
-function nodesOf(command: Command, path: string): Node[] {
+function nodesOf(command: Command, path: string): CommandWords[] {
   const help = command.createHelp();
   const commands = command.commands.filter((one) => one.name() !== 'help');
   const options = help.visibleOptions(command);
@@ -31,10 +31,10 @@ function nodesOf(command: Command, path: string): Node[] {
   return [{ path, words }, ...below];
 }
 
-const list = ({ words }: Node): string => words.map(({ word }) => word).join(' ');
+const wordList = ({ words }: CommandWords): string => words.map(({ word }) => word).join(' ');
 
 /** The script takes the longest command at the start of the line, and skips its arguments. */
-const bash = (nodes: readonly Node[]): string => `_propagator() {
+const bash = (nodes: readonly CommandWords[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     candidate="\${path:+$path }$word"
@@ -46,7 +46,7 @@ const bash = (nodes: readonly Node[]): string => `_propagator() {
     esac
   done
   case "$path" in
-${nodes.map((node) => `    "${node.path}") words="${list(node)}" ;;`).join('\n')}
+${nodes.map((node) => `    "${node.path}") words="${wordList(node)}" ;;`).join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
@@ -54,11 +54,11 @@ complete -o default -F _propagator propagator
 `;
 
 /** zsh can run bash completions. */
-const zsh = (nodes: readonly Node[]): string => `#compdef propagator
+const zsh = (nodes: readonly CommandWords[]): string => `#compdef propagator
 autoload -U +X bashcompinit && bashcompinit
 ${bash(nodes)}`;
 
-const fish = (nodes: readonly Node[]): string =>
+const fish = (nodes: readonly CommandWords[]): string =>
   `function __propagator_path
   set -l path
   for word in (commandline -opc)[2..-1]

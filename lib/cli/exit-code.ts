@@ -7,13 +7,13 @@ export const hasEnded = ({ operation }: OperationShape): boolean =>
   ENDED_OPERATION_STATES.some((state) => state === operation.state);
 
 /** The states with the exit code 3. */
-const UNPROVEN = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
+const UNPROVEN_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
 /** The exit codes of {@link exitCodeOf} after 1, for each help text. */
-export const STATE_CODES = `3 ${UNPROVEN.join(', ')}, 4 dead letter, 5 running`;
+export const STATE_CODES = `3 ${UNPROVEN_STATES.join(', ')}, 4 dead letter, 5 running`;
 
 /** The exit code of the commands that show or follow an operation, for this state. */
 export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
   if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
   if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;
-  return UNPROVEN.includes(operation.state) ? EXIT.unproven : EXIT.running;
+  return UNPROVEN_STATES.includes(operation.state) ? EXIT.unproven : EXIT.running;
 }

@@ -7,7 +7,7 @@ const FORMATS = ['table', 'json', 'yaml', 'value'] as const;
 type Format = (typeof FORMATS)[number];
 
 /** The output options of every command, as in openstackclient. */
-export interface Printed {
+export interface OutputOptions {
   format?: Format | undefined;
   json?: boolean | undefined;
   column?: string[] | undefined;
@@ -54,18 +54,18 @@ export const singleResult = <Answer extends object>(
 export function present<Answer extends object, Row>(
   terminal: Terminal,
   answer: Answer,
-  { format, json, column = [] }: Printed,
+  { format, json, column = [] }: OutputOptions,
   presentation: Presentation<Answer, Row>,
 ): void {
   const printedFormat = json ? 'json' : (format ?? 'table');
   const text =
     column.length === 0 && printedFormat !== 'value'
-      ? whole(answer, printedFormat, presentation)
-      : inColumns(answer, printedFormat, column, presentation);
+      ? wholeAnswer(answer, printedFormat, presentation)
+      : selectedColumns(answer, printedFormat, column, presentation);
   if (text !== '') terminal.write(`${text}\n`);
 }
 
-function whole<Answer extends object, Row>(
+function wholeAnswer<Answer extends object, Row>(
   answer: Answer,
   format: 'table' | 'json' | 'yaml',
   { text }: Presentation<Answer, Row>,
@@ -74,7 +74,7 @@ function whole<Answer extends object, Row>(
   return format === 'json' ? toJson(answer) : toYaml(answer);
 }
 
-function inColumns<Answer extends object, Row>(
+function selectedColumns<Answer extends object, Row>(
   answer: Answer,
   format: Format,
   columns: readonly string[],
@@ -102,15 +102,15 @@ function grid<Answer extends object, Row>(
 ): { head: string[]; rows: Cell[][] } {
   const readers: Readonly<Record<string, (row: Row) => Cell>> = columns;
   if (isOne && Object.keys(readers).length === 0) {
-    const fields = new Map(Object.entries(answer).map(([name, value]) => [name, cellOf(value)]));
-    const head = chosen(wanted, [...fields.keys()]);
+    const fields = new Map(Object.entries(answer).map(([name, value]) => [name, toCell(value)]));
+    const head = selectedNames(wanted, [...fields.keys()]);
     return { head, rows: [head.map((name) => fields.get(name))] };
   }
-  const head = chosen(wanted, Object.keys(readers));
+  const head = selectedNames(wanted, Object.keys(readers));
   return { head, rows: rows(answer).map((row) => head.map((name) => readers[name]?.(row))) };
 }
 
-const cellOf = (value: unknown): Cell =>
+const toCell = (value: unknown): Cell =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? value
     : value === undefined || value === null
@@ -118,7 +118,7 @@ const cellOf = (value: unknown): Cell =>
       : JSON.stringify(value);
 
 /** Matches column names case-insensitively. */
-function chosen(wanted: readonly string[], names: readonly string[]): string[] {
+function selectedNames(wanted: readonly string[], names: readonly string[]): string[] {
   if (wanted.length === 0) return [...names];
   return wanted.map((word) => {
     const name = names.find((one) => one.toLowerCase() === word.toLowerCase());
@@ -130,7 +130,7 @@ function chosen(wanted: readonly string[], names: readonly string[]): string[] {
 
 /** `JSON.stringify` escapes only 32 of the control characters that act on a terminal. */
 const toJson = (value: unknown): string =>
-  JSON.stringify(value, undefined, 2).replace(CONTROLS_BUT_ENDS, inJson);
+  JSON.stringify(value, undefined, 2).replace(CONTROLS_LEFT_BY_JSON, jsonEscape);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /** Replaces control characters, because foreign text must not move the cursor or set colors. */
@@ -149,8 +149,8 @@ export function withoutControls(value: unknown): unknown {
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const CONTROLS_BUT_ENDS = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const inJson = (character: string): string =>
+const CONTROLS_LEFT_BY_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const jsonEscape = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** Escapes foreign text for a terminal: `\n`, `\t` and `\u{9b}` replace control characters. */

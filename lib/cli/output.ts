@@ -29,13 +29,13 @@ const NO_LINES = {
 export function table(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
-  right: readonly string[] = [],
+  numberColumns: readonly string[] = [],
 ): string {
   const grid = new Table({
     head: [...head],
     chars: NO_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: head.map((name) => (right.includes(name) ? 'right' : 'left')),
+    colAligns: head.map((name) => (numberColumns.includes(name) ? 'right' : 'left')),
   });
   grid.push(...rows.map((row) => row.map(String)));
   return grid
@@ -65,25 +65,26 @@ export function duration(millis: number): string {
 
 /**
  * Time to the second in the local time zone: `2026-03-01T13:00:00+01:00`. In UTC it is
- * `…T12:00:00Z`, as in the logs. `minutes`: offset east of UTC.
+ * `…T12:00:00Z`, as in the logs. `offsetMinutes`: the offset of the zone, positive east of UTC.
  */
 export function time(
   millis: number | undefined,
-  minutes = -new Date(millis ?? 0).getTimezoneOffset(),
+  offsetMinutes = -new Date(millis ?? 0).getTimezoneOffset(),
 ): string {
   if (millis === undefined) return '-';
-  const [hour, minute] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) =>
-    String(part).padStart(2, '0'),
-  );
-  const zone = minutes === 0 ? 'Z' : `${minutes < 0 ? '-' : '+'}${hour}:${minute}`;
-  return new Date(millis + minutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
+  const [hour, minute] = [
+    Math.floor(Math.abs(offsetMinutes) / 60),
+    Math.abs(offsetMinutes) % 60,
+  ].map((part) => String(part).padStart(2, '0'));
+  const zone = offsetMinutes === 0 ? 'Z' : `${offsetMinutes < 0 ? '-' : '+'}${hour}:${minute}`;
+  return new Date(millis + offsetMinutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
 }
 
 /** A word of a command line to copy, in quotes if a shell would interpret it. */
 export const quoted = (word: string): string =>
   /^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
-const COLUMNS = 80;
+const LINE_WIDTH = 80;
 
 /**
  * Wraps text at 80 columns. `first` precedes the first line, `rest` all others. A word without
@@ -94,7 +95,7 @@ export function wrapped(text: string, first: string, rest = first): string {
   let line = first;
   for (const word of text.split(/\s+/).filter((one) => one !== '')) {
     const isEmpty = line === first || line === rest;
-    if (!isEmpty && line.length + 1 + word.length > COLUMNS) {
+    if (!isEmpty && line.length + 1 + word.length > LINE_WIDTH) {
       lines.push(line);
       line = `${rest}${word}`;
     } else line += isEmpty ? word : ` ${word}`;
@@ -118,14 +119,14 @@ export function createRedraw(stream: {
     const lines = text.split('\n').slice(0, rows - 2);
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';
     // The terminal wraps no line, so that the number of lines is known.
-    const body = lines.map((line) => `\u001b[2K${cut(line, columns - 1)}\n`).join('');
+    const body = lines.map((line) => `\u001b[2K${cutToWidth(line, columns - 1)}\n`).join('');
     stream.write(`${up}${body}\u001b[J`);
     drawn = lines.length;
   };
 }
 
 /** Cuts a line to a width. Color sequences have no width and stay. */
-function cut(line: string, width: number): string {
+function cutToWidth(line: string, width: number): string {
   let left = width;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins the sequences for colors.
   return line.replace(/\u001b\[[\d;]*m|[\s\S]/gu, (part) =>

@@ -21,7 +21,7 @@ export function readFileIfThere(path: string): string | undefined {
  */
 const STOP_MILLIS = 30_000;
 /** More unhandled rejections than this within a minute end the process. */
-const MAX_REJECTIONS = 10;
+const MAX_REJECTIONS_PER_MINUTE = 10;
 const MINUTE = 60_000;
 
 /** The functions of `process` that are used. */
@@ -38,7 +38,7 @@ export interface ProcessPort {
 export async function runUntilSignal(
   stop: () => Promise<void>,
   log: Log,
-  { on = process as ProcessPort, stopMillis = STOP_MILLIS } = {},
+  { target = process as ProcessPort, stopMillis = STOP_MILLIS } = {},
 ): Promise<void> {
   let listener = (_signal: unknown): void => undefined;
   const first = new Promise<void>((resolve) => {
@@ -46,31 +46,31 @@ export async function runUntilSignal(
     listener = (signal) => {
       if (isStopping) {
         log.warn({ signal }, 'received a second signal; ending immediately');
-        on.exit(128 + numberOf(signal));
+        target.exit(128 + signalNumber(signal));
         return;
       }
       isStopping = true;
       resolve();
     };
   });
-  on.on('SIGTERM', listener);
-  on.on('SIGINT', listener);
+  target.on('SIGTERM', listener);
+  target.on('SIGINT', listener);
   await first;
   log.info('stopping; the next start continues unfinished work');
   const stopTimeout = setTimeout(() => {
     log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending immediately');
-    on.exit(1);
+    target.exit(1);
   }, stopMillis);
   try {
     await stop();
   } finally {
     clearTimeout(stopTimeout);
-    on.off('SIGTERM', listener);
-    on.off('SIGINT', listener);
+    target.off('SIGTERM', listener);
+    target.off('SIGINT', listener);
   }
 }
 
-const numberOf = (signal: unknown): number =>
+const signalNumber = (signal: unknown): number =>
   signal === 'SIGINT' ? constants.signals.SIGINT : constants.signals.SIGTERM;
 
 /**
@@ -80,31 +80,34 @@ const numberOf = (signal: unknown): number =>
  * within a minute, and an exception outside a promise. Returns a function that removes the
  * handlers.
  */
-export function ownUnhandledErrors(
+export function handleUnhandledErrors(
   log: Log,
-  { on = process as ProcessPort, now = () => performance.now() } = {},
+  { target = process as ProcessPort, now = () => performance.now() } = {},
 ): () => void {
-  let recent: number[] = [];
+  let recentRejections: number[] = [];
   const rejected = (thrown: unknown): void => {
-    log.error(fieldsOf(thrown), 'unhandled promise rejection; this is a defect, please report it');
-    recent = [...recent.filter((at) => now() - at < MINUTE), now()];
-    if (recent.length <= MAX_REJECTIONS) return;
-    log.error({ rejections: recent.length }, 'too many unhandled rejections; ending');
-    on.exit(1);
+    log.error(
+      logFieldsOf(thrown),
+      'unhandled promise rejection; this is a defect, please report it',
+    );
+    recentRejections = [...recentRejections.filter((at) => now() - at < MINUTE), now()];
+    if (recentRejections.length <= MAX_REJECTIONS_PER_MINUTE) return;
+    log.error({ rejections: recentRejections.length }, 'too many unhandled rejections; ending');
+    target.exit(1);
   };
   const uncaught = (thrown: unknown): void => {
-    log.error(fieldsOf(thrown), 'uncaught exception; ending');
-    on.exit(1);
+    log.error(logFieldsOf(thrown), 'uncaught exception; ending');
+    target.exit(1);
   };
-  on.on('unhandledRejection', rejected);
-  on.on('uncaughtException', uncaught);
+  target.on('unhandledRejection', rejected);
+  target.on('uncaughtException', uncaught);
   return () => {
-    on.off('unhandledRejection', rejected);
-    on.off('uncaughtException', uncaught);
+    target.off('unhandledRejection', rejected);
+    target.off('uncaughtException', uncaught);
   };
 }
 
-function fieldsOf(thrown: unknown) {
+function logFieldsOf(thrown: unknown) {
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   return {
     error: reportOf(thrown, { code: 'process.unhandled' }),
@@ -136,7 +139,7 @@ export function endWhenReaderStops(
 }
 
 /** Asks a person at the terminal, and returns the typed line. */
-export async function ask(question: string): Promise<string> {
+export async function askPerson(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   try {
     return await lines.question(question);

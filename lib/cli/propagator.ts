@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-import { addressOf } from './api-address.ts';
+import { apiAddressOf } from './api-address.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
 import { colors, createRedraw } from './output.ts';
-import { ask, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
+import { askPerson, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
 /** `--os-cloud` sets OS_CLOUD before the first call. */
 const environment: Record<string, string | undefined> = { ...process.env };
 
-const { base, send } = addressOf(environment);
+const { base, send } = apiAddressOf(environment);
 
 endWhenReaderStops([process.stdout, process.stderr], (code) => process.exit(code));
 
@@ -21,9 +21,9 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   version: packageVersion(),
   color: colors(process.stdout, process.env),
   now: Date.now,
-  ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+  ask: process.stdin.isTTY && process.stdout.isTTY ? askPerson : undefined,
   ...(process.stdout.isTTY ? { redraw: createRedraw(process.stdout) } : {}),
   write: (text) => void process.stdout.write(text),
-  complain: (text) => void process.stderr.write(text),
+  writeError: (text) => void process.stderr.write(text),
   exitCode: 0,
 });

@@ -4,7 +4,7 @@ import { time } from './output.ts';
 import { UsageError } from './terminal.ts';
 
 /** The options of a command that deletes later. Times are milliseconds. */
-export interface WindowOptions {
+export interface RecoveryWindowOptions {
   readonly recoverFor?: number;
   readonly remind?: readonly number[];
 }
@@ -17,12 +17,12 @@ function millisOf(option: string, text: string): number {
 }
 
 /** `--recover-for`: the length of the recovery window. */
-export const recoverFor = (kind: 'project' | 'domain' | 'plan'): Option =>
-  new Option('--recover-for <time>', `${NOW[kind]}; 0s: without a window`).argParser((text) =>
-    millisOf('--recover-for', text),
+export const recoverForOption = (kind: 'project' | 'domain' | 'plan'): Option =>
+  new Option('--recover-for <time>', `${WINDOW_HELP[kind]}; 0s: without a window`).argParser(
+    (text) => millisOf('--recover-for', text),
   );
 
-const NOW = {
+const WINDOW_HELP = {
   project: 'disable and suspend the project now, and delete it after this time (30d, 12h)',
   domain:
     'disable the domain now, suspend its projects as the policy file says, and delete all ' +
@@ -31,14 +31,17 @@ const NOW = {
 } as const;
 
 /** `--remind`: how long before the end of the window a reminder is published. */
-export const remind = (): Option =>
+export const remindOption = (): Option =>
   new Option(
     '--remind <times>',
     'publish reminders before the end of the window (7d,1d)',
   ).argParser((text) => text.split(',').map((one) => millisOf('--remind', one.trim())));
 
 /** The fields of a request body for these options. */
-export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOptions) => ({
+export const recoveryWindowBody = ({
+  recoverFor: length,
+  remind: reminders,
+}: RecoveryWindowOptions) => ({
   ...(length === undefined ? {} : { recoverForSeconds: length / 1000 }),
   ...(reminders === undefined
     ? {}
@@ -46,16 +49,16 @@ export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOpti
 });
 
 /** The text of the command after a deletion with a recovery window was requested. */
-export const windowText = (id: string, until: number, type: string | undefined): string =>
+export const recoveryWindowText = (id: string, until: number, type: string | undefined): string =>
   [
-    `${id}: ${CHANGED[type ?? ''] ?? 'nothing is removed yet'}.`,
+    `${id}: ${STARTED_TEXTS[type ?? ''] ?? 'nothing is removed yet'}.`,
     `The deletion is recoverable until ${time(until)}.`,
     `To cancel the deletion: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');
 
 /** The changes at the start of a window, by the type of the account. */
-const CHANGED: Readonly<Record<string, string>> = {
+const STARTED_TEXTS: Readonly<Record<string, string>> = {
   project: 'the project is disabled and suspended now',
   domain: 'the domain is disabled now; its projects are suspended only as the policy file says',
 };

@@ -2,7 +2,7 @@ import { startRelayOnly } from '../app/relay.ts';
 import { addressOf } from '../relay/options.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings } from '../shared/settings.ts';
-import { ownUnhandledErrors, runUntilSignal } from './process.ts';
+import { handleUnhandledErrors, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,7 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
-  const release = ownUnhandledErrors(log);
+  const removeErrorHandlers = handleUnhandledErrors(log);
   const running = await startRelayOnly({ settings, environment, log });
   log.info(
     {
@@ -24,5 +24,5 @@ export async function relay(environment: Environment): Promise<void> {
     'the relay has started',
   );
   await runUntilSignal(() => running.stop(), log);
-  release();
+  removeErrorHandlers();
 }

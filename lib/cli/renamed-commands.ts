@@ -16,16 +16,19 @@ const RENAMED: Readonly<Record<string, string>> = {
 export function renamedCommand([first, second]: readonly string[]): string | undefined {
   if (first === undefined) return undefined;
   if (first === 'dead-letters' && second === 'show')
-    return refusal('dead-letters show', 'dead-letter show');
+    return renamedText('dead-letters show', 'dead-letter show');
   if (first === 'operation' && second?.startsWith('op-'))
-    return refusal(`operation ${second}`, `operation show ${second}`);
-  if (first === 'quarantine' && (second === undefined || OUTPUT.includes(second)))
-    return refusal('quarantine', 'quarantine list');
-  const now = Object.hasOwn(RENAMED, first) ? RENAMED[first] : undefined;
-  return now === undefined ? undefined : refusal(first, now);
+    return renamedText(`operation ${second}`, `operation show ${second}`);
+  if (
+    first === 'quarantine' &&
+    (second === undefined || OPTIONS_OF_OLD_QUARANTINE.includes(second))
+  )
+    return renamedText('quarantine', 'quarantine list');
+  const newName = Object.hasOwn(RENAMED, first) ? RENAMED[first] : undefined;
+  return newName === undefined ? undefined : renamedText(first, newName);
 }
 
-const OUTPUT = ['--json', '--limit'];
+const OPTIONS_OF_OLD_QUARANTINE = ['--json', '--limit'];
 
-const refusal = (old: string, now: string): string =>
+const renamedText = (old: string, now: string): string =>
   `"propagator ${old}" is now "propagator ${now}"`;

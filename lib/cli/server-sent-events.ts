@@ -14,13 +14,13 @@ export async function* serverSentEvents(
     const blocks = (rest + decoder.decode(bytes, { stream: true })).split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? '';
     for (const block of blocks) {
-      const event = parsed(block);
+      const event = parseBlock(block);
       if (event) yield event;
     }
   }
 }
 
-function parsed(block: string): ServerSentEvent | undefined {
+function parseBlock(block: string): ServerSentEvent | undefined {
   const fields = block.split(/\r?\n/).flatMap((line): [string, string][] => {
     const [, name, value = ''] = /^([a-z]+):? ?(.*)$/s.exec(line) ?? [];
     return name === undefined ? [] : [[name, value]];

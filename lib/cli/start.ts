@@ -3,7 +3,7 @@ import { startEmbedded } from '../app/embedded.ts';
 import { readCredentials } from '../openstack/credentials.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings, type Settings, settingError } from '../shared/settings.ts';
-import { ownUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
+import { handleUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -33,7 +33,7 @@ export async function start(
     cwd: process.cwd(),
   });
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
-  const release = ownUnhandledErrors(log);
+  const removeErrorHandlers = handleUnhandledErrors(log);
   const running = await startEmbedded({ settings, credentials, log, beginEmpty });
   log.info(
     {
@@ -48,7 +48,7 @@ export async function start(
       : 'ready in mode enforce: resources of deleted projects are removed',
   );
   await runUntilSignal(() => running.stop(), log);
-  release();
+  removeErrorHandlers();
 }
 
 /** The URL of the API for the log. */

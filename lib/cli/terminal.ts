@@ -40,13 +40,13 @@ export interface Terminal {
   write(text: string): void;
   /** Replaces its earlier output. Set only on a terminal, not for a file or a pipe. */
   readonly redraw?: (text: string) => void;
-  complain(text: string): void;
+  writeError(text: string): void;
   /** The exit code of the command. Default: 0. */
   exitCode: number;
 }
 
 /** The query string `?name=value` of the parameters that are set; empty without any. */
-export function query(parameters: Readonly<Record<string, string | undefined>>): string {
+export function queryString(parameters: Readonly<Record<string, string | undefined>>): string {
   const set = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, value]],
   );

@@ -18,7 +18,7 @@ export const MISSING_TOKEN = 'cli.token.missing';
  * machine. No token is sent to another machine over plain HTTP. Without a token, the returned
  * function throws `PropagatorError` and sends nothing.
  */
-export function withToken(
+export function withApiToken(
   base: string,
   environment: Environment,
   readFile: (path: string) => string | undefined,
@@ -38,9 +38,9 @@ function tokenFor(
   readFile: (path: string) => string | undefined,
 ): string {
   const { protocol, hostname } = new URL(base);
-  const isHere = isLoopback(hostname);
+  const isThisMachine = isLoopback(hostname);
   const { PROPAGATOR_API_TOKEN: configuredToken } = environment;
-  if (configuredToken && !isHere && protocol !== 'https:')
+  if (configuredToken && !isThisMachine && protocol !== 'https:')
     throw tokenError(
       `the token in PROPAGATOR_API_TOKEN would be sent to ${hostname} unencrypted; nothing ` +
         'was sent',
@@ -48,7 +48,7 @@ function tokenFor(
         '8787:127.0.0.1:8787 HOST',
     );
   if (configuredToken) return configuredToken;
-  if (!isHere)
+  if (!isThisMachine)
     throw tokenError(
       `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; ` +
         'nothing was sent',

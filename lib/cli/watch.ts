@@ -5,8 +5,8 @@ import { OperationShape } from './shapes.ts';
 
 const POLL_MILLIS = 2000;
 
-/** The dependencies of {@link follow}. */
-export interface FollowDeps {
+/** The dependencies of {@link followOperation}. */
+export interface FollowOperationDeps {
   readonly client: Pick<ApiClient, 'get' | 'events'>;
   sleep(millis: number): Promise<void>;
 }
@@ -16,9 +16,9 @@ export interface FollowDeps {
  * server-sent events, and a broken stream is opened again. If the API cannot stream (on AWS) or
  * serves too many streams, the operation is read in intervals.
  */
-export async function* follow(
+export async function* followOperation(
   id: string,
-  { client, sleep }: FollowDeps,
+  { client, sleep }: FollowOperationDeps,
 ): AsyncGenerator<OperationShape> {
   const path = `/v1/operations/${encodeURIComponent(id)}`;
   let isStreaming = true;
@@ -34,7 +34,7 @@ export async function* follow(
       }
     } catch (thrown) {
       if (!isStreaming || !(thrown instanceof PropagatorError)) throw thrown;
-      if (!NO_STREAM.includes(thrown.report.code)) throw thrown;
+      if (!NO_STREAM_CODES.includes(thrown.report.code)) throw thrown;
       isStreaming = false;
       continue;
     }
@@ -43,4 +43,4 @@ export async function* follow(
 }
 
 /** The API does not stream: it runs on AWS, is of an earlier release, or has too many clients. */
-const NO_STREAM: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
+const NO_STREAM_CODES: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];

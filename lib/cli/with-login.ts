@@ -3,7 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
 
 /** The error codes of a call that needs a token or credentials but has none. */
-const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
+const MISSING_CREDENTIAL_CODES: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -11,12 +11,12 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  * Adds a token of Keystone to the calls of an API that requires one. Such an API answers 401 with
  * `WWW-Authenticate: Keystone`. The token stays in memory, and is sent over plain HTTP only to this
  * machine. `local` sends a call with the local token, or signs it for AWS. Without a token or
- * credentials, `local` throws an error with one of the codes {@link MISSING}. `logIn` is called at
+ * credentials, `local` throws an error with one of the codes {@link MISSING_CREDENTIAL_CODES}. `logIn` is called at
  * the first answer 401, and again when the token has expired.
  */
-export function withLogin(
+export function withKeystoneLogin(
   base: string,
-  local: Fetch,
+  sendWithoutKeystone: Fetch,
   logIn: () => Promise<string>,
   send: Fetch = fetch,
 ): Fetch {
@@ -30,25 +30,28 @@ export function withLogin(
    * Sends the call with the local token. Without a token or credentials, an empty call is sent. Its
    * answer shows how the API authenticates callers.
    */
-  const withLocalToken = async (url: string, init: RequestInit): Promise<Response> => {
+  const sendOrProbe = async (url: string, init: RequestInit): Promise<Response> => {
     try {
-      return await local(url, init);
+      return await sendWithoutKeystone(url, init);
     } catch (thrown) {
-      if (!(thrown instanceof PropagatorError) || !MISSING.includes(thrown.report.code))
+      if (
+        !(thrown instanceof PropagatorError) ||
+        !MISSING_CREDENTIAL_CODES.includes(thrown.report.code)
+      )
         throw thrown;
       // The call has no body, so that nothing about a change leaves this machine.
       const answer = await send(url, { method: 'HEAD' });
-      if (asksForKeystone(answer)) return answer;
+      if (requiresKeystoneToken(answer)) return answer;
       throw thrown;
     }
   };
   return async (url, init) => {
     if (token !== undefined) {
       const answer = await withKeystoneToken(url, init, token);
-      if (!asksForKeystone(answer)) return answer;
+      if (!requiresKeystoneToken(answer)) return answer;
     } else {
-      const answer = await withLocalToken(url, init);
-      if (!asksForKeystone(answer)) return answer;
+      const answer = await sendOrProbe(url, init);
+      if (!requiresKeystoneToken(answer)) return answer;
     }
     refusePlainHttp(base);
     token = await logIn().catch((thrown: unknown) => {
@@ -59,7 +62,7 @@ export function withLogin(
 }
 
 /** API Gateway renames the header `WWW-Authenticate` of an answer. */
-const asksForKeystone = ({ status, headers }: Response): boolean =>
+const requiresKeystoneToken = ({ status, headers }: Response): boolean =>
   status === 401 &&
   ['www-authenticate', 'x-amzn-remapped-www-authenticate'].some((name) =>
     /^Keystone\b/i.test(headers.get(name) ?? ''),

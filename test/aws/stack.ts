@@ -18,7 +18,7 @@ import * as z from 'zod';
 import type { Message, QueueName } from '../../events/index.ts';
 import { stackOf } from '../../infra/aws/template/stack.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { createAws } from '../../lib/engine/aws/clients.ts';
 import { toEventBody, toOutbound } from '../../lib/engine/aws/messaging/envelope.ts';
 import { Queues } from '../../lib/engine/aws/messaging/queues.ts';
@@ -293,7 +293,7 @@ async function callApi(
   const logIn = () => Promise.reject(new Error('this caller has no login in Keystone'));
   const call =
     caller === 'administrator'
-      ? callerOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS, fetch, logIn)
+      ? apiFetchOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS, fetch, logIn)
       : fetch;
   const answer = await call(`${base}${path}`, {
     method: body === undefined ? 'GET' : 'POST',

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
@@ -54,7 +54,7 @@ export async function startPropagator(
   return {
     propagator,
     url,
-    client: new ApiClient(url, callerOf(url, { PROPAGATOR_DATA: data })),
+    client: new ApiClient(url, apiFetchOf(url, { PROPAGATOR_DATA: data })),
     data,
     async stop() {
       await propagator.stop();

@@ -1,4 +1,4 @@
-import { addressOf } from '../../lib/cli/api-address.ts';
+import { apiAddressOf } from '../../lib/cli/api-address.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 import { openIdentity } from '../../lib/cli/keystone-login.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
@@ -276,7 +276,7 @@ describe('a command with PROPAGATOR_API_URL=catalog', () => {
   ])('finds the registered API with a login to %s', async (_, more) => {
     await type(REGISTER);
     const environment = { ...cloud.credentials, PROPAGATOR_API_URL: 'catalog', ...more };
-    const { base } = addressOf(environment);
+    const { base } = apiAddressOf(environment);
     expect(typeof base === 'string' ? base : await base()).toBe(URL);
   });
 });

@@ -4,7 +4,7 @@ import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { MAX_NOTIFICATIONS } from '../../lib/api/notifications.ts';
 import type { Embedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
@@ -29,7 +29,7 @@ let cloud: RehearsalCloud;
 let propagator: Embedded;
 let started: Started;
 let base: string;
-let send: ReturnType<typeof callerOf>;
+let send: ReturnType<typeof apiFetchOf>;
 let client: ApiClient;
 let domain: string;
 let control: string;
@@ -41,7 +41,7 @@ beforeAll(async () => {
   cloud.seed.fill(control, 'tiny');
   started = await startPropagator(cloud);
   ({ propagator, url: base, client } = started);
-  send = callerOf(base, { PROPAGATOR_DATA: started.data });
+  send = apiFetchOf(base, { PROPAGATOR_DATA: started.data });
 });
 afterAll(async () => {
   await started.stop();
@@ -237,7 +237,7 @@ async function pour(path: string, size: number): Promise<number | undefined> {
 async function headersOfChange(): Promise<Record<string, string>> {
   const environment = { PROPAGATOR_DATA: started.data };
   let seen: Record<string, string> = {};
-  const catching = callerOf(base, environment, undefined, async (_, init) => {
+  const catching = apiFetchOf(base, environment, undefined, async (_, init) => {
     seen = Object.fromEntries(new Headers(init.headers));
     return new Response();
   });

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { type Cloud, text, until } from './cloud.ts';
 
 /** The fields of the propagator's API answers that this suite uses. */
@@ -203,7 +203,7 @@ export class Propagator {
     const headers = { connection: 'close', 'content-type': 'application/json' };
     const init = { method, signal: AbortSignal.timeout(60_000), headers };
     const own = token === undefined ? {} : { PROPAGATOR_API_TOKEN: token };
-    const send = callerOf(url, { PROPAGATOR_DATA: this.#data, ...own });
+    const send = apiFetchOf(url, { PROPAGATOR_DATA: this.#data, ...own });
     const response = await send(url, body === undefined ? init : { ...init, body });
     return { status: response.status, json: await response.json() };
   }

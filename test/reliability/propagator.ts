@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../lib/cli/propagator.ts');
@@ -110,4 +110,4 @@ export class PropagatorProcess {
 
 /** Calls an API of a {@link PropagatorProcess}, with its token. */
 export const clientOf = (api: string): ApiClient =>
-  new ApiClient(api, callerOf(api, { PROPAGATOR_API_TOKEN: TOKEN }));
+  new ApiClient(api, apiFetchOf(api, { PROPAGATOR_API_TOKEN: TOKEN }));

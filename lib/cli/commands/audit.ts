@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time, wrapped } from '../output.ts';
 import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
-import { EXIT, query, type Terminal } from '../terminal.ts';
+import { EXIT, queryString, type Terminal } from '../terminal.ts';
 
-interface ListOptions extends Printed {
+interface ListOptions extends OutputOptions {
   since?: number;
   by?: string;
   operation?: string;
@@ -20,20 +20,20 @@ export function auditCommands(program: Command, terminal: Terminal): void {
   withOutputOptions(audit.command('list'), 'audit list --since 7d --by ann')
     .description('list the decisions of persons, newest first')
     .option('--since <time>', 'an age (30m, 12h, 7d) or a date (2026-03-01)', (text) =>
-      sinceOf(text, now()),
+      sinceArgument(text, now()),
     )
     .option('--by <name>', 'only decisions of the caller with this name, ARN or user id')
     .option('--operation <id>', 'only decisions about this operation')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ json, format, column, since, ...filter }: ListOptions) => {
       const sought = { ...filter, since: since === undefined ? undefined : String(since) };
-      const answer = await client.get(`/v1/audit${query(sought)}`, AuditShape);
+      const answer = await client.get(`/v1/audit${queryString(sought)}`, AuditShape);
       present(
         terminal,
         answer,
         { json, format, column },
         {
-          text: ({ entries }) => show(entries, Number(filter.limit ?? 100)),
+          text: ({ entries }) => entriesText(entries, Number(filter.limit ?? 100)),
           rows: ({ entries }) => entries,
           columns: COLUMNS,
         },
@@ -46,12 +46,12 @@ export function auditCommands(program: Command, terminal: Terminal): void {
       'an entry that an earlier verification printed; it must be in the log unchanged',
     )
     .addHelpText('after', '\nExit codes: 0 the log is unbroken, 1 error, 3 the log is broken.')
-    .action(async ({ known, ...options }: Printed & { known?: string }) => {
+    .action(async ({ known, ...options }: OutputOptions & { known?: string }) => {
       const answer = await client.get(
-        `/v1/audit/verify${query({ known })}`,
+        `/v1/audit/verify${queryString({ known })}`,
         AuditVerificationShape,
       );
-      present(terminal, answer, options, singleResult<typeof answer>(verified));
+      present(terminal, answer, options, singleResult<typeof answer>(verificationText));
       if (!answer.ok) terminal.exitCode = EXIT.unproven;
     });
 }
@@ -70,7 +70,7 @@ const COLUMNS = {
   Hash: ({ hash }: AuditEntryShape) => hash,
 };
 
-function show(entries: readonly AuditEntryShape[], most: number): string {
+function entriesText(entries: readonly AuditEntryShape[], most: number): string {
   if (entries.length === 0) return 'No decisions yet.';
   const columnNames = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
   const text = table(
@@ -83,7 +83,7 @@ function show(entries: readonly AuditEntryShape[], most: number): string {
     : `${text}\n\nThese are the newest ${most}. For more, use --limit <number>`;
 }
 
-function verified({ ok, head, broken }: AuditVerificationShape): string {
+function verificationText({ ok, head, broken }: AuditVerificationShape): string {
   const known = `${head.sequence}:${head.hash}`;
   if (ok)
     return head.sequence === 0
@@ -104,7 +104,7 @@ function verified({ ok, head, broken }: AuditVerificationShape): string {
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Epoch milliseconds of an age before now, or of a date. */
-function sinceOf(text: string, now: number): number {
+function sinceArgument(text: string, now: number): number {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined)
     return Math.max(0, now - Number(amount) * UNITS[unit as keyof typeof UNITS]);

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
+  type OutputOptions,
   type Presentation,
-  type Printed,
   present,
   singleResult,
   withOutputOptions,
@@ -12,7 +12,7 @@ import { time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
-import { query, type Terminal, UsageError } from '../terminal.ts';
+import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
 interface Selection {
   service?: string;
@@ -44,14 +44,14 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
 export function deadLetterCommands(program: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   const fetchList = (selection: Selection) =>
-    client.get(`/v1/dead-letters${query({ ...selection })}`, DeadLettersShape);
+    client.get(`/v1/dead-letters${queryString({ ...selection })}`, DeadLettersShape);
   const group = program
     .command('dead-letter')
     .description('messages that failed in every retry; each needs a decision of a person');
 
   withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
-    .action(async ({ json, format, column, ...selection }: Selection & Printed) =>
+    .action(async ({ json, format, column, ...selection }: Selection & OutputOptions) =>
       present(
         terminal,
         await fetchList(selection),
@@ -66,7 +66,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
 
   withOutputOptions(group.command('show <id>'), 'dead-letter show nova/6f1c')
     .description('show one dead letter: its error, the advice and the message')
-    .action(async (id: string, options: Printed) => {
+    .action(async (id: string, options: OutputOptions) => {
       const [found] = (await fetchList({ id })).deadLetters;
       if (!found) throw notFound(id);
       present(terminal, found, options, {
@@ -87,7 +87,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .option('--all', 'select all messages')
     .option('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
     .option('--dry-run', 'show the selected messages and send none')
-    .action(async ({ json, format, column, dryRun, ...selected }: Redrive) => {
+    .action(async ({ json, format, column, dryRun, ...selected }: RedriveOptions) => {
       if (dryRun) {
         const { all: _, reason: __, ...selection } = selected;
         present(
@@ -118,7 +118,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         { json, format, column },
         singleResult<typeof answer>(({ redriven }) =>
           redriven === 0
-            ? NOTHING
+            ? NOTHING_MATCHED
             : `${redriven} sent back. Follow the operations: propagator operation list`,
         ),
       );
@@ -133,16 +133,21 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .description('discard dead letters: their tasks end as unreachable, and no resource is removed')
     .requiredOption('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
     .action(
-      async ({ json, format, column, ...selected }: Selection & Printed & { reason: string }) => {
+      async ({
+        json,
+        format,
+        column,
+        ...selected
+      }: Selection & OutputOptions & { reason: string }) => {
         requireSelection(selected, ' or --id');
-        const answer = await client.post('/v1/dead-letters/discard', selected, Discarded);
+        const answer = await client.post('/v1/dead-letters/discard', selected, DiscardAnswer);
         present(
           terminal,
           answer,
           { json, format, column },
           singleResult<typeof answer>(({ discarded, unrestored }) =>
             discarded === 0
-              ? NOTHING
+              ? NOTHING_MATCHED
               : [
                   unrestored.length < discarded
                     ? `${discarded} discarded. Their operations end as unverified. ` +
@@ -157,14 +162,15 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
 }
 
 /** `unrestored`: the accounts that stay disabled or suspended. An older API does not send it. */
-const Discarded = z.object({
+const DiscardAnswer = z.object({
   discarded: z.number(),
   unrestored: z.array(z.string()).default([]),
 });
 
-type Redrive = Selection & Printed & { all?: boolean; reason?: string; dryRun?: boolean };
+type RedriveOptions = Selection &
+  OutputOptions & { all?: boolean; reason?: string; dryRun?: boolean };
 
-const NOTHING = 'No dead letter matched. List all of them: propagator dead-letter list';
+const NOTHING_MATCHED = 'No dead letter matched. List all of them: propagator dead-letter list';
 
 /** A command without a selection is refused, because it could affect all messages by mistake. */
 function requireSelection(

@@ -3,37 +3,37 @@ import type * as z from 'zod';
 import { present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import {
-  recoverFor,
-  remind,
-  type WindowOptions,
-  windowBody,
-  windowText,
+  type RecoveryWindowOptions,
+  recoverForOption,
+  recoveryWindowBody,
+  recoveryWindowText,
+  remindOption,
 } from '../recovery-window.ts';
 import { type OperationShape, OperationsShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { showPlan } from '../show/plan.ts';
-import { query, type Terminal, UsageError } from '../terminal.ts';
+import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import {
   type AccountType,
   approve,
   approvedText,
-  domainOf,
-  failed,
+  domainIdOf,
   makePlan,
-  Opened,
+  OpenedAnswer,
   type PlanOptions,
-  projectOf,
+  planError,
+  projectIdOf,
   secondApprovalText,
 } from './plan-calls.ts';
 import { watchUntil } from './watch.ts';
 
-interface DeleteOptions extends PlanOptions, WindowOptions {
+interface DeleteOptions extends PlanOptions, RecoveryWindowOptions {
   name?: string;
   yes?: true;
   digest?: string;
 }
 
-function checkDigest({ yes, digest }: DeleteOptions): void {
+function requireYesWithDigest({ yes, digest }: DeleteOptions): void {
   if ((yes === undefined) !== (digest === undefined))
     throw new UsageError('give both --yes and --digest, or neither');
 }
@@ -52,16 +52,16 @@ export function deleteCommands(
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .addOption(recoverFor('domain'))
-    .addOption(remind())
+    .addOption(recoverForOption('domain'))
+    .addOption(remindOption())
     .action(async (word: string, options: DeleteOptions) => {
-      checkDigest(options);
-      const id = await domainOf(word, terminal);
+      requireYesWithDigest(options);
+      const id = await domainIdOf(word, terminal);
       if (options.digest !== undefined)
         await deletePlanned('domain', id, options.digest, options, terminal);
       else if (terminal.ask) await deleteAfterQuestion('domain', id, options, terminal);
       else
-        throw failed(
+        throw planError(
           'nothing was deleted: without a terminal, the deletion of a domain needs its digest',
           `Type: propagator domain plan ${id}, then give the digest: --yes --digest DIGEST`,
         );
@@ -81,11 +81,11 @@ export function deleteCommands(
       'delete without a plan; the name confirms the project, and is required if it is enabled',
     )
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .addOption(recoverFor('project'))
-    .addOption(remind())
+    .addOption(recoverForOption('project'))
+    .addOption(remindOption())
     .action(async (word: string, options: DeleteOptions) => {
-      checkDigest(options);
-      const id = await projectOf(word, options, terminal);
+      requireYesWithDigest(options);
+      const id = await projectIdOf(word, options, terminal);
       if (options.digest !== undefined)
         await deletePlanned('project', id, options.digest, options, terminal);
       else if (terminal.ask && options.name === undefined)
@@ -102,14 +102,14 @@ async function deletePlanned(
   terminal: Terminal,
 ): Promise<void> {
   const { operations } = await terminal.client.get(
-    `/v1/operations${query({ [kind]: id })}`,
+    `/v1/operations${queryString({ [kind]: id })}`,
     OperationsShape,
   );
   const plan = operations.find(
     ({ operation: { action, scope } }) => action === 'plan' && scope.type === kind,
   );
   if (!plan)
-    throw failed(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
+    throw planError(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
   const answer = await approve(plan.operation.id, digest, options, terminal);
   present(terminal, answer, options, singleResult<typeof answer>(approvedText(plan.operation.id)));
 }
@@ -127,7 +127,7 @@ async function deleteAfterQuestion(
   // `--recover-for`. The answer to the question below approves the plan.
   terminal.write(`${showPlan(plan, now(), terminal.color, 'asked')}\n\n`);
   if (plan.keystoneCheck.refusals.length > 0)
-    throw failed(
+    throw planError(
       `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
       'Remove the causes under "Keystone would refuse the deletion" in the plan, then try again.',
     );
@@ -135,7 +135,7 @@ async function deleteAfterQuestion(
     `Type the name of the ${kind} to remove all of this and delete it (${name}): `,
   );
   if (typed?.trim() !== name)
-    throw failed(
+    throw planError(
       `nothing was deleted: the typed name is not the name of the ${kind}`,
       'The plan is kept.',
     );
@@ -148,15 +148,15 @@ async function deleteAfterQuestion(
     return;
   }
   if (recoverableUntil !== undefined) {
-    terminal.write(`${windowText(opened, recoverableUntil, kind)}\n`);
+    terminal.write(`${recoveryWindowText(opened, recoverableUntil, kind)}\n`);
     return;
   }
   terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
-  await follow(opened, terminal);
+  await followToEnd(opened, terminal);
 }
 
 /** Follows the operation until it has ended or is held. */
-async function follow(id: string, terminal: Terminal): Promise<void> {
+async function followToEnd(id: string, terminal: Terminal): Promise<void> {
   const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
   const last = await watchUntil(id, terminal, isHeld);
   if (last) terminal.write(`\n${showOperation(last, [], terminal.now(), terminal.color)}\n`);
@@ -167,14 +167,14 @@ async function deleteUnplanned(
   { name, reason, ...options }: DeleteOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const body = { action: 'cleanup', project: id, name, reason, ...windowBody(options) };
-  const answer = await terminal.client.post('/v1/operations', body, Opened);
-  const text = ({ opened, unknown, recoverableUntil }: z.infer<typeof Opened>): string =>
+  const body = { action: 'cleanup', project: id, name, reason, ...recoveryWindowBody(options) };
+  const answer = await terminal.client.post('/v1/operations', body, OpenedAnswer);
+  const text = ({ opened, unknown, recoverableUntil }: z.infer<typeof OpenedAnswer>): string =>
     [
       ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
       recoverableUntil === undefined
         ? `${opened} was opened. Follow it: propagator operation show ${opened}`
-        : windowText(opened, recoverableUntil, 'project'),
+        : recoveryWindowText(opened, recoverableUntil, 'project'),
     ].join('\n');
   present(terminal, answer, options, singleResult<typeof answer>(text));
 }

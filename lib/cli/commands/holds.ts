@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { duration } from '../../shared/setting-values.ts';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 
-interface TargetOptions extends Printed {
+interface TargetOptions extends OutputOptions {
   project?: string;
   domain?: string;
   resource?: string;
@@ -48,7 +48,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     .command('hold')
     .description('holds: decisions that a project, a domain or a resource is not deleted');
 
-  targets(
+  withTargetOptions(
     withOutputOptions(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'),
   )
     .description('protect a project, a domain or a resource from deletion')
@@ -62,8 +62,8 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     .action(
       async ({ project, domain, resource, reason, ticket, until, ...options }: AddOptions) => {
         // A resource may be given with its project.
-        onlyOne(resource === undefined ? { project, domain } : { domain, resource });
-        const body = { project, domain, resource, reason, ticket, until: endOf(until, now()) };
+        singleTarget(resource === undefined ? { project, domain } : { domain, resource });
+        const body = { project, domain, resource, reason, ticket, until: endTime(until, now()) };
         const answer = await client.post('/v1/holds', body, HoldShape);
         present(
           terminal,
@@ -80,7 +80,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
 
   withOutputOptions(hold.command('list'), 'hold list')
     .description('list the holds in force, and the projects that operators keep suspended')
-    .action(async (options: Printed) => {
+    .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/holds', HoldsShape);
       present(terminal, answer, options, {
         text: showHolds,
@@ -98,10 +98,12 @@ export function holdCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  targets(withOutputOptions(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
+  withTargetOptions(
+    withOutputOptions(hold.command('remove'), 'hold remove --resource nova.server/9b1c'),
+  )
     .description('end a hold; operations that wait for the hold continue within a minute')
     .action(async ({ project, domain, resource, ...options }: TargetOptions) => {
-      const [target, id] = onlyOne({ project, domain, resource });
+      const [target, id] = singleTarget({ project, domain, resource });
       const path = `/v1/holds/${target}/${encodeURIComponent(id)}`;
       const answer = await client.delete(path, z.object({ removed: z.string() }));
       present(
@@ -149,13 +151,13 @@ function showHolds({ holds, suspensions }: z.infer<typeof HoldsShape>): string {
   return [kept, suspended, ...advice].join('\n\n');
 }
 
-const targets = (command: Command): Command =>
+const withTargetOptions = (command: Command): Command =>
   command
     .option('--project <id>', 'a project')
     .option('--domain <id>', 'a domain, with its projects and users')
     .option('--resource <type/id>', 'one resource: nova.server/ID');
 
-function onlyOne(named: Readonly<Record<string, string | undefined>>): [string, string] {
+function singleTarget(named: Readonly<Record<string, string | undefined>>): [string, string] {
   const given = Object.entries(named).flatMap(([name, id]): [string, string][] =>
     id === undefined ? [] : [[name, id]],
   );
@@ -166,7 +168,7 @@ function onlyOne(named: Readonly<Record<string, string | undefined>>): [string, 
 }
 
 /** ISO 8601 for the API. */
-function endOf(text: string | undefined, now: number): string | undefined {
+function endTime(text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
   const after = duration.safeParse(text);
   // `Date.parse` takes a bare number as a month or a year.

@@ -3,17 +3,17 @@ import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
-const text = z.string().optional();
+const optionalText = z.string().optional();
 const Facts = z.looseObject({
   id: z.string(),
-  name: text,
-  domainId: text,
-  domainName: text,
-  parentId: text,
+  name: optionalText,
+  domainId: optionalText,
+  domainName: optionalText,
+  parentId: optionalText,
   tags: z.array(z.string()),
 });
 const Decision = z.looseObject({
@@ -21,17 +21,17 @@ const Decision = z.looseObject({
   afterMillis: z.number().optional(),
   mode: z.enum(['observe', 'enforce']),
   rule: z.number().optional(),
-  profile: text,
+  profile: optionalText,
   reconcile: z.boolean().optional(),
 });
-const Shown = z.looseObject({
+const PolicyAnswer = z.looseObject({
   facts: Facts,
   state: z.string(),
   mode: z.string(),
   changes: z.record(z.string(), Decision),
-  losses: z.array(z.looseObject({ text: z.string(), loses: text })).default([]),
+  losses: z.array(z.looseObject({ text: z.string(), loses: optionalText })).default([]),
 });
-const Opened = z.object({ opened: z.string().nullable(), because: text });
+const OpenedAnswer = z.object({ opened: z.string().nullable(), because: optionalText });
 
 /** `project suspend` and `project resume`. */
 export function projectCommands(project: Command, terminal: Terminal): void {
@@ -54,9 +54,9 @@ export function projectCommands(project: Command, terminal: Terminal): void {
     )
       .description(description)
       .requiredOption('--reason <text>', 'the reason; stored with the hold', reasonArgument)
-      .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
+      .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
         const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
-        const answer = await client.post(path, { reason }, Opened);
+        const answer = await client.post(path, { reason }, OpenedAnswer);
         present(
           terminal,
           answer,
@@ -77,7 +77,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     .command('policy')
     .description('the policy file: the action for each account change');
   const factsOf = async (id: string) =>
-    client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, Shown);
+    client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, PolicyAnswer);
   policy
     .command('check <file>')
     .description('check a policy file, and show its decisions for projects of this cloud')
@@ -92,23 +92,23 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       const read = readPolicyFile(file);
       if (read.kind === 'wrong') {
         for (const { line, message } of read.problems)
-          terminal.complain(`${file}:${line}: ${message}\n`);
+          terminal.writeError(`${file}:${line}: ${message}\n`);
         terminal.exitCode = EXIT.error;
         return;
       }
       const count = read.policy.rules.length;
       terminal.write(`${file} is valid: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
-      terminal.write(losses(lossesOf(read.policy.suspend)));
+      terminal.write(lossLines(lossesOf(read.policy.suspend)));
       for (const id of project) {
         const { facts } = await factsOf(id);
         terminal.write(
-          decisions(projectFacts(facts), (change) => decide(read.policy, change, facts)),
+          decisionsText(projectFacts(facts), (change) => decide(read.policy, change, facts)),
         );
       }
     });
   withOutputOptions(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
     .description('show which rules of the running propagator match a project')
-    .action(async (id: string, options: Printed) => {
+    .action(async (id: string, options: OutputOptions) => {
       const answer = await factsOf(id);
       present(
         terminal,
@@ -117,7 +117,8 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         singleResult<typeof answer>(({ facts, state, mode, changes }) =>
           [
             (
-              decisions(projectFacts(facts), (change) => changes[change]) + losses(answer.losses)
+              decisionsText(projectFacts(facts), (change) => changes[change]) +
+              lossLines(answer.losses)
             ).trimEnd(),
             `now: ${state}; the mode of the settings is ${mode}`,
           ].join('\n'),
@@ -139,26 +140,28 @@ const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Fact
   decideChange(policy, change, projectFacts(facts));
 
 /** The properties that a suspension with this policy loses. A resume restores all others. */
-const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
+const lossLines = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
   chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 
-type Decided = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
+type ShownDecision = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 
-function decisions(facts: ProjectFacts, of: (change: PolicyChange) => Decided): string {
+function decisionsText(facts: ProjectFacts, of: (change: PolicyChange) => ShownDecision): string {
   const { id, name, domainName, tags } = facts;
   const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
-  const lines = PROJECT_CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
+  const lines = PROJECT_CHANGES.map(
+    (change) => `  ${change.padEnd(17)} ${decisionText(of(change))}`,
+  );
   return `${[id, about.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
 }
 
-function inWords(decision: Decided): string {
-  if (!decision || decision.action === 'none') return `nothing (${ruleOf(decision)})`;
+function decisionText(decision: ShownDecision): string {
+  if (!decision || decision.action === 'none') return `nothing (${ruleText(decision)})`;
   const { action, afterMillis, mode, profile, reconcile } = decision;
   const named = profile === undefined ? '' : ` with profile ${profile}`;
   const also = reconcile ? ', reconcile' : '';
   const after = afterMillis === undefined ? '' : `, after ${afterMillis / 1000} s`;
-  return `${action}${named}${also}${after}, mode ${mode} (${ruleOf(decision)})`;
+  return `${action}${named}${also}${after}, mode ${mode} (${ruleText(decision)})`;
 }
 
-const ruleOf = (decision: Decided): string =>
+const ruleText = (decision: ShownDecision): string =>
   decision?.rule === undefined ? 'no rule matches' : `rule ${decision.rule}`;

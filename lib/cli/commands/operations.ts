@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { OPERATION_STATES } from '../../operation/model.ts';
 import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
 import {
+  type OutputOptions,
   type Presentation,
-  type Printed,
   present,
   singleResult,
   withOutputOptions,
@@ -14,13 +14,13 @@ import { reasonArgument } from '../reason.ts';
 import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
-import { query, type Terminal, UsageError } from '../terminal.ts';
+import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import { deleteCommands } from './delete.ts';
 import { projectCommands } from './lifecycle.ts';
 import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
 
-interface ListOptions extends Printed {
+interface ListOptions extends OutputOptions {
   state?: string;
   project?: string;
   domain?: string;
@@ -31,7 +31,7 @@ interface ListOptions extends Printed {
  * `putBack`: nothing was removed, Keystone has not answered 404, and the account is resumed. An
  * older API does not send this field.
  */
-const Canceled = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
+const CancelAnswer = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
   Action: ({ operation }) => operation.action,
@@ -66,7 +66,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .option('--user <id>', 'only operations of this user')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ json, format, column, ...filter }: ListOptions) => {
-      const path = `/v1/operations${query({ ...filter })}`;
+      const path = `/v1/operations${queryString({ ...filter })}`;
       const answer = await client.get(path, OperationsShape);
       present(
         terminal,
@@ -84,7 +84,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .description('show one operation with its tasks, counts and obstacles')
     .option('--resources', 'for a plan: show its digest and every resource that would be removed')
     .addHelpText('after', `\nExit codes: 0 finished or observed,\n${STATE_CODES}.`)
-    .action(async (id: string, { resources, ...options }: Printed & { resources?: true }) => {
+    .action(async (id: string, { resources, ...options }: OutputOptions & { resources?: true }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}`;
       const view = await client.get(path, OperationShape);
       terminal.exitCode = exitCodeOf(view);
@@ -117,7 +117,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   )
     .description('continue a held operation, or carry out an observed operation')
     .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
+    .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
       present(
@@ -141,7 +141,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .action(
       async (
         id: string,
-        { reason, name, ...options }: Printed & { reason: string; name?: string },
+        { reason, name, ...options }: OutputOptions & { reason: string; name?: string },
       ) => {
         const answer = await client.post(
           `/v1/operations/${encodeURIComponent(id)}/rerun`,
@@ -167,9 +167,9 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   )
     .description('end an operation that was requested; removed resources do not come back')
     .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
+    .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
-      const answer = await client.post(path, { reason }, Canceled);
+      const answer = await client.post(path, { reason }, CancelAnswer);
       present(
         terminal,
         answer,

@@ -1,40 +1,44 @@
 import * as z from 'zod';
 import { ENDED_OPERATION_STATES } from '../../operation/model.ts';
 import { PropagatorError } from '../../shared/errors.ts';
-import type { Printed } from '../format.ts';
-import { type WindowOptions, windowBody, windowText } from '../recovery-window.ts';
+import type { OutputOptions } from '../format.ts';
+import {
+  type RecoveryWindowOptions,
+  recoveryWindowBody,
+  recoveryWindowText,
+} from '../recovery-window.ts';
 import { OperationShape, PlanShape } from '../shapes.ts';
-import { query, type Terminal } from '../terminal.ts';
+import { queryString, type Terminal } from '../terminal.ts';
 
 export type AccountType = 'project' | 'domain';
 
-export interface PlanOptions extends Printed {
+export interface PlanOptions extends OutputOptions {
   domain?: string;
   resources?: true;
   reason?: string;
 }
 
 /** The fields of an answer after a request with a recovery window. */
-const Window = {
+const recoveryWindowFields = {
   recoverableUntil: z.number().optional(),
   /** `project` or `domain`. An older API does not send it. */
   type: z.string().optional(),
 };
 
-export const Opened = z.object({
+export const OpenedAnswer = z.object({
   opened: z.string(),
   unknown: z.array(z.string()).default([]),
-  ...Window,
+  ...recoveryWindowFields,
 });
 
-const Approved = z.looseObject({
+const ApprovedAnswer = z.looseObject({
   opened: z.string().optional(),
   waitsFor: z.string().optional(),
   unknown: z.array(z.string()).default([]),
-  ...Window,
+  ...recoveryWindowFields,
 });
 
-const Found = z.object({
+const FoundProjects = z.object({
   projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
 });
 
@@ -51,30 +55,33 @@ export const secondApprovalText = (id: string): string =>
 
 export const approvedText =
   (id: string) =>
-  ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof Approved>): string =>
+  ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof ApprovedAnswer>): string =>
     opened === undefined
       ? `${id} is approved by you; ${waitsFor}. ${secondApprovalText(id)}`
       : [
           ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
           recoverableUntil === undefined
             ? `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`
-            : windowText(opened, recoverableUntil, type),
+            : recoveryWindowText(opened, recoverableUntil, type),
         ].join('\n');
 
-export const failed = (message: string, advice: string): PropagatorError =>
+export const planError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({ code: 'cli.plan', class: 'Denied', message, advice });
 
 /** Returns the id of a project that is given by its id, or with `--domain` by its name. */
-export async function projectOf(
+export async function projectIdOf(
   word: string,
   { domain }: PlanOptions,
   { client }: Terminal,
 ): Promise<string> {
   if (domain === undefined) return word;
-  const { projects } = await client.get(`/v1/projects${query({ name: word, domain })}`, Found);
+  const { projects } = await client.get(
+    `/v1/projects${queryString({ name: word, domain })}`,
+    FoundProjects,
+  );
   const [found, ...others] = projects;
   if (found && others.length === 0) return found.id;
-  throw failed(
+  throw planError(
     found
       ? `${projects.length} projects have this name`
       : 'the inventory has no project with this name',
@@ -83,12 +90,12 @@ export async function projectOf(
 }
 
 /** Returns the id of the domain with this name. Any other word is an id. */
-export async function domainOf(word: string, { client }: Terminal): Promise<string> {
-  const { domains } = await client.get(`/v1/domains${query({ name: word })}`, FoundDomains);
+export async function domainIdOf(word: string, { client }: Terminal): Promise<string> {
+  const { domains } = await client.get(`/v1/domains${queryString({ name: word })}`, FoundDomains);
   const [found, ...others] = domains;
   if (found && others.length === 0) return found.id;
   if (!found) return word;
-  throw failed(
+  throw planError(
     `${domains.length} domains have this name`,
     'Give the id of the domain: openstack domain list',
   );
@@ -102,14 +109,14 @@ export async function makePlan(
   { client, sleep = pause }: Terminal,
 ): Promise<PlanShape> {
   const path = `/v1/${kind}s/${encodeURIComponent(id)}/plan`;
-  const { opened } = await client.post(path, { reason }, Opened);
-  const detailQuery = query({ resources: resources ? 'true' : undefined });
+  const { opened } = await client.post(path, { reason }, OpenedAnswer);
+  const detailQuery = queryString({ resources: resources ? 'true' : undefined });
   for (;;) {
     const plan = await client.get(`/v1/operations/${opened}/plan${detailQuery}`, PlanShape);
     if (plan.digest !== undefined) return plan;
     if (ENDED_OPERATION_STATES.some((state) => state === plan.state)) {
       const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);
-      throw failed(
+      throw planError(
         `the plan ${opened} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,
         `See: propagator operation show ${opened}`,
       );
@@ -122,11 +129,11 @@ export async function makePlan(
 export const approve = (
   id: string,
   digest: string,
-  { reason, ...options }: WindowOptions & { reason?: string },
+  { reason, ...options }: RecoveryWindowOptions & { reason?: string },
   { client }: Terminal,
 ) =>
   client.post(
     `/v1/operations/${encodeURIComponent(id)}/approve`,
-    { digest, reason, ...windowBody(options) },
-    Approved,
+    { digest, reason, ...recoveryWindowBody(options) },
+    ApprovedAnswer,
   );

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import {
+  type OutputOptions,
   type Presentation,
-  type Printed,
   present,
   singleResult,
   withOutputOptions,
 } from '../format.ts';
 import { time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
-import { recoverFor, remind, type WindowOptions } from '../recovery-window.ts';
+import { type RecoveryWindowOptions, recoverForOption, remindOption } from '../recovery-window.ts';
 import type { PlanShape } from '../shapes.ts';
 import { showPlan } from '../show/plan.ts';
 import type { Terminal } from '../terminal.ts';
@@ -16,13 +16,13 @@ import {
   type AccountType,
   approve,
   approvedText,
-  domainOf,
+  domainIdOf,
   makePlan,
   type PlanOptions,
-  projectOf,
+  projectIdOf,
 } from './plan-calls.ts';
 
-interface ApproveOptions extends Printed, WindowOptions {
+interface ApproveOptions extends OutputOptions, RecoveryWindowOptions {
   digest: string;
   reason?: string;
 }
@@ -62,7 +62,7 @@ export function planCommands(
     .action(async (word: string, options: PlanOptions) => {
       const plan = await makePlan(
         'project',
-        await projectOf(word, options, terminal),
+        await projectIdOf(word, options, terminal),
         options,
         terminal,
       );
@@ -74,7 +74,7 @@ export function planCommands(
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
-      const plan = await makePlan('domain', await domainOf(word, terminal), options, terminal);
+      const plan = await makePlan('domain', await domainIdOf(word, terminal), options, terminal);
       present(terminal, plan, options, planPresentation(terminal));
     });
 
@@ -86,8 +86,8 @@ export function planCommands(
     .description('approve a plan, so that it is carried out')
     .requiredOption('--digest <digest>', 'the digest that the plan shows')
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .addOption(recoverFor('plan'))
-    .addOption(remind())
+    .addOption(recoverForOption('plan'))
+    .addOption(remindOption())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {
       const answer = await approve(id, digest, options, terminal);
       present(terminal, answer, options, singleResult<typeof answer>(approvedText(id)));

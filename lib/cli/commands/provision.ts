@@ -1,24 +1,24 @@
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
-import { EXIT, query, type Terminal } from '../terminal.ts';
+import { EXIT, queryString, type Terminal } from '../terminal.ts';
 
-const text = z.string().optional();
+const optionalText = z.string().optional();
 const Item = z.object({
   type: z.string(),
   name: z.string(),
   state: z.enum(['as-wanted', 'missing', 'differs', 'waiting', 'blocked']),
   wanted: z.string(),
-  found: text,
-  message: text,
-  advice: text,
+  found: optionalText,
+  message: optionalText,
+  advice: optionalText,
 });
 type Item = z.infer<typeof Item>;
-const Compared = z.object({
+const Comparison = z.object({
   project: z.string(),
-  name: text,
+  name: optionalText,
   profile: z.string(),
   services: z.array(
     z.object({
@@ -29,11 +29,11 @@ const Compared = z.object({
     }),
   ),
 });
-type Compared = z.infer<typeof Compared>;
-const Provisioned = z.object({ projects: z.array(z.object({ project: z.string() })) });
-const Opened = z.object({ opened: z.string().nullable() });
+type Comparison = z.infer<typeof Comparison>;
+const ProvisionedAnswer = z.object({ projects: z.array(z.object({ project: z.string() })) });
+const OpenedAnswer = z.object({ opened: z.string().nullable() });
 
-interface ProvisionOptions extends Printed {
+interface ProvisionOptions extends OutputOptions {
   readonly plan?: boolean;
   readonly profile?: string;
   readonly reconcile?: boolean;
@@ -64,12 +64,12 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
     .action(async (id: string, options: ProvisionOptions) => {
       const { plan, profile, reconcile, reason, ...printed } = options;
       if (plan) {
-        const path = `${pathOf(id)}/provision${query({ profile })}`;
-        show(terminal, await client.get(path, Compared), printed, reconcile === true);
+        const path = `${pathOf(id)}/provision${queryString({ profile })}`;
+        presentPlan(terminal, await client.get(path, Comparison), printed, reconcile === true);
         return;
       }
       const body = { reason, profile, reconcile };
-      const answer = await client.post(`${pathOf(id)}/provision`, body, Opened);
+      const answer = await client.post(`${pathOf(id)}/provision`, body, OpenedAnswer);
       present(
         terminal,
         answer,
@@ -82,16 +82,16 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
   withOutputOptions(project.command('drift [project]'), 'project drift')
     .description('compare one project, or all provisioned projects, with the profile')
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')
-    .action(async (id: string | undefined, printed: Printed) => {
-      const ids = id === undefined ? await provisioned(terminal) : [id];
+    .action(async (id: string | undefined, printed: OutputOptions) => {
+      const ids = id === undefined ? await provisionedProjects(terminal) : [id];
       const limit = pLimit(CONCURRENCY);
       const compared = await Promise.all(
         ids.map((one) =>
           limit(async () => {
-            const answer = client.get(`${pathOf(one)}/drift`, Compared);
+            const answer = client.get(`${pathOf(one)}/drift`, Comparison);
             // One project that cannot be compared must not hide the others.
             return id === undefined
-              ? answer.catch((thrown: unknown) => failed(one, thrown))
+              ? answer.catch((thrown: unknown) => failedComparison(one, thrown))
               : answer;
           }),
         ),
@@ -100,18 +100,18 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
         text: ({ projects }) =>
           projects.length === 0
             ? 'No project was provisioned.'
-            : projects.map((one) => driftOf(one)).join('\n'),
-        rows: ({ projects }) => projects.flatMap(rowsOf),
+            : projects.map((one) => driftText(one)).join('\n'),
+        rows: ({ projects }) => projects.flatMap(rowsIn),
         columns: COLUMNS,
       });
       if (compared.some(hasDrift)) terminal.exitCode = EXIT.unproven;
     });
 }
 
-const provisioned = async ({ client }: Terminal): Promise<string[]> =>
-  (await client.get('/v1/provisioned', Provisioned)).projects.map(({ project }) => project);
+const provisionedProjects = async ({ client }: Terminal): Promise<string[]> =>
+  (await client.get('/v1/provisioned', ProvisionedAnswer)).projects.map(({ project }) => project);
 
-const failed = (project: string, thrown: unknown): Compared => {
+const failedComparison = (project: string, thrown: unknown): Comparison => {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const error = { message, advice: '' };
   return { project, profile: '', services: [{ service: '', region: '', items: [], error }] };
@@ -119,7 +119,7 @@ const failed = (project: string, thrown: unknown): Compared => {
 
 const isAsWanted = ({ state }: Item): boolean => state === 'as-wanted';
 
-const hasDrift = ({ services }: Compared): boolean =>
+const hasDrift = ({ services }: Comparison): boolean =>
   services.some(({ items, error }) => error !== undefined || !items.every(isAsWanted));
 
 interface Row extends Item {
@@ -127,7 +127,7 @@ interface Row extends Item {
   readonly service: string;
   readonly region: string;
 }
-const rowsOf = ({ project, services }: Compared): Row[] =>
+const rowsIn = ({ project, services }: Comparison): Row[] =>
   services.flatMap(({ items, service, region }) =>
     items.map((item) => ({ ...item, project, service, region })),
   );
@@ -141,10 +141,15 @@ const COLUMNS: Readonly<Record<string, (row: Row) => string | undefined>> = {
   Wanted: ({ wanted }) => wanted,
 };
 
-function show(terminal: Terminal, plan: Compared, printed: Printed, reconcile: boolean): void {
+function presentPlan(
+  terminal: Terminal,
+  plan: Comparison,
+  printed: OutputOptions,
+  reconcile: boolean,
+): void {
   present(terminal, plan, printed, {
-    text: (shown) => planOf(shown, reconcile),
-    rows: rowsOf,
+    text: (shown) => planText(shown, reconcile),
+    rows: rowsIn,
     columns: COLUMNS,
   });
 }
@@ -155,16 +160,16 @@ function markOf({ state }: Item, reconcile: boolean): string {
   return state === 'blocked' ? '!' : '+';
 }
 
-function planOf(plan: Compared, reconcile: boolean): string {
-  const lines = [headOf(plan)];
+function planText(plan: Comparison, reconcile: boolean): string {
+  const lines = [headText(plan)];
   const counts = { '+': 0, '~': 0, '!': 0 };
-  for (const row of rowsOf(plan)) {
+  for (const row of rowsIn(plan)) {
     if (isAsWanted(row)) continue;
     const sign = markOf(row, reconcile);
     counts[sign as keyof typeof counts] += 1;
-    lines.push(`  ${sign} ${lineOf(row)}`);
+    lines.push(`  ${sign} ${lineText(row)}`);
   }
-  lines.push(...errorsOf(plan));
+  lines.push(...errorLines(plan));
   lines.push(
     `Plan: ${counts['+']} to create, ${counts['~']} to change, ${counts['!']} left for a ` +
       'person. Nothing is deleted.',
@@ -172,24 +177,24 @@ function planOf(plan: Compared, reconcile: boolean): string {
   return lines.join('\n');
 }
 
-function driftOf(compared: Compared): string {
-  const rows = rowsOf(compared).filter((row) => !isAsWanted(row));
-  const lines = rows.map((row) => `  ${row.state === 'missing' ? '-' : '~'} ${lineOf(row)}`);
-  const errors = errorsOf(compared);
-  if (lines.length + errors.length === 0) return `${headOf(compared)}: as the profile says`;
-  return [headOf(compared), ...lines, ...errors].join('\n');
+function driftText(compared: Comparison): string {
+  const rows = rowsIn(compared).filter((row) => !isAsWanted(row));
+  const lines = rows.map((row) => `  ${row.state === 'missing' ? '-' : '~'} ${lineText(row)}`);
+  const errors = errorLines(compared);
+  if (lines.length + errors.length === 0) return `${headText(compared)}: as the profile says`;
+  return [headText(compared), ...lines, ...errors].join('\n');
 }
 
-const headOf = ({ project, name, profile }: Compared): string =>
+const headText = ({ project, name, profile }: Comparison): string =>
   `${project}${name === undefined ? '' : ` ${name}`}, profile ${profile}`;
 
-function lineOf({ service, type, region, name, wanted, found, message }: Row): string {
+function lineText({ service, type, region, name, wanted, found, message }: Row): string {
   const what = `${service}.${type} ${name}`;
   const change = found === undefined ? wanted : `${found} -> ${wanted}`;
   return `${what} (${region}): ${change}${message === undefined ? '' : `; ${message}`}`;
 }
 
-const errorsOf = ({ services }: Compared): string[] =>
+const errorLines = ({ services }: Comparison): string[] =>
   services.flatMap(({ service, error }) =>
     error ? [`  ? ${service}: ${error.message}${error.advice && ` ${error.advice}`}`] : [],
   );

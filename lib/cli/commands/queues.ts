@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { time } from '../output.ts';
 import { QuarantineShape, StatusShape } from '../shapes.ts';
 import { showQuarantine, showStatus } from '../show/queues.ts';
-import { query, type Terminal } from '../terminal.ts';
+import { queryString, type Terminal } from '../terminal.ts';
 
 /** `quarantine list` and `status`. */
 export function queueCommands(program: Command, terminal: Terminal): void {
@@ -14,8 +14,8 @@ export function queueCommands(program: Command, terminal: Terminal): void {
   withOutputOptions(quarantine.command('list'), 'quarantine list -c Received -c Reason')
     .description('list notifications that could not be read, newest first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
-    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
-      const answer = await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape);
+    .action(async ({ limit, ...options }: OutputOptions & { limit?: string }) => {
+      const answer = await client.get(`/v1/quarantine${queryString({ limit })}`, QuarantineShape);
       present(terminal, answer, options, {
         text: showQuarantine,
         rows: ({ records }) => records,
@@ -31,7 +31,7 @@ export function queueCommands(program: Command, terminal: Terminal): void {
 
   withOutputOptions(program.command('status'), 'status -f value -c ok')
     .description('show health, queues and counters')
-    .action(async (options: Printed) => {
+    .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/status', StatusShape);
       present(terminal, answer, options, singleResult<typeof answer>(showStatus));
     });

@@ -2,21 +2,21 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { IdentityApi } from '../../openstack/identity.ts';
 import { REGISTERED } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
-import { type Presentation, type Printed, present, withOutputOptions } from '../format.ts';
+import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
 import { apiUrl } from '../registration/api-url.ts';
 import { applyChanges } from '../registration/apply.ts';
 import { readRows } from '../registration/keystone-rows.ts';
 import {
-  type Change,
+  type CatalogChange,
   INTERFACES,
   type Interface,
   planRegister,
   planUnregister,
-  type Removal,
+  type UnregisterPlan,
 } from '../registration/plan.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface Options extends Printed {
+interface Options extends OutputOptions {
   region?: string;
   plan?: true;
 }
@@ -24,11 +24,11 @@ interface RegisterOptions extends Options {
   url: string;
   interface?: Interface[];
 }
-interface Result {
+interface RegisterResult {
   /** The changes were only printed. */
   readonly planned: boolean;
-  readonly changes: readonly Change[];
-  readonly kept: Removal['kept'];
+  readonly changes: readonly CatalogChange[];
+  readonly kept: UnregisterPlan['kept'];
 }
 
 /** `register` and `unregister`: they manage the propagator's entry in Keystone's catalog. */
@@ -59,7 +59,7 @@ export function registerCommands(program: Command, terminal: Terminal): void {
         if (!plan && changes.length > 0) {
           await applyChanges(api, changes, rows);
           // Two administrators may have registered at the same time.
-          assertDone(planRegister(await readRows(api), desired));
+          assertNoChangeLeft(planRegister(await readRows(api), desired));
         }
         present(terminal, { planned: plan === true, changes, kept: [] }, printed, REGISTERING);
       });
@@ -75,7 +75,7 @@ export function registerCommands(program: Command, terminal: Terminal): void {
         const { changes, kept } = planUnregister(rows, region);
         if (!plan && changes.length > 0) {
           await applyChanges(api, changes, rows);
-          assertDone(planUnregister(await readRows(api), region).changes);
+          assertNoChangeLeft(planUnregister(await readRows(api), region).changes);
         }
         present(terminal, { planned: plan === true, changes, kept }, printed, UNREGISTERING);
       }),
@@ -93,7 +93,7 @@ async function withKeystone(
   use: (identity: IdentityApi) => Promise<void>,
 ): Promise<void> {
   const identity = await openIdentity?.();
-  if (!identity) throw failed('there is no login to Keystone', 'Set OS_CLOUD.');
+  if (!identity) throw registerError('there is no login to Keystone', 'Set OS_CLOUD.');
   try {
     await use(identity);
   } finally {
@@ -106,7 +106,7 @@ function regionOf(wanted: string | undefined, known: readonly string[]): string 
   const [only] = known;
   const region = wanted ?? (known.length === 1 ? only : undefined);
   if (region !== undefined && known.includes(region)) return region;
-  throw failed(
+  throw registerError(
     `${region === undefined ? 'a region is needed' : `Keystone has no region ${region}`}; ` +
       'nothing was changed',
     known.length === 0
@@ -115,15 +115,15 @@ function regionOf(wanted: string | undefined, known: readonly string[]): string 
   );
 }
 
-function assertDone(left: readonly Change[]): void {
+function assertNoChangeLeft(left: readonly CatalogChange[]): void {
   if (left.length === 0) return;
-  throw failed(
+  throw registerError(
     "Keystone's catalog differs from what this command has just written",
     'Another administrator may have changed it at the same time. Run the command again.',
   );
 }
 
-const failed = (message: string, advice: string): PropagatorError =>
+const registerError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({ code: 'cli.register', class: 'Denied', message, advice });
 
 const DONE = { create: 'created', update: 'updated', delete: 'deleted' } as const;
@@ -133,7 +133,7 @@ const PLANNED = {
   delete: 'will be deleted',
 } as const;
 
-function lineOf(change: Change, planned: boolean): string {
+function changeText(change: CatalogChange, planned: boolean): string {
   const { type, url, before } = change;
   const verb = (planned ? PLANNED : DONE)[change.action];
   const id = change.id === undefined ? '' : ` (${change.id})`;
@@ -144,10 +144,10 @@ function lineOf(change: Change, planned: boolean): string {
   return `endpoint ${where}${id}: ${verb}: ${url}${was}`;
 }
 
-const presentation = (nothing: string): Presentation<Result, Change> => ({
+const presentation = (nothing: string): Presentation<RegisterResult, CatalogChange> => ({
   text: ({ planned, changes, kept }) =>
     [
-      ...(changes.length === 0 ? [nothing] : changes.map((one) => lineOf(one, planned))),
+      ...(changes.length === 0 ? [nothing] : changes.map((one) => changeText(one, planned))),
       ...kept.map(
         ({ id, endpoints }) =>
           `The service ${id} is kept, because it has other endpoints: ${endpoints.join(', ')}`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
@@ -15,7 +15,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .description('the OpenStack services that operations clean up');
   withOutputOptions(service.command('list'), 'service list -c Service -c Regions')
     .description('list the covered services in the order of cleanup, then the uncovered services')
-    .action(async (options: Printed) => {
+    .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/services', ServicesShape);
       present(terminal, answer, options, {
         text: (shown) => showServices(shown, color),
@@ -37,7 +37,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .description('waivers: decisions that an uncovered service type has no resources of projects');
   withOutputOptions(waiver.command('list'), 'waiver list')
     .description('list the waivers in force')
-    .action(async (options: Printed) => {
+    .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/waivers', WaiversShape);
       present(terminal, answer, options, {
         text: ({ waivers }) =>
@@ -66,7 +66,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         'operations can finish',
     )
     .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
-    .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {
+    .action(async (type: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const body = { type, reason };
       const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));
       present(
@@ -83,7 +83,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
 
   withOutputOptions(waiver.command('remove <type>'), 'waiver remove rating')
     .description('remove a waiver')
-    .action(async (type: string, options: Printed) => {
+    .action(async (type: string, options: OutputOptions) => {
       const answer = await client.delete(
         `/v1/waivers/${encodeURIComponent(type)}`,
         z.object({ removedWaiver: z.string() }),

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
-import { query, type Terminal } from '../terminal.ts';
+import { queryString, type Terminal } from '../terminal.ts';
 
-const AFTER = {
+const RESULT_TEXT = {
   'stop-all':
     'All destructive work is stopped. A running task removes nothing more after 2 seconds.\n' +
     'A call that was already sent cannot be undone. Operations wait and lose nothing.\n' +
@@ -16,31 +16,31 @@ const AFTER = {
 /** `stop-all`, `resume-all` and `audit stops`: the stop switch. `audit` must exist already. */
 export function stopCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
-  const switchTo = (name: keyof typeof AFTER, example: string, description: string) =>
+  const switchCommand = (name: keyof typeof RESULT_TEXT, example: string, description: string) =>
     withOutputOptions(program.command(name), example)
       .description(description)
       .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
-      .action(async ({ reason, ...options }: Printed & { reason: string }) => {
+      .action(async ({ reason, ...options }: OutputOptions & { reason: string }) => {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
         present(
           terminal,
           answer,
           options,
-          singleResult<typeof answer>(() => AFTER[name]),
+          singleResult<typeof answer>(() => RESULT_TEXT[name]),
         );
       });
-  switchTo(
+  switchCommand(
     'stop-all',
     'stop-all --reason "projects are deleted by mistake"',
     'stop all destructive work immediately, on every engine',
   );
-  switchTo('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
+  switchCommand('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
   const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
   withOutputOptions(audit.command('stops'), 'audit stops')
     .description('list the decisions to stop or resume all destructive work, newest first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
-    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
-      const answer = await client.get(`/v1/stops${query({ limit })}`, StopsShape);
+    .action(async ({ limit, ...options }: OutputOptions & { limit?: string }) => {
+      const answer = await client.get(`/v1/stops${queryString({ limit })}`, StopsShape);
       present(terminal, answer, options, {
         text: ({ stops }) =>
           stops.length === 0

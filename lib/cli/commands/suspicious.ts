@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
-import { query, type Terminal, UsageError } from '../terminal.ts';
+import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
-const Listed = z.object({
+const SuspiciousAnswer = z.object({
   total: z.number(),
   records: z.array(
     z.looseObject({
@@ -18,7 +18,7 @@ const Listed = z.object({
     }),
   ),
 });
-type DecideOptions = Printed & { reason: string; all?: true };
+type DecideOptions = OutputOptions & { reason: string; all?: true };
 
 /** `suspicious list|release|drop`: deletions of accounts that Keystone never showed. */
 export function suspiciousCommands(program: Command, terminal: Terminal): void {
@@ -29,10 +29,10 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
   withOutputOptions(group.command('list'), 'suspicious list --limit 20')
     .description('list the held deletions; undecided deletions come first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
-    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
-      const answer = await client.get(`/v1/suspicious${query({ limit })}`, Listed);
+    .action(async ({ limit, ...options }: OutputOptions & { limit?: string }) => {
+      const answer = await client.get(`/v1/suspicious${queryString({ limit })}`, SuspiciousAnswer);
       present(terminal, answer, options, {
-        text: show,
+        text: suspiciousText,
         rows: ({ records }) => records,
         columns: {
           Type: ({ account }) => account.type,
@@ -70,7 +70,7 @@ function decideCommand(
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');
       const answer = await client.post(
         `/v1/suspicious/${what}`,
-        { ...(all ? { all } : { accounts: accounts.map(named) }), reason },
+        { ...(all ? { all } : { accounts: accounts.map(accountArgument) }), reason },
         z.looseObject({ left: z.number() }),
       );
       const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
@@ -80,14 +80,14 @@ function decideCommand(
     });
 }
 
-function named(text: string): { type: string; id: string } {
+function accountArgument(text: string): { type: string; id: string } {
   const [, type = '', id = ''] = /^(project|domain|user)\/(.+)$/s.exec(text) ?? [];
   if (id === '')
     throw new UsageError(`${text} is not an account; write project/ID, domain/ID or user/ID`);
   return { type, id };
 }
 
-function show({ total, records }: z.infer<typeof Listed>): string {
+function suspiciousText({ total, records }: z.infer<typeof SuspiciousAnswer>): string {
   if (records.length === 0) return 'No deletion is held.';
   const rows = records.map(({ account, suspicion: { at, keystone, dropped } }) => [
     `${account.type}/${account.id}`,

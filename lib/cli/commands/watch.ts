@@ -5,10 +5,10 @@ import { withoutControls } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
-import { follow } from '../watch.ts';
+import { followOperation } from '../watch.ts';
 
 /** The maximum number of samples that are kept for the rate. */
-const MOST_SAMPLES = 200;
+const MAX_SAMPLES = 200;
 const REDRAW_MILLIS = 1000;
 
 /** `operation watch`. The command group `operation` must exist already. */
@@ -59,10 +59,10 @@ export async function watchUntil(
   // The ages of the causes grow even while nothing changes.
   const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
   try {
-    for await (const state of follow(id, { client, sleep })) {
+    for await (const state of followOperation(id, { client, sleep })) {
       last = withoutControls(state);
       samples.push({ at: now(), removed: state.resources.removed });
-      samples.splice(0, samples.length - MOST_SAMPLES);
+      samples.splice(0, samples.length - MAX_SAMPLES);
       draw();
       if (!redraw && lineKey(last) !== printed)
         terminal.write(`${watchLine(last, samples, now())}\n`);

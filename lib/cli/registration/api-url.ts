@@ -2,7 +2,7 @@ import { UsageError } from '../terminal.ts';
 import { isLoopback } from '../token.ts';
 
 /** Keystone's column has 255 characters, and its newer API accepts 225. */
-const MOST_CHARACTERS = 225;
+const MAX_CHARACTERS = 225;
 
 /**
  * Returns the URL of an API as the catalog shows it, without a slash at the end. Throws
@@ -23,6 +23,6 @@ export function apiUrl(given: string): string {
   const path = url.pathname.replace(/\/+$/, '');
   if (/\/v\d+$/.test(path)) throw wrong('give it without the version at its end');
   const text = `${url.origin}${path}`;
-  if (text.length > MOST_CHARACTERS) throw wrong(`it has more than ${MOST_CHARACTERS} characters`);
+  if (text.length > MAX_CHARACTERS) throw wrong(`it has more than ${MAX_CHARACTERS} characters`);
   return text;
 }

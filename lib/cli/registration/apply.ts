@@ -1,29 +1,29 @@
 import * as z from 'zod';
 import { REGISTERED } from '../../services/keystone-propagator.ts';
 import type { ServiceApi } from '../../task/service.ts';
-import { asAdministrator, type CatalogRows, isOwn, MARK } from './keystone-rows.ts';
-import type { Change } from './plan.ts';
+import { type CatalogRows, isOwn, MARK, rethrowWithAdminAdvice } from './keystone-rows.ts';
+import type { CatalogChange } from './plan.ts';
 
 const Created = z.object({ service: z.object({ id: z.string() }) });
 
 /** Makes the changes in their order. After a failure, the operator runs the same command again. */
 export async function applyChanges(
   api: ServiceApi,
-  changes: readonly Change[],
+  changes: readonly CatalogChange[],
   { services }: CatalogRows,
 ): Promise<void> {
   let serviceId = services.find(isOwn)?.id;
   for (const change of changes) {
-    const answer = await sendChange(api, change, serviceId).catch(asAdministrator);
+    const answer = await sendChange(api, change, serviceId).catch(rethrowWithAdminAdvice);
     if (change.action === 'create' && change.type === 'service')
       serviceId = Created.parse(answer.json).service.id;
   }
 }
 
-function sendChange(api: ServiceApi, change: Change, serviceId: string | undefined) {
+function sendChange(api: ServiceApi, change: CatalogChange, serviceId: string | undefined) {
   const path = `/v3/${change.type}s`;
   if (change.action === 'create')
-    return api.request('POST', path, { json: { [change.type]: created(change, serviceId) } });
+    return api.request('POST', path, { json: { [change.type]: newRow(change, serviceId) } });
   const ofRow = `${path}/${encodeURIComponent(change.id ?? '')}`;
   if (change.action === 'delete') return api.request('DELETE', ofRow, { accept: [404] });
   const { url } = change;
@@ -31,7 +31,7 @@ function sendChange(api: ServiceApi, change: Change, serviceId: string | undefin
   return api.request('PATCH', ofRow, { json });
 }
 
-const created = (change: Change, serviceId: string | undefined) =>
+const newRow = (change: CatalogChange, serviceId: string | undefined) =>
   change.type === 'service'
     ? { type: REGISTERED.type, name: REGISTERED.name, description: MARK, enabled: true }
     : {

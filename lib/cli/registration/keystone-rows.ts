@@ -62,7 +62,7 @@ export async function readRows(api: ServiceApi): Promise<CatalogRows> {
     api.list('/v3/services', { ...options, collection: 'services', row: service }),
     api.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpoint }),
     api.list('/v3/regions', { ...options, collection: 'regions', row: region }),
-  ]).catch(asAdministrator);
+  ]).catch(rethrowWithAdminAdvice);
   return {
     services: services.rows,
     endpoints: endpoints.rows,
@@ -71,7 +71,7 @@ export async function readRows(api: ServiceApi): Promise<CatalogRows> {
 }
 
 /** The advice for a refusal: the login of the command lacks the role. */
-export function asAdministrator(thrown: unknown): never {
+export function rethrowWithAdminAdvice(thrown: unknown): never {
   if (!(thrown instanceof PropagatorError) || thrown.report.status !== 403) throw thrown;
   throw new PropagatorError(
     {

@@ -13,7 +13,7 @@ export const INTERFACES = ['public', 'internal', 'admin'] as const;
 export type Interface = (typeof INTERFACES)[number];
 
 /** One change of Keystone's catalog. A created row has no id before the change. */
-export interface Change {
+export interface CatalogChange {
   readonly action: 'create' | 'update' | 'delete';
   readonly type: 'service' | 'endpoint';
   readonly id?: string | undefined;
@@ -39,10 +39,10 @@ export interface DesiredEndpoints {
 export function planRegister(
   rows: CatalogRows,
   { url, region, interfaces }: DesiredEndpoints,
-): Change[] {
+): CatalogChange[] {
   const service = ownService(rows);
   const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
-  const changes = interfaces.flatMap((name): Change[] => {
+  const changes = interfaces.flatMap((name): CatalogChange[] => {
     const row = { type: 'endpoint', interface: name, region, url } as const;
     const present = ownEndpoint(
       ofService.filter((one) => one.interface === name && one.region_id === region),
@@ -59,8 +59,8 @@ export function planRegister(
 }
 
 /** The rows that `unregister` removes, and the services that `unregister` must keep. */
-export interface Removal {
-  readonly changes: readonly Change[];
+export interface UnregisterPlan {
+  readonly changes: readonly CatalogChange[];
   /** Services of `register` that keep endpoints of another region or of another program. */
   readonly kept: readonly { readonly id: string; readonly endpoints: readonly string[] }[];
 }
@@ -70,8 +70,8 @@ export interface Removal {
  * region. A service is removed together with its last endpoint. Rows of other programs are never
  * removed.
  */
-export function planUnregister(rows: CatalogRows, region: string | undefined): Removal {
-  const changes: Change[] = [];
+export function planUnregister(rows: CatalogRows, region: string | undefined): UnregisterPlan {
+  const changes: CatalogChange[] = [];
   const kept: { id: string; endpoints: string[] }[] = [];
   for (const { id } of rows.services.filter(isOwn)) {
     const endpoints = rows.endpoints.filter(({ service_id }) => service_id === id);
@@ -99,14 +99,14 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
   const ofType = services.filter(isOfType);
   const foreign = ofType.find((one) => !isOwn(one));
   if (foreign)
-    throw refusal(
+    throw registerError(
       `Keystone has a service ${foreign.name || 'without a name'} (${foreign.id}) of type ` +
         `${REGISTERED.type} that \`propagator register\` did not make`,
       `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
     );
   const [service, second] = ofType;
   if (service && second)
-    throw refusal(
+    throw registerError(
       `Keystone has the service ${REGISTERED.name} more than once: ` +
         ofType.map(({ id }) => id).join(', '),
       'Type `propagator unregister`, which removes all of them, and register again.',
@@ -121,13 +121,13 @@ function ownEndpoint(
   const where = `interface ${at.interface} in ${at.region}`;
   const [endpoint, second] = present;
   if (endpoint && second)
-    throw refusal(
+    throw registerError(
       `Keystone has ${present.length} endpoints of ${REGISTERED.name} for ${where}: ` +
         present.map(({ id }) => id).join(', '),
       'Keep one, and register again: openstack endpoint delete ENDPOINT',
     );
   if (endpoint && endpoint.description !== MARK)
-    throw refusal(
+    throw registerError(
       `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ${REGISTERED.name} for ` +
         `${where} that \`propagator register\` did not make`,
       `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
@@ -135,7 +135,7 @@ function ownEndpoint(
   return endpoint;
 }
 
-const refusal = (message: string, advice: string): PropagatorError =>
+const registerError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({
     code: 'cli.register',
     class: 'Denied',

@@ -3,12 +3,12 @@ import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
 const NO_ERROR_REPORT = 'the function failed each time without an error report';
 const READ_THE_LOG = 'Read the log of this operation, fix the cause, then redrive the message.';
-const nameOf = (queue: string): string => queue.replace(/^service-/, '');
-const count = (number: number, what: string): string =>
+const serviceOrQueue = (queue: string): string => queue.replace(/^service-/, '');
+const countText = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`;
-const operationsOf = (some: readonly { readonly operationId?: string | undefined }[]): string => {
+const operationsText = (some: readonly { readonly operationId?: string | undefined }[]): string => {
   const ids = [...new Set(some.flatMap(({ operationId }) => operationId ?? []))];
-  return ids.length > 2 ? count(ids.length, 'operation') : ids.join(', ');
+  return ids.length > 2 ? countText(ids.length, 'operation') : ids.join(', ');
 };
 
 /**
@@ -21,10 +21,13 @@ export function showDeadLetters(deadLetters: readonly DeadLetterShape[], now: nu
     ...Map.groupBy(deadLetters, ({ queue, cause }) => `${queue}\u0000${cause}`).values(),
   ];
   const rows = groups.map((group) => [
-    nameOf(group[0]?.queue ?? ''),
+    serviceOrQueue(group[0]?.queue ?? ''),
     group.length,
     duration(now - Math.min(...group.map(({ at }) => at))),
-    expiry(Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)), now),
+    expiryText(
+      Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)),
+      now,
+    ),
     group[0]?.cause ?? '',
   ]);
   const all = table(['SERVICE', 'COUNT', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['COUNT']);
@@ -35,20 +38,20 @@ function showCause(group: readonly DeadLetterShape[]): string {
   const [first] = group;
   if (!first) return '';
   const { id, queue, cause, error } = first;
-  const of = operationsOf(group);
+  const of = operationsText(group);
   return [
-    `${nameOf(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
+    `${serviceOrQueue(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
     wrapped(error?.message ?? NO_ERROR_REPORT, '  '),
     wrapped(error?.advice ?? READ_THE_LOG, '  '),
     '  show one:',
     `    propagator dead-letter show ${quoted(id)}`,
     '  after the fix:',
-    `    propagator dead-letter redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ` +
-      `${nameOf(queue)} --cause ${quoted(cause)}`,
+    `    propagator dead-letter redrive ${queue === serviceOrQueue(queue) ? '--queue' : '--service'} ` +
+      `${serviceOrQueue(queue)} --cause ${quoted(cause)}`,
   ].join('\n');
 }
 
-const expiry = (at: number, now: number): string => {
+const expiryText = (at: number, now: number): string => {
   if (at === Number.POSITIVE_INFINITY) return 'never';
   return at <= now ? 'now' : `in ${duration(at - now)}`;
 };
@@ -75,7 +78,7 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
       'kept',
       expiresAt === undefined
         ? 'until it is redriven or discarded'
-        : `until ${time(expiresAt)}, expires ${expiry(expiresAt, now)}`,
+        : `until ${time(expiresAt)}, expires ${expiryText(expiresAt, now)}`,
     ],
     ['operation', operationId],
     ['task', task && `${task.taskId}, run ${task.run}`],
@@ -95,13 +98,21 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 
-const decided = ({ what, by, at, count: number, queue, cause, reason }: DecisionShape): string =>
-  `${what} by ${by} at ${time(at)}: ${number} of ${nameOf(queue)}, ${cause}` +
+const decisionText = ({
+  what,
+  by,
+  at,
+  count: number,
+  queue,
+  cause,
+  reason,
+}: DecisionShape): string =>
+  `${what} by ${by} at ${time(at)}: ${number} of ${serviceOrQueue(queue)}, ${cause}` +
   (reason === undefined ? '' : `: ${reason}`);
 
 /** The decisions on the page of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
-  decisions.map((decision) => `- ${decided(decision)}`);
+  decisions.map((decision) => `- ${decisionText(decision)}`);
 
 function afterDeliveries(count: number | undefined): string {
   if (count === undefined) return '';

@@ -10,14 +10,14 @@ export function operationHead(
   now: number,
   color: Colors,
 ): string {
-  const action = currentKeystoneAction(operation, now);
+  const action = keystoneActionText(operation, now);
   const { released } = operation;
   return [
     `${color.bold(operation.id)}  ${operation.action} of ` +
       `${accountText(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ` +
       `${durationOf(operation, now)}`,
-    `because    ${because(operation)}`,
+    `because    ${becauseText(operation)}`,
     ...(operation.state === 'canceled' && operation.hold
       ? [`end        ${operation.hold.reason}`, `           ${operation.hold.advice ?? ''}`]
       : []),
@@ -32,7 +32,7 @@ export function operationHead(
       ? [`see        propagator operation show ${operation.id} --resources`]
       : []),
     ...(operation.generation > 1 && operation.action !== 'plan'
-      ? [`run        ${generation(operation)}`]
+      ? [`run        ${generationText(operation)}`]
       : []),
     `Keystone   ${keystoneState(operation)}`,
     ...(released
@@ -66,7 +66,13 @@ function recoveryLines({ id, recovery, startedAt, state }: OperationShape['opera
   ];
 }
 
-function because({ action, cause, request, openedAt, scope }: OperationShape['operation']): string {
+function becauseText({
+  action,
+  cause,
+  request,
+  openedAt,
+  scope,
+}: OperationShape['operation']): string {
   if (request && action === 'plan')
     return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
   if (request) {
@@ -82,7 +88,11 @@ function because({ action, cause, request, openedAt, scope }: OperationShape['op
 }
 
 /** An account can have several cleanups: see `rerun`. */
-const generation = ({ generation: number, request, rerun }: OperationShape['operation']): string =>
+const generationText = ({
+  generation: number,
+  request,
+  rerun,
+}: OperationShape['operation']): string =>
   rerun
     ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ` +
       `${time(rerun.at)}: ${rerun.reason}`
@@ -131,7 +141,7 @@ const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
  * The Keystone action in progress. A failed action holds the operation, so only the revocation of a
  * role continues during a hold.
  */
-function currentKeystoneAction(
+function keystoneActionText(
   { keystoneAction, scope, state }: OperationShape['operation'],
   now: number,
 ): string | undefined {

@@ -28,7 +28,7 @@ const note = ({ phase, state }: TaskShape): string =>
   phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
 /** The title of the column for completed resources, by action. The default is `REMOVED`. */
-const DONE: Readonly<Record<string, string>> = {
+const DONE_COLUMN: Readonly<Record<string, string>> = {
   provision: 'READY',
   suspend: 'SUSPENDED',
   resume: 'RESUMED',
@@ -36,7 +36,7 @@ const DONE: Readonly<Record<string, string>> = {
 
 /** The resource types with their counts. */
 export function typeTable({ operation, tasks }: OperationShape): string {
-  const done = DONE[operation.action] ?? 'REMOVED';
+  const done = DONE_COLUMN[operation.action] ?? 'REMOVED';
   const rows = tasks.flatMap((task) =>
     Object.entries(task.counts)
       .filter(([, { found }]) => found > 0)
@@ -49,7 +49,7 @@ export function typeTable({ operation, tasks }: OperationShape): string {
 
 export const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable';
 
-const forTheOperator = ({ conditions }: TaskShape) =>
+const operatorConditions = ({ conditions }: TaskShape) =>
   conditions.filter(
     ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
   );
@@ -57,7 +57,7 @@ const forTheOperator = ({ conditions }: TaskShape) =>
 /** Resource types that are unreachable for the same reason share one entry. */
 export const unreachableLines = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
-  ...[...byReason(forTheOperator(task)).values()].flatMap((same) => {
+  ...[...byReason(operatorConditions(task)).values()].flatMap((same) => {
     const types = same.map(({ resourceType }) => resourceType ?? task.service).join(', ');
     const { message, advice } = same[0] as (typeof same)[number];
     return [
@@ -68,7 +68,7 @@ export const unreachableLines = (task: TaskShape): string[] => [
 ];
 
 export const retainedLines = (task: TaskShape): string[] =>
-  forTheOperator(task).flatMap(({ resourceType, message, advice, count, example }) => [
+  operatorConditions(task).flatMap(({ resourceType, message, advice, count, example }) => [
     `- ${resourceType ?? task.service}: ${message}`,
     ...(example === undefined
       ? []

@@ -26,11 +26,11 @@ export function showOperation(
     projectTable(view, color),
     serviceTable(view, color),
     typeTable(view),
-    titled('Found by this operation and not by the earlier one', foundAgain(view)),
+    titled('Found by this operation and not by the earlier one', newlyFoundLines(view)),
     titled('Waiting for', waitLines(view, now, color)),
     titled('Unreachable', view.tasks.filter(isUnreachable).flatMap(unreachableLines)),
     titled('Retained', view.tasks.filter((task) => !isUnreachable(task)).flatMap(retainedLines)),
-    coverage(view.operation, waivers),
+    coverageBlocks(view.operation, waivers),
     titled('Dead letters', decisionLines(view.decisions)),
     view.notice ?? '',
   ];
@@ -40,7 +40,7 @@ export function showOperation(
 /**
  * The types of which a rerun found more resources than the earlier operation had left or listed.
  */
-function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {
+function newlyFoundLines({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];
   if (found.length === 0) return [`nothing; ${rerun.of} had found the same`];
@@ -61,7 +61,7 @@ export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Color
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
-function coverage(
+function coverageBlocks(
   { uncovered, leftOut, waived: counted }: OperationShape['operation'],
   waivers: readonly WaiverShape[],
 ): string {

@@ -2,7 +2,7 @@ import { duration, table } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 
-const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan' | 'dim'>> = {
+const STATE_COLORS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan' | 'dim'>> = {
   finished: 'green',
   observed: 'green',
   'pre-delete': 'cyan',
@@ -24,7 +24,7 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
 
 /** The state of an operation or a task, in its color. */
 export const colored = (state: string, color: Colors): string =>
-  color[STATE_COLOURS[state] ?? 'dim'](state);
+  color[STATE_COLORS[state] ?? 'dim'](state);
 /** The account of an operation, with its name if the name is known. */
 export const accountText = ({ scope }: OperationShape['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;

@@ -15,14 +15,14 @@ export function showPlan(
   next: 'approve' | 'asked',
 ): string {
   const blocks = [
-    head(plan, color),
-    projects(plan),
-    counts(plan),
-    resources(plan, now),
-    titled(UNLISTED, unlisted(plan)),
+    headBlock(plan, color),
+    projectsBlock(plan),
+    countsBlock(plan),
+    resourcesBlock(plan, now),
+    titled(UNLISTED, unlistedLines(plan)),
     titled('Unreachable', plan.unreachable.flatMap(noteLines)),
     titled('Not removed now: another person must act first', plan.leftToOthers.flatMap(noteLines)),
-    titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusal)),
+    titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusalLines)),
     titled(
       'Not known before the approval',
       plan.keystoneCheck.unknown.map((what) => wrapped(what, '- ', '  ')),
@@ -31,19 +31,19 @@ export function showPlan(
       ...uncoveredLines(plan.uncovered),
     ]),
     titled('Excluded by a setting', leftOutLines(plan.leftOut)),
-    foot(plan, next),
+    footBlock(plan, next),
   ];
   return joinBlocks(blocks);
 }
 
-const head = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): string =>
+const headBlock = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): string =>
   [
     `${color.bold(id)}  plan: delete ${scope.type} ${scope.name ?? ''} (${scope.id})`,
     `made by ${requestedBy} at ${time(openedAt)}; nothing was changed`,
   ].join('\n');
 
 /** The projects of a domain, in the order in which they are deleted. */
-function projects({ scope, projects: members }: PlanShape): string {
+function projectsBlock({ scope, projects: members }: PlanShape): string {
   if (scope.type !== 'domain') return '';
   const order =
     'First, each project is disabled, a child before its parent; then the domain is ' +
@@ -69,7 +69,7 @@ function projects({ scope, projects: members }: PlanShape): string {
   ].join('\n');
 }
 
-function counts({ services, resources: sum }: PlanShape): string {
+function countsBlock({ services, resources: sum }: PlanShape): string {
   const rows = services.flatMap(({ service, region, types }) =>
     types.map(({ resourceType, count }) => [service, region, resourceType, count]),
   );
@@ -80,7 +80,7 @@ function counts({ services, resources: sum }: PlanShape): string {
   ].join('\n');
 }
 
-function resources({ pages }: PlanShape, now: number): string {
+function resourcesBlock({ pages }: PlanShape, now: number): string {
   const rows = pages.flatMap(({ region, resourceType, resources: listed }) =>
     listed.map(({ id, name = '', createdAt }) => [
       resourceType,
@@ -100,7 +100,7 @@ function resources({ pages }: PlanShape, now: number): string {
 
 const UNLISTED = 'Removed without a list, because only a token on the project can list these types';
 
-const unlisted = ({ services }: PlanShape): string[] =>
+const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
 
 const noteLines = ({
@@ -119,12 +119,12 @@ const noteLines = ({
   ...(advice ? [wrapped(advice, '    ')] : []),
 ];
 
-const refusal = ({ message, advice }: { message: string; advice: string }): string[] => [
+const refusalLines = ({ message, advice }: { message: string; advice: string }): string[] => [
   wrapped(message, '! ', '  '),
   wrapped(advice, '    '),
 ];
 
-function foot(plan: PlanShape, next: 'approve' | 'asked'): string {
+function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
   const {
     id,
     digest,

@@ -18,12 +18,12 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
 }
 
 /** A stop of all destructive work, with the command that ends it. */
-const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
+const stopText = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
   `ALL DESTRUCTIVE WORK IS STOPPED since ${time(at)} by ${by}: ${reason}\n` +
   'To continue: propagator resume-all --reason "…"';
 
 /** `last received` for `lastReceivedAt`. */
-const inWords = (field: string): string =>
+const fieldInWords = (field: string): string =>
   field.replace(/At$/, '').replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
 /**
@@ -37,7 +37,8 @@ function valueText(field: string, value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return (
-    fields.map(([name, inner]) => `${inWords(name)} ${valueText(name, inner)}`).join(', ') || 'none'
+    fields.map(([name, inner]) => `${fieldInWords(name)} ${valueText(name, inner)}`).join(', ') ||
+    'none'
   );
 }
 
@@ -46,7 +47,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, suspicious, enabledDuringHold, counters, queues, stopped, ...health } = status;
   const lines = Object.entries(health)
     .filter(([, value]) => value !== undefined)
-    .map(([part, value]) => [inWords(part), wrapped(valueText(part, value), '')]);
+    .map(([part, value]) => [fieldInWords(part), wrapped(valueText(part, value), '')]);
   const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
     queue,
     ready,
@@ -61,7 +62,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
       ? 'none'
       : `${enabledDuringHold} enabled in Keystone; list them: propagator hold list`;
   return [
-    ...(stopped ? [showStop(stopped)] : []),
+    ...(stopped ? [stopText(stopped)] : []),
     table(
       ['PART', 'STATE'],
       [

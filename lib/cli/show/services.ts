@@ -9,7 +9,7 @@ export function showServices(
   { services, httpPlugins, uncovered, leftOut, waived }: z.infer<typeof ServicesShape>,
   color: Colors,
 ): string {
-  const rows = services.map((service) => row(service, services, color));
+  const rows = services.map((service) => serviceRow(service, services, color));
   const httpPluginRows = httpPlugins.map((name) => [
     name,
     '-',
@@ -27,11 +27,11 @@ export function showServices(
     services.some(({ dependsOn }) => dependsOn.some(({ until }) => until === 'empty'))
       ? `${LEGEND}\n${TYPE_LEGEND}`
       : LEGEND,
-    notCovered(uncovered, color),
-    unreachable(uncovered, color),
+    notCoveredBlock(uncovered, color),
+    unreachableBlock(uncovered, color),
     titled('Excluded by a setting', leftOutLines(leftOut)),
-    titled(color.yellow('Not permitted'), problems(services)),
-    waivedTypes(waived),
+    titled(color.yellow('Not permitted'), problemLines(services)),
+    waivedBlock(waived),
   ];
   return joinBlocks(blocks);
 }
@@ -43,15 +43,15 @@ const LEGEND = [
   'DEPENDS ON  waits until that service has ended; ~ does not wait for a stuck service',
 ].join('\n');
 
-function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {
-  const isHere = service.regions.length > 0 && service.on;
+function serviceRow(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {
+  const isInCloud = service.regions.length > 0 && service.on;
   return [
-    isHere ? service.name : color.dim(service.name),
-    wrapped(service.catalogTypes, 30) || '-',
+    isInCloud ? service.name : color.dim(service.name),
+    wrappedWords(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
-    wrapped(service.resourceTypes.map(withoutService), 40) || '-',
+    wrappedWords(service.resourceTypes.map(withoutService), 40) || '-',
     dependencies(service, all),
-    wrapped(service.regions, 20) || '-',
+    wrappedWords(service.regions, 20) || '-',
     notes(service).join('\n'),
   ];
 }
@@ -75,7 +75,7 @@ function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceSh
   const texts = ordered.map((one) =>
     one.strength === 'required' ? dependencyName(one) : `~${dependencyName(one)}`,
   );
-  return wrapped(texts, 30) || '-';
+  return wrappedWords(texts, 30) || '-';
 }
 
 function notes({
@@ -94,11 +94,11 @@ function notes({
     ...(userResourceTypes.length > 0
       ? [`for users: ${userResourceTypes.map(withoutService).join(', ')}`]
       : []),
-  ].map((note) => wrapped(note.split(' '), 44, ' '));
+  ].map((note) => wrappedWords(note.split(' '), 44, ' '));
 }
 
 /** Wraps words into lines of about this width, so that the next column stays on the screen. */
-function wrapped(words: readonly string[], width: number, between = ', '): string {
+function wrappedWords(words: readonly string[], width: number, between = ', '): string {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
@@ -109,9 +109,10 @@ function wrapped(words: readonly string[], width: number, between = ', '): strin
   return lines.join(`${between.trimEnd()}\n`);
 }
 
-const WAIVE = 'If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
+const WAIVE_ADVICE =
+  'If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
 
-function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+function notCoveredBlock(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const uncovered = all.filter(({ because }) => because === undefined);
   if (uncovered.length === 0) return '';
   return [
@@ -119,26 +120,26 @@ function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colo
       'service file covers them. Their resources are not removed, and each operation ends as ' +
       'unverified.',
     uncoveredTable(uncovered),
-    `${WAIVE}. For any other type: write a service file (CONTRIBUTING.md).`,
+    `${WAIVE_ADVICE}. For any other type: write a service file (CONTRIBUTING.md).`,
   ].join('\n');
 }
 
 /** Services that Keystone has but that cannot be listed. */
-function unreachable(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+function unreachableBlock(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
   if (lines.length === 0) return '';
   const title =
     `${color.yellow('Unreachable')}: registered in Keystone, but no operation can list them. ` +
     'Each operation ends as unverified.';
-  return [titled(title, lines), WAIVE].join('\n');
+  return [titled(title, lines), WAIVE_ADVICE].join('\n');
 }
 
-const problems = (services: readonly ServiceShape[]): string[] =>
+const problemLines = (services: readonly ServiceShape[]): string[] =>
   services.flatMap(({ problem }) =>
     problem ? [`! ${problem.message}`, `    ${problem.advice}`] : [],
   );
 
-function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
+function waivedBlock(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';
   const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
   return (

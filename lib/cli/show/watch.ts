@@ -13,20 +13,20 @@ export interface Sample {
 /** The rate is measured over this time. */
 const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
-const LEAST_MILLIS = 3000;
-const BAR = 30;
+const MIN_MILLIS = 3000;
+const BAR_WIDTH = 30;
 
 /**
  * The rate in resources per second over the last minute, and the milliseconds until nothing is left
  * at this rate. Both are `undefined` while they are unknown.
  */
-export function pace(
+export function rateOf(
   samples: readonly Sample[],
   left: number,
 ): { readonly perSecond: number | undefined; readonly leftMillis: number | undefined } {
   const last = samples.at(-1);
   const first = samples.find(({ at }) => last !== undefined && last.at - at <= WINDOW_MILLIS);
-  if (!last || !first || last.at - first.at < LEAST_MILLIS)
+  if (!last || !first || last.at - first.at < MIN_MILLIS)
     return { perSecond: undefined, leftMillis: undefined };
   const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
   if (perSecond <= 0) return { perSecond: undefined, leftMillis: undefined };
@@ -44,7 +44,7 @@ export function liveView(
 ): string {
   const { operation, resources, tasks } = view;
   const rows = tasks.filter(isShown).map((task) => {
-    const { found, removed, left } = sum(task);
+    const { found, removed, left } = sumOfTypes(task);
     return [task.service, task.region, colored(task.state, color), found, removed, left];
   });
   const waiting = waitLines(view, now, color);
@@ -52,7 +52,7 @@ export function liveView(
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
     `${colored(operation.state, color)}, mode ${operation.mode}, for ${durationOf(operation, now)}`,
-    `${bar(resources)} ${counts(view, samples)}`,
+    `${progressBar(resources)} ${progressText(view, samples)}`,
     ...(rows.length > 0
       ? [
           '',
@@ -79,7 +79,7 @@ export function watchLine(view: OperationShape, samples: readonly Sample[], now:
   const { projects = [] } = view;
   const gone = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
   const of = projects.length > 0 ? `, ${gone.length} of ${projects.length} projects ended` : '';
-  return `${time(now)} ${view.operation.state}: ${counts(view, samples)}${of}${waiting}${more}`;
+  return `${time(now)} ${view.operation.state}: ${progressText(view, samples)}${of}${waiting}${more}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */
@@ -91,9 +91,12 @@ export const lineKey = ({ operation, resources, waitsOn, projects = [] }: Operat
     waitsOn.map(({ on, actor }) => [on, actor]),
   ]);
 
-function counts({ resources, operation }: OperationShape, samples: readonly Sample[]): string {
+function progressText(
+  { resources, operation }: OperationShape,
+  samples: readonly Sample[],
+): string {
   const { found, removed, left } = resources;
-  const { perSecond, leftMillis } = pace(samples, left);
+  const { perSecond, leftMillis } = rateOf(samples, left);
   const isMoving = operation.endedAt === undefined && perSecond !== undefined;
   return [
     `${removed} of ${found} removed, ${left} left`,
@@ -102,14 +105,14 @@ function counts({ resources, operation }: OperationShape, samples: readonly Samp
   ].join(', ');
 }
 
-function bar({ found, left }: OperationShape['resources']): string {
-  const done = found === 0 ? 0 : Math.round(((found - Math.min(left, found)) / found) * BAR);
-  return `[${'#'.repeat(done)}${'.'.repeat(BAR - done)}]`;
+function progressBar({ found, left }: OperationShape['resources']): string {
+  const done = found === 0 ? 0 : Math.round(((found - Math.min(left, found)) / found) * BAR_WIDTH);
+  return `[${'#'.repeat(done)}${'.'.repeat(BAR_WIDTH - done)}]`;
 }
 
 const isShown = (task: TaskShape): boolean => task.state !== 'skipped';
 
-const sum = ({ counts: byType }: TaskShape) =>
+const sumOfTypes = ({ counts: byType }: TaskShape) =>
   Object.values(byType).reduce(
     (all, { found, removed, left }) => ({
       found: all.found + found,

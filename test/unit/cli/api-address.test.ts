@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { addressOf, apiInCatalog } from '../../../lib/cli/api-address.ts';
+import { apiAddressOf, apiInCatalog } from '../../../lib/cli/api-address.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import type { KeystoneLogin } from '../../../lib/cli/keystone-login.ts';
 import type { CatalogService } from '../../../lib/openstack/catalog.ts';
@@ -50,7 +50,7 @@ function command(setting: string | undefined, catalog = [service([endpoint('one'
     const headers = { 'www-authenticate': 'Keystone uri="https://k.example/v3"' };
     return Response.json({}, { status: 401, headers });
   };
-  const { base, send: call } = addressOf({ PROPAGATOR_API_URL: setting }, logIn, send);
+  const { base, send: call } = apiAddressOf({ PROPAGATOR_API_URL: setting }, logIn, send);
   const client = new ApiClient(base, call);
   return { client, sent, valid, logins: () => logins };
 }

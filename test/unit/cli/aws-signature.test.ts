@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { callerOf } from '../../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { engineError } from '../../../lib/engine/engine-error.ts';
 
@@ -17,7 +17,7 @@ function client(
   };
   return {
     sent,
-    api: new ApiClient(base, callerOf(base, environment, credentials, by)),
+    api: new ApiClient(base, apiFetchOf(base, environment, credentials, by)),
   };
 }
 
@@ -101,7 +101,7 @@ describe('a call of the API on AWS', () => {
         accepted.push([init.method, headers]);
         return new Response('{}');
       };
-      const send = callerOf(API_URL, {}, credentials, by, async () => 'of-ann');
+      const send = apiFetchOf(API_URL, {}, credentials, by, async () => 'of-ann');
       const api = new ApiClient(API_URL, send);
       await api.post('/v1/stop-all', { reason: 'a test' }, z.object({}));
       await api.get('/v1/status', z.object({}));
@@ -122,7 +122,7 @@ describe('a call of the API on AWS', () => {
     const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
       API_URL,
-      callerOf(API_URL, {}, async () => keys, by),
+      apiFetchOf(API_URL, {}, async () => keys, by),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toMatchObject({
       report: { message: `HTTP ${status}: ${message}`, advice: expect.stringContaining(advice) },

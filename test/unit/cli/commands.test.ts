@@ -241,7 +241,7 @@ describe('the command line', () => {
     const code = await runCommand(['status'], {
       ...quiet,
       client: nobody,
-      complain: (text) => void complained.push(text),
+      writeError: (text) => void complained.push(text),
     });
     expect([code, complained.join('')]).toEqual([
       1,

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { ownUnhandledErrors, runUntilSignal } from '../../../lib/cli/process.ts';
+import { handleUnhandledErrors, runUntilSignal } from '../../../lib/cli/process.ts';
 
 /** A process that cannot really end. */
 class FakeProcess extends EventEmitter {
@@ -26,7 +26,7 @@ describe('a process that receives a stop signal', () => {
         stopped += 1;
       },
       recorder().log,
-      { on },
+      { target: on },
     );
     on.emit(signal, signal);
     await running;
@@ -40,7 +40,7 @@ describe('a process that receives a stop signal', () => {
   ])('ends at once on %s and then %s', async (first, second, code) => {
     const on = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const running = runUntilSignal(() => promise, recorder().log, { on });
+    const running = runUntilSignal(() => promise, recorder().log, { target: on });
     on.emit(first, first);
     await Promise.resolve();
     on.emit(second, second);
@@ -53,7 +53,7 @@ describe('a process that receives a stop signal', () => {
     const on = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
     const { lines, log } = recorder();
-    const running = runUntilSignal(() => promise, log, { on, stopMillis: 5 });
+    const running = runUntilSignal(() => promise, log, { target: on, stopMillis: 5 });
     on.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
     expect(on.exits).toEqual([1]);
@@ -67,7 +67,7 @@ describe('an unhandled error', () => {
   it('is logged with its cause if it is a rejected promise, and the process continues', () => {
     const on = new FakeProcess();
     const { lines, log } = recorder();
-    ownUnhandledErrors(log, { on });
+    handleUnhandledErrors(log, { target: on });
     on.emit('unhandledRejection', new Error('no region', { cause: new Error('the catalog') }));
     expect(on.exits).toEqual([]);
     expect(lines).toMatchObject([
@@ -84,7 +84,7 @@ describe('an unhandled error', () => {
   it('ends the process when more than ten promises are rejected within a minute', () => {
     const on = new FakeProcess();
     let now = 0;
-    ownUnhandledErrors(recorder().log, { on, now: () => now });
+    handleUnhandledErrors(recorder().log, { target: on, now: () => now });
     for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
     now = 60_000;
     for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
@@ -95,7 +95,7 @@ describe('an unhandled error', () => {
 
   it('ends the process with exit code 1 unless it is a rejected promise', () => {
     const on = new FakeProcess();
-    const release = ownUnhandledErrors(recorder().log, { on });
+    const release = handleUnhandledErrors(recorder().log, { target: on });
     on.emit('uncaughtException', new TypeError('x'));
     expect(on.exits).toEqual([1]);
     release();

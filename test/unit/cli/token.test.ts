@@ -1,4 +1,4 @@
-import { withToken } from '../../../lib/cli/token.ts';
+import { withApiToken } from '../../../lib/cli/token.ts';
 
 const LOCAL = 'http://127.0.0.1:8787';
 const FILE = { '/srv/data/api-token': 'token-of-the-file\n' } as Readonly<Record<string, string>>;
@@ -6,7 +6,7 @@ const FILE = { '/srv/data/api-token': 'token-of-the-file\n' } as Readonly<Record
 /** Returns the token that a command in this environment sends to this address. */
 function sentBy(environment: Record<string, string>, base = LOCAL) {
   const sent: (string | null)[] = [];
-  const send = withToken(
+  const send = withApiToken(
     base,
     environment,
     (path) => FILE[path],

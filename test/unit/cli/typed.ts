@@ -1,4 +1,4 @@
-import { callerOf } from '../../../lib/cli/aws-signature.ts';
+import { apiFetchOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { tokenOf } from '../../api-tokens.ts';
@@ -10,7 +10,7 @@ const BASE = 'http://127.0.0.1:8787';
 
 /** The client of ann's commands, whose requests go to `send`. */
 export const clientOfAnn = (send: (url: string, init: RequestInit) => Promise<Response>) =>
-  new ApiClient(BASE, callerOf(BASE, { PROPAGATOR_API_TOKEN: tokenOf('ann') }, undefined, send));
+  new ApiClient(BASE, apiFetchOf(BASE, { PROPAGATOR_API_TOKEN: tokenOf('ann') }, undefined, send));
 
 /**
  * Types a command, and returns its exit code and its output. Text in double quotes is one word.
@@ -26,7 +26,7 @@ export async function typed(
     version: '1.2.3',
     color: plain,
     write: (text) => void written.push(text),
-    complain: (text) => void complained.push(text),
+    writeError: (text) => void complained.push(text),
     exitCode: 0,
     ...terminal,
   });

@@ -1,8 +1,8 @@
 import { createRedraw } from '../../../lib/cli/output.ts';
 import { serverSentEvents } from '../../../lib/cli/server-sent-events.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
-import { liveView, pace, watchLine } from '../../../lib/cli/show/watch.ts';
-import { follow } from '../../../lib/cli/watch.ts';
+import { liveView, rateOf, watchLine } from '../../../lib/cli/show/watch.ts';
+import { followOperation } from '../../../lib/cli/watch.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { operation, task } from '../../engine/samples.ts';
 import { commandLine } from './command-line.ts';
@@ -42,7 +42,8 @@ describe('the states that a watch follows', () => {
     const seen: string[] = [];
     const client = { events, get: async () => left.shift() } as never;
     const sleep = async (millis: number) => void slept.push(millis);
-    for await (const { operation: one } of follow('op-1', { client, sleep })) seen.push(one.state);
+    for await (const { operation: one } of followOperation('op-1', { client, sleep }))
+      seen.push(one.state);
     return { seen, slept };
   };
 
@@ -92,9 +93,9 @@ describe('server-sent events', () => {
 
 describe('the pace', () => {
   it('is unknown at first, and follows the last minute', () => {
-    expect(pace([{ at: 0, removed: 0 }], 5)).toEqual({});
+    expect(rateOf([{ at: 0, removed: 0 }], 5)).toEqual({});
     expect(
-      pace(
+      rateOf(
         [
           { at: 0, removed: 0 },
           { at: 10_000, removed: 0 },
@@ -103,7 +104,7 @@ describe('the pace', () => {
       ),
     ).toEqual({});
     expect(
-      pace(
+      rateOf(
         [
           { at: 0, removed: 0 },
           { at: 10_000, removed: 20 },
@@ -115,7 +116,7 @@ describe('the pace', () => {
       leftMillis: 15_000,
     });
     const samples = [0, 100_000, 130_000].map((at, index) => ({ at, removed: index * 30 }));
-    expect(pace(samples, 10).perSecond).toBe(1);
+    expect(rateOf(samples, 10).perSecond).toBe(1);
   });
 });
 

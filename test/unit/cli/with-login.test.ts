@@ -1,5 +1,5 @@
-import { withToken } from '../../../lib/cli/token.ts';
-import { withLogin } from '../../../lib/cli/with-login.ts';
+import { withApiToken } from '../../../lib/cli/token.ts';
+import { withKeystoneLogin } from '../../../lib/cli/with-login.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 
@@ -32,8 +32,8 @@ function command(
       advice: 'Set it.',
     });
   };
-  const local = withToken(base, environment, () => undefined, send);
-  const call = withLogin(base, local, logIn, send);
+  const local = withApiToken(base, environment, () => undefined, send);
+  const call = withKeystoneLogin(base, local, logIn, send);
   return { sent, call: (method: string) => call(`${base}/v1/x`, changes(method)) };
 }
 const changes = (method: string): RequestInit =>
