@@ -25,10 +25,10 @@ export interface ApiAddress {
 }
 
 /**
- * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. With the value
- * `catalog`, the first call logs in to Keystone, and an API that requires a token gets the token of
- * this login. Without this value the catalog is not used: a command for this machine must not reach
- * the propagator of another machine.
+ * Returns the address of the API from `PROPAGATOR_API_URL`; the default is this machine. With the
+ * value `catalog`, the first call logs in to Keystone and finds the URL in the catalog. An API that
+ * requires a token then gets the token of this login. With any other value the catalog is not used:
+ * a command for this machine must not reach the propagator of another machine.
  */
 export function apiAddressOf(
   environment: Environment,
@@ -45,6 +45,7 @@ export function apiAddressOf(
   const find = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
+    // The first call uses the token of the login that found the URL.
     let unusedToken: string | undefined = login.value;
     const token = async (): Promise<string> => {
       const value = unusedToken ?? (await logIn(environment)).value;
@@ -97,18 +98,19 @@ export function apiInCatalog(
     }),
   );
   const [url, second] = urls;
-  if (url !== undefined && second === undefined) return url;
   if (url === undefined)
     throw notFound(
       `Keystone's catalog has no service of type ${REGISTERED.type}` +
         (credentials.regions.length > 0 ? ` in ${credentials.regions.join(', ')}` : ''),
       'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
     );
-  throw notFound(
-    "Keystone's catalog has the API in several regions: " +
-      [...new Set(registeredRegions)].sort().join(', '),
-    'Select one: OS_REGION_NAME',
-  );
+  if (second !== undefined)
+    throw notFound(
+      "Keystone's catalog has the API in several regions: " +
+        [...new Set(registeredRegions)].sort().join(', '),
+      'Select one with OS_REGION_NAME.',
+    );
+  return url;
 }
 
 const notFound = (message: string, advice: string): PropagatorError =>

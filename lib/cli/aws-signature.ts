@@ -11,10 +11,11 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns the function that calls the API. A call to API Gateway is signed (Signature Version 4),
- * because the API on AWS accepts only principals with the permission `execute-api:Invoke`. At any
- * other URL, a call that changes something contains an API token. If the API requires a Keystone
- * token, every call contains the token that `logIn` returns.
+ * Returns the function that sends a call to the API at `base`. A call to API Gateway is signed
+ * (Signature Version 4), because the API on AWS accepts only principals with the permission
+ * `execute-api:Invoke`. For any other URL, the function adds an API token to a call that changes
+ * something. If the API requires a token of Keystone, the function adds the token that `logIn`
+ * returns to every call.
  */
 export function apiFetchOf(
   base: string,

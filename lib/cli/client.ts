@@ -14,7 +14,7 @@ const gatewayMessage = (body: unknown): string => {
 const gatewayAdvice = (status: number): string | undefined => {
   if (status === 401 || status === 403)
     return 'On AWS, grant your credentials the permission execute-api:Invoke on this API.';
-  // The API's own errors have another form, so this error comes from the gateway.
+  // The errors of the API have another form, so API Gateway created this error.
   if (status >= 500)
     return (
       'On AWS, the function of the API failed, for example because the secret is empty. Read ' +
@@ -43,7 +43,7 @@ export class ApiClient {
     this.#fetch = send;
   }
 
-  /** `path` includes its query. The response is validated by `shape`. */
+  /** `path` includes its query. `shape` validates the answer. */
   async get<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
     return shape.parse(await this.#call(path, {}));
   }
@@ -90,7 +90,8 @@ export class ApiClient {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
         'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to ' +
-        'the URL of its API. The value `catalog` finds the API in Keystone.';
+        'the URL of its API. With the value `catalog`, the command finds the URL in the catalog ' +
+        'of Keystone.';
       throw new PropagatorError(
         {
           code: 'cli.no-answer',
@@ -102,20 +103,20 @@ export class ApiClient {
       );
     }
     if (answer.ok) return answer;
-    const body: unknown = await answer.json().catch(() => undefined);
-    const apiError = ApiError.safeParse(body);
-    const { code, message, advice } = apiError.success
-      ? apiError.data.error
-      : {
-          code: `api.http.${answer.status}`,
-          message: `HTTP ${answer.status}${gatewayMessage(body)}`,
-          advice: gatewayAdvice(answer.status),
-        };
-    throw new PropagatorError({
-      code,
-      class: 'Unexpected',
-      message,
-      advice: advice ?? '',
-    });
+    throw await refusalIn(answer);
   }
+}
+
+/** Returns the error of an answer that is not successful. */
+async function refusalIn(answer: Response): Promise<PropagatorError> {
+  const body: unknown = await answer.json().catch(() => undefined);
+  const apiError = ApiError.safeParse(body);
+  const { code, message, advice } = apiError.success
+    ? apiError.data.error
+    : {
+        code: `api.http.${answer.status}`,
+        message: `HTTP ${answer.status}${gatewayMessage(body)}`,
+        advice: gatewayAdvice(answer.status),
+      };
+  return new PropagatorError({ code, class: 'Unexpected', message, advice: advice ?? '' });
 }

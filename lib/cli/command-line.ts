@@ -19,7 +19,8 @@ import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 success, 1 error or refused request, 64 wrong usage, 141 the output pipe was closed.
-By the state of an operation: ${STATE_CODES}.
+Commands that show or follow an operation also return:
+${STATE_CODES}.
 \`audit verify\` returns 3 for a broken log, and \`project drift\` for a difference.
 
 Example:
@@ -76,7 +77,7 @@ function commands(terminal: Terminal): Command {
     .option(
       '--begin-empty',
       'create an empty database if the database in the data folder is missing or damaged; ' +
-        'the old files are moved aside',
+        'the folder of the old database is renamed first',
     )
     .action(async (options: { beginEmpty?: boolean }) => {
       const { start } = await import('./start.ts');
@@ -86,7 +87,7 @@ function commands(terminal: Terminal): Command {
     .command('relay')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_INGEST_QUEUE_URL=https://… propagator relay')
     .description(
-      'only forward notifications from RabbitMQ to an SQS queue ' +
+      'run only the relay: forward notifications from RabbitMQ to an SQS queue ' +
         '(PROPAGATOR_INGEST_QUEUE_URL) until SIGTERM or Ctrl-C',
     )
     .action(async () => {

@@ -33,7 +33,10 @@ function nodesOf(command: Command, path: string): CommandWords[] {
 
 const wordList = ({ words }: CommandWords): string => words.map(({ word }) => word).join(' ');
 
-/** The script takes the longest command at the start of the line, and skips its arguments. */
+/**
+ * The script finds the longest command at the start of the line, and completes with the words that
+ * can follow it. It skips the arguments of the command.
+ */
 const bash = (nodes: readonly CommandWords[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

@@ -8,10 +8,12 @@ export const hasEnded = ({ operation }: OperationShape): boolean =>
 
 /** The states with the exit code 3. */
 const UNPROVEN_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
-/** The exit codes of {@link exitCodeOf} after 1, for each help text. */
-export const STATE_CODES = `3 ${UNPROVEN_STATES.join(', ')}, 4 dead letter, 5 running`;
+/** The exit codes of {@link exitCodeOf} except 0, as text for the help. */
+export const STATE_CODES =
+  `3 the operation is ${UNPROVEN_STATES.join(', ')};\n` +
+  '4 the operation waits for a decision about a dead letter; 5 the operation has not ended';
 
-/** The exit code of the commands that show or follow an operation, for this state. */
+/** Returns the exit code of a command that shows or follows the operation. */
 export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
   if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
   if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;

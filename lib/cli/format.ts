@@ -18,12 +18,12 @@ type Cell = string | number | boolean | undefined;
 
 /** How a command's result is printed. */
 export interface Presentation<Answer, Row> {
-  /** Text for a person. */
+  /** Returns the text of the format `table`. */
   text(answer: Answer): string;
   rows(answer: Answer): readonly Row[];
-  /** The columns of `-c`, in the order of `-f value`. */
+  /** The columns that `-c` can select, in the order in which `-f value` prints them. */
   readonly columns: Readonly<Record<string, (row: Row) => Cell>>;
-  /** The result is one object, not a list: `-c` with `-f json` prints an object. */
+  /** Set if the result is one object and not a list. `-f json -c COLUMN` then prints an object. */
   readonly isOne?: true;
 }
 
@@ -45,11 +45,6 @@ const collect = (value: string, before: string[] | undefined): string[] => [
   value,
 ];
 
-/** For the result of an action: each of its fields is a column. */
-export const singleResult = <Answer extends object>(
-  text: (answer: Answer) => string,
-): Presentation<Answer, Answer> => ({ text, rows: (answer) => [answer], columns: {}, isOne: true });
-
 /** Prints the result in the selected format. Throws {@link UsageError} for an unknown column. */
 export function present<Answer extends object, Row>(
   terminal: Terminal,
@@ -64,6 +59,15 @@ export function present<Answer extends object, Row>(
       : selectedColumns(answer, printedFormat, column, presentation);
   if (text !== '') terminal.write(`${text}\n`);
 }
+
+/** Prints a result that is one object, with each field as a column. `text`: for format `table`. */
+export const presentResult = <Answer extends object>(
+  terminal: Terminal,
+  answer: Answer,
+  options: OutputOptions,
+  text: (answer: Answer) => string,
+): void =>
+  present(terminal, answer, options, { text, rows: () => [answer], columns: {}, isOne: true });
 
 function wholeAnswer<Answer extends object, Row>(
   answer: Answer,
@@ -117,7 +121,7 @@ const toCell = (value: unknown): Cell =>
       ? undefined
       : JSON.stringify(value);
 
-/** Matches column names case-insensitively. */
+/** Returns the names of the columns that `wanted` selects, in any case of letters. */
 function selectedNames(wanted: readonly string[], names: readonly string[]): string[] {
   if (wanted.length === 0) return [...names];
   return wanted.map((word) => {
@@ -128,12 +132,15 @@ function selectedNames(wanted: readonly string[], names: readonly string[]): str
   });
 }
 
-/** `JSON.stringify` escapes only 32 of the control characters that act on a terminal. */
+/** Also escapes the control characters that `JSON.stringify` leaves: a terminal acts on them. */
 const toJson = (value: unknown): string =>
   JSON.stringify(value, undefined, 2).replace(CONTROLS_LEFT_BY_JSON, jsonEscape);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
-/** Replaces control characters, because foreign text must not move the cursor or set colors. */
+/**
+ * Returns the value with escapes in place of the control characters of its texts. Text from outside
+ * must not move the cursor or set colors.
+ */
 export function withoutControls<T>(value: T): T;
 export function withoutControls(value: unknown): unknown {
   if (typeof value === 'string') return escaped(value);
@@ -153,7 +160,10 @@ const CONTROLS_LEFT_BY_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2
 const jsonEscape = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** Escapes foreign text for a terminal: `\n`, `\t` and `\u{9b}` replace control characters. */
+/**
+ * Returns text from outside for a terminal. The escapes `\n`, `\t` and `\u{9b}` replace its control
+ * characters.
+ */
 export const escaped = (text: string): string =>
   text.replace(CONTROLS, (character) => {
     if (character === '\n') return '\\n';

@@ -12,7 +12,7 @@ const credentialsOf = (environment: Environment): Credentials =>
     'any',
   );
 
-/** Opens a client of Keystone's own API with the same login. */
+/** Opens a client of Keystone's own API. The first call logs in as `openstack` does. */
 export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 

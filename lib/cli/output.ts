@@ -25,7 +25,7 @@ const NO_LINES = {
   middle: '  ',
 };
 
-/** An aligned table without lines. The columns in `right` hold numbers. */
+/** Returns an aligned table without lines. The columns in `numberColumns` are aligned right. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -45,7 +45,7 @@ export function table(
     .join('\n');
 }
 
-/** A title with the lines below it; empty if there are no lines. */
+/** Returns the title with the lines below it, or an empty text if there are no lines. */
 export const titled = (title: string, lines: readonly string[]): string =>
   lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
@@ -80,15 +80,15 @@ export function time(
   return new Date(millis + offsetMinutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
 }
 
-/** A word of a command line to copy, in quotes if a shell would interpret it. */
+/** Returns a word for a command line that a person copies, in quotes if a shell would change it. */
 export const quoted = (word: string): string =>
   /^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const LINE_WIDTH = 80;
 
 /**
- * Wraps text at 80 columns. `first` precedes the first line, `rest` all others. A word without
- * blanks, such as an id or a URL, is not broken.
+ * Wraps text at 80 columns. The first line begins with `first`, every other line with `rest`. A
+ * long word, such as an id or a URL, is not broken.
  */
 export function wrapped(text: string, first: string, rest = first): string {
   const lines: string[] = [];
@@ -125,7 +125,7 @@ export function createRedraw(stream: {
   };
 }
 
-/** Cuts a line to a width. Color sequences have no width and stay. */
+/** Cuts a line to a width. The sequences that set colors are kept, because they have no width. */
 function cutToWidth(line: string, width: number): string {
   let left = width;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins the sequences for colors.

@@ -5,8 +5,9 @@ import { PropagatorError } from '../shared/errors.ts';
 import { profileSections } from '../task/provision.ts';
 
 /**
- * Reads a policy file for the services of the project. Returns the policy or its errors. Throws
- * `PropagatorError` when the file cannot be read.
+ * Reads and checks a policy file. Its profiles may have the sections of the built-in services.
+ * Returns the policy, or the errors in the file with their lines. Throws `PropagatorError` when the
+ * file cannot be read.
  */
 export const readPolicyFile = (file: string) =>
   readPolicy(contentOf(file), profileSections(SERVICES));

@@ -24,7 +24,7 @@ const STOP_MILLIS = 30_000;
 const MAX_REJECTIONS_PER_MINUTE = 10;
 const MINUTE = 60_000;
 
-/** The functions of `process` that are used. */
+/** The functions of Node's `process` that this module calls. Tests replace them. */
 export interface ProcessPort {
   on(event: string, listener: (value: unknown) => void): unknown;
   off(event: string, listener: (value: unknown) => void): unknown;
@@ -45,7 +45,7 @@ export async function runUntilSignal(
     let isStopping = false;
     listener = (signal) => {
       if (isStopping) {
-        log.warn({ signal }, 'received a second signal; ending immediately');
+        log.warn({ signal }, 'received a second signal; the process ends immediately');
         target.exit(128 + signalNumber(signal));
         return;
       }
@@ -58,7 +58,10 @@ export async function runUntilSignal(
   await first;
   log.info('stopping; the next start continues unfinished work');
   const stopTimeout = setTimeout(() => {
-    log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending immediately');
+    log.error(
+      { seconds: stopMillis / 1000 },
+      'stopping took too long; the process ends immediately',
+    );
     target.exit(1);
   }, stopMillis);
   try {
@@ -75,10 +78,10 @@ const signalNumber = (signal: unknown): number =>
 
 /**
  * Handles errors that no code catches. An unhandled rejection is a defect: it is logged with its
- * cause and the process continues, because every unsettled message is delivered again. Two cases
- * end the process with exit code 1, because its memory may be inconsistent: more than 10 rejections
- * within a minute, and an exception outside a promise. Returns a function that removes the
- * handlers.
+ * cause, and the process continues, because a message whose handler did not complete is delivered
+ * again. Two cases end the process with exit code 1, because its memory may be inconsistent: more
+ * than 10 rejections within a minute, and an exception outside a promise. Returns a function that
+ * removes the handlers.
  */
 export function handleUnhandledErrors(
   log: Log,
@@ -92,11 +95,14 @@ export function handleUnhandledErrors(
     );
     recentRejections = [...recentRejections.filter((at) => now() - at < MINUTE), now()];
     if (recentRejections.length <= MAX_REJECTIONS_PER_MINUTE) return;
-    log.error({ rejections: recentRejections.length }, 'too many unhandled rejections; ending');
+    log.error(
+      { rejections: recentRejections.length },
+      'too many unhandled promise rejections within a minute; the process ends',
+    );
     target.exit(1);
   };
   const uncaught = (thrown: unknown): void => {
-    log.error(logFieldsOf(thrown), 'uncaught exception; ending');
+    log.error(logFieldsOf(thrown), 'uncaught exception; the process ends');
     target.exit(1);
   };
   target.on('unhandledRejection', rejected);
@@ -124,8 +130,8 @@ export function packageVersion(): string {
 
 /**
  * Ends the process without an error message when the reader of its output, for example `head -1`,
- * closes the pipe. Node ignores SIGPIPE, and an unhandled EPIPE would print a stack trace. The
- * long-running commands log through a separate stream, which continues without a reader.
+ * closes the pipe. Node ignores SIGPIPE, and an unhandled EPIPE would print a stack trace. This
+ * does not end `start` and `relay`, which write their log through another stream.
  */
 export function endWhenReaderStops(
   streams: readonly NodeJS.WriteStream[],

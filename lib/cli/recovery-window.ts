@@ -30,11 +30,11 @@ const WINDOW_HELP = {
   plan: 'disable the project or domain now, and delete it after this time (30d, 12h)',
 } as const;
 
-/** `--remind`: how long before the end of the window a reminder is published. */
+/** `--remind`: the times before the end of the recovery window at which reminders are published. */
 export const remindOption = (): Option =>
   new Option(
     '--remind <times>',
-    'publish reminders before the end of the window (7d,1d)',
+    'publish a reminder at each of these times before the end of the recovery window (7d,1d)',
   ).argParser((text) => text.split(',').map((one) => millisOf('--remind', one.trim())));
 
 /** The fields of a request body for these options. */
@@ -48,7 +48,7 @@ export const recoveryWindowBody = ({
     : { remindBeforeSeconds: reminders.map((millis) => millis / 1000) }),
 });
 
-/** The text of the command after a deletion with a recovery window was requested. */
+/** Returns the output of a command that requested a deletion with a recovery window. */
 export const recoveryWindowText = (id: string, until: number, type: string | undefined): string =>
   [
     `${id}: ${STARTED_TEXTS[type ?? ''] ?? 'nothing is removed yet'}.`,
@@ -57,7 +57,7 @@ export const recoveryWindowText = (id: string, until: number, type: string | und
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');
 
-/** The changes at the start of a window, by the type of the account. */
+/** The changes at the start of a recovery window, by the type of the account. */
 const STARTED_TEXTS: Readonly<Record<string, string>> = {
   project: 'the project is disabled and suspended now',
   domain: 'the domain is disabled now; its projects are suspended only as the policy file says',

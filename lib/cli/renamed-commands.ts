@@ -12,7 +12,10 @@ const RENAMED: Readonly<Record<string, string>> = {
   release: 'operation release',
 };
 
-/** One line that names the new command, if the command line begins with an old one. */
+/**
+ * Returns one line that names the new command if the command line begins with an old command,
+ * otherwise `undefined`.
+ */
 export function renamedCommand([first, second]: readonly string[]): string | undefined {
   if (first === undefined) return undefined;
   if (first === 'dead-letters' && second === 'show')
@@ -28,6 +31,7 @@ export function renamedCommand([first, second]: readonly string[]): string | und
   return newName === undefined ? undefined : renamedText(first, newName);
 }
 
+/** The command `quarantine` of earlier versions had no verb: an option followed it. */
 const OPTIONS_OF_OLD_QUARANTINE = ['--json', '--limit'];
 
 const renamedText = (old: string, now: string): string =>

@@ -38,14 +38,14 @@ export interface Terminal {
   /** Waits between two calls of a command that follows an operation. Tests replace it. */
   readonly sleep?: (millis: number) => Promise<void>;
   write(text: string): void;
-  /** Replaces its earlier output. Set only on a terminal, not for a file or a pipe. */
+  /** Writes a text in place of the text of the previous call. Set only on a terminal. */
   readonly redraw?: (text: string) => void;
   writeError(text: string): void;
   /** The exit code of the command. Default: 0. */
   exitCode: number;
 }
 
-/** The query string `?name=value` of the parameters that are set; empty without any. */
+/** Returns the query `?name=value` of the parameters that are set, or an empty text. */
 export function queryString(parameters: Readonly<Record<string, string | undefined>>): string {
   const set = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, value]],

@@ -12,9 +12,9 @@ export interface FollowOperationDeps {
 }
 
 /**
- * Yields an operation now, after each change, and until it has ended. The states come from
- * server-sent events, and a broken stream is opened again. If the API cannot stream (on AWS) or
- * serves too many streams, the operation is read in intervals.
+ * Yields an operation now and after each change, until the operation has ended. The states come
+ * from server-sent events. When a stream ends before the operation, a new one is opened. If the API
+ * cannot stream (on AWS) or serves too many streams, the operation is read in intervals.
  */
 export async function* followOperation(
   id: string,
@@ -42,5 +42,8 @@ export async function* followOperation(
   }
 }
 
-/** The API does not stream: it runs on AWS, is of an earlier release, or has too many clients. */
+/**
+ * The error codes of an API that does not stream: on AWS, with too many streams, or of an earlier
+ * release.
+ */
 const NO_STREAM_CODES: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];

@@ -2,7 +2,7 @@ import { MISSING_CREDENTIALS } from '../engine/aws/own-credentials.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
 
-/** The error codes of a call that needs a token or credentials but has none. */
+/** The error codes of a call that needs an API token or AWS credentials but has none. */
 const MISSING_CREDENTIAL_CODES: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -10,9 +10,12 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /**
  * Adds a token of Keystone to the calls of an API that requires one. Such an API answers 401 with
  * `WWW-Authenticate: Keystone`. The token stays in memory, and is sent over plain HTTP only to this
- * machine. `local` sends a call with the local token, or signs it for AWS. Without a token or
- * credentials, `local` throws an error with one of the codes {@link MISSING_CREDENTIAL_CODES}. `logIn` is called at
- * the first answer 401, and again when the token has expired.
+ * machine.
+ *
+ * @param sendWithoutKeystone Sends a call with an API token or an AWS signature. If it has neither,
+ *   it throws an error with one of the codes {@link MISSING_CREDENTIAL_CODES}.
+ * @param logIn Returns a token of Keystone. It is called after the first 401, and again when the
+ *   token has expired.
  */
 export function withKeystoneLogin(
   base: string,
@@ -27,8 +30,8 @@ export function withKeystoneLogin(
     return send(url, { ...init, headers });
   };
   /**
-   * Sends the call with the local token. Without a token or credentials, an empty call is sent. Its
-   * answer shows how the API authenticates callers.
+   * Sends the call without a token of Keystone. If there is no other token or signature, it sends
+   * an empty call, whose answer shows whether the API requires a token of Keystone.
    */
   const sendOrProbe = async (url: string, init: RequestInit): Promise<Response> => {
     try {

@@ -177,7 +177,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('the rest of a disabled and deleted domain is emptied, and the other domain does not change', async () => {
+  it('the remaining projects of a disabled and deleted domain are emptied, and the other domain does not change', async () => {
     const { admin } = on.cloud;
     const { domainId } = on.customer;
     const path = `/domains/${domainId}`;
@@ -196,7 +196,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('is still empty a while later, after further lists', async () => {
+  it('is still empty after a further wait and further listings', async () => {
     const now = await on.snapshot(true);
     for (const name of ['red', 'green', 'blue']) expect(await on.remaining(now, name)).toEqual([]);
   });

@@ -219,7 +219,7 @@ describe('a token of a real Keystone at the API', () => {
     expect(answer).toBe('401 api.token');
   });
 
-  it('is the result of the login of a command', async () => {
+  it('is requested and sent by a command that has only a login', async () => {
     const token = await keystoneToken({
       OS_AUTH_URL: loginVariables().OS_AUTH_URL,
       OS_USER_ID: users.operator,

@@ -126,7 +126,7 @@ describe('a domain that is disabled and enabled', () => {
     before = await on.snapshot(true);
   });
 
-  it('is suspended by one operation with one for each project', async () => {
+  it('is suspended by one operation for the domain and one for each project', async () => {
     const alarms = await projects.alone.alarms();
     await setEnabled('domain', domain, false);
     const view = await ended('suspend');

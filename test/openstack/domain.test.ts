@@ -101,7 +101,7 @@ describe('the deletion of a domain', () => {
     ({ waitsOn }: View): boolean =>
       names.every((name) => waitsOn.some(({ on: reason }) => name.test(reason)));
 
-  it('is planned to the last resource, as an independent listing shows, and nothing changes', async () => {
+  it('has a plan that equals an independent listing, and the plan changes nothing', async () => {
     shown = await plan();
     expect([shown.keystoneCheck.refusals, shown.unreachable]).toEqual([[], []]);
     const planned = shown.pages
@@ -137,7 +137,7 @@ describe('the deletion of a domain', () => {
     expect(now.projects).toEqual(before.projects);
   });
 
-  it('is refused when a project appeared, and needs two persons of whom none asked for it', async () => {
+  it('is refused after a project appeared, and needs the approval of two persons who did not request it', async () => {
     const name = `${on.customer.prefix}-late`;
     const json = { project: { name, domain_id: domain } };
     const late = await on.cloud.admin.call('identity', 'POST', '/projects', { json });
@@ -152,7 +152,7 @@ describe('the deletion of a domain', () => {
     expect(await isDomainEnabled()).toBe(true);
   });
 
-  it('names the held and the drifted project that it waits for, also after a kill, and deletes the others', async () => {
+  it('names the held and the changed project that it waits for, also after a kill, and deletes the others', async () => {
     const { held = '', leaf = '', web = '', vault = '', top = '', middle = '' } = projects;
     const hold = await call('POST', '/v1/holds', { project: held, reason: 'evidence' });
     expect(hold.status).toBe(201);

@@ -26,7 +26,7 @@ describe('a cloud in which one service fails', () => {
   const remaining = async (name: string) =>
     (await on.remaining(await on.snapshot(), name)).filter((line) => !line.startsWith('barbican.'));
 
-  it('Heat answers 500 to every list: the other tasks finish, and its task waits with the reason until Heat works again', async () => {
+  it('if Heat answers 500 to every list, the other tasks finish, and the task of Heat waits with the reason until Heat works again', async () => {
     proxy = await startFaultProxy(on.cloud, 'orchestration');
     proxy.answer({ method: 'GET', path: /\/stacks(\?|$)/, status: 500 });
     await on.start({ mode: 'enforce' });
@@ -52,7 +52,7 @@ describe('a cloud in which one service fails', () => {
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('a policy refuses the cleaner in Octavia: the operator must act on that task at once, the others finish, and a redrive after the correction finishes it', async () => {
+  it('if a policy of Octavia refuses the propagator, the other tasks finish, and a redrive after the correction finishes the task of Octavia', async () => {
     proxy = await startFaultProxy(on.cloud, 'load-balancer');
     proxy.answer({ method: 'GET', path: /loadbalancers/, status: 403 });
     await on.start({ mode: 'enforce' });

@@ -86,7 +86,7 @@ describe('a part of the cloud that is stopped', () => {
   for (const { name, fault, run } of cases)
     if (typeof fault !== 'string') it(name, () => run(fault));
 
-  it('tries every fault, except those that a setting forbids', () => {
+  it('is tried for every fault, except those that a setting forbids', () => {
     const reasons = cases.flatMap(({ fault }) => (typeof fault === 'string' ? [fault] : []));
     if (reasons.length > 0) console.log(`left out: ${reasons.join(', ')}`);
     expect(reasons.filter((reason) => !reason.endsWith('_STOP=none'))).toEqual([]);

@@ -74,7 +74,7 @@ async function run(
   });
 }
 
-it('a list creates no row in the listed project, and only known rows in the own project', async () => {
+it('a listing creates no row in the listed project, and only known rows in the project of the propagator', async () => {
   if (socket === undefined)
     return console.log('no database: name its socket with OPENSTACK_TEST_DATABASE');
   expect(Object.keys(await readColumns(socket)).length).toBeGreaterThan(5);

@@ -47,7 +47,7 @@ describe('the plan of a project', () => {
       .flatMap(({ resources }) => resources.map(({ id }) => id))
       .toSorted();
 
-  it('equals an independent listing, and changes nothing', async () => {
+  it('equals an independent listing of the project, and changes nothing', async () => {
     const shown = await plan();
     expect(shown.unreachable).toEqual([]);
     expect(shown.keystoneCheck.refusals).toEqual([]);

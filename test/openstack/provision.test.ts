@@ -237,7 +237,7 @@ describe('a created project with a matching tag', () => {
     expect(await propagator.operations({ project: control })).toEqual([]);
   });
 
-  it('has each resource once after the propagator was killed during the provision', async () => {
+  it('has each resource exactly once although the propagator was killed during the provision', async () => {
     const killed = await createProject('killed', ['trial']);
     await until(
       'its network',

@@ -128,7 +128,7 @@ rules:
     );
   const control = (all: Snapshot): string[] => linesOf(all, on.idOf('still'));
 
-  it('is in use before the first disable', async () => {
+  it('has running resources before it is disabled for the first time', async () => {
     expect(await serverStates()).toEqual({
       web: 'ACTIVE, locked: no reason',
       trunked: 'ACTIVE',

@@ -11,7 +11,7 @@ import { newPrefix } from './populate.ts';
  * A user is created, disabled and enabled in Keystone. The control user in the same projects is
  * never disabled.
  */
-describe('a user that a policy knows', () => {
+describe('a user for whom the policy has rules', () => {
   const prefix = newPrefix();
   const password = randomBytes(12).toString('base64url');
   const folder = mkdtempSync(`${tmpdir()}/propagator-policy-`);
@@ -188,7 +188,7 @@ describe('a user that a policy knows', () => {
     await cloud.admin.call('identity', 'DELETE', `/domains/${domain}`);
   });
 
-  it('gets roles and groups, is reported per project while disabled, and works again when enabled', async () => {
+  it('gets roles and groups; its resources are reported while it is disabled; it works again after it is enabled', async () => {
     const ann = await newUser('ann');
     control = await newUser('bob');
     for (const user of [ann, control]) {

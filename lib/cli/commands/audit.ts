@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, time, wrapped } from '../output.ts';
 import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
 import { EXIT, queryString, type Terminal } from '../terminal.ts';
@@ -19,8 +19,10 @@ export function auditCommands(program: Command, terminal: Terminal): void {
     .description('the audit log: every decision of a person, in an append-only chain');
   withOutputOptions(audit.command('list'), 'audit list --since 7d --by ann')
     .description('list the decisions of persons, newest first')
-    .option('--since <time>', 'an age (30m, 12h, 7d) or a date (2026-03-01)', (text) =>
-      sinceArgument(text, now()),
+    .option(
+      '--since <time>',
+      'only decisions after this time: an age (30m, 12h, 7d) or a date (2026-03-01)',
+      (text) => sinceArgument(text, now()),
     )
     .option('--by <name>', 'only decisions of the caller with this name, ARN or user id')
     .option('--operation <id>', 'only decisions about this operation')
@@ -51,7 +53,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
         `/v1/audit/verify${queryString({ known })}`,
         AuditVerificationShape,
       );
-      present(terminal, answer, options, singleResult<typeof answer>(verificationText));
+      presentResult(terminal, answer, options, verificationText);
       if (!answer.ok) terminal.exitCode = EXIT.unproven;
     });
 }
@@ -71,7 +73,7 @@ const COLUMNS = {
 };
 
 function entriesText(entries: readonly AuditEntryShape[], most: number): string {
-  if (entries.length === 0) return 'No decisions yet.';
+  if (entries.length === 0) return 'No decisions.';
   const columnNames = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
   const text = table(
     columnNames.map((name) => name.toUpperCase()),
@@ -103,7 +105,7 @@ function verificationText({ ok, head, broken }: AuditVerificationShape): string 
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Epoch milliseconds of an age before now, or of a date. */
+/** Returns the time that is an age before now, or a date, in epoch milliseconds. */
 function sinceArgument(text: string, now: number): number {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined)

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
+import type { ApiClient } from '../client.ts';
 import {
   type OutputOptions,
   type Presentation,
   present,
-  singleResult,
+  presentResult,
   withOutputOptions,
 } from '../format.ts';
 import { time } from '../output.ts';
@@ -14,18 +15,19 @@ import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
+/** The options that select dead letters. */
 interface Selection {
-  service?: string;
-  queue?: string;
-  operation?: string;
-  cause?: string;
-  id?: string;
+  service?: string | undefined;
+  queue?: string | undefined;
+  operation?: string | undefined;
+  cause?: string | undefined;
+  id?: string | undefined;
 }
 
 const withSelection = (command: Command): Command =>
   command
     .option('--service <name>', 'only messages of this service')
-    .option('--queue <name>', 'only messages of this queue: ingest or coordinate')
+    .option('--queue <name>', 'only messages of this queue: ingest, coordinate or service-NAME')
     .option('--operation <id>', 'only messages of this operation')
     .option('--cause <code>', 'only messages with this error code')
     .option('--id <id>', 'only the message with this id');
@@ -42,19 +44,26 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
 
 /** `dead-letter list|show|redrive|discard`. */
 export function deadLetterCommands(program: Command, terminal: Terminal): void {
-  const { client, now } = terminal;
-  const fetchList = (selection: Selection) =>
-    client.get(`/v1/dead-letters${queryString({ ...selection })}`, DeadLettersShape);
-  const group = program
+  const deadLetter = program
     .command('dead-letter')
     .description('messages that failed in every retry; each needs a decision of a person');
+  listCommand(deadLetter, terminal);
+  showCommand(deadLetter, terminal);
+  redriveCommand(deadLetter, terminal);
+  discardCommand(deadLetter, terminal);
+}
 
-  withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
+const fetchDeadLetters = (client: ApiClient, selection: Selection) =>
+  client.get(`/v1/dead-letters${queryString({ ...selection })}`, DeadLettersShape);
+
+function listCommand(deadLetter: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
+  withSelection(withOutputOptions(deadLetter.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
     .action(async ({ json, format, column, ...selection }: Selection & OutputOptions) =>
       present(
         terminal,
-        await fetchList(selection),
+        await fetchDeadLetters(client, selection),
         { json, format, column },
         {
           text: ({ deadLetters }) => showDeadLetters(deadLetters, now()),
@@ -63,11 +72,14 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         },
       ),
     );
+}
 
-  withOutputOptions(group.command('show <id>'), 'dead-letter show nova/6f1c')
+function showCommand(deadLetter: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
+  withOutputOptions(deadLetter.command('show <id>'), 'dead-letter show nova/6f1c')
     .description('show one dead letter: its error, the advice and the message')
     .action(async (id: string, options: OutputOptions) => {
-      const [found] = (await fetchList({ id })).deadLetters;
+      const [found] = (await fetchDeadLetters(client, { id })).deadLetters;
       if (!found) throw notFound(id);
       present(terminal, found, options, {
         text: (shown) => showDeadLetter(shown, now()),
@@ -76,10 +88,13 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         isOne: true,
       });
     });
+}
 
+function redriveCommand(deadLetter: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withSelection(
     withOutputOptions(
-      group.command('redrive'),
+      deadLetter.command('redrive'),
       'dead-letter redrive --service nova --cause nova.http.403 --reason "role granted"',
     ),
   )
@@ -89,21 +104,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .option('--dry-run', 'show the selected messages and send none')
     .action(async ({ json, format, column, dryRun, ...selected }: RedriveOptions) => {
       if (dryRun) {
-        const { all: _, reason: __, ...selection } = selected;
-        present(
-          terminal,
-          await fetchList(selection),
-          { json, format, column },
-          {
-            text: ({ deadLetters }) =>
-              [
-                showDeadLetters(deadLetters, now()),
-                `${deadLetters.length} selected; none was sent back (--dry-run).`,
-              ].join('\n\n'),
-            rows: ({ deadLetters }) => deadLetters,
-            columns: COLUMNS,
-          },
-        );
+        await presentSelection(selected, { json, format, column }, terminal);
         return;
       }
       if (!selected.all) requireSelection(selected, ', --id or --all');
@@ -112,21 +113,37 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         selected,
         z.object({ redriven: z.number() }),
       );
-      present(
-        terminal,
-        answer,
-        { json, format, column },
-        singleResult<typeof answer>(({ redriven }) =>
-          redriven === 0
-            ? NOTHING_MATCHED
-            : `${redriven} sent back. Follow the operations: propagator operation list`,
-        ),
+      presentResult(terminal, answer, { json, format, column }, ({ redriven }) =>
+        redriven === 0
+          ? NOTHING_MATCHED
+          : `${redriven} sent back. Follow the operations: propagator operation list`,
       );
     });
+}
 
+/** Prints the messages that `redrive` would send back. */
+async function presentSelection(
+  { service, queue, operation, cause, id }: Selection,
+  options: OutputOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const selection = { service, queue, operation, cause, id };
+  present(terminal, await fetchDeadLetters(terminal.client, selection), options, {
+    text: ({ deadLetters }) =>
+      [
+        showDeadLetters(deadLetters, terminal.now()),
+        `${deadLetters.length} selected; none was sent back (--dry-run).`,
+      ].join('\n\n'),
+    rows: ({ deadLetters }) => deadLetters,
+    columns: COLUMNS,
+  });
+}
+
+function discardCommand(deadLetter: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withSelection(
     withOutputOptions(
-      group.command('discard'),
+      deadLetter.command('discard'),
       'dead-letter discard --id nova/6f1c --reason "removed by hand"',
     ),
   )
@@ -141,21 +158,16 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       }: Selection & OutputOptions & { reason: string }) => {
         requireSelection(selected, ' or --id');
         const answer = await client.post('/v1/dead-letters/discard', selected, DiscardAnswer);
-        present(
-          terminal,
-          answer,
-          { json, format, column },
-          singleResult<typeof answer>(({ discarded, unrestored }) =>
-            discarded === 0
-              ? NOTHING_MATCHED
-              : [
-                  unrestored.length < discarded
-                    ? `${discarded} discarded. Their operations end as unverified. ` +
-                      'Follow them: propagator operation list'
-                    : `${discarded} discarded.`,
-                  ...unrestored,
-                ].join('\n'),
-          ),
+        presentResult(terminal, answer, { json, format, column }, ({ discarded, unrestored }) =>
+          discarded === 0
+            ? NOTHING_MATCHED
+            : [
+                unrestored.length < discarded
+                  ? `${discarded} discarded. Their operations end as unverified. ` +
+                    'Follow them: propagator operation list'
+                  : `${discarded} discarded.`,
+                ...unrestored,
+              ].join('\n'),
         );
       },
     );
@@ -172,7 +184,7 @@ type RedriveOptions = Selection &
 
 const NOTHING_MATCHED = 'No dead letter matched. List all of them: propagator dead-letter list';
 
-/** A command without a selection is refused, because it could affect all messages by mistake. */
+/** Refuses a command without a selection, which would affect all messages. */
 function requireSelection(
   { service, queue, operation, cause, id }: Selection,
   lastOptions: string,

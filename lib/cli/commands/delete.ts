@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type * as z from 'zod';
-import { present, singleResult, withOutputOptions } from '../format.ts';
+import { presentResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import {
   type RecoveryWindowOptions,
@@ -62,8 +62,9 @@ export function deleteCommands(
       else if (terminal.ask) await deleteAfterQuestion('domain', id, options, terminal);
       else
         throw planError(
-          'nothing was deleted: without a terminal, the deletion of a domain needs its digest',
-          `Type: propagator domain plan ${id}, then give the digest: --yes --digest DIGEST`,
+          'nothing was deleted: without a terminal, the deletion of a domain needs the digest of ' +
+            'a plan',
+          `Type: propagator domain plan ${id}, then repeat the command with --yes --digest DIGEST`,
         );
     });
 
@@ -72,13 +73,13 @@ export function deleteCommands(
     'project delete 4f0c1a2b3c4d --reason "contract ended"',
   )
     .description('delete a project and all its resources; shows the plan and asks first')
-    .option('--domain <domain>', '<project> is a name in this domain (id or name), not an id')
+    .option('--domain <domain>', 'a domain (id or name); <project> is then a name in this domain')
     .option('--resources', 'list every resource before the question')
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option(
       '--name <name>',
-      'delete without a plan; the name confirms the project, and is required if it is enabled',
+      'delete without a plan; the name of the project confirms the deletion of an enabled project',
     )
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverForOption('project'))
@@ -111,7 +112,7 @@ async function deletePlanned(
   if (!plan)
     throw planError(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
   const answer = await approve(plan.operation.id, digest, options, terminal);
-  present(terminal, answer, options, singleResult<typeof answer>(approvedText(plan.operation.id)));
+  presentResult(terminal, answer, options, approvedText(plan.operation.id));
 }
 
 async function deleteAfterQuestion(
@@ -176,5 +177,5 @@ async function deleteUnplanned(
         ? `${opened} was opened. Follow it: propagator operation show ${opened}`
         : recoveryWindowText(opened, recoverableUntil, 'project'),
     ].join('\n');
-  present(terminal, answer, options, singleResult<typeof answer>(text));
+  presentResult(terminal, answer, options, text);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { duration } from '../../shared/setting-values.ts';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
@@ -46,7 +46,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   const hold = program
     .command('hold')
-    .description('holds: decisions that a project, a domain or a resource is not deleted');
+    .description('holds: decisions that a project, a domain or a resource must not be deleted');
 
   withTargetOptions(
     withOutputOptions(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'),
@@ -57,7 +57,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
       'the reason; shown by operations that wait for the hold',
       reasonArgument,
     )
-    .option('--ticket <number>', 'the number of a ticket')
+    .option('--ticket <number>', 'the number of the ticket that explains the hold')
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(
       async ({ project, domain, resource, reason, ticket, until, ...options }: AddOptions) => {
@@ -65,15 +65,13 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         singleTarget(resource === undefined ? { project, domain } : { domain, resource });
         const body = { project, domain, resource, reason, ticket, until: endTime(until, now()) };
         const answer = await client.post('/v1/holds', body, HoldShape);
-        present(
+        presentResult(
           terminal,
           answer,
           options,
-          singleResult<typeof answer>(
-            ({ target, id, until: end }) =>
-              `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
-              'A removal that was already sent cannot be undone.',
-          ),
+          ({ target, id, until: end }) =>
+            `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
+            'A removal that was already sent cannot be undone.',
         );
       },
     );
@@ -106,13 +104,11 @@ export function holdCommands(program: Command, terminal: Terminal): void {
       const [target, id] = singleTarget({ project, domain, resource });
       const path = `/v1/holds/${target}/${encodeURIComponent(id)}`;
       const answer = await client.delete(path, z.object({ removed: z.string() }));
-      present(
+      presentResult(
         terminal,
         answer,
         options,
-        singleResult<typeof answer>(
-          () => `The hold of ${target} ${id} has ended. Operations continue within a minute.`,
-        ),
+        () => `The hold of ${target} ${id} has ended. Operations continue within a minute.`,
       );
     });
 }
@@ -167,7 +163,7 @@ function singleTarget(named: Readonly<Record<string, string | undefined>>): [str
   return first;
 }
 
-/** ISO 8601 for the API. */
+/** Returns the end of a hold for the API, in ISO 8601. `text`: a time, or a duration from now. */
 function endTime(text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
   const after = duration.safeParse(text);

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
@@ -57,15 +57,10 @@ export function projectCommands(project: Command, terminal: Terminal): void {
       .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
         const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
         const answer = await client.post(path, { reason }, OpenedAnswer);
-        present(
-          terminal,
-          answer,
-          options,
-          singleResult<typeof answer>(({ opened, because }) =>
-            opened === null
-              ? `No operation begins: ${because ?? 'there is nothing to do'}.`
-              : `${opened} begins. Follow it: propagator operation show ${opened}`,
-          ),
+        presentResult(terminal, answer, options, ({ opened, because }) =>
+          opened === null
+            ? `No operation begins: ${because ?? 'there is nothing to do'}.`
+            : `${opened} begins. Follow it: propagator operation show ${opened}`,
         );
       });
 }
@@ -110,19 +105,14 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     .description('show which rules of the running propagator match a project')
     .action(async (id: string, options: OutputOptions) => {
       const answer = await factsOf(id);
-      present(
-        terminal,
-        answer,
-        options,
-        singleResult<typeof answer>(({ facts, state, mode, changes }) =>
-          [
-            (
-              decisionsText(projectFacts(facts), (change) => changes[change]) +
-              lossLines(answer.losses)
-            ).trimEnd(),
-            `now: ${state}; the mode of the settings is ${mode}`,
-          ].join('\n'),
-        ),
+      presentResult(terminal, answer, options, ({ facts, state, mode, changes }) =>
+        [
+          (
+            decisionsText(projectFacts(facts), (change) => changes[change]) +
+            lossLines(answer.losses)
+          ).trimEnd(),
+          `now: ${state}; the mode of the settings is ${mode}`,
+        ].join('\n'),
       );
     });
 }
@@ -139,7 +129,10 @@ const projectFacts = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
   decideChange(policy, change, projectFacts(facts));
 
-/** The properties that a suspension with this policy loses. A resume restores all others. */
+/**
+ * Returns a line for each option of the policy with which a suspension loses a property of a
+ * resource. A resume restores all other properties.
+ */
 const lossLines = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
   chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 

@@ -1,22 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import * as z from 'zod';
 import { OPERATION_STATES } from '../../operation/model.ts';
 import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
-import {
-  type OutputOptions,
-  type Presentation,
-  present,
-  singleResult,
-  withOutputOptions,
-} from '../format.ts';
+import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
 import { time } from '../output.ts';
-import { reasonArgument } from '../reason.ts';
 import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import { deleteCommands } from './delete.ts';
 import { projectCommands } from './lifecycle.ts';
+import { decisionCommands } from './operation-decisions.ts';
 import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
 
@@ -27,11 +20,6 @@ interface ListOptions extends OutputOptions {
   user?: string;
   limit?: string;
 }
-/**
- * `putBack`: nothing was removed, Keystone has not answered 404, and the account is resumed. An
- * older API does not send this field.
- */
-const CancelAnswer = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
   Action: ({ operation }) => operation.action,
@@ -50,10 +38,22 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
 
 /** Adds the commands of the groups `operation`, `project` and `domain`. */
 export function operationCommands(program: Command, terminal: Terminal): void {
-  const { client, color, now } = terminal;
   const operation = program
     .command('operation')
     .description('operations: one operation handles one account change in all services');
+  listCommand(operation, terminal);
+  showCommand(operation, terminal);
+  decisionCommands(operation, terminal);
+  const project = program.command('project').description('projects that still exist in Keystone');
+  const domain = program.command('domain').description('domains that still exist in Keystone');
+  planCommands({ operation, project, domain }, terminal);
+  deleteCommands({ project, domain }, terminal);
+  projectCommands(project, terminal);
+  provisionCommands(project, terminal);
+}
+
+function listCommand(operation: Command, terminal: Terminal): void {
+  const { client, color, now } = terminal;
   withOutputOptions(operation.command('list'), 'operation list --state held -c ID -c "Waiting For"')
     .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
@@ -79,11 +79,14 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         },
       );
     });
+}
 
+function showCommand(operation: Command, terminal: Terminal): void {
+  const { client, color, now } = terminal;
   withOutputOptions(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
     .description('show one operation with its tasks, counts and obstacles')
     .option('--resources', 'for a plan: show its digest and every resource that would be removed')
-    .addHelpText('after', `\nExit codes: 0 finished or observed,\n${STATE_CODES}.`)
+    .addHelpText('after', `\nExit codes: 0 the operation is finished or observed;\n${STATE_CODES}.`)
     .action(async (id: string, { resources, ...options }: OutputOptions & { resources?: true }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}`;
       const view = await client.get(path, OperationShape);
@@ -97,10 +100,10 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         present(terminal, plan, options, planPresentation(terminal));
         return;
       }
-      // An ended operation keeps the waivers of its end. The current waivers apply to a running
-      // operation.
-      const isPast = options.json === true || hasEnded(view);
-      const waivers = isPast
+      // The current waivers apply to a running operation. An ended operation has stored the waivers
+      // that applied at its end. Format `json` prints the stored waivers of every operation.
+      const usesStoredWaivers = options.json === true || hasEnded(view);
+      const waivers = usesStoredWaivers
         ? view.operation.waived
         : (await client.get('/v1/waivers', WaiversShape)).waivers;
       present(terminal, view, options, {
@@ -110,86 +113,4 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         isOne: true,
       });
     });
-
-  withOutputOptions(
-    operation.command('release <id>'),
-    'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
-  )
-    .description('continue a held operation, or carry out an observed operation')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
-      const path = `/v1/operations/${encodeURIComponent(id)}/release`;
-      const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
-      present(
-        terminal,
-        answer,
-        options,
-        singleResult<typeof answer>(
-          ({ released }) =>
-            `${released} is released. Follow it: propagator operation show ${released}`,
-        ),
-      );
-    });
-
-  withOutputOptions(
-    operation.command('rerun <id>'),
-    'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
-  )
-    .description('run an ended operation again, for resources that are left or were created later')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
-    .action(
-      async (
-        id: string,
-        { reason, name, ...options }: OutputOptions & { reason: string; name?: string },
-      ) => {
-        const answer = await client.post(
-          `/v1/operations/${encodeURIComponent(id)}/rerun`,
-          { reason, name },
-          z.object({ opened: z.string() }),
-        );
-        present(
-          terminal,
-          answer,
-          options,
-          singleResult<typeof answer>(
-            ({ opened }) =>
-              `${opened} was opened to run ${id} again. Follow it: propagator operation show ` +
-              `${opened}`,
-          ),
-        );
-      },
-    );
-
-  withOutputOptions(
-    operation.command('cancel <id>'),
-    'operation cancel op-4f0c1a2b3c4d --reason "the contract continues"',
-  )
-    .description('end an operation that was requested; removed resources do not come back')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
-    .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
-      const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
-      const answer = await client.post(path, { reason }, CancelAnswer);
-      present(
-        terminal,
-        answer,
-        options,
-        singleResult<typeof answer>(
-          ({ canceled, putBack }) =>
-            `The cancellation of ${canceled} is accepted. ` +
-            (putBack
-              ? 'Nothing was removed. If Keystone still has the account, its former state is ' +
-                'restored. The result: '
-              : 'No further removal begins. What is gone: ') +
-            `propagator operation show ${canceled}`,
-        ),
-      );
-    });
-
-  const project = program.command('project').description('projects that still exist in Keystone');
-  const domain = program.command('domain').description('domains that still exist in Keystone');
-  planCommands({ operation, project, domain }, terminal);
-  deleteCommands({ project, domain }, terminal);
-  projectCommands(project, terminal);
-  provisionCommands(project, terminal);
 }

@@ -18,7 +18,7 @@ export interface PlanOptions extends OutputOptions {
   reason?: string;
 }
 
-/** The fields of an answer after a request with a recovery window. */
+/** The fields that the API adds to the answer of a request with a recovery window. */
 const recoveryWindowFields = {
   recoverableUntil: z.number().optional(),
   /** `project` or `domain`. An older API does not send it. */
@@ -89,7 +89,7 @@ export async function projectIdOf(
   );
 }
 
-/** Returns the id of the domain with this name. Any other word is an id. */
+/** Returns the id of the domain with this name. If no domain has this name, it is an id. */
 export async function domainIdOf(word: string, { client }: Terminal): Promise<string> {
   const { domains } = await client.get(`/v1/domains${queryString({ name: word })}`, FoundDomains);
   const [found, ...others] = domains;

@@ -3,7 +3,7 @@ import {
   type OutputOptions,
   type Presentation,
   present,
-  singleResult,
+  presentResult,
   withOutputOptions,
 } from '../format.ts';
 import { time } from '../output.ts';
@@ -56,7 +56,7 @@ export function planCommands(
     'project plan 4f0c1a2b3c4d --resources -f json > plan.json',
   )
     .description('list the resources that the deletion of a project would remove; changes nothing')
-    .option('--domain <domain>', '<project> is a name in this domain (id or name), not an id')
+    .option('--domain <domain>', 'a domain (id or name); <project> is then a name in this domain')
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
@@ -70,7 +70,9 @@ export function planCommands(
     });
 
   withOutputOptions(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
-    .description('count by project the resources that the deletion would remove; changes nothing')
+    .description(
+      'count the resources that the deletion of a domain would remove, by project; changes nothing',
+    )
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
@@ -90,6 +92,6 @@ export function planCommands(
     .addOption(remindOption())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {
       const answer = await approve(id, digest, options, terminal);
-      present(terminal, answer, options, singleResult<typeof answer>(approvedText(id)));
+      presentResult(terminal, answer, options, approvedText(id));
     });
 }

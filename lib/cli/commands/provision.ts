@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import { EXIT, queryString, type Terminal } from '../terminal.ts';
 
@@ -40,7 +40,7 @@ interface ProvisionOptions extends OutputOptions {
   readonly reason?: string;
 }
 
-/** Projects compared at the same time. */
+/** The number of projects that are compared at the same time. */
 const CONCURRENCY = 4;
 
 /** `project provision` and `project drift`. */
@@ -70,13 +70,11 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
       }
       const body = { reason, profile, reconcile };
       const answer = await client.post(`${pathOf(id)}/provision`, body, OpenedAnswer);
-      present(
+      presentResult(
         terminal,
         answer,
         printed,
-        singleResult<typeof answer>(
-          ({ opened }) => `${opened} begins. Follow it: propagator operation show ${opened}`,
-        ),
+        ({ opened }) => `${opened} begins. Follow it: propagator operation show ${opened}`,
       );
     });
   withOutputOptions(project.command('drift [project]'), 'project drift')
@@ -89,10 +87,9 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
         ids.map((one) =>
           limit(async () => {
             const answer = client.get(`${pathOf(one)}/drift`, Comparison);
+            if (id !== undefined) return answer;
             // One project that cannot be compared must not hide the others.
-            return id === undefined
-              ? answer.catch((thrown: unknown) => failedComparison(one, thrown))
-              : answer;
+            return answer.catch((thrown: unknown) => failedComparison(one, thrown));
           }),
         ),
       );
@@ -111,6 +108,7 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
 const provisionedProjects = async ({ client }: Terminal): Promise<string[]> =>
   (await client.get('/v1/provisioned', ProvisionedAnswer)).projects.map(({ project }) => project);
 
+/** Returns a comparison that contains only the error. */
 const failedComparison = (project: string, thrown: unknown): Comparison => {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const error = { message, advice: '' };
@@ -154,8 +152,10 @@ function presentPlan(
   });
 }
 
-/** Marks as in a plan of Terraform: `+` to create, `~` to change, `!` for a person to fix. */
-function markOf({ state }: Item, reconcile: boolean): string {
+/** The marks of a plan, as in Terraform: `+` to create, `~` to change, `!` for a person to fix. */
+type Mark = '+' | '~' | '!';
+
+function markOf({ state }: Item, reconcile: boolean): Mark {
   if (state === 'differs') return reconcile ? '~' : '!';
   return state === 'blocked' ? '!' : '+';
 }
@@ -165,9 +165,9 @@ function planText(plan: Comparison, reconcile: boolean): string {
   const counts = { '+': 0, '~': 0, '!': 0 };
   for (const row of rowsIn(plan)) {
     if (isAsWanted(row)) continue;
-    const sign = markOf(row, reconcile);
-    counts[sign as keyof typeof counts] += 1;
-    lines.push(`  ${sign} ${lineText(row)}`);
+    const mark = markOf(row, reconcile);
+    counts[mark] += 1;
+    lines.push(`  ${mark} ${lineText(row)}`);
   }
   lines.push(...errorLines(plan));
   lines.push(

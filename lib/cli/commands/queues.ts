@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { time } from '../output.ts';
 import { QuarantineShape, StatusShape } from '../shapes.ts';
 import { showQuarantine, showStatus } from '../show/queues.ts';
@@ -33,6 +33,6 @@ export function queueCommands(program: Command, terminal: Terminal): void {
     .description('show health, queues and counters')
     .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/status', StatusShape);
-      present(terminal, answer, options, singleResult<typeof answer>(showStatus));
+      presentResult(terminal, answer, options, showStatus);
     });
 }

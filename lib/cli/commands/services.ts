@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
@@ -69,15 +69,13 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .action(async (type: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const body = { type, reason };
       const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));
-      present(
+      presentResult(
         terminal,
         answer,
         options,
-        singleResult<typeof answer>(
-          ({ waived }) =>
-            `${waived} is waived for every operation that has not ended yet. ` +
-            'If an operation is held because of it, release that operation.',
-        ),
+        ({ waived }) =>
+          `${waived} is waived for every operation that has not ended yet. ` +
+          'If an operation is held because of it, release that operation.',
       );
     });
 
@@ -88,14 +86,12 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         `/v1/waivers/${encodeURIComponent(type)}`,
         z.object({ removedWaiver: z.string() }),
       );
-      present(
+      presentResult(
         terminal,
         answer,
         options,
-        singleResult<typeof answer>(
-          ({ removedWaiver }) =>
-            `The waiver for ${removedWaiver} is removed. Operations report it as uncovered again.`,
-        ),
+        ({ removedWaiver }) =>
+          `The waiver for ${removedWaiver} is removed. Operations report it as uncovered again.`,
       );
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
@@ -22,12 +22,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
       .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
       .action(async ({ reason, ...options }: OutputOptions & { reason: string }) => {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
-        present(
-          terminal,
-          answer,
-          options,
-          singleResult<typeof answer>(() => RESULT_TEXT[name]),
-        );
+        presentResult(terminal, answer, options, () => RESULT_TEXT[name]);
       });
   switchCommand(
     'stop-all',

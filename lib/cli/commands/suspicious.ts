@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { type OutputOptions, present, singleResult, withOutputOptions } from '../format.ts';
+import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
@@ -47,7 +47,7 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
     group,
     terminal,
     'release',
-    'process the deletions; Keystone confirms each one first',
+    'carry out the deletions; Keystone must confirm each one first',
   );
   decideCommand(group, terminal, 'drop', 'ignore the deletions; you can still release them later');
 }
@@ -76,7 +76,7 @@ function decideCommand(
       const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
       const text = ({ left }: { left: number }): string =>
         `${what}: ${count} deletions; ${left} are undecided.`;
-      present(terminal, answer, options, singleResult<typeof answer>(text));
+      presentResult(terminal, answer, options, text);
     });
 }
 
@@ -95,5 +95,6 @@ function suspiciousText({ total, records }: z.infer<typeof SuspiciousAnswer>): s
     keystone === 'absent' ? 'answered 404' : keystone,
     dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
   ]);
-  return `${total} undecided\n${table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows)}`;
+  const all = table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows);
+  return `${total} undecided deletions\n${all}`;
 }

@@ -16,12 +16,12 @@ export function watchCommand(program: Command, terminal: Terminal): void {
   const operation = program.commands.find((command) => command.name() === 'operation') ?? program;
   operation
     .command('watch <id>')
-    .description('follow one operation until it ends: progress, rate, and the causes of its waits')
+    .description('follow one operation until it ends: progress, rate, and what it waits for')
     .addHelpText(
       'after',
       `
 On a terminal the view is redrawn in place; otherwise each change is one line.
-Exit codes: 0 finished or observed,
+Exit codes: 0 the operation is finished or observed;
 ${STATE_CODES}.
 Ctrl-C ends only the command, not the operation.
 
@@ -56,7 +56,7 @@ export async function watchUntil(
   const draw = () => {
     if (last && redraw) redraw(liveView(last, samples, now(), color));
   };
-  // The ages of the causes grow even while nothing changes.
+  // The view shows durations, which grow even while the operation does not change.
   const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
   try {
     for await (const state of followOperation(id, { client, sleep })) {

@@ -21,7 +21,7 @@ export function apiUrl(given: string): string {
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
     throw wrong('use https://, because the tokens of the callers would be sent unencrypted');
   const path = url.pathname.replace(/\/+$/, '');
-  if (/\/v\d+$/.test(path)) throw wrong('give it without the version at its end');
+  if (/\/v\d+$/.test(path)) throw wrong('remove the version at its end');
   const text = `${url.origin}${path}`;
   if (text.length > MAX_CHARACTERS) throw wrong(`it has more than ${MAX_CHARACTERS} characters`);
   return text;

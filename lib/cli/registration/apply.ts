@@ -6,7 +6,10 @@ import type { CatalogChange } from './plan.ts';
 
 const Created = z.object({ service: z.object({ id: z.string() }) });
 
-/** Makes the changes in their order. After a failure, the operator runs the same command again. */
+/**
+ * Makes the changes in their order. If a change fails, the earlier changes stay, and the same
+ * command can be run again.
+ */
 export async function applyChanges(
   api: ServiceApi,
   changes: readonly CatalogChange[],
@@ -24,11 +27,11 @@ function sendChange(api: ServiceApi, change: CatalogChange, serviceId: string | 
   const path = `/v3/${change.type}s`;
   if (change.action === 'create')
     return api.request('POST', path, { json: { [change.type]: newRow(change, serviceId) } });
-  const ofRow = `${path}/${encodeURIComponent(change.id ?? '')}`;
-  if (change.action === 'delete') return api.request('DELETE', ofRow, { accept: [404] });
+  const rowPath = `${path}/${encodeURIComponent(change.id ?? '')}`;
+  if (change.action === 'delete') return api.request('DELETE', rowPath, { accept: [404] });
   const { url } = change;
   const json = { [change.type]: { enabled: true, ...(url === undefined ? {} : { url }) } };
-  return api.request('PATCH', ofRow, { json });
+  return api.request('PATCH', rowPath, { json });
 }
 
 const newRow = (change: CatalogChange, serviceId: string | undefined) =>

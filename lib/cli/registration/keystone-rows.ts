@@ -70,7 +70,7 @@ export async function readRows(api: ServiceApi): Promise<CatalogRows> {
   };
 }
 
-/** The advice for a refusal: the login of the command lacks the role. */
+/** Throws the error. A 403 gets other advice: the login of the command lacks the role admin. */
 export function rethrowWithAdminAdvice(thrown: unknown): never {
   if (!(thrown instanceof PropagatorError) || thrown.report.status !== 403) throw thrown;
   throw new PropagatorError(

@@ -2,7 +2,8 @@ import { table } from '../output.ts';
 import type { LeftOutShape, UncoveredShape } from '../shapes.ts';
 
 /**
- * Lines for the types that no operation cleans up: the type for a waiver, the reason, the advice.
+ * Returns the lines for the types that no operation cleans up: the type as `waiver add` needs it,
+ * the reason and the advice.
  */
 export function uncoveredLines(uncovered: readonly UncoveredShape[]): string[] {
   return uncovered.flatMap(({ type, name, because, advice }) => [

@@ -38,16 +38,17 @@ function showCause(group: readonly DeadLetterShape[]): string {
   const [first] = group;
   if (!first) return '';
   const { id, queue, cause, error } = first;
-  const of = operationsText(group);
+  const name = serviceOrQueue(queue);
+  const selection = `${queue === name ? '--queue' : '--service'} ${name}`;
+  const operations = operationsText(group);
   return [
-    `${serviceOrQueue(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
+    `${name}, ${cause}${operations === '' ? '' : `: ${operations}`}`,
     wrapped(error?.message ?? NO_ERROR_REPORT, '  '),
     wrapped(error?.advice ?? READ_THE_LOG, '  '),
-    '  show one:',
+    '  show one message:',
     `    propagator dead-letter show ${quoted(id)}`,
-    '  after the fix:',
-    `    propagator dead-letter redrive ${queue === serviceOrQueue(queue) ? '--queue' : '--service'} ` +
-      `${serviceOrQueue(queue)} --cause ${quoted(cause)}`,
+    '  after the cause is fixed:',
+    `    propagator dead-letter redrive ${selection} --cause ${quoted(cause)}`,
   ].join('\n');
 }
 
@@ -56,7 +57,7 @@ const expiryText = (at: number, now: number): string => {
   return at <= now ? 'now' : `in ${duration(at - now)}`;
 };
 
-/** All details of one dead-letter message. */
+/** Returns all details of one dead-letter message, and the commands that decide about it. */
 export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string {
   const {
     id,
@@ -107,10 +108,11 @@ const decisionText = ({
   cause,
   reason,
 }: DecisionShape): string =>
-  `${what} by ${by} at ${time(at)}: ${number} of ${serviceOrQueue(queue)}, ${cause}` +
+  `${what} by ${by} at ${time(at)}: ${countText(number, 'message')} of ${serviceOrQueue(queue)}, ` +
+  cause +
   (reason === undefined ? '' : `: ${reason}`);
 
-/** The decisions on the page of an operation. */
+/** Returns the lines for the decisions about the dead letters of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
   decisions.map((decision) => `- ${decisionText(decision)}`);
 

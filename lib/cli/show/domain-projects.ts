@@ -3,7 +3,10 @@ import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { colored } from './operations.ts';
 
-/** The projects of a domain with their state and counts, the deepest first; empty without one. */
+/**
+ * Returns a table of the projects of a domain with their states and counts, each child before its
+ * parent. Returns an empty text for an operation without projects.
+ */
 export function projectTable({ projects = [] }: OperationShape, color: Colors): string {
   if (projects.length === 0) return '';
   const rows = projects.map(({ id, name = id, operationId = '-', state, resources }) => [

@@ -4,7 +4,7 @@ import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { accountText, colored, durationOf } from './operations.ts';
 
-/** The account, the state and the cause of an operation. */
+/** Returns the lines that describe an operation: account, state, cause, plan and Keystone. */
 export function operationHead(
   operation: OperationShape['operation'],
   now: number,
@@ -32,7 +32,7 @@ export function operationHead(
       ? [`see        propagator operation show ${operation.id} --resources`]
       : []),
     ...(operation.generation > 1 && operation.action !== 'plan'
-      ? [`run        ${generationText(operation)}`]
+      ? [`generation ${generationText(operation)}`]
       : []),
     `Keystone   ${keystoneState(operation)}`,
     ...(released
@@ -48,7 +48,7 @@ export function operationHead(
   ].join('\n');
 }
 
-/** The recovery window, its reminders, and the commands that cancel or start the deletion. */
+/** Returns the lines for the recovery window, with the commands that cancel or end it. */
 function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
   if (!recovery) return [];
   const isCanceledInWindow = state === 'canceled' && startedAt === undefined;
@@ -87,46 +87,45 @@ function becauseText({
   return `${cause.eventType}${by}, received at ${time(openedAt)}${note}`;
 }
 
-/** An account can have several cleanups: see `rerun`. */
-const generationText = ({
-  generation: number,
-  request,
-  rerun,
-}: OperationShape['operation']): string =>
-  rerun
-    ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ` +
+/** Why this operation is not the first one on its account. */
+function generationText({ generation, request, rerun }: OperationShape['operation']): string {
+  if (rerun)
+    return (
+      `${generation} of this account; ${rerun.by} ran ${rerun.of} again at ` +
       `${time(rerun.at)}: ${rerun.reason}`
-    : request
-      ? `number ${number} for this account, which was requested after the earlier operation`
-      : `number ${number} for this account, which was deleted again after the earlier operation`;
+    );
+  return request
+    ? `${generation} of this account; it was requested after the earlier operation`
+    : `${generation} of this account; the account was deleted again after the earlier operation`;
+}
 
-function keystoneState({
-  action,
-  state,
-  hold,
-  keystoneAction,
-  request,
-  confirmedAt,
-  scope,
-}: OperationShape['operation']): string {
-  if (action === 'plan' && confirmedAt.length === 0 && !hold)
+/** Returns what Keystone showed of the account, and how an action has changed it since. */
+function keystoneState(operation: OperationShape['operation']): string {
+  const { action, state, hold, request, confirmedAt, scope } = operation;
+  const confirmed = confirmedAt.map((at) => time(at)).join(' and ');
+  const unconfirmed = hold?.reason ?? 'has not been asked yet';
+  if (action === 'plan' && confirmed === '' && !hold)
     return `shows the ${scope.type}; a plan changes nothing`;
   if (action !== 'cleanup')
-    return confirmedAt.length > 0
-      ? `showed this change at ${confirmedAt.map((at) => time(at)).join(' and ')}`
-      : (hold?.reason ?? 'has not been asked yet');
-  if (confirmedAt.length > 0)
-    return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
-  if (!request || state === 'confirming' || state === 'refused')
-    return hold?.reason ?? 'has not been asked yet';
+    return confirmed === '' ? unconfirmed : `showed this change at ${confirmed}`;
+  if (confirmed !== '') return `answered 404 at ${confirmed}`;
+  if (!request || state === 'confirming' || state === 'refused') return unconfirmed;
   const first = `showed the ${scope.type}, ${request.enabled ? 'enabled' : 'disabled'}`;
-  if (keystoneAction?.what === 'delete' && keystoneAction.done)
-    return `${first}; it is now deleted`;
-  const wasDisabled =
-    keystoneAction?.what === 'delete' ||
-    (keystoneAction?.what === 'disable' && keystoneAction.done) ||
-    (keystoneAction?.what === 'enable' && !keystoneAction.done);
-  return request.enabled && wasDisabled ? `${first}; it is now disabled` : first;
+  const change = changeInKeystone(operation, request.enabled);
+  return change === undefined ? first : `${first}; it is now ${change}`;
+}
+
+/** Returns `deleted` or `disabled` if the operation has done this in Keystone. */
+function changeInKeystone(
+  { keystoneAction: current }: OperationShape['operation'],
+  wasEnabled: boolean,
+): 'deleted' | 'disabled' | undefined {
+  if (current?.what === 'delete' && current.done) return 'deleted';
+  const isDisabled =
+    current?.what === 'delete' ||
+    (current?.what === 'disable' && current.done) ||
+    (current?.what === 'enable' && !current.done);
+  return wasEnabled && isDisabled ? 'disabled' : undefined;
 }
 
 const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
@@ -138,8 +137,8 @@ const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
 };
 
 /**
- * The Keystone action in progress. A failed action holds the operation, so only the revocation of a
- * role continues during a hold.
+ * Returns the Keystone action in progress, or `undefined`. A failed action holds the operation, so
+ * during a hold only the revocation of a role is in progress.
  */
 function keystoneActionText(
   { keystoneAction, scope, state }: OperationShape['operation'],

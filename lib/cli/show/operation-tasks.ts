@@ -6,7 +6,7 @@ import { colored } from './operations.ts';
 
 /** The services with their states. */
 export function serviceTable({ tasks }: OperationShape, color: Colors): string {
-  // A cloud has about a dozen of some forty services. The other services share one line.
+  // Most clouds lack most of the services, so the lacking services share one line.
   const isLacking = ({ region, state }: TaskShape): boolean =>
     region === NO_REGION && state === 'skipped';
   const rows = tasks
@@ -54,7 +54,7 @@ const operatorConditions = ({ conditions }: TaskShape) =>
     ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
   );
 
-/** Resource types that are unreachable for the same reason share one entry. */
+/** Returns the lines for an unreachable task. Types with the same reason share one entry. */
 export const unreachableLines = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
   ...[...byReason(operatorConditions(task)).values()].flatMap((same) => {
@@ -67,6 +67,7 @@ export const unreachableLines = (task: TaskShape): string[] => [
   }),
 ];
 
+/** Returns the lines for the resources that a task keeps. */
 export const retainedLines = (task: TaskShape): string[] =>
   operatorConditions(task).flatMap(({ resourceType, message, advice, count, example }) => [
     `- ${resourceType ?? task.service}: ${message}`,

@@ -43,7 +43,8 @@ export function showOperation(
 function newlyFoundLines({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];
-  if (found.length === 0) return [`nothing; ${rerun.of} had found the same`];
+  if (found.length === 0)
+    return [`no further resources: ${rerun.of} had left or listed all of them`];
   return found.map(
     ({ resourceType, region, found: count, leftBefore }) =>
       `${resourceType} in ${region}: ${count}; ${rerun.of} ` +
@@ -51,7 +52,7 @@ function newlyFoundLines({ foundAgain: found, operation }: OperationShape): stri
   );
 }
 
-/** The causes that an operation waits for, each with its age and the actor that must act. */
+/** Returns the lines for what an operation waits for: since when, and the party that must act. */
 export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
@@ -62,7 +63,7 @@ export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Color
   ]);
 
 function coverageBlocks(
-  { uncovered, leftOut, waived: counted }: OperationShape['operation'],
+  { uncovered, leftOut, waived: appliedWaivers }: OperationShape['operation'],
   waivers: readonly WaiverShape[],
 ): string {
   const { unwaived: open } = applyWaivers(
@@ -70,7 +71,7 @@ function coverageBlocks(
     waivers,
   );
   const waived = waivers.filter(({ type }) =>
-    [...uncovered, ...counted].some((one) => one.type === type),
+    [...uncovered, ...appliedWaivers].some((one) => one.type === type),
   );
   const named = (type: string): string => {
     const name = uncovered.find((one) => one.type === type)?.name;

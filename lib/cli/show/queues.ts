@@ -12,7 +12,7 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
     reason.slice(0, 90),
   ]);
   return (
-    `${total} in quarantine, newest ` +
+    `${total} notifications in quarantine, newest ` +
     `first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`
   );
 }
@@ -27,8 +27,8 @@ const fieldInWords = (field: string): string =>
   field.replace(/At$/, '').replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
 /**
- * A value of the health for a person. It may have any form, because a release of the API may add
- * fields.
+ * Returns a field of the health as text. Its value may have any form, because an API of a later
+ * release may have other fields.
  */
 function valueText(field: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
@@ -60,7 +60,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   const enabled =
     enabledDuringHold === 0
       ? 'none'
-      : `${enabledDuringHold} enabled in Keystone; list them: propagator hold list`;
+      : `${enabledDuringHold} held suspended; list them: propagator hold list`;
   return [
     ...(stopped ? [stopText(stopped)] : []),
     table(
@@ -69,7 +69,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
         ...lines,
         ['accounts in the inventory', accounts],
         ['suspicious deletions', held],
-        ['projects held suspended', enabled],
+        ['projects enabled in Keystone during a hold', enabled],
       ],
     ),
     table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [

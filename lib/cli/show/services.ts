@@ -68,9 +68,9 @@ function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceSh
     ...dependsOn.filter(({ strength }) => strength === 'required'),
     ...dependsOn.filter(({ strength }) => strength === 'preferred'),
   ];
-  const whole = new Set(ordered.map(dependencyName));
+  const names = new Set(ordered.map(dependencyName));
   const others = all.filter((other) => other.name !== name);
-  if (others.length > 1 && others.every((other) => whole.has(other.name)))
+  if (others.length > 1 && others.every((other) => names.has(other.name)))
     return ordered[0]?.strength === 'required' ? 'all others' : '~all others';
   const texts = ordered.map((one) =>
     one.strength === 'required' ? dependencyName(one) : `~${dependencyName(one)}`,
@@ -97,7 +97,7 @@ function notes({
   ].map((note) => wrappedWords(note.split(' '), 44, ' '));
 }
 
-/** Wraps words into lines of about this width, so that the next column stays on the screen. */
+/** Wraps words into lines of about this width, so that the columns fit on the screen. */
 function wrappedWords(words: readonly string[], width: number, between = ', '): string {
   const lines: string[] = [];
   for (const word of words) {
@@ -124,7 +124,7 @@ function notCoveredBlock(all: z.infer<typeof ServicesShape>['uncovered'], color:
   ].join('\n');
 }
 
-/** Services that Keystone has but that cannot be listed. */
+/** Returns the block of the services that are registered in Keystone but cannot be listed. */
 function unreachableBlock(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
   if (lines.length === 0) return '';

@@ -10,7 +10,7 @@ export interface Sample {
   readonly at: number;
   readonly removed: number;
 }
-/** The rate is measured over this time. */
+/** The rate is measured over the last part of the samples, of this length. */
 const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
 const MIN_MILLIS = 3000;
@@ -33,9 +33,7 @@ export function rateOf(
   return { perSecond, leftMillis: (left * 1000) / perSecond };
 }
 
-/**
- * The live view of an operation on a terminal: progress, services, and the causes of its waits.
- */
+/** The live view of an operation on a terminal: progress, services, and what it waits for. */
 export function liveView(
   view: OperationShape,
   samples: readonly Sample[],
@@ -68,7 +66,7 @@ export function liveView(
   ].join('\n');
 }
 
-/** One line for a log: the state, the counts, the pace, and the first reason why it waits. */
+/** One line for a log: the state, the counts, the rate, and the first reason why it waits. */
 export function watchLine(view: OperationShape, samples: readonly Sample[], now: number): string {
   const [first, ...others] = view.waitsOn;
   const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
@@ -77,9 +75,11 @@ export function watchLine(view: OperationShape, samples: readonly Sample[], now:
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   const { projects = [] } = view;
-  const gone = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
-  const of = projects.length > 0 ? `, ${gone.length} of ${projects.length} projects ended` : '';
-  return `${time(now)} ${view.operation.state}: ${progressText(view, samples)}${of}${waiting}${more}`;
+  const ended = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
+  const projectCount =
+    projects.length > 0 ? `, ${ended.length} of ${projects.length} projects ended` : '';
+  const progress = `${progressText(view, samples)}${projectCount}`;
+  return `${time(now)} ${view.operation.state}: ${progress}${waiting}${more}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */

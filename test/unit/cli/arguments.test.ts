@@ -127,7 +127,7 @@ describe('an id that the propagator has not stored', () => {
     });
   });
 
-  it('is not followed by a pointer to the help after a refusal', async () => {
+  it('prints only the refusal if the API gives no advice', async () => {
     const { type } = commandLine();
     const { code, err } = await type('project plan gone');
     expect({ code, err }).toEqual({
@@ -138,7 +138,9 @@ describe('an id that the propagator has not stored', () => {
 });
 
 describe('the exit codes', () => {
-  const states = '3 unverified, refused, superseded, canceled, held, 4 dead letter, 5 running';
+  const states =
+    '3 the operation is unverified, refused, superseded, canceled, held;\n' +
+    '4 the operation waits for a decision about a dead letter; 5 the operation has not ended';
   it.each([['--help'], ['operation show --help'], ['operation watch --help']])(
     'of the states are the same in propagator %s',
     async (line) => {

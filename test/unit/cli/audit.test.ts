@@ -10,7 +10,7 @@ const typeAll = async (type: ReturnType<typeof commandLine>['type']) => {
 describe('audit list', () => {
   it('shows each decision with its caller and reason, newest first', async () => {
     const { type } = commandLine();
-    expect((await type('audit list')).out).toBe('No decisions yet.\n');
+    expect((await type('audit list')).out).toBe('No decisions.\n');
     await typeAll(type);
     const { code, out } = await type('audit list');
     expect(code).toBe(0);

@@ -212,12 +212,12 @@ describe('the command line', () => {
     const { engine, type } = commandLine();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await engine.commit({ documents: [suspensionHoldDocument('aaaa', 0, hold)] });
-    expect((await type('status')).out).toMatch(/projects held suspended +none/);
+    expect((await type('status')).out).toMatch(/projects enabled in Keystone during a hold +none/);
     expect((await type('hold list')).out).toMatch(/aaaa +ann +\S.* +no +the invoice/);
     const enabled = { ...hold, enabledAt: '2026-11-29T00:00:00.000Z' };
     await engine.commit({ documents: [suspensionHoldDocument('aaaa', 1, enabled)] });
     expect((await type('status')).out).toMatch(
-      /projects held suspended +1 enabled in Keystone; list them: propagator hold list/,
+      /projects enabled in Keystone during a hold +1 held suspended; list them: propagator hold list/,
     );
     const { out } = await type('hold list');
     expect(out).toMatch(/aaaa +ann .*2026-11-29.* the invoice/);

@@ -58,25 +58,25 @@ describe('propagator dead-letter list', () => {
       expect.stringMatching(/^nova, nova\.http\.403: op-\w+, op-\w+$/),
       '| nova refused: nova.http.403',
       '| Give the role back.',
-      '| show one:',
+      '| show one message:',
       '| propagator dead-letter show 1',
-      '| after the fix:',
+      '| after the cause is fixed:',
       '| propagator dead-letter redrive --service nova --cause nova.http.403',
       '',
       `nova, nova.http.409: ${id}`,
       '| nova refused: nova.http.409',
       '| Give the role back.',
-      '| show one:',
+      '| show one message:',
       '| propagator dead-letter show 3',
-      '| after the fix:',
+      '| after the cause is fixed:',
       '| propagator dead-letter redrive --service nova --cause nova.http.409',
       '',
       `coordinate, engine.gave-up: ${id}`,
       '| the function failed each time without an error report',
       '| Read the log of this operation, fix the cause, then redrive the message.',
-      '| show one:',
+      '| show one message:',
       '| propagator dead-letter show 4',
-      '| after the fix:',
+      '| after the cause is fixed:',
       '| propagator dead-letter redrive --queue coordinate --cause engine.gave-up',
       '',
     ]);
@@ -260,14 +260,14 @@ describe('propagator dead-letter discard', () => {
     expect(out).toBe(
       '1 discarded. Their operations end as unverified. Follow them: propagator operation list\n',
     );
-    const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
+    const line = /discarded by ann at \S+Z: 1 message of nova, nova\.http\.409: torn down/;
     expect((await type(`operation show ${id}`)).out).toMatch(
       new RegExp(`Dead letters\n- ${line.source}`),
     );
     expect((await type(`audit list --operation ${id}`)).out).toMatch(
       /ann +dead-letters\.discarded +dead-letters service-nova \(1 with cause nova\.http\.409\) +torn down/,
     );
-    expect((await type('audit list --operation op-000000000000')).out).toBe('No decisions yet.\n');
+    expect((await type('audit list --operation op-000000000000')).out).toBe('No decisions.\n');
   });
 
   it('names the project that stays suspended; operation show repeats this text', async () => {

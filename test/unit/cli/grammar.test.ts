@@ -109,7 +109,7 @@ describe('the output', () => {
     expect(out).toBe(`${first.state} ${first.id}\n`);
   });
 
-  it('is a list of objects as JSON or YAML with selected columns', async () => {
+  it('with -c is a list of objects as JSON or YAML', async () => {
     const { type, first } = await filled();
     const line = 'operation list --user u1 -c ID -c Account';
     const wanted = [{ ID: first.id, Account: 'u1' }];
@@ -118,7 +118,7 @@ describe('the output', () => {
     expect(parse((await type(`${line} -f yaml`)).out)).toEqual(wanted);
   });
 
-  it('is the complete response of the API as JSON or YAML without columns', async () => {
+  it('without -c is the complete answer of the API as JSON or YAML', async () => {
     const { type, first } = await filled();
     const json: unknown = JSON.parse((await type('operation list --user u1 --json')).out);
     expect(json).toMatchObject({ operations: [{ operation: { id: first.id } }] });

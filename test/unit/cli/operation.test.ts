@@ -15,7 +15,7 @@ const line = (text: string, title: string): string | undefined =>
     ?.slice(11);
 
 describe('propagator operation', () => {
-  it('shows counts, blockers and the party that must act', () => {
+  it('shows counts, obstacles and the party that must act', () => {
     const nova = taskOf('nova', {
       state: 'requested',
       counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },

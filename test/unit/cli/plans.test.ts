@@ -88,7 +88,7 @@ describe('propagator project delete on a terminal', () => {
     simulation.expectOthersUntouched();
   });
 
-  it('ends its view at a hold, and shows the reason', async () => {
+  it('stops following the operation at a hold, and shows the reason', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     simulation.cloud.moreTypes.push('rating');
     const { type } = commandLine(simulation, 'shop');
@@ -198,7 +198,7 @@ describe('a deletion with a recovery window', () => {
   ] as const;
 
   describe.each(scopes)('of a %s', (kind, create, id, name, changed) => {
-    it('prints no command to approve with the question, and describes the effect of the window', async () => {
+    it('asks without a command to approve the plan, and describes the effect of the window', async () => {
       const { type, questions } = commandLine(create(), name);
       const { code, out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
       expect({ code, questions: questions.length }).toEqual({ code: 0, questions: 1 });
@@ -228,7 +228,7 @@ describe('a deletion with a recovery window', () => {
           'Nothing was removed. If Keystone still has the account, its former state is restored',
         ),
       });
-      expect(answer.out).not.toContain('What is gone');
+      expect(answer.out).not.toContain('what was removed');
     });
   });
 });
@@ -265,7 +265,7 @@ describe('propagator domain', () => {
     simulation.expectOthersUntouched();
   });
 
-  it('is watched in one view that shows each project with its state, and canceled as a whole', async () => {
+  it('watch shows each project with its state, and cancel ends the whole operation', async () => {
     const simulation = simulationOfDomain();
     await simulation.call('POST', '/v1/holds', { project: 'leaf', reason: 'lawsuit' });
     simulation.project('single');
@@ -297,7 +297,7 @@ describe('propagator domain', () => {
     const { out: digest } = await type(`domain plan ${DOMAIN} -f value -c Digest`);
     expect(await type(`domain delete ${DOMAIN}`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('needs its digest'),
+      err: expect.stringContaining('needs the digest of a plan'),
     });
     expect(await type(`domain delete ${DOMAIN} --yes --digest ${digest.trim()}`)).toMatchObject({
       code: 0,

@@ -37,7 +37,7 @@ describe('a process that receives a stop signal', () => {
     ['SIGTERM', 'SIGTERM', 143],
     ['SIGTERM', 'SIGINT', 130],
     ['SIGINT', 'SIGINT', 130],
-  ])('ends at once on %s and then %s', async (first, second, code) => {
+  ])('ends immediately after %s and then %s', async (first, second, code) => {
     const on = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
     const running = runUntilSignal(() => promise, recorder().log, { target: on });
@@ -57,7 +57,9 @@ describe('a process that receives a stop signal', () => {
     on.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
     expect(on.exits).toEqual([1]);
-    expect(lines.map(({ text }) => text)).toContain('stopping took too long; ending immediately');
+    expect(lines.map(({ text }) => text)).toContain(
+      'stopping took too long; the process ends immediately',
+    );
     resolve();
     await running;
   });
@@ -93,7 +95,7 @@ describe('an unhandled error', () => {
     expect(on.exits).toEqual([1]);
   });
 
-  it('ends the process with exit code 1 unless it is a rejected promise', () => {
+  it('ends the process with exit code 1 if it is an exception outside a promise', () => {
     const on = new FakeProcess();
     const release = handleUnhandledErrors(recorder().log, { target: on });
     on.emit('uncaughtException', new TypeError('x'));

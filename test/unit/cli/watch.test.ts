@@ -91,8 +91,8 @@ describe('server-sent events', () => {
   });
 });
 
-describe('the pace', () => {
-  it('is unknown at first, and follows the last minute', () => {
+describe('the rate of removals', () => {
+  it('is unknown at first, and is measured over the last minute', () => {
     expect(rateOf([{ at: 0, removed: 0 }], 5)).toEqual({});
     expect(
       rateOf(
@@ -158,7 +158,7 @@ describe('the live view', () => {
     );
   });
 
-  it('replaces the view before, and is never larger than the screen', () => {
+  it('replaces the earlier view, and is never larger than the screen', () => {
     const written: string[] = [];
     const redraw = createRedraw({ rows: 5, columns: 6, write: (text) => written.push(text) });
     redraw('1\n2\n3\n4\n5\n6');
@@ -169,7 +169,7 @@ describe('the live view', () => {
     ]);
   });
 
-  it('is drawn whole on a terminal of unknown size', () => {
+  it('shows all lines on a terminal of unknown size', () => {
     const written: string[] = [];
     createRedraw({ rows: 0, columns: 0, write: (text) => written.push(text) })('first\nsecond');
     expect(written).toEqual(['\u001b[2Kfirst\n\u001b[2Ksecond\n\u001b[J']);

@@ -39,7 +39,7 @@ function command(
 const changes = (method: string): RequestInit =>
   method === 'GET' ? { method } : { method, body: '{}' };
 
-describe('a command whose API asks for a token of Keystone', () => {
+describe('a command whose API requires a token of Keystone', () => {
   it('logs in once, and sends the token with every later call', async () => {
     const { sent, call } = command(new Set(['first']));
     for (const method of ['GET', 'POST', 'GET']) expect((await call(method)).status).toBe(200);
@@ -83,7 +83,7 @@ describe('a command whose API asks for a token of Keystone', () => {
   });
 });
 
-describe('a command whose API does not ask for one', () => {
+describe('a command whose API does not require a token of Keystone', () => {
   it('does not log in', async () => {
     const { sent, call } = command(new Set(), { isKeystone: false, logins: [] });
     expect((await call('GET')).status).toBe(200);

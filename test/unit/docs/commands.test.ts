@@ -29,7 +29,7 @@ describe('docs/commands.md', () => {
   });
 
   it('gives the exit codes of the states as the help does', async () => {
-    const [, states = ''] = /By the state of an operation: 3 (.*), 4 /.exec(
+    const [, states = ''] = /3 the operation is (.*);/.exec(
       (await commandLine().type('--help')).out,
     ) ?? [undefined, 'none'];
     expect(states.split(', ')).toHaveLength(5);

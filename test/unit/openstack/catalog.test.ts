@@ -51,7 +51,7 @@ describe('the catalog', () => {
   });
 });
 
-describe('a cloud', () => {
+describe('the API of a service', () => {
   let cloud: ScriptedCloud;
   beforeEach(async () => {
     cloud = await scriptedCloud();
@@ -104,7 +104,7 @@ describe('a cloud', () => {
     ]);
   });
 
-  it('is called below the path of the discovered version if its catalog names none', async () => {
+  it('is called below the discovered version if the URL in the catalog has no version', async () => {
     const links = [{ rel: 'self', href: 'http://inner.example.org/v2.1/' }];
     const unversioned = { ...NOVA, catalogTypes: ['network'] };
     cloud.script = (asked, response) =>
@@ -142,7 +142,7 @@ describe('a cloud', () => {
     });
   });
 
-  it('is not treated as too old if its version document fails, which is read again', async () => {
+  it('is read again after an error of its version document, and does not count as too old', async () => {
     cloud.script = (_asked, response) => json(response, 503, {});
     const connected = cloud.connect();
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
@@ -164,7 +164,7 @@ describe('a cloud', () => {
     expect(cloud.asked.filter((asked) => asked.path === '/compute/v2.1/')).toHaveLength(1);
   });
 
-  it('lists its services, and returns none that the catalog lacks', async () => {
+  it('has the services of the catalog, and no API of a service that the catalog lacks', async () => {
     const connected = cloud.connect();
     const { registrations, unlisted } = await connected.registry();
     expect(registrations).toContainEqual(
@@ -190,7 +190,7 @@ describe('a cloud', () => {
   });
 });
 
-it('has its microversions compared as pairs of numbers', () => {
+it('compares microversions as pairs of numbers: 2.9 is older than 2.75', () => {
   expect(['2.100', '2.9', '2.75', '3.0'].sort(compareVersions)).toEqual([
     '2.9',
     '2.75',

@@ -37,7 +37,7 @@ describe('Retry-After', () => {
     expect(slept).toEqual([2, 5]);
   });
 
-  it('is left to the queue if it is longer, and so is a third one', async () => {
+  it('is left to the queue if it is longer, or if it is the third one of a call', async () => {
     answers([429, '120']);
     const api = await cloud.network({ sleep });
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({

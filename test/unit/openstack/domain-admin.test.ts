@@ -54,11 +54,11 @@ const denied = new PropagatorError({
   advice: 'Ask.',
 });
 
-describe('the flag of a domain', () => {
+describe('the field enabled of a domain', () => {
   it.each([
     ['enable', true],
     ['disable', false],
-  ] as const)('is all that %s changes', async (what, enabled) => {
+  ] as const)('is the only field that %s changes', async (what, enabled) => {
     const { admin, calls } = keystone({});
     await admin[what](DOMAIN);
     expect(calls).toEqual([
@@ -127,7 +127,7 @@ describe('the deletion of a domain', () => {
     });
   });
 
-  it('removes the roles and limits of the domain before it, and no others', async () => {
+  it('first removes the roles and limits of the domain, and those of no other domain', async () => {
     const answers: Record<string, unknown> = {
       '/v3/roles': [
         { id: 'r1', name: 'keeper', domain_id: DOMAIN },

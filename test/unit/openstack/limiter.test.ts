@@ -138,7 +138,7 @@ test('a call without an answer counts as a refusal', () => {
   expect(limiter.limit).toBe(2);
 });
 
-test('conflicts (409) for half of the calls reduce the limit; a single one does not', async () => {
+test('conflicts (409) for most calls reduce the limit; conflicts for a tenth of the calls do not', async () => {
   const rare = new Simulation(8, fast);
   await rare.run({ a: 100 });
   let calls = 0;
@@ -153,7 +153,7 @@ test('conflicts (409) for half of the calls reduce the limit; a single one does 
   expect(rare.limiter.limit).toBe(2);
 });
 
-test('an operation of 10,000 resources does not hold up one of ten', async () => {
+test('an operation of 10,000 resources does not delay an operation of ten resources', async () => {
   const simulation = new Simulation(8, fast);
   const all = simulation.run({ large: 10_000, small: 10 });
   const millis = await all;
@@ -162,7 +162,7 @@ test('an operation of 10,000 resources does not hold up one of ten', async () =>
   expect(simulation.endedAt.get('large')).toBe(millis);
 });
 
-test('the first call of an error releases its slot', async () => {
+test('a call that throws releases its slot', async () => {
   const limiter = new AdaptiveLimiter({ ceiling: 1 });
   await expect(limiter.run('a', () => Promise.reject(new Error('broken')))).rejects.toThrow(
     'broken',
@@ -195,7 +195,7 @@ test('a fair queue loses no call, keeps the order of each key, and alternates be
   );
 });
 
-test('the caller is known in everything that the work awaits, and nowhere else', async () => {
+test('currentCaller returns the caller in everything that the work awaits, and nowhere else', async () => {
   const inside = asCaller('operation-1', async () => {
     await settled();
     return currentCaller();

@@ -289,7 +289,7 @@ describe('a row that is removed between two pages', () => {
     },
   );
 
-  it('repeatedly is Transient, not empty', async () => {
+  it('makes the listing Transient, and not empty, if it happens repeatedly', async () => {
     vanishing(400, 99);
     expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({
       code: 'neutron.answer.changed',

@@ -51,7 +51,7 @@ describe('a service that has its versions in headers', () => {
     expect(classOf(() => negotiate(answer({ versions: [] }), WANTED, WHERE))).toBe('Unexpected');
   });
 
-  it('has its version document preferred over the headers', () => {
+  it('is called with the version of its document if it also has headers', () => {
     const document = {
       versions: [
         {

@@ -107,7 +107,7 @@ describe('the checks in Keystone before a project is emptied', () => {
         Object.assign(project, { parent_id: parent.id });
       },
     ],
-  ])('does not stop at %s, nor does Keystone', async (_, make) => {
+  ])('do not refuse %s, which Keystone accepts too', async (_, make) => {
     make();
     expect(await run()).toEqual({ refusals: [], unknown: [] });
     const id = ProjectId.parse(project.id);

@@ -149,7 +149,7 @@ describe('a login that fails', () => {
     expect((await connected.ownProject()).name).toBe('cleaner');
   });
 
-  it('is Transient and has the reason without a listener', async () => {
+  it('is Transient if no program listens on the port, and names this reason', async () => {
     await cloud.close();
     const connected = connectCloud(cloud.credentials);
     const report = await failureOf(connected.ownProject());

@@ -100,14 +100,14 @@ describe.each(SERVICES.map((service) => [service.name, service] as const))(
 describe('an error that does not name one resource', () => {
   const service = { name: NETWORK.name, catalogTypes: NETWORK.catalogTypes };
 
-  it('of a batch does not finish the run', async () => {
+  it('does not end the run as finished if it concerns a batch', async () => {
     const ids = new Set(['a//b', PLAIN]);
     const report = await clean(service, ids, inPath, true);
     expect(report.outcome.kind).toBe('failed');
     expect(ids.has('a//b')).toBe(true);
   });
 
-  it('of a wrong endpoint names the endpoint, and sends no call', async () => {
+  it('names the endpoint if the endpoint is wrong, and sends no call', async () => {
     cloud.script = (_asked, response) => json(response, 500, {});
     const ids = new Set([PLAIN]);
     const endpoint = `${cloud.origin}/network/../other`;
