@@ -12,7 +12,10 @@ export const targetOf = ({ id, scope }: Operation) => ({
   name: `${scope.type} ${scope.name ?? scope.id}`,
 });
 
-/** Makes the audit record of an operation that this request opened. */
+/**
+ * Returns a function that makes the audit record of an operation that this request opened.
+ * `earlier`: the operation that the request approves or runs again.
+ */
 export const openedRecord =
   (
     context: Context,

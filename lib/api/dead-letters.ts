@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId, ServiceName } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
+import type { Condition } from '../../events/service.ts';
 import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
@@ -28,18 +29,17 @@ export const Selection = z.strictObject({
   id: typedText(200).optional(),
 });
 type Selection = z.infer<typeof Selection>;
-const Reason = reasonText;
 const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
 export const Redrive = Selection.extend({
   all: z.boolean().optional(),
   by: refusedCallerName,
-  reason: Reason.optional(),
+  reason: reasonText.optional(),
 }).refine(
   ({ all, ...selection }) => all || hasSelection(selection),
   'select messages by service, queue, operation, cause or id, or send all: true',
 );
-export const Discard = Selection.extend({ by: refusedCallerName, reason: Reason }).refine(
+export const Discard = Selection.extend({ by: refusedCallerName, reason: reasonText }).refine(
   hasSelection,
   'select messages by service, queue, operation, cause or id',
 );
@@ -52,7 +52,7 @@ export const DecisionQuery = z.strictObject({
 export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/dead-letters', async (context) => {
     const deadLetters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
-    return context.json({ deadLetters: deadLetters.map(shown) });
+    return context.json({ deadLetters: deadLetters.map(displayed) });
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Redrive);
@@ -123,29 +123,35 @@ async function firstHeld(
   { reads }: Engine,
   now: number,
 ): Promise<{ message: string; advice: string } | undefined> {
-  const about = deadLetters.flatMap(({ operationId, task }) =>
+  const ofTasks = deadLetters.flatMap(({ operationId, task }) =>
     operationId && task ? [{ operationId, ...task }] : [],
   );
-  const heldTypes = about.length > 0 ? await heldTypesOf(reads, now) : [];
-  for (const [id, some] of Map.groupBy(about, ({ operationId }) => operationId)) {
+  const heldTypes = ofTasks.length > 0 ? await heldTypesOf(reads, now) : [];
+  for (const [id, deadRuns] of Map.groupBy(ofTasks, ({ operationId }) => operationId)) {
     const [operation, tasks] = await Promise.all([reads.operation(id), reads.tasks(id)]);
-    for (const task of tasks.filter(({ id: taskId, run }) =>
-      some.some((one) => one.taskId === taskId && one.run === run),
-    )) {
+    const waiting = tasks.filter((task) =>
+      deadRuns.some(({ taskId, run }) => taskId === task.id && run === task.run),
+    );
+    for (const task of waiting) {
       const hold = operation && knownHold(operation, task, heldTypes);
-      if (hold)
-        return {
-          message:
-            `in operation ${id}, ${hold.message}. Without the task of ${task.service}, other ` +
-            'services could remove data of this resource. Nothing was discarded',
-          advice:
-            `${hold.advice ?? 'End the hold.'} If ${task.service} works again, redrive the ` +
-            `message: propagator dead-letter redrive --operation ${id}`,
-        };
+      if (hold) return heldProblem(id, task.service, hold);
     }
   }
   return undefined;
 }
+
+const heldProblem = (
+  id: OperationId,
+  service: ServiceName,
+  { message, advice = 'End the hold.' }: Pick<Condition, 'message' | 'advice'>,
+) => ({
+  message:
+    `in operation ${id}, ${message}. Without the task of ${service}, other services could remove ` +
+    'data of this resource. Nothing was discarded',
+  advice:
+    `${advice} If ${service} works again, redrive the message: propagator dead-letter redrive ` +
+    `--operation ${id}`,
+});
 
 const MAX_CONFLICTS = 20;
 
@@ -159,24 +165,25 @@ async function recordUnrestored(
   engine: Engine,
   now: number,
 ): Promise<string[]> {
-  const lasting = new Set<string>();
+  const texts = new Set<string>();
   for (const { message } of deadLetters) {
     const id = message && 'operationId' in message.data ? message.data.operationId : undefined;
     if (!message || !id) continue;
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const operation = await engine.reads.operation(id);
-      const left = operation && unrestoredText(operation, message);
-      if (!operation || left === undefined) break;
-      lasting.add(left);
+      const text = operation && unrestoredText(operation, message);
+      if (!operation || text === undefined) break;
+      texts.add(text);
       // The task of a running operation stores the discard itself.
       if (!hasEnded(operation)) break;
-      const recorded = withUnrestoredText(operation, left, decision, now);
+      const recorded = withUnrestoredText(operation, text, decision, now);
       if ((await engine.commit({ operations: [recorded] })) === 'committed') break;
     }
   }
-  return [...lasting];
+  return [...texts];
 }
 
+/** Returns the operation that waits for a message of the coordinator, with the message type. */
 const operationsNeeding = ({ type, data }: Message): [OperationId, string][] => {
   const id =
     'parentId' in data && data.parentId
@@ -188,13 +195,13 @@ const operationsNeeding = ({ type, data }: Message): [OperationId, string][] => 
 };
 
 /** A dead-letter message for display, with long bodies cut. */
-const shown = (deadLetter: DeadLetter) => ({
+const displayed = (deadLetter: DeadLetter) => ({
   ...deadLetter,
   cause: causeOf(deadLetter),
-  message: deadLetter.message && shownMessage(deadLetter.message),
+  message: deadLetter.message && displayedMessage(deadLetter.message),
 });
 
-function shownMessage(message: Message): object {
+function displayedMessage(message: Message): object {
   if (message.type !== 'notification.received') return message;
   const { data, type } = message;
   return {

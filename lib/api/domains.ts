@@ -6,7 +6,7 @@ import type { ApprovalRules } from '../operation/approval.ts';
 import { openDomainPlan } from '../operation/domain-plan.ts';
 import { type DomainScope, openDomainRequest } from '../operation/domain-request.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { ApprovedPlan, Operation } from '../operation/model.ts';
+import type { ApprovedPlan, DomainPlanEntry, Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
 import { allowedDrift, type Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
@@ -36,7 +36,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/domains/:id/plan', async (context) => {
     const id = DomainId.parse(context.req.param('id'));
     const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
-    const shown = await shownDomain(id, deps);
+    const shown = await fetchDomain(id, deps);
     if ('because' in shown) return context.json(problem('refused', shown.because), 409);
     const { scope, enabled } = shown;
     const because = protectedBecause(scope, await deps.protection());
@@ -82,7 +82,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 /** Returns the domain as Keystone shows it, or the reason why it cannot be planned. */
-async function shownDomain(
+async function fetchDomain(
   id: DomainId,
   { cloud }: Pick<ApiDeps, 'cloud'>,
 ): Promise<
@@ -96,8 +96,8 @@ async function shownDomain(
   return { scope: { type: 'domain', id, ...(name === undefined ? {} : { name }) }, enabled };
 }
 
-/** Returns how the domain itself has changed since its plan was made; `undefined`: not at all. */
-function whyDomainDiffers(
+/** Returns the first change of the domain itself since its plan was made, or `undefined`. */
+function domainChange(
   { id, scope, request }: Operation,
   shown: { readonly scope: DomainScope; readonly enabled: boolean },
 ): string | undefined {
@@ -107,8 +107,8 @@ function whyDomainDiffers(
     : undefined;
 }
 
-/** Returns how its projects have changed since the plan was made; `undefined`: not at all. */
-function whyProjectsDiffer(
+/** Returns the first change of the domain's projects since the plan was made, or `undefined`. */
+function projectsChange(
   { id, projects: members = [] }: Operation,
   accounts: readonly Account[],
 ): string | undefined {
@@ -133,41 +133,38 @@ function whyProjectsDiffer(
   );
 }
 
+/** The last approval of a domain plan, with the rules and the recovery window that apply. */
+interface DomainApproval {
+  readonly by: string;
+  readonly reason: string;
+  readonly rules: ApprovalRules;
+  readonly window: RequestedWindow;
+}
+
 /**
- * Opens the operation that carries out the approved plan of a domain. Each project gets its own
- * plan.
+ * Opens the deletion of a domain whose plan is approved. `planned`: the operation that made the
+ * plan. `projectPlans`: the plans of the projects in the domain; the deletion of each project is
+ * bound to its plan. Refuses if the domain or its projects have changed since the plan was made.
  */
-export async function carryOutDomain(
+export async function openApprovedDomainDeletion(
   planned: Operation,
-  plans: readonly Plan[],
-  bound: ApprovedPlan,
-  requested: {
-    readonly by: string;
-    readonly reason: string;
-    readonly rules: ApprovalRules;
-    readonly window: RequestedWindow;
-  },
+  projectPlans: readonly Plan[],
+  approvedPlan: ApprovedPlan,
+  { by, reason, rules, window }: DomainApproval,
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const id = DomainId.parse(planned.scope.id);
-  const shown = await shownDomain(id, deps);
+  const shown = await fetchDomain(id, deps);
   if ('because' in shown) return { kind: 'refused', because: shown.because };
-  const { scope } = shown;
-  const because =
-    whyDomainDiffers(planned, shown) ??
-    whyProjectsDiffer(planned, await deps.cloud.keystone.projects(id));
-  if (because !== undefined)
-    return { kind: 'refused', because, advice: `Plan again: propagator domain plan ${id}` };
-  const projects = (planned.projects ?? []).map((member) => {
-    const plan = plans.find((one) => one.id === member.planId);
-    if (!plan?.digest) return member;
-    const { approvals } = bound;
-    const drift = allowedDrift(requested.rules.drift, plan.resources);
+  const { scope, enabled } = shown;
+  const change =
+    domainChange(planned, shown) ?? projectsChange(planned, await deps.cloud.keystone.projects(id));
+  if (change !== undefined)
     return {
-      ...member,
-      plan: { of: plan.id, digest: plan.digest, allowedDrift: drift, approvals },
+      kind: 'refused',
+      because: change,
+      advice: `Plan again: propagator domain plan ${id}`,
     };
-  });
   const [allOperations, protection, { check }] = await Promise.all([
     deps.engine.reads.operationsAbout('domain', id),
     deps.protection(),
@@ -175,17 +172,37 @@ export async function carryOutDomain(
   ]);
   return openDomainRequest({
     scope,
-    by: requested.by,
-    reason: requested.reason,
-    enabled: shown.enabled,
-    projects,
-    plan: bound,
+    by,
+    reason,
+    enabled,
+    projects: withApprovedPlans(planned.projects ?? [], projectPlans, approvedPlan, rules),
+    plan: approvedPlan,
     keystoneCheck: check,
     existing: cleanupsOf(allOperations),
     allOperations,
-    window: await windowOf({ ...scope, enabled: shown.enabled }, requested.window, deps),
+    window: await windowOf({ ...scope, enabled }, window, deps),
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
   });
 }
+
+/**
+ * Returns the projects of a domain, each bound to its own plan. The approval of the domain plan
+ * also approves the plans of the projects.
+ */
+const withApprovedPlans = (
+  members: readonly DomainPlanEntry[],
+  projectPlans: readonly Plan[],
+  { approvals }: ApprovedPlan,
+  { drift }: ApprovalRules,
+): DomainPlanEntry[] =>
+  members.map((member) => {
+    const plan = projectPlans.find(({ id }) => id === member.planId);
+    if (!plan?.digest) return member;
+    const ownDrift = allowedDrift(drift, plan.resources);
+    return {
+      ...member,
+      plan: { of: plan.id, digest: plan.digest, allowedDrift: ownDrift, approvals },
+    };
+  });

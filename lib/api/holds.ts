@@ -75,13 +75,13 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
       ...(ticket === undefined ? {} : { ticket }),
       ...(until === undefined ? {} : { until }),
     };
-    const before = await find(target, id);
+    const before = await findHold(target, id);
     if (before && isInForce(before, deps.now()))
       return context.json(
         problem('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
         409,
       );
-    return (await commit(context, before, hold)) === 'conflict'
+    return (await commitHold(context, before, hold)) === 'conflict'
       ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
       : context.json(hold, 201);
   });
@@ -90,7 +90,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
   app.delete('/v1/holds/:target/:id{.+}', async (context) => {
     const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
     const id = context.req.param('id');
-    const before = await find(target, id);
+    const before = await findHold(target, id);
     if (!before)
       return context.json(
         problem(
@@ -100,21 +100,22 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
         ),
         404,
       );
-    return (await commit(context, before, undefined)) === 'conflict'
+    return (await commitHold(context, before, undefined)) === 'conflict'
       ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
       : context.json({ removed: `${target}/${id}` });
   });
 
-  const find = async (target: HoldTarget, id: string) =>
+  const findHold = async (target: HoldTarget, id: string) =>
     (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
-  async function commit(
+  /** Stores `hold` with an audit record. Without `hold`, removes the hold `before`. */
+  async function commitHold(
     context: Context,
-    before: Awaited<ReturnType<typeof find>>,
+    before: Awaited<ReturnType<typeof findHold>>,
     hold: DeletionHold | undefined,
   ) {
-    const about = hold ?? before;
-    if (!about) throw new TypeError('a hold is added or removed');
-    const { target, id } = about;
+    const changed = hold ?? before;
+    if (!changed) throw new TypeError('a hold is added or removed');
+    const { target, id } = changed;
     const { version = 0, ...earlier } = before ?? {};
     const audited = {
       what: hold ? 'hold.added' : 'hold.removed',

@@ -29,7 +29,7 @@ export interface KeystoneAuthentication {
   readonly callsPerMinute: number;
 }
 
-interface Deps {
+interface TokenDeps {
   readonly log: Pick<Log, 'warn'>;
   now(): number;
 }
@@ -37,7 +37,7 @@ interface Deps {
 /** Visible characters only. Keystone's longest tokens (JWS) have about 2000 characters. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 const RETRY_SECONDS = 5;
-const MAX_NAME = 255;
+const MAX_NAME_LENGTH = 255;
 
 /**
  * Passes a request on if Keystone accepts its `X-Auth-Token` and the roles of the token are
@@ -46,11 +46,11 @@ const MAX_NAME = 255;
  */
 export function keystoneToken(
   { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
-  { log, now }: Deps,
+  { log, now }: TokenDeps,
 ): MiddlewareHandler {
   const cache = tokenCache(validate, now);
-  const ofCaller = rateLimit(callsPerMinute, now);
-  const ofAddress = rateLimit(callsPerMinute, now);
+  const callerLimit = rateLimit(callsPerMinute, now);
+  const addressLimit = rateLimit(callsPerMinute, now);
   const unauthorized = (context: Context, message: string) => {
     context.header('WWW-Authenticate', `Keystone uri="${authUrl}"`);
     const advice =
@@ -63,7 +63,7 @@ export function keystoneToken(
     const cached = cache.cached(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address.
     // Callers without an address share one limit.
-    const wait = cached ? 0 : ofAddress(callerAddress(context) ?? 'unknown');
+    const wait = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
     if (wait > 0) return tooMany(context, wait);
     const facts = cached ? cached.facts : await cache.validate(token);
     return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
@@ -79,7 +79,7 @@ export function keystoneToken(
       throw thrown;
     });
     if (checked instanceof Response) return checked;
-    const wait = ofCaller(checked.user.id);
+    const wait = callerLimit(checked.user.id);
     if (wait > 0) return tooMany(context, wait);
     const granted = levelOf(checked, policy);
     if (granted.kind === 'refused')
@@ -87,14 +87,18 @@ export function keystoneToken(
     if (access !== undefined && !includesLevel(granted.level, access))
       return context.json(roleMissing(context, access, granted.level, policy), 403);
     const { id: userId, name } = checked.user;
-    const userName = plainText(name, MAX_NAME);
+    const userName = plainText(name, MAX_NAME_LENGTH);
     context.set('caller', `${userName} (${userId})`);
     context.set('identity', { userId, userName, scope: checked.scope, level: granted.level });
     return next();
   };
 }
 
-function unavailable(context: Context, { report }: PropagatorError, log: Deps['log']): Response {
+function unavailable(
+  context: Context,
+  { report }: PropagatorError,
+  log: TokenDeps['log'],
+): Response {
   const requestId = context.get('requestId');
   log.warn({ requestId, error: report }, 'a token of the API could not be validated');
   context.header('Retry-After', `${RETRY_SECONDS}`);

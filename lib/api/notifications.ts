@@ -17,8 +17,8 @@ const TOO_MANY = problem(
 );
 
 /**
- * Accepts notifications over HTTP. Stores them, and answers 202 with their number. Another function
- * interprets them later.
+ * Accepts notifications over HTTP. Stores them, and answers 202 with their number. The function
+ * `ingest` interprets them later.
  */
 export function notificationRoutes(
   app: Hono,

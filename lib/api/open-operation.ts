@@ -1,4 +1,5 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
+import type { KeystoneState } from '../account/keystone.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { lifecycleStep } from '../handlers/lifecycle.ts';
@@ -27,29 +28,35 @@ export interface AdministratorRequest {
   readonly window?: RequestedWindow | undefined;
 }
 
+type Refusal = Extract<RequestAnswer, { kind: 'refused' }>;
+
+const refused = (because: string, advice?: string): Refusal => ({
+  kind: 'refused',
+  because,
+  ...(advice === undefined ? {} : { advice }),
+});
+
 /**
- * Returns the refusal of a deletion without an approved plan. Settings that require two approvals
- * require a plan.
+ * Returns the refusal of a deletion that is requested without an approved plan. Without two
+ * approvals in the settings, a plan is not required, and the result is `undefined`.
  */
-export function refusedWithoutPlan(
+export function refusalWithoutPlan(
   project: ProjectId,
   { approvalRules }: Pick<ApiDeps, 'approvalRules'>,
-): Extract<RequestAnswer, { kind: 'refused' }> | undefined {
+): Refusal | undefined {
   if (!approvalRules || !requiresPlans(approvalRules.twoApprovers)) return undefined;
-  return {
-    kind: 'refused',
-    because:
-      'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
+  return refused(
+    'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
       'deletion begins with a plan',
-    advice: `Type: propagator project plan ${project}`,
-  };
+    `Type: propagator project plan ${project}`,
+  );
 }
 
 /**
- * Opens an operation for an administrator's request to clean up a project that Keystone shows.
- * Throws the error of a failed call to Keystone.
+ * Opens the cleanup of a project that Keystone shows, for an administrator's request. Throws the
+ * error of a failed call to Keystone.
  */
-export async function request(
+export async function openRequestedCleanup(
   requested: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
@@ -60,18 +67,8 @@ export async function request(
     deps.protection(),
   ]);
   const existing = cleanupsOf(allOperations);
-  if (shown.kind === 'present' && shown.account.type === 'domain')
-    return domainRefused(shown.account);
-  if (shown.kind === 'other')
-    return {
-      kind: 'refused',
-      because: `Keystone returned the id ${shown.id}; use this spelling`,
-    };
-  if (shown.kind === 'absent' || shown.account.type !== 'project')
-    return {
-      kind: 'refused',
-      because: `Keystone has no project with this id; ${afterDeletionAdvice(existing)}`,
-    };
+  if (shown.kind !== 'present' || shown.account.type !== 'project')
+    return refusalOfAccount(shown, existing);
   const { id, name, domainId, enabled } = shown.account;
   const scope = {
     type: 'project' as const,
@@ -103,24 +100,25 @@ export async function request(
         : await windowOf(shown.account, requested.window, deps),
   };
   // The check in Keystone makes many calls, so all other rules are checked first.
-  const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
-  if (refused.kind === 'refused') return refused;
+  const answer = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
+  if (answer.kind === 'refused') return answer;
   return openRequest({ ...input, keystoneCheck: await projectAdmin.checkDeletion(id) });
 }
 
-const domainRefused = ({
-  id,
-  name = id,
-}: {
-  id: string;
-  name?: string | undefined;
-}): RequestAnswer => ({
-  kind: 'refused',
-  because: `${id} is the id of a domain (${name}), not of a project`,
-  advice:
-    'Give the id of one project. To list the projects of the domain: openstack project list ' +
-    `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
-});
+/** Returns the refusal if Keystone does not show a project with the requested id. */
+function refusalOfAccount(shown: KeystoneState, existing: readonly Operation[]): Refusal {
+  if (shown.kind === 'other')
+    return refused(`Keystone returned the id ${shown.id}; use this spelling`);
+  if (shown.kind === 'present' && shown.account.type === 'domain') {
+    const { id, name = id } = shown.account;
+    return refused(
+      `${id} is the id of a domain (${name}), not of a project`,
+      'Give the id of one project. To list the projects of the domain: openstack project list ' +
+        `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
+    );
+  }
+  return refused(`Keystone has no project with this id; ${afterDeletionAdvice(existing)}`);
+}
 
 const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
   last
@@ -134,7 +132,7 @@ const CHANGE_IN_KEYSTONE = {
   provision: 'created',
 } as const;
 
-/** The commands start these actions for projects only. */
+/** Returns how an action is started. Commands start these actions for projects only. */
 function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
   return type === 'project'
     ? `Type: propagator project ${action} ${id} --reason "…"`
@@ -143,32 +141,13 @@ function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scop
 }
 
 /** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
-export async function rerun(
+export async function rerunOperation(
   earlier: Operation,
   requested: AdministratorRequest,
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
-  if (earlier.action === 'plan')
-    return {
-      kind: 'refused',
-      because: `${earlier.id} is a plan, and only a cleanup can be run again`,
-      advice: `Make a new plan: propagator ${earlier.scope.type} plan ${earlier.scope.id}`,
-    };
-  if (earlier.action !== 'cleanup')
-    return {
-      kind: 'refused',
-      because: `${earlier.id} is a ${earlier.action}, and only a cleanup can be run again`,
-      advice: startAdvice(earlier.action, earlier.scope),
-    };
-  if (earlier.scope.type === 'domain' && earlier.request) {
-    const shown = await deps.cloud.keystone.show('domain', earlier.scope.id);
-    if (shown.kind === 'present')
-      return {
-        kind: 'refused',
-        because: `${earlier.id} carried out a plan, and Keystone still shows the domain`,
-        advice: `Make a new plan: propagator domain plan ${earlier.scope.id}`,
-      };
-  }
+  const refusal = await refusalOfRerun(earlier, deps);
+  if (refusal) return refusal;
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
   const [existing, record, projects, protection] = await Promise.all([
@@ -181,8 +160,8 @@ export async function rerun(
     ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const because = protectedBecause(scope, protection);
-  const refused = whyNotRerun(earlier, existing, because);
-  if (refused !== undefined) return { kind: 'refused', because: refused };
+  const whyNot = whyNotRerun(earlier, existing, because);
+  if (whyNot !== undefined) return refused(whyNot);
   if (earlier.request && earlier.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
     // approvals.
@@ -190,8 +169,8 @@ export async function rerun(
     const shown = await deps.cloud.keystone.show('project', project);
     if (shown.kind === 'present')
       return (
-        refusedWithoutPlan(project, deps) ??
-        request({ ...requested, project, rerunOf: earlier.id }, deps)
+        refusalWithoutPlan(project, deps) ??
+        openRequestedCleanup({ ...requested, project, rerunOf: earlier.id }, deps)
       );
   }
   return openRerun({
@@ -206,8 +185,34 @@ export async function rerun(
   });
 }
 
+/** Only cleanups can run again. The cleanup of a domain that still exists needs a new plan. */
+async function refusalOfRerun(
+  { action, id, request, scope }: Operation,
+  { cloud }: ApiDeps,
+): Promise<Refusal | undefined> {
+  if (action === 'plan')
+    return refused(
+      `${id} is a plan, and only a cleanup can be run again`,
+      `Make a new plan: propagator ${scope.type} plan ${scope.id}`,
+    );
+  if (action !== 'cleanup')
+    return refused(
+      `${id} is a ${action}, and only a cleanup can be run again`,
+      startAdvice(action, scope),
+    );
+  if (scope.type !== 'domain' || !request) return undefined;
+  const shown = await cloud.keystone.show('domain', scope.id);
+  return shown.kind === 'present'
+    ? refused(
+        `${id} carried out a plan, and Keystone still shows the domain`,
+        `Make a new plan: propagator domain plan ${scope.id}`,
+      )
+    : undefined;
+}
+
 /**
- * Stores the opened operation, its audit record and `documents`. Returns the response of the API.
+ * Stores the opened operation, its audit record and `documents`. Returns the response of the API:
+ * 202 with the operation, or 409 with the refusal or the conflict.
  */
 export async function commitOpened(
   answer: RequestAnswer,
@@ -217,39 +222,31 @@ export async function commitOpened(
 ) {
   if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
+  const { operation } = answer.opened;
   const changed = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const suspension = lifecycleStep(answer.suspension);
-  const { recovery } = answer.opened.operation;
   const committed = await engine.commit({
     operations: [
-      ...changed.map(({ operation }) => operation),
+      ...changed.map((one) => one.operation),
       ...suspension.operations,
       ...(answer.parent ? [answer.parent] : []),
     ],
     messages: [...changed.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
-    audit: [audited(answer.opened.operation, answer.superseded?.operation)],
+    audit: [audited(operation, answer.superseded?.operation)],
   });
-  return committed === 'conflict'
-    ? ({
-        status: 409,
-        body: problem(
-          'conflict',
-          'another request opened an operation for this account at the same time. List it: ' +
-            'propagator operation list',
-        ),
-      } as const)
-    : ({
-        status: 202,
-        body: {
-          opened: answer.opened.operation.id,
-          unknown: answer.unknown,
-          ...(recovery && answer.opened.operation.state === 'recoverable'
-            ? {
-                recoverableUntil: endOfWindow(recovery),
-                type: answer.opened.operation.scope.type,
-              }
-            : {}),
-        },
-      } as const);
+  if (committed === 'conflict') return { status: 409, body: OPENED_MEANWHILE } as const;
+  const { recovery, scope, state } = operation;
+  const recoverable =
+    recovery && state === 'recoverable'
+      ? { recoverableUntil: endOfWindow(recovery), type: scope.type }
+      : {};
+  const body = { opened: operation.id, unknown: answer.unknown, ...recoverable };
+  return { status: 202, body } as const;
 }
+
+const OPENED_MEANWHILE = problem(
+  'conflict',
+  'another request opened an operation for this account at the same time. List it: ' +
+    'propagator operation list',
+);

@@ -1,35 +1,34 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId } from '../../events/ids.ts';
-import { type ApprovalAnswer, decideApproval } from '../operation/approval.ts';
-import type { Operation } from '../operation/model.ts';
+import { decideApproval } from '../operation/approval.ts';
+import type { ApprovedPlan, Operation } from '../operation/model.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { carryOutDomain } from './domains.ts';
-import { commitOpened, request } from './open-operation.ts';
-import { DEFAULT_APPROVAL_RULES, readWhole, storedApprovals, tagsOf } from './plan-reads.ts';
+import { openApprovedDomainDeletion } from './domains.ts';
+import { commitOpened, openRequestedCleanup } from './open-operation.ts';
+import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
 import { noOperation, problem } from './problem.ts';
 import { type RequestedWindow, windowFields } from './recovery-window.ts';
-
-const reason = reasonText;
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
 
 export const ApproveRequest = z.strictObject({
   digest: Digest,
-  reason: reason.optional(),
+  reason: reasonText.optional(),
   by: refusedCallerName,
   ...windowFields,
 });
 
 /**
- * Returns the longer window of two approvers, because the second approval must not shorten the
- * window of the first.
+ * Returns the longer of the recovery windows that two approvers request. The second approval must
+ * not shorten the window of the first one. The reminders of the second approval replace the
+ * reminders of the first one.
  */
-function longest(stored: RequestedWindow, requested: RequestedWindow): RequestedWindow {
+function longerWindow(stored: RequestedWindow, requested: RequestedWindow): RequestedWindow {
   const [storedSeconds, seconds] = [stored.recoverForSeconds, requested.recoverForSeconds];
   const recoverForSeconds =
     storedSeconds === undefined ? seconds : Math.max(storedSeconds, seconds ?? 0);
@@ -47,7 +46,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/operations/:id/approve', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
-    const { digest, reason: why, ...requestedWindow } = await readJson(context, ApproveRequest);
+    const { digest, reason: typedReason, ...window } = await readJson(context, ApproveRequest);
     const by = callerOf(context);
     const operation = await engine.reads.operation(id);
     if (!operation) return context.json(noOperation(), 404);
@@ -60,22 +59,22 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const { plan, plans } = await readWhole(operation, engine);
-    const stored = await storedApprovals(id, engine);
+    const { plan, plans: projectPlans } = await readPlanWithPages(operation, engine);
+    const stored = await readApprovals(id, engine);
     const tags = await tagsOf(operation, deps);
     const now = deps.now();
     const input = { operation, plan, stored: stored.value, by, digest, tags, rules, now };
     const answer = decideApproval(input);
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
-    const window = longest(stored.value, requestedWindow);
+    const longer = longerWindow(stored.value, window);
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
-      const documents = [document({ approvals: answer.approvals, ...window })];
+      const documents = [document({ approvals: answer.approvals, ...longer })];
       const audited = {
         what: 'operation.approved',
         target: targetOf(operation),
-        reason: why,
+        reason: typedReason,
         before: stored.value,
         after: { digest, approvals: answer.approvals },
       } as const;
@@ -84,38 +83,30 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
         return context.json(problem('conflict', 'another approval came at the same time'), 409);
       return context.json({ approved: id, waitsFor: answer.because }, 202);
     }
-    const reasonOf = why ?? operation.request?.reason ?? '';
+    const reason = typedReason ?? operation.request?.reason ?? '';
+    const approval = { by, reason, rules, window: longer };
     const opened =
       operation.scope.type === 'domain'
-        ? await carryOutDomain(
-            operation,
-            plans,
-            answer.plan,
-            { by, reason: reasonOf, rules, window },
-            deps,
-          )
-        : await carryOut(operation, answer, { reason: reasonOf, by, window }, deps);
+        ? await openApprovedDomainDeletion(operation, projectPlans, answer.plan, approval, deps)
+        : await openApprovedCleanup(operation, answer.plan, { reason, by, window: longer }, deps);
     if (opened.kind === 'refused')
       return context.json(problem('refused', opened.because, opened.advice), 409);
-    const documents = [
-      document({
-        approvals: answer.plan.approvals,
-        opened: opened.opened.operation.id,
-      }),
-    ];
-    const audited = openedRecord(context, 'operation.approved', reasonOf, deps, operation);
+    const { approvals } = answer.plan;
+    const documents = [document({ approvals, opened: opened.opened.operation.id })];
+    const audited = openedRecord(context, 'operation.approved', reason, deps, operation);
     const { body, status } = await commitOpened(opened, engine, audited, documents);
     return context.json(body, status);
   });
 }
 
 /**
- * Opens the cleanup of an approved plan. The digest replaces the name that confirms an enabled
- * project.
+ * Opens the cleanup that carries out the approved plan of a project. Refuses if the project was
+ * enabled or renamed after the plan was made. The approver has typed the digest of the plan, so the
+ * name of an enabled project is not asked for.
  */
-async function carryOut(
+async function openApprovedCleanup(
   { id, scope, request: planned }: Operation,
-  { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
+  plan: ApprovedPlan,
   requested: { readonly reason: string; readonly by: string; readonly window: RequestedWindow },
   deps: ApiDeps,
 ) {
@@ -136,5 +127,5 @@ async function carryOut(
       advice: planAgain,
     } as const;
   const input = { ...requested, project: scope.id, name: scope.name, plan };
-  return request(input, deps);
+  return openRequestedCleanup(input, deps);
 }

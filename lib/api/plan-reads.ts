@@ -26,10 +26,10 @@ const StoredApprovals = z.looseObject({
 });
 
 /**
- * Reads a plan with its pages. `plans`: the plans of the projects of a domain; `pages` includes
- * their pages.
+ * Reads a plan with its pages and its estimate. For the plan of a domain, `plans` has the plans of
+ * its projects, and `pages` includes their pages.
  */
-export async function readWhole(
+export async function readPlanWithPages(
   operation: Operation,
   engine: Engine,
 ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[]; estimate: Estimate }> {
@@ -48,7 +48,8 @@ export async function readWhole(
   return { plan: planOf(operation, tasks, pages), pages, plans: [], estimate };
 }
 
-export async function storedApprovals(plan: OperationId, engine: Engine) {
+/** Returns the stored approvals of a plan, with the key and version for their next change. */
+export async function readApprovals(plan: OperationId, engine: Engine) {
   const [stored] = await engine.reads.documents('approval', plan, 'approvals');
   const value: Approvals & RequestedWindow = stored
     ? { opened: undefined, ...StoredApprovals.parse(stored.value) }

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import { OperationId, ProjectId } from '../../events/ids.ts';
+import type { KeystoneState } from '../account/keystone.ts';
 import { whyTwoApprovals } from '../operation/approval.ts';
 import { openPlan, plansOf } from '../operation/open-plan.ts';
 import { allowedDrift } from '../operation/plan.ts';
@@ -12,7 +13,7 @@ import type { ApiDeps } from './deps.ts';
 import { knownProjects, ProjectQuery } from './known-projects.ts';
 import { commitOpened } from './open-operation.ts';
 import { approvalRoute } from './plan-approval.ts';
-import { DEFAULT_APPROVAL_RULES, readWhole, storedApprovals, tagsOf } from './plan-reads.ts';
+import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
 import { PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
 
@@ -34,15 +35,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       engine.reads.operationsAbout('project', id),
       deps.protection(),
     ]);
-    if (shown.kind !== 'present' || shown.account.type !== 'project') {
-      const because =
-        shown.kind === 'other'
-          ? `Keystone returned the id ${shown.id}; use this spelling`
-          : shown.kind === 'present'
-            ? `${id} is the id of a ${shown.account.type}, not of a project`
-            : 'Keystone has no project with this id';
-      return context.json(problem('refused', because), 409);
-    }
+    if (shown.kind !== 'present' || shown.account.type !== 'project')
+      return context.json(problem('refused', whyNoProject(id, shown)), 409);
     const scope = projectScope(shown.account, undefined);
     const answer = openPlan({
       ...planRequest,
@@ -69,20 +63,27 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         ),
         404,
       );
-    const { plan, pages, estimate } = await readWhole(operation, engine);
-    const { approvals, opened } = (await storedApprovals(operation.id, engine)).value;
-    const two = whyTwoApprovals(plan, await tagsOf(operation, deps), rules.twoApprovers);
+    const { plan, pages, estimate } = await readPlanWithPages(operation, engine);
+    const { approvals, opened } = (await readApprovals(operation.id, engine)).value;
+    const twoBecause = whyTwoApprovals(plan, await tagsOf(operation, deps), rules.twoApprovers);
     return context.json({
       ...plan,
       estimate,
       allowedDrift: allowedDrift(rules.drift, plan.resources),
       approvals,
-      approvalsNeeded: two === undefined ? 1 : 2,
-      ...(two === undefined ? {} : { twoBecause: two }),
+      approvalsNeeded: twoBecause === undefined ? 1 : 2,
+      ...(twoBecause === undefined ? {} : { twoBecause }),
       ...(opened === undefined ? {} : { carriedOutBy: opened }),
       ...(context.req.query('resources') === 'true' ? { pages } : {}),
     });
   });
 
   approvalRoute(app, deps);
+}
+
+function whyNoProject(id: ProjectId, shown: KeystoneState): string {
+  if (shown.kind === 'other') return `Keystone returned the id ${shown.id}; use this spelling`;
+  return shown.kind === 'present'
+    ? `${id} is the id of a ${shown.account.type}, not of a project`
+    : 'Keystone has no project with this id';
 }

@@ -30,16 +30,15 @@ import {
 } from './project-request.ts';
 
 export const ProjectRequest = z.strictObject({ reason: reasonText, by: refusedCallerName });
-/**
- * A request to suspend or resume a project. `hold`: the hold before the request. `document`: the
- * hold after it.
- */
+/** A request to suspend or resume a project. */
 interface LifecycleRequest {
   readonly context: Context;
   readonly state: PresentProject;
   readonly decision: { readonly by: string; readonly reason: string };
-  readonly document: ReturnType<typeof suspensionHoldDocument> | undefined;
+  /** The hold before the request. */
   readonly hold: SuspensionHold | undefined;
+  /** The document that sets or removes the hold; `undefined`: the hold does not change. */
+  readonly document: ReturnType<typeof suspensionHoldDocument> | undefined;
 }
 
 /**
@@ -92,7 +91,9 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       reason: decision.reason,
       at: deps.now(),
     });
-    return answer(await open('suspend', { context, state, decision, document, hold }));
+    return openedResponse(
+      await openAndCommit('suspend', { context, state, decision, document, hold }),
+    );
   });
 
   app.post('/v1/projects/:id/resume', async (context) => {
@@ -103,26 +104,29 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       suspensionHoldOf(id, engine.reads),
     ]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
-    const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
-    if (!hold && left.length > 0)
+    const otherCauses = state.causes.filter(({ kind }) => kind !== 'operator-hold');
+    if (!hold && otherCauses.length > 0)
       return context.json(
         problem(
           'refused',
-          `no operator keeps the project suspended; ${describeCauses(left)}`,
-          adviceFor(left),
+          `no operator keeps the project suspended; ${describeCauses(otherCauses)}`,
+          resumeAdvice(otherCauses),
         ),
         409,
       );
     const document = hold && suspensionHoldDocument(id, hold.version, undefined);
-    if (left.length > 0 && document) {
-      const audit = [recordOf('resume', { context, state, decision, document, hold }, undefined)];
+    if (otherCauses.length > 0 && document) {
+      const audit = [auditOf('resume', { context, state, decision, document, hold }, undefined)];
       if ((await engine.commit({ documents: [document], audit })) === 'conflict') return conflict();
-      return Response.json({ opened: null, because: describeCauses(left) }, { status: 202 });
+      return Response.json({ opened: null, because: describeCauses(otherCauses) }, { status: 202 });
     }
-    return answer(await open('resume', { context, state, decision, document, hold }));
+    return openedResponse(
+      await openAndCommit('resume', { context, state, decision, document, hold }),
+    );
   });
 
-  async function open(action: LifecycleAction, request: LifecycleRequest) {
+  /** Opens the suspend or resume. Commits it with the hold and the audit record. */
+  async function openAndCommit(action: LifecycleAction, request: LifecycleRequest) {
     const { state, decision, document } = request;
     const input = await requestedInput(action, scopeOf(state), decision, deps);
     const opened = openLifecycle({ ...input, action });
@@ -131,12 +135,12 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       documents: document ? [document] : [],
       operations,
       messages,
-      audit: [recordOf(action, request, opened?.opened?.id)],
+      audit: [auditOf(action, request, opened?.opened?.id)],
     });
     return outcome === 'conflict' ? outcome : { opened: opened?.opened?.id ?? null };
   }
 
-  function recordOf(
+  function auditOf(
     action: LifecycleAction,
     { context, state, decision, document, hold }: LifecycleRequest,
     opened: OperationId | undefined,
@@ -152,7 +156,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
   }
 }
 
-const answer = (opened: 'conflict' | { opened: string | null }): Response =>
+const openedResponse = (opened: 'conflict' | { opened: string | null }): Response =>
   opened === 'conflict'
     ? conflict()
     : Response.json(
@@ -167,7 +171,8 @@ const answer = (opened: 'conflict' | { opened: string | null }): Response =>
 
 const conflict = (): Response => Response.json(CHANGED, { status: 409 });
 
-function adviceFor(causes: PresentProject['causes']): string {
+/** Returns how an operator ends the causes that still suspend a project. */
+function resumeAdvice(causes: PresentProject['causes']): string {
   const deletion = causes.find(({ kind }) => kind === 'pending-deletion');
   return deletion?.kind === 'pending-deletion'
     ? `Cancel the deletion: propagator operation cancel ${deletion.operationId} --reason "…"`

@@ -33,8 +33,9 @@ export const ProvisionRequest = z.strictObject({
 /** Routes that provision a project, and that compare projects with their profile. */
 export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
-  const find = async (context: Context) =>
+  const findProject = async (context: Context) =>
     projectState(ProjectId.parse(context.req.param('id')), deps);
+  /** Returns `undefined` if neither the caller nor the policy names a profile. */
   const compare = async (state: PresentProject, profile: string | undefined) => {
     const desired = desiredState(state.facts, deps.policy, { profile });
     if (!desired) return undefined;
@@ -44,7 +45,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   };
 
   app.get('/v1/projects/:id/provision', async (context) => {
-    const state = await find(context);
+    const state = await findProject(context);
     if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
     const { profile } = ProfileQuery.parse(context.req.query());
     const plan = await compare(state, profile);
@@ -52,7 +53,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   });
 
   app.get('/v1/projects/:id/drift', async (context) => {
-    const state = await find(context);
+    const state = await findProject(context);
     if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
     const [known] = await provisionedProjects(engine, state.facts.id);
     if (!known)
@@ -76,7 +77,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/projects/:id/provision', async (context) => {
     const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
-    const state = await find(context);
+    const state = await findProject(context);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     if (state.causes.length > 0)
       return context.json(
@@ -101,18 +102,18 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
       );
     const { operations, messages } = lifecycleStep(opened);
     const { id, name } = scope;
-    const opening = opened.opened?.id;
+    const openedId = opened.opened?.id;
     const audited = {
       what: 'project.provisioned',
-      target: { type: 'project', id, name, operations: opening ? [opening] : [] },
+      target: { type: 'project', id, name, operations: openedId ? [openedId] : [] },
       reason: requested.reason,
       before: null,
-      after: { opened: opening ?? null, profile: requested.profile ?? null },
+      after: { opened: openedId ?? null, profile: requested.profile ?? null },
     } as const;
     const audit = [auditRecord(context, input.now, audited)];
     if ((await engine.commit({ operations, messages, audit })) === 'conflict')
       return context.json(CHANGED, 409);
-    return context.json({ opened: opening ?? null }, 202);
+    return context.json({ opened: openedId ?? null }, 202);
   });
 }
 

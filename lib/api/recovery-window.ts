@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Account } from '../../events/account.ts';
 import type { RecoveryWindow } from '../operation/recovery-window.ts';
 import { decideDeletion } from '../policy/decide.ts';
+import type { Policy } from '../policy/schema.ts';
 import type { ApiDeps } from './deps.ts';
 
 const MAX_SECONDS = 366 * 86_400;
@@ -25,33 +26,39 @@ export interface RequestedWindow {
 
 /**
  * Returns the recovery window of a deletion; `undefined`: the deletion begins immediately. Each
- * field of a person's request replaces the value of the policy.
+ * field that a person requests replaces the value of the policy.
  */
 export async function windowOf(
   account: Account,
-  asked: RequestedWindow | undefined,
+  requested: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<RecoveryWindow | undefined> {
-  const decided = policy && account.type !== 'user' ? await policyWindow() : undefined;
+  const decided = policy && (await policyWindow(account, policy, cloud));
   const lengthMillis =
-    asked?.recoverForSeconds === undefined ? decided?.lengthMillis : asked.recoverForSeconds * 1000;
+    requested?.recoverForSeconds === undefined
+      ? decided?.lengthMillis
+      : requested.recoverForSeconds * 1000;
   if (!lengthMillis) return undefined;
-  const reminders = asked?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
+  const reminders = requested?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
   return { lengthMillis, remindMillis: reminders ?? decided?.remindMillis ?? [] };
+}
 
-  async function policyWindow() {
-    if (!policy || account.type === 'user') return undefined;
-    // The facts of a domain have no name, parent and tags, so only rules without these conditions
-    // match.
-    if (account.type === 'domain') {
-      const { id, name: domainName } = account;
-      const ofDomain = { id, name: undefined, domainId: id, domainName };
-      return decideDeletion(policy, { ...ofDomain, parentId: undefined, tags: [] });
-    }
-    const { domainId, id, name, parentId, tags = [] } = account;
-    const domain =
-      domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);
-    const domainName = domain?.kind === 'present' ? domain.account.name : undefined;
-    return decideDeletion(policy, { id, name, domainId, domainName, parentId, tags });
+/** Returns the recovery window of the policy. The policy has no windows for users. */
+async function policyWindow(
+  account: Account,
+  policy: Policy,
+  cloud: ApiDeps['cloud'],
+): Promise<RecoveryWindow | undefined> {
+  if (account.type === 'user') return undefined;
+  // The facts of a domain have no name, parent and tags, so only rules without these conditions
+  // match.
+  if (account.type === 'domain') {
+    const { id, name: domainName } = account;
+    const ofDomain = { id, name: undefined, domainId: id, domainName };
+    return decideDeletion(policy, { ...ofDomain, parentId: undefined, tags: [] });
   }
+  const { domainId, id, name, parentId, tags = [] } = account;
+  const domain = domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);
+  const domainName = domain?.kind === 'present' ? domain.account.name : undefined;
+  return decideDeletion(policy, { id, name, domainId, domainName, parentId, tags });
 }

@@ -11,15 +11,15 @@ import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-/** Any text of at most 255 characters, as in Keystone, except a path. */
-const Type = z
+/** A service type as in Keystone: up to 255 characters, but no slash and no leading dot. */
+const CatalogType = z
   .string()
   .regex(
     /^(?![./])[^/]{1,255}$/,
     'must be a service type as in the catalog of Keystone, for example load-balancer',
   );
 export const NewWaiver = z.strictObject({
-  type: Type,
+  type: CatalogType,
   by: refusedCallerName,
   reason: reasonText,
 });
@@ -64,18 +64,19 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   );
   app.post('/v1/waivers', async (context) => {
     const { type, reason } = await readJson(context, NewWaiver);
-    const covering = services.find(({ catalogTypes, catalogAliases }) =>
+    const coveringService = services.find(({ catalogTypes, catalogAliases }) =>
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
-    // A type that needs the living project can always be waived, because another program may remove
-    // its resources, as Barbican's listener does. Other types can be waived while unreachable.
-    if (covering && !covering.preDelete) {
-      const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
+    // A service with a pre-delete phase can always be waived, because another program may remove
+    // its resources. Barbican's own listener is an example. Any other covered service can be
+    // waived only while one of its endpoints is unreachable.
+    if (coveringService && !coveringService.preDelete) {
+      const { unverified } = coverageOf(await cloud.registry(), services).of(coveringService);
       if (unverified.length === 0)
         return context.json(
           problem(
             'waiver',
-            `${covering.name} covers ${type} and is reachable, so a waiver has no effect`,
+            `${coveringService.name} covers ${type} and is reachable, so a waiver has no effect`,
           ),
           409,
         );
@@ -91,7 +92,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     return context.json({ waived: type }, 201);
   });
   app.delete('/v1/waivers/:type', async (context) => {
-    const type = Type.parse(context.req.param('type'));
+    const type = CatalogType.parse(context.req.param('type'));
     const waivers = await engine.reads.coverageWaivers();
     const before = waivers.find((waiver) => waiver.type === type);
     if (!before)

@@ -14,12 +14,15 @@ import { Limit } from './limit.ts';
 /** The maximum number of accounts per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
 
-const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
+const AccountName = z.object({
+  type: z.enum(['project', 'domain', 'user']),
+  id: z.string().min(1),
+});
 export const Decision = z
   .strictObject({
     by: refusedCallerName,
     reason: reasonText,
-    accounts: z.array(name).max(MAX_AT_ONCE).optional(),
+    accounts: z.array(AccountName).max(MAX_AT_ONCE).optional(),
     all: z.literal(true).optional(),
   })
   .refine(({ accounts, all }) => (accounts === undefined) !== (all === undefined), {
@@ -34,10 +37,10 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   );
   app.post('/v1/suspicious/release', async (context) => {
     const decision = { ...(await readJson(context, Decision)), by: callerOf(context) };
-    const records = await selected(decision, engine.reads);
+    const records = await selectedRecords(decision, engine.reads);
     const at = now();
     const change = releaseSuspicions(records, { ...decision, at });
-    const audited = recordOf(context, 'released', decision.reason, records, at);
+    const audited = auditOf(context, 'released', decision.reason, records, at);
     if (change.messages.length > 0) await engine.commit({ ...change, audit: [audited] });
     return context.json(
       { released: change.messages.length, left: (await engine.reads.suspicions(1)).total },
@@ -48,9 +51,9 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const { by: _, reason, ...decision } = await readJson(context, Decision);
     const by = callerOf(context);
     const at = now();
-    const records = await selected(decision, engine.reads);
+    const records = await selectedRecords(decision, engine.reads);
     const accounts = dropSuspicions(records, { by, reason, at });
-    const audited = recordOf(context, 'dropped', reason, records, at);
+    const audited = auditOf(context, 'dropped', reason, records, at);
     if (accounts.length > 0) await engine.commit({ accounts, audit: [audited] });
     return context.json(
       { dropped: accounts.length, left: (await engine.reads.suspicions(1)).total },
@@ -59,8 +62,8 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   });
 }
 
-/** One record for all accounts of the request. */
-function recordOf(
+/** Returns one audit record for all accounts of the request. */
+function auditOf(
   context: Context,
   what: 'released' | 'dropped',
   reason: string,
@@ -78,8 +81,11 @@ function recordOf(
   });
 }
 
-/** The named accounts, including dropped accounts. With `all`: every undecided account. */
-async function selected(
+/**
+ * Returns the records of the named accounts, including dropped accounts. With `all`, returns the
+ * records of all suspicious accounts that are not dropped.
+ */
+async function selectedRecords(
   { accounts, all }: Pick<z.infer<typeof Decision>, 'accounts' | 'all'>,
   reads: Reads,
 ): Promise<AccountRecord[]> {

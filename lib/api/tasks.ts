@@ -37,7 +37,7 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
         403,
       );
     const because =
-      notExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
+      whyNotExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
     await engine.commit({
       messages: [redactDeep(reportMessage({ ...task, taskId: id }, plainReport(report)))],
@@ -46,7 +46,8 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
   });
 }
 
-function notExpected(task: Task): string | undefined {
+/** Returns why the task expects no report now, or `undefined`. */
+function whyNotExpected(task: Task): string | undefined {
   if (task.endedAt !== undefined) return `the task has already ended as ${task.state}`;
   return task.state === 'planning' || task.state === 'requested'
     ? undefined

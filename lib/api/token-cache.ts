@@ -8,7 +8,7 @@ const MAX_VALID_MILLIS = 60_000;
 /** The time for which the refusal of a token is cached. */
 const REFUSED_MILLIS = 10_000;
 const MAX_ENTRIES = 2000;
-const ANSWER_MILLIS = 10_000;
+const ANSWER_TIMEOUT_MILLIS = 10_000;
 
 interface Entry {
   readonly facts: TokenFacts | undefined;
@@ -33,7 +33,7 @@ export interface TokenCache {
 export function tokenCache(
   validate: ValidateToken,
   now: () => number,
-  answerMillis = ANSWER_MILLIS,
+  timeoutMillis = ANSWER_TIMEOUT_MILLIS,
 ): TokenCache {
   // Two maps, so that many forged tokens do not evict valid tokens.
   const valid = new Map<string, Entry>();
@@ -43,7 +43,7 @@ export function tokenCache(
     setNewest(entries, key, entry, MAX_ENTRIES);
   const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
-    const facts = await inTime(validate(token), answerMillis);
+    const facts = await withTimeout(validate(token), timeoutMillis);
     if (facts)
       keep(valid, key, { facts, until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS) });
     else keep(refused, key, { facts, until: askedAt + REFUSED_MILLIS });
@@ -71,10 +71,10 @@ export function tokenCache(
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64');
 
-async function inTime<Value>(answer: Promise<Value>, millis: number): Promise<Value> {
+async function withTimeout<Value>(answer: Promise<Value>, millis: number): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(noAnswer(millis)), millis);
+    timer = setTimeout(() => reject(timeoutError(millis)), millis);
   });
   try {
     return await Promise.race([answer, timeout]);
@@ -83,7 +83,7 @@ async function inTime<Value>(answer: Promise<Value>, millis: number): Promise<Va
   }
 }
 
-const noAnswer = (millis: number): PropagatorError =>
+const timeoutError = (millis: number): PropagatorError =>
   new PropagatorError({
     code: 'keystone.timeout',
     class: 'Transient',

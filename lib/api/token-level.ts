@@ -24,10 +24,11 @@ export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
         'the caller',
       'Log in with a password or an application credential.',
     );
-  const scope = textOf(facts.scope);
+  const scope = scopeText(facts.scope);
   if (!policy.scopes.includes(scope))
     return refused(
-      `${NAMES[facts.scope.kind](scope)}, and the API accepts only ${policy.scopes.join(', ')}`,
+      `${describeScope[facts.scope.kind](scope)}, and the API accepts only ` +
+        policy.scopes.join(', '),
       'Log in with an accepted scope, for example OS_SYSTEM_SCOPE=all. The setting ' +
         'PROPAGATOR_API_SCOPES of the propagator names the accepted scopes.',
     );
@@ -41,10 +42,10 @@ export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   );
 }
 
-const textOf = (scope: TokenScope): string =>
+const scopeText = (scope: TokenScope): string =>
   scope.kind === 'project' || scope.kind === 'domain' ? `${scope.kind}:${scope.id}` : scope.kind;
 
-const NAMES: Readonly<Record<TokenScope['kind'], (scope: string) => string>> = {
+const describeScope: Readonly<Record<TokenScope['kind'], (scope: string) => string>> = {
   none: () => 'the token has no scope',
   system: () => 'the token has system scope',
   project: (scope) => `the token is scoped to ${scope}`,

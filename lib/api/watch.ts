@@ -4,7 +4,7 @@ import { OperationId } from '../../events/ids.ts';
 import { hasEnded } from '../operation/open.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ApiDeps } from './deps.ts';
-import { OperationQuery, viewOf, viewsOf } from './operations.ts';
+import { OperationQuery, viewOf, viewsOf } from './operation-views.ts';
 import { noOperation, problem } from './problem.ts';
 
 /** Intervals of {@link watchRoutes}, in milliseconds. */
@@ -20,11 +20,11 @@ export interface WatchTimes {
 }
 const TIMES: WatchTimes = { pollMillis: 1000, heartbeatMillis: 15_000, streamMillis: 60_000 };
 /** The maximum number of open streams of this process. Each stream reads the store every second. */
-const MOST_STREAMS = 50;
+const MAX_STREAMS = 50;
 
 const TOO_MANY = problem(
   'streams',
-  `${MOST_STREAMS} clients already watch operations`,
+  `${MAX_STREAMS} clients already watch operations`,
   'Close one of them, or read GET /v1/operations/:id in intervals.',
 );
 const NO_STREAM = problem(
@@ -49,7 +49,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES)
     read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   ): Response {
     if (deps.canStream === false) return context.json(NO_STREAM, 406);
-    if (open >= MOST_STREAMS) {
+    if (open >= MAX_STREAMS) {
       context.header('retry-after', '10');
       return context.json(TOO_MANY, 503);
     }
@@ -57,7 +57,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES)
     context.header('x-accel-buffering', 'no');
     return streamSSE(context, async (out) => {
       try {
-        await send(out, event, read, times);
+        await sendStates(out, event, read, times);
       } finally {
         open -= 1;
       }
@@ -83,7 +83,8 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES)
   });
 }
 
-async function send(
+/** Sends each changed state. Ends after the last state, or at the end of `streamMillis`. */
+async function sendStates(
   out: SSEStreamingApi,
   event: string,
   read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,

@@ -1,0 +1,131 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { OperationId } from '../../events/ids.ts';
+import type { Outgoing } from '../../events/index.ts';
+import { whyNotCanceled } from '../operation/cancel.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
+import { canBeRestored } from '../operation/recovery-window.ts';
+import { auditRecord } from './audit.ts';
+import { targetOf } from './audit-operation.ts';
+import { callerOf } from './authentication.ts';
+import { readJson, reasonText, refusedCallerName } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { noOperation, problem } from './problem.ts';
+
+/** The body of a release and of a cancellation. */
+export const Release = z.strictObject({ reason: reasonText, by: refusedCallerName });
+
+/** The maximum attempts of a cancellation. After a conflict the route reads and decides again. */
+const MAX_CONFLICTS = 10;
+
+/** The route that cancels a requested operation. */
+export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
+  app.post('/v1/operations/:id/cancel', async (context) => {
+    const operationId = OperationId.parse(context.req.param('id'));
+    const { reason } = await readJson(context, Release);
+    const by = callerOf(context);
+    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+      const operation = await engine.reads.operation(operationId);
+      if (!operation) return context.json(noOperation(), 404);
+      const because = whyNotCancelable(operation);
+      if (because !== undefined) return context.json(problem('operation', because), 409);
+      const audited = {
+        what: 'operation.canceled',
+        target: targetOf(operation),
+        reason,
+        before: { state: operation.state },
+        after: { canceled: true },
+      } as const;
+      const outcome = await engine.commit({
+        // The field `canceled` stops every deletion in Keystone even before the message below is
+        // handled. In a recovery window the field stops every removal.
+        operations: [{ ...operation, canceled: { by, reason, at: now() } }],
+        messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
+        audit: [auditRecord(context, now(), audited)],
+      });
+      if (outcome === 'committed')
+        return context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
+    }
+    return context.json(
+      problem('conflict', `${operationId} changed during each attempt; try again`),
+      409,
+    );
+  });
+}
+
+function whyNotCancelable(operation: Operation): string | undefined {
+  return operation.canceled && !hasEnded(operation)
+    ? `${operation.id} is canceled already, by ${operation.canceled.by}`
+    : whyNotCanceled(operation);
+}
+
+/** The route that releases a held, observed or recoverable operation. */
+export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
+  app.post('/v1/operations/:id/release', async (context) => {
+    const operationId = OperationId.parse(context.req.param('id'));
+    const { reason } = await readJson(context, Release);
+    const decision = { by: callerOf(context), reason };
+    const operation = await engine.reads.operation(operationId);
+    const message = operation && releaseMessage(operation, decision, mode);
+    if (!message) {
+      const refused = operation ? problem('operation', whyNotReleasable(operation)) : noOperation();
+      return context.json(refused, 409);
+    }
+    const audited = {
+      what: 'operation.released',
+      target: targetOf(operation),
+      reason,
+      before: { state: operation.state, hold: operation.hold ?? null },
+      after: { released: true },
+    } as const;
+    await engine.commit({
+      messages: [message],
+      audit: [auditRecord(context, now(), audited)],
+    });
+    return context.json({ released: operationId }, 202);
+  });
+}
+
+/**
+ * Returns the message that continues a held or recoverable operation, or that carries out an
+ * observed operation. An observed operation is carried out only in the mode `enforce`. Returns
+ * `undefined` for an operation that cannot be released.
+ */
+function releaseMessage(
+  operation: Operation,
+  decision: { readonly by: string; readonly reason: string },
+  mode: Mode,
+): Outgoing | undefined {
+  const { id, state, scope, cause, request, hold } = operation;
+  if (state === 'held' || state === 'recoverable')
+    return {
+      type: 'operation.released',
+      data: { operationId: id, ...decision, since: hold?.since },
+    };
+  // The policy sets the mode of a suspend or resume, so a release cannot carry out an observed one.
+  if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
+    return undefined;
+  const releasedCause = {
+    ...cause,
+    messageId: `released/${id}`,
+    note: `released by ${decision.by}: ${decision.reason}`,
+  };
+  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: releasedCause } };
+}
+
+function whyNotReleasable(operation: Operation): string {
+  if (operation.action === 'plan')
+    return `a plan needs an approval: propagator operation approve ${operation.id} --digest DIGEST`;
+  if (operation.state === 'observed' && operation.request)
+    return (
+      'the operation was only observed; run it again: propagator operation rerun ' +
+      `${operation.id} --reason "…"`
+    );
+  return operation.state === 'observed'
+    ? 'the operation was only observed, and the mode is still observe; start the propagator ' +
+        'with PROPAGATOR_MODE=enforce, then release the operation again'
+    : `the operation is ${operation.state}; a release needs a held, observed or recoverable ` +
+        `operation. To run an ended operation again: propagator operation rerun ${operation.id} ` +
+        '--reason "…"';
+}
