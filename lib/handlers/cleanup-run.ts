@@ -27,7 +27,7 @@ export async function cleanUpProject(run: ServiceRun, context: ProjectContext): 
     findBlockers: async (resourceType, resources) => {
       const held = await heldResources(resourceType, resources);
       const free = resources.filter(({ id }) => !held.has(id));
-      const unplanned = (await approvedPlan?.guard(resourceType, free)) ?? [];
+      const unplanned = (await approvedPlan?.findBlockers(resourceType, free)) ?? [];
       return new Map([...held, ...unplanned]);
     },
     findHolds: heldResources,
@@ -69,8 +69,8 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
-    // The awaited types come from the stored task. A forged message must not decide which types are
-    // handled.
+    // The awaited services come from the stored task. A forged message must not decide which
+    // resource types the run handles.
     awaitedServices: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
@@ -107,8 +107,8 @@ async function canceledOrHeld(
   operation: Operation,
   deps: ServiceDeps,
 ): Promise<Condition | undefined> {
-  const now = await deps.engine.reads.operation(operation.id);
-  return now?.state === 'canceled'
+  const stored = await deps.engine.reads.operation(operation.id);
+  return stored?.state === 'canceled'
     ? { class: 'Blocked', message: 'the operation was canceled', actor: 'none', count: 1 }
     : holdOfAccount(operation, deps);
 }

@@ -41,7 +41,7 @@ export async function lifecycleAnswer(
     : answerAboutUser(operation, scope.id, deps);
 }
 
-/** Returns the answer about a project's suspend or resume. */
+/** Asks Keystone whether the suspend or resume of a project is still required. */
 async function answerAboutProject(
   { action, lifecycle }: Operation,
   id: string,
@@ -98,8 +98,8 @@ function projectDecision(
 }
 
 /**
- * Returns the answer about a user's suspend or resume. The services only list the resources that
- * depend on the user, so the mode is always `observe`.
+ * Asks Keystone whether the suspend or resume of a user is still required. The services only list
+ * the resources that depend on the user, so the mode is always `observe`.
  */
 async function answerAboutUser(
   { action }: Operation,
@@ -138,8 +138,8 @@ async function answerAboutUser(
 }
 
 /**
- * Returns the answer about a user's provision. The user must be enabled and have no cleanup in
- * progress.
+ * Asks Keystone whether the provision of a user is still required. The user must be enabled, and no
+ * cleanup of the user may be in progress.
  */
 async function answerAboutUserProvision(
   operation: Operation,
@@ -167,8 +167,8 @@ async function answerAboutUserProvision(
 }
 
 /**
- * Returns the answer about a project's provision. The project must be enabled and have no cleanup
- * in progress.
+ * Asks Keystone whether the provision of a project is still required. The project must be enabled,
+ * and no cleanup of the project may be in progress.
  */
 async function answerAboutProjectProvision(
   operation: Operation,

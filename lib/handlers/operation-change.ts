@@ -94,8 +94,8 @@ function applyStored(
 
 /**
  * Asks Keystone and applies the answer. Keystone is asked outside of the operation's queue, so that
- * a slow Keystone does not delay reports of services. After a conflict the same answer is applied
- * again, unless the question has changed. Keystone is then asked again.
+ * a slow Keystone does not delay reports of services. After a lock conflict the same answer is
+ * applied again. If the question has changed in the meantime, Keystone is asked again.
  */
 async function applyAnswer(
   message: Message,

@@ -18,7 +18,7 @@ const StoredDrift = z.looseObject({ resources: z.array(z.string()) });
 /** Compares the listings of a run with the approved plan of its operation. */
 export interface PlanGuard {
   /** Returns the resources that the run must not remove, with the reason. */
-  readonly guard: FindBlockers;
+  readonly findBlockers: FindBlockers;
   /** Returns, for the report of the run, how many resources of each type the plan does not list. */
   readonly appeared: () => Appeared;
 }
@@ -45,7 +45,7 @@ export function planGuard(
   const appeared = new Map<string, { count: number; example: string; isRefused: boolean }>();
   return {
     appeared: () => Object.fromEntries(appeared),
-    async guard(resourceType, resources) {
+    async findBlockers(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
       const planned = plannedIds(await pages, resourceType);
       if (!planned) return new Map();
