@@ -6,14 +6,14 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
 
-/** The start waits for Keystone for at most this time. */
-const MAX_MILLIS = 10_000;
+/** The start waits at most this time for Keystone. */
+const MAX_WAIT_MILLIS = 10_000;
 
 /**
- * Checks the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
- * that the settings name. Other problems would make operations end `unverified` or dead-lettered.
- * Each of these problems is logged as a warning with the command that corrects it. If Keystone does
- * not answer, the start continues.
+ * Checks the catalog of Keystone once at the start. Throws `PropagatorError` (`openstack.region`)
+ * when the catalog lacks a region that the settings name. Every other problem would make operations
+ * end `unverified`, or their tasks dead-lettered. The function logs a warning for each of these
+ * problems, with the command that corrects it. If Keystone does not answer, the start continues.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'missingAccess'>,
@@ -21,7 +21,7 @@ export async function checkCloud(
   log: Log,
 ): Promise<void> {
   const ended = new AbortController();
-  const late = delay(MAX_MILLIS, undefined, { signal: ended.signal }).then(
+  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: ended.signal }).then(
     () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );
@@ -31,7 +31,7 @@ export async function checkCloud(
     log.warn({ advice }, `the catalog was not checked: ${message}`);
   });
   try {
-    await Promise.race([checked, late]);
+    await Promise.race([checked, warnIfLate]);
   } finally {
     ended.abort();
     // A failure after the time limit is already logged.

@@ -41,19 +41,21 @@ export interface InventorySync {
 const POLL_MILLIS = 1000;
 /**
  * After a gap, the sweep waits until no notification has arrived for this time, but at most
- * `MAX_MILLIS`. The notifications are handled first, because a notification contains more than a
- * listing.
+ * `MAX_SETTLE_MILLIS`. The notifications are handled first, because a notification contains more
+ * than a listing.
  */
-const QUIET_MILLIS = 5000;
-const MAX_MILLIS = 60_000;
+const SETTLE_MILLIS = 5000;
+const MAX_SETTLE_MILLIS = 60_000;
 const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
 
 /**
- * Fills the inventory at the start, with retries. During a gap, notifications may be lost. A gap is
- * the time before the start, the time without a broker, and the time until the exchange was created
- * again. After each gap the inventory is compared with Keystone. Keystone sends each notification
- * at most once, so a notification may also be lost without a gap. One process per store therefore
- * compares the inventory every `sweepMillis`.
+ * Fills the inventory at the start, with retries, and then keeps it complete:
+ *
+ * - After each gap in the notifications, this process compares the inventory with Keystone. A gap
+ *   is the time before the start, the time without a broker, or the time until the exchange was
+ *   created again.
+ * - Keystone sends each notification at most once, so a notification may also be lost without a
+ *   gap. One process per store therefore compares the inventory every `sweepMillis`.
  */
 export function startInventorySync({
   syncInventory,
@@ -67,8 +69,8 @@ export function startInventorySync({
   const stopping = new AbortController();
   const { signal } = stopping;
   let state = 'initial listing in progress';
-  let stateWhenDone = 'filled';
-  let comparedSince: number | undefined;
+  let stateWhenSynced = 'filled';
+  let sweptSince: number | undefined;
   const wait = (millis: number): Promise<void> =>
     delay(millis, undefined, { signal }).catch(() => undefined);
 
@@ -76,36 +78,38 @@ export function startInventorySync({
     since,
     lastAt,
   }: NonNullable<ReturnType<InventorySyncDeps['subscriptionState']>>): boolean =>
-    now() - Math.max(since, lastAt ?? 0) >= QUIET_MILLIS || now() - since >= MAX_MILLIS;
+    now() - Math.max(since, lastAt ?? 0) >= SETTLE_MILLIS || now() - since >= MAX_SETTLE_MILLIS;
 
+  /** Also lists the members of all projects again, which a sweep does not do. */
+  const syncAfterGap = () =>
+    retryUntilDone(async () => {
+      await syncInventory();
+      await sweepInventory();
+    });
   const run = async (): Promise<void> => {
-    await untilDone(syncInventory);
+    await retryUntilDone(syncInventory);
     let sweptSlot = slotOf(now());
     while (!signal.aborted) {
       const subscription = subscriptionState();
-      if (subscription && subscription.since !== comparedSince && isSettled(subscription)) {
-        await untilDone(async () => {
-          await syncInventory();
-          await compare();
-        });
-        comparedSince = subscription.since;
-      } else if (slotOf(now()) !== sweptSlot) {
-        const slot = slotOf(now());
-        await untilDone(async () => {
-          if (sweptSlot === slot || (await claim(`sweep/${sweepMillis}/${slot}`))) {
-            // After a successful claim, this process also makes the retries.
-            sweptSlot = slot;
-            await compare();
-          }
+      const slot = slotOf(now());
+      if (subscription && subscription.since !== sweptSince && isSettled(subscription)) {
+        await syncAfterGap();
+        sweptSince = subscription.since;
+      } else if (slot !== sweptSlot) {
+        let hasClaim = false;
+        await retryUntilDone(async () => {
+          // After a successful claim, this process also makes the retries.
+          hasClaim ||= await claim(`sweep/${sweepMillis}/${slot}`);
+          if (hasClaim) await sweepInventory();
         });
         sweptSlot = slot;
       }
       await wait(POLL_MILLIS);
     }
   };
-  const compare = async (): Promise<void> => {
+  const sweepInventory = async (): Promise<void> => {
     const { held } = await sweep();
-    stateWhenDone =
+    stateWhenSynced =
       held > 0
         ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are ` +
           'held; list them: propagator operation list --state held'
@@ -113,16 +117,16 @@ export function startInventorySync({
   };
   /** All processes use the same time slots, so that they claim the same sweep. */
   const slotOf = (at: number): number => (sweepMillis > 0 ? Math.floor(at / sweepMillis) : 0);
-  const untilDone = async (work: () => Promise<unknown>): Promise<void> => {
+  const retryUntilDone = async (work: () => Promise<unknown>): Promise<void> => {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await work();
-        state = stateWhenDone;
+        state = stateWhenSynced;
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (state !== stateWhenDone) state = `not synchronized: ${error.message}`;
+        if (state !== stateWhenSynced) state = `not synchronized: ${error.message}`;
         log.warn(error, 'accounts could not be listed in Keystone; retrying');
         await wait(backoffMillis(attempt, RETRY));
       }

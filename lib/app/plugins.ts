@@ -36,18 +36,18 @@ const IsService = z.looseObject({
 
 /**
  * Loads the services of the operator from modules. The default export of a module is a service
- * (`defineService`), or a function that creates one from {@link pluginKit}. Returns the known
- * services followed by the loaded ones. Throws `PropagatorError` with the path of a module that
+ * (`defineService`), or a function that creates one from {@link pluginKit}. Returns the services in
+ * `builtIn`, followed by the loaded ones. Throws `PropagatorError` with the path of a module that
  * cannot be loaded or is not a service. Also throws if two services have the same name or catalog
  * type, or if their dependencies form a cycle.
  */
 export async function loadPlugins(
-  known: readonly Service[],
+  builtIn: readonly Service[],
   paths: readonly string[],
 ): Promise<readonly Service[]> {
-  const services = [...known];
+  const services = [...builtIn];
   for (const path of paths) {
-    const service = await load(path);
+    const service = await loadService(path);
     const conflicting = services.find(
       ({ name, catalogTypes }) =>
         name === service.name || catalogTypes.some((type) => service.catalogTypes.includes(type)),
@@ -101,18 +101,18 @@ export function resolvePlugins(
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined)
     throw settingError('PROPAGATOR_REMOTE_SERVICES', `a service ${duplicate} already exists`);
-  const known = [...names, 'keystone'];
+  const allNames = [...names, 'keystone'];
   const limited = Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {});
-  const other = limited.find((name) => !known.includes(name));
-  if (other !== undefined)
+  const unknownLimit = limited.find((name) => !allNames.includes(name));
+  if (unknownLimit !== undefined)
     throw settingError(
       'PROPAGATOR_CONCURRENCY',
-      `there is no service ${other}; the services are: ${known.toSorted().join(', ')}`,
+      `there is no service ${unknownLimit}; the services are: ${allNames.toSorted().join(', ')}`,
     );
   return { optedIn: settings.PROPAGATOR_INCLUDE_SERVICES, httpPlugins };
 }
 
-async function load(path: string): Promise<Service> {
+async function loadService(path: string): Promise<Service> {
   let candidate: unknown;
   try {
     const { default: exported }: { default?: unknown } = await import(

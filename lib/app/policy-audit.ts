@@ -5,7 +5,7 @@ import type { Engine } from '../engine/port.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
 const KEY = { collection: 'policy', partition: 'policy', id: 'digest' } as const;
-const Stored = z.looseObject({ digest: z.string(), at: z.number() });
+const StoredPolicy = z.looseObject({ digest: z.string(), at: z.number() });
 const MAX_CONFLICTS = 5;
 
 /**
@@ -26,7 +26,7 @@ export async function recordPolicy(
   const digest = policyDigest(policy);
   for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
     const [document] = await engine.reads.documents(KEY.collection, KEY.partition, KEY.id);
-    const before = document && Stored.parse(document.value).digest;
+    const before = document && StoredPolicy.parse(document.value).digest;
     if (digest === (before ?? policyDigest(NO_POLICY))) return;
     const at = now();
     const done = await engine.commit({

@@ -12,7 +12,7 @@ import { type Settings, settingError } from '../shared/settings.ts';
 import { listen } from './listen.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
-const BEAT_MILLIS = 60_000;
+const HEARTBEAT_MILLIS = 60_000;
 
 /** The options of {@link startRelayOnly}. */
 export interface RelayOnlyOptions {
@@ -49,7 +49,7 @@ async function start(
     environment,
     credentials = ownCredentials(),
     log,
-    beatMillis = BEAT_MILLIS,
+    beatMillis = HEARTBEAT_MILLIS,
   }: RelayOnlyOptions,
   undo: Teardown,
 ): Promise<RelayOnly> {
@@ -120,26 +120,26 @@ async function sendHeartbeats(
   heartbeat: Heartbeat,
   signal: AbortSignal,
 ): Promise<void> {
-  for (
-    let receivedBefore = 0;
-    !signal.aborted;
-    await delay(millis, undefined, { signal }).catch(() => undefined)
-  ) {
+  let receivedBefore = 0;
+  while (!signal.aborted) {
     const { connected, waiting, received } = relay.state();
-    const isSubscribed = connected && waiting === undefined;
-    if (!isSubscribed || received > receivedBefore) {
-      if (received > receivedBefore) heartbeat.failure = undefined;
-      receivedBefore = received;
-      continue;
-    }
-    try {
-      await sink.beat();
-      heartbeat.failure = undefined;
-    } catch (thrown) {
-      const error = reportOf(thrown, { code: 'relay.heartbeat' });
-      if (heartbeat.failure === undefined)
-        log.warn({ error }, 'the ingest queue did not accept the heartbeat; the relay retries');
-      heartbeat.failure = error.message;
-    }
+    const hasReceived = received > receivedBefore;
+    receivedBefore = received;
+    // The queue has accepted the notifications, so it works.
+    if (hasReceived) heartbeat.failure = undefined;
+    else if (connected && waiting === undefined) await sendHeartbeat(sink, log, heartbeat);
+    await delay(millis, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function sendHeartbeat(sink: QueueSink, log: Logger, heartbeat: Heartbeat): Promise<void> {
+  try {
+    await sink.beat();
+    heartbeat.failure = undefined;
+  } catch (thrown) {
+    const error = reportOf(thrown, { code: 'relay.heartbeat' });
+    if (heartbeat.failure === undefined)
+      log.warn({ error }, 'the ingest queue did not accept the heartbeat; the relay retries');
+    heartbeat.failure = error.message;
   }
 }

@@ -35,7 +35,7 @@ const Stack = z.object({
  * The limits of a call to AWS. Three attempts of 5 s end within 29 s, the shortest function timeout
  * of the stack (the API). No call takes longer, because functions do not poll queues.
  */
-const CALL = { answerMillis: 5000, tries: 3 };
+const AWS_CALL_LIMITS = { answerMillis: 5000, tries: 3 };
 
 /**
  * Returns a function that creates the context at its first call and then reuses it. A failure, for
@@ -70,7 +70,7 @@ async function openContext(
       secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
       sessionToken: stack.AWS_SESSION_TOKEN,
     }),
-    ...CALL,
+    ...AWS_CALL_LIMITS,
   });
   const credentials = await rotatingCredentials({
     aws,

@@ -14,7 +14,7 @@ import {
  */
 const IDLE_MILLIS = 4000;
 
-const coded = (code: string): Error => Object.assign(new Error(code), { code });
+const errorWithCode = (code: string): Error => Object.assign(new Error(code), { code });
 
 /**
  * Returns an HTTP client over the handler of the AWS SDK, so that the bundle has one HTTP stack.
@@ -53,9 +53,9 @@ export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Pr
       const { response } = await handler
         .handle(request, { abortSignal: signal })
         .catch((error: unknown) => {
-          throw knownError(error);
+          throw transportError(error);
         });
-      const text = await textOf(response.body, timeouts.answer * 1000, signal);
+      const text = await readBody(response.body, timeouts.answer * 1000, signal);
       return { status: response.statusCode, headers: new Headers(response.headers), text };
     },
     close: async () => handler.destroy(),
@@ -68,22 +68,22 @@ interface Body extends AsyncIterable<Uint8Array> {
 }
 
 /** Reads a body with a limit for its size and for the time between two parts. */
-async function textOf(body: Body, partMillis: number, signal: AbortSignal): Promise<string> {
+async function readBody(body: Body, partMillis: number, signal: AbortSignal): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  const stop = (): unknown => body.destroy(coded('UND_ERR_ABORTED'));
+  const stop = (): unknown => body.destroy(errorWithCode('UND_ERR_ABORTED'));
   signal.addEventListener('abort', stop, { once: true });
   let timer: NodeJS.Timeout | undefined;
   const restart = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => body.destroy(coded('UND_ERR_BODY_TIMEOUT')), partMillis);
+    timer = setTimeout(() => body.destroy(errorWithCode('UND_ERR_BODY_TIMEOUT')), partMillis);
   };
   try {
     restart();
     for await (const piece of body) {
       restart();
       bytes += piece.byteLength;
-      if (bytes > MAX_RESPONSE_BYTES) throw coded('UND_ERR_RES_EXCEEDED_MAX_SIZE');
+      if (bytes > MAX_RESPONSE_BYTES) throw errorWithCode('UND_ERR_RES_EXCEEDED_MAX_SIZE');
       pieces.push(piece);
     }
     return new TextDecoder().decode(Buffer.concat(pieces));
@@ -94,14 +94,14 @@ async function textOf(body: Body, partMillis: number, signal: AbortSignal): Prom
 }
 
 /**
- * Converts an error to a code that the transport knows. All time-outs of the handler have the same
- * name, so their codes distinguish them.
+ * Converts an error of the handler to an error with a code that the transport knows. All time-outs
+ * of the handler have the same name, and only their codes differ.
  */
-function knownError(error: unknown): unknown {
+function transportError(error: unknown): unknown {
   // Node refused an invalid path or header, which is a defect of the caller.
-  if (error instanceof TypeError) return coded('UND_ERR_INVALID_ARG');
+  if (error instanceof TypeError) return errorWithCode('UND_ERR_INVALID_ARG');
   if (!(error instanceof Error) || error.name !== 'TimeoutError') return error;
   const code = 'code' in error ? error.code : undefined;
-  if (code === undefined) return coded('UND_ERR_CONNECT_TIMEOUT');
-  return code === 'ETIMEDOUT' ? coded('UND_ERR_HEADERS_TIMEOUT') : error;
+  if (code === undefined) return errorWithCode('UND_ERR_CONNECT_TIMEOUT');
+  return code === 'ETIMEDOUT' ? errorWithCode('UND_ERR_HEADERS_TIMEOUT') : error;
 }

@@ -21,22 +21,12 @@ export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
 export async function sweepStage(event: unknown, context: unknown, policy: Policy): Promise<void> {
   const { compare } = event as z.infer<typeof ScheduleInput>;
   const { propagator } = context as InvocationContext;
-  const { engine, count, settings } = propagator;
-  count({ Repaired: await engine.flushOutbox() });
+  const { engine, settings } = propagator;
+  propagator.count({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
   await recordPolicyOnce(propagator, policy);
-  const { total: suspicious } = await engine.reads.suspicions(1);
-  const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
-  const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
-  const capped = held.filter(({ hold }) => isCapped(hold?.about));
-  const suspended = await readSuspensionHolds(engine.reads);
-  count({
-    Held: held.length,
-    Capped: capped.length,
-    Suspicious: suspicious,
-    EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
-  });
-  // The inventory of a new stage is empty, so the first run fills it immediately. Without the
+  await countWaiting(propagator);
+  // The inventory of a new stage is empty, so the first sweep fills it immediately. Without the
   // inventory, the name, domain and members of a deleted project are unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
   await engine.pollDeadLetterMetrics();
@@ -51,10 +41,25 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   });
 }
 
-/** The contexts whose policy has been recorded. */
+/** Counts the operations and accounts that wait for an operator, for the alarms. */
+async function countWaiting({ engine, count }: LambdaContext): Promise<void> {
+  const { total: suspicious } = await engine.reads.suspicions(1);
+  const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
+  const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
+  const capped = held.filter(({ hold }) => isCapped(hold?.about));
+  const suspended = await readSuspensionHolds(engine.reads);
+  count({
+    Held: held.length,
+    Capped: capped.length,
+    Suspicious: suspicious,
+    EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
+  });
+}
+
+/** The contexts for which this process has recorded the policy. */
 const recorded = new WeakSet<LambdaContext>();
 
-/** Records the policy of the stack once per process. After a failure the next run retries. */
+/** Records the policy of the stack once per process. After a failure the next sweep retries. */
 async function recordPolicyOnce(propagator: LambdaContext, policy: Policy): Promise<void> {
   if (recorded.has(propagator)) return;
   await recordPolicy(policy, { engine: propagator.engine, now: Date.now });

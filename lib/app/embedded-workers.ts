@@ -1,0 +1,112 @@
+import pLimit from 'p-limit';
+import type { Delivery, Engine, WorkerEngine } from '../engine/port.ts';
+import { coordinate } from '../handlers/coordinate.ts';
+import { runHttpTask } from '../handlers/http-task.ts';
+import { ingest } from '../handlers/ingest.ts';
+import type { HttpPlugin } from '../handlers/plugin-call.ts';
+import { runTask } from '../handlers/task.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Mode } from '../operation/model.ts';
+import type { Policy } from '../policy/schema.ts';
+import { InFlight } from '../shared/in-flight.ts';
+import { KeyedQueue } from '../shared/keyed-queue.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Settings } from '../shared/settings.ts';
+import { DeletionTimes } from '../task/deletion-times.ts';
+import type { Protection } from '../task/safety-rules.ts';
+import type { Service } from '../task/service.ts';
+import { coordinateSettings, taskSettings } from './settings-deps.ts';
+
+/** The dependencies of {@link startWorkers}. */
+export interface WorkerDeps {
+  readonly engine: Engine;
+  readonly cloud: Cloud;
+  readonly services: readonly Service[];
+  readonly httpPlugins: readonly (HttpPlugin & { readonly name: Service['name'] })[];
+  /** The names of the enabled services that are off by default. */
+  readonly optedIn: readonly string[];
+  readonly settings: Settings;
+  readonly mode: Mode;
+  readonly policy: Policy;
+  readonly protection: () => Promise<Protection>;
+  readonly log: Logger;
+  /** Aborted when the process stops. */
+  readonly stopping: AbortSignal;
+  now(): number;
+}
+
+/** Ingests a batch of notifications. Batches are ingested one after another. */
+export type IngestBatch = (deliveries: readonly Delivery[]) => Promise<void>;
+
+/**
+ * After this time a run begins no removals. The value must be well below the time after which a
+ * queue redelivers the message.
+ */
+const RUN_BUDGET_MILLIS = 60_000;
+/** The shortest time between two progress reports. A person cannot read faster updates. */
+const PROGRESS_MILLIS = 400;
+const CONCURRENT_TASKS = 4;
+
+/**
+ * Starts the workers of all queues: ingest, the coordinator, each service and each HTTP plugin.
+ * Returns the function that ingests a batch, for the relay.
+ */
+export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Promise<IngestBatch> {
+  const ingestBatch = ingestInOrder(deps);
+  await queues.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
+  await startCoordinator(queues, deps);
+  const tasks = taskSettings(deps.settings);
+  const deletionTimes = new DeletionTimes();
+  const inFlight = new InFlight(deps.now);
+  const taskDeps = {
+    ...deps,
+    ...tasks,
+    deletionTimes,
+    inFlight,
+    budgetMillis: RUN_BUDGET_MILLIS,
+    progressMillis: PROGRESS_MILLIS,
+  };
+  const options = { concurrency: CONCURRENT_TASKS };
+  for (const service of deps.services)
+    await queues.work(`service-${service.name}`, options, (deliveries) =>
+      runTask(service, deliveries, taskDeps),
+    );
+  for (const plugin of deps.httpPlugins)
+    await queues.work(`service-${plugin.name}`, options, (deliveries) =>
+      runHttpTask(plugin, deliveries, { ...deps, ...tasks }),
+    );
+  return ingestBatch;
+}
+
+function ingestInOrder({ engine, cloud, settings, now, log }: WorkerDeps): IngestBatch {
+  // The queue worker and the relay share this limit, because two batches must not decide about the
+  // same account at the same time.
+  const limit = pLimit(1);
+  const deps = {
+    engine,
+    keystone: cloud.keystone,
+    maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
+    now,
+    log,
+  };
+  return (deliveries) => limit(() => ingest(deliveries, deps));
+}
+
+function startCoordinator(queues: WorkerEngine, deps: WorkerDeps): Promise<void> {
+  const { httpPlugins, settings, stopping } = deps;
+  const coordinateDeps = {
+    ...deps,
+    ...coordinateSettings(settings),
+    httpPlugins: httpPlugins.map(({ name }) => name),
+    pluginActions: Object.fromEntries(httpPlugins.map(({ actions = [], name }) => [name, actions])),
+    operationQueue: new KeyedQueue(),
+  };
+  return queues.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+    for (const delivery of deliveries) {
+      // When the process stops, the rest of the batch returns to the queue. The process must not
+      // handle it, because a message may cause a deletion in Keystone.
+      stopping.throwIfAborted();
+      await coordinate([delivery], coordinateDeps);
+    }
+  });
+}
