@@ -62,14 +62,17 @@ const ADVICE: Readonly<Partial<Record<Failure, string>>> = {
   busy: 'The console tries again.',
 };
 /** A stopped or overloaded propagator may accept a connection and never answer. */
-const ANSWER_MILLIS = 20_000;
-/** A smaller difference comes from the duration of the call and the resolution of the header. */
-const LEAST_SKEW = 2000;
+const ANSWER_TIMEOUT_MILLIS = 20_000;
+/**
+ * A smaller difference of the clocks is ignored. The duration of the call and the resolution of the
+ * header `date` alone cause a difference of up to this size.
+ */
+const MIN_SKEW_MILLIS = 2000;
 
 /** Reads the API of the propagator that served this page, with GET requests only. */
 export class Api {
   readonly #port: ApiPort;
-  #skew = 0;
+  #skewMillis = 0;
   constructor(port: ApiPort) {
     this.#port = port;
   }
@@ -78,12 +81,15 @@ export class Api {
    * The time of the propagator, so that ages are right even if the clock of this machine is wrong.
    */
   now(): number {
-    return this.#port.now() + this.#skew;
+    return this.#port.now() + this.#skewMillis;
   }
 
-  /** Reads one answer. `check` returns it with its type. Throws {@link ApiError}. */
+  /**
+   * Reads one answer with GET. `check` validates the answer and returns it with its type. Throws
+   * {@link ApiError}.
+   */
   async get<T>(path: string, check: (value: unknown) => T, signal: AbortSignal): Promise<T> {
-    const text = await this.#inTime(signal, async (limited) => {
+    const text = await this.#withTimeout(signal, async (limited) => {
       const answer = await this.#send(path, 'application/json', {}, limited);
       return answer.text().catch(() => {
         throw unreachable();
@@ -92,7 +98,10 @@ export class Api {
     return this.checked(json(text), check);
   }
 
-  /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
+  /**
+   * Reads server-sent events until the stream ends. Throws {@link ApiError} also after
+   * `quietMillis` without traffic.
+   */
   async *events(
     path: string,
     lastId: string | undefined,
@@ -100,7 +109,7 @@ export class Api {
     quietMillis: number,
   ): AsyncGenerator<ServerSentEvent> {
     const last: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
-    const answer = await this.#inTime(signal, (limited) =>
+    const answer = await this.#withTimeout(signal, (limited) =>
       this.#send(path, 'text/event-stream', last, limited),
     );
     if (!answer.body) return;
@@ -127,13 +136,16 @@ export class Api {
   }
 
   /** Calls `work` with a signal that also aborts after the time-out. */
-  async #inTime<T>(signal: AbortSignal, work: (limited: AbortSignal) => Promise<T>): Promise<T> {
-    const late = new AbortController();
-    const timeout = this.#port.timeout(ANSWER_MILLIS);
-    const stop = () => late.abort();
+  async #withTimeout<T>(
+    signal: AbortSignal,
+    work: (limited: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const timedOut = new AbortController();
+    const timeout = this.#port.timeout(ANSWER_TIMEOUT_MILLIS);
+    const stop = () => timedOut.abort();
     timeout.addEventListener('abort', stop);
     try {
-      return await work(AbortSignal.any([signal, late.signal]));
+      return await work(AbortSignal.any([signal, timedOut.signal]));
     } finally {
       timeout.removeEventListener('abort', stop);
     }
@@ -142,14 +154,14 @@ export class Api {
   async #send(
     path: string,
     accept: string,
-    more: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Response> {
     const token = this.#port.token();
     let answer: Response;
     try {
       answer = await this.#port.fetch(path, {
-        headers: { accept, ...more, ...(token === undefined ? {} : { 'x-auth-token': token }) },
+        headers: { accept, ...headers, ...(token === undefined ? {} : { 'x-auth-token': token }) },
         cache: 'no-store',
         credentials: 'omit',
         redirect: 'error',
@@ -161,7 +173,7 @@ export class Api {
     const date = Date.parse(answer.headers.get('date') ?? '');
     if (Number.isFinite(date)) {
       const skew = date - this.#port.now();
-      this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
+      this.#skewMillis = Math.abs(skew) < MIN_SKEW_MILLIS ? 0 : skew;
     }
     if (answer.ok) return answer;
     throw await errorOf(answer);

@@ -36,8 +36,9 @@ export interface Browser {
   copy(text: string): Promise<boolean>;
 }
 
-const SHORT = 5000;
-const LONG = 30_000;
+/** The intervals between two reads of a page. */
+const SHORT_MILLIS = 5000;
+const LONG_MILLIS = 30_000;
 
 /**
  * The console of one tab. {@link open} is called at the start and after each change of the address.
@@ -45,6 +46,7 @@ const LONG = 30_000;
 export class Console {
   readonly #browser: Browser;
   readonly #api: Api;
+  /** Aborted when another page is opened. */
   #opened = new AbortController();
   #route: Route = { page: 'overview' };
   #address = '';
@@ -76,16 +78,19 @@ export class Console {
     this.#opened.abort();
   }
 
-  /** Draws the page after a change, and each second because the ages grow. */
+  /** Draws the page. Called after a change, and each second because the shown ages grow. */
   render(): void {
     const { document } = this.#browser;
     const now = this.#api.now();
     const head = document.getElementById('header');
     const main = document.getElementById('main');
     if (!head || !main) return;
-    const has = { token: this.#browser.token() !== undefined, data: this.#view !== undefined };
-    patch(head, header(this.#route, this.#connection, now, has));
-    // Each page is a new element, so that no part of the last page stays.
+    const tab = {
+      hasToken: this.#browser.token() !== undefined,
+      hasData: this.#view !== undefined,
+    };
+    patch(head, header(this.#route, this.#connection, now, tab));
+    // The key makes each page a new element, so that no part of the previous page stays.
     patch(main, [
       h('div', { class: 'page', 'data-key': `page ${this.#address}` }, this.#body(now)),
     ]);
@@ -97,7 +102,7 @@ export class Console {
   async copy(line: string): Promise<void> {
     const isCopied = await this.#browser.copy(line);
     this.#notify(
-      isCopied ? 'Copied.' : 'The browser does not permit it. Select the command instead.',
+      isCopied ? 'Copied.' : 'The browser does not permit copying. Select the command instead.',
     );
   }
 
@@ -119,7 +124,7 @@ export class Console {
     this.#notify('You are logged out. The token is no longer in this tab.');
   }
 
-  /** Opens the first page of the list with the filters of the form. */
+  /** Opens the list of operations at its first page, with the filters of the form. */
   filter(fields: Readonly<Record<string, string>>): void {
     const { state = '', action = '', domain = '', text = '' } = fields;
     const route = this.#route;
@@ -153,8 +158,8 @@ export class Console {
     const read = <T>(
       load: () => Promise<T>,
       view: (data: T, now: number) => Child[],
-      every = SHORT,
-    ) => poll(load, every, this.#deps(signal, view), signal);
+      everyMillis = SHORT_MILLIS,
+    ) => poll(load, everyMillis, this.#deps(signal, view), signal);
     const api = this.#api;
     if (route.page === 'overview') {
       const load = overviewLoader(api);
@@ -164,40 +169,39 @@ export class Console {
       return read(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.first ? LONG : SHORT,
+        route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS,
       );
     if (route.page === 'dead-letters')
       return read(
         () => api.get('/v1/dead-letters', deadLettersShape, signal),
         deadLettersPage,
-        LONG,
+        LONG_MILLIS,
       );
     if (route.page === 'holds')
       return read(() => api.get('/v1/holds', holdsShape, signal), holdsPage);
     if (route.page === 'services')
-      return read(() => api.get('/v1/services', servicesShape, signal), servicesPage, LONG);
+      return read(() => api.get('/v1/services', servicesShape, signal), servicesPage, LONG_MILLIS);
     if (route.page === 'operation') return this.#followOperation(route.id, signal);
   }
 
-  /** Reads the stream of the operation, and its decisions and plan every 10 s. */
+  /** Follows the stream of an operation. Reads its decisions and its plan every 10 s. */
   async #followOperation(id: string, signal: AbortSignal): Promise<void> {
     let details: Details | undefined;
     let latest: Operation | undefined;
     let samples: Sample[] = [];
-    let isReading = false;
     const view = (data: Operation, now: number) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
     const readDetails = (first: Operation) =>
       poll(
         () => loadDetails(this.#api, latest ?? first, signal, details),
-        2 * SHORT,
+        2 * SHORT_MILLIS,
         {
           ...deps,
           onData: (read) => {
             details = read;
             this.render();
           },
-          // The state of the stream is the state of the page.
+          // The header shows the connection of the stream, not of these reads.
           onConnection: () => undefined,
         },
         signal,
@@ -214,8 +218,7 @@ export class Console {
             removed: state.resources.removed,
           });
           deps.onData(state);
-          if (!isReading) reading = readDetails(state);
-          isReading = true;
+          reading ??= readDetails(state);
         },
       },
       signal,

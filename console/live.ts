@@ -4,8 +4,8 @@ import { ENDED } from './states.ts';
 
 /**
  * The state of the shown data. `live`: the data is current. `lost`: the data is old, and the next
- * attempt is at `nextAt`. `ended`: no change follows. `stopped`: a person must act
- * before another attempt.
+ * attempt is at `nextAt`. `ended`: the operation has ended, so its data does not change
+ * any more. `stopped`: a person must act before another attempt.
  */
 export type Connection =
   | { readonly kind: 'live' }
@@ -23,10 +23,10 @@ export interface LiveDeps<T> {
 
 /** The server sends a heartbeat every 15 s, so a longer silence is a lost connection. */
 const QUIET_MILLIS = 40_000;
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30_000;
+const FIRST_WAIT_MILLIS = 1000;
+const MAX_WAIT_MILLIS = 30_000;
 /** After these failures a person must act, because another attempt would get the same answer. */
-const FINAL: readonly string[] = ['token', 'role', 'missing', 'wrong', 'shape'];
+const FINAL_FAILURES: readonly string[] = ['token', 'role', 'missing', 'wrong', 'shape'];
 
 /**
  * The wait after this number of failures: 1 s, 2 s, 4 s … 30 s, or longer if the API asks for it.
@@ -34,13 +34,12 @@ const FINAL: readonly string[] = ['token', 'role', 'missing', 'wrong', 'shape'];
 export const waitAfter = (
   failures: number,
   { waitMillis = 0 }: { waitMillis?: number | undefined },
-) => Math.max(waitMillis, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)));
+) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
 
 /**
  * Reports an operation now and after each change, until it ends or the signal aborts. A stream that
  * the server has ended is opened again immediately. A broken connection is opened again after a
- * growing wait. No change
- * is missed, because each event has the whole state.
+ * growing wait. No change is missed, because each event has the whole state.
  */
 export async function followOperation(
   id: string,
@@ -60,11 +59,11 @@ export async function followOperation(
         if (ENDED.includes(data.operation.state)) return onConnection({ kind: 'ended' });
       }
       // This pause limits the calls to a server that ends each stream immediately.
-      await sleep(FIRST_WAIT / 2, signal);
+      await sleep(FIRST_WAIT_MILLIS / 2, signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      const error = known(thrown);
-      if (FINAL.includes(error.kind)) return onConnection({ kind: 'stopped', error });
+      const error = apiErrorOf(thrown);
+      if (FINAL_FAILURES.includes(error.kind)) return onConnection({ kind: 'stopped', error });
       failures += 1;
       const wait = waitAfter(failures, error);
       onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
@@ -94,8 +93,8 @@ export async function poll<T>(
       await sleep(everyMillis, signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      const error = known(thrown);
-      if (FINAL.includes(error.kind)) return onConnection({ kind: 'stopped', error });
+      const error = apiErrorOf(thrown);
+      if (FINAL_FAILURES.includes(error.kind)) return onConnection({ kind: 'stopped', error });
       failures += 1;
       const wait = waitAfter(failures, error);
       onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
@@ -104,8 +103,11 @@ export async function poll<T>(
   }
 }
 
-/** A defect of the console is shown as an error, and no further attempt follows. */
-const known = (thrown: unknown): ApiError =>
+/**
+ * Returns the thrown error of the API. Any other error is a defect of the console: it is shown, and
+ * no further attempt follows.
+ */
+const apiErrorOf = (thrown: unknown): ApiError =>
   thrown instanceof ApiError
     ? thrown
     : new ApiError(

@@ -32,23 +32,23 @@ export interface Overview {
 /** The number of operations that are counted by state. */
 export const NEWEST = 100;
 /** The maximum number of plans with details. */
-const PLANS = 5;
+const MAX_PLANS = 5;
 /**
  * The time for which a list or a plan is reused. A plan needs calls to Keystone, so it is read less
  * often than other data.
  */
 const REUSE_MILLIS = 30_000;
 /** The states that are read at each refresh, because they need a person most often. */
-const FRESH_STATES: readonly string[] = ['held', 'running'];
+const ALWAYS_READ_STATES: readonly string[] = ['held', 'running'];
 /** The states that are read less often. A complete plan is `observed`. */
 const REUSED_STATES = STATES.filter(
-  (state) => state === 'observed' || !(ENDED.includes(state) || FRESH_STATES.includes(state)),
+  (state) => state === 'observed' || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state)),
 );
 
 /** Returns a function that reads the overview. The function reuses recent lists and plans. */
 export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
-  const reusedList = reused<{ operations: readonly Operation[]; notice?: string }>(api);
-  const reusedPlan = reused<Plan | undefined>(api);
+  const recentList = withReuse<{ operations: readonly Operation[]; notice?: string }>(api);
+  const recentPlan = withReuse<Plan | undefined>(api);
   return async (signal) => {
     const list = (query: string) =>
       api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
@@ -58,13 +58,14 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       list(''),
     ]);
     // A list below the limit contains all operations.
-    const states = newest.operations.length < NEWEST ? [] : [...FRESH_STATES, ...REUSED_STATES];
+    const states =
+      newest.operations.length < NEWEST ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states.map(async (state) => ({
         state,
-        ...(await (FRESH_STATES.includes(state)
+        ...(await (ALWAYS_READ_STATES.includes(state)
           ? ofState(state)
-          : reusedList(state, () => ofState(state)))),
+          : recentList(state, () => ofState(state)))),
       })),
     );
     const all = new Map<string, Operation>();
@@ -72,12 +73,12 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
     const candidates = openPlans([...all.values()]);
     const plans = await Promise.all(
-      candidates.slice(0, PLANS).map(async (operation) => {
+      candidates.slice(0, MAX_PLANS).map(async (operation) => {
         const { id } = operation.operation;
         const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
         // A plan that cannot be read must not hide the rest of the overview.
         const read = () => api.get(path, planShape, signal).catch(() => undefined);
-        return { operation, details: await reusedPlan(id, read) };
+        return { operation, details: await recentPlan(id, read) };
       }),
     );
     return {
@@ -85,7 +86,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       newest: newest.operations,
       others: [...all.values()].slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
-      morePlans: Math.max(0, candidates.length - PLANS),
+      morePlans: Math.max(0, candidates.length - MAX_PLANS),
       cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== undefined)?.notice,
     };
@@ -114,7 +115,7 @@ function openPlans(all: readonly Operation[]): Operation[] {
 }
 
 /** Returns a function that calls `load` only if the last value of `key` is not recent. */
-function reused<T>(clock: { now(): number }) {
+function withReuse<T>(clock: { now(): number }) {
   const known = new Map<string, { readonly at: number; readonly value: T }>();
   return async (key: string, load: () => Promise<T>): Promise<T> => {
     const last = known.get(key);

@@ -1,7 +1,7 @@
 import { type Browser, Console } from './app.ts';
 
 /** The key of the token in the storage of this tab. */
-const TOKEN = 'keystone-propagator-token';
+const TOKEN_KEY = 'keystone-propagator-token';
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
 const browser: Browser = {
@@ -14,10 +14,10 @@ const browser: Browser = {
   setHash: (hash) => {
     location.hash = hash;
   },
-  token: () => sessionStorage.getItem(TOKEN) ?? undefined,
+  token: () => sessionStorage.getItem(TOKEN_KEY) ?? undefined,
   setToken: (token) => {
-    if (token === undefined) sessionStorage.removeItem(TOKEN);
-    else sessionStorage.setItem(TOKEN, token);
+    if (token === undefined) sessionStorage.removeItem(TOKEN_KEY);
+    else sessionStorage.setItem(TOKEN_KEY, token);
   },
   isSafe: location.protocol === 'https:' || LOOPBACK.includes(location.hostname),
   copy: async (text) => {
@@ -30,7 +30,10 @@ const browser: Browser = {
   },
 };
 
-/** A page in the background waits until it is shown again, and sends no requests. */
+/**
+ * Waits for `millis`. In a tab in the background, also waits until the tab is shown again, so that
+ * it sends no requests meanwhile. Ends early when the signal aborts.
+ */
 async function sleep(millis: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, millis);
@@ -47,10 +50,10 @@ async function sleep(millis: number, signal: AbortSignal): Promise<void> {
 }
 
 const page = new Console(browser);
-const shown = () => void page.open();
+const openPage = () => void page.open();
 
 addEventListener('hashchange', () => {
-  shown();
+  openPage();
   document.getElementById('main')?.focus();
   scrollTo(0, 0);
 });
@@ -63,7 +66,8 @@ document.addEventListener('click', ({ target }) => {
 document.addEventListener('click', (event) => {
   const skip = event.target instanceof Element ? event.target.closest('[data-skip]') : null;
   if (!skip) return;
-  // This link must not change the part of the address after #, because that part selects the page.
+  // The browser would write the target of this link after # in the address, where the console
+  // expects the name of a page.
   event.preventDefault();
   document.getElementById('main')?.focus();
 });
@@ -77,8 +81,8 @@ document.addEventListener('submit', (event) => {
   if (form.dataset.form === 'filters') page.filter(fields);
   if (form.dataset.form === 'login') void page.logIn(fields.token ?? '');
 });
-// Ages grow while nothing changes.
+// Draw the page again each second, because the shown ages grow.
 setInterval(() => {
   if (!document.hidden) page.render();
 }, 1000);
-shown();
+openPage();

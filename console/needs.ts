@@ -22,9 +22,10 @@ export function needsOf(
   const all = [...newest, ...others];
   const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const [stuck, waiting] = [true, false].map((isDead) =>
-    all.filter((one) => needsPerson(one) && one.waitsOn.some((w) => w.deadLetter) === isDead),
-  );
+  const needing = all.filter(needsPerson);
+  const hasDeadLetter = ({ waitsOn }: Operation) => waitsOn.some(({ deadLetter }) => deadLetter);
+  const stuck = needing.filter(hasDeadLetter);
+  const waiting = needing.filter((one) => !hasDeadLetter(one));
   return [
     ...(status.stopped ? [stopNeed(status.stopped, now)] : []),
     ...(status.ok ? [] : [healthNeed()]),
@@ -36,7 +37,7 @@ export function needsOf(
           ),
         ]
       : []),
-    ...(stuck ?? []).map((one) => operationNeed(one, 'bad', now)),
+    ...stuck.map((one) => operationNeed(one, 'bad', now)),
     ...(status.enabledDuringHold > 0
       ? [
           need(
@@ -50,7 +51,7 @@ export function needsOf(
           ),
         ]
       : []),
-    ...(waiting ?? []).map((one) => operationNeed(one, 'wait', now)),
+    ...waiting.map((one) => operationNeed(one, 'wait', now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...(morePlans > 0 ? [morePlansNeed(morePlans)] : []),
     ...(status.suspicious > 0
@@ -131,8 +132,8 @@ function operationNeed(view: Operation, tone: Need['tone'], now: number): Need {
 }
 
 /**
- * A person must read the plan before the approval. Therefore only the page of the plan shows the
- * command.
+ * The card of a plan that waits for approval. Only the page of the plan shows the command that
+ * approves it, because a person must read the plan first.
  */
 const planNeed = ({ operation: view, details }: OpenPlan, now: number): Need => {
   const { id, openedAt } = view.operation;

@@ -48,7 +48,7 @@ export function planSection(plan: Plan): Child {
 }
 
 /** The commands that the state of the operation permits. */
-export function commands(view: Operation): Child {
+export function offeredCommands(view: Operation): Child {
   const { id, state, request, action } = view.operation;
   const isPlan = action === 'plan';
   const ended = hasEnded(view);

@@ -10,10 +10,10 @@ export const doneWord = (action: string): string =>
   ({ provision: 'ready', suspend: 'suspended', resume: 'resumed' })[action] ?? 'removed';
 
 /** The services with their progress. */
-export function services(view: Operation): Child {
+export function servicesSection(view: Operation): Child {
   const { operation, tasks } = view;
-  const isLacking = (task: TaskView) => task.state === 'skipped';
-  const shown = tasks.filter((task) => !isLacking(task));
+  const isSkipped = (task: TaskView) => task.state === 'skipped';
+  const shown = tasks.filter((task) => !isSkipped(task));
   if (shown.length === 0)
     return (
       !hasEnded(view) &&
@@ -26,7 +26,7 @@ export function services(view: Operation): Child {
         ),
       )
     );
-  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  const skipped = tasks.filter(isSkipped).map(({ service }) => service);
   const totals = ({ counts }: TaskView) => sum(Object.values(counts));
   const work = [
     { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
@@ -47,8 +47,8 @@ export function services(view: Operation): Child {
       shown,
       ({ id }) => id,
     ),
-    lacking.length > 0 &&
-      h('p', { class: 'note' }, `Not in this cloud or off: ${lacking.join(', ')}.`),
+    skipped.length > 0 &&
+      h('p', { class: 'note' }, `Not in this cloud or off: ${skipped.join(', ')}.`),
   );
 }
 
@@ -85,7 +85,7 @@ function typesOf({ counts, because }: TaskView): Child {
 }
 
 /** The projects of a domain. */
-export function projects({ projects: all = [] }: Operation): Child {
+export function projectsSection({ projects: all = [] }: Operation): Child {
   if (all.length === 0) return undefined;
   return section(
     'Projects, the deepest first',
@@ -107,11 +107,11 @@ export function projects({ projects: all = [] }: Operation): Child {
   );
 }
 
-/** The title of {@link remains}. */
+/** The title of {@link remainsSection}. */
 export const REMAINS = 'Remains or is unknown';
 
 /** Shows the resources that remain, could not be listed, or are not covered. */
-export function remains({ operation, tasks }: Operation): Child {
+export function remainsSection({ operation, tasks }: Operation): Child {
   const notes = tasks.flatMap(({ service, region, state, conditions }) =>
     conditions
       .filter((one) => one.class === 'Unsupported' && one.actor === 'operator')

@@ -7,7 +7,7 @@ export interface Sample {
 /** The rate is measured over this time, so that it follows a change. */
 const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
-const LEAST_MILLIS = 3000;
+const MIN_MILLIS = 3000;
 
 /** Adds a sample, and drops the samples before the window. */
 export const withSample = (samples: readonly Sample[], sample: Sample): Sample[] => [
@@ -16,15 +16,15 @@ export const withSample = (samples: readonly Sample[], sample: Sample): Sample[]
 ];
 
 /**
- * The resources per second of the last minute, and the milliseconds until nothing is left at this
- * rate. `undefined` while they are unknown.
+ * Returns the removed resources per second in the last minute, and the milliseconds until no
+ * resource is left at this rate. Returns `undefined` while the rate is unknown.
  */
-export function pace(
+export function removalRate(
   samples: readonly Sample[],
   left: number,
 ): { readonly perSecond: number; readonly leftMillis: number } | undefined {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.at - first.at < LEAST_MILLIS) return undefined;
+  if (!first || !last || last.at - first.at < MIN_MILLIS) return undefined;
   const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
   return perSecond > 0 ? { perSecond, leftMillis: (left * 1000) / perSecond } : undefined;
 }

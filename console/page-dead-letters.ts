@@ -21,11 +21,11 @@ export function deadLettersPage(
           { class: 'note' },
           `${counted(deadLetters.length, 'message')}, ${counted(groups.size, 'cause')}.`,
         ),
-    [...groups].map(([key, group]) => cause(key, group, now)),
+    [...groups].map(([key, group]) => causeCard(key, group, now)),
   ];
 }
 
-function cause(key: string, group: readonly DeadLetter[], now: number): Child {
+function causeCard(key: string, group: readonly DeadLetter[], now: number): Child {
   const [first] = group;
   if (!first) return undefined;
   const { queue, cause: code, error } = first;
@@ -33,7 +33,7 @@ function cause(key: string, group: readonly DeadLetter[], now: number): Child {
   const oldest = Math.min(...group.map(({ at }) => at));
   const expires = Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY));
   const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
-  const select = queue === name ? 'redrive --queue' : 'redrive --service';
+  const redriveCommand = queue === name ? 'redrive --queue' : 'redrive --service';
   return h(
     'div',
     { class: 'card bad', 'data-key': key },
@@ -60,7 +60,7 @@ function cause(key: string, group: readonly DeadLetter[], now: number): Child {
       error?.advice ?? 'Read the log of the operation, and fix the cause.',
     ),
     h('p', {}, 'After the cause is fixed:'),
-    commandLine(command(`dead-letter ${select}`, name, '--cause', code)),
+    commandLine(command(`dead-letter ${redriveCommand}`, name, '--cause', code)),
     h('p', {}, 'One message in full:'),
     commandLine(command('dead-letter show', first.id)),
   );

@@ -1,7 +1,7 @@
 import { command, quoted, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
 import { time } from './format.ts';
-import { adviceOf, age, commandLine, empty, free, section, table } from './parts.ts';
+import { adviceOf, age, commandLine, empty, section, table, wrapped } from './parts.ts';
 import type { Hold, Suspension } from './shapes.ts';
 
 /** The holds in force, and the projects that operators keep suspended. */
@@ -28,10 +28,12 @@ export function holdsPage(
                 title: 'Kept',
                 isHead: true,
                 cell: ({ target, id, project }) =>
-                  free(`${target} ${id}${project === undefined ? '' : ` of project ${project}`}`),
+                  wrapped(
+                    `${target} ${id}${project === undefined ? '' : ` of project ${project}`}`,
+                  ),
               },
               { title: 'By', cell: ({ by }) => by },
-              { title: 'Reason', cell: ({ reason }) => free(reason) },
+              { title: 'Reason', cell: ({ reason }) => wrapped(reason) },
               { title: 'Ticket', cell: ({ ticket }) => ticket ?? '-' },
               { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
               {

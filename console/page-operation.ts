@@ -1,10 +1,16 @@
 import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { capital, counted, duration, number, time } from './format.ts';
-import { commands, planSection } from './operation-commands.ts';
-import { doneWord, projects, REMAINS, remains, services } from './operation-services.ts';
+import { offeredCommands, planSection } from './operation-commands.ts';
+import {
+  doneWord,
+  projectsSection,
+  REMAINS,
+  remainsSection,
+  servicesSection,
+} from './operation-services.ts';
 import { accountOf, hasEnded, isCount } from './operations.ts';
-import { pace, type Sample } from './pace.ts';
+import { removalRate, type Sample } from './pace.ts';
 import {
   adviceOf,
   age,
@@ -27,6 +33,7 @@ export interface Details {
   readonly planned: Plan | undefined;
 }
 
+/** Reads the audit entries of an operation, and the plans that its page shows. */
 export async function loadDetails(
   api: Api,
   { operation }: Operation,
@@ -34,18 +41,18 @@ export async function loadDetails(
   before?: Details,
 ): Promise<Details> {
   const { id, action, state } = operation;
-  const plan = (of: string) =>
+  const readPlan = (of: string) =>
     api
       .get(`/v1/operations/${encodeURIComponent(of)}/plan`, planShape, signal)
       .catch(() => undefined);
-  const of = state === 'recoverable' ? operation.plan?.of : undefined;
-  const [{ entries }, own, planned] = await Promise.all([
+  const plannedBy = state === 'recoverable' ? operation.plan?.of : undefined;
+  const [{ entries }, ownPlan, planned] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
-    action === 'plan' ? plan(id) : undefined,
-    // The plan of a running operation does not change.
-    before?.planned ?? (of === undefined ? undefined : plan(of)),
+    action === 'plan' ? readPlan(id) : undefined,
+    // The plan that the operation carries out does not change, so it is read only once.
+    before?.planned ?? (plannedBy === undefined ? undefined : readPlan(plannedBy)),
   ]);
-  return { audit: entries, plan: own, planned };
+  return { audit: entries, plan: ownPlan, planned };
 }
 
 /**
@@ -64,13 +71,13 @@ export function operationPage(
     h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(view)),
     whyEnded(view),
     progress(view, details?.planned, samples),
-    waiting(view, now),
+    waitingCards(view, now),
     details?.plan && planSection(details.plan),
-    services(view),
-    projects(view),
-    remains(view),
-    section('Commands', commands(view)),
-    section('Facts', about(view, now)),
+    servicesSection(view),
+    projectsSection(view),
+    remainsSection(view),
+    section('Commands', offeredCommands(view)),
+    section('Facts', operationFacts(view, now)),
     section('Decisions', decisions(details, now)),
   ];
 }
@@ -82,7 +89,7 @@ function meaningOf(view: Operation): string {
   if (state === 'recoverable') return `${IN_WINDOW[scope.type] ?? ''}${meaning}`;
   if (state !== 'finished') return meaning;
   const rest =
-    remains(view) !== undefined
+    remainsSection(view) !== undefined
       ? `the resources under “${REMAINS}”`
       : view.resources.left > 0
         ? 'the resources that are left'
@@ -118,7 +125,7 @@ function progress(view: Operation, planned: Plan | undefined, samples: readonly 
     return planned && h('p', {}, `The plan lists ${counted(planned.resources, 'resource')}.`);
   if (isCount(view))
     return h('p', {}, `${counted(found, 'resource')} counted; nothing is changed.`);
-  const rate = hasEnded(view) ? undefined : pace(samples, left);
+  const rate = hasEnded(view) ? undefined : removalRate(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation.action)}`,
     `${number(left)} left`,
@@ -134,7 +141,7 @@ function progress(view: Operation, planned: Plan | undefined, samples: readonly 
   );
 }
 
-function waiting({ waitsOn, ...view }: Operation, now: number): Child {
+function waitingCards({ waitsOn, ...view }: Operation, now: number): Child {
   if (waitsOn.length === 0) return undefined;
   const ordered = waitsOn.toSorted(
     (a, b) => Number(b.actor === 'operator') - Number(a.actor === 'operator'),
@@ -163,7 +170,7 @@ function waiting({ waitsOn, ...view }: Operation, now: number): Child {
   );
 }
 
-function about({ operation }: Operation, now: number): Child {
+function operationFacts({ operation }: Operation, now: number): Child {
   const { scope, cause, request, rerun, released, plan, recovery } = operation;
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
   return facts([
@@ -184,7 +191,10 @@ function about({ operation }: Operation, now: number): Child {
         `, approved by ${plan.approvals.map((one) => one.by).join(' and ')}`,
       ],
     ],
-    ['Runs again', rerun && [operationLink(rerun.of), `, asked by ${rerun.by}: ${rerun.reason}`]],
+    [
+      'Runs again',
+      rerun && [operationLink(rerun.of), `, requested by ${rerun.by}: ${rerun.reason}`],
+    ],
     ['Released', released && `by ${released.by} at ${time(released.at)}: ${released.reason}`],
     [
       'Recoverable until',

@@ -12,7 +12,7 @@ import {
   matching,
   pageOf,
 } from './operations.ts';
-import { age, amount, bar, empty, free, link, operationLink, stateOf, table } from './parts.ts';
+import { age, amount, bar, empty, link, operationLink, stateOf, table, wrapped } from './parts.ts';
 import { type Operation, operationsShape } from './shapes.ts';
 import { STATES } from './states.ts';
 
@@ -69,12 +69,12 @@ const list = (rows: readonly Operation[], now: number) =>
     [
       { title: 'Operation', isHead: true, cell: ({ operation }) => operationLink(operation.id) },
       { title: 'Action', cell: ({ operation }) => operation.action },
-      { title: 'Account', cell: ({ operation }) => free(accountOf(operation)) },
+      { title: 'Account', cell: ({ operation }) => wrapped(accountOf(operation)) },
       { title: 'State', cell: ({ operation }) => stateOf(operation.state) },
       { title: 'Progress', cell: progressOf },
       { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources.left) },
       { title: 'Age', isNumber: true, cell: ({ operation }) => age(operation.openedAt, now) },
-      { title: 'Waits for', cell: (view) => free(firstReason(view) || '-') },
+      { title: 'Waits for', cell: (view) => wrapped(firstReason(view) || '-') },
     ],
     rows,
     ({ operation }) => operation.id,

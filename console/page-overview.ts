@@ -12,28 +12,28 @@ export function overviewPage(overview: Overview, now: number): Child[] {
   return [
     h('h1', {}, 'Overview'),
     section(
-      title(needs.length, overview),
+      needsTitle(needs.length, overview),
       needs.length === 0 &&
         empty(
           'No operation is held, no message is dead-lettered, no plan waits for approval, and ' +
             'the propagator reports no problem.',
         ),
-      needs.map(card),
+      needs.map(needCard),
     ),
-    extent(overview),
+    extentNote(overview),
     overview.notice !== undefined && h('p', { class: 'note' }, overview.notice),
-    section('Operations by state', states(overview)),
-    section('Propagator', health(overview.status)),
+    section('Operations by state', stateTiles(overview)),
+    section('Propagator', healthFacts(overview.status)),
   ];
 }
 
-const title = (count: number, { cutStates }: Overview): string =>
+const needsTitle = (count: number, { cutStates }: Overview): string =>
   count === 0
     ? `Nothing ${cutStates.length > 0 ? 'that was read ' : ''}needs a person now`
     : `Needs a person now: ${count}${cutStates.length > 0 ? ' or more' : ''}`;
 
 /** A sentence about the extent of this page, if older operations may exist. */
-const extent = ({ newest, cutStates }: Overview): Child =>
+const extentNote = ({ newest, cutStates }: Overview): Child =>
   newest.length >= NEWEST &&
   h(
     'p',
@@ -47,7 +47,7 @@ const extent = ({ newest, cutStates }: Overview): Child =>
     ]),
   );
 
-const card = ({ key, tone, title, detail }: Need): El =>
+const needCard = ({ key, tone, title, detail }: Need): El =>
   h(
     'div',
     { class: `card ${tone}`, 'data-key': key },
@@ -60,7 +60,7 @@ const card = ({ key, tone, title, detail }: Need): El =>
     ...detail,
   );
 
-function states({ newest }: Overview): Child {
+function stateTiles({ newest }: Overview): Child {
   if (newest.length === 0)
     return empty(
       'No operation yet. Delete a test project in Keystone, or plan one:',
@@ -96,7 +96,7 @@ function states({ newest }: Overview): Child {
   ];
 }
 
-function health(status: Status): Child {
+function healthFacts(status: Status): Child {
   const busy = Object.entries(status.queues).filter(
     ([, { ready, active, dead }]) => ready + active + dead > 0,
   );

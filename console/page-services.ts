@@ -1,7 +1,7 @@
 import { command, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
 import { counted } from './format.ts';
-import { adviceOf, age, commandLine, empty, free, section, stateOf, table } from './parts.ts';
+import { adviceOf, age, commandLine, empty, section, stateOf, table, wrapped } from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
 /** Shows services that are not permitted, types that are not covered, then the covered services. */
@@ -38,7 +38,7 @@ export function servicesPage(
           [
             { title: 'Type', isHead: true, cell: ({ type }) => type },
             { title: 'By', cell: ({ by }) => by },
-            { title: 'Reason', cell: ({ reason }) => free(reason) },
+            { title: 'Reason', cell: ({ reason }) => wrapped(reason) },
             { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
             { title: 'End it', cell: ({ type }) => commandLine(command('waiver remove', type)) },
           ],
@@ -69,7 +69,7 @@ function coveredTable(services: readonly Service[]): Child {
 
 const typesOf = ({ resourceTypes, noProjectResources }: Service): Child =>
   resourceTypes.length === 0
-    ? free(noProjectResources ?? 'none of projects')
+    ? wrapped(noProjectResources ?? 'none of projects')
     : h(
         'details',
         {},

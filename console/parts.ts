@@ -37,10 +37,10 @@ export const adviceOf = (advice: string | undefined): Child =>
     commandsIn(advice).map((line) => commandLine(line)),
   ];
 
-/** A bar, with its number for a screen reader. Without found resources it is a text. */
+/** A progress bar, with its number for a screen reader. If no resource was found, it is a text. */
 export const bar = (
   counts: { readonly found: number; readonly left: number },
-  what: string,
+  about: string,
 ): El => {
   const done = share(counts);
   if (done === undefined) return h('span', { class: 'bar note' }, 'none found');
@@ -48,13 +48,13 @@ export const bar = (
   return h(
     'span',
     { class: 'bar' },
-    h('progress', { max: '100', value: String(percent), 'aria-label': `${what}: ${percent} %` }),
+    h('progress', { max: '100', value: String(percent), 'aria-label': `${about}: ${percent} %` }),
     h('span', { class: 'percent', 'aria-hidden': 'true' }, `${percent} %`),
   );
 };
 
 /** Text of any length in a table. It wraps at any character, so that it never widens the page. */
-export const free = (text: string): El => h('span', { class: 'free' }, text);
+export const wrapped = (text: string): El => h('span', { class: 'free' }, text);
 
 export interface Column<Row> {
   readonly title: string;
@@ -112,7 +112,7 @@ export function table<Row>(
 export const amount = (value: number | undefined): string =>
   value === undefined ? '-' : number(value);
 
-/** The age of a time. A pointer and a screen reader show the time. */
+/** The age of a time. The time itself is the tooltip. */
 export const age = (millis: number | undefined, now: number): Child =>
   millis === undefined
     ? '-'

@@ -7,10 +7,11 @@ import { PAGES, type Route } from './routes.ts';
 
 const GET_TOKEN = 'openstack --os-system-scope all token issue -f value -c id';
 
-/** The state of a tab: whether it has a token, and whether it shows data. */
-interface Has {
-  readonly token: boolean;
-  readonly data: boolean;
+/** The state of a browser tab. */
+interface TabState {
+  readonly hasToken: boolean;
+  /** True if the tab shows data of the API. */
+  readonly hasData: boolean;
 }
 
 /** The header: the navigation, the state of the data, and the button that logs out. */
@@ -18,7 +19,7 @@ export const header = (
   route: Route,
   connection: Connection | undefined,
   now: number,
-  has: Has,
+  tab: TabState,
 ): (El | string)[] => [
   h('p', { class: 'brand' }, link('#/', 'keystone-propagator')),
   h(
@@ -40,32 +41,36 @@ export const header = (
     'div',
     { class: 'right' },
     // An unknown page reads no data.
-    route.page !== 'unknown' && connectionText(connection, now, has),
-    has.token && logOut(),
+    route.page !== 'unknown' && connectionText(connection, now, tab),
+    tab.hasToken && logOutButton(),
   ),
 ];
 
 const isIn = ({ page }: Route, link: string): boolean =>
   page === link || (page === 'operation' && link === 'operations');
 
-const logOut = (): El => h('button', { type: 'button', 'data-action': 'logout' }, 'Log out');
+const logOutButton = (): El => h('button', { type: 'button', 'data-action': 'logout' }, 'Log out');
 
-/** A screen reader reads the state, but not the seconds until the next attempt. */
-function connectionText(connection: Connection | undefined, now: number, has: Has): El {
-  const [tone, text, more] = wordsOf(connection, now, has);
+/**
+ * The state of the connection. A screen reader reads its text, but not the seconds until the next
+ * attempt, which change each second.
+ */
+function connectionText(connection: Connection | undefined, now: number, tab: TabState): El {
+  const [tone, text, nextAttempt] = describeConnection(connection, now, tab);
   return h(
     'p',
     { class: `connection ${tone}` },
     h('span', { role: 'status' }, text),
-    more !== undefined && h('span', { 'aria-hidden': 'true' }, ` ${more}`),
+    nextAttempt !== undefined && h('span', { 'aria-hidden': 'true' }, ` ${nextAttempt}`),
   );
 }
 
-function wordsOf(
+/** Returns the color of the state, its text, and the time until the next attempt. */
+function describeConnection(
   connection: Connection | undefined,
   now: number,
-  { data }: Has,
-): [string, string, string?] {
+  { hasData }: TabState,
+): [tone: string, text: string, nextAttempt?: string] {
   if (!connection) return ['quiet', 'Loading'];
   if (connection.kind === 'live') return ['good', 'Live'];
   if (connection.kind === 'ended') return ['quiet', 'Ended: no change follows'];
@@ -73,7 +78,7 @@ function wordsOf(
   const wait = Math.max(0, connection.nextAt - now);
   const isLost = connection.error.kind === 'unreachable';
   const cause = isLost ? 'Connection lost' : 'The API reports an error';
-  const text = data ? `${cause}: the shown data is old.` : `${cause}.`;
+  const text = hasData ? `${cause}: the shown data is old.` : `${cause}.`;
   return ['bad', text, `Next attempt in ${duration(wait)}`];
 }
 

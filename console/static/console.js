@@ -229,11 +229,11 @@ var ADVICE = {
   wrong: "Correct the address of this page, or go to the overview.",
   busy: "The console tries again."
 };
-var ANSWER_MILLIS = 2e4;
-var LEAST_SKEW = 2e3;
+var ANSWER_TIMEOUT_MILLIS = 2e4;
+var MIN_SKEW_MILLIS = 2e3;
 var Api = class {
   #port;
-  #skew = 0;
+  #skewMillis = 0;
   constructor(port) {
     this.#port = port;
   }
@@ -241,11 +241,14 @@ var Api = class {
    * The time of the propagator, so that ages are right even if the clock of this machine is wrong.
    */
   now() {
-    return this.#port.now() + this.#skew;
+    return this.#port.now() + this.#skewMillis;
   }
-  /** Reads one answer. `check` returns it with its type. Throws {@link ApiError}. */
+  /**
+   * Reads one answer with GET. `check` validates the answer and returns it with its type. Throws
+   * {@link ApiError}.
+   */
   async get(path, check, signal) {
-    const text2 = await this.#inTime(signal, async (limited) => {
+    const text2 = await this.#withTimeout(signal, async (limited) => {
       const answer = await this.#send(path, "application/json", {}, limited);
       return answer.text().catch(() => {
         throw unreachable();
@@ -253,10 +256,13 @@ var Api = class {
     });
     return this.checked(json(text2), check);
   }
-  /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
+  /**
+   * Reads server-sent events until the stream ends. Throws {@link ApiError} also after
+   * `quietMillis` without traffic.
+   */
   async *events(path, lastId, signal, quietMillis) {
     const last = lastId === void 0 ? {} : { "last-event-id": lastId };
-    const answer = await this.#inTime(
+    const answer = await this.#withTimeout(
       signal,
       (limited) => this.#send(path, "text/event-stream", last, limited)
     );
@@ -281,23 +287,23 @@ var Api = class {
     }
   }
   /** Calls `work` with a signal that also aborts after the time-out. */
-  async #inTime(signal, work) {
-    const late = new AbortController();
-    const timeout = this.#port.timeout(ANSWER_MILLIS);
-    const stop = () => late.abort();
+  async #withTimeout(signal, work) {
+    const timedOut = new AbortController();
+    const timeout = this.#port.timeout(ANSWER_TIMEOUT_MILLIS);
+    const stop = () => timedOut.abort();
     timeout.addEventListener("abort", stop);
     try {
-      return await work(AbortSignal.any([signal, late.signal]));
+      return await work(AbortSignal.any([signal, timedOut.signal]));
     } finally {
       timeout.removeEventListener("abort", stop);
     }
   }
-  async #send(path, accept, more, signal) {
+  async #send(path, accept, headers, signal) {
     const token = this.#port.token();
     let answer;
     try {
       answer = await this.#port.fetch(path, {
-        headers: { accept, ...more, ...token === void 0 ? {} : { "x-auth-token": token } },
+        headers: { accept, ...headers, ...token === void 0 ? {} : { "x-auth-token": token } },
         cache: "no-store",
         credentials: "omit",
         redirect: "error",
@@ -309,7 +315,7 @@ var Api = class {
     const date = Date.parse(answer.headers.get("date") ?? "");
     if (Number.isFinite(date)) {
       const skew = date - this.#port.now();
-      this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
+      this.#skewMillis = Math.abs(skew) < MIN_SKEW_MILLIS ? 0 : skew;
     }
     if (answer.ok) return answer;
     throw await errorOf(answer);
@@ -386,16 +392,16 @@ var TAGS = new Set(
 );
 function h(tag, attributes = {}, ...children) {
   if (!TAGS.has(tag)) throw new TypeError(`the console shows no element ${tag}`);
-  const shown2 = {};
+  const shown = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === void 0 || value === false) continue;
     if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
       throw new TypeError(`the console sets no attribute ${name}`);
     if (name === "href" && !value.startsWith("#"))
       throw new TypeError("a link of the console begins with #");
-    shown2[name] = value;
+    shown[name] = value;
   }
-  return { tag, attributes: shown2, children: flat(children) };
+  return { tag, attributes: shown, children: flat(children) };
 }
 function flat(children) {
   return children.flatMap((child) => {
@@ -464,10 +470,10 @@ var STATES = Object.keys(MEANINGS);
 
 // console/live.ts
 var QUIET_MILLIS = 4e4;
-var FIRST_WAIT = 1e3;
-var LONGEST_WAIT = 3e4;
-var FINAL = ["token", "role", "missing", "wrong", "shape"];
-var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)));
+var FIRST_WAIT_MILLIS = 1e3;
+var MAX_WAIT_MILLIS = 3e4;
+var FINAL_FAILURES = ["token", "role", "missing", "wrong", "shape"];
+var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
 async function followOperation(id, { api, sleep: sleep2, onData, onConnection }, signal) {
   const path = `/v1/operations/${encodeURIComponent(id)}/events`;
   let [failures, lastId] = [0, void 0];
@@ -481,11 +487,11 @@ async function followOperation(id, { api, sleep: sleep2, onData, onConnection },
         onConnection({ kind: "live" });
         if (ENDED.includes(data.operation.state)) return onConnection({ kind: "ended" });
       }
-      await sleep2(FIRST_WAIT / 2, signal);
+      await sleep2(FIRST_WAIT_MILLIS / 2, signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      const error2 = known(thrown);
-      if (FINAL.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
+      const error2 = apiErrorOf(thrown);
+      if (FINAL_FAILURES.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
       failures += 1;
       const wait = waitAfter(failures, error2);
       onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
@@ -505,8 +511,8 @@ async function poll(load, everyMillis, { api, sleep: sleep2, onData, onConnectio
       await sleep2(everyMillis, signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      const error2 = known(thrown);
-      if (FINAL.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
+      const error2 = apiErrorOf(thrown);
+      if (FINAL_FAILURES.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
       failures += 1;
       const wait = waitAfter(failures, error2);
       onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
@@ -514,7 +520,7 @@ async function poll(load, everyMillis, { api, sleep: sleep2, onData, onConnectio
     }
   }
 }
-var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
+var apiErrorOf = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
   "shape",
   `The console failed: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
   "Reload this page. If the message stays, use the commands: propagator status"
@@ -522,15 +528,15 @@ var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
 
 // console/load-overview.ts
 var NEWEST = 100;
-var PLANS = 5;
+var MAX_PLANS = 5;
 var REUSE_MILLIS = 3e4;
-var FRESH_STATES = ["held", "running"];
+var ALWAYS_READ_STATES = ["held", "running"];
 var REUSED_STATES = STATES.filter(
-  (state) => state === "observed" || !(ENDED.includes(state) || FRESH_STATES.includes(state))
+  (state) => state === "observed" || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state))
 );
 function overviewLoader(api) {
-  const reusedList = reused(api);
-  const reusedPlan = reused(api);
+  const recentList = withReuse(api);
+  const recentPlan = withReuse(api);
   return async (signal) => {
     const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
     const ofState = (state) => list3(`&state=${state}`);
@@ -538,11 +544,11 @@ function overviewLoader(api) {
       api.get("/v1/status", statusShape, signal),
       list3("")
     ]);
-    const states2 = newest.operations.length < NEWEST ? [] : [...FRESH_STATES, ...REUSED_STATES];
+    const states = newest.operations.length < NEWEST ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
-      states2.map(async (state) => ({
+      states.map(async (state) => ({
         state,
-        ...await (FRESH_STATES.includes(state) ? ofState(state) : reusedList(state, () => ofState(state)))
+        ...await (ALWAYS_READ_STATES.includes(state) ? ofState(state) : recentList(state, () => ofState(state)))
       }))
     );
     const all = /* @__PURE__ */ new Map();
@@ -550,11 +556,11 @@ function overviewLoader(api) {
       for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
     const candidates = openPlans([...all.values()]);
     const plans = await Promise.all(
-      candidates.slice(0, PLANS).map(async (operation2) => {
+      candidates.slice(0, MAX_PLANS).map(async (operation2) => {
         const { id } = operation2.operation;
         const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
         const read = () => api.get(path, planShape, signal).catch(() => void 0);
-        return { operation: operation2, details: await reusedPlan(id, read) };
+        return { operation: operation2, details: await recentPlan(id, read) };
       })
     );
     return {
@@ -562,7 +568,7 @@ function overviewLoader(api) {
       newest: newest.operations,
       others: [...all.values()].slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
-      morePlans: Math.max(0, candidates.length - PLANS),
+      morePlans: Math.max(0, candidates.length - MAX_PLANS),
       cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
     };
@@ -576,13 +582,13 @@ function openPlans(all) {
     )
   ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
 }
-function reused(clock) {
-  const known2 = /* @__PURE__ */ new Map();
+function withReuse(clock) {
+  const known = /* @__PURE__ */ new Map();
   return async (key, load) => {
-    const last = known2.get(key);
+    const last = known.get(key);
     if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
-    known2.set(key, { at: clock.now(), value });
+    known.set(key, { at: clock.now(), value });
     return value;
   };
 }
@@ -631,20 +637,20 @@ function matching(all, { action, text: text2 }) {
 }
 function pageOf(rows, page2) {
   const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
-  const shown2 = Math.min(page2, pages);
-  return { rows: rows.slice((shown2 - 1) * PAGE_ROWS, shown2 * PAGE_ROWS), page: shown2, pages };
+  const shown = Math.min(page2, pages);
+  return { rows: rows.slice((shown - 1) * PAGE_ROWS, shown * PAGE_ROWS), page: shown, pages };
 }
 
 // console/pace.ts
 var WINDOW_MILLIS = 6e4;
-var LEAST_MILLIS = 3e3;
+var MIN_MILLIS = 3e3;
 var withSample = (samples, sample) => [
   ...samples.filter(({ at }) => sample.at - at <= WINDOW_MILLIS),
   sample
 ];
-function pace(samples, left) {
+function removalRate(samples, left) {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.at - first.at < LEAST_MILLIS) return void 0;
+  if (!first || !last || last.at - first.at < MIN_MILLIS) return void 0;
   const perSecond = (last.removed - first.removed) * 1e3 / (last.at - first.at);
   return perSecond > 0 ? { perSecond, leftMillis: left * 1e3 / perSecond } : void 0;
 }
@@ -697,7 +703,7 @@ var stateOf = (state) => h(
   h("span", { "aria-hidden": "true", class: "mark" }, markOf(state)),
   state
 );
-var commandLine = (line, about2) => h(
+var commandLine = (line, about) => h(
   "div",
   { class: "command" },
   h(
@@ -707,7 +713,7 @@ var commandLine = (line, about2) => h(
   ),
   h(
     "button",
-    { type: "button", "data-copy": line, "aria-label": `Copy: ${about2 ?? line}` },
+    { type: "button", "data-copy": line, "aria-label": `Copy: ${about ?? line}` },
     "Copy"
   )
 );
@@ -715,18 +721,18 @@ var adviceOf = (advice) => advice !== void 0 && advice !== "" && [
   h("p", { class: "advice" }, advice),
   commandsIn(advice).map((line) => commandLine(line))
 ];
-var bar = (counts, what) => {
+var bar = (counts, about) => {
   const done = share(counts);
   if (done === void 0) return h("span", { class: "bar note" }, "none found");
   const percent = Math.floor(done * 100);
   return h(
     "span",
     { class: "bar" },
-    h("progress", { max: "100", value: String(percent), "aria-label": `${what}: ${percent} %` }),
+    h("progress", { max: "100", value: String(percent), "aria-label": `${about}: ${percent} %` }),
     h("span", { class: "percent", "aria-hidden": "true" }, `${percent} %`)
   );
 };
-var free = (text2) => h("span", { class: "free" }, text2);
+var wrapped = (text2) => h("span", { class: "free" }, text2);
 function table(caption, columns, rows, keyOf2) {
   const kind = ({ isNumber }) => isNumber ? "number" : void 0;
   return h(
@@ -767,7 +773,7 @@ function table(caption, columns, rows, keyOf2) {
 }
 var amount2 = (value) => value === void 0 ? "-" : number(value);
 var age = (millis, now) => millis === void 0 ? "-" : h("time", { title: time(millis) }, duration(Math.max(0, now - millis)));
-var section = (title2, ...children) => h("section", { "data-key": `section ${title2}` }, h("h2", {}, title2), children);
+var section = (title, ...children) => h("section", { "data-key": `section ${title}` }, h("h2", {}, title), children);
 var empty = (...text2) => h("p", { class: "empty" }, ...text2);
 var link = (href, text2) => h("a", { href }, text2);
 var operationLink = (id) => h("a", { href: `#/operations/${encodeURIComponent(id)}`, class: "id" }, id);
@@ -780,7 +786,7 @@ var facts = (rows) => h(
 // console/page-dead-letters.ts
 var serviceOf = (queue) => queue.replace(/^service-/, "");
 function deadLettersPage({ deadLetters }, now) {
-  const groups = Map.groupBy(deadLetters, ({ queue, cause: cause2 }) => `${queue} ${cause2}`);
+  const groups = Map.groupBy(deadLetters, ({ queue, cause }) => `${queue} ${cause}`);
   return [
     h("h1", {}, "Dead letters"),
     deadLetters.length === 0 ? empty("No message was given up. There is nothing to do.") : h(
@@ -788,10 +794,10 @@ function deadLettersPage({ deadLetters }, now) {
       { class: "note" },
       `${counted(deadLetters.length, "message")}, ${counted(groups.size, "cause")}.`
     ),
-    [...groups].map(([key, group]) => cause(key, group, now))
+    [...groups].map(([key, group]) => causeCard(key, group, now))
   ];
 }
-function cause(key, group, now) {
+function causeCard(key, group, now) {
   const [first] = group;
   if (!first) return void 0;
   const { queue, cause: code, error: error2 } = first;
@@ -799,7 +805,7 @@ function cause(key, group, now) {
   const oldest = Math.min(...group.map(({ at }) => at));
   const expires = Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY));
   const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
-  const select = queue === name ? "redrive --queue" : "redrive --service";
+  const redriveCommand = queue === name ? "redrive --queue" : "redrive --service";
   return h(
     "div",
     { class: "card bad", "data-key": key },
@@ -825,7 +831,7 @@ function cause(key, group, now) {
       error2?.advice ?? "Read the log of the operation, and fix the cause."
     ),
     h("p", {}, "After the cause is fixed:"),
-    commandLine(command(`dead-letter ${select}`, name, "--cause", code)),
+    commandLine(command(`dead-letter ${redriveCommand}`, name, "--cause", code)),
     h("p", {}, "One message in full:"),
     commandLine(command("dead-letter show", first.id))
   );
@@ -849,10 +855,12 @@ function holdsPage({
           {
             title: "Kept",
             isHead: true,
-            cell: ({ target, id, project }) => free(`${target} ${id}${project === void 0 ? "" : ` of project ${project}`}`)
+            cell: ({ target, id, project }) => wrapped(
+              `${target} ${id}${project === void 0 ? "" : ` of project ${project}`}`
+            )
           },
           { title: "By", cell: ({ by }) => by },
-          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Reason", cell: ({ reason }) => wrapped(reason) },
           { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
           { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
           {
@@ -933,7 +941,7 @@ function planSection(plan) {
     ]
   );
 }
-function commands(view) {
+function offeredCommands(view) {
   const { id, state, request, action } = view.operation;
   const isPlan = action === "plan";
   const ended = hasEnded(view);
@@ -958,12 +966,12 @@ function commands(view) {
     ),
     offered.map((one) => {
       if (!one) return void 0;
-      const [title2, line] = one;
+      const [title, line] = one;
       return h(
         "div",
-        { class: "offer", "data-key": title2 },
-        h("p", {}, title2),
-        commandLine(line, title2)
+        { class: "offer", "data-key": title },
+        h("p", {}, title),
+        commandLine(line, title)
       );
     })
   ];
@@ -971,18 +979,18 @@ function commands(view) {
 
 // console/operation-services.ts
 var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
-function services(view) {
+function servicesSection(view) {
   const { operation: operation2, tasks } = view;
-  const isLacking = (task2) => task2.state === "skipped";
-  const shown2 = tasks.filter((task2) => !isLacking(task2));
-  if (shown2.length === 0)
+  const isSkipped = (task2) => task2.state === "skipped";
+  const shown = tasks.filter((task2) => !isSkipped(task2));
+  if (shown.length === 0)
     return !hasEnded(view) && (view.projects ?? []).length === 0 && section(
       "Services",
       empty(
         `No service has begun yet. The services begin after ${operation2.state === "recoverable" ? "the recovery window" : "the counting"}.`
       )
     );
-  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  const skipped = tasks.filter(isSkipped).map(({ service }) => service);
   const totals = ({ counts }) => sum(Object.values(counts));
   const work = [
     { title: "Progress", cell: (task2) => bar(totals(task2), task2.service) },
@@ -1000,14 +1008,14 @@ function services(view) {
         ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : work,
         { title: "Resources", cell: typesOf }
       ],
-      shown2,
+      shown,
       ({ id }) => id
     ),
-    lacking.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${lacking.join(", ")}.`)
+    skipped.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${skipped.join(", ")}.`)
   );
 }
-var numberColumn = (title2, of) => ({
-  title: title2,
+var numberColumn = (title, of) => ({
+  title,
   isNumber: true,
   cell: (task2) => amount2(of(task2))
 });
@@ -1033,7 +1041,7 @@ function typesOf({ counts, because }) {
     )
   ];
 }
-function projects({ projects: all = [] }) {
+function projectsSection({ projects: all = [] }) {
   if (all.length === 0) return void 0;
   return section(
     "Projects, the deepest first",
@@ -1055,7 +1063,7 @@ function projects({ projects: all = [] }) {
   );
 }
 var REMAINS = "Remains or is unknown";
-function remains({ operation: operation2, tasks }) {
+function remainsSection({ operation: operation2, tasks }) {
   const notes = tasks.flatMap(
     ({ service, region, state, conditions }) => conditions.filter((one) => one.class === "Unsupported" && one.actor === "operator").map((one) => ({
       key: `${service} ${region} ${one.resourceType ?? ""} ${one.message}`,
@@ -1075,10 +1083,10 @@ function remains({ operation: operation2, tasks }) {
   return section(
     REMAINS,
     all.map(
-      ({ key, title: title2, what, advice }) => h(
+      ({ key, title, what, advice }) => h(
         "div",
         { class: "card quiet", "data-key": key },
-        h("h3", {}, title2),
+        h("h3", {}, title),
         h("p", {}, capital(what), "."),
         adviceOf(advice)
       )
@@ -1089,15 +1097,15 @@ function remains({ operation: operation2, tasks }) {
 // console/page-operation.ts
 async function loadDetails(api, { operation: operation2 }, signal, before) {
   const { id, action, state } = operation2;
-  const plan = (of2) => api.get(`/v1/operations/${encodeURIComponent(of2)}/plan`, planShape, signal).catch(() => void 0);
-  const of = state === "recoverable" ? operation2.plan?.of : void 0;
-  const [{ entries }, own, planned] = await Promise.all([
+  const readPlan = (of) => api.get(`/v1/operations/${encodeURIComponent(of)}/plan`, planShape, signal).catch(() => void 0);
+  const plannedBy = state === "recoverable" ? operation2.plan?.of : void 0;
+  const [{ entries }, ownPlan, planned] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
-    action === "plan" ? plan(id) : void 0,
-    // The plan of a running operation does not change.
-    before?.planned ?? (of === void 0 ? void 0 : plan(of))
+    action === "plan" ? readPlan(id) : void 0,
+    // The plan that the operation carries out does not change, so it is read only once.
+    before?.planned ?? (plannedBy === void 0 ? void 0 : readPlan(plannedBy))
   ]);
-  return { audit: entries, plan: own, planned };
+  return { audit: entries, plan: ownPlan, planned };
 }
 function operationPage(view, details, samples, now) {
   const { operation: operation2 } = view;
@@ -1106,13 +1114,13 @@ function operationPage(view, details, samples, now) {
     h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(view)),
     whyEnded(view),
     progress(view, details?.planned, samples),
-    waiting(view, now),
+    waitingCards(view, now),
     details?.plan && planSection(details.plan),
-    services(view),
-    projects(view),
-    remains(view),
-    section("Commands", commands(view)),
-    section("Facts", about(view, now)),
+    servicesSection(view),
+    projectsSection(view),
+    remainsSection(view),
+    section("Commands", offeredCommands(view)),
+    section("Facts", operationFacts(view, now)),
     section("Decisions", decisions(details, now))
   ];
 }
@@ -1121,7 +1129,7 @@ function meaningOf(view) {
   const meaning = MEANINGS[state] ?? "";
   if (state === "recoverable") return `${IN_WINDOW[scope.type] ?? ""}${meaning}`;
   if (state !== "finished") return meaning;
-  const rest = remains(view) !== void 0 ? `the resources under “${REMAINS}”` : view.resources.left > 0 ? "the resources that are left" : void 0;
+  const rest = remainsSection(view) !== void 0 ? `the resources under “${REMAINS}”` : view.resources.left > 0 ? "the resources that are left" : void 0;
   return rest === void 0 ? meaning : `A new listing proved the end, except for ${rest}.`;
 }
 var IN_WINDOW = {
@@ -1144,7 +1152,7 @@ function progress(view, planned, samples) {
     return planned && h("p", {}, `The plan lists ${counted(planned.resources, "resource")}.`);
   if (isCount(view))
     return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
-  const rate = hasEnded(view) ? void 0 : pace(samples, left);
+  const rate = hasEnded(view) ? void 0 : removalRate(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
     `${number(left)} left`,
@@ -1157,7 +1165,7 @@ function progress(view, planned, samples) {
     h("span", {}, texts.join(", "))
   );
 }
-function waiting({ waitsOn, ...view }, now) {
+function waitingCards({ waitsOn, ...view }, now) {
   if (waitsOn.length === 0) return void 0;
   const ordered = waitsOn.toSorted(
     (a, b) => Number(b.actor === "operator") - Number(a.actor === "operator")
@@ -1185,9 +1193,9 @@ function waiting({ waitsOn, ...view }, now) {
     )
   );
 }
-function about({ operation: operation2 }, now) {
-  const { scope, cause: cause2, request, rerun, released, plan, recovery } = operation2;
-  const by = cause2.initiator ? ` by ${cause2.initiator.name ?? cause2.initiator.userId}` : "";
+function operationFacts({ operation: operation2 }, now) {
+  const { scope, cause, request, rerun, released, plan, recovery } = operation2;
+  const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : "";
   return facts([
     ["Operation", operation2.id],
     [capital(scope.type), scope.name === void 0 ? scope.id : `${scope.name} (${scope.id})`],
@@ -1195,7 +1203,7 @@ function about({ operation: operation2 }, now) {
     ["Mode", operation2.mode],
     [
       "Because",
-      request ? `requested by ${request.by} at ${time(request.at)}: ${request.reason}` : `${cause2.eventType}${by}${cause2.note === void 0 ? "" : `; ${cause2.note}`}`
+      request ? `requested by ${request.by} at ${time(request.at)}: ${request.reason}` : `${cause.eventType}${by}${cause.note === void 0 ? "" : `; ${cause.note}`}`
     ],
     [
       "Plan",
@@ -1204,7 +1212,10 @@ function about({ operation: operation2 }, now) {
         `, approved by ${plan.approvals.map((one) => one.by).join(" and ")}`
       ]
     ],
-    ["Runs again", rerun && [operationLink(rerun.of), `, asked by ${rerun.by}: ${rerun.reason}`]],
+    [
+      "Runs again",
+      rerun && [operationLink(rerun.of), `, requested by ${rerun.by}: ${rerun.reason}`]
+    ],
     ["Released", released && `by ${released.by} at ${time(released.at)}: ${released.reason}`],
     [
       "Recoverable until",
@@ -1265,12 +1276,12 @@ var list2 = (rows, now) => table(
   [
     { title: "Operation", isHead: true, cell: ({ operation: operation2 }) => operationLink(operation2.id) },
     { title: "Action", cell: ({ operation: operation2 }) => operation2.action },
-    { title: "Account", cell: ({ operation: operation2 }) => free(accountOf(operation2)) },
+    { title: "Account", cell: ({ operation: operation2 }) => wrapped(accountOf(operation2)) },
     { title: "State", cell: ({ operation: operation2 }) => stateOf(operation2.state) },
     { title: "Progress", cell: progressOf },
     { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources.left) },
     { title: "Age", isNumber: true, cell: ({ operation: operation2 }) => age(operation2.openedAt, now) },
-    { title: "Waits for", cell: (view) => free(firstReason(view) || "-") }
+    { title: "Waits for", cell: (view) => wrapped(firstReason(view) || "-") }
   ],
   rows,
   ({ operation: operation2 }) => operation2.id
@@ -1282,9 +1293,9 @@ function progressOf(view) {
   return bar(view.resources, view.operation.id);
 }
 function filterForm(filters) {
-  const choice = (name, title2, values) => field(
+  const choice = (name, title, values) => field(
     name,
-    title2,
+    title,
     h(
       "select",
       { id: `filter-${name}`, name },
@@ -1294,9 +1305,9 @@ function filterForm(filters) {
       )
     )
   );
-  const typed = (name, title2) => field(
+  const typed = (name, title) => field(
     name,
-    title2,
+    title,
     h("input", {
       id: `filter-${name}`,
       name,
@@ -1317,7 +1328,7 @@ function filterForm(filters) {
     h("button", { type: "submit" }, "Filter")
   );
 }
-var field = (name, title2, control) => h("p", { class: "field" }, h("label", { for: `filter-${name}` }, title2), control);
+var field = (name, title, control) => h("p", { class: "field" }, h("label", { for: `filter-${name}` }, title), control);
 var pager = (filters, page2, pages) => h(
   "nav",
   { class: "pager", "aria-label": "Pages" },
@@ -1331,9 +1342,10 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
   const all = [...newest, ...others];
   const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const [stuck, waiting2] = [true, false].map(
-    (isDead) => all.filter((one) => needsPerson(one) && one.waitsOn.some((w) => w.deadLetter) === isDead)
-  );
+  const needing = all.filter(needsPerson);
+  const hasDeadLetter = ({ waitsOn }) => waitsOn.some(({ deadLetter }) => deadLetter);
+  const stuck = needing.filter(hasDeadLetter);
+  const waiting = needing.filter((one) => !hasDeadLetter(one));
   return [
     ...status.stopped ? [stopNeed(status.stopped, now)] : [],
     ...status.ok ? [] : [healthNeed()],
@@ -1343,7 +1355,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
         dead.map(([queue]) => queue)
       )
     ] : [],
-    ...(stuck ?? []).map((one) => operationNeed(one, "bad", now)),
+    ...stuck.map((one) => operationNeed(one, "bad", now)),
     ...status.enabledDuringHold > 0 ? [
       need(
         "enabled",
@@ -1354,7 +1366,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
         [h("p", {}, link("#/holds", "See the holds"))]
       )
     ] : [],
-    ...(waiting2 ?? []).map((one) => operationNeed(one, "wait", now)),
+    ...waiting.map((one) => operationNeed(one, "wait", now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...morePlans > 0 ? [morePlansNeed(morePlans)] : [],
     ...status.suspicious > 0 ? [
@@ -1367,7 +1379,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
     ] : []
   ];
 }
-var need = (key, tone, title2, detail) => ({ key, tone, title: title2, detail });
+var need = (key, tone, title, detail) => ({ key, tone, title, detail });
 var stopNeed = (stopped, now) => need(
   "stopped",
   "bad",
@@ -1450,20 +1462,20 @@ function overviewPage(overview, now) {
   return [
     h("h1", {}, "Overview"),
     section(
-      title(needs.length, overview),
+      needsTitle(needs.length, overview),
       needs.length === 0 && empty(
         "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
       ),
-      needs.map(card)
+      needs.map(needCard)
     ),
-    extent2(overview),
+    extentNote(overview),
     overview.notice !== void 0 && h("p", { class: "note" }, overview.notice),
-    section("Operations by state", states(overview)),
-    section("Propagator", health(overview.status))
+    section("Operations by state", stateTiles(overview)),
+    section("Propagator", healthFacts(overview.status))
   ];
 }
-var title = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cutStates.length > 0 ? " or more" : ""}`;
-var extent2 = ({ newest, cutStates }) => newest.length >= NEWEST && h(
+var needsTitle = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cutStates.length > 0 ? " or more" : ""}`;
+var extentNote = ({ newest, cutStates }) => newest.length >= NEWEST && h(
   "p",
   { class: "note" },
   `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state before the end.`,
@@ -1473,32 +1485,32 @@ var extent2 = ({ newest, cutStates }) => newest.length >= NEWEST && h(
     link(listAddress({ state, limit: LIMITS.most }), state)
   ])
 );
-var card = ({ key, tone, title: title2, detail }) => h(
+var needCard = ({ key, tone, title, detail }) => h(
   "div",
   { class: `card ${tone}`, "data-key": key },
   h(
     "h3",
     {},
     h("span", { "aria-hidden": "true", class: "mark" }, tone === "bad" ? "✗" : "!"),
-    ...title2
+    ...title
   ),
   ...detail
 );
-function states({ newest }) {
+function stateTiles({ newest }) {
   if (newest.length === 0)
     return empty(
       "No operation yet. Delete a test project in Keystone, or plan one:",
       commandLine("propagator project plan PROJECT")
     );
   const counts = Map.groupBy(newest, ({ operation: operation2 }) => operation2.state);
-  const shown2 = [...STATES, ...counts.keys()].filter(
+  const shown = [...STATES, ...counts.keys()].filter(
     (state, index, all) => counts.has(state) && all.indexOf(state) === index
   );
   return [
     h(
       "ul",
       { class: "tiles" },
-      shown2.map(
+      shown.map(
         (state) => h(
           "li",
           { "data-key": state },
@@ -1519,7 +1531,7 @@ function states({ newest }) {
     )
   ];
 }
-function health(status) {
+function healthFacts(status) {
   const busy = Object.entries(status.queues).filter(
     ([, { ready, active, dead }]) => ready + active + dead > 0
   );
@@ -1541,8 +1553,8 @@ function health(status) {
 }
 
 // console/page-services.ts
-function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2, waived }, now) {
-  const denied = services2.filter(({ problem }) => problem !== void 0);
+function servicesPage({ services, httpPlugins, uncovered: uncovered2, waived }, now) {
+  const denied = services.filter(({ problem }) => problem !== void 0);
   return [
     h("h1", {}, "Services"),
     denied.length > 0 && section(
@@ -1559,8 +1571,8 @@ function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2,
     uncovered2.length > 0 && section("Not covered or unreachable", uncovered2.map(uncoveredCard)),
     section(
       "Covered, in the order of the cleanup",
-      coveredTable(services2),
-      absent(services2, httpPlugins)
+      coveredTable(services),
+      absent(services, httpPlugins)
     ),
     waived.length > 0 && section(
       "Waived",
@@ -1569,7 +1581,7 @@ function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2,
         [
           { title: "Type", isHead: true, cell: ({ type }) => type },
           { title: "By", cell: ({ by }) => by },
-          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Reason", cell: ({ reason }) => wrapped(reason) },
           { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
           { title: "End it", cell: ({ type }) => commandLine(command("waiver remove", type)) }
         ],
@@ -1579,8 +1591,8 @@ function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2,
     )
   ];
 }
-function coveredTable(services2) {
-  const present = services2.filter(({ regions }) => regions.length > 0);
+function coveredTable(services) {
+  const present = services.filter(({ regions }) => regions.length > 0);
   if (present.length === 0)
     return empty("The catalog of this cloud has no service that is covered.");
   return table(
@@ -1596,7 +1608,7 @@ function coveredTable(services2) {
     ({ name }) => name
   );
 }
-var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? free(noProjectResources ?? "none of projects") : h(
+var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? wrapped(noProjectResources ?? "none of projects") : h(
   "details",
   {},
   h("summary", {}, counted(resourceTypes.length, "type")),
@@ -1606,8 +1618,8 @@ var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length =
     resourceTypes.map((type) => h("li", {}, type))
   )
 );
-function absent(services2, httpPlugins) {
-  const names = services2.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
+function absent(services, httpPlugins) {
+  const names = services.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
   return [
     names.length > 0 && h("p", { class: "note" }, `Not in this cloud: ${names.join(", ")}.`),
     httpPlugins.length > 0 && h("p", { class: "note" }, `Called over HTTP: ${httpPlugins.join(", ")}.`)
@@ -1695,7 +1707,7 @@ function routeOf(hash) {
 
 // console/shell.ts
 var GET_TOKEN = "openstack --os-system-scope all token issue -f value -c id";
-var header = (route, connection, now, has) => [
+var header = (route, connection, now, tab) => [
   h("p", { class: "brand" }, link("#/", "keystone-propagator")),
   h(
     "nav",
@@ -1704,10 +1716,10 @@ var header = (route, connection, now, has) => [
       "ul",
       {},
       PAGES.map(
-        ([page2, address, title2]) => h(
+        ([page2, address, title]) => h(
           "li",
           { "data-key": page2 },
-          h("a", { href: address, "aria-current": isIn(route, page2) && "page" }, title2)
+          h("a", { href: address, "aria-current": isIn(route, page2) && "page" }, title)
         )
       )
     )
@@ -1716,30 +1728,30 @@ var header = (route, connection, now, has) => [
     "div",
     { class: "right" },
     // An unknown page reads no data.
-    route.page !== "unknown" && connectionText(connection, now, has),
-    has.token && logOut()
+    route.page !== "unknown" && connectionText(connection, now, tab),
+    tab.hasToken && logOutButton()
   )
 ];
 var isIn = ({ page: page2 }, link2) => page2 === link2 || page2 === "operation" && link2 === "operations";
-var logOut = () => h("button", { type: "button", "data-action": "logout" }, "Log out");
-function connectionText(connection, now, has) {
-  const [tone, text2, more] = wordsOf(connection, now, has);
+var logOutButton = () => h("button", { type: "button", "data-action": "logout" }, "Log out");
+function connectionText(connection, now, tab) {
+  const [tone, text2, nextAttempt] = describeConnection(connection, now, tab);
   return h(
     "p",
     { class: `connection ${tone}` },
     h("span", { role: "status" }, text2),
-    more !== void 0 && h("span", { "aria-hidden": "true" }, ` ${more}`)
+    nextAttempt !== void 0 && h("span", { "aria-hidden": "true" }, ` ${nextAttempt}`)
   );
 }
-function wordsOf(connection, now, { data }) {
+function describeConnection(connection, now, { hasData }) {
   if (!connection) return ["quiet", "Loading"];
   if (connection.kind === "live") return ["good", "Live"];
   if (connection.kind === "ended") return ["quiet", "Ended: no change follows"];
   if (connection.kind === "stopped") return ["bad", "Not updated"];
   const wait = Math.max(0, connection.nextAt - now);
   const isLost = connection.error.kind === "unreachable";
-  const cause2 = isLost ? "Connection lost" : "The API reports an error";
-  const text2 = data ? `${cause2}: the shown data is old.` : `${cause2}.`;
+  const cause = isLost ? "Connection lost" : "The API reports an error";
+  const text2 = hasData ? `${cause}: the shown data is old.` : `${cause}.`;
   return ["bad", text2, `Next attempt in ${duration(wait)}`];
 }
 var errorPage = ({ message, advice, kind }) => [
@@ -1795,11 +1807,12 @@ function loginPage(refused, isSafe) {
 }
 
 // console/app.ts
-var SHORT = 5e3;
-var LONG = 3e4;
+var SHORT_MILLIS = 5e3;
+var LONG_MILLIS = 3e4;
 var Console = class {
   #browser;
   #api;
+  /** Aborted when another page is opened. */
   #opened = new AbortController();
   #route = { page: "overview" };
   #address = "";
@@ -1827,26 +1840,29 @@ var Console = class {
   close() {
     this.#opened.abort();
   }
-  /** Draws the page after a change, and each second because the ages grow. */
+  /** Draws the page. Called after a change, and each second because the shown ages grow. */
   render() {
     const { document: document2 } = this.#browser;
     const now = this.#api.now();
     const head = document2.getElementById("header");
     const main = document2.getElementById("main");
     if (!head || !main) return;
-    const has = { token: this.#browser.token() !== void 0, data: this.#view !== void 0 };
-    patch(head, header(this.#route, this.#connection, now, has));
+    const tab = {
+      hasToken: this.#browser.token() !== void 0,
+      hasData: this.#view !== void 0
+    };
+    patch(head, header(this.#route, this.#connection, now, tab));
     patch(main, [
       h("div", { class: "page", "data-key": `page ${this.#address}` }, this.#body(now))
     ]);
-    const title2 = main.querySelector("h1")?.textContent ?? "";
-    document2.title = title2 === "" ? "keystone-propagator" : `${title2} · keystone-propagator`;
+    const title = main.querySelector("h1")?.textContent ?? "";
+    document2.title = title === "" ? "keystone-propagator" : `${title} · keystone-propagator`;
   }
   /** Copies a command, and shows the result. */
   async copy(line) {
     const isCopied = await this.#browser.copy(line);
     this.#notify(
-      isCopied ? "Copied." : "The browser does not permit it. Select the command instead."
+      isCopied ? "Copied." : "The browser does not permit copying. Select the command instead."
     );
   }
   async logIn(token) {
@@ -1864,7 +1880,7 @@ var Console = class {
     await this.open();
     this.#notify("You are logged out. The token is no longer in this tab.");
   }
-  /** Opens the first page of the list with the filters of the form. */
+  /** Opens the list of operations at its first page, with the filters of the form. */
   filter(fields) {
     const { state = "", action = "", domain = "", text: text2 = "" } = fields;
     const route = this.#route;
@@ -1889,7 +1905,7 @@ var Console = class {
     return this.#view ? this.#view(now) : loadingPage();
   }
   async #follow(route, signal) {
-    const read = (load, view, every = SHORT) => poll(load, every, this.#deps(signal, view), signal);
+    const read = (load, view, everyMillis = SHORT_MILLIS) => poll(load, everyMillis, this.#deps(signal, view), signal);
     const api = this.#api;
     if (route.page === "overview") {
       const load = overviewLoader(api);
@@ -1899,38 +1915,37 @@ var Console = class {
       return read(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.first ? LONG : SHORT
+        route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS
       );
     if (route.page === "dead-letters")
       return read(
         () => api.get("/v1/dead-letters", deadLettersShape, signal),
         deadLettersPage,
-        LONG
+        LONG_MILLIS
       );
     if (route.page === "holds")
       return read(() => api.get("/v1/holds", holdsShape, signal), holdsPage);
     if (route.page === "services")
-      return read(() => api.get("/v1/services", servicesShape, signal), servicesPage, LONG);
+      return read(() => api.get("/v1/services", servicesShape, signal), servicesPage, LONG_MILLIS);
     if (route.page === "operation") return this.#followOperation(route.id, signal);
   }
-  /** Reads the stream of the operation, and its decisions and plan every 10 s. */
+  /** Follows the stream of an operation. Reads its decisions and its plan every 10 s. */
   async #followOperation(id, signal) {
     let details;
     let latest;
     let samples = [];
-    let isReading = false;
     const view = (data, now) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
     const readDetails = (first) => poll(
       () => loadDetails(this.#api, latest ?? first, signal, details),
-      2 * SHORT,
+      2 * SHORT_MILLIS,
       {
         ...deps,
         onData: (read) => {
           details = read;
           this.render();
         },
-        // The state of the stream is the state of the page.
+        // The header shows the connection of the stream, not of these reads.
         onConnection: () => void 0
       },
       signal
@@ -1947,8 +1962,7 @@ var Console = class {
             removed: state.resources.removed
           });
           deps.onData(state);
-          if (!isReading) reading = readDetails(state);
-          isReading = true;
+          reading ??= readDetails(state);
         }
       },
       signal
@@ -1975,7 +1989,7 @@ var Console = class {
 };
 
 // console/main.ts
-var TOKEN = "keystone-propagator-token";
+var TOKEN_KEY = "keystone-propagator-token";
 var LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 var browser = {
   document,
@@ -1987,10 +2001,10 @@ var browser = {
   setHash: (hash) => {
     location.hash = hash;
   },
-  token: () => sessionStorage.getItem(TOKEN) ?? void 0,
+  token: () => sessionStorage.getItem(TOKEN_KEY) ?? void 0,
   setToken: (token) => {
-    if (token === void 0) sessionStorage.removeItem(TOKEN);
-    else sessionStorage.setItem(TOKEN, token);
+    if (token === void 0) sessionStorage.removeItem(TOKEN_KEY);
+    else sessionStorage.setItem(TOKEN_KEY, token);
   },
   isSafe: location.protocol === "https:" || LOOPBACK.includes(location.hostname),
   copy: async (text2) => {
@@ -2016,9 +2030,9 @@ async function sleep(millis, signal) {
     });
 }
 var page = new Console(browser);
-var shown = () => void page.open();
+var openPage = () => void page.open();
 addEventListener("hashchange", () => {
-  shown();
+  openPage();
   document.getElementById("main")?.focus();
   scrollTo(0, 0);
 });
@@ -2047,4 +2061,4 @@ document.addEventListener("submit", (event) => {
 setInterval(() => {
   if (!document.hidden) page.render();
 }, 1e3);
-shown();
+openPage();

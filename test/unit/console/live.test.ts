@@ -1,5 +1,5 @@
 import { waitAfter } from '../../../console/live.ts';
-import { pace, withSample } from '../../../console/pace.ts';
+import { removalRate, withSample } from '../../../console/pace.ts';
 import { serverSentEvents } from '../../../console/stream.ts';
 import { ID, operationView } from './samples.ts';
 import { type Answers, eventStream, json, openTab, refused } from './tab.ts';
@@ -196,7 +196,7 @@ describe('the page of an operation', () => {
   });
 });
 
-describe('the rate', () => {
+describe('the removal rate', () => {
   it('is shown with the time left while resources are removed', async () => {
     const stream = eventStream();
     const tab = follow(stream);
@@ -213,16 +213,16 @@ describe('the rate', () => {
     await tab.close();
   });
 
-  it('is that of the last minute, and unknown while no resource is removed', () => {
+  it('is measured over the last minute, and is unknown while no resource is removed', () => {
     const [first, second] = [
       { at: 0, removed: 0 },
       { at: 50_000, removed: 500 },
     ];
     const samples = withSample(withSample([first], second), { at: 100_000, removed: 600 });
     expect(samples[0]).toBe(second);
-    expect(pace(samples, 30)).toEqual({ perSecond: 2, leftMillis: 15_000 });
-    expect(pace([second, { at: 60_000, removed: 500 }], 30)).toBeUndefined();
-    expect(pace([second], 30)).toBeUndefined();
+    expect(removalRate(samples, 30)).toEqual({ perSecond: 2, leftMillis: 15_000 });
+    expect(removalRate([second, { at: 60_000, removed: 500 }], 30)).toBeUndefined();
+    expect(removalRate([second], 30)).toBeUndefined();
   });
 });
 
@@ -251,7 +251,7 @@ describe('server-sent events', () => {
     return events;
   };
 
-  it('are the same, wherever the network cuts them', async () => {
+  it('are read correctly, wherever the network splits them', async () => {
     const whole = await read([bytes]);
     expect(whole).toEqual([
       { id: '1', event: 'operation', data: '{"a":\n"ü€😀"}' },
@@ -262,7 +262,7 @@ describe('server-sent events', () => {
     expect(await read([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(whole);
   });
 
-  it('fail when no byte arrives, because a cut cable does not end a stream', async () => {
+  it('end with an error when no byte arrives, because a cut cable closes no stream', async () => {
     const body = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined) });
     await expect(serverSentEvents(body, 20).next()).rejects.toThrow('no byte arrived');
   });

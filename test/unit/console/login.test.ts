@@ -51,7 +51,7 @@ describe('the login', () => {
     expect(tab.state.hash).toBe('#/holds');
   });
 
-  it('is asked for again when the token expires', async () => {
+  it('is shown again when the token expires', async () => {
     let isExpired = false;
     const tab = openTab((path, init) => (isExpired ? refused(401) : withToken(path, init)));
     const opened = tab.page.logIn(TOKEN);
@@ -96,7 +96,7 @@ describe('a tab', () => {
     }
   });
 
-  it('shows no late answer of a page that was left', async () => {
+  it('ignores a late answer for a page that is no longer shown', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>();
     const tab = openTab((path) =>
       path.startsWith('/v1/holds') ? promise : json({ deadLetters: [] }),

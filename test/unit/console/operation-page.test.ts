@@ -50,7 +50,7 @@ const linesOf = (one: El | string): string[] =>
 describe('the page of a plan', () => {
   const shown = page({ action: 'plan', state: 'observed' }, { plan });
 
-  it('lists every resource of this plan before the approval, which it offers once', () => {
+  it('offers the list of every resource first, and then the approval once', () => {
     expect(linesOf(shown)).toEqual([
       `propagator operation show ${ID} --resources`,
       `propagator operation approve ${ID} --digest ${DIGEST}`,

@@ -76,7 +76,7 @@ async function overview(answers: Answers) {
 
 describe('the plans of the overview', () => {
   it.each([404, 500, 503])(
-    'do not hide the rest when one of them cannot be read: %i',
+    'do not hide the rest of the overview when one plan cannot be read: %i',
     async (status) => {
       const dead = { 'service-nova': { ready: 0, delayed: 0, active: 0, dead: 1 } };
       const seen = await overview(
@@ -138,7 +138,7 @@ describe('the plans of the overview', () => {
     await seen.close();
   });
 
-  it('are counted when there are more than are read', async () => {
+  it('are only counted beyond the plans that are read', async () => {
     const seen = await overview(
       api(
         many(8, (number) => plan(number, `p${number}`)),
@@ -155,7 +155,7 @@ describe('the plans of the overview', () => {
 describe('the extent of the overview', () => {
   const running = many(150, (number) => operationView('busy', { id: idOf(number) }));
 
-  it('is every operation, with two requests, while there are fewer than 100', async () => {
+  it('covers every operation with two requests, while fewer than 100 exist', async () => {
     const seen = await overview(api([held(1)], () => refused(404)));
     expect(seen.paths('/v1/').map(({ path }) => path)).toEqual([
       '/v1/status',
@@ -178,7 +178,7 @@ describe('the extent of the overview', () => {
   });
 
   it.each(['confirming', 'recoverable', 'pre-delete', 'waiting', 'closing'] as const)(
-    'has an old operation that is %s and needs a person',
+    'includes an old operation in the state %s that needs a person',
     async (state) => {
       const hold = { reason: 'Keystone refuses it', since: OPENED_AT, advice: '' };
       const old = operationView('old', {
@@ -195,7 +195,7 @@ describe('the extent of the overview', () => {
     },
   );
 
-  it('has an old plan that waits for approval', async () => {
+  it('includes an old plan that waits for approval', async () => {
     const seen = await overview(
       api([...running, plan(1, 'old')], () => json(details(idOf(1), 'old'))),
     );

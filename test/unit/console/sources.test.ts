@@ -20,7 +20,7 @@ describe('the sources of the console', () => {
     expect(source).not.toMatch(/\bimport\(|\brequire\(/);
   });
 
-  it('send no request but GET, and keep the token in the tab alone', () => {
+  it('send only GET requests, and keep the token only in the tab', () => {
     const all = sources.map(([, source]) => source).join('\n');
     expect(all).not.toMatch(/method:|localStorage|document\.cookie|indexedDB|sendBeacon|WebSocket/);
     expect(all.match(/sessionStorage/g)?.length).toBeGreaterThan(0);

@@ -71,7 +71,7 @@ describe('the texts of the console', () => {
     expect([share({ found: 0, left: 0 }), share({ found: 4, left: 9 })]).toEqual([undefined, 0]);
   });
 
-  it('know every state, and which states are ends', () => {
+  it('name every state, and mark the states in which an operation has ended', () => {
     expect(Object.keys(MEANINGS).toSorted()).toEqual([...OPERATION_STATES].toSorted());
     expect(ENDED.toSorted()).toEqual([...ENDED_OPERATION_STATES].toSorted());
     expect(toneOf('a state of a later release')).toBe('quiet');
@@ -253,7 +253,7 @@ describe('the shapes', () => {
       expect(() => planShape({ ...plan, [name]: undefined })).toThrow(ShapeError);
   });
 
-  it('refuse everything else, with the part that is wrong', async () => {
+  it('refuse any other answer, and name the wrong part', async () => {
     await fc.assert(
       fc.property(fc.json(), (text) => {
         const value: unknown = JSON.parse(text);
@@ -297,7 +297,7 @@ describe('the change of a page', () => {
     return root;
   };
 
-  it('renders the same page as a new one after any earlier page', async () => {
+  it('gives the same result as a new page, whatever page was shown before', async () => {
     await fc.assert(
       fc.property(tree, tree, tree, (first, second, third) => {
         expect(rootOf(first, second, third).outerHTML).toBe(rootOf(third).outerHTML);
