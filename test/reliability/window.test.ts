@@ -30,7 +30,7 @@ interface Account {
  * through the other process after the first one was killed in the window. The windows of a second
  * project and a second domain end.
  */
-describe('recovery windows on a PostgreSQL server, of which one process is killed', () => {
+describe('recovery windows of two processes on one PostgreSQL server, one of which is killed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-window-'));
   const policy = join(folder, 'policy.yaml');
   let postgresql: Postgresql;
@@ -183,7 +183,7 @@ describe('recovery windows on a PostgreSQL server, of which one process is kille
         method === 'DELETE' && path.endsWith(`/v3/${type}s/${id}`) && status === 204,
     );
 
-  it('are suspended by the other process, and its cancellation restores every field', async () => {
+  it('suspend the accounts in the other process, and a cancellation there restores every field', async () => {
     for (const account of kept) await ended(account, 'suspend', 'finished', 180);
     const { state } = fixture.cloud;
     for (const { id } of kept) expect(state.identity.projects.get(id)?.enabled).toBe(false);
@@ -209,7 +209,7 @@ describe('recovery windows on a PostgreSQL server, of which one process is kille
     expect(stateOf(keptProjects)).toEqual(before);
   });
 
-  it('end once, though two processes handle the end, and no other account changes', async () => {
+  it('end once although two processes handle the end, and no other account changes', async () => {
     for (const account of gone) {
       await ended(account, 'cleanup', 'finished', 240);
       const cleanups = await operationsOf(account, 'cleanup');

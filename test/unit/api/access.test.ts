@@ -8,7 +8,7 @@ import {
 } from '../../../lib/api/access.ts';
 import { apiUnderTest } from './api-under-test.ts';
 
-describe('the table of the least level of each route', () => {
+describe('the table of the minimum level of each route', () => {
   const { app } = apiUnderTest();
 
   it('names exactly the routes of the app', () => {

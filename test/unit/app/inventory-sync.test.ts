@@ -65,7 +65,7 @@ describe('the sweep', () => {
     expect(running[0]?.state()).toContain('propagator operation list --state held');
   });
 
-  it('is disabled by 0', async () => {
+  it('does not run in intervals if the interval is 0', async () => {
     start('a', 0);
     start('b');
     await until('the fill', () => count(/fills/) === 2);

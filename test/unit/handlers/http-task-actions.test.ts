@@ -103,7 +103,7 @@ describe('an HTTP plugin that declares its actions', () => {
     );
   });
 
-  it('is called for no other action, and for cleanups without the new fields', async () => {
+  it('is called only for cleanups if it declares no action, without the fields of other actions', async () => {
     simulation.actions = [];
     await simulation.announce('project', 'created');
     await simulation.settle();
@@ -140,7 +140,7 @@ describe('an HTTP plugin that declares its actions', () => {
     expect(simulation.calls).not.toContain('suspend apply');
   });
 
-  it('ends no suspension with assets left by its own count', async () => {
+  it('cannot end a suspension while its own counts show remaining assets', async () => {
     simulation.left = 1;
     await simulation.set('project', false);
     for (let n = 0; n < 60; n += 1) await simulation.deliver(0);

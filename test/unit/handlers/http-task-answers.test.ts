@@ -229,7 +229,7 @@ describe('the answer of an HTTP plugin', () => {
     },
   );
 
-  it('is missing, because no process listens', async () => {
+  it('is missing if no process listens at its URL', async () => {
     await new Promise((resolve) => server.close(resolve));
     await deliver();
     expect(billing()).toMatchObject({

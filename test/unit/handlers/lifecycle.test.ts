@@ -195,7 +195,7 @@ describe('a resume', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('is an alarm once per enable under a hold: a warning, an audit entry and a mark on the hold', async () => {
+  it('causes one warning and one audit entry each time that it is enabled under a hold', async () => {
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await simulation.set('project', false);
     await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 0, hold)] });

@@ -52,13 +52,13 @@ describe('a received notification', () => {
     expect(await urgency(fixture, cadf(DELETED, 'p1'))).toEqual([false]);
   });
 
-  it('does not stop the storage of the others if it cannot be read', async () => {
+  it('does not prevent the storage of the other notifications if it cannot be parsed', async () => {
     const fixture = await withProjects();
     const poison = `{"event_type":"${DELETED}","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
     expect(await urgency(fixture, poison, cadf(DELETED, 'p1'))).toEqual([false, true]);
   });
 
-  it('is not acknowledged if the commit stored nothing', async () => {
+  it('causes an error if the commit stored nothing, so that it is not acknowledged', async () => {
     const { engine } = await withProjects();
     const conflicting = { reads: engine.reads, commit: async () => 'conflict' as const };
     await expect(storeNotifications([], { engine: conflicting })).rejects.toMatchObject({
@@ -66,7 +66,7 @@ describe('a received notification', () => {
     });
   });
 
-  it('is stored without an order if the inventory cannot be read', async () => {
+  it('is stored and not urgent if the inventory cannot be read', async () => {
     const fixture = await withProjects();
     fixture.engine.reads.accounts = () => Promise.reject(new Error('no connection'));
     expect(await urgency(fixture, cadf(DELETED, 'p1'))).toEqual([false]);

@@ -178,7 +178,7 @@ describe('a change that no notification announced', () => {
   });
 });
 
-describe('a list of accounts that is not reliable', () => {
+describe('a list of accounts that may be incomplete', () => {
   const TYPES = ['domain', 'project', 'user'] as const;
   it.each(TYPES)('marks no %s as missing if it ends in an error, or is empty', async (type) => {
     const types = TYPES.filter((one) => one !== type);
@@ -246,7 +246,7 @@ describe('a list of accounts that is not reliable', () => {
     });
   });
 
-  it('keeps the accounts held, even if later lists are complete for others', async () => {
+  it('keeps the operations of missing accounts held, even if fewer are missing from later lists', async () => {
     await halfListing();
     fixture.engine.clear();
     for (const id of ['p0', 'p1', 'p2']) fixture.keystone.put(project(id));
