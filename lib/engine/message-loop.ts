@@ -30,7 +30,10 @@ export interface MessageLoop<Record extends QueueRecord> {
   /** Returns the message of a record, not yet validated. */
   bodyOf(record: Record): unknown;
   readonly handler: Handler;
-  /** Stores the result of a delivery: with an error, the engine retries the records. */
+  /**
+   * Stores the result of a delivery. Without `error`, the records are handled. With `error`, the
+   * engine retries or dead-letters them.
+   */
   settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }

@@ -83,7 +83,10 @@ export type DocumentCollection =
   | 'rate'
   | 'policy';
 
-/** The key of a document. `id` is unique in the partition, and at most 1000 bytes long. */
+/**
+ * The key of a document. `partition` is, for example, the id of a project. `id` is unique in the
+ * partition, and at most 1000 bytes long.
+ */
 export interface DocumentKey {
   readonly collection: DocumentCollection;
   readonly partition: string;
@@ -107,5 +110,5 @@ export interface WrittenDocument extends DocumentKey {
   readonly value?: unknown;
 }
 
-/** The size of the quarantine. A new record replaces the oldest record of a full quarantine. */
+/** The maximum number of records in quarantine. After more, the oldest records are deleted. */
 export const MAX_QUARANTINED = 10_000;

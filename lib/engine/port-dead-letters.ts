@@ -70,8 +70,8 @@ export interface Decision extends Omit<DecisionAuthor, 'origin'> {
 }
 
 /**
- * Selects the messages that match all fields that are set. An unreadable message has no operation
- * if this release cannot read its id.
+ * Selects the messages that match all fields that are set. `operationId` does not select an
+ * unreadable message if this release cannot read the id of its operation.
  */
 export interface DeadLetterFilter {
   /** `ingest`, `coordinate`, or for example `service-nova`. */

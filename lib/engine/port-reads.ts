@@ -7,13 +7,14 @@ import type { StopDecision } from '../operation/stop.ts';
 import type { DocumentKey, StoredDocument } from './port-change.ts';
 import type { Decision } from './port-dead-letters.ts';
 
+/** Selects the operations that match all fields that are set. */
 export interface OperationFilter {
   readonly state?: OperationState;
   readonly projectId?: string;
   readonly domainId?: string;
   readonly userId?: string;
   readonly parentId?: OperationId;
-  /** Newest first; default 100. */
+  /** The maximum number of operations. Default 100. */
   readonly limit?: number;
 }
 
@@ -22,6 +23,7 @@ export interface OperationReads {
   operation(id: OperationId): Promise<Operation | undefined>;
   /** All generations of the operation about an account, newest first. */
   operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
+  /** The matching operations, newest first. */
   operations(filter: OperationFilter): Promise<Operation[]>;
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
@@ -53,7 +55,7 @@ export interface AccountReads {
   ): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
-   * The list starts after the id `after`; if `after` is `undefined`, with the first account.
+   * With `after`, the list starts with the account that follows this id.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',

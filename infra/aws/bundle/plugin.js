@@ -9,7 +9,7 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The settings of a function name the HTTP plug-ins. They do not name the policy file,
+        // The settings of a function name the HTTP plugins. They do not name the policy file,
         // which becomes a part of the bundles.
         const { environment } = service.getFunction('coordinate');
         const given = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };

@@ -8,7 +8,7 @@ export interface Entry {
 /** All files have the same date (1980-01-01), so that equal files always give an equal zip. */
 const DATE = (0 << 9) | (1 << 5) | 1;
 const DEFLATED = 8;
-/** The file attributes are those of Unix; version 2.0 of the format. */
+/** The zip was made on Unix, with version 2.0 of the format. */
 const MADE_ON_UNIX = (3 << 8) | 20;
 /** A regular file that all users may read. */
 const MODE = 0o100644 << 16;

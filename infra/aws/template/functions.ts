@@ -156,9 +156,9 @@ export function environmentOf(
 
 /**
  * Returns the resources that CloudFormation must create before the function: the policies of the
- * queues to which its messages go. Without this order, an upgrade that adds a service would lose
- * the first messages to this service: EventBridge drops an event that its queue and the queue for
- * undelivered events refuse.
+ * queues to which its messages go, and with them the rules that the policies name. Without this
+ * order, an upgrade that adds a service would lose the first messages to this service: EventBridge
+ * drops an event that its queue and the queue for undelivered events refuse.
  */
 const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues

@@ -56,7 +56,7 @@ function checkPolicies(id: string, role: Resource, resources: Resources): void {
   if (characters > LIMITS.policyCharacters)
     throw new Error(
       `The permissions of ${id} have ${characters} characters, and IAM permits ` +
-        `${LIMITS.policyCharacters}: choose a shorter stage, or fewer HTTP plug-ins`,
+        `${LIMITS.policyCharacters}: choose a shorter stage, or fewer HTTP plugins`,
     );
 }
 
@@ -66,7 +66,7 @@ function checkResourceCount(stack: Stack, resources: Resources): void {
   if (count > LIMITS.resources)
     throw new Error(
       `The stack has ${count} resources, and CloudFormation permits ${LIMITS.resources}: ` +
-        'choose fewer HTTP plug-ins',
+        'choose fewer HTTP plugins',
     );
 }
 

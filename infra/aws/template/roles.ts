@@ -147,7 +147,7 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 
 /**
  * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications.
- * The function of an HTTP plug-in that reports later asks the coordinator to check its report.
+ * The function of an HTTP plugin that reports later asks the coordinator to check its report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { createAws } from '../../engine/aws/clients.ts';
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { functionLog } from '../../engine/aws/lambda/log.ts';
-import { metered, metricLine, type Values } from '../../engine/aws/lambda/metrics.ts';
+import { type MetricValues, metered, metricLine } from '../../engine/aws/lambda/metrics.ts';
 import { rotatingCredentials } from '../../engine/aws/lambda/secret.ts';
 import { openAwsEngine } from '../../engine/aws/open.ts';
 import { observedEngine } from '../../engine/observed.ts';
@@ -94,10 +94,13 @@ async function openContext(
     // A function that may send only to its own queue cannot flush the outboxes of others.
     ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
-  const counted = new Map<keyof Values, number>();
-  const count = (values: Values) => {
+  const counted = new Map<keyof MetricValues, number>();
+  const count = (values: MetricValues) => {
     for (const [name, value] of Object.entries(values))
-      counted.set(name as keyof Values, (counted.get(name as keyof Values) ?? 0) + value);
+      counted.set(
+        name as keyof MetricValues,
+        (counted.get(name as keyof MetricValues) ?? 0) + value,
+      );
   };
   const protectedIds = protectedIdsOf(settings);
   return {

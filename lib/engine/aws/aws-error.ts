@@ -35,8 +35,8 @@ const Refusal = z.object({
 });
 
 /**
- * Shorter secrets are not redacted, because they are the login of an emulator, for example `test`.
- * To redact them would also redact ordinary words.
+ * Shorter secrets are not redacted. They belong to an emulator, for example `test`, and may occur
+ * as ordinary words in a message.
  */
 const MIN_SECRET_LENGTH = 16;
 

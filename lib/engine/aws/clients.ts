@@ -140,9 +140,9 @@ interface Client {
 }
 
 /**
- * Wraps a client and its commands in one function, which sends the command of an action. The SDK
- * retries throttled calls. This function also retries a transaction that DynamoDB canceled because
- * of a lock conflict.
+ * Returns a function that sends the command of an action with a client. The SDK retries throttled
+ * calls. The returned function also retries a transaction that DynamoDB canceled because of a lock
+ * conflict.
  */
 const callerFor =
   (credentials: AwsOptions['credentials'], tries: number) =>

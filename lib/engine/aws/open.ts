@@ -62,7 +62,10 @@ export interface AwsEngine extends Engine {
    * Returns the number of sent outboxes. Every few seconds, a commit also calls this function.
    */
   flushOutbox(): Promise<number>;
-  /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
+  /**
+   * Calls {@link flushOutbox}, and deletes the oldest records of a quarantine that is too big. The
+   * sweep calls this function.
+   */
   housekeeping(): Promise<void>;
   /**
    * Requests the attributes of every dead-letter queue. If a queue gets no request for six hours,

@@ -18,12 +18,12 @@ export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds:
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * Decides about messages after their handler threw. A message after its last delivery moves to the
- * dead-letter queue, with the error. SQS delivers each other message again after a back-off.
- * Returns the messages of the second group: the Lambda function must name them in
- * `batchItemFailures`, because SQS deletes all messages that the function does not name. A message
- * whose function dies at the last delivery has no error, because SQS itself moves it to the
- * dead-letter queue.
+ * Decides about messages after their handler threw. If it was the last delivery of a message, this
+ * function moves the message to the dead-letter queue, with the error. If not, SQS delivers the
+ * message again after a back-off. Returns the messages that SQS delivers again: the Lambda function
+ * must name them in `batchItemFailures`, because SQS deletes all messages that the function does
+ * not name. If the Lambda function dies during the last delivery, SQS itself moves the message,
+ * without an error.
  */
 export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,

@@ -52,7 +52,7 @@ export class StoreHealth {
       throw notWritableError(failure.message);
   }
 
-  /** Returns the result of a test write that is pending or new; otherwise writes. */
+  /** Returns the last test write if it is pending or new enough. Otherwise starts a test write. */
   #testWrite(): Promise<void> {
     const last = this.#write;
     if (last && (last.pending || this.#now() - last.at < RESULT_AGE_MILLIS)) return last.done;

@@ -37,11 +37,12 @@ export interface CommitDeps {
 }
 
 /**
- * Writes the records of a change, and an outbox with its messages, in one transaction. Then sends
- * the messages and deletes the outbox. If the process dies before the deletion, another process
- * sends the outbox (`flushOutbox`): a message may be sent twice, but no message is lost. {@link
- * splitChange} divides a change that is too big for one transaction. A change that contains only
- * messages needs no outbox: if they cannot be sent, this function throws. See `Engine.commit`.
+ * Writes the records of a change, and an outbox with its messages, in one transaction. Afterwards
+ * this function sends the messages and deletes the outbox. If the process dies before the deletion,
+ * another process sends the outbox (`flushOutbox`): a message may be sent twice, but no message is
+ * lost. {@link splitChange} divides a change that is too big for one transaction. A change that
+ * contains only messages needs no outbox: if they cannot be sent, this function throws. See
+ * `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();

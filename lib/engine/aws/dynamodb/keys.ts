@@ -11,9 +11,9 @@ import type { Key } from './rows.ts';
  *
  * Rows, as `pk` / `sk`:
  *
- * - `operation#<id>` / `operation`: the operation; `state` and `openedAt` are the index
- *   `operations-by-state`
- * - `operation#<id>` / `tasks#<region>`: its tasks in one region; `revision` increases per write
+ * - `operation#<id>` / `operation`: the operation; `state` and `openedAt` are the keys of
+ *   the index `operations-by-state`
+ * - `operation#<id>` / `tasks#<region>`: its tasks in one region; each write increases `revision`
  * - `about#<type>#<id>` / `<opened>#<operation>`: pointer to the operations about an account
  * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
  * - `below#<operation>` / `<opened>#<operation>`: pointer from the operation of a domain to the

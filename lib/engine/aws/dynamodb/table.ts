@@ -177,7 +177,9 @@ export class Store {
     }
   }
 
-  /** Each request must be about another row, because DynamoDB refuses a batch with duplicates. */
+  /**
+   * Each request must be about a different row, because DynamoDB refuses a batch with duplicates.
+   */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
       let remainingRequests: readonly object[] = batch;

@@ -6,8 +6,8 @@ import type { Store } from './table.ts';
 export async function trimQuarantine(store: Store): Promise<void> {
   const keys = await store.sortKeys({ pk: 'quarantine', newestFirst: true });
   const surplus = keys.slice(MAX_QUARANTINED);
-  // The pointers are deleted last. If the process dies before, the next call finds the rest by
-  // them.
+  // The pointers are deleted last. If the process dies before that, the next call still finds the
+  // records by their pointers.
   await store.delete(surplus.map((sk) => quarantineKey(idIn(sk))));
   await store.delete(surplus.map((sk) => ({ pk: 'quarantine', sk })));
 }

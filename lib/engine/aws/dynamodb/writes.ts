@@ -183,7 +183,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
 ];
 
 /**
- * Returns the row that writes or deletes a document. Its condition fails if another process has
+ * Returns the write or the deletion of a document. Its condition fails if another process has
  * written the document since the caller read it.
  */
 export function documentWrite(document: WrittenDocument): Write {

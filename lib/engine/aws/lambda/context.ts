@@ -4,7 +4,7 @@ import type { Settings } from '../../../shared/settings.ts';
 import type { Protection } from '../../../task/safety-rules.ts';
 import type { Engine } from '../../port.ts';
 import type { AwsEngine } from '../open.ts';
-import type { Values } from './metrics.ts';
+import type { MetricValues } from './metrics.ts';
 
 /** The deps that a Lambda function creates at its first invocation and keeps for later ones. */
 export interface LambdaContext {
@@ -20,7 +20,7 @@ export interface LambdaContext {
   readonly services: readonly string[];
   readonly protection: () => Promise<Protection>;
   /** Adds these values to the metrics. {@link LambdaContext.flush} writes the sums. */
-  readonly count: (values: Values) => void;
+  readonly count: (values: MetricValues) => void;
   /** Writes the metrics since the last flush, with the name of the function. */
   readonly flush: (functionName: string) => void;
 }

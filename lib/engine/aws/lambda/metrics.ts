@@ -29,7 +29,7 @@ export const METRICS = {
   ApiErrors: 'Count',
 } as const;
 export type MetricName = keyof typeof METRICS;
-export type Values = Partial<Record<MetricName, number>>;
+export type MetricValues = Partial<Record<MetricName, number>>;
 
 /**
  * Formats metrics as a log line in the embedded metric format of CloudWatch. Such a line needs no
@@ -37,7 +37,7 @@ export type Values = Partial<Record<MetricName, number>>;
  * of dimensions as a separate metric. CloudWatch Logs Insights can query the field `queue`.
  */
 export function metricLine(
-  values: Values,
+  values: MetricValues,
   { stage, queue, at }: { stage: string; queue: string; at: number },
 ): string {
   const names = Object.keys(values) as MetricName[];
@@ -48,8 +48,13 @@ export function metricLine(
 }
 
 /** Returns the metrics of a committed change. */
-export function metricsOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
-  // An operation also counts as capped if it is held because a list of Keystone was too short.
+export function metricsOf({
+  operations = [],
+  messages = [],
+  quarantine = [],
+}: Change): MetricValues {
+  // An operation also counts as capped if it is held because too many accounts were missing from a
+  // list of Keystone.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;
@@ -74,7 +79,7 @@ export function metricsOf({ operations = [], messages = [], quarantine = [] }: C
 /** Wraps an engine: the result passes the metrics of each committed change to `count`. */
 export function metered<E extends Pick<Engine, 'commit'>>(
   engine: E,
-  count: (values: Values) => void,
+  count: (values: MetricValues) => void,
 ): E {
   const commit = engine.commit.bind(engine);
   const countingCommit = async (change: Change) => {

@@ -10,7 +10,8 @@ const invocationOf = (request: { readonly context: unknown }) => request.context
 
 /**
  * Middleware: opens the {@link LambdaContext} and passes it to the handler as `context.propagator`.
- * Adds the id of the invocation to each log line, and writes the metrics at its end.
+ * Adds the id of the invocation to each log line, and writes the metrics when the handler has
+ * ended.
  */
 export const withPropagator = (
   functionName: string,

@@ -27,7 +27,7 @@ export const OutboundMessage = z.object({
   detail: z.string(),
   /** Set for a message to a service. */
   service: z.string().exactOptional(),
-  /** The queue of a message that is delayed or dead-lettered, which the bus cannot do. */
+  /** The queue of a delayed message or a dead-letter message: the bus cannot carry these. */
   queue: z
     .union([z.literal(['ingest', 'coordinate']), z.templateLiteral(['service-', z.string()])])
     .exactOptional(),

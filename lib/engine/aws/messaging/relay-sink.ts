@@ -5,7 +5,7 @@ import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
-/** Stores the notifications of a relay in the ingest queue, of which it knows only the URL. */
+/** Stores the notifications of a relay in the ingest queue. The relay knows only its URL. */
 export interface QueueSink {
   /**
    * Resolves when all messages are in the queue. Throws if AWS does not answer, or refuses a

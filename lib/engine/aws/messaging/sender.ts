@@ -203,7 +203,7 @@ const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
   Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
 
-/** Returns the delay of the message in SQS, and the time for which the sender waits before. */
+/** Returns the delay of the message in SQS, and the time that the sender waits before it sends. */
 function delayOf(
   { dueAt = 0 }: OutboundMessage,
   now: number,
