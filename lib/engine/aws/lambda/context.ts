@@ -18,6 +18,7 @@ export interface LambdaContext {
   readonly log: Log;
   /** The names of the services that have a queue. */
   readonly services: readonly string[];
+  /** Returns the accounts that are never cleaned up. */
   readonly protection: () => Promise<Protection>;
   /** Adds these values to the metrics. {@link LambdaContext.flush} writes the sums. */
   readonly count: (values: MetricValues) => void;
