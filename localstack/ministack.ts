@@ -16,7 +16,7 @@ export async function isMiniStack(endpoint: string): Promise<boolean> {
 const Template = z.looseObject({
   Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
 });
-const State = z.looseObject({
+const PackageState = z.looseObject({
   service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }),
 });
 
@@ -35,7 +35,7 @@ export function adaptPackage(folder: string): z.infer<typeof ArchiveProperties> 
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
   const write = (name: string, content: unknown): void =>
     writeFileSync(join(folder, name), JSON.stringify(content));
-  const state = State.parse(read('serverless-state.json'));
+  const state = PackageState.parse(read('serverless-state.json'));
   const { compiledCloudFormationTemplate } = state.service.provider;
   const archive = ArchiveProperties.parse(
     compiledCloudFormationTemplate.Resources.Archive?.Properties,

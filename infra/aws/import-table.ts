@@ -17,7 +17,7 @@ import { TABLE_ID, tableResource } from './template/data-resources.ts';
 import { type Stack, stackOf } from './template/stack.ts';
 
 const Template = z.looseObject({ Resources: z.record(z.string(), z.unknown()) });
-const CHANGE_SET = 'import-table';
+const CHANGE_SET_NAME = 'import-table';
 const WAIT_SECONDS = 600;
 
 /**
@@ -85,7 +85,7 @@ async function upload(
     new DescribeStackResourceCommand({ StackName, LogicalResourceId }),
   );
   const Bucket = StackResourceDetail?.PhysicalResourceId;
-  const Key = `${CHANGE_SET}.json`;
+  const Key = `${CHANGE_SET_NAME}.json`;
   await new S3Client({ region }).send(
     new PutObjectCommand({ Bucket, Key, Body: JSON.stringify(template) }),
   );
@@ -98,7 +98,7 @@ async function importTable(
   { prefix: StackName, topology }: Stack,
   formation: CloudFormationClient,
 ): Promise<void> {
-  const changeSet = { StackName, ChangeSetName: CHANGE_SET };
+  const changeSet = { StackName, ChangeSetName: CHANGE_SET_NAME };
   await formation.send(
     new CreateChangeSetCommand({
       ...changeSet,

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const TARGET = join(ROOT, 'console/static/console.js');
+const BUNDLE_FILE = join(ROOT, 'console/static/console.js');
 
 const { outputFiles } = await build({
   entryPoints: [join(ROOT, 'console/main.ts')],
@@ -19,8 +19,8 @@ const { outputFiles } = await build({
   write: false,
 });
 const code = outputFiles[0]?.text ?? '';
-if (!process.argv.includes('--check')) writeFileSync(TARGET, code);
-else if (code !== readFileSync(TARGET, 'utf8')) {
+if (!process.argv.includes('--check')) writeFileSync(BUNDLE_FILE, code);
+else if (code !== readFileSync(BUNDLE_FILE, 'utf8')) {
   process.stderr.write('console/static/console.js is out of date. Run: npm run console\n');
   process.exitCode = 1;
 }

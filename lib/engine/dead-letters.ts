@@ -68,7 +68,7 @@ export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string =>
   error?.code ?? GAVE_UP_WITHOUT_ERROR;
 
 /** True if the message matches every field of the filter that is set. */
-export const matches = (
+export const matchesFilter = (
   deadLetter: DeadLetter,
   { queue, service, operationId, cause, id, ids }: DeadLetterFilter,
 ): boolean =>

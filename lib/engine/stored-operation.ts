@@ -51,7 +51,7 @@ const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
       'record.newer',
       `A stored operation has the ${field} "${text}", which this release does not know.`,
       'A newer release wrote the operation. Update this process, then redrive. docs/upgrade.md ' +
-        'has the order.',
+        'describes the order of the steps.',
     );
   });
 
@@ -59,7 +59,7 @@ const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
  * The stored fields. A field that was added after the first release is optional or has a default,
  * so that this release can read the operations of an older release.
  */
-const Fields = z.looseObject({
+const StoredFields = z.looseObject({
   id: OperationId,
   action: oneOf('action', ACTIONS),
   scope: StoredScope,
@@ -165,8 +165,10 @@ const Fields = z.looseObject({
  * A stored operation. An older release stored a cancellation in `recovery`: this schema moves it to
  * `canceled`.
  */
-export const StoredOperation: z.ZodType<Operation> = Fields.transform((operation): Operation => {
-  if (!operation.recovery?.canceled) return operation;
-  const { canceled, ...recovery } = operation.recovery;
-  return { ...operation, recovery, canceled: operation.canceled ?? canceled };
-});
+export const StoredOperation: z.ZodType<Operation> = StoredFields.transform(
+  (operation): Operation => {
+    if (!operation.recovery?.canceled) return operation;
+    const { canceled, ...recovery } = operation.recovery;
+    return { ...operation, recovery, canceled: operation.canceled ?? canceled };
+  },
+);

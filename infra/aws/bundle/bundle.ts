@@ -27,7 +27,7 @@ export async function bundle(stack: Stack): Promise<Bundle[]> {
   const limit = pLimit(MAX_PARALLEL_BUILDS);
   return limit.map(functionsOf(stack), async ({ name }) => ({
     name,
-    ...(await buildZip(await entryOf(name, stack))),
+    ...(await buildZip(await entryModuleOf(name, stack))),
   }));
 }
 
@@ -42,12 +42,14 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
 const FUNCTIONS_WITH_POLICY: readonly string[] = ['coordinate', 'api', 'sweep'];
 
 /** Generates the entry module of a function, so that a new service needs no file in functions/. */
-async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
+async function entryModuleOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
   const httpPlugin = httpPlugins.find((one) => name === `service-${one.name}`);
-  if (httpPlugin) return entry('http-plugin', JSON.stringify(httpPlugin));
+  if (httpPlugin) return moduleCalling('http-plugin', JSON.stringify(httpPlugin));
   const service = SERVICES.find((one) => name === `service-${one.name}`);
   if (!service)
-    return FUNCTIONS_WITH_POLICY.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
+    return FUNCTIONS_WITH_POLICY.includes(name)
+      ? moduleCalling(name, JSON.stringify(policy))
+      : moduleCalling(name);
   const addresses = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,
@@ -58,11 +60,11 @@ async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<st
   const file = join(ROOT, `lib/services/${service.name}.ts`);
   const exported = await exportOf(service, file);
   const from = `import { ${exported} as service } from ${JSON.stringify(file)};`;
-  return `${from}\n${entry('service', 'service', JSON.stringify(addresses))}`;
+  return `${from}\n${moduleCalling('service', 'service', JSON.stringify(addresses))}`;
 }
 
 /** Returns a module that calls the function of `functions/<file>.ts` with these arguments. */
-const entry = (file: string, ...more: string[]): string =>
+const moduleCalling = (file: string, ...more: string[]): string =>
   `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
 export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
 

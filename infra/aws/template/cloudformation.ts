@@ -42,7 +42,7 @@ export const denyWithoutTls = (actions: readonly string[], resource: unknown) =>
 });
 
 /** Returns an IAM policy document. */
-export const policy = (statements: readonly object[]) => ({
+export const policyDocument = (statements: readonly object[]) => ({
   Version: '2012-10-17',
   Statement: statements,
 });
@@ -50,8 +50,8 @@ export const policy = (statements: readonly object[]) => ({
  * Returns the trust policy that lets an AWS service assume a role. EventBridge Scheduler may assume
  * the role only for schedules of this account.
  */
-export const trust = (service: string) =>
-  policy([
+export const trustPolicy = (service: string) =>
+  policyDocument([
     {
       Effect: 'Allow',
       Principal: { Service: service },

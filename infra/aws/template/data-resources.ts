@@ -3,7 +3,7 @@ import {
   allow,
   attribute,
   denyWithoutTls,
-  policy,
+  policyDocument,
   pseudo,
   type Resource,
   type Resources,
@@ -17,7 +17,10 @@ import type { Stack } from './stack.ts';
  * replaced. If the deployment that creates the resource fails, CloudFormation deletes the empty
  * resource, because the next deployment needs its name.
  */
-const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
+const RETENTION_POLICIES = {
+  DeletionPolicy: 'RetainExceptOnCreate',
+  UpdateReplacePolicy: 'Retain',
+} as const;
 
 /** Builds the table, the secret and the topics of the alarms. */
 export function dataResources(stack: Stack): Resources {
@@ -30,7 +33,7 @@ export function dataResources(stack: Stack): Resources {
       : {
           Secret: {
             Type: 'AWS::SecretsManager::Secret',
-            ...KEPT,
+            ...RETENTION_POLICIES,
             Properties: {
               Name: `${prefix}/openstack`,
               Description:
@@ -63,7 +66,7 @@ function topics({ parameters, prefix }: Stack): Resources {
       Type: 'AWS::SNS::TopicPolicy',
       Properties: {
         Topics: topicRefs,
-        PolicyDocument: policy([
+        PolicyDocument: policyDocument([
           {
             ...allow(['sns:Publish'], topicRefs, {
               StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
@@ -81,7 +84,7 @@ export const TABLE_ID = 'Table';
 /** Builds the table with all data of the stage. */
 export const tableResource = (stack: Stack): Resource => ({
   Type: 'AWS::DynamoDB::Table',
-  ...KEPT,
+  ...RETENTION_POLICIES,
   Properties: table(stack),
 });
 

@@ -47,7 +47,7 @@ function checkEnvironment(environment: Readonly<Record<string, unknown>>): void 
   if (bytes > LIMITS.environmentBytes)
     throw new Error(
       `The settings have ${bytes} bytes, and Lambda permits ${LIMITS.environmentBytes}. ` +
-        `Shorten the longest setting: ${longest(environment)}.`,
+        `Shorten the longestVariable setting: ${longestVariable(environment)}.`,
     );
 }
 
@@ -91,7 +91,7 @@ function referencedId(value: unknown): string | undefined {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : LONG_ARN);
 /** Returns the name of the variable with the longest value. */
-const longest = (environment: Readonly<Record<string, unknown>>): string =>
+const longestVariable = (environment: Readonly<Record<string, unknown>>): string =>
   Object.entries(environment).toSorted(
     ([, one], [, other]) => textOf(other).length - textOf(one).length,
   )[0]?.[0] ?? '';

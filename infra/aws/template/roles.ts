@@ -2,12 +2,12 @@ import { documentPk } from '../../../lib/engine/aws/dynamodb/keys.ts';
 import {
   allow,
   attribute,
-  policy,
+  policyDocument,
   pseudo,
   type Resource,
   type Resources,
   sub,
-  trust,
+  trustPolicy,
 } from './cloudformation.ts';
 import { secretArn, tableArn } from './data-resources.ts';
 import {
@@ -38,9 +38,12 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
   return {
     Type: 'AWS::IAM::Role',
     Properties: {
-      AssumeRolePolicyDocument: trust('lambda.amazonaws.com'),
+      AssumeRolePolicyDocument: trustPolicy('lambda.amazonaws.com'),
       Policies: [
-        { PolicyName: 'function', PolicyDocument: policy(permissionsOf(definition, stack)) },
+        {
+          PolicyName: 'function',
+          PolicyDocument: policyDocument(permissionsOf(definition, stack)),
+        },
       ],
       // In a VPC, a function needs the permission to create network interfaces. They have no ARN
       // before they exist, so a managed policy of AWS grants this permission.
@@ -174,11 +177,11 @@ const schedulePermissions = ({ topology }: Stack) => [
 const schedulerRole = ({ topology, parameters }: Stack): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
-    AssumeRolePolicyDocument: trust('scheduler.amazonaws.com'),
+    AssumeRolePolicyDocument: trustPolicy('scheduler.amazonaws.com'),
     Policies: [
       {
         PolicyName: 'scheduler',
-        PolicyDocument: policy([
+        PolicyDocument: policyDocument([
           allow(
             ['sqs:SendMessage'],
             [

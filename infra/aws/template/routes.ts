@@ -1,11 +1,11 @@
 import type { Message } from '../../../events/index.ts';
-import { SOURCE } from '../../../lib/engine/aws/names.ts';
+import { EVENT_SOURCE } from '../../../lib/engine/aws/names.ts';
 import {
   allow,
   attribute,
   denyWithoutTls,
   logicalId,
-  policy,
+  policyDocument,
   type Resources,
   ref,
 } from './cloudformation.ts';
@@ -60,7 +60,7 @@ export function routes(stack: Stack): Resources {
         Description: 'All events, for a replay',
         SourceArn: attribute('Bus'),
         // A replay must not repeat a person's decision, so the archive omits these messages.
-        EventPattern: { source: [SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
+        EventPattern: { source: [EVENT_SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
         ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),
       },
@@ -88,7 +88,7 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::SQS::QueuePolicy',
       Properties: {
         Queues: topology.queues.map(({ queue }) => ref(deadLetterQueueId(queue))),
-        PolicyDocument: policy([denyWithoutTls(['sqs:*'], '*')]),
+        PolicyDocument: policyDocument([denyWithoutTls(['sqs:*'], '*')]),
       },
     },
     ...Object.assign({}, ...topology.rules.map(ruleWithTarget)),
@@ -152,7 +152,7 @@ const queuePolicy = (queue: string, rules: readonly object[]) => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {
     Queues: [ref(queue)],
-    PolicyDocument: policy([
+    PolicyDocument: policyDocument([
       {
         ...allow(['sqs:SendMessage'], attribute(queue), { ArnEquals: { 'aws:SourceArn': rules } }),
         Principal: { Service: 'events.amazonaws.com' },

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { createAws } from '../../engine/aws/clients.ts';
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { functionLog } from '../../engine/aws/lambda/log.ts';
-import { type MetricValues, metered, metricLine } from '../../engine/aws/lambda/metrics.ts';
+import { type MetricValues, meteredEngine, metricLine } from '../../engine/aws/lambda/metrics.ts';
 import { rotatingCredentials } from '../../engine/aws/lambda/secret.ts';
 import { openAwsEngine } from '../../engine/aws/open.ts';
 import { observedEngine } from '../../engine/observed.ts';
@@ -105,7 +105,7 @@ async function openContext(
   const protectedIds = protectedIdsOf(settings);
   return {
     engine,
-    observed: metered(observedEngine(engine, log), count),
+    observed: meteredEngine(observedEngine(engine, log), count),
     cloud,
     authUrl: credentials.authUrl,
     settings,

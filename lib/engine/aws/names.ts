@@ -12,7 +12,7 @@ export interface Names {
 }
 
 /** The field `source` of every event that the propagator sends to EventBridge. */
-export const SOURCE = 'keystone-propagator';
+export const EVENT_SOURCE = 'keystone-propagator';
 
 /** Derives all names from the prefix of a stage, for example `propagator-prod`. */
 export function namesOf(prefix: string): Names {

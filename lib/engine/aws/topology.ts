@@ -3,7 +3,7 @@ import { type Message, type QueueName, queueOf } from '../../../events/index.ts'
 import { NotificationReceived } from '../../../events/notification.ts';
 import { OperationEvent } from '../../../events/operation.ts';
 import { ServiceEvent } from '../../../events/service.ts';
-import { namesOf, SOURCE } from './names.ts';
+import { EVENT_SOURCE, namesOf } from './names.ts';
 
 /**
  * The AWS resources of a stage without functions, roles and alarms, as plain data. The
@@ -164,7 +164,7 @@ function ruleOf(queue: QueueName, prefix: string): RuleDefinition {
     name: `${prefix}-${queue}`,
     queue,
     pattern: {
-      source: [SOURCE],
+      source: [EVENT_SOURCE],
       'detail-type': MESSAGE_TYPES.filter(isForQueue),
       ...(service === undefined ? {} : { detail: { service: [service] } }),
     },

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { auditRecordsOf } from '../audit.ts';
-import { decisionMessages, decisionsOf, matches, parseDeadLetter } from '../dead-letters.ts';
+import { decisionMessages, decisionsOf, matchesFilter, parseDeadLetter } from '../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../port.ts';
 import { appendAudit } from './audit.ts';
 import type { QueuedMessage } from './queues.ts';
 import type { DeadMessage, MemoryStore } from './store.ts';
 
-type Details = Pick<DeadLetter, 'at'> &
+type DeadLetterDetails = Pick<DeadLetter, 'at'> &
   Partial<Pick<DeadLetter, 'id' | 'error' | 'receiveCount' | 'expiresAt'>>;
 
 /** Adds a dead-letter message of a queue. This release may be unable to read `body`. */
@@ -16,7 +16,7 @@ export function moveToDeadLetters(
   store: MemoryStore,
   queue: QueueName,
   body: unknown,
-  { id = randomUUID(), error, receiveCount, expiresAt, at }: Details,
+  { id = randomUUID(), error, receiveCount, expiresAt, at }: DeadLetterDetails,
 ): void {
   store.queues.ensure(queue);
   const deadLetter = parseDeadLetter({
@@ -35,7 +35,7 @@ export function moveToDeadLetters(
 export const listDeadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
   store.dead
     .map(({ deadLetter }) => deadLetter)
-    .filter((deadLetter) => matches(deadLetter, filter));
+    .filter((deadLetter) => matchesFilter(deadLetter, filter));
 
 /** The result of a redrive or a discard. */
 export interface DecisionResult {
@@ -90,7 +90,7 @@ function removeMatching(
   author: DecisionAuthor,
   now: number,
 ): { readonly removed: DeadMessage[]; readonly audited: readonly AuditEntry[] } {
-  const removed = store.dead.filter(({ deadLetter }) => matches(deadLetter, filter));
+  const removed = store.dead.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
   for (const message of removed) store.dead.splice(store.dead.indexOf(message), 1);
   const deadLetters = removed.map(({ deadLetter }) => deadLetter);
   const decisions = decisionsOf(what, deadLetters, author, Math.round(now));

@@ -5,7 +5,7 @@ import type { Operation } from '../../operation/model.ts';
 import type { OperationFilter, Reads } from '../port.ts';
 import { accountKey, type MemoryStore } from './store.ts';
 
-const MAX_LISTED = 100;
+const DEFAULT_LIMIT = 100;
 
 /** Implements `Reads` for a store in memory. `now` returns epoch milliseconds. */
 export function readsOf(store: MemoryStore, now: () => number): Reads {
@@ -24,7 +24,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     operations: async (filter) =>
       operations((operation) => matchesFilter(operation, filter))
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
-        .slice(0, filter.limit ?? MAX_LISTED),
+        .slice(0, filter.limit ?? DEFAULT_LIMIT),
     tasks: async (operationId) =>
       [...store.tasks.values()]
         .filter((task) => task.operationId === operationId)

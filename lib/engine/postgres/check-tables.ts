@@ -2,7 +2,7 @@ import type { Database } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /** Lists the tables, each with its file and the columns of its primary key. */
-const TABLES = `
+const SELECT_TABLES = `
   SELECT c.oid::regclass::text AS name, pg_relation_filepath(c.oid) AS file,
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place)
       FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
@@ -24,7 +24,7 @@ export async function checkTables(database: Database): Promise<void> {
   await database.transaction(async (session) => {
     const countRows = async (from: string): Promise<number> =>
       Number((await session.query(`SELECT count(*) AS rows FROM ${from}`))[0]?.rows);
-    const tables = await session.query(TABLES, [BOSS_SCHEMA]);
+    const tables = await session.query(SELECT_TABLES, [BOSS_SCHEMA]);
     const rows = new Map<unknown, number>();
     for (const { name } of tables) rows.set(name, await countRows(String(name)));
     // Without these plans, PostgreSQL counts the entries of the index.

@@ -19,7 +19,7 @@ import { bossOn, type Database, engineError, type Session } from './database.ts'
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-const MAX_LISTED = 10_000;
+const MAX_LISTED_MESSAGES = 10_000;
 
 /**
  * The output of a job in a dead-letter queue. {@link failureOutput} and the commit of
@@ -27,7 +27,7 @@ const MAX_LISTED = 10_000;
  * contains no error report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
-const Row = z.object({
+const JobRow = z.object({
   id: z.string(),
   queue: z.string(),
   data: z.unknown(),
@@ -73,7 +73,7 @@ async function readDeadLetters(
     matchingQueues.map((queue) => [String(deadLetterQueueOf(queue)), queue]),
   );
   return rows
-    .map((row) => Row.parse(row))
+    .map((row) => JobRow.parse(row))
     .flatMap((row) => {
       const queue = sourceQueues.get(row.queue);
       return queue === undefined ? [] : [deadLetterIn(row, queue)];
@@ -81,7 +81,7 @@ async function readDeadLetters(
 }
 
 const deadLetterIn = (
-  { id, data, output, retries, at }: z.output<typeof Row>,
+  { id, data, output, retries, at }: z.output<typeof JobRow>,
   queue: QueueName,
 ): DeadLetter =>
   parseDeadLetter({
@@ -100,7 +100,7 @@ export async function listDeadLetters(
   queues: Queues,
   filter: DeadLetterFilter,
 ): Promise<DeadLetter[]> {
-  return readDeadLetters(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
+  return readDeadLetters(database, await queues.names(), filter, `LIMIT ${MAX_LISTED_MESSAGES}`);
 }
 
 /** The steps that differ between redrive and discard. */
@@ -118,7 +118,7 @@ export function redriveDeadLetters(
   filter: DeadLetterFilter,
   author: DecisionAuthor,
 ): Promise<number> {
-  return carryOut(deps, filter, author, {
+  return carryOutDecision(deps, filter, author, {
     what: 'redriven',
     removeJobs: moveJobs,
     noticesOf: (deadLetters) => decisionMessages('redriven', deadLetters, author),
@@ -131,7 +131,7 @@ export function discardDeadLetters(
   filter: DeadLetterFilter,
   author: DecisionAuthor & { readonly reason: string },
 ): Promise<number> {
-  return carryOut(deps, filter, author, {
+  return carryOutDecision(deps, filter, author, {
     what: 'discarded',
     removeJobs: deleteJobs,
     noticesOf: (deadLetters) => decisionMessages('discarded', deadLetters, author),
@@ -149,7 +149,7 @@ export interface DeadLetterDeps {
  * Carries out a decision in one transaction: moves or deletes the matching messages, informs the
  * coordinator, and records the decision. Returns the number of messages.
  */
-async function carryOut(
+async function carryOutDecision(
   { database, queues, wakeups, onAudited }: DeadLetterDeps,
   filter: DeadLetterFilter,
   author: DecisionAuthor,

@@ -97,7 +97,8 @@ const notWritableError = (message: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
     `The database does not accept writes: ${message}.`,
-    'Check its disk space, its connections and locks, and whether the database is read-only.',
+    'Check the disk space, the connections and the locks of the database, and whether it is ' +
+      'read-only.',
     cause,
   );
 

@@ -3,7 +3,7 @@ import { StoredOperation, StoredTask } from '../records.ts';
 import type { Database } from './database.ts';
 import { parseBodies, readNumber } from './rows.ts';
 
-const MAX_LISTED = 100;
+const DEFAULT_LIMIT = 100;
 
 /** Reads operations and tasks. */
 export const operationReads = (database: Database): OperationReads => ({
@@ -22,7 +22,7 @@ export const operationReads = (database: Database): OperationReads => ({
     );
     return parseBodies(StoredOperation, rows);
   },
-  async operations({ state, projectId, domainId, userId, parentId, limit = MAX_LISTED }) {
+  async operations({ state, projectId, domainId, userId, parentId, limit = DEFAULT_LIMIT }) {
     const rows = await database.query(
       `SELECT body FROM propagator.operation
        WHERE ($1::text IS NULL OR state = $1)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../../events/index.ts';
 import type { ErrorReport } from '../../../shared/errors.ts';
-import { matches, parseDeadLetter } from '../../dead-letters.ts';
+import { matchesFilter, parseDeadLetter } from '../../dead-letters.ts';
 import { DEAD_LETTERS_BUSY, engineError } from '../../engine-error.ts';
 import type { DeadLetter, DeadLetterFilter } from '../../port.ts';
 import { leaseKey } from '../dynamodb/keys.ts';
@@ -13,7 +13,7 @@ import type { Names } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
 /** The scan of a queue ends after about this number of messages. */
-const MAX_LISTED = 10_000;
+const MAX_LISTED_MESSAGES = 10_000;
 /** With long polling, SQS reads from all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
 const CONCURRENT_RECEIVES = 8;
@@ -71,7 +71,7 @@ export async function scanDeadLetterQueues(
           received,
         }),
       );
-      const matching = found.filter(({ deadLetter }) => matches(deadLetter, filter));
+      const matching = found.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
       return matching.length === 0
         ? []
         : (await visit(sqsQueue, matching)).map(({ received }) => received);
@@ -95,7 +95,7 @@ async function scanQueue(
   const { until, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
-    for (let receives = 1; heldMessages.size < MAX_LISTED; ) {
+    for (let receives = 1; heldMessages.size < MAX_LISTED_MESSAGES; ) {
       // If this process is killed, its messages must be visible again when the lease ends.
       const secondsOfLease = Math.floor((until - Date.now()) / 1000);
       if (secondsOfLease < 1)

@@ -36,8 +36,8 @@ export function pack(value: unknown): Attribute {
       'row.too-big',
       `A compressed record has ${bytes.byteLength} bytes; DynamoDB accepts ${MAX_BYTES}: ` +
         `${text.slice(0, 200)}`,
-      'Run this account through an engine on PostgreSQL, which has no such limit, and report ' +
-        'it as a defect.',
+      'Process this account with an engine on PostgreSQL, which has no such limit, and report ' +
+        'this defect of the propagator.',
     );
   return { B: bytes.toString('base64') };
 }

@@ -11,7 +11,7 @@ import { auditWrites } from './audit.ts';
 import { checkCounters, counterWrites } from './counters.ts';
 import { deliverOutbox, type Outbox, outboxOf } from './outbox.ts';
 import type { Item, Write } from './rows.ts';
-import { type OutboundWithSubject, type Part, splitChange } from './split-change.ts';
+import { type ChangePart, type OutboundWithSubject, splitChange } from './split-change.ts';
 import type { Store } from './table.ts';
 import {
   documentWrite,
@@ -117,7 +117,7 @@ function hasOnlyMessages({ messages: _, deadLetters: __, ...records }: Change): 
  * commit can merge (accounts, tasks, counters, the audit log), it reads these rows and tries again.
  */
 async function writePart(
-  part: Part,
+  part: ChangePart,
   now: number,
   store: Store,
 ): Promise<{ readonly outbox: Outbox | undefined } | 'conflict'> {
@@ -170,7 +170,7 @@ interface PartRows {
   readonly entries: readonly AuditEntry[];
 }
 
-async function rowsOf(part: Part, now: number, store: Store): Promise<PartRows | 'conflict'> {
+async function rowsOf(part: ChangePart, now: number, store: Store): Promise<PartRows | 'conflict'> {
   const [accounts, tasks, audit] = await Promise.all([
     accountRows(part.accounts ?? [], store),
     taskWrites(part.tasks ?? [], store),

@@ -64,7 +64,7 @@ export const STARTED_SECONDS = DAY_SECONDS;
 export const OUTBOX_PART_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
-export const sortable = (millis: number): string =>
+export const sortableTime = (millis: number): string =>
   String(Math.max(0, Math.floor(millis))).padStart(15, '0');
 
 /** The key of the newest decision to stop or resume all destructive work. */
@@ -113,7 +113,7 @@ export const decisionKeys = ({
 }: Pick<Decision, 'id' | 'at' | 'operationId'>): Key[] =>
   [...new Set([decisionsPk(undefined), decisionsPk(operationId)])].map((pk) => ({
     pk,
-    sk: `${sortable(at)}#${id}`,
+    sk: `${sortableTime(at)}#${id}`,
   }));
 export const outboxPk = (share: number): string => `outbox#${share}`;
 export const outboxPartKey = (outbox: string, part: number): Key => ({
@@ -127,6 +127,6 @@ export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'leas
  * {@link childrenPk}.
  */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
-  `${sortable(openedAt)}#${id}`;
+  `${sortableTime(openedAt)}#${id}`;
 /** Returns the id after the first `#` of a key, for example after the time in a sort key. */
 export const idIn = (sk: string): string => sk.slice(sk.indexOf('#') + 1);

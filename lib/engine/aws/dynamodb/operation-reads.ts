@@ -8,7 +8,7 @@ import {
   domainPk,
   idIn,
   operationKey,
-  sortable,
+  sortableTime,
   startedPk,
   tasksKey,
 } from './keys.ts';
@@ -16,7 +16,7 @@ import { numberOf, textOf } from './rows.ts';
 import type { Store } from './table.ts';
 import { domainOf } from './writes.ts';
 
-const MAX_LISTED = 100;
+const DEFAULT_LIMIT = 100;
 /** The number of operations that {@link operationReads} reads before it applies a filter. */
 const PAGE_SIZE = 100;
 
@@ -37,8 +37,8 @@ export function operationReads(store: Store): OperationReads {
       );
     },
     async operations(filter) {
-      const { limit = MAX_LISTED } = filter;
-      const ids = await candidates(filter, store);
+      const { limit = DEFAULT_LIMIT } = filter;
+      const ids = await candidateIds(filter, store);
       const found: Operation[] = [];
       for (let at = 0; at < ids.length && found.length < limit; at += PAGE_SIZE) {
         const page = await readOperations(ids.slice(at, at + PAGE_SIZE));
@@ -60,17 +60,20 @@ export function operationReads(store: Store): OperationReads {
       return tasksOfRegion.find((task) => task.id === id);
     },
     async countStartedSince(at, type, action) {
-      const pointers = await store.sortKeys({ pk: startedPk(type, action), from: sortable(at) });
+      const pointers = await store.sortKeys({
+        pk: startedPk(type, action),
+        from: sortableTime(at),
+      });
       return new Set(pointers.map(idIn)).size;
     },
   };
 }
 
 /** Reads the ids of operations that may match the filter, newest first. */
-async function candidates(filter: OperationFilter, store: Store): Promise<string[]> {
+async function candidateIds(filter: OperationFilter, store: Store): Promise<string[]> {
   const pk = pointersFor(filter);
   if (pk !== undefined) return (await store.sortKeys({ pk, newestFirst: true })).map(idIn);
-  const { state, limit = MAX_LISTED } = filter;
+  const { state, limit = DEFAULT_LIMIT } = filter;
   const states = state === undefined ? OPERATION_STATES : [state];
   const keys = await Promise.all(states.map((one) => store.operationsInState(one, limit)));
   return keys

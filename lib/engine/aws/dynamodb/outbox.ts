@@ -5,7 +5,13 @@ import { toJson } from '../../json.ts';
 import { OutboundMessage } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { compress, decompress } from './codec.ts';
-import { OUTBOX_PART_SECONDS, OUTBOX_SHARES, outboxPartKey, outboxPk, sortable } from './keys.ts';
+import {
+  OUTBOX_PART_SECONDS,
+  OUTBOX_SHARES,
+  outboxPartKey,
+  outboxPk,
+  sortableTime,
+} from './keys.ts';
 import { type Item, type Key, keyOf, numberOf, textOf } from './rows.ts';
 import type { Store } from './table.ts';
 
@@ -30,7 +36,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
   const id = randomUUID();
   const key = {
     pk: outboxPk(Math.floor(Math.random() * OUTBOX_SHARES)),
-    sk: `${sortable(now)}#${id}`,
+    sk: `${sortableTime(now)}#${id}`,
   };
   const bytes = compress(toJson(outbounds));
   const parts = Array.from({ length: Math.ceil(bytes.byteLength / PART_BYTES) }, (_, part) =>
@@ -105,7 +111,7 @@ export async function flushOutbox(
 
 /** Reads the first rows of the outboxes that were written before `before` (epoch milliseconds). */
 async function readOutboxesBefore(before: number, store: Store): Promise<Item[]> {
-  const range = { to: sortable(before), limit: MAX_OUTBOXES_PER_FLUSH };
+  const range = { to: sortableTime(before), limit: MAX_OUTBOXES_PER_FLUSH };
   const partitions = Array.from({ length: OUTBOX_SHARES }, (_, share) => outboxPk(share));
   const items = await Promise.all(partitions.map((pk) => store.query({ pk, ...range })));
   return items.flat();
@@ -126,7 +132,7 @@ async function readOutbounds(
     throw engineError(
       'row.damaged',
       `Outbox ${id} has ${others.length} of its ${partCount} parts.`,
-      'Restore the table to a point in time.',
+      'Restore the table to a point in time before the damage.',
     );
   const inOrder = others.toSorted(
     (one, other) => Number(textOf(one, 'sk')) - Number(textOf(other, 'sk')),

@@ -3,7 +3,7 @@ import type { OutboundMessage } from '../messaging/envelope.ts';
 import { tasksKey } from './keys.ts';
 
 /** A part of a change that fits in one transaction: records, and the messages about them. */
-export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
+export interface ChangePart extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outbounds: readonly OutboundMessage[];
 }
 /** A message, and the account or operation that it is about. */
@@ -41,9 +41,12 @@ const MAX_AUDITED = 40;
  * last part are unchanged. The message of the process is then delivered again, and the repeated
  * decision has the same result. Some messages of the change are sent twice.
  */
-export function splitChange(change: Change, messages: readonly OutboundWithSubject[]): Part[] {
-  const parts: Part[] = [];
-  let [part, rows, bytes]: [Part | undefined, number, number] = [undefined, 0, 0];
+export function splitChange(
+  change: Change,
+  messages: readonly OutboundWithSubject[],
+): ChangePart[] {
+  const parts: ChangePart[] = [];
+  let [part, rows, bytes]: [ChangePart | undefined, number, number] = [undefined, 0, 0];
   for (const group of groupsOf(change, messages)) {
     const [moreRows, moreBytes] = [maxRowsOf(group), maxBytesOf(group)];
     if (part && (rows + moreRows > MAX_ROWS || bytes + moreBytes > MAX_BYTES)) {
@@ -58,24 +61,24 @@ export function splitChange(change: Change, messages: readonly OutboundWithSubje
 }
 
 /** Divides a change into groups that must not be divided further, in the order of the parts. */
-function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): Part[] {
+function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): ChangePart[] {
   const { accounts = [], quarantine = [], documents = [], seen = [], stopDecision } = change;
   const outboundsBySubject = groupBySubject(change, messages);
   const outboundsAbout = (subject: string): OutboundMessage[] =>
     outboundsBySubject.get(subject) ?? [];
   return [
     ...auditGroups(change),
-    ...accounts.map((record): Part => {
+    ...accounts.map((record): ChangePart => {
       const { type, id } = record.account;
       return { accounts: [record], outbounds: outboundsAbout(`${type} ${id}`) };
     }),
-    ...quarantine.map((record): Part => ({ quarantine: [record], outbounds: [] })),
+    ...quarantine.map((record): ChangePart => ({ quarantine: [record], outbounds: [] })),
     { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
-    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies Part] : []),
-    ...outboundsAbout('').map((outbound): Part => ({ outbounds: [outbound] })),
+    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies ChangePart] : []),
+    ...outboundsAbout('').map((outbound): ChangePart => ({ outbounds: [outbound] })),
     ...operationGroups(change, outboundsAbout),
-    ...documents.map((document): Part => ({ documents: [document], outbounds: [] })),
-    ...seen.map((id): Part => ({ seen: [id], outbounds: [] })),
+    ...documents.map((document): ChangePart => ({ documents: [document], outbounds: [] })),
+    ...seen.map((id): ChangePart => ({ seen: [id], outbounds: [] })),
     lastGroup(change, outboundsAbout),
   ];
 }
@@ -99,7 +102,7 @@ function groupBySubject(
 }
 
 /** The entries of the audit log come first, so that no record is stored before its decision. */
-const auditGroups = ({ audit = [] }: Change): Part[] =>
+const auditGroups = ({ audit = [] }: Change): ChangePart[] =>
   Array.from({ length: Math.ceil(audit.length / MAX_AUDITED) }, (_, index) => ({
     audit: audit.slice(index * MAX_AUDITED, (index + 1) * MAX_AUDITED),
     outbounds: [],
@@ -109,17 +112,17 @@ const auditGroups = ({ audit = [] }: Change): Part[] =>
 function operationGroups(
   { operations = [], tasks = [] }: Change,
   outboundsAbout: (subject: string) => OutboundMessage[],
-): Part[] {
+): ChangePart[] {
   const tasksByOperation = Map.groupBy(tasks, ({ operationId }) => operationId);
   const idsWithoutOperation = [...tasksByOperation.keys()].filter(
     (id) => !operations.some((operation) => operation.id === id),
   );
   return [
-    ...operations.slice(1).map((operation): Part => {
+    ...operations.slice(1).map((operation): ChangePart => {
       const own = { operations: [operation], tasks: tasksByOperation.get(operation.id) ?? [] };
       return { ...own, outbounds: outboundsAbout(`operation ${operation.id}`) };
     }),
-    ...idsWithoutOperation.map((id): Part => {
+    ...idsWithoutOperation.map((id): ChangePart => {
       const outbounds = outboundsAbout(`operation ${id}`);
       return { tasks: tasksByOperation.get(id) ?? [], outbounds };
     }),
@@ -130,7 +133,7 @@ function operationGroups(
 function lastGroup(
   { operations: [first] = [], tasks = [], counters = {} }: Change,
   outboundsAbout: (subject: string) => OutboundMessage[],
-): Part {
+): ChangePart {
   if (!first) return { counters, outbounds: [] };
   return {
     operations: [first],
@@ -140,7 +143,7 @@ function lastGroup(
   };
 }
 
-const mergeParts = (one: Part, other: Part): Part => ({
+const mergeParts = (one: ChangePart, other: ChangePart): ChangePart => ({
   seen: [...(one.seen ?? []), ...(other.seen ?? [])],
   accounts: [...(one.accounts ?? []), ...(other.accounts ?? [])],
   quarantine: [...(one.quarantine ?? []), ...(other.quarantine ?? [])],
@@ -168,7 +171,7 @@ function maxRowsOf({
   stopDecision,
   audit = [],
   documents = [],
-}: Part): number {
+}: ChangePart): number {
   const taskRows = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
   return (
     seen.length +
@@ -184,7 +187,7 @@ function maxRowsOf({
 }
 
 /** Returns the size of a part before its compression, which is the maximum size of its rows. */
-function maxBytesOf({ outbounds, ...rows }: Part): number {
+function maxBytesOf({ outbounds, ...rows }: ChangePart): number {
   return (
     JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
   );

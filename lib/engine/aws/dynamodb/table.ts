@@ -9,7 +9,7 @@ import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
  * The result of a transaction. `refused`: the conditions of the rows with the indexes `which`
  * failed. `busy`: another transaction locked a row, also at the last retry.
  */
-export type Written =
+export type TransactionResult =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly which: readonly number[] }
   | { readonly kind: 'busy' };
@@ -92,7 +92,7 @@ export class Store {
    * Writes all rows or no row. If DynamoDB does not answer, the SDK repeats the call with the same
    * token, so that DynamoDB does not write the rows twice.
    */
-  async transact(writes: readonly Write[]): Promise<Written> {
+  async transact(writes: readonly Write[]): Promise<TransactionResult> {
     const TransactItems = writes.map((write) =>
       Object.fromEntries(
         Object.entries(write).map(([action, row]) => [action, { ...row, TableName: this.#table }]),

@@ -19,7 +19,7 @@ import {
   STOP_KEY,
   STOPS_PK,
   seenKey,
-  sortable,
+  sortableTime,
   startedPk,
   tasksKey,
 } from './keys.ts';
@@ -75,7 +75,7 @@ function startedPointers(operation: Operation, now: number): Item[] {
   if (startedAt <= now - STARTED_JUST_NOW_MILLIS) return [];
   return [
     {
-      ...keyOf({ pk: startedPk(scope.type, action), sk: `${sortable(startedAt)}#${id}` }),
+      ...keyOf({ pk: startedPk(scope.type, action), sk: `${sortableTime(startedAt)}#${id}` }),
       expires: { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) },
     },
   ];
@@ -147,7 +147,11 @@ export const seenWrite = (id: string, now: number): Write => ({
 /** Returns the rows of a quarantine record and its pointer. */
 export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: { ...keyOf(quarantineKey(record.id)), body: pack(storableRecord(record)) } } },
-  { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
+  {
+    Put: {
+      Item: keyOf({ pk: 'quarantine', sk: `${sortableTime(record.receivedAt)}#${record.id}` }),
+    },
+  },
 ];
 
 /** Returns the rows of waivers. If the change adds and removes the same waiver, it is deleted. */
@@ -175,7 +179,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
   {
     Put: {
       Item: {
-        ...keyOf({ pk: STOPS_PK, sk: `${sortable(decision.at)}#${randomUUID()}` }),
+        ...keyOf({ pk: STOPS_PK, sk: `${sortableTime(decision.at)}#${randomUUID()}` }),
         body: pack(decision),
       },
     },

@@ -77,7 +77,7 @@ export function metricsOf({
 }
 
 /** Wraps an engine: the result passes the metrics of each committed change to `count`. */
-export function metered<E extends Pick<Engine, 'commit'>>(
+export function meteredEngine<E extends Pick<Engine, 'commit'>>(
   engine: E,
   count: (values: MetricValues) => void,
 ): E {

@@ -61,9 +61,15 @@ function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
 }
 
 /** Handles the messages of some records. If it throws, these records have failed. */
-export type Work = (deliveries: readonly Delivery[], lambda: LambdaContext) => Promise<void>;
+export type MessageHandler = (
+  deliveries: readonly Delivery[],
+  lambda: LambdaContext,
+) => Promise<void>;
 export interface RecordsOptions {
-  /** True: passes all new records to {@link Work} in one call. Default: one call per record. */
+  /**
+   * True: passes all new records to {@link MessageHandler} in one call. Default: one call per
+   * record.
+   */
   readonly inOneCall?: boolean;
   /** True for a record that is not a message and needs no work, such as a heartbeat. */
   readonly isIgnored?: (body: string) => boolean;
@@ -77,7 +83,7 @@ export interface RecordsOptions {
 export const handleRecords =
   (
     queue: QueueName,
-    work: Work,
+    work: MessageHandler,
     { inOneCall = false, isIgnored = () => false }: RecordsOptions = {},
   ) =>
   async (event: unknown, context: unknown): Promise<PromiseSettledResult<void>[]> => {
@@ -101,7 +107,7 @@ export const handleRecords =
 /** `errors` receives the error of each record that SQS delivers again, by the id of the record. */
 const messageLoop = (
   queue: QueueName,
-  work: Work,
+  work: MessageHandler,
   errors: Map<string, ErrorReport>,
   propagator: LambdaContext,
 ): MessageLoop<SqsRecord> => ({

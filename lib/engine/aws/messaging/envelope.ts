@@ -7,7 +7,7 @@ import type { AuditEntry } from '../../../audit/entry.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableMessage, toJson } from '../../json.ts';
 import { StoredMessage } from '../../records.ts';
-import { SOURCE } from '../names.ts';
+import { EVENT_SOURCE } from '../names.ts';
 
 /**
  * The maximum size of a message. EventBridge and SQS accept 1 MiB, including the fields that
@@ -46,7 +46,7 @@ const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 
 /** Writes the body of an SQS message in the form of an EventBridge event. */
 export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'detail'>): string =>
-  `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
+  `{"detail-type":${JSON.stringify(type)},"source":"${EVENT_SOURCE}","detail":${detail}}`;
 
 /**
  * Returns the `type` and the `data` of the message in a body, not yet validated. A body that is not

@@ -178,7 +178,7 @@ export class Queues {
       const failures = new Map((await call([...batch]))?.map((failed) => [failed.Id, failed]));
       return batch.flatMap((entry) => {
         const failed = failures.get(entry.Id);
-        return failed && !GONE.test(failed.Code ?? '')
+        return failed && !GONE_MESSAGE_CODES.test(failed.Code ?? '')
           ? [{ entry, why: `${failed.Code} ${failed.Message ?? ''}`.trimEnd() }]
           : [];
       });
@@ -200,7 +200,7 @@ interface Failed {
 }
 
 /** The errors for a message that is deleted, or that another process has received. */
-const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
+const GONE_MESSAGE_CODES = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
 /** Only the entries of a send count for the size limit of a call. */
 const bytesOf = (entry: object): number =>

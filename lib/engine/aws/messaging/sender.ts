@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
-import { type Names, SOURCE } from '../names.ts';
+import { EVENT_SOURCE, type Names } from '../names.ts';
 import { sendInBatches } from './batches.ts';
 import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts';
 import type { Queues } from './queues.ts';
@@ -68,8 +68,8 @@ export class Sender {
       throw engineError(
         'scheduler.role',
         'The delay of a message is longer than SQS supports, and no role permits ' +
-          'EventBridge Scheduler to send it.',
-        'Give this process the ARN of that role; the deployed functions have it.',
+          'EventBridge Scheduler to send the message.',
+        'Give this process the ARN of such a role. The deployed functions have this role.',
       );
   }
 
@@ -108,7 +108,7 @@ export class Sender {
     const { names } = this.#options;
     const entries = outbounds.map(({ type, detail }) => ({
       EventBusName: names.bus,
-      Source: SOURCE,
+      Source: EVENT_SOURCE,
       DetailType: type,
       Detail: detail,
     }));

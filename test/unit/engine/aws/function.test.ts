@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import type { QueueName } from '../../../../events/index.ts';
 import type { LambdaContext } from '../../../../lib/engine/aws/lambda/context.ts';
 import { beginInvocation, functionLog } from '../../../../lib/engine/aws/lambda/log.ts';
-import { metered, metricLine, metricsOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
+import { meteredEngine, metricLine, metricsOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
 import {
   handleRecords,
   type RecordsOptions,
@@ -305,7 +305,7 @@ describe('metrics', () => {
     });
     const counted: object[] = [];
     const answers: ('committed' | 'conflict')[] = ['conflict', 'committed'];
-    const engine = metered<Pick<Engine, 'commit'>>(
+    const engine = meteredEngine<Pick<Engine, 'commit'>>(
       { commit: async () => answers.shift() ?? 'committed' },
       (values) => counted.push(values),
     );

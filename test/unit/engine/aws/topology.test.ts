@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { type Message, queueOf } from '../../../../events/index.ts';
-import { SOURCE } from '../../../../lib/engine/aws/names.ts';
+import { EVENT_SOURCE } from '../../../../lib/engine/aws/names.ts';
 import {
   MESSAGE_TYPES,
   type RuleDefinition,
@@ -20,7 +20,7 @@ const samples = readdirSync(folder)
 
 /** Matches an event as EventBridge does: every field of the pattern must have one of its values. */
 const matches = ({ pattern }: RuleDefinition, { type, data }: Message): boolean =>
-  pattern.source.includes(SOURCE) &&
+  pattern.source.includes(EVENT_SOURCE) &&
   pattern['detail-type'].includes(type) &&
   Object.entries(pattern.detail ?? {}).every(([field, values]: [string, unknown]) =>
     Array.isArray(values) ? values.includes(Reflect.get(data, field)) : false,
