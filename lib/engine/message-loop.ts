@@ -25,16 +25,16 @@ export interface DeliveryProblem {
 }
 
 /** The functions that read, handle and settle the records of one queue. */
-export interface MessageLoop<Record extends QueueRecord> {
+export interface MessageLoop<Received extends QueueRecord> {
   readonly queue: QueueName;
   /** Returns the message of a record, not yet validated. */
-  bodyOf(record: Record): unknown;
+  bodyOf(record: Received): unknown;
   readonly handler: Handler;
   /**
    * Stores the result of a delivery. Without `error`, the records are handled. With `error`, the
    * engine retries or dead-letters them.
    */
-  settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void>;
+  settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
 
@@ -43,10 +43,10 @@ export interface MessageLoop<Record extends QueueRecord> {
  * groups of at most `batch`. A record that was delivered before is a group of its own, so that one
  * bad message cannot make other messages fail again.
  */
-export function handlerGroups<Record extends QueueRecord>(
-  records: readonly Record[],
+export function handlerGroups<Received extends QueueRecord>(
+  records: readonly Received[],
   batch: number,
-): Record[][] {
+): Received[][] {
   const newRecords = records.filter(({ receiveCount }) => receiveCount === 1);
   const size = Math.max(1, Math.min(batch, newRecords.length));
   const batches = Array.from({ length: Math.ceil(newRecords.length / size) }, (_, index) =>
@@ -61,9 +61,9 @@ export function handlerGroups<Record extends QueueRecord>(
  * `engine.message.unreadable`. The handler receives the messages of all other records. If the
  * handler throws, these records fail. This function throws only if `settle` throws.
  */
-export async function handleGroup<Record extends QueueRecord>(
-  group: readonly Record[],
-  loop: MessageLoop<Record>,
+export async function handleGroup<Received extends QueueRecord>(
+  group: readonly Received[],
+  loop: MessageLoop<Received>,
 ): Promise<void> {
   const parsed = group.map((record) => ({
     record,
@@ -78,9 +78,9 @@ export async function handleGroup<Record extends QueueRecord>(
   if (readable.length > 0) await loop.settle(readable, await errorOfHandler(deliveries, loop));
 }
 
-async function failUnreadable<Record extends QueueRecord>(
-  records: readonly Record[],
-  { queue, settle, onProblem }: MessageLoop<Record>,
+async function failUnreadable<Received extends QueueRecord>(
+  records: readonly Received[],
+  { queue, settle, onProblem }: MessageLoop<Received>,
 ): Promise<void> {
   const text =
     `This release cannot read ${records.length} messages of queue ${queue}. ` +
@@ -91,9 +91,9 @@ async function failUnreadable<Record extends QueueRecord>(
 }
 
 /** Calls the handler. Returns and reports the error that it throws; `undefined` after success. */
-async function errorOfHandler<Record extends QueueRecord>(
+async function errorOfHandler<Received extends QueueRecord>(
   deliveries: readonly Delivery[],
-  { queue, handler, onProblem }: MessageLoop<Record>,
+  { queue, handler, onProblem }: MessageLoop<Received>,
 ): Promise<ErrorReport | undefined> {
   try {
     await handler(deliveries);

@@ -4,14 +4,14 @@ import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './me
 import type { WorkOptions } from './port.ts';
 
 /** The functions with which a worker uses one queue of its engine. */
-export interface WorkerSource<Record extends QueueRecord> {
+export interface WorkerSource<Received extends QueueRecord> {
   /** Returns the message of a record, not yet validated. */
-  bodyOf(record: Record): unknown;
-  receive(maxRecords: number): Promise<readonly Record[]>;
+  bodyOf(record: Received): unknown;
+  receive(maxRecords: number): Promise<readonly Received[]>;
   /** Deletes records whose handler has succeeded. */
-  complete(records: readonly Record[]): Promise<void>;
+  complete(records: readonly Received[]): Promise<void>;
   /** Retries the records after a pause, or dead-letters them after the last delivery. */
-  fail(records: readonly Record[], error: ErrorReport): Promise<void>;
+  fail(records: readonly Received[], error: ErrorReport): Promise<void>;
 }
 
 export type Warn = (message: string, cause?: unknown) => void;
@@ -26,19 +26,19 @@ const POLL_MILLIS = 1000;
  * Receives the messages of one queue and passes them to a handler. After a wake-up, the worker
  * receives messages for its free handlers, until the queue has no more messages.
  */
-export class Worker<Record extends QueueRecord> {
+export class Worker<Received extends QueueRecord> {
   readonly #queue: QueueName;
-  readonly #source: WorkerSource<Record>;
+  readonly #source: WorkerSource<Received>;
   readonly #concurrency: number;
   readonly #batch: number;
   readonly #handler: Handler;
   readonly #warn: Warn;
   readonly #poll: NodeJS.Timeout;
   /** The records whose result is not stored yet, by id. */
-  readonly #unsettled = new Map<string, Record>();
+  readonly #unsettled = new Map<string, Received>();
   readonly #running = new Set<Promise<void>>();
   /** The received groups for which no handler was free. */
-  #waitingGroups: Record[][] = [];
+  #waitingGroups: Received[][] = [];
   #queueMayHaveMore = true;
   #receiving: Promise<void> | undefined;
   /** True from the start of `close`. */
@@ -49,7 +49,7 @@ export class Worker<Record extends QueueRecord> {
 
   constructor(
     queue: QueueName,
-    source: WorkerSource<Record>,
+    source: WorkerSource<Received>,
     options: WorkOptions,
     handler: Handler,
     warn: Warn,
@@ -71,7 +71,7 @@ export class Worker<Record extends QueueRecord> {
   }
 
   /** The received records whose result is not stored yet. */
-  get unsettled(): Record[] {
+  get unsettled(): Received[] {
     return [...this.#unsettled.values()];
   }
 
@@ -79,7 +79,7 @@ export class Worker<Record extends QueueRecord> {
    * Stops receiving, and waits at most `gracePeriodMillis` for the running handlers. Returns the
    * records whose result is not stored.
    */
-  async close(gracePeriodMillis: number): Promise<Record[]> {
+  async close(gracePeriodMillis: number): Promise<Received[]> {
     this.#closing = true;
     clearInterval(this.#poll);
     await this.#receiving;
@@ -123,7 +123,7 @@ export class Worker<Record extends QueueRecord> {
     }
   }
 
-  #start(group: readonly Record[]): void {
+  #start(group: readonly Received[]): void {
     const run = handleGroup(group, {
       queue: this.#queue,
       bodyOf: (record) => this.#source.bodyOf(record),
@@ -143,7 +143,7 @@ export class Worker<Record extends QueueRecord> {
    * Stores the result of a delivery. Tries again until the store accepts the result, because no
    * worker receives a record whose result is missing.
    */
-  async #settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void> {
+  async #settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
     // An engine that closes returns unfinished and failed records to the queue, and does not count
     // this delivery.
     if (this.#closed || (error && this.#closing)) return;
