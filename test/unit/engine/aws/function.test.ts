@@ -5,9 +5,9 @@ import { beginInvocation, functionLog } from '../../../../lib/engine/aws/lambda/
 import { meteredEngine, metricLine, metricsOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
 import {
   handleRecords,
+  type MessageHandler,
   type RecordsOptions,
   sqsMiddlewares,
-  type Work,
 } from '../../../../lib/engine/aws/lambda/sqs.ts';
 import type { Engine } from '../../../../lib/engine/port.ts';
 import { PropagatorError } from '../../../../lib/shared/errors.ts';
@@ -48,7 +48,7 @@ function testContext() {
 const sqsHandler = (
   queue: QueueName,
   open: () => Promise<LambdaContext>,
-  work: Work,
+  work: MessageHandler,
   options: RecordsOptions = {},
 ) =>
   middy()
