@@ -63,13 +63,13 @@ export class ApiClient {
   }
 
   /**
-   * Yields the data of the server-sent events of `path` until the server ends the stream. The event
-   * `end` has no data. A broken connection also ends the stream.
+   * Yields the data of each server-sent event of `path`, until the event `end` or the end of the
+   * connection. A broken connection is no error, because the caller opens a new stream.
    */
   async *events<S extends z.ZodType>(path: string, shape: S): AsyncGenerator<z.infer<S>> {
     const { body } = await this.#send(path, { headers: { accept: 'text/event-stream' } });
     if (!body) return;
-    for await (const { event, data } of serverSentEvents(body)) {
+    for await (const { event, data } of serverSentEvents(untilBroken(body))) {
       if (event === 'end') return;
       yield shape.parse(JSON.parse(data));
     }
@@ -104,6 +104,15 @@ export class ApiClient {
     }
     if (answer.ok) return answer;
     throw await refusalIn(answer);
+  }
+}
+
+/** Yields the bytes of a body until its end, or until the connection breaks. */
+async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch {
+    // `fetch` throws `TypeError: terminated`.
   }
 }
 

@@ -24,9 +24,11 @@ export async function* followOperation(
   let isStreaming = true;
   let previousText = '';
   for (;;) {
+    let hasState = false;
     const states = isStreaming ? client.events(`${path}/events`, OperationShape) : undefined;
     try {
       for await (const state of states ?? [await client.get(path, OperationShape)]) {
+        hasState = true;
         const text = JSON.stringify(state);
         if (text !== previousText) yield state;
         previousText = text;
@@ -38,7 +40,8 @@ export async function* followOperation(
       isStreaming = false;
       continue;
     }
-    await sleep(isStreaming ? 0 : POLL_MILLIS);
+    // A stream that broke before its first state is opened again after a pause.
+    await sleep(isStreaming && hasState ? 0 : POLL_MILLIS);
   }
 }
 

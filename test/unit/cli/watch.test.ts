@@ -1,3 +1,4 @@
+import { ApiClient } from '../../../lib/cli/client.ts';
 import { createRedraw } from '../../../lib/cli/output.ts';
 import { serverSentEvents } from '../../../lib/cli/server-sent-events.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
@@ -36,7 +37,7 @@ describe('the states that a watch follows', () => {
   const states = [stateOf('running', 1), stateOf('running', 1), stateOf('finished', 10)];
   const refused = (code: string) =>
     new PropagatorError({ code, class: 'Unexpected', message: 'm', advice: 'a' });
-  const collect = async (events: () => AsyncGenerator<unknown>) => {
+  const collect = async (events: (path: string) => AsyncGenerator<unknown>) => {
     const left = [...states];
     const slept: number[] = [];
     const seen: string[] = [];
@@ -54,6 +55,26 @@ describe('the states that a watch follows', () => {
     };
     const { seen } = await collect(events);
     expect(seen).toEqual(['running', 'running', 'finished']);
+  });
+
+  it('come from a new stream when the connection of the first one breaks', async () => {
+    const bytes = (state: OperationShape) =>
+      new TextEncoder().encode(`event: operation\ndata: ${JSON.stringify(state)}\n\n`);
+    const broken = [states.slice(0, 1), []].map(
+      (sent) =>
+        new ReadableStream<Uint8Array>({
+          pull(controller) {
+            const next = sent.shift();
+            if (next) controller.enqueue(bytes(next));
+            else controller.error(new TypeError('terminated'));
+          },
+        }),
+    );
+    const whole = new TextDecoder().decode(bytes(stateOf('finished', 10)));
+    const bodies = [...broken, whole];
+    const client = new ApiClient('http://propagator', async () => new Response(bodies.shift()));
+    const { seen, slept } = await collect((path) => client.events(path, OperationShape));
+    expect({ seen, slept }).toEqual({ seen: ['running', 'finished'], slept: [0, 2000] });
   });
 
   it('are read in intervals where the API does not stream', async () => {
