@@ -1,19 +1,10 @@
-import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
 import type { Token } from './authenticate.ts';
 import { currentCaller } from './caller.ts';
-import {
-  answerFailure,
-  type FailureContext,
-  httpFailure,
-  RATE_LIMIT_STATUSES,
-  requestIdOf,
-  retryAfterSeconds,
-  transportFailure,
-} from './failure.ts';
-import { parseJson } from './json.ts';
+import { type FailureContext, httpFailure, transportFailure } from './failure.ts';
 import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
+import { isAccepted, rethrowAsMissingList, toAnswer, waitBeforeRepeat } from './rest-answer.ts';
 import { refuseUnsafeEndpoint, refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
@@ -68,14 +59,8 @@ export interface RestOptions {
   readonly onCall: ((call: CallRecord) => void) | undefined;
 }
 
-/**
- * The longest `Retry-After` for which a call itself waits. After a longer one, the call fails and
- * the task is delayed in its queue.
- */
-const MAX_WAIT_SECONDS = 5;
+/** The number of waits for a `Retry-After` in one call. */
 const MAX_WAITS = 2;
-/** The methods that may be repeated even if the service has executed the call. */
-const IDEMPOTENT: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
  * After a service has refused a new token, no call logs in again for this time. The pause protects
  * Keystone from too many logins.
@@ -202,9 +187,6 @@ export function createRest(options: RestOptions): ServiceApi {
   return api(undefined);
 }
 
-const isAccepted = (status: number, { accept }: RequestOptions): boolean =>
-  (status >= 200 && status < 300) || accept?.includes(status) === true;
-
 /** Returns the headers of a call. The caller's own headers replace the default `Accept`. */
 const headersOf = (
   { json, headers }: RequestOptions,
@@ -218,70 +200,6 @@ const headersOf = (
   'user-agent': userAgent,
   'x-auth-token': token.value(),
 });
-
-/**
- * A service that answers with a rate limit has not executed the call, so any method may be
- * repeated. A service that answers 503 may have executed the call, so only idempotent methods are
- * repeated.
- */
-const mayRepeat = (status: number, method: Method): boolean =>
-  RATE_LIMIT_STATUSES.includes(status) || (status === 503 && IDEMPOTENT.includes(method));
-
-/**
- * Returns the seconds after which the call is repeated, or `undefined` if it must not be repeated.
- * `now`: epoch milliseconds.
- */
-function waitBeforeRepeat(answer: RawAnswer, method: Method, now: number): number | undefined {
-  const seconds = retryAfterSeconds(answer.headers, now);
-  const isShort = seconds !== undefined && seconds <= MAX_WAIT_SECONDS;
-  return isShort && mayRepeat(answer.status, method) ? seconds : undefined;
-}
-
-/**
- * Throws the error of a listing. A 404 gets other advice, because it means that the URL of the list
- * is wrong, and not that a resource is gone.
- */
-function rethrowAsMissingList(error: unknown): never {
-  if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
-  const advice =
-    'The URL of the list does not exist: check the endpoint of ' +
-    `${error.report.service} in the catalog, and that the required extension is ` +
-    'loaded.';
-  throw new PropagatorError({ ...error.report, advice });
-}
-
-/**
- * True for a web page with status 200 from a proxy, for example during maintenance. Swift also
- * labels empty responses as HTML, so the text is checked.
- */
-const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolean =>
-  method === 'GET' &&
-  status === 200 &&
-  /\bhtml\b/i.test(headers.get('content-type') ?? '') &&
-  text.trimStart().startsWith('<');
-
-/** Parses an accepted answer. Throws for a web page and for invalid JSON. */
-function toAnswer(answer: RawAnswer, method: Method, call: string, where: FailureContext): Answer {
-  const requestId = requestIdOf(answer.headers);
-  if (isWebPage(answer, method))
-    throw answerFailure(
-      { code: 'page', message: `the answer is a web page instead of JSON (${call})` },
-      where,
-      requestId,
-    );
-  const isJson =
-    /\bjson\b/i.test(answer.headers.get('content-type') ?? '') &&
-    answer.text.trim() !== '' &&
-    method !== 'HEAD';
-  const json = isJson ? parseJson(answer.text) : undefined;
-  if (isJson && json === undefined)
-    throw answerFailure(
-      { code: 'broken', message: `the answer is incomplete or invalid JSON (${call})` },
-      where,
-      requestId,
-    );
-  return { status: answer.status, headers: answer.headers, json, requestId };
-}
 
 const withLowerCaseNames = (headers: RequestOptions['headers']): Record<string, string> =>
   Object.fromEntries(

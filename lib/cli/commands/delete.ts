@@ -43,6 +43,11 @@ export function deleteCommands(
   { project, domain }: Readonly<Record<AccountType, Command>>,
   terminal: Terminal,
 ): void {
+  deleteDomainCommand(domain, terminal);
+  deleteProjectCommand(project, terminal);
+}
+
+function deleteDomainCommand(domain: Command, terminal: Terminal): void {
   withOutputOptions(
     domain.command('delete <domain>'),
     'domain delete 4f0c1a2b3c4d --reason "contract ended"',
@@ -67,7 +72,9 @@ export function deleteCommands(
           `Type: propagator domain plan ${id}, then repeat the command with --yes --digest DIGEST`,
         );
     });
+}
 
+function deleteProjectCommand(project: Command, terminal: Terminal): void {
   withOutputOptions(
     project.command('delete <project>'),
     'project delete 4f0c1a2b3c4d --reason "contract ended"',

@@ -43,11 +43,16 @@ const HoldsShape = z.object({
 
 /** `hold add`, `hold list` and `hold remove`. */
 export function holdCommands(program: Command, terminal: Terminal): void {
-  const { client, now } = terminal;
   const hold = program
     .command('hold')
     .description('holds: decisions that a project, a domain or a resource must not be deleted');
+  addCommand(hold, terminal);
+  listCommand(hold, terminal);
+  removeCommand(hold, terminal);
+}
 
+function addCommand(hold: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
   withTargetOptions(
     withOutputOptions(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'),
   )
@@ -75,7 +80,10 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         );
       },
     );
+}
 
+function listCommand(hold: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withOutputOptions(hold.command('list'), 'hold list')
     .description('list the holds in force, and the projects that operators keep suspended')
     .action(async (options: OutputOptions) => {
@@ -95,7 +103,10 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         },
       });
     });
+}
 
+function removeCommand(hold: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withTargetOptions(
     withOutputOptions(hold.command('remove'), 'hold remove --resource nova.server/9b1c'),
   )

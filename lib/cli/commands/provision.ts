@@ -45,8 +45,14 @@ const CONCURRENCY = 4;
 
 /** `project provision` and `project drift`. */
 export function provisionCommands(project: Command, terminal: Terminal): void {
+  provisionCommand(project, terminal);
+  driftCommand(project, terminal);
+}
+
+const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
+
+function provisionCommand(project: Command, terminal: Terminal): void {
   const { client } = terminal;
-  const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
   withOutputOptions(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
     .description('create the resources and settings that a project lacks, from its profile')
     .option('--plan', 'only print the resources and settings that would be created')
@@ -77,6 +83,10 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
         ({ opened }) => `${opened} begins. Follow it: propagator operation show ${opened}`,
       );
     });
+}
+
+function driftCommand(project: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withOutputOptions(project.command('drift [project]'), 'project drift')
     .description('compare one project, or all provisioned projects, with the profile')
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')

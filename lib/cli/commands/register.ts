@@ -33,6 +33,11 @@ interface RegisterResult {
 
 /** `register` and `unregister`: they manage the propagator's entry in Keystone's catalog. */
 export function registerCommands(program: Command, terminal: Terminal): void {
+  registerCommand(program, terminal);
+  unregisterCommand(program, terminal);
+}
+
+function registerCommand(program: Command, terminal: Terminal): void {
   withOutputOptions(
     program.command('register'),
     'register --url https://propagator.example.org --region RegionOne',
@@ -64,7 +69,9 @@ export function registerCommands(program: Command, terminal: Terminal): void {
         present(terminal, { planned: plan === true, changes, kept: [] }, printed, REGISTERING);
       });
     });
+}
 
+function unregisterCommand(program: Command, terminal: Terminal): void {
   withOutputOptions(program.command('unregister'), 'unregister')
     .description("remove only the entries of `register` from Keystone's catalog")
     .option('--region <region>', 'only the endpoints of this region')

@@ -9,6 +9,11 @@ import type { Terminal } from '../terminal.ts';
 
 /** `service list` and `waiver list|add|remove`. */
 export function serviceCommands(program: Command, terminal: Terminal): void {
+  serviceListCommand(program, terminal);
+  waiverCommands(program, terminal);
+}
+
+function serviceListCommand(program: Command, terminal: Terminal): void {
   const { client, color } = terminal;
   const service = program
     .command('service')
@@ -31,7 +36,10 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         },
       });
     });
+}
 
+function waiverCommands(program: Command, terminal: Terminal): void {
+  const { client } = terminal;
   const waiver = program
     .command('waiver')
     .description('waivers: decisions that an uncovered service type has no resources of projects');
