@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { DomainId, ProjectId, UserId } from './ids.ts';
 
 /**
- * The notification that led to an account event. A cause only explains the event. It proves
- * nothing.
+ * The notification that led to an account event. A cause only explains the event and proves
+ * nothing, because anyone with access to the broker can send a notification.
  */
 export const Cause = z.object({
   /**
@@ -26,8 +26,8 @@ export const Cause = z.object({
     .object({ userId: z.string().max(200), name: z.string().max(255).optional() })
     .optional(),
   /**
-   * Set if neither Keystone nor an event has ever shown the account and a person released the
-   * deletion (see `Suspicion`). The operation does not count towards the hourly cap.
+   * Set for a suspicious deletion that a person released (see `Suspicion`): neither Keystone nor an
+   * earlier event has ever shown the account. The operation does not count towards the hourly cap.
    */
   suspicious: z.literal(true).optional(),
   /** The decision of a person that led to the event: `released by ann: looked at it`. */
@@ -35,8 +35,8 @@ export const Cause = z.object({
 });
 export type Cause = z.infer<typeof Cause>;
 
-/** The fields that the inventory may know. Only the id of an account is certain. */
-const known = { name: z.string().optional(), enabled: z.boolean().optional() };
+/** Fields that are absent if the inventory does not know them. */
+const optionalFields = { name: z.string().optional(), enabled: z.boolean().optional() };
 /** A project as an account event shows it. */
 export const ProjectAccount = z.object({
   type: z.literal('project'),
@@ -45,16 +45,20 @@ export const ProjectAccount = z.object({
   parentId: z.string().optional(),
   /** Absent if the project has no tags, or if its tags are not known. */
   tags: z.array(z.string()).optional(),
-  ...known,
+  ...optionalFields,
 });
 /** A domain as an account event shows it. */
-export const DomainAccount = z.object({ type: z.literal('domain'), id: DomainId, ...known });
+export const DomainAccount = z.object({
+  type: z.literal('domain'),
+  id: DomainId,
+  ...optionalFields,
+});
 /** A user as an account event shows it. */
 export const UserAccount = z.object({
   type: z.literal('user'),
   id: UserId,
   domainId: DomainId.optional(),
-  ...known,
+  ...optionalFields,
 });
 /** The account that an event is about. */
 export const Account = z.discriminatedUnion('type', [ProjectAccount, DomainAccount, UserAccount]);
@@ -73,7 +77,8 @@ const type = z.templateLiteral([
 
 /**
  * `account.project.deleted` and the 14 similar events. An account event announces the change that a
- * notification reported, after a check in Keystone and the inventory.
+ * notification reported. Before that, ingest has compared the notification with Keystone and with
+ * the inventory.
  */
 export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
 export type AccountEvent = z.infer<typeof AccountEvent>;

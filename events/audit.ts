@@ -36,6 +36,9 @@ export const CadfEvent = z.object({
 });
 export type CadfEvent = z.infer<typeof CadfEvent>;
 
-/** An entry was added to the audit log. No queue of the propagator receives it. */
+/**
+ * An entry was added to the audit log. The event is for subscribers on the bus, and no queue of the
+ * propagator receives it.
+ */
 export const AuditRecorded = z.object({ type: z.literal('audit.recorded'), data: CadfEvent });
 export type AuditRecorded = z.infer<typeof AuditRecorded>;

@@ -2,15 +2,16 @@ import * as z from 'zod';
 import { ResourceTypeName, ServiceName, TaskId } from './ids.ts';
 
 /**
- * `required`: the dependent waits until the dependency has ended. `preferred`: the dependent waits
- * only while the dependency makes progress.
+ * How long a service waits for a service that it depends on. `required`: until that service has
+ * ended. `preferred`: only while that service makes progress.
  */
 export const Strength = z.enum(['required', 'preferred']);
 export type Strength = z.infer<typeof Strength>;
 
 /**
- * A dependency of one service on another. `done`: the other service has ended. `empty`: a listing
- * showed no resource of one type of the other service; the rest of that service may still run.
+ * A dependency of one service on another. It is met when the other service has ended (`done`), or
+ * when a listing showed no resource of one of its types (`empty`). In the case of `empty` the other
+ * service may still remove resources of other types.
  */
 export const ServiceDependency = z.union([
   z.object({ service: ServiceName, strength: Strength, until: z.literal('done') }),
@@ -18,7 +19,7 @@ export const ServiceDependency = z.union([
 ]);
 export type ServiceDependency = Readonly<z.infer<typeof ServiceDependency>>;
 
-/** A dependency of one task of an operation on another, as the operation saves it. */
+/** A dependency of one task of an operation on another task, as stored in the operation. */
 export const TaskDependency = z.union([
   z.looseObject({
     task: TaskId,
@@ -49,7 +50,7 @@ export type TaskDependency =
     };
 
 /**
- * The name for all other services in a dependency. A service that is cleaned up last depends on it.
- * Two services that depend on all others do not depend on each other.
+ * The name in a dependency that stands for all other services. A service with this dependency is
+ * cleaned up last. Two services with this dependency do not depend on each other.
  */
 export const EVERY_OTHER = '*';

@@ -22,10 +22,10 @@ const id = z
   );
 
 /**
- * Letters that MySQL's newer collations treat as plain letters, and that Unicode does not
- * decompose.
+ * Letters that MySQL's newer collations treat as the letters on the right. The decomposition of
+ * Unicode (NFKD) does not change them.
  */
-const PLAIN: Readonly<Record<string, string>> = {
+const COLLATED_CHARACTERS: Readonly<Record<string, string>> = {
   æ: 'ae',
   œ: 'oe',
   ø: 'o',
@@ -38,31 +38,32 @@ const PLAIN: Readonly<Record<string, string>> = {
 const withoutMarks = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '');
 
 /**
- * Marks are removed before the change of case, because every collation treats `ᾗ` as `η`, although
- * the capital of `ᾗ` is `ἯΙ`.
+ * Returns the text as a collation compares it, with `ß` as `sharpS`. Marks are removed before the
+ * change of case: every collation treats `ᾗ` as `η`, but the capital of `ᾗ` is `ἯΙ`.
  */
-const plain = (text: string, sharpS: string): string =>
+const collated = (text: string, sharpS: string): string =>
   withoutMarks(withoutMarks(text).replace(/[ßẞ]/g, sharpS).toUpperCase().toLowerCase())
-    .replace(/[æœøđðħł]/g, (character) => PLAIN[character] ?? character)
+    .replace(/[æœøđðħł]/g, (character) => COLLATED_CHARACTERS[character] ?? character)
     .replaceAll('ς', 'σ')
     .trim();
 
 /**
  * True if a cloud's database may treat two ids as equal. MySQL's default collations ignore case,
- * marks on letters, and spaces at the end. HTTP removes spaces at both ends of a header. `ß` equals
- * `s` in `utf8mb3_general_ci`, and `ss` in the collations of Unicode's algorithm. The function
- * therefore treats `ß` as equal to `s` and to `ss`. An empty text is no id and equals no id.
+ * marks on letters, and spaces at the end. HTTP removes spaces at both ends of an id in a header.
+ * `ß` equals `s` in `utf8mb3_general_ci`, and `ss` in the collations of Unicode's algorithm. The
+ * function therefore treats `ß` as equal to `s` and to `ss`. An empty text is no id and equals no
+ * id.
  */
-export const areAlike = (one: string, other: string): boolean =>
+export const mayBeSameId = (one: string, other: string): boolean =>
   (one === '') === (other === '') &&
-  (plain(one, 'ss') === plain(other, 'ss') || plain(one, 's') === plain(other, 's'));
+  (collated(one, 'ss') === collated(other, 'ss') || collated(one, 's') === collated(other, 's'));
 
 /**
- * Returns a key for the search of similar ids. Ids for which {@link areAlike} is true have the same
- * key. A few other ids may also have the same key. An id of lower-case hexadecimal digits is its
- * own key. The key is never empty.
+ * Returns a key by which a store finds similar ids. Two ids for which {@link mayBeSameId} is true
+ * have the same key. A few pairs of other ids have the same key, too. An id of lower-case
+ * hexadecimal digits is its own key. The key is never empty.
  */
-export const foldId = (text: string): string => plain(text, 's').replace(/s+/g, 's') || ' ';
+export const foldId = (text: string): string => collated(text, 's').replace(/s+/g, 's') || ' ';
 
 /** The id of a project in Keystone. */
 export const ProjectId = id.brand<'ProjectId'>();
@@ -75,8 +76,8 @@ export const UserId = id.brand<'UserId'>();
 export type UserId = z.infer<typeof UserId>;
 
 /**
- * `op-` and twelve hex digits, derived from the account and the generation. The same change gives
- * the same id.
+ * The id of an operation: `op-` and twelve hexadecimal digits, derived from the account and the
+ * generation. If the same change is handled twice, the id is therefore the same.
  */
 export const OperationId = z
   .string()

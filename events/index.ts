@@ -11,9 +11,9 @@ export type Message =
   | ServiceRequested
   | ServiceReport;
 /**
- * A message to send. `delaySeconds`: the time before a queue delivers it. `isUrgent`: the message
- * is delivered before all other messages of its queue. SQS cannot change the order of messages and
- * ignores `isUrgent`.
+ * A message to send. `delaySeconds`: the queue delivers the message after this time. `isUrgent`:
+ * the queue delivers the message before its other messages. SQS cannot change the order of messages
+ * and ignores `isUrgent`.
  */
 export type Outgoing = Message & {
   readonly delaySeconds?: number;
@@ -22,10 +22,7 @@ export type Outgoing = Message & {
 /** The name of a queue. Each service has its own queue. */
 export type QueueName = 'ingest' | 'coordinate' | `service-${string}`;
 
-/**
- * Returns the queue for a message. All engines use this function, so that they route messages in
- * the same way.
- */
+/** Returns the queue that receives a message. All engines route messages with this function. */
 export function queueOf(message: Message): QueueName {
   if (message.type === 'notification.received') return 'ingest';
   if (message.type === 'service.requested') return `service-${message.data.service}`;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * A notification as received. The relay or the API stores it before it acknowledges the
- * notification.
+ * A notification as the relay or the API received it. The receiver stores this message before it
+ * acknowledges the notification.
  */
 export const NotificationReceived = z.object({
   type: z.literal('notification.received'),
@@ -16,8 +16,8 @@ export const NotificationReceived = z.object({
     body: z.string(),
     encoding: z.enum(['utf8', 'base64']),
     /**
-     * The full size in bytes, set only if the body was too large and was cut. A cut body cannot be
-     * interpreted. The body is kept for a person to read.
+     * Set if the body was too large and was cut: the full size in bytes. A cut body cannot be
+     * interpreted, and is only kept so that a person can read it.
      */
     cutFrom: z.number().int().positive().optional(),
     /** The source, for example `rabbitmq:notifications.info` or `http`. */

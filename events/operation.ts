@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, TaskId } from './ids.ts';
 
 /**
- * Tells the coordinator to ask Keystone for the state of the account. `confirmation` is the number
- * of this question within the operation.
+ * Tells the coordinator to ask Keystone for the state of the account. `confirmation` is the
+ * consecutive number of this request within the operation.
  */
 export const OperationConfirm = z.object({
   type: z.literal('operation.confirm'),
@@ -24,8 +24,8 @@ export const OperationReleased = z.object({
     by: z.string(),
     reason: z.string(),
     /**
-     * Fence: the time of the hold that the person saw. A repeated message does not release a later
-     * hold.
+     * Fence: the time since which the operation was held when the person released it. A repeated
+     * message therefore does not release a later hold.
      */
     since: z.number().optional(),
   }),
@@ -37,9 +37,9 @@ export const OperationCanceled = z.object({
 });
 /**
  * A change that an operation makes in Keystone itself. `assign-role`: assign a role on the project.
- * `revoke-role`: revoke this role. `disable`: disable the account, and revoke the role on a
- * project. `enable`: enable the account that the operation had disabled. `delete`: delete the
- * account.
+ * `revoke-role`: revoke this role. `disable`: disable the account, and revoke the role if the
+ * account is a project. `enable`: enable the account that the operation had disabled. `delete`:
+ * delete the account.
  */
 export const KeystoneActionName = z.enum([
   'assign-role',
@@ -77,9 +77,9 @@ export const OperationWindow = z.object({
   }),
 });
 /**
- * The recovery window of an operation ends soon: the operation then removes the resources of the
- * account and deletes it. The event is published once for each reminder that the policy or the
- * request names.
+ * A reminder that the recovery window of an operation ends soon. After the window, the operation
+ * removes the resources of the account and deletes the account. The event is published once for
+ * each reminder that the policy or the request names.
  */
 export const OperationDue = z.object({
   type: z.literal('operation.due'),
@@ -91,13 +91,14 @@ export const OperationDue = z.object({
     name: z.string().optional(),
     /** Epoch milliseconds at which the window ends. */
     endsAt: z.number(),
-    /** The reminder was requested for this time before the end of the window. */
+    /** How many seconds before the end of the window the reminder was requested. */
     beforeSeconds: z.number().min(0),
   }),
 });
 /**
- * Tells the coordinator to resume the resources that the recovery window of a canceled or refused
- * operation suspended. A cancellation in the recovery window enables the account first.
+ * Tells the coordinator to undo the recovery window of a canceled or refused operation: it resumes
+ * the resources that were suspended for the window. If the operation was canceled during the
+ * window, the coordinator enables the account first.
  */
 export const OperationUndo = z.object({
   type: z.literal('operation.undo'),
@@ -109,8 +110,8 @@ export const TaskRedriven = z.object({
   data: z.object({ operationId: OperationId, taskId: TaskId, by: z.string() }),
 });
 /**
- * A person discarded the dead-letter message of a task. The task is not done, and its remaining
- * resources are unknown.
+ * A person discarded the dead-letter message of a task. The task ends, although it is unknown which
+ * of its resources are left.
  */
 export const TaskDiscarded = z.object({
   type: z.literal('task.discarded'),

@@ -43,8 +43,8 @@ export const Condition = z.object({
 export type Condition = z.infer<typeof Condition>;
 
 /**
- * Resources of one type: `listed` by this run (each resource counts once), `gone` by its removals,
- * and `left` at its end.
+ * Numbers of resources of one type. `listed`: the resources that the run listed, each counted once.
+ * `gone`: the resources that the run removed. `left`: the resources that were left at its end.
  */
 export const Count = z.object({
   listed: z.number().int().min(0),
@@ -74,8 +74,8 @@ export type VerificationStatus = z.infer<typeof VerificationStatus>;
 /** The fields of a report besides the counts. Reports of HTTP plugins do not have these fields. */
 const details = {
   /**
-   * By resource type: the result of the last listing of the run. A type is missing if the run did
-   * not have to list it.
+   * By resource type: the result of its last listing in the run. A type is missing if the run did
+   * not need to list it.
    */
   verification: z.record(ResourceTypeName, VerificationStatus).optional(),
   /**
@@ -83,11 +83,11 @@ const details = {
    * known.
    */
   fresh: z.record(ResourceTypeName, z.number().int().min(1)).optional(),
-  /** The ids that the task has listed so far, as a filter of bounded size. */
+  /** The ids that the task has listed so far, as text of a Bloom filter (see `IdFilter`). */
   seenIds: z.string().max(2048).optional(),
   /**
-   * Only under an approved plan, by resource type: the resources that the plan does not list. A
-   * type is missing if the run did not list it.
+   * Set if the operation carries out an approved plan. By resource type: the resources that the
+   * plan does not list. A type is missing if the run did not list it.
    */
   appeared: z
     .record(
@@ -96,7 +96,8 @@ const details = {
         count: z.number().int().min(0),
         example: z.string(),
         /**
-         * True if some of these resources were not removed, because the allowed number is used up.
+         * True if some of these resources were not removed, because the approval allows the removal
+         * of only a limited number of them.
          */
         isRefused: z.boolean(),
       }),
@@ -161,7 +162,7 @@ export const ServiceRequested = z.object({
     verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
   }),
 });
-/** Counts during a run. With `again`, the run has ended and the task needs another run. */
+/** Reports the counts during a run, or the end of a run after which the task needs another run. */
 export const ServiceProgressed = z.object({
   type: z.literal('service.progressed'),
   data: z.object({
@@ -172,7 +173,8 @@ export const ServiceProgressed = z.object({
     conditions: z.array(Condition),
     ...details,
     /**
-     * The minimum delay in seconds. The coordinator waits longer when the task makes no progress.
+     * Set at the end of the run if the task needs another run. `afterSeconds`: the minimum delay.
+     * The coordinator waits longer when the task makes no progress.
      */
     again: z
       .object({
@@ -192,7 +194,7 @@ export const ServiceProgressed = z.object({
       .optional(),
   }),
 });
-/** The task has ended. In phase `plan`: the count has ended. */
+/** Reports that the task has ended. In phase `plan`: that all resources were counted. */
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({
@@ -204,7 +206,7 @@ export const ServiceFinished = z.object({
     ...details,
   }),
 });
-/** The run failed. */
+/** Reports that the run failed. */
 export const ServiceFailed = z.object({
   type: z.literal('service.failed'),
   data: z.object({
@@ -215,7 +217,7 @@ export const ServiceFailed = z.object({
     error: ErrorReport,
   }),
 });
-/** The request for a run and the reports of a run. */
+/** The request for a run, and the reports about a run. */
 export const ServiceEvent = z.discriminatedUnion('type', [
   ServiceRequested,
   ServiceProgressed,

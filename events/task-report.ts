@@ -17,7 +17,7 @@ const address = {
   phase: true,
   run: true,
 } as const;
-const mayBeLeftOut = { counts: true, conditions: true } as const;
+const optionalFields = { counts: true, conditions: true } as const;
 
 /**
  * The answer of an HTTP plugin to `service.requested`. It has the same fields as the events of
@@ -31,17 +31,17 @@ export const TaskReport = z.discriminatedUnion('type', [
     data: ServiceProgressed.shape.data
       .omit({ ...address, sequence: true })
       .extend({ again: ServiceProgressed.shape.data.shape.again.unwrap().omit({ enabled: true }) })
-      .partial(mayBeLeftOut),
+      .partial(optionalFields),
   }),
   z.object({
     type: z.literal('service.finished'),
     phase: Phase,
-    data: ServiceFinished.shape.data.omit(address).partial(mayBeLeftOut),
+    data: ServiceFinished.shape.data.omit(address).partial(optionalFields),
   }),
   z.object({
     type: z.literal('service.failed'),
     phase: Phase,
-    data: ServiceFailed.shape.data.omit(address).partial(mayBeLeftOut),
+    data: ServiceFailed.shape.data.omit(address).partial(optionalFields),
   }),
 ]);
 export type TaskReport = z.infer<typeof TaskReport>;
@@ -68,44 +68,50 @@ export function whyTooLarge(report: TaskReport): string | undefined {
  * characters. Another program wrote these texts, and terminals show them.
  */
 export function plainReport(report: TaskReport): TaskReport {
-  const conditions = report.data.conditions?.map(plainOf);
-  const rest = conditions ? { conditions } : {};
+  const conditions = report.data.conditions?.map(plainFields);
+  const plainConditions = conditions ? { conditions } : {};
   if (report.type === 'service.failed')
-    return { ...report, data: { ...report.data, ...rest, error: plainOf(report.data.error) } };
+    return {
+      ...report,
+      data: { ...report.data, ...plainConditions, error: plainFields(report.data.error) },
+    };
   if (report.type === 'service.finished') {
     const { because } = report.data;
     const why = because === undefined ? {} : { because: plainText(because, MAX_TEXT) };
-    return { ...report, data: { ...report.data, ...rest, ...why } };
+    return { ...report, data: { ...report.data, ...plainConditions, ...why } };
   }
   const { again } = report.data;
   const plain = again && {
     ...again,
-    ...(again.error ? { error: plainOf(again.error) } : {}),
-    ...(again.returned ? { returned: plainOf(again.returned) } : {}),
+    ...(again.error ? { error: plainFields(again.error) } : {}),
+    ...(again.returned ? { returned: plainFields(again.returned) } : {}),
   };
-  return { ...report, data: { ...report.data, ...rest, ...(plain ? { again: plain } : {}) } };
+  return {
+    ...report,
+    data: { ...report.data, ...plainConditions, ...(plain ? { again: plain } : {}) },
+  };
 }
 
-/** These fields contain sentences. All other fields contain names, which have a lower limit. */
-const SENTENCES = ['message', 'advice'];
+/** Fields that contain sentences. The other text fields contain names, which have a lower limit. */
+const SENTENCE_FIELDS = ['message', 'advice'];
 
-/** Returns the object with each text on one line, shortened and without secrets. */
-export function plainOf<Value extends object>(value: Value): Value {
+/** Returns the object with each text field on one line, shortened and without secrets. */
+export function plainFields<Value extends object>(value: Value): Value {
   const plain = Object.entries(value).map(([name, field]) => [
     name,
     typeof field === 'string'
-      ? plainText(field, SENTENCES.includes(name) ? MAX_TEXT : MAX_NAME)
+      ? plainText(field, SENTENCE_FIELDS.includes(name) ? MAX_TEXT : MAX_NAME)
       : field,
   ]);
   return { ...value, ...Object.fromEntries(plain) };
 }
 
-/** Returns the report as an event, addressed to the task's current run. */
-export function reportMessage(
-  to: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
+/** Returns the report of a plugin as an event about the current run of the task. */
+export function reportEvent(
+  address: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
   report: TaskReport,
 ): ServiceReport {
-  const { operationId, taskId, service, region, run } = to;
+  const { operationId, taskId, service, region, run } = address;
   const common = { operationId, taskId, service, region, phase: report.phase, run };
   const countsAndConditions = {
     counts: report.data.counts ?? {},

@@ -46,7 +46,7 @@ export type Interpretation =
   | { readonly kind: 'dropped'; readonly because: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-const ACCOUNTS = { project: ProjectId, domain: DomainId, user: UserId } as const;
+const ID_SCHEMAS = { project: ProjectId, domain: DomainId, user: UserId } as const;
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   created: 'created',
   updated: 'updated',
@@ -91,14 +91,14 @@ const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
  */
 export function interpret(notification: Notification, receivedAt: number): Interpretation {
   const { eventType } = notification;
-  const [, resource = '', operation = ''] =
+  const [, type = '', operation = ''] =
     /^identity\.(project|domain|user)\.(created|updated|deleted)$/.exec(eventType) ?? [];
   // CADF notifications also report failed attempts. A basic payload has no outcome, because
   // Keystone sends it only after a success.
   if (notification.outcome !== undefined && notification.outcome !== 'success')
     return dropped('outcome');
-  if (resource === 'project' || resource === 'domain' || resource === 'user')
-    return interpretAccount(notification, resource, OPERATIONS[operation] ?? 'updated', receivedAt);
+  if (type === 'project' || type === 'domain' || type === 'user')
+    return interpretAccount(notification, type, OPERATIONS[operation] ?? 'updated', receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return interpretRole(notification, receivedAt);
   // A user creates an application credential with a token on a project, and therefore has a role on
@@ -118,7 +118,7 @@ function interpretAccount(
   // reason.
   if (type === 'user' && operation === 'updated' && notification.hasReason)
     return dropped('rejected-password-change');
-  const id = ACCOUNTS[type].safeParse(notification.resource);
+  const id = ID_SCHEMAS[type].safeParse(notification.accountId);
   if (!id.success)
     return {
       kind: 'unreadable',

@@ -3,7 +3,7 @@ import type { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 
 /**
  * The state of an account in Keystone. `absent`: Keystone itself answered 404. `other`: Keystone
- * shows another account, because its database treats the two ids as equal (see `areAlike`).
+ * shows another account, because its database treats the two ids as equal (see `mayBeSameId`).
  */
 export type KeystoneState =
   | { readonly kind: 'present'; readonly account: Account & { readonly enabled: boolean } }
@@ -16,27 +16,31 @@ export type KeystoneState =
  * `absent`.
  */
 export interface Keystone {
+  /** Returns the present state of one account. */
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;
   /**
-   * Calls `handlePage` with all accounts of a type, page by page. The next page is requested after
-   * the call has ended. A page may be repeated. If a page cannot be read, the function throws.
-   * `handlePage` has then received the earlier pages.
+   * Calls `handlePage` with each page of the list of all accounts of a type. The next page is
+   * requested after `handlePage` has ended. If the listing restarts, `handlePage` is called with
+   * the first pages again. Throws if a page cannot be read. `handlePage` has then received the
+   * earlier pages.
    */
   eachPage(
     type: Account['type'],
     handlePage: (accounts: readonly Account[]) => Promise<void>,
   ): Promise<void>;
-  /** All projects, without the projects that are domains. */
+  /** Lists all projects, or the projects of a domain. Omits projects that act as a domain. */
   projects(domainId?: DomainId): Promise<Account[]>;
+  /** Lists all domains. */
   domains(): Promise<Account[]>;
+  /** Lists all users, or the users of a domain. */
   users(domainId?: DomainId): Promise<Account[]>;
   /**
-   * All users with a role on a project, with groups resolved (`GET
-   * /v3/role_assignments?effective`). With `projectId`, only of that project.
+   * Lists all users with a role on a project, directly or through a group (`GET
+   * /v3/role_assignments?effective`). With `projectId`, lists only the users of that project.
    */
   members(
     projectId?: ProjectId,
   ): Promise<{ readonly projectId: ProjectId; readonly userId: UserId }[]>;
-  /** The users of a group. */
+  /** Lists the users of a group. */
   groupMembers(groupId: string): Promise<UserId[]>;
 }

@@ -20,7 +20,7 @@ export interface Notification {
   /** CADF only; `success` for every completed change. */
   readonly outcome: string | undefined;
   /** The id of the changed account. `role_assignment` and `authenticate` have none. */
-  readonly resource: string | undefined;
+  readonly accountId: string | undefined;
   /** CADF's `reason`. On `user.updated` it means that a password change was rejected. */
   readonly hasReason: boolean;
   readonly requestId: string | undefined;
@@ -166,7 +166,7 @@ function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): Re
       eventType: inner.event_type,
       at: utcMillis(inner.timestamp) ?? utcMillis(payload.eventTime),
       outcome: isCadf ? payload.outcome : undefined,
-      resource: payload.resource_info ?? payload.target?.id,
+      accountId: payload.resource_info ?? payload.target?.id,
       hasReason: payload.reason !== undefined && payload.reason !== null,
       requestId: initiator?.request_id ?? payload.request_id,
       // `initiator.id` is not used. For users of LDAP and of a federation it is only derived from

@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import { TaskId } from '../../events/ids.ts';
 import {
   plainReport,
-  reportMessage,
+  reportEvent,
   TaskReport,
   whyContradictory,
   whyTooLarge,
@@ -40,7 +40,7 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
       whyNotExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
     await engine.commit({
-      messages: [redactDeep(reportMessage({ ...task, taskId: id }, plainReport(report)))],
+      messages: [redactDeep(reportEvent({ ...task, taskId: id }, plainReport(report)))],
     });
     return context.json({ taken: id }, 202);
   });

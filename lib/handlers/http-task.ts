@@ -1,6 +1,6 @@
 import type { Outgoing } from '../../events/index.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
-import { plainReport, reportMessage } from '../../events/task-report.ts';
+import { plainReport, reportEvent } from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
@@ -69,7 +69,7 @@ async function messagesOfRun(
     if (refusalReport) return [refusalReport];
     const report = await callPlugin(plugin, message);
     return report
-      ? [reportMessage(message.data, plainReport(report))]
+      ? [reportEvent(message.data, plainReport(report))]
       : messagesUntilReport(message, noReportCondition(plugin, task, deps));
   } catch (thrown) {
     return [failureReport(plugin, message, thrown)];
@@ -82,7 +82,7 @@ const undeclaredActionReport = (
   { data }: ServiceRequested,
   action: PluginAction,
 ): ServiceReport =>
-  reportMessage(data, {
+  reportEvent(data, {
     type: 'service.finished',
     phase: data.phase,
     data: {
@@ -130,12 +130,12 @@ function failureReport(
     region: data.region,
   });
   return error.class === 'Transient'
-    ? reportMessage(data, {
+    ? reportEvent(data, {
         type: 'service.progressed',
         phase: data.phase,
         data: { again: { afterSeconds: 0, error } },
       })
-    : reportMessage(data, { type: 'service.failed', phase: data.phase, data: { error } });
+    : reportEvent(data, { type: 'service.failed', phase: data.phase, data: { error } });
 }
 
 /** Returns the condition of a task whose plugin answered 202 and has not reported yet. */

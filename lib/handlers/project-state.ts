@@ -7,7 +7,7 @@ import {
 } from '../account/causes.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
-import type { ProjectFacts } from '../policy/decide.ts';
+import type { AccountFacts } from '../policy/decide.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { suspensionHoldOf } from './suspension-holds.ts';
 
@@ -22,7 +22,7 @@ export type EffectiveState =
   | {
       readonly kind: 'present';
       readonly causes: readonly SuspensionCause[];
-      readonly facts: ProjectFacts;
+      readonly facts: AccountFacts;
     };
 
 /** The reads that {@link fetchEffectiveState} needs. */

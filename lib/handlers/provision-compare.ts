@@ -3,7 +3,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { DesiredState } from '../operation/model.ts';
 import { cloudSnapshot, type KnownServices } from '../operation/snapshot.ts';
-import type { ProjectFacts } from '../policy/decide.ts';
+import type { AccountFacts } from '../policy/decide.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
 import { compareWithProfile } from '../task/provision-run.ts';
@@ -34,7 +34,7 @@ export interface CompareDeps extends Pick<KnownServices, 'optedIn'> {
  * service is in its result. Throws when Keystone cannot list the services.
  */
 export async function compareProject(
-  facts: ProjectFacts & { readonly id: ProjectId },
+  facts: AccountFacts & { readonly id: ProjectId },
   desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService[]> {
@@ -63,7 +63,7 @@ const withError = (
 async function compareService(
   name: ServiceName,
   region: string,
-  { id: project, name: projectName }: ProjectFacts & { readonly id: ProjectId },
+  { id: project, name: projectName }: AccountFacts & { readonly id: ProjectId },
   desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService> {

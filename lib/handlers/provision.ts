@@ -5,7 +5,7 @@ import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle
 import type { DesiredState, Operation, Scope } from '../operation/model.ts';
 import { awaitsProvision, openProvision } from '../operation/provision.ts';
 import type { CloudSnapshot } from '../operation/snapshot.ts';
-import { decideChange, type PolicyDecision, type ProjectFacts } from '../policy/decide.ts';
+import { type AccountFacts, decideChange, type PolicyDecision } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
@@ -64,7 +64,7 @@ async function isProvisionRequired(
  */
 export function userProvisionDecision(
   { lifecycle }: Operation,
-  facts: ProjectFacts,
+  facts: AccountFacts,
   assigningServices: readonly string[],
   { mode, policy = NO_POLICY }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
@@ -87,7 +87,7 @@ export function userProvisionDecision(
 }
 
 /** Returns the decision of the policy about the creation of a project. */
-export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY): PolicyDecision =>
+export const decideProvision = (facts: AccountFacts, policy: Policy = NO_POLICY): PolicyDecision =>
   decideChange(policy, 'project.created', facts);
 
 /**
@@ -96,7 +96,7 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
  * profile.
  */
 export function desiredState(
-  facts: ProjectFacts,
+  facts: AccountFacts,
   policy: Policy = NO_POLICY,
   requested?: {
     readonly profile?: string | undefined;
@@ -117,7 +117,7 @@ export function desiredState(
  */
 export function provisionDecision(
   { lifecycle }: Operation,
-  facts: ProjectFacts,
+  facts: AccountFacts,
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const decided = decideProvision(facts, policy);

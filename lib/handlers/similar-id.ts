@@ -1,4 +1,4 @@
-import { areAlike, foldId } from '../../events/ids.ts';
+import { foldId, mayBeSameId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
 import type { Scope } from '../operation/model.ts';
@@ -19,7 +19,7 @@ export async function findAccountWithSimilarId(
   spellings.delete(id);
   spellings.delete('');
   for (const spelling of spellings) {
-    if (!areAlike(spelling, id)) continue;
+    if (!mayBeSameId(spelling, id)) continue;
     const shown = await keystone.show(type, spelling);
     if (shown.kind === 'absent') continue;
     const shownId = shown.kind === 'present' ? shown.account.id : shown.id;

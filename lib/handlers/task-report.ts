@@ -1,6 +1,6 @@
 import type { Message } from '../../events/index.ts';
 import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
-import { plainOf } from '../../events/task-report.ts';
+import { plainFields } from '../../events/task-report.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { RunReport } from '../task/run.ts';
 import type { NewlyListed } from '../task/run-counter.ts';
@@ -43,7 +43,7 @@ export function reportOfOutcome(
     ...runKey,
     counts,
     verification,
-    conditions: conditions.map(plainOf),
+    conditions: conditions.map(plainFields),
     ...ids,
   };
   if (outcome.kind === 'finished')

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
-import { areAlike } from '../../events/ids.ts';
+import { mayBeSameId } from '../../events/ids.ts';
 import type { KeystoneState } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer } from '../task/service.ts';
@@ -117,7 +117,7 @@ export function stateIn(
     );
   }
   const body = shownAccounts[type].safeParse(answer.json);
-  if (body.success && body.data.id !== id && areAlike(body.data.id, id))
+  if (body.success && body.data.id !== id && mayBeSameId(body.data.id, id))
     return { kind: 'other', id: body.data.id };
   if (!body.success || body.data.id !== id || body.data.enabled === undefined)
     throw unexpectedAnswer(`the answer does not show the requested ${type}`);

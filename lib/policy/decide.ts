@@ -5,7 +5,7 @@ import type { Policy, PolicyChange, Rule } from './schema.ts';
  * The data of a project or a user that a rule can match. An unknown value is `undefined`. A user
  * has no parent and no tags.
  */
-export interface ProjectFacts {
+export interface AccountFacts {
   readonly id: string;
   readonly name: string | undefined;
   readonly domainId: string | undefined;
@@ -65,7 +65,7 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
 export function decideChange(
   policy: Policy,
   change: PolicyChange,
-  facts: ProjectFacts,
+  facts: AccountFacts,
 ): PolicyDecision {
   const index = policy.rules.findIndex((rule) => rule.on[change] && ruleMatches(rule, facts));
   const reaction = policy.rules[index]?.on[change];
@@ -98,7 +98,7 @@ export interface DeletionDecision {
  * Returns the recovery window of a requested deletion, or `undefined`. The first rule that matches
  * the project and names a window decides.
  */
-export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
+export function decideDeletion(policy: Policy, facts: AccountFacts): DeletionDecision | undefined {
   const index = policy.rules.findIndex((rule) => rule.deletion && ruleMatches(rule, facts));
   const deletion = policy.rules[index]?.deletion;
   return (
@@ -111,7 +111,7 @@ export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDec
 }
 
 /** True if the account has all properties that the rule's `match` names. */
-export function ruleMatches({ match }: Rule, facts: ProjectFacts): boolean {
+export function ruleMatches({ match }: Rule, facts: AccountFacts): boolean {
   const { domain, parent, tags, name } = match;
   const includesAny = (
     values: readonly (string | undefined)[],

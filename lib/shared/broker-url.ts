@@ -4,43 +4,44 @@ export class BrokerUrlError extends Error {
 }
 
 /** Query parameters that amqplib supports. */
-const OPTIONS = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
-const FORM = 'amqp://user:password@host:5672/virtual-host';
+const QUERY_PARAMETERS = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
+const URL_FORM = 'amqp://user:password@host:5672/virtual-host';
 
 /**
  * Returns the URLs of a broker for amqplib, one per host. Besides `amqp://` and `amqps://`, the
  * function accepts a transport URL of oslo.messaging (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`,
- * with `?ssl=1` for TLS). A host without a login gets the login of the first host. Throws {@link
+ * with `?ssl=1` for TLS). A host without a login gets the first login in the URL. Throws {@link
  * BrokerUrlError}.
  */
 export function brokerUrls(text: string): string[] {
   const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
   if (scheme === '') throw new BrokerUrlError(`must begin with amqp://, amqps:// or rabbit://`);
-  refuseReserved(text, text.length - rest.length);
+  refuseReservedCharacters(text, text.length - rest.length);
   const [, hosts = '', path = '', query = ''] = /^([^/?]*)([^?]*)\??(.*)$/s.exec(rest) ?? [];
   const { isTls, options } = readQuery(query);
   const protocol = scheme === 'amqps' || isTls ? 'amqps' : 'amqp';
   const parts = hosts.split(',').map((part) => part.trim());
   const [login] = parts.flatMap((part) => (part.includes('@') ? [part.split('@')[0]] : []));
   return parts.map((part) => {
-    const [host = '', own = login] = part.split('@').reverse();
+    const [host = '', hostLogin = login] = part.split('@').reverse();
     if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/.test(host))
       throw new BrokerUrlError(
-        `each host must be a name or an address with an optional port: ${FORM}. Write a ` +
+        `each host must be a name or an address with an optional port: ${URL_FORM}. Write a ` +
           'comma in a password as %2C',
       );
-    const url = `${protocol}://${own === undefined ? '' : `${own}@`}${host}${path}${options}`;
+    const userInfo = hostLogin === undefined ? '' : `${hostLogin}@`;
+    const url = `${protocol}://${userInfo}${host}${path}${options}`;
     if (URL.canParse(url)) return url;
-    throw new BrokerUrlError(`is not a URL of the form ${FORM}`);
+    throw new BrokerUrlError(`is not a URL of the form ${URL_FORM}`);
   });
 }
 
 /**
- * Throws if the login contains a reserved character. A URL parser would end the password at this
- * character.
+ * Throws if a login in `text` contains a reserved character, because a URL parser would end the
+ * password at this character. `start`: the index after the scheme.
  */
-function refuseReserved(text: string, start: number): void {
-  const lastAt = text.lastIndexOf('@');
+function refuseReservedCharacters(text: string, start: number): void {
+  const endOfLogins = text.lastIndexOf('@');
   const refuse = (index: number): never => {
     const encoded = encodeURIComponent(text.charAt(index));
     throw new BrokerUrlError(
@@ -49,12 +50,12 @@ function refuseReserved(text: string, start: number): void {
     );
   };
   for (let index = start; index < text.length; index += 1) {
-    const isInLogin = index < lastAt;
+    const isInLogin = index < endOfLogins;
     const character = text.charAt(index);
     if (/[#\s]/.test(character)) refuse(index);
     if (character === '%' && !/^[0-9a-fA-F]{2}/.test(text.slice(index + 1, index + 3)))
       refuse(index);
-    if (isInLogin && /[/?[\]]/.test(character) && !isAddress(text, index)) refuse(index);
+    if (isInLogin && /[/?[\]]/.test(character) && !isIpv6Bracket(text, index)) refuse(index);
     // A host has at most one @. If the text of one host has a second @, the first @ belongs to the
     // password.
     const next = text.slice(index + 1).split(',')[0] ?? '';
@@ -63,7 +64,7 @@ function refuseReserved(text: string, start: number): void {
 }
 
 /** True for a bracket of an IPv6 address: it follows an @ or a comma. */
-const isAddress = (text: string, index: number): boolean => {
+const isIpv6Bracket = (text: string, index: number): boolean => {
   const before = text.slice(0, index + 1);
   return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(before) && /^[[\]]$/.test(text.charAt(index));
 };
@@ -72,10 +73,10 @@ function readQuery(query: string): { isTls: boolean; options: string } {
   const options = new URLSearchParams(query);
   const isTls = /^(1|true|yes|on)$/i.test(options.get('ssl') ?? '');
   options.delete('ssl');
-  const unknown = [...options.keys()].find((key) => !OPTIONS.includes(key));
+  const unknown = [...options.keys()].find((key) => !QUERY_PARAMETERS.includes(key));
   if (unknown !== undefined)
     throw new BrokerUrlError(
-      `has an unknown parameter after the ?; known are ${OPTIONS.join(', ')} and ssl`,
+      `has an unknown parameter after the ?; known are ${QUERY_PARAMETERS.join(', ')} and ssl`,
     );
   return { isTls, options: options.size === 0 ? '' : `?${options}` };
 }

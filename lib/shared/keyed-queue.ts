@@ -3,15 +3,15 @@
  * different keys run concurrently.
  */
 export class KeyedQueue {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #lastByKey = new Map<string, Promise<unknown>>();
 
   /** Resolves or rejects with the result of `work`. A failure does not stop the next function. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key) ?? Promise.resolve();
+    const before = this.#lastByKey.get(key) ?? Promise.resolve();
     const queued = before.then(work, work);
-    this.#last.set(key, queued);
+    this.#lastByKey.set(key, queued);
     const forget = (): void => {
-      if (this.#last.get(key) === queued) this.#last.delete(key);
+      if (this.#lastByKey.get(key) === queued) this.#lastByKey.delete(key);
     };
     queued.then(forget, forget);
     return queued;

@@ -36,8 +36,8 @@ export async function iterate<Context extends CommonContext>(
   run: Run<Context>,
 ): Promise<IterationResult> {
   const { context, handledTypes, input } = run;
-  const firstContext = iteration === 1 ? context : withNewCache(context);
-  const types = await runIteration(iterationInput(selected, firstContext, run));
+  const iterationContext = iteration === 1 ? context : withNewCache(context);
+  const types = await runIteration(iterationInput(selected, iterationContext, run));
   const waitMillis = recordListings(types, input);
   const outcome = outcomeOf(types, {
     isPlan: input.phase === 'plan',

@@ -1,4 +1,4 @@
-import { areAlike, type ProjectId, type UserId } from '../../events/ids.ts';
+import { mayBeSameId, type ProjectId, type UserId } from '../../events/ids.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
@@ -90,7 +90,7 @@ const SERVICE_PROJECTS = ['service', 'services', 'admin'];
  * same id in capital letters).
  */
 const isAmong = (id: string, ids: readonly string[]): boolean =>
-  ids.some((one) => areAlike(one, id));
+  ids.some((one) => mayBeSameId(one, id));
 
 /** The account that {@link protectedBecause} checks, as far as the inventory knows it. */
 interface CheckedAccount {
@@ -117,11 +117,11 @@ function domainProtectedBecause(
   { id }: CheckedAccount,
   { domains, ownProjectDomain, ownUserDomain }: Protection,
 ): string | undefined {
-  if (areAlike(id, 'default')) return 'the default domain is never emptied';
+  if (mayBeSameId(id, 'default')) return 'the default domain is never emptied';
   if (isAmong(id, domains)) return 'the settings protect this domain';
-  if (ownUserDomain !== undefined && areAlike(id, ownUserDomain))
+  if (ownUserDomain !== undefined && mayBeSameId(id, ownUserDomain))
     return 'the user of the propagator belongs to this domain';
-  return ownProjectDomain !== undefined && areAlike(id, ownProjectDomain)
+  return ownProjectDomain !== undefined && mayBeSameId(id, ownProjectDomain)
     ? 'the project of the propagator belongs to this domain'
     : undefined;
 }
@@ -131,7 +131,7 @@ function projectProtectedBecause(
   protection: Protection,
 ): string | undefined {
   const { domainId, id, name } = account;
-  if (areAlike(id, protection.ownProject))
+  if (mayBeSameId(id, protection.ownProject))
     return 'it is the project that the propagator is logged in to';
   if (isAmong(id, protection.projects)) return 'the settings protect this project';
   const byDomain = protectedByDomain(account, protection);
@@ -158,7 +158,7 @@ function protectedByDomain(
  * project (safety rule "Never the cloud's own").
  */
 export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
-  if (!areAlike(project, ownProject)) return;
+  if (!mayBeSameId(project, ownProject)) return;
   throw new PropagatorError({
     code: 'safety-rules.own-project',
     class: 'Denied',

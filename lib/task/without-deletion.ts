@@ -10,8 +10,8 @@ const DELETING = new RegExp(
 
 /**
  * Returns an API client for suspend, resume and provision, which must not destroy data (safety rule
- * "Record before you act"). The client refuses the method DELETE, each body or path that names a
- * deleting action, and each method of Swift that can replace an object.
+ * "Record the state before the first change"). The client refuses the method DELETE, each body or
+ * path that names a deleting action, and each method of Swift that can replace an object.
  */
 export function withoutDeletion(api: ServiceApi): ServiceApi {
   return {

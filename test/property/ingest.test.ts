@@ -168,7 +168,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
   const bodies = recorded('cadf-messagingv2');
   const ids = bodies.slice(0, 5).map((body) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
-    return reading.kind === 'notification' ? (reading.notification.resource ?? '') : '';
+    return reading.kind === 'notification' ? (reading.notification.accountId ?? '') : '';
   });
 
   async function before(): Promise<IngestFixture> {

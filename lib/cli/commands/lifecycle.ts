@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
+import { type AccountFacts, decideChange, type PolicyDecision } from '../../policy/decide.ts';
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
 import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
@@ -117,7 +117,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     });
 }
 
-const projectFacts = (facts: z.infer<typeof Facts>): ProjectFacts => ({
+const projectFacts = (facts: z.infer<typeof Facts>): AccountFacts => ({
   id: facts.id,
   name: facts.name,
   domainId: facts.domainId,
@@ -138,7 +138,7 @@ const lossLines = (chosen: readonly { text: string; loses?: string | undefined }
 
 type ShownDecision = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 
-function decisionsText(facts: ProjectFacts, of: (change: PolicyChange) => ShownDecision): string {
+function decisionsText(facts: AccountFacts, of: (change: PolicyChange) => ShownDecision): string {
   const { id, name, domainName, tags } = facts;
   const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
   const lines = PROJECT_CHANGES.map(

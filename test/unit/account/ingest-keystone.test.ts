@@ -106,7 +106,7 @@ describe('members of a project', () => {
     );
     expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
   });
-  it('are recorded after a query to Keystone if the project is unknown', async () => {
+  it('are recorded after Keystone has shown a project that was unknown', async () => {
     fixture.keystone.put(project('p3', { enabled: false }));
     await fixture.take(
       assigned({ project: 'p3', user: 'u1' }),
@@ -149,8 +149,8 @@ describe('members of a project', () => {
   });
 });
 
-describe('a notification without an effect', () => {
-  it('is a refused password change, although its outcome is success', async () => {
+describe('a notification has no effect', () => {
+  it('if it reports a refused password change, although its outcome is success', async () => {
     const payload = {
       reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' },
     };
@@ -160,11 +160,11 @@ describe('a notification without an effect', () => {
       fixture.count('notification.dropped.rejected-password-change'),
     ]).toEqual([[], 1]);
   });
-  it('is one about a failed change', async () => {
+  it('if it reports a failed change', async () => {
     await fixture.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
     expect([fixture.logged, fixture.count('notification.dropped.outcome')]).toEqual([[], 1]);
   });
-  it('is one with an unknown event type, and all of them share one counter', async () => {
+  it('if its event type is unknown, and all unknown types share one counter', async () => {
     await fixture.take(
       ...Array.from({ length: 50 }, (_, n) => cadf(`made.up.${n}`, 'x')),
       cadf('identity.authenticate', undefined),
@@ -196,7 +196,7 @@ describe('an unreadable notification', () => {
     ]);
     expect(fixture.count('notification.unreadable')).toBe(2);
   });
-  it('is one with an id that no database can store', async () => {
+  it('is quarantined if no database can store its id', async () => {
     await fixture.take(
       cadf('identity.project.deleted', 'x'.repeat(65)),
       cadf('identity.user.deleted', undefined),
@@ -283,7 +283,7 @@ describe('the inventory sync from the lists of Keystone', () => {
     await fixture.take(cadf('identity.project.deleted', 'p2'));
     expect(await filled()).toEqual(['p2']);
   });
-  it('keeps tombstones and members', async () => {
+  it('keeps the times of deletion and the members', async () => {
     await fixture.take(cadf('identity.project.deleted', 'p1'));
     const tombstone = record('project/p1')?.deletedAt;
     fixture.keystone.roles.splice(0, 1, role('p1', 'u2'));

@@ -105,7 +105,7 @@ describe('a deletion', () => {
     await fixture.take(cadf('identity.project.deleted', 'p1'));
     expect(fixture.logged).toHaveLength(2);
   });
-  it('leaves a tombstone that has no effect while Keystone shows the project again', async () => {
+  it('leaves a time of deletion that has no effect once Keystone shows the project again', async () => {
     await fixture.take(cadf('identity.project.deleted', 'p1'));
     fixture.engine.time += 10_000;
     await fixture.take(cadf('identity.project.updated', 'p1'));
@@ -163,7 +163,7 @@ describe('a domain', () => {
     expect(record('project/p1')?.members).toEqual(['u1', 'u2']);
     expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
   });
-  it('is recognized by the answer of Keystone if it is unknown', async () => {
+  it('that is unknown is recognized by the answer of Keystone', async () => {
     fixture.keystone.put(domain('d4', false));
     await fixture.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
     await fixture.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));

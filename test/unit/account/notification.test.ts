@@ -29,7 +29,7 @@ describe('the form of a notification', () => {
       messageId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       eventType: 'identity.project.deleted',
       outcome: 'success',
-      resource: expect.stringMatching(/^848d090f/),
+      accountId: expect.stringMatching(/^848d090f/),
       initiator: { name: 'admin' },
       requestId: expect.stringMatching(/^req-/),
     });
@@ -42,13 +42,13 @@ describe('the form of a notification', () => {
   });
   it('has a basic payload: one id and a request id', () => {
     expect(readable(recorded('basic-messagingv2')[18] ?? '')).toMatchObject({
-      resource: expect.stringMatching(/^14ecb972/),
+      accountId: expect.stringMatching(/^14ecb972/),
       outcome: undefined,
       initiator: undefined,
       requestId: 'req-b5a5002d-76e2-4ede-90b2-fb38f244fab9',
     });
   });
-  it('lacks _unique_id, and has an empty _context, from Kafka or a log', () => {
+  it('has no _unique_id and an empty _context if it comes from Kafka or a log', () => {
     const body = inner({
       _context: {},
       publisher_id: 'identity.h',
@@ -57,7 +57,7 @@ describe('the form of a notification', () => {
     });
     expect(readable(body)).toMatchObject({
       messageId: 'm',
-      resource: 'p',
+      accountId: 'p',
       at: Date.UTC(2026, 10, 23, 3, 49, 48),
     });
     expect(readable(JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': body }))).toEqual(

@@ -12,7 +12,7 @@ function namedIds(bodies: string[]) {
   const ids = bodies.map((body, index) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
     if (reading.kind === 'unreadable') throw new Error(`line ${index}: ${reading.reason}`);
-    return reading.notification.resource ?? '';
+    return reading.notification.accountId ?? '';
   });
   const [acme = '', a = '', b = '', c = '', alice = '', group = ''] = ids;
   return { acme, a, b, c, alice, group };
@@ -113,7 +113,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
     for (const event of fixture.events) expect(AccountEvent.parse(event)).toEqual(event);
   });
 
-  it('leaves tombstones with name, domain, parent and members', async () => {
+  it('leaves records of deleted accounts with name, domain, parent and members', async () => {
     const { engine, ids } = await play();
     const record = (key: string) => engine.accounts.get(key);
     expect(record(`project/${ids.b}`)?.account).toMatchObject({

@@ -1,5 +1,5 @@
 import type { AccountEvent } from '../../../events/account.ts';
-import { areAlike, foldId, ProjectId } from '../../../events/ids.ts';
+import { foldId, mayBeSameId, ProjectId } from '../../../events/ids.ts';
 import {
   EVERY_CLASS,
   failure,
@@ -163,8 +163,8 @@ it.each([
   [' ', '\t', true],
   [' ', '', false],
 ])('%s and %s are alike: %s', (one, other, alike) => {
-  expect(areAlike(one, other)).toBe(alike);
-  expect(areAlike(other, one)).toBe(alike);
+  expect(mayBeSameId(one, other)).toBe(alike);
+  expect(mayBeSameId(other, one)).toBe(alike);
   if (alike) expect(foldId(one)).toBe(foldId(other));
 });
 

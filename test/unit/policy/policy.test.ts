@@ -1,4 +1,4 @@
-import { decideChange, type ProjectFacts } from '../../../lib/policy/decide.ts';
+import { type AccountFacts, decideChange } from '../../../lib/policy/decide.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 import {
@@ -12,7 +12,7 @@ import { SERVICES } from '../../../lib/services/index.ts';
 import { profileSections } from '../../../lib/task/provision.ts';
 
 const SECTIONS = profileSections(SERVICES);
-const facts = (parts: Partial<ProjectFacts> = {}): ProjectFacts => ({
+const facts = (parts: Partial<AccountFacts> = {}): AccountFacts => ({
   id: 'p1',
   name: 'shop-7',
   domainId: 'd1',

@@ -12,7 +12,7 @@ const steps = fc.array(
 const HOUR = 3_600_000;
 
 describe('the steady clock', () => {
-  it('advances with the monotonic clock, also if the system clock is set', () =>
+  it('advances with the monotonic clock, even if the system clock is set', () =>
     fc.assert(
       fc.property(steps, (list) => {
         let [system, monotonic, passed] = [Date.UTC(2026, 0, 1), 17, 0];

@@ -82,7 +82,7 @@ describe('settings', () => {
     expect(message).toMatch(new RegExp(`^${name}: .+`));
     expect(message).not.toContain('\n');
   });
-  it('each have an invalid value in this table, except free text and those that are checked elsewhere', () => {
+  it('are each checked: this table has an invalid value of each, except for free text', () => {
     const free = [
       'PROPAGATOR_DATA',
       'PROPAGATOR_POLICY',
@@ -147,7 +147,7 @@ describe('settings', () => {
     );
     expect(Object.keys(documented).toSorted()).toEqual(set.toSorted());
   });
-  it('allow settings of the commands in a shell that starts a relay', () => {
+  it('may include settings of the commands, which have no effect on a process', () => {
     expect(
       readSettings({ PROPAGATOR_API_URL: 'https://abc.execute-api.eu-central-1.amazonaws.com' }),
     ).toMatchObject(readSettings({}));

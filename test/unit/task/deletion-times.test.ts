@@ -21,7 +21,7 @@ it('waits for most of the usual duration, counted from the last acceptance', () 
   expect(listing(times, 'second', ['b', 'c'], 14_000)).toBe(0);
 });
 
-it('learns from the resource that was accepted last among those that are gone', () => {
+it('learns from the deletion that was accepted last among those that have ended', () => {
   const times = new DeletionTimes();
   listing(times, 'first', ['a'], 0);
   listing(times, 'first', ['a', 'b'], 5000);
@@ -29,7 +29,7 @@ it('learns from the resource that was accepted last among those that are gone', 
   expect(listing(times, 'second', ['c'], 10_000)).toBe(1600);
 });
 
-it('returns to the true duration after deletions that took long', () => {
+it('returns to the usual duration after some slow deletions', () => {
   const times = new DeletionTimes();
   listing(times, 'slow', ['a'], 0);
   listing(times, 'slow', [], 9000);
@@ -42,7 +42,7 @@ it('returns to the true duration after deletions that took long', () => {
   expect(wait).toBeLessThanOrEqual(1000);
 });
 
-it('never waits for more than ten seconds, and not for another region or type', () => {
+it('waits at most ten seconds, and ignores durations of other regions and types', () => {
   const times = new DeletionTimes();
   listing(times, 'first', ['a'], 0);
   listing(times, 'first', [], 3_600_000);

@@ -88,7 +88,7 @@ async function runOf(
 }
 
 describe('a run after which only deletions in progress are left', () => {
-  it('lists only the type again that it removed at once, and ends, so that other services may begin', async () => {
+  it('lists only the emptied types again and ends, so that other services can begin', async () => {
     const { listings, report } = await runOf(() => undefined);
     expect(listings).toEqual({ server: 1, access: 2 });
     expect(report.verification).toEqual({
@@ -103,7 +103,7 @@ describe('a run after which only deletions in progress are left', () => {
     });
   });
 
-  it('removes no guard in the second listing while its workload has returned', async () => {
+  it('removes no guard after the second listing has shown a new workload', async () => {
     const removed: string[] = [];
     const report = await runTypes([
       listed('server', [['server']], { isSlow: true, removed }),
@@ -119,7 +119,7 @@ describe('a run after which only deletions in progress are left', () => {
     expect(report.verification).toMatchObject({ 'compute.workload': 'present' });
   });
 
-  it('does not end the task with a listing from before its last removal', async () => {
+  it('does not end as finished with a listing from before its last removal', async () => {
     const report = await runTypes([
       listed('log', [[], ['written by the removal']]),
       listed('server', [['server'], []], { isSlow: true }),
@@ -130,13 +130,13 @@ describe('a run after which only deletions in progress are left', () => {
     expect(report.outcome.kind).not.toBe('finished');
   });
 
-  it('continues if a resource was blocked, because the removal may have freed it', async () => {
+  it('continues if a resource was blocked, because another removal may have freed it', async () => {
     const first: Blocker = { message: 'the access must go first', actor: 'none' };
     const { listings } = await runOf((listing) => (listing === 1 ? first : undefined));
     expect(listings.server).toBe(2);
   });
 
-  it('asks for the usual duration, but not in a partial run, which is listed much later', async () => {
+  it('delays the next run by the usual duration of a deletion, except after a partial run', async () => {
     const asked: string[] = [];
     const recordListing = (type: ResourceTypeName): number => {
       asked.push(type);

@@ -9,7 +9,7 @@ const PROJECT = ProjectId.parse('target');
 const context = contextOf();
 
 describe('a resource type with a preferred dependency on another type', () => {
-  it('is removed after it, also if a resource of the other type is stuck', async () => {
+  it('is removed after the other type, even if a resource of the other type is stuck', async () => {
     const simulation = {
       snapshots: new Set(['stuck', 'loose']),
       volumes: new Set(['volume']),
@@ -51,8 +51,8 @@ describe('a resource type with a preferred dependency on another type', () => {
   });
 });
 
-describe('the conditions that are shown', () => {
-  it('begin with the blocking ones, before those about missing extensions', () => {
+describe('the conditions of a report', () => {
+  it('are in order: blockers first, missing extensions last', () => {
     const lacks = Array.from({ length: 40 }, (_, n) => ({
       class: 'Unsupported' as const,
       message: `skipped: no extension ${n}`,

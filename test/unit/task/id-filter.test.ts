@@ -29,7 +29,7 @@ describe('the filter of the ids that a task has listed', () => {
     });
   });
 
-  it('is empty for a text of another form', () => {
+  it('is empty for a text that is not a stored filter', () => {
     expect(IdFilter.from('[redacted]').has('id')).toBe(false);
   });
 });

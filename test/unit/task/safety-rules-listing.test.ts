@@ -15,7 +15,7 @@ import {
   storage,
 } from './safety-rules-fixture.ts';
 
-describe('safety rule: "cannot list" is never "empty"', () => {
+describe('safety rule "Not listed is not empty"', () => {
   it.each(['Transient', 'Denied', 'Unexpected', 'Gone', 'Poison'] as const)(
     'a listing that fails as %s does not finish a task',
     async (errorClass) => {
@@ -74,7 +74,7 @@ describe('safety rule: "cannot list" is never "empty"', () => {
   });
 });
 
-describe('safety rule: finished means listed again', () => {
+describe('safety rule "List again before finished"', () => {
   it('does not finish after a 202 or 204 while the resource is still listed', async () => {
     for (const answer of [{ kind: 'accepted' }, { kind: 'gone' }] as const) {
       const snapshots = rows(TARGET);
@@ -124,8 +124,8 @@ describe('safety rule: finished means listed again', () => {
   });
 });
 
-describe('safety rule: still deleting is not a failure', () => {
-  it('requests runs with growing delays, and uses no attempts', async () => {
+describe('safety rule "Slow is not failed"', () => {
+  it('requests runs with growing delays, and counts none of them as failed', async () => {
     const report = await clean(storage(rows(TARGET), [], async () => ({ kind: 'accepted' })));
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
@@ -134,7 +134,7 @@ describe('safety rule: still deleting is not a failure', () => {
     expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
     expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
   });
-  it('reports each stuck resource, its age, and the actor', async () => {
+  it('reports each stuck resource, its age, and the actor that can help', async () => {
     const report = await clean(
       storage(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
     );
@@ -149,7 +149,7 @@ describe('safety rule: still deleting is not a failure', () => {
   });
 });
 
-describe('safety rule: workloads before their guards', () => {
+describe('safety rule "Workloads before their guards"', () => {
   it('removes no volume while a snapshot depends on it', async () => {
     const [snapshots, volumes] = [rows(TARGET), rows(TARGET)];
     const report = await clean(
@@ -173,7 +173,7 @@ describe('safety rule: workloads before their guards', () => {
   });
 });
 
-describe('safety rule: one stuck project stops no other', () => {
+describe('safety rule "One stuck project stops no other"', () => {
   it('continues if one resource type cannot be listed, or one resource cannot be removed', async () => {
     const [snapshots, volumes] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
     const service = defineService({
@@ -201,7 +201,7 @@ describe('safety rule: one stuck project stops no other', () => {
     expect(snapshots.map(({ id }) => id)).toEqual(['r1']);
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { code: 'storage.Unexpected' } });
   });
-  it('makes no further calls to a service after a refusal', async () => {
+  it('makes no further removals in a service that has refused one', async () => {
     let asked = 0;
     const report = await runProjectCleanup({
       service: storage(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {

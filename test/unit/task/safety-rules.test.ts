@@ -5,8 +5,8 @@ import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.
 import { contextOf } from './context.ts';
 import { clean, error, removeRow, rows, storage } from './safety-rules-fixture.ts';
 
-describe('safety rule: a notification is a hint', () => {
-  it('needs two answers of Keystone about this project, with the interval between them', () => {
+describe('safety rule "Keystone decides"', () => {
+  it('needs two 404 answers of Keystone with the confirmation interval between them', () => {
     expect(Confirmation.fromAnswers(TARGET, [], 5000)).toBeUndefined();
     expect(Confirmation.fromAnswers(TARGET, [1000], 5000)).toBeUndefined();
     expect(Confirmation.fromAnswers(TARGET, [1000, 5999], 5000)).toBeUndefined();
@@ -78,7 +78,7 @@ describe('safety rule: a notification is a hint', () => {
       expect(simulation.resources(TARGET)).toBe(0);
     }
   });
-  it('waits while Keystone does not answer, and reports that', async () => {
+  it('waits while Keystone does not answer, and reports the reason', async () => {
     const simulation = new Simulation({
       resources: [1, 0, 0],
       lingers: 0,
@@ -115,14 +115,14 @@ describe('safety rule: a notification is a hint', () => {
   });
 });
 
-describe('safety rule: every row is checked', () => {
+describe('safety rule "Check the owner of every row"', () => {
   it('compares the owner character by character', () => {
     expect(ownership({ owner: TARGET }, TARGET)).toBe('ours');
     for (const owner of [CONTROL, ` ${TARGET}`, `${TARGET} `, TARGET.toUpperCase()])
       expect(ownership({ owner }, TARGET)).toBe('foreign');
     for (const owner of [undefined, '']) expect(ownership({ owner }, TARGET)).toBe('ownerless');
   });
-  it('does not touch the resources of other owners if the API ignores the filter, and reports them', async () => {
+  it('reports and does not change the resources of other owners if the API ignores the filter', async () => {
     const snapshots = rows(CONTROL, TARGET, CONTROL);
     const report = await clean(storage(snapshots, [], removeRow));
     expect(snapshots.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
@@ -135,7 +135,7 @@ describe('safety rule: every row is checked', () => {
       }),
     );
   });
-  it('never touches a resource without an owner, and does not report the type as empty', async () => {
+  it('never changes a resource without an owner, and does not report its type as empty', async () => {
     const snapshots = rows(undefined, TARGET);
     const report = await clean(storage(snapshots, [], removeRow));
     expect(snapshots).toEqual([{ id: 'r0' }]);
@@ -146,7 +146,7 @@ describe('safety rule: every row is checked', () => {
   });
 });
 
-describe('safety rule: never the resources of the cloud itself', () => {
+describe('safety rule "Never the cloud\'s own"', () => {
   const protection = {
     projects: ['kept'],
     domains: ['vip'],
@@ -178,7 +178,7 @@ describe('safety rule: never the resources of the cloud itself', () => {
       protectedBecause({ type: 'project', id: 'p', domainId: 'default', name: 'shop' }, protection),
     ).toBeUndefined();
   });
-  it('makes no call for the project that it is logged in to', async () => {
+  it('makes no API call for the project that the propagator is logged in to', async () => {
     const snapshots = rows(TARGET);
     await expect(
       clean(storage(snapshots, [], removeRow), contextOf(TARGET, TARGET)),
@@ -215,7 +215,7 @@ describe('safety rule: never the resources of the cloud itself', () => {
       expect(simulation.resources(TARGET)).toBe(3);
     },
   );
-  it('waits, and dead-letters no message, while the login that shows its own project fails', async () => {
+  it('waits, and dead-letters no message, while the propagator cannot log in to learn its own project', async () => {
     const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
@@ -233,7 +233,7 @@ describe('safety rule: never the resources of the cloud itself', () => {
   });
 });
 
-describe('safety rule: caps', () => {
+describe('safety rule "Caps and a stop switch"', () => {
   it('holds an operation with more resources than the cap until an operator releases it', async () => {
     const simulation = new Simulation({
       resources: [3, 3, 3],
@@ -294,7 +294,7 @@ describe('safety rule: caps', () => {
   });
 });
 
-describe('safety rule: observe first', () => {
+describe('safety rule "Observe first"', () => {
   it('removes nothing in phase plan', async () => {
     const snapshots = rows(TARGET, TARGET);
     const report = await runProjectCleanup({
@@ -329,8 +329,8 @@ describe('safety rule: observe first', () => {
   });
 });
 
-describe('safety rule: every failure has an owner, and one cause is reported once', () => {
-  it('dead-letters a refusal at once, for the operator', async () => {
+describe('safety rule "Every failure has an owner"', () => {
+  it('dead-letters a task at once if the service refuses the calls', async () => {
     const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
