@@ -9,8 +9,8 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
 /**
- * Applies the redrive of a dead-letter message by a person. The count of attempts and the stall
- * timeout begin again.
+ * Applies the redrive of a dead-letter message by a person. The number of attempts and the stall
+ * timeout of the task begin again.
  */
 export function applyRedrive(
   transaction: OperationTransaction,
@@ -28,7 +28,7 @@ export function applyRedrive(
   });
 }
 
-/** Returns the error for a message that stays a dead-letter message because of a hold. */
+/** Returns the error of a message that stays a dead-letter message because of a deletion hold. */
 const heldError = (
   { service, region }: Task,
   { message, advice = '' }: Condition,
@@ -41,7 +41,7 @@ const heldError = (
   region,
 });
 
-/** The discarded run, the person, and the reason. */
+/** The decision of a person to discard the dead-letter message that requests a run. */
 export interface Discarded {
   readonly taskId: TaskId;
   readonly run: number;
@@ -51,9 +51,9 @@ export interface Discarded {
 
 /**
  * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
- * the task ends `unreachable`. A message of an earlier run is ignored, because the task has
- * continued since that run. If a hold keeps a resource of the task, the message becomes a
- * dead-letter message again.
+ * the task ends `unreachable`. The discard of an earlier run's message has no effect, because the
+ * task has continued since that run. If a deletion hold keeps a resource of the task, the message
+ * becomes a dead-letter message again.
  */
 export function applyDiscard(
   transaction: OperationTransaction,
@@ -67,7 +67,8 @@ export function applyDiscard(
     deadLetterTask(transaction, task, task.error ?? heldError(task, held), step.now);
     return;
   }
-  // The person has decided against another run, so overtaken tasks do not reopen this task.
+  // The person has decided against another run. With an empty `overtook`, the task is not reopened
+  // when the tasks that it overtook have ended.
   const ended = {
     overtook: [],
     because: `discarded by ${by}: ${reason}`,

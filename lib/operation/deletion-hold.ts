@@ -10,34 +10,36 @@ export const HOLD_TARGETS = ['project', 'domain', 'resource'] as const;
 export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
 /**
- * A person's decision that an account or a resource must not be deleted. Operations that would
- * delete the account or resource wait until the hold ends. All times are epoch milliseconds.
+ * A person's decision that a project, a domain or a resource must not be deleted. Operations that
+ * would delete it wait until the hold ends. All times are epoch milliseconds.
  */
 export interface DeletionHold {
   readonly target: HoldTarget;
   /** The id of the project or domain, or `nova.server/ID` for a resource. */
   readonly id: string;
   /**
-   * The project of the resource, if the person named a project. The hold does not check the
-   * project, because the person may be wrong.
+   * The project of the resource, if the person named it. Only for display: the hold applies to the
+   * resource in any project, because the person may have named the wrong one.
    */
   readonly project?: ProjectId | undefined;
   readonly by: string;
   readonly reason: string;
-  /** The number of a ticket or a case. */
+  /** The number of the ticket that explains the hold. */
   readonly ticket?: string | undefined;
+  /** When the person set the hold. */
   readonly at: number;
   /** The hold ends automatically at this time. */
   readonly until?: number | undefined;
 }
 
-/** True until the hold's own end time. */
+/** True until the end time of the hold. A hold without an end time is always in force. */
 export const isInForce = ({ until }: DeletionHold, now: number): boolean =>
   until === undefined || now < until;
 
 /**
- * Returns the condition for the hold that keeps an account, or `undefined`. A hold of a domain also
- * keeps its projects and users. `tags`: the tags of the project in Keystone.
+ * Returns the condition for the hold that keeps an account, or `undefined` if no hold keeps it. A
+ * hold of a domain also keeps its projects and users. A tag of the project in Keystone can also be
+ * a hold. `tags`: all tags of the project.
  */
 export function holdOnAccount(
   scope: Scope,
@@ -46,13 +48,13 @@ export function holdOnAccount(
   now: number,
 ): Condition | undefined {
   const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
-  const found = holds.find(
+  const applicable = holds.find(
     (hold) =>
       isInForce(hold, now) &&
       ((hold.target === scope.type && hold.id === scope.id) ||
         (hold.target === 'domain' && hold.id === domainId)),
   );
-  if (found) return { class: 'Blocked', ...describeHold(found), count: 1 };
+  if (applicable) return { class: 'Blocked', ...describeHold(applicable), count: 1 };
   if (!tags.includes(HOLD_TAG)) return undefined;
   return {
     class: 'Blocked',
@@ -66,7 +68,10 @@ export function holdOnAccount(
   };
 }
 
-/** Returns the reason and the advice of a hold, for a condition or for a resource. */
+/**
+ * Returns the message and the advice about a hold, in the fields that conditions and resources
+ * share.
+ */
 export function describeHold({ target, id, project, by, reason, ticket }: DeletionHold) {
   const ofProject = project === undefined ? '' : ` of project ${project}`;
   const details = [`by ${by}`, ...(ticket === undefined ? [] : [`ticket ${ticket}`])];

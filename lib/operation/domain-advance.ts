@@ -7,19 +7,19 @@ import { moveOperation } from './transitions.ts';
 
 /** The stored state of the projects of a requested domain. */
 export interface DomainProgress {
-  /** The operations of the projects that the operation of the domain has opened. */
+  /** The stored cleanups of the projects that belong to the operation of the domain. */
   readonly children: readonly Operation[];
-  /** By project: its cleanups, newest first, for the projects without an operation. */
+  /** By project without such a cleanup: all cleanups about the project, newest first. */
   readonly existing: ReadonlyMap<ProjectId, readonly Operation[]>;
-  /** By project: why it must not be deleted now. */
+  /** By project: why it must not be deleted now. Has only the projects with a protection. */
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
 
-/** True for the operation of a requested domain while it deletes the domain's projects. */
+/** True for the operation of a requested domain while it deletes the projects of the domain. */
 export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
-/** Sends a message that advances the operation with the present state of its projects. */
+/** Sends the message that advances the operation with the then stored state of its projects. */
 export function requestDomainProgress(transaction: OperationTransaction): void {
   const { id, confirmation } = transaction.operation;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
@@ -28,17 +28,17 @@ export function requestDomainProgress(transaction: OperationTransaction): void {
 /**
  * Advances the operation of a requested domain as far as possible now:
  *
- * - When all projects below a project are disabled or deleted, the operation of the project is
- *   opened. The operation runs phase `pre-delete` and then disables the project. This order is
- *   needed, because Keystone refuses to disable a project above an enabled project.
- * - When all projects below a project are deleted, the resources of the project are removed.
+ * - When all projects below a project are disabled or deleted, the cleanup of the project opens. The
+ *   cleanup runs phase `pre-delete` and then disables the project. This order is needed, because
+ *   Keystone refuses to disable a project above an enabled project.
+ * - When all projects below a project are deleted, the cleanup removes the resources of the project.
  * - When all projects of the domain are disabled or deleted, the domain is disabled. It is not
  *   disabled earlier, because phase `pre-delete` needs tokens on the projects, and Keystone gives
  *   none in a disabled domain. The domain stays enabled while a project is held or protected.
  * - When the domain is disabled and all its projects are deleted, the domain is deleted.
  *
- * If the operation of a project ends without deleting it, the operations of the projects above it
- * are canceled, and the domain is kept. Other projects continue.
+ * If the cleanup of a project ends without deleting the project, the cleanups of the projects above
+ * it are canceled, and the domain is kept. Other projects continue.
  */
 export function advanceDomain(
   transaction: OperationTransaction,
@@ -46,81 +46,104 @@ export function advanceDomain(
   step: StepInput,
 ): void {
   if (!deletesProjects(transaction.operation)) return;
-  const { projects = [] } = transaction.operation;
-  const operationByProject = new Map(
-    children
-      .filter(({ id }) => transaction.operation.children.includes(id))
-      .map((child) => [child.scope.id as string, child]),
+  const { projects = [], children: childIds } = transaction.operation;
+  const cleanups = new Map<string, Operation>(
+    children.filter(({ id }) => childIds.includes(id)).map((child) => [child.scope.id, child]),
   );
-  const isGone = (id: ProjectId): boolean => isProjectDeleted(operationByProject.get(id));
-  const isClosed = (id: ProjectId): boolean => isProjectDisabled(operationByProject.get(id));
-  const openedOperations: Operation[] = [];
+  const opened: Operation[] = [];
   for (const project of projects) {
-    const below = projects.filter(({ parentId }) => parentId === project.id).map(({ id }) => id);
-    const waitsBelow = !below.every(isGone);
-    const child = operationByProject.get(project.id);
-    if (child?.waitsBelow && !waitsBelow) startRemoval(transaction, child);
-    const undeletedBelow = below
-      .map((id) => operationByProject.get(id))
-      .find((one) => one && endedWithoutDeletion(one));
-    if (child && undeletedBelow) cancelProjectAbove(transaction, child, undeletedBelow);
-    if (child || !project.plan || !below.every(isClosed)) continue;
-    const earlier = existing.get(project.id) ?? [];
-    const because = protectedBecause.get(project.id);
-    openedOperations.push(
-      openProjectCleanup(transaction, { ...project, waitsBelow }, earlier, because, step.now),
-    );
+    const below = projects
+      .filter(({ parentId }) => parentId === project.id)
+      .map(({ id }) => cleanups.get(id));
+    const cleanup = cleanups.get(project.id);
+    if (cleanup) advanceProject(transaction, cleanup, below);
+    else if (project.plan && below.every(isProjectDisabled))
+      opened.push(
+        openProjectCleanup(
+          transaction,
+          { ...project, waitsBelow: !below.every(isProjectDeleted) },
+          existing.get(project.id) ?? [],
+          protectedBecause.get(project.id),
+          step.now,
+        ),
+      );
   }
-  if (openedOperations.length > 0) {
+  if (opened.length > 0) {
     const { operation } = transaction;
-    const ids = openedOperations.map(({ id }) => id);
+    const ids = opened.map(({ id }) => id);
     transaction.operation = { ...operation, children: [...operation.children, ...ids] };
   }
-  const allOperations = [...operationByProject.values(), ...openedOperations];
-  const { keystoneAction } = transaction.operation;
-  if (!projects.every(({ id }) => isClosed(id))) {
-    if (allOperations.every(hasEnded)) endKeepingDomain(transaction, allOperations, step.now);
-  } else if (keystoneAction === undefined || keystoneAction.what === 'enable')
-    transaction.requestKeystoneAction('disable', step.now);
-  else if (
-    keystoneAction.done &&
-    projects.every(({ id }) => isGone(id)) &&
-    allOperations.every(hasEnded)
-  )
-    deleteDomain(transaction, allOperations, step.now);
-  else if (
-    allOperations.length > 0 &&
-    allOperations.every(hasEnded) &&
-    !projects.every(({ id }) => isGone(id))
-  )
-    endKeepingDomain(transaction, allOperations, step.now);
+  disableOrDeleteDomain(
+    transaction,
+    projects.map(({ id }) => cleanups.get(id)),
+    [...cleanups.values(), ...opened],
+    step.now,
+  );
 }
 
-function startRemoval(transaction: OperationTransaction, child: Operation): void {
-  transaction.putOtherOperation({ ...child, waitsBelow: undefined });
-  const { id, confirmation } = child;
+/** Lets the cleanup of a project continue or cancels it. `below`: the cleanups of its children. */
+function advanceProject(
+  transaction: OperationTransaction,
+  cleanup: Operation,
+  below: readonly (Operation | undefined)[],
+): void {
+  if (cleanup.waitsBelow && below.every(isProjectDeleted)) startRemoval(transaction, cleanup);
+  const undeletedBelow = below.find((one) => one !== undefined && endedWithoutDeletion(one));
+  if (undeletedBelow) cancelProjectAbove(transaction, cleanup, undeletedBelow);
+}
+
+/**
+ * Disables or deletes the domain, or ends its operation, if the state of the projects allows it.
+ * `planned`: the cleanup of each project in the plan, as far as it was open before this step.
+ * `all`: all cleanups that the operation has, with those that this step opened.
+ */
+function disableOrDeleteDomain(
+  transaction: OperationTransaction,
+  planned: readonly (Operation | undefined)[],
+  all: readonly Operation[],
+  now: number,
+): void {
+  const { keystoneAction } = transaction.operation;
+  const haveAllEnded = all.every(hasEnded);
+  if (!planned.every(isProjectDisabled)) {
+    if (haveAllEnded) endKeepingDomain(transaction, all, now);
+    return;
+  }
+  if (keystoneAction === undefined || keystoneAction.what === 'enable')
+    transaction.requestKeystoneAction('disable', now);
+  else if (!haveAllEnded) return;
+  else if (!planned.every(isProjectDeleted)) endKeepingDomain(transaction, all, now);
+  else if (keystoneAction.done) deleteDomain(transaction, all, now);
+}
+
+/** Lets a cleanup that waited for the projects below its project remove resources now. */
+function startRemoval(transaction: OperationTransaction, cleanup: Operation): void {
+  transaction.putOtherOperation({ ...cleanup, waitsBelow: undefined });
+  const { id, confirmation } = cleanup;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
 }
 
-/** True if the operation has ended without deleting its project. */
-const endedWithoutDeletion = (child: Operation): boolean =>
-  hasEnded(child) && !isProjectDeleted(child);
+/** True if the cleanup has ended without deleting its project. */
+const endedWithoutDeletion = (cleanup: Operation): boolean =>
+  hasEnded(cleanup) && !isProjectDeleted(cleanup);
 
 /**
- * Cancels the operation of a project if the operation of a project below it ended without deleting
- * that project. Otherwise this operation and the operation of the domain would wait forever.
+ * Cancels the cleanup of a project, because the cleanup of a project below it (`below`) ended
+ * without deleting that project. Otherwise the canceled cleanup and the operation of the domain
+ * would wait forever.
  */
 function cancelProjectAbove(
   transaction: OperationTransaction,
-  child: Operation,
-  { id, scope, state }: Operation,
+  cleanup: Operation,
+  below: Operation,
 ): void {
-  if (hasEnded(child) || !waitsForProjects(child)) return;
+  if (hasEnded(cleanup) || !waitsForProjects(cleanup)) return;
+  const { id, scope, state } = below;
   const name = scope.name ?? scope.id;
   transaction.messages.push({
     type: 'operation.canceled',
     data: {
-      operationId: child.id,
+      operationId: cleanup.id,
       by: transaction.operation.id,
       reason: `a project below it was not deleted: ${name} (${id} is ${state})`,
     },
@@ -129,12 +152,11 @@ function cancelProjectAbove(
 
 function deleteDomain(
   transaction: OperationTransaction,
-  children: readonly Operation[],
+  cleanups: readonly Operation[],
   now: number,
 ): void {
-  // A child without a project in the plan is about a project that was deleted together with the
-  // domain.
-  const isUnverified = children.some(({ state }) => state !== 'finished');
+  // `cleanups` may also have projects that are not in the plan.
+  const isUnverified = cleanups.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),
     ...(isUnverified ? { isUnverified } : {}),
@@ -142,21 +164,22 @@ function deleteDomain(
   transaction.requestKeystoneAction('delete', now);
 }
 
-/** True if the project is deleted, by its operation or by another client. */
-export const isProjectDeleted = (child: Operation | undefined): boolean =>
-  child !== undefined &&
-  (child.state === 'finished' ||
-    (child.state === 'unverified' &&
-      (child.confirmedAt.length > 0 ||
-        (child.keystoneAction?.what === 'delete' && child.keystoneAction.done))));
+/** True if the project of the cleanup is deleted, by the cleanup or by another client. */
+export function isProjectDeleted(cleanup: Operation | undefined): boolean {
+  if (cleanup?.state === 'finished') return true;
+  if (cleanup?.state !== 'unverified') return false;
+  const { confirmedAt, keystoneAction } = cleanup;
+  return confirmedAt.length > 0 || (keystoneAction?.what === 'delete' && keystoneAction.done);
+}
 
-/** True if the project is disabled and no phase needs a token on it. */
-function isProjectDisabled(child: Operation | undefined): boolean {
-  if (!child || isProjectDeleted(child)) return child !== undefined;
-  const { keystoneAction, startedAt, state } = child;
+/** True if the project of the cleanup is deleted, or disabled after its phase `pre-delete`. */
+function isProjectDisabled(cleanup: Operation | undefined): boolean {
+  if (!cleanup) return false;
+  if (isProjectDeleted(cleanup)) return true;
+  const { keystoneAction, startedAt, state } = cleanup;
   if (state === 'running' || state === 'closing') return true;
   if (state !== 'held' || startedAt === undefined) return false;
-  // If there is no action, the project was disabled before its operation began.
+  // Without a Keystone action, the project was disabled before its cleanup began.
   return (
     keystoneAction === undefined ||
     keystoneAction.what === 'delete' ||
@@ -166,27 +189,26 @@ function isProjectDisabled(child: Operation | undefined): boolean {
 
 /**
  * Ends the operation of a domain and keeps the domain, because one of its projects was not deleted.
- * The recovery window may have suspended projects whose operations were never opened. Message
+ * The recovery window may have suspended projects whose cleanups were never opened. The message
  * `operation.undo` resumes these projects.
  */
 function endKeepingDomain(
   transaction: OperationTransaction,
-  children: readonly Operation[],
+  cleanups: readonly Operation[],
   now: number,
 ): void {
   const { operation } = transaction;
   const { id: domain } = operation.scope;
-  const remainingProjects = children.filter((child) => !isProjectDeleted(child));
+  const undeleted = cleanups.filter((cleanup) => !isProjectDeleted(cleanup));
   const names = [
-    ...remainingProjects.map(
-      ({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`,
-    ),
+    ...undeleted.map(({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`),
     ...(operation.projects ?? []).flatMap(({ id, name, protectedBecause }) =>
       protectedBecause === undefined ? [] : [`${name ?? id} (protected: ${protectedBecause})`],
     ),
   ];
-  const isOff = operation.keystoneAction?.what === 'disable' && operation.keystoneAction.done;
-  const keep = isOff
+  const isDomainDisabled =
+    operation.keystoneAction?.what === 'disable' && operation.keystoneAction.done;
+  const enableAdvice = isDomainDisabled
     ? ` The domain is disabled. To enable it: openstack domain set --enable ${domain}`
     : '';
   transaction.operation = {
@@ -194,7 +216,9 @@ function endKeepingDomain(
     hold: {
       reason: `the domain was not deleted, because these projects exist: ${names.join('; ')}`,
       since: now,
-      advice: `Clear the cause of each, then plan again: propagator domain plan ${domain}.${keep}`,
+      advice:
+        `Clear the cause of each, then plan again: propagator domain plan ${domain}.` +
+        enableAdvice,
     },
     endedAt: now,
   };
