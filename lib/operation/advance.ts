@@ -1,23 +1,13 @@
 import { Account } from '../../events/account.ts';
-import { total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
+import { holdAtHourlyCap, holdAtLimit, holdOperation } from './limits.ts';
 import type { Hold, Operation, Task } from './model.ts';
 import { hasTaskEnded } from './overtaking.ts';
-import { whyOverDrift } from './plan.ts';
 import { requestPreDelete, requestReady } from './ready.ts';
 import { hasDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
-
-/**
- * A released operation ignores the caps, because a person has checked the operation. A resume and a
- * provision also ignore the caps, because they remove nothing and a customer waits for the result.
- */
-const mayExceedCaps = (operation: Operation): boolean =>
-  operation.released !== undefined ||
-  operation.action === 'resume' ||
-  operation.action === 'provision';
 
 /**
  * True if an administrator requested the operation and Keystone has not answered 404 for the
@@ -66,18 +56,7 @@ function startWhenConfirmed(transaction: OperationTransaction, step: StepInput):
     return;
   }
   if (transaction.tasks.some(awaitsFirstCount)) return;
-  // A person has released the suspicious deletion of this account, so the hourly cap does not
-  // apply.
-  const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
-  if (!isExempt && step.startedLastHour >= step.maxOperationsPerHour) {
-    holdOperation(
-      transaction,
-      `${step.startedLastHour} operations have started within the last hour, the cap is ` +
-        `${step.maxOperationsPerHour}`,
-      step.now,
-    );
-    return;
-  }
+  if (holdAtHourlyCap(transaction, step)) return;
   if (!holdAtLimit(transaction, step)) beginChanges(transaction, step.now);
 }
 
@@ -123,56 +102,6 @@ function advancePreDelete(transaction: OperationTransaction, step: StepInput): v
   requestPreDelete(transaction, step);
   if (transaction.tasks.every((task) => task.preDelete !== 'due' || hasTaskEnded(task)))
     transaction.requestKeystoneAction('disable', step.now);
-}
-
-/**
- * Holds an operation that has more resources than the cap or its approved plan allows. Returns true
- * if the operation is now held.
- */
-function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
-  const { plan, scope, startedAt } = transaction.operation;
-  const overDrift = whyOverDrift(transaction.operation, transaction.tasks);
-  if (overDrift !== undefined) {
-    const replanAdvice =
-      startedAt === undefined
-        ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
-          'replaces this operation.'
-        : '';
-    const advice =
-      `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
-      `To remove also the resources that appeared, release the operation.${replanAdvice}`;
-    holdOperation(transaction, overDrift, step.now, { about: 'drift', advice });
-    return true;
-  }
-  const overCap = whyOverCap(transaction, step);
-  if (overCap === undefined) return false;
-  holdOperation(transaction, overCap, step.now);
-  return true;
-}
-
-function whyOverCap(transaction: OperationTransaction, step: StepInput): string | undefined {
-  const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
-  if (mayExceedCaps(transaction.operation) || found <= step.maxResourcesPerOperation)
-    return undefined;
-  return `it holds ${found} resources, the cap is ${step.maxResourcesPerOperation}`;
-}
-
-/** Holds the operation until a person releases it. Default of `about`: `cap`. */
-export function holdOperation(
-  transaction: OperationTransaction,
-  reason: string,
-  now: number,
-  more: { about?: Hold['about']; advice?: string } = {},
-): void {
-  const release = `propagator operation release ${transaction.operation.id} --reason "…"`;
-  const advice =
-    more.advice === undefined
-      ? `Check the operation, then release it: ${release}`
-      : `${more.advice} Then: ${release}`;
-  transaction.operation = {
-    ...moveOperation(transaction.operation, 'held'),
-    hold: { reason, since: now, advice, about: more.about ?? 'cap' },
-  };
 }
 
 /**

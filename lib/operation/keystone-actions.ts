@@ -1,11 +1,12 @@
 import type { OperationId } from '../../events/ids.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance, holdOperation } from './advance.ts';
+import { advance } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { delayUntil } from './confirm-again.ts';
 import { applyDomainEnabled } from './domain-begin.ts';
 import { continueDomain } from './domain-project.ts';
+import { holdOperation } from './limits.ts';
 import type { KeystoneAction, KeystoneActionResult } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';

@@ -1,0 +1,82 @@
+import { total } from './counts.ts';
+import type { Hold, Operation } from './model.ts';
+import { whyOverDrift } from './plan.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** Holds the operation until a person releases it. Default of `about`: `cap`. */
+export function holdOperation(
+  transaction: OperationTransaction,
+  reason: string,
+  now: number,
+  more: { about?: Hold['about']; advice?: string } = {},
+): void {
+  const release = `propagator operation release ${transaction.operation.id} --reason "…"`;
+  const advice =
+    more.advice === undefined
+      ? `Check the operation, then release it: ${release}`
+      : `${more.advice} Then: ${release}`;
+  transaction.operation = {
+    ...moveOperation(transaction.operation, 'held'),
+    hold: { reason, since: now, advice, about: more.about ?? 'cap' },
+  };
+}
+
+/**
+ * A released operation ignores the caps, because a person has checked the operation. A resume and a
+ * provision also ignore the caps, because they remove nothing and a customer waits for the result.
+ */
+const mayExceedCaps = (operation: Operation): boolean =>
+  operation.released !== undefined ||
+  operation.action === 'resume' ||
+  operation.action === 'provision';
+
+/**
+ * Holds an operation that would start although the cap on operations per hour is reached. Returns
+ * true if the operation is now held.
+ */
+export function holdAtHourlyCap(transaction: OperationTransaction, step: StepInput): boolean {
+  const { operation } = transaction;
+  // A person has released the suspicious deletion of this account, so the cap does not apply.
+  const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
+  if (isExempt || step.startedLastHour < step.maxOperationsPerHour) return false;
+  holdOperation(
+    transaction,
+    `${step.startedLastHour} operations have started within the last hour, the cap is ` +
+      `${step.maxOperationsPerHour}`,
+    step.now,
+  );
+  return true;
+}
+
+/**
+ * Holds an operation that has more resources than the cap or its approved plan allows. Returns true
+ * if the operation is now held.
+ */
+export function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
+  const { plan, scope, startedAt } = transaction.operation;
+  const overDrift = whyOverDrift(transaction.operation, transaction.tasks);
+  if (overDrift !== undefined) {
+    const replanAdvice =
+      startedAt === undefined
+        ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
+          'replaces this operation.'
+        : '';
+    const advice =
+      `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
+      `To remove also the resources that appeared, release the operation.${replanAdvice}`;
+    holdOperation(transaction, overDrift, step.now, { about: 'drift', advice });
+    return true;
+  }
+  const overCap = whyOverCap(transaction, step);
+  if (overCap === undefined) return false;
+  holdOperation(transaction, overCap, step.now);
+  return true;
+}
+
+function whyOverCap(transaction: OperationTransaction, step: StepInput): string | undefined {
+  const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
+  if (mayExceedCaps(transaction.operation) || found <= step.maxResourcesPerOperation)
+    return undefined;
+  return `it holds ${found} resources, the cap is ${step.maxResourcesPerOperation}`;
+}
