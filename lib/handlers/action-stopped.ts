@@ -1,7 +1,7 @@
 import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
 import { isIndependentOf, isPartOfDomainDeletion } from '../operation/domain-project.ts';
-import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-actions.ts';
+import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-action-model.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';

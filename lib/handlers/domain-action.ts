@@ -1,6 +1,6 @@
 import type { DomainId } from '../../events/ids.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
-import { DOMAIN_DRIFT } from '../operation/keystone-actions.ts';
+import { DOMAIN_DRIFT } from '../operation/keystone-action-model.ts';
 import type { KeystoneAction, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { type AccountState, preflightAction } from '../operation/preflight.ts';

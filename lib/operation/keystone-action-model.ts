@@ -47,3 +47,15 @@ export interface KeystoneActionResult {
   /** Deletion of a domain only: the types of Keystone that could not be listed after it. */
   readonly unlisted?: readonly string[];
 }
+
+/** Error code: Keystone shows the account of a canceled operation, so the account is kept. */
+export const KEPT_AFTER_CANCEL = 'operation.canceled.kept';
+
+/**
+ * Error code: Keystone answered 404 for the account of a canceled operation, and has not repeated
+ * this answer yet.
+ */
+export const UNCONFIRMED_ABSENCE = 'operation.canceled.unconfirmed';
+
+/** Error code: more resources appeared in the domain than its approved plan allows. */
+export const DOMAIN_DRIFT = 'operation.domain.drift';

@@ -125,6 +125,13 @@ export class OperationTransaction {
     });
   }
 
+  /** Marks the newest Keystone action as done, so that the operation waits for no result of it. */
+  endKeystoneAction(): void {
+    const { keystoneAction } = this.operation;
+    if (keystoneAction)
+      this.operation = { ...this.operation, keystoneAction: { ...keystoneAction, done: true } };
+  }
+
   /** Discards the collected messages, because no run may follow in a canceled operation. */
   dropMessages(): void {
     this.messages.length = 0;

@@ -3,7 +3,7 @@ import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { sumOf, total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
-import { ACTION_TEXTS } from './keystone-actions.ts';
+import { ACTION_TEXTS } from './keystone-action-failure.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews } from './project-views.ts';

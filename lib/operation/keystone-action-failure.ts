@@ -1,0 +1,199 @@
+import type { OperationId } from '../../events/ids.ts';
+import { backoffMillis } from '../shared/backoff.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { delayUntil } from './confirm-again.ts';
+import { holdOperation } from './limits.ts';
+import { DOMAIN_DRIFT, type KeystoneAction, type Operation, UNCONFIRMED_ABSENCE } from './model.ts';
+import { hasTimeLeft } from './recovery-window.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
+
+const MAX_WAIT_SECONDS = 60;
+
+/** For each Keystone action, the text that comes before the account in a message to a person. */
+export const ACTION_TEXTS: Readonly<Record<KeystoneAction['what'], string>> = {
+  'assign-role': 'taking a role on',
+  'revoke-role': 'revoking the role on',
+  disable: 'disabling',
+  enable: 'enabling',
+  delete: 'deleting',
+};
+
+/** Retries a failed action, holds the operation, or dead-letters the action. */
+export function applyFailure(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+  step: StepInput,
+): void {
+  const { state } = transaction.operation;
+  const { what } = keystoneAction;
+  // The role must be revoked in any state of the operation. The account must be enabled again after
+  // a cancellation or a refusal.
+  const isRevert =
+    what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
+  // At the end of a recovery window a domain is enabled before anything of it is removed.
+  const isBeforeRemovals = state === 'recoverable' || (state === 'confirming' && what === 'enable');
+  if (isRevert) retryRevert(transaction, keystoneAction, error, step);
+  else if (what === 'disable' && state === 'confirming')
+    applyDisableFailure(transaction, keystoneAction, step);
+  else if (isBeforeRemovals) {
+    // No later step depends on the action, so every failure is retried.
+    showFailure(transaction, keystoneAction, error);
+    retry(transaction, keystoneAction, step);
+  }
+  // Only a requested domain has an action in state `waiting`.
+  else if (['pre-delete', 'closing', 'waiting'].includes(state))
+    retryOrHold(transaction, keystoneAction, error, step);
+}
+
+/**
+ * Applies a failed attempt to disable the account after its recovery window has ended. With time
+ * left, Keystone's 404 ended the window. The 404 may be wrong, so the account must still be
+ * disabled. Without time left, a person released the window. The operation then continues with an
+ * enabled account, and no cancellation waits for the call.
+ */
+function applyDisableFailure(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  step: StepInput,
+): void {
+  if (hasTimeLeft(transaction.operation)) retry(transaction, keystoneAction, step);
+  else transaction.endKeystoneAction();
+}
+
+/** Retries an action that may succeed later. Any other failure holds the operation. */
+function retryOrHold(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+  step: StepInput,
+): void {
+  if (isRetried(error)) {
+    showFailure(transaction, keystoneAction, error);
+    retry(transaction, keystoneAction, step);
+    return;
+  }
+  const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
+  const reason = failureReason(transaction.operation, keystoneAction, error);
+  holdOperation(transaction, reason, step.now, { about, advice: error.advice });
+}
+
+/** `Gone`: another client deleted the account, so the next attempt finds no account and succeeds. */
+const isRetried = (error: ErrorReport): boolean =>
+  error.class === 'Blocked' || error.class === 'Transient' || error.class === 'Gone';
+
+const failureReason = (
+  { scope }: Operation,
+  { what }: KeystoneAction,
+  error: ErrorReport,
+): string =>
+  `${ACTION_TEXTS[what]} the ${scope.type} in Keystone ` +
+  `${error.class === 'Blocked' ? 'waits' : 'failed'}: ${error.message}`;
+
+/** Shows a failure that is retried as the reason for which the operation waits. */
+function showFailure(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+): void {
+  const { operation } = transaction;
+  // A retry alone does not clear a block or an error of another class, so a person must act.
+  const needsPerson = error.class === 'Blocked' || !isRetried(error);
+  transaction.operation = {
+    ...operation,
+    hold: {
+      reason: failureReason(operation, keystoneAction, error),
+      since: keystoneAction.since,
+      advice: error.advice,
+      ...(needsPerson ? { about: 'keystoneAction' } : {}),
+    },
+  };
+}
+
+function retry(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  step: StepInput,
+): void {
+  transaction.messages.push({
+    ...actionMessage(transaction.operation.id, keystoneAction),
+    delaySeconds: retryDelaySeconds(keystoneAction, step),
+  });
+}
+
+/** Returns the message that makes the coordinator carry out the action. */
+const actionMessage = (operationId: OperationId, { what, number }: KeystoneAction) => ({
+  type: 'operation.keystone-action' as const,
+  data: { operationId, what, number },
+});
+
+/** The delays between the attempts of an action that reverts a change: 5 s, 10 s … 300 s. */
+const REVERT_BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
+
+/**
+ * Retries an action that reverts a change. After the stall timeout the action is dead-lettered. If
+ * Keystone refuses to enable the account, the action is dead-lettered immediately, because an
+ * operator must act first.
+ */
+function retryRevert(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+  step: StepInput,
+): void {
+  const { operation } = transaction;
+  const attempts = (keystoneAction.failure?.attempts ?? 0) + 1;
+  const gaveUp =
+    (error.class === 'Denied' && keystoneAction.what === 'enable') ||
+    step.now - keystoneAction.since >= step.stallTimeoutMillis;
+  const { message, advice, requestId } = error;
+  const failure = { message, advice, requestId, attempts, gaveUp };
+  transaction.operation = { ...operation, keystoneAction: { ...keystoneAction, failure } };
+  const again = actionMessage(operation.id, keystoneAction);
+  if (gaveUp) transaction.deadLetters.push({ message: again, error });
+  else
+    transaction.messages.push({
+      ...again,
+      delaySeconds: backoffMillis(attempts, REVERT_BACKOFF) / 1000,
+    });
+}
+
+/**
+ * Asks Keystone again after a cancellation during the deletion. The deletion call failed, but may
+ * still have deleted the account. Keystone's next answer shows whether the account exists. After a
+ * first 404 the next question follows one confirmation interval later.
+ */
+export function askAgainAfterCancel(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+  step: StepInput,
+): void {
+  const { id, canceled, scope } = transaction.operation;
+  const isAbsent = error.code === UNCONFIRMED_ABSENCE;
+  // If the clock was set back since the first 404, its recorded time is in the future.
+  const absentSince = Math.min(keystoneAction.absentSince ?? step.now, step.now);
+  // A stop or a hold blocks the action. Only a person can end it, so the advice names the command.
+  const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
+  transaction.operation = {
+    ...transaction.operation,
+    ...(isAbsent ? { keystoneAction: { ...keystoneAction, absentSince } } : {}),
+    hold: {
+      reason: `canceled by ${canceled?.by}: ${canceled?.reason}`,
+      since: canceled?.at ?? step.now,
+      advice:
+        `It is unknown whether Keystone has deleted the ${scope.type}: ${error.message}. ` +
+        `${blockedAdvice}Keystone is asked again within a minute.`,
+    },
+  };
+  transaction.messages.push({
+    ...actionMessage(id, keystoneAction),
+    delaySeconds: isAbsent
+      ? delayUntil(absentSince + step.confirmationIntervalMillis, step)
+      : retryDelaySeconds(keystoneAction, step),
+  });
+}
+
+/** Returns a quarter of the time since the action was requested, from one second to a minute. */
+const retryDelaySeconds = ({ since }: KeystoneAction, { now }: StepInput): number =>
+  Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 4000));
