@@ -1,4 +1,5 @@
 import type { Condition, Counts, ServiceReport } from '../../events/service.ts';
+import type { ErrorReport } from '../shared/errors.ts';
 import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
@@ -90,6 +91,12 @@ export function keepSince(
   }));
 }
 
+/** Returns the error with which a run has ended, if there is one. */
+export function runErrorOf(report: ServiceReport): ErrorReport | undefined {
+  if (report.type === 'service.failed') return report.data.error;
+  return report.type === 'service.progressed' ? report.data.again?.error : undefined;
+}
+
 /**
  * Returns the deletion holds among the earlier conditions of a task that still apply although the
  * report lacks them. Such a hold still applies if the run could not list the type of the held
@@ -97,9 +104,7 @@ export function keepSince(
  */
 export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
   const { conditions, verification = {} } = report.data;
-  const hasError =
-    report.type === 'service.failed' ||
-    (report.type === 'service.progressed' && report.data.again?.error !== undefined);
+  const hasError = runErrorOf(report) !== undefined;
   return before.filter(({ isHold, resourceType }) => {
     if (!isHold || resourceType === undefined) return false;
     if (conditions.some((one) => one.isHold && one.resourceType === resourceType)) return false;

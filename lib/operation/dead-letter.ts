@@ -4,7 +4,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
 import { knownHold } from './known-hold.ts';
 import type { Task } from './model.ts';
-import { deadLetterTask, stateUnderWay } from './report.ts';
+import { deadLetterTask, stateUnderWay } from './next-run.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 

@@ -1,0 +1,126 @@
+import type { ServiceReport } from '../../events/service.ts';
+import { backoffMillis } from '../shared/backoff.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { nextRunSeconds } from './counts.ts';
+import type { Task, TaskState } from './model.ts';
+import { stillOvertaken } from './overtaking.ts';
+import { invalidateVerifications } from './ready.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
+import { moveTask } from './transitions.ts';
+import { ALL_PHASES, staleVerifications } from './verification.ts';
+
+/** The back-off after an unexpected error: 5 s, 10 s, 20 s … 300 s. */
+const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
+
+/** How long a listing may show removed resources before the task shows this as an error. */
+const LAG_MILLIS = 30_000;
+/**
+ * A service may announce maintenance (`Retry-After`). At most this much announced time does not
+ * count towards the stall timeout.
+ */
+const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
+
+/** The state of a task in this phase while a run is under way. */
+export const stateUnderWay = ({ phase }: Task): TaskState =>
+  phase === 'plan' ? 'planning' : 'requested';
+
+type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
+
+/**
+ * Requests the next run of a task whose run ended with work left. The task is dead-lettered if it
+ * has made no progress for the stall timeout and the reason is an error.
+ */
+export function applyUnfinished(
+  transaction: OperationTransaction,
+  reported: Task,
+  next: NextRun,
+  step: StepInput,
+): void {
+  if (next.enabled) invalidateVerifications(transaction);
+  const task = next.enabled
+    ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
+    : reported;
+  const idleMillis = step.now - task.progressAt;
+  const lastingError = next.error ?? next.returned;
+  if (lastingError && idleMillis - task.askedWaitMillis >= step.stallTimeoutMillis) {
+    deadLetterTask(transaction, task, lastingError, step.now);
+    return;
+  }
+  // For a short time after the removals, a listing may still show removed resources. They count as
+  // an error only after `LAG_MILLIS`.
+  const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
+  const requestedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
+  const announced = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
+  const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
+  requestNextRun(
+    transaction,
+    { ...task, error, attempts: 0, askedWaitMillis },
+    nextRunSeconds(task, step.now, requestedSeconds),
+    step.now,
+  );
+}
+
+/** Requests the next run after a failed run, or dead-letters the task. */
+export function applyFailed(
+  transaction: OperationTransaction,
+  task: Task,
+  error: ErrorReport,
+  step: StepInput,
+): void {
+  // A run that removed a resource made progress, even if it ended with an error.
+  const attempts = task.runProgressed ? 0 : task.attempts + 1;
+  // The service would refuse the call again, so the operator must act first (class `Denied`).
+  if (!task.runProgressed && (error.class === 'Denied' || attempts >= step.maxAttempts)) {
+    deadLetterTask(transaction, { ...task, attempts }, error, step.now);
+    return;
+  }
+  const requestedSeconds = Math.min(error.retryAfterSeconds ?? 0, step.maxWaitMillis / 1000);
+  const delaySeconds = Math.max(
+    backoffMillis(Math.max(1, attempts), BACKOFF) / 1000,
+    requestedSeconds,
+  );
+  requestNextRun(transaction, { ...task, error, attempts }, delaySeconds, step.now);
+}
+
+function requestNextRun(
+  transaction: OperationTransaction,
+  task: Task,
+  delaySeconds: number,
+  now: number,
+): void {
+  // The service may handle a redriven message before the coordinator receives the redrive. The task
+  // is then still dead-lettered, and this report makes it active.
+  const state = stateUnderWay(task);
+  const active = task.state === state ? task : moveTask(task, state);
+  const next: Task = {
+    ...active,
+    overtook: stillOvertaken(transaction, task),
+    run: task.run + 1,
+    runProgressed: false,
+    nextAt: now + delaySeconds * 1000,
+  };
+  transaction.putTask(next);
+  transaction.messages.push({ ...transaction.runRequest(next, now), delaySeconds });
+}
+
+/**
+ * Dead-letters the task. The dead-letter message requests the next run, which begins when the
+ * message is redriven.
+ */
+export function deadLetterTask(
+  transaction: OperationTransaction,
+  task: Task,
+  error: ErrorReport,
+  now: number,
+): void {
+  const dead = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
+  const next: Task = {
+    ...dead,
+    run: task.run + 1,
+    runProgressed: false,
+    error,
+    nextAt: undefined,
+  };
+  transaction.putTask(next);
+  transaction.deadLetters.push({ message: transaction.runRequest(next, now), error });
+}
