@@ -41,7 +41,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
       ...unreachable(coverage, deps),
       ...(coverage.unlisted ? [coverage.unlisted] : []),
     ];
-    const { unwaived: open } = applyWaivers(
+    const { unwaived } = applyWaivers(
       uncovered.map((one) => ({ ...one, types: [one.type] })),
       waivers,
     );
@@ -54,7 +54,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     return context.json({
       services: await Promise.all(described),
       httpPlugins,
-      uncovered: open.map(({ types: _, ...one }) => one),
+      uncovered: unwaived.map(({ types: _, ...one }) => one),
       leftOut: coverage.leftOut,
       waived: waivers,
     });

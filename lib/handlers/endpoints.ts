@@ -72,11 +72,11 @@ async function whyUnreachable(
   const keys = new Set(catalogTypes.map(typeKey));
   const serviceRegistrations = registrations.filter(({ type }) => keys.has(typeKey(type)));
   if (serviceRegistrations.length === 0) return undefined;
-  const { unwaived: open } = applyWaivers(
+  const { unwaived } = applyWaivers(
     [{ types: serviceRegistrations.map(({ type }) => type) }],
     await waivers(),
   );
-  if (open.length === 0) return undefined;
+  if (unwaived.length === 0) return undefined;
   return new PropagatorError({
     code: `${name}.unreachable`,
     class: 'Blocked',

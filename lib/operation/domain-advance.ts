@@ -28,10 +28,11 @@ export function requestDomainProgress(transaction: OperationTransaction): void {
 /**
  * Advances the operation of a requested domain as far as possible now:
  *
- * - When all projects below a project are disabled or deleted, the cleanup of the project opens. The
- *   cleanup runs phase `pre-delete` and then disables the project. This order is needed, because
- *   Keystone refuses to disable a project above an enabled project.
- * - When all projects below a project are deleted, the cleanup removes the resources of the project.
+ * - When all projects below a project are disabled or deleted, the cleanup of the project opens.
+ *   The cleanup runs phase `pre-delete` and then disables the project. This order is needed,
+ *   because Keystone refuses to disable a project above an enabled project.
+ * - When all projects below a project are deleted, the cleanup removes the resources of the
+ *   project.
  * - When all projects of the domain are disabled or deleted, the domain is disabled. It is not
  *   disabled earlier, because phase `pre-delete` needs tokens on the projects, and Keystone gives
  *   none in a disabled domain. The domain stays enabled while a project is held or protected.

@@ -78,7 +78,9 @@ function retryOrHold(
   holdOperation(transaction, reason, step.now, { about, advice: error.advice });
 }
 
-/** `Gone`: another client deleted the account, so the next attempt finds no account and succeeds. */
+/**
+ * `Gone`: another client deleted the account, so the next attempt finds no account and succeeds.
+ */
 const isRetried = (error: ErrorReport): boolean =>
   error.class === 'Blocked' || error.class === 'Transient' || error.class === 'Gone';
 

@@ -6,9 +6,9 @@ import { moveOperation } from './transitions.ts';
 import { applyUnknown } from './unconfirmed.ts';
 
 /**
- * Applies an answer that comes after the confirmation. If another client deleted the project, the
- * operation continues as after any deletion. If the project exists and all tasks have ended, the
- * operation is held for its leftovers, if there are any.
+ * Applies an answer that Keystone gives after it has confirmed a requested operation. If another
+ * client deleted the project, the operation continues as after a deletion in Keystone. If the
+ * project exists and all tasks have ended, the operation is held when resources may be left.
  */
 export function applyLaterConfirmation(
   transaction: OperationTransaction,
@@ -16,8 +16,8 @@ export function applyLaterConfirmation(
   step: StepInput,
 ): void {
   const { state, order } = transaction.operation;
-  const isDone = order.every(({ id }) => hasTaskEnded(transaction.task(id)));
-  const isReadyToClose = isDone && state === 'running';
+  const haveTasksEnded = order.every(({ id }) => hasTaskEnded(transaction.task(id)));
+  const isReadyToClose = haveTasksEnded && state === 'running';
   if (keystoneAnswer.kind === 'unknown' && isReadyToClose) {
     applyUnknown(transaction, keystoneAnswer.error, step);
     return;
@@ -29,7 +29,7 @@ export function applyLaterConfirmation(
   // The answer `protected` also means that the account is deleted. Each run checks the protection
   // itself.
   if (keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected')
-    continueAsDeleted(transaction, isDone, step);
+    continueAsDeleted(transaction, haveTasksEnded, step);
   else if (keystoneAnswer.kind === 'present' && isReadyToClose) {
     transaction.operation = { ...transaction.operation, hold: undefined };
     holdForLeftovers(transaction, step);
@@ -37,10 +37,13 @@ export function applyLaterConfirmation(
   advance(transaction, step);
 }
 
-/** Continues without the project, because another client has deleted it. */
+/**
+ * Continues without the project, because another client has deleted it. If all tasks have ended,
+ * the deletion counts as confirmed, and the operation ends.
+ */
 function continueAsDeleted(
   transaction: OperationTransaction,
-  isDone: boolean,
+  haveTasksEnded: boolean,
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -48,7 +51,7 @@ function continueAsDeleted(
     operation.state === 'running'
       ? operation
       : { ...moveOperation(operation, 'running'), hold: undefined };
-  transaction.operation = isDone
+  transaction.operation = haveTasksEnded
     ? { ...running, hold: undefined, confirmedAt: [step.now] }
     : running;
 }

@@ -7,12 +7,13 @@ import { typeKey } from './registry.ts';
  */
 export interface Leftover {
   readonly types: readonly string[];
+  /** The service or type and the reason, for a person. */
   readonly what: string;
 }
 
 /**
- * Returns the possible leftovers when every task has ended: registrations that were not cleaned up,
- * and tasks that ended `unreachable`.
+ * Returns what may have left resources when every task has ended: the registrations that were not
+ * cleaned up, and the tasks that ended `unreachable`.
  */
 export function leftoversOf(
   operation: Pick<Operation, 'order' | 'uncovered'>,
@@ -34,16 +35,15 @@ export function leftoversOf(
   ];
 }
 
-/** Returns the leftovers that no waiver covers, and the waivers that were used. */
+/** Returns the leftovers that no waiver covers, and the waivers that cover the others. */
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],
 ): { unwaived: R[]; usedWaivers: Waiver[] } {
   const names = ({ types }: R, { type }: Waiver): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));
-  const waived = waivers.filter((waiver) => leftovers.some((leftover) => names(leftover, waiver)));
   return {
     unwaived: leftovers.filter((leftover) => !waivers.some((waiver) => names(leftover, waiver))),
-    usedWaivers: waived,
+    usedWaivers: waivers.filter((waiver) => leftovers.some((leftover) => names(leftover, waiver))),
   };
 }

@@ -19,7 +19,7 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 
 /** The decision of the policy about the change. */
 export interface LifecycleDecision {
-  /** False if the change has no consequence. */
+  /** False if the policy has no action for the change. */
   readonly hasAction: boolean;
   readonly mode: Mode;
   readonly delayMillis: number;
@@ -50,14 +50,17 @@ export type LifecycleAnswer =
   | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /**
- * True if a suspend, resume or provision operation waits for Keystone's answer number
- * `confirmation`. The operation asks in state `confirming`, and again whenever its account may have
- * changed.
+ * True if a suspend, resume or provision operation waits for Keystone's answer to question number
+ * `confirmation`. The operation asks in state `confirming`, and again in later states whenever a
+ * notification about its account arrives.
  */
 export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.action !== 'cleanup' && operation.confirmation === confirmation && !hasEnded(operation);
 
-/** Applies Keystone's answer number `confirmation` to a suspend or resume operation. */
+/**
+ * Applies Keystone's answer to question number `confirmation` to a suspend, resume or provision
+ * operation.
+ */
 export function applyLifecycleConfirmation(
   transaction: OperationTransaction,
   confirmation: number,
@@ -85,6 +88,7 @@ export function applyLifecycleConfirmation(
 
 type Present = Extract<LifecycleAnswer, { kind: 'present' }>;
 
+/** Applies an answer that agrees with an operation in state `confirming`. */
 function applyWanted(transaction: OperationTransaction, answer: Present, step: StepInput): void {
   const operation = withoutFutureTimes(transaction.operation, step.now);
   const { decision } = answer;
@@ -123,15 +127,15 @@ function applyWanted(transaction: OperationTransaction, answer: Present, step: S
     return;
   }
   const { notBefore } = transaction.operation;
-  const isOnce = operation.action === 'provision';
-  const interval = isOnce ? 0 : step.confirmationIntervalMillis;
+  // A provision needs only one answer (see `isConfirmed`).
+  const interval = operation.action === 'provision' ? 0 : step.confirmationIntervalMillis;
   const due = Math.max(notBefore, (first ?? step.now) + interval);
   confirmAgain(transaction, delayUntil(due, step));
 }
 
 /**
- * Applies an answer that contradicts the operation. After one minute with this answer the operation
- * ends, and the opposite operation opens, even without a notification.
+ * Applies an answer that contradicts the operation. If Keystone repeats the answer for one minute,
+ * the operation ends. The operation of the opposite action then opens, even without a notification.
  */
 function applyContrary(
   transaction: OperationTransaction,
@@ -154,7 +158,7 @@ function applyContrary(
   transaction.operation = supersede(operation, reason, step.now);
   const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
   const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
-  // A provision is not undone: the created resources stay.
+  // No operation undoes a provision: the created resources stay.
   if (!answer || !hasActed || action === 'provision') return;
   transaction.messages.push({
     type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,

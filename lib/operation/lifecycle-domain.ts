@@ -60,7 +60,10 @@ export function openLifecycleProjects(
   endDomainLifecycle(transaction, children, step.now);
 }
 
-/** Ends the operation of a domain when the operations of all its projects have ended. */
+/**
+ * Ends the suspend or resume operation of a domain when the operations of all its projects have
+ * ended. `children`: all stored operations of these projects.
+ */
 export function endDomainLifecycle(
   transaction: OperationTransaction,
   children: readonly Operation[],

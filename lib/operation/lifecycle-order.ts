@@ -15,10 +15,10 @@ export interface LifecycleService {
 }
 
 /**
- * Returns the services of a snapshot that take part in suspend or resume, with their dependencies.
- * Resume has the reverse order of suspend. A service begins when all resources of the earlier
- * services are at rest. A service does not wait for a stuck service (safety rule "One stuck project
- * stops no other"), and does not wait for the expiry of cached tokens.
+ * Returns the services of a snapshot that take part in the action, with their dependencies. Resume
+ * has the reverse order of suspend. A service begins when no resource of the earlier services has
+ * to be changed any more. A service does not wait for a stuck service (safety rule "One stuck
+ * project stops no other"), and does not wait until cached tokens expire.
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,
@@ -32,22 +32,15 @@ export function lifecycleSnapshot(
   const placedServices = services.flatMap((one): PlacedService[] => {
     const known = snapshot.services.find(({ name }) => name === one.name);
     if (!known) return [];
-    const {
-      name,
-      regions,
-      catalogTypes,
-      catalogAliases,
-      absentBecause: lacking,
-      uncallable: unseen,
-    } = known;
+    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } = known;
     return [
       {
         name,
         regions,
         ...(catalogTypes ? { catalogTypes } : {}),
         ...(catalogAliases ? { catalogAliases } : {}),
-        ...(unseen ? { uncallable: unseen } : {}),
-        absentBecause: lacking,
+        ...(uncallable ? { uncallable } : {}),
+        absentBecause,
         skippedBecause: one.skippedBecause ?? known.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),
         dependsOn: services

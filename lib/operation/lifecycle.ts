@@ -24,25 +24,27 @@ export interface OpenLifecycleInput {
   readonly undoes?: OperationId | undefined;
 }
 
-/** The operations that a change of state opens and changes, and the messages to send. */
+/**
+ * The result of {@link openLifecycle}: the opened and changed operations and the messages to send.
+ */
 export interface OpenedLifecycle {
-  /** `undefined`: no operation opens. A suspension that has not begun asks Keystone again. */
+  /** `undefined` if no operation opens. */
   readonly opened: Operation | undefined;
-  /** The superseded operations, or the operations that Keystone must confirm again. */
+  /** The operations that are superseded, or that Keystone must confirm again. */
   readonly changed: readonly Operation[];
   readonly messages: readonly Outgoing[];
 }
 
-/** After its operation is superseded, a run may still make a call for at most this time. */
+/** A run may still make its last call for this long after its operation was superseded. */
 export const LAST_CALL_MILLIS = 120_000;
 
-/** Returns the suspend and resume operations, newest first. */
+/** Returns the suspend and resume operations among the operations, newest first. */
 export const suspendsAndResumesOf = (existing: readonly Operation[]): Operation[] =>
   existing
     .filter(({ action }) => action === 'suspend' || action === 'resume')
     .toSorted((one, other) => other.generation - one.generation);
 
-/** Returns the cleanups, newest first. */
+/** Returns the cleanups among the operations, in the same order. */
 export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
   existing.filter(({ action }) => action === 'cleanup');
 
@@ -59,7 +61,7 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
   return false;
 }
 
-/** True if the newest operation that has begun is a suspension. */
+/** True if the newest suspend or resume operation is a suspension that has begun and is valid. */
 export function isSuspended(existing: readonly Operation[]): boolean {
   const last = suspendsAndResumesOf(existing).find(({ mode }) => mode === 'enforce');
   return (
@@ -71,8 +73,8 @@ export function isSuspended(existing: readonly Operation[]): boolean {
 }
 
 /**
- * True if a suspension has listed the resources that depend on the user, and no later resume has
- * compared them. The user needs a resume when it is enabled.
+ * Users only. True if a suspension has listed the resources that depend on the user, and no later
+ * resume has compared its list with this one. The user then needs a resume when it is enabled.
  */
 function hasUncomparedReport(existing: readonly Operation[]): boolean {
   const ended = suspendsAndResumesOf(existing).find(({ state }) => state === 'observed');
@@ -84,7 +86,7 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
 
 /**
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
- * `undefined` if none opens. The operation supersedes an open operation of the opposite action
+ * `undefined` if nothing changes. The operation supersedes an open operation of the opposite action
  * (safety rule "The newest state in Keystone decides"). No operation opens during a cleanup,
  * because a cleanup supersedes suspend and resume. Keystone must confirm the operation before its
  * first change.
@@ -96,7 +98,8 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   const earlierLifecycles = suspendsAndResumesOf(existing);
   const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
   const sameAction = openLifecycles.find((operation) => operation.action === action);
-  // A request of an administrator replaces an operation that the policy may still refuse.
+  // Only a request of an administrator replaces an open operation of the same action, because the
+  // policy may still refuse that operation.
   if (sameAction && (input.asked === undefined || sameAction.lifecycle?.asked)) return undefined;
   if (action === 'resume' && !needsResume(scope.type, existing)) {
     if (openLifecycles.length === 0) return undefined;
@@ -142,7 +145,7 @@ const withoutConfirmations = (operation: Operation): Operation =>
     ? { ...operation, confirmedAt: [], confirmation: operation.confirmation + 1 }
     : operation;
 
-/** Prefix of the message id in the cause of a resume after a canceled deletion. */
+/** The prefix of the message id in the cause of a resume after a canceled deletion. */
 export const UNDO_CAUSE_PREFIX = 'undone/';
 
 /**
@@ -158,7 +161,7 @@ export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
 export const isCleanupUnderWay = (cleanup: Operation): boolean =>
   !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);
 
-/** Returns messages that make the open operations ask Keystone again. */
+/** Returns the messages that make the operations ask Keystone again, unless they have ended. */
 export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =>
   operations
     .filter((operation) => !hasEnded(operation))

@@ -11,7 +11,7 @@ export interface PlanInput {
   readonly reason: string;
   /** True if Keystone shows the project as enabled. */
   readonly enabled: boolean;
-  /** Why Keystone would refuse the deletion. A plan shows them. */
+  /** Why Keystone would refuse the deletion of the project. The plan shows these reasons. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the project, newest first. */
   readonly existing: readonly Operation[];
@@ -20,8 +20,8 @@ export interface PlanInput {
 }
 
 /**
- * If a plan has not ended after this time, one of its messages was lost. A new plan may then
- * replace it.
+ * If a plan has not ended after this time, one of its messages was probably lost. A new plan may
+ * then replace it.
  */
 const REPLACED_AFTER_MILLIS = 10 * 60_000;
 
@@ -32,8 +32,8 @@ export const plansOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * Opens the operation that lists the resources that the deletion of a project would remove. The
- * opened operation only reads, so other operations of the project can run at the same time.
+ * Opens the operation that makes the plan of a project. This operation only reads, so other
+ * operations of the project can run at the same time.
  */
 export function openPlan(input: PlanInput): RequestAnswer {
   const { scope, by, reason, now, existing } = input;

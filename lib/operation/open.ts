@@ -17,7 +17,7 @@ import { moveOperation } from './transitions.ts';
 export interface OpenCleanupInput {
   readonly scope: Scope;
   readonly cause: Cause;
-  /** All operations about the account, newest first. */
+  /** All cleanups of the account, newest first. */
   readonly existing: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
@@ -29,9 +29,7 @@ export interface OpenCleanupInput {
   readonly request?: CleanupRequest;
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
-  /**
-   * The times that distinguish a new deletion from the deletion that the last operation handled.
-   */
+  /** The times that tell whether the last operation already handles this deletion. */
   readonly deletion?: DeletionTimes;
   /**
    * The reason if Keystone's lists may be wrong. The operation is then held until a person releases
@@ -42,15 +40,15 @@ export interface OpenCleanupInput {
   readonly rule?: number | undefined;
 }
 
-/** An opened or changed operation and the messages to send. */
+/** An operation that was opened or changed, and the messages to send for it. */
 export interface OpenedOperation {
   readonly operation: Operation;
   readonly messages: readonly Outgoing[];
 }
 
 /**
- * Returns the operation that the deletion of an account opens, or `undefined` when an operation
- * already handles this deletion. The rules, in this order:
+ * Returns the operation that the deletion of an account opens or changes, or `undefined` when an
+ * operation already handles this deletion. The rules, in this order:
  *
  * - A message opens at most one operation.
  * - A request or rerun of a person opens a new generation. The caller ensures that no operation of
@@ -65,25 +63,40 @@ export interface OpenedOperation {
  * therefore cannot create two operations.
  */
 export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefined {
-  const { existing, now, cause } = input;
+  const { existing, cause } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
-  if (last && !isByPerson) {
-    // A notification continues the held operation. Another list with missing accounts does not
-    // continue it.
-    if (isHeldForListingProblem(last))
-      return input.listingProblem || input.protectedBecause
-        ? undefined
-        : confirmAfresh(last, input);
-    if (input.listingProblem && !hasEnded(last)) return undefined;
-    const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
-    if (!hasEnded(last)) return isNew ? withNextDeletion(last, cause) : undefined;
-    if (last.state === 'refused' && !last.request)
-      return input.protectedBecause ? undefined : confirmAfresh(last, input);
-    const mayBeCarriedOut = last.state === 'observed' && input.mode === 'enforce';
-    if (!isNew && !mayBeCarriedOut && last.state !== 'refused') return undefined;
-  }
+  const decision = last && !isByPerson ? decideByLast(last, input) : 'open';
+  if (decision === 'open') return openNewGeneration(input, last);
+  return decision === 'ignore' ? undefined : decision;
+}
+
+/**
+ * Decides what the deletion changes when the account already has an operation, `last`. Returns the
+ * changed operation, `open` if a new operation opens, or `ignore` if `last` handles the deletion.
+ */
+function decideByLast(
+  last: Operation,
+  input: OpenCleanupInput,
+): OpenedOperation | 'open' | 'ignore' {
+  const { cause, deletion, listingProblem, mode, protectedBecause } = input;
+  // A notification continues the held operation. Another list with missing accounts does not
+  // continue it.
+  if (isHeldForListingProblem(last))
+    return listingProblem || protectedBecause ? 'ignore' : reconfirm(last, input);
+  if (listingProblem && !hasEnded(last)) return 'ignore';
+  const isNew = deletion !== undefined && isNewDeletion(last, deletion);
+  if (!hasEnded(last)) return (isNew ? withNextDeletion(last, cause) : undefined) ?? 'ignore';
+  if (last.state === 'refused' && !last.request)
+    return protectedBecause ? 'ignore' : reconfirm(last, input);
+  const mayBeCarriedOut = last.state === 'observed' && mode === 'enforce';
+  return isNew || mayBeCarriedOut || last.state === 'refused' ? 'open' : 'ignore';
+}
+
+/** Opens a cleanup of the account with the next generation after `last`. */
+function openNewGeneration(input: OpenCleanupInput, last: Operation | undefined): OpenedOperation {
+  const { now } = input;
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
   const operation: Operation = {
@@ -106,7 +119,10 @@ export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefine
   };
 }
 
-/** Returns the record of a cleanup that has just been opened and waits for Keystone. */
+/**
+ * Returns the record of an operation that has just been opened and waits for Keystone. The action
+ * is `cleanup`, unless the caller changes it.
+ */
 export const newOperation = (
   input: Pick<Operation, 'id' | 'scope' | 'generation' | 'mode' | 'cause' | 'notBefore'> & {
     readonly now: number;
@@ -143,14 +159,16 @@ export const newOperation = (
 });
 
 /**
- * Records another deletion during a running operation. The next operation handles that deletion.
+ * Records another deletion in an operation that has not ended. After its end a new operation opens
+ * for that deletion. Returns `undefined` if the deletion is recorded already.
  */
 const withNextDeletion = (running: Operation, cause: Cause): OpenedOperation | undefined =>
   running.next && isSameMessage(running.next, cause)
     ? undefined
     : { operation: { ...running, next: cause }, messages: [] };
 
-function confirmAfresh(refused: Operation, input: OpenCleanupInput): OpenedOperation {
+/** Lets Keystone confirm a refused or held operation again, for the new cause. */
+function reconfirm(refused: Operation, input: OpenCleanupInput): OpenedOperation {
   const operation: Operation = {
     ...moveOperation(refused, 'confirming'),
     cause: input.cause,
@@ -177,7 +195,10 @@ function confirmAfresh(refused: Operation, input: OpenCleanupInput): OpenedOpera
   };
 }
 
-/** True if the operation is held because too many accounts were missing from Keystone's lists. */
+/**
+ * True if the operation is held because so many accounts were missing in Keystone's lists that the
+ * lists may be wrong.
+ */
 export const isHeldForListingProblem = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'listing';
 

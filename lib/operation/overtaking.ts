@@ -10,8 +10,8 @@ export const hasTaskEnded = (task: Task | undefined): boolean =>
   task !== undefined && ENDED_TASK_STATES.includes(task.state);
 
 /**
- * Once a task has been blocked for this long only by things that a person must fix, tasks with a
- * preferred dependency on it stop waiting.
+ * If a task has made no progress for this long and only a person can help, tasks with a preferred
+ * dependency on it stop waiting.
  */
 const OPERATOR_GRACE_MILLIS = 30_000;
 
@@ -42,8 +42,8 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if no resource of the awaited types is left, although the other task is still running or
- * waits after its partial run.
+ * True if the other task has verified in phase `apply` that the awaited types are empty, although
+ * it is still running or waits after its partial run.
  */
 function areAwaitedTypesEmpty(
   transaction: OperationTransaction,
@@ -55,7 +55,7 @@ function areAwaitedTypesEmpty(
   return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
 }
 
-/** True if the task may begin before the end of the task that it depends on. */
+/** True if a task with this dependency may begin before the end of the task that it depends on. */
 export const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
@@ -65,9 +65,9 @@ export const mayOvertake = (
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
- * True if the count listed every type of the task as empty after Keystone had confirmed the
- * deletion, and if the same is true for each task that the task depends on. The task then has no
- * resources that could create others, so a task with resources need not wait for it.
+ * True if the count of phase `plan` found no resource of the task after Keystone's first 404, and
+ * if the same is true for each task that it depends on. The task then has no resources that could
+ * create others, so a task with resources need not wait for it.
  */
 export function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
@@ -83,9 +83,9 @@ export function hasCountedNothing(transaction: OperationTransaction, id: TaskId)
 }
 
 /**
- * Returns the overtaken tasks that may still create resources for this task. A task that has ended
- * and will not run again is omitted: the next run of this task lists all resources that the ended
- * task has created.
+ * Returns the overtaken tasks after whose end the task must run once more, because they may still
+ * create resources in its service. An overtaken task that has ended and will not run again is
+ * omitted: the next run of this task lists all resources that it has created.
  */
 export const stillOvertaken = (
   transaction: OperationTransaction,
@@ -94,16 +94,16 @@ export const stillOvertaken = (
   // If an overtaken task has itself overtaken another task, the overtaken task may run again.
   const mayRun = (other: TaskId): boolean =>
     !hasTaskEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
-  // A dependency of this task may have overtaken the same task. The dependency then runs again, and
-  // this task must run after it.
+  // A dependency of this task may have overtaken one of these tasks, too. The dependency then runs
+  // again, and this task must run after it.
   const planned = transaction.operation.order.find((one) => one.id === id);
   return planned?.dependsOn.some((one) => mayRun(one.task)) ? overtook : overtook.filter(mayRun);
 };
 
 /**
- * True for a preferred dependency on a stuck task, unless a hold may keep a resource of the awaited
- * types. For example, Swift awaits Cinder's backups. A backup with a hold needs its data in Swift
- * until the hold ends.
+ * True for a preferred dependency on a stuck task, unless a deletion hold may keep a resource of
+ * the awaited types. For example, Swift awaits Cinder's backups. A backup with a hold needs its
+ * data in Swift until the hold ends.
  */
 export const mayOvertakeStuck = (
   transaction: OperationTransaction,
@@ -117,10 +117,10 @@ export const mayOvertakeStuck = (
     !waitsForHold(transaction, dependency.task, step.heldTypes, dependency.types));
 
 /**
- * True if a hold may keep a resource of these types (default: of any type) in the task, or in a
- * task that it requires. A failing task cannot report a hold that began after its last listing.
- * Every stored hold of an awaited type therefore counts, unless the last listing of the type was
- * empty.
+ * True if a deletion hold may keep a resource of these types (default: of any type) in the task, or
+ * any resource in a task that it requires. A failing task cannot report a hold that began after its
+ * last listing. Every stored hold of an awaited type therefore counts, unless the last listing of
+ * the type was empty.
  */
 function waitsForHold(
   transaction: OperationTransaction,

@@ -15,21 +15,10 @@ import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
-/**
- * Requests every task whose dependencies have ended or may be overtaken. An overtaken task may have
- * created resources. When it has ended, the task that overtook it therefore runs once more, and so
- * do all tasks that depend on the overtaking task.
- */
+/** Requests a run of every pending task whose dependencies have ended or may be overtaken. */
 export function requestReady(transaction: OperationTransaction, step: ReadyInput): void {
-  const { operation } = transaction;
-  for (const task of transaction.tasks)
-    if (
-      task.overtook.length > 0 &&
-      hasTaskEnded(task) &&
-      task.overtook.every((id) => hasTaskEnded(transaction.task(id)))
-    )
-      reopenTask(transaction, task);
-  for (const { id, dependsOn } of operation.order) {
+  reopenOvertaking(transaction);
+  for (const { id, dependsOn } of transaction.operation.order) {
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
@@ -41,6 +30,7 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
       requestPartial(transaction, task, openDependencies, step);
       continue;
     }
+    // A dependency that has overtaken a task runs again after that task, and so must this task.
     const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
     const overtook = [...new Set([...openDependencies.map((one) => one.task), ...overtakenByThem])];
     requestRun(transaction, { ...task, overtook }, 'apply', step.now);
@@ -48,14 +38,29 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
 }
 
 /**
- * Requests the partial run of a task if all of these conditions are met:
+ * Reopens each ended task when all tasks that it overtook have ended, because an overtaken task may
+ * have created resources in the service of the overtaking task.
+ */
+function reopenOvertaking(transaction: OperationTransaction): void {
+  for (const task of transaction.tasks)
+    if (
+      task.overtook.length > 0 &&
+      hasTaskEnded(task) &&
+      task.overtook.every((id) => hasTaskEnded(transaction.task(id)))
+    )
+      reopenTask(transaction, task);
+}
+
+/**
+ * Requests the partial run of a task, which removes only the types that are independent of the
+ * services that the task still waits for. All of these conditions must be met:
  *
- * - each open dependency leaves some types of the task independent, may be overtaken, or awaits
- *   types that were counted empty
- * - at least one independent type is not verified empty
- * - the tasks that these types are independent of are removing all their resources. For example, a
- *   server with a hold is kept and needs its router and floating IPs, so Neutron has no partial run
- *   then
+ * - Each open dependency leaves some types of the task independent, may be overtaken, or awaits
+ *   types that were counted empty.
+ * - At least one of the independent types is not verified empty.
+ * - Each task that these types are independent of is removing all its resources. Otherwise a kept
+ *   resource may need them: a server with a hold needs its router and floating IPs, so Neutron then
+ *   has no partial run.
  */
 function requestPartial(
   transaction: OperationTransaction,
@@ -87,7 +92,7 @@ type IndependentDependency = Extract<TaskDependency, { until: 'done' }> & {
 const hasIndependentTypes = (one: TaskDependency): one is IndependentDependency =>
   one.until === 'done' && one.independentTypes !== undefined;
 
-/** Returns the types that are independent of all these tasks. */
+/** Returns the types that all these dependencies leave independent. */
 const typesIndependentOfAll = ([
   first,
   ...otherDependencies
@@ -99,10 +104,7 @@ const typesIndependentOfAll = ([
 const isFreshEmpty = ({ verifications }: Task, type: ResourceTypeName): boolean =>
   verifications[type]?.status === 'empty' && !verifications[type].stale;
 
-/**
- * True if the task has reported deletions in progress, and no resource of it failed or waits for a
- * person.
- */
+/** True if the task has reported deletions in progress, and no resource of it needs a person. */
 const isRemoving = (task: Task | undefined): boolean =>
   task?.state === 'requested' &&
   task.phase === 'apply' &&
@@ -111,9 +113,9 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * Marks all verifications as stale, because users could work in the project. A run in progress may
- * have listed its types before, so its verifications also become stale. Returns true if a task must
- * run again.
+ * Marks all verifications as stale and reopens the ended tasks, because users could work in the
+ * project. A run in progress may have listed its types before, so its report also gives stale
+ * verifications. Returns true if a task must run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -131,11 +133,10 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
 }
 
 /**
- * Sets an ended task to `pending`, so that it runs once more and lists every type. A skipped task
- * is not changed.
+ * Sets an ended task to `pending`, so that it runs once more and lists every type. A skipped task,
+ * and a task whose service has no region, cannot run and are not changed.
  */
 export function reopenTask(transaction: OperationTransaction, task: Task): void {
-  // A service without a region cannot be listed again.
   if (task.state === 'skipped' || task.region === NO_REGION) return;
   transaction.putTask({
     ...moveTask(task, 'pending'),
@@ -146,7 +147,7 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
   });
 }
 
-/** Requests every task of the pre-delete phase whose dependencies allow it. */
+/** Requests each due pre-delete run whose dependencies allow it. */
 export function requestPreDelete(transaction: OperationTransaction, step: ReadyInput): void {
   const due = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
@@ -158,6 +159,7 @@ export function requestPreDelete(transaction: OperationTransaction, step: ReadyI
   }
 }
 
+/** True if each dependency has ended, has no due pre-delete run, or may be overtaken. */
 function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
@@ -178,9 +180,9 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The verifications of the count remain valid in the first run after Keystone's confirmation. A
-  // partial run before that does not invalidate them, because its types create no resources and the
-  // full run lists every type again.
+  // The verifications of the count remain valid in the first full run after Keystone's
+  // confirmation. An earlier partial run does not make them stale, because its types create no
+  // resources and the full run lists every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {

@@ -6,18 +6,19 @@ import { endWindow } from './recovery.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** `since`: the time of the hold that the person saw; absent in older messages. */
+/** The decision of a person to release an operation. */
 interface Released {
   readonly by: string;
   readonly reason: string;
+  /** The `since` of the hold that the person saw; absent in messages of an older version. */
   readonly since?: number | undefined;
-  /** The suspensions and resumes of an account whose recovery window the release ends. */
+  /** The suspend and resume operations of an account whose recovery window the release ends. */
   readonly lifecycles?: readonly Operation[];
 }
 
 /**
  * Applies the release of a held operation by a person. The reason of the hold decides how the
- * operation continues.
+ * operation continues. A release of another hold than the present one has no effect.
  */
 export function applyRelease(
   transaction: OperationTransaction,
@@ -25,24 +26,14 @@ export function applyRelease(
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  const { hold, keystoneAction } = operation;
+  const { hold } = operation;
   if (operation.state === 'recoverable' && since === hold?.since) {
     releaseWindow(transaction, { by, reason }, lifecycles, step);
     return;
   }
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
   if (isHeldForListingProblem(operation)) {
-    // After this release Keystone must confirm the deletion. The caps still apply, because the
-    // person has not decided about them.
-    transaction.operation = {
-      ...moveOperation(operation, 'confirming'),
-      cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
-      hold: undefined,
-    };
-    transaction.messages.push({
-      type: 'operation.confirm',
-      data: { operationId: operation.id, confirmation: operation.confirmation },
-    });
+    releaseListingProblem(transaction, { by, reason });
     return;
   }
   const decision = { by, reason, at: step.now };
@@ -52,32 +43,62 @@ export function applyRelease(
     hold?.about === 'drift' && operation.plan
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
       : { ...operation, hold: undefined, released: decision };
-  if (operation.scope.type === 'domain' && operation.request) releaseDomain(transaction, step.now);
-  else if (hold?.about === 'leftovers') {
-    transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.requestKeystoneAction('delete', step.now);
-  } else if (hold?.about === 'keystoneAction' && keystoneAction) {
-    transaction.operation = moveOperation(
-      transaction.operation,
-      keystoneAction.what === 'delete' ? 'closing' : 'pre-delete',
-    );
-    transaction.requestKeystoneAction(keystoneAction.what, step.now);
-  } else if (operation.scope.type === 'domain')
-    transaction.operation = moveOperation(transaction.operation, 'running');
-  // The project was disabled before the hold, so its pre-delete phase is over. If the operation has
-  // not started, the recovery window disabled the project, and the operation begins now.
-  else if (
-    operation.startedAt !== undefined &&
-    (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
-  )
-    transaction.operation = moveOperation(transaction.operation, 'running');
-  else beginChanges(transaction, step.now);
+  continueReleased(transaction, hold, step.now);
   advance(transaction, step);
 }
 
 /**
- * Ends a recovery window immediately. The person has decided, so the account is deleted even if
- * Keystone shows it as enabled again.
+ * Releases an operation that was held because Keystone's lists may be wrong. Keystone must still
+ * confirm the deletion. The caps still apply, because the person has not decided about them.
+ */
+function releaseListingProblem(
+  transaction: OperationTransaction,
+  { by, reason }: Pick<Released, 'by' | 'reason'>,
+): void {
+  const { operation } = transaction;
+  transaction.operation = {
+    ...moveOperation(operation, 'confirming'),
+    cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
+    hold: undefined,
+  };
+  transaction.messages.push({
+    type: 'operation.confirm',
+    data: { operationId: operation.id, confirmation: operation.confirmation },
+  });
+}
+
+/** Moves a released operation to the state in which it continues. `hold`: the released hold. */
+function continueReleased(
+  transaction: OperationTransaction,
+  hold: Operation['hold'],
+  now: number,
+): void {
+  const { keystoneAction, request, scope, startedAt } = transaction.operation;
+  const what = keystoneAction?.what;
+  if (scope.type === 'domain' && request) releaseDomain(transaction, now);
+  else if (hold?.about === 'leftovers') {
+    transaction.operation = moveOperation(transaction.operation, 'closing');
+    transaction.requestKeystoneAction('delete', now);
+  } else if (hold?.about === 'keystoneAction' && what) {
+    // The failed action is tried again.
+    transaction.operation = moveOperation(
+      transaction.operation,
+      what === 'delete' ? 'closing' : 'pre-delete',
+    );
+    transaction.requestKeystoneAction(what, now);
+  } else if (
+    scope.type === 'domain' ||
+    // The operation disabled the project before the hold, so its pre-delete phase is over. An
+    // operation that has not started begins instead: its recovery window disabled the project.
+    (startedAt !== undefined && (what === 'disable' || what === 'delete'))
+  )
+    transaction.operation = moveOperation(transaction.operation, 'running');
+  else beginChanges(transaction, now);
+}
+
+/**
+ * Ends a recovery window immediately. If the operation waits because the account was enabled again
+ * after the window, the release accepts the enabled account.
  */
 function releaseWindow(
   transaction: OperationTransaction,

@@ -117,7 +117,9 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
 
 /** How many runs a plan makes to list a service. */
 const MAX_PLAN_RUNS = 2;
-/** True if a plan does not try again to list the service. A call that was denied is not repeated. */
+/**
+ * True if a plan does not try again to list the service. A call that was denied is not repeated.
+ */
 const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= MAX_PLAN_RUNS || error.class === 'Denied';
 

@@ -17,7 +17,7 @@ export interface RequestInput {
   /** The present state in Keystone. */
   readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
   readonly keystoneCheck: KeystoneCheck;
-  /** The cleanups of the project. */
+  /** All cleanups of the project, newest first. */
   readonly existing: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
@@ -28,7 +28,7 @@ export interface RequestInput {
   readonly plan?: ApprovedPlan;
   /** The recovery window of the deletion. */
   readonly window?: RecoveryWindow | undefined;
-  /** The operation of the domain that waits for the replaced operation. */
+  /** The operation of the domain, if it waits for the operation that this request replaces. */
   readonly parent?: Operation | undefined;
   /** All operations about the project. They show whether the project is already suspended. */
   readonly allOperations?: readonly Operation[];
@@ -48,7 +48,7 @@ export type RequestAnswer =
       readonly superseded?: OpenedOperation;
       /** The operation of the domain, which waits for this one instead of the superseded one. */
       readonly parent?: Operation | undefined;
-      /** The suspension of a project that stays recoverable. */
+      /** The suspension of a project in a recovery window. */
       readonly suspension?: OpenedLifecycle | undefined;
     }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
@@ -59,73 +59,18 @@ export type RequestAnswer =
  * with its reason if the cleanup must not begin.
  */
 export function openRequest(input: RequestInput): RequestAnswer {
-  const { shown, scope } = input;
-  const refusal = (because: string): RequestAnswer => ({ kind: 'refused', because });
-  if (input.protectedBecause) return refusal(`it is protected: ${input.protectedBecause}`);
-  if (shown.enabled && input.confirmedName === undefined)
-    return refusal('the project is enabled: confirm it with its name');
-  if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
-    return refusal('the confirmed name is not the name of this project: check the id');
+  const { keystoneCheck, mode, now, plan, window } = input;
   const openOperation = input.existing.find((operation) => !hasEnded(operation));
-  const isReplaced = openOperation && input.plan !== undefined && hasRemovedNothing(openOperation);
-  if (openOperation && !isRefuted(openOperation) && !isReplaced)
-    return {
-      kind: 'refused',
-      because:
-        `an operation about it exists already: ${openOperation.id} is ` + `${openOperation.state}`,
-      ...(openOperation.state === 'recoverable'
-        ? {
-            advice:
-              `To delete it now: propagator operation release ${openOperation.id} ` +
-              '--reason "…"',
-          }
-        : {}),
-    };
-  if (input.keystoneCheck.refusals.length > 0) {
-    const { message, advice } = summarize(input.keystoneCheck.refusals);
-    return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
-  }
+  const refusal = whyNotRequested(input, openOperation);
+  if (refusal) return refusal;
   const superseded =
-    openOperation &&
-    refuseReplaced(
-      openOperation,
-      isReplaced
-        ? `${input.by} approved the newer plan ${input.plan?.of}`
-        : `Keystone shows the project, and ${input.by} asked for its cleanup`,
-      input.now,
-    );
-  const existing = input.existing.map((one) =>
-    one.id === openOperation?.id && superseded ? superseded.operation : one,
-  );
+    openOperation && refuseReplaced(openOperation, replacedBecause(input, openOperation), now);
   const parent =
     openOperation && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
-  // If the domain opened the replaced operation, the new one also belongs to the domain and is
-  // canceled with it.
-  const opener =
-    openOperation && parent && !isIndependentOf(openOperation, parent) ? parent.id : 'requested';
-  const cause: Cause = {
-    messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
-    eventType: 'requested',
-    at: input.now,
-    note: `${input.by}: ${input.reason}`,
-  };
-  const opened = openCleanup({
-    scope,
-    cause,
-    existing,
-    mode: input.mode,
-    now: input.now,
-    gracePeriodMillis: 0,
-    protectedBecause: undefined,
-    request: { by: input.by, reason: input.reason, at: input.now, enabled: shown.enabled },
-    ...(input.rerunOf
-      ? { rerun: { of: input.rerunOf, by: input.by, reason: input.reason, at: input.now } }
-      : {}),
-  });
-  if (!opened) return refusal('the same request was made already');
-  const { plan } = input;
+  const opened = openRequestedCleanup(input, openOperation, superseded, parent);
+  if (!opened) return { kind: 'refused', because: 'the same request was made already' };
   const earlier = superseded?.operation.recovery;
-  const planned: OpenedOperation = {
+  const cleanup: OpenedOperation = {
     ...opened,
     operation: {
       ...opened.operation,
@@ -135,26 +80,88 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
-  const delayed =
-    input.window && input.mode === 'enforce' ? openSuspension(input, superseded) : undefined;
-  return {
-    kind: 'opened',
-    opened:
-      delayed && input.window
-        ? withWindow(
-            planned,
-            input.window,
-            { earlier, ...(delayed.opened ? { suspension: delayed.opened.id } : {}) },
-            input.now,
-          )
-        : planned,
-    ...(delayed ? { suspension: delayed } : {}),
-    unknown: input.keystoneCheck.unknown,
+  const answer = {
+    kind: 'opened' as const,
+    unknown: keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),
     ...(openOperation && parent
       ? { parent: withChild(parent, openOperation.id, opened.operation.id) }
       : {}),
   };
+  if (!window || mode !== 'enforce') return { ...answer, opened: cleanup };
+  const suspension = openSuspension(input, superseded);
+  const id = suspension.opened?.id;
+  const changes = { earlier, ...(id ? { suspension: id } : {}) };
+  return { ...answer, opened: withWindow(cleanup, window, changes, now), suspension };
+}
+
+type Refused = Extract<RequestAnswer, { kind: 'refused' }>;
+
+/** Returns the refusal of a request that must not begin, or `undefined`. */
+function whyNotRequested(
+  { confirmedName, keystoneCheck, plan, protectedBecause, shown }: RequestInput,
+  openOperation: Operation | undefined,
+): Refused | undefined {
+  const refusal = (because: string): Refused => ({ kind: 'refused', because });
+  if (protectedBecause) return refusal(`it is protected: ${protectedBecause}`);
+  if (shown.enabled && confirmedName === undefined)
+    return refusal('the project is enabled: confirm it with its name');
+  if (confirmedName !== undefined && confirmedName !== shown.name)
+    return refusal('the confirmed name is not the name of this project: check the id');
+  if (openOperation && !isRefuted(openOperation) && !isReplacedByPlan(openOperation, plan)) {
+    const { id, state } = openOperation;
+    return {
+      ...refusal(`an operation about it exists already: ${id} is ${state}`),
+      ...(state === 'recoverable'
+        ? { advice: `To delete it now: propagator operation release ${id} --reason "…"` }
+        : {}),
+    };
+  }
+  if (keystoneCheck.refusals.length === 0) return undefined;
+  const { message, advice } = summarize(keystoneCheck.refusals);
+  return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
+}
+
+const replacedBecause = ({ by, plan }: RequestInput, openOperation: Operation): string =>
+  isReplacedByPlan(openOperation, plan)
+    ? `${by} approved the newer plan ${plan?.of}`
+    : `Keystone shows the project, and ${by} asked for its cleanup`;
+
+/**
+ * Opens the cleanup as a new generation. `superseded`: the open operation that the request
+ * replaces, in its end state. `parent`: the operation of the domain that waited for it.
+ */
+function openRequestedCleanup(
+  input: RequestInput,
+  openOperation: Operation | undefined,
+  superseded: OpenedOperation | undefined,
+  parent: Operation | undefined,
+): OpenedOperation | undefined {
+  const { by, mode, now, reason, rerunOf, scope, shown } = input;
+  const existing = input.existing.map((one) =>
+    one.id === openOperation?.id && superseded ? superseded.operation : one,
+  );
+  // If the domain opened the replaced operation, the new one also belongs to the domain and is
+  // canceled with it.
+  const opener =
+    openOperation && parent && !isIndependentOf(openOperation, parent) ? parent.id : 'requested';
+  const cause: Cause = {
+    messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
+    eventType: 'requested',
+    at: now,
+    note: `${by}: ${reason}`,
+  };
+  return openCleanup({
+    scope,
+    cause,
+    existing,
+    mode,
+    now,
+    gracePeriodMillis: 0,
+    protectedBecause: undefined,
+    request: { by, reason, at: now, enabled: shown.enabled },
+    ...(rerunOf ? { rerun: { of: rerunOf, by, reason, at: now } } : {}),
+  });
 }
 
 /** Returns the operation of a domain after the operation of one of its projects was replaced. */
@@ -164,20 +171,21 @@ const withChild = (parent: Operation, before: OperationId, after: OperationId): 
 });
 
 /**
- * True for an operation that a notification opened and that has not started. Keystone shows the
- * project, so the notification was forged or too early. The operation must not block the
- * administrator.
+ * True for an operation that a notification of a deletion opened and that has not started. Keystone
+ * shows the project, so the notification was forged or too early. The operation must not prevent
+ * the request of an administrator.
  */
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');
 
-/** True for a held operation of an earlier plan that has not started. */
-const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
-  plan !== undefined && startedAt === undefined && state === 'held';
+/** True if the newer plan `plan` replaces a held operation that carries out an earlier plan. */
+const isReplacedByPlan = (
+  { plan: earlier, startedAt, state }: Operation,
+  plan: ApprovedPlan | undefined,
+): boolean =>
+  plan !== undefined && earlier !== undefined && startedAt === undefined && state === 'held';
 
-/**
- * Opens the suspension of a project that stays recoverable, unless it is suspended already.
- */
+/** Opens the suspension of a project in a recovery window, unless it is suspended already. */
 function openSuspension(
   input: RequestInput,
   superseded: OpenedOperation | undefined,
@@ -206,6 +214,9 @@ function openSuspension(
   return opened ?? nothing;
 }
 
+/**
+ * Ends an operation that the request replaces. Announces the end to the operation of the domain.
+ */
 function refuseReplaced(openOperation: Operation, because: string, now: number): OpenedOperation {
   const operation = refuse(openOperation, because, now);
   const { id, state, parentId } = operation;

@@ -10,6 +10,10 @@ import { refuse } from './open.ts';
 import { REGION_CODE } from './registry.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
+/**
+ * Applies an answer that neither shows the account nor is a 404. The operation asks Keystone again,
+ * and shows the error as the reason.
+ */
 export function applyUnknown(
   transaction: OperationTransaction,
   error: ErrorReport,
@@ -39,8 +43,8 @@ export function applyUnknown(
 }
 
 /**
- * Holds an operation that has removed nothing yet. The operation continues automatically when
- * Keystone would allow the deletion.
+ * Lets an operation wait that has removed nothing yet, because Keystone would refuse the deletion.
+ * The operation continues automatically when Keystone would allow it.
  */
 export function applyBlocked(
   transaction: OperationTransaction,
@@ -57,6 +61,10 @@ export function applyBlocked(
   confirmAgain(transaction, delayWhileBlocked(since, step));
 }
 
+/**
+ * Applies an answer that shows the account although its deletion was announced. The operation is
+ * refused if Keystone repeats this answer for {@link SAME_ANSWER_MILLIS}.
+ */
 export function applyPresent(
   transaction: OperationTransaction,
   reason: string,

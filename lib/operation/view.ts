@@ -38,20 +38,20 @@ export interface ViewInput {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
   readonly now: number;
-  /** The end of the recovery window, for a person. */
+  /** The end of the recovery window, as a text for a person. */
   readonly recoverableUntil?: string | undefined;
-  /** The operations of a domain's projects. */
+  /** Domains only: the operations about its projects. */
   readonly children: readonly Operation[];
   /**
-   * The tasks of the children. For a domain with many projects, only some children have an entry.
+   * The tasks of the children. For a domain with many projects, the map has only some children.
    */
   readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
   /**
-   * Tasks with a message in the dead-letter queue and without a report of the failure, because
-   * their function crashed in each delivery.
+   * Tasks whose function crashed in each delivery. Their message is in the dead-letter queue, and
+   * no report of the failure exists.
    */
   readonly crashedTasks: ReadonlySet<TaskId>;
-  /** Dead-lettered messages of the coordinator about this operation: their type and time. */
+  /** The dead-letter messages of the coordinator about this operation: their type and time. */
   readonly lostMessages: readonly { readonly what: string; readonly at: number }[];
   /** Reruns only: the tasks of the earlier operation. */
   readonly earlierTasks?: readonly Task[] | undefined;
@@ -85,48 +85,9 @@ export function view(input: ViewInput): OperationView {
   };
 }
 
+/** Returns every cause that an open operation waits for. */
 function waitsOn(input: ViewInput): WaitCause[] {
-  const {
-    operation,
-    tasks,
-    now,
-    recoverableUntil,
-    children,
-    crashedTasks: givenUp,
-    lostMessages: lost,
-  } = input;
-  const waitWithoutActor = (on: string, since: number): WaitCause => ({
-    on,
-    since,
-    actor: 'none',
-    advice: undefined,
-    requestId: undefined,
-    deadLetter: false,
-  });
-  const { hold } = operation;
-  const waitsOfOperation: WaitCause[] = hold
-    ? [
-        {
-          ...waitWithoutActor(hold.reason, hold.since),
-          actor: operation.state === 'held' || hold.about ? 'operator' : 'none',
-          advice: hold.advice,
-        },
-      ]
-    : operation.state === 'confirming'
-      ? [waitWithoutActor(confirmingOn(operation, tasks, now), operation.openedAt)]
-      : operation.state === 'running' && waitsForProjects(operation)
-        ? [waitWithoutActor('the projects below it', operation.startedAt ?? operation.openedAt)]
-        : [];
-  if (operation.state === 'recoverable' && !operation.hold)
-    waitsOfOperation.push({
-      ...waitWithoutActor(
-        `the end of the recovery window; the ${operation.scope.type} is disabled` +
-          `${operation.scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
-          `${recoverableUntil}`,
-        operation.openedAt,
-      ),
-      advice: windowAdvice(operation.id),
-    });
+  const { operation, tasks, children, crashedTasks, lostMessages } = input;
   const open = children.filter((child) => !hasEnded(child));
   const projects =
     open.length > 0
@@ -139,16 +100,45 @@ function waitsOn(input: ViewInput): WaitCause[] {
         ]
       : [];
   return [
-    ...waitsOfOperation,
+    ...waitOfOperation(input),
     ...projects,
-    ...lost.map(({ what, at }) => waitOnLostMessage(operation.id, what, at)),
+    ...lostMessages.map(({ what, at }) => waitOnLostMessage(operation.id, what, at)),
     ...tasks.flatMap((task) =>
-      givenUp.has(task.id) && task.state !== 'dead-lettered'
-        ? [waitOnSilentFunction(task)]
+      crashedTasks.has(task.id) && task.state !== 'dead-lettered'
+        ? [waitOnCrashedTask(task)]
         : taskWaitsOn(task),
     ),
   ];
 }
+
+/** Returns the cause that the operation itself waits for, besides its projects and tasks. */
+function waitOfOperation({ operation, tasks, now, recoverableUntil }: ViewInput): WaitCause[] {
+  const { hold, id, openedAt, scope, startedAt, state } = operation;
+  if (hold) {
+    const actor = state === 'held' || hold.about ? 'operator' : 'none';
+    return [{ ...waitWithoutActor(hold.reason, hold.since), actor, advice: hold.advice }];
+  }
+  if (state === 'confirming')
+    return [waitWithoutActor(confirmingOn(operation, tasks, now), openedAt)];
+  if (state === 'running' && waitsForProjects(operation))
+    return [waitWithoutActor('the projects below it', startedAt ?? openedAt)];
+  if (state !== 'recoverable') return [];
+  const on =
+    `the end of the recovery window; the ${scope.type} is disabled` +
+    `${scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
+    `${recoverableUntil}`;
+  return [{ ...waitWithoutActor(on, openedAt), advice: windowAdvice(id) }];
+}
+
+/** Returns a cause that ends without an action of a person. */
+const waitWithoutActor = (on: string, since: number): WaitCause => ({
+  on,
+  since,
+  actor: 'none',
+  advice: undefined,
+  requestId: undefined,
+  deadLetter: false,
+});
 
 /** Returns the failure of a Keystone action that reverts an earlier change. */
 function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): WaitCause[] {
@@ -169,7 +159,7 @@ function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): WaitCaus
   ];
 }
 
-/** Returns the causes that a project of the domain waits for and that a person must resolve. */
+/** Returns the causes that the cleanup of a project waits for and that a person must resolve. */
 function waitsOnProject(child: Operation, { now, childTasks }: ViewInput): WaitCause[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return waitsOn({
@@ -191,6 +181,7 @@ const windowAdvice = (id: OperationId): string =>
   `To cancel the deletion: propagator operation cancel ${id} --reason "…". To remove ` +
   `everything now: propagator operation release ${id} --reason "…"`;
 
+/** Returns the next condition that an operation in state `confirming` waits for. */
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';
   const answers = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
@@ -228,7 +219,7 @@ const waitOnLostMessage = (id: OperationId, what: string, since: number): WaitCa
   deadLetter: true,
 });
 
-const waitOnSilentFunction = (task: Task): WaitCause => ({
+const waitOnCrashedTask = (task: Task): WaitCause => ({
   on: `${task.service}: its function ended without a report in every delivery`,
   since: task.progressAt,
   actor: 'operator',

@@ -66,7 +66,7 @@ function coverageBlocks(
   { uncovered, leftOut, waived: appliedWaivers }: OperationShape['operation'],
   waivers: readonly WaiverShape[],
 ): string {
-  const { unwaived: open } = applyWaivers(
+  const { unwaived } = applyWaivers(
     uncovered.map((one) => ({ ...one, types: [one.type] })),
     waivers,
   );
@@ -82,8 +82,8 @@ function coverageBlocks(
     'add TYPE --reason "…"';
   return joinBlocks([
     titled('Not covered: registered in Keystone, but no operation lists them', [
-      ...uncoveredLines(open),
-      ...(open.length > 0 ? [`    ${advice}`] : []),
+      ...uncoveredLines(unwaived),
+      ...(unwaived.length > 0 ? [`    ${advice}`] : []),
     ]),
     titled('Excluded by a setting', leftOutLines(leftOut)),
     titled(
