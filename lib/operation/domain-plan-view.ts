@@ -9,7 +9,7 @@ import {
   type PlanPage,
 } from './plan.ts';
 
-/** The plan of one project of a domain, in the plan of the domain. */
+/** One project in the plan of its domain, with the size and digest of its own plan. */
 export interface PlannedProject extends DomainPlanEntry {
   readonly resources: number;
   readonly digest: string | undefined;
@@ -17,7 +17,7 @@ export interface PlannedProject extends DomainPlanEntry {
 
 /**
  * Returns the plan of a domain: the resources of the domain in Keystone (`pages`), and the sum of
- * the plans of its projects. The digest covers all of them.
+ * the plans of its projects (`plans`). The digest covers the resources and all these plans.
  */
 export function domainPlanOf(
   operation: Operation,
@@ -66,11 +66,12 @@ export function domainPlanOf(
     },
     projects,
   };
-  const isWhole = isComplete(operation) && projects.every(isListed);
+  const isWhole = isComplete(operation) && projects.every(hasCompletePlan);
   return { ...plan, digest: isWhole ? domainDigest(operation, pages, projects) : undefined };
 }
 
-const isListed = ({ planId, digest }: PlannedProject): boolean =>
+/** True if the project needs no plan or has a complete one. */
+const hasCompletePlan = ({ planId, digest }: PlannedProject): boolean =>
   planId === undefined || digest !== undefined;
 
 const distinct = <T>(all: readonly T[]): T[] => [
@@ -78,8 +79,8 @@ const distinct = <T>(all: readonly T[]): T[] => [
 ];
 
 /**
- * Returns notes about mappings. A mapping is not deleted, because identity providers of other
- * domains may also use it.
+ * Returns a note for each mapping that an identity provider of the domain uses. A mapping is not
+ * deleted, because identity providers of other domains may also use it.
  */
 const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
   pages
@@ -98,6 +99,7 @@ const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
     );
 const MAPPING = 'keystone.mapping';
 
+/** Returns Keystone as a service of the plan, with the resources of the domain. */
 function keystoneService(pages: readonly PlanPage[]): PlannedService[] {
   const [first] = pages;
   if (!first) return [];
@@ -112,7 +114,7 @@ function keystoneService(pages: readonly PlanPage[]): PlannedService[] {
   ];
 }
 
-/** Adds up the services of several plans, by service and region. */
+/** Adds up the resources of several plans, by service and region. */
 function sumServices(services: readonly PlannedService[]): PlannedService[] {
   const sums = new Map<string, PlannedService>();
   for (const one of services) {

@@ -7,16 +7,16 @@ import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/**
- * The maximum number of projects in the plan of a domain. One stored record contains all of them.
- */
+/** The maximum number of projects in the plan of a domain, because one stored record has all. */
 export const MAX_PROJECTS = 500;
 
 /** A project of the domain as Keystone shows it. */
 export interface ProjectToPlan {
   readonly scope: ProjectScope;
+  /** The parent project, or the domain. */
   readonly parentId: string | undefined;
   readonly enabled: boolean;
+  /** Why Keystone would refuse the deletion of the project. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the project, newest first. */
   readonly existing: readonly Operation[];
@@ -42,6 +42,7 @@ export interface DomainPlanInput {
 export type DomainPlanAnswer =
   | {
       readonly kind: 'opened';
+      /** The plan of the domain. */
       readonly opened: OpenedOperation;
       /** The plans of the domain's projects, and the earlier plans that are replaced. */
       readonly projects: readonly OpenedOperation[];
@@ -116,7 +117,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   };
 }
 
-/** Returns the projects so that each comes after all projects below it. */
+/** Sorts the projects so that each comes after all projects below it. */
 export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[] {
   const byId = new Map(projects.map((project) => [project.scope.id as string, project]));
   const depth = ({ parentId }: ProjectToPlan): number => {
@@ -130,7 +131,10 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
   );
 }
 
-/** Ends the plan of a domain when the plans of all its projects have ended. */
+/**
+ * Ends the plan of a domain when the plans of all its projects have ended. If one of them is not
+ * complete, the plan of the domain is refused. `children`: all stored plans of the projects.
+ */
 export function endDomainPlan(
   transaction: OperationTransaction,
   children: readonly Operation[],

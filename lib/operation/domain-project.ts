@@ -3,7 +3,7 @@ import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** True for the cleanup of a project whose domain an administrator deletes as a whole. */
+/** True for a cleanup that is part of the requested deletion of a whole domain. */
 export const isPartOfDomainDeletion = ({ action, parentId, request, scope }: Operation): boolean =>
   action === 'cleanup' &&
   scope.type === 'project' &&
@@ -11,15 +11,16 @@ export const isPartOfDomainDeletion = ({ action, parentId, request, scope }: Ope
   request !== undefined;
 
 /**
- * True for the cleanup of a project that the operation of its domain did not open. The operation of
- * the domain only waits for the end of this cleanup.
+ * True for a cleanup of a project that the operation of its domain (`domain`) did not open. The
+ * operation of the domain only waits for the end of such a cleanup.
  */
 export const isIndependentOf = ({ action, cause }: Operation, domain: Operation): boolean =>
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
 
 /**
- * Opens the cleanup of one project of a requested domain. If the project has an operation that has
- * not ended, that operation is returned. `waitsBelow`: projects below it are not deleted yet.
+ * Opens the cleanup of one project of a requested domain. If the project already has an open
+ * cleanup, that cleanup becomes part of the domain's operation instead. `waitsBelow`: true while
+ * projects below the project are not deleted.
  */
 export function openProjectCleanup(
   transaction: OperationTransaction,
@@ -65,8 +66,9 @@ export function openProjectCleanup(
 }
 
 /**
- * Informs the operation of the domain that a project is disabled. The operation may then disable
- * the parent project or the domain.
+ * Tells the operation of the domain that the project of this cleanup is now disabled. The domain's
+ * operation may then open the cleanup of the parent project, or disable the domain. `before`: the
+ * cleanup before this step.
  */
 export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
   const { operation } = transaction;
@@ -80,7 +82,8 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
 }
 
 /**
- * True if the operation must not remove resources yet, because a project below its project exists.
+ * True if the cleanup must not remove resources yet, because a project below its project exists. A
+ * project that another client deleted no longer waits.
  */
 export const waitsForProjects = (operation: Operation): boolean =>
   operation.waitsBelow === true && operation.confirmedAt.length === 0;

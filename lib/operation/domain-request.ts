@@ -8,13 +8,13 @@ import type { RequestAnswer } from './request.ts';
 
 export type DomainScope = Extract<Scope, { type: 'domain' }>;
 
-/** The approved plan of a domain, and the present state of the domain. */
+/** The input of {@link openDomainRequest}: the approved plan of a domain, and its present state. */
 export interface DomainRequest {
   readonly scope: DomainScope;
   readonly by: string;
   readonly reason: string;
   readonly enabled: boolean;
-  /** Each project that is not protected has its part of the approved plan. */
+  /** All projects of the domain. Each one without a protection has its part of the plan. */
   readonly projects: readonly DomainPlanEntry[];
   readonly plan: ApprovedPlan;
   readonly keystoneCheck: KeystoneCheck;
@@ -25,7 +25,7 @@ export interface DomainRequest {
   readonly protectedBecause: string | undefined;
   /** The recovery window of the deletion. */
   readonly window?: RecoveryWindow | undefined;
-  /** All operations about the domain, with its suspensions. */
+  /** All operations of every action about the domain. */
   readonly allOperations?: readonly Operation[];
 }
 
@@ -84,9 +84,9 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
 }
 
 /**
- * Opens the suspension of the projects. The policy decides about each project, as it does for a
- * domain that is disabled in Keystone. If the domain was disabled before the request, no suspension
- * is opened.
+ * Opens the suspension of the projects of the domain. The policy decides about each project, as it
+ * does for a domain that is disabled in Keystone. If the domain was disabled before the request,
+ * its projects are suspended already, and no suspension opens.
  */
 function openSuspension({
   allOperations = [],

@@ -12,7 +12,7 @@ export interface DomainProject {
   readonly protectedBecause: string | undefined;
   /** Epoch milliseconds when Keystone last showed the project; `undefined` if it never did. */
   readonly seenAliveAt: number | undefined;
-  /** Set when a rule of the policy matches the project. */
+  /** The decision of the policy about the project; absent if no rule matches. */
   readonly decision?: {
     readonly mode: Mode;
     readonly gracePeriodMillis: number;
@@ -21,10 +21,10 @@ export interface DomainProject {
 }
 
 /**
- * Opens one operation for each project of a domain that Keystone has confirmed as deleted. A
- * notification about the project is not needed. If a notification has already opened an operation
- * of the project, this operation becomes a child of the domain's operation. The operation of a
- * requested domain then also opens the other projects of its plan.
+ * Opens one cleanup for each project of a domain that Keystone has confirmed as deleted. A
+ * notification about the project is not needed. If a notification has already opened a cleanup of
+ * the project, this cleanup becomes a child of the domain's operation. The operation of a requested
+ * domain then also opens the cleanups of the other projects in its plan.
  */
 export function openProjectCleanups(
   transaction: OperationTransaction,
@@ -78,8 +78,8 @@ export function openProjectCleanups(
 }
 
 /**
- * Ends the operation of a domain when the operations of all its projects have ended. The states of
- * these operations decide the end state of the domain's operation.
+ * Ends the operation of a deleted domain when the cleanups of all its projects have ended. It ends
+ * `finished` only if all of them are `finished`. `children`: the stored cleanups.
  */
 export function endDomainCleanup(
   transaction: OperationTransaction,

@@ -2,10 +2,10 @@ import type { Task } from './model.ts';
 import type { StepInput } from './transaction.ts';
 
 /**
- * Returns the task with its idle time corrected for jumps of the clock. The time between two
- * reports counts as idle time, but never more than the requested delay plus a quarter of the stall
- * timeout. A changed clock, or a process that was stopped for hours, therefore cannot exhaust the
- * stall timeout.
+ * Returns the task with an idle time that a jump of the clock cannot distort. The time between two
+ * reports counts as idle time, but at most the requested delay plus a quarter of the stall timeout.
+ * A clock that was set forward, or a process that was stopped for hours, therefore does not exhaust
+ * the stall timeout.
  */
 export function withCorrectedIdleTime(
   task: Task,
@@ -19,8 +19,9 @@ export function withCorrectedIdleTime(
 }
 
 /**
- * Corrects the times of an operation whose clock was set back during the grace period. The
- * operation then waits for the rest of the period, and Keystone confirms it again.
+ * Returns the operation without recorded times in the future. Such times exist if the clock was set
+ * back during the grace period. The operation then waits for the rest of the period, and Keystone
+ * must confirm it again.
  */
 export function withoutFutureTimes<
   At extends {

@@ -2,10 +2,12 @@ import type { TaskId } from '../../events/ids.ts';
 import type { Operation, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 
-/** A task of an earlier cleanup: how many resources it removed, and how long that took. */
+/** A task of an earlier cleanup, as a measurement for an estimate. */
 export interface MeasuredTask {
   readonly taskId: TaskId;
+  /** How many resources the task removed. */
   readonly resources: number;
+  /** How long the task took. */
   readonly millis: number;
 }
 
@@ -27,7 +29,7 @@ const LISTINGS_PER_TYPE = 3;
 /** Calls to Keystone for one project: to confirm it, to disable it and to delete it. */
 const KEYSTONE_CALLS = 6;
 
-/** Returns the tasks of an ended cleanup whose duration is a useful measurement. */
+/** Returns the measurements of an ended cleanup: its finished tasks that removed resources. */
 export const measuredTasksOf = (
   tasks: readonly Task[],
 ): (MeasuredTask & { readonly service: string })[] =>
@@ -41,9 +43,9 @@ export const measuredTasksOf = (
   });
 
 /**
- * Returns the estimate for a planned cleanup. `millis` is the duration of the longest chain of
- * tasks that wait for each other. The rate of a service is the median of its measured tasks,
- * because single tasks may have waited for a person.
+ * Returns the estimate for a planned cleanup. Its duration is the duration of the longest chain of
+ * tasks that wait for each other. The time for one resource of a service is the median of the
+ * measured tasks, because single tasks may have waited for a person.
  */
 export function estimateOf(
   { order }: Pick<Operation, 'order'>,

@@ -1,8 +1,6 @@
 import type { Task } from './model.ts';
 
-/**
- * Resources of one type that a rerun found in addition to the leftovers of the earlier operation.
- */
+/** A type of which a rerun found more resources than the earlier operation left. */
 export interface FoundAgain {
   readonly service: string;
   readonly region: string;
@@ -13,8 +11,9 @@ export interface FoundAgain {
 }
 
 /**
- * Returns the resources that a rerun found in addition to the leftovers of the earlier operation.
- * The additional resources are newer, or the earlier operation could not list them.
+ * Returns the types of which a rerun found more resources than the earlier operation left. The
+ * additional resources are newer, or the earlier operation could not list them. `tasks`: the tasks
+ * of the rerun.
  */
 export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
   const before = new Map(earlier.map((task) => [placeOf(task), task.counts]));

@@ -4,11 +4,13 @@ import type { Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 
 /**
- * Returns the condition of a known hold on a resource of the task, or `undefined`. The dead-letter
- * message of a task with a known hold must not be discarded. The discard would end the task and
- * start the services that wait for the held resource. For example, Swift would remove the data of a
- * held backup. `heldTypes`: the resource types of all stored holds in force. Holds in the metadata
- * of a resource are not stored. A hold in the metadata counts until a run no longer reports it.
+ * Returns the condition of a deletion hold on a resource of the task, or `undefined` if no hold is
+ * known. The dead-letter message of a task with a known hold must not be discarded. The discard
+ * would end the task and start the services that wait for the held resource. For example, Swift
+ * would remove the data of a held backup.
+ *
+ * `heldTypes`: the resource types of all stored holds in force. A hold in the metadata of a
+ * resource is not stored. It counts until a run no longer reports it.
  */
 export function knownHold(
   operation: Operation,

@@ -53,22 +53,20 @@ export interface Dependencies {
   }[];
 }
 
-/** A service with its dependencies and its regions in this cloud. */
+/** A service with its dependencies, and with its place in this cloud. */
 export interface PlacedService extends Dependencies {
+  /** The regions in which the service can be called. */
   readonly regions: readonly string[];
   readonly catalogTypes?: readonly string[];
   /** True if the service has a pre-delete phase. */
   readonly preDelete?: boolean;
   /** Older catalog types of the service. A waiver may also name one of them. */
   readonly catalogAliases?: readonly string[];
-  /** The reason if the service is left out because it is off by default. */
+  /** The reason if the service does not take part, for example because it is off by default. */
   readonly skippedBecause?: string | undefined;
-  /**
-   * The reason to show for a service without a region: the service is absent, or its presence is
-   * unknown.
-   */
+  /** The reason to show if the service has no region: it is absent, or its presence is unknown. */
   readonly absentBecause?: string | undefined;
-  /** The registrations of a service without a region. None of them can be called. */
+  /** If the service has no region: its registrations, none of which can be called. */
   readonly uncallable?: readonly UncoveredRegistration[];
 }
 
@@ -78,9 +76,9 @@ export const NO_REGION = 'none';
 export const OWN_REGION = 'everywhere';
 
 /**
- * Returns the dependencies of a service on the others of `services`, from its own declaration and
- * from the declarations of the others. Each dependency is on a whole service or on one type. If two
- * declarations concern the same service, the stronger one counts.
+ * Returns the dependencies of a service on the other services in `services`. Both the service
+ * itself (`dependsOn`) and the other service (`dependents`) can declare a dependency. If both do,
+ * the stronger declaration counts. Each dependency is on a whole service or on one type.
  */
 export const dependenciesOf = (
   service: Dependencies,
@@ -97,10 +95,7 @@ export const dependenciesOf = (
       );
     });
 
-/**
- * Returns the strength of the dependency on the whole other service, or `undefined` if there is
- * none.
- */
+/** Returns the strength of the dependency on the whole other service; `undefined` without one. */
 function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
   const ownDependencies = service.dependsOn.filter(
     (one) =>
@@ -112,11 +107,11 @@ function strengthOf(service: Dependencies, other: Dependencies): Strength | unde
   return strengths.includes('required') ? 'required' : strengths.at(0);
 }
 
-/** True if the service is cleaned up after all others. */
+/** True if the service depends on all other services, so that it is cleaned up last. */
 export const dependsOnEveryOther = ({ dependsOn }: Dependencies): boolean =>
   dependsOn.some((one) => one.until === 'done' && one.service === EVERY_OTHER);
 
-/** Returns the name of the other service of a dependency. */
+/** Returns the name of the service on which the dependency is, directly or by one of its types. */
 export const otherService = (dependency: ServiceDependency): string =>
   dependency.until === 'done'
     ? dependency.service

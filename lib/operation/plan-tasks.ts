@@ -5,7 +5,8 @@ import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
 /**
- * Saves the order, and requests a count from every service. The counts run during the grace period.
+ * Saves the order of the tasks in the operation, and requests a count of the resources from every
+ * service. These first runs take place during the grace period.
  */
 export function planTasks(
   transaction: OperationTransaction,
@@ -51,6 +52,7 @@ function endedWithoutRun(
   return { state: 'skipped', because, conditions: [] };
 }
 
+/** Returns the new task for an entry of the order. */
 function firstTask(
   planned: PlannedTask,
   operationId: OperationId,

@@ -12,7 +12,7 @@ import type {
 } from './model.ts';
 import { NO_REGION } from './order.ts';
 
-/** One resource as a plan lists it. */
+/** One resource in a plan. */
 export interface PlannedResource {
   readonly id: string;
   readonly name?: string | undefined;
@@ -26,13 +26,11 @@ export interface PlanPage {
   readonly region: string;
   readonly resourceType: ResourceTypeName;
   readonly resources: readonly PlannedResource[];
-  /**
-   * Set if the listing stopped before its end on purpose: the number of all resources of the type.
-   */
+  /** The number of all resources of the type. Set only if the page omits some on purpose. */
   readonly total?: number | undefined;
 }
 
-/** One resource type of a plan. */
+/** The number of resources of one type in a plan. */
 export interface PlannedType {
   readonly resourceType: string;
   readonly count: number;
@@ -50,7 +48,7 @@ export interface PlannedService {
   readonly unlisted: readonly string[];
 }
 
-/** Resources that the cleanup would not remove or cannot list, with the reason. */
+/** A note in a plan about resources that the cleanup would not remove or cannot list. */
 export interface PlanNote {
   readonly service: string;
   readonly region: string;
@@ -72,7 +70,9 @@ export interface Plan {
   readonly digest: string | undefined;
   readonly resources: number;
   readonly services: readonly PlannedService[];
+  /** The resources that the cleanup cannot list. */
   readonly unreachable: readonly PlanNote[];
+  /** The resources that the cleanup would not remove, because another party must remove them. */
   readonly leftToOthers: readonly PlanNote[];
   readonly uncovered: readonly UncoveredRegistration[];
   readonly leftOut: readonly ExcludedRegion[];
@@ -82,7 +82,7 @@ export interface Plan {
   readonly keystoneCheck: KeystoneCheck;
 }
 
-/** True if each service was listed or is known to be unreachable. */
+/** True for a plan in which each service was listed or is known to be unreachable. */
 export const isComplete = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
   action === 'plan' && state === 'observed';
 
@@ -214,8 +214,8 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
 }
 
 /**
- * How many resources may appear after a plan was made: an absolute number, and a percentage of the
- * planned resources. The larger limit applies.
+ * How many resources that appeared after a plan was made may be removed under it: an absolute
+ * number, and a percentage of the planned resources. The larger limit applies.
  */
 export interface DriftLimit {
   readonly resources: number;
@@ -223,18 +223,19 @@ export interface DriftLimit {
 }
 
 /**
- * Upper limit, because one stored document records the ids of all resources that are removed beyond
- * the plan.
+ * The highest possible limit, because one stored document records the ids of all resources that are
+ * removed although the plan does not list them.
  */
 const MAX_DRIFT = 1000;
 
 /**
- * Returns how many unlisted resources may be removed under a plan that lists `planned` resources.
+ * Returns how many resources may be removed although a plan with `planned` resources does not list
+ * them.
  */
 export const allowedDrift = ({ resources, percent }: DriftLimit, planned: number): number =>
   Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
 
-/** Returns an error text if more resources have appeared than the approved plan allows. */
+/** Returns why the operation exceeds the drift that its approved plan allows, or `undefined`. */
 export function whyOverDrift(
   { plan }: Pick<Operation, 'plan'>,
   tasks: readonly { readonly appeared?: Appeared | undefined }[],

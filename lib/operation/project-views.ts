@@ -12,9 +12,7 @@ export interface ProjectView {
   readonly operationId: OperationId | undefined;
   /** `protected` projects have no operation. */
   readonly state: OperationState | 'not begun' | 'protected';
-  /**
-   * Absent if the counts of this project were not read, because the domain has too many projects.
-   */
+  /** Absent if the counts of the project were not read, because the domain has many projects. */
   readonly resources: ResourceTypeCount | undefined;
 }
 

@@ -39,9 +39,9 @@ export const awaitsProvision = (existing: readonly Operation[]): boolean =>
   provisionsOf(existing)[0]?.state === 'superseded';
 
 /**
- * Returns the operation that opens when a project was created. Returns `undefined` during another
- * provision or a cleanup, and for a project that is provisioned already. A request of an
- * administrator opens a new operation even for a provisioned project.
+ * Returns the operation that opens when a project was created, or `undefined` if none opens. None
+ * opens during another provision or a cleanup. For a project that is provisioned already, an
+ * operation opens only at the request of an administrator.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
   const { asked, cause, existing, now, scope } = input;
@@ -89,8 +89,8 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
     }));
 
 /**
- * Returns the minimum delay of a cleanup in milliseconds. A provision that is being paused may
- * still make its last call. The cleanup must list the resource that this call creates.
+ * Returns how many milliseconds a cleanup must wait for the last call of a provision that was just
+ * paused. The cleanup must list the resource that this call may create.
  */
 export const lastCallDelayMillis = (existing: readonly Operation[]): number =>
   provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)

@@ -48,16 +48,17 @@ export function cancelRecoverable(
 }
 
 /**
- * True if a cancellation of the window was accepted but not yet applied. Until then no other
- * message may begin the deletion.
+ * True if a cancellation was accepted during the recovery window and is not applied yet. Until it
+ * is applied, no other message may begin the deletion.
  */
 export const hasPendingCancellation = (operation: Operation): boolean =>
   operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
 
 /**
- * Restores the account after an operation that was canceled or refused. An operation without a
- * window can also need `operation.undo`: if the project was enabled while the operation ran, no
- * resume opened at that time.
+ * Restores the account after a requested deletion was canceled or refused. Enables the account if
+ * its recovery window disabled it. Otherwise sends `operation.undo`, which resumes the account. An
+ * operation without a window also needs this message: if the project was enabled while the
+ * operation ran, no resume opened at that time.
  */
 export function restoreAccount(transaction: OperationTransaction, step: StepInput): void {
   const { id, recovery } = transaction.operation;

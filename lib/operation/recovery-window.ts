@@ -3,10 +3,10 @@ import type { Operation, Recovery } from './model.ts';
 import type { OpenedOperation } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
-/** The recovery window that a request, or the policy, names. Times are milliseconds. */
+/** The recovery window that a request or the policy asks for. */
 export interface RecoveryWindow {
   readonly lengthMillis: number;
-  /** A reminder is published at each of these times before the end of the window. */
+  /** A reminder is published this long before the end of the window, for each of the values. */
   readonly remindMillis: readonly number[];
 }
 
@@ -21,28 +21,28 @@ const MIN_CHECK_MILLIS = 5000;
 export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
   seenAt + remainingMillis;
 
-/** True if a cancellation can restore the account, because no resource was removed. */
+/** True if the deletion has a recovery window and has removed no resource. */
 export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
 /**
- * True if a cancellation can restore the account, and Keystone has not answered 404 after it last
- * showed the account.
+ * True if a cancellation can restore the account: no resource was removed, and Keystone has not
+ * answered 404 since it last showed the account.
  */
 export const canBeRestored = (operation: Operation): boolean =>
   isRecoverable(operation) && operation.confirmedAt.length === 0;
 
 /**
- * True if the window has time left and no removal has begun. If Keystone answers 404 now, the
- * answer may be wrong. The window continues when Keystone shows the project again.
+ * True if the window has time left and no removal has begun. A 404 of Keystone may then be wrong:
+ * the window continues when Keystone shows the account again.
  */
 export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
 
 /**
  * Returns the opened cleanup with a recovery window. The operation disables the account now, and
- * asks Keystone at the end of the window. `earlier`: the window of the operation that this one
- * replaces.
+ * asks Keystone at the end of the window. `suspension`: the suspend operation that the request
+ * opened. `earlier`: the window of the operation that this one replaces.
  */
 export function withWindow(
   { operation }: OpenedOperation,
@@ -83,17 +83,19 @@ export function withWindow(
 }
 
 /**
- * True if the window has disabled the account. A cancellation then enables the account again. A
- * removal that needs a token on the account also enables it.
+ * True if the operation may have disabled the account for its recovery window. A cancellation then
+ * enables the account again, and so does a removal that needs a token on the project.
  */
 export const hasDisabledAccount = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**
- * Returns the window after an attempt to disable its account. `hasDisabled` becomes false if no
- * call was sent and Keystone showed the account as enabled. If Keystone shows the account as
- * disabled right before a later call, a person has disabled it, and `hasDisabled` stays false. Any
- * other call that was sent sets `hasDisabled` to true.
+ * Returns the window after an attempt to disable its account:
+ *
+ * - If no call was sent and Keystone showed the account as enabled, `hasDisabled` becomes false.
+ * - If `hasDisabled` is false and Keystone showed the account as disabled right before the call, a
+ *   person has disabled the account. `hasDisabled` stays false.
+ * - After any other call that was sent, `hasDisabled` becomes true.
  */
 export function afterDisableAttempt(
   recovery: Recovery,
@@ -125,6 +127,7 @@ export function nextCheck(recovery: Recovery): Recovery {
   return { ...recovery, checkAfterMillis, number: number + 1 };
 }
 
+/** Returns the message that makes the coordinator check the window again. */
 export const checkMessage = (
   { id }: Pick<Operation, 'id'>,
   { checkAfterMillis, number }: Recovery,
@@ -135,9 +138,9 @@ export const checkMessage = (
 });
 
 /**
- * Returns the window at `now`. At most 1.25 times the requested delay is counted, even if the check
- * runs much later. A changed clock, or a propagator that was stopped for days, therefore cannot
- * shorten the window.
+ * Returns the window with the remaining time at `now`. At most 1.25 times the requested delay of
+ * the check counts as elapsed, even if the check runs much later. A clock that was set forward, or
+ * a propagator that was stopped for days, therefore cannot end the window early.
  */
 export function withElapsedTime(recovery: Recovery, now: number): Recovery {
   const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);

@@ -6,8 +6,9 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Checks the window. Publishes the reminders that are due, and ends the window when its time is
- * over. A message about an earlier check is ignored, so each reminder is published once.
+ * Applies check number `number` of the recovery window. Publishes the reminders that are due, and
+ * ends the window when its time is over. A message about an earlier check is ignored, so each
+ * reminder is published once. `lifecycles`: the suspend and resume operations of the account.
  */
 export function applyWindow(
   transaction: OperationTransaction,
@@ -47,10 +48,10 @@ export function applyWindow(
 }
 
 /**
- * Ends the window, and supersedes the operations in `lifecycles` that have not ended. The operation
- * continues like a request without a window: it asks Keystone, counts the resources and compares
- * them with the approved plan. A 404 of Keystone also ends the window, even if time remains. The
- * remaining time is then kept, because the 404 may be wrong (see `hasTimeLeft`).
+ * Ends the window, and supersedes the suspend and resume operations in `lifecycles` that have not
+ * ended. The operation continues like a request without a window: it asks Keystone, counts the
+ * resources and compares them with the approved plan. A 404 of Keystone also ends the window before
+ * its time. The remaining time is then kept, because the 404 may be wrong (see `hasTimeLeft`).
  */
 export function endWindow(
   transaction: OperationTransaction,
@@ -76,7 +77,7 @@ export function endWindow(
 }
 
 /**
- * Continues the window after a wrong 404, because Keystone shows the project again. The time since
+ * Continues the window after a wrong 404, because Keystone shows the account again. The time since
  * the 404 counts as part of the window.
  */
 export function resumeWindow(transaction: OperationTransaction, step: StepInput): void {
@@ -95,7 +96,7 @@ export function resumeWindow(transaction: OperationTransaction, step: StepInput)
   transaction.messages.push(checkMessage(operation, next));
 }
 
-/** Interval of the checks after the end of the window, while the project is enabled. */
+/** The interval of the checks after the end of the window while the account is enabled. */
 const ENABLED_CHECK_MILLIS = 60_000;
 
 /**

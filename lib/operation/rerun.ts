@@ -2,7 +2,7 @@ import type { Mode, Operation, Scope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { RequestAnswer } from './request.ts';
 
-/** The decision of a person to run an ended operation again. */
+/** The input of {@link openRerun}: a person runs an ended operation again. */
 export interface RerunInput {
   readonly earlier: Operation;
   /** The account, as it is known now. */

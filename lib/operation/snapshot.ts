@@ -12,10 +12,7 @@ export interface CloudSnapshot {
   readonly leftOut: readonly ExcludedRegion[];
 }
 
-/**
- * A service with the data that a snapshot needs: its dependencies, its types and its resource
- * types.
- */
+/** A service file, with the fields that a snapshot needs. */
 export interface KnownService
   extends Omit<PlacedService, 'regions' | 'resourceTypes'>,
     CoveringService {
@@ -25,7 +22,7 @@ export interface KnownService
   readonly offByDefault?: string | undefined;
 }
 
-/** The known services, and the services that the settings add. */
+/** The service files, and the settings that add services. */
 export interface KnownServices {
   readonly services: readonly KnownService[];
   /** Services that are off by default and that the settings enable. */
@@ -38,9 +35,9 @@ const ABSENT = 'the cloud lacks it: the catalog and the lists of Keystone do not
 const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
- * Returns the services that may have resources of an account of this type, with their regions, and
- * the registrations that are not cleaned up. Types that no service covers concern projects only.
- * `candidates`: the services that may have resources of the account.
+ * Returns the services that may have resources of an account of this type (`candidates`), with
+ * their regions, and the registrations that are not cleaned up. A catalog type that no service
+ * covers is reported only for projects.
  */
 export function cloudSnapshot(
   registry: Registry,

@@ -20,7 +20,7 @@ import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
 import { OperationTransaction, type Step, type StepInput } from './transaction.ts';
 
-/** Every event that an operation handles. */
+/** Everything that can change an operation, with the facts that the caller has read for it. */
 export type StepEvent =
   | {
       readonly kind: 'confirmation';
@@ -34,6 +34,7 @@ export type StepEvent =
       readonly answer: LifecycleAnswer;
     }
   | { readonly kind: 'report'; readonly report: ServiceReport }
+  /** The end of one attempt of the operation's Keystone action. */
   | ({ readonly kind: 'acted' } & KeystoneActionResult)
   | { readonly kind: 'redriven'; readonly taskId: TaskId }
   | ({ readonly kind: 'discarded' } & Discarded)
@@ -45,6 +46,7 @@ export type StepEvent =
       /** The suspensions and resumes of an account whose recovery window the release ends. */
       readonly lifecycles?: readonly Operation[];
     }
+  /** A check of the recovery window is due. */
   | {
       readonly kind: 'window';
       readonly number: number;
@@ -58,13 +60,13 @@ export type StepEvent =
       readonly children: readonly Operation[];
     }
   | { readonly kind: 'child-ended'; readonly children: readonly Operation[] }
-  /** Domains that an administrator requested: the state of their projects. */
+  /** Requested domains only: the state of a project may have changed. */
   | ({ readonly kind: 'domain-progress' } & DomainProgress);
 
 /**
- * Handles one event. Returns the changes to the operation and its tasks, or `undefined` if there
- * are none. The function is pure. The caller commits the changes in one transaction. On a lock
- * conflict the caller reads the state again and repeats the call.
+ * Applies one event to an operation. Returns the changes to the operation and its tasks, or
+ * `undefined` if there are none. The function is pure. The caller commits the changes in one
+ * transaction. On a lock conflict the caller reads the stored state again and repeats the call.
  */
 export function step(
   operation: Operation,
@@ -107,7 +109,7 @@ function apply(transaction: OperationTransaction, event: StepEvent, stepInput: S
       // A run of a superseded suspension, resume or provision may still report. Ignore its report.
       if (operation.action === 'cleanup' || !hasEnded(operation))
         applyReport(transaction, event.report, stepInput);
-      // The last run reports its removals. No further run may follow.
+      // A canceled operation only counts the removals of its last run. No further run may follow.
       if (operation.state === 'canceled') transaction.dropMessages();
       break;
     case 'acted':

@@ -14,7 +14,7 @@ export interface StepInput {
   readonly now: number;
   /** The shortest time between Keystone's two answers. */
   readonly confirmationIntervalMillis: number;
-  /** A task without progress that fails for this long is dead-lettered. */
+  /** A task is dead-lettered after it has failed for this long without progress. */
   readonly stallTimeoutMillis: number;
   /** The longest `Retry-After` of a service that the propagator obeys. */
   readonly maxWaitMillis: number;
@@ -25,7 +25,6 @@ export interface StepInput {
   readonly maxOperationsPerHour: number;
   /** Operations that began to remove resources within the last hour. */
   readonly startedLastHour: number;
-  /** The decisions of persons that a catalog type needs no cleanup. */
   readonly waivers: readonly Waiver[];
   /** The types of all resources, of any project, that a stored hold keeps now. */
   readonly heldTypes: readonly string[];
@@ -72,12 +71,12 @@ export class OperationTransaction {
     this.#changed.add(task.id);
   }
 
-  /** Adds another operation that this step opens or changes: a project of a domain. */
+  /** Adds another operation that this step opens or changes, for example of a domain's project. */
   putOtherOperation(operation: Operation): void {
     this.#others.push(operation);
   }
 
-  /** Returns the message that requests the task's present run. */
+  /** Returns the message that requests the present run of the task. */
   runRequest(task: Task, now: number): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
     const removes = task.phase !== 'plan';
@@ -100,8 +99,9 @@ export class OperationTransaction {
   }
 
   /**
-   * Does not skip a type that another task awaits, because the other task can begin as soon as a
-   * listing of the type is empty.
+   * Returns the types that the run lists last (see {@link skippableTypes}). A type that another
+   * task awaits is not among them, because that task can begin as soon as a listing of the type is
+   * empty.
    */
   #skipTypes(task: Task, now: number): ResourceTypeName[] {
     const empty = skippableTypes(task.verifications, task.phase, now);

@@ -9,7 +9,7 @@ import type { Phase, VerificationStatus } from '../../events/service.ts';
  *   listed after the project's deletion, and then count as empty.
  * - `isVerifiedEmpty`: the awaited types were empty in phase `apply`. Dependents may then begin
  *   before the task has ended.
- * - `reopen`: a task runs once more if a verification becomes stale after its end.
+ * - `reopenTask`: a task runs once more if a verification becomes stale after its end.
  *
  * A verification becomes stale when users may have created resources after the listing. A stale
  * verification is ignored.
@@ -26,13 +26,16 @@ export interface Verification {
   readonly stale: boolean;
 }
 
-/** The verification of each resource type of a task that was listed. */
+/** By resource type: the newest verification. Has only types that a run had to list. */
 export type Verifications = Readonly<Record<string, Verification>>;
 
 /** All phases, for {@link staleVerifications}. */
 export const ALL_PHASES: readonly Phase[] = ['plan', 'pre-delete', 'apply'];
 
-/** For ten minutes, an empty count of phase `plan` may replace the first listing of a type. */
+/**
+ * For this long after an empty count of phase `plan`, the first run of phase `apply` lists the type
+ * last.
+ */
 const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
 
 /**
@@ -84,6 +87,7 @@ export const afterPreDelete = (
 const isEmpty = ({ status, stale, phase }: Verification, of: Phase): boolean =>
   status === 'empty' && !stale && phase === of;
 
+/** Returns the types whose verification meets the condition. */
 const typesWhere = (
   verifications: Verifications,
   isMeant: (one: Verification) => boolean,
