@@ -111,7 +111,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
             decisionsText(projectFacts(facts), (change) => changes[change]) +
             lossLines(answer.losses)
           ).trimEnd(),
-          `now: ${state}; the mode of the settings is ${mode}`,
+          `present state: ${state}; mode of the settings: ${mode}`,
         ].join('\n'),
       );
     });

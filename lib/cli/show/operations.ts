@@ -34,7 +34,7 @@ export const durationOf = (
   now: number,
 ): string => duration((endedAt ?? now) - openedAt);
 
-/** One line per operation. */
+/** Returns a table with one line per operation. */
 export function showOperations(
   {
     operations,
@@ -52,7 +52,6 @@ export function showOperations(
     view.resources.removed,
     view.resources.left,
     durationOf(view.operation, now),
-    /** The first reason why an operation waits or is held; empty without one. */
     shortened(firstReason(view)),
   ]);
   const all = table(
@@ -65,5 +64,6 @@ export function showOperations(
 
 const shortened = (text: string): string => (text.length > 70 ? `${text.slice(0, 69)}…` : text);
 
+/** Returns the first reason why an operation waits or is held, or an empty text. */
 export const firstReason = ({ operation, waitsOn }: OperationShape): string =>
   waitsOn[0]?.on ?? operation.hold?.reason ?? '';

@@ -4,9 +4,9 @@ import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
 
 /**
- * A plan for a person: the resources to remove, the resources that stay, and the reasons for which
+ * Returns a plan as text: the resources to remove, the resources that stay, and the reasons why
  * Keystone would refuse the deletion. With `approve`, the text ends with the command that approves
- * the plan. With `asked`, the caller asks for the approval.
+ * the plan. With `asked`, it has no such command, because the caller then asks for the approval.
  */
 export function showPlan(
   plan: PlanShape,
@@ -64,7 +64,7 @@ function projectsBlock({ scope, projects: members }: PlanShape): string {
   );
   return [
     order,
-    table(['PROJECT', 'NAME', 'BELOW', 'RESOURCES', 'PLAN'], rows, ['RESOURCES']),
+    table(['PROJECT', 'NAME', 'PARENT', 'RESOURCES', 'PLAN'], rows, ['RESOURCES']),
     ...kept,
   ].join('\n');
 }
@@ -154,7 +154,7 @@ function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
   ].join('\n');
 }
 
-/** The number of calls of the cleanup, and its duration by the rates of earlier operations. */
+/** Returns the lines for the number of calls, and the duration at the rates of earlier cleanups. */
 function estimateLines(estimate: PlanShape['estimate']): string[] {
   if (!estimate) return [];
   const { calls, millis, unmeasured } = estimate;
