@@ -5,12 +5,10 @@ import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { lifecycleStep } from '../handlers/lifecycle.ts';
 import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { ApprovedPlan, Operation, Scope } from '../operation/model.ts';
+import type { ApprovedPlan, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { endOfWindow } from '../operation/recovery-window.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
-import { openRerun, whyNotRerun } from '../operation/rerun.ts';
-import { mergedRerunScope, scopeOf } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
@@ -28,9 +26,9 @@ export interface AdministratorRequest {
   readonly window?: RequestedWindow | undefined;
 }
 
-type Refusal = Extract<RequestAnswer, { kind: 'refused' }>;
+export type Refusal = Extract<RequestAnswer, { kind: 'refused' }>;
 
-const refused = (because: string, advice?: string): Refusal => ({
+export const refused = (because: string, advice?: string): Refusal => ({
   kind: 'refused',
   because,
   ...(advice === undefined ? {} : { advice }),
@@ -125,90 +123,6 @@ const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
     ? `its cleanup is operation ${last.id}. After the operation has ended, you can run it again: ` +
       `propagator operation rerun ${last.id} --reason "…"`
     : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
-
-const CHANGE_IN_KEYSTONE = {
-  suspend: 'disabled',
-  resume: 'enabled',
-  provision: 'created',
-} as const;
-
-/** Returns how an action is started. Commands start these actions for projects only. */
-function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
-  return type === 'project'
-    ? `Type: propagator project ${action} ${id} --reason "…"`
-    : `No command starts a ${action} of a ${type}. The propagator starts it when Keystone shows ` +
-        `that the ${type} is ${CHANGE_IN_KEYSTONE[action]}.`;
-}
-
-/** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
-export async function rerunOperation(
-  earlier: Operation,
-  requested: AdministratorRequest,
-  deps: ApiDeps,
-): Promise<RequestAnswer> {
-  const refusal = await refusalOfRerun(earlier, deps);
-  if (refusal) return refusal;
-  const { reads } = deps.engine;
-  const { type, id } = earlier.scope;
-  const [existing, record, projects, protection] = await Promise.all([
-    reads.operationsAbout(type, id).then(cleanupsOf),
-    reads.account(type, id),
-    type === 'user' ? reads.projectsOfMember(earlier.scope.id) : [],
-    deps.protection(),
-  ]);
-  const scope = record
-    ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
-    : earlier.scope;
-  const because = protectedBecause(scope, protection);
-  const whyNot = whyNotRerun(earlier, existing, because);
-  if (whyNot !== undefined) return refused(whyNot);
-  if (earlier.request && earlier.scope.type === 'project') {
-    // The rerun for an existing project is a new request, so the settings may require two
-    // approvals.
-    const project = earlier.scope.id;
-    const shown = await deps.cloud.keystone.show('project', project);
-    if (shown.kind === 'present')
-      return (
-        refusalWithoutPlan(project, deps) ??
-        openRequestedCleanup({ ...requested, project, rerunOf: earlier.id }, deps)
-      );
-  }
-  return openRerun({
-    earlier,
-    scope,
-    existing,
-    by: requested.by,
-    reason: requested.reason,
-    mode: deps.mode,
-    now: deps.now(),
-    protectedBecause: because,
-  });
-}
-
-/** Only cleanups can run again. The cleanup of a domain that still exists needs a new plan. */
-async function refusalOfRerun(
-  { action, id, request, scope }: Operation,
-  { cloud }: ApiDeps,
-): Promise<Refusal | undefined> {
-  if (action === 'plan')
-    return refused(
-      `${id} is a plan, and only a cleanup can be run again`,
-      `Make a new plan: propagator ${scope.type} plan ${scope.id}`,
-    );
-  if (action !== 'cleanup')
-    return refused(
-      `${id} is a ${action}, and only a cleanup can be run again`,
-      startAdvice(action, scope),
-    );
-  if (scope.type !== 'domain' || !request) return undefined;
-  const shown = await cloud.keystone.show('domain', scope.id);
-  return shown.kind === 'present'
-    ? refused(
-        `${id} carried out a plan, and Keystone still shows the domain`,
-        `Make a new plan: propagator domain plan ${scope.id}`,
-      )
-    : undefined;
-}
 
 /**
  * Stores the opened operation, its audit record and `documents`. Returns the response of the API:

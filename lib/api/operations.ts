@@ -5,16 +5,12 @@ import { openedRecord } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import {
-  commitOpened,
-  openRequestedCleanup,
-  refusalWithoutPlan,
-  rerunOperation,
-} from './open-operation.ts';
+import { commitOpened, openRequestedCleanup, refusalWithoutPlan } from './open-operation.ts';
 import { cancelRoute, releaseRoute } from './operation-decisions.ts';
 import { OperationQuery, viewOf, viewsOf } from './operation-views.ts';
 import { noOperation, problem } from './problem.ts';
 import { windowFields } from './recovery-window.ts';
+import { rerunOperation } from './rerun-operation.ts';
 
 /** `name`: the name of the project. It confirms a rerun for an enabled project. */
 export const Rerun = z.strictObject({
