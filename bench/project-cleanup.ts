@@ -180,6 +180,7 @@ export async function benchProjectCleanup(): Promise<void> {
         .filter((id) => id !== populated.domainId),
       environment: {
         PROPAGATOR_CONFIRMATION_INTERVAL: `${CONFIRMATION_SECONDS}s`,
+        PROPAGATOR_MAX_RESOURCES_PER_OPERATION: '100000',
         NODE_OPTIONS: TRACE_OPTION,
         BENCH_TRACE: trace,
       },
