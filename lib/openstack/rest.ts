@@ -7,6 +7,7 @@ import { readListing } from './listing.ts';
 import { isAccepted, rethrowAsMissingList, toAnswer, waitBeforeRepeat } from './rest-answer.ts';
 import { refuseUnsafeEndpoint, refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session } from './session.ts';
+import { keyOfRead, SharedReads } from './shared-reads.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { buildPath, withoutNames } from './url.ts';
 
@@ -85,6 +86,7 @@ export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const endpointUrl = new URL(options.endpoint);
   const where: FailureContext = { service, region: region || undefined, host: endpointUrl.host };
+  const sharedReads = new SharedReads();
   let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
 
   /** Throws if a proxy could change the call on its way to the service. */
@@ -161,12 +163,18 @@ export function createRest(options: RestOptions): ServiceApi {
     path: string,
     request: RequestOptions,
     watch: Watch | undefined,
-  ): Promise<Answer> =>
-    options.limiter.run(currentCaller(), async () => {
-      // The call may have been aborted while it waited for its slot.
-      watch?.signal.throwIfAborted();
-      return sendUntilAccepted(prepare(method, path, request, watch));
-    });
+  ): Promise<Answer> => {
+    const sendWithSlot = (begin: () => void): Promise<Answer> =>
+      options.limiter.run(currentCaller(), async () => {
+        begin();
+        // The call may have been aborted while it waited for its slot.
+        watch?.signal.throwIfAborted();
+        return sendUntilAccepted(prepare(method, path, request, watch));
+      });
+    return method === 'GET'
+      ? sharedReads.read(keyOfRead(path, request), watch, sendWithSlot)
+      : sendWithSlot(() => {});
+  };
 
   const api = (watch: Watch | undefined): ServiceApi => ({
     service,

@@ -1,0 +1,70 @@
+import type { Answer, RequestOptions, Watch } from '../task/service.ts';
+
+/** A read that has not been sent, because it waits for a slot. */
+interface WaitingRead {
+  readonly answer: Promise<Answer>;
+  /** The signal of the first caller, which aborts the read. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Sends a read when the limiter has a free slot. Calls `begin` immediately before the read is sent.
+ */
+type SendWithSlot = (begin: () => void) => Promise<Answer>;
+
+/**
+ * The reads of one API that wait for a slot of the limiter. If another operation needs the same
+ * read before it is sent, both get the same answer. A read that has been sent is never shared: its
+ * answer may be older than the last removal of the second operation, and would then prove nothing.
+ */
+export class SharedReads {
+  readonly #waiting = new Map<string, WaitingRead>();
+
+  /**
+   * Returns the answer of a read that waits for a slot, or else sends the read. `key` contains all
+   * that the answer depends on ({@link keyOfRead}). Throws the reason of `watch.signal` as soon as
+   * it aborts. If only the first caller of a shared read aborts, the others send a new one.
+   */
+  async read(key: string, watch: Watch | undefined, sendWithSlot: SendWithSlot): Promise<Answer> {
+    const waiting = this.#waiting.get(key);
+    if (!waiting) return this.#send(key, watch, sendWithSlot);
+    try {
+      const answer = await untilAborted(waiting.answer, watch?.signal);
+      watch?.answered();
+      return answer;
+    } catch (error) {
+      if (!waiting.signal?.aborted || watch?.signal.aborted) throw error;
+      return this.read(key, watch, sendWithSlot);
+    }
+  }
+
+  #send(key: string, watch: Watch | undefined, sendWithSlot: SendWithSlot): Promise<Answer> {
+    let hasBegun = false;
+    const answer = sendWithSlot(() => {
+      hasBegun = true;
+      this.#waiting.delete(key);
+    });
+    if (!hasBegun) this.#waiting.set(key, { answer, signal: watch?.signal });
+    return answer;
+  }
+}
+
+/** Returns a text that is equal for two reads only if the same answer serves both. */
+export const keyOfRead = (
+  path: string,
+  { endpoint, query, headers, accept, json, body }: RequestOptions,
+): string => JSON.stringify([path, endpoint, query, headers, accept, json, body]);
+
+/** Returns the result of `promise`. Throws the reason of the signal as soon as it aborts. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), {
+      once: true,
+      signal: ended.signal,
+    });
+  });
+  return Promise.race([promise, aborted]).finally(() => ended.abort());
+}
