@@ -19,7 +19,7 @@ const requiresLiveProject: RequiresLiveProject = {
     'copies in the secret store remain in both cases.',
 };
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 /**
  * Barbican identifies resources by their URL, which may name any host. Only the UUID at the end of
  * the URL is used.
@@ -35,15 +35,19 @@ interface LabeledRow {
   readonly label: string | undefined;
 }
 const orderRow = z
-  .object({ order_ref: idIn('orders'), type: text, meta: z.object({ name: text }).nullish() })
+  .object({
+    order_ref: idIn('orders'),
+    type: optionalText,
+    meta: z.object({ name: optionalText }).nullish(),
+  })
   .transform(
     (row): LabeledRow => ({ id: row.order_ref, label: row.meta?.name ?? row.type ?? undefined }),
   );
 const containerRow = z
-  .object({ container_ref: idIn('containers'), name: text })
+  .object({ container_ref: idIn('containers'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.container_ref, label: row.name ?? undefined }));
 const secretRow = z
-  .object({ secret_ref: idIn('secrets'), name: text })
+  .object({ secret_ref: idIn('secrets'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
@@ -186,8 +190,8 @@ export const barbican = defineService({
       '--soft-delete-expired-secrets".',
     'All: the key that encrypted the secrets of a project stays in the database ' +
       '(kek_data). Only barbican-keystone-listener removes it.',
-    'All: the preferred secret store of a project stays, because a listing of it ' +
-      'would create a row.',
+    'All: the preferred secret store of a project is not removed, because Barbican ' +
+      'would create a row when it lists the store.',
     'From 2024.1 on, with enforce_new_defaults, any administrator may delete a ' +
       'secret by its id, but still cannot list secrets.',
     'From 2026.2 on, microversion 1.2 refuses to delete a secret with consumers. ' +

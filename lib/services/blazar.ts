@@ -11,15 +11,15 @@ import {
 } from '../task/service.ts';
 import { epochOf } from './kit/time.ts';
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 const leaseRow = z.object({
   id: z.string(),
-  name: text,
-  project_id: text,
-  user_id: text,
-  status: text,
-  created_at: text,
-  updated_at: text,
+  name: optionalText,
+  project_id: optionalText,
+  user_id: optionalText,
+  status: optionalText,
+  created_at: optionalText,
+  updated_at: optionalText,
 });
 type LeaseRow = z.infer<typeof leaseRow>;
 

@@ -28,8 +28,8 @@ const quota = defineProjectQuotaAt('/quota-sets', {
  * Manila, Shared File Systems API v2. Before microversion 2.56 (Victoria), groups and replicas are
  * experimental. Messages are not removed, because they expire. A resource waits only for the
  * resources that it depends on (safety rule: one stuck resource stops no other). The limits of a
- * deleted user stay, because their removal would also remove the usage counters of the user's
- * shares in existing projects.
+ * deleted user are not removed: Manila would also remove the usage counters of the user's shares in
+ * existing projects.
  */
 export const manila = defineService({
   name: 'manila',

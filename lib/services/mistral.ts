@@ -151,7 +151,7 @@ export const mistral = defineService({
     'All: the propagator finds an action in a namespace only if the project has a ' +
       'workflow or a workbook in that namespace.',
     'Before 2026.1, event triggers, code sources and dynamic actions of a deleted ' +
-      'project stay. They have no effect.',
+      'project are not removed. They have no effect.',
     'From 2026.2 on, a cloud with more environments or workbooks than [api] ' +
       'max_limit cannot list all of them. Increase the limit.',
   ],

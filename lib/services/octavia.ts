@@ -13,14 +13,14 @@ import { quota } from './octavia/quota.ts';
 import { loadBalancerSuspension } from './octavia/suspend.ts';
 import { quotaSuspension } from './octavia/suspend-quota.ts';
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 const loadBalancerRow = z.object({
   id: z.string(),
-  name: text,
-  project_id: text,
+  name: optionalText,
+  project_id: optionalText,
   provisioning_status: z.string(),
-  created_at: text,
-  updated_at: text,
+  created_at: optionalText,
+  updated_at: optionalText,
 });
 type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 

@@ -130,9 +130,9 @@ export const tacker = defineService({
   preDelete: true,
   resourceTypes: [vnfInstance, vnfPackage, subscription, vim],
   releases: [
-    'VNF packages stay: no call of Tacker shows the owner of a package. Members can ' +
+    'VNF packages are not removed: no call of Tacker shows the owner of a package. Members can ' +
       'list and delete their own packages before the project is deleted.',
-    'VNF instances of API v2 (/vnflcm/v2) stay: Tacker stores no project for them. ' +
+    'VNF instances of API v2 (/vnflcm/v2) are not removed: Tacker stores no project for them. ' +
       'The task of Heat deletes their stacks.',
     'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
       '2024.1) is not cleaned up. It also lists the VNF instances of API v1.',

@@ -112,7 +112,7 @@ export const zaqar = defineService({
   catalogTypes: ['message', 'messaging'],
   dependsOn: [{ services: ['heat', 'mistral', 'aodh'], strength: 'preferred', until: 'done' }],
   releases: [
-    'All: the queues of a project that is already deleted stay. Messages and ' +
+    'All: the queues of a project that is already deleted are not removed. Their messages and ' +
       'subscriptions expire.',
     'All: the propagator does not find a subscription to a queue that was deleted ' +
       'earlier. The subscription expires.',

@@ -4,43 +4,47 @@ import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
-const text = z.string().nullish();
-const commonFields = { id: z.string(), name: text, status: z.string() };
-const datedFields = { ...commonFields, created_at: text, updated_at: text };
+const optionalText = z.string().nullish();
+const commonFields = { id: z.string(), name: optionalText, status: z.string() };
+const datedFields = { ...commonFields, created_at: optionalText, updated_at: optionalText };
 
 export const volumeRow = z.object({
   ...datedFields,
-  'os-vol-tenant-attr:tenant_id': text,
-  group_id: text,
-  snapshot_id: text,
-  source_volid: text,
+  'os-vol-tenant-attr:tenant_id': optionalText,
+  group_id: optionalText,
+  snapshot_id: optionalText,
+  source_volid: optionalText,
   metadata: z.record(z.string(), z.unknown()).nullish(),
   volume_image_metadata: z.record(z.string(), z.unknown()).optional(),
-  migration_status: text,
+  migration_status: optionalText,
   attachments: z.array(z.unknown()).optional(),
 });
 export type VolumeRow = z.infer<typeof volumeRow>;
 export const snapshotRow = z.object({
   ...datedFields,
-  'os-extended-snapshot-attributes:project_id': text,
-  volume_id: text,
-  group_snapshot_id: text,
+  'os-extended-snapshot-attributes:project_id': optionalText,
+  volume_id: optionalText,
+  group_snapshot_id: optionalText,
 });
-const groupRow = z.object({ ...commonFields, project_id: text });
-const groupSnapshotRow = z.object({ ...commonFields, project_id: text, group_id: text });
+const groupRow = z.object({ ...commonFields, project_id: optionalText });
+const groupSnapshotRow = z.object({
+  ...commonFields,
+  project_id: optionalText,
+  group_id: optionalText,
+});
 const transferRow = z.object({
   id: z.string(),
-  name: text,
-  volume_id: text,
-  source_project_id: text,
+  name: optionalText,
+  volume_id: optionalText,
+  source_project_id: optionalText,
 });
 /** The schema omits `connection_info`, which may contain secrets of the storage. */
-const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: text });
+const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: optionalText });
 const backupRow = z.object({
   ...datedFields,
-  'os-backup-project-attr:project_id': text,
+  'os-backup-project-attr:project_id': optionalText,
   has_dependent_backups: z.boolean(),
-  fail_reason: text,
+  fail_reason: optionalText,
 });
 
 /**

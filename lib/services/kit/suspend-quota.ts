@@ -14,7 +14,7 @@ export type Limits = Readonly<Record<string, number>>;
 export interface QuotaSuspension {
   /** The limits that suspend lowers. Limits that the service itself needs are not in the list. */
   readonly limits: readonly string[];
-  /** Sentences for the documentation: the reasons why other limits stay. */
+  /** Sentences for the documentation: the reasons why other limits are not changed. */
   readonly unchanged?: readonly string[];
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
@@ -122,9 +122,9 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
 
 /**
  * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
- * the recorded values back. Most services do not show which values are defaults, and resume may not
- * reset limits with a DELETE. Resume therefore also writes a recorded default as a limit of the
- * project. Later changes of the default do not affect this project.
+ * the recorded values back. It also writes a value that was a default, because most services do not
+ * show which values are defaults, and because resume may not send the DELETE that resets limits.
+ * Later changes of the default then do not affect the project.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<QuotaRow, Before>({

@@ -11,18 +11,18 @@ import {
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 const clusterRow = z.object({
   uuid: z.string(),
-  name: text,
-  project_id: text,
-  user_id: text,
-  cluster_template_id: text,
-  stack_id: text,
-  status: text,
-  status_reason: text,
-  created_at: text,
-  updated_at: text,
+  name: optionalText,
+  project_id: optionalText,
+  user_id: optionalText,
+  cluster_template_id: optionalText,
+  stack_id: optionalText,
+  status: optionalText,
+  status_reason: optionalText,
+  created_at: optionalText,
+  updated_at: optionalText,
 });
 type ClusterRow = z.infer<typeof clusterRow>;
 

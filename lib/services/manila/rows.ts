@@ -2,17 +2,17 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { ListOptions, ProjectContext } from '../../task/service.ts';
 
-const text = z.string().nullish();
-const ownedFields = { id: z.string(), name: text, project_id: text };
+const optionalText = z.string().nullish();
+const ownedFields = { id: z.string(), name: optionalText, project_id: optionalText };
 
 export const shareRow = z.object({
   ...ownedFields,
   status: z.string(),
-  task_state: text,
+  task_state: optionalText,
   has_replicas: z.boolean().nullish(),
-  share_group_id: text,
-  share_network_id: text,
-  share_server_id: text,
+  share_group_id: optionalText,
+  share_network_id: optionalText,
+  share_server_id: optionalText,
   is_soft_deleted: z.boolean().nullish(),
 });
 export type ShareRow = z.infer<typeof shareRow>;
@@ -21,30 +21,30 @@ export type SnapshotRow = z.infer<typeof snapshotRow>;
 const groupRow = z.object({
   ...ownedFields,
   status: z.string(),
-  share_network_id: text,
-  share_server_id: text,
+  share_network_id: optionalText,
+  share_server_id: optionalText,
 });
 const groupSnapshotRow = z.object({
   ...ownedFields,
   status: z.string(),
-  share_group_id: text,
-  members: z.array(z.object({ share_id: text })).nullish(),
+  share_group_id: optionalText,
+  members: z.array(z.object({ share_id: optionalText })).nullish(),
 });
 const lockRow = z.object({
   id: z.string(),
-  project_id: text,
-  resource_id: text,
-  lock_reason: text,
+  project_id: optionalText,
+  resource_id: optionalText,
+  lock_reason: optionalText,
 });
 const transferRow = z.object({
   id: z.string(),
-  name: text,
-  source_project_id: text,
-  resource_id: text,
+  name: optionalText,
+  source_project_id: optionalText,
+  resource_id: optionalText,
 });
 const backupRow = z.object({
   id: z.string(),
-  name: text,
+  name: optionalText,
   status: z.string(),
   share_id: z.string(),
   /** The size in GB. */
@@ -53,11 +53,11 @@ const backupRow = z.object({
 export type BackupRow = z.infer<typeof backupRow>;
 const serverRow = z.object({
   id: z.string(),
-  project_id: text,
+  project_id: optionalText,
   status: z.string(),
-  share_network_id: text,
+  share_network_id: optionalText,
   is_auto_deletable: z.boolean().nullish(),
-  updated_at: text,
+  updated_at: optionalText,
 });
 const networkRow = z.object({
   ...ownedFields,
@@ -66,7 +66,7 @@ const networkRow = z.object({
 /** The schema omits the user and the password, which these rows also contain. */
 const securityServiceRow = z.object({
   ...ownedFields,
-  type: text,
+  type: optionalText,
   share_networks: z.array(z.string()).nullish(),
 });
 

@@ -18,36 +18,38 @@ type BgpSpeaker = z.infer<typeof BgpSpeaker>;
 const PEERS = '/v2.0/bgp-peers';
 const SPEAKERS = '/v2.0/bgp-speakers';
 
-async function speakers(context: ProjectContext, filters: Filters): Promise<BgpSpeaker[]> {
+async function listSpeakers(context: ProjectContext, filters: Filters): Promise<BgpSpeaker[]> {
   await requireExtension(context, 'bgp');
   const from = { path: SPEAKERS, collection: 'bgp_speakers', row: BgpSpeaker };
   return rowsOf(context.api, from, filters);
 }
 
 /**
- * BGP speakers. The owner of a speaker is the project of its creator's token, which is usually the
- * operator's (neutron-dynamic-routing 21 ignores `project_id`). Neutron deletes a speaker with its
- * associations, and does not check the owners of the networks. The routes to the floating IPs on
- * these networks then end. A speaker that advertises a network of another project therefore stays.
+ * BGP speakers. The owner of a speaker is the project of the token that created it, usually the
+ * operator's project (neutron-dynamic-routing 21 ignores `project_id`). Neutron deletes a speaker
+ * with its associations, and does not check the owners of the associated networks. Routers outside
+ * the cloud then lose the routes to the floating IPs on these networks. The cleanup therefore does
+ * not delete a speaker that advertises a network of another project.
  */
 export const bgpSpeaker = defineType<BgpSpeaker>({
   name: 'bgp-speaker',
   blockers: ['The BGP speaker advertises a network of another project.'],
-  list: (context) => speakers(context, [['project_id', context.project]]),
+  list: (context) => listSpeakers(context, [['project_id', context.project]]),
   id: (row) => row.id,
   owner: ownerOf,
   label: labelOf,
   async remove(row, context): Promise<Removal> {
-    const foreign = await foreignOwners('networks', row.networks ?? [], context);
-    if (foreign.length > 0)
-      return { kind: 'blocked', ...foreignBlocker(foreign, ['network', 'networks']) };
+    const networkOwners = await foreignOwners('networks', row.networks ?? [], context);
+    if (networkOwners.length > 0)
+      return { kind: 'blocked', ...foreignBlocker(networkOwners, ['network', 'networks']) };
     return deleteResource(context.api, SPEAKERS, row);
   },
 });
 
 /**
- * BGP peers. Neutron also removes a deleted peer from the speakers of other projects
- * (`ON DELETE CASCADE`). A peer that such a speaker uses therefore stays.
+ * BGP peers. When Neutron deletes a peer, it also removes the peer from the speakers of other
+ * projects (`ON DELETE CASCADE`). The cleanup therefore does not delete a peer that such a speaker
+ * uses.
  */
 export const bgpPeer = defineType<Owned>({
   name: 'bgp-peer',
@@ -62,10 +64,16 @@ export const bgpPeer = defineType<Owned>({
   owner: ownerOf,
   label: labelOf,
   async remove(row, context): Promise<Removal> {
-    const users = (await speakers(context, [])).filter(({ peers }) => peers?.includes(row.id));
-    const foreign = users.map(ownerOf).filter((owner) => owner !== context.project);
-    if (foreign.length > 0)
-      return { kind: 'blocked', ...foreignBlocker(foreign, ['BGP speaker', 'BGP speakers']) };
+    const speakers = await listSpeakers(context, []);
+    const foreignSpeakerOwners = speakers
+      .filter(({ peers }) => peers?.includes(row.id))
+      .map(ownerOf)
+      .filter((owner) => owner !== context.project);
+    if (foreignSpeakerOwners.length > 0)
+      return {
+        kind: 'blocked',
+        ...foreignBlocker(foreignSpeakerOwners, ['BGP speaker', 'BGP speakers']),
+      };
     return deleteResource(context.api, PEERS, row);
   },
 });

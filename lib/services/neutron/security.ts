@@ -44,7 +44,7 @@ const securityGroup = defineType({
       projectFilterWithoutSideEffect(context),
     );
     const groups = listed.filter((row) => ownerOf(row) !== context.api.ownProject);
-    const own = new Set(
+    const ownIds = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
     // The rules are listed without a filter by project, because Neutron creates the project's
@@ -54,19 +54,19 @@ const securityGroup = defineType({
       collection: 'security_group_rules',
       row: Rule,
     };
-    const rules = await rowsWhere(context.api, from, 'remote_group_id', [...own]);
-    const foreign = rules
-      .filter((rule) => !own.has(rule.security_group_id))
+    const rules = await rowsWhere(context.api, from, 'remote_group_id', [...ownIds]);
+    const idsInForeignRules = rules
+      .filter((rule) => !ownIds.has(rule.security_group_id))
       .map((rule) => rule.remote_group_id);
     return groups.map((row) => ({
       ...row,
-      foreignRules: foreign.filter((id) => id === row.id).length,
+      foreignRuleCount: idsInForeignRules.filter((id) => id === row.id).length,
     }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  blocked: ({ foreignRules: count }): Blocker | undefined =>
+  blocked: ({ foreignRuleCount: count }): Blocker | undefined =>
     count > 0
       ? {
           message:

@@ -92,10 +92,10 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['network', 'subnet', 'router', 'floatingip'],
   unchanged: [
-    'The limit of ports stays, because Octavia needs new ports in the project to repair a ' +
-      'load balancer.',
-    'The limits of security groups and rules stay, because Neutron must be able to create ' +
-      'the group `default`.',
+    'The limit of ports is not changed, because Octavia needs new ports in the project to repair ' +
+      'a load balancer.',
+    'The limits of security groups and rules are not changed, because Neutron must be able to ' +
+      'create the group `default`.',
   ],
   read: quotaSet.readLimits,
   // With the extension `quota-check-limit-default` (since 2025.1), Neutron refuses a limit below

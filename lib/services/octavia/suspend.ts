@@ -1,24 +1,24 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 const balancerRow = z.object({
   id: z.string(),
-  project_id: text,
+  project_id: optionalText,
   admin_state_up: z.boolean(),
   provisioning_status: z.string(),
 });
 const parents = z.array(z.object({ id: z.string() })).nullish();
 const listenerRow = z.object({
   loadbalancers: parents,
-  default_tls_container_ref: text,
-  client_ca_tls_container_ref: text,
+  default_tls_container_ref: optionalText,
+  client_ca_tls_container_ref: optionalText,
   sni_container_refs: z.array(z.string()).nullish(),
 });
 const poolRow = z.object({
   loadbalancers: parents,
-  tls_container_ref: text,
-  ca_tls_container_ref: text,
+  tls_container_ref: optionalText,
+  ca_tls_container_ref: optionalText,
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 

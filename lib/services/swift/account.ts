@@ -47,7 +47,7 @@ export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'projec
   return { endpoint, project: endpoint.slice(prefix.length) };
 }
 
-const info = z.object({
+const infoBody = z.object({
   swift: z
     .object({
       allow_account_management: z.boolean().optional(),
@@ -61,7 +61,7 @@ const info = z.object({
   versioned_writes: z.object({}).optional(),
   container_sync: z.object({}).optional(),
 });
-export type Info = z.infer<typeof info>;
+export type Info = z.infer<typeof infoBody>;
 
 /**
  * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator has
@@ -72,7 +72,7 @@ export function infoOf(context: ProjectContext): Promise<Info | undefined> {
     const root = context.api.endpoint.replace(/\/v1\/[^/]*$/, '');
     try {
       const answer = await context.api.request('GET', '/info', { endpoint: root });
-      return info.safeParse(answer.json).data;
+      return infoBody.safeParse(answer.json).data;
     } catch (error) {
       if (error instanceof PropagatorError && error.class !== 'Transient') return undefined;
       throw error;

@@ -85,28 +85,30 @@ async function readAccountOrContainer(
 
 const MAX_PARALLEL = 8;
 
-async function accountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
+/** Lists the account, if it exists, and its containers. */
+async function listAccountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
   const { endpoint } = accountOf(context);
   const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+  /** `undefined` stands for the account. */
   let names: (string | undefined)[];
   try {
     const row = z.object({ name: z.string() });
-    const { rows } = await withRoleAdvice(
+    const containers = await withRoleAdvice(
       context.api.list('', { row, paging: 'swift', limit, endpoint }),
     );
-    names = [undefined, ...rows.map(({ name }) => name)];
+    names = [undefined, ...containers.rows.map(({ name }) => name)];
   } catch (error) {
     if (await isMissingAccount(error, context)) return [];
     throw error;
   }
-  const found: AccountOrContainer[] = [];
+  const rows: AccountOrContainer[] = [];
   for (let from = 0; from < names.length; from += MAX_PARALLEL) {
     const batch = names
       .slice(from, from + MAX_PARALLEL)
       .map((name) => readAccountOrContainer(name, context));
-    found.push(...(await Promise.all(batch)).filter((row) => row !== undefined));
+    rows.push(...(await Promise.all(batch)).filter((row) => row !== undefined));
   }
-  return found;
+  return rows;
 }
 
 function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
@@ -161,12 +163,13 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
     record: 'The read ACL, and the names of the keys. The keys are stored only in Swift.',
     resume: 'The read ACL is written back, and the prefix is removed from the keys.',
     unchanged: [
-      'ACL entries for users and projects stay, because Keystone decides about their tokens.',
+      'ACL entries for users and projects are not changed, because Keystone decides about their ' +
+        'tokens.',
       'A key that is too long for the prefix is reported.',
     ],
   },
   before,
-  list: accountAndContainers,
+  list: listAccountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
   assess(row) {

@@ -5,14 +5,14 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { hasStatus } from '../kit/errors.ts';
 import { instancesOf } from './rows.ts';
 
-const text = z.string().nullish();
+const optionalText = z.string().nullish();
 const backupRow = z.object({
   id: z.string(),
-  name: text,
-  project_id: text,
-  status: text,
-  instance_id: text,
-  parent_id: text,
+  name: optionalText,
+  project_id: optionalText,
+  status: optionalText,
+  instance_id: optionalText,
+  parent_id: optionalText,
 });
 type BackupRow = z.infer<typeof backupRow>;
 
@@ -141,7 +141,7 @@ async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<v
   await context.api.request('POST', path, { json: { 'reset-task-status': {} }, accept: [404] });
 }
 
-const strategyRow = z.object({ project_id: text, instance_id: text });
+const strategyRow = z.object({ project_id: optionalText, instance_id: optionalText });
 
 /**
  * Backup strategies. A strategy names the Swift container for new backups of one instance or of all

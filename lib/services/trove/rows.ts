@@ -4,26 +4,26 @@ import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
-const text = z.string().nullish();
-const datedFields = { created: text, updated: text };
+const optionalText = z.string().nullish();
+const datedFields = { created: optionalText, updated: optionalText };
 const instanceRow = z.object({
   ...datedFields,
   id: z.string(),
-  name: text,
-  tenant_id: text,
-  status: text,
+  name: optionalText,
+  tenant_id: optionalText,
+  status: optionalText,
   /** The state of the database. `status` is the state of the server and of Trove's task. */
-  service_status: text,
-  task_description: text,
-  cluster_id: text,
+  service_status: optionalText,
+  task_description: optionalText,
+  cluster_id: optionalText,
   replicas: z.array(z.object({ id: z.string() })).nullish(),
 });
 export type InstanceRow = z.infer<typeof instanceRow>;
 const clusterRow = z.object({
   ...datedFields,
   id: z.string(),
-  name: text,
-  tenant_id: text,
+  name: optionalText,
+  tenant_id: optionalText,
   task: z.object({ name: z.string() }),
 });
 

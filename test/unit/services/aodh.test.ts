@@ -20,8 +20,8 @@ const tables = () => aodhIn(fixture.rehearsal.state);
 const asked = (method: string) =>
   fixture.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
 
-describe('Aodh, emptied of one project', () => {
-  it('removes every alarm after the project is deleted, for any state of its trust', async () => {
+describe('the cleanup of a project in Aodh', () => {
+  it('removes every alarm of a deleted project, whatever the state of its trust', async () => {
     await fixture.deleteProject();
     const report = await fixture.clean(aodh);
     expect(report.outcome).toEqual({ kind: 'finished' });
@@ -61,7 +61,7 @@ describe('Aodh, emptied of one project', () => {
     expect(fixture.left('aodh')).toHaveLength(3);
   });
 
-  it('does not read an alarm again when Aodh limits the calls', async () => {
+  it('does not read an alarm again after a 429', async () => {
     fixture.rehearsal.faults.inject({
       service: 'aodh',
       method: 'DELETE',
@@ -77,7 +77,7 @@ describe('Aodh, emptied of one project', () => {
     expect(tables().quotas.all()).toEqual([]);
   });
 
-  it('runs before every service that its alarms may scale', () => {
+  it('runs before the cleanup of every service that alarms may scale', () => {
     expect(dependentsOf(aodh)).toEqual(
       expect.arrayContaining(['heat', 'nova', 'neutron', 'mistral']),
     );

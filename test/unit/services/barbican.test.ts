@@ -31,7 +31,7 @@ const asked = (method: string, path: RegExp) =>
   );
 const quotaOf = (project: string) => barbicanIn(fixture.rehearsal.state).quotas.get(project);
 
-describe('Barbican, emptied while the project lives', () => {
+describe('the cleanup of an existing project in Barbican', () => {
   it('removes orders, containers and secrets in this order, also private secrets and secrets with consumers', async () => {
     await open();
     const report = await fixture.preDelete(barbican);
@@ -79,7 +79,7 @@ describe('Barbican, emptied while the project lives', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('finishes although a secret is expired, which no call shows or removes', async () => {
+  it('finishes although an expired secret remains, which no call shows or removes', async () => {
     await open();
     addSecret({ name: 'expired', expires_at: fixture.rehearsal.state.clock.now() - 1 });
     expect((await fixture.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
@@ -101,7 +101,7 @@ describe('Barbican, emptied while the project lives', () => {
     ).toHaveLength(4);
   });
 
-  it('uses an endpoint that contains the version', async () => {
+  it('also uses an endpoint that contains the version', async () => {
     await open({ ...fake, endpoint: { type: 'key-manager', path: '/v1' } });
     expect((await fixture.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('barbican')).toEqual([]);

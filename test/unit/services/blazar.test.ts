@@ -58,8 +58,8 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
   });
 };
 
-describe('Blazar, emptied while the project lives', () => {
-  it('removes every lease: active, past, future and failed', async () => {
+describe('the cleanup of an existing project in Blazar', () => {
+  it('removes every lease: active, ended, future and failed', async () => {
     expect(left()).toHaveLength(4);
     expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
@@ -98,7 +98,7 @@ describe('Blazar, emptied while the project lives', () => {
     },
   );
 
-  it('continues when the creator is enabled again', async () => {
+  it('deletes the lease after its creator is enabled again', async () => {
     creator().enabled = false;
     await preDelete();
     creator().enabled = true;
@@ -106,7 +106,7 @@ describe('Blazar, emptied while the project lives', () => {
     expect(left()).toEqual([]);
   });
 
-  it('gives advice to the operator when a lease fails twice', async () => {
+  it('reports a lease to the operator if its deletion fails twice', async () => {
     // Keystone does not answer here, and the trust is invalid.
     creator().enabled = false;
     const more = { apiOf: async () => undefined };
@@ -159,8 +159,8 @@ describe('Blazar, emptied while the project lives', () => {
   });
 });
 
-describe('Blazar, after the project is gone', () => {
-  it('gets no deletion: the report has the remaining leases and the advice', async () => {
+describe('the cleanup of a deleted project in Blazar', () => {
+  it('sends no deletion, and reports the remaining leases with advice', async () => {
     await timed.fixture.deleteProject();
     const report = await timed.empty(blazarService);
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
@@ -187,8 +187,8 @@ describe('Blazar, after the project is gone', () => {
   });
 });
 
-describe('Leases of a deleted user in living projects', () => {
-  it('are kept, and those that are not past are reported to the operator', async () => {
+describe('Leases of a deleted user in existing projects', () => {
+  it('are kept, and leases that have not ended are reported to the operator', async () => {
     const user = UserId.parse(timed.fixture.customer.userId);
     const report = await afterUser(user);
     expect(report.outcome).toEqual({ kind: 'finished' });

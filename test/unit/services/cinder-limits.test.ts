@@ -136,7 +136,7 @@ describe('the limits of a project with usage in Cinder', () => {
     expect(state.limits).toEqual({ ...LIMITS, volumes: -1 });
   });
 
-  it('are written back, but for a limit that an operator changed during the suspension', async () => {
+  it('are written back, except a limit that an operator changed during the suspension', async () => {
     const { state, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
     await suspendRun(input);
     state.limits.volumes = 7;

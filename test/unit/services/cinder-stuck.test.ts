@@ -26,7 +26,7 @@ describe('A volume whose deletion does not end', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is left while it is deleting, and is deleted by force after too long', async () => {
+  it('gets no call while its deletion is in progress, and is deleted by force when it is stuck', async () => {
     await open();
     const stuck = setFields('stuck', { updated_at: ago(9) });
     await fixture.run(cinder);
@@ -41,7 +41,7 @@ describe('A volume whose deletion does not end', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is deleted by force when it hangs in creation, is empty and is not in use', async () => {
+  it('is deleted by force if it stays in creation, is empty and is not in use', async () => {
     await open();
     const hung = setFields('broken', { status: 'creating', updated_at: fixture.clock.now() });
     const copy = setFields('from-snapshot', {
@@ -91,7 +91,7 @@ describe('A volume whose deletion does not end', () => {
     },
   );
 
-  it('is detached from a server that is gone, with or without a row of the attachment', async () => {
+  it('is detached from a deleted server, with or without a row of the attachment', async () => {
     await open();
     fixture.storage.attachments.add({
       id: 'leftover',
@@ -152,7 +152,7 @@ describe('A volume whose deletion does not end', () => {
   });
 });
 
-it('A volume is not detached from an existing server when the list of attachments leaves it out', async () => {
+it('A volume is not detached from an existing server if the list of attachments omits it', async () => {
   await openWithServers();
   faults().inject({
     service: 'cinder',
@@ -218,7 +218,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
 });
 
 describe('Cinder, when one of its services fails', () => {
-  it('does not take a 404 about cinder-backup for a deleted backup, and removes the other types', async () => {
+  it('does not count a backup as deleted after a 404 about cinder-backup, and removes the other types', async () => {
     await open({ backupService: false });
     const report = await fixture.empty(cinder);
     expect(report.outcome.kind).toBe('again');
@@ -257,7 +257,7 @@ describe('Cinder, when one of its services fails', () => {
     expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);
   });
 
-  it('recognizes by its volumes a group whose deletion hangs, and deletes it again', async () => {
+  it('recognizes by the times of its volumes that the deletion of a group is stuck, and deletes it again', async () => {
     await open();
     faults().inject({
       service: 'cinder',

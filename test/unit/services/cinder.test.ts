@@ -26,7 +26,7 @@ describe('the calls to Cinder for its volumes', () => {
     return [...new Set(rehearsal.calls.map(({ path }) => path.split(/[/?]/)[3] ?? ''))].sort();
   };
 
-  it('are one listing while Cinder deletes all of them, and all listings otherwise', async () => {
+  it('are only the listing of volumes while Cinder deletes all volumes, and all listings otherwise', async () => {
     await open();
     for (const row of fixture.storage.volumes.where((one) => one.project_id === fixture.project))
       setFields(row.name, { status: 'deleting', updated_at: fixture.clock.now() });
@@ -37,7 +37,7 @@ describe('the calls to Cinder for its volumes', () => {
   });
 });
 
-describe('Cinder, emptied of one project', () => {
+describe('the cleanup of a project in Cinder', () => {
   it('removes volumes in every state, snapshots, backups, groups, transfers, type access, the default type and limits', async () => {
     await open();
     await fixture.fixture.deleteProject();
@@ -52,7 +52,7 @@ describe('Cinder, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('reports no actor for a resource that waits only for another resource of the project', async () => {
+  it('asks nobody to act on a resource that waits only for another resource of the project', async () => {
     await open();
     const first = await fixture.run(cinder);
     fixture.clock.advance(10_000);
@@ -126,7 +126,7 @@ describe('Cinder, emptied of one project', () => {
     expect(left('quota')).toHaveLength(1);
   });
 
-  it('finishes with the default type reported if Cinder does not remove it for a deleted project', async () => {
+  it('finishes and reports the default type if Cinder does not remove it for a deleted project', async () => {
     await open({ defaultTypesOfGoneProjects: false });
     await fixture.fixture.deleteProject();
     const report = await fixture.empty(cinder);

@@ -6,7 +6,7 @@ import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(cyborg, { with: [fake] });
 
-describe('Cyborg, emptied of one project', () => {
+describe('the cleanup of a project in Cyborg', () => {
   let fixture: CleanupFixture;
   afterEach(async () => {
     release.guardsBound = false;

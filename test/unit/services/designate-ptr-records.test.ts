@@ -85,7 +85,7 @@ describe('PTR records of floating IPs', () => {
     ).toEqual([]);
   });
 
-  it('are not waited for while their zone is being deleted, because Designate removes them with it', async () => {
+  it('do not delay the task while Designate deletes their zone, because it removes them with the zone', async () => {
     await open(before2023);
     const [zone] = tables().zones.where((row) => row.project_id === MANAGED);
     if (zone) zone.action = 'DELETE';
@@ -111,7 +111,7 @@ describe('PTR records of floating IPs', () => {
     ).toHaveLength(2);
   });
 
-  it('are left if the address belongs to another project now', async () => {
+  it('are kept if the address now belongs to another project', async () => {
     await open();
     const mine = address(first);
     const next = { ...mine, id: uuid(), project_id: fixture.control.projectId };

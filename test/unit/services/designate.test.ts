@@ -32,7 +32,7 @@ const zoneOf = (below: string): Zone => {
   return row;
 };
 
-describe('Designate, emptied of one project', () => {
+describe('the cleanup of a project in Designate', () => {
   it.each([
     ['before 2023.1', before2023],
     ['since 2023.1', designateWithShares],
@@ -45,7 +45,7 @@ describe('Designate, emptied of one project', () => {
     await finished();
   });
 
-  it('removes a zone only after the zones below it are gone', async () => {
+  it('removes a zone only after its child zones are gone', async () => {
     await open();
     const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
     const reasons = new Set<string>();
@@ -155,7 +155,7 @@ describe('Designate, emptied of one project', () => {
 });
 
 describe('Designate, with zones that several projects use', () => {
-  it('reports a zone of another project below a zone, and does not change it', async () => {
+  it('reports a child zone of another project, and does not change it', async () => {
     await open(before2023);
     const given = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
     fixture.remember();
@@ -207,7 +207,7 @@ describe('Designate, with zones that several projects use', () => {
     await finished();
   });
 
-  it('keeps a zone that another project shares or offers, and does not report an API fault', async () => {
+  it('keeps a zone that another project shares or offers, and does not report the API as faulty', async () => {
     await open();
     const [lent] = tables().zones.where(({ name }) => name === 'lent.example.');
     const offer = {
@@ -248,7 +248,7 @@ describe('Designate, with zones that several projects use', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('leaves and reports a record that an administrator created from this project in a zone of another one', async () => {
+  it('keeps and reports a record that an administrator created for this project in the zone of another project', async () => {
     await open();
     const zone = addZone(tables(), 'stranger', 'stranger.example.', fixture.project);
     const record = addRecordset(tables(), zone, fixture.project, 'www.stranger.example.');

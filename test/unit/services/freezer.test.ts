@@ -6,7 +6,7 @@ import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(freezer, { with: [fake] });
 
-describe('Freezer, emptied of one project', () => {
+describe('the cleanup of a project in Freezer', () => {
   let fixture: CleanupFixture;
   afterEach(async () => {
     release.bindsToUser = false;
@@ -99,7 +99,7 @@ describe('Freezer, emptied of one project', () => {
     expect(called().filter(({ path }) => path.includes('/backups'))).toHaveLength(3);
   });
 
-  it('does not treat the empty lists of a release that shows only own resources as empty', async () => {
+  it('does not trust an empty list of a release that shows only the resources of the caller', async () => {
     await open();
     release.bindsToUser = true;
     const before = fixture.left('freezer');

@@ -19,7 +19,7 @@ const namespace = (id: string, owner: string): void => {
   fixture.remember();
 };
 
-describe('Glance, emptied of one project', () => {
+describe('the cleanup of a project in Glance', () => {
   it('removes plain, protected, hidden, community, shared and deactivated images and metadata definitions', async () => {
     fixture = await CleanupFixture.open();
     expect(fixture.left('glance')).toHaveLength(9);
@@ -102,7 +102,7 @@ describe('Glance, emptied of one project', () => {
     expect(fixture.left('glance')).toEqual([]);
   });
 
-  it('reports an image that waits for the scrubber neither as removed nor as failed', async () => {
+  it('reports an image that waits for the scrubber as in progress', async () => {
     fixture = await CleanupFixture.open();
     imageNamed('image-0').status = 'pending_delete';
     const report = await fixture.empty(glance);

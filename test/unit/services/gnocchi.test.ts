@@ -20,7 +20,7 @@ const callsOf = (method: string, path: RegExp) =>
     (call) => call.service === 'gnocchi' && call.method === method && path.test(call.path),
   );
 
-describe('Gnocchi, emptied of one project', () => {
+describe('the cleanup of a project in Gnocchi', () => {
   afterEach(async () => {
     pages.limit = 1000;
     await fixture.close();

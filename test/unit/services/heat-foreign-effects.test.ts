@@ -73,7 +73,7 @@ const blocked = (stack: Stack, message: string) =>
   });
 
 describe('a stack whose deletion would remove a resource of the cleaner by its name', () => {
-  it("is kept for the cleaner's keypair, in every notation, and other stacks are removed", async () => {
+  it('is kept if the cleaner has a keypair of that name, in every notation; other stacks are removed', async () => {
     const stack = add('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
     const key = ownKeypair('ops-cle');
     const report = await empty();
@@ -117,7 +117,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it("is kept for the cleaner's container, unless the token is on the project itself", async () => {
+  it('is kept if the cleaner has a container of that name, unless the token is on the project itself', async () => {
     ownContainer('backups');
     const stack = add('with-container', [resource('OS::Swift::Container', 'backups')]);
     expect((await empty()).conditions).toEqual([
@@ -130,7 +130,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect([...ownContainers().keys()]).toEqual(['backups']);
   });
 
-  it("is kept for the cleaner's keypair even with a token on the project", async () => {
+  it('is kept if the cleaner has a keypair of that name, even with a token on the project', async () => {
     const stack = add('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
     const key = ownKeypair('ops');
     await timed.fixture.grantCleaner();
@@ -138,7 +138,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it('is kept for the object that a server polls', async () => {
+  it('is kept if the cleaner has the container with the object that a server polls', async () => {
     ownContainer('state files');
     const url = `http://swift/v1/AUTH_${timed.project}/state%20files/x?temp_url_sig=1`;
     const stack = add('polled', [
@@ -150,7 +150,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(left()).not.toContain('heat.stack not-polled');
   });
 
-  it("is kept for the cleaner's queue", async () => {
+  it('is kept if the cleaner has a queue of that name', async () => {
     const stack = add('with-queue', [resource('OS::Zaqar::Queue', 'jobs')]);
     zaqarIn(state()).queues.add({
       id: `${cleaner().project}/jobs`,
@@ -161,7 +161,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
   });
 
   it.each(['OS::Mistral::CronTrigger', 'OS::Mistral::Workflow'])(
-    'is kept for a resource of another project, because Mistral searches names in all projects: %s',
+    'is kept if another project has a resource of that name, because Mistral searches all projects: %s',
     async (type) => {
       const [collection, name] = type.endsWith('Workflow')
         ? (['workflows', 'flow'] as const)
@@ -178,7 +178,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     },
   );
 
-  it('is kept if the service that has the names does not answer', async () => {
+  it('is kept if the service that lists the names does not answer', async () => {
     const before = left();
     const fault = timed.fixture.rehearsal.faults.inject({
       service: 'nova',

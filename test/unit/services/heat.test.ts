@@ -68,7 +68,7 @@ describe('Heat', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('finds a nested stack that its parent leaves', async () => {
+  it('finds a nested stack that remains after the deletion of its parent', async () => {
     const parent = add('parent');
     add('child', { parent: parent.id, retained: true });
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
@@ -138,7 +138,7 @@ describe('Heat', () => {
     expect(report.counts).toMatchObject({ 'heat.stack': { gone: 0, left: 1 } });
   });
 
-  it('reports since when a deletion hangs, and repeats it when Heat must have lost it', async () => {
+  it('reports since when a deletion is stuck, and repeats it after more than an hour', async () => {
     const stack = named('network');
     const since = timed.clock.now();
     Object.assign(stack, { status: 'DELETE_IN_PROGRESS', updated: since });
@@ -159,7 +159,7 @@ describe('Heat', () => {
     expect(left()).toEqual([]);
   });
 
-  it('reports a hook that waits for a person after the deletion is sent', async () => {
+  it('reports a pre-delete hook, which stops the deletion until a person clears it', async () => {
     const registry = { resources: { group: { 'web-*': { hooks: ['pre-create', 'pre-delete'] } } } };
     const stack = add('hooked', { registry });
     await timed.empty(heatService);

@@ -48,8 +48,8 @@ const foreignNodes = (): Node[] =>
 const changes = () =>
   fixture.rehearsal.calls.filter(({ service, method }) => service === 'ironic' && method !== 'GET');
 
-describe('Ironic, emptied of one project', () => {
-  it('ends its leases, allocations and runbooks, and only reports the machines that it owns', async () => {
+describe('the cleanup of a project in Ironic', () => {
+  it('removes leases, allocations and runbooks, and only reports machines that the project owns', async () => {
     await open();
     const foreign = foreignNodes();
     const before = JSON.stringify(foreign);
@@ -77,7 +77,7 @@ describe('Ironic, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('ends its lease of a foreign machine, and leaves a foreign lease of its own machine', async () => {
+  it('ends a lease of a foreign machine, and keeps the lease of another project on an own machine', async () => {
     await open();
     const stranger = fixture.control.project.id;
     const { nodes } = ironicIn(fixture.rehearsal.state);
@@ -103,7 +103,7 @@ describe('Ironic, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('ends its leases of child nodes, and reports the child nodes that it owns', async () => {
+  it('ends leases of child nodes, and reports child nodes that the project owns', async () => {
     await open();
     const { nodes } = ironicIn(fixture.rehearsal.state);
     const parent_node = node('theirs').id;
@@ -243,7 +243,7 @@ describe('Ironic, emptied of one project', () => {
 });
 
 describe('Ironic before runbooks', () => {
-  it('is finished without them', async () => {
+  it('is finished without runbooks', async () => {
     await open(ironicOf(82));
     const report = await fixture.clean(ironic);
     expect(report.outcome).toEqual({ kind: 'finished' });

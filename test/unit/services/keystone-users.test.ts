@@ -83,7 +83,7 @@ describe('A new user in Keystone', () => {
     });
   });
 
-  it('is left as it is when everything is assigned, and in phase plan', async () => {
+  it('is not changed if everything is assigned, or in phase plan', async () => {
     const done = fixture([MEMBER, READER, STAFF]);
     expect((await done.run(WISH)).outcome).toEqual({ kind: 'finished' });
     expect(done.writes()).toEqual([]);
@@ -93,7 +93,7 @@ describe('A new user in Keystone', () => {
     expect(report.counts['keystone.group' as never]).toEqual({ listed: 1, gone: 0, left: 1 });
   });
 
-  it('waits for an operator where a name does not exist or exists twice, and gets the rest', async () => {
+  it('gets the other roles and groups if the name of one does not exist or exists twice', async () => {
     const { run, writes } = fixture();
     const roles = [
       { role: 'no-such-role', project: 'shop' },

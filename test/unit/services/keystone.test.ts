@@ -61,7 +61,7 @@ describe('Keystone, after it deleted a project', () => {
     expect((await fixture.empty(keystone, { members: [] })).outcome).toEqual({ kind: 'finished' });
   });
 
-  it('is finished when a member is deleted, too', async () => {
+  it('is finished even if a member is also deleted', async () => {
     const members = [...fixture.members, UserId.parse('0123456789abcdef0123456789abcdef')];
     expect((await fixture.empty(keystone, { members })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);

@@ -83,7 +83,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
   });
 };
 
-describe('Magnum, emptied while the project lives', () => {
+describe('the cleanup of an existing project in Magnum', () => {
   it('runs in phase pre-delete, before Heat and the services of the resources in clusters', () => {
     expect(magnumService.preDelete).toBe(true);
     expect(dependentsOf(magnumService)).toEqual(
@@ -104,7 +104,7 @@ describe('Magnum, emptied while the project lives', () => {
   });
 });
 
-describe('Magnum, emptied after the project is gone', () => {
+describe('the cleanup of a deleted project in Magnum', () => {
   const KEPT_BY_CAPI = [
     'magnum.cluster cluster-api',
     'magnum.cluster-template kubernetes',
@@ -317,7 +317,7 @@ describe('Listings of Magnum', () => {
   });
 });
 
-describe('Clusters of a deleted user in living projects', () => {
+describe('Clusters of a deleted user in existing projects', () => {
   it('are kept, and reported to the operator with the functions that they lose', async () => {
     const { fixture } = timed;
     const user = UserId.parse(fixture.customer.userId);

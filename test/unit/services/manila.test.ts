@@ -52,7 +52,7 @@ const finished = (report: RunReport): void => {
   expect(tables().forgotten).toEqual([]);
 };
 
-describe('Manila, emptied of one project', () => {
+describe('the cleanup of a project in Manila', () => {
   it('removes each resource after its dependents, and leaves nothing on a back end', async () => {
     await open();
     const { conditions } = await fixture.plan(manila);
@@ -72,7 +72,7 @@ describe('Manila, emptied of one project', () => {
     );
   });
 
-  it('never repeats the password of a security service', async () => {
+  it('never reports the password of a security service', async () => {
     await open();
     fixture.rehearsal.faults.inject({
       service: 'manila',
@@ -144,7 +144,7 @@ describe('the backups of Manila', () => {
     finished(await fixture.expectEmptied(manila));
   });
 
-  it('stay if the usage does not tell which of them the project created', async () => {
+  it('stay if the usage does not show which of them the project created', async () => {
     await open();
     const own = rowOf('backup', 'backup');
     const foreign = tables().of.backup.add({ ...own, id: 'foreign', project_id: strangerId() });
@@ -213,7 +213,7 @@ describe('Manila of an older release', () => {
     expect(asked(/locks|transfers|backups/)).toEqual([]);
   });
 
-  it('is listed once without a recycle bin (2.65)', async () => {
+  it('lists shares once, because it has no recycle bin (2.65)', async () => {
     await open(manilaOf('2.65'));
     finished(await fixture.expectEmptied(manila));
     expect(asked(/is_soft_deleted/)).toEqual([]);
@@ -307,7 +307,7 @@ describe('Manila, with deletions that fail', () => {
       'operator',
     ],
   ])(
-    '%s stays, and keeps no resource that does not depend on it',
+    '%s stays, and blocks no resource that does not depend on it',
     async (_what, resourceType, name, change, left, actor) => {
       await open();
       setFields(resourceType, name, change);
@@ -325,7 +325,7 @@ describe('Manila, with deletions that fail', () => {
     },
   );
 
-  it('deletes a share whose extension failed after it resets the state', async () => {
+  it('resets the state of a share whose extension failed, and then deletes the share', async () => {
     await open();
     setFields('share', 'plain', { status: 'extending_error' });
     finished(await fixture.expectEmptied(manila));
@@ -415,7 +415,7 @@ describe('a deletion in Manila that hangs', () => {
     },
   );
 
-  it('is not read one by one while there are many', async () => {
+  it('is not checked while many deletions are in progress', async () => {
     await open();
     const like = rowOf('share', 'plain');
     for (let n = 0; n < 40; n += 1)

@@ -5,7 +5,7 @@ import { eachMistral, fixture, left, open, put, tables } from './mistral-fixture
 
 eachMistral();
 
-describe('Mistral, emptied after the project is deleted', () => {
+describe('the cleanup of a deleted project in Mistral', () => {
   const dead = async () => {
     await fixture.deleteProject();
     return fixture.clean(mistral);
@@ -40,7 +40,7 @@ describe('Mistral, emptied after the project is deleted', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('removes event triggers and code as well from 2026.1 on', async () => {
+  it('also removes event triggers and code from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
     const report = await dead();
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
@@ -90,7 +90,7 @@ describe('Mistral, in later releases', () => {
 });
 
 describe('Mistral, before Wallaby', () => {
-  it('is finished without code, which it does not have', async () => {
+  it('is finished without code sources and dynamic actions, which it does not have', async () => {
     await open();
     for (const collection of ['dynamic_actions', 'code_sources'] as const)
       for (const row of tables()[collection].all()) tables()[collection].delete(row.id);

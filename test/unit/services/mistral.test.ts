@@ -12,7 +12,7 @@ const calls = (method: string, path: RegExp) =>
     (call) => call.service === 'mistral' && call.method === method && path.test(call.path),
   );
 
-describe('Mistral, emptied while the project lives', () => {
+describe('the cleanup of an existing project in Mistral', () => {
   it('removes everything in one run: running executions, an action in its own namespace, code', async () => {
     await open();
     const report = await fixture.preDelete(mistral);
@@ -27,7 +27,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('removes triggers first, and workflows and workbooks after the actions that are found by them', async () => {
+  it('removes triggers first, and workflows and workbooks after the actions, which are found through them', async () => {
     await open();
     await fixture.preDelete(mistral);
     const order = calls('DELETE', /./).map(({ path }) => path.split('/')[2] ?? '');
@@ -77,7 +77,7 @@ describe('Mistral, emptied while the project lives', () => {
   });
 
   it.each(['workflows', 'workbooks'] as const)(
-    'keeps the %s while an action that is found by them exists',
+    'keeps the %s while an action that is found through them exists',
     async (collection) => {
       await open();
       // One of the two workflows that name the namespace.
@@ -128,7 +128,7 @@ describe('Mistral, emptied while the project lives', () => {
   });
 
   it.each(['environments', 'workbooks'] as const)(
-    'leaves one of the %s while a foreign public one has the same name',
+    'keeps one of the %s while a public one of another project has the same name',
     async (collection) => {
       await open();
       const stranger = fixture.control.project.id;
@@ -151,7 +151,7 @@ describe('Mistral, emptied while the project lives', () => {
     },
   );
 
-  it('removes a workbook whose name a foreign public one has in another namespace', async () => {
+  it('removes a workbook if a public one of another project has its name in another namespace', async () => {
     await open();
     put('workbooks', fixture.control.project.id, 'book', {
       scope: 'public',

@@ -13,7 +13,7 @@ afterEach(() => scene.close());
 const of = (report: RunReport, resourceType: string) =>
   Object.entries(report.counts).find(([name]) => name === resourceType)?.[1];
 
-describe('Neutron, a project with everything', () => {
+describe('a project with resources of every type in Neutron', () => {
   it('is emptied in one run, with its default group, its quota and grants of other projects', async () => {
     await start();
     const without = scene.fill();
@@ -59,8 +59,8 @@ describe('Neutron, a project with everything', () => {
   });
 });
 
-describe('Neutron, an empty project', () => {
-  it('gets no new rows by listing, and costs few calls', async () => {
+describe('an empty project in Neutron', () => {
+  it('gets no new rows from a listing, and needs few calls', async () => {
     await start();
     const before = scene.rows();
     const report = await scene.cleaner.run(scene.dead);
@@ -240,7 +240,7 @@ describe('Neutron, extensions', () => {
       'skipped: this Neutron does not have the extension address-group',
     );
   });
-  it('are listed per floating IP if the list does not show the port forwardings', async () => {
+  it('list port forwardings per floating IP if the rows of floating IPs do not show them', async () => {
     await start({ withoutExtensions: ['expose-port-forwarding-in-fip'] });
     scene.fill();
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });

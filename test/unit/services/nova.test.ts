@@ -21,7 +21,7 @@ const server = (name: string): Server => {
 };
 const MINUTE = 60_000;
 
-describe('Nova, emptied of one project', () => {
+describe('the cleanup of a project in Nova', () => {
   it('removes running, stopped, locked, failed and soft-deleted servers, server groups, flavor access and limits', async () => {
     fixture = await TimedFixture.open();
     await fixture.fixture.deleteProject();
@@ -33,7 +33,7 @@ describe('Nova, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('is emptied in one run if deletions end at once', async () => {
+  it('ends after one run if deletions end at once', async () => {
     fixture = await TimedFixture.open();
     fixture.clock.after = (_milliseconds, action) => action();
     expect((await fixture.run(nova)).outcome).toEqual({ kind: 'finished' });
@@ -114,7 +114,7 @@ describe('Nova, emptied of one project', () => {
 });
 
 describe('the number of calls to Nova while deletions are under way', () => {
-  it('is one listing of servers a run, and no other call about servers', async () => {
+  it('is one listing of servers per run, and no other call about servers', async () => {
     fixture = await TimedFixture.open();
     await fixture.run(nova);
     const servers = () => left().filter((resource) => resource.startsWith('nova.server '));
@@ -167,7 +167,7 @@ describe('Nova, when a deletion does not end', () => {
     expect(left()).toEqual([]);
   });
 
-  it('leaves a server whose deletion began a moment ago', async () => {
+  it('makes no call for a server whose deletion began a moment ago', async () => {
     fixture = await TimedFixture.open();
     Object.assign(server('locked'), {
       task_state: 'deleting',

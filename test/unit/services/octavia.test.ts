@@ -33,7 +33,7 @@ const put = (name: string, provisioning_status: string, minutes: number): void =
 const blocked = (report: { conditions: readonly { class: string }[] }) =>
   report.conditions.filter((one) => one.class === 'Blocked');
 
-describe('Octavia, emptied of one project', () => {
+describe('the cleanup of a project in Octavia', () => {
   it('removes load balancers with all their parts, also broken ones, and the limits last', async () => {
     const first = await fixture.clean(octavia);
     expect(first.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });

@@ -55,8 +55,8 @@ const RULES = [
   { protocol: 'tcp', port: [80, 90] },
 ];
 
-describe('Neutron', () => {
-  it('creates one of each for the project, and never uses those of another project', async () => {
+describe('the provision of a network in Neutron', () => {
+  it('creates a network, subnet, router and rules, and never uses those of another project', async () => {
     const { api, rows, writes } = neutronCloud();
     const wish = { network: NETWORK, securityGroupRules: RULES };
     const others = structuredClone(rows);
@@ -119,8 +119,8 @@ describe('Neutron', () => {
   });
 });
 
-describe('Designate', () => {
-  it('creates a zone below a zone of another project there, and transfers it', async () => {
+describe('the provision of a zone in Designate', () => {
+  it('creates a zone below a zone of another project in that project, and transfers it', async () => {
     const zones: Record<string, unknown>[] = [
       { id: 'z0', name: 'example.org.', project_id: 'dns', status: 'ACTIVE' },
     ];
@@ -146,7 +146,7 @@ describe('Designate', () => {
   });
 });
 
-describe('limits', () => {
+describe('the limits in a profile', () => {
   it('are recorded for Trove, because showing them would create rows', async () => {
     const { api, calls } = fakeApi('trove', () => ({}));
     const records = new Map<string, unknown>();
@@ -178,7 +178,7 @@ describe('limits', () => {
     expect(writes().map(({ method }) => method)).toEqual(['POST', 'PATCH']);
   });
 
-  it('are set for Nova with the access to flavors: an unknown flavor waits for a person', async () => {
+  it('are set for Nova together with the access to flavors; an unknown flavor waits for a person', async () => {
     const { api, writes } = fakeApi('nova', ({ path }) =>
       path.startsWith('/flavors')
         ? { flavors: [{ id: 'f1', name: 'small', 'os-flavor-access:is_public': true }] }

@@ -92,7 +92,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
   describe(`${name} keeps the contract of every service`, () => {
     beforeEach(open);
 
-    it('has a resource of every type to remove, and removes it', async () => {
+    it('removes a resource of every type', async () => {
       const before = fixture.left(name);
       expect(before.length).toBeGreaterThan(0);
       const found = new Set<string>();
@@ -199,7 +199,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         expect(fixture.controlsAreUntouched).toBe(true);
       });
 
-    it('sends only lists when the project has no resources', async () => {
+    it('only lists when the project has no resources', async () => {
       await emptied(await empty());
       fixture.rehearsal.calls.length = 0;
       const confirmation = Confirmation.fromAnswers(fixture.project, [0, 5000], 5000);

@@ -18,7 +18,7 @@ describe('The API client of a suspension', () => {
     expect(calls).toEqual([]);
   });
 
-  it('refuses in Swift each call that can replace an object, and accepts any name', async () => {
+  it('refuses in Swift each call that can replace or delete an object, and accepts every container name', async () => {
     const { calls, context } = fixture('swift', {});
     await expect(context.api.request('PUT', '/c/o', { body: '' })).rejects.toThrow('replace');
     await expect(

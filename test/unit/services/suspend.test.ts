@@ -215,7 +215,7 @@ describe('Swift: the public access', () => {
     expect(other.compare({ read, keys: [] })).toMatchObject({ kind: 'changed' });
   });
 
-  it('is masked in place if it is a key, and the record does not hold the key', async () => {
+  it('ends for signed URLs, because suspend masks the key in Swift; the record does not contain the key', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'secret' });
     const row = await rowOf(swift, keyed, 'account');
     const assessment = row.assess();
@@ -237,12 +237,12 @@ describe('Swift: the public access', () => {
     ]);
   });
 
-  it('is left and reported if it is a key that is too long to be masked', async () => {
+  it('is not changed, and is reported, if a key is too long to be masked', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
     expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'leave' });
   });
 
-  it('is absent without public entries and keys', async () => {
+  it('is at rest without public entries and keys', async () => {
     const row = await rowOf(swift, staged({ 'x-container-read': 'p:u' }), 'container/open');
     expect(row.assess()).toEqual({ kind: 'at-rest' });
   });

@@ -133,7 +133,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
     });
     afterEach(() => stage?.close());
 
-    it('switches something, and the resume restores every field', async () => {
+    it('changes at least one resource, and the resume restores every field', async () => {
       const before = await state();
       await suspended();
       expect(await state()).not.toEqual(before);
@@ -152,7 +152,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
       await resumed(before);
     });
 
-    it('is not stopped by 409, 429, 500 and a lost answer, both ways', async () => {
+    it('ends after 409, 429, 500 and a lost answer, in suspend and in resume', async () => {
       const before = await state();
       const spoil = (): void => {
         spoilChanges({ does: 'answer', status: 409 }, 0);
@@ -192,7 +192,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
       await resumed(before);
     });
 
-    it('finishes when resources vanish under a change, and when all are gone at the resume', async () => {
+    it('finishes if resources are deleted during a change, or if none is left at the resume', async () => {
       spoilChanges({ does: 'answer', status: 404 }, 0);
       await suspended();
       await stage.expectEmptied(service);

@@ -40,7 +40,7 @@ const AWFUL =
     .split('|')
     .concat('x'.repeat(1024));
 
-describe('Swift, emptied of one account', () => {
+describe('the cleanup of an account in Swift', () => {
   it('removes objects, segments, versions, delete markers, containers and the account', async () => {
     fixture = await CleanupFixture.open();
     expect(fixture.left('swift').length).toBeGreaterThan(20);
@@ -120,7 +120,7 @@ describe('Swift, emptied of one account', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('switches old versioning off first, so that a deletion restores no old version', async () => {
+  it('disables the older versioning first, so that a deletion restores no old version', async () => {
     fixture = await CleanupFixture.open();
     for (const [home, archive] of [
       ['stack', 'stack-archive'],
@@ -194,7 +194,7 @@ describe('An account that does not exist', () => {
   });
 });
 
-describe('An account that the cluster does not allow to delete', () => {
+describe('An account in a cluster that does not permit its deletion', () => {
   it('is reported and skipped if /info shows it', async () => {
     fixture = await CleanupFixture.open({ accountManagement: false });
     const report = await fixture.empty(swift);

@@ -12,7 +12,7 @@ testServiceContract(tacker, {
   removals: [{ method: 'DELETE' }, { method: 'POST', path: /\/terminate$/ }],
 });
 
-describe('Tacker, emptied of one project', () => {
+describe('the cleanup of a project in Tacker', () => {
   let fixture: CleanupFixture;
   afterEach(() => fixture.close());
   const open = async () => {

@@ -32,7 +32,7 @@ describe('Instances of Trove', () => {
     expect(calls('DELETE', /\/clusters\//)).toHaveLength(1);
   });
 
-  it('are left for an hour in state BUILD, and are then reset and deleted', async () => {
+  it('get no call in state BUILD for an hour, and are then reset and deleted', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const report = await timed.empty(troveService);
@@ -109,7 +109,7 @@ describe('Clusters of Trove', () => {
     return row;
   };
 
-  it('are left for an hour while they are busy, and are then reset and deleted with their members', async () => {
+  it('get no call for an hour while they are busy, and are then reset and deleted with their members', async () => {
     Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.empty(troveService);
@@ -143,7 +143,7 @@ describe('Clusters of Trove', () => {
 });
 
 describe('Backups of Trove', () => {
-  it('are set to failed through their instance in the project while they run', async () => {
+  it('are set to failed through their instance if they still run and the project owns the instance', async () => {
     await timed.run(troveService);
     expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
       expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
@@ -235,7 +235,7 @@ describe('an instance in BUILD of an existing project', () => {
   const memberApi = () =>
     timed.fixture.cloud.api(troveService, 'RegionOne', timed.fixture.project, 'member');
 
-  it('is waited for at most five minutes, and is removed after the deletion of the project', async () => {
+  it('delays phase pre-delete at most five minutes, and is removed after the deletion of the project', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const first = await preDelete('admin', { memberApi });

@@ -81,7 +81,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     ]);
   });
 
-  it('leaves configuration groups if Keystone gives no token of a member', async () => {
+  it('keeps configuration groups if Keystone gives no token of a member', async () => {
     timed.fixture.rehearsal.faults.inject({
       service: 'keystone',
       method: 'POST',

@@ -30,7 +30,7 @@ eachTrove();
 
 const sideEffects = () => timed.fixture.rehearsal.state.sideEffects;
 
-describe('Trove, emptied after the project is deleted', () => {
+describe('the cleanup of a deleted project in Trove', () => {
   it('removes all types except configuration groups, whose owner can no longer be listed', async () => {
     await timed.fixture.deleteProject();
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
@@ -44,7 +44,7 @@ describe('Trove, emptied after the project is deleted', () => {
     expect(calls('GET', /quotas/)).toEqual([]);
   });
 
-  it('leaves the data of backups to Swift, which is emptied later', async () => {
+  it('keeps the data of backups in Swift, whose cleanup runs later', async () => {
     await timed.empty(troveService);
     expect(left('backup')).toEqual([]);
     expect(sideEffects()).toContain('the data of backup full were left in Swift');
@@ -98,7 +98,7 @@ describe('Trove, emptied after the project is deleted', () => {
   });
 });
 
-describe('Trove, emptied while the project lives', () => {
+describe('the cleanup of an existing project in Trove', () => {
   it('deletes with the token of the project, so that the data of backups are removed, too', async () => {
     expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);

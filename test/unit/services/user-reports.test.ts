@@ -155,7 +155,7 @@ describe('the list that a suspension of a user makes', () => {
     ]);
   });
 
-  it('has at most 20 reasons a type, and exact counts', async () => {
+  it('has at most 20 reasons per type, and exact counts', async () => {
     const trusts = Array.from({ length: 30 }, (_, n) => ({
       ...trust,
       id: `t${n}`,

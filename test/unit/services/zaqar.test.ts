@@ -32,7 +32,7 @@ const noQueues = () => {
 const asked = (path: RegExp) =>
   fixture.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
 
-describe('Zaqar, emptied while the project lives', () => {
+describe('the cleanup of an existing project in Zaqar', () => {
   it('removes queues and topics with their subscriptions in one run', async () => {
     await open();
     const report = await fixture.preDelete(zaqar);
@@ -88,7 +88,7 @@ describe('Zaqar, emptied while the project lives', () => {
 });
 
 describe('Zaqar without MongoDB', () => {
-  it('is finished without topics, which it does not have', async () => {
+  it('is finished without topics, which this Zaqar does not have', async () => {
     await open(zaqarOn('sqlalchemy'));
     const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toEqual({ kind: 'finished' });
@@ -149,8 +149,8 @@ describe('Zaqar without MongoDB', () => {
   });
 });
 
-describe('Zaqar, after the project is deleted', () => {
-  it('gets no calls, and is reported as unreachable', async () => {
+describe('the cleanup of a deleted project in Zaqar', () => {
+  it('makes no calls, and is reported as unreachable', async () => {
     await open();
     const before = fixture.left('zaqar');
     await fixture.deleteProject();

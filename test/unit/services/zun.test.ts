@@ -15,7 +15,7 @@ testServiceContract(zun, {
   },
 });
 
-describe('Zun, emptied of one project', () => {
+describe('the cleanup of a project in Zun', () => {
   let fixture: CleanupFixture;
   afterEach(async () => {
     pages.limit = 1000;
@@ -60,7 +60,7 @@ describe('Zun, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('names the host that is down if Zun answers only 500', async () => {
+  it('names the host that may be down if Zun answers only 500', async () => {
     const { down } = await open();
     down.add('compute-1');
     const report = await fixture.expectEmptied(zun);
@@ -113,7 +113,7 @@ describe('Zun, emptied of one project', () => {
     ]);
   });
 
-  it('leaves a limit that equals the default, and removes others', async () => {
+  it('keeps a limit that equals the default, and resets others', async () => {
     const { quotas } = await open();
     await fixture.expectEmptied(zun);
     quotas.add({ id: fixture.project, containers: 40 });
