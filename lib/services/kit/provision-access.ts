@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+import { noSingleMatch } from './single-match.ts';
 import { type PrivateTypes, pathOfType, projectsWithAccess } from './type-access.ts';
 
 /** The names or ids of types in a profile. */
@@ -56,10 +57,7 @@ async function accessItem<Section>(
     return {
       ...item,
       state: 'blocked',
-      message:
-        (match ? `there are ${matches.length} ` : 'there is no ') +
-        `${types.name.replace('-access', '')} "${typeName}"`,
-      advice: 'Create it, or correct the name in the profile.',
+      ...noSingleMatch(types.name.replace('-access', ''), typeName, matches.length),
     };
   if (match[publicField] === true) return { ...item, state: 'as-wanted', found: 'it is public' };
   const projects = await projectsWithAccess(match.id, types, context.api);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ProvisionContext } from '../../task/service.ts';
+import { noSingleMatch } from '../kit/single-match.ts';
 import { type Filters, Owned, rowsOf } from './collection.ts';
 
 export const Network = Owned.extend({ shared: z.boolean().nullish() });
@@ -7,7 +8,7 @@ export const Network = Owned.extend({ shared: z.boolean().nullish() });
 /** The only network with a name or id. `none`: there is no such network, or more than one. */
 export type FoundNetwork =
   | { readonly kind: 'network'; readonly network: z.infer<typeof Network> }
-  | { readonly kind: 'none'; readonly message: string };
+  | { readonly kind: 'none'; readonly message: string; readonly advice: string };
 
 /** Finds the network with this name or id in all projects. */
 export async function findNetwork(
@@ -25,10 +26,8 @@ export async function findNetwork(
     ({ id, name }, index, all) =>
       (id === nameOrId || name === nameOrId) && all.findIndex((one) => one.id === id) === index,
   );
-  const kind = filters.length > 0 ? 'external network' : 'network';
   const [match] = matches;
   if (match && matches.length === 1) return { kind: 'network', network: match };
-  return match
-    ? { kind: 'none', message: `there are ${matches.length} ${kind}s "${nameOrId}"` }
-    : { kind: 'none', message: `there is no ${kind} "${nameOrId}"` };
+  const noun = filters.length > 0 ? 'external network' : 'network';
+  return { kind: 'none', ...noSingleMatch(noun, nameOrId, matches.length) };
 }

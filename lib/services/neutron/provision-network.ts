@@ -138,7 +138,7 @@ async function routerItem(
       ...item,
       state: 'blocked',
       message: `${gateway.message} for the gateway of router ${name}`,
-      advice: 'Create an external network, or correct the name in the profile.',
+      advice: gateway.advice,
     };
   const wantedGateway = { external_gateway_info: { network_id: gateway.network.id } };
   if (!router)

@@ -28,12 +28,7 @@ async function accessItem(name: string, context: ProvisionContext): Promise<Prov
   const item = { type: 'rbac-policy', name, wanted: 'access' };
   const found = await findNetwork(name, [], context);
   if (found.kind === 'none')
-    return {
-      ...item,
-      state: 'blocked',
-      message: found.message,
-      advice: 'Create it, or correct the name in the profile.',
-    };
+    return { ...item, state: 'blocked', message: found.message, advice: found.advice };
   const { id, shared } = found.network;
   if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
   const policies = await rowsOf(api, { ...POLICIES, paging: 'none' }, [['object_id', id]]);

@@ -192,6 +192,24 @@ describe('the limits in a profile', () => {
   });
 });
 
+describe('a name in a profile that belongs to two items', () => {
+  it('is blocked, and the advice asks for the id of one of them', async () => {
+    const flavors = ['f1', 'f2'].map((id) => ({ id, name: 'gpu' }));
+    const cloud = neutronCloud();
+    cloud.rows.networks?.push({ id: 'ours', name: 'default', project_id: TARGET });
+    const reports = await Promise.all([
+      provisionWith(nova, fakeApi('nova', () => ({ flavors })).api, { flavors: ['gpu'] }),
+      provisionWith(neutron, cloud.api, { sharedNetworks: ['default'] }),
+    ]);
+    const conditions = reports.flatMap((report) => report.conditions);
+    expect(conditions.map(({ message, advice }) => [message, advice])).toEqual([
+      ['there are 2 flavors "gpu"', 'Write the id of one of these flavors in the profile.'],
+      ['there are 2 networks "default"', 'Write the id of one of these networks in the profile.'],
+    ]);
+    expect(cloud.writes()).toEqual([]);
+  });
+});
+
 /** The run may make one change, and then stops. */
 function once(): () => Promise<boolean> {
   let asked = 0;
