@@ -74,7 +74,10 @@ const object = defineType<ObjectRow>({
     for (const { name } of containers) incomplete.add(name);
     const rows: ObjectRow[] = [];
     for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
-      const listings = await listEach(containers.slice(from, from + PARALLEL_LISTINGS), context);
+      const listings = await listObjectsIn(
+        containers.slice(from, from + PARALLEL_LISTINGS),
+        context,
+      );
       for (const listing of listings) {
         for (const row of listing.rows) rows.push(row);
         if (!listing.more) incomplete.delete(listing.container);
@@ -98,7 +101,7 @@ const object = defineType<ObjectRow>({
 });
 
 /** Lists the objects of these containers in parallel. */
-const listEach = (containers: readonly ContainerRow[], context: ProjectContext) =>
+const listObjectsIn = (containers: readonly ContainerRow[], context: ProjectContext) =>
   Promise.all(
     containers.map(async ({ name }) => ({
       container: name,

@@ -25,6 +25,9 @@ const isUnchangedFor = (
   row: Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
 ): boolean => now() - changedAt(row) > millis;
+/** Returns the time of the latest change of these rows, or -Infinity if there are no rows. */
+const latestChange = (rows: readonly Parameters<typeof changedAt>[0][]): number =>
+  Math.max(...rows.map(changedAt));
 const DELETABLE_STATES = ['available', 'error'];
 
 /**
@@ -104,9 +107,7 @@ export const groupSnapshot = defineType({
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
-      lastChange: Math.max(
-        ...snapshots.filter((member) => member.group_snapshot_id === row.id).map(changedAt),
-      ),
+      lastChange: latestChange(snapshots.filter((one) => one.group_snapshot_id === row.id)),
     }));
   },
   id: (row) => row.id,
@@ -156,7 +157,7 @@ export const group = defineType({
           snapshots.some((one) => memberIds.has(one.volume_id)),
         isAttached: attachments.some((one) => memberIds.has(one.volume_id)),
       });
-      return { ...row, blocker, lastChange: Math.max(...members.map(changedAt)) };
+      return { ...row, blocker, lastChange: latestChange(members) };
     });
   },
   id: (row) => row.id,

@@ -35,11 +35,11 @@ export const network: ComparePart<NeutronSection> = async ({ network: wanted }, 
     wanted.router && findRouter(routerName, context),
   ]);
   const subnet = listed.subnets.find(({ cidr }) => cidr === wanted.cidr);
-  const ofSubnet = listed.networks.find(({ id }) => id === subnet?.network_id);
-  const present = ofSubnet ?? listed.networks[0];
+  const networkOfSubnet = listed.networks.find(({ id }) => id === subnet?.network_id);
+  const presentNetwork = networkOfSubnet ?? listed.networks[0];
   const items = [
-    networkItem(wanted, present, listed.networks.length, context),
-    subnetItem(wanted, present, subnet, listed.subnets, context),
+    networkItem(wanted, presentNetwork, listed.networks.length, context),
+    subnetItem(wanted, presentNetwork, subnet, listed.subnets, context),
   ];
   if (!wanted.router) return items;
   return [
@@ -74,12 +74,12 @@ async function findRouter(
 /** Compares the network. `count`: the number of the project's networks with this name. */
 function networkItem(
   { name }: ProfileNetwork,
-  present: Owned | undefined,
+  presentNetwork: Owned | undefined,
   count: number,
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'network', name, wanted: name };
-  if (present)
+  if (presentNetwork)
     return { ...item, state: 'as-wanted', found: count > 1 ? `${count} of this name` : name };
   const json = { network: { name, project_id: project } };
   return {
@@ -91,25 +91,25 @@ function networkItem(
 }
 
 /**
- * Compares the subnet. `present`: the network of the subnet. A network with other subnets differs
- * from the profile. The wanted subnet can then still be created: Neutron refuses only a subnet that
- * overlaps with another subnet of the network.
+ * Compares the subnet. A network with other subnets differs from the profile. The wanted subnet can
+ * then still be created: Neutron refuses only a subnet that overlaps with another subnet of the
+ * network.
  */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
-  present: Owned | undefined,
+  presentNetwork: Owned | undefined,
   subnet: Subnet | undefined,
   subnets: readonly Subnet[],
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'subnet', name: cidr, wanted: cidr };
   if (subnet) return { ...item, state: 'as-wanted', found: cidr };
-  if (!present)
+  if (!presentNetwork)
     return { ...item, state: 'waiting', message: `it is created after the network ${name}` };
   const json = {
     subnet: {
       name,
-      network_id: present.id,
+      network_id: presentNetwork.id,
       project_id: project,
       cidr,
       ip_version: cidr.includes(':') ? 6 : 4,
@@ -117,7 +117,7 @@ function subnetItem(
     },
   };
   const make = async () => void (await api.request('POST', SUBNETS.path, { json }));
-  const otherSubnets = subnets.filter((row) => row.network_id === present.id);
+  const otherSubnets = subnets.filter((row) => row.network_id === presentNetwork.id);
   return otherSubnets.length === 0
     ? { ...item, state: 'missing', make }
     : { ...item, state: 'differs', found: otherSubnets.map((row) => row.cidr).join(', '), make };

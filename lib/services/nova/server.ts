@@ -18,7 +18,7 @@ export const NOVA_CONCURRENCY = 8;
  * message to the compute host is lost, Nova does not send it again, and the deletion never ends.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
-/** After this many deletion requests the servers are listed again. */
+/** The number of deletion requests after which the servers are listed again. */
 const DELETE_BATCH_SIZE = 100;
 
 const serverRow = z.object({
@@ -74,7 +74,7 @@ async function rowOfPlacementUsage(context: ProjectContext): Promise<ServerRow[]
     throw error;
   });
   if (!placement) return [];
-  // Placement reports usage by project since 1.9 (Ocata).
+  // Placement reports usage by project since microversion 1.9 (Ocata).
   const headers = { 'OpenStack-API-Version': 'placement 1.9' };
   const answer = await placement.request('GET', '/usages', {
     query: { project_id: project },
@@ -120,7 +120,7 @@ const actions = z.object({
 
 /**
  * Returns the time of the oldest deletion request that no other action followed, in epoch
- * milliseconds. A state reset does not count as an other action, because the propagator itself
+ * milliseconds. A state reset does not count as another action, because the propagator itself
  * resets the state of a stuck deletion.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
@@ -171,7 +171,7 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
       stuckSince: Math.min(requestedAt, (await deletingSince(row, api)) ?? requestedAt),
     };
   }
-  // A lock does not stop an administrator.
+  // Nova permits an administrator to delete a locked server.
   await api.request('DELETE', pathOf(row));
   return row.status === 'ERROR' ? acceptedRemoval(row, context) : { kind: 'accepted' };
 }

@@ -98,7 +98,7 @@ const ACTIONS: Readonly<Record<Before['how'], OptionActions>> = {
 const hasTpm = ({ flavor }: Pick<ServerRow, 'flavor'>): boolean =>
   Object.keys(flavor?.extra_specs ?? {}).some((name) => name.startsWith('hw:tpm_'));
 
-const volume = z.object({ volume: z.object({ encrypted: z.boolean().nullish() }) });
+const volumeBody = z.object({ volume: z.object({ encrypted: z.boolean().nullish() }) });
 
 /**
  * True if a start of the server needs a token on its project. Nova fetches the key of an encrypted
@@ -111,7 +111,8 @@ async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Pro
   for (const { id } of row['os-extended-volumes:volumes_attached'] ?? []) {
     const path = `/volumes/${encodeURIComponent(id)}`;
     const answer = await cinder?.request('GET', path, { accept: [404] });
-    if (answer && answer.status !== 404 && volume.parse(answer.json).volume.encrypted) return true;
+    if (answer && answer.status !== 404 && volumeBody.parse(answer.json).volume.encrypted)
+      return true;
   }
   return false;
 }
@@ -130,7 +131,7 @@ async function start(row: ServerRow, action: string, context: ProjectContext): P
  * Returns the reason why suspend does not shelve a server, or `undefined` if it does. A shelved
  * server loses its ephemeral disk. Nova refuses to shelve a server with a vTPM.
  */
-function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
+function refusalToShelve({ flavor }: ServerRow): { message: string; advice: string } | undefined {
   const advice = 'If the server must not run, stop it by hand: openstack server stop ID.';
   if ((flavor?.ephemeral ?? 0) > 0)
     return {
@@ -174,7 +175,7 @@ function compareLocked(row: ServerRow, { vmState, stop, how }: Before): Comparis
 
 /** Assesses an active server. `how`: the option of the policy file. */
 function assessActive(row: ServerRow, how: Before['how']): Assessment<Before> {
-  const refusal = how === 'shelve' ? whyNotShelved(row) : undefined;
+  const refusal = how === 'shelve' ? refusalToShelve(row) : undefined;
   if (refusal) return { kind: 'leave', ...refusal };
   return {
     kind: 'switch',
