@@ -52,7 +52,7 @@ describe('the cleanup of a project in Cinder', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('asks nobody to act on a resource that waits only for another resource of the project', async () => {
+  it('names no actor for a resource that waits only for another resource of the project', async () => {
     await open();
     const first = await fixture.run(cinder);
     fixture.clock.advance(10_000);
