@@ -218,7 +218,7 @@ describe('propagator register', () => {
   it.each([
     ['http://propagator.example.org', 'use https://'],
     ['https://ann:secret@propagator.example.org', 'could read the password'],
-    ['https://propagator.example.org/v1', 'without the version'],
+    ['https://propagator.example.org/v1', 'remove the version'],
     ['https://propagator.example.org/%(project_id)s', 'Keystone would replace'],
     ['https://propagator.example.org?a=b', 'remove the part from ? or # on'],
     [`https://propagator.example.org/${'a'.repeat(225)}`, 'more than 225 characters'],
