@@ -89,22 +89,20 @@ function stepOfUnrecorded(
   at: number,
 ): RowStep {
   const assessment = row.assess(option);
-  if (assessment.kind === 'at-rest') return { kind: 'skip' };
-  if (assessment.kind === 'leave') {
-    const { advice, message } = assessment;
-    const condition = {
-      class: 'Unsupported',
-      message,
-      actor: 'operator',
-      advice,
-      count: 1,
-    } as const;
-    return { kind: 'skip', condition };
-  }
-  if (assessment.kind === 'wait')
-    return { kind: 'wait', condition: inProgress(assessment.message) };
+  if (assessment.kind !== 'switch') return stepWithoutChange(assessment);
   const record = { resourceType, id: row.id, before: assessment.before, at, version: 0 };
   return { kind: 'record', unrecorded: { row, record } };
+}
+
+function stepWithoutChange(
+  assessment: Exclude<ReturnType<SuspensionRow['assess']>, { kind: 'switch' }>,
+): RowStep {
+  if (assessment.kind === 'at-rest') return { kind: 'skip' };
+  if (assessment.kind === 'wait')
+    return { kind: 'wait', condition: inProgress(assessment.message) };
+  const { advice, message } = assessment;
+  const condition = { class: 'Unsupported', message, actor: 'operator', advice, count: 1 } as const;
+  return { kind: 'skip', condition };
 }
 
 function stepOfRecorded(
@@ -122,7 +120,7 @@ function stepOfRecorded(
   // Another actor has changed the resource after its state was recorded. If the resource runs
   // again, its present state replaces the recorded state.
   const assessment = row.assess(option);
-  if (assessment.kind !== 'switch') return { kind: 'skip' };
+  if (assessment.kind !== 'switch') return stepWithoutChange(assessment);
   const { before } = assessment;
   const change = async (): Promise<void> => {
     await records.replace({ ...record, before });

@@ -1,0 +1,74 @@
+import * as z from 'zod';
+import { ProjectId } from '../../../events/ids.ts';
+import type { ProjectContext, ServiceApi } from '../../../lib/task/context.ts';
+import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { defineSuspension } from '../../../lib/task/suspension.ts';
+import { MemoryRecords } from '../../suspension-records.ts';
+
+/** A service with one resource, whose state another actor has changed after it was recorded. */
+async function runWith(state: string) {
+  const resource = { state };
+  const suspension = defineSuspension<typeof resource, object>({
+    name: 'thing',
+    summary: { suspend: '', record: '', resume: '' },
+    before: z.object({}),
+    list: async () => [resource],
+    id: () => 'r1',
+    owner: () => 'p1',
+    assess(row) {
+      if (row.state === 'restarting') return { kind: 'wait', message: 'it restarts' };
+      if (row.state === 'broken') return { kind: 'leave', message: 'it is broken', advice: 'Fix.' };
+      return row.state === 'stopped' ? { kind: 'at-rest' } : { kind: 'switch', before: {} };
+    },
+    async suspend(row) {
+      row.state = 'stopped';
+    },
+    compare: () => ({ kind: 'changed', message: 'it was changed' }),
+    resume: async () => undefined,
+  })('nova');
+  const records = new MemoryRecords();
+  await records.add([{ resourceType: 'nova.thing', id: 'r1', before: {}, at: 0, version: 1 }]);
+  const context = {
+    region: 'one',
+    api: { service: 'nova' } as unknown as ServiceApi,
+    project: ProjectId.parse('p1'),
+    now: Date.now,
+    apiOf: async () => undefined,
+    memoize: (_key: string, ask: () => unknown) => ask(),
+  } as unknown as ProjectContext;
+  return suspendRun({
+    service: 'nova',
+    types: [suspension],
+    options: undefined,
+    context,
+    records,
+    phase: 'apply',
+    settleAt: 0,
+    deadline: Date.now() + 60_000,
+    concurrency: 1,
+    mayContinue: async () => true,
+  });
+}
+
+describe('the suspension of a resource that another actor has changed after its state was recorded', () => {
+  it('waits while the service changes the resource', async () => {
+    const report = await runWith('restarting');
+    expect(report.outcome.kind).toBe('again');
+    expect(report.counts).toMatchObject({ 'nova.thing': { left: 1 } });
+    expect(report.conditions).toMatchObject([{ class: 'InProgress', message: 'it restarts' }]);
+  });
+
+  it('reports a resource that cannot be suspended', async () => {
+    const report = await runWith('broken');
+    expect(report.outcome.kind).toBe('finished');
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', message: 'it is broken', advice: 'Fix.', example: 'r1' },
+    ]);
+  });
+
+  it('finishes without a report if the resource is at rest', async () => {
+    const report = await runWith('stopped');
+    expect(report.outcome.kind).toBe('finished');
+    expect(report.conditions).toEqual([]);
+  });
+});
