@@ -47,10 +47,10 @@ async function resumeType(
     const row = rowOf.get(recordKey(record));
     // A resource that no longer exists needs no change, like a restored one.
     const comparison = row?.compare(record.before) ?? { kind: 'as-before' as const };
-    if (comparison.kind === 'as-before') restoredRecords.push(record);
-    else if (comparison.kind === 'changed')
+    if (comparison.kind === 'changed')
       conditions.push(changedCondition(record, comparison.message));
-    else {
+    if (comparison.kind === 'as-before') restoredRecords.push(record);
+    else if (comparison.kind !== 'changed' || comparison.isPartlySuspended) {
       left += 1;
       if (comparison.kind === 'changing')
         conditions.push(inProgress(comparison.message, { resourceType, example: record.id }));

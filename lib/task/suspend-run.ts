@@ -118,8 +118,8 @@ function stepOfRecorded(
   if (comparison.kind !== 'changed')
     return { kind: 'change', change: () => row.suspend(record.before) };
   // Another actor has changed the resource after its state was recorded. If the resource runs
-  // again, its present state replaces the recorded state.
-  const assessment = row.assess(option);
+  // again, its present state replaces the recorded state, except for parts that are suspended.
+  const assessment = row.assess(option, record.before);
   if (assessment.kind !== 'switch') return stepWithoutChange(assessment);
   const { before } = assessment;
   const change = async (): Promise<void> => {

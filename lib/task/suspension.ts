@@ -27,9 +27,10 @@ export type Comparison =
   | { readonly kind: 'changing'; readonly message: string }
   /**
    * Another actor has changed the resource, so resume does not change it. `message` names the
-   * difference.
+   * difference. `isPartlySuspended`: other parts of the resource are still suspended, and resume
+   * restores only these parts.
    */
-  | { readonly kind: 'changed'; readonly message: string };
+  | { readonly kind: 'changed'; readonly message: string; readonly isPartlySuspended?: boolean };
 
 /**
  * How one resource type is suspended and resumed. `Row` is a listed row, and `Before` the recorded
@@ -59,8 +60,16 @@ export interface SuspensionDefinition<Row, Before> {
   list(context: ProjectContext): Promise<readonly Row[]>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
-  /** `option`: the option that the policy file chose; `''` for a type without `options`. */
-  assess(row: Row, context: ProjectContext, option: string): Assessment<Before>;
+  /**
+   * `option`: the option that the policy file chose; `''` for a type without `options`. `recorded`:
+   * the record that the result replaces, because another actor has changed the resource.
+   */
+  assess(
+    row: Row,
+    context: ProjectContext,
+    option: string,
+    recorded: Before | undefined,
+  ): Assessment<Before>;
   suspend(row: Row, before: Before, context: ProjectContext): Promise<void>;
   compare(row: Row, before: Before): Comparison;
   resume(row: Row, before: Before, context: ProjectContext): Promise<void>;
@@ -73,7 +82,8 @@ export interface SuspensionDefinition<Row, Before> {
 export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
-  assess(option?: string): Assessment<unknown>;
+  /** `recorded`: the stored record that the result replaces. */
+  assess(option?: string, recorded?: unknown): Assessment<unknown>;
   compare(before: unknown): Comparison;
   suspend(before: unknown): Promise<void>;
   resume(before: unknown): Promise<void>;
@@ -123,7 +133,13 @@ export function defineSuspension<Row, Before>(
       return rows.map((row) => ({
         id: definition.id(row),
         owner: definition.owner(row),
-        assess: (option = '') => definition.assess(row, context, option),
+        assess: (option = '', recorded = undefined) =>
+          definition.assess(
+            row,
+            context,
+            option,
+            recorded === undefined ? undefined : definition.before.parse(recorded),
+          ),
         compare: (before) => definition.compare(row, definition.before.parse(before)),
         suspend: (before) => definition.suspend(row, definition.before.parse(before), context),
         resume: (before) => definition.resume(row, definition.before.parse(before), context),

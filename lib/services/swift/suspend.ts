@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import { defineSuspension, type ProjectContext } from '../../task/service.ts';
 import {
   accountOf,
   DEFAULT_PAGE_SIZE,
@@ -9,54 +9,24 @@ import {
   withRoleAdvice,
 } from './account.ts';
 import { pathOfContainer } from './object.ts';
-
-/** The account (with an empty `path`) or a container, as HEAD shows it. */
-interface AccountOrContainer {
-  readonly id: string;
-  readonly owner: string;
-  readonly path: string;
-  readonly level: 'Account' | 'Container';
-  /** The read ACL of a container. Empty for the account. */
-  readonly readAcl: string;
-  /** The temporary-URL keys by their names. The keys are secrets and are kept only in memory. */
-  readonly keys: ReadonlyMap<string, string>;
-}
-
-const before = z.object({
-  /** The read ACL, if it permits public access. */
-  read: z.string().optional(),
-  /** The names of the temporary-URL keys, without their values. */
-  keys: z.array(z.string()),
-});
-type Before = z.infer<typeof before>;
+import {
+  type AccountOrContainer,
+  aclState,
+  type Before,
+  before,
+  compare,
+  isAscii,
+  isMasked,
+  isPublic,
+  MASK_LENGTH,
+  MAX_VALUE_LENGTH,
+  mask,
+  recordOf,
+  unmasked,
+  withoutPublicEntries,
+} from './public-access.ts';
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
-/**
- * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
- * secret, so it is stored only in Swift. Swift does not show keys to users that can only read the
- * container.
- */
-const MASK = /^kp1:[0-9a-f]{32}:/;
-const MAX_VALUE_LENGTH = 256;
-const MASK_LENGTH = 37;
-
-const isMasked = (key: string): boolean => MASK.test(key);
-const isPublicEntry = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
-const entriesOf = (acl: string): string[] => acl.split(',').filter((one) => one.trim() !== '');
-const withoutPublicEntries = (acl: string): string =>
-  entriesOf(acl)
-    .filter((entry) => !isPublicEntry(entry))
-    .join(',');
-const normalizedAcl = (acl: string): string =>
-  entriesOf(acl)
-    .map((entry) => entry.trim())
-    .join(',');
-
-function mask(key: string): string {
-  const random = [...globalThis.crypto.getRandomValues(new Uint8Array(16))];
-  return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
-}
-
 /** Reads one container, or the account if `name` is `undefined`. */
 async function readAccountOrContainer(
   name: string | undefined,
@@ -111,26 +81,10 @@ async function listAccountAndContainers(context: ProjectContext): Promise<Accoun
   return rows;
 }
 
-function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
-  const states: ('suspended' | 'as-before')[] = [];
-  if (read !== undefined) {
-    if (normalizedAcl(row.readAcl) === normalizedAcl(read)) states.push('as-before');
-    else if (normalizedAcl(row.readAcl) === normalizedAcl(withoutPublicEntries(read)))
-      states.push('suspended');
-    else return { kind: 'changed', message: 'its read ACL has changed' };
-  }
-  for (const name of keys) {
-    const key = row.keys.get(name);
-    if (key === undefined) return { kind: 'changed', message: `its ${name} is gone` };
-    states.push(isMasked(key) ? 'suspended' : 'as-before');
-  }
-  if (states.every((state) => state === 'suspended')) return { kind: 'suspended' };
-  return states.every((state) => state === 'as-before')
-    ? { kind: 'as-before' }
-    : { kind: 'partly' };
-}
-
-/** Writes the recorded ACL and the present keys with one POST, changed by the two functions. */
+/**
+ * Writes the recorded ACL and the present keys with one POST, changed by the two functions. An ACL
+ * that another actor has changed stays.
+ */
 async function write(
   row: AccountOrContainer,
   record: Before,
@@ -139,7 +93,8 @@ async function write(
   context: ProjectContext,
 ): Promise<void> {
   const headers: Record<string, string> = {};
-  if (record.read !== undefined) headers['X-Container-Read'] = changeAcl(record.read);
+  if (record.read !== undefined && aclState(row, record.read) !== 'changed')
+    headers['X-Container-Read'] = changeAcl(record.read);
   for (const name of record.keys) {
     const key = row.keys.get(name);
     if (key !== undefined) headers[`X-${row.level}-Meta-${name}`] = changeKey(key);
@@ -165,39 +120,40 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
     unchanged: [
       'ACL entries for users and projects are not changed, because Keystone decides about their ' +
         'tokens.',
-      'A key that is too long for the prefix is reported.',
+      'A key that is too long for the prefix is reported, and an ACL or key with characters ' +
+        'other than ASCII.',
     ],
   },
   before,
   list: listAccountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
-  assess(row) {
-    const isPublic = entriesOf(row.readAcl).some(isPublicEntry);
+  assess(row, _context, _option, recorded) {
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
     if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
         kind: 'leave',
         message:
           'a key for temporary URLs is too long to be masked, so URLs that were signed with it ' +
-          'stay valid',
+          `stay valid${isPublic(row) ? ', and the container stays public' : ''}`,
         advice:
           'Ask the owner to set a shorter key, or remove the key (openstack object store account ' +
           'unset).',
       };
-    if (!isPublic && keys.length === 0) return { kind: 'at-rest' };
-    const names = keys.map(([name]) => name);
-    return { kind: 'switch', before: { ...(isPublic ? { read: row.readAcl } : {}), keys: names } };
+    if (!isPublic(row) && keys.length === 0) return { kind: 'at-rest' };
+    if (![...(isPublic(row) ? [row.readAcl] : []), ...keys.map(([, key]) => key)].every(isAscii))
+      return {
+        kind: 'leave',
+        message:
+          'a read ACL or a key for temporary URLs has characters that a header may not have, so ' +
+          'the public access stays',
+        advice:
+          "Remove the public access by hand if necessary: swift post --read-acl '' CONTAINER.",
+      };
+    return { kind: 'switch', before: recordOf(row, recorded) };
   },
   suspend: (row, record, context) =>
     write(row, record, (key) => (isMasked(key) ? key : mask(key)), withoutPublicEntries, context),
   compare,
-  resume: (row, record, context) =>
-    write(
-      row,
-      record,
-      (key) => key.replace(MASK, ''),
-      (acl) => acl,
-      context,
-    ),
+  resume: (row, record, context) => write(row, record, unmasked, (acl) => acl, context),
 });

@@ -242,6 +242,13 @@ describe('Swift: the public access', () => {
     expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'leave' });
   });
 
+  it.each([
+    ['container/open', staged({ 'x-container-read': '.r:*,p:m\u00c3\u00bcller' })],
+    ['account', staged({}, { 'x-account-meta-temp-url-key': 'schl\u00c3\u00bcssel' })],
+  ])('is left and reported in %s if a header cannot hold its characters', async (id, from) => {
+    expect((await rowOf(swift, from, id)).assess()).toMatchObject({ kind: 'leave' });
+  });
+
   it('is at rest without public entries and keys', async () => {
     const row = await rowOf(swift, staged({ 'x-container-read': 'p:u' }), 'container/open');
     expect(row.assess()).toEqual({ kind: 'at-rest' });

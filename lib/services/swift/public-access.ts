@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import type { Comparison } from '../../task/service.ts';
+
+/** The account (with an empty `path`) or a container, as HEAD shows it. */
+export interface AccountOrContainer {
+  readonly id: string;
+  readonly owner: string;
+  readonly path: string;
+  readonly level: 'Account' | 'Container';
+  /** The read ACL of a container. Empty for the account. */
+  readonly readAcl: string;
+  /** The temporary-URL keys by their names. The keys are secrets and are kept only in memory. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
+export const before = z.object({
+  /** The read ACL, if it permits public access. */
+  read: z.string().optional(),
+  /** The names of the temporary-URL keys, without their values. */
+  keys: z.array(z.string()),
+});
+export type Before = z.infer<typeof before>;
+
+/**
+ * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
+ * secret, so it is stored only in Swift. Swift does not show keys to users that can only read the
+ * container.
+ */
+const MASK = /^kp1:[0-9a-f]{32}:/;
+export const MAX_VALUE_LENGTH = 256;
+export const MASK_LENGTH = 37;
+
+/** The API client sends only ASCII characters in a header. */
+export const isAscii = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
+export const isMasked = (key: string): boolean => MASK.test(key);
+const isPublicEntry = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
+const entriesOf = (acl: string): string[] => acl.split(',').filter((one) => one.trim() !== '');
+/** Returns true if the read ACL permits public access. */
+export const isPublic = ({ readAcl }: AccountOrContainer): boolean =>
+  entriesOf(readAcl).some(isPublicEntry);
+/** Returns the read ACL without the entries that permit public access. */
+export const withoutPublicEntries = (acl: string): string =>
+  entriesOf(acl)
+    .filter((entry) => !isPublicEntry(entry))
+    .join(',');
+const normalizedAcl = (acl: string): string =>
+  entriesOf(acl)
+    .map((entry) => entry.trim())
+    .join(',');
+
+export const unmasked = (key: string): string => key.replace(MASK, '');
+
+export function mask(key: string): string {
+  const random = [...globalThis.crypto.getRandomValues(new Uint8Array(16))];
+  return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
+}
+
+type PartState = 'suspended' | 'as-before' | 'changed';
+
+/** Compares the read ACL with the recorded one. */
+export function aclState(row: AccountOrContainer, read: string): PartState {
+  const shown = normalizedAcl(row.readAcl);
+  const [recorded, closed] = [read, withoutPublicEntries(read)].map(normalizedAcl);
+  return shown === recorded ? 'as-before' : shown === closed ? 'suspended' : 'changed';
+}
+
+function keyState(row: AccountOrContainer, name: string): PartState {
+  const key = row.keys.get(name);
+  return key === undefined ? 'changed' : isMasked(key) ? 'suspended' : 'as-before';
+}
+
+/** Compares the account or a container with its record. */
+export function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
+  const acl = read === undefined ? undefined : aclState(row, read);
+  const keyStates = keys.map((name) => keyState(row, name));
+  const states = acl === undefined ? keyStates : [acl, ...keyStates];
+  const isNewlyPublic = acl === undefined && isPublic(row);
+  const newKeys = [...row.keys].filter(([name, key]) => !keys.includes(name) && !isMasked(key));
+  const changes = [
+    ...(acl === 'changed' || isNewlyPublic ? ['its read ACL has changed'] : []),
+    ...keys.flatMap((name, at) => (keyStates[at] === 'changed' ? [`its ${name} is gone`] : [])),
+    ...newKeys.map(([name]) => `its ${name} is new`),
+  ];
+  if (changes.length > 0) {
+    const isPartlySuspended = states.includes('suspended');
+    return { kind: 'changed', message: changes.join(', '), isPartlySuspended };
+  }
+  if (states.every((state) => state === 'suspended')) return { kind: 'suspended' };
+  return states.every((state) => state === 'as-before')
+    ? { kind: 'as-before' }
+    : { kind: 'partly' };
+}
+
+/**
+ * Returns the record of the present state. `recorded`: the record that the result replaces. The
+ * parts that are still suspended are taken from it.
+ */
+export function recordOf(row: AccountOrContainer, recorded: Before | undefined): Before {
+  const isRecorded = (name: string): boolean => recorded?.keys.includes(name) ?? false;
+  const keys = [...row.keys].filter(([name, key]) => !isMasked(key) || isRecorded(name));
+  const closed = recorded?.read;
+  const isClosed = closed !== undefined && aclState(row, closed) === 'suspended';
+  const read = isPublic(row) ? row.readAcl : isClosed ? closed : undefined;
+  return { ...(read === undefined ? {} : { read }), keys: keys.map(([name]) => name) };
+}
