@@ -1,18 +1,17 @@
 import * as z from 'zod';
-import { type DefinedType, defineType, type Removal } from '../../task/service.ts';
+import { type DefinedType, defineType } from '../../task/service.ts';
 import { bgpPeer, bgpSpeaker } from './bgp.ts';
 import { bgpVpn } from './bgpvpn.ts';
 import {
   definePlainType,
   deleteResource,
-  escaped,
   labelOf,
   Owned,
   ownerOf,
-  projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
 } from './collection.ts';
+import { FIREWALL } from './firewall.ts';
 
 /**
  * Defines a resource type of a Neutron extension. `removedFirst`: the types that must be empty
@@ -56,80 +55,6 @@ const VPN = [
   defineExtensionType('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', [
     'ipsec-site-connection',
   ]),
-];
-
-const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
-
-interface FirewallType<S> {
-  readonly name: string;
-  readonly collection: string;
-  readonly row: S;
-  /** The types that must be empty before this one is removed. */
-  readonly removedFirst: readonly string[];
-  /** Returns the body that detaches the resource from its ports, if it has any. */
-  detachPorts?(row: z.infer<S>): object | undefined;
-}
-
-/**
- * Defines a type of FWaaS v2. A plain listing by project would create a default group, two policies
- * and four rules in that project (safety rule: listing must not create).
- */
-const defineFirewallType = <S extends typeof Owned | typeof FirewallGroup>({
-  name,
-  collection,
-  row,
-  removedFirst,
-  detachPorts,
-}: FirewallType<S>): DefinedType => {
-  const path = `/v2.0/fwaas/${collection}`;
-  return defineType({
-    name,
-    dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
-    async list(context) {
-      await requireExtension(context, 'fwaas_v2');
-      const rows = await rowsOf(
-        context.api,
-        { path, collection, row },
-        projectFilterWithoutSideEffect(context),
-      );
-      return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
-    },
-    id: (one) => one.id,
-    owner: (one) => ownerOf(one),
-    label: (one) => labelOf(one),
-    async remove(one, { api }): Promise<Removal> {
-      const detachment = detachPorts?.(one);
-      if (detachment)
-        await api.request('PUT', `${path}/${escaped(one.id)}`, { json: detachment, accept: [404] });
-      const removal = await deleteResource(api, path, one);
-      // Neutron answers 409 (FirewallGroupInPendingState) until its agents have removed the rules
-      // from the ports.
-      return detachment && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
-    },
-  });
-};
-
-const FIREWALL = [
-  defineFirewallType({
-    name: 'firewall-group',
-    collection: 'firewall_groups',
-    row: FirewallGroup,
-    removedFirst: [],
-    detachPorts: ({ ports }) =>
-      (ports ?? []).length > 0 ? { firewall_group: { ports: [] } } : undefined,
-  }),
-  defineFirewallType({
-    name: 'firewall-policy',
-    collection: 'firewall_policies',
-    row: Owned,
-    removedFirst: ['firewall-group'],
-  }),
-  defineFirewallType({
-    name: 'firewall-rule',
-    collection: 'firewall_rules',
-    row: Owned,
-    removedFirst: ['firewall-policy', 'firewall-group'],
-  }),
 ];
 
 const BGP = [bgpSpeaker, bgpPeer, bgpVpn];

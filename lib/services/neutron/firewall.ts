@@ -1,0 +1,126 @@
+import * as z from 'zod';
+import {
+  type DefinedType,
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type TypeDependencies,
+} from '../../task/service.ts';
+import {
+  deleteResource,
+  escaped,
+  labelOf,
+  Owned,
+  ownerOf,
+  projectFilterWithoutSideEffect,
+  requireExtension,
+  rowsOf,
+} from './collection.ts';
+import { foreignBlocker } from './port-owners.ts';
+
+const GROUPS = '/v2.0/fwaas/firewall_groups';
+const POLICIES = '/v2.0/fwaas/firewall_policies';
+const text = z.string().nullish();
+const FirewallGroup = Owned.extend({
+  ports: z.array(z.string()).nullish(),
+  ingress_firewall_policy_id: text,
+  egress_firewall_policy_id: text,
+});
+type FirewallGroup = z.infer<typeof FirewallGroup>;
+
+/**
+ * Lists the rows of the project in FWaaS v2. A plain listing by project would create a default
+ * group, two policies and four rules in that project (safety rule: listing must not create).
+ */
+async function listed<S extends typeof Owned>(
+  context: ProjectContext,
+  path: string,
+  collection: string,
+  row: S,
+): Promise<z.infer<S>[]> {
+  await requireExtension(context, 'fwaas_v2');
+  const filters = projectFilterWithoutSideEffect(context);
+  const rows = await rowsOf(context.api, { path, collection, row }, filters);
+  return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
+}
+
+/** Returns the owners of the group's policies that do not belong to the project. */
+async function foreignPolicyOwners(
+  group: FirewallGroup,
+  { api, project }: ProjectContext,
+): Promise<(string | undefined)[]> {
+  const policies = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
+  const ids = new Set(policies.filter((id) => typeof id === 'string'));
+  const owners = [...ids].map(async (id) => {
+    const { json, status } = await api.request('GET', `${POLICIES}/${escaped(id)}`, {
+      accept: [404],
+    });
+    return status === 404
+      ? project
+      : ownerOf(z.object({ firewall_policy: Owned }).parse(json).firewall_policy);
+  });
+  return (await Promise.all(owners)).filter((owner) => owner !== project);
+}
+
+/**
+ * Firewall groups. With the default group, Neutron also deletes its policies and does not check
+ * their owners. A default group with a shared policy of another project therefore stays.
+ */
+const firewallGroup = defineType<FirewallGroup>({
+  name: 'firewall-group',
+  blockers: ['The default firewall group has a policy of another project.'],
+  list: (context) => listed(context, GROUPS, 'firewall_groups', FirewallGroup),
+  id: (row) => row.id,
+  owner: ownerOf,
+  label: labelOf,
+  async remove(row, context): Promise<Removal> {
+    const { api } = context;
+    const foreign = row.name === 'default' ? await foreignPolicyOwners(row, context) : [];
+    if (foreign.length > 0)
+      return {
+        kind: 'blocked',
+        ...foreignBlocker(foreign, ['firewall policy', 'firewall policies']),
+        advice:
+          'Neutron would delete this policy with the default group. Give the group a policy of its ' +
+          'own project: openstack firewall group set --ingress-firewall-policy (or ' +
+          '--egress-firewall-policy) POLICY GROUP. The propagator then deletes the group.',
+      };
+    const hasPorts = (row.ports ?? []).length > 0;
+    if (hasPorts)
+      await api.request('PUT', `${GROUPS}/${escaped(row.id)}`, {
+        json: { firewall_group: { ports: [] } },
+        accept: [404],
+      });
+    const removal = await deleteResource(api, GROUPS, row);
+    // Neutron answers 409 (FirewallGroupInPendingState) until its agents have removed the rules
+    // from the ports.
+    return hasPorts && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
+  },
+});
+
+const defineFirewallPart = (
+  name: string,
+  collection: string,
+  dependsOn: readonly TypeDependencies[],
+): DefinedType => {
+  const path = `/v2.0/fwaas/${collection}`;
+  return defineType<Owned>({
+    name,
+    dependsOn,
+    list: (context) => listed(context, path, collection, Owned),
+    id: (row) => row.id,
+    owner: ownerOf,
+    label: labelOf,
+    remove: (row, { api }) => deleteResource(api, path, row),
+  });
+};
+
+export const FIREWALL = [
+  firewallGroup,
+  defineFirewallPart('firewall-policy', 'firewall_policies', [
+    { types: ['firewall-group'], strength: 'required', until: 'empty' },
+  ]),
+  defineFirewallPart('firewall-rule', 'firewall_rules', [
+    { types: ['firewall-policy', 'firewall-group'], strength: 'required', until: 'empty' },
+  ]),
+];
