@@ -134,6 +134,9 @@ export const tacker = defineService({
       'list and delete their own packages before the project is deleted.',
     'VNF instances of API v2 (/vnflcm/v2) are not removed: Tacker stores no project for them. ' +
       'The task of Heat deletes their stacks.',
+    'From 2023.1 on, with [oslo_policy] enhanced_tacker_policy, Tacker omits VNF instances ' +
+      'that its policy file does not show to the propagator. The policy file must show all ' +
+      'instances to the role admin.',
     'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
       '2024.1) is not cleaned up. It also lists the VNF instances of API v1.',
   ],
