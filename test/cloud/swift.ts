@@ -69,9 +69,7 @@ const info = (state: CloudState) => ({
     account_listing_limit: state.options.swiftPageLimit,
     policies: [{ name: 'Policy-0', aliases: 'Policy-0', default: true }],
   },
-  versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
   object_versioning: {},
-  container_sync: { realms: {} },
   slo: {
     max_manifest_segments: 1000,
     max_manifest_size: 8_388_608,

@@ -58,8 +58,6 @@ const infoBody = z.object({
     .optional(),
   bulk_delete: z.object({ max_deletes_per_request: z.number().int().min(1).optional() }).optional(),
   object_versioning: z.object({}).optional(),
-  versioned_writes: z.object({}).optional(),
-  container_sync: z.object({}).optional(),
 });
 export type Info = z.infer<typeof infoBody>;
 

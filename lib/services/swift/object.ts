@@ -147,11 +147,10 @@ const SIDE_EFFECTS = ['versions-location', 'history-location', 'container-sync-t
  * synchronization (`X-Container-Sync-To`) of a container. With the older versioning, a DELETE would
  * restore the previous version, or copy the object to another container. With the synchronization,
  * Swift would also delete the objects in the target container, which may belong to another project.
- * A POST to a missing container answers 404 and creates nothing.
+ * Both also work in clusters whose `/info` lists neither. A POST to a missing container answers 404
+ * and creates nothing.
  */
 async function stopSideEffects(container: string, context: ProjectContext): Promise<void> {
-  const info = await infoOf(context);
-  if (info !== undefined && !info.versioned_writes && !info.container_sync) return;
   await context.memoize(`swift.side-effects/${container}`, async () => {
     const { headers } = await requestAccount(context, 'HEAD', pathOfContainer(container), {
       accept: [404],
