@@ -81,8 +81,8 @@ const firewallGroup = defineType<FirewallGroup>({
         kind: 'blocked',
         ...foreignBlocker(foreign, ['firewall policy', 'firewall policies']),
         advice:
-          'Neutron would delete this policy with the default group. Give the group a policy of its ' +
-          'own project: openstack firewall group set --ingress-firewall-policy (or ' +
+          'Neutron would delete this policy with the default group. Give the group a policy of ' +
+          'its own project: openstack firewall group set --ingress-firewall-policy (or ' +
           '--egress-firewall-policy) POLICY GROUP. The propagator then deletes the group.',
       };
     const hasPorts = (row.ports ?? []).length > 0;

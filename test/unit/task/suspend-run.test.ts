@@ -9,7 +9,7 @@ import { MemoryRecords } from '../../suspension-records.ts';
 async function runWith(state: string) {
   const resource = { state };
   const suspension = defineSuspension<typeof resource, object>({
-    name: 'thing',
+    name: 'server',
     summary: { suspend: '', record: '', resume: '' },
     before: z.object({}),
     list: async () => [resource],
@@ -17,7 +17,8 @@ async function runWith(state: string) {
     owner: () => 'p1',
     assess(row) {
       if (row.state === 'restarting') return { kind: 'wait', message: 'it restarts' };
-      if (row.state === 'broken') return { kind: 'leave', message: 'it is broken', advice: 'Fix.' };
+      if (row.state === 'failed')
+        return { kind: 'leave', message: 'it has failed', advice: 'Fix.' };
       return row.state === 'stopped' ? { kind: 'at-rest' } : { kind: 'switch', before: {} };
     },
     async suspend(row) {
@@ -27,7 +28,7 @@ async function runWith(state: string) {
     resume: async () => undefined,
   })('nova');
   const records = new MemoryRecords();
-  await records.add([{ resourceType: 'nova.thing', id: 'r1', before: {}, at: 0, version: 1 }]);
+  await records.add([{ resourceType: 'nova.server', id: 'r1', before: {}, at: 0, version: 1 }]);
   const context = {
     region: 'one',
     api: { service: 'nova' } as unknown as ServiceApi,
@@ -54,15 +55,15 @@ describe('the suspension of a resource that another actor has changed after its 
   it('waits while the service changes the resource', async () => {
     const report = await runWith('restarting');
     expect(report.outcome.kind).toBe('again');
-    expect(report.counts).toMatchObject({ 'nova.thing': { left: 1 } });
+    expect(report.counts).toMatchObject({ 'nova.server': { left: 1 } });
     expect(report.conditions).toMatchObject([{ class: 'InProgress', message: 'it restarts' }]);
   });
 
   it('reports a resource that cannot be suspended', async () => {
-    const report = await runWith('broken');
+    const report = await runWith('failed');
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions).toMatchObject([
-      { class: 'Unsupported', message: 'it is broken', advice: 'Fix.', example: 'r1' },
+      { class: 'Unsupported', message: 'it has failed', advice: 'Fix.', example: 'r1' },
     ]);
   });
 
