@@ -87,6 +87,6 @@ describe('the bundles of the functions', () => {
     const files = filesWith(/\.(deadLetters|redrive|discard)\(/);
     expect(files.length).toBeGreaterThan(0);
     expect(files.filter((file) => !file.startsWith('lib/api/'))).toEqual([]);
-    expect(filesWith(/(?:[eE]ngine|opened)\.work\(/)).toEqual(['lib/app/embedded.ts']);
+    expect(filesWith(/(?:[eE]ngine|queues)\.work\(/)).toEqual(['lib/app/embedded-workers.ts']);
   });
 });
