@@ -3,22 +3,21 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { Scope } from './model.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 
-/**
- * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone gave no
- * answer, or its answer is uncertain.
- */
+/** Keystone's answer about the account of an operation (safety rule "Keystone decides"). */
 export type KeystoneAnswer =
-  /** `cloud` is set only if the tasks are not planned yet. */
+  /** Keystone answered 404. */
   | {
       readonly kind: 'absent';
+      /** The services of the cloud. Set only if the tasks are not planned yet. */
       readonly cloud: CloudSnapshot | undefined;
       /** The account in the inventory; `undefined` if the inventory does not have it. */
       readonly known?: Scope | undefined;
     }
-  /** `alive` is set when an administrator requested the cleanup. */
+  /** Keystone shows the account. */
   | {
       readonly kind: 'present';
       readonly enabled: boolean;
+      /** The data for the cleanup of an existing project. Set only for a requested cleanup. */
       readonly alive?: CloudSnapshot & {
         readonly roles: readonly string[];
         readonly members: readonly UserId[];
@@ -32,10 +31,11 @@ export type KeystoneAnswer =
    */
   | { readonly kind: 'blocked'; readonly message: string; readonly advice: string }
   /**
-   * The account is deleted, and it is protected. Its resources are kept (safety rule "Never the
-   * cloud's own").
+   * Keystone answered 404, and the account is protected. Its resources are kept (safety rule "Never
+   * the cloud's own").
    */
   | { readonly kind: 'protected'; readonly because: string }
-  /** Another account exists, and a database may treat the two ids as equal. */
+  /** Keystone shows another account, and a database may treat its id (`living`) as equal. */
   | { readonly kind: 'alike'; readonly living: string }
+  /** Keystone gave no answer, or its answer is uncertain. */
   | { readonly kind: 'unknown'; readonly error: ErrorReport };

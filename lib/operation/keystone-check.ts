@@ -7,17 +7,14 @@ export type Permission =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unknown'; readonly because: string };
 
-/**
- * The facts about a project and about the propagator's user that Keystone shows before the first
- * removal.
- */
+/** The facts that decide whether Keystone would disable and delete a project. */
 export interface KeystoneFacts {
   readonly project: { readonly id: string; readonly enabled: boolean; readonly immutable: boolean };
-  /** `undefined`: Keystone does not show the domain to the propagator. */
+  /** The domain of the project; `undefined` if Keystone does not show it to the propagator. */
   readonly domain:
     | { readonly id: string; readonly enabled: boolean; readonly immutable: boolean }
     | undefined;
-  /** Projects directly below the project, enabled or not. */
+  /** The projects directly below the project, enabled or not. */
   readonly children: readonly { readonly id: string; readonly name: string }[];
   readonly login: {
     readonly userId: string;
@@ -35,7 +32,7 @@ export interface KeystoneFacts {
   readonly mayDelete: Permission | undefined;
 }
 
-/** One reason why Keystone would refuse, and the command that removes this reason. */
+/** One reason why Keystone would refuse a Keystone action, and the command that removes it. */
 export interface Refusal {
   readonly message: string;
   readonly advice: string;
@@ -45,7 +42,7 @@ export interface Refusal {
 export interface KeystoneCheck {
   /** Why Keystone actions would fail. Empty if no reason is known. */
   readonly refusals: readonly Refusal[];
-  /** Permissions and facts that cannot be checked before the real change. */
+  /** The permissions and facts that cannot be checked in advance. */
   readonly unknown: readonly string[];
 }
 
@@ -87,9 +84,9 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
 }
 
 /**
- * Returns the facts of a project whose domain is deleted as a whole. The projects below it are
- * deleted first, so they are no obstacle. A project in a disabled domain counts as disabled,
- * because no user can work in it.
+ * Returns the facts of a project in the deletion of its whole domain. The projects below it are
+ * deleted first, so they are not a reason for a refusal. A project in a disabled domain counts as
+ * disabled, because no user can work in it.
  */
 export const factsInDomain = (facts: KeystoneFacts): KeystoneFacts => ({
   ...facts,
@@ -106,8 +103,9 @@ export function summarize(refusals: readonly Refusal[]): Refusal {
 }
 
 /**
- * Returns the advice for a Keystone action that Keystone refused in spite of the check. If the
- * reason is known, the advice names the command. Otherwise the advice refers to Keystone's message.
+ * Returns the advice after Keystone refused a Keystone action. `refusals`: the result of a new
+ * check. If the check finds the reason, the advice names the command that removes it. Otherwise the
+ * advice refers to Keystone's message.
  */
 export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]): string {
   if (refusals.length > 0) {
@@ -139,7 +137,10 @@ function hasChildren(children: KeystoneFacts['children']): Refusal {
   };
 }
 
-/** Zed refuses `openstack domain set --no-immutable`. The command works on the domain's project. */
+/**
+ * In release Zed, Keystone refuses `openstack domain set --no-immutable`. The command for a project
+ * also works with the id of a domain.
+ */
 function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Refusal {
   const mutable = domain.immutable ? `openstack project set --no-immutable ${domain.id} && ` : '';
   return {

@@ -2,7 +2,7 @@ import type { DomainId } from '../../events/ids.ts';
 import type { Condition, Phase } from '../../events/service.ts';
 import type { KeystoneAction, Mode, Operation } from './model.ts';
 
-/** The state of the account in Keystone right before a run that removes. */
+/** The state of an account in Keystone. `absent`: Keystone answers 404. */
 export type AccountState = 'absent' | 'enabled' | 'disabled';
 
 /**
@@ -15,7 +15,8 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  *   account (`held`)
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  *
- * `disabledDomain`: the disabled domain of a project that is enabled itself.
+ * `shown`: the present state in Keystone. `disabledDomain`: set if the project itself is enabled
+ * and its domain is disabled.
  */
 export function preflight(
   operation: Pick<Operation, 'request' | 'state' | 'hold'>,

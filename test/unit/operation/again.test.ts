@@ -231,7 +231,7 @@ describe('an operation that ended', () => {
     expect(simulation.left()).toEqual({ 'compute.server': 1 });
   });
 
-  it('does not hide a later deletion if it was refused', async () => {
+  it('does not prevent the cleanup after a later deletion if it was refused', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     await announce(simulation, { messageId: 'forged' });
     await simulation.settle();

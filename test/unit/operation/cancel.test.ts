@@ -261,7 +261,7 @@ describe('the cancellation of a requested operation', () => {
     },
   );
 
-  it('counts once if it arrives twice', async () => {
+  it('has one effect if its message arrives twice', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);
     await simulation.settle();

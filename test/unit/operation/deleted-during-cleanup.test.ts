@@ -160,7 +160,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({ 'vault.secret': 2, 'vault.label': 2, 'booking.lease': 2 });
   });
 
-  it('ends the hold for leftovers by the notification of Keystone', async () => {
+  it('ends the hold for leftovers when the notification of its deletion arrives', async () => {
     simulation.cloud.moreTypes.push('rating');
     await simulation.ask();
     await simulation.settle();

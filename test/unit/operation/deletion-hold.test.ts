@@ -65,7 +65,7 @@ describe('a hold of a project', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('comes from a tag in Keystone as well', async () => {
+  it('can also be a tag of the project in Keystone', async () => {
     simulation.cloud.tags.push('propagator:hold');
     await simulation.ask();
     await simulation.settle();
@@ -174,7 +174,7 @@ describe('POST /v1/holds', () => {
     });
   });
 
-  it('names the person of the first hold, when there is one', async () => {
+  it('names the person who set the first hold, if a hold exists already', async () => {
     await hold({ project: TARGET });
     const again = { project: TARGET, reason: 'other' };
     expect(await simulation.call('POST', '/v1/holds', again, 'bob')).toMatchObject({

@@ -215,7 +215,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     });
   });
 
-  it('is canceled without the operation that another person requested for a project', async () => {
+  it('does not cancel the operation that another person requested for a project', async () => {
     for (const project of ['single', 'leaf'])
       await simulation.call('POST', '/v1/holds', { project, reason: 'lawsuit' });
     const asked = { action: 'cleanup', project: 'single', name: 'name-single', reason: 'unused' };
@@ -239,7 +239,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(projectsLeft()).toEqual(['root', 'middle', 'leaf']);
   });
 
-  it('ends unverified when the operation of a project is canceled that others wait for', async () => {
+  it('ends unverified when the cleanup of a project is canceled and other projects wait for it', async () => {
     simulation.cloud.projects.delete('single');
     simulation.cloud.refusals.delete = [failure('Denied', 'keystone.http.403')];
     await carryOut();

@@ -209,7 +209,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
-  it('resumes a project that never opened because a project below it stays', async () => {
+  it('resumes a project whose cleanup never opened because a project below it stays', async () => {
     class Tree extends DomainRecoverySimulation {
       override get deps() {
         const deps = super.deps;

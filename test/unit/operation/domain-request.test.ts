@@ -84,7 +84,7 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
   });
 
-  it('waits by name for a project with a hold, deletes the others, and ends after the hold', async () => {
+  it('names the project with a hold that it waits for, deletes the others, and ends after the hold', async () => {
     const hold = { project: 'middle', reason: 'lawsuit' };
     expect(await simulation.call('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });
     await carryOut();

@@ -98,7 +98,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.left()).toEqual({ 'vault.secret': 1 });
   });
 
-  it('makes the verifications of a run stale that is under way', async () => {
+  it('makes the verifications of a run in progress stale', async () => {
     simulation = new StatefulSimulation(
       [EVERY_CLASS[0] ?? { name: 'compute' }, { name: 'meter', resourceTypes: { sample: 'A' } }],
       1,
@@ -133,7 +133,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('leaves the task of a service skipped that the cloud lacks', async () => {
+  it('does not reopen the skipped task of a service that the cloud lacks', async () => {
     simulation = new StatefulSimulation(
       [...EVERY_CLASS.slice(0, 2), { name: 'bills', resourceTypes: { bill: 'A' } }],
       1,

@@ -10,7 +10,7 @@ async function planOf(simulation: StatefulSimulation, project: string) {
 }
 
 describe('the estimate of a plan', () => {
-  it('counts the calls, and names no time before an operation has measured one', async () => {
+  it('counts the calls, and names no duration before an operation has measured one', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS, 2, 2);
     expect(await planOf(simulation, 'control')).toMatchObject({
       resources: 10,

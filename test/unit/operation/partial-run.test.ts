@@ -89,7 +89,7 @@ describe('a resource type that is independent of a service that its own service 
     expect(simulation.left()).toMatchObject({ 'network.router': 2, 'network.port': 2 });
   });
 
-  it('makes the full run list no type more often than without it', async () => {
+  it('adds no listing to the full run', async () => {
     const listingsOf = async (described: readonly Described[]) => {
       const listings: Record<string, number> = {};
       simulation = new StatefulSimulation(described);
@@ -117,7 +117,7 @@ describe('a resource type that is independent of a service that its own service 
     expect(after).toMatchObject({ 'network.port': 2, 'network.router': 4 });
   });
 
-  it('waits while resources exist that its service awaits from a third service', async () => {
+  it('waits while its service awaits resources of a third service', async () => {
     const network = { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] };
     const dns = { ...DNS, dependsOn: [required('compute')] };
     await begin([COMPUTE, dns, network], ['compute.server']);

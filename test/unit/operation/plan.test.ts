@@ -99,7 +99,7 @@ describe('the plan of a project', () => {
 });
 
 describe('the approval of a plan', () => {
-  it('carries it out to the end', async () => {
+  it('carries out the plan to its end', async () => {
     const shown = await plan();
     expect(await approve(shown)).toMatchObject({ status: 202 });
     expect(simulation.operation.plan).toMatchObject({
@@ -155,14 +155,14 @@ describe('the approval of a plan', () => {
     expect(simulation.engine.operations.size).toBe(1);
   });
 
-  it('is refused when the project is enabled, if it was disabled at the plan', async () => {
+  it('is refused if the project was disabled when the plan was made and is enabled now', async () => {
     simulation.cloud.enable(TARGET, false);
     const shown = await plan();
     simulation.cloud.enable(TARGET, true);
     expect(await approve(shown)).toMatchObject({ status: 409 });
   });
 
-  it('counts once, even if two arrive at the same moment', async () => {
+  it('has one effect, even if two approvals arrive at the same moment', async () => {
     const shown = await plan();
     const answers = await Promise.all([approve(shown), approve(shown, 'bob')]);
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
@@ -230,7 +230,7 @@ describe('resources that appear after the plan', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('hold the operation before anything is removed when they are more, with the difference', async () => {
+  it('hold the operation before the first removal if they are more than allowed; the hold names them', async () => {
     const shown = await plan();
     simulation.cloud.make('compute.server', TARGET, 'new-1');
     simulation.cloud.make('network.port', TARGET, 'new-2');

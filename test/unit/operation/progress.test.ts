@@ -41,7 +41,7 @@ async function countsOf(
 }
 
 describe('the counts of a run that has not ended', () => {
-  it('are reported at the interval of the function, and any interval removes all resources', async () => {
+  it('are reported at the interval of the function; with any interval all resources are removed', async () => {
     const often = await countsOf(400);
     const seldom = await countsOf(10_000);
     const never = await countsOf(Number.POSITIVE_INFINITY);

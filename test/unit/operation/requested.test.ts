@@ -139,7 +139,7 @@ describe('a cleanup request', () => {
     expect(simulation.engine.operations.size).toBe(2);
   });
 
-  it('opens one operation if two requests arrive at the same moment', async () => {
+  it('opens only one operation if two requests arrive at the same moment', async () => {
     const answers = await Promise.all([simulation.ask(), simulation.ask()]);
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
     expect(simulation.engine.operations.size).toBe(1);

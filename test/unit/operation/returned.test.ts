@@ -165,7 +165,7 @@ describe('a run that removed something and then failed', () => {
     },
   );
 
-  it('is dead-lettered after its attempts if no resource was removed', async () => {
+  it('is dead-lettered after the maximum number of attempts if no resource was removed', async () => {
     const { simulation } = await worldWith(
       () => ['limits'],
       () => {

@@ -35,7 +35,7 @@ describe('the verification of a resource type', () => {
     expect(isVerifiedEmpty(reported(status, phase), PORT)).toBe(expected);
   });
 
-  it('permits nothing after it has become stale', () => {
+  it('is not used after it has become stale', () => {
     for (const phase of ALL_PHASES) {
       const stale = staleVerifications(reported('empty', phase), [phase]);
       expect(isVerifiedEmpty(stale, PORT)).toBe(false);
