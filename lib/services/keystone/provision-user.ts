@@ -4,9 +4,12 @@ import type {
   UserAssignments,
   UserProvisionContext,
 } from '../../task/service.ts';
+import { noSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const escaped = encodeURIComponent;
+/** The place of the names, for advice. */
+const RULE = 'the rule user.created of the policy';
 type Role = UserAssignments['roles'][number];
 
 /** Assigns roles and groups to a new user. Does not remove other roles and groups of the user. */
@@ -26,15 +29,17 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
   const target = wanted.project ?? wanted.domain ?? '';
   const name = `${wanted.role} on ${targetType} ${target}`;
   const item = { type: 'role', name, wanted: 'assigned' };
-  const [roleId, targetId] = await Promise.all([
+  const [role, found] = await Promise.all([
     findId('roles', wanted.role, {}, api),
     findId(`${targetType}s`, target, {}, api),
   ]);
-  if (roleId === undefined) return notFound(item, `role "${wanted.role}"`);
-  if (targetId === undefined) return notFound(item, `${targetType} "${target}"`);
+  if (role.kind === 'none')
+    return { ...item, state: 'blocked', ...noSingleMatch('role', wanted.role, role.count, RULE) };
+  if (found.kind === 'none')
+    return { ...item, state: 'blocked', ...noSingleMatch(targetType, target, found.count, RULE) };
   return compareAssignment(
     item,
-    `/v3/${targetType}s/${escaped(targetId)}/users/${escaped(user)}/roles/${escaped(roleId)}`,
+    `/v3/${targetType}s/${escaped(found.id)}/users/${escaped(user)}/roles/${escaped(role.id)}`,
     context,
   );
 }
@@ -42,19 +47,20 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
 async function groupItem(wanted: string, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user, userDomain } = context;
   const item = { type: 'group', name: wanted, wanted: 'member' };
-  const groupId = await findId('groups', wanted, { domain_id: userDomain }, api);
-  if (groupId === undefined) return notFound(item, `group "${wanted}" in the domain of the user`);
-  return compareAssignment(item, `/v3/groups/${escaped(groupId)}/users/${escaped(user)}`, context);
+  const group = await findId('groups', wanted, { domain_id: userDomain }, api);
+  if (group.kind === 'none') {
+    const { message, advice } = noSingleMatch('group', wanted, group.count, RULE);
+    return {
+      ...item,
+      state: 'blocked',
+      message: `${message} in the domain of the user`,
+      advice,
+    };
+  }
+  return compareAssignment(item, `/v3/groups/${escaped(group.id)}/users/${escaped(user)}`, context);
 }
 
 type Item = Pick<ProvisionItem, 'type' | 'name' | 'wanted'>;
-
-const notFound = (item: Item, nounAndName: string): ProvisionItem => ({
-  ...item,
-  state: 'blocked',
-  message: `Keystone has no ${nounAndName}, or several`,
-  advice: 'Create it, or write its id in the rule user.created of the policy.',
-});
 
 /**
  * Compares one assignment of a role or group. To a `HEAD` of `path`, Keystone answers 204 if the

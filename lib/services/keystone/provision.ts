@@ -5,6 +5,7 @@ import {
   type ProvisionContext,
   type ProvisionItem,
 } from '../../task/service.ts';
+import { noSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const name = z.string().min(1).max(255);
@@ -61,27 +62,29 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   const assignee = wanted.user ?? wanted.group ?? '';
   const name = `${wanted.role} of ${assigneeType} ${assignee}`;
   const item = { type: 'role', name, wanted: 'assigned' };
-  const domainId = wanted.domain && (await findId('domains', wanted.domain, {}, context.api));
-  const [roleId, assigneeId] = await Promise.all([
-    findId('roles', wanted.role, {}, context.api),
-    findId(`${assigneeType}s`, assignee, { domain_id: domainId }, context.api),
+  const blocked = (noun: string, nameOrId: string, count: number): ProvisionItem => ({
+    ...item,
+    state: 'blocked',
+    ...noSingleMatch(noun, nameOrId, count),
+  });
+  const { api } = context;
+  const domain = wanted.domain ? await findId('domains', wanted.domain, {}, api) : undefined;
+  if (domain?.kind === 'none') return blocked('domain', wanted.domain ?? '', domain.count);
+  const [role, found] = await Promise.all([
+    findId('roles', wanted.role, {}, api),
+    findId(`${assigneeType}s`, assignee, { domain_id: domain?.id }, api),
   ]);
-  if (roleId === undefined || assigneeId === undefined || (wanted.domain && !domainId))
-    return {
-      ...item,
-      state: 'blocked',
-      message:
-        'Keystone has no ' +
-        (roleId === undefined ? `role "${wanted.role}"` : `${assigneeType} "${assignee}"`) +
-        ', or several',
-      advice: 'Create it, or correct the name in the profile. A name needs its domain.',
-    };
-  const path =
-    `${pathOf(context)}/${assigneeType}s/${escaped(assigneeId)}` + `/roles/${escaped(roleId)}`;
+  if (role.kind === 'none') return blocked('role', wanted.role, role.count);
+  if (found.kind === 'none') {
+    const result = blocked(assigneeType, assignee, found.count);
+    if (domain) return result;
+    return { ...result, advice: `${result.advice} A name also needs its domain.` };
+  }
+  const path = `${pathOf(context)}/${assigneeType}s/${escaped(found.id)}/roles/${escaped(role.id)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
-  const { status } = await context.api.request('HEAD', path, { accept: [404] });
+  const { status } = await api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };
-  const make = async () => void (await context.api.request('PUT', path));
+  const make = async () => void (await api.request('PUT', path));
   return { ...item, state: 'missing', make };
 }
 

@@ -102,9 +102,19 @@ describe('A new user in Keystone', () => {
     const report = await run({ roles, groups: ['double'] });
     expect(report.outcome.kind).toBe('again');
     expect(writes()).toEqual([`PUT ${MEMBER}`]);
-    expect(report.conditions.map(({ message, actor }) => [message, actor])).toEqual([
-      ['Keystone has no group "double" in the domain of the user, or several', 'operator'],
-      ['Keystone has no role "no-such-role", or several', 'operator'],
-    ]);
+    expect(report.conditions.map(({ message, advice, actor }) => [message, advice, actor])).toEqual(
+      [
+        [
+          'there are 2 groups "double" in the domain of the user',
+          'Write the id of one of these groups in the rule user.created of the policy.',
+          'operator',
+        ],
+        [
+          'there is no role "no-such-role"',
+          'Create the role, or correct the name in the rule user.created of the policy.',
+          'operator',
+        ],
+      ],
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { barbican } from '../../../lib/services/barbican.ts';
 import { designate } from '../../../lib/services/designate.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
 import { magnum } from '../../../lib/services/magnum.ts';
 import { neutron } from '../../../lib/services/neutron.ts';
 import { nova } from '../../../lib/services/nova.ts';
@@ -207,6 +208,38 @@ describe('a name in a profile that belongs to two items', () => {
       ['there are 2 networks "default"', 'Write the id of one of these networks in the profile.'],
     ]);
     expect(cloud.writes()).toEqual([]);
+  });
+
+  it('is told apart in Keystone from a name that does not exist', async () => {
+    const lists: Record<string, object[]> = {
+      roles: [{ id: 'r1', name: 'member' }],
+      domains: [{ id: 'd1', name: 'customers' }],
+      users: ['u1', 'u2'].map((id) => ({ id, name: 'ann' })),
+      groups: [],
+    };
+    const { api, calls, writes } = fakeApi('keystone', ({ path }) => {
+      const [, , collection = '', id] = path.split('/');
+      return id === undefined ? { [collection]: lists[collection] } : 404;
+    });
+    const { conditions } = await provisionWith(keystone, api, {
+      roles: [
+        { role: 'member', user: 'ann', domain: 'customers' },
+        { role: 'member', group: 'staff' },
+        { role: 'reader', user: 'ann' },
+        { role: 'member', user: 'ann', domain: 'suppliers' },
+      ],
+    });
+    expect(conditions.map(({ message, advice }) => [message, advice])).toEqual([
+      ['there are 2 users "ann"', 'Write the id of one of these users in the profile.'],
+      ['there is no domain "suppliers"', 'Create the domain, or correct the name in the profile.'],
+      [
+        'there is no group "staff"',
+        'Create the group, or correct the name in the profile. A name also needs its domain.',
+      ],
+      ['there is no role "reader"', 'Create the role, or correct the name in the profile.'],
+    ]);
+    expect(writes()).toEqual([]);
+    expect(calls.some(({ path }) => path.includes('/roles/undefined'))).toBe(false);
   });
 });
 
