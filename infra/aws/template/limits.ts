@@ -47,7 +47,7 @@ function checkEnvironment(environment: Readonly<Record<string, unknown>>): void 
   if (bytes > LIMITS.environmentBytes)
     throw new Error(
       `The settings have ${bytes} bytes, and Lambda permits ${LIMITS.environmentBytes}. ` +
-        `Shorten the longestVariable setting: ${longestVariable(environment)}.`,
+        `Shorten the longest setting: ${longestVariable(environment)}.`,
     );
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
+import { checkLimits } from '../../../../infra/aws/template/limits.ts';
 import { PARAMETER_NAMES, SETTINGS } from '../../../../infra/aws/template/parameters.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
 import { serverlessResources } from '../../../../infra/aws/template/template.ts';
@@ -176,6 +177,19 @@ describe('the name of a stage', () => {
     expect(refusal({}, 's'.repeat(room))).toBe('taken');
     expect(refusal({}, 's'.repeat(room + 1))).toMatch(
       /^--stage: shorten it by 1: the name propagator-s+-service-\w+ may have at most 64 characters$/,
+    );
+  });
+});
+
+describe('the settings of a function', () => {
+  it('are refused if they are longer than Lambda permits, with the name of the longest one', () => {
+    const settings = {
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_PROTECTED_PROJECTS: 'p'.repeat(4096),
+    };
+    expect(() => checkLimits(stackOf('test', {}), {}, [settings])).toThrow(
+      'The settings have 4147 bytes, and Lambda permits 4096. ' +
+        'Shorten the longest setting: PROPAGATOR_PROTECTED_PROJECTS.',
     );
   });
 });
