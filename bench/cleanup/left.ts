@@ -48,7 +48,7 @@ export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<st
       return [what, rows.filter(ofProject(owner, projectId)).length] as const;
     }),
   );
-  const objects = ['objects', await objectsIn(cloud, projectId)] as const;
+  const objects = ['object', await objectsIn(cloud, projectId)] as const;
   return Object.fromEntries([...counted, objects].filter(([, count]) => count > 0));
 }
 

@@ -69,7 +69,7 @@ export const swiftDelete = (
   customer: Customer,
   project: PopulatedProject,
 ): Promise<PeerRun> =>
-  run(command, ['--quiet', 'delete', '--all', '--yes-all'], memberLogin(cloud, customer, project));
+  run(command, ['--quiet', 'delete', '--all'], memberLogin(cloud, customer, project));
 
 /** The environment of a client that logs in as a member of the project. */
 function memberLogin(
