@@ -1,7 +1,7 @@
 import { toJson } from '../json.ts';
 import type { AccountReads } from '../port.ts';
 import { StoredAccount } from '../records.ts';
-import type { Database } from './database.ts';
+import type { Database, Session } from './database.ts';
 import { parseBodies, readNumber } from './rows.ts';
 
 /** Reads the inventory. */
@@ -62,11 +62,20 @@ export const accountReads = (database: Database): AccountReads => ({
     return parseBodies(StoredAccount, rows);
   },
   async projectsOfMember(userId) {
-    const rows = await database.query(
-      "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
-        'jsonb_build_array($1::text) ORDER BY id',
-      [userId],
-    );
+    const read = (session: Session) =>
+      session.query(
+        "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
+          'jsonb_build_array($1::text) ORDER BY id',
+        [userId],
+      );
+    const rows =
+      database.kind === 'server'
+        ? await read(database)
+        : await database.transaction(async (session) => {
+            // The embedded database disables bitmap scans, the only scans of a GIN index.
+            await session.query('SET LOCAL enable_bitmapscan = on');
+            return read(session);
+          });
     return parseBodies(StoredAccount, rows);
   },
   accountCount: () =>
