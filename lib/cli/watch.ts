@@ -4,6 +4,8 @@ import { hasEnded } from './exit-code.ts';
 import { OperationShape } from './shapes.ts';
 
 const POLL_MILLIS = 2000;
+/** After this number of failed attempts in a row, the propagator does not count as restarting. */
+const MAX_FAILED_ATTEMPTS = 30;
 
 /** The dependencies of {@link followOperation}. */
 export interface FollowOperationDeps {
@@ -14,7 +16,9 @@ export interface FollowOperationDeps {
 /**
  * Yields an operation now and after each change, until the operation has ended. The states come
  * from server-sent events. When a stream ends before the operation, a new one is opened. If the API
- * cannot stream (on AWS) or serves too many streams, the operation is read in intervals.
+ * cannot stream (on AWS) or serves too many streams, the operation is read in intervals. If the API
+ * does not answer after the first state, for example during a restart, this function tries again
+ * for a minute.
  */
 export async function* followOperation(
   id: string,
@@ -23,22 +27,28 @@ export async function* followOperation(
   const path = `/v1/operations/${encodeURIComponent(id)}`;
   let isStreaming = true;
   let previousText = '';
+  let failedAttempts = 0;
   for (;;) {
     let hasState = false;
     const states = isStreaming ? client.events(`${path}/events`, OperationShape) : undefined;
     try {
       for await (const state of states ?? [await client.get(path, OperationShape)]) {
         hasState = true;
+        failedAttempts = 0;
         const text = JSON.stringify(state);
         if (text !== previousText) yield state;
         previousText = text;
         if (hasEnded(state)) return;
       }
     } catch (thrown) {
-      if (!isStreaming || !(thrown instanceof PropagatorError)) throw thrown;
-      if (!NO_STREAM_CODES.includes(thrown.report.code)) throw thrown;
-      isStreaming = false;
-      continue;
+      const code = thrown instanceof PropagatorError ? thrown.report.code : '';
+      if (isStreaming && NO_STREAM_CODES.includes(code)) {
+        isStreaming = false;
+        continue;
+      }
+      failedAttempts += 1;
+      const mayRestart = previousText !== '' && failedAttempts < MAX_FAILED_ATTEMPTS;
+      if (!mayRestart || !RESTART_CODES.includes(code)) throw thrown;
     }
     // A stream that broke before its first state is opened again after a pause.
     await sleep(isStreaming && hasState ? 0 : POLL_MILLIS);
@@ -50,3 +60,12 @@ export async function* followOperation(
  * release.
  */
 const NO_STREAM_CODES: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
+
+/** The error codes during a restart of the API, also behind a proxy. */
+const RESTART_CODES: readonly string[] = [
+  'cli.no-answer',
+  'api.starting',
+  'api.http.502',
+  'api.http.503',
+  'api.http.504',
+];

@@ -77,6 +77,36 @@ describe('the states that a watch follows', () => {
     expect({ seen, slept }).toEqual({ seen: ['running', 'finished'], slept: [0, 2000] });
   });
 
+  it('come from a new stream when the propagator restarts', async () => {
+    const restart = ['cli.no-answer', 'api.http.502', 'api.starting'].map(refused);
+    const answers = [states.slice(0, 1), ...restart, states.slice(2)];
+    const events = async function* () {
+      const next = answers.shift() ?? [];
+      if (next instanceof PropagatorError) throw next;
+      yield* next;
+    };
+    const { seen, slept } = await collect(events);
+    expect({ seen, slept }).toEqual({
+      seen: ['running', 'finished'],
+      slept: [0, 2000, 2000, 2000],
+    });
+  });
+
+  it('end with an error if the propagator is not there at first, or stays away', async () => {
+    let attempts = 0;
+    const failing = (first: OperationShape[]) =>
+      async function* () {
+        attempts += 1;
+        if (attempts > first.length) throw refused('cli.no-answer');
+        yield* first;
+      };
+    await expect(collect(failing([]))).rejects.toMatchObject({ report: { code: 'cli.no-answer' } });
+    expect(attempts).toBe(1);
+    attempts = 0;
+    await expect(collect(failing(states.slice(0, 1)))).rejects.toThrow('m');
+    expect(attempts).toBe(31);
+  });
+
   it('are read in intervals where the API does not stream', async () => {
     const events = async function* (): AsyncGenerator<unknown> {
       yield* [];
