@@ -107,13 +107,17 @@ function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
     after.length > 0
       ? `when no ${after.map((name) => `\`${bare(name)}\``).join(' and no ')} is left`
       : undefined,
-    follows.length > 0 ? `after ${quoted(follows.map(bare))}, unless stuck` : undefined,
+    follows.length > 0 ? `after ${inWords(follows)}, even if some of these are left` : undefined,
     independentOf.length > 0
-      ? `also while ${independentOf.join(' and ')} still ${independentOf.length > 1 ? 'run' : 'runs'}`
+      ? `does not wait until ${independentOf.join(' and ')} ` +
+        `${independentOf.length > 1 ? 'have' : 'has'} ended`
       : undefined,
   ];
   return parts.filter((part) => part !== undefined).join('; ') || 'first';
 }
+
+const inWords = (types: readonly ResourceTypeName[]): string =>
+  new Intl.ListFormat('en-GB').format(types.map((type) => `\`${bare(type)}\``));
 
 /** The effect of each action on each resource type: cleanup, suspend, resume. */
 function actionsTable(service: Service): string {

@@ -33,9 +33,9 @@ const backupsOf = async (
 export const backup = defineType({
   name: 'backup',
   blockers: [
-    'The propagator first resets a running backup to failed. If its instance is ' +
-      'deleted, Trove refuses to delete the backup for three days ' +
-      '(running_backups_expires).',
+    'Trove deletes no running backup. The propagator therefore first marks it as failed, ' +
+      'with an action of its instance. If the instance no longer exists, this is not ' +
+      'possible, and Trove refuses the deletion for three days (running_backups_expires).',
     'Trove calls Swift with the token of the caller, even if a backup has no data ' +
       'in Swift. Without a role in Swift, Trove refuses the deletion.',
   ],

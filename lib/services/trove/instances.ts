@@ -70,8 +70,8 @@ export const instance = defineType({
     'Replicas must be deleted before their source. Trove deletes members of a ' +
       'cluster only with the cluster.',
     'The propagator waits an hour for an instance that is being built, and then ' +
-      'resets its state. Phase `pre-delete` waits only five minutes. The rest of the hour ' +
-      'passes after the deletion of the project.',
+      'resets its state. Phase `pre-delete` waits only five minutes. If the instance is ' +
+      'still being built then, the wait continues after the deletion of the project.',
     'The deletion fails if Nova no longer has the flavor of the instance.',
   ],
   async list(context) {

@@ -35,8 +35,9 @@ const quota = provisionQuota<Section>({
 export const provision = defineProvision<Section>({
   schema,
   summary: [
-    'Limits of the project (`quota`). Trove creates rows when it shows them, so the propagator ' +
-      'compares with the limits that it has set before.',
+    'Limits of the project (`quota`). A read of the limits creates rows in Trove. The ' +
+      'propagator therefore does not read them. It compares the profile with the limits that ' +
+      'it set itself.',
   ],
   parts: [quota],
 });
