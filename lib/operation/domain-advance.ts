@@ -1,5 +1,5 @@
 import type { ProjectId } from '../../events/ids.ts';
-import { openProjectCleanup, waitsForProjects } from './domain-project.ts';
+import { confirmMessage, openProjectCleanup, waitsForProjects } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -19,10 +19,12 @@ export interface DomainProgress {
 export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
-/** Sends the message that advances the operation with the then stored state of its projects. */
+/**
+ * Requests the next step of the operation of a requested domain. The handler of the message reads
+ * the state of the projects again and advances the operation.
+ */
 export function requestDomainProgress(transaction: OperationTransaction): void {
-  const { id, confirmation } = transaction.operation;
-  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+  transaction.messages.push(confirmMessage(transaction.operation));
 }
 
 /**
@@ -62,7 +64,7 @@ export function advanceDomain(
       opened.push(
         openProjectCleanup(
           transaction,
-          { ...project, waitsBelow: !below.every(isProjectDeleted) },
+          { ...project, waitsForChildProjects: !below.every(isProjectDeleted) },
           existing.get(project.id) ?? [],
           protectedBecause.get(project.id),
           step.now,
@@ -95,8 +97,8 @@ function advanceProject(
 
 /**
  * Disables or deletes the domain, or ends its operation, if the state of the projects allows it.
- * `planned`: the cleanup of each project in the plan, as far as it was open before this step.
- * `all`: all cleanups that the operation has, with those that this step opened.
+ * `planned`: one entry per project of the plan; `undefined` if no cleanup was open before this
+ * step. `all`: all cleanups of the operation, including the cleanups that this step opened.
  */
 function disableOrDeleteDomain(
   transaction: OperationTransaction,
@@ -120,8 +122,7 @@ function disableOrDeleteDomain(
 /** Lets a cleanup that waited for the projects below its project remove resources now. */
 function startRemoval(transaction: OperationTransaction, cleanup: Operation): void {
   transaction.putOtherOperation({ ...cleanup, waitsBelow: undefined });
-  const { id, confirmation } = cleanup;
-  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+  transaction.messages.push(confirmMessage(cleanup));
 }
 
 /** True if the cleanup has ended without deleting its project. */
@@ -156,7 +157,9 @@ function deleteDomain(
   cleanups: readonly Operation[],
   now: number,
 ): void {
-  // `cleanups` may also have projects that are not in the plan.
+  // If another client deleted the domain, `openProjectCleanups` opened a cleanup for each project
+  // of the inventory, also for projects that the plan does not list. Such a cleanup may have ended
+  // in any state. The resources of its project may be left unless it is `finished`.
   const isUnverified = cleanups.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),
@@ -176,16 +179,19 @@ export function isProjectDeleted(cleanup: Operation | undefined): boolean {
 /** True if the project of the cleanup is deleted, or disabled after its phase `pre-delete`. */
 function isProjectDisabled(cleanup: Operation | undefined): boolean {
   if (!cleanup) return false;
-  if (isProjectDeleted(cleanup)) return true;
-  const { keystoneAction, startedAt, state } = cleanup;
-  if (state === 'running' || state === 'closing') return true;
+  return isProjectDeleted(cleanup) || hasPassedDisable(cleanup) || isHeldAfterDisable(cleanup);
+}
+
+/** True if the cleanup has passed the step that disables its project. */
+const hasPassedDisable = ({ state }: Operation): boolean =>
+  state === 'running' || state === 'closing';
+
+/** True if the cleanup has started and is held, and its project is disabled. */
+function isHeldAfterDisable({ keystoneAction, startedAt, state }: Operation): boolean {
   if (state !== 'held' || startedAt === undefined) return false;
   // Without a Keystone action, the project was disabled before its cleanup began.
-  return (
-    keystoneAction === undefined ||
-    keystoneAction.what === 'delete' ||
-    (keystoneAction.what === 'disable' && keystoneAction.done)
-  );
+  if (keystoneAction === undefined || keystoneAction.what === 'delete') return true;
+  return keystoneAction.what === 'disable' && keystoneAction.done;
 }
 
 /**

@@ -19,16 +19,17 @@ export const isIndependentOf = ({ action, cause }: Operation, domain: Operation)
 
 /**
  * Opens the cleanup of one project of a requested domain. If the project already has an open
- * cleanup, that cleanup becomes part of the domain's operation instead. `waitsBelow`: true while
- * projects below the project are not deleted.
+ * cleanup, that cleanup becomes part of the domain's operation instead. `waitsForChildProjects`:
+ * true while child projects of the project are not deleted.
  */
 export function openProjectCleanup(
   transaction: OperationTransaction,
-  { id, name, plan, enabled, waitsBelow }: DomainPlanEntry & { readonly waitsBelow: boolean },
+  project: DomainPlanEntry & { readonly waitsForChildProjects: boolean },
   existing: readonly Operation[],
   protectedBecause: string | undefined,
   now: number,
 ): Operation {
+  const { id, name, plan, enabled, waitsForChildProjects } = project;
   const { id: parentId, scope: domain, request } = transaction.operation;
   if (domain.type !== 'domain' || !request)
     throw new TypeError(`${parentId}: only a requested domain opens projects`);
@@ -58,7 +59,7 @@ export function openProjectCleanup(
   const operation: Operation = {
     ...opened.operation,
     ...(plan ? { plan } : {}),
-    ...(waitsBelow ? { waitsBelow } : {}),
+    ...(waitsForChildProjects ? { waitsBelow: true } : {}),
   };
   transaction.putOtherOperation(operation);
   transaction.messages.push(...opened.messages);
@@ -92,9 +93,17 @@ export const waitsForProjects = (operation: Operation): boolean =>
 export function continueDomain(transaction: OperationTransaction): void {
   const { operation } = transaction;
   if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
-  const { id, confirmation } = operation;
-  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+  transaction.messages.push(confirmMessage(operation));
 }
+
+/**
+ * Returns the message that makes the operation continue. It names the number of the operation's
+ * newest question to Keystone.
+ */
+export const confirmMessage = ({ id, confirmation: questionNumber }: Operation) => ({
+  type: 'operation.confirm' as const,
+  data: { operationId: id, confirmation: questionNumber },
+});
 
 /** Continues the operation of a requested domain after a person released it. */
 export function releaseDomain(transaction: OperationTransaction, now: number): void {

@@ -42,8 +42,9 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if the other task has verified in phase `apply` that the awaited types are empty, although
- * it is still running or waits after its partial run.
+ * True if the other task has verified in phase `apply` that the awaited types are empty. That task
+ * has not ended: it is running, or it has had a partial run and is pending (a partial run handles
+ * the types that need not wait, see `Task.partial`).
  */
 function areAwaitedTypesEmpty(
   transaction: OperationTransaction,
@@ -65,9 +66,9 @@ export const mayOvertake = (
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
- * True if the count of phase `plan` found no resource of the task after Keystone's first 404, and
- * if the same is true for each task that it depends on. The task then has no resources that could
- * create others, so a task with resources need not wait for it.
+ * True if the task had no resources when phase `plan` counted them after Keystone's first 404. Each
+ * task that it depends on must also have had none. These tasks then have no resources that could
+ * create others, so a task with resources need not wait for this task. Also true for an ended task.
  */
 export function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
@@ -83,22 +84,34 @@ export function hasCountedNothing(transaction: OperationTransaction, id: TaskId)
 }
 
 /**
- * Returns the overtaken tasks after whose end the task must run once more, because they may still
- * create resources in its service. An overtaken task that has ended and will not run again is
- * omitted: the next run of this task lists all resources that it has created.
+ * Returns the overtaken tasks that may still create resources in the service of this task. This
+ * task runs once more when they have ended. Omits an overtaken task that has ended for good: the
+ * run that this task is about to make lists everything the other task created.
  */
-export const stillOvertaken = (
+export function stillOvertaken(
   transaction: OperationTransaction,
   { id, overtook }: Pick<Task, 'id' | 'overtook'>,
-): readonly TaskId[] => {
-  // If an overtaken task has itself overtaken another task, the overtaken task may run again.
-  const mayRun = (other: TaskId): boolean =>
-    !hasTaskEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
+): readonly TaskId[] {
   // A dependency of this task may have overtaken one of these tasks, too. The dependency then runs
-  // again, and this task must run after it.
+  // once more, and this task must run after it. Therefore no overtaken task is omitted.
+  if (mayDependencyStillRun(transaction, id)) return overtook;
+  return overtook.filter((other) => mayStillRun(transaction, other));
+}
+
+/** True if a task that this task depends on may run again. */
+function mayDependencyStillRun(transaction: OperationTransaction, id: TaskId): boolean {
   const planned = transaction.operation.order.find((one) => one.id === id);
-  return planned?.dependsOn.some((one) => mayRun(one.task)) ? overtook : overtook.filter(mayRun);
-};
+  return planned?.dependsOn.some((one) => mayStillRun(transaction, one.task)) ?? false;
+}
+
+/**
+ * True if the task has not ended. An overtaken task that has ended may run again if it has itself
+ * overtaken a third task.
+ */
+function mayStillRun(transaction: OperationTransaction, id: TaskId): boolean {
+  const task = transaction.task(id);
+  return !hasTaskEnded(task) || (task?.overtook.length ?? 0) > 0;
+}
 
 /**
  * True for a preferred dependency on a stuck task, unless a deletion hold may keep a resource of
