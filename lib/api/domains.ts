@@ -54,7 +54,6 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
       keystoneCheck: contents.check,
       existing: plansOf(existing),
       now: deps.now(),
-      protectedBecause: because,
     });
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
@@ -62,11 +61,11 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     // The listing is stored before the operation, so that no incomplete plan is shown.
     await storeDomainContents(operation, contents, engine);
     const opened = [answer.opened, ...answer.projects];
-    const audited = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+    const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
     const outcome = await engine.commit({
       operations: opened.map((one) => one.operation),
       messages: opened.flatMap(({ messages }) => messages),
-      audit: [audited(operation, undefined)],
+      audit: [auditRecordOf(operation, undefined)],
     });
     return outcome === 'conflict'
       ? context.json(

@@ -131,7 +131,7 @@ const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
 export async function commitOpened(
   answer: RequestAnswer,
   engine: Pick<Engine, 'commit'>,
-  audited: (opened: Operation, superseded: Operation | undefined) => AuditRecord,
+  auditRecordOf: (opened: Operation, superseded: Operation | undefined) => AuditRecord,
   documents: readonly WrittenDocument[] = [],
 ) {
   if (answer.kind === 'refused')
@@ -147,7 +147,7 @@ export async function commitOpened(
     ],
     messages: [...changed.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
-    audit: [audited(operation, answer.superseded?.operation)],
+    audit: [auditRecordOf(operation, answer.superseded?.operation)],
   });
   if (committed === 'conflict') return { status: 409, body: OPENED_MEANWHILE } as const;
   const { recovery, scope, state } = operation;

@@ -39,8 +39,12 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const refusal = refusalWithoutPlan(requested.project, deps);
     if (refusal) return context.json(problem('refused', refusal.because, refusal.advice), 409);
     const input = { ...requested, window: requested, by: callerOf(context) };
-    const audited = openedRecord(context, 'operation.requested', input.reason, deps);
-    const answer = await commitOpened(await openRequestedCleanup(input, deps), engine, audited);
+    const auditRecordOf = openedRecord(context, 'operation.requested', input.reason, deps);
+    const answer = await commitOpened(
+      await openRequestedCleanup(input, deps),
+      engine,
+      auditRecordOf,
+    );
     return context.json(answer.body, answer.status);
   });
   app.get('/v1/operations/:id', async (context) => {
@@ -52,8 +56,12 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     const input = { ...(await readJson(context, Rerun)), by: callerOf(context) };
     if (!earlier) return context.json(noOperation(), 404);
-    const audited = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
-    const answer = await commitOpened(await rerunOperation(earlier, input, deps), engine, audited);
+    const auditRecordOf = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
+    const answer = await commitOpened(
+      await rerunOperation(earlier, input, deps),
+      engine,
+      auditRecordOf,
+    );
     return context.json(answer.body, answer.status);
   });
   cancelRoute(app, deps);

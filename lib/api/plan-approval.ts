@@ -93,8 +93,8 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
       return context.json(problem('refused', opened.because, opened.advice), 409);
     const { approvals } = answer.plan;
     const documents = [document({ approvals, opened: opened.opened.operation.id })];
-    const audited = openedRecord(context, 'operation.approved', reason, deps, operation);
-    const { body, status } = await commitOpened(opened, engine, audited, documents);
+    const auditRecordOf = openedRecord(context, 'operation.approved', reason, deps, operation);
+    const { body, status } = await commitOpened(opened, engine, auditRecordOf, documents);
     return context.json(body, status);
   });
 }

@@ -47,8 +47,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       now: deps.now(),
       protectedBecause: protectedBecause(scope, protection),
     });
-    const audited = openedRecord(context, 'plan.requested', planRequest.reason, deps);
-    const { body, status } = await commitOpened(answer, engine, audited);
+    const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+    const { body, status } = await commitOpened(answer, engine, auditRecordOf);
     return context.json(body, status);
   });
 

@@ -35,7 +35,6 @@ export interface DomainPlanInput {
   /** All plans of the domain, newest first. */
   readonly existing: readonly Operation[];
   readonly now: number;
-  readonly protectedBecause: string | undefined;
 }
 
 /** The answer to a request for the plan of a domain. */
@@ -51,14 +50,13 @@ export type DomainPlanAnswer =
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * Opens the plan of a domain with one plan for each project. A protected project has no plan. A
+ * Opens the plan of a domain that is not protected, with one plan for each project. A protected
+ * project has no plan. A
  * cleanup under the plan deletes neither a protected project nor the projects above it, and keeps
  * the domain.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const { scope, by, reason, now, existing } = input;
-  if (input.protectedBecause)
-    return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
   if (input.projects.length > MAX_PROJECTS)
     return {
       kind: 'refused',
