@@ -55,7 +55,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const policy = deps.policy ?? NO_POLICY;
     return context.json({
       facts: state.facts,
-      state: describeCauses(state.causes),
+      state: describeCauses(state.suspensionCauses),
       mode: deps.mode,
       suspend: policy.suspend,
       losses: lossesOf(policy.suspend),
@@ -104,7 +104,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       suspensionHoldOf(id, engine.reads),
     ]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
-    const otherCauses = state.causes.filter(({ kind }) => kind !== 'operator-hold');
+    const otherCauses = state.suspensionCauses.filter(({ kind }) => kind !== 'operator-hold');
     if (!hold && otherCauses.length > 0)
       return context.json(
         problem(
@@ -150,7 +150,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       what: action === 'suspend' ? 'project.suspended' : 'project.resumed',
       target: { type: 'project', id, name, operations: opened ? [opened] : [] },
       reason: decision.reason,
-      before: { hold: hold ?? null, state: describeCauses(state.causes), domainId },
+      before: { hold: hold ?? null, state: describeCauses(state.suspensionCauses), domainId },
       after: { hold: document?.value ?? null, opened: opened ?? null },
     });
   }
@@ -172,7 +172,7 @@ const openedResponse = (opened: 'conflict' | { opened: string | null }): Respons
 const conflict = (): Response => Response.json(CHANGED, { status: 409 });
 
 /** Returns how an operator ends the causes that still suspend a project. */
-function resumeAdvice(causes: PresentProject['causes']): string {
+function resumeAdvice(causes: PresentProject['suspensionCauses']): string {
   const deletion = causes.find(({ kind }) => kind === 'pending-deletion');
   return deletion?.kind === 'pending-deletion'
     ? `Cancel the deletion: propagator operation cancel ${deletion.operationId} --reason "…"`

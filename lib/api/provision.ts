@@ -79,9 +79,9 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
     const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
     const state = await findProject(context);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
-    if (state.causes.length > 0)
+    if (state.suspensionCauses.length > 0)
       return context.json(
-        problem('refused', `the project is not active: ${describeCauses(state.causes)}`),
+        problem('refused', `the project is not active: ${describeCauses(state.suspensionCauses)}`),
         409,
       );
     if (!desiredState(state.facts, deps.policy, requested))

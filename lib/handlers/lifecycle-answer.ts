@@ -57,8 +57,8 @@ async function answerAboutProject(
   const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
     kind: 'present',
-    isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.causes),
-    because: describeCauses(state.causes),
+    isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses),
+    because: describeCauses(state.suspensionCauses),
     decision: projectDecision(isSuspend, lifecycle?.asked !== undefined, state, deps),
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
@@ -80,10 +80,10 @@ async function answerAboutProject(
 function projectDecision(
   isSuspend: boolean,
   isRequested: boolean,
-  { causes, facts }: PresentState,
+  { suspensionCauses, facts }: PresentState,
   { mode, policy = NO_POLICY, services }: LifecycleDeps,
 ): LifecycleDecision {
-  const isByOperator = isRequested || causes.some(({ kind }) => kind === 'operator-hold');
+  const isByOperator = isRequested || suspensionCauses.some(({ kind }) => kind === 'operator-hold');
   const decided = decideChange(policy, isSuspend ? 'project.disabled' : 'project.enabled', facts);
   const isEnforced = mode === 'enforce' && (isByOperator || decided.mode === 'enforce');
   return {
@@ -110,14 +110,15 @@ async function answerAboutUser(
   if (state.kind === 'absent') return { kind: 'absent' };
   if (state.kind === 'other') return refusedForSimilarId(state.id);
   const isSuspend = action === 'suspend';
+  const isSuspended = state.suspensionCauses.length > 0;
   const change = isSuspend ? 'user.disabled' : 'user.enabled';
   const policyDecision = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
   const registry = await readRegistry(deps.cloud);
   const reportingServices = deps.services.filter(({ userReports }) => userReports.length > 0);
   return {
     kind: 'present',
-    isWanted: isSuspend === state.causes.length > 0,
-    because: describeCauses(state.causes),
+    isWanted: isSuspend === isSuspended,
+    because: describeCauses(state.suspensionCauses),
     decision: {
       hasAction: policyDecision.action !== 'none',
       mode: 'observe',
@@ -155,8 +156,8 @@ async function answerAboutUserProvision(
   const names = assigningServices.map(({ name }) => name);
   return {
     kind: 'present',
-    isWanted: state.causes.length === 0 && !cleanup,
-    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
+    isWanted: state.suspensionCauses.length === 0 && !cleanup,
+    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.suspensionCauses),
     decision: userProvisionDecision(operation, state.facts, names, deps),
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, assigningServices),
@@ -187,8 +188,8 @@ async function answerAboutProjectProvision(
   const { provision } = decision;
   return {
     kind: 'present',
-    isWanted: state.causes.length === 0 && !cleanup,
-    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
+    isWanted: state.suspensionCauses.length === 0 && !cleanup,
+    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.suspensionCauses),
     decision,
     ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services, plugins) } : {}),
   };

@@ -70,13 +70,16 @@ export async function lifecycleRefusal(
       ? await fetchUserState(scope.id, keystone)
       : await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
   const isWanted =
-    state.kind === 'present' && causesRequire({ action, undoes: lifecycle?.undoes }, state.causes);
+    state.kind === 'present' &&
+    causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses);
   if (isWanted) return undefined;
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],
   });
   const stateText =
-    state.kind === 'present' ? describeCauses(state.causes) : `the ${scope.type} is ${state.kind}`;
+    state.kind === 'present'
+      ? describeCauses(state.suspensionCauses)
+      : `the ${scope.type} is ${state.kind}`;
   return blocked(
     `no resource is changed now: Keystone shows that ${stateText}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',

@@ -14,14 +14,14 @@ import { suspensionHoldOf } from './suspension-holds.ts';
 /**
  * The effective state of a project or a user. It depends on three inputs: the account in Keystone,
  * the domain of the account in Keystone, and the decisions of operators about a project. The
- * account is active if there are no `causes`.
+ * account is active if there are no `suspensionCauses`.
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'other'; readonly id: string }
   | {
       readonly kind: 'present';
-      readonly causes: readonly SuspensionCause[];
+      readonly suspensionCauses: readonly SuspensionCause[];
       readonly facts: AccountFacts;
     };
 
@@ -61,9 +61,13 @@ export async function fetchEffectiveState(
   const pending =
     projectDeletion ??
     (domainId === undefined ? undefined : await pendingDeletion('domain', domainId, deps.reads));
-  const { causes, facts } = await causesAndFacts(account, { hold, pending }, deps.keystone);
+  const { suspensionCauses, facts } = await causesAndFacts(
+    account,
+    { hold, pending },
+    deps.keystone,
+  );
   const { parentId, tags = [] } = account;
-  return { kind: 'present', causes, facts: { ...facts, parentId, tags } };
+  return { kind: 'present', suspensionCauses, facts: { ...facts, parentId, tags } };
 }
 
 /**
@@ -77,8 +81,8 @@ export async function fetchUserState(
   const shown = await keystone.show('user', id);
   if (shown.kind !== 'present') return shown;
   if (shown.account.type !== 'user') return { kind: 'other', id: shown.account.id };
-  const { causes, facts } = await causesAndFacts(shown.account, {}, keystone);
-  return { kind: 'present', causes, facts: { ...facts, parentId: undefined, tags: [] } };
+  const { suspensionCauses, facts } = await causesAndFacts(shown.account, {}, keystone);
+  return { kind: 'present', suspensionCauses, facts: { ...facts, parentId: undefined, tags: [] } };
 }
 
 /**
@@ -94,7 +98,13 @@ async function causesAndFacts(
   const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
   const domain = shown && presentDomain(`${type} ${id}`, shown);
   return {
-    causes: causesOf({ type, enabled, domain, hold: decisions.hold, pending: decisions.pending }),
+    suspensionCauses: causesOf({
+      type,
+      enabled,
+      domain,
+      hold: decisions.hold,
+      pending: decisions.pending,
+    }),
     facts: { id, name, domainId, domainName: domain?.name },
   };
 }

@@ -51,7 +51,7 @@ async function restoreProject(
   if (state.kind === 'absent')
     return stepAfterDeletion(canceled, resumeStep(canceled, existing, deps), deps.now());
   if (state.kind !== 'present') return undefined;
-  if (state.causes.length === 0) return endSuspension(canceled, existing, deps);
+  if (state.suspensionCauses.length === 0) return endSuspension(canceled, existing, deps);
   if (mustBeSuspended(state, deps.policy)) return announceDisabled(canceled, existing, deps.now());
   // The project was disabled before the deletion was requested, and the policy does not suspend
   // disabled projects. Undo only the suspension of the recovery window.
@@ -61,11 +61,11 @@ async function restoreProject(
 
 /** True if the policy or the decision of an operator suspends a project in this state. */
 function mustBeSuspended(
-  { causes, facts }: Extract<EffectiveState, { kind: 'present' }>,
+  { suspensionCauses, facts }: Extract<EffectiveState, { kind: 'present' }>,
   policy: Policy = NO_POLICY,
 ): boolean {
   const { action, mode } = decideChange(policy, 'project.disabled', facts);
-  return (action === 'suspend' && mode === 'enforce') || causes.some(isDecision);
+  return (action === 'suspend' && mode === 'enforce') || suspensionCauses.some(isDecision);
 }
 
 /**

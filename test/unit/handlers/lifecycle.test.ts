@@ -182,7 +182,7 @@ describe('a resume', () => {
       keystone: simulation.deps.cloud.keystone,
       reads: simulation.engine.reads,
     });
-    const causes = state.kind === 'present' ? describeCauses(state.causes) : '';
+    const causes = state.kind === 'present' ? describeCauses(state.suspensionCauses) : '';
     expect(causes).toMatch(
       /^ann holds it suspended: the invoice \(Keystone reported it enabled on /,
     );
