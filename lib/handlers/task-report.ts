@@ -32,10 +32,10 @@ export type RunKey = Pick<
 /** Returns the report of a run that ended without an error. */
 export function reportOfOutcome(
   runKey: RunKey,
-  { counts, conditions, outcome, verification, fresh, appeared, seenIds }: RunReport,
+  { counts, conditions, outcome, verification, newlyListed, appeared, seenIds }: RunReport,
 ): ServiceReport {
   const ids = {
-    ...freshOf(fresh),
+    ...freshOf(newlyListed),
     ...(appeared ? { appeared } : {}),
     ...(seenIds === undefined ? {} : { seenIds }),
   };
@@ -56,7 +56,7 @@ export function reportOfOutcome(
   if (outcome.kind === 'failed')
     return { type: 'service.failed', data: { ...reportFields, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
-  const returned = outcome.returned ? { returned: outcome.returned } : {};
+  const returned = outcome.reappeared ? { returned: outcome.reappeared } : {};
   return {
     type: 'service.progressed',
     data: {
@@ -91,23 +91,23 @@ export function reportOfError(runKey: RunKey, error: ErrorReport): ServiceReport
   };
 }
 
-const freshOf = (fresh: NewlyListed): { fresh?: NewlyListed } =>
-  Object.keys(fresh).length === 0 ? {} : { fresh };
+const freshOf = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
+  Object.keys(newlyListed).length === 0 ? {} : { fresh: newlyListed };
 
 /** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
 export function progressReporter(
   runKey: RunKey,
   deps: ServiceDeps,
-): (counts: Counts, fresh: NewlyListed) => void {
+): (counts: Counts, newlyListed: NewlyListed) => void {
   let reportedAt = deps.now();
   let sequence = 0;
-  return (counts, fresh) => {
+  return (counts, newlyListed) => {
     if (deps.now() - reportedAt < deps.progressMillis) return;
     reportedAt = deps.now();
     sequence += 1;
     const message: Message = {
       type: 'service.progressed',
-      data: { ...runKey, sequence, counts, conditions: [], ...freshOf(fresh) },
+      data: { ...runKey, sequence, counts, conditions: [], ...freshOf(newlyListed) },
     };
     // A lost progress report is harmless, because the final report replaces it. If the store still
     // fails then, the final report throws.

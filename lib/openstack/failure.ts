@@ -19,7 +19,9 @@ export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-trans-id') ??
   undefined;
 
-/** The longest accepted `Retry-After`. A longer time may be a mistake, so this time replaces it. */
+/**
+ * The maximum of `Retry-After`. A longer value may be a mistake and is reduced to this maximum.
+ */
 const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
 
 /**

@@ -68,13 +68,13 @@ function applyProgress(
 
 /** Returns the task with all data of the report of its ended run. */
 function afterRun(task: Task, report: ServiceReport, now: number): Task {
-  const { appeared, fresh, seenIds = task.seenIds, verification = {} } = report.data;
+  const { appeared, fresh: newlyListed, seenIds = task.seenIds, verification = {} } = report.data;
   const counted = applyCounts(task, report, now);
   return {
     ...counted,
     sequence: 0,
     baseline: counted.counts,
-    distinct: addDistinct(task.distinct, fresh),
+    distinct: addDistinct(task.distinct, newlyListed),
     seenIds,
     ...(appeared ? { appeared: { ...task.appeared, ...appeared } } : {}),
     verifications: applyVerification(task.verifications, verification, {

@@ -53,8 +53,8 @@ const secretRow = z
 /**
  * Defines a type whose rows belong to the project of the token. Barbican's rows name no owner, and
  * its listings have no filter by project. A listing contains exactly the resources of the token's
- * project, without secrets that other projects share by ACL. If the token is on another project,
- * the owner check therefore refuses the rows.
+ * project, without secrets that other projects share by ACL. Each row therefore gets the project of
+ * the token as its owner. If the token is on another project, the owner check refuses the rows.
  */
 const defineTypeOfTokenProject = (
   name: string,
@@ -119,9 +119,9 @@ const SERVICE_ADMIN =
   '2023.2: admin with system scope)';
 
 /**
- * Limits that were set for the project. By default, Barbican permits only a user with a role that
- * few clouds assign to list and reset limits. If Barbican refuses the listing, the type counts as
- * unsupported, so that the refusal does not block the other resource types.
+ * Limits that were set for the project. To list and reset limits, Barbican requires a role that few
+ * clouds assign. If Barbican refuses the listing, the type counts as unsupported, so that the
+ * refusal does not block the other resource types.
  */
 const projectQuota = defineProjectQuota({
   name: 'project-quota',

@@ -58,7 +58,7 @@ export interface CleanupInput {
     acceptedIds: readonly string[],
   ) => number;
   /** Called after each resource type, with the counts of the run so far. */
-  readonly onCounts?: (counts: Counts, fresh: NewlyListed) => void;
+  readonly onCounts?: (counts: Counts, newlyListed: NewlyListed) => void;
 }
 
 /** The input of a cleanup of one service for a project. */

@@ -143,22 +143,22 @@ export function removalCondition(
 }
 
 /** The reason for resources that were removed and are listed again. */
-export const RETURNED = 'the service reported it as removed, and lists it again';
+export const REAPPEARED = 'the service reported it as removed, and lists it again';
 
 /**
  * Returns one condition for all resources that were removed and are listed again. The listing may
  * be older than the removal. No action is needed unless the condition lasts.
  */
-export const returnedConditions = (
+export const reappearedConditions = (
   resourceType: ResourceTypeName,
-  returnedResources: readonly Resource[],
+  reappearedResources: readonly Resource[],
 ): Condition[] =>
-  returnedResources.length === 0
+  reappearedResources.length === 0
     ? []
     : [
         {
-          ...condition(resourceType, 'InProgress', RETURNED, 'none', returnedResources[0], {
-            count: returnedResources.length,
+          ...condition(resourceType, 'InProgress', REAPPEARED, 'none', reappearedResources[0], {
+            count: reappearedResources.length,
           }),
           advice:
             'If this lasts: find out which program creates it again, or why the service ' +

@@ -1,6 +1,6 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { blockedConditions, ownershipConditions, returnedConditions } from './conditions.ts';
+import { blockedConditions, ownershipConditions, reappearedConditions } from './conditions.ts';
 import { type Removals, removeAll } from './removal.ts';
 import { ownership } from './safety-rules.ts';
 import type { CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
@@ -11,9 +11,9 @@ import {
   type TypeIteration,
 } from './type-iteration.ts';
 import {
-  apiWithProjectToken,
+  accessWithProjectToken,
   failedListingResult,
-  returnedError,
+  reappearedError,
   unreachableResult,
 } from './unlisted.ts';
 
@@ -67,15 +67,16 @@ async function listAndRemove<Context extends CommonContext>(
   mustWait: boolean,
   input: IterationInput<Context>,
 ): Promise<TypeIteration> {
-  const projectApi =
+  const access =
     resourceType.requiresLiveProject?.class === 'C'
-      ? apiWithProjectToken(resourceType, input)
+      ? accessWithProjectToken(resourceType, input)
       : undefined;
-  if (projectApi && 'resourceType' in projectApi) return projectApi;
-  // A type that this one depends on has resources left. This type is not listed, and its earlier
-  // count is kept. The other type reports the cause (safety rule "Every failure has an owner").
+  if (access && 'result' in access) return access.result;
+  // A type that this type depends on has resources left. This type is therefore not listed, and its
+  // earlier count is kept. The other type reports the cause (safety rule "Every failure has an
+  // owner").
   if (mustWait) return notListed(resourceType.name);
-  const context = projectApi ? { ...input.context, api: projectApi } : input.context;
+  const context = access ? { ...input.context, api: access.api } : input.context;
   let listing: Listing<Context>;
   try {
     listing = await resourceType.list(context);
@@ -106,13 +107,13 @@ async function removeListed<Context extends CommonContext>(
     return { ...listed, conditions: [...listed.conditions, ...blockedConditions(name, ours)] };
   if (error) return { ...listed, errors: [error] };
   if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
-    const { conditions, exception } = unreachableResult(resourceType, ours);
-    return { ...listed, exception, conditions: [...listed.conditions, ...conditions] };
+    const { conditions, leftReason } = unreachableResult(resourceType, ours);
+    return { ...listed, leftReason, conditions: [...listed.conditions, ...conditions] };
   }
-  const returned = ours.filter(({ id }) => input.wasRemoved?.(name, id));
-  const others = ours.filter((one) => !returned.includes(one));
+  const reappeared = ours.filter(({ id }) => input.wasRemoved?.(name, id));
+  const others = ours.filter((one) => !reappeared.includes(one));
   const removals = await removeAll(resourceType, others, input);
-  return removalResult(listed, removals, returned, input);
+  return removalResult(listed, removals, reappeared, input);
 }
 
 /** Returns the result of a type after its listing and before its first removal. */
@@ -124,6 +125,8 @@ function listingResult<Context extends CommonContext>(
 ) {
   const foreign = resources.filter((one) => ownership(one, owner) === 'foreign');
   const ownerless = resources.filter((one) => ownership(one, owner) === 'ownerless');
+  // A row without an owner may be a resource of this account, so its type must not count as empty.
+  // A row of another owner is none (safety rule "Check the owner of every row").
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
   return {
     resourceType: name,
@@ -136,13 +139,13 @@ function listingResult<Context extends CommonContext>(
 }
 
 /**
- * Returns the result of a type after its removals. `returned`: the resources that an earlier
+ * Returns the result of a type after its removals. `reappeared`: the resources that an earlier
  * iteration of the run removed and that were listed again.
  */
 function removalResult<Context extends CommonContext>(
   result: ReturnType<typeof listingResult>,
   removals: Removals,
-  returned: readonly Resource[],
+  reappeared: readonly Resource[],
   input: IterationInput<Context>,
 ): TypeIteration {
   const { conditions, count, countedIds, resourceType } = result;
@@ -156,11 +159,13 @@ function removalResult<Context extends CommonContext>(
     conditions: [
       ...conditions,
       ...removals.conditions,
-      ...returnedConditions(resourceType, returned),
+      ...reappearedConditions(resourceType, reappeared),
     ],
     errors: removals.errors,
-    ...(returned.length > 0 ? { returned: returnedError(resourceType, returned, input) } : {}),
-    ...(countedIds.isPartial ? {} : exceptionOf(removals, listed, input)),
+    ...(reappeared.length > 0
+      ? { reappeared: reappearedError(resourceType, reappeared, input) }
+      : {}),
+    ...(countedIds.isPartial ? {} : leftReasonOf(removals, listed, input)),
   };
 }
 
@@ -189,13 +194,13 @@ async function addBlockers<Context extends CommonContext>(
 const idsOf = (resources: readonly Resource[]): string[] => resources.map(({ id }) => id);
 
 /** Returns why the run may end although resources of the type are left. */
-function exceptionOf<Context extends CommonContext>(
+function leftReasonOf<Context extends CommonContext>(
   { gone, retained, deferred }: Removals,
   listed: number,
   { phase }: IterationInput<Context>,
-): Pick<TypeIteration, 'exception'> {
-  if (retained > 0 && retained === listed) return { exception: { type: 'retained' } };
+): Pick<TypeIteration, 'leftReason'> {
+  if (retained > 0 && retained === listed) return { leftReason: { type: 'retained' } };
   if (phase === 'pre-delete' && deferred > 0 && gone.length + retained + deferred === listed)
-    return { exception: { type: 'after-deletion' } };
+    return { leftReason: { type: 'after-deletion' } };
   return {};
 }

@@ -9,7 +9,7 @@ import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { errorOutcome, type Outcome } from './run-outcome.ts';
 import { ownership } from './safety-rules.ts';
-import type { Suspension, SuspensionRow } from './suspension.ts';
+import type { SuspensionRow, SuspensionType } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
@@ -18,7 +18,7 @@ export interface LifecycleRunInput extends RunControl {
   /**
    * In the order in which the run handles them. For resume this is the reverse order of suspend.
    */
-  readonly types: readonly Suspension[];
+  readonly types: readonly SuspensionType[];
   /**
    * Suspend only: the options of the policy file for this service; `undefined` if the policy file
    * has none.
@@ -52,8 +52,11 @@ export interface TypeComparison {
 
 /** The steps in which suspend and resume differ. */
 export interface LifecycleSteps {
-  /** Lists one type, and compares its rows with the records. `listedAt`: the time before that. */
-  compare(type: Suspension, listedAt: number): Promise<TypeComparison>;
+  /**
+   * Lists one type, and compares its rows with the records. `listedAt`: the time before the first
+   * listing of this comparison.
+   */
+  compare(type: SuspensionType, listedAt: number): Promise<TypeComparison>;
   /** Called after the listing that shows that the run has finished. */
   finish(): Promise<void>;
   /** Shown while all resources have the desired state, and `settleAt` is still in the future. */
@@ -180,7 +183,7 @@ function reportOfRun(
     verification: Object.fromEntries(
       types.map((type) => [type.resourceType, type.left === 0 ? 'empty' : 'present'] as const),
     ),
-    fresh: {},
+    newlyListed: {},
     seenIds: undefined,
   };
 }
@@ -218,7 +221,7 @@ async function makeChanges(
  * rule "Check the owner of every row").
  */
 export async function ownRows(
-  type: Suspension,
+  type: SuspensionType,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
   // The new cache is necessary because a cached answer may be older than the last changes.

@@ -117,7 +117,7 @@ function reportOfRun(
     conditions: aggregate([...items.flatMap((item) => conditionsOf(item, input)), ...conditions]),
     outcome,
     verification: {},
-    fresh: {},
+    newlyListed: {},
     seenIds: undefined,
   };
 }

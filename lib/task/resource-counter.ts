@@ -26,7 +26,7 @@ export class ResourceCounter {
   readonly #gone = new Set<string>();
   readonly #wasListedBefore: (id: string) => boolean;
   readonly #leftBefore: number | undefined;
-  #fresh = 0;
+  #newlyListed = 0;
   #mostListed = 0;
   #left = 0;
 
@@ -46,7 +46,7 @@ export class ResourceCounter {
 
   add({ listedIds, goneIds, listed, gone, isPartial }: CountedIds): void {
     for (const id of listedIds) {
-      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#fresh += 1;
+      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#newlyListed += 1;
       this.#listed.add(id);
       this.#gone.delete(id);
     }
@@ -78,8 +78,8 @@ export class ResourceCounter {
   }
 
   /** Returns the number of resources that no earlier run of the task listed. */
-  get fresh(): number {
-    return this.#fresh;
+  get newlyListed(): number {
+    return this.#newlyListed;
   }
 
   /** Adds all listed ids to `filter`. Returns false if no id was listed. */

@@ -7,7 +7,7 @@ import {
   type TypeComparison,
 } from './lifecycle-run.ts';
 import type { RunReport } from './run.ts';
-import type { Suspension } from './suspension.ts';
+import type { SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
@@ -28,7 +28,7 @@ export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
 }
 
 async function resumeType(
-  type: Suspension,
+  type: SuspensionType,
   listedAt: number,
   input: LifecycleRunInput,
 ): Promise<TypeComparison> {

@@ -38,9 +38,11 @@ export class RunCounter {
     return Object.fromEntries([...this.#counters].map(([name, { count }]) => [name, count]));
   }
 
-  get fresh(): NewlyListed {
+  get newlyListed(): NewlyListed {
     return Object.fromEntries(
-      [...this.#counters].flatMap(([name, { fresh }]) => (fresh > 0 ? [[name, fresh]] : [])),
+      [...this.#counters].flatMap(([name, { newlyListed }]) =>
+        newlyListed > 0 ? [[name, newlyListed]] : [],
+      ),
     );
   }
 

@@ -10,13 +10,13 @@ export type Outcome =
   | { readonly kind: 'finished' }
   /**
    * Resources are left or could not be listed. The next run begins after at least `afterSeconds`.
-   * `returned`: set if resources that this run removed were listed again.
+   * `reappeared`: set if resources that this run removed were listed again.
    */
   | {
       readonly kind: 'again';
       readonly afterSeconds: number;
       readonly error: ErrorReport | undefined;
-      readonly returned?: ErrorReport | undefined;
+      readonly reappeared?: ErrorReport | undefined;
     }
   /** All types that can be listed are empty. The other types can no longer be listed or removed. */
   | { readonly kind: 'unreachable'; readonly because: string }
@@ -36,8 +36,8 @@ export function outcomeOf(
   if (isPlan) return { kind: 'finished' };
   // The end needs a listing of every resource type (safety rule "List again before finished").
   if (!areAllTypesListed || !types.every(isSettled)) return undefined;
-  const reasons = types.flatMap(({ exception }) =>
-    exception?.type === 'unreachable' ? [exception.because] : [],
+  const reasons = types.flatMap(({ leftReason }) =>
+    leftReason?.type === 'unreachable' ? [leftReason.because] : [],
   );
   return reasons.length > 0
     ? { kind: 'unreachable', because: [...new Set(reasons)].join('; ') }
@@ -61,7 +61,7 @@ export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: num
   kind: 'again',
   afterSeconds: waitMillis / 1000,
   error: undefined,
-  returned: types.find(({ returned }) => returned)?.returned,
+  reappeared: types.find(({ reappeared }) => reappeared)?.reappeared,
 });
 
 /** Returns the outcome of a run with these errors, or `undefined` without an error. */

@@ -101,7 +101,7 @@ const iterationInput = <Context extends CommonContext>(
   onType: (type) => {
     if (!type.count) return;
     counter.add(type);
-    input.onCounts?.(counter.counts, counter.fresh);
+    input.onCounts?.(counter.counts, counter.newlyListed);
   },
 });
 

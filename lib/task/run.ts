@@ -16,7 +16,7 @@ export interface RunReport {
   readonly outcome: Outcome;
   /** By resource type: the result of its last listing in this run. */
   readonly verification: Readonly<Record<string, VerificationStatus>>;
-  readonly fresh: NewlyListed;
+  readonly newlyListed: NewlyListed;
   /** By resource type: the resources that the approved plan does not list. */
   readonly appeared?: Readonly<
     Record<string, { count: number; example: string; isRefused: boolean }>
@@ -72,7 +72,7 @@ async function cleanUpTypes<Context extends CommonContext>(
       return {
         verification,
         counts: counter.counts,
-        fresh: counter.fresh,
+        newlyListed: counter.newlyListed,
         seenIds: counter.seenIds,
         conditions: aggregate(types.flatMap(({ conditions }) => conditions)),
         outcome,

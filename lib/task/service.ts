@@ -46,7 +46,7 @@ export {
   type Comparison,
   defineSuspension,
   type ServiceSuspension,
-  type Suspension,
+  type SuspensionType,
 } from './suspension.ts';
 export type { UserAssignments } from './user-assignments.ts';
 export { defineUserReport, type UserReport } from './user-report.ts';

@@ -8,7 +8,7 @@ import {
   type TypeComparison,
 } from './lifecycle-run.ts';
 import type { RunReport } from './run.ts';
-import { chosenTypes, type Suspension, type SuspensionRow } from './suspension.ts';
+import { chosenTypes, type SuspensionRow, type SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
 
 /**
@@ -52,7 +52,7 @@ type RowStep =
   | { readonly kind: 'change'; readonly change: () => Promise<void> };
 
 async function compareType(
-  type: Suspension,
+  type: SuspensionType,
   option: string,
   input: LifecycleRunInput,
 ): Promise<TypeComparison> {

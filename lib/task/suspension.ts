@@ -90,7 +90,7 @@ export interface SuspensionRow {
 }
 
 /** How one resource type is suspended and resumed, with its row type and record type hidden. */
-export interface Suspension {
+export interface SuspensionType {
   readonly resourceType: ResourceTypeName;
   readonly options: readonly string[] | undefined;
   readonly summary: SuspensionDefinition<unknown, unknown>['summary'];
@@ -102,7 +102,7 @@ export interface ServiceSuspension {
   /** The services that are suspended before this one, and resumed after it. */
   readonly after: readonly string[];
   /** In the order of suspend. Resume uses the reverse order. */
-  readonly types: readonly ((service: string) => Suspension)[];
+  readonly types: readonly ((service: string) => SuspensionType)[];
 }
 
 /**
@@ -110,9 +110,9 @@ export interface ServiceSuspension {
  * policy file; `undefined` if the policy file has none for the service.
  */
 export function chosenTypes(
-  types: readonly Suspension[],
+  types: readonly SuspensionType[],
   chosen: readonly string[] | undefined,
-): { readonly type: Suspension; readonly option: string }[] {
+): { readonly type: SuspensionType; readonly option: string }[] {
   return types.flatMap((type) => {
     if (type.options === undefined) return [{ type, option: '' }];
     const option = type.options.find((one) => chosen?.includes(one));
@@ -123,7 +123,7 @@ export function chosenTypes(
 /** Defines how one resource type is suspended and resumed. */
 export function defineSuspension<Row, Before>(
   definition: SuspensionDefinition<Row, Before>,
-): (service: string) => Suspension {
+): (service: string) => SuspensionType {
   return (service) => ({
     resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
     options: definition.options,

@@ -22,9 +22,9 @@ export interface TypeIteration {
   /** The ids of the listing whose deletion the service has accepted and not confirmed yet. */
   readonly acceptedIds?: readonly string[];
   /** Set when resources that an earlier iteration of the run removed were listed again. */
-  readonly returned?: ErrorReport;
+  readonly reappeared?: ErrorReport;
   /** Why the run may end although the type is not verified empty. */
-  readonly exception?: Exception;
+  readonly leftReason?: LeftReason;
   /**
    * True if the type cannot be listed now, and `status` is the result of a listing before the
    * project's deletion.
@@ -38,7 +38,7 @@ export interface TypeIteration {
  * resources can also be removed after the project's deletion. `unreachable`: the project is
  * deleted, and the type can no longer be listed or removed (classes C and D).
  */
-export type Exception =
+export type LeftReason =
   | { readonly type: 'retained' | 'after-deletion' }
   | { readonly type: 'unreachable'; readonly because: string };
 
@@ -103,8 +103,8 @@ export const notListed = (
 ): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
 
 /** True if the type is verified empty, or the run may end without that. */
-export const isSettled = ({ status, exception }: TypeIteration): boolean =>
-  status === 'empty' || exception !== undefined;
+export const isSettled = ({ status, leftReason }: TypeIteration): boolean =>
+  status === 'empty' || leftReason !== undefined;
 
 /**
  * True if the run has nothing more to remove of this type: the type is settled, or the service
@@ -117,8 +117,8 @@ export const hasNothingLeft = (result: TypeIteration): boolean =>
  * True if the types that depend on this type until `empty` may be listed. An unreachable or
  * retained type must not stop other types.
  */
-export const allowsDependents = ({ status, count, exception }: TypeIteration): boolean =>
+export const allowsDependents = ({ status, count, leftReason }: TypeIteration): boolean =>
   status === 'empty' ||
   count?.left === 0 ||
-  exception?.type === 'unreachable' ||
-  exception?.type === 'retained';
+  leftReason?.type === 'unreachable' ||
+  leftReason?.type === 'retained';

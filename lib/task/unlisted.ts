@@ -1,10 +1,10 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { condition, RETURNED } from './conditions.ts';
+import { condition, REAPPEARED } from './conditions.ts';
 import type { CommonContext, Resource, ResourceType, ServiceApi } from './service.ts';
 import {
-  type Exception,
   type IterationInput,
+  type LeftReason,
   notListed,
   type TypeIteration,
 } from './type-iteration.ts';
@@ -28,16 +28,26 @@ const emptyResult = (resourceType: ResourceTypeName) => ({
   errors: [],
 });
 
-/**
- * Returns the API with a token on the project for a resource type of class C. If there is no such
- * token, returns the result of the type instead.
- */
-export function apiWithProjectToken<Context extends CommonContext>(
+/** The API with a token on the project, or the result of the type if there is no such token. */
+type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeIteration };
+
+/** Returns how a resource type of class C can be listed: only with a token on the project. */
+export function accessWithProjectToken<Context extends CommonContext>(
+  resourceType: TypeFields,
+  input: IterationInput<Context>,
+): ProjectAccess {
+  const { phase, context } = input;
+  return phase === 'pre-delete' && context.projectApi
+    ? { api: context.projectApi }
+    : { result: resultWithoutToken(resourceType, input) };
+}
+
+/** Returns the result of a resource type of class C that no token can list now. */
+function resultWithoutToken<Context extends CommonContext>(
   resourceType: TypeFields,
   { phase, context, verifiedBeforeDeletion, service }: IterationInput<Context>,
-): ServiceApi | TypeIteration {
+): TypeIteration {
   const { name } = resourceType;
-  if (phase === 'pre-delete' && context.projectApi) return context.projectApi;
   // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must
   // not assign roles.
   if (phase === 'plan') return notListed(name);
@@ -50,13 +60,13 @@ export function apiWithProjectToken<Context extends CommonContext>(
 }
 
 /**
- * Returns the exception and the condition for a type of class C or D after the project's deletion.
+ * Returns the reason and the condition for a type of class C or D after the project's deletion.
  * The type never counts as empty. `resources`: the resources that were listed (class D only).
  */
 export function unreachableResult(
   { name, requiresLiveProject }: TypeFields,
   resources: readonly Resource[],
-): Required<Pick<TypeIteration, 'exception' | 'conditions'>> {
+): Required<Pick<TypeIteration, 'leftReason' | 'conditions'>> {
   const leftover = requiresLiveProject?.leftover ?? 'its resources';
   const message =
     resources.length > 0
@@ -66,8 +76,14 @@ export function unreachableResult(
   const leftoverCondition = condition(name, 'Unsupported', message, 'operator', resources.at(0), {
     count: Math.max(1, resources.length),
   });
-  const exception: Exception = { type: 'unreachable', because: `${leftover} could not be reached` };
-  return { exception, conditions: [{ ...leftoverCondition, advice: requiresLiveProject?.advice }] };
+  const leftReason: LeftReason = {
+    type: 'unreachable',
+    because: `${leftover} could not be reached`,
+  };
+  return {
+    leftReason,
+    conditions: [{ ...leftoverCondition, advice: requiresLiveProject?.advice }],
+  };
 }
 
 /**
@@ -94,7 +110,7 @@ export function failedListingResult(
           advice: error.advice,
         },
       ],
-      exception: { type: 'unreachable', because: error.message },
+      leftReason: { type: 'unreachable', because: error.message },
     };
   if (isReportedByFile(error))
     return {
@@ -118,16 +134,16 @@ const isReportedByFile = (error: ErrorReport): boolean =>
  * Returns the error for resources that were removed and are listed again. If this lasts for the
  * stall timeout, the task is dead-lettered with this error.
  */
-export const returnedError = (
+export const reappearedError = (
   name: ResourceTypeName,
-  returnedResources: readonly Resource[],
+  reappearedResources: readonly Resource[],
   { service, context }: Pick<IterationInput<CommonContext>, 'service' | 'context'>,
 ): ErrorReport => ({
   code: `${name}.returned`,
   class: 'Transient',
   message:
-    `${name}: ${RETURNED} (${returnedResources.length} of them, for example ` +
-    `${returnedResources[0]?.id})`,
+    `${name}: ${REAPPEARED} (${reappearedResources.length} of them, for example ` +
+    `${reappearedResources[0]?.id})`,
   advice:
     `Search the log of ${service} for this id: something creates it again, or the service ` +
     'answers success and does not delete it. Then redrive.',

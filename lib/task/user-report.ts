@@ -106,7 +106,7 @@ export async function userReportRun(input: UserReportInput): Promise<RunReport> 
     conditions: aggregate(reportedTypes.flatMap(({ conditions }) => conditions)),
     outcome: { kind: 'finished' },
     verification: {},
-    fresh: {},
+    newlyListed: {},
     seenIds: undefined,
   };
 }

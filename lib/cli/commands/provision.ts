@@ -40,6 +40,8 @@ interface ProvisionOptions extends OutputOptions {
   readonly reason?: string;
 }
 
+/** For scripts, drift has the same exit code as an operation that ended without proof. */
+const DRIFT_EXIT_CODE = EXIT.unproven;
 /** The number of projects that are compared at the same time. */
 const CONCURRENCY = 4;
 
@@ -68,10 +70,10 @@ function provisionCommand(project: Command, terminal: Terminal): void {
       'requested by an administrator',
     )
     .action(async (id: string, options: ProvisionOptions) => {
-      const { plan, profile, reconcile, reason, ...printed } = options;
+      const { plan, profile, reconcile, reason, ...output } = options;
       if (plan) {
         const path = `${pathOf(id)}/provision${queryString({ profile })}`;
-        presentPlan(terminal, await client.get(path, Comparison), printed, reconcile === true);
+        presentPlan(terminal, await client.get(path, Comparison), output, reconcile === true);
         return;
       }
       const body = { reason, profile, reconcile };
@@ -79,7 +81,7 @@ function provisionCommand(project: Command, terminal: Terminal): void {
       presentResult(
         terminal,
         answer,
-        printed,
+        output,
         ({ opened }) => `${opened} begins. Follow it: propagator operation show ${opened}`,
       );
     });
@@ -90,7 +92,7 @@ function driftCommand(project: Command, terminal: Terminal): void {
   withOutputOptions(project.command('drift [project]'), 'project drift')
     .description('compare one project, or all provisioned projects, with the profile')
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')
-    .action(async (id: string | undefined, printed: OutputOptions) => {
+    .action(async (id: string | undefined, output: OutputOptions) => {
       const ids = id === undefined ? await provisionedProjects(terminal) : [id];
       const limit = pLimit(CONCURRENCY);
       const compared = await Promise.all(
@@ -103,7 +105,7 @@ function driftCommand(project: Command, terminal: Terminal): void {
           }),
         ),
       );
-      present(terminal, { projects: compared }, printed, {
+      present(terminal, { projects: compared }, output, {
         text: ({ projects }) =>
           projects.length === 0
             ? 'No project was provisioned.'
@@ -111,7 +113,7 @@ function driftCommand(project: Command, terminal: Terminal): void {
         rows: ({ projects }) => projects.flatMap(rowsIn),
         columns: COLUMNS,
       });
-      if (compared.some(hasDrift)) terminal.exitCode = EXIT.unproven;
+      if (compared.some(hasDrift)) terminal.exitCode = DRIFT_EXIT_CODE;
     });
 }
 
@@ -152,10 +154,10 @@ const COLUMNS: Readonly<Record<string, (row: Row) => string | undefined>> = {
 function presentPlan(
   terminal: Terminal,
   plan: Comparison,
-  printed: OutputOptions,
+  output: OutputOptions,
   reconcile: boolean,
 ): void {
-  present(terminal, plan, printed, {
+  present(terminal, plan, output, {
     text: (shown) => planText(shown, reconcile),
     rows: rowsIn,
     columns: COLUMNS,

@@ -51,7 +51,7 @@ function registerCommand(program: Command, terminal: Terminal): void {
       interfaces,
     )
     .option('--plan', 'only print the changes')
-    .action(async ({ url: given, region, interface: names, plan, ...printed }: RegisterOptions) => {
+    .action(async ({ url: given, region, interface: names, plan, ...output }: RegisterOptions) => {
       const url = apiUrl(given);
       await withKeystone(terminal, async ({ api, regions }) => {
         const rows = await readRows(api);
@@ -66,7 +66,7 @@ function registerCommand(program: Command, terminal: Terminal): void {
           // Two administrators may have registered at the same time.
           assertNoChangeLeft(planRegister(await readRows(api), desired));
         }
-        present(terminal, { planned: plan === true, changes, kept: [] }, printed, REGISTERING);
+        present(terminal, { planned: plan === true, changes, kept: [] }, output, REGISTERING);
       });
     });
 }
@@ -76,7 +76,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
     .description("remove only the entries of `register` from Keystone's catalog")
     .option('--region <region>', 'only the endpoints of this region')
     .option('--plan', 'only print the changes')
-    .action(({ region, plan, ...printed }: Options) =>
+    .action(({ region, plan, ...output }: Options) =>
       withKeystone(terminal, async ({ api }) => {
         const rows = await readRows(api);
         const { changes, kept } = planUnregister(rows, region);
@@ -84,7 +84,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
           await applyChanges(api, changes, rows);
           assertNoChangeLeft(planUnregister(await readRows(api), region).changes);
         }
-        present(terminal, { planned: plan === true, changes, kept }, printed, UNREGISTERING);
+        present(terminal, { planned: plan === true, changes, kept }, output, UNREGISTERING);
       }),
     );
 }

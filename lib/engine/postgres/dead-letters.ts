@@ -169,10 +169,10 @@ async function carryOutDecision(
     const decisions = decisionsOf(what, found, author, Date.now());
     await storeDecisions(session, decisions);
     const entries = await appendAudit(session, auditRecordsOf(decisions, author));
-    const withMessages = new Set(what === 'redriven' ? found.map(({ queue }) => queue) : []);
-    if (notices.length > 0) withMessages.add('coordinate');
-    await database.notifyWorkers(session, [...withMessages]);
-    return { queuesToWake: withMessages, audited: entries, count: found.length };
+    const queuesWithMessages = new Set(what === 'redriven' ? found.map(({ queue }) => queue) : []);
+    if (notices.length > 0) queuesWithMessages.add('coordinate');
+    await database.notifyWorkers(session, [...queuesWithMessages]);
+    return { queuesToWake: queuesWithMessages, audited: entries, count: found.length };
   });
   audited.forEach(onAudited);
   for (const queue of queuesToWake) wakeups.wake(queue);

@@ -79,9 +79,9 @@ export const snapshot = defineType({
 });
 
 /**
- * Returns the ids of volumes that may be attached to a server while Nova still deletes servers. The
- * removal of a snapshot of such a volume must wait, because some drivers (NFS) call Nova to delete
- * it.
+ * While Nova still deletes servers of the project: the ids of volumes that may be attached to one.
+ * Otherwise an empty set. The removal of a snapshot of such a volume must wait, because some
+ * drivers (NFS) call Nova to delete the snapshot.
  */
 async function attachedVolumeIds(
   context: ProjectContext,

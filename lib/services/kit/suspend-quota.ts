@@ -4,7 +4,7 @@ import {
   type Comparison,
   defineSuspension,
   type ProjectContext,
-  type Suspension,
+  type SuspensionType,
 } from '../../task/service.ts';
 
 /** Limits by name. */
@@ -126,7 +126,9 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
  * show which values are defaults, and because resume may not send the DELETE that resets limits.
  * Later changes of the default then do not affect the project.
  */
-export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
+export const defineQuotaSuspension = (
+  quota: QuotaSuspension,
+): ((service: string) => SuspensionType) =>
   defineSuspension<QuotaRow, Before>({
     name: 'quota',
     options: ['quota-zero'],
