@@ -1,6 +1,7 @@
 import type { AccountEvent } from '../../events/account.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { confirmMessage } from '../operation/confirm-again.ts';
 import { awaitsConfirmation } from '../operation/confirmation.ts';
 import { askAgainMessages, cleanupsOf, suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
@@ -86,26 +87,25 @@ function askAgainStep(cleanups: readonly Operation[]): Step | undefined {
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
   );
   if (!requested) return undefined;
-  const { id: operationId, confirmation } = requested;
-  const message = { type: 'operation.confirm' as const, data: { operationId, confirmation } };
-  return { operations: [], tasks: [], messages: [message], deadLetters: [] };
+  return { operations: [], tasks: [], messages: [confirmMessage(requested)], deadLetters: [] };
 }
 
 /**
- * Asks Keystone whether the account is in the state that the cleanup or plan requires. Returns
- * `undefined` if the operation no longer waits for the confirmation with this number.
+ * Asks Keystone whether the account is in the state that the cleanup or plan requires. Each
+ * operation numbers its questions to Keystone. Returns `undefined` if the operation no longer waits
+ * for the answer to question `questionNumber`.
  */
 export async function cleanupConfirmation(
   operation: Operation,
-  confirmation: number,
+  questionNumber: number,
   deps: CleanupDeps,
 ): Promise<StepEvent | undefined> {
-  if (!awaitsConfirmation(operation, confirmation)) return undefined;
+  if (!awaitsConfirmation(operation, questionNumber)) return undefined;
   const answer = await cleanupAnswer(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {
       kind: 'unknown' as const,
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
     },
   }));
-  return { kind: 'confirmation', confirmation, ...answer };
+  return { kind: 'confirmation', confirmation: questionNumber, ...answer };
 }

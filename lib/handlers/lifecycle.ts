@@ -68,19 +68,20 @@ export const lifecycleStep = (...results: readonly (OpenedLifecycle | undefined)
 
 /**
  * Asks Keystone whether the state of the account still requires the suspend, resume or provision.
- * Returns `undefined` if the operation no longer waits for the confirmation with this number.
+ * Returns `undefined` if the operation no longer waits for the answer to question
+ * `questionNumber`.
  */
 export async function lifecycleConfirmation(
   operation: Operation,
-  confirmation: number,
+  questionNumber: number,
   deps: LifecycleDeps,
 ): Promise<StepEvent | undefined> {
-  if (!awaitsLifecycleConfirmation(operation, confirmation)) return undefined;
+  if (!awaitsLifecycleConfirmation(operation, questionNumber)) return undefined;
   const answer = await lifecycleAnswer(operation, deps).catch(
     (thrown: unknown): LifecycleAnswer => {
       const error = reportOf(thrown, { code: 'keystone.show', service: 'keystone' });
       return { kind: 'unknown', error };
     },
   );
-  return { kind: 'lifecycle-confirmation', confirmation, answer };
+  return { kind: 'lifecycle-confirmation', confirmation: questionNumber, answer };
 }

@@ -1,4 +1,5 @@
 import { Account } from '../../events/account.ts';
+import { confirmMessage } from './confirm-again.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
 import { holdAtHourlyCap, holdAtLimit, holdOperation } from './limits.ts';
@@ -153,16 +154,12 @@ const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): 
 
 /**
  * Begins the deletion of the project in Keystone. If resources may be left, the operation first
- * asks Keystone whether the project still exists. If it does, {@link holdForLeftovers} holds the
- * operation.
+ * asks Keystone whether the project still exists. If the project exists, {@link holdForLeftovers}
+ * holds the operation.
  */
 function beginClosing(transaction: OperationTransaction, step: StepInput): void {
-  const { id, confirmation } = transaction.operation;
   if (unwaivedLeftovers(transaction, step).length > 0)
-    transaction.messages.push({
-      type: 'operation.confirm',
-      data: { operationId: id, confirmation },
-    });
+    transaction.messages.push(confirmMessage(transaction.operation));
   else {
     transaction.operation = moveOperation(transaction.operation, 'closing');
     transaction.requestKeystoneAction('delete', step.now);

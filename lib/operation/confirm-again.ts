@@ -1,3 +1,4 @@
+import type { Operation } from './model.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
 const MAX_WAIT_SECONDS = 60;
@@ -13,14 +14,19 @@ export const SAME_ANSWER_MILLIS = 60_000;
  * ignored.
  */
 export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
-  const confirmation = transaction.operation.confirmation + 1;
-  transaction.operation = { ...transaction.operation, confirmation };
-  transaction.messages.push({
-    type: 'operation.confirm',
-    data: { operationId: transaction.operation.id, confirmation },
-    delaySeconds,
-  });
+  const questionNumber = transaction.operation.confirmation + 1;
+  transaction.operation = { ...transaction.operation, confirmation: questionNumber };
+  transaction.messages.push({ ...confirmMessage(transaction.operation), delaySeconds });
 }
+
+/**
+ * Returns the message that makes the operation ask Keystone, and then continue. The message names
+ * the number of the operation's newest question.
+ */
+export const confirmMessage = ({ id, confirmation: questionNumber }: Operation) => ({
+  type: 'operation.confirm' as const,
+  data: { operationId: id, confirmation: questionNumber },
+});
 
 /**
  * Returns the delay in seconds of the next question to Keystone while an external cause blocks the

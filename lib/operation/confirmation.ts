@@ -13,14 +13,14 @@ import { mergedRerunScope } from './scope.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
 
-/** True if the operation still waits for Keystone's answer to question number `confirmation`. */
-export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
-  operation.confirmation === confirmation &&
+/** True if the operation still waits for Keystone's answer to question `questionNumber`. */
+export const awaitsConfirmation = (operation: Operation, questionNumber: number): boolean =>
+  operation.confirmation === questionNumber &&
   (operation.state === 'confirming' || mayBeDeletedByOthers(operation));
 
 /**
  * True for a requested operation while another client may delete its project. In these states the
- * operation applies an answer of Keystone, although it is no longer `confirming`.
+ * operation applies an answer of Keystone as in state `confirming`.
  */
 const mayBeDeletedByOthers = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
@@ -32,17 +32,17 @@ const isHeldForLeftovers = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'leftovers';
 
 /**
- * Applies Keystone's answer to question number `confirmation`. An answer to an earlier question is
+ * Applies Keystone's answer to question `questionNumber`. An answer to an earlier question is
  * ignored.
  */
 export function applyConfirmation(
   transaction: OperationTransaction,
-  confirmation: number,
+  questionNumber: number,
   keystoneAnswer: KeystoneAnswer,
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  if (!awaitsConfirmation(operation, confirmation)) return;
+  if (!awaitsConfirmation(operation, questionNumber)) return;
   if (operation.state === 'recoverable') {
     // After a 404, another client may have deleted the project. The operation asks Keystone again,
     // as at the end of its recovery window.

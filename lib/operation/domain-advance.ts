@@ -1,5 +1,6 @@
 import type { ProjectId } from '../../events/ids.ts';
-import { confirmMessage, openProjectCleanup, waitsForProjects } from './domain-project.ts';
+import { confirmMessage } from './confirm-again.ts';
+import { openProjectCleanup, waitsForProjects } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -7,11 +8,11 @@ import { moveOperation } from './transitions.ts';
 
 /** The stored state of the projects of a requested domain. */
 export interface DomainProgress {
-  /** The stored cleanups of the projects that belong to the operation of the domain. */
+  /** The stored cleanups that belong to the operation of the domain. */
   readonly children: readonly Operation[];
-  /** By project without such a cleanup: all cleanups about the project, newest first. */
+  /** For each project of the plan that is not in `children`: all its cleanups, newest first. */
   readonly existing: ReadonlyMap<ProjectId, readonly Operation[]>;
-  /** By project: why it must not be deleted now. Has only the projects with a protection. */
+  /** For each protected project: why the project must not be deleted now. */
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
 

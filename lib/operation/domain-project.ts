@@ -1,3 +1,4 @@
+import { confirmMessage } from './confirm-again.ts';
 import type { DomainPlanEntry, Operation } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction } from './transaction.ts';
@@ -95,15 +96,6 @@ export function continueDomain(transaction: OperationTransaction): void {
   if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
   transaction.messages.push(confirmMessage(operation));
 }
-
-/**
- * Returns the message that makes the operation continue. It names the number of the operation's
- * newest question to Keystone.
- */
-export const confirmMessage = ({ id, confirmation: questionNumber }: Operation) => ({
-  type: 'operation.confirm' as const,
-  data: { operationId: id, confirmation: questionNumber },
-});
 
 /** Continues the operation of a requested domain after a person released it. */
 export function releaseDomain(transaction: OperationTransaction, now: number): void {

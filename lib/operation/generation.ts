@@ -15,7 +15,8 @@ export interface DeletionTimes {
 /**
  * Keystone also sends a notification when the propagator deletes the account. This notification
  * announces no new deletion. Because the clocks of the Keystone host and the propagator may differ,
- * every notification counts as this one if it was sent at most this long after the operation's end.
+ * a notification that was sent at most this long after the operation's end also announces no new
+ * deletion.
  */
 const OWN_NOTIFICATION_MILLIS = 60_000;
 

@@ -50,25 +50,30 @@ export type LifecycleAnswer =
   | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /**
- * True if a suspend, resume or provision operation waits for Keystone's answer to question number
- * `confirmation`. The operation asks in state `confirming`, and again in later states whenever a
+ * True if a suspend, resume or provision operation waits for Keystone's answer to question
+ * `questionNumber`. The operation asks in state `confirming`, and again in later states whenever a
  * notification about its account arrives.
  */
-export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
-  operation.action !== 'cleanup' && operation.confirmation === confirmation && !hasEnded(operation);
+export const awaitsLifecycleConfirmation = (
+  operation: Operation,
+  questionNumber: number,
+): boolean =>
+  operation.action !== 'cleanup' &&
+  operation.confirmation === questionNumber &&
+  !hasEnded(operation);
 
 /**
- * Applies Keystone's answer to question number `confirmation` to a suspend, resume or provision
+ * Applies Keystone's answer to question `questionNumber` to a suspend, resume or provision
  * operation.
  */
 export function applyLifecycleConfirmation(
   transaction: OperationTransaction,
-  confirmation: number,
+  questionNumber: number,
   answer: LifecycleAnswer,
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  if (!awaitsLifecycleConfirmation(operation, confirmation)) return;
+  if (!awaitsLifecycleConfirmation(operation, questionNumber)) return;
   if (answer.kind === 'unknown') retryAfterUnknown(transaction, answer.error, step);
   else if (answer.kind === 'refused') {
     if (operation.state === 'confirming')

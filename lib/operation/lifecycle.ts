@@ -74,7 +74,8 @@ export function isSuspended(existing: readonly Operation[]): boolean {
 
 /**
  * Users only. True if a suspension has listed the resources that depend on the user, and no later
- * resume has compared its list with this one. The user then needs a resume when it is enabled.
+ * resume has compared its own list with the list of the suspension. The user then needs a resume
+ * when it is enabled.
  */
 function hasUncomparedReport(existing: readonly Operation[]): boolean {
   const ended = suspendsAndResumesOf(existing).find(({ state }) => state === 'observed');

@@ -247,8 +247,8 @@ export const hasEnded = (operation: Operation): boolean =>
   ENDED_OPERATION_STATES.includes(operation.state);
 
 /**
- * Returns the operations that this one has opened, out of all `children`. Returns `undefined` if
- * one of them has not ended or is missing in `children`.
+ * Returns the operations that this operation has opened, out of all `children`. Returns `undefined`
+ * if one of these operations has not ended or is missing in `children`.
  */
 export function childrenIfAllEnded(
   { children: ids }: Pick<Operation, 'children'>,

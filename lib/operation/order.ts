@@ -41,7 +41,7 @@ export interface Dependencies {
     | ServiceDependency
     | { readonly service: typeof EVERY_OTHER; readonly strength: Strength; readonly until: 'done' }
   )[];
-  /** Services that depend on this one, declared here instead of in their own files. */
+  /** Services that depend on this service, declared here instead of in their own files. */
   readonly dependents?: readonly {
     readonly service: ServiceName;
     readonly strength: Strength;

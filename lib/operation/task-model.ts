@@ -36,7 +36,7 @@ export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
   readonly region: string;
-  /** The tasks that this one depends on. A preferred dependency may be overtaken (`order.ts`). */
+  /** The tasks that this task depends on. A preferred dependency may be overtaken (`order.ts`). */
   readonly dependsOn: readonly TaskDependency[];
   /** True if the task has a pre-delete phase. */
   readonly preDelete: boolean;

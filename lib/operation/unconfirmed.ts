@@ -20,9 +20,9 @@ export function applyUnknown(
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  // The error means that the id contains a slash. Keystone cannot be asked about such an id, so a
-  // retry does not help. All other errors are retried, because an operator can correct their
-  // causes, for example a proxy that answers 405.
+  // `keystone.id.hidden` means that the id contains a slash. Keystone cannot be asked about an id
+  // with a slash, so a retry does not help. All other errors are retried, because an operator can
+  // correct their causes, for example a proxy that answers 405.
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
     transaction.operation = refuse(operation, error.message, step.now);
     return;

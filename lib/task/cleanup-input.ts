@@ -19,9 +19,9 @@ export interface CleanupInput {
   /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
   /**
-   * Set in a partial run, which begins before all services that this one depends on have ended: the
-   * services that have not ended. The run handles only the types that are independent of all these
-   * services.
+   * Set in a partial run, which begins while some services that this service depends on have not
+   * ended: the services that have not ended. The run handles only the types that are independent
+   * of all these services.
    */
   readonly awaitedServices?: readonly string[];
   /** The ids that earlier runs of the task listed (see `IdFilter`). */

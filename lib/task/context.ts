@@ -160,8 +160,9 @@ export interface ProjectContext extends CommonContext {
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set in a partial run, which begins before all services that this one depends on have ended: the
-   * services that have not ended. The run must keep resources that these services may still use.
+   * Set in a partial run, which begins while some services that this service depends on have not
+   * ended: the services that have not ended. The run must keep resources that these services may
+   * still use.
    */
   readonly awaitedServices?: readonly string[] | undefined;
 }

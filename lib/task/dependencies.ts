@@ -98,8 +98,8 @@ export const typeDependencies = (
 
 /**
  * Throws `TypeError` when a type is independent of another service but requires a type that depends
- * on that service. A partial run, which does not wait for that service, would then process the type
- * before the required type.
+ * on that service. A partial run does not wait for that service, and would process the type before
+ * the required type.
  */
 export function assertIndependence(
   types: readonly {

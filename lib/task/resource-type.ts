@@ -73,7 +73,7 @@ export interface ResourceType<Context = ProjectContext> {
   readonly requiresLiveProject: RequiresLiveProject | undefined;
   /** For the documentation page of the service: the causes that prevent or delay the removal. */
   readonly blockers: readonly string[];
-  /** The types of the same service that this one depends on. */
+  /** The types of the same service that this type depends on. */
   readonly dependsOn: readonly TypeDependency[];
   /** Services that the service depends on, and this type does not. */
   readonly independentOf?: readonly string[];
@@ -113,7 +113,7 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
    */
   readonly blockers?: readonly string[];
   /**
-   * The types of the same service that are removed before this one. Use `required` until `empty`
+   * The types of the same service that are removed before this type. Use `required` until `empty`
    * for a type that creates or guards resources of this type. Use `preferred` until `done` if the
    * service refuses to remove a resource in use. With `preferred`, a stuck resource of the other
    * type does not block this type (safety rule "One stuck project stops no other").

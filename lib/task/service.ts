@@ -78,13 +78,13 @@ export interface Service {
    */
   readonly catalogAliases: readonly string[];
   /**
-   * The services, and types of other services, that are cleaned up before this one. This service
+   * The services, and types of other services, that are cleaned up before this service. It
    * begins only when a `required` service has ended (safety rule "Workloads before their guards").
    * This service does not wait for a stuck `preferred` service (safety rule "One stuck project
-   * stops no other"). When the stuck service has ended, this one runs once more.
+   * stops no other"). When the stuck service has ended, this service runs once more.
    */
   readonly dependsOn: readonly DeclaredDependency[];
-  /** The services that depend on this one and do not declare the dependency themselves. */
+  /** The services that depend on this service and do not declare the dependency themselves. */
   readonly dependents: readonly Dependent[];
   /**
    * The microversions of the API. `header`: the service's name in the standard header (`compute`),

@@ -99,7 +99,7 @@ export interface SuspensionType {
 
 /** The suspension of one service. */
 export interface ServiceSuspension {
-  /** The services that are suspended before this one, and resumed after it. */
+  /** The services that are suspended before this service, and resumed after it. */
   readonly after: readonly string[];
   /** In the order of suspend. Resume uses the reverse order. */
   readonly types: readonly ((service: string) => SuspensionType)[];

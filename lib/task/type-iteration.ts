@@ -102,7 +102,7 @@ export const notListed = (
   errors: readonly ErrorReport[] = [],
 ): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
 
-/** True if the type is verified empty, or the run may end without that. */
+/** True if the type is verified empty, or if the run may end although resources may be left. */
 export const isSettled = ({ status, leftReason }: TypeIteration): boolean =>
   status === 'empty' || leftReason !== undefined;
 
