@@ -31,15 +31,15 @@ const stack = defineType({
     'Heat deletes some resources by name, with the token of the caller. A stack is ' +
       'blocked if a keypair, a Swift container or a queue of the propagator, or a ' +
       'workflow or cron trigger of another project, has the same name.',
-    'The stack has resources that belong to the cloud or to other projects (quotas, ' +
-      'flavors, Keystone resources), a workflow that runs at deletion, or an ' +
-      'unfinished association. If an administrator deleted the stack, Heat would change ' +
-      'resources that the owner of the stack may not change.',
-    'A pre-delete hook is set. The deletion waits until an operator clears the hook.',
-    'Another service refuses the deletion of a resource (DELETE_FAILED). The report ' +
+    'The propagator keeps a stack with resources that belong to the cloud or to other ' +
+      'projects (quotas, flavors, Keystone resources), with a workflow that runs at ' +
+      'deletion, or with an unfinished association. If an administrator deleted such a ' +
+      'stack, Heat would change resources that the owner of the stack may not change.',
+    'If a pre-delete hook is set, the deletion waits until an operator clears the hook.',
+    'If another service refuses the deletion of a resource (DELETE_FAILED), the report ' +
       'shows the reason from Heat. Each run requests the deletion again.',
-    'The plugin of a resource type in the stack is no longer installed. Heat lists ' +
-      'the stack but cannot load it.',
+    'If the plugin of a resource type in the stack is no longer installed, Heat lists ' +
+      'the stack but cannot load it for the deletion.',
   ],
   list: rootStacksOf,
   id: (row) => row.id,

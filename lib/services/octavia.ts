@@ -66,9 +66,10 @@ const loadBalancer = defineType({
   name: 'load-balancer',
   blockers: [
     'Octavia deletes a load balancer only in ACTIVE or ERROR. In PENDING_CREATE, ' +
-      'PENDING_UPDATE or PENDING_DELETE it refuses, and no API ends a state that is ' +
-      'stuck.',
-    'The provider driver of the load balancer is no longer enabled, or it fails.',
+      'PENDING_UPDATE or PENDING_DELETE it refuses the deletion, and no API ends a state ' +
+      'that is stuck.',
+    'Octavia refuses the deletion if the provider driver is no longer enabled, or if the ' +
+      'driver cannot delete a load balancer with all its parts.',
   ],
   async list({ api, project }) {
     // Octavia answers 500 to any limit if [api_settings] pagination_max_limit is negative.

@@ -57,12 +57,12 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     { types: ['ptr-record', 'zone-transfer-request'], strength: 'preferred', until: 'done' },
   ],
   blockers: [
-    'The zone has child zones of other projects.',
-    'The zone is shared, and other projects have records in it that Designate would ' +
-      'delete with the zone.',
-    'A name server does not remove the zone. Designate tries again. "openstack zone ' +
+    'Designate refuses to delete a zone that has child zones of other projects.',
+    'The propagator keeps a shared zone in which other projects have records, because ' +
+      'Designate would delete these records with the zone.',
+    'If a name server does not remove the zone, Designate tries again. "openstack zone ' +
       'abandon" removes the zone only from Designate: the name servers continue to ' +
-      'answer for it.',
+      'answer for the zone.',
   ],
   async list(context) {
     const rows = (await visibleZones(context)).filter((row) => !isSharedWith(row, context.project));

@@ -31,8 +31,9 @@ export const workflow = defineType({
     { types: ['cron-trigger', 'event-trigger', 'execution'], strength: 'preferred', until: 'done' },
   ],
   blockers: [
-    'A trigger of another project uses the workflow (it was public or shared).',
-    'The workflow is public.',
+    'Mistral does not delete a workflow that a trigger of another project uses. Such a ' +
+      'workflow was public or shared.',
+    'The propagator keeps a public workflow, because other projects may use it.',
   ],
   list: listWorkflows,
   id: (row) => row.id,

@@ -54,13 +54,17 @@ const unaddressableRemoval = (table: string): Removal => ({
   advice: `Delete its row from the table ${table} in the Mistral database. It runs nothing.`,
 });
 
+const CONFLICT_TEXT =
+  'The propagator keeps the resource while another project has a public resource with the same ' +
+  'name, because Mistral would delete both.';
+
 /** Environments, which contain variables of workflows. */
 export const environment = defineType({
   name: 'environment',
   requiresLiveProject,
   blockers: [
-    'The environment is public.',
-    'Another project has a public resource with the same name, which Mistral would also delete.',
+    'The propagator keeps a public environment, because other projects may use it.',
+    CONFLICT_TEXT,
   ],
   list: async ({ api, project }) => withNameConflicts(await listAll(api, 'environments'), project),
   id: (row) => row.id,
@@ -83,8 +87,8 @@ export const workbook = defineType({
   requiresLiveProject,
   dependsOn: [{ types: ['action'], strength: 'required', until: 'empty' }],
   blockers: [
-    'The workbook is public.',
-    'Another project has a public resource with the same name, which Mistral would also delete.',
+    'The propagator keeps a public workbook, because other projects may use it.',
+    CONFLICT_TEXT,
   ],
   list: async (context) => withNameConflicts(await listWorkbooks(context), context.project),
   id: (row) => row.id,
