@@ -31,7 +31,7 @@ export function applyFailure(
   // a cancellation or a refusal.
   const isRevert =
     what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
-  // At the end of a recovery window a domain is enabled before anything of it is removed.
+  // At the end of a recovery window a domain is enabled before its resources are removed.
   const isBeforeRemovals = state === 'recoverable' || (state === 'confirming' && what === 'enable');
   if (isRevert) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')
@@ -47,10 +47,10 @@ export function applyFailure(
 }
 
 /**
- * Applies a failed attempt to disable the account after its recovery window has ended. With time
- * left, Keystone's 404 ended the window. The 404 may be wrong, so the account must still be
- * disabled. Without time left, a person released the window. The operation then continues with an
- * enabled account, and no cancellation waits for the call.
+ * Applies a failed attempt to disable the account after its recovery window has ended. If the
+ * window had time left, a 404 of Keystone ended it. The 404 may be wrong, so the account must still
+ * be disabled. If no time was left, a person released the window. The operation then continues with
+ * an enabled account, and no cancellation waits for the call.
  */
 function applyDisableFailure(
   transaction: OperationTransaction,
@@ -175,7 +175,8 @@ export function askAgainAfterCancel(
   const isAbsent = error.code === UNCONFIRMED_ABSENCE;
   // If the clock was set back since the first 404, its recorded time is in the future.
   const absentSince = Math.min(keystoneAction.absentSince ?? step.now, step.now);
-  // A stop or a hold blocks the action. Only a person can end it, so the advice names the command.
+  // A stop or a hold blocks the action. Only a person can end the stop or the hold, so the
+  // advice names the command.
   const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
     ...transaction.operation,

@@ -12,8 +12,8 @@ export interface Leftover {
 }
 
 /**
- * Returns what may have left resources when every task has ended: the registrations that were not
- * cleaned up, and the tasks that ended `unreachable`.
+ * Returns the causes for which resources may be left when every task has ended: the registrations
+ * that were not cleaned up, and the tasks that ended `unreachable`.
  */
 export function leftoversOf(
   operation: Pick<Operation, 'order' | 'uncovered'>,

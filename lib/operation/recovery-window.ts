@@ -42,7 +42,7 @@ export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
 /**
  * Returns the opened cleanup with a recovery window. The operation disables the account now, and
  * asks Keystone at the end of the window. `suspension`: the suspend operation that the request
- * opened. `earlier`: the window of the operation that this one replaces.
+ * opened. `earlier`: the window of the operation that this operation replaces.
  */
 export function withWindow(
   { operation }: OpenedOperation,
@@ -84,7 +84,7 @@ export function withWindow(
 
 /**
  * True if the operation may have disabled the account for its recovery window. A cancellation then
- * enables the account again, and so does a removal that needs a token on the project.
+ * enables the account again. A removal that needs a token on the project also enables the account.
  */
 export const hasDisabledAccount = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
