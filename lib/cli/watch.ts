@@ -4,6 +4,8 @@ import { hasEnded } from './exit-code.ts';
 import { OperationShape } from './shapes.ts';
 
 const POLL_MILLIS = 2000;
+/** The pause before a new stream, so that a proxy that cuts each stream causes no fast loop. */
+const REOPEN_MILLIS = 500;
 /** After this number of failed attempts in a row, the propagator does not count as restarting. */
 const MAX_FAILED_ATTEMPTS = 30;
 
@@ -50,8 +52,7 @@ export async function* followOperation(
       const mayRestart = previousText !== '' && failedAttempts < MAX_FAILED_ATTEMPTS;
       if (!mayRestart || !RESTART_CODES.includes(code)) throw thrown;
     }
-    // A stream that broke before its first state is opened again after a pause.
-    await sleep(isStreaming && hasState ? 0 : POLL_MILLIS);
+    await sleep(isStreaming && hasState ? REOPEN_MILLIS : POLL_MILLIS);
   }
 }
 

@@ -74,7 +74,7 @@ describe('the states that a watch follows', () => {
     const bodies = [...broken, whole];
     const client = new ApiClient('http://propagator', async () => new Response(bodies.shift()));
     const { seen, slept } = await collect((path) => client.events(path, OperationShape));
-    expect({ seen, slept }).toEqual({ seen: ['running', 'finished'], slept: [0, 2000] });
+    expect({ seen, slept }).toEqual({ seen: ['running', 'finished'], slept: [500, 2000] });
   });
 
   it('come from a new stream when the propagator restarts', async () => {
@@ -88,7 +88,7 @@ describe('the states that a watch follows', () => {
     const { seen, slept } = await collect(events);
     expect({ seen, slept }).toEqual({
       seen: ['running', 'finished'],
-      slept: [0, 2000, 2000, 2000],
+      slept: [500, 2000, 2000, 2000],
     });
   });
 
