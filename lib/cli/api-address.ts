@@ -2,7 +2,7 @@ import type { CatalogService } from '../openstack/catalog.ts';
 import type { Credentials } from '../openstack/credentials.ts';
 import { catalogRegistrations, overrideRegistrations } from '../openstack/registry.ts';
 import { chooseEndpoint, typeKey } from '../operation/registry.ts';
-import { REGISTERED } from '../services/keystone-propagator.ts';
+import { OWN_REGISTRATION } from '../services/keystone-propagator.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { apiFetchOf } from './aws-signature.ts';
 import type { KeystoneLogin } from './keystone-login.ts';
@@ -75,13 +75,13 @@ export function apiInCatalog(
   const registrations = [
     ...overrideRegistrations(credentials, ''),
     ...catalogRegistrations(catalog, ''),
-  ].filter(({ type }) => typeKey(type) === typeKey(REGISTERED.type));
+  ].filter(({ type }) => typeKey(type) === typeKey(OWN_REGISTRATION.type));
   const ids = new Set(
     registrations.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId),
   );
   if (ids.size > 1)
     throw notFound(
-      `Keystone's catalog has ${ids.size} services of type ${REGISTERED.type}`,
+      `Keystone's catalog has ${ids.size} services of type ${OWN_REGISTRATION.type}`,
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
   const registeredRegions = registrations.flatMap(({ region }) => region ?? []);
@@ -90,7 +90,7 @@ export function apiInCatalog(
     [...regions].flatMap((region) => {
       const chosen = chooseEndpoint(
         registrations,
-        [REGISTERED.type],
+        [OWN_REGISTRATION.type],
         region,
         credentials.interfaces,
       );
@@ -100,7 +100,7 @@ export function apiInCatalog(
   const [url, second] = urls;
   if (url === undefined)
     throw notFound(
-      `Keystone's catalog has no service of type ${REGISTERED.type}` +
+      `Keystone's catalog has no service of type ${OWN_REGISTRATION.type}` +
         (credentials.regions.length > 0 ? ` in ${credentials.regions.join(', ')}` : ''),
       'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
     );

@@ -90,10 +90,12 @@ const quota = defineProjectQuota({
   async list(context) {
     const { project } = context;
     const { limits, defaults } = await readQuota(context);
-    const differing = Object.entries(limits).filter(([name, limit]) => defaults[name] !== limit);
+    const differingLimits = Object.entries(limits).filter(
+      ([name, limit]) => defaults[name] !== limit,
+    );
     return limitsRow(
       project,
-      differing.map(([name]) => name),
+      differingLimits.map(([name]) => name),
     );
   },
   async reset(row, { api }) {

@@ -72,10 +72,10 @@ async function documentsOf<Row extends { readonly project_id?: string | null | u
   return rows.filter((one) => one.project_id === context.project || one.project_id === undefined);
 }
 
-const owner = z.string().nullish();
+const optionalOwner = z.string().nullish();
 const jobRow = z.object({
   job_id: z.string(),
-  project_id: owner,
+  project_id: optionalOwner,
   description: z.string().nullish(),
   job_schedule: z.object({ status: z.string().nullish(), event: z.string().nullish() }).nullish(),
 });
@@ -105,7 +105,11 @@ const job = defineType<z.infer<typeof jobRow>>({
 /** Defines a resource type of documents that are removed after the jobs. */
 function defineDocumentType(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
-    .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
+    .object({
+      [`${name}_id`]: z.string(),
+      project_id: optionalOwner,
+      description: z.string().nullish(),
+    })
     .transform((raw) => ({
       id: String(raw[`${name}_id`]),
       project_id: raw.project_id,
@@ -126,7 +130,7 @@ function defineDocumentType(name: 'session' | 'action' | 'backup'): DefinedType 
 }
 
 const clientRow = z.object({
-  project_id: owner,
+  project_id: optionalOwner,
   client: z.object({ client_id: z.string(), hostname: z.string().nullish() }),
 });
 

@@ -48,8 +48,8 @@ const stack = defineType({
   createdAt: (row) => epochOf(row.creation_time),
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
-    const inProgress = isDeleting ? await inProgressRemoval(row, context) : undefined;
-    if (inProgress) return inProgress;
+    const inProgressResult = isDeleting ? await inProgressRemoval(row, context) : undefined;
+    if (inProgressResult) return inProgressResult;
     const effectBlocker = await foreignEffectBlocker(row, context);
     if (effectBlocker) return { kind: 'blocked', ...effectBlocker };
     // With a token on the project, Heat finds by name only resources of that project and keypairs

@@ -43,12 +43,12 @@ const template = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, { project }): Blocker | undefined {
-    const foreign = row.clusters.filter((one) => one.project_id !== project);
-    if (foreign.length > 0)
+    const foreignClusters = row.clusters.filter((one) => one.project_id !== project);
+    if (foreignClusters.length > 0)
       return {
         message:
-          `${foreign.length} clusters of other projects were created from the template, ` +
-          `for example ${foreign[0]?.uuid}`,
+          `${foreignClusters.length} clusters of other projects were created from the template, ` +
+          `for example ${foreignClusters[0]?.uuid}`,
         actor: 'other-project',
         advice:
           'The propagator deletes the template when these clusters are deleted. Magnum ' +

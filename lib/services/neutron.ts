@@ -1,13 +1,13 @@
 import { defineService } from '../task/service.ts';
-import { ADD_ONS } from './neutron/add-ons.ts';
-import { ADDRESSES } from './neutron/addresses.ts';
-import { NETWORKS } from './neutron/networks.ts';
-import { PORTS } from './neutron/ports.ts';
+import { ADD_ON_TYPES } from './neutron/add-ons.ts';
+import { ADDRESS_TYPES } from './neutron/addresses.ts';
+import { NETWORK_TYPES } from './neutron/networks.ts';
+import { PORT_TYPES } from './neutron/ports.ts';
 import { provision } from './neutron/provision.ts';
 import { quota } from './neutron/quota.ts';
-import { ROUTING } from './neutron/routing.ts';
-import { SECURITY } from './neutron/security.ts';
-import { SHARING } from './neutron/sharing.ts';
+import { ROUTER_TYPES } from './neutron/routing.ts';
+import { SECURITY_TYPES } from './neutron/security.ts';
+import { SHARING_TYPES } from './neutron/sharing.ts';
 import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
@@ -28,13 +28,13 @@ export const neutron = defineService({
   ],
   concurrency: 6,
   resourceTypes: [
-    ...ADD_ONS,
-    ...ADDRESSES,
-    ...ROUTING,
-    ...PORTS,
-    ...NETWORKS,
-    ...SECURITY,
-    ...SHARING,
+    ...ADD_ON_TYPES,
+    ...ADDRESS_TYPES,
+    ...ROUTER_TYPES,
+    ...PORT_TYPES,
+    ...NETWORK_TYPES,
+    ...SECURITY_TYPES,
+    ...SHARING_TYPES,
     quota,
   ],
   provision,

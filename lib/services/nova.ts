@@ -55,8 +55,8 @@ const LIMIT_NAMES = {
   server_groups: 'maxServerGroups',
   server_group_members: 'maxServerGroupMembers',
 } as const;
-const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown()) });
-const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
+const quotaClassBody = z.object({ quota_class_set: z.record(z.string(), z.unknown()) });
+const limitsBody = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
  * Limits that were set for the project and for its users. The listing uses `GET /limits`, because
@@ -71,9 +71,9 @@ const quota = defineProjectQuota({
       api.request('GET', '/limits', { query: { tenant_id: project } }),
       api.request('GET', '/os-quota-class-sets/default'),
     ]);
-    const { absolute } = limits.parse(own.json).limits;
-    const { quota_class_set: defaults } = quotaClass.parse(defaultSet.json);
-    const differing = Object.entries(LIMIT_NAMES).filter(
+    const { absolute } = limitsBody.parse(own.json).limits;
+    const { quota_class_set: defaults } = quotaClassBody.parse(defaultSet.json);
+    const differingLimits = Object.entries(LIMIT_NAMES).filter(
       ([name, nameInLimits]) =>
         defaults[name] !== undefined &&
         absolute[nameInLimits] !== undefined &&
@@ -82,7 +82,7 @@ const quota = defineProjectQuota({
     // The answer names no owner, so the owner is the project of the request.
     return limitsRow(
       project,
-      differing.map(([name]) => name),
+      differingLimits.map(([name]) => name),
     );
   },
   async reset(row, { api }) {

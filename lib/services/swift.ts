@@ -3,8 +3,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext } from '../task/service.ts';
 import {
   accountOf,
+  clusterInfoOf,
   DEFAULT_PAGE_SIZE,
-  infoOf,
   isMissingAccount,
   requestAccount,
   withRoleAdvice,
@@ -40,7 +40,7 @@ interface ContainerRow {
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
     const { endpoint, project } = accountOf(context);
-    const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+    const limit = (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
     try {
       const { rows } = await withRoleAdvice(
         context.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }),
@@ -83,8 +83,8 @@ const object = defineType<ObjectRow>({
         if (!listing.more) incomplete.delete(listing.container);
       }
       const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
-      const isCut = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
-      if (isCut || listings.some(({ more }) => more))
+      const isTruncated = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
+      if (isTruncated || listings.some(({ more }) => more))
         return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;
@@ -170,7 +170,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     });
     // Swift answers 204 for an existing account, and 200 for an account that was never created.
     if (answer?.status !== 204) return [];
-    if ((await infoOf(context))?.swift?.allow_account_management === false)
+    if ((await clusterInfoOf(context))?.swift?.allow_account_management === false)
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
@@ -185,10 +185,10 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
   owner: (row) => row.owner,
   async remove(_row, context) {
     const { endpoint } = accountOf(context);
-    const remaining = await withRoleAdvice(
+    const remainingContainers = await withRoleAdvice(
       context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
     );
-    if (remaining.rows.length > 0)
+    if (remainingContainers.rows.length > 0)
       return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };
     // The request has no query, because Swift treats an account DELETE with a query as a wrong bulk
     // delete.

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { IdentityApi } from '../../openstack/identity.ts';
-import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
 import { apiUrl } from '../registration/api-url.ts';
@@ -145,7 +145,7 @@ function changeText(change: CatalogChange, planned: boolean): string {
   const verb = (planned ? PLANNED : DONE)[change.action];
   const id = change.id === undefined ? '' : ` (${change.id})`;
   if (type === 'service')
-    return `service ${REGISTERED.type}, name ${REGISTERED.name}${id}: ${verb}`;
+    return `service ${OWN_REGISTRATION.type}, name ${OWN_REGISTRATION.name}${id}: ${verb}`;
   const was = before === undefined || before === url ? '' : `, before ${before}`;
   const where = `${change.interface} in ${change.region ?? 'no region'}`;
   return `endpoint ${where}${id}: ${verb}: ${url}${was}`;

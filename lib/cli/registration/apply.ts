@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import type { ServiceApi } from '../../task/service.ts';
 import { type CatalogRows, isOwn, MARK, rethrowWithAdminAdvice } from './keystone-rows.ts';
 import type { CatalogChange } from './plan.ts';
@@ -36,7 +36,7 @@ function sendChange(api: ServiceApi, change: CatalogChange, serviceId: string | 
 
 const newRow = (change: CatalogChange, serviceId: string | undefined) =>
   change.type === 'service'
-    ? { type: REGISTERED.type, name: REGISTERED.name, description: MARK, enabled: true }
+    ? { type: OWN_REGISTRATION.type, name: OWN_REGISTRATION.name, description: MARK, enabled: true }
     : {
         service_id: serviceId,
         interface: change.interface,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { typeKey } from '../../operation/registry.ts';
-import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { ServiceApi } from '../../task/service.ts';
 
@@ -48,11 +48,11 @@ export interface CatalogRows {
 
 /** True for every service of the propagator's type. */
 export const isOfType = ({ type }: ServiceRow): boolean =>
-  typeKey(type) === typeKey(REGISTERED.type);
+  typeKey(type) === typeKey(OWN_REGISTRATION.type);
 
 /** True if `register` made the service. */
 export const isOwn = (row: ServiceRow): boolean =>
-  isOfType(row) && row.name === REGISTERED.name && row.description === MARK;
+  isOfType(row) && row.name === OWN_REGISTRATION.name && row.description === MARK;
 
 /** Reads Keystone's tables. Throws `PropagatorError`, for example for a truncated list. */
 export async function readRows(api: ServiceApi): Promise<CatalogRows> {

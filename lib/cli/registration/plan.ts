@@ -1,4 +1,4 @@
-import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
   type CatalogRows,
@@ -101,13 +101,13 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
   if (foreign)
     throw registerError(
       `Keystone has a service ${foreign.name || 'without a name'} (${foreign.id}) of type ` +
-        `${REGISTERED.type} that \`propagator register\` did not make`,
+        `${OWN_REGISTRATION.type} that \`propagator register\` did not make`,
       `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
     );
   const [service, second] = ofType;
   if (service && second)
     throw registerError(
-      `Keystone has the service ${REGISTERED.name} more than once: ` +
+      `Keystone has the service ${OWN_REGISTRATION.name} more than once: ` +
         ofType.map(({ id }) => id).join(', '),
       'Type `propagator unregister`, which removes all of them, and register again.',
     );
@@ -122,13 +122,13 @@ function ownEndpoint(
   const [endpoint, second] = present;
   if (endpoint && second)
     throw registerError(
-      `Keystone has ${present.length} endpoints of ${REGISTERED.name} for ${where}: ` +
+      `Keystone has ${present.length} endpoints of ${OWN_REGISTRATION.name} for ${where}: ` +
         present.map(({ id }) => id).join(', '),
       'Keep one, and register again: openstack endpoint delete ENDPOINT',
     );
   if (endpoint && endpoint.description !== MARK)
     throw registerError(
-      `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ${REGISTERED.name} for ` +
+      `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ${OWN_REGISTRATION.name} for ` +
         `${where} that \`propagator register\` did not make`,
       `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
     );

@@ -1,21 +1,25 @@
 import * as z from 'zod';
 
-const equals = (field: string) => z.strictObject({ '=': z.strictObject({ [field]: z.string() }) });
-const createdBy = equals('created_by_project_id');
+const equalityFilter = (field: string) =>
+  z.strictObject({ '=': z.strictObject({ [field]: z.string() }) });
+const creatorFilterSchema = equalityFilter('created_by_project_id');
 /**
  * The filter that Aodh adds. The second form also matches resources of the project that the project
  * in [api] gnocchi_external_project_owner created, usually Ceilometer's.
  */
 const projectFilter = z.union([
-  createdBy,
+  creatorFilterSchema,
   z.strictObject({
-    or: z.tuple([createdBy, z.strictObject({ and: z.tuple([createdBy, equals('project_id')]) })]),
+    or: z.tuple([
+      creatorFilterSchema,
+      z.strictObject({ and: z.tuple([creatorFilterSchema, equalityFilter('project_id')]) }),
+    ]),
   }),
 ]);
 const filteredQuery = z.strictObject({ and: z.tuple([projectFilter, z.unknown()]) });
 
-const RULE = 'gnocchi_aggregation_by_resources_threshold_rule';
-const alarmWithRule = z.object({ [RULE]: z.looseObject({ query: z.string() }) });
+const GNOCCHI_RULE_FIELD = 'gnocchi_aggregation_by_resources_threshold_rule';
+const alarmWithRule = z.object({ [GNOCCHI_RULE_FIELD]: z.looseObject({ query: z.string() }) });
 type Alarm = Readonly<Record<string, unknown>>;
 
 /** Returns `undefined` if the text is not JSON. */
@@ -29,7 +33,7 @@ function parseJson(text: string): unknown {
 
 /** Returns the query of an alarm over resources in Gnocchi, or `undefined` for other alarms. */
 function queryOf(alarm: unknown): string | undefined {
-  return alarmWithRule.safeParse(alarm).data?.[RULE]?.query;
+  return alarmWithRule.safeParse(alarm).data?.[GNOCCHI_RULE_FIELD]?.query;
 }
 
 /** True if two alarms have the same query. Ignores differences of whitespace. */
@@ -48,11 +52,11 @@ function normalizedQuery(alarm: unknown): string | undefined {
  * suspend and each resume would add one more filter.
  */
 export function withoutProjectFilter(alarm: Alarm, project: string): Alarm {
-  const rule = alarmWithRule.safeParse(alarm).data?.[RULE];
+  const rule = alarmWithRule.safeParse(alarm).data?.[GNOCCHI_RULE_FIELD];
   const { data: query } = filteredQuery.safeParse(parseJson(queryOf(alarm) ?? ''));
   if (!query || !rule) return alarm;
   const [filter, originalQuery] = query.and;
   const creatorFilter = '=' in filter ? filter : filter.or[0];
   if (creatorFilter['='].created_by_project_id !== project) return alarm;
-  return { ...alarm, [RULE]: { ...rule, query: JSON.stringify(originalQuery) } };
+  return { ...alarm, [GNOCCHI_RULE_FIELD]: { ...rule, query: JSON.stringify(originalQuery) } };
 }

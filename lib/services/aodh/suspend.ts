@@ -10,7 +10,7 @@ const alarmRow = z.object({
 type AlarmRow = z.infer<typeof alarmRow>;
 
 /** The record. It is empty, because suspend changes only enabled alarms. */
-const before = z.object({});
+const recordSchema = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
@@ -21,10 +21,10 @@ async function setEnabled(row: AlarmRow, enabled: boolean, context: ProjectConte
   const alarm = alarmBody.parse((await api.request('GET', path)).json);
   if (alarm.enabled === enabled) return;
   const json = { ...withoutProjectFilter(alarm, project), enabled };
-  const written = await api.request('PUT', path, { json });
+  const putAnswer = await api.request('PUT', path, { json });
   // If this Aodh does not add the filter again, the query now lacks it. The second PUT then writes
   // the query as it was read.
-  if (!haveSameQuery(written.json, alarm))
+  if (!haveSameQuery(putAnswer.json, alarm))
     await api.request('PUT', path, { json: { ...alarm, enabled } });
 }
 
@@ -41,7 +41,7 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
     resume: 'The alarm is enabled again after all other resources are resumed.',
     unchanged: ['An alarm that is already disabled stays disabled.'],
   },
-  before,
+  before: recordSchema,
   async list({ api, project }) {
     const { rows } = await api.list('/v2/alarms', {
       row: alarmRow,
@@ -53,7 +53,7 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
   id: (row) => row.alarm_id,
   owner: (row) => row.project_id ?? undefined,
   assess: (row) => (row.enabled ? { kind: 'switch', before: {} } : { kind: 'at-rest' }),
-  suspend: (row, _before, context) => setEnabled(row, false, context),
+  suspend: (row, _record, context) => setEnabled(row, false, context),
   compare: (row) => (row.enabled ? { kind: 'as-before' } : { kind: 'suspended' }),
-  resume: (row, _before, context) => setEnabled(row, true, context),
+  resume: (row, _record, context) => setEnabled(row, true, context),
 });

@@ -99,7 +99,7 @@ const DELETABLE_STATES = [
   'error_managing',
 ];
 /** The values of `migration_status` of a volume that Cinder does not migrate now. */
-const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
+const IDLE_MIGRATION_STATUSES = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
 /** True while a deletion is in progress and does not count as stuck. */
 const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
@@ -119,10 +119,10 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       groupsOf(context),
     ]);
     const uses: VolumeUses = {
-      attached: new Set(attachments.map((row) => row.volume_id)),
-      withSnapshots: new Set(snapshots.map((row) => row.volume_id)),
-      inTransfer: new Set(transfers.map((row) => row.volume_id)),
-      groups: new Set(groups.map((row) => row.id)),
+      attachedVolumeIds: new Set(attachments.map((row) => row.volume_id)),
+      volumeIdsWithSnapshots: new Set(snapshots.map((row) => row.volume_id)),
+      volumeIdsInTransfer: new Set(transfers.map((row) => row.volume_id)),
+      groupIds: new Set(groups.map((row) => row.id)),
     };
     return rows.map((row) => ({ ...row, blocker: volumeBlocker(row, uses, context) }));
   },
@@ -134,12 +134,12 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
     const path = `/volumes/${encodeURIComponent(row.id)}`;
-    const reset = (state: object) =>
+    const resetState = (state: object) =>
       context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
     if (isBeingDeleted(row, context)) return { kind: 'accepted' };
     if (ATTACHMENT_STATES.includes(row.status))
-      await reset({ status: 'available', attach_status: 'detached' });
-    if (row.status === 'awaiting-transfer') await reset({ status: 'available' });
+      await resetState({ status: 'available', attach_status: 'detached' });
+    if (row.status === 'awaiting-transfer') await resetState({ status: 'available' });
     const needsForce =
       !DELETABLE_STATES.includes(row.status) &&
       !ATTACHMENT_STATES.includes(row.status) &&
@@ -162,10 +162,10 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
 
 /** The ids of volumes in use, by the kind of use, and the ids of all groups. */
 interface VolumeUses {
-  readonly attached: ReadonlySet<string>;
-  readonly withSnapshots: ReadonlySet<string | null | undefined>;
-  readonly inTransfer: ReadonlySet<string | null | undefined>;
-  readonly groups: ReadonlySet<string>;
+  readonly attachedVolumeIds: ReadonlySet<string>;
+  readonly volumeIdsWithSnapshots: ReadonlySet<string | null | undefined>;
+  readonly volumeIdsInTransfer: ReadonlySet<string | null | undefined>;
+  readonly groupIds: ReadonlySet<string>;
 }
 
 /** Returns the reason why a volume cannot be deleted now, or `undefined` if it can. */
@@ -176,19 +176,19 @@ function volumeBlocker(
 ): Blocker | undefined {
   // The list of attachments and the row of the volume must both show no attachment. Otherwise the
   // deletion would detach the volume from a running server.
-  if (uses.attached.has(row.id) || (row.attachments ?? []).length > 0)
+  if (uses.attachedVolumeIds.has(row.id) || (row.attachments ?? []).length > 0)
     return temporaryBlocker('the volume is attached to a server');
   // Nova sets the state of a volume before it attaches the volume. In some releases no attachment
   // exists at that time.
   if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
     return temporaryBlocker('Nova may still use the volume for a server that it deletes');
-  if (uses.inTransfer.has(row.id))
+  if (uses.volumeIdsInTransfer.has(row.id))
     return temporaryBlocker('the transfer of the volume to another project must be canceled first');
-  if (uses.withSnapshots.has(row.id))
+  if (uses.volumeIdsWithSnapshots.has(row.id))
     return temporaryBlocker('the snapshots of the volume must be deleted first');
-  if (row.group_id && uses.groups.has(row.group_id))
+  if (row.group_id && uses.groupIds.has(row.group_id))
     return temporaryBlocker('Cinder deletes the volume with its group');
-  if (!NOT_MIGRATING.includes(row.migration_status))
+  if (!IDLE_MIGRATION_STATUSES.includes(row.migration_status))
     return busyBlocker({ ...row, status: 'migrating' }, context);
   return isDeletable(row, context) ? undefined : busyBlocker(row, context);
 }
@@ -228,10 +228,10 @@ async function foreignSnapshotBlocker(
     paging: 'marker',
     query,
   });
-  const foreign = rows.filter(
+  const foreignSnapshots = rows.filter(
     (snapshot) => snapshot['os-extended-snapshot-attributes:project_id'] !== project,
   );
-  if (foreign.length === 0) return undefined;
+  if (foreignSnapshots.length === 0) return undefined;
   return {
     message: 'another project has snapshots of the volume',
     actor: 'other-project',

@@ -17,12 +17,12 @@ export const ALL_PROJECTS_HEADER: Readonly<Record<string, string>> = {
   'x-auth-all-projects': 'true',
 };
 
-interface Owned {
+interface OwnedRow {
   readonly project_id?: string | null | undefined;
 }
 
 /** Lists a collection for the project. Drops rows that belong to the cloud. */
-export async function rowsOf<S extends z.ZodType<Owned>>(
+export async function rowsOf<S extends z.ZodType<OwnedRow>>(
   { api, project }: ProjectContext,
   path: string,
   collection: string,
@@ -36,11 +36,11 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 
-export const ownerOf = (row: Owned): string | undefined => row.project_id ?? undefined;
+export const ownerOf = (row: OwnedRow): string | undefined => row.project_id ?? undefined;
 
 /** Returns, for example, `2 zones of project 4f…, 1 zone of project 9a…`. */
 export function countByOwner(
-  rows: readonly Owned[],
+  rows: readonly OwnedRow[],
   [one, many]: readonly [string, string],
 ): string {
   const owners = [...new Set(rows.map((row) => ownerOf(row) ?? ''))].sort();

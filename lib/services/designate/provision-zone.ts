@@ -27,16 +27,16 @@ const transferRow = z.object({
  * the next iteration. After a crash, a listing shows which steps are complete. The run does not
  * wait for the name servers.
  */
-export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
-  if (!wanted) return [];
+export const zone: ComparePart<ZoneSection> = async ({ zone: wantedZone }, context) => {
+  if (!wantedZone) return [];
   const { project, projectName } = context;
-  const item = { type: 'zone', name: wanted.name, wanted: wanted.name };
-  if (projectName === undefined && wanted.name.includes('{name}'))
+  const item = { type: 'zone', name: wantedZone.name, wanted: wantedZone.name };
+  if (projectName === undefined && wantedZone.name.includes('{name}'))
     return [{ ...item, state: 'blocked', message: 'the name of the project is unknown' }];
-  const name = wanted.name
+  const name = wantedZone.name
     .replaceAll('{name}', domainLabel(projectName ?? ''))
     .replaceAll('{id}', project);
-  return [await compareZone({ ...item, name, wanted: name }, wanted.email, context)];
+  return [await compareZone({ ...item, name, wanted: name }, wantedZone.email, context)];
 };
 
 /** Returns the name of a project as one label of a domain name: `My Project` → `my-project`. */
@@ -57,9 +57,9 @@ async function compareZone(
   const [found] = await zonesNamed(name, context);
   if (found && found.project_id === project)
     return { ...item, state: 'as-wanted', found: found.status ?? name };
-  const parent = await findParentZone(name, context);
+  const parentZone = await findParentZone(name, context);
   /** The project in which Designate permits the creation. */
-  const creationProject = parent?.project_id ?? project;
+  const creationProject = parentZone?.project_id ?? project;
   if (!found)
     return {
       ...item,

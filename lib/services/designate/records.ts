@@ -8,7 +8,10 @@ import { visibleZones } from './zones.ts';
 const floatingIpRow = z.object({ id: z.string(), project_id: optionalText });
 type FloatingIpRow = z.infer<typeof floatingIpRow>;
 
-const floatingIps = async (context: ProjectContext, filter: string): Promise<FloatingIpRow[]> => {
+const listFloatingIps = async (
+  context: ProjectContext,
+  filter: string,
+): Promise<FloatingIpRow[]> => {
   const neutron = await context.apiOf('neutron');
   const path = `/v2.0/floatingips?fields=id&fields=project_id&${filter}`;
   return (
@@ -55,7 +58,7 @@ export const ptrRecord = defineType({
     const { rows } = await api.list('/v2/reverse/floatingips', options);
     const recordsWithName = rows.filter((row) => row.ptrdname);
     if (recordsWithName.length === 0) return [];
-    const addresses = await floatingIps(context, `project_id=${encodeURIComponent(project)}`);
+    const addresses = await listFloatingIps(context, `project_id=${encodeURIComponent(project)}`);
     const owners = new Map(
       addresses.map((address) => [`${context.region}:${address.id}`, ownerOf(address)]),
     );
@@ -73,7 +76,7 @@ export const ptrRecord = defineType({
         headers: projectHeader(project),
       });
     } catch (error) {
-      return blockedByZoneDeletion(error);
+      return removalDuringZoneDeletion(error);
     }
     return { kind: 'gone' };
   },
@@ -83,7 +86,7 @@ export const ptrRecord = defineType({
  * Converts a 400 to a blocker. The 400 means that Designate is deleting the zone with its records.
  * Throws any other error again.
  */
-function blockedByZoneDeletion(error: unknown): Removal {
+function removalDuringZoneDeletion(error: unknown): Removal {
   if (!hasStatus(error, 400)) throw error;
   return { kind: 'blocked', message: error.message, actor: 'none' };
 }
@@ -142,16 +145,16 @@ export const recordset = defineType({
   async remove(row, context): Promise<Removal> {
     if (!row.isInSharedZone) {
       const address = addressOf(row);
-      if (address === undefined) return IN_FOREIGN_ZONE;
-      if (await belongsToAnotherProject(address, context)) return ADDRESS_REASSIGNED;
+      if (address === undefined) return REMOVAL_IN_FOREIGN_ZONE;
+      if (await belongsToAnotherProject(address, context)) return REMOVAL_OF_REASSIGNED_ADDRESS;
     }
-    const recordsets = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
+    const recordsetsPath = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
     try {
-      await context.api.request('DELETE', `${recordsets}/${encodeURIComponent(row.id)}`, {
+      await context.api.request('DELETE', `${recordsetsPath}/${encodeURIComponent(row.id)}`, {
         headers: { ...ALL_PROJECTS_HEADER, 'x-designate-edit-managed-records': 'true' },
       });
     } catch (error) {
-      return blockedByZoneDeletion(error);
+      return removalDuringZoneDeletion(error);
     }
     return { kind: 'gone' };
   },
@@ -162,11 +165,11 @@ export const recordset = defineType({
  * the new owner.
  */
 async function belongsToAnotherProject(address: string, context: ProjectContext): Promise<boolean> {
-  const rows = await floatingIps(context, `floating_ip_address=${address}`);
+  const rows = await listFloatingIps(context, `floating_ip_address=${address}`);
   return rows.some((row) => ownerOf(row) !== context.project);
 }
 
-const ADDRESS_REASSIGNED: Removal = {
+const REMOVAL_OF_REASSIGNED_ADDRESS: Removal = {
   kind: 'retained',
   message:
     'its floating IP now belongs to another project, and this recordset may contain ' +
@@ -175,7 +178,7 @@ const ADDRESS_REASSIGNED: Removal = {
     'No action is necessary: Designate removes the old record when that project lists ' +
     'its PTR records.',
 };
-const IN_FOREIGN_ZONE: Removal = {
+const REMOVAL_IN_FOREIGN_ZONE: Removal = {
   kind: 'retained',
   message:
     'the recordset is in a zone of another project that is not shared with this ' +

@@ -39,9 +39,9 @@ export const zoneShare = defineType({
   owner: (row) => row.target_project_id ?? undefined,
   label: (row) => `of zone ${row.zone_id}`,
   async remove(row, { api }): Promise<Removal> {
-    const zone = `/v2/zones/${encodeURIComponent(row.zone_id)}`;
+    const zonePath = `/v2/zones/${encodeURIComponent(row.zone_id)}`;
     try {
-      await api.request('DELETE', `${zone}/shares/${encodeURIComponent(row.id)}`, {
+      await api.request('DELETE', `${zonePath}/shares/${encodeURIComponent(row.id)}`, {
         headers: ALL_PROJECTS_HEADER,
       });
     } catch (error) {

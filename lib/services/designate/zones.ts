@@ -66,8 +66,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   ],
   async list(context) {
     const rows = (await visibleZones(context)).filter((row) => !isSharedWith(row, context.project));
-    const parents = new Set(rows.flatMap((row) => parentNames(row.name)));
-    return rows.map((row) => ({ ...row, hasChild: parents.has(row.name) }));
+    const parentZoneNames = new Set(rows.flatMap((row) => parentNames(row.name)));
+    return rows.map((row) => ({ ...row, hasChild: parentZoneNames.has(row.name) }));
   },
   id: (row) => row.id,
   owner: ownerOf,
@@ -144,11 +144,11 @@ async function childZoneBlocker(
   });
   const childZones = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
   if (childZones.length === 0) return undefined;
-  const foreign = childZones.filter((one) => ownerOf(one) !== project);
-  if (foreign.length === 0)
+  const foreignZones = childZones.filter((one) => ownerOf(one) !== project);
+  if (foreignZones.length === 0)
     return { message: 'the child zones of the zone must be deleted first', actor: 'none' };
   return {
-    message: `the zone has ${countByOwner(foreign, ['child zone', 'child zones'])}`,
+    message: `the zone has ${countByOwner(foreignZones, ['child zone', 'child zones'])}`,
     actor: 'other-project',
     advice:
       'The propagator changes nothing in another project. Ask the owner to delete the ' +
@@ -182,12 +182,12 @@ async function foreignRecordBlocker(
     paging: 'next',
     headers,
   });
-  const foreign = records.rows.filter(
+  const foreignRecords = records.rows.filter(
     (record) => ownerOf(record) !== project && sharedWith.has(record.project_id),
   );
-  if (foreign.length === 0) return undefined;
+  if (foreignRecords.length === 0) return undefined;
   return {
-    message: `the shared zone contains ${countByOwner(foreign, ['recordset', 'recordsets'])}`,
+    message: `the shared zone contains ${countByOwner(foreignRecords, ['recordset', 'recordsets'])}`,
     actor: 'other-project',
     advice:
       'Designate would delete them with the zone. Ask their owners to remove them, or ' +

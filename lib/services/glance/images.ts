@@ -10,9 +10,9 @@ export async function listImages<S extends z.ZodType<{ readonly id: string }>>(
   row: S,
   { api, project }: Pick<ProjectContext, 'api' | 'project'>,
 ): Promise<z.infer<S>[]> {
-  const owned = { owner: project, visibility: 'all' };
+  const ownerQuery = { owner: project, visibility: 'all' };
   const listings = await Promise.all(
-    [owned, { ...owned, os_hidden: true }].map((query) =>
+    [ownerQuery, { ...ownerQuery, os_hidden: true }].map((query) =>
       api.list('/v2/images', { collection: 'images', row, paging: 'next', query }),
     ),
   );

@@ -15,15 +15,15 @@ const imageRow = z.object({
 });
 type ImageRow = z.infer<typeof imageRow> & { readonly isUsableByOthers: boolean };
 
-const members = z.object({ members: z.array(z.unknown()) });
+const membersBody = z.object({ members: z.array(z.unknown()) });
 const MAX_PARALLEL_CALLS = 8;
 
 /** Lists the images. `isUsableByOthers` is true if another project can use the image. */
 async function listImagesWithUse(context: ProjectContext): Promise<ImageRow[]> {
   const rows: ImageRow[] = [];
-  const remaining = await listImages(imageRow, context);
-  while (remaining.length > 0) {
-    const batch = remaining.splice(0, MAX_PARALLEL_CALLS);
+  const remainingRows = await listImages(imageRow, context);
+  while (remainingRows.length > 0) {
+    const batch = remainingRows.splice(0, MAX_PARALLEL_CALLS);
     rows.push(
       ...(await Promise.all(
         batch.map(async (row) => ({
@@ -44,7 +44,7 @@ async function isUsableByOthers(
   if (visibility !== 'shared') return visibility !== 'private';
   const path = `/v2/images/${encodeURIComponent(id)}/members`;
   const { status, json } = await api.request('GET', path, { accept: [404] });
-  return status !== 404 && members.parse(json).members.length > 0;
+  return status !== 404 && membersBody.parse(json).members.length > 0;
 }
 
 const callAction = async (
@@ -84,7 +84,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
   owner: (row) => row.owner ?? undefined,
   assess: ({ status, isUsableByOthers }) =>
     status === 'active' && isUsableByOthers ? { kind: 'switch', before: {} } : { kind: 'at-rest' },
-  suspend: (row, _before, context) => callAction(row, 'deactivate', context),
+  suspend: (row, _record, context) => callAction(row, 'deactivate', context),
   compare,
-  resume: (row, _before, context) => callAction(row, 'reactivate', context),
+  resume: (row, _record, context) => callAction(row, 'reactivate', context),
 });

@@ -43,7 +43,7 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
   return rows.filter((resource) => resource.resource_status !== 'DELETE_COMPLETE');
 }
 
-const environment = z.object({ resource_registry: z.unknown() });
+const environmentBody = z.object({ resource_registry: z.unknown() });
 interface Environment {
   /** The types that replace other types in the stack. */
   readonly replacementTypes: readonly string[];
@@ -58,7 +58,7 @@ interface Environment {
  */
 async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environment> {
   const answer = await api.request('GET', `${pathOfStack(row)}/environment`);
-  const entries = stringsIn(environment.parse(answer.json).resource_registry);
+  const entries = stringsIn(environmentBody.parse(answer.json).resource_registry);
   const isOfHook = ({ path }: RegistryEntry): boolean => path.includes('hooks');
   return {
     replacementTypes: entries.filter((entry) => !isOfHook(entry)).map(({ value }) => value),
@@ -131,14 +131,14 @@ async function findForeignEffect(
       types.some((type) => matchesType(typeName, type)),
     );
   const typeNames = [...resources.map((one) => one.resource_type), ...replacementTypes];
-  const privileged = typeNames.find((typeName) =>
+  const privilegedType = typeNames.find((typeName) =>
     PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
   );
-  if (privileged) return privilegedTypeBlocker(privileged);
-  const unfinished = resources.find(
+  if (privilegedType) return privilegedTypeBlocker(privilegedType);
+  const unfinishedAssociation = resources.find(
     (resource) => isUnfinished(resource) && mayHaveType(resource, ASSOCIATION_TYPES),
   );
-  if (unfinished) return unfinishedAssociationBlocker(unfinished);
+  if (unfinishedAssociation) return unfinishedAssociationBlocker(unfinishedAssociation);
   const candidatesFor = (types: readonly string[]): readonly ResourceRow[] =>
     resources.filter(
       (resource) => isCustomType(resource.resource_type) || mayHaveType(resource, types),
@@ -185,12 +185,12 @@ const unfinishedAssociationBlocker = ({
 const nameConflictBlocker = (nameRule: TypeRemovedByName, name: string): Blocker => ({
   message:
     'Heat deletes a resource of the stack by name, with the token of the ' +
-    `propagator, and would also delete the ${nameRule.term} "${name}" ${nameRule.ownerPhrase}`,
+    `propagator, and would also delete the ${nameRule.noun} "${name}" ${nameRule.ownerPhrase}`,
   actor: 'operator',
   advice: nameRule.advice,
 });
 
-const metadata = z.object({
+const metadataBody = z.object({
   metadata: z.object({
     'os-collect-config': z
       .object({ request: z.object({ metadata_url: z.string() }).optional() })
@@ -224,11 +224,11 @@ async function findMetadataConflict(
 }
 
 async function metadataUrlOf(server: ResourceRow, api: ServiceApi): Promise<string | undefined> {
-  const self = server.links.find((link) => link.rel === 'self')?.href ?? '';
-  const path = /\/stacks\/.*/.exec(self)?.[0];
+  const selfLink = server.links.find((link) => link.rel === 'self')?.href ?? '';
+  const path = /\/stacks\/.*/.exec(selfLink)?.[0];
   if (!path) return undefined;
   const answer = await api.request('GET', `${path}/metadata`, { accept: [404] });
-  const parsed = metadata.safeParse(answer.json).data;
+  const parsed = metadataBody.safeParse(answer.json).data;
   return parsed?.metadata['os-collect-config']?.request?.metadata_url;
 }
 

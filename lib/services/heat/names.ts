@@ -12,7 +12,7 @@ export type NameContext = CommonContext & { readonly project: string };
  */
 export interface TypeRemovedByName {
   /** The service's term, for the operator. */
-  readonly term: string;
+  readonly noun: string;
   /** The owner of the resource outside the stack, as in `of the propagator`. */
   readonly ownerPhrase: string;
   readonly advice: string;
@@ -22,7 +22,7 @@ export interface TypeRemovedByName {
   foreignNames(context: NameContext): Promise<readonly string[]>;
 }
 
-const OF_PROPAGATOR = {
+const PROPAGATOR_AS_OWNER = {
   ownerPhrase: 'of the propagator',
   advice:
     'Rename or delete that resource of the propagator, or give the propagator a separate user ' +
@@ -30,13 +30,13 @@ const OF_PROPAGATOR = {
 };
 
 /** Returns the API of the first of these catalog types that the catalog contains. */
-async function firstApi(
+async function firstApiInCatalog(
   context: NameContext,
   ...names: readonly string[]
 ): Promise<ServiceApi | undefined> {
   for (const name of names) {
-    const found = await context.apiOf(name);
-    if (found) return found;
+    const foundApi = await context.apiOf(name);
+    if (foundApi) return foundApi;
   }
   return undefined;
 }
@@ -45,12 +45,12 @@ const keypairRow = z.object({ keypair: z.object({ name: z.string() }) });
 const namedRow = z.object({ name: z.string() });
 const ownedRow = namedRow.extend({ project_id: z.string().nullish() });
 
-const keypairs: TypeRemovedByName = {
-  term: 'keypair',
-  ...OF_PROPAGATOR,
+const keypairRemovedByName: TypeRemovedByName = {
+  noun: 'keypair',
+  ...PROPAGATOR_AS_OWNER,
   types: ['OS::Nova::KeyPair'],
   async foreignNames(context) {
-    const nova = await firstApi(context, 'nova');
+    const nova = await firstApiInCatalog(context, 'nova');
     const listed = await nova?.list('/os-keypairs', {
       collection: 'keypairs',
       row: keypairRow,
@@ -65,11 +65,11 @@ const keypairs: TypeRemovedByName = {
  * stack's project, no foreign container can have the name.
  */
 export const containerRemovedByName: TypeRemovedByName = {
-  term: 'Swift container',
-  ...OF_PROPAGATOR,
+  noun: 'Swift container',
+  ...PROPAGATOR_AS_OWNER,
   types: ['OS::Swift::Container', 'AWS::S3::Bucket'],
   async foreignNames(context) {
-    const swift = context.projectApi ? undefined : await firstApi(context, 'swift');
+    const swift = context.projectApi ? undefined : await firstApiInCatalog(context, 'swift');
     try {
       return (
         (await swift?.list('', { row: namedRow, paging: 'swift' }))?.rows.map(({ name }) => name) ??
@@ -83,12 +83,14 @@ export const containerRemovedByName: TypeRemovedByName = {
   },
 };
 
-const queues: TypeRemovedByName = {
-  term: 'Zaqar queue',
-  ...OF_PROPAGATOR,
+const queueRemovedByName: TypeRemovedByName = {
+  noun: 'Zaqar queue',
+  ...PROPAGATOR_AS_OWNER,
   types: ['OS::Zaqar::Queue'],
   async foreignNames(context) {
-    const zaqar = context.projectApi ? undefined : await firstApi(context, 'zaqar', 'messaging');
+    const zaqar = context.projectApi
+      ? undefined
+      : await firstApiInCatalog(context, 'zaqar', 'messaging');
     // Zaqar requires a client id, and refuses a limit above its configured maximum.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
@@ -108,8 +110,12 @@ const queues: TypeRemovedByName = {
  * Mistral 15), so a name in any other project conflicts. The listing sends no `limit`, because
  * Mistral's paging fails at rows of other projects.
  */
-const mistralType = (term: string, type: string, collection: string): TypeRemovedByName => ({
-  term,
+const mistralTypeRemovedByName = (
+  term: string,
+  type: string,
+  collection: string,
+): TypeRemovedByName => ({
+  noun: term,
   ownerPhrase: 'of another project',
   advice:
     'Delete the stack with the token of a member of its project (Heat then finds ' +
@@ -117,7 +123,7 @@ const mistralType = (term: string, type: string, collection: string): TypeRemove
   types: [type],
   async foreignNames(context) {
     const query = { all_projects: true, limit: undefined };
-    const mistral = await firstApi(context, 'mistral', 'workflowv2', 'workflow');
+    const mistral = await firstApiInCatalog(context, 'mistral', 'workflowv2', 'workflow');
     const listed = await mistral?.list(`/v2/${collection}`, {
       collection,
       row: ownedRow,
@@ -131,11 +137,11 @@ const mistralType = (term: string, type: string, collection: string): TypeRemove
 });
 
 export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
-  keypairs,
+  keypairRemovedByName,
   containerRemovedByName,
-  queues,
-  mistralType('Mistral workflow', 'OS::Mistral::Workflow', 'workflows'),
-  mistralType('Mistral cron trigger', 'OS::Mistral::CronTrigger', 'cron_triggers'),
+  queueRemovedByName,
+  mistralTypeRemovedByName('Mistral workflow', 'OS::Mistral::Workflow', 'workflows'),
+  mistralTypeRemovedByName('Mistral cron trigger', 'OS::Mistral::CronTrigger', 'cron_triggers'),
 ];
 
 /**
@@ -147,6 +153,6 @@ export const conflictingNames = (
   nameRule: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
   context.memoize(
-    `heat.names.${nameRule.term}`,
+    `heat.names.${nameRule.noun}`,
     async () => new Set((await nameRule.foreignNames(context)).map(foldName)),
   );

@@ -17,7 +17,8 @@ type NodeRow = z.infer<typeof nodeRow>;
 const FIELDS = Object.keys(nodeRow.shape).join(',');
 
 /** Returns the project that uses a machine: its lessee, or its owner if it is not leased. */
-const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
+const usingProjectOf = ({ lessee, owner }: NodeRow): string | undefined =>
+  lessee ?? owner ?? undefined;
 
 /** Lists the machines that the project uses. */
 async function listUsedNodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
@@ -71,7 +72,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
   before: z.object({}),
   list: listUsedNodes,
   id: (row) => row.uuid,
-  owner: userOf,
+  owner: usingProjectOf,
   assess(row) {
     if (row.target_power_state)
       return {
@@ -82,7 +83,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
     if (row.instance_uuid || row.provision_state !== 'active') return { kind: 'at-rest' };
     return { kind: 'switch', before: {} };
   },
-  suspend: (row, _before, context) => setPower(row, 'soft power off', context),
+  suspend: (row, _record, context) => setPower(row, 'soft power off', context),
   compare,
-  resume: (row, _before, context) => setPower(row, 'power on', context),
+  resume: (row, _record, context) => setPower(row, 'power on', context),
 });

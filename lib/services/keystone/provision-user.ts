@@ -7,9 +7,9 @@ import type {
 import { noSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
-const escaped = encodeURIComponent;
+const urlEncode = encodeURIComponent;
 /** The place of the names, for advice. */
-const RULE = 'the rule user.created of the policy';
+const POLICY_RULE_PHRASE = 'the rule user.created of the policy';
 type Role = UserAssignments['roles'][number];
 
 /** Assigns roles and groups to a new user. Does not remove other roles and groups of the user. */
@@ -34,12 +34,20 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
     findId(`${targetType}s`, target, {}, api),
   ]);
   if (role.kind === 'none')
-    return { ...item, state: 'blocked', ...noSingleMatch('role', wanted.role, role.count, RULE) };
+    return {
+      ...item,
+      state: 'blocked',
+      ...noSingleMatch('role', wanted.role, role.count, POLICY_RULE_PHRASE),
+    };
   if (found.kind === 'none')
-    return { ...item, state: 'blocked', ...noSingleMatch(targetType, target, found.count, RULE) };
+    return {
+      ...item,
+      state: 'blocked',
+      ...noSingleMatch(targetType, target, found.count, POLICY_RULE_PHRASE),
+    };
   return compareAssignment(
     item,
-    `/v3/${targetType}s/${escaped(found.id)}/users/${escaped(user)}/roles/${escaped(role.id)}`,
+    `/v3/${targetType}s/${urlEncode(found.id)}/users/${urlEncode(user)}/roles/${urlEncode(role.id)}`,
     context,
   );
 }
@@ -49,7 +57,7 @@ async function groupItem(wanted: string, context: UserProvisionContext): Promise
   const item = { type: 'group', name: wanted, wanted: 'member' };
   const group = await findId('groups', wanted, { domain_id: userDomain }, api);
   if (group.kind === 'none') {
-    const { message, advice } = noSingleMatch('group', wanted, group.count, RULE);
+    const { message, advice } = noSingleMatch('group', wanted, group.count, POLICY_RULE_PHRASE);
     return {
       ...item,
       state: 'blocked',
@@ -57,17 +65,21 @@ async function groupItem(wanted: string, context: UserProvisionContext): Promise
       advice,
     };
   }
-  return compareAssignment(item, `/v3/groups/${escaped(group.id)}/users/${escaped(user)}`, context);
+  return compareAssignment(
+    item,
+    `/v3/groups/${urlEncode(group.id)}/users/${urlEncode(user)}`,
+    context,
+  );
 }
 
-type Item = Pick<ProvisionItem, 'type' | 'name' | 'wanted'>;
+type RoleOrGroupItem = Pick<ProvisionItem, 'type' | 'name' | 'wanted'>;
 
 /**
  * Compares one assignment of a role or group. To a `HEAD` of `path`, Keystone answers 204 if the
  * assignment exists, and otherwise 404.
  */
 async function compareAssignment(
-  item: Item,
+  item: RoleOrGroupItem,
   path: string,
   { api }: UserProvisionContext,
 ): Promise<ProvisionItem> {

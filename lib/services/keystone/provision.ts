@@ -34,8 +34,8 @@ const schema = z.strictObject({
 type Section = z.infer<typeof schema>;
 type Assignment = z.infer<typeof assignment>;
 
-const escaped = encodeURIComponent;
-const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escaped(project)}`;
+const urlEncode = encodeURIComponent;
+const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${urlEncode(project)}`;
 const listedTags = z.object({ tags: z.array(z.string()) });
 
 /** Provisions tags. Each tag is added with its own call, which keeps the other tags. */
@@ -49,7 +49,7 @@ const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
     return {
       ...item,
       state: 'missing',
-      make: async () => void (await context.api.request('PUT', `${path}/${escaped(tag)}`)),
+      make: async () => void (await context.api.request('PUT', `${path}/${urlEncode(tag)}`)),
     };
   });
 };
@@ -62,25 +62,25 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   const assignee = wanted.user ?? wanted.group ?? '';
   const name = `${wanted.role} of ${assigneeType} ${assignee}`;
   const item = { type: 'role', name, wanted: 'assigned' };
-  const blocked = (noun: string, nameOrId: string, count: number): ProvisionItem => ({
+  const blockedItem = (noun: string, nameOrId: string, count: number): ProvisionItem => ({
     ...item,
     state: 'blocked',
     ...noSingleMatch(noun, nameOrId, count),
   });
   const { api } = context;
   const domain = wanted.domain ? await findId('domains', wanted.domain, {}, api) : undefined;
-  if (domain?.kind === 'none') return blocked('domain', wanted.domain ?? '', domain.count);
+  if (domain?.kind === 'none') return blockedItem('domain', wanted.domain ?? '', domain.count);
   const [role, found] = await Promise.all([
     findId('roles', wanted.role, {}, api),
     findId(`${assigneeType}s`, assignee, { domain_id: domain?.id }, api),
   ]);
-  if (role.kind === 'none') return blocked('role', wanted.role, role.count);
+  if (role.kind === 'none') return blockedItem('role', wanted.role, role.count);
   if (found.kind === 'none') {
-    const result = blocked(assigneeType, assignee, found.count);
+    const result = blockedItem(assigneeType, assignee, found.count);
     if (domain) return result;
     return { ...result, advice: `${result.advice} A name also needs its domain.` };
   }
-  const path = `${pathOf(context)}/${assigneeType}s/${escaped(found.id)}/roles/${escaped(role.id)}`;
+  const path = `${pathOf(context)}/${assigneeType}s/${urlEncode(found.id)}/roles/${urlEncode(role.id)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

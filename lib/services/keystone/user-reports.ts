@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineUserReport, type UserContext } from '../../task/service.ts';
 
-const escaped = encodeURIComponent;
+const urlEncode = encodeURIComponent;
 const trustRow = z.object({
   id: z.string(),
   trustor_user_id: z.string().nullish(),
@@ -13,7 +13,7 @@ const shownUser = z.object({ user: z.object({ name: z.string() }) });
 /** Returns the name of the trustee: `heat`, `mistral`, or the trustee of one Magnum cluster. */
 const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
   memoize(`keystone/user/${id}`, async () => {
-    const { json, status } = await api.request('GET', `/v3/users/${escaped(id)}`, {
+    const { json, status } = await api.request('GET', `/v3/users/${urlEncode(id)}`, {
       accept: [404],
     });
     return status === 404 ? id : shownUser.parse(json).user.name;
@@ -64,7 +64,7 @@ const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
   because:
     'Keystone cannot change an application credential, and refuses it while its user is disabled.',
   async list({ api, user }) {
-    const path = `/v3/users/${escaped(user)}/application_credentials`;
+    const path = `/v3/users/${urlEncode(user)}/application_credentials`;
     const options = { collection: 'application_credentials', row: credentialRow } as const;
     const { rows } = await api.list(path, { ...options, paging: 'next' });
     // Before 2023.1, a row does not name the user. The owner is then the user of the path.

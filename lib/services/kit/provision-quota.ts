@@ -23,7 +23,7 @@ export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =
     );
 
 /** The limits of a project and the defaults, as a service shows them. */
-export interface ShownQuota {
+export interface QuotaWithDefaults {
   readonly limits: Readonly<Record<string, unknown>>;
   /** The default limits; empty if the service does not show them. */
   readonly defaults: Readonly<Record<string, unknown>>;
@@ -33,7 +33,7 @@ export interface ShownQuota {
 export interface QuotaProvision<Section> {
   limitsIn(section: Section): QuotaLimits | undefined;
   /** Reads the limits. Must not create anything. */
-  read(context: ProvisionContext): Promise<ShownQuota>;
+  read(context: ProvisionContext): Promise<QuotaWithDefaults>;
   /** Sets only these limits. */
   write(limits: QuotaLimits, context: ProvisionContext): Promise<void>;
 }
@@ -56,10 +56,10 @@ export const provisionQuota =
   async (section, context) => {
     const wantedLimits = Object.entries(limitsIn(section) ?? {});
     if (wantedLimits.length === 0) return [];
-    const shown = await read(context);
+    const currentQuota = await read(context);
     const writeLimitsIn = (state: LimitState) => {
       const limits = wantedLimits.filter(
-        ([name, wanted]) => stateOf(name, wanted, shown) === state,
+        ([name, wanted]) => stateOf(name, wanted, currentQuota) === state,
       );
       return () => write(Object.fromEntries(limits), context);
     };
@@ -70,14 +70,14 @@ export const provisionQuota =
       differs: writeLimitsIn('differs'),
     };
     return wantedLimits.map(([name, wanted]): ProvisionItem => {
-      const state = stateOf(name, wanted, shown);
-      const found = shown.limits[name] ?? undefined;
+      const state = stateOf(name, wanted, currentQuota);
+      const foundLimit = currentQuota.limits[name] ?? undefined;
       return {
         type: 'quota',
         name,
         state,
         wanted: String(wanted),
-        ...(found === undefined ? {} : { found: String(found) }),
+        ...(foundLimit === undefined ? {} : { found: String(foundLimit) }),
         make: makeByState[state],
       };
     });
@@ -86,10 +86,14 @@ export const provisionQuota =
 type LimitState = 'as-wanted' | 'missing' | 'differs';
 
 /** Compares one limit with the value that the profile wants. */
-function stateOf(name: string, wanted: number, { limits, defaults }: ShownQuota): LimitState {
-  const present = limits[name] ?? undefined;
-  if (present === wanted) return 'as-wanted';
-  return present === undefined || present === defaults[name] ? 'missing' : 'differs';
+function stateOf(
+  name: string,
+  wanted: number,
+  { limits, defaults }: QuotaWithDefaults,
+): LimitState {
+  const presentLimit = limits[name] ?? undefined;
+  if (presentLimit === wanted) return 'as-wanted';
+  return presentLimit === undefined || presentLimit === defaults[name] ? 'missing' : 'differs';
 }
 
 /** Provisions the limits in the field `quota` of a section with the calls of a {@link QuotaSet}. */

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
-import type { ShownQuota } from './provision-quota.ts';
+import type { QuotaWithDefaults } from './provision-quota.ts';
 
 /** The calls that read and set the limits of a project in one service. */
 export interface QuotaSet {
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
-  readLimits(context: ProjectContext): Promise<ShownQuota['limits']>;
+  readLimits(context: ProjectContext): Promise<QuotaWithDefaults['limits']>;
   /** Reads the effective limits and the defaults, with one call for each. */
-  readWithDefaults(context: ProjectContext): Promise<ShownQuota>;
+  readWithDefaults(context: ProjectContext): Promise<QuotaWithDefaults>;
   /** Sets only these limits. */
   write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
 }
@@ -39,17 +39,20 @@ export function quotaSetAt({
 }: QuotaSetAddress): QuotaSet {
   const body = z.object({ [key]: limits });
   const pathOf = ({ project }: ProjectContext): string => `${path}/${encodeURIComponent(project)}`;
-  const read = async ({ api }: ProjectContext, from: string): Promise<ShownQuota['limits']> => {
-    const { [key]: shownLimits = {} } = body.parse((await api.request('GET', from)).json);
+  const readQuotaSet = async (
+    { api }: ProjectContext,
+    quotaPath: string,
+  ): Promise<QuotaWithDefaults['limits']> => {
+    const { [key]: shownLimits = {} } = body.parse((await api.request('GET', quotaPath)).json);
     return shownLimits;
   };
-  const readLimits = (context: ProjectContext) => read(context, pathOf(context));
+  const readLimits = (context: ProjectContext) => readQuotaSet(context, pathOf(context));
   return {
     readLimits,
     async readWithDefaults(context) {
       const [effectiveLimits, defaultLimits] = await Promise.all([
         readLimits(context),
-        read(context, `${pathOf(context)}/${defaults}`),
+        readQuotaSet(context, `${pathOf(context)}/${defaults}`),
       ]);
       return { limits: effectiveLimits, defaults: defaultLimits };
     },

@@ -131,8 +131,8 @@ async function findRowAgain<Row, At>(
   context: At,
 ): Promise<Row | undefined> {
   try {
-    const listed = await quota.list(context);
-    const rows = 'rows' in listed ? listed.rows : listed;
+    const listing = await quota.list(context);
+    const rows = 'rows' in listing ? listing.rows : listing;
     return rows.find((one) => quota.id(one) === quota.id(row));
   } catch {
     return undefined;

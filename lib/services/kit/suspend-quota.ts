@@ -34,26 +34,26 @@ interface QuotaRow {
   readonly lowered: Limits;
 }
 
-const number = z.number();
-const limitsByName = z.record(z.string(), number);
+const numberSchema = z.number();
+const limitsByName = z.record(z.string(), numberSchema);
 /**
  * The record. `lowered`: the values that suspend writes. A limit without a value is set to zero.
  */
-const before = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
-type Before = z.infer<typeof before>;
+const recordSchema = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
+type LimitsRecord = z.infer<typeof recordSchema>;
 
 /** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
 /** Returns the values that suspend writes for the limits of a record. */
-const loweredLimits = ({ limits, lowered = {} }: Before): Limits =>
+const loweredLimits = ({ limits, lowered = {} }: LimitsRecord): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 /**
  * Groups the names of the recorded limits by the present value of each limit: the value that
  * suspend writes, the recorded value, or a third value that another actor has set.
  */
-function groupByPresentValue({ limits }: QuotaRow, record: Before) {
+function groupByPresentValue({ limits }: QuotaRow, record: LimitsRecord) {
   const lowered = loweredLimits(record);
   const names = Object.keys(record.limits).filter((name) => record.limits[name] !== lowered[name]);
   const isLowered = (name: string): boolean => limits[name] === lowered[name];
@@ -69,7 +69,7 @@ function groupByPresentValue({ limits }: QuotaRow, record: Before) {
  * A row with a lowered limit is `suspended` or `partly`, even if another actor has set a different
  * limit. Resume then still writes the lowered limits back.
  */
-function compare(row: QuotaRow, record: Before): Comparison {
+function compare(row: QuotaRow, record: LimitsRecord): Comparison {
   const { lowered, recorded, changed } = groupByPresentValue(row, record);
   if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
   if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
@@ -86,7 +86,7 @@ const pickLimits = (from: Limits, names: readonly string[]): Limits =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
 /** Records the limits that are higher than the value to which suspend lowers them. */
-function assess({ limits, lowered }: QuotaRow): Assessment<Before> {
+function assess({ limits, lowered }: QuotaRow): Assessment<LimitsRecord> {
   const names = Object.keys(limits).filter((name) =>
     isHigher(limits[name] ?? 0, lowered[name] ?? 0),
   );
@@ -108,7 +108,7 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
     quota.readUsage?.(context),
   ]);
   const limits = quota.limits.flatMap((name): [string, number][] => {
-    const value = number.safeParse(shownLimits[name]);
+    const value = numberSchema.safeParse(shownLimits[name]);
     return value.success ? [[name, value.data]] : [];
   });
   const lowered = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
@@ -129,7 +129,7 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
 export const defineQuotaSuspension = (
   quota: QuotaSuspension,
 ): ((service: string) => SuspensionType) =>
-  defineSuspension<QuotaRow, Before>({
+  defineSuspension<QuotaRow, LimitsRecord>({
     name: 'quota',
     options: ['quota-zero'],
     summary: {
@@ -142,7 +142,7 @@ export const defineQuotaSuspension = (
         'value that was a default becomes a limit of the project.',
       unchanged: quota.unchanged ?? [],
     },
-    before,
+    before: recordSchema,
     list: async (context) => [await readRow(quota, context)],
     id: ({ project }) => project,
     owner: ({ project }) => project,

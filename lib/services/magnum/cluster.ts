@@ -80,18 +80,18 @@ export const cluster = defineType({
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.status === 'DELETE_IN_PROGRESS';
     const isStuck = isDeleting && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
-    const accepted: Removal = isStuck
+    const acceptedRemoval: Removal = isStuck
       ? { kind: 'accepted', stuckSince: changedAt(row) }
       : { kind: 'accepted' };
-    if (isDeleting && !isStuck) return accepted;
-    if (isStuck && (await isHeatDeleting(row, context))) return accepted;
+    if (isDeleting && !isStuck) return acceptedRemoval;
+    if (isStuck && (await isHeatDeleting(row, context))) return acceptedRemoval;
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
     // If the deletion is stuck here, Heat has deleted the stack, but Magnum has not detected this,
     // because the trust of the cluster no longer works. After this request, Magnum calls Heat with
     // the caller's token, Heat answers 404, and magnum-conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
-    if (reason === undefined) return accepted;
+    if (reason === undefined) return acceptedRemoval;
     return {
       kind: 'blocked',
       message: `the deletion failed and was requested again: ${reason}`,
@@ -134,7 +134,7 @@ async function isHeatDeleting(
   );
 }
 
-const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
+const clusterDetail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
 /**
  * Returns the reasons for the failure of a cluster. Only the details of a cluster contain the
@@ -142,7 +142,7 @@ const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nu
  */
 async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
-  const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
+  const faults = Object.entries(clusterDetail.parse(answer.json).faults ?? {}).map(
     ([group, fault]) => `${group}: ${fault}`,
   );
   return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum gives no reason';

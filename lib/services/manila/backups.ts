@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { busyBlocker, DELETABLE_STATES, deleteResource } from './deletion.ts';
 import {
-  BACKUPS,
   type BackupRow,
   backupsOf,
-  EXPERIMENTAL,
-  requireSupport,
+  EXPERIMENTAL_HEADERS,
+  FIRST_BACKUP_VERSION,
+  requireResourceType,
   sharesOf,
 } from './rows.ts';
 
@@ -64,7 +64,7 @@ export const backup = defineType<OwnedBackup>({
       'the backups of its shares.',
   ],
   async list(context) {
-    requireSupport(context, BACKUPS);
+    requireResourceType(context, FIRST_BACKUP_VERSION);
     const { project } = context;
     const [shares, usage] = await Promise.all([sharesOf(context), readBackupUsage(context)]);
     const ownShares = new Set(
@@ -73,16 +73,16 @@ export const backup = defineType<OwnedBackup>({
     const backupsOfCloud = ownShares.size === 0 ? [] : await backupsOf(context);
     const rows = backupsOfCloud.filter((row) => ownShares.has(row.share_id));
     const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
-    const isConfirmed = usage.count === rows.length && usage.gigabytes === gigabytes;
+    const isConfirmedByUsage = usage.count === rows.length && usage.gigabytes === gigabytes;
     // Manila lowers the usage before it deletes the row, so the usage cannot confirm the owner of a
     // backup in `deleting`. The run makes no call for such a backup, so the owner does no harm.
-    const withOwner = rows.map((row) => ({
+    const backupsWithOwner = rows.map((row) => ({
       ...row,
-      owner: isConfirmed || row.status === 'deleting' ? project : undefined,
+      owner: isConfirmedByUsage || row.status === 'deleting' ? project : undefined,
     }));
     return usage.count > rows.length
-      ? [...withOwner, foreignShareBackupsRow(project, usage.count, rows.length)]
-      : withOwner;
+      ? [...backupsWithOwner, foreignShareBackupsRow(project, usage.count, rows.length)]
+      : backupsWithOwner;
   },
   id: (row) => row.id,
   owner: (row) => row.owner,
@@ -92,7 +92,7 @@ export const backup = defineType<OwnedBackup>({
   async remove(row, context): Promise<Removal> {
     if (row.status === 'deleting') return { kind: 'accepted' };
     return deleteResource(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
-      headers: EXPERIMENTAL,
+      headers: EXPERIMENTAL_HEADERS,
     });
   },
 });

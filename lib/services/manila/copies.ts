@@ -25,8 +25,8 @@ const replicaRow = z.object({
 export const replica = defineType({
   name: 'replica',
   async list(context) {
-    const replicated = (await sharesOf(context)).filter((row) => row.has_replicas);
-    const listings = replicated.map(async (share) => {
+    const replicatedShares = (await sharesOf(context)).filter((row) => row.has_replicas);
+    const listings = replicatedShares.map(async (share) => {
       const query = { share_id: share.id };
       const { rows } = await context.api.list('/share-replicas/detail', {
         collection: 'share_replicas',
@@ -34,10 +34,11 @@ export const replica = defineType({
         paging: 'offset',
         query,
       });
-      const ofShare = rows.filter((row) => row.share_id === share.id);
-      const kept = ofShare.find((row) => row.replica_state === 'active') ?? ofShare.at(0);
-      return ofShare
-        .filter((row) => row !== kept)
+      const replicasOfShare = rows.filter((row) => row.share_id === share.id);
+      const keptReplica =
+        replicasOfShare.find((row) => row.replica_state === 'active') ?? replicasOfShare.at(0);
+      return replicasOfShare
+        .filter((row) => row !== keptReplica)
         .map((row) => ({ ...row, owner: share.project_id }));
     });
     return (await Promise.all(listings)).flat();

@@ -114,8 +114,8 @@ export type WithStuckCheck<Row> = Row & { readonly checksStuck: boolean };
 export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],
 ): WithStuckCheck<Row>[] => {
-  const inProgress = rows.filter((row) => row.status === 'deleting');
-  const checksStuck = inProgress.length <= MAX_CHECKED_DELETIONS;
+  const deletionsInProgress = rows.filter((row) => row.status === 'deleting');
+  const checksStuck = deletionsInProgress.length <= MAX_CHECKED_DELETIONS;
   return rows.map((row) => ({ ...row, checksStuck }));
 };
 

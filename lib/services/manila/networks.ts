@@ -19,11 +19,14 @@ export const shareServer = defineType({
     const rows = await serversOf(context);
     if (rows.length === 0) return [];
     const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
-    const served = new Set([...shares, ...groups].map((one) => one.share_server_id));
+    const usedServerIds = new Set([...shares, ...groups].map((one) => one.share_server_id));
     // The row of a replicated share names the server of only one replica. While such a share
     // exists, every server may serve it.
     const hasReplicatedShare = shares.some((one) => one.has_replicas);
-    return rows.map((row) => ({ ...row, isServing: hasReplicatedShare || served.has(row.id) }));
+    return rows.map((row) => ({
+      ...row,
+      isServing: hasReplicatedShare || usedServerIds.has(row.id),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id || undefined,

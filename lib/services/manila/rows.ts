@@ -71,7 +71,10 @@ const securityServiceRow = z.object({
 });
 
 /** Returns true if the negotiated microversion is at least `version`. */
-export function supports({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
+export function supportsMicroversion(
+  { api }: Pick<ProjectContext, 'api'>,
+  version: string,
+): boolean {
   const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
   return minor(api.microversion) >= minor(version);
 }
@@ -83,11 +86,11 @@ interface FirstVersion {
 }
 
 /** Throws class `Unsupported` if this release does not have the resource type. */
-export function requireSupport(
+export function requireResourceType(
   context: ProjectContext,
   { resourceType, version }: FirstVersion,
 ): void {
-  if (supports(context, version)) return;
+  if (supportsMicroversion(context, version)) return;
   throw new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
@@ -110,7 +113,7 @@ const sharedListing =
     firstVersion?: FirstVersion,
   ) =>
   async (context: ProjectContext): Promise<z.infer<S>[]> => {
-    if (firstVersion) requireSupport(context, firstVersion);
+    if (firstVersion) requireResourceType(context, firstVersion);
     return context.memoize(
       `manila${path}`,
       async () => (await context.api.list(path, options(context))).rows,
@@ -130,7 +133,7 @@ const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
     const inRecycleBin = { is_soft_deleted: true };
-    const queries = supports(context, '2.69') ? [{}, inRecycleBin] : [{}];
+    const queries = supportsMicroversion(context, '2.69') ? [{}, inRecycleBin] : [{}];
     const listings = queries.map((query) =>
       context.api.list('/shares/detail', {
         collection: 'shares',
@@ -210,7 +213,7 @@ export const transfersOf = sharedListing(
   }),
   { resourceType: 'transfer', version: '2.77' },
 );
-export const BACKUPS: FirstVersion = { resourceType: 'backup', version: '2.80' };
+export const FIRST_BACKUP_VERSION: FirstVersion = { resourceType: 'backup', version: '2.80' };
 /**
  * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
  * experimental up to 2026.2.
@@ -222,11 +225,11 @@ export const backupsOf = sharedListing(
     row: backupRow,
     paging: 'offset',
     query: { all_tenants: 1 },
-    headers: EXPERIMENTAL,
+    headers: EXPERIMENTAL_HEADERS,
   }),
-  BACKUPS,
+  FIRST_BACKUP_VERSION,
 );
-export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
+export const EXPERIMENTAL_HEADERS = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
 /**
  * Calls `list`, or returns an empty list if the release does not have the resource type. Use it
@@ -236,4 +239,4 @@ export const listIfSupported = <Row>(
   version: string,
   list: (context: ProjectContext) => Promise<Row[]>,
   context: ProjectContext,
-): Promise<Row[]> => (supports(context, version) ? list(context) : Promise.resolve([]));
+): Promise<Row[]> => (supportsMicroversion(context, version) ? list(context) : Promise.resolve([]));

@@ -1,6 +1,7 @@
 import { PropagatorError } from '../../shared/errors.ts';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
+  asUnsupportedError,
   listAll,
   listEventTriggersAgain,
   preferredApi,
@@ -8,7 +9,6 @@ import {
   type Row,
   requiresLiveProject,
   rowsOfProject,
-  toUnsupported,
 } from './rows.ts';
 
 /** Lists workflows once per iteration, for the types `workflow` and `action`. */
@@ -130,12 +130,12 @@ export async function removeAndVerify(
       'this Mistral (before 2026.1) deletes the resource only with a token on its project, ' +
       'which is deleted; the resource has no effect',
     advice:
-      `Delete its row from the table ${TABLES[collection] ?? collection} in the ` +
+      `Delete its row from the table ${DATABASE_TABLES[collection] ?? collection} in the ` +
       'Mistral database.',
   };
 }
 
-const TABLES: Readonly<Record<string, string>> = {
+const DATABASE_TABLES: Readonly<Record<string, string>> = {
   event_triggers: 'event_triggers_v2',
   dynamic_actions: 'dynamic_action_definitions',
 };
@@ -160,7 +160,7 @@ const defineCodeType = (
     try {
       return await list(context);
     } catch (error) {
-      throw toUnsupported(error, name, 'Wallaby');
+      throw asUnsupportedError(error, name, 'Wallaby');
     }
   };
   return defineType({
@@ -209,12 +209,12 @@ export const codeSource = defineCodeType(
     if (sources.length === 0) return sources;
     const actions = await listAll(api, 'dynamic_actions', { all_projects: true });
     return sources.map((source) => {
-      const foreign = actions.find(
+      const foreignAction = actions.find(
         (one) => one.code_source_id === source.id && one.project_id !== context.project,
       );
-      if (!foreign) return source;
-      const owner = foreign.project_id ?? 'unknown';
-      return { ...source, usedBy: `dynamic action ${foreign.id} of project ${owner}` };
+      if (!foreignAction) return source;
+      const owner = foreignAction.project_id ?? 'unknown';
+      return { ...source, usedBy: `dynamic action ${foreignAction.id} of project ${owner}` };
     });
   },
   {

@@ -18,10 +18,10 @@ const haveSameName = (a: Row, b: Row): boolean =>
  * has. Mistral would remove both resources (seen on Mistral 15.0, unchanged in 2026.2).
  */
 function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
-  const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
+  const foreignRows = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
   return rowsOfProject(rows, project).map((one) => ({
     ...one,
-    hasNameConflict: foreign.some((other) => other.id !== one.id && haveSameName(one, other)),
+    hasNameConflict: foreignRows.some((other) => other.id !== one.id && haveSameName(one, other)),
   }));
 }
 

@@ -68,7 +68,7 @@ export const listEventTriggersAgain = (context: ProjectContext): Promise<Row[]> 
   context.memoize('mistral.event_triggers.again', () => listEventTriggers(context));
 
 /** Converts a 404 to class `Unsupported`: only later releases have the collection. */
-export function toUnsupported(error: unknown, resourceType: string, release: string): unknown {
+export function asUnsupportedError(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({
     ...error.report,

@@ -6,15 +6,15 @@ import {
   definePlainType,
   deleteResource,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
 } from './collection.ts';
-import { FIREWALL } from './firewall.ts';
+import { FIREWALL_TYPES } from './firewall.ts';
 
 /**
- * Defines a resource type of a Neutron extension. `removedFirst`: the types that must be empty
+ * Defines a resource type of a Neutron extension. `typesRemovedFirst`: the types that must be empty
  * before this one is removed.
  */
 const defineExtensionType = (
@@ -22,17 +22,17 @@ const defineExtensionType = (
   path: string,
   collection: string,
   extension: string,
-  removedFirst: readonly string[] = [],
+  typesRemovedFirst: readonly string[] = [],
 ): DefinedType =>
   definePlainType({
     name,
     path: `/v2.0${path}`,
     collection,
     extension,
-    dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
+    dependsOn: [{ types: typesRemovedFirst, strength: 'required', until: 'empty' }],
   });
 
-const VPN = [
+const VPN_TYPES = [
   defineExtensionType(
     'ipsec-site-connection',
     '/vpn/ipsec-site-connections',
@@ -57,9 +57,9 @@ const VPN = [
   ]),
 ];
 
-const BGP = [bgpSpeaker, bgpPeer, bgpVpn];
+const BGP_TYPES = [bgpSpeaker, bgpPeer, bgpVpn];
 
-const CHAINS = [
+const SERVICE_CHAIN_TYPES = [
   defineExtensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
   defineExtensionType('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
   defineExtensionType('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', [
@@ -75,13 +75,13 @@ const CHAINS = [
   ),
 ];
 
-const TAPS = [
+const TAP_TYPES = [
   defineExtensionType('tap-flow', '/taas/tap_flows', 'tap_flows', 'taas'),
   defineExtensionType('tap-service', '/taas/tap_services', 'tap_services', 'taas', ['tap-flow']),
   defineExtensionType('tap-mirror', '/taas/tap_mirrors', 'tap_mirrors', 'tap-mirror'),
 ];
 
-const L2_GATEWAYS = [
+const L2_GATEWAY_TYPES = [
   defineExtensionType(
     'l2-gateway-connection',
     '/l2-gateway-connections',
@@ -93,9 +93,9 @@ const L2_GATEWAYS = [
   ]),
 ];
 
-const MeteringLabel = Owned.extend({ shared: z.boolean().nullish() });
+const MeteringLabel = OwnedRow.extend({ shared: z.boolean().nullish() });
 
-const MONITORING = [
+const MONITORING_TYPES = [
   defineExtensionType('log', '/log/logs', 'logs', 'logging'),
   defineType({
     name: 'metering-label',
@@ -125,12 +125,12 @@ const MONITORING = [
   }),
 ];
 
-export const ADD_ONS = [
-  ...VPN,
-  ...FIREWALL,
-  ...BGP,
-  ...CHAINS,
-  ...TAPS,
-  ...L2_GATEWAYS,
-  ...MONITORING,
+export const ADD_ON_TYPES = [
+  ...VPN_TYPES,
+  ...FIREWALL_TYPES,
+  ...BGP_TYPES,
+  ...SERVICE_CHAIN_TYPES,
+  ...TAP_TYPES,
+  ...L2_GATEWAY_TYPES,
+  ...MONITORING_TYPES,
 ];

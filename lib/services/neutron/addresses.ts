@@ -3,18 +3,18 @@ import { defineType, type ProjectContext } from '../../task/service.ts';
 import {
   definePlainType,
   deleteResource,
-  escaped,
   extensionsOf,
   INDEPENDENT_OF_NOVA,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
+  urlEncode,
 } from './collection.ts';
 
 const Forwarding = z.object({ id: z.string() });
-const FloatingIp = Owned.extend({
+const FloatingIp = OwnedRow.extend({
   floating_ip_address: z.string().nullish(),
   port_id: z.string().nullish(),
   /** Neutron shows this field only with the extension expose-port-forwarding-in-fip. */
@@ -22,13 +22,13 @@ const FloatingIp = Owned.extend({
 });
 type FloatingIp = z.infer<typeof FloatingIp>;
 
-const path = '/v2.0/floatingips';
+const FLOATING_IPS_PATH = '/v2.0/floatingips';
 
 /** Lists the floating IPs once for the types `port-forwarding` and `floating-ip`. */
 const floatingIpsOf = async (context: ProjectContext): Promise<FloatingIp[]> => {
   await requireExtension(context, 'router');
   return context.memoize('neutron.floatingips', () =>
-    rowsOf(context.api, { path, collection: 'floatingips', row: FloatingIp }, [
+    rowsOf(context.api, { path: FLOATING_IPS_PATH, collection: 'floatingips', row: FloatingIp }, [
       ['project_id', context.project],
     ]),
   );
@@ -45,7 +45,7 @@ async function forwardingIds(row: FloatingIp, context: ProjectContext): Promise<
     if (ids.length === row.port_forwardings.length) return ids;
   }
   const from = {
-    path: `${path}/${escaped(row.id)}/port_forwardings`,
+    path: `${FLOATING_IPS_PATH}/${urlEncode(row.id)}/port_forwardings`,
     collection: 'port_forwardings',
     row: Forwarding,
   };
@@ -70,7 +70,11 @@ const portForwarding = defineType({
   owner: (row) => ownerOf(row.floatingIp),
   label: (row) => row.floatingIp.floating_ip_address ?? undefined,
   remove: (row, { api }) =>
-    deleteResource(api, `${path}/${escaped(row.floatingIp.id)}/port_forwardings`, row),
+    deleteResource(
+      api,
+      `${FLOATING_IPS_PATH}/${urlEncode(row.floatingIp.id)}/port_forwardings`,
+      row,
+    ),
 });
 
 const floatingIp = defineType({
@@ -87,7 +91,7 @@ const floatingIp = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => row.floating_ip_address ?? undefined,
-  remove: (row, { api }) => deleteResource(api, path, row),
+  remove: (row, { api }) => deleteResource(api, FLOATING_IPS_PATH, row),
 });
 
 /**
@@ -102,13 +106,13 @@ const ndpProxy = definePlainType({
   extension: 'l3-ndp-proxy',
 });
 
-const localIps = '/v2.0/local_ips';
+const LOCAL_IPS_PATH = '/v2.0/local_ips';
 const Association = z.object({ fixed_port_id: z.string() });
 
-const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
+const localIpsOf = async (context: ProjectContext): Promise<OwnedRow[]> => {
   await requireExtension(context, 'local_ip');
   return context.memoize('neutron.local_ips', () =>
-    rowsOf(context.api, { path: localIps, collection: 'local_ips', row: Owned }, [
+    rowsOf(context.api, { path: LOCAL_IPS_PATH, collection: 'local_ips', row: OwnedRow }, [
       ['project_id', context.project],
     ]),
   );
@@ -121,9 +125,9 @@ const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
 const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {
-    const associationsOf = async (localIp: Owned) => {
+    const associationsOf = async (localIp: OwnedRow) => {
       const from = {
-        path: `${localIps}/${escaped(localIp.id)}/port_associations`,
+        path: `${LOCAL_IPS_PATH}/${urlEncode(localIp.id)}/port_associations`,
         collection: 'port_associations',
         row: Association,
       };
@@ -138,7 +142,7 @@ const localIpAssociation = defineType({
   owner: (row) => ownerOf(row.localIp),
   label: (row) => labelOf(row.localIp),
   remove: (row, { api }) =>
-    deleteResource(api, `${localIps}/${escaped(row.localIp.id)}/port_associations`, row),
+    deleteResource(api, `${LOCAL_IPS_PATH}/${urlEncode(row.localIp.id)}/port_associations`, row),
 });
 
 const localIp = defineType({
@@ -148,7 +152,7 @@ const localIp = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  remove: (row, { api }) => deleteResource(api, localIps, row),
+  remove: (row, { api }) => deleteResource(api, LOCAL_IPS_PATH, row),
 });
 
-export const ADDRESSES = [portForwarding, floatingIp, ndpProxy, localIpAssociation, localIp];
+export const ADDRESS_TYPES = [portForwarding, floatingIp, ndpProxy, localIpAssociation, localIp];

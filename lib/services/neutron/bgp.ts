@@ -5,22 +5,22 @@ import {
   deleteResource,
   type Filters,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
 } from './collection.ts';
 import { foreignBlocker } from './port-owners.ts';
 
-const ids = z.array(z.string()).nullish();
-const BgpSpeaker = Owned.extend({ networks: ids, peers: ids });
+const optionalIds = z.array(z.string()).nullish();
+const BgpSpeaker = OwnedRow.extend({ networks: optionalIds, peers: optionalIds });
 type BgpSpeaker = z.infer<typeof BgpSpeaker>;
-const PEERS = '/v2.0/bgp-peers';
-const SPEAKERS = '/v2.0/bgp-speakers';
+const PEERS_PATH = '/v2.0/bgp-peers';
+const SPEAKERS_PATH = '/v2.0/bgp-speakers';
 
 async function listSpeakers(context: ProjectContext, filters: Filters): Promise<BgpSpeaker[]> {
   await requireExtension(context, 'bgp');
-  const from = { path: SPEAKERS, collection: 'bgp_speakers', row: BgpSpeaker };
+  const from = { path: SPEAKERS_PATH, collection: 'bgp_speakers', row: BgpSpeaker };
   return rowsOf(context.api, from, filters);
 }
 
@@ -42,7 +42,7 @@ export const bgpSpeaker = defineType<BgpSpeaker>({
     const networkOwners = await foreignOwners('networks', row.networks ?? [], context);
     if (networkOwners.length > 0)
       return { kind: 'blocked', ...foreignBlocker(networkOwners, ['network', 'networks']) };
-    return deleteResource(context.api, SPEAKERS, row);
+    return deleteResource(context.api, SPEAKERS_PATH, row);
   },
 });
 
@@ -51,13 +51,13 @@ export const bgpSpeaker = defineType<BgpSpeaker>({
  * projects (`ON DELETE CASCADE`). The cleanup therefore does not delete a peer that such a speaker
  * uses.
  */
-export const bgpPeer = defineType<Owned>({
+export const bgpPeer = defineType<OwnedRow>({
   name: 'bgp-peer',
   dependsOn: [{ types: ['bgp-speaker'], strength: 'required', until: 'empty' }],
   blockers: ['A BGP speaker of another project uses the peer.'],
   async list(context) {
     await requireExtension(context, 'bgp');
-    const from = { path: PEERS, collection: 'bgp_peers', row: Owned };
+    const from = { path: PEERS_PATH, collection: 'bgp_peers', row: OwnedRow };
     return rowsOf(context.api, from, [['project_id', context.project]]);
   },
   id: (row) => row.id,
@@ -74,6 +74,6 @@ export const bgpPeer = defineType<Owned>({
         kind: 'blocked',
         ...foreignBlocker(foreignSpeakerOwners, ['BGP speaker', 'BGP speakers']),
       };
-    return deleteResource(context.api, PEERS, row);
+    return deleteResource(context.api, PEERS_PATH, row);
   },
 });

@@ -3,7 +3,7 @@ import { defineType, type ProjectContext, type Removal } from '../../task/servic
 import {
   deleteResource,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
@@ -11,12 +11,12 @@ import {
 } from './collection.ts';
 import { foreignBlocker } from './port-owners.ts';
 
-const ids = z.array(z.string()).nullish();
-const BgpVpn = Owned.extend({ networks: ids, routers: ids, ports: ids });
+const optionalIds = z.array(z.string()).nullish();
+const BgpVpn = OwnedRow.extend({ networks: optionalIds, routers: optionalIds, ports: optionalIds });
 type BgpVpn = z.infer<typeof BgpVpn>;
 
 /** The collections of resources that a BGP VPN connects, each with its singular and plural noun. */
-const CONNECTED = [
+const CONNECTED_COLLECTIONS = [
   ['networks', ['network', 'networks']],
   ['routers', ['router', 'routers']],
   ['ports', ['port', 'ports']],
@@ -42,9 +42,9 @@ export const bgpVpn = defineType<BgpVpn>({
   owner: ownerOf,
   label: labelOf,
   async remove(row, context): Promise<Removal> {
-    for (const [collection, noun] of CONNECTED) {
-      const foreign = await foreignOwners(collection, row[collection] ?? [], context);
-      if (foreign.length > 0) return { kind: 'blocked', ...foreignBlocker(foreign, noun) };
+    for (const [collection, noun] of CONNECTED_COLLECTIONS) {
+      const owners = await foreignOwners(collection, row[collection] ?? [], context);
+      if (owners.length > 0) return { kind: 'blocked', ...foreignBlocker(owners, noun) };
     }
     return deleteResource(context.api, '/v2.0/bgpvpn/bgpvpns', row);
   },
@@ -53,10 +53,10 @@ export const bgpVpn = defineType<BgpVpn>({
 /** Returns the owners of the connected resources that do not belong to the project. */
 export async function foreignOwners(
   collection: string,
-  connected: readonly string[],
+  connectedIds: readonly string[],
   { api, project }: ProjectContext,
 ): Promise<(string | undefined)[]> {
-  const from = { path: `/v2.0/${collection}`, collection, row: Owned };
-  const rows = await rowsWhere(api, from, 'id', connected);
+  const from = { path: `/v2.0/${collection}`, collection, row: OwnedRow };
+  const rows = await rowsWhere(api, from, 'id', connectedIds);
   return rows.map(ownerOf).filter((owner) => owner !== project);
 }

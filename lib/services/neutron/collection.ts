@@ -14,18 +14,18 @@ import {
  * The common fields of rows in Neutron's API v2.0. Some plug-ins have only `tenant_id`, the former
  * name of `project_id`.
  */
-export const Owned = z.object({
+export const OwnedRow = z.object({
   id: z.string(),
   name: z.string().nullish(),
   project_id: z.string().nullish(),
   tenant_id: z.string().nullish(),
 });
-export type Owned = z.infer<typeof Owned>;
+export type OwnedRow = z.infer<typeof OwnedRow>;
 
-export const ownerOf = (row: Pick<Owned, 'project_id' | 'tenant_id'>): string | undefined =>
+export const ownerOf = (row: Pick<OwnedRow, 'project_id' | 'tenant_id'>): string | undefined =>
   row.project_id ?? row.tenant_id ?? undefined;
-export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.name || undefined;
-export const escaped = encodeURIComponent;
+export const labelOf = (row: Pick<OwnedRow, 'name'>): string | undefined => row.name || undefined;
+export const urlEncode = encodeURIComponent;
 
 /**
  * The value of `independentOf` for types whose removal does not wait for Nova. Neutron removes
@@ -58,7 +58,9 @@ export async function rowsOf<S extends z.ZodObject>(
     ...Object.keys(from.row.shape).map((field) => ['fields', field] as const),
     ...filters,
   ];
-  const query = parameters.map(([name, value]) => `${escaped(name)}=${escaped(value)}`).join('&');
+  const query = parameters
+    .map(([name, value]) => `${urlEncode(name)}=${urlEncode(value)}`)
+    .join('&');
   const { rows } = await api.list(`${from.path}?${query}`, {
     collection: from.collection,
     row: from.row,
@@ -87,7 +89,7 @@ export async function rowsWhere<S extends z.ZodObject>(
   return (await Promise.all(answers)).flat();
 }
 
-const alias = z.object({ alias: z.string() });
+const aliasRow = z.object({ alias: z.string() });
 
 /**
  * Returns the aliases of the extensions of this Neutron. A run requests them once. An empty answer
@@ -101,7 +103,7 @@ export function extensionsOf({
   return memoize('neutron.extensions', async () => {
     const rows = await rowsOf(
       api,
-      { path: '/v2.0/extensions', collection: 'extensions', row: alias, paging: 'none' },
+      { path: '/v2.0/extensions', collection: 'extensions', row: aliasRow, paging: 'none' },
       [],
     );
     if (rows.length > 0) return new Set(rows.map((row) => row.alias));
@@ -161,15 +163,15 @@ const neutronError = z.object({
 export async function deleteResource(
   api: ServiceApi,
   path: string,
-  row: Pick<Owned, 'id'>,
+  row: Pick<OwnedRow, 'id'>,
   explain?: (reported: Blocker) => Promise<Blocker | undefined>,
 ): Promise<Removal> {
-  const answer = await api.request('DELETE', `${path}/${escaped(row.id)}`, {
+  const answer = await api.request('DELETE', `${path}/${urlEncode(row.id)}`, {
     accept: [400, 404, 409],
   });
   if (answer.status !== 400 && answer.status !== 409) return { kind: 'gone' };
-  const reported = refusalBlocker(answer.json, row.id);
-  return { kind: 'blocked', ...((await explain?.(reported)) ?? reported) };
+  const reportedBlocker = refusalBlocker(answer.json, row.id);
+  return { kind: 'blocked', ...((await explain?.(reportedBlocker)) ?? reportedBlocker) };
 }
 
 /**
@@ -197,7 +199,7 @@ export interface PlainTypeDefinition {
   readonly dependsOn?: readonly TypeDependencies[];
   readonly independentOf?: readonly string[];
   /** See {@link deleteResource}. */
-  readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
+  readonly explain?: (row: OwnedRow, context: ProjectContext) => Promise<Blocker | undefined>;
 }
 
 /** Defines a resource type that needs only a listing by project and one call to delete a row. */
@@ -216,7 +218,7 @@ export function definePlainType({
     independentOf,
     async list(context) {
       await requireExtension(context, extension);
-      return rowsOf(context.api, { path, collection, row: Owned }, [
+      return rowsOf(context.api, { path, collection, row: OwnedRow }, [
         ['project_id', context.project],
       ]);
     },

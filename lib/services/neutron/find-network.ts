@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { ProvisionContext } from '../../task/service.ts';
 import { noSingleMatch } from '../kit/single-match.ts';
-import { type Filters, Owned, rowsOf } from './collection.ts';
+import { type Filters, OwnedRow, rowsOf } from './collection.ts';
 
-export const Network = Owned.extend({ shared: z.boolean().nullish() });
+export const Network = OwnedRow.extend({ shared: z.boolean().nullish() });
 
 /** The only network with a name or id. `none`: there is no such network, or more than one. */
 export type FoundNetwork =

@@ -8,23 +8,23 @@ import {
 } from '../../task/service.ts';
 import {
   deleteResource,
-  escaped,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
+  urlEncode,
 } from './collection.ts';
 import { foreignBlocker } from './port-owners.ts';
 
-const GROUPS = '/v2.0/fwaas/firewall_groups';
-const POLICIES = '/v2.0/fwaas/firewall_policies';
-const text = z.string().nullish();
-const FirewallGroup = Owned.extend({
+const GROUPS_PATH = '/v2.0/fwaas/firewall_groups';
+const POLICIES_PATH = '/v2.0/fwaas/firewall_policies';
+const optionalText = z.string().nullish();
+const FirewallGroup = OwnedRow.extend({
   ports: z.array(z.string()).nullish(),
-  ingress_firewall_policy_id: text,
-  egress_firewall_policy_id: text,
+  ingress_firewall_policy_id: optionalText,
+  egress_firewall_policy_id: optionalText,
 });
 type FirewallGroup = z.infer<typeof FirewallGroup>;
 
@@ -32,7 +32,7 @@ type FirewallGroup = z.infer<typeof FirewallGroup>;
  * Lists the rows of the project in FWaaS v2. A plain listing by project would create a default
  * group, two policies and four rules in that project (safety rule: listing must not create).
  */
-async function listed<S extends typeof Owned>(
+async function listWithoutSideEffect<S extends typeof OwnedRow>(
   context: ProjectContext,
   path: string,
   collection: string,
@@ -52,12 +52,12 @@ async function foreignPolicyOwners(
   const policies = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
   const ids = new Set(policies.filter((id) => typeof id === 'string'));
   const owners = [...ids].map(async (id) => {
-    const { json, status } = await api.request('GET', `${POLICIES}/${escaped(id)}`, {
+    const { json, status } = await api.request('GET', `${POLICIES_PATH}/${urlEncode(id)}`, {
       accept: [404],
     });
     return status === 404
       ? project
-      : ownerOf(z.object({ firewall_policy: Owned }).parse(json).firewall_policy);
+      : ownerOf(z.object({ firewall_policy: OwnedRow }).parse(json).firewall_policy);
   });
   return (await Promise.all(owners)).filter((owner) => owner !== project);
 }
@@ -69,17 +69,17 @@ async function foreignPolicyOwners(
 const firewallGroup = defineType<FirewallGroup>({
   name: 'firewall-group',
   blockers: ['The default firewall group has a policy of another project.'],
-  list: (context) => listed(context, GROUPS, 'firewall_groups', FirewallGroup),
+  list: (context) => listWithoutSideEffect(context, GROUPS_PATH, 'firewall_groups', FirewallGroup),
   id: (row) => row.id,
   owner: ownerOf,
   label: labelOf,
   async remove(row, context): Promise<Removal> {
     const { api } = context;
-    const foreign = row.name === 'default' ? await foreignPolicyOwners(row, context) : [];
-    if (foreign.length > 0)
+    const foreignOwners = row.name === 'default' ? await foreignPolicyOwners(row, context) : [];
+    if (foreignOwners.length > 0)
       return {
         kind: 'blocked',
-        ...foreignBlocker(foreign, ['firewall policy', 'firewall policies']),
+        ...foreignBlocker(foreignOwners, ['firewall policy', 'firewall policies']),
         advice:
           'Neutron would delete this policy with the default group. Give the group a policy of ' +
           'its own project: openstack firewall group set --ingress-firewall-policy (or ' +
@@ -87,11 +87,11 @@ const firewallGroup = defineType<FirewallGroup>({
       };
     const hasPorts = (row.ports ?? []).length > 0;
     if (hasPorts)
-      await api.request('PUT', `${GROUPS}/${escaped(row.id)}`, {
+      await api.request('PUT', `${GROUPS_PATH}/${urlEncode(row.id)}`, {
         json: { firewall_group: { ports: [] } },
         accept: [404],
       });
-    const removal = await deleteResource(api, GROUPS, row);
+    const removal = await deleteResource(api, GROUPS_PATH, row);
     // Neutron answers 409 (FirewallGroupInPendingState) until its agents have removed the rules
     // from the ports.
     return hasPorts && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
@@ -104,10 +104,10 @@ const defineFirewallPart = (
   dependsOn: readonly TypeDependencies[],
 ): DefinedType => {
   const path = `/v2.0/fwaas/${collection}`;
-  return defineType<Owned>({
+  return defineType<OwnedRow>({
     name,
     dependsOn,
-    list: (context) => listed(context, path, collection, Owned),
+    list: (context) => listWithoutSideEffect(context, path, collection, OwnedRow),
     id: (row) => row.id,
     owner: ownerOf,
     label: labelOf,
@@ -115,7 +115,7 @@ const defineFirewallPart = (
   });
 };
 
-export const FIREWALL = [
+export const FIREWALL_TYPES = [
   firewallGroup,
   defineFirewallPart('firewall-policy', 'firewall_policies', [
     { types: ['firewall-group'], strength: 'required', until: 'empty' },

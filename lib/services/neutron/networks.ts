@@ -4,7 +4,7 @@ import {
   definePlainType,
   deleteResource,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
@@ -12,12 +12,12 @@ import {
 } from './collection.ts';
 import { findBlocker, foreignBlocker, portsWhere } from './port-owners.ts';
 
-const Network = Owned.extend({
+const Network = OwnedRow.extend({
   'router:external': z.boolean().nullish(),
   subnets: z.array(z.string()).nullish(),
 });
-const Subnet = Owned.extend({ network_id: z.string().nullish() });
-const subnets = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
+const Subnet = OwnedRow.extend({ network_id: z.string().nullish() });
+const subnetCollection = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
 
 /** Lists the networks of the project once for the types `network` and `subnet`. */
 const networksOf = (context: ProjectContext) =>
@@ -33,7 +33,7 @@ async function foreignSubnetOwners(
   networkIds: readonly string[],
 ): Promise<Map<string, (string | undefined)[]>> {
   const owners = new Map<string, (string | undefined)[]>();
-  for (const subnet of await rowsWhere(context.api, subnets, 'network_id', networkIds)) {
+  for (const subnet of await rowsWhere(context.api, subnetCollection, 'network_id', networkIds)) {
     if (ownerOf(subnet) === context.project || !subnet.network_id) continue;
     owners.set(subnet.network_id, [...(owners.get(subnet.network_id) ?? []), ownerOf(subnet)]);
   }
@@ -64,11 +64,14 @@ const network = defineType({
   ],
   async list(context) {
     const networks = await networksOf(context);
-    const withSubnets = networks
+    const networkIdsWithSubnets = networks
       .filter((row) => (row.subnets ?? []).length > 0)
       .map(({ id }) => id);
-    const foreign = await foreignSubnetOwners(context, withSubnets);
-    return networks.map((row) => ({ ...row, foreignSubnetOwners: foreign.get(row.id) ?? [] }));
+    const foreignOwnersByNetwork = await foreignSubnetOwners(context, networkIdsWithSubnets);
+    return networks.map((row) => ({
+      ...row,
+      foreignSubnetOwners: foreignOwnersByNetwork.get(row.id) ?? [],
+    }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
@@ -104,7 +107,7 @@ const subnet = defineType({
   ],
   async list(context) {
     const [rows, networks] = await Promise.all([
-      rowsOf(context.api, subnets, [['project_id', context.project]]),
+      rowsOf(context.api, subnetCollection, [['project_id', context.project]]),
       networksOf(context),
     ]);
     return rows.map((row) => ({
@@ -125,7 +128,7 @@ const subnet = defineType({
     ),
 });
 
-const SubnetPool = Owned.extend({ is_default: z.boolean().nullish() });
+const SubnetPool = OwnedRow.extend({ is_default: z.boolean().nullish() });
 
 const subnetPool = defineType({
   name: 'subnet-pool',
@@ -159,7 +162,7 @@ const subnetPool = defineType({
   remove: (row, context) =>
     deleteResource(context.api, '/v2.0/subnetpools', row, () =>
       findBlocker(context, [
-        { ...subnets, filters: [['subnetpool_id', row.id]], noun: ['subnet', 'subnets'] },
+        { ...subnetCollection, filters: [['subnetpool_id', row.id]], noun: ['subnet', 'subnets'] },
       ]),
     ),
 });
@@ -190,4 +193,4 @@ const networkSegmentRange = definePlainType({
   dependsOn: [{ types: ['network'], strength: 'required', until: 'empty' }],
 });
 
-export const NETWORKS = [network, subnet, subnetPool, addressScope, networkSegmentRange];
+export const NETWORK_TYPES = [network, subnet, subnetPool, addressScope, networkSegmentRange];

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Blocker, ProjectContext } from '../../task/service.ts';
-import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
+import { extensionsOf, type Filters, OwnedRow, ownerOf, rowsOf } from './collection.ts';
 
 /**
  * The values of `device_owner` for ports that Neutron removes with their network
@@ -12,7 +12,7 @@ export const NETWORK_PORT_OWNERS: readonly string[] = [
   'network:floatingip_agent_gateway',
 ];
 
-const BlockingRow = Owned.pick({ id: true, project_id: true, tenant_id: true });
+const BlockingRow = OwnedRow.pick({ id: true, project_id: true, tenant_id: true });
 const BlockingPort = BlockingRow.extend({ device_owner: z.string().nullish() });
 
 /** A collection that may contain the resource that prevents a deletion. */

@@ -2,17 +2,17 @@ import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
   deleteResource,
-  escaped,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
+  urlEncode,
 } from './collection.ts';
 import { foreignBlocker, NETWORK_PORT_OWNERS } from './port-owners.ts';
 import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
-const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
+const Trunk = OwnedRow.extend({ admin_state_up: z.boolean().nullish() });
 
 /** Trunks. Neutron refuses to delete the parent port and the subports of a trunk. */
 const trunk = defineType({
@@ -29,7 +29,7 @@ const trunk = defineType({
   async remove(row, { api }): Promise<Removal> {
     // Neutron refuses to change or delete a trunk that is administratively down (TrunkDisabled).
     if (row.admin_state_up === false)
-      await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, {
+      await api.request('PUT', `/v2.0/trunks/${urlEncode(row.id)}`, {
         json: { trunk: { admin_state_up: true } },
         accept: [404],
       });
@@ -37,7 +37,10 @@ const trunk = defineType({
   },
 });
 
-const Port = Owned.extend({ device_owner: z.string().nullish(), device_id: z.string().nullish() });
+const Port = OwnedRow.extend({
+  device_owner: z.string().nullish(),
+  device_id: z.string().nullish(),
+});
 type Port = z.infer<typeof Port>;
 
 /** A service that creates ports for its resources. */
@@ -57,7 +60,7 @@ const PORT_CREATORS: readonly PortCreator[] = [
     service: 'nova',
     catalogType: 'compute',
     resource: 'server',
-    pathOf: (id) => `/servers/${escaped(id)}`,
+    pathOf: (id) => `/servers/${urlEncode(id)}`,
   },
   {
     deviceOwner: /^(Octavia|ovn-lb-)/,
@@ -66,7 +69,7 @@ const PORT_CREATORS: readonly PortCreator[] = [
     resource: 'load balancer',
     pathOf(id) {
       const loadBalancer = /^(?:ovn-)?lb-(.+)$/.exec(id)?.[1];
-      return loadBalancer && `/v2.0/lbaas/loadbalancers/${escaped(loadBalancer)}`;
+      return loadBalancer && `/v2.0/lbaas/loadbalancers/${urlEncode(loadBalancer)}`;
     },
   },
   {
@@ -74,14 +77,14 @@ const PORT_CREATORS: readonly PortCreator[] = [
     service: 'manila',
     catalogType: 'shared-file-system',
     resource: 'share server',
-    pathOf: (id) => `/share-servers/${escaped(id)}`,
+    pathOf: (id) => `/share-servers/${urlEncode(id)}`,
   },
   {
     deviceOwner: /^baremetal:/,
     service: 'ironic',
     catalogType: 'baremetal',
     resource: 'node',
-    pathOf: (id) => `/v1/nodes/${escaped(id)}`,
+    pathOf: (id) => `/v1/nodes/${urlEncode(id)}`,
   },
 ];
 
@@ -124,10 +127,13 @@ async function routerOrTrunkBlocker(
   if (!trunkId && !routerId) return undefined;
   const [path, noun, plural] = trunkId
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
-    : [`/v2.0/routers/${escaped(routerId ?? '')}`, 'router', 'routers'];
+    : [`/v2.0/routers/${urlEncode(routerId ?? '')}`, 'router', 'routers'];
   const { json, status } = await context.api.request('GET', path, { accept: [404] });
-  const shown = z.object({ [noun]: Owned.partial() }).safeParse(json);
-  const owner = shown.success && shown.data[noun] ? ownerOf(shown.data[noun]) : undefined;
+  const shownResource = z.object({ [noun]: OwnedRow.partial() }).safeParse(json);
+  const owner =
+    shownResource.success && shownResource.data[noun]
+      ? ownerOf(shownResource.data[noun])
+      : undefined;
   if (status === 404 || owner === context.project)
     return { message: `the ${noun} that uses the port must be deleted first`, actor: 'none' };
   return foreignBlocker([owner], [noun, plural]);
@@ -181,4 +187,4 @@ const port = defineType({
   },
 });
 
-export const PORTS = [trunk, port];
+export const PORT_TYPES = [trunk, port];

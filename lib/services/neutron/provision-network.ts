@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
-import { escaped, Owned, ownerOf, rowsOf } from './collection.ts';
+import { OwnedRow, ownerOf, rowsOf, urlEncode } from './collection.ts';
 import { findNetwork } from './find-network.ts';
 import type { NeutronSection, ProfileNetwork } from './provision-schema.ts';
 import { INTERFACE_OWNERS } from './routing.ts';
 
-const Subnet = Owned.extend({ network_id: z.string(), cidr: z.string() });
+const Subnet = OwnedRow.extend({ network_id: z.string(), cidr: z.string() });
 type Subnet = z.infer<typeof Subnet>;
-const Router = Owned.extend({
+const Router = OwnedRow.extend({
   external_gateway_info: z.object({ network_id: z.string() }).nullish(),
 });
 type Router = z.infer<typeof Router>;
@@ -17,10 +17,10 @@ const Port = z.object({
   fixed_ips: z.array(z.object({ subnet_id: z.string() })).nullish(),
 });
 
-const NETWORKS = { path: '/v2.0/networks', collection: 'networks', row: Owned };
-const SUBNETS = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
-const ROUTERS = { path: '/v2.0/routers', collection: 'routers', row: Router };
-const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
+const NETWORK_COLLECTION = { path: '/v2.0/networks', collection: 'networks', row: OwnedRow };
+const SUBNET_COLLECTION = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
+const ROUTER_COLLECTION = { path: '/v2.0/routers', collection: 'routers', row: Router };
+const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
  * Provisions a network, its subnet, a router, and the interface between the router and the subnet.
@@ -51,10 +51,10 @@ export const network: ComparePart<NeutronSection> = async ({ network: wanted }, 
 
 /** Returns the project's networks with this name, and the project's subnets in these networks. */
 async function listProjectNetworks(name: string, { api, project }: ProvisionContext) {
-  const ofProject = [['project_id', project]] as const;
+  const projectFilter = [['project_id', project]] as const;
   const [networkRows, subnetRows] = await Promise.all([
-    rowsOf(api, NETWORKS, [...ofProject, ['name', name]]),
-    rowsOf(api, SUBNETS, ofProject),
+    rowsOf(api, NETWORK_COLLECTION, [...projectFilter, ['name', name]]),
+    rowsOf(api, SUBNET_COLLECTION, projectFilter),
   ]);
   const networks = networkRows.filter((row) => ownerOf(row) === project && row.name === name);
   const subnets = subnetRows.filter(
@@ -67,14 +67,14 @@ async function findRouter(
   name: string,
   { api, project }: ProvisionContext,
 ): Promise<Router | undefined> {
-  const routers = await rowsOf(api, ROUTERS, [['project_id', project]]);
+  const routers = await rowsOf(api, ROUTER_COLLECTION, [['project_id', project]]);
   return routers.find((row) => ownerOf(row) === project && row.name === name);
 }
 
 /** Compares the network. `count`: the number of the project's networks with this name. */
 function networkItem(
   { name }: ProfileNetwork,
-  presentNetwork: Owned | undefined,
+  presentNetwork: OwnedRow | undefined,
   count: number,
   { api, project }: ProvisionContext,
 ): ProvisionItem {
@@ -86,7 +86,7 @@ function networkItem(
     ...item,
     state: 'missing',
     canDuplicate: true,
-    make: async () => void (await api.request('POST', NETWORKS.path, { json })),
+    make: async () => void (await api.request('POST', NETWORK_COLLECTION.path, { json })),
   };
 }
 
@@ -97,7 +97,7 @@ function networkItem(
  */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
-  presentNetwork: Owned | undefined,
+  presentNetwork: OwnedRow | undefined,
   subnet: Subnet | undefined,
   subnets: readonly Subnet[],
   { api, project }: ProvisionContext,
@@ -116,23 +116,23 @@ function subnetItem(
       ...(dns ? { dns_nameservers: dns } : {}),
     },
   };
-  const make = async () => void (await api.request('POST', SUBNETS.path, { json }));
+  const make = async () => void (await api.request('POST', SUBNET_COLLECTION.path, { json }));
   const otherSubnets = subnets.filter((row) => row.network_id === presentNetwork.id);
   return otherSubnets.length === 0
     ? { ...item, state: 'missing', make }
     : { ...item, state: 'differs', found: otherSubnets.map((row) => row.cidr).join(', '), make };
 }
 
-/** Compares the router. `external`: the name or id of the external network of its gateway. */
+/** Compares the router. `externalNetwork`: the name or id of the external network of its gateway. */
 async function routerItem(
   name: string,
-  external: string,
+  externalNetwork: string,
   router: Router | undefined,
   context: ProvisionContext,
 ): Promise<ProvisionItem> {
   const { api, project } = context;
-  const item = { type: 'router', name, wanted: `gateway ${external}` };
-  const gateway = await findNetwork(external, [['router:external', 'true']], context);
+  const item = { type: 'router', name, wanted: `gateway ${externalNetwork}` };
+  const gateway = await findNetwork(externalNetwork, [['router:external', 'true']], context);
   if (gateway.kind === 'none')
     return {
       ...item,
@@ -148,17 +148,18 @@ async function routerItem(
       canDuplicate: true,
       make: async () => {
         const json = { router: { name, project_id: project, ...wantedGateway } };
-        await api.request('POST', ROUTERS.path, { json });
+        await api.request('POST', ROUTER_COLLECTION.path, { json });
       },
     };
-  const presentId = router.external_gateway_info?.network_id;
-  if (presentId === gateway.network.id) return { ...item, state: 'as-wanted', found: item.wanted };
+  const presentGatewayId = router.external_gateway_info?.network_id;
+  if (presentGatewayId === gateway.network.id)
+    return { ...item, state: 'as-wanted', found: item.wanted };
   return {
     ...item,
     state: 'differs',
-    found: presentId === undefined ? 'no gateway' : `gateway ${presentId}`,
+    found: presentGatewayId === undefined ? 'no gateway' : `gateway ${presentGatewayId}`,
     make: async () => {
-      const path = `${ROUTERS.path}/${escaped(router.id)}`;
+      const path = `${ROUTER_COLLECTION.path}/${urlEncode(router.id)}`;
       await api.request('PUT', path, { json: { router: wantedGateway } });
     },
   };
@@ -177,20 +178,20 @@ async function interfaceItem(
   const item = { type: 'router-interface', name, wanted: 'connected' };
   if (!subnet || !router)
     return { ...item, state: 'waiting', message: 'it is created after the subnet and the router' };
-  const ports = await rowsOf(api, PORTS, [
+  const ports = await rowsOf(api, PORT_COLLECTION, [
     ['network_id', subnet.network_id],
     ...INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
   ]);
-  const onSubnet = ports.filter(({ fixed_ips }) =>
+  const portsOnSubnet = ports.filter(({ fixed_ips }) =>
     fixed_ips?.some(({ subnet_id }) => subnet_id === subnet.id),
   );
-  if (onSubnet.some(({ device_id }) => device_id === router.id))
+  if (portsOnSubnet.some(({ device_id }) => device_id === router.id))
     return { ...item, state: 'as-wanted', found: 'connected' };
   const make = async () => {
-    const path = `${ROUTERS.path}/${escaped(router.id)}/add_router_interface`;
+    const path = `${ROUTER_COLLECTION.path}/${urlEncode(router.id)}/add_router_interface`;
     await api.request('PUT', path, { json: { subnet_id: subnet.id } });
   };
-  const [other] = onSubnet;
+  const [other] = portsOnSubnet;
   return other
     ? { ...item, state: 'differs', found: `router ${other.device_id}` }
     : { ...item, state: 'missing', make };

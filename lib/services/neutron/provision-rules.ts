@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
-import { Owned, ownerOf, projectFilterWithoutSideEffect, rowsOf } from './collection.ts';
+import { OwnedRow, ownerOf, projectFilterWithoutSideEffect, rowsOf } from './collection.ts';
 import type { NeutronSection, ProfileRule } from './provision-schema.ts';
 
 const Rule = z.object({
@@ -14,8 +14,12 @@ const Rule = z.object({
   remote_ip_prefix: z.string().nullish(),
   remote_group_id: z.string().nullish(),
 });
-const GROUPS = { path: '/v2.0/security-groups', collection: 'security_groups', row: Owned };
-const RULES = {
+const GROUP_COLLECTION = {
+  path: '/v2.0/security-groups',
+  collection: 'security_groups',
+  row: OwnedRow,
+};
+const RULE_COLLECTION = {
   path: '/v2.0/security-group-rules',
   collection: 'security_group_rules',
   row: Rule,
@@ -27,23 +31,23 @@ const RULES = {
  * them with {@link projectFilterWithoutSideEffect}.
  */
 export const securityGroupRules: ComparePart<NeutronSection> = async (
-  { securityGroupRules: wanted = [] },
+  { securityGroupRules: wantedRules = [] },
   context,
 ) => {
-  if (wanted.length === 0) return [];
+  if (wantedRules.length === 0) return [];
   const { api, mayCreate, project } = context;
   const filters = mayCreate
     ? ([['project_id', project]] as const)
     : projectFilterWithoutSideEffect(context);
-  const groups = await rowsOf(api, GROUPS, [...filters, ['name', 'default']]);
+  const groups = await rowsOf(api, GROUP_COLLECTION, [...filters, ['name', 'default']]);
   const group = groups.find((row) => ownerOf(row) === project && row.name === 'default');
-  const rules = group ? await rowsOf(api, RULES, [['security_group_id', group.id]]) : [];
+  const rules = group ? await rowsOf(api, RULE_COLLECTION, [['security_group_id', group.id]]) : [];
   const presentKeys = new Set(
     rules
       .filter((row) => row.security_group_id === group?.id && !row.remote_group_id)
       .map((row) => equivalenceKey(row)),
   );
-  return wanted.map((rule) => ruleItem(rule, group?.id, presentKeys, context));
+  return wantedRules.map((rule) => ruleItem(rule, group?.id, presentKeys, context));
 };
 
 /** Compares one rule. `presentKeys`: the {@link equivalenceKey} of each rule of the group. */
@@ -72,7 +76,8 @@ function ruleItem(
     ...item,
     state: 'missing',
     // A 409 means that an equivalent rule exists.
-    make: async () => void (await api.request('POST', RULES.path, { json, accept: [409] })),
+    make: async () =>
+      void (await api.request('POST', RULE_COLLECTION.path, { json, accept: [409] })),
   };
 }
 

@@ -10,7 +10,11 @@ const RbacPolicy = z.object({
   object_id: z.string(),
   action: z.string(),
 });
-const POLICIES = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: RbacPolicy };
+const POLICY_COLLECTION = {
+  path: '/v2.0/rbac-policies',
+  collection: 'rbac_policies',
+  row: RbacPolicy,
+};
 const POLICY_ACTION = 'access_as_shared';
 
 /**
@@ -31,11 +35,11 @@ async function accessItem(name: string, context: ProvisionContext): Promise<Prov
     return { ...item, state: 'blocked', message: found.message, advice: found.advice };
   const { id, shared } = found.network;
   if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
-  const policies = await rowsOf(api, { ...POLICIES, paging: 'none' }, [['object_id', id]]);
-  const exists = policies.some(
+  const policies = await rowsOf(api, { ...POLICY_COLLECTION, paging: 'none' }, [['object_id', id]]);
+  const isShared = policies.some(
     (row) => row.object_id === id && row.target_tenant === project && row.action === POLICY_ACTION,
   );
-  if (exists) return { ...item, state: 'as-wanted', found: 'access' };
+  if (isShared) return { ...item, state: 'as-wanted', found: 'access' };
   const json = {
     rbac_policy: {
       object_type: 'network',
@@ -48,6 +52,7 @@ async function accessItem(name: string, context: ProvisionContext): Promise<Prov
     ...item,
     state: 'missing',
     // A 409 means that the policy already exists.
-    make: async () => void (await api.request('POST', POLICIES.path, { json, accept: [409] })),
+    make: async () =>
+      void (await api.request('POST', POLICY_COLLECTION.path, { json, accept: [409] })),
   };
 }

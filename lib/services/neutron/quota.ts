@@ -1,8 +1,8 @@
 import { defineQuota } from '../kit/quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
-import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
+import { OwnedRow, ownerOf, requireExtension, rowsOf, urlEncode } from './collection.ts';
 
-const Quota = Owned.pick({ project_id: true, tenant_id: true });
+const Quota = OwnedRow.pick({ project_id: true, tenant_id: true });
 
 /** The calls for the limits of a project. */
 export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
@@ -34,7 +34,7 @@ export const quota = defineQuota({
   owner: (row) => ownerOf(row),
   async reset(row, { api }) {
     // A 404 means that the quota is already gone.
-    await api.request('DELETE', `/v2.0/quotas/${escaped(ownerOf(row) ?? '')}`, { accept: [404] });
+    await api.request('DELETE', `/v2.0/quotas/${urlEncode(ownerOf(row) ?? '')}`, { accept: [404] });
     return undefined;
   },
 });

@@ -2,25 +2,25 @@ import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
   deleteResource,
-  escaped,
   extensionsOf,
   INDEPENDENT_OF_NOVA,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   refusalBlocker,
   requireExtension,
   rowsOf,
   rowsWhere,
+  urlEncode,
 } from './collection.ts';
 import { type BlockingCollection, findBlocker, foreignBlocker } from './port-owners.ts';
 
-const Router = Owned.extend({ routes: z.array(z.unknown()).nullish() });
+const Router = OwnedRow.extend({ routes: z.array(z.unknown()).nullish() });
 type Router = z.infer<typeof Router>;
-const Interface = Owned.extend({ device_id: z.string(), device_owner: z.string() });
-type Interface = z.infer<typeof Interface>;
+const InterfacePort = OwnedRow.extend({ device_id: z.string(), device_owner: z.string() });
+type InterfacePort = z.infer<typeof InterfacePort>;
 
-const path = '/v2.0/routers';
+const ROUTERS_PATH = '/v2.0/routers';
 
 /**
  * The values of `device_owner` for ports that connect a router to an internal network: of a plain
@@ -39,7 +39,7 @@ export const INTERFACE_OWNERS: readonly string[] = [
 export async function routersOf(context: ProjectContext): Promise<Router[]> {
   if (!(await extensionsOf(context)).has('router')) return [];
   return context.memoize('neutron.routers', () =>
-    rowsOf(context.api, { path, collection: 'routers', row: Router }, [
+    rowsOf(context.api, { path: ROUTERS_PATH, collection: 'routers', row: Router }, [
       ['project_id', context.project],
     ]),
   );
@@ -75,11 +75,11 @@ const collectionsOnRouter = (routerId: string): BlockingCollection[] => [
 const interfacesOf = (
   context: ProjectContext,
   routerIds: readonly string[],
-): Promise<Interface[]> => {
+): Promise<InterfacePort[]> => {
   const owners = INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const);
   return rowsWhere(
     context.api,
-    { path: '/v2.0/ports', collection: 'ports', row: Interface },
+    { path: '/v2.0/ports', collection: 'ports', row: InterfacePort },
     'device_id',
     routerIds,
     owners,
@@ -98,7 +98,7 @@ const routerRoute = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(router, { api }): Promise<Removal> {
-    await api.request('PUT', `${path}/${escaped(router.id)}`, {
+    await api.request('PUT', `${ROUTERS_PATH}/${urlEncode(router.id)}`, {
       json: { router: { routes: [] } },
       accept: [404],
     });
@@ -154,7 +154,7 @@ const routerInterface = defineType({
     const { api } = context;
     const answer = await api.request(
       'PUT',
-      `${path}/${escaped(router.id)}/remove_router_interface`,
+      `${ROUTERS_PATH}/${urlEncode(router.id)}/remove_router_interface`,
       {
         json: { port_id: port.id },
         accept: [404, 409],
@@ -169,7 +169,7 @@ const routerInterface = defineType({
     if (answer.status !== 404) return { kind: 'gone' };
     // The router is deleted or does not list this interface, for example after a failed change to
     // HA or DVR.
-    const portPath = `/v2.0/ports/${escaped(port.id)}`;
+    const portPath = `/v2.0/ports/${urlEncode(port.id)}`;
     const portAnswer = await api.request('GET', portPath, { accept: [404] });
     if (portAnswer.status === 404) return { kind: 'gone' };
     return {
@@ -202,7 +202,7 @@ const router = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   remove: (row, context) =>
-    deleteResource(context.api, path, row, async () =>
+    deleteResource(context.api, ROUTERS_PATH, row, async () =>
       // The blocker of the type `router-interface` already reports the reason.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
@@ -210,4 +210,4 @@ const router = defineType({
     ),
 });
 
-export const ROUTING = [routerRoute, routerInterface, router];
+export const ROUTER_TYPES = [routerRoute, routerInterface, router];

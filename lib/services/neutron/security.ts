@@ -4,7 +4,7 @@ import {
   definePlainType,
   deleteResource,
   labelOf,
-  Owned,
+  OwnedRow,
   ownerOf,
   projectFilterWithoutSideEffect,
   requireExtension,
@@ -18,7 +18,7 @@ const Rule = z.object({
   security_group_id: z.string(),
   remote_group_id: z.string().nullish(),
 });
-const path = '/v2.0/security-groups';
+const SECURITY_GROUPS_PATH = '/v2.0/security-groups';
 
 /**
  * Security groups with their rules, including `default`, which only an administrator may delete.
@@ -38,12 +38,12 @@ const securityGroup = defineType({
   ],
   async list(context) {
     await requireExtension(context, 'security-group');
-    const listed = await rowsOf(
+    const listedGroups = await rowsOf(
       context.api,
-      { path, collection: 'security_groups', row: Owned },
+      { path: SECURITY_GROUPS_PATH, collection: 'security_groups', row: OwnedRow },
       projectFilterWithoutSideEffect(context),
     );
-    const groups = listed.filter((row) => ownerOf(row) !== context.api.ownProject);
+    const groups = listedGroups.filter((row) => ownerOf(row) !== context.api.ownProject);
     const ownIds = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
@@ -80,7 +80,7 @@ const securityGroup = defineType({
         }
       : undefined,
   remove: (row, context) =>
-    deleteResource(context.api, path, row, () =>
+    deleteResource(context.api, SECURITY_GROUPS_PATH, row, () =>
       findBlocker(context, [portsWhere('security_groups', row.id)]),
     ),
 });
@@ -137,4 +137,4 @@ const defaultStatefulness = definePlainType({
   dependsOn: [{ types: ['security-group'], strength: 'preferred', until: 'done' }],
 });
 
-export const SECURITY = [securityGroup, addressGroup, qosPolicy, defaultStatefulness];
+export const SECURITY_TYPES = [securityGroup, addressGroup, qosPolicy, defaultStatefulness];

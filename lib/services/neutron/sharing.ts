@@ -9,27 +9,27 @@ import {
 import {
   deleteResource,
   type Filters,
-  Owned,
+  OwnedRow,
   ownerOf,
   requireExtension,
   rowsOf,
 } from './collection.ts';
 
-const RbacPolicy = Owned.omit({ name: true }).extend({
+const RbacPolicy = OwnedRow.omit({ name: true }).extend({
   target_tenant: z.string(),
   object_type: z.string(),
   object_id: z.string(),
 });
 type RbacPolicy = z.infer<typeof RbacPolicy>;
 
-const path = '/v2.0/rbac-policies';
+const RBAC_POLICIES_PATH = '/v2.0/rbac-policies';
 
 /** Lists RBAC policies in one answer, because Neutron ignores `limit` (seen on Neutron 21). */
 const listPolicies = async (context: ProjectContext, filters: Filters): Promise<RbacPolicy[]> => {
   await requireExtension(context, 'rbac-policies');
   return rowsOf(
     context.api,
-    { path, collection: 'rbac_policies', row: RbacPolicy, paging: 'none' },
+    { path: RBAC_POLICIES_PATH, collection: 'rbac_policies', row: RbacPolicy, paging: 'none' },
     filters,
   );
 };
@@ -38,10 +38,10 @@ const listPolicies = async (context: ProjectContext, filters: Filters): Promise<
 const deletePolicy = (
   api: ServiceApi,
   row: RbacPolicy,
-  inUse: Pick<Blocker, 'message' | 'actor'>,
+  inUseBlocker: Pick<Blocker, 'message' | 'actor'>,
 ): Promise<Removal> =>
-  deleteResource(api, path, row, async () => ({
-    ...inUse,
+  deleteResource(api, RBAC_POLICIES_PATH, row, async () => ({
+    ...inUseBlocker,
     advice:
       'The propagator removes the RBAC policy when the receiving project no longer ' +
       'uses the object.',
@@ -118,4 +118,4 @@ const rbacGrant = defineType({
     }),
 });
 
-export const SHARING = [rbacPolicy, rbacGrant];
+export const SHARING_TYPES = [rbacPolicy, rbacGrant];

@@ -1,18 +1,18 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
-import { escaped, extensionsOf, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
+import { extensionsOf, OwnedRow, ownerOf, rowsOf, rowsWhere, urlEncode } from './collection.ts';
 import { quotaSet } from './quota.ts';
 import { INTERFACE_OWNERS } from './routing.ts';
 
-const Router = Owned.extend({ admin_state_up: z.boolean() });
-const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend({
+const Router = OwnedRow.extend({ admin_state_up: z.boolean() });
+const Port = OwnedRow.pick({ id: true, project_id: true, tenant_id: true }).extend({
   device_id: z.string().nullish(),
   network_id: z.string(),
 });
 type RouterRow = z.infer<typeof Router> & { readonly hasForeignPort: boolean };
 
-const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
+const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
 
 /**
  * Returns the routers of the project. `hasForeignPort` is true if a port of another project is on a
@@ -24,13 +24,13 @@ async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[
   ]);
   const interfaces = await rowsWhere(
     api,
-    PORTS,
+    PORT_COLLECTION,
     'device_id',
     rows.map(({ id }) => id),
     INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
   );
-  const networks = [...new Set(interfaces.map((port) => port.network_id))];
-  const ports = await rowsWhere(api, PORTS, 'network_id', networks);
+  const networkIds = [...new Set(interfaces.map((port) => port.network_id))];
+  const ports = await rowsWhere(api, PORT_COLLECTION, 'network_id', networkIds);
   // A port without an owner belongs to Neutron itself.
   const networksWithForeignPort = new Set(
     ports
@@ -46,7 +46,9 @@ async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[
 }
 
 const setAdminState = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =>
-  api.request('PUT', `/v2.0/routers/${escaped(row.id)}`, { json: { router: { admin_state_up } } });
+  api.request('PUT', `/v2.0/routers/${urlEncode(row.id)}`, {
+    json: { router: { admin_state_up } },
+  });
 
 const compare = (row: RouterRow): Comparison =>
   row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
@@ -84,9 +86,9 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
       };
     return { kind: 'switch', before: {} };
   },
-  suspend: async (row, _before, context) => void (await setAdminState(row, false, context)),
+  suspend: async (row, _record, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _before, context) => void (await setAdminState(row, true, context)),
+  resume: async (row, _record, context) => void (await setAdminState(row, true, context)),
 });
 
 export const quotaSuspension = defineQuotaSuspension({

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ServiceApi } from '../../task/service.ts';
 
-const services = z.object({
+const servicesBody = z.object({
   services: z.array(z.object({ host: z.string(), status: z.string() })),
 });
 
@@ -13,13 +13,13 @@ const services = z.object({
  */
 export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
   const answer = await api.request('GET', '/os-services');
-  return services
+  return servicesBody
     .parse(answer.json)
     .services.filter(({ status }) => status === 'UNKNOWN')
     .map(({ host }) => host);
 }
 
-const FIND_CELL = 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.';
+const FIND_CELL_ADVICE = 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.';
 
 /**
  * Returns the blocker of a project for which Nova lists no servers while a cell is down. `hosts`:
@@ -30,7 +30,7 @@ export const downCellBlocker = (hosts: readonly string[]): Blocker => ({
     'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of ' +
     `such a cell (${hosts.length} compute hosts, for example ${hosts[0]})`,
   actor: 'operator',
-  advice: `${FIND_CELL} The next run then lists the servers of the cell.`,
+  advice: `${FIND_CELL_ADVICE} The next run then lists the servers of the cell.`,
 });
 
 /**
@@ -47,7 +47,7 @@ export async function requireAllCells(api: ServiceApi): Promise<void> {
     message:
       'a cell is down, and Nova omits the servers of such a cell from its list ' +
       `(${hosts.length} compute hosts, for example ${hosts[0]})`,
-    advice: FIND_CELL,
+    advice: FIND_CELL_ADVICE,
     service: 'nova',
     region: api.region,
   });

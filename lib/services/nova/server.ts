@@ -33,9 +33,9 @@ const serverRow = z.object({
 });
 /**
  * A server that Nova lists. If Nova lists none but may hide some, one row stands for all hidden
- * servers: only that row has the field `hidden`, the blocker that says why Nova may hide them.
+ * servers: only that row has `hiddenServersBlocker`, the reason why Nova may hide them.
  */
-type ServerRow = z.infer<typeof serverRow> & { readonly hidden?: Blocker };
+type ServerRow = z.infer<typeof serverRow> & { readonly hiddenServersBlocker?: Blocker };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
 const hasDeletingTaskState = (row: ServerRow): boolean =>
@@ -58,7 +58,7 @@ async function listServers({ api, project }: ProjectContext): Promise<ServerRow[
   ).rows;
 }
 
-const usages = z.object({ usages: z.record(z.string(), z.number()) });
+const usagesBody = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
  * Returns the row for hidden servers if Placement reports usage of the project. While a cell is
@@ -80,9 +80,13 @@ async function rowOfPlacementUsage(context: ProjectContext): Promise<ServerRow[]
     query: { project_id: project },
     headers,
   });
-  const used = Object.entries(usages.parse(answer.json).usages).filter(([, amount]) => amount > 0);
-  if (used.length === 0) return [];
-  const usage = used.map(([resourceClass, amount]) => `${amount} ${resourceClass}`).join(', ');
+  const usedAmounts = Object.entries(usagesBody.parse(answer.json).usages).filter(
+    ([, amount]) => amount > 0,
+  );
+  if (usedAmounts.length === 0) return [];
+  const usage = usedAmounts
+    .map(([resourceClass, amount]) => `${amount} ${resourceClass}`)
+    .join(', ');
   return [
     hiddenServersRow(project, {
       message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
@@ -96,12 +100,12 @@ async function rowOfPlacementUsage(context: ProjectContext): Promise<ServerRow[]
 }
 
 /** Returns the row that stands for hidden servers. Its owner is the project of the request. */
-const hiddenServersRow = (project: string, hidden: Blocker): ServerRow => ({
+const hiddenServersRow = (project: string, hiddenServersBlocker: Blocker): ServerRow => ({
   id: `servers-of-${project}`,
   name: 'servers that Nova does not list',
   tenant_id: project,
   status: 'UNKNOWN',
-  hidden,
+  hiddenServersBlocker,
 });
 
 /**
@@ -114,7 +118,7 @@ async function rowOfDownCell({ api, project }: ProjectContext): Promise<ServerRo
   return hosts.length === 0 ? [] : [hiddenServersRow(project, downCellBlocker(hosts))];
 }
 
-const actions = z.object({
+const actionsBody = z.object({
   instanceActions: z.array(z.object({ action: z.string(), start_time: z.string() })),
 });
 
@@ -125,15 +129,16 @@ const actions = z.object({
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
-  const newestFirst = actions
+  const newestFirst = actionsBody
     .parse(answer.json)
     .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
     .sort((a, b) => b.at - a.at);
-  const newestOther = newestFirst.findIndex(
+  const newestOtherIndex = newestFirst.findIndex(
     ({ action }) => action !== 'delete' && action !== 'resetState',
   );
-  const sinceOther = newestOther < 0 ? newestFirst : newestFirst.slice(0, newestOther);
-  return sinceOther.filter(({ action }) => action === 'delete').at(-1)?.at;
+  const actionsSinceOther =
+    newestOtherIndex < 0 ? newestFirst : newestFirst.slice(0, newestOtherIndex);
+  return actionsSinceOther.filter(({ action }) => action === 'delete').at(-1)?.at;
 }
 
 /** Returns the result for a deletion request that Nova accepted before or now. */
@@ -257,7 +262,7 @@ export const server = defineType<ServerRow>({
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
-  blocked: ({ hidden }) => hidden,
+  blocked: ({ hiddenServersBlocker }) => hiddenServersBlocker,
   remove: removeServer,
   batch: { maxItems: DELETE_BATCH_SIZE, remove: removeServers },
 });

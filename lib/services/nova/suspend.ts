@@ -26,7 +26,7 @@ const serverRow = z.object({
 type ServerRow = z.infer<typeof serverRow>;
 
 /** The record of a server: its state before the suspension, and the changes that suspend makes. */
-const before = z.object({
+const recordSchema = z.object({
   /** The state before the suspension. */
   vmState: z.string(),
   /**
@@ -42,7 +42,7 @@ const before = z.object({
   /** The option that the policy file had when the server was suspended. */
   how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
-type Before = z.infer<typeof before>;
+type ServerRecord = z.infer<typeof recordSchema>;
 
 /**
  * Nova shows this text to the user of a locked server. The text also identifies the propagator's
@@ -51,7 +51,7 @@ type Before = z.infer<typeof before>;
 export const LOCK_REASON = 'The project is suspended (keystone-propagator).';
 
 const stateOf = (row: ServerRow): string => row['OS-EXT-STS:vm_state'] ?? 'unknown';
-const hasOurLock = (row: ServerRow): boolean =>
+const isLockedBySuspend = (row: ServerRow): boolean =>
   row.locked === true && row.locked_reason === LOCK_REASON;
 
 const callAction = (row: ServerRow, json: object, { api }: Pick<ProjectContext, 'api'>) =>
@@ -84,7 +84,7 @@ interface OptionActions {
   /** The states of a server after the action `suspend`. */
   readonly suspendedStates: readonly string[];
 }
-const ACTIONS: Readonly<Record<Before['how'], OptionActions>> = {
+const ACTIONS: Readonly<Record<ServerRecord['how'], OptionActions>> = {
   stop: { suspend: 'os-stop', resume: 'os-start', suspendedStates: ['stopped'] },
   pause: { suspend: 'pause', resume: 'unpause', suspendedStates: ['paused'] },
   shelve: {
@@ -145,36 +145,37 @@ function refusalToShelve({ flavor }: ServerRow): { message: string; advice: stri
 
 const STATES_AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'deleted'];
 
-function compare(row: ServerRow, record: Before): Comparison {
-  const task = row['OS-EXT-STS:task_state'];
-  if (task) return { kind: 'changing', message: `Nova is processing the server (${task})` };
+function compare(row: ServerRow, record: ServerRecord): Comparison {
+  const taskState = row['OS-EXT-STS:task_state'];
+  if (taskState)
+    return { kind: 'changing', message: `Nova is processing the server (${taskState})` };
   return record.lock ? compareLocked(row, record) : compareUnlocked(row, record);
 }
 
 /** Compares a server that suspend does not lock. */
-function compareUnlocked(row: ServerRow, { vmState, stop, how }: Before): Comparison {
+function compareUnlocked(row: ServerRow, { vmState, stop, how }: ServerRecord): Comparison {
   const state = stateOf(row);
   if (stop && ACTIONS[how].suspendedStates.includes(state)) return { kind: 'suspended' };
   return state === vmState ? { kind: 'as-before' } : { kind: 'changed', message: `it is ${state}` };
 }
 
 /** Compares a server that suspend locks. */
-function compareLocked(row: ServerRow, { vmState, stop, how }: Before): Comparison {
+function compareLocked(row: ServerRow, { vmState, stop, how }: ServerRecord): Comparison {
   const state = stateOf(row);
-  const isAsBefore = state === vmState;
+  const isInRecordedState = state === vmState;
   if (row.locked !== true)
-    return isAsBefore
+    return isInRecordedState
       ? { kind: 'as-before' }
       : { kind: 'changed', message: `it is unlocked and ${state}` };
-  if (!hasOurLock(row))
+  if (!isLockedBySuspend(row))
     return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
   const suspendedStates = stop ? ACTIONS[how].suspendedStates : [vmState];
   if (suspendedStates.includes(state)) return { kind: 'suspended' };
-  return isAsBefore ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
+  return isInRecordedState ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
 }
 
 /** Assesses an active server. `how`: the option of the policy file. */
-function assessActive(row: ServerRow, how: Before['how']): Assessment<Before> {
+function assessActive(row: ServerRow, how: ServerRecord['how']): Assessment<ServerRecord> {
   const refusal = how === 'shelve' ? refusalToShelve(row) : undefined;
   if (refusal) return { kind: 'leave', ...refusal };
   return {
@@ -188,7 +189,7 @@ function assessActive(row: ServerRow, how: Before['how']): Assessment<Before> {
  * token. `os-stop` keeps the allocation, so a later start finds the capacity. `os-stop` gives the
  * guest time to shut down, and the guest loses its memory.
  */
-export const serverSuspension = defineSuspension<ServerRow, Before>({
+export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
   name: 'server',
   options: ['stop', 'pause', 'shelve'],
   summary: {
@@ -208,7 +209,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
     ],
   },
-  before,
+  before: recordSchema,
   async list({ api, project }) {
     // The second check alone is not sufficient: a cell that comes up during the listing passes it,
     // and the listing omits the servers of that cell.
@@ -225,7 +226,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   assess(row, _context, option) {
-    const how = before.shape.how.parse(option || undefined);
+    const how = recordSchema.shape.how.parse(option || undefined);
     const state = stateOf(row);
     const task = row['OS-EXT-STS:task_state'];
     if (task) return { kind: 'wait', message: `Nova is processing a server (${task})` };
@@ -241,7 +242,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       : { kind: 'wait', message: `a server is ${state}` };
   },
   async suspend(row, { lock, stop, how }, context) {
-    if (lock && !hasOurLock(row))
+    if (lock && !isLockedBySuspend(row))
       await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
     if (stop && stateOf(row) === 'active')
       await callAction(row, { [ACTIONS[how].suspend]: null }, context);

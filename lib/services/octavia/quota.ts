@@ -1,30 +1,30 @@
 import * as z from 'zod';
 import type { ProjectContext, ServiceApi } from '../../task/service.ts';
-import type { ShownQuota } from '../kit/provision-quota.ts';
+import type { QuotaWithDefaults } from '../kit/provision-quota.ts';
 import { defineQuota, type LimitsRow } from '../kit/quota.ts';
 import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
 
 /** A limit of a project. Null means that the default applies. */
-const limit = z.number().nullish();
-const limits = {
-  loadbalancer: limit,
-  listener: limit,
-  member: limit,
-  pool: limit,
-  healthmonitor: limit,
-  l7policy: limit,
-  l7rule: limit,
+const optionalLimit = z.number().nullish();
+const limitFields = {
+  loadbalancer: optionalLimit,
+  listener: optionalLimit,
+  member: optionalLimit,
+  pool: optionalLimit,
+  healthmonitor: optionalLimit,
+  l7policy: optionalLimit,
+  l7rule: optionalLimit,
 };
-const quotaRow = z.object({ project_id: z.string().nullish(), ...limits });
+const quotaRow = z.object({ project_id: z.string().nullish(), ...limitFields });
 const quotaRows = z.object({ quotas: z.array(quotaRow) });
-type LimitName = keyof typeof limits;
+type LimitName = keyof typeof limitFields;
 /** Octavia 11 (Zed) shows the defaults of two limits only under their older names. */
 const quotaDefaults = z.object({
-  quota: z.object({ ...limits, load_balancer: limit, health_monitor: limit }),
+  quota: z.object({ ...limitFields, load_balancer: optionalLimit, health_monitor: optionalLimit }),
 });
 type Limits = Partial<Record<LimitName, number | null | undefined>>;
 
-const LIMIT_NAMES = Object.keys(limits) as LimitName[];
+const LIMIT_NAMES = Object.keys(limitFields) as LimitName[];
 const PATH = '/v2.0/lbaas/quotas';
 
 /**
@@ -37,16 +37,16 @@ export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<LimitsRow[]> {
     // The owner check reports rows of other projects and rows without an owner.
-    const noDefaults = {};
-    const withLimits = (await rowsOf(context)).filter(
-      (row) => setLimitNames(row, noDefaults).length > 0,
+    const emptyDefaults = {};
+    const rowsWithLimits = (await rowsOf(context)).filter(
+      (row) => namesOfSetLimits(row, emptyDefaults).length > 0,
     );
-    if (withLimits.length === 0) return [];
+    if (rowsWithLimits.length === 0) return [];
     const defaults = await defaultsOf(context.project, context.api);
-    return withLimits
+    return rowsWithLimits
       .map((row) => ({
         project: row.project_id ?? '',
-        limits: setLimitNames(row, defaults).join(', '),
+        limits: namesOfSetLimits(row, defaults).join(', '),
       }))
       .filter((row) => row.limits !== '');
   },
@@ -60,7 +60,7 @@ export const quota = defineQuota({
 });
 
 /** Returns the limits that were set for the project, and the defaults. Creates no row. */
-export async function readQuota(context: ProjectContext): Promise<ShownQuota> {
+export async function readQuota(context: ProjectContext): Promise<QuotaWithDefaults> {
   const [rows, defaults] = await Promise.all([
     rowsOf(context),
     defaultsOf(context.project, context.api),
@@ -106,5 +106,5 @@ async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
 }
 
 /** Returns the names of the limits that are set and differ from the defaults. */
-const setLimitNames = (row: Limits, defaults: Limits): LimitName[] =>
+const namesOfSetLimits = (row: Limits, defaults: Limits): LimitName[] =>
   LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);

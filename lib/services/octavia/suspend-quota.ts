@@ -7,8 +7,8 @@ export const quotaSuspension = defineQuotaSuspension({
   async read(context) {
     const { limits, defaults } = await readQuota(context);
     // A limit of the project without a value is the default.
-    const setLimits = Object.entries(limits).filter(([, limit]) => typeof limit === 'number');
-    return { ...defaults, ...Object.fromEntries(setLimits) };
+    const explicitLimits = Object.entries(limits).filter(([, limit]) => typeof limit === 'number');
+    return { ...defaults, ...Object.fromEntries(explicitLimits) };
   },
   write: writeQuota,
 });

@@ -8,22 +8,22 @@ const balancerRow = z.object({
   admin_state_up: z.boolean(),
   provisioning_status: z.string(),
 });
-const parents = z.array(z.object({ id: z.string() })).nullish();
+const parentRefs = z.array(z.object({ id: z.string() })).nullish();
 const listenerRow = z.object({
-  loadbalancers: parents,
+  loadbalancers: parentRefs,
   default_tls_container_ref: optionalText,
   client_ca_tls_container_ref: optionalText,
   sni_container_refs: z.array(z.string()).nullish(),
 });
 const poolRow = z.object({
-  loadbalancers: parents,
+  loadbalancers: parentRefs,
   tls_container_ref: optionalText,
   ca_tls_container_ref: optionalText,
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 
 /** The record. It is empty, because suspend changes only load balancers that are up. */
-const before = z.object({});
+const recordSchema = z.object({});
 
 /** Lists the load balancers. `hasCertificate`: a listener or a pool refers to a certificate. */
 async function listBalancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
@@ -42,7 +42,7 @@ async function listBalancers({ api, project }: ProjectContext): Promise<Balancer
     list('listeners', listenerRow),
     list('pools', poolRow),
   ]);
-  const withCertificate = [
+  const partsWithCertificate = [
     ...listeners.filter(
       (one) =>
         one.default_tls_container_ref ||
@@ -52,7 +52,7 @@ async function listBalancers({ api, project }: ProjectContext): Promise<Balancer
     ...pools.filter((one) => one.tls_container_ref || one.ca_tls_container_ref),
   ];
   const balancerIds = new Set(
-    withCertificate.flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
+    partsWithCertificate.flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
   );
   return rows.map((row) => ({ ...row, hasCertificate: balancerIds.has(row.id) }));
 }
@@ -94,7 +94,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
         'update to it.',
     ],
   },
-  before,
+  before: recordSchema,
   list: listBalancers,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -121,7 +121,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       };
     return { kind: 'switch', before: {} };
   },
-  suspend: async (row, _before, context) => void (await setAdminState(row, false, context)),
+  suspend: async (row, _record, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _before, context) => void (await setAdminState(row, true, context)),
+  resume: async (row, _record, context) => void (await setAdminState(row, true, context)),
 });

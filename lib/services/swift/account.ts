@@ -59,17 +59,17 @@ const infoBody = z.object({
   bulk_delete: z.object({ max_deletes_per_request: z.number().int().min(1).optional() }).optional(),
   object_versioning: z.object({}).optional(),
 });
-export type Info = z.infer<typeof infoBody>;
+export type ClusterInfo = z.infer<typeof infoBody>;
 
 /**
  * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator has
  * disabled `/info`. Throws only `Transient`.
  */
-export function infoOf(context: ProjectContext): Promise<Info | undefined> {
+export function clusterInfoOf(context: ProjectContext): Promise<ClusterInfo | undefined> {
   return context.memoize('swift.info', async () => {
-    const root = context.api.endpoint.replace(/\/v1\/[^/]*$/, '');
+    const rootEndpoint = context.api.endpoint.replace(/\/v1\/[^/]*$/, '');
     try {
-      const answer = await context.api.request('GET', '/info', { endpoint: root });
+      const answer = await context.api.request('GET', '/info', { endpoint: rootEndpoint });
       return infoBody.safeParse(answer.json).data;
     } catch (error) {
       if (error instanceof PropagatorError && error.class !== 'Transient') return undefined;
@@ -108,5 +108,5 @@ export async function isMissingAccount(error: unknown, context: ProjectContext):
   if (!(error instanceof PropagatorError)) return false;
   if (error.report.status === 410) return true;
   if (error.report.status !== 404) return false;
-  return (await infoOf(context))?.swift?.account_autocreate === false;
+  return (await clusterInfoOf(context))?.swift?.account_autocreate === false;
 }

@@ -4,7 +4,7 @@ import type { ProjectContext, Removal } from '../../task/service.ts';
 import { requestAccount } from './account.ts';
 
 /** The answer of the bulk middleware, whose HTTP status is 200 even after failures. */
-const report = z.object({
+const bulkReport = z.object({
   'Response Status': z.string(),
   'Response Body': z.string().optional(),
   'Number Deleted': z.number(),
@@ -28,7 +28,7 @@ export async function bulkDelete(
     headers: { 'content-type': 'text/plain', accept: 'application/json' },
     body: paths.join('\n'),
   });
-  const parsed = report.safeParse(answer.json);
+  const parsed = bulkReport.safeParse(answer.json);
   const errorOf = (status: string, detail: string): PropagatorError =>
     bulkDeleteError(status, detail, context.region, answer.requestId);
   if (!parsed.success) throw errorOf('502', 'the answer is not the report of a bulk delete');
@@ -40,14 +40,14 @@ export async function bulkDelete(
   } = parsed.data;
   if (!status.startsWith('2') && failed.length === 0)
     throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
-  const reasons = new Map(failed.map(([name, reason]) => [unescaped(name), reason]));
+  const reasons = new Map(failed.map(([name, reason]) => [unescapePath(name), reason]));
   // After many failures the middleware stops. Its report does not name the remaining objects.
   const isUnfinished = deleted + notFound + failed.length < paths.length;
   // The report does not name the missing objects. If all objects are missing, the container's
   // listing is outdated, and only a new listing proves that they are gone.
   const isListingOutdated = notFound === paths.length;
   return paths.map((path) => {
-    const reason = reasons.get(unescaped(path));
+    const reason = reasons.get(unescapePath(path));
     if (reason !== undefined) return errorOf(reason, 'an object was not deleted');
     if (isUnfinished)
       return errorOf('503', 'the bulk delete stopped before it had processed all objects');
@@ -56,7 +56,7 @@ export async function bulkDelete(
 }
 
 /** Returns `container/object` without escapes and leading slashes. */
-const unescaped = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
+const unescapePath = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
 
 /** Returns the error for one status in the report, for example `409 Conflict`. */
 function bulkDeleteError(

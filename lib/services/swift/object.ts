@@ -1,7 +1,13 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext, Removal } from '../../task/service.ts';
-import { accountOf, DEFAULT_PAGE_SIZE, infoOf, requestAccount, withRoleAdvice } from './account.ts';
+import {
+  accountOf,
+  clusterInfoOf,
+  DEFAULT_PAGE_SIZE,
+  requestAccount,
+  withRoleAdvice,
+} from './account.ts';
 import { bulkDelete } from './bulk.ts';
 
 export interface ObjectRow {
@@ -32,7 +38,7 @@ export async function objectsOf(
   container: string,
   atMost: number,
 ): Promise<{ rows: ObjectRow[]; more: boolean }> {
-  const info = await infoOf(context);
+  const info = await clusterInfoOf(context);
   const { endpoint, project } = accountOf(context);
   // A cluster without versioning ignores the parameter.
   const query = info === undefined || info.object_versioning ? { versions: true } : {};
@@ -74,17 +80,17 @@ export async function removeObjects(
 ): Promise<(Removal | PropagatorError)[]> {
   for (const container of new Set(rows.map((row) => row.container)))
     await stopSideEffects(container, context);
-  const bulk = (await infoOf(context))?.bulk_delete;
+  const bulkDeleteLimits = (await clusterInfoOf(context))?.bulk_delete;
   const results: Results = new Map();
   // The bulk delete does not support version ids.
   const canBulkDelete = (row: ObjectRow): boolean =>
-    bulk !== undefined && row.version === undefined;
-  const oneByOne = rows.filter((row) => !canBulkDelete(row));
-  const inBulk = rows.filter(canBulkDelete);
-  await removeEach(oneByOne, context, results);
-  const most = bulk?.max_deletes_per_request ?? rows.length;
-  for (let at = 0; at < inBulk.length; at += most) {
-    const chunk = inBulk.slice(at, at + most);
+    bulkDeleteLimits !== undefined && row.version === undefined;
+  const singleRows = rows.filter((row) => !canBulkDelete(row));
+  const bulkRows = rows.filter(canBulkDelete);
+  await removeSingly(singleRows, context, results);
+  const maxPathsPerRequest = bulkDeleteLimits?.max_deletes_per_request ?? rows.length;
+  for (let at = 0; at < bulkRows.length; at += maxPathsPerRequest) {
+    const chunk = bulkRows.slice(at, at + maxPathsPerRequest);
     const removals = await bulkDelete(chunk.map(pathOfObject), context);
     for (const [index, row] of chunk.entries())
       results.set(row, removals[index] ?? { kind: 'accepted' });
@@ -98,7 +104,7 @@ type Results = Map<ObjectRow, Removal | PropagatorError>;
 const PARALLEL_DELETIONS = 8;
 
 /** Removes each object with its own call, and adds the result of each to `results`. */
-async function removeEach(
+async function removeSingly(
   rows: readonly ObjectRow[],
   context: ProjectContext,
   results: Results,
@@ -140,7 +146,7 @@ async function removeObject(
 }
 
 /** The headers with which Swift changes other containers when an object is deleted. */
-const SIDE_EFFECTS = ['versions-location', 'history-location', 'container-sync-to'];
+const SIDE_EFFECT_HEADERS = ['versions-location', 'history-location', 'container-sync-to'];
 
 /**
  * Disables the older versioning (`X-Versions-Location`, `X-History-Location`) and the
@@ -155,9 +161,9 @@ async function stopSideEffects(container: string, context: ProjectContext): Prom
     const { headers } = await requestAccount(context, 'HEAD', pathOfContainer(container), {
       accept: [404],
     });
-    if (!SIDE_EFFECTS.some((name) => headers.has(`x-${name}`))) return;
+    if (!SIDE_EFFECT_HEADERS.some((name) => headers.has(`x-${name}`))) return;
     await requestAccount(context, 'POST', pathOfContainer(container), {
-      headers: Object.fromEntries(SIDE_EFFECTS.map((name) => [`x-remove-${name}`, 'x'])),
+      headers: Object.fromEntries(SIDE_EFFECT_HEADERS.map((name) => [`x-remove-${name}`, 'x'])),
       accept: [404],
     });
   });

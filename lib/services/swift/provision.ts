@@ -6,24 +6,26 @@ import { isMissingAccount, requestAccount } from './account.ts';
 const schema = z.strictObject({ quota: limitsSchema(['bytes']).optional() });
 type Section = z.infer<typeof schema>;
 
-const HEADER = 'x-account-meta-quota-bytes';
+const QUOTA_HEADER = 'x-account-meta-quota-bytes';
 
 /** Returns the limit, or `undefined` if the account has no limit or does not exist. */
-async function readBytes(context: ProvisionContext): Promise<number | undefined> {
+async function readQuotaBytes(context: ProvisionContext): Promise<number | undefined> {
   const answer = await requestAccount(context, 'HEAD', '').catch(async (error: unknown) => {
     if (await isMissingAccount(error, context)) return undefined;
     throw error;
   });
-  const header = answer?.headers.get(HEADER);
+  const header = answer?.headers.get(QUOTA_HEADER);
   return header ? Number(header) : undefined;
 }
 
 /** The limit of the account. The request creates a missing account. */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
-  read: async (context) => ({ limits: { bytes: await readBytes(context) }, defaults: {} }),
+  read: async (context) => ({ limits: { bytes: await readQuotaBytes(context) }, defaults: {} }),
   async write(limits, context) {
-    await requestAccount(context, 'POST', '', { headers: { [HEADER]: String(limits.bytes) } });
+    await requestAccount(context, 'POST', '', {
+      headers: { [QUOTA_HEADER]: String(limits.bytes) },
+    });
   },
 });
 

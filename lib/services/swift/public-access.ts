@@ -13,26 +13,26 @@ export interface AccountOrContainer {
   readonly keys: ReadonlyMap<string, string>;
 }
 
-export const before = z.object({
+export const recordSchema = z.object({
   /** The read ACL, if it permits public access. */
   read: z.string().optional(),
   /** The names of the temporary-URL keys, without their values. */
   keys: z.array(z.string()),
 });
-export type Before = z.infer<typeof before>;
+export type AccessRecord = z.infer<typeof recordSchema>;
 
 /**
  * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
  * secret, so it is stored only in Swift. Swift does not show keys to users that can only read the
  * container.
  */
-const MASK = /^kp1:[0-9a-f]{32}:/;
+const MASK_PATTERN = /^kp1:[0-9a-f]{32}:/;
 export const MAX_VALUE_LENGTH = 256;
 export const MASK_LENGTH = 37;
 
 /** The API client sends only ASCII characters in a header. */
 export const isAscii = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
-export const isMasked = (key: string): boolean => MASK.test(key);
+export const isMasked = (key: string): boolean => MASK_PATTERN.test(key);
 const isPublicEntry = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
 const entriesOf = (acl: string): string[] => acl.split(',').filter((one) => one.trim() !== '');
 /** Returns true if the read ACL permits public access. */
@@ -48,9 +48,9 @@ const normalizedAcl = (acl: string): string =>
     .map((entry) => entry.trim())
     .join(',');
 
-export const unmasked = (key: string): string => key.replace(MASK, '');
+export const unmaskKey = (key: string): string => key.replace(MASK_PATTERN, '');
 
-export function mask(key: string): string {
+export function maskKey(key: string): string {
   const random = [...globalThis.crypto.getRandomValues(new Uint8Array(16))];
   return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
 }
@@ -59,9 +59,9 @@ type PartState = 'suspended' | 'as-before' | 'changed';
 
 /** Compares the read ACL with the recorded one. */
 export function aclState(row: AccountOrContainer, read: string): PartState {
-  const shown = normalizedAcl(row.readAcl);
-  const [recorded, closed] = [read, withoutPublicEntries(read)].map(normalizedAcl);
-  return shown === recorded ? 'as-before' : shown === closed ? 'suspended' : 'changed';
+  const shownAcl = normalizedAcl(row.readAcl);
+  const [recorded, closedAcl] = [read, withoutPublicEntries(read)].map(normalizedAcl);
+  return shownAcl === recorded ? 'as-before' : shownAcl === closedAcl ? 'suspended' : 'changed';
 }
 
 function keyState(row: AccountOrContainer, name: string): PartState {
@@ -70,7 +70,7 @@ function keyState(row: AccountOrContainer, name: string): PartState {
 }
 
 /** Compares the account or a container with its record. */
-export function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
+export function compare(row: AccountOrContainer, { read, keys }: AccessRecord): Comparison {
   const acl = read === undefined ? undefined : aclState(row, read);
   const keyStates = keys.map((name) => keyState(row, name));
   const states = acl === undefined ? keyStates : [acl, ...keyStates];
@@ -95,11 +95,14 @@ export function compare(row: AccountOrContainer, { read, keys }: Before): Compar
  * Returns the record of the present state. `recorded`: the record that the result replaces. The
  * parts that are still suspended are taken from it.
  */
-export function recordOf(row: AccountOrContainer, recorded: Before | undefined): Before {
+export function recordOf(
+  row: AccountOrContainer,
+  recorded: AccessRecord | undefined,
+): AccessRecord {
   const isRecorded = (name: string): boolean => recorded?.keys.includes(name) ?? false;
   const keys = [...row.keys].filter(([name, key]) => !isMasked(key) || isRecorded(name));
-  const closed = recorded?.read;
-  const isClosed = closed !== undefined && aclState(row, closed) === 'suspended';
-  const read = isPublic(row) ? row.readAcl : isClosed ? closed : undefined;
+  const recordedAcl = recorded?.read;
+  const isAclSuspended = recordedAcl !== undefined && aclState(row, recordedAcl) === 'suspended';
+  const read = isPublic(row) ? row.readAcl : isAclSuspended ? recordedAcl : undefined;
   return { ...(read === undefined ? {} : { read }), keys: keys.map(([name]) => name) };
 }

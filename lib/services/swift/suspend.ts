@@ -2,27 +2,27 @@ import * as z from 'zod';
 import { defineSuspension, type ProjectContext } from '../../task/service.ts';
 import {
   accountOf,
+  clusterInfoOf,
   DEFAULT_PAGE_SIZE,
-  infoOf,
   isMissingAccount,
   requestAccount,
   withRoleAdvice,
 } from './account.ts';
 import { pathOfContainer } from './object.ts';
 import {
+  type AccessRecord,
   type AccountOrContainer,
   aclState,
-  type Before,
-  before,
   compare,
   isAscii,
   isMasked,
   isPublic,
   MASK_LENGTH,
   MAX_VALUE_LENGTH,
-  mask,
+  maskKey,
   recordOf,
-  unmasked,
+  recordSchema,
+  unmaskKey,
   withoutPublicEntries,
 } from './public-access.ts';
 
@@ -58,7 +58,7 @@ const MAX_PARALLEL = 8;
 /** Lists the account, if it exists, and its containers. */
 async function listAccountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
   const { endpoint } = accountOf(context);
-  const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+  const limit = (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
   /** `undefined` stands for the account. */
   let names: (string | undefined)[];
   try {
@@ -85,9 +85,9 @@ async function listAccountAndContainers(context: ProjectContext): Promise<Accoun
  * Writes the recorded ACL and the present keys with one POST, changed by the two functions. An ACL
  * that another actor has changed stays.
  */
-async function write(
+async function writeAccess(
   row: AccountOrContainer,
-  record: Before,
+  record: AccessRecord,
   changeKey: (key: string) => string,
   changeAcl: (acl: string) => string,
   context: ProjectContext,
@@ -107,7 +107,7 @@ async function write(
  * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that
  * were signed with the original keys.
  */
-export const publicAccessSuspension = defineSuspension<AccountOrContainer, Before>({
+export const publicAccessSuspension = defineSuspension<AccountOrContainer, AccessRecord>({
   name: 'public-access',
   options: ['close'],
   summary: {
@@ -124,7 +124,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
         'other than ASCII.',
     ],
   },
-  before,
+  before: recordSchema,
   list: listAccountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
@@ -153,7 +153,13 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
     return { kind: 'switch', before: recordOf(row, recorded) };
   },
   suspend: (row, record, context) =>
-    write(row, record, (key) => (isMasked(key) ? key : mask(key)), withoutPublicEntries, context),
+    writeAccess(
+      row,
+      record,
+      (key) => (isMasked(key) ? key : maskKey(key)),
+      withoutPublicEntries,
+      context,
+    ),
   compare,
-  resume: (row, record, context) => write(row, record, unmasked, (acl) => acl, context),
+  resume: (row, record, context) => writeAccess(row, record, unmaskKey, (acl) => acl, context),
 });

@@ -30,10 +30,10 @@ const operationRow = z.object({
   startTime: z.string().nullish(),
   error: z.object({ detail: z.string().nullish() }).nullish(),
 });
-type Operation = z.infer<typeof operationRow>;
+type LifecycleOperation = z.infer<typeof operationRow>;
 
-const INSTANCES = '/vnflcm/v1/vnf_instances';
-const OPERATIONS = '/vnflcm/v1/vnf_lcm_op_occs';
+const INSTANCES_PATH = '/vnflcm/v1/vnf_instances';
+const OPERATIONS_PATH = '/vnflcm/v1/vnf_lcm_op_occs';
 
 /**
  * VNF instances. A running instance is terminated by force, and a later iteration removes its
@@ -51,13 +51,13 @@ export const vnfInstance = defineType<InstanceRow>({
     'An operation in FAILED_TEMP blocks all other operations. The propagator rolls ' +
       'back a failed instantiation, and marks any other operation as failed.',
   ],
-  list: (context) => listWithOwner(context, INSTANCES, instanceRow),
+  list: (context) => listWithOwner(context, INSTANCES_PATH, instanceRow),
   id: (row) => row.id,
   owner: (row) => row.owner,
   label: (row) => row.vnfInstanceName ?? undefined,
   async remove(row, context): Promise<Removal> {
     const api = context.projectApi ?? context.api;
-    const instancePath = `${INSTANCES}/${encodeURIComponent(row.id)}`;
+    const instancePath = `${INSTANCES_PATH}/${encodeURIComponent(row.id)}`;
     try {
       if (row.instantiationState === 'NOT_INSTANTIATED') {
         await api.request('DELETE', instancePath);
@@ -85,18 +85,22 @@ async function removalAfterRefusal(
   { now }: ProjectContext,
 ): Promise<Removal> {
   const query = { all_records: 'yes', all_fields: 'yes', filter: `(eq,vnfInstanceId,${row.id})` };
-  const { rows } = await api.list(OPERATIONS, { row: operationRow, paging: 'none', query });
-  const latest = rows
+  const { rows } = await api.list(OPERATIONS_PATH, { row: operationRow, paging: 'none', query });
+  const latestOperation = rows
     .filter(({ vnfInstanceId }) => vnfInstanceId === row.id)
     .sort((a, b) => epochOf(a.startTime) - epochOf(b.startTime))
     .at(-1);
-  if (latest && ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latest.operationState)) {
-    const since = epochOf(latest.startTime);
+  if (
+    latestOperation &&
+    ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latestOperation.operationState)
+  ) {
+    const since = epochOf(latestOperation.startTime);
     return now() - since > STUCK_AFTER_MILLIS
       ? { kind: 'accepted', stuckSince: since }
       : { kind: 'accepted' };
   }
-  if (latest?.operationState === 'FAILED_TEMP') return endFailedOperation(latest, api);
+  if (latestOperation?.operationState === 'FAILED_TEMP')
+    return endFailedOperation(latestOperation, api);
   return {
     kind: 'blocked',
     message: refusal,
@@ -109,8 +113,11 @@ async function removalAfterRefusal(
  * Ends an operation in FAILED_TEMP, which blocks all other operations on the instance. A later
  * iteration requests the removal again.
  */
-async function endFailedOperation(operation: Operation, api: ServiceApi): Promise<Removal> {
-  const operationPath = `${OPERATIONS}/${encodeURIComponent(operation.id)}`;
+async function endFailedOperation(
+  operation: LifecycleOperation,
+  api: ServiceApi,
+): Promise<Removal> {
+  const operationPath = `${OPERATIONS_PATH}/${encodeURIComponent(operation.id)}`;
   if (operation.operation === 'INSTANTIATE') {
     await api.request('POST', `${operationPath}/rollback`);
     return { kind: 'accepted' };

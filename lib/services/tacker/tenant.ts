@@ -19,12 +19,12 @@ export async function listWithOwner<Row extends { readonly id: string }>(
   path: string,
   row: z.ZodType<Row>,
 ): Promise<WithOwner<Row>[]> {
-  const listFor = async (tenant: string): Promise<Row[]> => {
+  const listForTenant = async (tenant: string): Promise<Row[]> => {
     const query = { all_records: 'yes', filter: `(eq,tenantId,${tenant})` };
     return (await api.list(path, { row, paging: 'none', query })).rows;
   };
-  const rows = await listFor(project);
+  const rows = await listForTenant(project);
   if (rows.length === 0) return [];
-  const unfilteredIds = new Set((await listFor(UNUSED_PROJECT_ID)).map(({ id }) => id));
+  const unfilteredIds = new Set((await listForTenant(UNUSED_PROJECT_ID)).map(({ id }) => id));
   return rows.map((one) => ({ ...one, owner: unfilteredIds.has(one.id) ? undefined : project }));
 }

@@ -72,8 +72,8 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
       };
     return { kind: 'switch', before: {} };
   },
-  suspend: (row, _before, context) =>
+  suspend: (row, _record, context) =>
     callAction(row, 'stop', context, { timeout: STOP_TIMEOUT_SECONDS }),
   compare,
-  resume: (row, _before, context) => callAction(row, 'start', context),
+  resume: (row, _record, context) => callAction(row, 'start', context),
 });
