@@ -134,7 +134,7 @@ async function sendHeartbeats(
 
 async function sendHeartbeat(sink: QueueSink, log: Logger, heartbeat: Heartbeat): Promise<void> {
   try {
-    await sink.beat();
+    await sink.sendHeartbeat();
     heartbeat.failure = undefined;
   } catch (thrown) {
     const error = reportOf(thrown, { code: 'relay.heartbeat' });

@@ -20,7 +20,7 @@ import { StoredMessage } from './records.ts';
  * The fields that name the operation and the task. They are the same in every release, so they can
  * be read even if this release cannot read the rest of the message.
  */
-const WithOperation = z.object({ data: z.object({ operationId: OperationId }) });
+const MessageWithOperation = z.object({ data: z.object({ operationId: OperationId }) });
 const TaskRequest = z.object({
   type: z.literal('service.requested'),
   data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
@@ -38,13 +38,13 @@ export function parseDeadLetter({
   return {
     ...details,
     message: message.data,
-    unreadable: message.success ? undefined : asText(body),
-    operationId: WithOperation.safeParse(body).data?.data.operationId,
+    unreadable: message.success ? undefined : bodyText(body),
+    operationId: MessageWithOperation.safeParse(body).data?.data.operationId,
     task: task.success ? { taskId: task.data.data.taskId, run: task.data.data.run } : undefined,
   };
 }
 
-const asText = (body: unknown): string =>
+const bodyText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**

@@ -21,7 +21,7 @@ export interface DeliveryProblem {
   /** The operation of the first message that has one. */
   readonly operationId: OperationId | undefined;
   /** The number of failed records. */
-  readonly records: number;
+  readonly recordCount: number;
 }
 
 /** The functions that read, handle and settle the records of one queue. */
@@ -86,7 +86,7 @@ async function failUnreadable<Received extends QueueRecord>(
     `This release cannot read ${records.length} messages of queue ${queue}. ` +
     'They become dead-letter messages after the last delivery.';
   const problem = { text, error: UNREADABLE_MESSAGE, operationId: undefined };
-  onProblem({ ...problem, records: records.length });
+  onProblem({ ...problem, recordCount: records.length });
   await settle(records, UNREADABLE_MESSAGE);
 }
 
@@ -102,7 +102,7 @@ async function errorOfHandler<Received extends QueueRecord>(
     const error = reportOf(thrown, { code: 'handler.failed' });
     const records = deliveries.length;
     const text = `The handler of queue ${queue} failed; its ${records} messages are retried.`;
-    onProblem({ text, error, operationId: firstOperationOf(deliveries), records });
+    onProblem({ text, error, operationId: firstOperationOf(deliveries), recordCount: records });
     return error;
   }
 }

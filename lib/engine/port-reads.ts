@@ -98,7 +98,7 @@ export interface RecordReads {
     prefix?: string,
   ): Promise<StoredDocument[]>;
   /** Returns those of the ids that an earlier commit has recorded: see `Change.seen`. */
-  seen(messageIds: readonly string[]): Promise<Set<string>>;
+  seenMessageIds(messageIds: readonly string[]): Promise<Set<string>>;
   /** The newest records first. `total` is the number of all records. */
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;
   counters(): Promise<Record<string, number>>;

@@ -31,7 +31,7 @@ export class WorkerWakeups {
   }
 
   /** Registers the callback that wakes a worker of the queue. */
-  on(queue: string, wake: () => void): void {
+  addCallback(queue: string, wake: () => void): void {
     const callbacks = this.#callbacks.get(queue) ?? new Set();
     this.#callbacks.set(queue, callbacks.add(wake));
   }

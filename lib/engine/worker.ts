@@ -84,10 +84,10 @@ export class Worker<Received extends QueueRecord> {
     clearInterval(this.#poll);
     await this.#receiving;
     let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise((resolve) => {
+    const graceTimeout = new Promise((resolve) => {
       timer = setTimeout(resolve, gracePeriodMillis);
     });
-    await Promise.race([Promise.all(this.#running), grace]);
+    await Promise.race([Promise.all(this.#running), graceTimeout]);
     clearTimeout(timer);
     this.#closed = true;
     return this.unsettled;
@@ -147,7 +147,7 @@ export class Worker<Received extends QueueRecord> {
     // An engine that closes returns unfinished and failed records to the queue, and does not count
     // this delivery.
     if (this.#closed || (error && this.#closing)) return;
-    for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
+    for (let waitMillis = 250; ; waitMillis = Math.min(waitMillis * 2, 10_000)) {
       try {
         if (error) await this.#source.fail(records, error);
         else await this.#source.complete(records);
@@ -156,7 +156,7 @@ export class Worker<Received extends QueueRecord> {
         if (this.#closing) return;
         const text = `The result of ${records.length} messages of queue ${this.#queue}`;
         this.#warn(`${text} could not be stored yet`, cause);
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await new Promise((resolve) => setTimeout(resolve, waitMillis));
       }
     }
     for (const { id } of records) this.#unsettled.delete(id);

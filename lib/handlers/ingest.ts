@@ -83,7 +83,7 @@ async function askAndDecide(
   // The state may have changed while Keystone answered, so the decision uses a new read.
   const [known, seenKeys] = await Promise.all([
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
-    engine.reads.seen(duplicateKeys(items)),
+    engine.reads.seenMessageIds(duplicateKeys(items)),
   ]);
   const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
     (answer) => answer.kind === 'uncertain',

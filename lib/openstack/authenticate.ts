@@ -72,7 +72,7 @@ export async function authenticate(
   scope?: Scope,
 ): Promise<Token> {
   const startedAt = deps.now();
-  const { value, token, where, requestId } = await requestToken(
+  const { value, token, failureContext, requestId } = await requestToken(
     loginAnswer,
     credentials,
     deps,
@@ -95,8 +95,8 @@ export async function authenticate(
   const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
   if (!(lifetime > 0))
     throw answerFailure(
-      { code: 'unexpected', message: `${where.host} issued a token with no lifetime` },
-      where,
+      { code: 'unexpected', message: `${failureContext.host} issued a token with no lifetime` },
+      failureContext,
       requestId,
     );
   const expiresAt = startedAt + lifetime;
@@ -147,13 +147,13 @@ async function requestToken<Description>(
 ): Promise<{
   value: string;
   token: Description;
-  where: FailureContext;
+  failureContext: FailureContext;
   requestId: string | undefined;
 }> {
   if (scope && !credentials.scope) throw boundCredentialError(credentials);
   const requestedScope = scope ? requestedScopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
-  const where: FailureContext = {
+  const failureContext: FailureContext = {
     service: 'keystone',
     region: undefined,
     host: url.host,
@@ -178,10 +178,12 @@ async function requestToken<Description>(
       }),
     })
     .catch((error: unknown) => {
-      throw error instanceof TransportError ? transportFailure(error, LOGIN, where) : error;
+      throw error instanceof TransportError
+        ? transportFailure(error, LOGIN, failureContext)
+        : error;
     });
   if (answer.status !== 201) {
-    const failure = httpFailure(answer, LOGIN, where, now());
+    const failure = httpFailure(answer, LOGIN, failureContext, now());
     throw scope ? scopeRefusal(failure, scope) : loginRefusal(failure, credentials);
   }
   const value = answer.headers.get('x-subject-token');
@@ -189,11 +191,14 @@ async function requestToken<Description>(
   const parsed = schema.safeParse(parseJson(answer.text));
   if (!value || !parsed.success)
     throw answerFailure(
-      { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
-      where,
+      {
+        code: 'unexpected',
+        message: `${failureContext.host} answered 201 to ${LOGIN} without a token`,
+      },
+      failureContext,
       requestId,
     );
-  return { value, token: parsed.data.token, where, requestId };
+  return { value, token: parsed.data.token, failureContext, requestId };
 }
 
 const requestedScopeOf = (scope: Scope): Record<string, unknown> =>

@@ -44,21 +44,21 @@ const shownDomain = z.object({
 });
 
 /**
- * Implements the calls with Keystone's API v3. `system`: the same API as `api`, with a
+ * Implements the calls with Keystone's API v3. `systemApi`: the same API as `api`, with a
  * system-scoped token, which is needed for limits.
  */
-export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAdmin {
+export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): DomainAdmin {
   const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
-  const listings = domainListings(api, system);
+  const listings = domainListings(api, systemApi);
   const setEnabled = async (domain: string, enabled: boolean): Promise<void> => {
     await api.request('PATCH', path(domain), { json: { domain: { enabled } }, accept: [404] });
   };
 
   return {
     async contents(domain) {
-      const shown = shownDomain.parse((await api.request('GET', path(domain))).json);
+      const shownState = shownDomain.parse((await api.request('GET', path(domain))).json);
       const refusals =
-        shown.domain.options?.immutable === true
+        shownState.domain.options?.immutable === true
           ? [
               {
                 message: 'the domain is immutable, so Keystone refuses to disable and to delete it',
@@ -75,9 +75,11 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
       const types = REMOVED_BEFORE_DOMAIN.map(({ type }) => type);
       const { resources } = await listResources(listings, types, domain);
       for (const { type, collection, needsSystemScope } of REMOVED_BEFORE_DOMAIN) {
-        const apiOfType = needsSystemScope ? system : api;
-        const ofType = resources.find(({ resourceType }) => resourceType === `keystone.${type}`);
-        for (const { id } of ofType?.rows ?? [])
+        const apiOfType = needsSystemScope ? systemApi : api;
+        const resourcesOfType = resources.find(
+          ({ resourceType }) => resourceType === `keystone.${type}`,
+        );
+        for (const { id } of resourcesOfType?.rows ?? [])
           await apiOfType.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
             accept: [404],
           });
@@ -85,21 +87,21 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
       await api.request('DELETE', path(domain), { accept: [404] });
       const answer = await api.request('GET', path(domain), { accept: [404] });
       if (answer.status !== 404)
-        throw stillThere('still shows the domain', 'domain', answer.requestId);
-      const after = await listResources(listings, LISTED_AFTER_DELETION, domain);
-      const remaining = after.resources.filter(({ rows }) => rows.length > 0);
+        throw notDeletedError('still shows the domain', 'domain', answer.requestId);
+      const listedAfter = await listResources(listings, LISTED_AFTER_DELETION, domain);
+      const remaining = listedAfter.resources.filter(({ rows }) => rows.length > 0);
       if (remaining.length > 0) {
         const names = remaining.map(
           ({ resourceType, rows }) => `${rows.length} of ${resourceType}`,
         );
-        throw stillThere(`still lists ${names.join(', ')}`, 'contents', undefined);
+        throw notDeletedError(`still lists ${names.join(', ')}`, 'contents', undefined);
       }
-      return after.unlisted;
+      return listedAfter.unlisted;
     },
   };
 }
 
-const stillThere = (
+const notDeletedError = (
   what: string,
   name: string,
   requestId: ErrorReport['requestId'],

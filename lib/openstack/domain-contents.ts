@@ -31,23 +31,23 @@ export const REMOVED_BEFORE_DOMAIN = [
 export const LISTED_AFTER_DELETION = ['role', 'limit', 'identity-provider'] as const;
 
 const row = z.object({ id: z.string(), name: z.string().nullish() });
-const owned = row.extend({ domain_id: z.string().nullish() });
-const limit = owned.extend({ resource_name: z.string().nullish() });
-const protocol = z.object({ id: z.string(), mapping_id: z.string().nullish() });
+const ownedRow = row.extend({ domain_id: z.string().nullish() });
+const limitRow = ownedRow.extend({ resource_name: z.string().nullish() });
+const protocolRow = z.object({ id: z.string(), mapping_id: z.string().nullish() });
 const shownConfig = z.object({ config: z.record(z.string(), z.unknown()) });
-const PROVIDERS = '/v3/OS-FEDERATION/identity_providers';
+const PROVIDERS_PATH = '/v3/OS-FEDERATION/identity_providers';
 
 type Row = { readonly id: string; readonly name?: string | null | undefined };
 type Listing = (domain: DomainId) => Promise<readonly Row[]>;
 
 /**
- * Returns the listings of a domain's resources in Keystone, by type. `system`: Keystone with a
+ * Returns the listings of a domain's resources in Keystone, by type. `systemApi`: Keystone with a
  * system-scoped token. With another token, Keystone 22 lists only the limits of the token's
  * project.
  */
 export function domainListings(
   api: ServiceApi,
-  system: ServiceApi,
+  systemApi: ServiceApi,
 ): Readonly<Record<string, Listing>> {
   const list = async <S extends z.ZodType>(
     path: string,
@@ -64,10 +64,10 @@ export function domainListings(
   const ownedBy =
     (path: string, collection: string): Listing =>
     async (domain) =>
-      (await list(path, collection, owned, { domain_id: domain })).filter(
+      (await list(path, collection, ownedRow, { domain_id: domain })).filter(
         (one) => one.domain_id === domain,
       );
-  const providers = ownedBy(PROVIDERS, 'identity_providers');
+  const providers = ownedBy(PROVIDERS_PATH, 'identity_providers');
   return {
     user: ownedBy('/v3/users', 'users'),
     group: ownedBy('/v3/groups', 'groups'),
@@ -76,14 +76,14 @@ export function domainListings(
     mapping: async (domain) => {
       const ids = new Set<string>();
       for (const { id } of await providers(domain)) {
-        const path = `${PROVIDERS}/${encodeURIComponent(id)}/protocols`;
-        for (const { mapping_id } of await list(path, 'protocols', protocol))
+        const path = `${PROVIDERS_PATH}/${encodeURIComponent(id)}/protocols`;
+        for (const { mapping_id } of await list(path, 'protocols', protocolRow))
           if (mapping_id) ids.add(mapping_id);
       }
       return [...ids].map((id) => ({ id }));
     },
     limit: async (domain) =>
-      (await list('/v3/limits', 'limits', limit, { domain_id: domain }, system))
+      (await list('/v3/limits', 'limits', limitRow, { domain_id: domain }, systemApi))
         .filter((one) => one.domain_id === domain)
         .map((one) => ({ id: one.id, name: one.resource_name })),
     'domain-config': async (domain) => {

@@ -16,7 +16,7 @@ export interface IdentityApi {
   close(): Promise<void>;
 }
 
-const TIMEOUTS = { connect: 10, answer: 60, whole: 120 };
+const TIMEOUTS = { connectSeconds: 10, answerSeconds: 60, callSeconds: 120 };
 const USER_AGENT = 'keystone-propagator';
 
 const openTransport = ({ tls, proxies }: Credentials): Transport =>

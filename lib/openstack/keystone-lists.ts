@@ -32,7 +32,7 @@ export interface KeystoneLists {
   readonly endpoints: readonly EndpointRow[];
 }
 
-export type ListsOrError = KeystoneLists | { readonly unlisted: ErrorReport };
+export type ListsOrError = KeystoneLists | { readonly listError: ErrorReport };
 
 /**
  * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
@@ -49,7 +49,7 @@ export async function readLists(identity: ServiceApi): Promise<ListsOrError> {
     ]);
     return { services: services.rows, endpoints: endpoints.rows };
   } catch (error) {
-    if (error instanceof PropagatorError) return { unlisted: error.report };
+    if (error instanceof PropagatorError) return { listError: error.report };
     throw error;
   }
 }

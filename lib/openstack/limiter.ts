@@ -19,15 +19,15 @@ export interface LimiterOptions {
 }
 
 /** The initial limit. */
-const FIRST_LIMIT = 4;
+const INITIAL_LIMIT = 4;
 /** The lowest limit for a slow service. For a service that refuses or fails, it is one. */
 const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
-const WINDOW_ANSWERS = 4;
+const ANSWERS_PER_WINDOW = 4;
 /** The limit may grow while the ratio of latency to usual latency is below this value. */
-const UNCONGESTED = 1.6;
+const UNCONGESTED_RATIO = 1.6;
 /** Above this ratio, calls wait inside the service, and the limit shrinks. */
-const CONGESTED = 2.5;
+const CONGESTED_RATIO = 2.5;
 /**
  * An answer within this time never counts as slow, because timers and the network alone can take
  * this long.
@@ -66,7 +66,7 @@ export class AdaptiveLimiter {
 
   constructor({ ceiling }: LimiterOptions) {
     this.#ceiling = Math.max(1, Math.floor(ceiling));
-    this.#limit = Math.min(FIRST_LIMIT, this.#ceiling);
+    this.#limit = Math.min(INITIAL_LIMIT, this.#ceiling);
   }
 
   /** The number of calls that may be in progress now. */
@@ -103,15 +103,15 @@ export class AdaptiveLimiter {
     }
     this.#ratios.push(this.#ratioOf(call, millis));
     if (status === 409) this.#conflicts += 1;
-    if (this.#ratios.length < Math.max(WINDOW_ANSWERS, this.#limit)) return;
+    if (this.#ratios.length < Math.max(ANSWERS_PER_WINDOW, this.#limit)) return;
     const sorted = this.#ratios.sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
     const isConflicting = this.#conflicts * 2 > sorted.length;
     const wasSaturated = this.#isSaturated;
     this.#beginWindow();
     if (isConflicting) this.#shrink(0.5, SLOW_FLOOR);
-    else if (median > CONGESTED) this.#shrink(0.8, SLOW_FLOOR);
-    else if (median < UNCONGESTED && wasSaturated) {
+    else if (median > CONGESTED_RATIO) this.#shrink(0.8, SLOW_FLOOR);
+    else if (median < UNCONGESTED_RATIO && wasSaturated) {
       this.#limit = Math.min(this.#ceiling, this.#limit + 1);
       this.#start();
     }
@@ -119,13 +119,14 @@ export class AdaptiveLimiter {
 
   #ratioOf(call: string, millis: number): number {
     const latency = Math.max(millis, NOISE_MILLIS);
-    const usual = this.#usual.get(call);
-    if (usual === undefined || latency < usual) {
+    const usualMillis = this.#usual.get(call);
+    if (usualMillis === undefined || latency < usualMillis) {
       this.#usual.set(call, latency);
       return 1;
     }
-    if (this.#limit <= SLOW_FLOOR) this.#usual.set(call, usual + (latency - usual) * DRIFT_SHARE);
-    return latency / usual;
+    if (this.#limit <= SLOW_FLOOR)
+      this.#usual.set(call, usualMillis + (latency - usualMillis) * DRIFT_SHARE);
+    return latency / usualMillis;
   }
 
   #shrink(factor: number, floor: number): void {

@@ -4,7 +4,7 @@ import type { Answer, ListOptions, RequestOptions } from '../task/service.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
 import { type NextQuery, PAGING_STYLES, type Page, PagingError, pageOf } from './paging.ts';
 
-const PAGE_ROWS = 1000;
+const ROWS_PER_PAGE = 1000;
 /** A listing with more pages than this counts as endless. */
 const MAX_PAGES = 10_000;
 /**
@@ -29,30 +29,30 @@ export async function readListing<S extends z.ZodType>(
   fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
-  where: FailureContext,
+  failureContext: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
-    const read = await readOnce(fetchPage, path, options, where);
-    if (!('markerGone' in read)) return read;
+    const readResult = await readOnce(fetchPage, path, options, failureContext);
+    if (!('refusedMarker' in readResult)) return readResult;
     if (restarts >= MAX_RESTARTS)
       throw answerFailure(
         { code: 'changed', message: `the list changed while it was read (GET ${path})` },
-        where,
-        read.markerGone,
+        failureContext,
+        readResult.refusedMarker,
       );
   }
 }
 
 /**
- * Reads the listing once, from its first page. Returns `markerGone`, with the request id, if the
+ * Reads the listing once, from its first page. Returns `refusedMarker`, with the request id, if the
  * service no longer knows the marker of a page.
  */
 async function readOnce<S extends z.ZodType>(
   fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
-  where: FailureContext,
-): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
+  failureContext: FailureContext,
+): Promise<{ rows: z.infer<S>[]; more: boolean } | { refusedMarker: string | undefined }> {
   const { collection, row, paging, limit: _, atMost, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
   const rows: z.infer<S>[] = [];
@@ -65,7 +65,7 @@ async function readOnce<S extends z.ZodType>(
       if (hasMarker && isMarkerGone(error)) return error;
       throw error;
     });
-    if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
+    if (answer instanceof PropagatorError) return { refusedMarker: answer.report.requestId };
     try {
       const page = pageOf(answer.json, collection);
       const pageRows = page.rows.map((one) => validRow(row, one));
@@ -84,7 +84,7 @@ async function readOnce<S extends z.ZodType>(
       if (!(error instanceof PagingError)) throw error;
       throw answerFailure(
         { code: error.code, message: `${error.message} (GET ${path})` },
-        where,
+        failureContext,
         answer.requestId,
       );
     }
@@ -93,7 +93,7 @@ async function readOnce<S extends z.ZodType>(
 
 function firstQueryOf<S extends z.ZodType>({
   paging,
-  limit = PAGE_ROWS,
+  limit = ROWS_PER_PAGE,
   atMost = limit,
   query,
 }: ListOptions<S>): NonNullable<RequestOptions['query']> {

@@ -55,14 +55,14 @@ export function loginRefusal(error: PropagatorError, credentials: Credentials): 
   const { status = 0 } = error.report;
   // Keystone v3 answers 201 to a successful login. A 200, a redirect or a 405 means a wrong URL. A
   // 404 means a wrong URL or an unknown application credential (seen on Keystone 22).
-  const wrongUrl =
+  const isWrongUrl =
     (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
-  if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;
+  if (!isWrongUrl && status !== 400 && status !== 401 && status !== 403) return error;
   return new PropagatorError({
     ...error.report,
-    code: wrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
+    code: isWrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
     class: 'Denied',
-    advice: wrongUrl
+    advice: isWrongUrl
       ? `${credentials.authUrl} is not a Keystone v3 API, or the application credential ` +
         'does not exist. Check auth_url (OS_AUTH_URL) and the credential in ' +
         `${credentials.source}.`

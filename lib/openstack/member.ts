@@ -76,14 +76,15 @@ export function createMemberSession(
   };
   return {
     token,
-    async replace(refused) {
-      if (lastToken && lastToken.value() !== refused.value()) return lastToken;
+    async replaceToken(refusedToken) {
+      if (lastToken && lastToken.value() !== refusedToken.value()) return lastToken;
       // The propagator may have deleted the credential at the end of an earlier role assignment, so
       // the session creates a new one.
       openedSession = undefined;
       return token();
     },
-    fresh: async (maxAgeMillis) => (await memberSession()).fresh(maxAgeMillis),
+    tokenNotOlderThan: async (maxAgeMillis) =>
+      (await memberSession()).tokenNotOlderThan(maxAgeMillis),
   };
 }
 

@@ -3,7 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, Service } from '../task/service.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
 
-const entry = z.object({
+const versionEntry = z.object({
   id: z.string(),
   version: z.string().optional(),
   max_version: z.string().optional(),
@@ -15,24 +15,24 @@ const entry = z.object({
  * Keystone (`versions.values`).
  */
 const versionDocument = z.union([
-  z.object({ version: entry }).transform((document) => [document.version]),
-  z.object({ versions: z.array(entry) }).transform((document) => document.versions),
+  z.object({ version: versionEntry }).transform((document) => [document.version]),
+  z.object({ versions: z.array(versionEntry) }).transform((document) => document.versions),
   z
-    .object({ versions: z.object({ values: z.array(entry) }) })
+    .object({ versions: z.object({ values: z.array(versionEntry) }) })
     .transform((document) => document.versions.values),
 ]);
 
 type MicroversionRange = NonNullable<Service['microversion']>;
 
-const numbers = (version: string): [number, number] => {
+const versionNumbers = (version: string): [number, number] => {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
   return [major, minor];
 };
 
 /** Compares microversions as pairs of numbers: 2.9 is older than 2.75. */
 export function compareVersions(a: string, b: string): number {
-  const [majorA, minorA] = numbers(a);
-  const [majorB, minorB] = numbers(b);
+  const [majorA, minorA] = versionNumbers(a);
+  const [majorB, minorB] = versionNumbers(b);
   return majorA - majorB || minorA - minorB;
 }
 
@@ -40,7 +40,7 @@ export function compareVersions(a: string, b: string): number {
  * Returns the path of an API version from its `self` link, because Cinder's version id `v3.0` is
  * not its path `v3`. The host of the link is often internal, so it is ignored.
  */
-function apiPathOf(one: z.infer<typeof entry>): string {
+function apiPathOf(one: z.infer<typeof versionEntry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
   const lastSegment = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
   return /^v\d+(\.\d+)?$/.test(lastSegment) ? lastSegment : one.id;
@@ -50,7 +50,7 @@ function apiPathOf(one: z.infer<typeof entry>): string {
  * Returns the microversions in the headers of an answer (`container 1.40`). The version documents
  * of Zun and Magnum do not contain them.
  */
-function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
+function entriesInHeaders(headers: Headers): z.infer<typeof versionEntry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
     (end) => /[\d.]+$/.exec(headers.get(`openstack-api-${end}-version`) ?? '')?.[0],
   );
@@ -65,7 +65,7 @@ function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
   wanted: MicroversionRange,
-  where: FailureContext,
+  failureContext: FailureContext,
 ): { version: string; api: string } {
   const { requestId } = document;
   const parsed = versionDocument.safeParse(document.json);
@@ -73,16 +73,18 @@ export function negotiate(
   if (entries.length === 0)
     throw answerFailure(
       { code: 'unexpected', message: 'its version document cannot be read' },
-      where,
+      failureContext,
       requestId,
     );
-  const best = newestOf(entries);
+  const newestEntry = newestOf(entries);
   const isTooNew =
-    best !== undefined && compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0;
-  if (!best || isTooNew || compareVersions(best.highest, wanted.floor) < 0)
-    throw unsupported(best, wanted, isTooNew, { ...where, requestId });
-  const version = compareVersions(best.highest, wanted.ceiling) < 0 ? best.highest : wanted.ceiling;
-  return { version, api: best.api };
+    newestEntry !== undefined &&
+    compareVersions(newestEntry.lowest || wanted.floor, wanted.ceiling) > 0;
+  if (!newestEntry || isTooNew || compareVersions(newestEntry.highest, wanted.floor) < 0)
+    throw unsupported(newestEntry, wanted, isTooNew, { ...failureContext, requestId });
+  const version =
+    compareVersions(newestEntry.highest, wanted.ceiling) < 0 ? newestEntry.highest : wanted.ceiling;
+  return { version, api: newestEntry.api };
 }
 
 /** An API version of a version document, with the range of its microversions. */
@@ -94,7 +96,7 @@ interface SupportedRange {
 }
 
 /** Returns the entry with the highest microversion; `undefined` if no entry has one. */
-const newestOf = (entries: readonly z.infer<typeof entry>[]): SupportedRange | undefined =>
+const newestOf = (entries: readonly z.infer<typeof versionEntry>[]): SupportedRange | undefined =>
   entries
     .map((one) => ({
       api: apiPathOf(one),

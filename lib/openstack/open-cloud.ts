@@ -49,11 +49,11 @@ export function openCloud(
   options: ConnectOptions = {},
 ): Cloud {
   const now = options.clock ?? Date.now;
-  const timeouts = { connect: 10, answer: 60, whole: 300, ...options.timeouts };
+  const timeouts = { connectSeconds: 10, answerSeconds: 60, callSeconds: 300, ...options.timeouts };
   const client = createHttpClient(credentials.tls, timeouts, credentials.proxies);
   const transport = createTransport(client, timeouts);
   const limiterOf = createLimiters(options.concurrency);
-  const shared = {
+  const sharedDeps = {
     transport,
     userAgent: options.userAgent ?? 'keystone-propagator',
     now,
@@ -63,16 +63,16 @@ export function openCloud(
   const openServiceApi = createServiceApis({
     credentials,
     now,
-    rest: (target, concurrency) =>
+    createRestApi: (target, concurrency) =>
       createRest({
         ...target,
-        ...shared,
+        ...sharedDeps,
         limiter: limiterOf(target.service, target.region, concurrency),
       }),
   });
   const identityApi = (session: Session, limiterName = ''): ServiceApi =>
     createRest({
-      ...shared,
+      ...sharedDeps,
       session,
       service: 'keystone',
       region: '',
@@ -81,18 +81,21 @@ export function openCloud(
       apiVersion: undefined,
       limiter: limiterOf('keystone', limiterName, KEYSTONE_CONCURRENCY),
     });
-  const sessions = createSessions(credentials, shared, identityApi);
-  const { own } = sessions;
+  const sessions = createSessions(credentials, sharedDeps, identityApi);
+  const { ownSession: own } = sessions;
   const identity = identityApi(own);
   return {
     keystone: createKeystone(identity),
     projectAdmin: createProjectAdmin(
       identity,
       own,
-      (id) => sessions.scoped({ kind: 'project', id }),
+      (id) => sessions.scopedSession({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
-    domainAdmin: createDomainAdmin(identity, identityApi(sessions.scoped({ kind: 'system' }))),
+    domainAdmin: createDomainAdmin(
+      identity,
+      identityApi(sessions.scopedSession({ kind: 'system' })),
+    ),
     // The validation of tokens has its own limiter, so that long lists of Keystone do not delay the
     // callers of the propagator's API.
     validateToken: createTokenValidator(identityApi(own, 'tokens')),
@@ -111,16 +114,17 @@ export function openCloud(
 
 /**
  * Returns a function that returns the limiter of a service and region, the same one at each call.
- * The ceiling is that of `configured`, or else the last argument.
+ * The ceiling is that of `configuredConcurrency`, or else the last argument.
  */
 function createLimiters(
-  configured: Readonly<Record<string, number>> = {},
+  configuredConcurrency: Readonly<Record<string, number>> = {},
 ): (service: string, region: string, ceiling: number) => AdaptiveLimiter {
   const limiters = new Map<string, AdaptiveLimiter>();
   return (service, region, ceiling) => {
     const key = `${service}/${region}`;
     const limiter =
-      limiters.get(key) ?? new AdaptiveLimiter({ ceiling: configured[service] ?? ceiling });
+      limiters.get(key) ??
+      new AdaptiveLimiter({ ceiling: configuredConcurrency[service] ?? ceiling });
     limiters.set(key, limiter);
     return limiter;
   };
@@ -139,7 +143,7 @@ async function readRegistry(
   // The catalog is as old as the token. Endpoints that were registered later appear hidden.
   const registry =
     hasHidden || firstRegistry.unlisted !== undefined
-      ? registryOf(await session.fresh(MAX_CATALOG_AGE_MILLIS))
+      ? registryOf(await session.tokenNotOlderThan(MAX_CATALOG_AGE_MILLIS))
       : firstRegistry;
   checkRegions(registry.registrations, credentials);
   return registry;
@@ -152,14 +156,15 @@ async function serviceLogin(
   onProject: ProjectId | undefined,
   role: 'member' | undefined,
 ): Promise<ServiceLogin> {
-  const ownToken = await sessions.own.token();
+  const ownToken = await sessions.ownSession.token();
   if (!onProject) {
-    const session = scope === 'system' ? sessions.scoped({ kind: 'system' }) : sessions.own;
+    const session =
+      scope === 'system' ? sessions.scopedSession({ kind: 'system' }) : sessions.ownSession;
     return { session, token: ownToken, sessionKey: scope };
   }
   const session = role
-    ? sessions.member(onProject)
-    : sessions.scoped({ kind: 'project', id: onProject });
+    ? sessions.memberSession(onProject)
+    : sessions.scopedSession({ kind: 'project', id: onProject });
   // The API gets the id of its project from this token. Barbican's rows have no owner, and count as
   // owned by that project.
   const token = await session.token();
@@ -172,11 +177,11 @@ async function missingSystemRole(
   sessions: Sessions,
 ): Promise<ErrorReport | undefined> {
   try {
-    await sessions.scoped({ kind: 'system' }).token();
+    await sessions.scopedSession({ kind: 'system' }).token();
     return undefined;
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
-    const { user } = await sessions.own.token();
+    const { user } = await sessions.ownSession.token();
     const grant = `openstack role add --system all --user ${user.id} admin`;
     const isApplicationCredential = error.report.code.endsWith('.bound');
     return {

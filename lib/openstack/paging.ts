@@ -31,7 +31,7 @@ export type PagingStyle = (
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const text = (row: unknown, key: string): string | undefined => {
+const textField = (row: unknown, key: string): string | undefined => {
   const value = isObject(row) ? row[key] : undefined;
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
@@ -48,9 +48,9 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
     (isObject(body) && collection !== undefined && Object.entries(body).find(isLinksField)) || [];
   if (links === undefined || links === null) return undefined;
   if (!Array.isArray(links)) throw new PagingError(`${key} is not a list`);
-  const next = links.find((link) => text(link, 'rel') === 'next');
+  const next = links.find((link) => textField(link, 'rel') === 'next');
   if (next === undefined) return undefined;
-  const href = text(next, 'href');
+  const href = textField(next, 'href');
   if (href === undefined) throw new PagingError('the link to the next page is empty');
   return href;
 }
@@ -63,7 +63,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
 function markerOf(href: string, page: Page): NextQuery {
   const url = URL.parse(href, 'http://service.invalid');
   if (!url) throw new PagingError('the link to the next page is not a valid URL');
-  const marker = url.searchParams.get('marker') || text(page.rows.at(-1), 'id');
+  const marker = url.searchParams.get('marker') || textField(page.rows.at(-1), 'id');
   if (!marker) throw new PagingError('the link to the next page has no marker');
   return { marker };
 }
@@ -121,9 +121,9 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
   swift(page) {
     if (page.rows.length === 0) return undefined;
     const last = page.rows.at(-1);
-    const marker = text(last, 'name') ?? text(last, 'subdir');
+    const marker = textField(last, 'name') ?? textField(last, 'subdir');
     if (marker === undefined) throw new PagingError('the last row has no name');
-    const version = text(last, 'version_id');
+    const version = textField(last, 'version_id');
     return version === undefined ? { marker } : { marker, version_marker: version };
   },
   none(page, collection) {

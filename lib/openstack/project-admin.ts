@@ -89,8 +89,8 @@ export function createProjectAdmin(
       const { user, roles } = await ownSession.token();
       // The role `admin` includes its implied roles. Without `admin`, the propagator needs all
       // roles that it has on its own project.
-      const admin = roles.filter((role) => role.name === 'admin');
-      const requiredRoles = (admin.length > 0 ? admin : roles).map((role) => role.id);
+      const adminRoles = roles.filter((role) => role.name === 'admin');
+      const requiredRoles = (adminRoles.length > 0 ? adminRoles : roles).map((role) => role.id);
       // Only direct assignments are read. A role that the propagator has through a group or a
       // domain is assigned once more, and only this direct assignment is revoked later.
       const query = { 'user.id': user.id, 'scope.project.id': project };
@@ -100,14 +100,14 @@ export function createProjectAdmin(
         paging: 'next',
         query,
       });
-      const assigned = new Set(rows.map((row) => row.role.id));
-      return requiredRoles.filter((role) => !assigned.has(role));
+      const assignedRoleIds = new Set(rows.map((row) => row.role.id));
+      return requiredRoles.filter((role) => !assignedRoleIds.has(role));
     },
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
       // The session may have a token of an earlier assignment, which Keystone has revoked.
       const projectSession = sessionOn(project);
-      await projectSession.replace(await projectSession.token());
+      await projectSession.replaceToken(await projectSession.token());
     },
     async revokeRoles(project, roles) {
       await deleteMemberCredentials(project);

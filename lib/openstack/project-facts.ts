@@ -20,7 +20,7 @@ const shownProject = z.object({
 const shownDomain = z.object({
   domain: z.object({ id: z.string(), enabled: z.boolean(), options }),
 });
-const child = z.object({ id: z.string(), name: z.string() });
+const childRow = z.object({ id: z.string(), name: z.string() });
 const keystoneError = z.object({ error: z.object({ message: z.string() }) });
 
 const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(id)}`;
@@ -55,11 +55,12 @@ export async function readKeystoneFacts(
     project.domain_id ? readDomain(api, project.domain_id) : undefined,
     readChildren(api, id),
   ]);
-  const tested = (test: () => Promise<Permission>) => (permissionTest ? test() : UNTESTED);
+  const testIfPermitted = (test: () => Promise<Permission>) =>
+    permissionTest ? test() : UNTESTED_PERMISSION;
   // A disabled project is not updated, and the propagator gets no role on it.
   const isUpdated = project.enabled && !immutable;
   const role = project.enabled ? permissionTest?.missingRoles[0] : undefined;
-  const mayUpdate = isUpdated ? await tested(() => mayUpdateProject(api, id)) : undefined;
+  const mayUpdate = isUpdated ? await testIfPermitted(() => mayUpdateProject(api, id)) : undefined;
   const mayRevokeRole = role === undefined ? undefined : await mayRevoke(api, id, user.id, role);
   return {
     project: { id, enabled: project.enabled, immutable },
@@ -73,11 +74,11 @@ export async function readKeystoneFacts(
     },
     mayUpdate,
     mayRevokeRole,
-    mayDelete: await tested(() => mayDeleteProject(api)),
+    mayDelete: await testIfPermitted(() => mayDeleteProject(api)),
   };
 }
 
-const UNTESTED: Permission = {
+const UNTESTED_PERMISSION: Permission = {
   kind: 'unknown',
   because:
     'a plan makes no call that could change anything; the permission is tested after the ' +
@@ -96,7 +97,7 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
   const query = { parent_id: id };
   const listed = await api.list('/v3/projects', {
     collection: 'projects',
-    row: child,
+    row: childRow,
     paging: 'next',
     query,
   });
@@ -115,13 +116,13 @@ const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
  * before it answers 404.
  */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
-  const noProject = newId();
-  const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
+  const unusedProjectId = newId();
+  const answer = await permissionFor(api, 'DELETE', projectPath(unusedProjectId));
   if (answer.kind !== 'refused') return answer;
   // A policy that compares the domain of the project refuses every unknown id, for a deletion and
   // for an update. If Keystone refuses both, the answers say nothing about an existing project.
-  const json = { project: { id: noProject } };
-  const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
+  const json = { project: { id: unusedProjectId } };
+  const update = await permissionFor(api, 'PATCH', projectPath(unusedProjectId), { json });
   if (update.kind === 'granted') return answer;
   return { kind: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
 }

@@ -66,15 +66,16 @@ function incompleteListError(
   const typesWithEndpoint = new Set(
     lists.endpoints.map(({ service_id }) => typeByService.get(service_id)),
   );
-  const missing = catalog.find(({ type }) => !listedTypes.has(typeKey(type)));
-  const withoutEndpoints = catalog.find(
+  const missingService = catalog.find(({ type }) => !listedTypes.has(typeKey(type)));
+  const serviceWithoutEndpoints = catalog.find(
     ({ type, endpoints }) => endpoints.length > 0 && !typesWithEndpoint.has(typeKey(type)),
   );
-  if (missing) return incompleteList('services', `lacks ${missing.type}, which is in the catalog`);
-  if (withoutEndpoints)
+  if (missingService)
+    return incompleteList('services', `lacks ${missingService.type}, which is in the catalog`);
+  if (serviceWithoutEndpoints)
     return incompleteList(
       'endpoints',
-      `lacks the endpoints of ${withoutEndpoints.type}, which are in the catalog`,
+      `lacks the endpoints of ${serviceWithoutEndpoints.type}, which are in the catalog`,
     );
   return lists.services.length === 0 ? incompleteList('services', 'is empty') : undefined;
 }
@@ -91,10 +92,10 @@ const incompleteList = (list: 'services' | 'endpoints', fault: string): ErrorRep
 export function assembleRegistry(
   catalog: readonly CatalogService[],
   projectId: string,
-  read: ListsOrError,
+  listsOrError: ListsOrError,
   credentials: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides' | 'source'>,
 ): Registry {
-  const lists = 'unlisted' in read ? undefined : read;
+  const lists = 'listError' in listsOrError ? undefined : listsOrError;
   return {
     registrations: [
       ...overrideRegistrations(credentials, projectId),
@@ -104,6 +105,9 @@ export function assembleRegistry(
     regions: credentials.regions,
     setting: `OS_REGION_NAME or ${credentials.source}`,
     interfaces: credentials.interfaces,
-    unlisted: 'unlisted' in read ? read.unlisted : incompleteListError(catalog, read),
+    unlisted:
+      'listError' in listsOrError
+        ? listsOrError.listError
+        : incompleteListError(catalog, listsOrError),
   };
 }

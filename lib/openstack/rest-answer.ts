@@ -72,13 +72,13 @@ export function toAnswer(
   answer: RawAnswer,
   method: Method,
   call: string,
-  where: FailureContext,
+  failureContext: FailureContext,
 ): Answer {
   const requestId = requestIdOf(answer.headers);
   if (isWebPage(answer, method))
     throw answerFailure(
       { code: 'page', message: `the answer is a web page instead of JSON (${call})` },
-      where,
+      failureContext,
       requestId,
     );
   const isJson =
@@ -89,7 +89,7 @@ export function toAnswer(
   if (isJson && json === undefined)
     throw answerFailure(
       { code: 'broken', message: `the answer is incomplete or invalid JSON (${call})` },
-      where,
+      failureContext,
       requestId,
     );
   return { status: answer.status, headers: answer.headers, json, requestId };

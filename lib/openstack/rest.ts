@@ -85,7 +85,11 @@ interface PreparedCall {
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const endpointUrl = new URL(options.endpoint);
-  const where: FailureContext = { service, region: region || undefined, host: endpointUrl.host };
+  const failureContext: FailureContext = {
+    service,
+    region: region || undefined,
+    host: endpointUrl.host,
+  };
   const sharedReads = new SharedReads();
   let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
 
@@ -124,7 +128,9 @@ export function createRest(options: RestOptions): ServiceApi {
       watch?.answered();
       return answer;
     } catch (error) {
-      throw error instanceof TransportError ? transportFailure(error, label, where) : error;
+      throw error instanceof TransportError
+        ? transportFailure(error, label, failureContext)
+        : error;
     } finally {
       const millis = now() - startedAt;
       options.limiter.observe({ call: label, millis, status });
@@ -143,16 +149,17 @@ export function createRest(options: RestOptions): ServiceApi {
     let mayLogInAgain = now() >= newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
     for (let waits = 0; ; ) {
       const answer = await send(call, token);
-      if (isAccepted(answer.status, request)) return toAnswer(answer, method, label, where);
+      if (isAccepted(answer.status, request))
+        return toAnswer(answer, method, label, failureContext);
       if (answer.status === 401 && mayLogInAgain) {
         mayLogInAgain = false;
-        token = await session.replace(token);
+        token = await session.replaceToken(token);
         continue;
       }
       if (answer.status === 401) newTokenRefusedAt = now();
       const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
       if (waitSeconds === undefined)
-        throw httpFailure(answer, label, { ...where, secrets: [token.value()] }, now());
+        throw httpFailure(answer, label, { ...failureContext, secrets: [token.value()] }, now());
       waits += 1;
       await options.sleep(waitSeconds);
     }
@@ -188,7 +195,7 @@ export function createRest(options: RestOptions): ServiceApi {
         (request) => exchange('GET', path, request, watch).catch(rethrowAsMissingList),
         withoutNames(service, path),
         listOptions,
-        where,
+        failureContext,
       ),
     watched: api,
   });

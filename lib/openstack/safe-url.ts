@@ -31,7 +31,7 @@ export function refuseUnsafeEndpoint(service: string, path: string): void {
 /** Returns the first segment of the path that is unsafe, decoded. */
 function unsafeSegment(path: string): string | undefined {
   for (const segment of (path.split('?')[0] ?? '').split('/')) {
-    const text = decoded(segment);
+    const text = decodeSegment(segment);
     const parts = text.split('/');
     const isEmpty = parts.length > 1 && parts.includes('');
     if (isEmpty || parts.includes('.') || parts.includes('..')) return text;
@@ -53,7 +53,7 @@ export function refuseUnsafeHeaders(
   if (text !== undefined) throw unsafeTextError(service, 'header', text);
 }
 
-function decoded(segment: string): string {
+function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -31,7 +31,7 @@ export interface ServiceApisDeps {
   readonly credentials: Credentials;
   now(): number;
   /** Creates a REST API. At most `concurrency` of its calls run at the same time. */
-  rest(target: ServiceRestOptions, concurrency: number): ServiceApi;
+  createRestApi(target: ServiceRestOptions, concurrency: number): ServiceApi;
 }
 
 /**
@@ -46,8 +46,15 @@ export type OpenServiceApi = (
 ) => Promise<ServiceApi | undefined>;
 
 /** Returns a function that opens the API of a service. It caches each API for an hour. */
-export function createServiceApis({ credentials, now, rest }: ServiceApisDeps): OpenServiceApi {
-  const cache = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
+export function createServiceApis({
+  credentials,
+  now,
+  createRestApi,
+}: ServiceApisDeps): OpenServiceApi {
+  const cache = new Map<
+    string,
+    { readonly expiresAt: number; readonly api: Promise<ServiceApi> }
+  >();
   return async (service, region, { session, token, sessionKey: scope }) => {
     const endpoint = endpointUrl(credentials, token, service, region);
     if (endpoint === undefined) return undefined;
@@ -61,13 +68,13 @@ export function createServiceApis({ credentials, now, rest }: ServiceApisDeps): 
       service.microversion?.ceiling,
       scope,
     ].join(' ');
-    const cached = cache.get(key);
-    if (cached && now() < cached.until) return cached.api;
+    const cachedApi = cache.get(key);
+    if (cachedApi && now() < cachedApi.expiresAt) return cachedApi.api;
     const target = { service: service.name, region, ownProject, session };
     const api = negotiateApi(service, endpoint, (url, apiVersion) =>
-      rest({ ...target, endpoint: url, apiVersion }, service.concurrency),
+      createRestApi({ ...target, endpoint: url, apiVersion }, service.concurrency),
     );
-    cache.set(key, { until: now() + MICROVERSION_CACHE_MILLIS, api });
+    cache.set(key, { expiresAt: now() + MICROVERSION_CACHE_MILLIS, api });
     api.catch(() => cache.delete(key));
     return api;
   };
@@ -89,12 +96,12 @@ function endpointUrl(
   const otherRegions = service.catalogTypes.includes('identity')
     ? registrations.flatMap((registration) => registration.region ?? [])
     : [];
-  const chosen = [region, ...otherRegions]
+  const chosenEndpoint = [region, ...otherRegions]
     .map((name) =>
       chooseEndpoint(registrations, service.catalogTypes, name, credentials.interfaces),
     )
     .find((choice) => choice !== undefined);
-  const url = chosen?.endpoint.url.trim().replace(/\/+$/, '');
+  const url = chosenEndpoint?.endpoint.url.trim().replace(/\/+$/, '');
   if (url !== undefined && !URL.canParse(url)) throw invalidUrl(service, region);
   return url;
 }
@@ -130,10 +137,14 @@ async function negotiateApi(
   );
   const hasVersion = versionIndex >= 0;
   const root = hasVersion ? segments.slice(0, versionIndex + 1).join('/') : endpoint;
-  const discovery = open(root, undefined);
-  const document = await discovery.request('GET', '/', { accept: [300] });
-  const where = { service: service.name, region: discovery.region, host: new URL(root).host };
-  const negotiated = negotiate(document, wanted, where);
+  const discoveryApi = open(root, undefined);
+  const document = await discoveryApi.request('GET', '/', { accept: [300] });
+  const failureContext = {
+    service: service.name,
+    region: discoveryApi.region,
+    host: new URL(root).host,
+  };
+  const negotiated = negotiate(document, wanted, failureContext);
   return open(hasVersion ? endpoint : `${endpoint}/${negotiated.api}`, {
     header: wanted.header,
     version: negotiated.version,

@@ -6,7 +6,7 @@ const MAX_MESSAGE_LENGTH = 300;
 /** At most this many characters of an error page are searched for its message. */
 const MAX_PAGE_LENGTH = 20_000;
 
-const fault = z.object({ message: z.string() });
+const faultBody = z.object({ message: z.string() });
 /** The error of a service that uses the library WSME. */
 const wsmeError = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
 /** The text of an error. Ironic puts JSON into it. */
@@ -43,7 +43,7 @@ const errorBodies = z.union([
           ? `${error.message} ${error.detail}`
           : error.message,
     ),
-  fault.transform((body) => body.message),
+  faultBody.transform((body) => body.message),
   // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` the reason.
   z.object({ description: z.string() }).transform((body) => body.description),
   z
@@ -51,9 +51,9 @@ const errorBodies = z.union([
     .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
   // Tacker, as in RFC 7807.
   z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
-  z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
+  z.record(z.string(), z.union([faultBody, z.unknown()])).transform((body, context) => {
     for (const value of Object.values(body)) {
-      const inner = fault.safeParse(value);
+      const inner = faultBody.safeParse(value);
       if (inner.success) return inner.data.message;
     }
     context.addIssue({ code: 'custom', message: 'no message' });

@@ -13,12 +13,12 @@ export interface Session {
    * Returns another token after a service refused this one with 401. Logs in again, unless another
    * call has already replaced the token.
    */
-  replace(refused: Token): Promise<Token>;
+  replaceToken(refusedToken: Token): Promise<Token>;
   /**
    * Returns a token that is at most this old. Its catalog has the same age. Throws the error of a
    * failed login.
    */
-  fresh(maxAgeMillis: number): Promise<Token>;
+  tokenNotOlderThan(maxAgeMillis: number): Promise<Token>;
 }
 
 /** The minimum time between the starts of two renewals. */
@@ -30,7 +30,7 @@ const RENEWAL_PAUSE_MILLIS = 30_000;
  */
 export function createSession(credentials: Credentials, deps: LoginDeps, scope?: Scope): Session {
   const { now } = deps;
-  let current: Token | undefined;
+  let currentToken: Token | undefined;
   let pendingLogin: Promise<Token> | undefined;
   let renewalStartedAt = Number.NEGATIVE_INFINITY;
   const refreshAndLogIn = async (logInOnce: () => Promise<Token>): Promise<Token> => {
@@ -46,7 +46,7 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   const logIn = (): Promise<Token> => {
     pendingLogin ??= refreshAndLogIn(() => authenticate(credentials, deps, scope))
       .then((token) => {
-        current = token;
+        currentToken = token;
         return token;
       })
       .finally(() => {
@@ -56,24 +56,26 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   };
   return {
     async token() {
-      if (!current || now() >= current.lastUseAt) return logIn();
-      if (now() >= current.renewAt && now() >= renewalStartedAt + RENEWAL_PAUSE_MILLIS) {
+      if (!currentToken || now() >= currentToken.lastUseAt) return logIn();
+      if (now() >= currentToken.renewAt && now() >= renewalStartedAt + RENEWAL_PAUSE_MILLIS) {
         renewalStartedAt = now();
         // The renewal runs in the background, so that a short outage of Keystone does no harm. If
         // the renewal fails, a later call starts it again. The caller sees the error of a login
         // only after the old token has expired.
         logIn().catch(() => undefined);
       }
-      return current;
+      return currentToken;
     },
-    async replace(refused) {
-      if (current && current.value() !== refused.value()) return current;
-      current = undefined;
+    async replaceToken(refusedToken) {
+      if (currentToken && currentToken.value() !== refusedToken.value()) return currentToken;
+      currentToken = undefined;
       return logIn();
     },
-    async fresh(maxAgeMillis) {
-      return current && now() - current.requestedAt <= maxAgeMillis && now() < current.lastUseAt
-        ? current
+    async tokenNotOlderThan(maxAgeMillis) {
+      return currentToken &&
+        now() - currentToken.requestedAt <= maxAgeMillis &&
+        now() < currentToken.lastUseAt
+        ? currentToken
         : logIn();
     },
   };

@@ -11,11 +11,11 @@ const MAX_SCOPED_SESSIONS = 16;
 /** The sessions of one login. */
 export interface Sessions {
   /** The session with the scope of the credentials. */
-  readonly own: Session;
+  readonly ownSession: Session;
   /** Returns a session with another scope. */
-  scoped(scope: Scope): Session;
+  scopedSession(scope: Scope): Session;
   /** Returns a session on the project with only the role `member`. */
-  member(project: ProjectId): Session;
+  memberSession(project: ProjectId): Session;
 }
 
 /** Creates the sessions. `identityApi` returns Keystone's API with a session. */
@@ -29,7 +29,7 @@ export function createSessions(
    * Returns a cached session. The cache is small, because few projects need their own session at
    * the same time, and a dropped session costs only one login.
    */
-  const cached = (key: string, create: () => Session): Session => {
+  const cachedSession = (key: string, create: () => Session): Session => {
     const session = cache.get(key) ?? create();
     cache.delete(key);
     cache.set(key, session);
@@ -37,20 +37,25 @@ export function createSessions(
     return session;
   };
   const scoped = (scope: Scope): Session =>
-    cached(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
+    cachedSession(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
       createSession(credentials, deps, scope),
     );
   return {
-    own: createSession(credentials, deps),
-    scoped,
-    member: (project) =>
-      cached(`member ${project}`, () => {
-        const allRoles = scoped({ kind: 'project', id: project });
+    ownSession: createSession(credentials, deps),
+    scopedSession: scoped,
+    memberSession: (project) =>
+      cachedSession(`member ${project}`, () => {
+        const sessionWithAllRoles = scoped({ kind: 'project', id: project });
         // `refresh` reads the login of the credentials, which the member session does not use.
         const { refresh: _, ...otherCredentials } = credentials;
         const open = (login: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
           createSession({ ...otherCredentials, ...login }, deps);
-        return createMemberSession(allRoles, identityApi(allRoles), open, deps.now);
+        return createMemberSession(
+          sessionWithAllRoles,
+          identityApi(sessionWithAllRoles),
+          open,
+          deps.now,
+        );
       }),
   };
 }

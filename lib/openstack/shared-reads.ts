@@ -26,14 +26,14 @@ export class SharedReads {
    * it aborts. If only the first caller of a shared read aborts, the others send a new one.
    */
   async read(key: string, watch: Watch | undefined, sendWithSlot: SendWithSlot): Promise<Answer> {
-    const waiting = this.#waiting.get(key);
-    if (!waiting) return this.#send(key, watch, sendWithSlot);
+    const waitingRead = this.#waiting.get(key);
+    if (!waitingRead) return this.#send(key, watch, sendWithSlot);
     try {
-      const answer = await untilAborted(waiting.answer, watch?.signal);
+      const answer = await untilAborted(waitingRead.answer, watch?.signal);
       watch?.answered();
       return answer;
     } catch (error) {
-      if (!waiting.signal?.aborted || watch?.signal.aborted) throw error;
+      if (!waitingRead.signal?.aborted || watch?.signal.aborted) throw error;
       return this.read(key, watch, sendWithSlot);
     }
   }

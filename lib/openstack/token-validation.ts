@@ -77,8 +77,8 @@ export const createTokenValidator =
       accept: [404],
     });
     if (answer.status === 404 && TokenNotFound.safeParse(answer.json).success) return undefined;
-    const validated = ValidationAnswer.safeParse(answer.json);
-    if (answer.status === 200 && validated.success) return validated.data;
+    const validatedAnswer = ValidationAnswer.safeParse(answer.json);
+    if (answer.status === 200 && validatedAnswer.success) return validatedAnswer.data;
     throw new PropagatorError({
       code: 'keystone.answer.unexpected',
       class: 'Unexpected',

@@ -12,14 +12,14 @@ export interface Tls {
 }
 
 /**
- * Time limits in seconds. `connect`: until the TCP and TLS connection is established. `answer`:
- * until the headers arrive, and between two parts of the body. `whole`: until the response is
- * complete.
+ * Time limits in seconds. `connectSeconds`: until the TCP and TLS connection is established.
+ * `answerSeconds`: until the headers arrive, and between two parts of the body. `callSeconds`:
+ * until the response is complete.
  */
 export interface Timeouts {
-  readonly connect: number;
-  readonly answer: number;
-  readonly whole: number;
+  readonly connectSeconds: number;
+  readonly answerSeconds: number;
+  readonly callSeconds: number;
 }
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -110,7 +110,7 @@ export function createTransport(client: HttpClient, timeouts: Timeouts): Transpo
         repeats -= 1
       ) {
         const signals = [
-          AbortSignal.timeout(timeouts.whole * 1000),
+          AbortSignal.timeout(timeouts.callSeconds * 1000),
           ...(exchange.signal ? [exchange.signal] : []),
         ];
         try {
@@ -134,16 +134,16 @@ function toTransportError(thrown: unknown, timeouts: Timeouts): TransportError |
   const code = codeOf(thrown);
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
-      return new TransportError('unreachable', `no connection within ${timeouts.connect} s`);
+      return new TransportError('unreachable', `no connection within ${timeouts.connectSeconds} s`);
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT':
-      return new TransportError('timeout', `no answer within ${timeouts.answer} s`);
+      return new TransportError('timeout', `no answer within ${timeouts.answerSeconds} s`);
     case 'TimeoutError':
     case 'AbortError':
     case 'UND_ERR_ABORTED':
       return new TransportError(
         'timeout',
-        `the answer was not complete within ${timeouts.whole} s`,
+        `the answer was not complete within ${timeouts.callSeconds} s`,
       );
     case 'ECONNRESET':
     case 'EPIPE':

@@ -5,14 +5,14 @@ import { type HttpClient, MAX_RESPONSE_BYTES, type Timeouts, type Tls } from './
 /** An HTTP client over undici, for processes outside Lambda. */
 export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
   const connect = {
-    timeout: timeouts.connect * 1000,
+    timeout: timeouts.connectSeconds * 1000,
     rejectUnauthorized: tls.verify,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
   };
   const common = {
-    headersTimeout: timeouts.answer * 1000,
-    bodyTimeout: timeouts.answer * 1000,
+    headersTimeout: timeouts.answerSeconds * 1000,
+    bodyTimeout: timeouts.answerSeconds * 1000,
     maxResponseSize: MAX_RESPONSE_BYTES,
   };
   const agent = new Agent({ ...common, connect });

@@ -36,7 +36,12 @@ function functionOf(
   work: Handler,
   inOneCall: boolean,
 ): Invoke {
-  const context = { engine, log: functionLog('silent'), count: () => {}, flush: () => {} };
+  const context = {
+    engine,
+    log: functionLog('silent'),
+    countMetrics: () => {},
+    flushMetrics: () => {},
+  };
   const open = async () => context as unknown as LambdaContext;
   return middy()
     .use(sqsMiddlewares(queue, open))

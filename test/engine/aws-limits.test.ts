@@ -39,7 +39,7 @@ describe('A change that is too big for one transaction', () => {
     expect(await engine.reads.accountCount()).toBe(300);
     expect(await engine.reads.projectsOf(home)).toHaveLength(300);
     expect(await engine.reads.projectsOfMember(ann)).toHaveLength(300);
-    expect((await engine.reads.seen(seen)).size).toBe(300);
+    expect((await engine.reads.seenMessageIds(seen)).size).toBe(300);
     expect((await engine.reads.quarantine(100)).total).toBe(30);
     expect(await engine.reads.counters()).toEqual({ n: 300 });
     expect((await engine.reads.depths()).coordinate?.ready).toBe(300);

@@ -97,8 +97,8 @@ export class TestAws {
     const definition = topology.queues.find((one) => one.queue === queue);
     const rule = topology.rules.find((one) => one.queue === queue);
     if (!definition || !rule) throw new Error(`no definition of ${queue}`);
-    const dead = await this.#create(definition.dead.name, {
-      MessageRetentionPeriod: String(definition.dead.retentionSeconds),
+    const dead = await this.#create(definition.deadLetterQueue.name, {
+      MessageRetentionPeriod: String(definition.deadLetterQueue.retentionSeconds),
     });
     const target = await this.#create(definition.name, {
       VisibilityTimeout: String(definition.visibilitySeconds),

@@ -98,7 +98,7 @@ describe('A process that is killed with SIGKILL', () => {
     const { committed } = await killAgainAndAgain(folder, 'write');
     expect(committed.length).toBeGreaterThan(20);
     const engine = await open({ dataFolder: folder });
-    const seen = await engine.reads.seen(committed);
+    const seen = await engine.reads.seenMessageIds(committed);
     expect(committed.filter((id) => !seen.has(id))).toEqual([]);
     // A change that was committed but not yet reported may also be there, and then completely.
     const { commits = 0 } = await engine.reads.counters();

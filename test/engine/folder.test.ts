@@ -132,7 +132,7 @@ describe('The folder of the embedded engine', () => {
       await database.query(age, ['13 days 23 hours', young]);
       await deleteSeenNotifications(database);
     });
-    expect(await (await opened()).reads.seen([old, young])).toEqual(new Set([young]));
+    expect(await (await opened()).reads.seenMessageIds([old, young])).toEqual(new Set([young]));
   });
 
   it('is not changed if a newer release wrote it, and the start fails with the reason', async () => {

@@ -51,7 +51,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.task(step.id)).toEqual({ ...step, version: 1 });
       expect(await engine.reads.account('project', shop.account.id)).toEqual(shop);
       expect((await engine.reads.quarantine(1)).records).toEqual([junk]);
-      expect(await engine.reads.seen([seen, 'never'])).toEqual(new Set([seen]));
+      expect(await engine.reads.seenMessageIds([seen, 'never'])).toEqual(new Set([seen]));
       expect((await engine.reads.counters())[counter]).toBe(3);
       expect((await engine.reads.depths())[`service-${service}`]).toEqual({
         ready: 1,
@@ -79,7 +79,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       await expect(engine.commit(change)).rejects.toThrow();
       expect(await engine.reads.operation(opened.id)).toBeUndefined();
       expect(await engine.reads.tasks(opened.id)).toEqual([]);
-      expect(await engine.reads.seen([seen])).toEqual(new Set());
+      expect(await engine.reads.seenMessageIds([seen])).toEqual(new Set());
       expect(await engine.reads.accountCount()).toBe(before);
       expect((await engine.reads.quarantine(1)).records[0]?.id).not.toBe(junk.id);
       expect((await engine.reads.depths())[`service-${service}`]).toEqual({
@@ -152,7 +152,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe(
         'conflict',
       );
-      expect(await engine.reads.seen([first, second])).toEqual(new Set([first]));
+      expect(await engine.reads.seenMessageIds([first, second])).toEqual(new Set([first]));
       expect((await engine.reads.counters())[first]).toBe(1);
       // The same notification arrives by two topics in one batch.
       expect(await engine.commit({ seen: [other, other] })).toBe('committed');
@@ -207,7 +207,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       });
       const [kept] = (await engine.reads.quarantine(1)).records;
       expect(Buffer.from(kept?.body ?? '', kept?.encoding).toString('utf8')).toBe(junk.body);
-      expect(await engine.reads.seen([odd])).toEqual(new Set([odd]));
+      expect(await engine.reads.seenMessageIds([odd])).toEqual(new Set([odd]));
       expect((await engine.reads.projectsOf(home))[0]?.account.name).toMatch(
         /^a.b . "\\u0000" é 日本 \uFFFD$/,
       );

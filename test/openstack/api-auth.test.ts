@@ -152,7 +152,7 @@ describe('a token of a real Keystone at the API', () => {
 
   it('names its user in the audit record', async () => {
     await call(await tokenOf('operator'), 'POST /v1/waivers');
-    expect(engine.waived.get('rating')?.by).toBe(`${name}-operator (${users.operator})`);
+    expect(engine.waivers.get('rating')?.by).toBe(`${name}-operator (${users.operator})`);
   });
 
   it("is refused if it belongs to a customer's administrator on the own project", async () => {

@@ -91,7 +91,7 @@ export async function run<Ports extends { engine: Engine }>(
   { most = 3000, before, cut }: RunOptions = {},
 ): Promise<void> {
   for (let step = 0; step < most; step += 1) {
-    const due = simulation.engine.due();
+    const due = simulation.engine.dueMessages();
     if (due.length === 0) return;
     before?.(step);
     const { pick, outcome: what } = schedule.next().value as ScheduledDelivery;

@@ -229,7 +229,7 @@ export class CoverageSimulation extends Simulation {
       source: 'clouds.yaml (test)',
     };
     const refused = {
-      unlisted: {
+      listError: {
         code: 'keystone.http.403',
         class: 'Denied' as const,
         message: 'refused',

@@ -96,7 +96,7 @@ class OperatedWorld {
       void engine.redrive({ id: deadLetter.id }, decided);
       return;
     }
-    engine.decided.unshift(...decisionsOf('redriven', [deadLetter], decided, engine.time));
+    engine.decisions.unshift(...decisionsOf('redriven', [deadLetter], decided, engine.time));
     if (action === 'redrive, killed after the record' || !deadLetter.message) return;
     void engine.commit({ messages: [deadLetter.message] });
     if (action === 'redrive, killed after the message to the coordinator')
@@ -111,7 +111,7 @@ class OperatedWorld {
       void engine.discard({ id: deadLetter.id }, decided);
       return;
     }
-    engine.decided.unshift(...decisionsOf('discarded', [deadLetter], decided, engine.time));
+    engine.decisions.unshift(...decisionsOf('discarded', [deadLetter], decided, engine.time));
     if (action === 'discard, killed after the message to the coordinator')
       void engine.commit({ messages: decisionMessages('discarded', [deadLetter], decided) });
   }
@@ -130,7 +130,9 @@ class OperatedWorld {
       if (here.has(id)) continue;
       const what = this.discarded.has(id) ? 'discarded' : 'redriven';
       expect(what === 'discarded' || this.sentBack.has(id)).toBe(true);
-      expect(engine.decided).toContainEqual(expect.objectContaining({ what, queue, operationId }));
+      expect(engine.decisions).toContainEqual(
+        expect.objectContaining({ what, queue, operationId }),
+      );
     }
     // An operation stops only if a dead-letter message shows it. The message must belong to the run
     // that the operation's task waits for.

@@ -70,7 +70,7 @@ async function deliver(
   steps: number,
 ): Promise<void> {
   for (let n = 0; n < steps && simulation.engine.waiting.length > 0; n += 1)
-    for (const waiting of simulation.engine.due()) {
+    for (const waiting of simulation.engine.dueMessages()) {
       const failure = await simulation.handle(waiting.message, deps).then(
         () => undefined,
         (thrown: unknown) => thrown,

@@ -43,13 +43,13 @@ function expectAccountedFor(fixture: IngestFixture, count: number): void {
   const ends = Object.entries(counters).filter(([name]) => name.startsWith('notification.'));
   expect(received).toBe(count);
   expect(ends.reduce((sum, [, number]) => sum + number, 0)).toBe(count);
-  expect(fixture.engine.quarantined).toHaveLength(fixture.count('notification.unreadable'));
+  expect(fixture.engine.quarantineRecords).toHaveLength(fixture.count('notification.unreadable'));
   expect(fixture.delayed).toHaveLength(fixture.count('notification.delayed'));
   for (const event of fixture.events) {
     expect(AccountEvent.parse(event)).toEqual(event);
     expect(isStorable(event)).toBe(true);
   }
-  for (const { body, encoding } of fixture.engine.quarantined)
+  for (const { body, encoding } of fixture.engine.quarantineRecords)
     expect(encoding === 'base64' || !body.includes('\0')).toBe(true);
   expect(isStorable([...fixture.engine.accounts.values()])).toBe(true);
   expect(fixture.engine.counters.size).toBeLessThan(120);

@@ -178,7 +178,7 @@ export class ProvisionSimulation extends SuspendSimulation {
 
   /** Delivers one message to two processes at the same time, as a queue may. */
   async deliverTwice(choice: number): Promise<void> {
-    const due = this.engine.due();
+    const due = this.engine.dueMessages();
     const waiting = due[choice % Math.max(1, due.length)];
     if (waiting?.message.type !== 'service.requested') return void (await this.deliver(choice));
     const { message } = waiting;

@@ -1,7 +1,7 @@
 import { ProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { api } from '../../lib/api/api.ts';
-import { SteppedEngine, type Waiting } from '../../lib/engine/memory/stepped.ts';
+import { SteppedEngine, type WaitingMessage } from '../../lib/engine/memory/stepped.ts';
 import type { ApprovalRules } from '../../lib/operation/approval.ts';
 import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
@@ -108,7 +108,7 @@ export class StatefulSimulation {
    */
   async until(isSo: () => boolean, most = 2000): Promise<boolean> {
     for (let n = 0; n < most && !isSo(); n += 1) {
-      const [next] = this.engine.due() as [Waiting?];
+      const [next] = this.engine.dueMessages() as [WaitingMessage?];
       if (!next) break;
       await this.handle(next.message);
       this.engine.take(next);

@@ -269,7 +269,7 @@ export class SuspendSimulation {
 
   /** Delivers one message that is due. A killed process leaves the message in its queue. */
   async deliver(choice: number): Promise<boolean> {
-    const due = this.engine.due();
+    const due = this.engine.dueMessages();
     const waiting = due[choice % Math.max(1, due.length)];
     if (!waiting) return false;
     const deliveries = [{ message: waiting.message, receiveCount: 1 }];
@@ -289,7 +289,7 @@ export class SuspendSimulation {
   /** Delivers messages and lets time pass, but delivers no request to a service. */
   async deliverWithoutServices(isDone: () => boolean): Promise<void> {
     for (let n = 0; n < 600 && !isDone(); n += 1) {
-      const due = this.engine.due();
+      const due = this.engine.dueMessages();
       const choice = due.findIndex(({ message }) => message.type !== 'service.requested');
       if (choice >= 0) await this.deliver(choice);
       else this.engine.time += 1000;
@@ -300,7 +300,7 @@ export class SuspendSimulation {
   /** Delivers the due requests to services and their reports, before every other message. */
   async deliverServices(): Promise<void> {
     for (;;) {
-      const due = this.engine.due();
+      const due = this.engine.dueMessages();
       const choice = due.findIndex(({ message }) => message.type.startsWith('service.'));
       if (choice < 0) return;
       await this.deliver(choice);

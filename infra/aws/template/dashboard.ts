@@ -59,7 +59,7 @@ function stageRow({ prefix }: Stack) {
  * function, and handled messages.
  */
 const queueRows = ({ prefix, topology }: Stack) =>
-  topology.queues.flatMap(({ queue, name, dead }, row) => {
+  topology.queues.flatMap(({ queue, name, deadLetterQueue: dead }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];
     const sqs = (metric: string, queueName: string, more: object[] = []) => [
       'AWS/SQS',

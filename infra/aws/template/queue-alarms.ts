@@ -17,7 +17,7 @@ const onQueue = (name: string, metric: string) => ({
 export function queueAlarms({
   queue,
   name,
-  dead,
+  deadLetterQueue: dead,
 }: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
   const { oldestSeconds, oldestMinutes } = THRESHOLDS;
   const tooOld =

@@ -113,8 +113,8 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
     [deadLetterQueueId(queue.queue)]: {
       Type: 'AWS::SQS::Queue',
       Properties: {
-        QueueName: queue.dead.name,
-        MessageRetentionPeriod: queue.dead.retentionSeconds,
+        QueueName: queue.deadLetterQueue.name,
+        MessageRetentionPeriod: queue.deadLetterQueue.retentionSeconds,
         ...queueProperties(stack),
       },
     },

@@ -40,7 +40,7 @@ function appOf(propagator: LambdaContext, policy: Policy): Hono {
     health: () => ({ ok: true, mode, services: propagator.services }),
     authentication: authenticationOf(propagator),
     canStream: false,
-    onUnexpected: () => propagator.count({ ApiErrors: 1 }),
+    onUnexpected: () => propagator.countMetrics({ ApiErrors: 1 }),
   });
 }
 

@@ -82,7 +82,7 @@ async function openContext(
     concurrency: settings.PROPAGATOR_CONCURRENCY,
     ...(stack.STACK_ANSWER_SECONDS === undefined
       ? {}
-      : { timeouts: { answer: stack.STACK_ANSWER_SECONDS } }),
+      : { timeouts: { answerSeconds: stack.STACK_ANSWER_SECONDS } }),
   });
   const services = stack.STACK_SERVICES.split(',');
   const engine = openAwsEngine({
@@ -105,15 +105,15 @@ async function openContext(
   const protectedIds = protectedIdsOf(settings);
   return {
     engine,
-    observed: meteredEngine(observedEngine(engine, log), count),
+    observedEngine: meteredEngine(observedEngine(engine, log), count),
     cloud,
     authUrl: credentials.authUrl,
     settings,
     log,
     services,
     protection: () => protectionOf(protectedIds, cloud),
-    count,
-    flush(functionName) {
+    countMetrics: count,
+    flushMetrics(functionName) {
       if (counted.size > 0)
         write(
           metricLine(Object.fromEntries(counted), {

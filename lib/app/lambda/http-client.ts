@@ -22,8 +22,8 @@ const errorWithCode = (code: string): Error => Object.assign(new Error(code), { 
  */
 export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
   const handler = new NodeHttpHandler({
-    connectionTimeout: timeouts.connect * 1000,
-    requestTimeout: timeouts.answer * 1000,
+    connectionTimeout: timeouts.connectSeconds * 1000,
+    requestTimeout: timeouts.answerSeconds * 1000,
     throwOnRequestTimeout: true,
     httpAgent: { timeout: IDLE_MILLIS },
     httpsAgent: {
@@ -55,7 +55,7 @@ export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Pr
         .catch((error: unknown) => {
           throw transportError(error);
         });
-      const text = await readBody(response.body, timeouts.answer * 1000, signal);
+      const text = await readBody(response.body, timeouts.answerSeconds * 1000, signal);
       return { status: response.statusCode, headers: new Headers(response.headers), text };
     },
     close: async () => handler.destroy(),

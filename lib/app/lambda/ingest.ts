@@ -14,7 +14,7 @@ import { commonDeps } from './task-deps.ts';
 export async function ingestBroker(event: unknown, context: unknown): Promise<void> {
   const { propagator } = context as InvocationContext;
   const messages = notificationsIn(event, Date.now()) ?? [];
-  propagator.count({ NotificationsReceived: messages.length });
+  propagator.countMetrics({ NotificationsReceived: messages.length });
   const deliveries = messages.map((message) => ({ message, receiveCount: 1 }));
   await ingest(deliveries, commonDeps(propagator));
 }
@@ -28,7 +28,7 @@ export async function ingestHttp(event: unknown, context: unknown): Promise<unkn
     authentication: { by: 'iam' },
     httpPlugins: [],
     now: Date.now,
-    onUnexpected: () => propagator.count({ ApiErrors: 1 }),
+    onUnexpected: () => propagator.countMetrics({ ApiErrors: 1 }),
   });
   notificationRoutes(app, commonDeps(propagator));
   return handle(app)(event as LambdaEvent);

@@ -22,7 +22,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   const { compare } = event as z.infer<typeof ScheduleInput>;
   const { propagator } = context as InvocationContext;
   const { engine, settings } = propagator;
-  propagator.count({ Repaired: await engine.flushOutbox() });
+  propagator.countMetrics({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
   await recordPolicyOnce(propagator, policy);
   await countWaiting(propagator);
@@ -42,7 +42,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
 }
 
 /** Counts the operations and accounts that wait for an operator, for the alarms. */
-async function countWaiting({ engine, count }: LambdaContext): Promise<void> {
+async function countWaiting({ engine, countMetrics: count }: LambdaContext): Promise<void> {
   const { total: suspicious } = await engine.reads.suspicions(1);
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';

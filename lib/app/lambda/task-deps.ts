@@ -19,7 +19,7 @@ export const PROGRESS_MILLIS = 10_000;
 
 /** Returns the dependencies of all functions, without the list of services. */
 export const commonDeps = ({
-  observed: engine,
+  observedEngine: engine,
   cloud,
   settings,
   log,

@@ -26,7 +26,7 @@ export class AwsError extends Error {
 }
 
 /** The fields of the SDK's `ServiceException` that {@link toAwsError} reads. */
-const Refusal = z.object({
+const ThrownSdkError = z.object({
   name: z.string(),
   message: z.string().catch(''),
   $metadata: z.object({ httpStatusCode: z.number() }),
@@ -40,7 +40,7 @@ const Refusal = z.object({
  */
 const MIN_SECRET_LENGTH = 16;
 
-interface Keys {
+interface AccessKeys {
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
 }
@@ -52,19 +52,19 @@ interface Keys {
 export async function toAwsError(
   thrown: unknown,
   action: string,
-  credentials: () => Promise<Keys>,
+  credentials: () => Promise<AccessKeys>,
 ): Promise<AwsError> {
-  const refusal = Refusal.safeParse(thrown);
-  if (!refusal.success) {
+  const parsedError = ThrownSdkError.safeParse(thrown);
+  if (!parsedError.success) {
     const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
     const name = cause.name === 'CredentialsProviderError' ? cause.name : 'NoAnswer';
     const detail = redactText(cause.message);
     const message = name === 'NoAnswer' ? `AWS did not answer ${action}: ${detail}` : detail;
     return new AwsError(name, message, 0);
   }
-  const { name, message, $metadata, CancellationReasons } = refusal.data;
-  const keys = await credentials().catch(() => undefined);
-  const secrets = [keys?.secretAccessKey ?? '', keys?.sessionToken ?? ''];
+  const { name, message, $metadata, CancellationReasons } = parsedError.data;
+  const accessKeys = await credentials().catch(() => undefined);
+  const secrets = [accessKeys?.secretAccessKey ?? '', accessKeys?.sessionToken ?? ''];
   const text = secrets
     .filter(({ length }) => length >= MIN_SECRET_LENGTH)
     .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), redactText(message));

@@ -65,18 +65,18 @@ export interface AwsOptions {
   /** Provides the credentials. The SDK calls it again before they expire. */
   readonly credentials: () => Promise<AwsCredentials>;
   /** Attempts per call if AWS throttles or does not answer. Default 5. */
-  readonly tries?: number;
+  readonly maxTries?: number;
   /**
    * The time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes
-   * 20 s. A function with a time limit (29 s behind API Gateway) sets a shorter time-out: `tries`
-   * attempts must end within its limit.
+   * 20 s. A function with a time limit (29 s behind API Gateway) sets a shorter time-out:
+   * `maxTries` attempts must end within its limit.
    */
-  readonly answerMillis?: number;
+  readonly answerTimeoutMillis?: number;
 }
 
-const TRIES = 5;
-const ANSWER_MILLIS = 30_000;
-const CONNECT_MILLIS = 3000;
+const DEFAULT_MAX_TRIES = 5;
+const ANSWER_TIMEOUT_MILLIS = 30_000;
+const CONNECT_TIMEOUT_MILLIS = 3000;
 const CONFLICT_BACKOFF = { firstMillis: 50, maxMillis: 2000 };
 
 /**
@@ -87,7 +87,12 @@ const CONFLICT_BACKOFF = { firstMillis: 50, maxMillis: 2000 };
  * const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: 'propagator-prod-ingest' });
  */
 export function createAws(options: AwsOptions): Aws {
-  const { region, endpoint, answerMillis = ANSWER_MILLIS, tries = TRIES } = options;
+  const {
+    region,
+    endpoint,
+    answerTimeoutMillis = ANSWER_TIMEOUT_MILLIS,
+    maxTries = DEFAULT_MAX_TRIES,
+  } = options;
   const config = {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -95,14 +100,14 @@ export function createAws(options: AwsOptions): Aws {
       const { sessionToken, ...keys } = await options.credentials();
       return sessionToken === undefined ? keys : { ...keys, sessionToken };
     },
-    maxAttempts: tries,
+    maxAttempts: maxTries,
     requestHandler: new NodeHttpHandler({
-      connectionTimeout: Math.min(CONNECT_MILLIS, answerMillis),
-      requestTimeout: answerMillis,
+      connectionTimeout: Math.min(CONNECT_TIMEOUT_MILLIS, answerTimeoutMillis),
+      requestTimeout: answerTimeoutMillis,
       throwOnRequestTimeout: true,
     }),
   };
-  const call = callerFor(options.credentials, tries);
+  const call = callerFor(options.credentials, maxTries);
   return {
     dynamodb: call(new DynamoDb.DynamoDBClient(config), {
       BatchGetItem: DynamoDb.BatchGetItemCommand,
@@ -145,7 +150,7 @@ interface Client {
  * conflict.
  */
 const callerFor =
-  (credentials: AwsOptions['credentials'], tries: number) =>
+  (credentials: AwsOptions['credentials'], maxTries: number) =>
   (client: Client, commands: Readonly<Record<string, Command>>) =>
   async (action: string, input: object): Promise<object> => {
     const Action = commands[action];
@@ -155,7 +160,7 @@ const callerFor =
         return await client.send(new Action(input as never) as never);
       } catch (thrown) {
         const error: AwsError = await toAwsError(thrown, action, credentials);
-        if (attempt >= tries || !isTransactionConflict(error)) throw error;
+        if (attempt >= maxTries || !isTransactionConflict(error)) throw error;
       }
       await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
     }

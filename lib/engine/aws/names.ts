@@ -6,7 +6,7 @@ export interface Names {
   readonly bus: string;
   readonly scheduleGroup: string;
   /** The queue for events that EventBridge could not deliver. */
-  readonly undelivered: string;
+  readonly undeliveredQueue: string;
   queue(name: QueueName): string;
   deadLetterQueue(name: QueueName): string;
 }
@@ -20,7 +20,7 @@ export function namesOf(prefix: string): Names {
     table: prefix,
     bus: prefix,
     scheduleGroup: prefix,
-    undelivered: `${prefix}-undelivered`,
+    undeliveredQueue: `${prefix}-undelivered`,
     queue: (name) => `${prefix}-${name}`,
     deadLetterQueue: (name) => `${prefix}-${deadLetterQueueOf(name)}`,
   };

@@ -172,7 +172,7 @@ class DynamoEngine implements AwsEngine {
     ];
     const names = [
       ...queues.map((queue) => this.#names.deadLetterQueue(queue)),
-      this.#names.undelivered,
+      this.#names.undeliveredQueue,
     ];
     await Promise.all(names.map((name) => this.#queues.depth(name)));
   }
@@ -191,8 +191,8 @@ class DynamoEngine implements AwsEngine {
 
   async health(): Promise<void> {
     this.#throwIfClosed();
-    const answered = new AbortController();
-    const timeout = delay(HEALTH_TIMEOUT_MILLIS, undefined, { signal: answered.signal }).then(
+    const checksEnded = new AbortController();
+    const timeout = delay(HEALTH_TIMEOUT_MILLIS, undefined, { signal: checksEnded.signal }).then(
       () => {
         throw engineError(
           'aws.slow',
@@ -205,7 +205,7 @@ class DynamoEngine implements AwsEngine {
       this.#store.get(operationKey('health')),
       this.#queues.depth(this.#names.queue('coordinate')),
     ]);
-    await Promise.race([checks, timeout]).finally(() => answered.abort());
+    await Promise.race([checks, timeout]).finally(() => checksEnded.abort());
   }
 
   /** Refuses later calls. The engine has no background work to stop. */
@@ -221,9 +221,9 @@ class DynamoEngine implements AwsEngine {
     if (this.#closed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;
     this.#flushedAt = Date.now();
     try {
-      const flushed = await this.flushOutbox();
-      if (flushed > 0)
-        this.#warn(`The unsent messages of ${flushed} committed changes were sent now`);
+      const flushedCount = await this.flushOutbox();
+      if (flushedCount > 0)
+        this.#warn(`The unsent messages of ${flushedCount} committed changes were sent now`);
     } catch (error) {
       this.#warn(
         'The unsent messages of committed changes could not be sent; the next run tries again',

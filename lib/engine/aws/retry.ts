@@ -15,7 +15,7 @@ export interface RetryOptions {
 
 export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds: 300 };
 
-type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
+type FailedMessage = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
  * Decides about messages after their handler threw. If it was the last delivery of a message, this
@@ -25,22 +25,24 @@ type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
  * not name. If the Lambda function dies during the last delivery, SQS itself moves the message,
  * without an error.
  */
-export async function retryOrDeadLetter<M extends Failed>(
+export async function retryOrDeadLetter<M extends FailedMessage>(
   queue: QueueName,
   messages: readonly M[],
   error: ErrorReport,
   { queues, names, retry }: { queues: Queues; names: Names; retry: RetryOptions },
 ): Promise<M[]> {
-  const exhausted = messages.filter(({ receiveCount }) => receiveCount >= retry.maxReceives);
+  const exhaustedMessages = messages.filter(
+    ({ receiveCount }) => receiveCount >= retry.maxReceives,
+  );
   const retries = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
   await queues.send(
     names.deadLetterQueue(queue),
-    exhausted.map(({ body, receiveCount }) => ({
+    exhaustedMessages.map(({ body, receiveCount }) => ({
       body,
       attributes: { error: errorAttribute(error), receives: String(receiveCount) },
     })),
   );
-  await queues.delete(names.queue(queue), exhausted);
+  await queues.delete(names.queue(queue), exhaustedMessages);
   const retriesByCount = Map.groupBy(retries, ({ receiveCount }) => receiveCount);
   for (const [receiveCount, group] of retriesByCount) {
     const backoffSeconds = Math.min(retry.maxDelaySeconds, 2 ** (receiveCount - 1));

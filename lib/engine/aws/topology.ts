@@ -28,7 +28,7 @@ export interface QueueDefinition {
   readonly name: string;
   readonly visibilitySeconds: number;
   readonly retentionSeconds: number;
-  readonly dead: { readonly name: string; readonly retentionSeconds: number };
+  readonly deadLetterQueue: { readonly name: string; readonly retentionSeconds: number };
   /** Deliveries before a message becomes a dead-letter message. */
   readonly maxReceives: number;
   /** The time-out of the function that the queue invokes. */
@@ -77,13 +77,13 @@ export const MAX_RECEIVES = 9;
  * message is not delivered twice.
  */
 const VISIBILITY_FACTOR = 6;
-const DAY = 24 * 60 * 60;
+const DAY_SECONDS = 24 * 60 * 60;
 /**
  * SQS counts the retention of a dead-letter message from its first send. The dead-letter queue
  * therefore has a longer retention than its source queue.
  */
-const RETENTION_SECONDS = 4 * DAY;
-export const DEAD_RETENTION_SECONDS = 14 * DAY;
+const RETENTION_SECONDS = 4 * DAY_SECONDS;
+export const DEAD_RETENTION_SECONDS = 14 * DAY_SECONDS;
 
 /**
  * The settings of a queue and its function. The function `ingest` gets at most 18 notifications:
@@ -144,12 +144,15 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
         name: names.queue(queue),
         visibilitySeconds: VISIBILITY_FACTOR * settings.functionSeconds + settings.batchingSeconds,
         retentionSeconds: RETENTION_SECONDS,
-        dead: { name: names.deadLetterQueue(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
+        deadLetterQueue: {
+          name: names.deadLetterQueue(queue),
+          retentionSeconds: DEAD_RETENTION_SECONDS,
+        },
         maxReceives: MAX_RECEIVES,
         ...settings,
       };
     }),
-    undelivered: { name: names.undelivered, retentionSeconds: DEAD_RETENTION_SECONDS },
+    undelivered: { name: names.undeliveredQueue, retentionSeconds: DEAD_RETENTION_SECONDS },
     rules: queues.map((queue) => ruleOf(queue, prefix)),
   };
 }

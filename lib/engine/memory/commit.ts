@@ -14,27 +14,30 @@ import { accountKey, documentKey, type MemoryStore } from './store.ts';
 const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
 
 /** The result of a commit: its sent messages and its entries of the audit log, or `conflict`. */
-export type Committed =
-  | { readonly sent: readonly QueuedMessage[]; readonly audited: readonly AuditEntry[] }
+export type CommitResult =
+  | {
+      readonly sentMessages: readonly QueuedMessage[];
+      readonly auditEntries: readonly AuditEntry[];
+    }
   | 'conflict';
 
 /**
  * Writes the whole change, or nothing. `now` is in epoch milliseconds. Throws `engine.counter` for
  * an amount that is not an integer.
  */
-export function commit(store: MemoryStore, change: Change, now: number): Committed {
+export function commit(store: MemoryStore, change: Change, now: number): CommitResult {
   for (const queue of queuesOf(change)) store.queues.ensure(queue);
   checkCounters(change.counters ?? {});
   if (isInConflict(store, change)) return 'conflict';
   const { messages = [], deadLetters = [], audit = [], ...state } = change;
-  write(store, structuredClone(state), now);
+  writeRecords(store, structuredClone(state), now);
   for (const { message, error } of deadLetters)
     moveToDeadLetters(store, queueOf(message), storableMessage(message), { error, at: now });
-  const audited = appendAudit(store, audit);
-  const sent = messages.map((message) =>
+  const auditEntries = appendAudit(store, audit);
+  const sentMessages = messages.map((message) =>
     store.queues.send(message, now + (message.delaySeconds ?? 0) * 1000),
   );
-  return { sent, audited };
+  return { sentMessages, auditEntries };
 }
 
 function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
@@ -70,7 +73,7 @@ const isOutdated = (records: readonly Versioned[], stored: ReadonlyMap<string, V
   new Set(records.map(({ id }) => id)).size < records.length ||
   records.some(({ id, version }) => (stored.get(id)?.version ?? 0) !== version);
 
-function write(store: MemoryStore, change: Change, now: number): void {
+function writeRecords(store: MemoryStore, change: Change, now: number): void {
   for (const operation of change.operations ?? [])
     store.operations.set(operation.id, { ...operation, version: operation.version + 1 });
   for (const task of change.tasks ?? [])
@@ -90,7 +93,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
   }
   for (const id of change.seen ?? []) store.seen.set(id, now);
   forgetOld(store.seen, now - SEEN_MILLIS);
-  addToQuarantine(store.quarantined, change.quarantine ?? []);
+  addToQuarantine(store.quarantineRecords, change.quarantine ?? []);
   for (const [name, amount] of Object.entries(change.counters ?? {}))
     store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
 }
@@ -104,7 +107,7 @@ function forgetOld(seen: Map<string, number>, before: number): void {
 }
 
 function addToQuarantine(stored: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
-  const known = new Set(records.length > 0 ? stored.map(({ id }) => id) : []);
-  stored.push(...records.filter(({ id }) => !known.has(id)));
+  const knownIds = new Set(records.length > 0 ? stored.map(({ id }) => id) : []);
+  stored.push(...records.filter(({ id }) => !knownIds.has(id)));
   stored.splice(0, Math.max(0, stored.length - MAX_QUARANTINED));
 }

@@ -28,22 +28,22 @@ export function moveToDeadLetters(
     expiresAt,
     at: Math.round(at),
   });
-  store.dead.push({ deadLetter, body });
+  store.deadMessages.push({ deadLetter, body });
 }
 
 /** Returns the matching dead-letter messages, oldest first. */
 export const listDeadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
-  store.dead
+  store.deadMessages
     .map(({ deadLetter }) => deadLetter)
     .filter((deadLetter) => matchesFilter(deadLetter, filter));
 
 /** The result of a redrive or a discard. */
 export interface DecisionResult {
   /** The number of redriven or discarded messages. */
-  readonly deadLetters: number;
+  readonly deadLetterCount: number;
   /** The messages that were sent: the redriven messages, and the messages to the coordinator. */
-  readonly sent: readonly QueuedMessage[];
-  readonly audited: readonly AuditEntry[];
+  readonly sentMessages: readonly QueuedMessage[];
+  readonly auditEntries: readonly AuditEntry[];
 }
 
 /**
@@ -56,15 +56,19 @@ export function redrive(
   author: DecisionAuthor,
   now: number,
 ): DecisionResult {
-  const { removed, audited } = removeMatching(store, filter, 'redriven', author, now);
-  const redriven = removed.map(({ deadLetter, body }) =>
+  const { removedMessages, auditEntries } = removeMatching(store, filter, 'redriven', author, now);
+  const redrivenMessages = removedMessages.map(({ deadLetter, body }) =>
     store.queues.put(deadLetter.queue, body, now),
   );
-  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
+  const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
   const notices = decisionMessages('redriven', deadLetters, author).map((message) =>
     store.queues.send(message, now),
   );
-  return { deadLetters: removed.length, sent: [...redriven, ...notices], audited };
+  return {
+    deadLetterCount: removedMessages.length,
+    sentMessages: [...redrivenMessages, ...notices],
+    auditEntries,
+  };
 }
 
 /** Deletes the matching messages. See `Engine.discard`. `now` is in epoch milliseconds. */
@@ -74,12 +78,12 @@ export function discard(
   author: DecisionAuthor & { readonly reason: string },
   now: number,
 ): DecisionResult {
-  const { removed, audited } = removeMatching(store, filter, 'discarded', author, now);
-  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
+  const { removedMessages, auditEntries } = removeMatching(store, filter, 'discarded', author, now);
+  const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
   const notices = decisionMessages('discarded', deadLetters, author).map((message) =>
     store.queues.send(message, now),
   );
-  return { deadLetters: removed.length, sent: notices, audited };
+  return { deadLetterCount: removedMessages.length, sentMessages: notices, auditEntries };
 }
 
 /** Removes the matching messages and records the decision about them. */
@@ -89,11 +93,14 @@ function removeMatching(
   what: Decision['what'],
   author: DecisionAuthor,
   now: number,
-): { readonly removed: DeadMessage[]; readonly audited: readonly AuditEntry[] } {
-  const removed = store.dead.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
-  for (const message of removed) store.dead.splice(store.dead.indexOf(message), 1);
-  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
+): { readonly removedMessages: DeadMessage[]; readonly auditEntries: readonly AuditEntry[] } {
+  const removedMessages = store.deadMessages.filter(({ deadLetter }) =>
+    matchesFilter(deadLetter, filter),
+  );
+  for (const message of removedMessages)
+    store.deadMessages.splice(store.deadMessages.indexOf(message), 1);
+  const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
   const decisions = decisionsOf(what, deadLetters, author, Math.round(now));
   store.decisions.unshift(...decisions);
-  return { removed, audited: appendAudit(store, auditRecordsOf(decisions, author)) };
+  return { removedMessages, auditEntries: appendAudit(store, auditRecordsOf(decisions, author)) };
 }

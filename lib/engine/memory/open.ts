@@ -80,8 +80,8 @@ export class MemoryEngine implements WorkerEngine {
     this.#throwIfClosed();
     const committed = commit(this.store, change, this.#now());
     if (committed === 'conflict') return committed;
-    this.#wake(committed.sent);
-    committed.audited.forEach(this.#onAudited);
+    this.#wake(committed.sentMessages);
+    committed.auditEntries.forEach(this.#onAudited);
     return 'committed';
   }
 
@@ -92,7 +92,7 @@ export class MemoryEngine implements WorkerEngine {
     const worker = new Worker(queue, this.#source(queue), options, handler, this.#warn);
     this.#workers.push(worker);
     this.#queuesWithWorker.add(queue);
-    this.#wakeups.on(queue, () => worker.wake());
+    this.#wakeups.addCallback(queue, () => worker.wake());
   }
 
   async deadLetters(filter: DeadLetterFilter) {
@@ -130,7 +130,7 @@ export class MemoryEngine implements WorkerEngine {
     this.#closed = true;
     // Another engine on the same store receives these messages. Their delivery does not count.
     for (const unfinished of unfinishedByWorker.flat()) {
-      unfinished.active = false;
+      unfinished.isActive = false;
       unfinished.receiveCount -= 1;
     }
   }
@@ -158,13 +158,17 @@ export class MemoryEngine implements WorkerEngine {
       return;
     }
     const backoff = { firstMillis: 1000, maxMillis: maxDelaySeconds * 1000 };
-    record.active = false;
+    record.isActive = false;
     record.dueAt = now + backoffMillis(receiveCount, backoff);
     this.#wake([record]);
   }
 
   /** Wakes workers for the sent messages, and reports the audit entries. Returns the number. */
-  #announce({ deadLetters, sent, audited }: DecisionResult): number {
+  #announce({
+    deadLetterCount: deadLetters,
+    sentMessages: sent,
+    auditEntries: audited,
+  }: DecisionResult): number {
     this.#wake(sent);
     audited.forEach(this.#onAudited);
     return deadLetters;

@@ -16,7 +16,7 @@ export interface QueuedMessage extends QueueRecord {
   dueAt: number;
   receiveCount: number;
   /** True while a worker handles the message. */
-  active: boolean;
+  isActive: boolean;
 }
 
 export interface QueueDepth {
@@ -32,9 +32,9 @@ export class MemoryQueues {
 
   /** Creates a queue if it does not exist, so that {@link depths} lists it. */
   ensure(queue: QueueName): Map<string, QueuedMessage> {
-    const known = this.#queues.get(queue) ?? new Map<string, QueuedMessage>();
-    this.#queues.set(queue, known);
-    return known;
+    const queueMessages = this.#queues.get(queue) ?? new Map<string, QueuedMessage>();
+    this.#queues.set(queue, queueMessages);
+    return queueMessages;
   }
 
   send(message: Outgoing, dueAt: number): QueuedMessage {
@@ -46,7 +46,7 @@ export class MemoryQueues {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
     const sequence = ++this.#sequence;
-    const waiting = { receiveCount: 0, active: false };
+    const waiting = { receiveCount: 0, isActive: false };
     const queued = { id, queue, sequence, message, isUrgent, dueAt, ...waiting };
     this.ensure(queue).set(id, queued);
     return queued;
@@ -65,8 +65,8 @@ export class MemoryQueues {
     ];
     for (const queued of [...urgent, ...others]) {
       if (received.length >= maxMessages) break;
-      if (queued.active || queued.dueAt > now) continue;
-      queued.active = true;
+      if (queued.isActive || queued.dueAt > now) continue;
+      queued.isActive = true;
       queued.receiveCount += 1;
       received.push(queued);
     }
@@ -78,7 +78,7 @@ export class MemoryQueues {
   }
 
   /** The messages of all queues, in the order of sending. */
-  all(): QueuedMessage[] {
+  allMessages(): QueuedMessage[] {
     return [...this.#queues.values()]
       .flatMap((queue) => [...queue.values()])
       .sort((one, other) => one.sequence - other.sequence);
@@ -87,8 +87,8 @@ export class MemoryQueues {
   depths(now: number): Map<QueueName, QueueDepth> {
     const depthOf = (queue: Map<string, QueuedMessage>): QueueDepth => {
       const depth = { ready: 0, delayed: 0, active: 0 };
-      for (const { active, dueAt } of queue.values())
-        depth[active ? 'active' : dueAt > now ? 'delayed' : 'ready'] += 1;
+      for (const { isActive, dueAt } of queue.values())
+        depth[isActive ? 'active' : dueAt > now ? 'delayed' : 'ready'] += 1;
       return depth;
     };
     return new Map([...this.#queues].map(([name, queue]) => [name, depthOf(queue)]));

@@ -80,14 +80,14 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
     stopDecision: async () => store.stopDecisions[0],
     stopDecisions: async (limit) => store.stopDecisions.slice(0, limit),
-    seen: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
+    seenMessageIds: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
     decisions: async ({ operationId, limit }) =>
       store.decisions
         .filter((decision) => operationId === undefined || decision.operationId === operationId)
         .slice(0, limit),
     quarantine: async (limit) => ({
-      total: store.quarantined.length,
-      records: store.quarantined.toReversed().slice(0, limit),
+      total: store.quarantineRecords.length,
+      records: store.quarantineRecords.toReversed().slice(0, limit),
     }),
     counters: async () =>
       Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
@@ -96,7 +96,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       return depth !== undefined && depth.ready + depth.active > 0;
     },
     depths: async () => {
-      const dead = Map.groupBy(store.dead, ({ deadLetter }) => deadLetter.queue);
+      const dead = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
       return Object.fromEntries(
         [...store.queues.depths(now())].map(([queue, depth]) => [
           queue,

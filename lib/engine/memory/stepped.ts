@@ -6,7 +6,7 @@ import { MemoryEngine } from './open.ts';
 import type { QueuedMessage } from './queues.ts';
 
 /** A message that waits for its delivery. */
-export type Waiting = QueuedMessage;
+export type WaitingMessage = QueuedMessage;
 
 /**
  * An engine in memory for tests. The test delivers each message and sets the clock.
@@ -45,10 +45,10 @@ export class SteppedEngine extends MemoryEngine {
   get documents() {
     return this.store.documents;
   }
-  get quarantined() {
-    return this.store.quarantined;
+  get quarantineRecords() {
+    return this.store.quarantineRecords;
   }
-  get waived() {
+  get waivers() {
     return this.store.waivers;
   }
   get seenIds() {
@@ -57,24 +57,24 @@ export class SteppedEngine extends MemoryEngine {
   get counters() {
     return this.store.counters;
   }
-  get decided() {
+  get decisions() {
     return this.store.decisions;
   }
-  get audited() {
+  get auditRows() {
     return this.store.audit;
   }
   get deadLetterList(): readonly DeadLetter[] {
-    return this.store.dead.map(({ deadLetter }) => deadLetter);
+    return this.store.deadMessages.map(({ deadLetter }) => deadLetter);
   }
-  get waiting(): readonly Waiting[] {
-    return this.store.queues.all();
+  get waiting(): readonly WaitingMessage[] {
+    return this.store.queues.allMessages();
   }
 
   /**
    * Returns the messages that are due. If no message is due, this function first sets the clock to
    * the time at which the next message is due.
    */
-  due(): Waiting[] {
+  dueMessages(): WaitingMessage[] {
     const { waiting } = this;
     const next = Math.min(...waiting.map(({ dueAt }) => dueAt));
     if (Number.isFinite(next)) this.time = Math.max(this.time, next);
@@ -82,7 +82,7 @@ export class SteppedEngine extends MemoryEngine {
   }
 
   /** Removes a message that was delivered. */
-  take(waiting: Waiting): void {
+  take(waiting: WaitingMessage): void {
     this.store.queues.delete(waiting);
   }
 
@@ -102,9 +102,13 @@ export class SteppedEngine extends MemoryEngine {
    * immediately, because a test cannot deliver it.
    */
   override async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
-    const unreadable = this.store.dead.filter(({ deadLetter }) => deadLetter.message === undefined);
+    const unreadable = this.store.deadMessages.filter(
+      ({ deadLetter }) => deadLetter.message === undefined,
+    );
     const redriven = await super.redrive(filter, author);
-    this.store.dead.push(...unreadable.filter((one) => !this.store.dead.includes(one)));
+    this.store.deadMessages.push(
+      ...unreadable.filter((one) => !this.store.deadMessages.includes(one)),
+    );
     for (const waiting of this.waiting)
       if (!StoredMessage.safeParse(waiting.message).success) this.take(waiting);
     return redriven;

@@ -21,7 +21,7 @@ export class MemoryStore {
   /** By {@link accountKey}. */
   readonly accounts = new Map<string, AccountRecord>();
   /** The oldest first. */
-  readonly quarantined: QuarantineRecord[] = [];
+  readonly quarantineRecords: QuarantineRecord[] = [];
   readonly waivers = new Map<string, Waiver>();
   /** By {@link documentKey}. */
   readonly documents = new Map<string, StoredDocument>();
@@ -36,7 +36,7 @@ export class MemoryStore {
   readonly audit: AuditRow[] = [];
   auditHead: AuditHead = EMPTY_LOG;
   /** The dead-letter messages of all queues, the oldest first. */
-  readonly dead: DeadMessage[] = [];
+  readonly deadMessages: DeadMessage[] = [];
   readonly queues = new MemoryQueues();
 }
 

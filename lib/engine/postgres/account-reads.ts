@@ -26,10 +26,10 @@ export const accountReads = (database: Database): AccountReads => ({
     return parseBodies(StoredAccount, rows);
   },
   async suspicions(limit) {
-    const open = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
+    const openSuspicion = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
     const total = await readNumber(
       database,
-      `SELECT count(*)::int AS number FROM propagator.account WHERE ${open}`,
+      `SELECT count(*)::int AS number FROM propagator.account WHERE ${openSuspicion}`,
     );
     const rows = await database.query(
       `SELECT body FROM propagator.account WHERE body ? 'suspicion'

@@ -31,9 +31,10 @@ export async function checkTables(database: Database): Promise<void> {
     for (const plan of ['seqscan', 'bitmapscan', 'sort'])
       await session.query(`SET LOCAL enable_${plan} = off`);
     for (const { name, file, key } of tables) {
-      const indexed = await countRows(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
-      if (indexed === rows.get(name)) continue;
-      const message = `${file} has ${rows.get(name)} rows of ${name}, and its index has ${indexed}`;
+      const indexedCount = await countRows(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
+      if (indexedCount === rows.get(name)) continue;
+      const message =
+        `${file} has ${rows.get(name)} rows of ${name}, ` + `and its index has ${indexedCount}`;
       throw Object.assign(new Error(message), { code: DATA_CORRUPTED });
     }
   });

@@ -14,7 +14,7 @@ import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { addToCounters, writeRecords } from './record-writes.ts';
 import { BOSS_SCHEMA } from './schema.ts';
-import { Conflict } from './versioned-rows.ts';
+import { VersionConflict } from './versioned-rows.ts';
 
 /**
  * The SQLSTATE of a transaction that PostgreSQL has aborted because of a deadlock. The transaction
@@ -38,11 +38,11 @@ export async function commit(
   await queues.ensure(
     new Set([...jobsByQueue.keys(), ...deadLetters.map(({ message }) => queueOf(message))]),
   );
-  let audited: readonly AuditEntry[] = [];
+  let auditEntries: readonly AuditEntry[] = [];
   try {
     await database.transaction(async (session) => {
       await writeRecords(session, change);
-      audited = await appendAudit(session, change.audit ?? []);
+      auditEntries = await appendAudit(session, change.audit ?? []);
       await insertJobs(session, queues, jobsByQueue);
       await moveToDeadLetters(session, queues, deadLetters);
       await database.notifyWorkers(session, queuesWithDueJobs(jobsByQueue));
@@ -50,16 +50,16 @@ export async function commit(
       await addToCounters(session, change.counters ?? {});
     });
   } catch (error) {
-    if (error instanceof Conflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
+    if (error instanceof VersionConflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
     throw error;
   }
-  audited.forEach(onAudited);
+  auditEntries.forEach(onAudited);
   wakeWorkers(jobsByQueue, wakeups);
   return 'committed';
 }
 
 /** pg-boss delivers a higher priority first. All other messages have the priority 0. */
-const URGENT = 1;
+const URGENT_PRIORITY = 1;
 
 const jobOf = (message: Outgoing) => ({
   queue: queueOf(message),
@@ -67,7 +67,7 @@ const jobOf = (message: Outgoing) => ({
   job: {
     id: randomUUID(),
     data: storableMessage(message),
-    ...(message.isUrgent ? { priority: URGENT } : {}),
+    ...(message.isUrgent ? { priority: URGENT_PRIORITY } : {}),
     ...(message.delaySeconds ? { startAfter: `${message.delaySeconds.toFixed(3)} seconds` } : {}),
   },
 });

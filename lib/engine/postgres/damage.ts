@@ -54,14 +54,14 @@ export const isDamage = (thrown: unknown): boolean =>
  * Renames the folder of the damaged database. Throws `engine.folder.in-use` if another process has
  * locked the data folder.
  */
-export function moveDamagedAside(folder: string, warn: (message: string) => void): void {
+export function moveDamagedFolder(folder: string, warn: (message: string) => void): void {
   const lockedFolder = lockFolder(folder);
   try {
-    const aside = moveAside(folder, lockedFolder.database, new Date());
+    const movedFolder = moveAside(folder, lockedFolder.database, new Date());
     warn(
-      aside === undefined
+      movedFolder === undefined
         ? `A new, empty database is created in ${lockedFolder.database}`
-        : `A new, empty database is created; the old one is in ${aside}`,
+        : `A new, empty database is created; the old one is in ${movedFolder}`,
     );
   } finally {
     lockedFolder.release();

@@ -41,7 +41,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   limitCompilerMemory();
   const lockedFolder = lockFolder(folder);
   try {
-    const complete = prepareFolder(folder, lockedFolder.database);
+    const completeFolder = prepareFolder(folder, lockedFolder.database);
     const isNew = !existsSync(lockedFolder.database);
     const begunAt = readContents(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
@@ -55,7 +55,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
         ...DATABASE_ARGUMENTS,
       ],
     });
-    await complete();
+    await completeFolder();
     const embedded = new Embedded(pglite, folder, begunAt, () => lockedFolder.release());
     if (!readContents(folder))
       writeContents(folder, { ...EMPTY_COUNTS, begunAt, writtenAt: begunAt });

@@ -93,7 +93,7 @@ export class PostgresEngine implements WorkerEngine {
     const source = jobSource(this.#queues.boss, queue);
     const worker = new Worker(queue, source, options, handler, this.#warn);
     this.#workers.push({ queue, worker });
-    this.#wakeups.on(queue, () => worker.wake());
+    this.#wakeups.addCallback(queue, () => worker.wake());
   }
 
   deadLetters(filter: DeadLetterFilter) {

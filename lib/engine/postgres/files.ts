@@ -68,14 +68,14 @@ export const DURABLE_ARGUMENTS = [
  * calls the returned function when the database is complete. Throws `engine.folder.incomplete`.
  */
 export function prepareFolder(folder: string, database: string): () => Promise<void> {
-  const creating = join(folder, 'creating');
-  if (existsSync(creating)) rmSync(database, { recursive: true, force: true });
+  const incompleteFolder = join(folder, 'creating');
+  if (existsSync(incompleteFolder)) rmSync(database, { recursive: true, force: true });
   else checkCompleteness(folder, database);
   if (existsSync(database)) return () => Promise.resolve();
-  writeFileSync(creating, '');
+  writeFileSync(incompleteFolder, '');
   return async () => {
     await syncTree(database);
-    rmSync(creating);
+    rmSync(incompleteFolder);
   };
 }
 

@@ -7,7 +7,7 @@ const WRITE_TIMEOUT_MILLIS = 5000;
  * The time limit of each statement. It is less than {@link WRITE_TIMEOUT_MILLIS}, so that the error
  * of PostgreSQL names the slow lock or statement.
  */
-const STATEMENT_MILLIS = 4000;
+const STATEMENT_TIMEOUT_MILLIS = 4000;
 /** The result of a test write is used for this time. */
 const RESULT_AGE_MILLIS = 2000;
 /** A failed commit makes the store unhealthy for this time, or until a commit succeeds. */
@@ -21,7 +21,7 @@ export class StoreHealth {
   readonly #database: Database;
   readonly #now: () => number;
   #failure: { readonly message: string; readonly at: number } | undefined;
-  #write: { readonly done: Promise<void>; readonly at: number; pending: boolean } | undefined;
+  #write: { readonly done: Promise<void>; readonly at: number; isPending: boolean } | undefined;
 
   constructor(database: Database, now: () => number = () => performance.now()) {
     this.#database = database;
@@ -54,17 +54,18 @@ export class StoreHealth {
 
   /** Returns the last test write if it is pending or new enough. Otherwise starts a test write. */
   #testWrite(): Promise<void> {
-    const last = this.#write;
-    if (last && (last.pending || this.#now() - last.at < RESULT_AGE_MILLIS)) return last.done;
+    const lastWrite = this.#write;
+    if (lastWrite && (lastWrite.isPending || this.#now() - lastWrite.at < RESULT_AGE_MILLIS))
+      return lastWrite.done;
     const done = writeOneRow(this.#database).catch((error: unknown) => {
       throw notWritableError(messageOf(error), error);
     });
-    const write = { done, at: this.#now(), pending: true };
+    const write = { done, at: this.#now(), isPending: true };
     this.#write = write;
-    const ended = () => {
-      write.pending = false;
+    const markEnded = () => {
+      write.isPending = false;
     };
-    done.then(ended, ended);
+    done.then(markEnded, markEnded);
     return done;
   }
 
@@ -80,7 +81,7 @@ export class StoreHealth {
 /** Takes the table locks that a commit takes, and writes one row. */
 const writeOneRow = (database: Database): Promise<void> =>
   database.transaction(async (session) => {
-    await session.query(`SET LOCAL statement_timeout = ${STATEMENT_MILLIS}`);
+    await session.query(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MILLIS}`);
     for (const table of ['propagator.operation', 'propagator.task'])
       await session.query(`UPDATE ${table} SET version = version WHERE false`);
     await session.query(`UPDATE ${BOSS_SCHEMA}.job SET state = state WHERE false`);

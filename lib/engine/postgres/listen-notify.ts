@@ -42,10 +42,10 @@ export class NotificationListener {
 
   async #open(): Promise<void> {
     const client = this.#connect();
-    let lost = false;
+    let isLost = false;
     const reconnect = (error: unknown) => {
-      if (lost || this.#closed) return;
-      lost = true;
+      if (isLost || this.#closed) return;
+      isLost = true;
       if (this.#waitMillis === FIRST_WAIT_MILLIS)
         this.#warn(
           'Notifications of other processes do not arrive; polling finds their messages',

@@ -17,31 +17,31 @@ import { engineError } from './database.ts';
  * records at the last close or housekeeping. A data folder with a marker and without a database has
  * lost its database.
  */
-const Contents = z.object({
+const FolderContents = z.object({
   begunAt: z.string(),
   writtenAt: z.string(),
   operations: z.number().int(),
   deadLetters: z.number().int(),
   waivers: z.number().int(),
 });
-export type Contents = z.infer<typeof Contents>;
+export type FolderContents = z.infer<typeof FolderContents>;
 
-const FILE = 'contents.json';
+const CONTENTS_FILE = 'contents.json';
 /** If one of these is missing, PostgreSQL refuses the folder or creates a new database in it. */
 const REQUIRED_FILES = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
 /** Reads the marker of a data folder; `undefined` if it is missing or unreadable. */
-export function readContents(folder: string): Contents | undefined {
+export function readContents(folder: string): FolderContents | undefined {
   try {
-    return Contents.parse(JSON.parse(readFileSync(join(folder, FILE), 'utf8')));
+    return FolderContents.parse(JSON.parse(readFileSync(join(folder, CONTENTS_FILE), 'utf8')));
   } catch {
     return undefined;
   }
 }
 
 /** Replaces the marker atomically. */
-export function writeContents(folder: string, contents: Contents): void {
-  const newFile = join(folder, `${FILE}.new`);
+export function writeContents(folder: string, contents: FolderContents): void {
+  const newFile = join(folder, `${CONTENTS_FILE}.new`);
   const file = openSync(newFile, 'w', 0o600);
   try {
     writeSync(file, `${JSON.stringify(contents)}\n`);
@@ -49,7 +49,7 @@ export function writeContents(folder: string, contents: Contents): void {
   } finally {
     closeSync(file);
   }
-  renameSync(newFile, join(folder, FILE));
+  renameSync(newFile, join(folder, CONTENTS_FILE));
 }
 
 /**
@@ -57,21 +57,21 @@ export function writeContents(folder: string, contents: Contents): void {
  * missing or was restored only in part. A data folder that never held a database is accepted.
  */
 export function checkCompleteness(folder: string, database: string): void {
-  if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;
-  const missing = existsSync(database)
+  if (!existsSync(join(folder, CONTENTS_FILE)) && !existsSync(database)) return;
+  const missingFiles = existsSync(database)
     ? REQUIRED_FILES.map((name) => join(database, name)).find((path) => !existsSync(path))
     : database;
-  if (missing === undefined) return;
+  if (missingFiles === undefined) return;
   throw engineError(
     'folder.incomplete',
     `The data folder ${folder} held a database${countsText(readContents(folder))}, and ` +
-      `${missing} is missing.`,
+      `${missingFiles} is missing.`,
     'Restore the whole folder from a copy. To discard its contents and begin with an empty ' +
       'database: propagator start --begin-empty',
   );
 }
 
-const countsText = (contents: Contents | undefined): string =>
+const countsText = (contents: FolderContents | undefined): string =>
   contents
     ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ` +
       `${contents.waivers} waivers on ${contents.writtenAt})`
@@ -82,9 +82,9 @@ const countsText = (contents: Contents | undefined): string =>
  * Returns the new path, or `undefined` if there was no database.
  */
 export function moveAside(folder: string, database: string, now: Date): string | undefined {
-  rmSync(join(folder, FILE), { force: true });
+  rmSync(join(folder, CONTENTS_FILE), { force: true });
   if (!existsSync(database)) return undefined;
-  const aside = `${database}.old-${now.toISOString().replaceAll(':', '')}`;
-  renameSync(database, aside);
-  return aside;
+  const movedFolder = `${database}.old-${now.toISOString().replaceAll(':', '')}`;
+  renameSync(database, movedFolder);
+  return movedFolder;
 }

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { WorkerEngine } from '../port.ts';
 import { checkTables } from './check-tables.ts';
-import { damageOf, isDamage, moveDamagedAside } from './damage.ts';
+import { damageOf, isDamage, moveDamagedFolder } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { openEmbedded } from './embedded.ts';
 import { PostgresEngine } from './engine.ts';
@@ -45,7 +45,7 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
     return await openOnce(options, warn);
   } catch (thrown) {
     if (!options.beginEmpty || options.dataFolder === undefined || !isDamage(thrown)) throw thrown;
-    moveDamagedAside(options.dataFolder, warn);
+    moveDamagedFolder(options.dataFolder, warn);
     return openOnce(options, warn);
   }
 }

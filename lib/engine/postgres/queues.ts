@@ -86,10 +86,10 @@ export class Queues {
   }
 
   async #create(name: QueueName): Promise<void> {
-    const dead = deadLetterQueueOf(name);
-    await this.boss.createQueue(dead, { retentionSeconds: RETENTION_SECONDS });
+    const deadLetterQueue = deadLetterQueueOf(name);
+    await this.boss.createQueue(deadLetterQueue, { retentionSeconds: RETENTION_SECONDS });
     const options = {
-      deadLetter: dead,
+      deadLetter: deadLetterQueue,
       retryLimit: this.#retry.limit,
       retryDelay: 1,
       retryBackoff: true,

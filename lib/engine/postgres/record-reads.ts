@@ -21,7 +21,7 @@ export const recordReads = (database: Database): RecordReads => ({
       value: body,
     }));
   },
-  async seen(messageIds) {
+  async seenMessageIds(messageIds) {
     const rows = await database.query(
       'SELECT id FROM propagator.seen WHERE id IN (SELECT ' +
         'jsonb_array_elements_text($1::text::jsonb))',

@@ -4,7 +4,12 @@ import type { Operation, Task } from '../../operation/model.ts';
 import { storable, storableRecord, toJson } from '../json.ts';
 import { type Change, MAX_QUARANTINED } from '../port.ts';
 import type { Session } from './database.ts';
-import { Conflict, versionedWrite, writeDocuments, writeVersioned } from './versioned-rows.ts';
+import {
+  VersionConflict,
+  versionedWrite,
+  writeDocuments,
+  writeVersioned,
+} from './versioned-rows.ts';
 
 /** The number of days for which the id of a notification is kept to recognize duplicates. */
 const SEEN_DAYS = 14;
@@ -38,7 +43,7 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
     ]);
 }
 
-/** Throws {@link Conflict} if an earlier commit has recorded one of the ids. */
+/** Throws {@link VersionConflict} if an earlier commit has recorded one of the ids. */
 async function writeSeen(session: Session, seen: readonly string[]): Promise<void> {
   const ids = [...new Set(seen.map(storable))];
   const added = await session.query(
@@ -46,7 +51,7 @@ async function writeSeen(session: Session, seen: readonly string[]): Promise<voi
       'ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1',
     [toJson(ids)],
   );
-  if (added.length < ids.length) throw new Conflict();
+  if (added.length < ids.length) throw new VersionConflict();
 }
 
 const operationRow = (operation: Operation) => ({

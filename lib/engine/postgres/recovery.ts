@@ -33,18 +33,18 @@ export async function requeueOrphaned(
   boss: PgBoss,
   processes: 'silent' | 'all',
 ): Promise<string[]> {
-  const isSilent = ` AND heartbeat_on < now() - interval '${MAX_SILENCE_SECONDS} seconds'`;
-  const isOrphaned = `state = 'active'${processes === 'all' ? '' : isSilent}`;
-  const requeued = await database.query(`
+  const silentCondition = ` AND heartbeat_on < now() - interval '${MAX_SILENCE_SECONDS} seconds'`;
+  const orphanedCondition = `state = 'active'${processes === 'all' ? '' : silentCondition}`;
+  const requeuedRows = await database.query(`
     UPDATE ${BOSS_SCHEMA}.job SET state = 'retry', heartbeat_on = NULL,
       retry_limit = greatest(retry_limit, least(retry_limit + 1, ${MAX_DELIVERIES - 1})),
       start_after = now() + least(30, retry_count * retry_count) * interval '1 second'
-    WHERE ${isOrphaned} AND retry_count < ${MAX_DELIVERIES - 1} RETURNING name`);
-  const atLimit = await database.query(
-    `SELECT name, id FROM ${BOSS_SCHEMA}.job WHERE ${isOrphaned}`,
+    WHERE ${orphanedCondition} AND retry_count < ${MAX_DELIVERIES - 1} RETURNING name`);
+  const exhaustedRows = await database.query(
+    `SELECT name, id FROM ${BOSS_SCHEMA}.job WHERE ${orphanedCondition}`,
   );
-  for (const { name, id } of atLimit) await boss.fail(String(name), String(id));
-  return [...new Set(requeued.map(({ name }) => String(name)))];
+  for (const { name, id } of exhaustedRows) await boss.fail(String(name), String(id));
+  return [...new Set(requeuedRows.map(({ name }) => String(name)))];
 }
 
 /** Returns unfinished messages to their queues, and does not count their delivery. */

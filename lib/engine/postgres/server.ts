@@ -15,9 +15,9 @@ import { NotificationListener } from './listen-notify.ts';
  * use other keys.
  */
 const MIGRATION_LOCK = 0x6b70726f70;
-const CHANNEL = 'propagator';
+const CHANNEL_NAME = 'propagator';
 /** Connections per process. A handler holds a connection only while its statements run. */
-const CONNECTIONS = 10;
+const MAX_CONNECTIONS = 10;
 
 /**
  * Connects to a PostgreSQL server, version 13 or newer, which any number of processes may share.
@@ -33,7 +33,7 @@ export async function openServer(
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   };
-  const pool = new pg.Pool({ ...options, max: CONNECTIONS });
+  const pool = new pg.Pool({ ...options, max: MAX_CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
   // A server that stops may close a connection before the caller of `pool.connect` has its client.
   // Without this listener, the `error` event would end the process. The first statement of the
@@ -50,7 +50,10 @@ export async function openServer(
       error,
     );
   }
-  return new Server(pool, new NotificationListener(() => new pg.Client(options), CHANNEL, warn));
+  return new Server(
+    pool,
+    new NotificationListener(() => new pg.Client(options), CHANNEL_NAME, warn),
+  );
 }
 
 function addressOf(databaseUrl: string): string {
@@ -123,7 +126,7 @@ class Server implements Database {
   async notifyWorkers(session: Session, queues: readonly string[]): Promise<void> {
     if (queues.length > 0)
       await session.query(
-        `SELECT pg_notify('${CHANNEL}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`,
+        `SELECT pg_notify('${CHANNEL_NAME}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`,
         [this.#name, queues],
       );
   }

@@ -6,7 +6,7 @@ import type { Session } from './database.ts';
  * Thrown in a transaction if another process has written a row since the caller read it. The
  * transaction is rolled back.
  */
-export class Conflict extends Error {}
+export class VersionConflict extends Error {}
 
 /**
  * Builds an SQL statement that inserts the rows with version 0, and updates each other row if the
@@ -36,14 +36,17 @@ export function versionedWrite(table: string, columns: string): string {
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
 }
 
-/** Runs a statement of {@link versionedWrite}. Throws {@link Conflict} if it leaves a row out. */
+/**
+ * Runs a statement of {@link versionedWrite}. Throws {@link VersionConflict} if it leaves a row
+ * out.
+ */
 export async function writeVersioned(
   session: Session,
   statement: string,
   rows: readonly object[],
 ): Promise<void> {
   const written = await session.query(statement, [toJson(rows)]);
-  if (written.length < rows.length) throw new Conflict();
+  if (written.length < rows.length) throw new VersionConflict();
 }
 
 const WRITE_DOCUMENTS = versionedWrite('document', 'collection text, partition text, key text');
@@ -51,14 +54,15 @@ const documentId = ({ collection, partition, id }: DocumentKey): string =>
   storable([collection, partition, id].join('\n'));
 
 /**
- * Writes and deletes documents. Throws {@link Conflict} if a stored document has another version.
+ * Writes and deletes documents. Throws {@link VersionConflict} if a stored document has another
+ * version.
  */
 export async function writeDocuments(
   session: Session,
   documents: readonly WrittenDocument[],
 ): Promise<void> {
   const written = documents.filter(({ value }) => value !== undefined);
-  const deleted = documents.filter(({ value }) => value === undefined);
+  const deletedDocuments = documents.filter(({ value }) => value === undefined);
   if (written.length > 0)
     await writeVersioned(
       session,
@@ -72,11 +76,11 @@ export async function writeDocuments(
         body: document.value,
       })),
     );
-  if (deleted.length > 0)
+  if (deletedDocuments.length > 0)
     await writeVersioned(
       session,
       DELETE_DOCUMENTS,
-      deleted.map((document) => ({ id: documentId(document), version: document.version })),
+      deletedDocuments.map((document) => ({ id: documentId(document), version: document.version })),
     );
 }
 

@@ -54,8 +54,8 @@ const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
 export function readCloudConfig(from: CloudFiles): CloudConfig {
   const { own, source, settingName } = readOwnFields(from);
   const profile = profileOf(own, from, settingName);
-  const withProfile = updated({ ...DEFAULTS, auth: {} }, profile, settingName);
-  const fields = updated(withProfile, own, settingName);
+  const withProfile = mergeFields({ ...DEFAULTS, auth: {} }, profile, settingName);
+  const fields = mergeFields(withProfile, own, settingName);
   const variables = overridingVariables(from.env);
   // The cloud's own regions override those of its profile, even if the two use different keys.
   const hasRegions = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
@@ -64,7 +64,7 @@ export function readCloudConfig(from: CloudFiles): CloudConfig {
     variables.region_name,
     settingName,
   );
-  return normalizeConfig(updated(fields, values), variables, regions, source, settingName);
+  return normalizeConfig(mergeFields(fields, values), variables, regions, source, settingName);
 }
 
 /** The fields of a cloud without those of its profile, and the names of its settings. */
@@ -136,10 +136,15 @@ function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
           'cloud, or set OS_CLOUD_NAME',
       );
   }
-  const set = Object.entries(from.env).flatMap(([key, value]) =>
+  const setFields = Object.entries(from.env).flatMap(([key, value]) =>
     key.startsWith('OS_') && value ? [[key.slice(3).toLowerCase(), value]] : [],
   );
-  const { cloud: _cloud, cloud_name: _name, profile: _profile, ...own } = Object.fromEntries(set);
+  const {
+    cloud: _cloud,
+    cloud_name: _name,
+    profile: _profile,
+    ...own
+  } = Object.fromEntries(setFields);
   return own;
 }
 
@@ -200,23 +205,23 @@ function vendorFields(vendor: YamlMapping, profileName: string, setting: string)
 const withoutStatus = ({ status: _status, message: _message, ...fields }: YamlMapping) => fields;
 
 /**
- * Returns `under` with the fields of `over`, like Python's `dict.update`. Only the mapping `auth`
- * is merged field by field.
+ * Returns `base` with the fields of `overrides`, like Python's `dict.update`. Only the mapping
+ * `auth` is merged field by field.
  */
-function updated(
-  under: YamlMapping,
-  over: YamlMapping,
+function mergeFields(
+  base: YamlMapping,
+  overrides: YamlMapping,
   settingName: (key: string) => string = variableName,
 ): YamlMapping {
-  const updated: YamlMapping = { ...under };
-  for (const [key, value] of Object.entries(over)) {
+  const mergedFields: YamlMapping = { ...base };
+  for (const [key, value] of Object.entries(overrides)) {
     if (key !== 'auth') {
-      updated[key] = value;
+      mergedFields[key] = value;
       continue;
     }
     const login = YamlMapping.safeParse(value);
     if (!login.success) throw credentialsError(`${settingName('auth')} is not a mapping of fields`);
-    updated.auth = { ...YamlMapping.parse(under.auth ?? {}), ...login.data };
+    mergedFields.auth = { ...YamlMapping.parse(base.auth ?? {}), ...login.data };
   }
-  return updated;
+  return mergedFields;
 }

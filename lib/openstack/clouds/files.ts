@@ -27,7 +27,7 @@ interface ParsedFile {
 }
 
 /** File endings in the order in which openstacksdk tries them in each folder. */
-const ENDINGS = ['yaml', 'yml', 'json'];
+const FILE_EXTENSIONS = ['yaml', 'yml', 'json'];
 
 const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
   cwd,
@@ -52,11 +52,11 @@ export function readClouds(from: CloudFiles): {
   path: string | undefined;
 } {
   const file = readFirstFile(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
-  const secure = readFirstFile(from, 'secure', 'OS_CLIENT_SECURE_FILE');
+  const secureFile = readFirstFile(from, 'secure', 'OS_CLIENT_SECURE_FILE');
   const clouds = file ? cloudsOf(file) : {};
   return {
-    clouds: secure ? YamlMapping.parse(mergedOver(clouds, cloudsOf(secure))) : clouds,
-    path: file?.path ?? secure?.path,
+    clouds: secureFile ? YamlMapping.parse(mergeOver(clouds, cloudsOf(secureFile))) : clouds,
+    path: file?.path ?? secureFile?.path,
   };
 }
 
@@ -74,15 +74,17 @@ export function readPublicProfiles(from: CloudFiles): YamlMapping {
  * `base` in the folders of openstacksdk.
  */
 function readFirstFile(from: CloudFiles, base: string, setting?: string): ParsedFile | undefined {
-  const chosen = setting && from.env[setting];
-  const paths = chosen
-    ? [chosen]
-    : foldersOf(from).flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
+  const chosenPath = setting && from.env[setting];
+  const paths = chosenPath
+    ? [chosenPath]
+    : foldersOf(from).flatMap((folder) =>
+        FILE_EXTENSIONS.map((ending) => `${folder}/${base}.${ending}`),
+      );
   for (const path of paths) {
     const text = from.readFile(path);
     if (text !== undefined) return { path, content: parseMapping(path, text, from.parseYaml) };
   }
-  if (chosen) throw credentialsError(`${setting}: there is no readable file ${chosen}`);
+  if (chosenPath) throw credentialsError(`${setting}: there is no readable file ${chosenPath}`);
   return undefined;
 }
 
@@ -105,12 +107,14 @@ function cloudsOf({ path, content }: ParsedFile): YamlMapping {
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** Returns `under` with the values of `over`, which have priority. Mappings are merged by key. */
-function mergedOver(under: unknown, over: unknown): unknown {
-  const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
-  if (!above.success || !below.success) return over ?? under;
+/**
+ * Returns `base` with the values of `overrides`, which have priority. Mappings are merged by key.
+ */
+function mergeOver(base: unknown, overrides: unknown): unknown {
+  const [below, above] = [YamlMapping.safeParse(base), YamlMapping.safeParse(overrides)];
+  if (!above.success || !below.success) return overrides ?? base;
   const merged: YamlMapping = { ...below.data };
   for (const [key, value] of Object.entries(above.data))
-    merged[key] = mergedOver(below.data[key], value);
+    merged[key] = mergeOver(below.data[key], value);
   return merged;
 }

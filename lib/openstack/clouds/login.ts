@@ -27,9 +27,9 @@ interface LoginFields {
   get(field: string): string | undefined;
   /**
    * Returns a login field, or throws when it is missing. The error names the field and, if given,
-   * the alternative field `or`.
+   * the alternative field `alternativeField`.
    */
-  required(field: string, or?: string): string;
+  required(field: string, alternativeField?: string): string;
 }
 
 /**
@@ -174,19 +174,19 @@ function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknow
  * the default domain.
  */
 function domainOf(
-  of: 'user' | 'project',
+  accountType: 'user' | 'project',
   cloud: CloudConfig,
   { get, required }: LoginFields,
 ): Record<string, string> {
-  const ownName = get(`${of}_domain_name`);
+  const ownName = get(`${accountType}_domain_name`);
   const defaultId =
     get('default_domain_id') ??
     get('default_domain') ??
     (cloud.fields.identity_api_version === '3' ? 'default' : undefined);
-  const id = get(`${of}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
+  const id = get(`${accountType}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
   if (id) return { id };
   const name = ownName ?? get('default_domain_name');
-  return { name: name ?? required(`${of}_domain_name`, `${of}_domain_id`) };
+  return { name: name ?? required(`${accountType}_domain_name`, `${accountType}_domain_id`) };
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */

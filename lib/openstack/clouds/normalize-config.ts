@@ -38,8 +38,11 @@ const LOGIN_FIELD_ALIASES: Readonly<Record<string, readonly string[]>> = {
 export function withUnderscores(tree: YamlMapping): YamlMapping {
   return Object.fromEntries(
     Object.entries(tree).map(([key, value]) => {
-      const below = YamlMapping.safeParse(value);
-      return [key.replaceAll('-', '_'), below.success ? withUnderscores(below.data) : value];
+      const nestedTree = YamlMapping.safeParse(value);
+      return [
+        key.replaceAll('-', '_'),
+        nestedTree.success ? withUnderscores(nestedTree.data) : value,
+      ];
     }),
   );
 }
@@ -96,16 +99,16 @@ const withInterfaceNames = (fields: YamlMapping): YamlMapping =>
  * scope of the login.
  */
 function withDomains({ domain_id, domain_name, ...auth }: YamlMapping): YamlMapping {
-  const filled: YamlMapping = { ...auth };
+  const filledFields: YamlMapping = { ...auth };
   if (!auth.project_id && !auth.project_name)
     return {
-      ...filled,
+      ...filledFields,
       ...(domain_id !== undefined && { domain_id }),
       ...(domain_name !== undefined && { domain_name }),
     };
   for (const owner of ['user', 'project']) {
-    if (domain_id !== undefined) filled[`${owner}_domain_id`] ??= domain_id;
-    if (domain_name !== undefined) filled[`${owner}_domain_name`] ??= domain_name;
+    if (domain_id !== undefined) filledFields[`${owner}_domain_id`] ??= domain_id;
+    if (domain_name !== undefined) filledFields[`${owner}_domain_name`] ??= domain_name;
   }
-  return filled;
+  return filledFields;
 }

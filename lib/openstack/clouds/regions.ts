@@ -29,16 +29,19 @@ export function regionsOf(
       `OS_REGION_NAME: ${settingName('regions')} has no region ${unknownName}, only ${names}`,
     );
   }
-  const chosen =
+  const chosenRegions =
     requestedNames.length === 0
       ? configuredRegions
       : configuredRegions.filter(({ name }) => requestedNames.includes(name));
-  const names = chosen.length === 0 ? requestedNames : chosen.map((region) => region.name);
-  const [first] = chosen;
-  const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));
-  if (first && different)
+  const names =
+    chosenRegions.length === 0 ? requestedNames : chosenRegions.map((region) => region.name);
+  const [first] = chosenRegions;
+  const differentRegion = chosenRegions.find(
+    (one) => !isDeepStrictEqual(one.values, first?.values),
+  );
+  if (first && differentRegion)
     throw credentialsError(
-      `${settingName('regions')}: ${first.name} and ${different.name} have different ` +
+      `${settingName('regions')}: ${first.name} and ${differentRegion.name} have different ` +
         'values; set OS_REGION_NAME, and start one propagator for each region',
     );
   return {

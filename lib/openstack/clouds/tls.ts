@@ -11,11 +11,11 @@ import type { CloudConfig } from './normalize-config.ts';
 export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   const verify = isVerified(from, cloud);
   const client = clientCertificate(from, cloud);
-  const authority = verify ? caFile(from, cloud) : undefined;
-  const ca = authority && readPem(from, authority.path, authority.field);
-  if (authority && !ca?.includes('-----BEGIN'))
+  const authorityFile = verify ? caFile(from, cloud) : undefined;
+  const ca = authorityFile && readPem(from, authorityFile.path, authorityFile.field);
+  if (authorityFile && !ca?.includes('-----BEGIN'))
     throw credentialsError(
-      `${authority.field}: ${authority.path} contains no certificate in PEM format`,
+      `${authorityFile.field}: ${authorityFile.path} contains no certificate in PEM format`,
     );
   return { ca, verify, ...client };
 }

@@ -13,9 +13,9 @@ type Tag = Exclude<Tags[number], TagId>;
 export const YAML_DATE = Symbol('date');
 
 const INTEGER = /^[-+]?(0b[01_]+|0x[\da-fA-F_]+|0[0-7_]+|0|[1-9][\d_]*|[1-9][\d_]*(:[0-5]?\d)+)$/;
-const anyOf = (alternatives: readonly RegExp[], flags = ''): RegExp =>
+const anyPatternOf = (alternatives: readonly RegExp[], flags = ''): RegExp =>
   new RegExp(`^(?:${alternatives.map(({ source }) => source).join('|')})$`, flags);
-const FLOAT = anyOf(
+const FLOAT = anyPatternOf(
   [
     /[-+]?\d[\d_]*\.[\d_]*(e[-+]\d+)?/,
     /\.\d[\d_]*(e[-+]\d+)?/,
@@ -25,7 +25,7 @@ const FLOAT = anyOf(
   ],
   'i',
 );
-const DATE = anyOf([
+const DATE = anyPatternOf([
   /\d{4}-\d\d-\d\d/,
   /\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?/,
 ]);
@@ -49,7 +49,7 @@ const SCALARS: Tag[] = [
 /** The tags of YAML 1.1 that PyYAML reads like the package `yaml`. {@link SCALARS} has the rest. */
 const KEPT_TAGS = /:(map|seq|str|null|merge)$/;
 
-const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
+const PARSE_OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   merge: true,
   uniqueKeys: false,
@@ -67,7 +67,7 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
  * invalid text; the error may quote the text.
  */
 export function parseYaml(text: string): unknown {
-  const document = parseDocument(text, OPTIONS);
+  const document = parseDocument(text, PARSE_OPTIONS);
   const [error] = document.errors;
   if (error) throw error;
   return toPlainObjects(document.toJS({ mapAsMap: true })) ?? undefined;

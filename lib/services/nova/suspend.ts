@@ -228,8 +228,8 @@ export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
   assess(row, _context, option) {
     const how = recordSchema.shape.how.parse(option || undefined);
     const state = stateOf(row);
-    const task = row['OS-EXT-STS:task_state'];
-    if (task) return { kind: 'wait', message: `Nova is processing a server (${task})` };
+    const taskState = row['OS-EXT-STS:task_state'];
+    if (taskState) return { kind: 'wait', message: `Nova is processing a server (${taskState})` };
     if (STATES_AT_REST.includes(state)) return { kind: 'at-rest' };
     if (state === 'active') return assessActive(row, how);
     if (state === 'paused' || state === 'suspended')

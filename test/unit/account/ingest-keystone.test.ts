@@ -17,7 +17,7 @@ describe('while Keystone does not answer', () => {
     );
     expect(fixture.logged).toEqual(['account.project.deleted project p2']);
     expect(fixture.delayed.map(({ dueAt }) => dueAt - fixture.engine.time)).toEqual([5_000, 5_000]);
-    expect(fixture.engine.quarantined).toHaveLength(1);
+    expect(fixture.engine.quarantineRecords).toHaveLength(1);
     for (let hour = 0; hour < 3; hour += 1) await fixture.takeDelayed();
     expect(fixture.delayed).toHaveLength(2);
     fixture.keystone.fault = () => undefined;
@@ -184,7 +184,7 @@ describe('an unreadable notification', () => {
   it('is quarantined with the reason, its first 64 KiB, and its full size', async () => {
     await fixture.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
     expect(
-      fixture.engine.quarantined.map(({ reason, body, encoding, bytes }) => [
+      fixture.engine.quarantineRecords.map(({ reason, body, encoding, bytes }) => [
         reason,
         Buffer.from(body, encoding).length,
         encoding,
@@ -201,7 +201,7 @@ describe('an unreadable notification', () => {
       cadf('identity.project.deleted', 'x'.repeat(65)),
       cadf('identity.user.deleted', undefined),
     );
-    expect(fixture.engine.quarantined.map(({ reason }) => reason)).toEqual([
+    expect(fixture.engine.quarantineRecords.map(({ reason }) => reason)).toEqual([
       'identity.project.deleted names no account with a valid id',
       'identity.user.deleted names no account with a valid id',
     ]);
@@ -211,7 +211,7 @@ describe('an unreadable notification', () => {
     const [one, other] = [fixture.received('same'), fixture.received('same')];
     await fixture.takeReceived(one, other);
     await fixture.takeReceived(one);
-    expect(new Set(fixture.engine.quarantined.map(({ id }) => id)).size).toBe(2);
+    expect(new Set(fixture.engine.quarantineRecords.map(({ id }) => id)).size).toBe(2);
   });
 });
 

@@ -203,8 +203,8 @@ describe('a repeated notification', () => {
     const { reads } = fixture.engine;
     const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
     let asked = 0;
-    const seen: typeof reads.seen = async (ids) => {
-      const answer = await reads.seen(ids);
+    const seen: typeof reads.seenMessageIds = async (ids) => {
+      const answer = await reads.seenMessageIds(ids);
       asked += 1;
       if (asked === 1) for (const id of ids) fixture.engine.seenIds.set(id, 0);
       return answer;

@@ -107,7 +107,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   it('results in one account event for each change, with names that Keystone no longer has', async () => {
     const fixture = await play();
     expect(fixture.logged).toEqual(EXPECTED);
-    expect(fixture.engine.quarantined).toEqual([]);
+    expect(fixture.engine.quarantineRecords).toEqual([]);
     expect(fixture.delayed).toEqual([]);
     expect(fixture.count('notification.received')).toBe(29);
     for (const event of fixture.events) expect(AccountEvent.parse(event)).toEqual(event);

@@ -236,7 +236,7 @@ describe('the audit log of the API', () => {
     const world = shopWorld();
     const { app, engine } = world;
     await example.before?.(world);
-    const { length } = engine.audited;
+    const { length } = engine.auditRows;
     const [method = ''] = route.split(' ');
     const { body: given } = example;
     const fields = typeof given === 'function' ? await given(world) : given;
@@ -247,7 +247,7 @@ describe('the audit log of the API', () => {
       changeBy('ann', init, method as 'POST' | 'DELETE'),
     );
     expect(answer.status).toBeLessThan(300);
-    const added = engine.audited.slice(length).map(({ entry }) => StoredAuditEntry.parse(entry));
+    const added = engine.auditRows.slice(length).map(({ entry }) => StoredAuditEntry.parse(entry));
     expect(added).toMatchObject([
       {
         what: example.what,
@@ -264,7 +264,7 @@ describe('the audit log of the API', () => {
   it.each(Object.entries(EXAMPLES))('records no refused %s', async (route, example) => {
     const world = shopWorld();
     await example.before?.(world);
-    const { length } = world.engine.audited;
+    const { length } = world.engine.auditRows;
     const [method = ''] = route.split(' ');
     const headers = { 'content-type': 'application/json' };
     const answer = await world.app.request(`${BASE}${example.path}`, {
@@ -272,6 +272,6 @@ describe('the audit log of the API', () => {
       headers,
       body: method === 'DELETE' ? null : JSON.stringify({ ...example.body, reason: 'x' }),
     });
-    expect([answer.status, world.engine.audited.length]).toEqual([401, length]);
+    expect([answer.status, world.engine.auditRows.length]).toEqual([401, length]);
   });
 });

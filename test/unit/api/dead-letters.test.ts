@@ -222,7 +222,7 @@ describe('dead letters in the API', () => {
     engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
     engine.moveToDeadLetters('ingest', received('{}'));
     expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
-    expect([engine.deadLetterList.length, engine.decided]).toEqual([2, []]);
+    expect([engine.deadLetterList.length, engine.decisions]).toEqual([2, []]);
   });
 
   it('are redriven or discarded with name and reason, and the operation shows both', async () => {
@@ -352,7 +352,7 @@ describe('dead letters in the API', () => {
         },
       },
     });
-    expect([engine.deadLetterList.length, engine.decided]).toEqual([2, []]);
+    expect([engine.deadLetterList.length, engine.decisions]).toEqual([2, []]);
     await engine.commit({ documents: [deletionHoldDocument('resource', id, 1, undefined)] });
     expect(await discard()).toMatchObject({ status: 200, body: { discarded: 2 } });
   });

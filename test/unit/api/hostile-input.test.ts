@@ -49,12 +49,9 @@ describe.each(CHANGES)('POST %s', (path) => {
       answer: { error: { code: 'api.input' } },
     });
     expect(JSON.stringify(answer).length).toBeLessThan(700);
-    expect([engine.waiting, [...engine.operations], [...engine.waived], engine.decided]).toEqual([
-      [],
-      [],
-      [],
-      [],
-    ]);
+    expect([engine.waiting, [...engine.operations], [...engine.waivers], engine.decisions]).toEqual(
+      [[], [], [], []],
+    );
     expect(lines).toEqual([]);
     expect(Object.keys(Object.prototype)).toEqual([]);
   });

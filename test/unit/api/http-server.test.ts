@@ -61,7 +61,7 @@ describe('the HTTP server', () => {
       const { received } = await open(...written);
       expect(await healthStatus()).toBe(200);
       expect((await received).split(' ')[1]).toBe(status);
-      expect(engine.waived.size).toBe(0);
+      expect(engine.waivers.size).toBe(0);
     },
   );
 

@@ -14,7 +14,7 @@ describe('the identity of a decision', () => {
     async (name: Caller) => {
       const { app, engine } = apiUnderTest();
       await app.request(`${BASE}/v1/waivers`, { method: 'POST', headers: headersOf(name), body });
-      expect([...engine.waived.values()]).toEqual([
+      expect([...engine.waivers.values()]).toEqual([
         { type: 'rating', by: name, reason: 'carol said so', at: engine.time },
       ]);
     },
@@ -28,7 +28,7 @@ describe('the identity of a decision', () => {
       headers: headersOf('ann'),
       body: forged,
     });
-    expect([answer.status, await messageIn(answer), engine.waived.size]).toEqual([
+    expect([answer.status, await messageIn(answer), engine.waivers.size]).toEqual([
       400,
       'by: omit this field: the API uses the name of your token or IAM principal',
       0,
@@ -69,7 +69,7 @@ describe('behind API Gateway', () => {
 
   it('the identity is the IAM principal, and the request id is that of the gateway', async () => {
     const { status, id, engine } = await call({ userArn: ARN, accountId: '123456789012' });
-    expect([status, id, engine.waived.get('rating')?.by]).toEqual([201, 'JKJaXmPLvHcESHA=', ARN]);
+    expect([status, id, engine.waivers.get('rating')?.by]).toEqual([201, 'JKJaXmPLvHcESHA=', ARN]);
   });
 
   it.each([
@@ -79,7 +79,7 @@ describe('behind API Gateway', () => {
   ])('a request with %s is refused, because the route has no authorizer', async (_, iam) => {
     for (const method of ['GET', 'POST']) {
       const { status, body: answer, engine } = await call(iam, method);
-      expect([status, answer.error.code, engine.waived.size]).toEqual([403, 'api.principal', 0]);
+      expect([status, answer.error.code, engine.waivers.size]).toEqual([403, 'api.principal', 0]);
     }
   });
 
@@ -88,6 +88,6 @@ describe('behind API Gateway', () => {
     [{ origin: 'https://evil.example' }, 403],
   ])('a foreign web page cannot act for the operator: %j', async (headers, status) => {
     const answer = await call({ userArn: ARN }, 'POST', headers);
-    expect([answer.status, answer.engine.waived.size]).toEqual([status, 0]);
+    expect([answer.status, answer.engine.waivers.size]).toEqual([status, 0]);
   });
 });

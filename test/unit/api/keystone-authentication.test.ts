@@ -163,9 +163,9 @@ describe('a token of Keystone', () => {
     const { call, engine } = withTokens({ t: facts(['propagator-operator'], { user }) });
     const waiver = { type: 'rating', reason: 'billed elsewhere' };
     const forged = await call('t', 'POST /v1/waivers', { ...waiver, by: 'root' });
-    expect([forged.status, engine.waived.size]).toEqual([400, 0]);
+    expect([forged.status, engine.waivers.size]).toEqual([400, 0]);
     expect((await call('t', 'POST /v1/waivers', waiver)).status).toBe(201);
-    expect(engine.waived.get('rating')?.by).toBe('Ann [31m (u-1)');
+    expect(engine.waivers.get('rating')?.by).toBe('Ann [31m (u-1)');
   });
 
   it('is not needed for the health check, which then shows only whether all is well', async () => {
@@ -239,7 +239,7 @@ describe('the validation of a token', () => {
     const answer = await answerOf(response);
     expect(answer).toMatchObject({ status: 503, code: 'api.keystone' });
     expect(answer.message).not.toContain('10.0.0.5');
-    expect(engine.waived.size).toBe(0);
+    expect(engine.waivers.size).toBe(0);
     expect(lines).toEqual([
       expect.objectContaining({ level: 'warn', message: expect.stringContaining('validated') }),
     ]);

@@ -49,7 +49,7 @@ describe.each(routes)('%s %s', (method, path) => {
     const { status, text, engine } = await ask(method, path, reason);
     expect(status).toBe(400);
     expect(text).toContain('reason: write a reason, in words or numbers');
-    expect([engine.waiting, engine.operations.size, engine.waived.size]).toEqual([[], 0, 0]);
+    expect([engine.waiting, engine.operations.size, engine.waivers.size]).toEqual([[], 0, 0]);
   });
 
   it.each(['left', '契約', '٣'])('reads the reason %j', async (reason) => {

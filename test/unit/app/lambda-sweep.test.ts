@@ -27,7 +27,7 @@ describe('one run of the sweep on AWS', () => {
               : [],
         },
       },
-      count: (values: Record<string, number>) => Object.assign(counted, values),
+      countMetrics: (values: Record<string, number>) => Object.assign(counted, values),
     };
     await sweepStage({ compare: false }, { propagator }, NO_POLICY);
     expect(counted).toEqual({
@@ -67,10 +67,10 @@ describe('the policy of the deployed stack', () => {
       commit: (change: Change) =>
         isBroken ? Promise.reject(new Error('the store failed')) : store.commit(change),
     };
-    const propagator = { engine, count: () => undefined };
+    const propagator = { engine, countMetrics: () => undefined };
     return (policy: Policy) => sweepStage({ compare: false }, { propagator }, policy);
   };
-  const recorded = () => store.audited.map(({ entry }) => StoredAuditEntry.parse(entry));
+  const recorded = () => store.auditRows.map(({ entry }) => StoredAuditEntry.parse(entry));
 
   it('is recorded in the audit log when it has changed, and read once for each process', async () => {
     await coldStart()(NO_POLICY);

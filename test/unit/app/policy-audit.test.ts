@@ -11,7 +11,7 @@ describe('the policy at the start of a process', () => {
     const engine = new SteppedEngine();
     const start = (policy: Policy) => recordPolicy(policy, { engine, now });
     const changes = () =>
-      engine.audited.map(({ entry }) => {
+      engine.auditRows.map(({ entry }) => {
         const { what, by, before, after } = StoredAuditEntry.parse(entry);
         return { what, by: by.kind, before, after };
       });

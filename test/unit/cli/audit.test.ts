@@ -69,7 +69,7 @@ describe('audit verify', () => {
   it('names the first entry that was changed, with exit code 3, and the list still shows it', async () => {
     const { engine, type } = commandLine();
     await typeAll(type);
-    const { audited } = engine;
+    const { auditRows: audited } = engine;
     const known = (await type('audit verify')).out.match(/\d+:[0-9a-f]{64}/)?.[0];
     audited.splice(1, 1, { sequence: 2, entry: 'gone' });
     const { code, out } = await type('audit verify');

@@ -34,7 +34,7 @@ describe('the command line', () => {
       code: 0,
       out: 'The waiver for rating is removed. Operations report it as uncovered again.\n',
     });
-    expect([...engine.waived]).toEqual([]);
+    expect([...engine.waivers]).toEqual([]);
     expect(await type('waiver remove rating')).toMatchObject({
       code: 1,
       out: '',

@@ -197,7 +197,7 @@ describe('propagator dead-letter redrive', () => {
       'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
     );
     expect(out).toMatch(/nova +2 +1h 0m[\s\S]*\n2 selected; none was sent back \(--dry-run\)\.\n$/);
-    expect([engine.deadLetterList.length, engine.waiting.length, engine.decided]).toEqual([
+    expect([engine.deadLetterList.length, engine.waiting.length, engine.decisions]).toEqual([
       4,
       0,
       [],
@@ -226,7 +226,7 @@ describe('propagator dead-letter redrive', () => {
       out: '1 sent back. Follow the operations: propagator operation list\n',
     });
     expect(engine.deadLetterList.map(({ id: shown }) => shown)).toEqual(['1', '2', '4']);
-    expect(engine.decided).toMatchObject([
+    expect(engine.decisions).toMatchObject([
       { what: 'redriven', by: 'ann', reason: 'role given', operationId: id },
     ]);
     expect((await type('dead-letter redrive --queue ingest')).out).toBe(

@@ -26,7 +26,10 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ],
   ['oldest-message', `${oldestSeconds.service} s (a service)`],
   ['oldest-message', `keeps messages for ${days(nova?.retentionSeconds)} days`],
-  ['oldest-message', `dead-letter messages for ${days(nova?.dead.retentionSeconds)} days`],
+  [
+    'oldest-message',
+    `dead-letter messages for ${days(nova?.deadLetterQueue.retentionSeconds)} days`,
+  ],
   ['oldest-message', `emptied by ${atOnce('service-nova')} functions`],
   ['oldest-message', `after ${nova?.maxReceives} deliveries`],
   [
@@ -44,8 +47,8 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['function-throttles', `\`coordinate\` ${atOnce('coordinate')}, \`ingest\` ${atOnce('ingest')}`],
   ['silent-source', `For ${stack.parameters.silentMinutes} minutes`],
   ['sweep-missing', `has not run for ${limit.sweepMinutes} minutes`],
-  ['dead-letters-expire', `the last ${days(nova?.dead.retentionSeconds) / 2} days`],
-  ['dead-letters-expire', `after ${days(nova?.dead.retentionSeconds)} days`],
+  ['dead-letters-expire', `the last ${days(nova?.deadLetterQueue.retentionSeconds) / 2} days`],
+  ['dead-letters-expire', `after ${days(nova?.deadLetterQueue.retentionSeconds)} days`],
   ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} days are gone`],
   ['api-errors', `more than ${limit.api5xx} requests failed within ${limit.apiMinutes} minutes`],
   ['api-errors', `longer than ${limit.apiSeconds} s (p99) for ${limit.apiSlowMinutes} minutes`],

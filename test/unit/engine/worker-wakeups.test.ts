@@ -13,7 +13,7 @@ describe('the timer of a delayed message', () => {
         new Promise<number>((resolve) => {
           const queue = `queue-${index}`;
           const dueAt = performance.now() + delay;
-          wakeups.on(queue, () => resolve(performance.now() - dueAt));
+          wakeups.addCallback(queue, () => resolve(performance.now() - dueAt));
           wakeups.wake(queue, delay / 1000, ['1']);
         }),
     );
@@ -24,7 +24,7 @@ describe('the timer of a delayed message', () => {
     let time = 0;
     const wakeups = new WorkerWakeups({ now: () => time });
     const woken = new Promise<number>((resolve) => {
-      wakeups.on('coordinate', () => resolve(time));
+      wakeups.addCallback('coordinate', () => resolve(time));
     });
     wakeups.wake('coordinate', 0.002, ['1']);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -35,7 +35,7 @@ describe('the timer of a delayed message', () => {
   it('does not wake a worker after its engine was closed', async () => {
     const woken: string[] = [];
     const wakeups = new WorkerWakeups();
-    wakeups.on('coordinate', () => woken.push('coordinate'));
+    wakeups.addCallback('coordinate', () => woken.push('coordinate'));
     wakeups.wake('coordinate', 0.005, ['1']);
     wakeups.stop();
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -56,7 +56,7 @@ const open = () => simulation.engine.commit({ messages: [deleted('project', TARG
 
 /** Handles the waiting messages of one type, all at the same time. Returns how many there were. */
 async function handleAll(type: Message['type'], deps: SimulationDeps): Promise<number> {
-  const some = simulation.engine.due().filter(({ message }) => message.type === type);
+  const some = simulation.engine.dueMessages().filter(({ message }) => message.type === type);
   await Promise.all(some.map(({ message }) => handleMessage(message, deps)));
   for (const waiting of some) simulation.engine.take(waiting);
   return some.length;
@@ -69,7 +69,7 @@ describe('the confirmation of a deletion', () => {
     await simulation.until(() => simulation.state === 'confirming');
     const inOrder = deps();
     for (let n = 0; n < 200 && simulation.state !== 'finished'; n += 1)
-      for (const waiting of simulation.engine.due()) {
+      for (const waiting of simulation.engine.dueMessages()) {
         await handleMessage(waiting.message, inOrder);
         simulation.engine.take(waiting);
       }
@@ -140,7 +140,7 @@ describe('messages about one operation that are handled at the same time', () =>
     const { counted, deps } = begin();
     const handling = { ...deps(), ...(operationQueue ? { operationQueue } : {}) };
     await open();
-    await simulation.until(() => simulation.engine.due().length === NAMES.length);
+    await simulation.until(() => simulation.engine.dueMessages().length === NAMES.length);
     await handleAll('service.requested', handling);
     expect(await handleAll('service.finished', handling)).toBe(NAMES.length);
     expect(counted.conflicts).toBe(conflicts);
@@ -163,7 +163,7 @@ describe('the services of one operation that begin at the same time', () => {
     expect(counted.shown).toBe(1);
     await simulation.until(() =>
       simulation.engine
-        .due()
+        .dueMessages()
         .every(({ message }) => message.type === 'service.requested' && message.data.run > 2),
     );
     expect(await handleAll('service.requested', handling)).toBe(NAMES.length);

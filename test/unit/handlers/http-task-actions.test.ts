@@ -52,7 +52,7 @@ class PluginSimulation extends ProvisionSimulation {
   }
 
   override async deliver(choice: number): Promise<boolean> {
-    const due = this.engine.due();
+    const due = this.engine.dueMessages();
     const waiting = due[choice % Math.max(1, due.length)];
     const { message } = waiting ?? {};
     if (!waiting || message?.type !== 'service.requested' || message.data.service !== CMDB)

@@ -100,7 +100,8 @@ describe('a project that is enabled while its suspension counts the resources', 
     await simulation.deliverWithoutServices(isConfirmed);
     await simulation.set('project', true);
     await simulation.deliverWithoutServices(
-      () => !simulation.engine.due().some(({ message }) => message.type.startsWith('account.')),
+      () =>
+        !simulation.engine.dueMessages().some(({ message }) => message.type.startsWith('account.')),
     );
     await simulation.deliverServices();
     await simulation.settle();
@@ -201,7 +202,7 @@ describe('a resume', () => {
     await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 0, hold)] });
     await simulation.settle();
     const contradictions = () =>
-      simulation.engine.audited
+      simulation.engine.auditRows
         .map(({ entry }) => entry as AuditRecord)
         .filter(({ what }) => what === 'hold.contradicted');
     for (const enables of [1, 2]) {

@@ -54,7 +54,8 @@ describe('a disabled user', () => {
     );
     await simulation.setUser(true);
     await simulation.deliverWithoutServices(
-      () => !simulation.engine.due().some(({ message }) => message.type.startsWith('account.')),
+      () =>
+        !simulation.engine.dueMessages().some(({ message }) => message.type.startsWith('account.')),
     );
     await simulation.deliverServices();
     await simulation.settle();

@@ -144,7 +144,7 @@ describe('a connection', () => {
 
   it('is Transient with the code of a timeout if no answer comes in time', async () => {
     cloud.script = () => undefined;
-    const api = await cloud.network({ timeouts: { answer: 0.2 } });
+    const api = await cloud.network({ timeouts: { answerSeconds: 0.2 } });
     expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
       code: 'neutron.timeout',
       class: 'Transient',
@@ -158,7 +158,7 @@ describe('a connection', () => {
       const drip = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(drip));
     };
-    const api = await cloud.network({ timeouts: { whole: 0.3 } });
+    const api = await cloud.network({ timeouts: { callSeconds: 0.3 } });
     expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
       code: 'neutron.timeout',
       class: 'Transient',

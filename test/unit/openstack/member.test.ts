@@ -18,8 +18,8 @@ const token = (value: string, roles: readonly string[]): Token => ({
 });
 const sessionOf = (one: Token): Session => ({
   token: async () => one,
-  replace: async () => one,
-  fresh: async () => one,
+  replaceToken: async () => one,
+  tokenNotOlderThan: async () => one,
 });
 
 function setUp(roles: readonly string[]) {
@@ -86,9 +86,9 @@ describe('a session on a project with the role member alone', () => {
   it('creates one new credential for each refusal', async () => {
     const { session, posted } = setUp(['member']);
     const first = await session.token();
-    const second = await session.replace(first);
+    const second = await session.replaceToken(first);
     expect(second.value()).toBe('member-2');
-    expect((await session.replace(first)).value()).toBe('member-2');
+    expect((await session.replaceToken(first)).value()).toBe('member-2');
     expect(posted).toHaveLength(2);
   });
 

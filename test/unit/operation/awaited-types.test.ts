@@ -148,12 +148,12 @@ describe('a service that waits for one resource type of another service', () => 
       await simulation.ask({});
       expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
       const isNext = (): boolean => {
-        const [next] = simulation.engine.due();
+        const [next] = simulation.engine.dueMessages();
         return next?.message.type === 'service.requested' && next.message.data.service === witness;
       };
       expect(await simulation.until(isNext)).toBe(true);
       simulation.cloud.enable(TARGET, true);
-      const [next] = simulation.engine.due();
+      const [next] = simulation.engine.dueMessages();
       if (next) await simulation.handle(next.message);
       if (next) simulation.engine.take(next);
       simulation.cloud.make('dns.ptr', TARGET, 'target-late', 20);

@@ -76,7 +76,7 @@ describe('the cancellation of a requested operation', () => {
       await simulation.ask();
       await simulation.until(() => simulation.operation.keystoneAction?.what === what);
       const again = simulation.engine
-        .due()
+        .dueMessages()
         .find(({ message }) => message.type === 'operation.keystone-action');
       if (!again) throw new Error('the action has no message');
       expect(await simulation.until(() => simulation.state === 'held')).toBe(true);

@@ -111,7 +111,7 @@ describe('a task whose dead letter was discarded', () => {
       message.data.service === 'middle' &&
       message.data.phase === 'apply';
     for (let n = 0; n < 100 && simulation.engine.waiting.length > 0; n += 1)
-      for (const waiting of simulation.engine.due()) {
+      for (const waiting of simulation.engine.dueMessages()) {
         if (isForMiddle(waiting.message))
           simulation.engine.moveToDeadLetters('service-middle', waiting.message, {
             receiveCount: 9,

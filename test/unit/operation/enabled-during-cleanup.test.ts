@@ -178,7 +178,7 @@ describe('a project that is enabled again during its cleanup', () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.state === 'closing')).toBe(true);
     const order = simulation.engine
-      .due()
+      .dueMessages()
       .find(({ message }) => message.type === 'operation.keystone-action');
     simulation.cloud.enable(TARGET, true);
     expect(await simulation.until(() => simulation.state === 'running')).toBe(true);

@@ -17,7 +17,7 @@ async function afterPlan() {
   await simulation.engine.commit({ messages: [deleted(TARGET)] });
   const kept: Message[] = [];
   for (let n = 0; n < 100 && simulation.engine.waiting.length > 0; n += 1)
-    for (const waiting of simulation.engine.due()) {
+    for (const waiting of simulation.engine.dueMessages()) {
       kept.push(waiting.message);
       await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
     }
@@ -79,7 +79,7 @@ describe('a removal request that Keystone has not confirmed', () => {
       true,
     );
     const asked = simulation.engine
-      .due()
+      .dueMessages()
       .find(({ message }) => message.type === 'service.requested')?.message;
     if (asked?.type !== 'service.requested') throw new Error('no run was requested');
     const before = simulation.left(id);

@@ -128,7 +128,7 @@ describe('a Keystone action that Keystone refuses', () => {
       await simulation.ask();
       await simulation.until(() => simulation.operation.keystoneAction?.what === what);
       const order = simulation.engine
-        .due()
+        .dueMessages()
         .find(({ message }) => message.type === 'operation.keystone-action');
       expect(await simulation.until(() => simulation.state === 'held')).toBe(true);
       const [before, project] = [

@@ -28,7 +28,7 @@ async function countsOf(
   simulation.cloud.delete(TARGET);
   await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
   for (let n = 0; n < 300; n += 1) {
-    const [next] = simulation.engine.due();
+    const [next] = simulation.engine.dueMessages();
     if (!next) break;
     const { message } = next;
     if (message.type === 'service.progressed' && message.data.again === undefined)

@@ -328,7 +328,9 @@ describe('a recovery window that is canceled after another client deleted the ac
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     const deliver = (type: string) =>
-      simulation.deliver(simulation.engine.due().findIndex(({ message }) => message.type === type));
+      simulation.deliver(
+        simulation.engine.dueMessages().findIndex(({ message }) => message.type === type),
+      );
     await simulation.requestDeletion(undefined);
     expect(await simulation.until(() => simulation.cleanup?.state === 'pre-delete')).toBe(true);
     await simulation.delete();

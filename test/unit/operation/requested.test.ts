@@ -179,7 +179,7 @@ describe('the first confirmation of a requested cleanup', () => {
   it('is used once, even if its message is delivered again', async () => {
     simulation.cloud.broken.set('compute', failure('Transient'));
     await simulation.ask();
-    const confirmation = simulation.engine.due()[0];
+    const confirmation = simulation.engine.dueMessages()[0];
     await simulation.until(() => simulation.engine.tasks.size > 0);
     const before = simulation.stored;
     if (confirmation) await simulation.handle(confirmation.message);

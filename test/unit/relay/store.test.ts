@@ -110,7 +110,7 @@ describe('the store of a relay', () => {
   it('puts one unreadable notification of a batch in quarantine, and ingests the others', async () => {
     const fixture = newFixture('a', 'b');
     await fixture.store(created('a'), 'not JSON', created('b'));
-    expect(fixture.engine.quarantined.map(({ body }) => body)).toEqual(['not JSON']);
+    expect(fixture.engine.quarantineRecords.map(({ body }) => body)).toEqual(['not JSON']);
     expect(fixture.logged).toHaveLength(2);
     expect(fixture.queued).toBe(0);
   });
@@ -182,7 +182,7 @@ describe('the store of a relay', () => {
     const fixture = newFixture('a', 'b');
     const poison = `{"event_type":"identity.project.deleted","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
     await fixture.store(created('a'), poison, created('b'));
-    expect(fixture.engine.quarantined.map(({ body }) => body)).toEqual([poison]);
+    expect(fixture.engine.quarantineRecords.map(({ body }) => body)).toEqual([poison]);
     expect(fixture.logged).toHaveLength(2);
   });
 

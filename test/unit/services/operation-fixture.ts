@@ -49,7 +49,7 @@ export async function carryThrough(beforeMessage: () => void): Promise<void> {
 /** Delivers messages until none waits, 1000 at most. Calls `beforeMessage` before each message. */
 export async function deliverAll(beforeMessage: () => void): Promise<void> {
   for (let n = 0; n < 1000; n += 1) {
-    const [next] = engine.due();
+    const [next] = engine.dueMessages();
     if (!next) return;
     clock.advance(engine.time - clock.now());
     beforeMessage();

@@ -43,7 +43,7 @@ describe('safety rule "Keystone decides"', () => {
     const openedAt = simulation.engine.time;
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 200 && simulation.engine.waiting.length > 0; n += 1)
-      for (const waiting of simulation.engine.due()) {
+      for (const waiting of simulation.engine.dueMessages()) {
         await simulation.handle(waiting.message, deps).then(() => simulation.engine.take(waiting));
         if (simulation.engine.time < openedAt + 3_600_000)
           expect(simulation.resources(TARGET)).toBe(3);
@@ -63,7 +63,7 @@ describe('safety rule "Keystone decides"', () => {
       await simulation.engine.commit({ messages: [deleted(TARGET)] });
       let confirmations = 0;
       for (let n = 0; n < 200 && simulation.engine.waiting.length > 0; n += 1)
-        for (const waiting of simulation.engine.due()) {
+        for (const waiting of simulation.engine.dueMessages()) {
           if (waiting.message.type === 'operation.confirm') {
             if (confirmations === shownAt) simulation.alive.add(TARGET);
             else simulation.alive.delete(TARGET);
@@ -102,7 +102,7 @@ describe('safety rule "Keystone decides"', () => {
     });
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 200 && simulation.of('first', TARGET).length > 0; n += 1)
-      for (const waiting of simulation.engine.due())
+      for (const waiting of simulation.engine.dueMessages())
         await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
     simulation.alive.add(TARGET);
     await simulation.settle(simulation.deps, 50);
@@ -319,7 +319,7 @@ describe('safety rule "Observe first"', () => {
     });
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 100; n += 1)
-      for (const waiting of simulation.engine.due()) {
+      for (const waiting of simulation.engine.dueMessages()) {
         const mode = waiting.message.type === 'service.requested' ? 'observe' : 'enforce';
         await simulation
           .handle(waiting.message, { ...simulation.deps, mode })

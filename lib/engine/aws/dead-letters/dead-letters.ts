@@ -42,7 +42,7 @@ export async function redriveDeadLetters(
   return decideOnEachPage('redriven', filter, author, deps, async (sqsQueue, page) => {
     // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
     // unreadable one, returns to its queue unchanged.
-    const isUndelivered = sqsQueue === names.undelivered;
+    const isUndelivered = sqsQueue === names.undeliveredQueue;
     const events = isUndelivered
       ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
       : [];
@@ -53,7 +53,10 @@ export async function redriveDeadLetters(
         group.map(({ received: { body } }) => ({ body })),
       );
     const notices = decisionMessages('redriven', deadLettersOf(page), author);
-    await sendNow([...events, ...notices.map((notice) => toOutbound(notice, Date.now()))], sender);
+    await sendImmediately(
+      [...events, ...notices.map((notice) => toOutbound(notice, Date.now()))],
+      sender,
+    );
   });
 }
 
@@ -65,7 +68,7 @@ export async function discardDeadLetters(
 ): Promise<number> {
   return decideOnEachPage('discarded', filter, author, deps, async (_, page) => {
     const notices = decisionMessages('discarded', deadLettersOf(page), author);
-    await sendNow(
+    await sendImmediately(
       notices.map((notice) => toOutbound(notice, Date.now())),
       deps.sender,
     );
@@ -75,7 +78,7 @@ export async function discardDeadLetters(
 const deadLettersOf = (found: readonly FoundDeadLetter[]): DeadLetter[] =>
   found.map(({ deadLetter }) => deadLetter);
 
-const sendNow = (outbounds: readonly OutboundMessage[], sender: Sender): Promise<void> =>
+const sendImmediately = (outbounds: readonly OutboundMessage[], sender: Sender): Promise<void> =>
   sender.send(outbounds, randomUUID(), Date.now());
 
 /**
@@ -92,18 +95,18 @@ async function decideOnEachPage(
 ): Promise<number> {
   const decidedAt = Date.now();
   const decisions = new Map<string, Decision>();
-  const handledWork = new Set<string>();
+  const handledWorkKeys = new Set<string>();
   let handledCount = 0;
   // A redriven message may fail and return to this queue during the scan. The redrive skips such a
   // message, because it would otherwise never end.
   const hasReturned = (found: FoundDeadLetter): boolean =>
-    handledWork.has(workKeyOf(found)) && found.deadLetter.at > decidedAt;
+    handledWorkKeys.has(workKeyOf(found)) && found.deadLetter.at > decidedAt;
   await scanDeadLetterQueues(filter, deps, async (sqsQueue, found) => {
     const page =
       what === 'discarded'
         ? found
         : found.filter((one) => canBeRedriven(sqsQueue, one, deps) && !hasReturned(one));
-    for (const one of page) handledWork.add(workKeyOf(one));
+    for (const one of page) handledWorkKeys.add(workKeyOf(one));
     const decisionsOfPage = decisionsOf(what, deadLettersOf(page), author, decidedAt);
     await storeDecisions(decisionsOfPage, decisions, deps);
     await commit({ audit: auditRecordsOf(decisionsOfPage, author) }, deps);
@@ -128,16 +131,18 @@ async function storeDecisions(
   decisions: Map<string, Decision>,
   { store }: DeadLetterDeps,
 ): Promise<void> {
-  const changed = decisionsOfPage.map((decision) => {
+  const mergedDecisions = decisionsOfPage.map((decision) => {
     const { queue, operationId, cause, count } = decision;
     const key = [queue, operationId, cause].join('\n');
-    const earlier = decisions.get(key);
-    const merged = earlier ? { ...earlier, count: earlier.count + count } : decision;
-    decisions.set(key, merged);
-    return merged;
+    const earlierDecision = decisions.get(key);
+    const mergedDecision = earlierDecision
+      ? { ...earlierDecision, count: earlierDecision.count + count }
+      : decision;
+    decisions.set(key, mergedDecision);
+    return mergedDecision;
   });
   await store.put(
-    changed.flatMap((decision) =>
+    mergedDecisions.flatMap((decision) =>
       decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
     ),
   );
@@ -153,15 +158,16 @@ function canBeRedriven(
   { deadLetter, received }: FoundDeadLetter,
   { names, services, warn }: DeadLetterDeps,
 ): boolean {
-  const why =
-    sqsQueue === names.undelivered
-      ? whyNotToBus(received.body, services)
-      : whyNotToQueue(deadLetter.queue, services);
-  if (why !== undefined) warn(`Dead-letter message ${deadLetter.id} was not redriven: ${why}`);
-  return why === undefined;
+  const refusalReason =
+    sqsQueue === names.undeliveredQueue
+      ? busRefusalReason(received.body, services)
+      : queueRefusalReason(deadLetter.queue, services);
+  if (refusalReason !== undefined)
+    warn(`Dead-letter message ${deadLetter.id} was not redriven: ${refusalReason}`);
+  return refusalReason === undefined;
 }
 
-function whyNotToQueue(queue: string, services: readonly string[]): string | undefined {
+function queueRefusalReason(queue: string, services: readonly string[]): string | undefined {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
   return service === undefined || services.includes(service)
     ? undefined
@@ -172,7 +178,7 @@ function whyNotToQueue(queue: string, services: readonly string[]): string | und
  * Returns the reason why an event cannot go to the bus again. The bus silently drops an event that
  * matches no rule, so the redrive checks each event first.
  */
-function whyNotToBus(body: string, services: readonly string[]): string | undefined {
+function busRefusalReason(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is not an event of the bus';
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
@@ -180,7 +186,7 @@ function whyNotToBus(body: string, services: readonly string[]): string | undefi
   if (outbound.type !== 'service.requested') return undefined;
   const request = ServiceMessage.safeParse(JSON.parse(outbound.detail));
   return request.success
-    ? whyNotToQueue(`service-${request.data.service}`, services)
+    ? queueRefusalReason(`service-${request.data.service}`, services)
     : 'it does not name its service';
 }
 const ServiceMessage = z.object({ service: z.string() });

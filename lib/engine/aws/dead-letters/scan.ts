@@ -78,7 +78,7 @@ export async function scanDeadLetterQueues(
     });
   const outcomes = await Promise.allSettled([
     ...queues.map((queue) => scan(names.deadLetterQueue(queue), queue)),
-    scan(names.undelivered, undefined),
+    scan(names.undeliveredQueue, undefined),
   ]);
   // This function throws only after all scans have released their messages: Lambda freezes the
   // process when the function has answered.
@@ -95,12 +95,12 @@ async function scanQueue(
   const { until, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
-    for (let receives = 1; heldMessages.size < MAX_LISTED_MESSAGES; ) {
+    for (let parallelReceives = 1; heldMessages.size < MAX_LISTED_MESSAGES; ) {
       // If this process is killed, its messages must be visible again when the lease ends.
       const secondsOfLease = Math.floor((until - Date.now()) / 1000);
       if (secondsOfLease < 1)
         throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
-      const answers = Array.from({ length: receives }, () =>
+      const answers = Array.from({ length: parallelReceives }, () =>
         queues.receive(sqsQueue, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, secondsOfLease),
       );
       const page = (await Promise.all(answers)).flat();
@@ -109,7 +109,7 @@ async function scanQueue(
       if (page.every(({ id }) => heldMessages.has(id))) break;
       for (const received of page) heldMessages.set(received.id, received);
       for (const { id } of await visit(page)) heldMessages.delete(id);
-      receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : CONCURRENT_RECEIVES;
+      parallelReceives = page.length < MAX_RECEIVED_PER_CALL ? 1 : CONCURRENT_RECEIVES;
     }
   } finally {
     await queues.changeVisibility(sqsQueue, [...heldMessages.values()], 0).finally(release);
@@ -128,7 +128,7 @@ async function acquireLease(
 ): Promise<{ readonly until: number; release(): Promise<void> }> {
   const { store, visibilitySeconds, maxLeaseWaitMillis } = deps;
   const key = leaseKey(sqsQueue);
-  for (const end = Date.now() + maxLeaseWaitMillis; Date.now() < end; await delay(100)) {
+  for (const waitEnd = Date.now() + maxLeaseWaitMillis; Date.now() < waitEnd; await delay(100)) {
     const now = Date.now();
     const until = now + visibilitySeconds * 1000;
     if (await store.acquireLease(key, now, visibilitySeconds * 1000, false))

@@ -16,7 +16,7 @@ export interface AccountRows {
    */
   readonly pointersFirst: readonly Item[];
   /** The number of new accounts. */
-  readonly added: number;
+  readonly addedCount: number;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function accountRows(
   return {
     writes: rows.flatMap(({ writes }) => writes),
     pointersFirst: rows.flatMap(({ pointersFirst }) => pointersFirst),
-    added: rows.reduce((sum, { added }) => sum + added, 0),
+    addedCount: rows.reduce((sum, { addedCount }) => sum + addedCount, 0),
   };
 }
 
@@ -48,8 +48,8 @@ const keyTextOf = ({ account }: AccountRecord): string =>
 /** Returns the rows of one record. `item`: its stored row, or `undefined` for a new account. */
 function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const { type, id } = record.account;
-  const old = item && StoredAccount.parse(unpack(item.body));
-  const merged = mergeAccounts(old, record);
+  const storedRecord = item && StoredAccount.parse(unpack(item.body));
+  const merged = mergeAccounts(storedRecord, record);
   const revision = numberOf(item, 'revision');
   const Item = {
     ...keyOf(accountKey(type, id)),
@@ -59,17 +59,17 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   return {
     writes: [
       { Put: { Item, ...ifUnchanged('revision', item && revision) } },
-      ...(old?.suspicion && !merged.suspicion
+      ...(storedRecord?.suspicion && !merged.suspicion
         ? [{ Delete: { Key: suspicionPointer(merged) } }]
         : []),
-      ...domainPointers(merged, old).map((pointer): Write => ({ Put: { Item: pointer } })),
+      ...domainPointers(merged, storedRecord).map((pointer): Write => ({ Put: { Item: pointer } })),
     ],
     pointersFirst: [
       ...(item ? [] : foldedIdPointers(merged)),
-      ...(merged.suspicion && !old?.suspicion ? [suspicionPointer(merged)] : []),
-      ...memberPointers(merged, old),
+      ...(merged.suspicion && !storedRecord?.suspicion ? [suspicionPointer(merged)] : []),
+      ...memberPointers(merged, storedRecord),
     ],
-    added: item ? 0 : 1,
+    addedCount: item ? 0 : 1,
   };
 }
 
@@ -82,9 +82,13 @@ function foldedIdPointers({ account: { type, id } }: AccountRecord): Item[] {
 }
 
 /** Returns the pointer from the domain of a project if the stored record has another domain. */
-function domainPointers({ account }: AccountRecord, old: AccountRecord | undefined): Item[] {
+function domainPointers(
+  { account }: AccountRecord,
+  storedRecord: AccountRecord | undefined,
+): Item[] {
   if (account.type !== 'project' || account.domainId === undefined) return [];
-  const oldDomain = old?.account.type === 'project' ? old.account.domainId : undefined;
+  const oldDomain =
+    storedRecord?.account.type === 'project' ? storedRecord.account.domainId : undefined;
   if (account.domainId === oldDomain) return [];
   return [keyOf({ pk: projectsPk(account.domainId), sk: account.id })];
 }
@@ -92,10 +96,10 @@ function domainPointers({ account }: AccountRecord, old: AccountRecord | undefin
 /** Returns the pointers from the members of a project that the stored record does not have. */
 function memberPointers(
   { account, members = [] }: AccountRecord,
-  old: AccountRecord | undefined,
+  storedRecord: AccountRecord | undefined,
 ): Item[] {
   if (account.type !== 'project') return [];
-  const oldMembers = new Set(old?.members);
+  const oldMembers = new Set(storedRecord?.members);
   return members
     .filter((member) => !oldMembers.has(member))
     .map((member) => keyOf({ pk: memberPk(member), sk: account.id }));

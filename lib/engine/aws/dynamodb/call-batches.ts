@@ -2,19 +2,19 @@
 const CONCURRENT_BATCHES = 8;
 
 /**
- * Calls `work` with batches of at most `size` entries, for several batches at the same time.
+ * Calls `callBatch` with batches of at most `size` entries, for several batches at the same time.
  * Returns the results in the order of the batches.
  */
 export async function inBatches<T, R>(
   entries: readonly T[],
   size: number,
-  work: (batch: T[]) => Promise<R>,
+  callBatch: (batch: T[]) => Promise<R>,
 ): Promise<R[]> {
   const batches = Array.from({ length: Math.ceil(entries.length / size) }, (_, index) =>
     entries.slice(index * size, (index + 1) * size),
   );
   const results: R[] = [];
   for (let at = 0; at < batches.length; at += CONCURRENT_BATCHES)
-    results.push(...(await Promise.all(batches.slice(at, at + CONCURRENT_BATCHES).map(work))));
+    results.push(...(await Promise.all(batches.slice(at, at + CONCURRENT_BATCHES).map(callBatch))));
   return results;
 }

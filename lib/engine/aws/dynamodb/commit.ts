@@ -57,9 +57,9 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
     return 'committed';
   }
   for (const part of splitChange({ ...change, seen: [...new Set(change.seen)] }, messages)) {
-    const written = await writePart(part, now, deps.store);
-    if (written === 'conflict') return 'conflict';
-    if (written.outbox) await sendOutbox(written.outbox, deps);
+    const writtenPart = await writePart(part, now, deps.store);
+    if (writtenPart === 'conflict') return 'conflict';
+    if (writtenPart.outbox) await sendOutbox(writtenPart.outbox, deps);
   }
   return 'committed';
 }
@@ -123,23 +123,24 @@ async function writePart(
 ): Promise<{ readonly outbox: Outbox | undefined } | 'conflict'> {
   let outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
   for (let tries = 1; ; tries += 1) {
-    const rows = await rowsOf(part, now, store);
+    const rows = await partRowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.pointersFirst);
     // Each attempt computes new sequence numbers for the entries of the audit log, and the outbox
     // contains an event for each entry.
-    if (rows.entries.length > 0)
-      outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
+    if (rows.auditEntries.length > 0)
+      outbox = outboxOf([...part.outbounds, ...rows.auditEntries.map(toAuditOutbound)], now);
     const writes = [
-      ...rows.guards,
-      ...rows.others,
+      ...rows.guardWrites,
+      ...rows.otherWrites,
       ...(outbox?.items ?? []).map((Item): Write => ({ Put: { Item } })),
     ];
     if (writes.length === 0) return { outbox };
-    const written = await store.transact(writes);
-    if (written.kind === 'done') return { outbox };
+    const transaction = await store.transact(writes);
+    if (transaction.kind === 'done') return { outbox };
     const isGuardRefused =
-      written.kind === 'refused' && written.which.some((index) => index < rows.guards.length);
+      transaction.kind === 'refused' &&
+      transaction.refusedIndexes.some((index) => index < rows.guardWrites.length);
     if (isGuardRefused) return 'conflict';
     if (tries === MAX_TRIES) return afterLastTry(rows);
     await pause(Math.min(tries, 5));
@@ -147,8 +148,8 @@ async function writePart(
 }
 
 /** Returns `conflict` for a part with guard rows, because its caller then decides again. */
-function afterLastTry({ guards }: PartRows): 'conflict' {
-  if (guards.length > 0) return 'conflict';
+function afterLastTry({ guardWrites }: PartRows): 'conflict' {
+  if (guardWrites.length > 0) return 'conflict';
   throw engineError(
     'busy',
     `Other processes changed the same rows during ${MAX_TRIES} attempts.`,
@@ -162,15 +163,19 @@ interface PartRows {
    * Rows whose failed condition is a conflict of the whole change, because another process has made
    * the same decision.
    */
-  readonly guards: readonly Write[];
+  readonly guardWrites: readonly Write[];
   /** Rows whose failed condition leads to another attempt. */
-  readonly others: readonly Write[];
+  readonly otherWrites: readonly Write[];
   /** Pointers that are written before the transaction. */
   readonly pointersFirst: readonly Item[];
-  readonly entries: readonly AuditEntry[];
+  readonly auditEntries: readonly AuditEntry[];
 }
 
-async function rowsOf(part: ChangePart, now: number, store: Store): Promise<PartRows | 'conflict'> {
+async function partRowsOf(
+  part: ChangePart,
+  now: number,
+  store: Store,
+): Promise<PartRows | 'conflict'> {
   const [accounts, tasks, audit] = await Promise.all([
     accountRows(part.accounts ?? [], store),
     taskWrites(part.tasks ?? [], store),
@@ -179,12 +184,12 @@ async function rowsOf(part: ChangePart, now: number, store: Store): Promise<Part
   if (tasks === 'conflict') return 'conflict';
   const operations = (part.operations ?? []).map((operation) => operationWrites(operation, now));
   return {
-    guards: [
+    guardWrites: [
       ...operations.map(({ row }) => row),
       ...(part.seen ?? []).map((id) => seenWrite(id, now)),
       ...(part.documents ?? []).map(documentWrite),
     ],
-    others: [
+    otherWrites: [
       ...operations.flatMap(({ pointers }) => pointers),
       ...tasks,
       ...accounts.writes,
@@ -192,9 +197,9 @@ async function rowsOf(part: ChangePart, now: number, store: Store): Promise<Part
       ...waiverWrites(part.waivers ?? [], part.removedWaivers ?? []),
       ...(part.stopDecision ? stopWrites(part.stopDecision) : []),
       ...audit.writes,
-      ...counterWrites(part.counters ?? {}, accounts.added),
+      ...counterWrites(part.counters ?? {}, accounts.addedCount),
     ],
-    entries: audit.entries,
+    auditEntries: audit.entries,
     pointersFirst: accounts.pointersFirst,
   };
 }

@@ -84,7 +84,7 @@ export const tasksKey = (id: TaskId): Key => {
   const [operation = '', , ...region] = id.split('/');
   return { pk: `operation#${operation}`, sk: `tasks#${region.join('/')}` };
 };
-export const aboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
+export const operationsAboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
 export const domainPk = (id: string): string => `domain#${id}`;
 export const childrenPk = (parent: OperationId): string => `below#${parent}`;
 export const startedPk = (type: Scope['type'], action: Action = 'cleanup'): string =>
@@ -123,8 +123,8 @@ export const outboxPartKey = (outbox: string, part: number): Key => ({
 export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });
 
 /**
- * The sort key of a pointer to an operation in the partitions {@link aboutPk}, {@link domainPk} and
- * {@link childrenPk}.
+ * The sort key of a pointer to an operation in the partitions {@link operationsAboutPk}, {@link
+ * domainPk} and {@link childrenPk}.
  */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortableTime(openedAt)}#${id}`;

@@ -3,11 +3,11 @@ import type { OperationFilter, OperationReads } from '../../port.ts';
 import { StoredOperation, StoredTask } from '../../records.ts';
 import { parseBodies } from './codec.ts';
 import {
-  aboutPk,
   childrenPk,
   domainPk,
   idIn,
   operationKey,
+  operationsAboutPk,
   sortableTime,
   startedPk,
   tasksKey,
@@ -30,7 +30,7 @@ export function operationReads(store: Store): OperationReads {
       return (await readOperations([id]))[0];
     },
     async operationsAbout(type, id) {
-      const pointers = await store.sortKeys({ pk: aboutPk(type, id) });
+      const pointers = await store.sortKeys({ pk: operationsAboutPk(type, id) });
       const operations = await readOperations(pointers.map(idIn));
       return operations.toSorted(
         (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
@@ -71,7 +71,7 @@ export function operationReads(store: Store): OperationReads {
 
 /** Reads the ids of operations that may match the filter, newest first. */
 async function candidateIds(filter: OperationFilter, store: Store): Promise<string[]> {
-  const pk = pointersFor(filter);
+  const pk = pointerPartitionOf(filter);
   if (pk !== undefined) return (await store.sortKeys({ pk, newestFirst: true })).map(idIn);
   const { state, limit = DEFAULT_LIMIT } = filter;
   const states = state === undefined ? OPERATION_STATES : [state];
@@ -83,10 +83,10 @@ async function candidateIds(filter: OperationFilter, store: Store): Promise<stri
 }
 
 /** Returns the partition with pointers to all operations that may match; `undefined` if none. */
-function pointersFor(filter: OperationFilter): string | undefined {
+function pointerPartitionOf(filter: OperationFilter): string | undefined {
   const { projectId, userId, parentId, domainId } = filter;
-  if (projectId !== undefined) return aboutPk('project', projectId);
-  if (userId !== undefined) return aboutPk('user', userId);
+  if (projectId !== undefined) return operationsAboutPk('project', projectId);
+  if (userId !== undefined) return operationsAboutPk('user', userId);
   if (parentId !== undefined) return childrenPk(parentId);
   return domainId === undefined ? undefined : domainPk(domainId);
 }

@@ -16,7 +16,7 @@ import { type Item, type Key, keyOf, numberOf, textOf } from './rows.ts';
 import type { Store } from './table.ts';
 
 /** The maximum size of one part of an outbox. A DynamoDB row holds at most 400 KB. */
-const PART_BYTES = 350 * 1024;
+const MAX_PART_BYTES = 350 * 1024;
 /** The length of the lease of an outbox. After this time, another process may send the outbox. */
 const LEASE_MILLIS = 30_000;
 /** The maximum number of outboxes that one flush reads from each partition. */
@@ -39,14 +39,14 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     sk: `${sortableTime(now)}#${id}`,
   };
   const bytes = compress(toJson(outbounds));
-  const parts = Array.from({ length: Math.ceil(bytes.byteLength / PART_BYTES) }, (_, part) =>
-    bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES),
+  const parts = Array.from({ length: Math.ceil(bytes.byteLength / MAX_PART_BYTES) }, (_, part) =>
+    bytes.subarray(part * MAX_PART_BYTES, (part + 1) * MAX_PART_BYTES),
   );
-  const [first = bytes, ...others] = parts;
+  const [first = bytes, ...otherChunks] = parts;
   const head = {
     ...keyOf(key),
     uuid: { S: id },
-    parts: { N: String(others.length) },
+    parts: { N: String(otherChunks.length) },
     body: { B: first.toString('base64') },
   };
   // A process may die after it has deleted the first row. DynamoDB then deletes the further parts.
@@ -57,7 +57,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     outbounds,
     items: [
       head,
-      ...others.map((B, index) => ({
+      ...otherChunks.map((B, index) => ({
         ...keyOf(outboxPartKey(id, index + 1)),
         expires,
         body: { B: B.toString('base64') },
@@ -109,9 +109,11 @@ export async function flushOutbox(
   return sentCount;
 }
 
-/** Reads the first rows of the outboxes that were written before `before` (epoch milliseconds). */
-async function readOutboxesBefore(before: number, store: Store): Promise<Item[]> {
-  const range = { to: sortableTime(before), limit: MAX_OUTBOXES_PER_FLUSH };
+/**
+ * Reads the first rows of the outboxes that were written before `beforeTime` (epoch milliseconds).
+ */
+async function readOutboxesBefore(beforeTime: number, store: Store): Promise<Item[]> {
+  const range = { to: sortableTime(beforeTime), limit: MAX_OUTBOXES_PER_FLUSH };
   const partitions = Array.from({ length: OUTBOX_SHARES }, (_, share) => outboxPk(share));
   const items = await Promise.all(partitions.map((pk) => store.query({ pk, ...range })));
   return items.flat();
@@ -127,14 +129,14 @@ async function readOutbounds(
   partCount: number,
   store: Store,
 ): Promise<OutboundMessage[]> {
-  const others = await store.getMany(outboxPartKeys(id, partCount));
-  if (others.length < partCount)
+  const otherParts = await store.getMany(outboxPartKeys(id, partCount));
+  if (otherParts.length < partCount)
     throw engineError(
       'row.damaged',
-      `Outbox ${id} has ${others.length} of its ${partCount} parts.`,
+      `Outbox ${id} has ${otherParts.length} of its ${partCount} parts.`,
       'Restore the table to a point in time before the damage.',
     );
-  const inOrder = others.toSorted(
+  const inOrder = otherParts.toSorted(
     (one, other) => Number(textOf(one, 'sk')) - Number(textOf(other, 'sk')),
   );
   const pieces = [item, ...inOrder].map(({ body }) => Buffer.from(body?.B ?? '', 'base64'));

@@ -20,7 +20,7 @@ export const recordReads = (store: Store): RecordReads => ({
       value: unpack(item.body),
     }));
   },
-  async seen(messageIds) {
+  async seenMessageIds(messageIds) {
     const rows = await store.getMany([...new Set(messageIds.map(storable))].map(seenKey));
     const storedIds = new Set(rows.map((item) => idIn(textOf(item, 'pk'))));
     return new Set(messageIds.filter((id) => storedIds.has(storable(id))));

@@ -20,7 +20,7 @@ export interface OutboundWithSubject {
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
 /** The number of entries of the audit log that always fit in one transaction. */
-const MAX_AUDITED = 40;
+const MAX_AUDIT_RECORDS = 40;
 
 /**
  * Divides a change into parts that each fit in one transaction. The stored records are consistent
@@ -103,8 +103,8 @@ function groupBySubject(
 
 /** The entries of the audit log come first, so that no record is stored before its decision. */
 const auditGroups = ({ audit = [] }: Change): ChangePart[] =>
-  Array.from({ length: Math.ceil(audit.length / MAX_AUDITED) }, (_, index) => ({
-    audit: audit.slice(index * MAX_AUDITED, (index + 1) * MAX_AUDITED),
+  Array.from({ length: Math.ceil(audit.length / MAX_AUDIT_RECORDS) }, (_, index) => ({
+    audit: audit.slice(index * MAX_AUDIT_RECORDS, (index + 1) * MAX_AUDIT_RECORDS),
     outbounds: [],
   }));
 
@@ -119,8 +119,11 @@ function operationGroups(
   );
   return [
     ...operations.slice(1).map((operation): ChangePart => {
-      const own = { operations: [operation], tasks: tasksByOperation.get(operation.id) ?? [] };
-      return { ...own, outbounds: outboundsAbout(`operation ${operation.id}`) };
+      const operationGroup = {
+        operations: [operation],
+        tasks: tasksByOperation.get(operation.id) ?? [],
+      };
+      return { ...operationGroup, outbounds: outboundsAbout(`operation ${operation.id}`) };
     }),
     ...idsWithoutOperation.map((id): ChangePart => {
       const outbounds = outboundsAbout(`operation ${id}`);

@@ -6,12 +6,12 @@ import { type QueryParameters, queryParametersOf, type Range } from './query.ts'
 import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
 /**
- * The result of a transaction. `refused`: the conditions of the rows with the indexes `which`
- * failed. `busy`: another transaction locked a row, also at the last retry.
+ * The result of a transaction. `refused`: the conditions of the rows with the indexes
+ * `refusedIndexes` failed. `busy`: another transaction locked a row, also at the last retry.
  */
 export type TransactionResult =
   | { readonly kind: 'done' }
-  | { readonly kind: 'refused'; readonly which: readonly number[] }
+  | { readonly kind: 'refused'; readonly refusedIndexes: readonly number[] }
   | { readonly kind: 'busy' };
 
 /** The limit of BatchGetItem. */
@@ -105,10 +105,10 @@ export class Store {
       if (!(error instanceof AwsError) || error.name !== 'TransactionCanceledException')
         throw error;
       const codes = error.reasons.map(({ Code }) => Code);
-      const which = codes.flatMap((code, index) =>
+      const refusedIndexes = codes.flatMap((code, index) =>
         code === 'ConditionalCheckFailed' ? [index] : [],
       );
-      if (which.length > 0) return { kind: 'refused', which };
+      if (refusedIndexes.length > 0) return { kind: 'refused', refusedIndexes };
       if (codes.includes('TransactionConflict')) return { kind: 'busy' };
       throw error;
     }

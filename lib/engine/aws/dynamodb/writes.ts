@@ -7,12 +7,12 @@ import { storable, storableRecord } from '../../json.ts';
 import type { WrittenDocument } from '../../port.ts';
 import { pack, unpack } from './codec.ts';
 import {
-  aboutPk,
   childrenPk,
   documentPk,
   domainPk,
   openedSk,
   operationKey,
+  operationsAboutPk,
   quarantineKey,
   SEEN_SECONDS,
   STARTED_SECONDS,
@@ -60,7 +60,7 @@ function openedPointers(operation: Operation): Item[] {
   const { version, scope, parentId } = operation;
   const domain = domainOf(operation);
   const partitions = [
-    ...(version === 0 ? [aboutPk(scope.type, scope.id)] : []),
+    ...(version === 0 ? [operationsAboutPk(scope.type, scope.id)] : []),
     ...(version === 0 && domain !== undefined ? [domainPk(domain)] : []),
     ...(parentId === undefined ? [] : [childrenPk(parentId)]),
   ];
@@ -160,16 +160,18 @@ export function waiverWrites(
   removedWaivers: readonly string[],
 ): Write[] {
   const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
-  const removed = new Set(removedWaivers);
+  const removedTypes = new Set(removedWaivers);
   return [
     ...[...newest.values()]
-      .filter(({ type }) => !removed.has(type))
+      .filter(({ type }) => !removedTypes.has(type))
       .map(
         (waiver): Write => ({
           Put: { Item: { ...keyOf({ pk: 'waiver', sk: waiver.type }), body: pack(waiver) } },
         }),
       ),
-    ...[...removed].map((type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } })),
+    ...[...removedTypes].map(
+      (type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } }),
+    ),
   ];
 }
 

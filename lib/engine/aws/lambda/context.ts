@@ -10,7 +10,7 @@ import type { MetricValues } from './metrics.ts';
 export interface LambdaContext {
   readonly engine: AwsEngine;
   /** The same engine, with a log line and metrics for each commit. */
-  readonly observed: Engine;
+  readonly observedEngine: Engine;
   readonly cloud: Cloud;
   /** The Keystone URL at which the propagator logs in. */
   readonly authUrl: string;
@@ -20,10 +20,10 @@ export interface LambdaContext {
   readonly services: readonly string[];
   /** Returns the accounts that are never cleaned up. */
   readonly protection: () => Promise<Protection>;
-  /** Adds these values to the metrics. {@link LambdaContext.flush} writes the sums. */
-  readonly count: (values: MetricValues) => void;
+  /** Adds these values to the metrics. {@link LambdaContext.flushMetrics} writes the sums. */
+  readonly countMetrics: (values: MetricValues) => void;
   /** Writes the metrics since the last flush, with the name of the function. */
-  readonly flush: (functionName: string) => void;
+  readonly flushMetrics: (functionName: string) => void;
 }
 
 /** The context that middy passes to a handler after the middleware {@link withPropagator}. */

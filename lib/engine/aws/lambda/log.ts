@@ -11,7 +11,7 @@ export function beginInvocation(context: { readonly awsRequestId?: string } | un
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Redacts like `lib/shared/log.ts`: fields with the name of a secret, and secrets in any text. */
-const redacted = (field: string, value: unknown): unknown => {
+const redactField = (field: string, value: unknown): unknown => {
   if (SECRET_FIELDS.includes(field)) return '[redacted]';
   return typeof value === 'string' ? redactText(value) : value;
 };
@@ -37,7 +37,7 @@ export function functionLog(
         ...(fields as object),
         msg: text,
       };
-      write(`${JSON.stringify(line, (field, value: unknown) => redacted(field, value))}\n`);
+      write(`${JSON.stringify(line, (field, value: unknown) => redactField(field, value))}\n`);
     }) as Log['info'];
   return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }

@@ -55,11 +55,11 @@ export function metricsOf({
 }: Change): MetricValues {
   // An operation also counts as capped if it is held because too many accounts were missing from a
   // list of Keystone.
-  const capped = operations.filter(
+  const cappedCount = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;
-  const finished = operations.filter(({ endedAt }) => endedAt !== undefined).length;
-  const removed = messages.reduce((sum, message) => {
+  const finishedCount = operations.filter(({ endedAt }) => endedAt !== undefined).length;
+  const removedCount = messages.reduce((sum, message) => {
     const isEndOfRun =
       message.type === 'service.finished' ||
       (message.type === 'service.progressed' && message.data.again !== undefined);
@@ -68,9 +68,9 @@ export function metricsOf({
       : sum;
   }, 0);
   const values = {
-    Capped: capped,
-    Finished: finished,
-    Removed: removed,
+    Capped: cappedCount,
+    Finished: finishedCount,
+    Removed: removedCount,
     Quarantined: quarantine.length,
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value > 0));

@@ -23,10 +23,10 @@ export const withPropagator = (
     context.propagator = await open();
   },
   after(request) {
-    invocationOf(request).propagator?.flush(functionName);
+    invocationOf(request).propagator?.flushMetrics(functionName);
   },
   onError(request) {
-    invocationOf(request).propagator?.flush(functionName);
+    invocationOf(request).propagator?.flushMetrics(functionName);
   },
 });
 

@@ -32,11 +32,11 @@ export interface SecretDeps {
  * secret, if the first read fails.
  */
 export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials> {
-  const first = await readSecret(deps);
-  let { login, version } = first;
+  const firstSecret = await readSecret(deps);
+  let { login, version } = firstSecret;
   let readAt = deps.now();
   return {
-    ...first.login,
+    ...firstSecret.login,
     identity: () => login.identity(),
     secret: () => login.secret(),
     async refresh(isRefused) {
@@ -44,9 +44,9 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
       if (age < (isRefused ? MAX_AGE_AFTER_REFUSAL_MILLIS : MAX_AGE_MILLIS)) return false;
       readAt = deps.now();
       try {
-        const newest = await readSecret(deps);
-        const isNew = newest.version !== version;
-        ({ login, version } = newest);
+        const newestSecret = await readSecret(deps);
+        const isNew = newestSecret.version !== version;
+        ({ login, version } = newestSecret);
         return isNew;
       } catch (thrown) {
         deps.onWarning(

@@ -30,8 +30,8 @@ const SqsEvent = z.object({
 });
 type SqsEvent = z.infer<typeof SqsEvent>;
 
-const WithRecords = z.object({ Records: z.array(z.unknown()) });
-export const isSqsEvent = (event: unknown): boolean => WithRecords.safeParse(event).success;
+const EventWithRecords = z.object({ Records: z.array(z.unknown()) });
+export const isSqsEvent = (event: unknown): boolean => EventWithRecords.safeParse(event).success;
 
 /** A record of the event, for the message loop. */
 interface SqsRecord extends QueueRecord {
@@ -94,7 +94,7 @@ export const handleRecords =
     const loop = messageLoop(queue, work, errors, propagator);
     const groups = handlerGroups(messages, inOneCall ? records.length : 1);
     await Promise.all(groups.map((group) => handleGroup(group, loop)));
-    propagator.count({
+    propagator.countMetrics({
       ...(errors.size > 0 ? { Failed: errors.size } : {}),
       ...(queue === 'ingest' ? { NotificationsReceived: records.length } : {}),
     });
@@ -119,7 +119,7 @@ const messageLoop = (
     for (const { id } of await storeFailure(queue, records, error, propagator))
       errors.set(id, error);
   },
-  onProblem: ({ text, error, operationId, records }) =>
+  onProblem: ({ text, error, operationId, recordCount: records }) =>
     propagator.log.warn({ queue, operation: operationId, ...error, records }, text),
 });
 

@@ -6,7 +6,7 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_TRIES = 6;
 
 /** An entry of a call that AWS did not accept, with the reason. */
-export interface Refusal<Entry> {
+export interface RefusedEntry<Entry> {
   readonly entry: Entry;
   readonly why: string;
 }
@@ -18,8 +18,8 @@ export interface Refusal<Entry> {
 export async function sendInBatches<Entry>(
   entries: readonly Entry[],
   bytesOf: (entry: Entry) => number,
-  call: (batch: readonly Entry[]) => Promise<Refusal<Entry>[]>,
-): Promise<Refusal<Entry>[]> {
+  call: (batch: readonly Entry[]) => Promise<RefusedEntry<Entry>[]>,
+): Promise<RefusedEntry<Entry>[]> {
   const refusals = await Promise.all(
     batchesOf(entries, bytesOf).map((batch) => sendBatch(batch, call)),
   );
@@ -28,8 +28,8 @@ export async function sendInBatches<Entry>(
 
 async function sendBatch<Entry>(
   batch: readonly Entry[],
-  call: (batch: readonly Entry[]) => Promise<Refusal<Entry>[]>,
-): Promise<Refusal<Entry>[]> {
+  call: (batch: readonly Entry[]) => Promise<RefusedEntry<Entry>[]>,
+): Promise<RefusedEntry<Entry>[]> {
   let refusals = await call(batch);
   for (let tries = 1; refusals.length > 0 && tries < MAX_TRIES; tries += 1) {
     await pause(tries);

@@ -78,7 +78,7 @@ export const readBody = (body: string): Message | undefined =>
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
-  const outbound = withinSizeLimit(message);
+  const outbound = limitMessageSize(message);
   return delaySeconds > 0
     ? { ...outbound, queue: queueOf(message), dueAt: now + delaySeconds * 1000 }
     : outbound;
@@ -93,14 +93,14 @@ export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
 };
 
 /** Prepares a message for the dead-letter queue. */
-export const toDeadLetter = (message: Message, error: Report): OutboundMessage => ({
-  ...withinSizeLimit(message),
+export const toDeadLetter = (message: Message, error: DeadLetterError): OutboundMessage => ({
+  ...limitMessageSize(message),
   queue: queueOf(message),
   error,
 });
-type Report = z.infer<typeof ErrorReport>;
+type DeadLetterError = z.infer<typeof ErrorReport>;
 
-function withinSizeLimit(message: Message): OutboundMessage {
+function limitMessageSize(message: Message): OutboundMessage {
   const detail = JSON.stringify(Reflect.get(storableMessage(message), 'data')).replace(
     REFUSED_BY_SQS,
     '\uFFFD',
@@ -118,7 +118,7 @@ function withinSizeLimit(message: Message): OutboundMessage {
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
-  return withinSizeLimit({
+  return limitMessageSize({
     type: message.type,
     data: { ...message.data, ...encodeBody(cutBytes(body, MAX_STORED_BYTES)), cutFrom },
   });
@@ -128,7 +128,7 @@ function withinSizeLimit(message: Message): OutboundMessage {
  * Converts an error report to a message attribute. Long texts are cut, because the size limit of a
  * message includes its attributes.
  */
-export const errorAttribute = (error: Report): string =>
+export const errorAttribute = (error: DeadLetterError): string =>
   toJson({
     ...error,
     message: error.message.slice(0, 4000),
@@ -136,7 +136,7 @@ export const errorAttribute = (error: Report): string =>
   }).replace(REFUSED_BY_SQS, '\uFFFD');
 
 /** Reads the error report in a message attribute; `undefined` if it is absent or unreadable. */
-export function readErrorAttribute(text: string | undefined): Report | undefined {
+export function readErrorAttribute(text: string | undefined): DeadLetterError | undefined {
   if (text === undefined) return undefined;
   try {
     return ErrorReport.parse(JSON.parse(text));

@@ -26,7 +26,7 @@ export interface Depth {
   readonly delayed: number;
   readonly active: number;
 }
-type WithHandle = Pick<Received, 'handle'>;
+type MessageWithHandle = Pick<Received, 'handle'>;
 
 /** The maximum number of messages in one answer of SQS. */
 export const MAX_RECEIVED_PER_CALL = 10;
@@ -100,7 +100,7 @@ export class Queues {
   }
 
   /** Deletes messages. A message that another process has received since is not deleted. */
-  async delete(queue: string, messages: readonly WithHandle[]): Promise<void> {
+  async delete(queue: string, messages: readonly MessageWithHandle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
       Id: String(index),
@@ -116,7 +116,7 @@ export class Queues {
   /** Sets the visibility timeout in seconds from now; 0 makes the messages visible immediately. */
   async changeVisibility(
     queue: string,
-    messages: readonly WithHandle[],
+    messages: readonly MessageWithHandle[],
     seconds: number,
   ): Promise<void> {
     const QueueUrl = await this.#url(queue);
@@ -172,7 +172,7 @@ export class Queues {
   async #callInBatches<Entry extends { readonly Id: string }>(
     queue: string,
     entries: readonly Entry[],
-    call: (batch: Entry[]) => Promise<readonly Failed[] | undefined>,
+    call: (batch: Entry[]) => Promise<readonly FailedEntry[] | undefined>,
   ): Promise<void> {
     const refused = await sendInBatches(entries, bytesOf, async (batch) => {
       const failures = new Map((await call([...batch]))?.map((failed) => [failed.Id, failed]));
@@ -193,7 +193,7 @@ export class Queues {
   }
 }
 
-interface Failed {
+interface FailedEntry {
   readonly Id: string | undefined;
   readonly Code: string | undefined;
   readonly Message?: string | undefined;

@@ -13,7 +13,7 @@ export interface QueueSink {
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   /** Sends a heartbeat, which shows that the relay works even while Keystone sends nothing. */
-  beat(): Promise<void>;
+  sendHeartbeat(): Promise<void>;
 }
 
 /**
@@ -29,7 +29,7 @@ export function queueSink(
    * The notifications that SQS has accepted. If SQS refuses a part of a batch, the relay stores the
    * whole batch again, and the sink skips these notifications.
    */
-  const stored = new WeakSet<NotificationReceived>();
+  const storedMessages = new WeakSet<NotificationReceived>();
   const send = async (
     bodies: readonly string[],
     onAccepted: (index: number) => void,
@@ -43,14 +43,14 @@ export function queueSink(
           QueueUrl,
           Entries: [...batch],
         });
-        const accepted = new Set(Successful.map(({ Id }) => Id));
-        for (const id of accepted) onAccepted(Number(id));
+        const acceptedIds = new Set(Successful.map(({ Id }) => Id));
+        for (const id of acceptedIds) onAccepted(Number(id));
         const reasons = new Map(
           Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
         );
         // An entry without a result counts as refused.
         return batch.flatMap((entry) =>
-          accepted.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
+          acceptedIds.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
         );
       },
     );
@@ -65,14 +65,14 @@ export function queueSink(
   };
   return {
     async store(messages) {
-      const unsent = messages.filter((message) => !stored.has(message));
-      const bodies = unsent.map((message) => toEventBody(toOutbound(message, now())));
+      const unsentMessages = messages.filter((message) => !storedMessages.has(message));
+      const bodies = unsentMessages.map((message) => toEventBody(toOutbound(message, now())));
       await send(bodies, (index) => {
-        const message = unsent[index];
-        if (message) stored.add(message);
+        const message = unsentMessages[index];
+        if (message) storedMessages.add(message);
       });
     },
-    beat: () => send([toEventBody({ type: HEARTBEAT, detail: '{}' })], () => undefined),
+    sendHeartbeat: () => send([toEventBody({ type: HEARTBEAT, detail: '{}' })], () => undefined),
   };
 }
 

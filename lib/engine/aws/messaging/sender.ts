@@ -51,13 +51,13 @@ export class Sender {
    */
   checkSendable(outbounds: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
-    const unroutable = outbounds.find(
+    const unroutableMessage = outbounds.find(
       ({ service }) => service !== undefined && !services.includes(service),
     );
-    if (unroutable)
+    if (unroutableMessage)
       throw engineError(
         'queue.unknown',
-        `A message is for the service ${unroutable.service}, which has no queue in this ` +
+        `A message is for the service ${unroutableMessage.service}, which has no queue in this ` +
           'deployment.',
         'Deploy the release that has this service, or add it to the services of this process.',
       );
@@ -80,10 +80,10 @@ export class Sender {
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
-    const direct = outbounds.filter(
+    const directMessages = outbounds.filter(
       ({ queue, error }) => queue !== undefined && error === undefined,
     );
-    const scheduled = direct.filter((outbound) => isForScheduler(outbound, now));
+    const scheduledMessages = directMessages.filter((outbound) => isForScheduler(outbound, now));
     await Promise.all([
       this.#toBus(outbounds.filter(({ queue }) => queue === undefined)),
       this.#toQueues(
@@ -92,13 +92,13 @@ export class Sender {
         names.deadLetterQueue,
       ),
       this.#toQueues(
-        direct.filter((outbound) => !scheduled.includes(outbound)),
+        directMessages.filter((outbound) => !scheduledMessages.includes(outbound)),
         now,
         names.queue,
       ),
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
-      ...scheduled.map((outbound) =>
+      ...scheduledMessages.map((outbound) =>
         this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`),
       ),
     ]);
@@ -144,7 +144,7 @@ export class Sender {
     nameOf: Names['queue'],
   ): Promise<void> {
     const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
-    const sending = [...byQueue].flatMap(([queue, group]) =>
+    const queueSends = [...byQueue].flatMap(([queue, group]) =>
       [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
         async ([waitMillis, sameWait]) => {
           // A timer of Node may end up to a millisecond early.
@@ -160,7 +160,7 @@ export class Sender {
         },
       ),
     );
-    await Promise.all(sending);
+    await Promise.all(queueSends);
   }
 
   /**
@@ -171,7 +171,7 @@ export class Sender {
     const { names, schedulerRoleArn = '' } = this.#options;
     const [queue, undelivered] = await Promise.all([
       this.queues.arn(names.queue(outbound.queue ?? 'coordinate')),
-      this.queues.arn(names.undelivered),
+      this.queues.arn(names.undeliveredQueue),
     ]);
     const at = new Date(Math.ceil((outbound.dueAt ?? 0) / 1000) * 1000);
     try {

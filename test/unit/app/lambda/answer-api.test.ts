@@ -28,7 +28,7 @@ function apiFunction(environment: Record<string, string>) {
   const validated: string[] = [];
   const propagator = {
     engine,
-    observed: engine,
+    observedEngine: engine,
     cloud: {
       keystone: {},
       async validateToken(token: string) {
@@ -41,8 +41,8 @@ function apiFunction(environment: Record<string, string>) {
     log: { warn() {}, error() {} },
     services: ['nova'],
     protection: async () => ({ projects: [], domains: [], ownProject: 'own' }),
-    count() {},
-    flush() {},
+    countMetrics() {},
+    flushMetrics() {},
   } as unknown as InvocationContext['propagator'];
   const call = async (
     route: string,

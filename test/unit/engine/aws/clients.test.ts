@@ -176,8 +176,8 @@ describe('a call of AWS', () => {
       region: 'eu-central-1',
       endpoint: `http://127.0.0.1:${port}`,
       credentials: async () => shortLived,
-      answerMillis: 100,
-      tries: 3,
+      answerTimeoutMillis: 100,
+      maxTries: 3,
     });
     const before = performance.now();
     const thrown = await dynamodb('GetItem', { TableName: 'x', Key: {} }).catch(

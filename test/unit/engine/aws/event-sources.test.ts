@@ -78,7 +78,7 @@ describe('an event of a broker that invokes Lambda directly', () => {
       expect(engine.waiting.map(({ message }) => message.type)).toEqual(
         expect.arrayContaining(['account.project.deleted', 'account.user.deleted']),
       );
-      expect(engine.quarantined).toEqual([]);
+      expect(engine.quarantineRecords).toEqual([]);
     }
   });
 

@@ -39,8 +39,8 @@ function testContext() {
       },
     },
     log: functionLog('info', (line) => lines.push(line)),
-    count: (values: object) => Object.assign(counted, values),
-    flush: () => undefined,
+    countMetrics: (values: object) => Object.assign(counted, values),
+    flushMetrics: () => undefined,
   } as unknown as LambdaContext;
   return { lambda, counted, failed, lines, open: async () => lambda };
 }
@@ -114,7 +114,7 @@ describe('a function that a queue invokes', () => {
     let flushed = 0;
     const handler = sqsHandler(
       'service-nova',
-      async () => ({ ...lambda, flush: () => (flushed += 1) }) as unknown as LambdaContext,
+      async () => ({ ...lambda, flushMetrics: () => (flushed += 1) }) as unknown as LambdaContext,
       async () => {},
     );
     await expect(handler({ records: [] }, context)).rejects.toMatchObject({

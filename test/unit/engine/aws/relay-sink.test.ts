@@ -123,7 +123,7 @@ describe('the ingest queue as the sink of a relay', () => {
 
   it('receives a heartbeat that is no message', async () => {
     const { sink, stored } = queue();
-    await sink.beat();
+    await sink.sendHeartbeat();
     expect(stored.map((body) => JSON.parse(body)['detail-type'])).toEqual([HEARTBEAT]);
     expect(stored.map(readBody)).toEqual([undefined]);
   });

@@ -73,7 +73,7 @@ describe('the queues', () => {
   });
 
   it('retain dead letters longer than the source queues retain messages', () => {
-    for (const { retentionSeconds, dead } of topology.queues) {
+    for (const { retentionSeconds, deadLetterQueue: dead } of topology.queues) {
       expect(dead.retentionSeconds).toBe(14 * 24 * 3600);
       expect(dead.retentionSeconds - retentionSeconds).toBeGreaterThanOrEqual(7 * 24 * 3600);
     }
@@ -82,7 +82,7 @@ describe('the queues', () => {
 
   it('have names that SQS allows', () => {
     const long = topologyOf('propagator-production', ['a'.repeat(31)]);
-    for (const { name, dead } of [...topology.queues, ...long.queues])
+    for (const { name, deadLetterQueue: dead } of [...topology.queues, ...long.queues])
       for (const one of [name, dead.name]) expect(one).toMatch(/^[A-Za-z0-9_-]{1,80}$/);
   });
 });
