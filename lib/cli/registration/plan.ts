@@ -128,7 +128,8 @@ function ownEndpoint(
     );
   if (endpoint && endpoint.description !== MARK)
     throw registerError(
-      `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ${OWN_REGISTRATION.name} for ` +
+      `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ` +
+        `${OWN_REGISTRATION.name} for ` +
         `${where} that \`propagator register\` did not make`,
       `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
     );

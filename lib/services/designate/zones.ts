@@ -187,7 +187,8 @@ async function foreignRecordBlocker(
   );
   if (foreignRecords.length === 0) return undefined;
   return {
-    message: `the shared zone contains ${countByOwner(foreignRecords, ['recordset', 'recordsets'])}`,
+    message:
+      'the shared zone contains ' + countByOwner(foreignRecords, ['recordset', 'recordsets']),
     actor: 'other-project',
     advice:
       'Designate would delete them with the zone. Ask their owners to remove them, or ' +

@@ -47,7 +47,8 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
     };
   return compareAssignment(
     item,
-    `/v3/${targetType}s/${urlEncode(found.id)}/users/${urlEncode(user)}/roles/${urlEncode(role.id)}`,
+    `/v3/${targetType}s/${urlEncode(found.id)}/users/${urlEncode(user)}` +
+      `/roles/${urlEncode(role.id)}`,
     context,
   );
 }

@@ -80,7 +80,8 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
     if (domain) return result;
     return { ...result, advice: `${result.advice} A name also needs its domain.` };
   }
-  const path = `${pathOf(context)}/${assigneeType}s/${urlEncode(found.id)}/roles/${urlEncode(role.id)}`;
+  const path =
+    `${pathOf(context)}/${assigneeType}s/${urlEncode(found.id)}` + `/roles/${urlEncode(role.id)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

@@ -123,7 +123,7 @@ function subnetItem(
     : { ...item, state: 'differs', found: otherSubnets.map((row) => row.cidr).join(', '), make };
 }
 
-/** Compares the router. `externalNetwork`: the name or id of the external network of its gateway. */
+/** Compares the router. `externalNetwork`: the name or id of the network of its gateway. */
 async function routerItem(
   name: string,
   externalNetwork: string,
