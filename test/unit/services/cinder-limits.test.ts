@@ -1,10 +1,10 @@
-import { ProjectId } from '../../../events/ids.ts';
 import { quotaSuspension } from '../../../lib/services/cinder/suspend.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
+import type { RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
 import { resumeRun } from '../../../lib/task/resume-run.ts';
 import { suspendRun } from '../../../lib/task/suspend-run.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
+import { projectContext } from './project-context.ts';
 
 /** Cinder with `_validate_existing_resource`: refuses a limit below the usage. */
 function cinder(limits: Record<string, number>, used: Record<string, number>) {
@@ -53,16 +53,7 @@ function cinder(limits: Record<string, number>, used: Record<string, number>) {
       throw new Error('not used');
     },
   };
-  const context: ProjectContext = {
-    region: 'one',
-    api,
-    projectApi: undefined,
-    apiOf: async () => undefined,
-    now: () => 1000,
-    memoize: (_key, ask) => ask(),
-    project: ProjectId.parse('p1'),
-    members: undefined,
-  };
+  const context = projectContext(api, 'p1', { now: () => 1000 });
   const records = new MemoryRecords();
   const input = {
     types: [quotaSuspension('cinder')],

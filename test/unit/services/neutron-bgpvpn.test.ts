@@ -1,5 +1,6 @@
 import { neutron } from '../../../lib/services/neutron.ts';
 import type { ProjectContext, ServiceApi } from '../../../lib/task/service.ts';
+import { projectContext } from './project-context.ts';
 
 const PROJECT = 'p-1';
 interface Call {
@@ -31,13 +32,7 @@ function neutronWith(
       return { status: 204, json: undefined };
     },
   } as unknown as ServiceApi;
-  const context = {
-    api,
-    project: PROJECT,
-    region: 'RegionOne',
-    memoize: (_key: string, make: () => unknown) => make(),
-  } as unknown as ProjectContext;
-  return { context, calls };
+  return { context: projectContext(api, PROJECT), calls };
 }
 
 const removalIn = async (context: ProjectContext) => {

@@ -1,5 +1,6 @@
 import { neutron } from '../../../lib/services/neutron.ts';
 import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/service.ts';
+import { projectContext } from './project-context.ts';
 
 const PROJECT = 'p-1';
 
@@ -21,13 +22,7 @@ function neutronWith(name: string, policyOwner: string) {
       return { status: 200, json: { firewall_policy: { id: 'in', project_id: policyOwner } } };
     },
   } as unknown as ServiceApi;
-  const context = {
-    api,
-    project: PROJECT,
-    region: 'RegionOne',
-    memoize: (_key: string, make: () => unknown) => make(),
-  } as unknown as ProjectContext;
-  return { context, changes };
+  return { context: projectContext(api, PROJECT), changes };
 }
 
 const removalIn = async (context: ProjectContext) => {

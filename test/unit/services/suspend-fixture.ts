@@ -1,6 +1,6 @@
-import { ProjectId } from '../../../events/ids.ts';
-import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
+import type { RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
 import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
+import { projectContext } from './project-context.ts';
 
 export type Call = readonly [string, string, unknown];
 
@@ -36,17 +36,7 @@ export function fixture(
       return { rows: (lists[path] ?? []).map((one) => row.parse(one)), more: false } as never;
     },
   };
-  const context: ProjectContext = {
-    region: 'one',
-    api: withoutDeletion(api),
-    projectApi: undefined,
-    apiOf: async () => undefined,
-    now: () => 0,
-    memoize: (_key, ask) => ask(),
-    project: ProjectId.parse('p1'),
-    members: undefined,
-  };
-  return { calls, context };
+  return { calls, context: projectContext(withoutDeletion(api), 'p1') };
 }
 
 export const server = (vm: string, more: object = {}) => ({
