@@ -6,8 +6,8 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone } from './keystone.ts';
 import {
   type AccountAnswer,
-  type Answer,
-  type Answers,
+  type CheckedAnswer,
+  type KeystoneAnswers,
   knownDomains,
   subjectOf,
 } from './keystone-answers.ts';
@@ -44,7 +44,7 @@ export async function askKeystone(
   notifications: readonly ChangeNotification[],
   known: ReadonlyMap<string, AccountRecord>,
   keystone: Keystone,
-): Promise<Answers> {
+): Promise<KeystoneAnswers> {
   const calls = new KeystoneCalls();
   const accounts = [...accountQuestions(notifications, known)].map(
     async ([key, ask]) => [key, await calls.answerOf(() => ask(keystone))] as const,
@@ -65,8 +65,8 @@ class KeystoneCalls {
   #lastError: ErrorReport | undefined;
 
   /** Never throws. After `MAX_FAILURES` failed calls, returns the last error without a call. */
-  answerOf<T>(call: () => Promise<T>): Promise<Answer<T>> {
-    return this.#limit(async (): Promise<Answer<T>> => {
+  answerOf<T>(call: () => Promise<T>): Promise<CheckedAnswer<T>> {
+    return this.#limit(async (): Promise<CheckedAnswer<T>> => {
       if (this.#lastError && this.#failures >= MAX_FAILURES)
         return { kind: 'uncertain', error: this.#lastError };
       try {
@@ -136,7 +136,7 @@ function needsState(notification: ChangeNotification, record: AccountRecord | un
 const askUser = async (id: string, keystone: Keystone): Promise<AccountAnswer> => ({
   state: await keystone.show('user', id),
   members: undefined,
-  contents: undefined,
+  domainContents: undefined,
 });
 
 async function askProject(
@@ -145,25 +145,25 @@ async function askProject(
   keystone: Keystone,
 ): Promise<AccountAnswer> {
   const state = await keystone.show('project', id);
-  if (state.kind !== 'present') return { state, members: undefined, contents: undefined };
+  if (state.kind !== 'present') return { state, members: undefined, domainContents: undefined };
   const { account } = state;
   // Keystone also shows a domain as a project without a domain.
   if (account.type !== 'project' || account.domainId === undefined) return askDomain(id, keystone);
   return {
     state,
     members: withMembers ? await membersOf(account.id, keystone) : undefined,
-    contents: undefined,
+    domainContents: undefined,
   };
 }
 
 async function askDomain(id: string, keystone: Keystone): Promise<AccountAnswer> {
   const state = await keystone.show('domain', id);
   const account = state.kind === 'present' ? state.account : undefined;
-  const contents =
+  const domainContents =
     account?.type === 'domain' && !account.enabled
       ? await contentsOf(account.id, keystone)
       : undefined;
-  return { state, members: undefined, contents };
+  return { state, members: undefined, domainContents };
 }
 
 async function contentsOf(domainId: DomainId, keystone: Keystone): Promise<KeystoneLists> {

@@ -2,7 +2,7 @@ import type { NotificationReceived } from '../../events/notification.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { AccountNotification, Interpretation } from './interpret.ts';
 import type { AccountRecord } from './inventory.ts';
-import type { Answers } from './keystone-answers.ts';
+import type { KeystoneAnswers } from './keystone-answers.ts';
 
 /** A stored notification and its interpretation. */
 export interface InterpretedNotification {
@@ -19,7 +19,7 @@ export interface NotificationBatch {
   readonly known: ReadonlyMap<string, AccountRecord>;
   /** The keys of {@link duplicateKeys} that are stored, because they were ingested before. */
   readonly seenKeys: ReadonlySet<string>;
-  readonly answers: Answers;
+  readonly answers: KeystoneAnswers;
   /** The time at which Keystone was asked. */
   readonly askedAt: number;
   readonly now: number;

@@ -66,9 +66,9 @@ export function causesOf({
 export const describeCauses = (causes: readonly SuspensionCause[]): string =>
   causes.length === 0
     ? 'it and its domain are enabled, and no operator holds it suspended'
-    : causes.map(describe).join('; ');
+    : causes.map(describeCause).join('; ');
 
-function describe(cause: SuspensionCause): string {
+function describeCause(cause: SuspensionCause): string {
   if (cause.kind === 'project-disabled') return 'the project is disabled';
   if (cause.kind === 'user-disabled') return 'the user is disabled';
   if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
@@ -99,6 +99,6 @@ export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },
   causes: readonly SuspensionCause[],
 ): boolean => {
-  const relevant = undoes === undefined ? causes : causes.filter(isDecision);
-  return (action === 'suspend') === relevant.length > 0;
+  const relevantCauses = undoes === undefined ? causes : causes.filter(isDecision);
+  return (action === 'suspend') === relevantCauses.length > 0;
 };

@@ -34,18 +34,18 @@ export function decideAccount(
   const answer = batch.answers.accounts.get(subject);
   // A deletion needs no certain answer, because the coordinator confirms it.
   if (answer?.kind === 'uncertain' && !isDeletion) return { kind: 'delayed', error: answer.error };
-  const certain = answer?.kind === 'certain' ? answer.value : undefined;
-  const shown = certain && shownAccount(certain);
+  const certainAnswer = answer?.kind === 'certain' ? answer.value : undefined;
+  const shown = certainAnswer && shownAccount(certainAnswer);
   const type = shown?.type ?? (subject.startsWith('domain/') ? 'domain' : notification.type);
   const record = update.recordOf(type, notification.id);
   update.markSeen(messageKey(notification));
   if (type === 'domain' && isDomainEcho(update, notification, record, batch.now))
     return { kind: 'domain-echo' };
-  if (isDeletion) return decideDeletion(update, notification, record, certain, batch);
+  if (isDeletion) return decideDeletion(update, notification, record, certainAnswer, batch);
   // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
   // so the record is not changed.
-  if (!certain || !shown) return { kind: 'absent' };
-  recordShown(update, notification, record, certain, batch.askedAt);
+  if (!certainAnswer || !shown) return { kind: 'absent' };
+  recordShown(update, notification, record, certainAnswer, batch.askedAt);
   announceShown(update, notification, record, shown);
   return { kind: 'announced' };
 }
@@ -116,8 +116,9 @@ function recordShown(
   // announces the creation.
   const isUnannounced = record.seenAt === 0 && operation !== 'created';
   update.put(isUnannounced ? { ...shown, unannounced: true } : shown);
-  if (!answer.contents) return;
-  for (const member of mergeListed(answer.contents, update.records, askedAt)) update.put(member);
+  if (!answer.domainContents) return;
+  for (const member of mergeListed(answer.domainContents, update.records, askedAt))
+    update.put(member);
 }
 
 /**

@@ -4,7 +4,7 @@ import { decideAccount } from './decide-account.ts';
 import { decideMembership } from './decide-membership.ts';
 import type { ChangeNotification } from './interpret.ts';
 import { type BatchDecision, InventoryUpdate } from './inventory-update.ts';
-import { type Answers, knownDomains, subjectOf } from './keystone-answers.ts';
+import { type KeystoneAnswers, knownDomains, subjectOf } from './keystone-answers.ts';
 import { toQuarantineRecord, withDelay } from './quarantine.ts';
 
 /**
@@ -58,11 +58,11 @@ function timeOf({ received, interpretation }: InterpretedNotification): number {
  * Returns the accounts in Keystone's answers, including the projects and users of a domain. {@link
  * decideBatch} needs their records.
  */
-export function accountsInAnswers({ accounts }: Answers): Account[] {
+export function accountsInAnswers({ accounts }: KeystoneAnswers): Account[] {
   return [...accounts.values()].flatMap((answer) => {
     if (answer.kind !== 'certain') return [];
-    const { contents, state } = answer.value;
+    const { domainContents, state } = answer.value;
     const shown = state.kind === 'present' ? [state.account] : [];
-    return [...shown, ...(contents?.projects ?? []), ...(contents?.users ?? [])];
+    return [...shown, ...(domainContents?.projects ?? []), ...(domainContents?.users ?? [])];
   });
 }

@@ -2,7 +2,7 @@ import type { Cause } from '../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Notification } from './notification.ts';
 
-type Operation = 'created' | 'updated' | 'deleted';
+type AccountChangeType = 'created' | 'updated' | 'deleted';
 
 /**
  * A notification about an account. It only suggests that the account has changed. Keystone and the
@@ -10,7 +10,7 @@ type Operation = 'created' | 'updated' | 'deleted';
  */
 export type AccountNotification = {
   readonly kind: 'account';
-  readonly operation: Operation;
+  readonly operation: AccountChangeType;
   readonly cause: Cause;
 } & (
   | { readonly type: 'project'; readonly id: ProjectId }
@@ -47,7 +47,7 @@ export type Interpretation =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 const ID_SCHEMAS = { project: ProjectId, domain: DomainId, user: UserId } as const;
-const OPERATIONS: Readonly<Record<string, Operation>> = {
+const CHANGE_TYPES: Readonly<Record<string, AccountChangeType>> = {
   created: 'created',
   updated: 'updated',
   deleted: 'deleted',
@@ -89,35 +89,38 @@ const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
  * Returns the interpretation of a notification. `receivedAt` (epoch milliseconds) replaces an
  * unreadable timestamp.
  */
-export function interpret(notification: Notification, receivedAt: number): Interpretation {
+export function interpretNotification(
+  notification: Notification,
+  receivedAt: number,
+): Interpretation {
   const { eventType } = notification;
   const [, type = '', operation = ''] =
     /^identity\.(project|domain|user)\.(created|updated|deleted)$/.exec(eventType) ?? [];
   // CADF notifications also report failed attempts. A basic payload has no outcome, because
   // Keystone sends it only after a success.
   if (notification.outcome !== undefined && notification.outcome !== 'success')
-    return dropped('outcome');
+    return droppedBecause('outcome');
   if (type === 'project' || type === 'domain' || type === 'user')
-    return interpretAccount(notification, type, OPERATIONS[operation] ?? 'updated', receivedAt);
+    return interpretAccount(notification, type, CHANGE_TYPES[operation] ?? 'updated', receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return interpretRole(notification, receivedAt);
   // A user creates an application credential with a token on a project, and therefore has a role on
   // this project. Basic payloads do not name the user.
   if (eventType === 'identity.application_credential.created')
     return interpretCredential(notification, receivedAt);
-  return dropped(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');
+  return droppedBecause(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');
 }
 
 function interpretAccount(
   notification: Notification,
   type: 'project' | 'domain' | 'user',
-  operation: Operation,
+  operation: AccountChangeType,
   receivedAt: number,
 ): Interpretation {
   // Keystone reports a password change that its policy rejected as a successful update with a
   // reason.
   if (type === 'user' && operation === 'updated' && notification.hasReason)
-    return dropped('rejected-password-change');
+    return droppedBecause('rejected-password-change');
   const id = ID_SCHEMAS[type].safeParse(notification.accountId);
   if (!id.success)
     return {
@@ -153,7 +156,7 @@ function interpretRole({ assignment, at }: Notification, receivedAt: number): In
       kind: 'unreadable',
       reason: 'a role assignment without a user or group, or without a project or domain',
     };
-  if (target.type === 'domain' && !assignment.inherited) return dropped('role-on-domain');
+  if (target.type === 'domain' && !assignment.inherited) return droppedBecause('role-on-domain');
   return {
     kind: 'membership',
     target,
@@ -169,7 +172,7 @@ function interpretCredential(
 ): Interpretation {
   const user = UserId.safeParse(initiator?.userId).data;
   const project = ProjectId.safeParse(initiator?.projectId).data;
-  if (!user || !project) return dropped(eventType);
+  if (!user || !project) return droppedBecause(eventType);
   return {
     kind: 'membership',
     target: { type: 'project', id: project },
@@ -197,4 +200,4 @@ function causeOf(
   };
 }
 
-const dropped = (because: string): Interpretation => ({ kind: 'dropped', because });
+const droppedBecause = (because: string): Interpretation => ({ kind: 'dropped', because });

@@ -7,7 +7,7 @@ import type { DelayedNotification } from './quarantine.ts';
 /** The changes that a batch stores in one commit. */
 export interface BatchDecision {
   /** The keys by which a repeated notification is recognized. */
-  readonly seen: readonly string[];
+  readonly seenKeys: readonly string[];
   readonly accounts: readonly AccountRecord[];
   readonly quarantine: readonly QuarantineRecord[];
   readonly messages: readonly (AccountEvent | DelayedNotification)[];
@@ -62,8 +62,8 @@ export class InventoryUpdate {
     let parent = account.parentId;
     for (let level = 0; parent !== undefined && level < 20; level += 1) {
       if (parent === id) return true;
-      const above = this.#records.get(keyOf('project', parent))?.account;
-      parent = above?.type === 'project' ? above.parentId : undefined;
+      const parentAccount = this.#records.get(keyOf('project', parent))?.account;
+      parent = parentAccount?.type === 'project' ? parentAccount.parentId : undefined;
     }
     return false;
   }
@@ -100,7 +100,7 @@ export class InventoryUpdate {
 
   decision(): BatchDecision {
     return {
-      seen: [...this.#seen],
+      seenKeys: [...this.#seen],
       accounts: [...this.#changed].flatMap((key) => this.#records.get(key) ?? []),
       quarantine: this.quarantine,
       messages: this.messages,

@@ -6,7 +6,7 @@ import type { KeystoneState } from './keystone.ts';
 import { type KeystoneLists, keyOf } from './merge.ts';
 
 /** Keystone's answer, or the error if Keystone gave no certain answer. */
-export type Answer<T> =
+export type CheckedAnswer<T> =
   | { readonly kind: 'certain'; readonly value: T }
   | { readonly kind: 'uncertain'; readonly error: ErrorReport };
 /** Keystone's answer about one account. */
@@ -21,13 +21,13 @@ export interface AccountAnswer {
    * Set for a disabled domain: its projects and users. They are recorded now, because Keystone no
    * longer lists them after the deletion of the domain.
    */
-  readonly contents: KeystoneLists | undefined;
+  readonly domainContents: KeystoneLists | undefined;
 }
 /** Keystone's answers about the accounts and groups of a batch. */
-export interface Answers {
+export interface KeystoneAnswers {
   /** By `project/<id>`. */
-  readonly accounts: ReadonlyMap<string, Answer<AccountAnswer>>;
-  readonly groups: ReadonlyMap<string, Answer<readonly UserId[]>>;
+  readonly accounts: ReadonlyMap<string, CheckedAnswer<AccountAnswer>>;
+  readonly groups: ReadonlyMap<string, CheckedAnswer<readonly UserId[]>>;
 }
 
 /**

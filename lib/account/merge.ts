@@ -24,8 +24,8 @@ export function unionOf(
   added: readonly UserId[] | undefined,
 ): readonly UserId[] | undefined {
   if (!known || !added) return known ?? added;
-  const all = new Set([...known, ...added]);
-  return all.size === known.length ? known : [...all];
+  const allMembers = new Set([...known, ...added]);
+  return allMembers.size === known.length ? known : [...allMembers];
 }
 
 /**

@@ -44,12 +44,12 @@ export interface Assignment {
   readonly inherited: boolean;
 }
 /** The notification in a stored body, or the reason why the body cannot be read. */
-export type Reading =
+export type NotificationReading =
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** Text that every engine can store, without control characters and unpaired surrogates. */
-const text = (maxLength: number) =>
+const textUpTo = (maxLength: number) =>
   z
     .string()
     .min(1)
@@ -60,7 +60,7 @@ const text = (maxLength: number) =>
       'contains control characters',
     );
 /** An optional field. An invalid value counts as absent. */
-const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
+const optionalIfValid = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
 
 /**
  * An envelope of oslo.messaging has these two keys (`common.py deserialize_msg`). The driver
@@ -68,9 +68,9 @@ const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(und
  */
 const Envelope = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const NotificationBody = z.object({
-  event_type: text(200),
-  message_id: optional(text(200)),
-  timestamp: optional(z.string().max(64)),
+  event_type: textUpTo(200),
+  message_id: optionalIfValid(textUpTo(200)),
+  timestamp: optionalIfValid(z.string().max(64)),
   payload: z.unknown(),
   publisher_id: z.unknown().optional(),
 });
@@ -79,27 +79,27 @@ const NotificationBody = z.object({
  * messages. For example, `role_assignment` is always CADF.
  */
 const Payload = z.object({
-  typeURI: optional(z.string()),
-  eventTime: optional(z.string().max(64)),
-  outcome: optional(z.string()),
-  resource_info: optional(z.string()),
-  target: optional(z.object({ id: optional(z.string()) })),
+  typeURI: optionalIfValid(z.string()),
+  eventTime: optionalIfValid(z.string().max(64)),
+  outcome: optionalIfValid(z.string()),
+  resource_info: optionalIfValid(z.string()),
+  target: optionalIfValid(z.object({ id: optionalIfValid(z.string()) })),
   reason: z.unknown().optional(),
-  request_id: optional(text(200)),
-  initiator: optional(
+  request_id: optionalIfValid(textUpTo(200)),
+  initiator: optionalIfValid(
     z.object({
-      user_id: optional(text(200)),
-      project_id: optional(text(200)),
-      request_id: optional(text(200)),
-      name: optional(text(255)),
-      username: optional(text(255)),
+      user_id: optionalIfValid(textUpTo(200)),
+      project_id: optionalIfValid(textUpTo(200)),
+      request_id: optionalIfValid(textUpTo(200)),
+      name: optionalIfValid(textUpTo(255)),
+      username: optionalIfValid(textUpTo(255)),
     }),
   ),
-  project: optional(z.string()),
-  domain: optional(z.string()),
-  user: optional(z.string()),
-  group: optional(z.string()),
-  inherited_to_projects: optional(z.boolean()),
+  project: optionalIfValid(z.string()),
+  domain: optionalIfValid(z.string()),
+  user: optionalIfValid(z.string()),
+  group: optionalIfValid(z.string()),
+  inherited_to_projects: optionalIfValid(z.boolean()),
 });
 
 /**
@@ -107,45 +107,45 @@ const Payload = z.object({
  * CADF payload. Version 1, the Kafka transport and the `log` driver send no envelope. For an
  * unreadable body the result is `unreadable`, and no error is thrown.
  */
-export function readNotification(data: NotificationReceived['data']): Reading {
+export function readNotification(data: NotificationReceived['data']): NotificationReading {
   try {
     return readBody(data);
   } catch (thrown) {
     // JSON.stringify is recursive, and some thousand nested arrays overflow its stack.
-    if (thrown instanceof RangeError) return unreadable('its payload is nested too deeply');
+    if (thrown instanceof RangeError) return unreadableReading('its payload is nested too deeply');
     throw thrown;
   }
 }
 
-function readBody(data: NotificationReceived['data']): Reading {
+function readBody(data: NotificationReceived['data']): NotificationReading {
   if (data.cutFrom !== undefined)
-    return unreadable(`too big: ${data.cutFrom} bytes; a notification has a few thousand`);
+    return unreadableReading(`too big: ${data.cutFrom} bytes; a notification has a few thousand`);
   if (data.encoding === 'base64')
-    return unreadable(
+    return unreadableReading(
       `not text: invalid UTF-8, or a NUL character${compressionHint(bodyBytes(data))}`,
     );
   const outer = parseJson(data.body);
-  if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
+  if (outer === undefined) return unreadableReading(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);
   let body: unknown = outer;
   if (envelope.success) {
     const version = envelope.data['oslo.version'];
     if (!/^2(\.|$)/.test(version))
-      return unreadable('an envelope of oslo.messaging whose version is not 2');
+      return unreadableReading('an envelope of oslo.messaging whose version is not 2');
     body = parseJson(envelope.data['oslo.message']);
-    if (body === undefined) return unreadable('the text in oslo.message is not JSON');
+    if (body === undefined) return unreadableReading('the text in oslo.message is not JSON');
   }
   const inner = NotificationBody.safeParse(body);
   if (!inner.success)
-    return unreadable(
+    return unreadableReading(
       wrappingOf(body, envelope.success) ?? 'not a notification: event_type is missing or invalid',
     );
   return parsePayload(inner.data, data.body);
 }
 
-function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): Reading {
+function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): NotificationReading {
   const parsed = Payload.safeParse(inner.payload);
-  if (!parsed.success) return unreadable('its payload is not an object');
+  if (!parsed.success) return unreadableReading('its payload is not an object');
   const payload = parsed.data;
   const isCadf = payload.typeURI !== undefined;
   if (
@@ -154,7 +154,7 @@ function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): Re
     payload.target?.id !== undefined &&
     payload.target.id !== payload.resource_info
   )
-    return unreadable('resource_info and target.id differ, which Keystone never sends');
+    return unreadableReading('resource_info and target.id differ, which Keystone never sends');
   const { initiator } = payload;
   return {
     kind: 'notification',
@@ -237,4 +237,4 @@ function parseJson(source: string): unknown {
   }
 }
 
-const unreadable = (reason: string): Reading => ({ kind: 'unreadable', reason });
+const unreadableReading = (reason: string): NotificationReading => ({ kind: 'unreadable', reason });

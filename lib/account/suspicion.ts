@@ -16,10 +16,10 @@ export function releaseSuspicions(
   records: readonly AccountRecord[],
   { by, reason }: SuspicionDecision,
 ): { accounts: AccountRecord[]; messages: AccountEvent[] } {
-  const held = records.filter(({ suspicion }) => suspicion);
+  const heldRecords = records.filter(({ suspicion }) => suspicion);
   return {
-    accounts: held.map(({ suspicion: _, ...record }) => record),
-    messages: held.flatMap(({ account, suspicion }): AccountEvent[] =>
+    accounts: heldRecords.map(({ suspicion: _, ...record }) => record),
+    messages: heldRecords.flatMap(({ account, suspicion }): AccountEvent[] =>
       suspicion
         ? [
             {
@@ -62,10 +62,10 @@ export function newestSuspicions(
 ): { total: number; records: AccountRecord[] } {
   const isOpen = ({ suspicion }: AccountRecord): boolean => suspicion?.dropped === undefined;
   const held = records.filter(({ suspicion }) => suspicion);
-  const sorted = held.toSorted(
+  const oldestFirst = held.toSorted(
     (one, other) =>
       Number(isOpen(other)) - Number(isOpen(one)) ||
       (other.suspicion?.at ?? 0) - (one.suspicion?.at ?? 0),
   );
-  return { total: held.filter(isOpen).length, records: sorted.slice(0, limit) };
+  return { total: held.filter(isOpen).length, records: oldestFirst.slice(0, limit) };
 }

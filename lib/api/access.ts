@@ -5,7 +5,7 @@ import { matchedRoutes } from 'hono/route';
 export const LEVELS = ['reader', 'operator', 'admin'] as const;
 export type Level = (typeof LEVELS)[number];
 /** `public`: the route needs no authentication. */
-export type Access = 'public' | Level;
+export type RouteAccess = 'public' | Level;
 
 /**
  * The minimum level of each route. `reader` reads. `operator` redrives, releases, holds, discards,
@@ -59,10 +59,10 @@ export const ROUTE_ACCESS = {
   'GET /v1/quarantine': 'reader',
   'GET /v1/audit': 'reader',
   'GET /v1/audit/verify': 'reader',
-} as const satisfies Readonly<Record<string, Access>>;
+} as const satisfies Readonly<Record<string, RouteAccess>>;
 /** A route of the API as `METHOD /path`. */
 export type Route = keyof typeof ROUTE_ACCESS;
-const accessByRoute: Readonly<Record<string, Access>> = ROUTE_ACCESS;
+const accessByRoute: Readonly<Record<string, RouteAccess>> = ROUTE_ACCESS;
 
 /** True if `level` is at least `needed`. */
 export const includesLevel = (level: Level, needed: Level): boolean =>
@@ -83,7 +83,7 @@ export function requireAccessOfEveryRoute(app: Pick<Hono, 'routes'>): void {
 }
 
 /** The access of the route of a request; `undefined` for an unknown route. */
-export function accessOf(context: Context): Access | undefined {
+export function accessOf(context: Context): RouteAccess | undefined {
   const route = matchedRoutes(context).find(({ method }) => method !== 'ALL');
   return route && accessByRoute[`${route.method} ${route.path}`];
 }

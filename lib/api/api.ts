@@ -8,13 +8,13 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { domainRoutes } from './domains.ts';
 import { holdRoutes } from './holds.ts';
-import { Limit } from './limit.ts';
+import { ListLimit } from './limit.ts';
 import { notificationRoutes } from './notifications.ts';
 import { openApiRoutes } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
 import { planRoutes } from './plans.ts';
 import { projectRoutes } from './projects.ts';
-import { protect } from './protect.ts';
+import { protectApi } from './protect.ts';
 import { provisionRoutes } from './provision.ts';
 import { serviceRoutes } from './services.ts';
 import { stopRoutes } from './stop.ts';
@@ -25,13 +25,13 @@ import { watchRoutes } from './watch.ts';
 export type { ApiDeps } from './deps.ts';
 
 /**
- * The HTTP API. {@link protect} adds the checks before every route. Throws when a route has no row
- * in `ROUTE_ACCESS`.
+ * The HTTP API. {@link protectApi} adds the checks before every route. Throws when a route has no
+ * row in `ROUTE_ACCESS`.
  */
-export function api(deps: ApiDeps): Hono {
+export function createApi(deps: ApiDeps): Hono {
   const { engine } = deps;
   const app = new Hono();
-  protect(app, deps);
+  protectApi(app, deps);
 
   app.get('/healthz', async (context) => {
     const parts = deps.health();
@@ -65,7 +65,7 @@ export function api(deps: ApiDeps): Hono {
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', async (context) => {
     const { total, records } = await engine.reads.quarantine(
-      Limit.parse(context.req.query('limit')),
+      ListLimit.parse(context.req.query('limit')),
     );
     return context.json({
       total,

@@ -8,7 +8,7 @@ import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
 import { callerAddress } from './caller-address.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
-import { Limit } from './limit.ts';
+import { ListLimit } from './limit.ts';
 
 /** The authenticated caller of a request, its address, and the request id. */
 export function originOf(context: Context): AuditOrigin {
@@ -46,7 +46,7 @@ export const AuditQuery = z.strictObject({
   since: z.coerce.number().min(0).optional(),
   by: z.string().min(1).max(300).optional(),
   operation: z.string().min(1).max(100).optional(),
-  limit: Limit,
+  limit: ListLimit,
 });
 export const VerifyQuery = z.strictObject({
   known: z

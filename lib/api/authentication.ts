@@ -8,7 +8,7 @@ import {
   keystoneToken,
 } from './keystone-authentication.ts';
 import { isRead } from './methods.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -38,7 +38,7 @@ export type Authentication =
   | KeystoneAuthentication
   | { readonly by: 'iam' };
 
-const NO_TOKEN = problem(
+const NO_TOKEN = problemBody(
   'token',
   'the request would change something, but it has no valid API token; nothing was changed',
   // No colon after the header's name: redaction would treat the text after it as a secret.
@@ -46,7 +46,7 @@ const NO_TOKEN = problem(
     'api-token in the data folder of the propagator. The commands read that file if they run ' +
     'as the user of the propagator. On another machine set PROPAGATOR_API_TOKEN.',
 );
-const NO_PRINCIPAL = problem(
+const NO_PRINCIPAL = problemBody(
   'principal',
   'API Gateway sent no IAM principal with this request; nothing was changed',
   'The route in API Gateway must have the IAM authorizer (AWS_IAM). Deploy the stack again.',

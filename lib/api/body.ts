@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import { isReason, REASON_ADVICE } from '../shared/reason.ts';
 import { isRead } from './methods.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 const KIBIBYTE = 1024;
 /** The maximum size of a body in bytes. Notifications have a higher limit. */
@@ -31,7 +31,7 @@ export const declaredJson: MiddlewareHandler = async (context, next) => {
   if (allowed.includes(declared)) return next();
   const found = declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
   return context.json(
-    problem('content-type', `${found} is not accepted; send one of ${allowed.join(', ')}`),
+    problemBody('content-type', `${found} is not accepted; send one of ${allowed.join(', ')}`),
     415,
   );
 };
@@ -46,7 +46,7 @@ const limitOf = (maxSize: number): MiddlewareHandler =>
     onError: (context) => {
       context.header('connection', 'close');
       return context.json(
-        problem('too-large', `the body is larger than ${maxSize} bytes; nothing was changed`),
+        problemBody('too-large', `the body is larger than ${maxSize} bytes; nothing was changed`),
         413,
       );
     },
@@ -97,11 +97,11 @@ export const typedText = (max: number) =>
     .min(1)
     .max(max)
     .refine(
-      (text) => text.isWellFormed() && !CONTROLS.test(text),
+      (text) => text.isWellFormed() && !CONTROL_CHARACTERS.test(text),
       'the text has control characters or invalid Unicode',
     );
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
-const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /** A person's reason for a decision: see {@link isReason}. */
 export const reasonText = typedText(1000)

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { secureHeaders } from 'hono/secure-headers';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import { loopbackOnly, noForeignPage } from './same-site.ts';
 
 /** The path of the web console. Its files need no token, because they contain no data. */
@@ -54,7 +54,7 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   );
   if (isLoopbackOnly) app.use(loopbackOnly);
   app.use(noForeignPage, etag());
-  app.notFound((context) => context.json(problem('path', 'the console has no such file'), 404));
+  app.notFound((context) => context.json(problemBody('path', 'the console has no such file'), 404));
   app.get('/console', (context) => context.redirect(CONSOLE_PATH, 308));
   for (const [name, type] of Object.entries(FILES)) {
     const body = readFileSync(join(FOLDER, name), 'utf8');

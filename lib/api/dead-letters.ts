@@ -14,24 +14,24 @@ import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
-import { Limit } from './limit.ts';
-import { problem } from './problem.ts';
+import { ListLimit } from './limit.ts';
+import { problemBody } from './problem.ts';
 
 const Queue = z.custom<QueueName>(
   (name) => typeof name === 'string' && /^(ingest|coordinate|service-[a-z0-9-]+)$/.test(name),
   'must be ingest, coordinate or service-NAME',
 );
-export const Selection = z.strictObject({
+export const DeadLetterSelection = z.strictObject({
   service: ServiceName.optional(),
   queue: Queue.optional(),
   operation: OperationId.optional(),
   cause: typedText(200).optional(),
   id: typedText(200).optional(),
 });
-type Selection = z.infer<typeof Selection>;
+type Selection = z.infer<typeof DeadLetterSelection>;
 const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
-export const Redrive = Selection.extend({
+export const RedriveBody = DeadLetterSelection.extend({
   all: z.boolean().optional(),
   by: refusedCallerName,
   reason: reasonText.optional(),
@@ -39,35 +39,37 @@ export const Redrive = Selection.extend({
   ({ all, ...selection }) => all || hasSelection(selection),
   'select messages by service, queue, operation, cause or id, or send all: true',
 );
-export const Discard = Selection.extend({ by: refusedCallerName, reason: reasonText }).refine(
-  hasSelection,
-  'select messages by service, queue, operation, cause or id',
-);
+export const DiscardBody = DeadLetterSelection.extend({
+  by: refusedCallerName,
+  reason: reasonText,
+}).refine(hasSelection, 'select messages by service, queue, operation, cause or id');
 export const DecisionQuery = z.strictObject({
   operation: OperationId.optional(),
-  limit: Limit,
+  limit: ListLimit,
 });
 
 /** Routes that list, redrive and discard dead-letter messages, and that list these decisions. */
 export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/dead-letters', async (context) => {
-    const deadLetters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
+    const deadLetters = await engine.deadLetters(
+      filterOf(DeadLetterSelection.parse(context.req.query())),
+    );
     return context.json({ deadLetters: deadLetters.map(displayed) });
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
-    const { by: _, reason, ...selection } = await readJson(context, Redrive);
+    const { by: _, reason, ...selection } = await readJson(context, RedriveBody);
     const decision = { by: callerOf(context), reason, origin: originOf(context) };
     return context.json({ redriven: await engine.redrive(filterOf(selection), decision) });
   });
   app.post('/v1/dead-letters/discard', async (context) => {
-    const { by: _, reason, ...selection } = await readJson(context, Discard);
+    const { by: _, reason, ...selection } = await readJson(context, DiscardBody);
     const decision = { by: callerOf(context), reason, origin: originOf(context) };
     const filter = filterOf(selection);
     const deadLetters = await engine.deadLetters(filter);
     const needed = await firstNeeded(deadLetters, engine);
-    if (needed) return context.json(problem('discard', needed), 409);
+    if (needed) return context.json(problemBody('discard', needed), 409);
     const held = await firstHeld(deadLetters, engine, now());
-    if (held) return context.json(problem('discard', held.message, held.advice), 409);
+    if (held) return context.json(problemBody('discard', held.message, held.advice), 409);
     // Only the messages that were checked above are discarded. A message that arrives in the
     // meantime may be needed by its operation.
     const ids = deadLetters.map(({ id }) => id);

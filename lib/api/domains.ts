@@ -16,7 +16,7 @@ import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import { type RequestedWindow, windowOf } from './recovery-window.ts';
 
 /** Routes that plan the deletion of a whole domain. */
@@ -37,10 +37,10 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     const id = DomainId.parse(context.req.param('id'));
     const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
     const shown = await fetchDomain(id, deps);
-    if ('because' in shown) return context.json(problem('refused', shown.because), 409);
+    if ('because' in shown) return context.json(problemBody('refused', shown.because), 409);
     const { scope, enabled } = shown;
     const because = protectedBecause(scope, await deps.protection());
-    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
     const [contents, projects, existing] = await Promise.all([
       cloud.domainAdmin.contents(id),
       projectsToPlan(id, deps),
@@ -56,7 +56,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
       now: deps.now(),
     });
     if (answer.kind === 'refused')
-      return context.json(problem('refused', answer.because, answer.advice), 409);
+      return context.json(problemBody('refused', answer.because, answer.advice), 409);
     const { operation } = answer.opened;
     // The listing is stored before the operation, so that no incomplete plan is shown.
     await storeDomainContents(operation, contents, engine);
@@ -69,7 +69,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     });
     return outcome === 'conflict'
       ? context.json(
-          problem(
+          problemBody(
             'conflict',
             'another request planned this domain or one of its projects at the same time; ' +
               'try again',

@@ -5,7 +5,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { BodyError } from './body.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 export interface ErrorDeps {
   readonly log: Pick<Log, 'warn' | 'error'>;
@@ -40,10 +40,10 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
   return (thrown, context) => {
     if (thrown instanceof HTTPException) return thrown.getResponse();
     const wrong = wrongInput(thrown);
-    if (wrong !== undefined) return context.json(problem('input', wrong), 400);
+    if (wrong !== undefined) return context.json(problemBody('input', wrong), 400);
     // The client closed the connection before its body was complete, and receives no response.
     if (context.req.raw.signal.aborted)
-      return context.json(problem('aborted', 'the request ended before it was complete'), 400);
+      return context.json(problemBody('aborted', 'the request ended before it was complete'), 400);
     const request = requestOf(context);
     if (thrown instanceof PropagatorError) {
       log.warn(
@@ -69,7 +69,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
       `Read the log of the propagator. The entry with the request id ${requestId} has the ` +
       'cause.';
     return context.json(
-      problem('unexpected', 'the request failed with an unexpected error', advice),
+      problemBody('unexpected', 'the request failed with an unexpected error', advice),
       500,
     );
   };
@@ -79,7 +79,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
 export const notFound = (app: Hono) =>
   app.notFound((context) =>
     context.json(
-      problem(
+      problemBody(
         'path',
         `the API has no route ${context.req.method} ${context.req.path.slice(0, MAX_SHOWN)}`,
       ),

@@ -13,7 +13,7 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 const ResourceId = z
   .string()
@@ -61,10 +61,10 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const unknown =
       (await whyUnknown(target, id, deps)) ??
       (project === undefined ? undefined : await whyUnknown('project', project, deps));
-    if (unknown !== undefined) return context.json(problem('hold', unknown), 409);
+    if (unknown !== undefined) return context.json(problemBody('hold', unknown), 409);
     const until = end === undefined ? undefined : Date.parse(end);
     if (until !== undefined && until <= deps.now())
-      return context.json(problem('hold', 'the field until is a time in the past'), 409);
+      return context.json(problemBody('hold', 'the field until is a time in the past'), 409);
     const hold: DeletionHold = {
       target,
       id,
@@ -78,11 +78,11 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const before = await findHold(target, id);
     if (before && isInForce(before, deps.now()))
       return context.json(
-        problem('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
+        problemBody('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
         409,
       );
     return (await commitHold(context, before, hold)) === 'conflict'
-      ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
+      ? context.json(problemBody('conflict', 'the hold was changed at the same moment'), 409)
       : context.json(hold, 201);
   });
 
@@ -93,7 +93,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const before = await findHold(target, id);
     if (!before)
       return context.json(
-        problem(
+        problemBody(
           'hold',
           `there is no hold of ${target} ${id}`,
           'List the holds: propagator hold list',
@@ -101,7 +101,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
         404,
       );
     return (await commitHold(context, before, undefined)) === 'conflict'
-      ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
+      ? context.json(problemBody('conflict', 'the hold was changed at the same moment'), 409)
       : context.json({ removed: `${target}/${id}` });
   });
 

@@ -13,7 +13,7 @@ export interface HttpServer {
 }
 
 /** The address and certificate of a server. */
-export interface Listener {
+export interface ListenOptions {
   /** An IP address of this machine. Default: 127.0.0.1. */
   readonly address?: string;
   /** PEM texts. Without `tls` the server speaks plain HTTP. */
@@ -47,7 +47,7 @@ export async function serveHttp(
   app: Pick<Hono, 'fetch'>,
   port: number,
   limits: Partial<Record<keyof typeof SERVER_LIMITS, number>> = SERVER_LIMITS,
-  { address = '127.0.0.1', tls }: Listener = {},
+  { address = '127.0.0.1', tls }: ListenOptions = {},
 ): Promise<HttpServer> {
   const options = { ...SERVER_LIMITS, ...limits };
   const where = { fetch: app.fetch, port, hostname: address };

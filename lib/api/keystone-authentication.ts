@@ -5,7 +5,7 @@ import type { Log } from '../shared/log.ts';
 import { plainText } from '../shared/plain-text.ts';
 import { accessOf, includesLevel, LEVELS, type Level } from './access.ts';
 import { callerAddress } from './caller-address.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import { rateLimit } from './rate-limit.ts';
 import { tokenCache } from './token-cache.ts';
 import { type AccessPolicy, levelOf } from './token-level.ts';
@@ -35,7 +35,7 @@ interface TokenDeps {
 }
 
 /** Visible characters only. Keystone's longest tokens (JWS) have about 2000 characters. */
-const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+const TOKEN_PATTERN = /^[\x21-\x7e]{1,8192}$/;
 const RETRY_SECONDS = 5;
 const MAX_NAME_LENGTH = 255;
 
@@ -56,10 +56,10 @@ export function keystoneToken(
     const advice =
       'Send a valid token of Keystone in the header X-Auth-Token. The commands get a token ' +
       'with OS_CLOUD or the OS_* variables.';
-    return context.json(problem('token', `${message}; nothing was changed`, advice), 401);
+    return context.json(problemBody('token', `${message}; nothing was changed`, advice), 401);
   };
   /** Returns the facts about the token, or the response that refuses the request. */
-  const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
+  const checkToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address.
     // Callers without an address share one limit.
@@ -73,9 +73,10 @@ export function keystoneToken(
     if (access === 'public') return next();
     const token = context.req.header('x-auth-token');
     if (token === undefined) return unauthorized(context, 'the request has no token');
-    if (!TOKEN.test(token)) return unauthorized(context, 'the header X-Auth-Token holds no token');
-    const checked = await check(context, token).catch((thrown: unknown) => {
-      if (thrown instanceof PropagatorError) return unavailable(context, thrown, log);
+    if (!TOKEN_PATTERN.test(token))
+      return unauthorized(context, 'the header X-Auth-Token holds no token');
+    const checked = await checkToken(context, token).catch((thrown: unknown) => {
+      if (thrown instanceof PropagatorError) return keystoneUnavailable(context, thrown, log);
       throw thrown;
     });
     if (checked instanceof Response) return checked;
@@ -83,7 +84,7 @@ export function keystoneToken(
     if (wait > 0) return tooMany(context, wait);
     const granted = levelOf(checked, policy);
     if (granted.kind === 'refused')
-      return context.json(problem('scope', granted.message, granted.advice), 403);
+      return context.json(problemBody('scope', granted.message, granted.advice), 403);
     if (access !== undefined && !includesLevel(granted.level, access))
       return context.json(roleMissing(context, access, granted.level, policy), 403);
     const { id: userId, name } = checked.user;
@@ -94,7 +95,7 @@ export function keystoneToken(
   };
 }
 
-function unavailable(
+function keystoneUnavailable(
   context: Context,
   { report }: PropagatorError,
   log: TokenDeps['log'],
@@ -103,7 +104,7 @@ function unavailable(
   log.warn({ requestId, error: report }, 'a token of the API could not be validated');
   context.header('Retry-After', `${RETRY_SECONDS}`);
   return context.json(
-    problem(
+    problemBody(
       'keystone',
       'Keystone could not validate the token, so the request was refused; nothing was changed',
       `Try again. The log of the propagator has the cause under the request id ${requestId}.`,
@@ -115,7 +116,7 @@ function unavailable(
 function tooMany(context: Context, seconds: number): Response {
   context.header('Retry-After', `${seconds}`);
   return context.json(
-    problem(
+    problemBody(
       'rate-limit',
       'too many requests; nothing was changed',
       `Try again after ${seconds} s. The setting PROPAGATOR_API_RATE_LIMIT is the limit per ` +
@@ -129,7 +130,7 @@ function roleMissing(context: Context, needed: Level, level: Level, { roles }: A
   const sufficient = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
     (one) => roles[one],
   );
-  return problem(
+  return problemBody(
     'role',
     `${context.req.method} ${plainText(context.req.path, 200)} requires the level ${needed}, and ` +
       `the roles of the token give the level ${level}; nothing was changed`,

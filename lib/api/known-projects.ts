@@ -2,12 +2,12 @@ import * as z from 'zod';
 import type { AccountRecord } from '../account/inventory.ts';
 import { typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { Limit } from './limit.ts';
+import { ListLimit } from './limit.ts';
 
 export const ProjectQuery = z.strictObject({
   name: typedText(255).optional(),
   domain: typedText(255).optional(),
-  limit: Limit,
+  limit: ListLimit,
 });
 
 /** The existing projects of the inventory, by name and domain. */

@@ -3,14 +3,14 @@ import type { Hono } from 'hono';
 import { notificationReceived } from '../account/received.ts';
 import { type ReceiveDeps, storeNotifications } from '../handlers/receive.ts';
 import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 /**
  * The maximum number of notifications per call. One transaction stores them, and a larger
  * transaction would delay other requests.
  */
 export const MAX_NOTIFICATIONS = 1000;
-const TOO_MANY = problem(
+const TOO_MANY = problemBody(
   'too-many',
   `more than ${MAX_NOTIFICATIONS} notifications in one call; nothing was stored`,
   `Send at most ${MAX_NOTIFICATIONS} in one call.`,
@@ -65,13 +65,13 @@ function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
 }
 
 const LINE_END = 10;
-const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
+const BLANK_BYTES: readonly number[] = [9, LINE_END, 13, 32];
 
 /** Returns one notification per line. Stops at the limit, because a body may have many lines. */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
-    if (BLANKS.includes(bytes[at] ?? LINE_END)) {
+    if (BLANK_BYTES.includes(bytes[at] ?? LINE_END)) {
       at += 1;
       continue;
     }

@@ -11,7 +11,7 @@ import { endOfWindow } from '../operation/recovery-window.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import { type RequestedWindow, windowOf } from './recovery-window.ts';
 
 /** A person's request for an operation. */
@@ -26,9 +26,9 @@ export interface AdministratorRequest {
   readonly window?: RequestedWindow | undefined;
 }
 
-export type Refusal = Extract<RequestAnswer, { kind: 'refused' }>;
+export type RefusedAnswer = Extract<RequestAnswer, { kind: 'refused' }>;
 
-export const refused = (because: string, advice?: string): Refusal => ({
+export const refusedAnswer = (because: string, advice?: string): RefusedAnswer => ({
   kind: 'refused',
   because,
   ...(advice === undefined ? {} : { advice }),
@@ -41,9 +41,9 @@ export const refused = (because: string, advice?: string): Refusal => ({
 export function refusalWithoutPlan(
   project: ProjectId,
   { approvalRules }: Pick<ApiDeps, 'approvalRules'>,
-): Refusal | undefined {
+): RefusedAnswer | undefined {
   if (!approvalRules || !requiresPlans(approvalRules.twoApprovers)) return undefined;
-  return refused(
+  return refusedAnswer(
     'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
       'deletion begins with a plan',
     `Type: propagator project plan ${project}`,
@@ -104,18 +104,18 @@ export async function openRequestedCleanup(
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
-function refusalOfAccount(shown: KeystoneState, existing: readonly Operation[]): Refusal {
+function refusalOfAccount(shown: KeystoneState, existing: readonly Operation[]): RefusedAnswer {
   if (shown.kind === 'other')
-    return refused(`Keystone returned the id ${shown.id}; use this spelling`);
+    return refusedAnswer(`Keystone returned the id ${shown.id}; use this spelling`);
   if (shown.kind === 'present' && shown.account.type === 'domain') {
     const { id, name = id } = shown.account;
-    return refused(
+    return refusedAnswer(
       `${id} is the id of a domain (${name}), not of a project`,
       'Give the id of one project. To list the projects of the domain: openstack project list ' +
         `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
     );
   }
-  return refused(`Keystone has no project with this id; ${afterDeletionAdvice(existing)}`);
+  return refusedAnswer(`Keystone has no project with this id; ${afterDeletionAdvice(existing)}`);
 }
 
 const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
@@ -135,7 +135,7 @@ export async function commitOpened(
   documents: readonly WrittenDocument[] = [],
 ) {
   if (answer.kind === 'refused')
-    return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
+    return { status: 409, body: problemBody('refused', answer.because, answer.advice) } as const;
   const { operation } = answer.opened;
   const changed = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const suspension = lifecycleStep(answer.suspension);
@@ -159,7 +159,7 @@ export async function commitOpened(
   return { status: 202, body } as const;
 }
 
-const OPENED_MEANWHILE = problem(
+const OPENED_MEANWHILE = problemBody(
   'conflict',
   'another request opened an operation for this account at the same time. List it: ' +
     'propagator operation list',

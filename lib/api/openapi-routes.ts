@@ -16,21 +16,21 @@ import {
 } from '../cli/shapes.ts';
 import type { Route } from './access.ts';
 import { AuditQuery, VerifyQuery } from './audit.ts';
-import { DecisionQuery, Discard, Redrive, Selection } from './dead-letters.ts';
+import { DeadLetterSelection, DecisionQuery, DiscardBody, RedriveBody } from './dead-letters.ts';
 import { NewHold } from './holds.ts';
 import { ProjectQuery } from './known-projects.ts';
 import { LimitQuery } from './limit.ts';
 import { MAX_NOTIFICATIONS } from './notifications.ts';
-import { Release } from './operation-decisions.ts';
+import { ReleaseBody } from './operation-decisions.ts';
 import { OperationQuery } from './operation-views.ts';
-import { Requested, Rerun } from './operations.ts';
+import { CleanupBody, RerunBody } from './operations.ts';
 import { ApproveRequest } from './plan-approval.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
 import { ProjectRequest } from './projects.ts';
 import { ProfileQuery, ProvisionRequest } from './provision.ts';
 import { NewWaiver } from './services.ts';
 import { StopRequest } from './stop.ts';
-import { Decision } from './suspicious.ts';
+import { SuspicionBody } from './suspicious.ts';
 
 /** The OpenAPI description of one route. */
 export interface RouteDescription {
@@ -68,7 +68,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/operations': {
     summary: 'Request the cleanup of a project that still exists.',
-    body: Requested,
+    body: CleanupBody,
     answers: { 202: opened },
   },
   'GET /v1/operations/events': {
@@ -88,17 +88,17 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/operations/:id/rerun': {
     summary: 'Run an ended operation again.',
-    body: Rerun,
+    body: RerunBody,
     answers: { 202: opened },
   },
   'POST /v1/operations/:id/release': {
     summary: 'Continue a held operation.',
-    body: Release,
+    body: ReleaseBody,
     answers: { 202: z.object({ released: z.string() }) },
   },
   'POST /v1/operations/:id/cancel': {
     summary: 'End an operation that was requested.',
-    body: Release,
+    body: ReleaseBody,
     answers: { 202: z.object({ canceled: z.string(), putBack: z.boolean() }) },
   },
   'GET /v1/operations/:id/plan': {
@@ -197,17 +197,17 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'GET /v1/dead-letters': {
     summary: 'Dead-letter messages.',
-    query: Selection,
+    query: DeadLetterSelection,
     answers: { 200: DeadLettersShape },
   },
   'POST /v1/dead-letters/redrive': {
     summary: 'Deliver dead-letter messages again.',
-    body: Redrive,
+    body: RedriveBody,
     answers: { 200: z.object({ redriven: z.number() }) },
   },
   'POST /v1/dead-letters/discard': {
     summary: 'Discard dead-letter messages.',
-    body: Discard,
+    body: DiscardBody,
     answers: { 200: z.object({ discarded: z.number(), unrestored: z.array(z.string()) }) },
   },
   'GET /v1/audit': {
@@ -232,12 +232,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/suspicious/release': {
     summary: 'Process suspicious deletions.',
-    body: Decision,
+    body: SuspicionBody,
     answers: { 202: countAndLeft('released') },
   },
   'POST /v1/suspicious/drop': {
     summary: 'Ignore suspicious deletions.',
-    body: Decision,
+    body: SuspicionBody,
     answers: { 202: countAndLeft('dropped') },
   },
   'POST /v1/stop-all': {

@@ -7,7 +7,7 @@ import { ROUTE_DESCRIPTIONS, type RouteDescription } from './openapi-routes.ts';
 type Json = Readonly<Record<string, unknown>>;
 
 /** The statuses of errors, with their causes. */
-const ERRORS: Readonly<Record<number, string>> = {
+const ERROR_TEXTS: Readonly<Record<number, string>> = {
   400: 'The request is wrong: a field is missing, unknown or has a wrong value.',
   401: 'The request has no valid token.',
   403: 'The caller may not do this, or the request comes from a foreign web page.',
@@ -106,11 +106,11 @@ function operationOf(route: Route, method: string, path: string): Json {
           },
         }
       : {}),
-    responses: { ...responsesOf(method, answers), ...(isStream ? STREAM : {}) },
+    responses: { ...responsesOf(method, answers), ...(isStream ? STREAM_CONTENT : {}) },
   };
 }
 
-const STREAM: Json = {
+const STREAM_CONTENT: Json = {
   200: {
     description: 'Events, each with the whole state.',
     content: { 'text/event-stream': { schema: { type: 'string' } } },
@@ -126,7 +126,7 @@ const securityOf = (method: string): Json[] =>
   method === 'GET' ? [{ keystone: [] }, {}] : [{ keystone: [] }, { token: [] }];
 
 function responsesOf(method: string, answers: RouteDescription['answers']): Json {
-  const errors = Object.entries(ERRORS)
+  const errors = Object.entries(ERROR_TEXTS)
     .filter(([status]) => method !== 'GET' || !CHANGE_ONLY.includes(Number(status)))
     .map(([status, description]) => [
       status,

@@ -11,10 +11,10 @@ import { targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { noOperation, problem } from './problem.ts';
+import { noOperation, problemBody } from './problem.ts';
 
 /** The body of a release and of a cancellation. */
-export const Release = z.strictObject({ reason: reasonText, by: refusedCallerName });
+export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
 
 /** The maximum attempts of a cancellation. After a conflict the route reads and decides again. */
 const MAX_CONFLICTS = 10;
@@ -23,13 +23,13 @@ const MAX_CONFLICTS = 10;
 export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
   app.post('/v1/operations/:id/cancel', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
-    const { reason } = await readJson(context, Release);
+    const { reason } = await readJson(context, ReleaseBody);
     const by = callerOf(context);
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const operation = await engine.reads.operation(operationId);
       if (!operation) return context.json(noOperation(), 404);
       const because = whyNotCancelable(operation);
-      if (because !== undefined) return context.json(problem('operation', because), 409);
+      if (because !== undefined) return context.json(problemBody('operation', because), 409);
       const audited = {
         what: 'operation.canceled',
         target: targetOf(operation),
@@ -48,7 +48,7 @@ export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
         return context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
     }
     return context.json(
-      problem('conflict', `${operationId} changed during each attempt; try again`),
+      problemBody('conflict', `${operationId} changed during each attempt; try again`),
       409,
     );
   });
@@ -64,12 +64,14 @@ function whyNotCancelable(operation: Operation): string | undefined {
 export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
-    const { reason } = await readJson(context, Release);
+    const { reason } = await readJson(context, ReleaseBody);
     const decision = { by: callerOf(context), reason };
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseMessage(operation, decision, mode);
     if (!message) {
-      const refused = operation ? problem('operation', whyNotReleasable(operation)) : noOperation();
+      const refused = operation
+        ? problemBody('operation', whyNotReleasable(operation))
+        : noOperation();
       return context.json(refused, 409);
     }
     const audited = {

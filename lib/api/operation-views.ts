@@ -4,9 +4,9 @@ import { areDeadLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { OPERATION_STATES, type Operation, type Task } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { view } from '../operation/view.ts';
+import { operationView } from '../operation/view.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
-import { Limit } from './limit.ts';
+import { ListLimit } from './limit.ts';
 
 /** The query of the list of operations. */
 export const OperationQuery = z.strictObject({
@@ -14,7 +14,7 @@ export const OperationQuery = z.strictObject({
   project: ProjectId.optional(),
   domain: DomainId.optional(),
   user: UserId.optional(),
-  limit: Limit,
+  limit: ListLimit,
 });
 /** The answer of `GET /v1/operations`. */
 export async function viewsOf(
@@ -92,7 +92,7 @@ async function viewWithTasks(
   const tasksOf = ordered
     .slice(0, MAX_SHOWN_PROJECTS)
     .map(async ({ id }) => [id, await engine.reads.tasks(id)] as const);
-  return view({
+  return operationView({
     operation,
     tasks,
     childTasks: new Map(await Promise.all(tasksOf)),

@@ -8,18 +8,18 @@ import type { ApiDeps } from './deps.ts';
 import { commitOpened, openRequestedCleanup, refusalWithoutPlan } from './open-operation.ts';
 import { cancelRoute, releaseRoute } from './operation-decisions.ts';
 import { OperationQuery, viewOf, viewsOf } from './operation-views.ts';
-import { noOperation, problem } from './problem.ts';
+import { noOperation, problemBody } from './problem.ts';
 import { windowFields } from './recovery-window.ts';
 import { rerunOperation } from './rerun-operation.ts';
 
 /** `name`: the name of the project. It confirms a rerun for an enabled project. */
-export const Rerun = z.strictObject({
+export const RerunBody = z.strictObject({
   reason: reasonText,
   name: typedText(255).optional(),
   by: refusedCallerName,
 });
 /** `name`: the name of the project. It confirms the deletion of an enabled project. */
-export const Requested = z.strictObject({
+export const CleanupBody = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
   name: typedText(255).optional(),
@@ -35,9 +35,9 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     return context.json(await viewsOf(OperationQuery.parse(context.req.query()), deps));
   });
   app.post('/v1/operations', async (context) => {
-    const requested = await readJson(context, Requested);
+    const requested = await readJson(context, CleanupBody);
     const refusal = refusalWithoutPlan(requested.project, deps);
-    if (refusal) return context.json(problem('refused', refusal.because, refusal.advice), 409);
+    if (refusal) return context.json(problemBody('refused', refusal.because, refusal.advice), 409);
     const input = { ...requested, window: requested, by: callerOf(context) };
     const auditRecordOf = openedRecord(context, 'operation.requested', input.reason, deps);
     const answer = await commitOpened(
@@ -54,7 +54,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.post('/v1/operations/:id/rerun', async (context) => {
     const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
-    const input = { ...(await readJson(context, Rerun)), by: callerOf(context) };
+    const input = { ...(await readJson(context, RerunBody)), by: callerOf(context) };
     if (!earlier) return context.json(noOperation(), 404);
     const auditRecordOf = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
     const answer = await commitOpened(

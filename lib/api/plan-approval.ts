@@ -11,7 +11,7 @@ import type { ApiDeps } from './deps.ts';
 import { openApprovedDomainDeletion } from './domains.ts';
 import { commitOpened, openRequestedCleanup } from './open-operation.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
-import { noOperation, problem } from './problem.ts';
+import { noOperation, problemBody } from './problem.ts';
 import { type RequestedWindow, windowFields } from './recovery-window.ts';
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
@@ -52,7 +52,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
     if (!operation) return context.json(noOperation(), 404);
     if (deps.mode === 'observe')
       return context.json(
-        problem(
+        problemBody(
           'refused',
           'the mode is observe, so nothing can be carried out',
           'Start the propagator with PROPAGATOR_MODE=enforce.',
@@ -66,7 +66,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
     const input = { operation, plan, stored: stored.value, by, digest, tags, rules, now };
     const answer = decideApproval(input);
     if (answer.kind === 'refused')
-      return context.json(problem('refused', answer.because, answer.advice), 409);
+      return context.json(problemBody('refused', answer.because, answer.advice), 409);
     const longer = longerWindow(stored.value, window);
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
@@ -80,7 +80,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
       } as const;
       const audit = [auditRecord(context, now, audited)];
       if ((await engine.commit({ documents, audit })) === 'conflict')
-        return context.json(problem('conflict', 'another approval came at the same time'), 409);
+        return context.json(problemBody('conflict', 'another approval came at the same time'), 409);
       return context.json({ approved: id, waitsFor: answer.because }, 202);
     }
     const reason = typedReason ?? operation.request?.reason ?? '';
@@ -90,7 +90,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
         ? await openApprovedDomainDeletion(operation, projectPlans, answer.plan, approval, deps)
         : await openApprovedCleanup(operation, answer.plan, { reason, by, window: longer }, deps);
     if (opened.kind === 'refused')
-      return context.json(problem('refused', opened.because, opened.advice), 409);
+      return context.json(problemBody('refused', opened.because, opened.advice), 409);
     const { approvals } = answer.plan;
     const documents = [document({ approvals, opened: opened.opened.operation.id })];
     const auditRecordOf = openedRecord(context, 'operation.approved', reason, deps, operation);

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import { plansOfProjects } from '../handlers/domain-plan.ts';
 import { readPlan } from '../handlers/plan-store.ts';
 import { readRates } from '../handlers/rates.ts';
-import type { ApprovalRules, Approvals } from '../operation/approval.ts';
+import type { ApprovalRules, StoredApprovals } from '../operation/approval.ts';
 import { domainPlanOf } from '../operation/domain-plan-view.ts';
 import { type Estimate, estimateOf } from '../operation/estimate.ts';
 import type { Operation } from '../operation/model.ts';
@@ -18,7 +18,7 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
   drift: { resources: 10, percent: 5 },
 };
 
-const StoredApprovals = z.looseObject({
+const ApprovalsDocument = z.looseObject({
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
   opened: z.string().optional(),
   recoverForSeconds: z.number().optional(),
@@ -51,8 +51,8 @@ export async function readPlanWithPages(
 /** Returns the stored approvals of a plan, with the key and version for their next change. */
 export async function readApprovals(plan: OperationId, engine: Engine) {
   const [stored] = await engine.reads.documents('approval', plan, 'approvals');
-  const value: Approvals & RequestedWindow = stored
-    ? { opened: undefined, ...StoredApprovals.parse(stored.value) }
+  const value: StoredApprovals & RequestedWindow = stored
+    ? { opened: undefined, ...ApprovalsDocument.parse(stored.value) }
     : { approvals: [], opened: undefined };
   const key = { collection: 'approval', partition: plan, id: 'approvals' } as const;
   return { key, version: stored?.version ?? 0, value };

@@ -15,7 +15,7 @@ import { commitOpened } from './open-operation.ts';
 import { approvalRoute } from './plan-approval.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
 import { PlanRequest } from './plan-schemas.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 /** Routes that plan the deletion of a project, show a plan, and approve it. */
 export function planRoutes(app: Hono, deps: ApiDeps): void {
@@ -36,7 +36,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       deps.protection(),
     ]);
     if (shown.kind !== 'present' || shown.account.type !== 'project')
-      return context.json(problem('refused', whyNoProject(id, shown)), 409);
+      return context.json(problemBody('refused', whyNoProject(id, shown)), 409);
     const scope = projectScope(shown.account, undefined);
     const answer = openPlan({
       ...planRequest,
@@ -56,7 +56,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (operation?.action !== 'plan')
       return context.json(
-        problem(
+        problemBody(
           'plan',
           'there is no plan with this id',
           'List the operations: propagator operation list',

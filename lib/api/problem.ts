@@ -1,11 +1,11 @@
 /** The body of an error. `processResponses` adds the request id. */
-export const problem = (code: string, message: string, advice?: string) => ({
+export const problemBody = (code: string, message: string, advice?: string) => ({
   error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
 });
 
 /** The answer for an unknown id of an operation. */
 export const noOperation = () =>
-  problem(
+  problemBody(
     'operation',
     'there is no operation with this id',
     'List the operations: propagator operation list',

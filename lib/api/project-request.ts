@@ -3,7 +3,7 @@ import { type EffectiveState, fetchEffectiveState } from '../handlers/project-st
 import type { ProjectScope } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 /** A project that Keystone shows, with its effective state. */
 export type PresentProject = Extract<EffectiveState, { kind: 'present' }>;
@@ -61,4 +61,7 @@ export async function requestedInput<
 }
 
 /** The answer 409 if the project changed after the route read it. */
-export const CHANGED = problem('conflict', 'the project was changed at the same moment; try again');
+export const CHANGED_PROBLEM = problemBody(
+  'conflict',
+  'the project was changed at the same moment; try again',
+);

@@ -19,9 +19,9 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import {
-  CHANGED,
+  CHANGED_PROBLEM,
   notThere,
   type PresentProject,
   projectState,
@@ -51,7 +51,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/projects/:id/policy', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
     const state = await projectState(id, deps);
-    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
+    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
     const policy = deps.policy ?? NO_POLICY;
     return context.json({
       facts: state.facts,
@@ -73,13 +73,13 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       suspensionHoldOf(id, engine.reads),
       deps.protection(),
     ]);
-    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
     const scope = scopeOf(state);
     const because = protectedBecause(scope, protection);
-    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
     if (hold)
       return context.json(
-        problem(
+        problemBody(
           'refused',
           `${hold.by} already keeps the project suspended: ${hold.reason}`,
           `To resume it: propagator project resume ${id} --reason "…"`,
@@ -103,11 +103,11 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       projectState(id, deps),
       suspensionHoldOf(id, engine.reads),
     ]);
-    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
     const otherCauses = state.suspensionCauses.filter(({ kind }) => kind !== 'operator-hold');
     if (!hold && otherCauses.length > 0)
       return context.json(
-        problem(
+        problemBody(
           'refused',
           `no operator keeps the project suspended; ${describeCauses(otherCauses)}`,
           resumeAdvice(otherCauses),
@@ -169,7 +169,7 @@ const openedResponse = (opened: 'conflict' | { opened: string | null }): Respons
         { status: 202 },
       );
 
-const conflict = (): Response => Response.json(CHANGED, { status: 409 });
+const conflict = (): Response => Response.json(CHANGED_PROBLEM, { status: 409 });
 
 /** Returns how an operator ends the causes that still suspend a project. */
 function resumeAdvice(causes: PresentProject['suspensionCauses']): string {

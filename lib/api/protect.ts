@@ -7,7 +7,7 @@ import { type Authentication, authenticate, pluginNameOf } from './authenticatio
 import { declaredJson, limitedBody } from './body.ts';
 import { type ErrorDeps, errorHandler, notFound, processResponses } from './errors.ts';
 import { isRead } from './methods.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import { loopbackOnly, noForeignPage } from './same-site.ts';
 
 export interface ProtectDeps extends ErrorDeps {
@@ -26,7 +26,7 @@ const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(
  * route is without the checks. The order is: request id, origin of the request, caller, media type,
  * size of the body. A body is read only after all checks.
  */
-export function protect(app: Hono, deps: ProtectDeps): void {
+export function protectApi(app: Hono, deps: ProtectDeps): void {
   app.use(
     requestId({
       limitLength: 64,
@@ -65,5 +65,5 @@ const pluginsOnlyReport =
     const isReport = path.startsWith('/v1/tasks/') && path.endsWith('/report');
     if (isRead(method) || isReport || !httpPlugins.includes(pluginNameOf(context))) return next();
     const message = `the token of ${pluginNameOf(context)} may only report tasks of that service`;
-    return context.json(problem('token', message), 403);
+    return context.json(problemBody('token', message), 403);
   };

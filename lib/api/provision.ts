@@ -12,9 +12,9 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 import {
-  CHANGED,
+  CHANGED_PROBLEM,
   notThere,
   type PresentProject,
   projectState,
@@ -46,7 +46,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
 
   app.get('/v1/projects/:id/provision', async (context) => {
     const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
+    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
     const { profile } = ProfileQuery.parse(context.req.query());
     const plan = await compare(state, profile);
     return plan ? context.json(plan) : context.json(noProfile(state, profile), 409);
@@ -54,11 +54,11 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
 
   app.get('/v1/projects/:id/drift', async (context) => {
     const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
+    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
     const [known] = await provisionedProjects(engine, state.facts.id);
     if (!known)
       return context.json(
-        problem(
+        problemBody(
           'project',
           'the project was never provisioned',
           `Type: propagator project provision ${state.facts.id} --plan`,
@@ -78,22 +78,25 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/projects/:id/provision', async (context) => {
     const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
     const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
     if (state.suspensionCauses.length > 0)
       return context.json(
-        problem('refused', `the project is not active: ${describeCauses(state.suspensionCauses)}`),
+        problemBody(
+          'refused',
+          `the project is not active: ${describeCauses(state.suspensionCauses)}`,
+        ),
         409,
       );
     if (!desiredState(state.facts, deps.policy, requested))
       return context.json(noProfile(state, requested.profile), 409);
     const scope = scopeOf(state);
     const because = protectedBecause(scope, await deps.protection());
-    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
     const input = await requestedInput('provision', scope, requested, deps);
     const opened = openProvision(input);
     if (!opened)
       return context.json(
-        problem(
+        problemBody(
           'refused',
           'another provision or a cleanup of the project is running',
           `To list them: propagator operation list --project ${scope.id}`,
@@ -112,17 +115,17 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
     } as const;
     const audit = [auditRecord(context, input.now, audited)];
     if ((await engine.commit({ operations, messages, audit })) === 'conflict')
-      return context.json(CHANGED, 409);
+      return context.json(CHANGED_PROBLEM, 409);
     return context.json({ opened: openedId ?? null }, 202);
   });
 }
 
 const noProfile = ({ facts }: PresentProject, profile: string | undefined) =>
   profile === undefined
-    ? problem(
+    ? problemBody(
         'refused',
         `no rule of the policy provisions project ${facts.id}`,
         'Name a profile of the policy file: --profile NAME. To see the rules: propagator policy ' +
           `show ${facts.id}`,
       )
-    : problem('refused', `the policy has no profile "${profile}"`);
+    : problemBody('refused', `the policy has no profile "${profile}"`);

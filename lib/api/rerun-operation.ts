@@ -8,9 +8,9 @@ import type { ApiDeps } from './deps.ts';
 import {
   type AdministratorRequest,
   openRequestedCleanup,
-  type Refusal,
+  type RefusedAnswer,
   refusalWithoutPlan,
-  refused,
+  refusedAnswer,
 } from './open-operation.ts';
 
 const CHANGE_IN_KEYSTONE = {
@@ -48,7 +48,7 @@ export async function rerunOperation(
     : earlier.scope;
   const because = protectedBecause(scope, protection);
   const whyNot = whyNotRerun(earlier, existing, because);
-  if (whyNot !== undefined) return refused(whyNot);
+  if (whyNot !== undefined) return refusedAnswer(whyNot);
   if (earlier.request && earlier.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
     // approvals.
@@ -76,21 +76,21 @@ export async function rerunOperation(
 async function refusalOfRerun(
   { action, id, request, scope }: Operation,
   { cloud }: ApiDeps,
-): Promise<Refusal | undefined> {
+): Promise<RefusedAnswer | undefined> {
   if (action === 'plan')
-    return refused(
+    return refusedAnswer(
       `${id} is a plan, and only a cleanup can be run again`,
       `Make a new plan: propagator ${scope.type} plan ${scope.id}`,
     );
   if (action !== 'cleanup')
-    return refused(
+    return refusedAnswer(
       `${id} is a ${action}, and only a cleanup can be run again`,
       startAdvice(action, scope),
     );
   if (scope.type !== 'domain' || !request) return undefined;
   const shown = await cloud.keystone.show('domain', scope.id);
   return shown.kind === 'present'
-    ? refused(
+    ? refusedAnswer(
         `${id} carried out a plan, and Keystone still shows the domain`,
         `Make a new plan: propagator domain plan ${scope.id}`,
       )

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { isRead } from './methods.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
@@ -14,7 +14,7 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
   if (hosts.every((url) => URL.canParse(url) && LOOPBACK.includes(new URL(url).hostname)))
     return next();
   return context.json(
-    problem('host', 'the API accepts only requests for 127.0.0.1, localhost or ::1'),
+    problemBody('host', 'the API accepts only requests for 127.0.0.1, localhost or ::1'),
     403,
   );
 };
@@ -26,7 +26,7 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
 export const noForeignPage: MiddlewareHandler = async (context, next) => {
   if (isForeign(context) && !isNavigation(context))
     return context.json(
-      problem('origin', 'the request came from a web page of another origin and was refused'),
+      problemBody('origin', 'the request came from a web page of another origin and was refused'),
       403,
     );
   return next();

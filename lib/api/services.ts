@@ -9,7 +9,7 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 /** A service type as in Keystone: up to 255 characters, but no slash and no leading dot. */
 const CatalogType = z
@@ -37,7 +37,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     ]);
     const coverage = coverageOf(registry, services);
     const uncovered = [
-      ...coverage.unknown,
+      ...coverage.unknownRegistrations,
       ...unreachable(coverage, deps),
       ...(coverage.unlisted ? [coverage.unlisted] : []),
     ];
@@ -48,7 +48,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const described = dependencyLevels(services)
       .flat()
       .map(async (service) => ({
-        ...describe(service, coverage.of(service).regions, deps),
+        ...describeService(service, coverage.ofService(service).regions, deps),
         ...(await accessProblem(service, coverage, deps)),
       }));
     return context.json({
@@ -71,10 +71,12 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     // its resources. Barbican's own listener is an example. Any other covered service can be
     // waived only while one of its endpoints is unreachable.
     if (coveringService && !coveringService.preDelete) {
-      const { unverified } = coverageOf(await cloud.registry(), services).of(coveringService);
-      if (unverified.length === 0)
+      const { unverifiedRegistrations } = coverageOf(await cloud.registry(), services).ofService(
+        coveringService,
+      );
+      if (unverifiedRegistrations.length === 0)
         return context.json(
-          problem(
+          problemBody(
             'waiver',
             `${coveringService.name} covers ${type} and is reachable, so a waiver has no effect`,
           ),
@@ -97,7 +99,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const before = waivers.find((waiver) => waiver.type === type);
     if (!before)
       return context.json(
-        problem(
+        problemBody(
           'waiver',
           `there is no waiver for ${type}`,
           'List the waivers: propagator waiver list',
@@ -118,7 +120,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
 const unreachable = (coverage: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
-    .flatMap((service) => coverage.of(service).unverified);
+    .flatMap((service) => coverage.ofService(service).unverifiedRegistrations);
 
 /**
  * Returns the missing permission of the propagator for a service. The operator can then grant it
@@ -129,12 +131,16 @@ async function accessProblem(
   coverage: Coverage,
   { cloud }: ApiDeps,
 ): Promise<{ problem?: { message: string; advice: string } }> {
-  if (coverage.of(service).regions.length === 0) return {};
+  if (coverage.ofService(service).regions.length === 0) return {};
   const report = await cloud.missingAccess(service);
   return report ? { problem: { message: report.message, advice: report.advice } } : {};
 }
 
-function describe(service: Service, regions: readonly string[], { services, optedIn }: ApiDeps) {
+function describeService(
+  service: Service,
+  regions: readonly string[],
+  { services, optedIn }: ApiDeps,
+) {
   const classes = new Set(
     service.resourceTypes.map(
       (resourceType) =>

@@ -9,7 +9,7 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { Limit } from './limit.ts';
+import { ListLimit } from './limit.ts';
 
 /** The maximum number of accounts per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
@@ -18,7 +18,7 @@ const AccountName = z.object({
   type: z.enum(['project', 'domain', 'user']),
   id: z.string().min(1),
 });
-export const Decision = z
+export const SuspicionBody = z
   .strictObject({
     by: refusedCallerName,
     reason: reasonText,
@@ -33,10 +33,10 @@ export const Decision = z
 /** Routes that list, release and drop deletions of accounts that Keystone never showed. */
 export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/suspicious', async (context) =>
-    context.json(await engine.reads.suspicions(Limit.parse(context.req.query('limit')))),
+    context.json(await engine.reads.suspicions(ListLimit.parse(context.req.query('limit')))),
   );
   app.post('/v1/suspicious/release', async (context) => {
-    const decision = { ...(await readJson(context, Decision)), by: callerOf(context) };
+    const decision = { ...(await readJson(context, SuspicionBody)), by: callerOf(context) };
     const records = await selectedRecords(decision, engine.reads);
     const at = now();
     const change = releaseSuspicions(records, { ...decision, at });
@@ -48,7 +48,7 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     );
   });
   app.post('/v1/suspicious/drop', async (context) => {
-    const { by: _, reason, ...decision } = await readJson(context, Decision);
+    const { by: _, reason, ...decision } = await readJson(context, SuspicionBody);
     const by = callerOf(context);
     const at = now();
     const records = await selectedRecords(decision, engine.reads);
@@ -86,7 +86,7 @@ function auditOf(
  * records of all suspicious accounts that are not dropped.
  */
 async function selectedRecords(
-  { accounts, all }: Pick<z.infer<typeof Decision>, 'accounts' | 'all'>,
+  { accounts, all }: Pick<z.infer<typeof SuspicionBody>, 'accounts' | 'all'>,
   reads: Reads,
 ): Promise<AccountRecord[]> {
   if (all) {

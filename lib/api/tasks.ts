@@ -12,7 +12,7 @@ import { redactDeep } from '../shared/redaction.ts';
 import { pluginNameOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problem } from './problem.ts';
+import { problemBody } from './problem.ts';
 
 /** Accepts the reports of HTTP plugins about their own tasks, and refuses all other reports. */
 export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
@@ -21,10 +21,10 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
     const id = TaskId.parse(context.req.param('id'));
     const report = await readJson(context, TaskReport);
     const task = await engine.reads.task(id);
-    if (!task) return context.json(problem('task', 'there is no task with this id'), 404);
+    if (!task) return context.json(problemBody('task', 'there is no task with this id'), 404);
     if (!httpPlugins.includes(task.service))
       return context.json(
-        problem(
+        problemBody(
           'task',
           `${task.service} is not an HTTP plugin, so its reports are not accepted here`,
         ),
@@ -33,12 +33,12 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
     const caller = pluginNameOf(context);
     if (httpPlugins.includes(caller) && caller !== task.service)
       return context.json(
-        problem('task', `the token of ${caller} may only report tasks of ${caller}`),
+        problemBody('task', `the token of ${caller} may only report tasks of ${caller}`),
         403,
       );
     const because =
       whyNotExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
-    if (because) return context.json(problem('task', because), 409);
+    if (because) return context.json(problemBody('task', because), 409);
     await engine.commit({
       messages: [redactDeep(reportEvent({ ...task, taskId: id }, plainReport(report)))],
     });

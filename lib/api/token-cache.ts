@@ -39,14 +39,17 @@ export function tokenCache(
   const valid = new Map<string, Entry>();
   const refused = new Map<string, Entry>();
   const pending = new Map<string, Promise<TokenFacts | undefined>>();
-  const keep = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
+  const keepEntry = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
     setNewest(entries, key, entry, MAX_ENTRIES);
   const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
     const facts = await withTimeout(validate(token), timeoutMillis);
     if (facts)
-      keep(valid, key, { facts, until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS) });
-    else keep(refused, key, { facts, until: askedAt + REFUSED_MILLIS });
+      keepEntry(valid, key, {
+        facts,
+        until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
+      });
+    else keepEntry(refused, key, { facts, until: askedAt + REFUSED_MILLIS });
     return facts;
   };
   return {

@@ -15,11 +15,11 @@ import { dirname } from 'node:path';
 import { settingError } from '../shared/settings.ts';
 import type { ApiToken } from './authentication.ts';
 
-const SETTING = 'PROPAGATOR_API_TOKEN_FILE';
+const TOKEN_FILE_SETTING = 'PROPAGATOR_API_TOKEN_FILE';
 /** The name of the file in the data folder. */
 export const TOKEN_FILE = 'api-token';
-const OTHERS = 0o077;
-export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
+const OTHERS_MODE_BITS = 0o077;
+export const TOKEN_PATTERN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
 
 /**
  * Reads the token in this file. The name of the token is the user that owns the file. A missing
@@ -28,21 +28,24 @@ export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
  */
 export function openTokenFile(path: string): ApiToken {
   createIfMissing(path);
-  const file = attempt(path, 'be read', () => openSync(path, 'r'));
+  const file = withFileError(path, 'be read', () => openSync(path, 'r'));
   try {
     const { mode, uid } = fstatSync(file);
     if (process.getuid && uid !== process.getuid())
       throw settingError(
-        SETTING,
+        TOKEN_FILE_SETTING,
         `${path} belongs to another user (uid ${uid}); name a file of the user that runs the ` +
           'propagator',
       );
-    if ((mode & OTHERS) !== 0)
-      throw settingError(SETTING, `other users can read or change ${path}; run: chmod 600 ${path}`);
-    const token = readFileSync(file, 'utf8').trim();
-    if (!TOKEN.test(token))
+    if ((mode & OTHERS_MODE_BITS) !== 0)
       throw settingError(
-        SETTING,
+        TOKEN_FILE_SETTING,
+        `other users can read or change ${path}; run: chmod 600 ${path}`,
+      );
+    const token = readFileSync(file, 'utf8').trim();
+    if (!TOKEN_PATTERN.test(token))
+      throw settingError(
+        TOKEN_FILE_SETTING,
         `${path} contains no token; delete the file, and the next start creates a new one`,
       );
     return { name: nameOfUser(uid), token };
@@ -55,7 +58,7 @@ export function openTokenFile(path: string): ApiToken {
 function createIfMissing(path: string): void {
   if (existsSync(path)) return;
   const draft = `${path}.${process.pid}`;
-  attempt(path, 'be created', () => {
+  withFileError(path, 'be created', () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     try {
@@ -68,12 +71,12 @@ function createIfMissing(path: string): void {
   });
 }
 
-function attempt<T>(path: string, what: string, step: () => T): T {
+function withFileError<T>(path: string, what: string, step: () => T): T {
   try {
     return step();
   } catch (thrown) {
     throw settingError(
-      SETTING,
+      TOKEN_FILE_SETTING,
       `${path} cannot ${what} (${codeOf(thrown)}); name a file in a folder that this user ` +
         'can write to, or set PROPAGATOR_API_TOKENS',
     );

@@ -19,14 +19,14 @@ export type TokenLevel =
  */
 export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)
-    return refused(
+    return refusedToken(
       'a token of a trust or of OAuth is not accepted, because it may name a user other than ' +
         'the caller',
       'Log in with a password or an application credential.',
     );
   const scope = scopeText(facts.scope);
   if (!policy.scopes.includes(scope))
-    return refused(
+    return refusedToken(
       `${describeScope[facts.scope.kind](scope)}, and the API accepts only ` +
         policy.scopes.join(', '),
       'Log in with an accepted scope, for example OS_SYSTEM_SCOPE=all. The setting ' +
@@ -36,7 +36,7 @@ export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
     policy.roles[one].some((role) => facts.roles.includes(role)),
   );
   if (level !== undefined) return { kind: 'accepted', level };
-  return refused(
+  return refusedToken(
     `the user ${facts.user.id} has no role on ${scope} that the API knows`,
     `Assign one of these roles: ${LEVELS.flatMap((one) => policy.roles[one]).join(', ')}.`,
   );
@@ -52,7 +52,7 @@ const describeScope: Readonly<Record<TokenScope['kind'], (scope: string) => stri
   domain: (scope) => `the token is scoped to ${scope}`,
 };
 
-const refused = (message: string, advice: string): TokenLevel => ({
+const refusedToken = (message: string, advice: string): TokenLevel => ({
   kind: 'refused',
   message,
   advice,

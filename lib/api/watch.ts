@@ -5,7 +5,7 @@ import { hasEnded } from '../operation/open.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ApiDeps } from './deps.ts';
 import { OperationQuery, viewOf, viewsOf } from './operation-views.ts';
-import { noOperation, problem } from './problem.ts';
+import { noOperation, problemBody } from './problem.ts';
 
 /** Intervals of {@link watchRoutes}, in milliseconds. */
 export interface WatchTimes {
@@ -18,16 +18,20 @@ export interface WatchTimes {
    */
   readonly streamMillis: number;
 }
-const TIMES: WatchTimes = { pollMillis: 1000, heartbeatMillis: 15_000, streamMillis: 60_000 };
+const DEFAULT_TIMES: WatchTimes = {
+  pollMillis: 1000,
+  heartbeatMillis: 15_000,
+  streamMillis: 60_000,
+};
 /** The maximum number of open streams of this process. Each stream reads the store every second. */
 const MAX_STREAMS = 50;
 
-const TOO_MANY = problem(
+const TOO_MANY = problemBody(
   'streams',
   `${MAX_STREAMS} clients already watch operations`,
   'Close one of them, or read GET /v1/operations/:id in intervals.',
 );
-const NO_STREAM = problem(
+const NO_STREAM = problemBody(
   'stream',
   'the API runs on Lambda and cannot stream events',
   'Read GET /v1/operations/:id in intervals. The command `propagator operation watch` does this.',
@@ -39,7 +43,7 @@ const NO_STREAM = problem(
  * operation, its stream sends `end`. Clients need no `Last-Event-ID`, because each event has the
  * whole state.
  */
-export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES): void {
+export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAULT_TIMES): void {
   let open = 0;
 
   /** `read` returns the data of an event. `isLast`: no other state follows. */

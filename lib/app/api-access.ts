@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Authentication } from '../api/authentication.ts';
-import type { Listener } from '../api/http-server.ts';
+import type { ListenOptions } from '../api/http-server.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Log } from '../shared/log.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
@@ -15,7 +15,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
  * not loopback and Keystone does not authenticate the callers. Also throws if the certificate or
  * the key cannot be used.
  */
-export function apiListener(settings: Settings, log: Log): Listener {
+export function apiListener(settings: Settings, log: Log): ListenOptions {
   const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: by } = settings;
   const isLocal = LOOPBACK.test(address);
   if (!isLocal && by !== 'keystone')
@@ -50,7 +50,7 @@ export function apiAuthentication(
 function tlsOf({
   PROPAGATOR_API_CERT_FILE: certFile,
   PROPAGATOR_API_KEY_FILE: keyFile,
-}: Settings): Listener['tls'] {
+}: Settings): ListenOptions['tls'] {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile === undefined)
     throw settingError('PROPAGATOR_API_CERT_FILE', 'set it together with PROPAGATOR_API_KEY_FILE');

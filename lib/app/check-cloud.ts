@@ -45,14 +45,16 @@ async function warnAboutCloud(
   log: Log,
 ): Promise<void> {
   const coverage = coverageOf(await cloud.registry(), services);
-  const unreachable = services.flatMap((service) => [...coverage.of(service).unverified]);
+  const unreachable = services.flatMap((service) => [
+    ...coverage.ofService(service).unverifiedRegistrations,
+  ]);
   for (const { type, because, advice } of [
     ...unreachable,
     ...(coverage.unlisted ? [coverage.unlisted] : []),
   ])
     log.warn({ type, advice }, `${type}: ${because}; every operation will end as unverified`);
   for (const service of services) {
-    if (coverage.of(service).regions.length === 0) continue;
+    if (coverage.ofService(service).regions.length === 0) continue;
     const report = await cloud.missingAccess(service);
     if (report) log.warn({ service: service.name, advice: report.advice }, report.message);
   }

@@ -1,10 +1,10 @@
-import { api } from '../api/api.ts';
+import { createApi } from '../api/api.ts';
 import { withConsole } from '../api/console.ts';
 import { auditEvent } from '../audit/cadf.ts';
 import { observedEngine } from '../engine/observed.ts';
 import type { Engine } from '../engine/port.ts';
 import { openPostgresEngine } from '../engine/postgres/open.ts';
-import { sweep } from '../handlers/sweep.ts';
+import { sweepAccounts } from '../handlers/sweep.ts';
 import { syncInventory } from '../handlers/sync-inventory.ts';
 import { connectCloud } from '../openstack/connect.ts';
 import type { Credentials } from '../openstack/credentials.ts';
@@ -40,7 +40,7 @@ export interface EmbeddedOptions {
 }
 
 /** The whole propagator in one process. */
-export interface Embedded {
+export interface EmbeddedPropagator {
   readonly engine: Engine;
   /** The port of the API. */
   readonly port: number;
@@ -58,14 +58,14 @@ export interface Embedded {
  * the settings. A failed start stops all started parts. An unreachable cloud or broker does not
  * fail the start.
  */
-export function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+export function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPropagator> {
   return startOrUndo((undo) => start(options, undo));
 }
 
 async function start(
   { settings, credentials, log, services: ownServices = SERVICES, beginEmpty }: EmbeddedOptions,
   undo: Teardown,
-): Promise<Embedded> {
+): Promise<EmbeddedPropagator> {
   const now = steadyClock();
   const stopping = new AbortController();
   undo.add(() => stopping.abort());
@@ -116,7 +116,7 @@ async function start(
   const inventory = startInventorySync({
     syncInventory: () => syncInventory(inventoryDeps),
     sweep: () =>
-      sweep({
+      sweepAccounts({
         ...inventoryDeps,
         mode,
         gracePeriodMillis,
@@ -131,7 +131,7 @@ async function start(
     now,
   });
   undo.add(() => inventory.stop());
-  const app = api({
+  const app = createApi({
     ...shared,
     approvalRules: approvalRulesOf(settings),
     log,

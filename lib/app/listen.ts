@@ -1,9 +1,14 @@
 import type { Hono } from 'hono';
-import { type HttpServer, type Listener, SERVER_LIMITS, serveHttp } from '../api/http-server.ts';
+import {
+  type HttpServer,
+  type ListenOptions,
+  SERVER_LIMITS,
+  serveHttp,
+} from '../api/http-server.ts';
 import { PropagatorError } from '../shared/errors.ts';
 
 /** The bound port of the API. */
-export interface Listening extends HttpServer {
+export interface ListeningServer extends HttpServer {
   /** Lets `app` answer the requests. */
   serve(app: Pick<Hono, 'fetch'>): void;
 }
@@ -13,8 +18,8 @@ export interface Listening extends HttpServer {
  * without its API must not remove resources. Until `serve` is called, every request is answered
  * with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
  */
-export async function listen(port: number, listener: Listener = {}): Promise<Listening> {
-  let app: Pick<Hono, 'fetch'> = { fetch: starting };
+export async function listen(port: number, listener: ListenOptions = {}): Promise<ListeningServer> {
+  let app: Pick<Hono, 'fetch'> = { fetch: startingAnswer };
   const server = await serveHttp(
     { fetch: (...call) => app.fetch(...call) },
     port,
@@ -31,7 +36,7 @@ export async function listen(port: number, listener: Listener = {}): Promise<Lis
   };
 }
 
-const starting = (): Response =>
+const startingAnswer = (): Response =>
   Response.json(
     {
       ok: false,

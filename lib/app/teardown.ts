@@ -1,10 +1,10 @@
-type Stop = () => Promise<unknown> | unknown;
+type StopFunction = () => Promise<unknown> | unknown;
 
 /** Collects the functions that stop the parts of a start. A failed start calls them. */
 export class Teardown {
-  readonly #stops: Stop[] = [];
+  readonly #stops: StopFunction[] = [];
 
-  add(stop: Stop): void {
+  add(stop: StopFunction): void {
     this.#stops.push(stop);
   }
 

@@ -1,4 +1,4 @@
-import { total } from '../operation/counts.ts';
+import { totalCounts } from '../operation/counts.ts';
 import type { Operation } from '../operation/model.ts';
 import type { Log } from '../shared/log.ts';
 import type { Change, Engine } from './port.ts';
@@ -63,7 +63,7 @@ function logChange(
   }
   for (const task of change.tasks ?? []) {
     if (!isNewState(task.id, task.state)) continue;
-    const { found, removed, left } = total(task.counts);
+    const { found, removed, left } = totalCounts(task.counts);
     const fields = {
       operation: task.operationId,
       service: task.service,

@@ -2,7 +2,7 @@ import type { Account } from '../../events/account.ts';
 import type { DomainId, ProjectId } from '../../events/ids.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import type { KeystoneAnswer } from '../operation/keystone-answer.ts';
-import { summarize } from '../operation/keystone-check.ts';
+import { summarizeRefusals } from '../operation/keystone-check.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation, Scope } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
@@ -82,7 +82,7 @@ async function answerAboutRequestedProject(
   if (operation.action !== 'plan') {
     const options = deletionCheckOptions(operation);
     const { refusals } = await projectAdmin.checkDeletion(project, options);
-    if (refusals.length > 0) return { kind: 'blocked', ...summarize(refusals) };
+    if (refusals.length > 0) return { kind: 'blocked', ...summarizeRefusals(refusals) };
   }
   const [cloud, roles, members] = await Promise.all([
     fetchCloudSnapshot(operation, deps),

@@ -8,10 +8,10 @@ import { Confirmation } from '../task/safety-rules.ts';
 import type { ProjectContext, Resource, Service, UserContext } from '../task/service.ts';
 import { holdOfAccount, resourceHolds } from './deletion-holds.ts';
 import { planGuard } from './plan-guard.ts';
-import { type Listed, storePlan } from './plan-store.ts';
+import { type ListedType, storePlan } from './plan-store.ts';
 import { projectApis, type ServiceRun } from './run-context.ts';
 import { currentStop } from './stop-switch.ts';
-import type { ServiceDeps, Subject } from './task-deps.ts';
+import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 
 /** Cleans up the service of a project, or counts its resources for a plan. */
@@ -135,10 +135,10 @@ function haltCheck(operation: Operation, deps: ServiceDeps) {
  * the end of the run.
  */
 function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) {
-  const listed: Listed[] = [];
+  const listed: ListedType[] = [];
   return {
     onListed: (
-      resourceType: Listed['resourceType'],
+      resourceType: ListedType['resourceType'],
       resources: readonly Resource[],
       total?: number,
     ) => void listed.push({ resourceType, resources, total }),
@@ -153,7 +153,7 @@ function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) 
 function planGuardOf(
   service: Service,
   phase: Phase,
-  { operation, task }: Subject,
+  { operation, task }: TaskWithOperation,
   deps: ServiceDeps,
 ) {
   const unlistedTypes = service.resourceTypes

@@ -9,7 +9,7 @@ import { openCleanup } from '../operation/open.ts';
 import { lastCallDelayMillis, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import type { KnownServices } from '../operation/snapshot.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { Step } from '../operation/transaction.ts';
+import type { StepResult } from '../operation/transaction.ts';
 import type { Policy } from '../policy/schema.ts';
 import { reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
@@ -43,7 +43,7 @@ export interface CleanupDeps extends KnownServices {
 export async function openForDeletion(
   event: AccountEvent,
   deps: CleanupDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const { record, operations: allOperations, scope } = await readHistory(account, reads);
@@ -81,7 +81,7 @@ export async function openForDeletion(
 }
 
 /** Returns the step that lets a requested cleanup ask Keystone about its account again. */
-function askAgainStep(cleanups: readonly Operation[]): Step | undefined {
+function askAgainStep(cleanups: readonly Operation[]): StepResult | undefined {
   const requested = cleanups.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),

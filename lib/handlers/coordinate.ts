@@ -4,7 +4,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { deletesProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { Step } from '../operation/transaction.ts';
+import type { StepResult } from '../operation/transaction.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
@@ -58,7 +58,7 @@ export async function coordinate(
 function openingDecision(
   message: Message,
   deps: CoordinateDeps,
-): (() => Promise<Step | undefined>) | undefined {
+): (() => Promise<StepResult | undefined>) | undefined {
   switch (message.type) {
     case 'account.project.deleted':
     case 'account.domain.deleted':
@@ -85,7 +85,7 @@ type MessageOf<Type extends Message['type']> = Extract<Message, { readonly type:
 async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<void> {
   switch (message.type) {
     case 'operation.confirm':
-      return confirm(message, deps);
+      return confirmOperation(message, deps);
     case 'operation.keystone-action': {
       const { operationId, number } = message.data;
       const ask = (operation: Operation) => keystoneAction(operation, number, deps);
@@ -109,7 +109,10 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
 }
 
 /** Asks Keystone for the confirmation that the operation waits for. */
-function confirm(message: MessageOf<'operation.confirm'>, deps: CoordinateDeps): Promise<void> {
+function confirmOperation(
+  message: MessageOf<'operation.confirm'>,
+  deps: CoordinateDeps,
+): Promise<void> {
   const { operationId, confirmation } = message.data;
   const isCleanup = ({ action }: Operation) => action === 'cleanup' || action === 'plan';
   return changeOperation(

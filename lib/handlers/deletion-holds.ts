@@ -111,14 +111,14 @@ export function resourceHolds({ engine, now }: HoldDeps) {
     resourceType: string,
     resources: readonly Pick<Resource, 'id'>[],
   ): Promise<Map<string, Blocker>> => {
-    const held = new Map<string, Blocker>();
+    const blockerById = new Map<string, Blocker>();
     const inForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
-    if (inForce.length === 0) return held;
+    if (inForce.length === 0) return blockerById;
     const byId = new Map(inForce.map((hold) => [hold.id, hold]));
     for (const { id } of resources) {
       const hold = byId.get(`${resourceType}/${id}`);
-      if (hold) held.set(id, describeHold(hold));
+      if (hold) blockerById.set(id, describeHold(hold));
     }
-    return held;
+    return blockerById;
   };
 }

@@ -3,7 +3,7 @@ import type { DomainContents } from '../openstack/domain-admin.ts';
 import { DOMAIN_DRIFT } from '../operation/keystone-action-model.ts';
 import type { KeystoneAction, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { type AccountState, preflightAction } from '../operation/preflight.ts';
+import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
@@ -73,13 +73,19 @@ async function whyForbidden(
   if (stop) return actionStoppedError(stopCondition(stop));
   const because = protectedBecause(operation.scope, await deps.protection());
   // A hold forbids deletions, and nothing is deleted during a recovery window.
-  const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
+  const deletionHold =
+    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const isEnabledAgain = what === 'delete' && shown === 'enabled';
   // The texts of the common check are about a project. If the domain is enabled again, the error
   // below names the domain.
-  const checkedState = isEnabledAgain ? 'disabled' : shown;
-  const forbidden = preflightAction(operation, what, deps.mode, because, checkedState, held);
-  if (forbidden) return actionStoppedError(forbidden);
+  const refusal = keystoneActionRefusal(what, {
+    operation,
+    mode: deps.mode,
+    protectedBecause: because,
+    accountState: isEnabledAgain ? 'disabled' : shown,
+    deletionHold,
+  });
+  if (refusal) return actionStoppedError(refusal);
   if (isEnabledAgain)
     return actionStoppedError({
       message: 'the domain was enabled again in Keystone, so it is not deleted',

@@ -3,7 +3,7 @@ import { DomainId } from '../../events/ids.ts';
 import { askKeystone } from '../account/ask-keystone.ts';
 import { duplicateKeys, type InterpretedNotification } from '../account/batch.ts';
 import { accountsInAnswers, decideBatch } from '../account/ingest.ts';
-import { type ChangeNotification, interpret } from '../account/interpret.ts';
+import { type ChangeNotification, interpretNotification } from '../account/interpret.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import type { BatchDecision } from '../account/inventory-update.ts';
 import type { Keystone } from '../account/keystone.ts';
@@ -46,7 +46,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
         received: message,
         interpretation:
           reading.kind === 'notification'
-            ? interpret(reading.notification, message.data.receivedAt)
+            ? interpretNotification(reading.notification, message.data.receivedAt)
             : reading,
       },
     ];

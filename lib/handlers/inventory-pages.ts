@@ -17,18 +17,18 @@ export async function* inventoryPages(
   type: AccountType,
   { engine, stopping }: PageDeps,
 ): AsyncGenerator<AccountRecord[]> {
-  let after: string | undefined;
+  let afterId: string | undefined;
   for (;;) {
     stopping?.throwIfAborted();
-    const records = await engine.reads.accountsAfter(type, after, BATCH_SIZE);
+    const records = await engine.reads.accountsAfter(type, afterId, BATCH_SIZE);
     yield records;
-    after = records.at(-1)?.account.id;
-    if (records.length < BATCH_SIZE || after === undefined) return;
+    afterId = records.at(-1)?.account.id;
+    if (records.length < BATCH_SIZE || afterId === undefined) return;
   }
 }
 
 /** Returns the elements in groups of at most `size`. */
-export function batches<T>(all: readonly T[], size = BATCH_SIZE): T[][] {
+export function inBatches<T>(all: readonly T[], size = BATCH_SIZE): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, n) =>
     all.slice(n * size, (n + 1) * size),
   );

@@ -1,10 +1,10 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Reads } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
+import { adviceOnRefusal, summarizeRefusals } from '../operation/keystone-check.ts';
 import type { KeystoneAction, KeystoneActionResult, Mode, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { type AccountState, preflightAction } from '../operation/preflight.ts';
+import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
@@ -105,17 +105,25 @@ async function stoppedResult(
   const isAssignment = what === 'assign-role';
   const because = protectedBecause(operation.scope, await deps.protection());
   // A hold forbids deletions, and nothing is deleted during a recovery window.
-  const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
+  const deletionHold =
+    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const domain =
     isAssignment && shown === 'disabled' ? await disabledDomain(operation, deps) : undefined;
-  const forbidden = preflightAction(operation, what, deps.mode, because, shown, held, domain);
-  if (forbidden) return { shown, error: actionStoppedError(forbidden), isSent };
+  const refusal = keystoneActionRefusal(what, {
+    operation,
+    mode: deps.mode,
+    protectedBecause: because,
+    accountState: shown,
+    deletionHold,
+    disabledDomain: domain,
+  });
+  if (refusal) return { shown, error: actionStoppedError(refusal), isSent };
   if (!isAssignment || shown === 'absent') return undefined;
   // Check again, because hours may have passed since the request, for example during a hold.
   const options = deletionCheckOptions(operation);
   const { refusals } = await deps.cloud.projectAdmin.checkDeletion(project, options);
   return refusals.length > 0
-    ? { shown, error: actionStoppedError(summarize(refusals)) }
+    ? { shown, error: actionStoppedError(summarizeRefusals(refusals)) }
     : undefined;
 }
 

@@ -6,7 +6,7 @@ import { isUndo } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptions } from '../policy/suspend-options.ts';
-import { aggregate } from '../task/conditions.ts';
+import { aggregateConditions } from '../task/conditions.ts';
 import type { ProjectContext } from '../task/context.ts';
 import { leftBySuspendWarnings } from '../task/left-by-suspend.ts';
 import { resumeRun } from '../task/resume-run.ts';
@@ -47,23 +47,26 @@ export async function lifecycleRefusal(
 ): Promise<Condition | undefined> {
   const { action, confirmation, id, lifecycle, scope, state: operationState } = operation;
   if (deps.mode === 'observe')
-    return blocked(
+    return blockedCondition(
       'the mode is observe, so resources are only counted',
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   const because = protectedBecause(scope, await deps.protection());
   if (because && !isUndo(operation))
-    return blocked(
+    return blockedCondition(
       `protected: ${because}`,
       'Remove the protection, or leave the operation as it is.',
     );
   if (operationState === 'held')
-    return blocked(
+    return blockedCondition(
       `the operation is held: ${operation.hold?.reason ?? 'for an operator'}`,
       `Type: propagator operation release ${id} --reason "…"`,
     );
   if (action === 'provision' && operation.hold)
-    return blocked(`no resource is created now: ${operation.hold.reason}`, operation.hold.advice);
+    return blockedCondition(
+      `no resource is created now: ${operation.hold.reason}`,
+      operation.hold.advice,
+    );
   const { keystone } = deps.cloud;
   const state =
     scope.type === 'user'
@@ -80,13 +83,13 @@ export async function lifecycleRefusal(
     state.kind === 'present'
       ? describeCauses(state.suspensionCauses)
       : `the ${scope.type} is ${state.kind}`;
-  return blocked(
+  return blockedCondition(
     `no resource is changed now: Keystone shows that ${stateText}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',
   );
 }
 
-const blocked = (message: string, advice: string): Condition => ({
+const blockedCondition = (message: string, advice: string): Condition => ({
   class: 'Blocked',
   message,
   actor: 'operator',
@@ -137,7 +140,7 @@ export async function runLifecycle(
       suspendRun({ ...input, onCounts }),
       leftBySuspendWarnings(service, context),
     ]);
-    return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
+    return { ...report, conditions: aggregateConditions([...report.conditions, ...reports]) };
   }
   const resumeContext = withProjectToken(service, context, deps);
   const report = await resumeRun({ ...input, onCounts, context: resumeContext });

@@ -6,7 +6,7 @@ import {
 } from '../operation/lifecycle-confirmation.ts';
 import type { LifecycleAction, Operation } from '../operation/model.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { Step } from '../operation/transaction.ts';
+import type { StepResult } from '../operation/transaction.ts';
 import { reportOf } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
@@ -27,7 +27,7 @@ const ACTION_BY_CHANGE: Readonly<Record<string, LifecycleAction>> = {
 export async function openForChange(
   event: AccountEvent,
   deps: LifecycleDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const [, , change = ''] = event.type.split('.');
@@ -56,7 +56,7 @@ export async function openForChange(
 }
 
 /** Returns the step that commits the opened operations and the operations that they change. */
-export const lifecycleStep = (...results: readonly (OpenedLifecycle | undefined)[]): Step => {
+export const lifecycleStep = (...results: readonly (OpenedLifecycle | undefined)[]): StepResult => {
   const opened = results.filter((one) => one !== undefined);
   return {
     operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),

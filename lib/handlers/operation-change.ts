@@ -3,7 +3,7 @@ import type { Message } from '../../events/index.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Operation } from '../operation/model.ts';
 import { type StepEvent, step } from '../operation/step.ts';
-import type { Step, StepInput } from '../operation/transaction.ts';
+import type { StepInput, StepResult } from '../operation/transaction.ts';
 import type { KeyedQueue } from '../shared/keyed-queue.ts';
 import { heldTypesOf } from './deletion-holds.ts';
 
@@ -24,7 +24,7 @@ export interface ChangeDeps {
  * delivers the message again later.
  */
 const MAX_CONFLICTS = 20;
-const HOUR = 3_600_000;
+const HOUR_MILLIS = 3_600_000;
 
 /**
  * Reads the data of an event from the store. The data are read again after each lock conflict.
@@ -47,7 +47,7 @@ export interface KeystoneInput {
  */
 export async function commitWithRetries(
   message: Message,
-  decide: () => Promise<Step | undefined>,
+  decide: () => Promise<StepResult | undefined>,
   { engine }: Pick<ChangeDeps, 'engine'>,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -61,7 +61,7 @@ const changedTooOften = ({ type }: Message): Error =>
   new Error(`${type}: other processes changed the operation during ${MAX_CONFLICTS} attempts`);
 
 /** An answer of Keystone, and when it arrived in epoch milliseconds. */
-interface Answer {
+interface AnsweredQuestion {
   readonly question: string;
   readonly event: StepEvent;
   readonly at: number;
@@ -132,7 +132,7 @@ async function answerAbout(
   id: OperationId,
   { ask, questionOf }: KeystoneInput,
   { engine, now }: ChangeDeps,
-): Promise<Answer | undefined> {
+): Promise<AnsweredQuestion | undefined> {
   const operation = await engine.reads.operation(id);
   const event = operation && (await ask(operation));
   return operation && event && { question: questionOf(operation), event, at: now() };
@@ -144,10 +144,10 @@ async function nextStep(
   event: StepEvent,
   now: number,
   { engine: { reads }, limits }: ChangeDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const [tasks, startedLastHour, waivers, heldTypes] = await Promise.all([
     reads.tasks(operation.id),
-    reads.countStartedSince(now - HOUR, operation.scope.type, operation.action),
+    reads.countStartedSince(now - HOUR_MILLIS, operation.scope.type, operation.action),
     reads.coverageWaivers(),
     operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
   ]);

@@ -6,7 +6,7 @@ import type { PlanPage } from '../operation/plan.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
 import type { FindBlockers } from '../task/type-iteration.ts';
-import { type Place, readPlan } from './plan-store.ts';
+import { readPlan, type ServicePlace } from './plan-store.ts';
 
 /**
  * Every run of the operation writes the same document. Lock conflicts are therefore normal, but
@@ -34,7 +34,7 @@ export interface PlanGuard {
  */
 export function planGuard(
   operation: Operation,
-  place: Place,
+  place: ServicePlace,
   { isCounting, unlistedTypes }: { isCounting: boolean; unlistedTypes: readonly string[] },
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): PlanGuard | undefined {
@@ -49,21 +49,25 @@ export function planGuard(
       if (unlistedTypes.includes(resourceType)) return new Map();
       const planned = plannedIds(await pages, resourceType);
       if (!planned) return new Map();
-      const unplanned = resources.filter(({ id }) => !planned.has(id));
-      const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
-      const allowed = isCounting
+      const unplannedResources = resources.filter(({ id }) => !planned.has(id));
+      const keys = unplannedResources.map(({ id }) => keyOf(resourceType, id));
+      const allowedKeys = isCounting
         ? new Set<string>()
         : await recordAllowed(operation, plan, keys, engine);
-      const refused = unplanned.filter(({ id }) => !allowed.has(keyOf(resourceType, id)));
-      const allowedOfType = [...allowed].filter((key) => key.startsWith(keyOf(resourceType, '')));
-      const example = refused[0] ?? unplanned[0];
+      const refusedResources = unplannedResources.filter(
+        ({ id }) => !allowedKeys.has(keyOf(resourceType, id)),
+      );
+      const allowedOfType = [...allowedKeys].filter((key) =>
+        key.startsWith(keyOf(resourceType, '')),
+      );
+      const example = refusedResources[0] ?? unplannedResources[0];
       appeared.set(resourceType, {
-        count: allowedOfType.length + refused.length,
+        count: allowedOfType.length + refusedResources.length,
         example: example?.id ?? '-',
-        isRefused: !isCounting && refused.length > 0,
+        isRefused: !isCounting && refusedResources.length > 0,
       });
       const blocker = blockerOf(plan);
-      return isCounting ? new Map() : new Map(refused.map(({ id }) => [id, blocker]));
+      return isCounting ? new Map() : new Map(refusedResources.map(({ id }) => [id, blocker]));
     },
   };
 }

@@ -26,7 +26,7 @@ const StoredPage = z.looseObject({
 });
 
 /** The resources of one type that a run of a plan has listed. */
-export interface Listed {
+export interface ListedType {
   readonly resourceType: ResourceTypeName;
   readonly resources: readonly (Pick<Resource, 'id'> &
     Partial<Pick<Resource, 'label' | 'createdAt'>>)[];
@@ -35,12 +35,12 @@ export interface Listed {
 }
 
 /** The service and the region of a task. */
-export interface Place {
+export interface ServicePlace {
   readonly service: ServiceName;
   readonly region: string;
 }
 
-const prefixOf = ({ region, service }: Place): string => `${region}/${service}.`;
+const prefixOf = ({ region, service }: ServicePlace): string => `${region}/${service}.`;
 
 /**
  * Stores the listings of a run for a plan, in pages. A repeated run replaces the pages of the
@@ -48,8 +48,8 @@ const prefixOf = ({ region, service }: Place): string => `${region}/${service}.`
  */
 export async function storePlan(
   plan: OperationId,
-  place: Place,
-  listed: readonly Listed[],
+  place: ServicePlace,
+  listed: readonly ListedType[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
   const stored = await engine.reads.documents('plan', plan, prefixOf(place));
@@ -83,7 +83,7 @@ const conflictError = (service: string): PropagatorError =>
     advice: 'Wait: the propagator lists the service again automatically.',
   });
 
-function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
+function pagesOf(place: ServicePlace, { resourceType, resources, total }: ListedType) {
   const count = Math.max(1, Math.ceil(resources.length / RESOURCES_PER_PAGE));
   return Array.from({ length: count }, (_, page) => ({
     id: `${place.region}/${resourceType}/${String(page).padStart(5, '0')}`,
@@ -107,7 +107,7 @@ function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
 export async function readPlan(
   plan: OperationId,
   reads: Pick<Reads, 'documents'>,
-  place?: Place,
+  place?: ServicePlace,
 ): Promise<PlanPage[]> {
   const documents = await reads.documents('plan', plan, place && prefixOf(place));
   return documents.map(({ value }) => StoredPage.parse(value));

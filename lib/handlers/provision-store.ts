@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import type { ProvisionContext } from '../task/provision.ts';
-import { CLAIM_MILLIS, type Claims } from '../task/provision-run.ts';
+import { CLAIM_MILLIS, type ItemClaims } from '../task/provision-run.ts';
 import type { RecordPlace } from './suspension-store.ts';
 
 type Store = Pick<Engine, 'reads' | 'commit'>;
@@ -18,31 +18,31 @@ export function claimStore(
   { partition, service, region }: RecordPlace,
   run: string,
   { engine, now }: { readonly engine: Store; now(): number },
-): Claims {
+): ItemClaims {
   const prefix = `${service}/${region}/`;
   const key = (id: string) => ({
     collection: 'provision' as const,
     partition,
     id: `${prefix}${id}`,
   });
-  const find = async (id: string) => {
+  const findDocument = async (id: string) => {
     const found = await engine.reads.documents('provision', partition, prefix + id);
     const document = found.find((one) => one.id === prefix + id);
     return document && { ...Claim.parse(document.value), version: document.version };
   };
   return {
     async claim(id) {
-      const known = await find(id);
-      if (known?.run === run) return 0;
+      const storedClaim = await findDocument(id);
+      if (storedClaim?.run === run) return 0;
       const at = now();
-      const waitMillis = known ? known.at + CLAIM_MILLIS - at : 0;
+      const waitMillis = storedClaim ? storedClaim.at + CLAIM_MILLIS - at : 0;
       if (waitMillis > 0) return Math.min(CLAIM_MILLIS, waitMillis);
-      const written = { ...key(id), version: known?.version ?? 0, value: { run, at } };
+      const written = { ...key(id), version: storedClaim?.version ?? 0, value: { run, at } };
       const done = await engine.commit({ documents: [written] });
       return done === 'committed' ? 0 : CLAIM_MILLIS;
     },
     async release(id) {
-      const known = await find(id);
+      const known = await findDocument(id);
       if (known?.run === run)
         await engine.commit({ documents: [{ ...key(id), version: known.version }] });
     },
@@ -59,7 +59,7 @@ export function claimStore(
 export function provisionRecords(
   { partition, service, region }: RecordPlace,
   engine: Store,
-): Pick<ProvisionContext, 'recorded' | 'record'> {
+): Pick<ProvisionContext, 'record' | 'recorded'> {
   // The first character distinguishes a record from a claim, whose key begins with a service name.
   const idOf = (key: string): string => `=${service}/${region}/${key}`;
   const find = async (key: string) => {

@@ -7,7 +7,7 @@ import type { Task } from '../operation/model.ts';
 const StoredRates = z.looseObject({
   measured: z.array(z.looseObject({ taskId: TaskId, resources: z.number(), millis: z.number() })),
 });
-const KEY = { collection: 'rate', partition: 'cleanup' } as const;
+const RATES_KEY = { collection: 'rate', partition: 'cleanup' } as const;
 /** The store keeps the measurements of this number of tasks for each service. */
 const MAX_KEPT = 20;
 /**
@@ -18,7 +18,7 @@ const MAX_TRIES = 5;
 
 /** Returns how fast earlier cleanups of this installation removed the resources of each service. */
 export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<MeasuredTasks> {
-  const documents = await reads.documents(KEY.collection, KEY.partition);
+  const documents = await reads.documents(RATES_KEY.collection, RATES_KEY.partition);
   return new Map(documents.map(({ id, value }) => [id, StoredRates.parse(value).measured]));
 }
 
@@ -32,12 +32,12 @@ export async function recordRates(
 ): Promise<void> {
   const measurements = measuredTasksOf(tasks);
   for (let tries = 0; measurements.length > 0 && tries < MAX_TRIES; tries += 1) {
-    const stored = await engine.reads.documents(KEY.collection, KEY.partition);
+    const stored = await engine.reads.documents(RATES_KEY.collection, RATES_KEY.partition);
     const written = [...Map.groupBy(measurements, ({ service }) => service)].map(
       ([id, measured]) => {
         const document = stored.find((one) => one.id === id);
         const value = { measured: appendMeasured(document?.value, measured) };
-        return { ...KEY, id, version: document?.version ?? 0, value };
+        return { ...RATES_KEY, id, version: document?.version ?? 0, value };
       },
     );
     if ((await engine.commit({ documents: written })) === 'committed') return;

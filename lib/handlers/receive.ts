@@ -1,5 +1,5 @@
 import type { NotificationReceived } from '../../events/notification.ts';
-import { type AccountNotification, interpret } from '../account/interpret.ts';
+import { type AccountNotification, interpretNotification } from '../account/interpret.ts';
 import { isGone } from '../account/inventory.ts';
 import { keyOf, keyOfAccount } from '../account/merge.ts';
 import { readNotification } from '../account/notification.ts';
@@ -59,7 +59,7 @@ async function urgentOf(
 
 /** Returns the first notification of a deletion for each account, by the key of the account. */
 function firstDeletions(messages: readonly NotificationReceived[]) {
-  const first = new Map<
+  const firstByKey = new Map<
     string,
     { readonly message: NotificationReceived; readonly notification: AccountNotification }
   >();
@@ -67,9 +67,9 @@ function firstDeletions(messages: readonly NotificationReceived[]) {
     const notification = deletionIn(message);
     if (!notification) continue;
     const key = keyOf(notification.type, notification.id);
-    if (!first.has(key)) first.set(key, { message, notification });
+    if (!firstByKey.has(key)) firstByKey.set(key, { message, notification });
   }
-  return first;
+  return firstByKey;
 }
 
 /** Returns the keys of the accounts that the inventory shows as living. */
@@ -91,7 +91,7 @@ function deletionIn({ data }: NotificationReceived): AccountNotification | undef
   if (data.encoding !== 'utf8' || !DELETION.test(data.body)) return undefined;
   const reading = readNotification(data);
   if (reading.kind !== 'notification') return undefined;
-  const notification = interpret(reading.notification, data.receivedAt);
+  const notification = interpretNotification(reading.notification, data.receivedAt);
   return notification.kind === 'account' && notification.operation === 'deleted'
     ? notification
     : undefined;

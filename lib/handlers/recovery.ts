@@ -14,7 +14,7 @@ import {
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { hasDisabledAccount } from '../operation/recovery-window.ts';
-import type { Step } from '../operation/transaction.ts';
+import type { StepResult } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { lifecycleStep } from './lifecycle.ts';
@@ -30,7 +30,7 @@ import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 export async function undoSuspension(
   canceled: Operation,
   deps: LifecycleDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const { scope } = canceled;
   if (!hasEnded(canceled)) return undefined;
   if (scope.type === 'domain') return resumeDomain(canceled, scope.id, deps);
@@ -41,7 +41,7 @@ async function restoreProject(
   canceled: Operation,
   project: ProjectId,
   deps: LifecycleDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const { id, recovery, startedAt } = canceled;
   const { reads } = deps.engine;
   const [state, existing] = await Promise.all([
@@ -77,7 +77,7 @@ function endSuspension(
   existing: readonly Operation[],
   deps: LifecycleDeps,
   undoes?: OperationId,
-): Step | undefined {
+): StepResult | undefined {
   const { id, recovery } = canceled;
   const suspension = existing.find((one) => one.id === recovery?.suspension);
   if (!suspension || hasEnded(suspension) || mayBeSuspended(existing))
@@ -97,7 +97,11 @@ function endSuspension(
  *
  * The 404 may be wrong, so `resume` also opens. The resume ends if Keystone repeats the 404.
  */
-function stepAfterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
+function stepAfterDeletion(
+  canceled: Operation,
+  resume: StepResult | undefined,
+  now: number,
+): StepResult {
   const { id, confirmedAt, scope, startedAt } = canceled;
   const hadContinuedAfter404 = startedAt !== undefined && confirmedAt.length > 0;
   const isAnnounced = !hadContinuedAfter404 && scope.type !== 'user';
@@ -126,7 +130,7 @@ function announceDisabled(
   { id, scope }: Operation,
   existing: readonly Operation[],
   now: number,
-): Step | undefined {
+): StepResult | undefined {
   if (scope.type !== 'project' || isSuspended(existing)) return undefined;
   const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   return {
@@ -147,7 +151,7 @@ async function resumeDomain(
   canceled: Operation,
   domain: DomainId,
   deps: LifecycleDeps,
-): Promise<Step | undefined> {
+): Promise<StepResult | undefined> {
   const { id, recovery, startedAt } = canceled;
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
   // The newest operation may be a resume under the policy, if the domain was enabled in Keystone.
@@ -173,7 +177,7 @@ function resumeStep(
   existing: readonly Operation[],
   deps: LifecycleDeps,
   undoes?: OperationId,
-): Step | undefined {
+): StepResult | undefined {
   const reason = hold?.reason ?? `${id} was canceled`;
   const opened = openLifecycle({
     action: 'resume',

@@ -5,10 +5,10 @@ import { readOnly } from '../task/read-only.ts';
 import type { CommonContext, ProjectContext, Service, ServiceApi, Watch } from '../task/service.ts';
 import { otherApiFinder } from './endpoints.ts';
 import { type StopDeps, stoppable } from './stop-switch.ts';
-import type { ServiceDeps, Subject } from './task-deps.ts';
+import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 
 /** One run of a service: the data of its request, and the stored operation and task. */
-export interface ServiceRun extends Subject {
+export interface ServiceRun extends TaskWithOperation {
   readonly service: Service;
   readonly data: ServiceRequested['data'];
   readonly deps: ServiceDeps;
@@ -53,7 +53,7 @@ export async function projectApis(
 
 /** Returns the API with the watch. The watch counts the answers and can abort the calls. */
 const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
-  watch ? (api?.watched?.(watch) ?? api) : api;
+  watch ? (api?.withWatch?.(watch) ?? api) : api;
 
 /**
  * Returns an API that refuses changes while the stop switch is set. In phase `plan` the API is

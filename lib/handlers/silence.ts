@@ -17,13 +17,13 @@ export async function withSilenceLimit<T>(
 ): Promise<T> {
   const ended = new AbortController();
   const silence = new AbortController();
-  let answers = 0;
+  let answerCount = 0;
   const abortAfterSilence = async (): Promise<never> => {
     let answersBefore: number;
     do {
-      answersBefore = answers;
+      answersBefore = answerCount;
       await delay(silenceMillis, undefined, { signal: ended.signal });
-    } while (answers !== answersBefore);
+    } while (answerCount !== answersBefore);
     const error = new PropagatorError({
       code: `${service}.slow`,
       class: 'Transient',
@@ -41,7 +41,7 @@ export async function withSilenceLimit<T>(
   const watch: Watch = {
     signal: silence.signal,
     answered: () => {
-      answers += 1;
+      answerCount += 1;
     },
   };
   return Promise.race([work(watch), abortAfterSilence()]).finally(() => ended.abort());

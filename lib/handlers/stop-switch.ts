@@ -56,7 +56,7 @@ const READ_METHODS: readonly string[] = ['GET', 'HEAD'];
  * stopped call is not sent, and throws an error of class `Transient`.
  */
 export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
-  const { watched } = api;
+  const { withWatch } = api;
   return {
     ...api,
     async request(method, path, options) {
@@ -64,7 +64,7 @@ export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
       if (stop) throw stoppedError(stop, api);
       return api.request(method, path, options);
     },
-    ...(watched ? { watched: (watch) => stoppable(watched(watch), deps) } : {}),
+    ...(withWatch ? { withWatch: (watch) => stoppable(withWatch(watch), deps) } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Engine, StoredDocument, WrittenDocument } from '../engine/port.ts';
 import type { SuspensionRecord, SuspensionRecords } from '../task/suspension-records.ts';
 
-const Stored = z.looseObject({
+const StoredSuspensionRecord = z.looseObject({
   resourceType: z.string(),
   id: z.string(),
   before: z.unknown(),
@@ -34,11 +34,11 @@ export function suspensionStore(
   });
   const write = async (documents: readonly WrittenDocument[]): Promise<void> => {
     for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT) {
-      const some = documents.slice(from, from + DOCUMENTS_PER_COMMIT);
-      if ((await engine.commit({ documents: some })) === 'committed') continue;
+      const batch = documents.slice(from, from + DOCUMENTS_PER_COMMIT);
+      if ((await engine.commit({ documents: batch })) === 'committed') continue;
       // Another run has written one of these records, so the commit stored none of them. Write each
       // record in its own commit.
-      for (const one of some) await engine.commit({ documents: [one] });
+      for (const one of batch) await engine.commit({ documents: [one] });
     }
   };
   const all = async (): Promise<SuspensionRecord[]> =>
@@ -66,7 +66,7 @@ const bodyOf = ({ resourceType, id, before, at }: SuspensionRecord) => ({
 });
 
 function toRecord({ value, version }: StoredDocument): SuspensionRecord {
-  const { resourceType, id, before, at } = Stored.parse(value);
+  const { resourceType, id, before, at } = StoredSuspensionRecord.parse(value);
   return { resourceType, id, before, at, version };
 }
 

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/schema.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
-import { type AccountType, batches, inventoryPages } from './inventory-pages.ts';
+import { type AccountType, inBatches, inventoryPages } from './inventory-pages.ts';
 
 /** The dependencies of {@link handleMissing}. */
 export interface MissingDeps {
@@ -51,7 +51,7 @@ export async function handleMissing(
   const listingProblem = findListingProblem(type, missing.length, living);
   const held: Operation[] = [];
   let deleted = 0;
-  for (const ids of batches(missing)) {
+  for (const ids of inBatches(missing)) {
     // Read the records again, because a notification may have changed them after the first read.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
       isMissing(record, listed, listedAt),
@@ -179,7 +179,7 @@ function logHeld(
       ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still ` +
         'missing, and their operations are still held'
       : `${listingProblem}. No deletion is announced; each account has a held operation`;
-  for (const [n, operations] of batches(held, IDS_PER_LOG_LINE).entries())
+  for (const [n, operations] of inBatches(held, IDS_PER_LOG_LINE).entries())
     log.warn(
       {
         held: held.length,

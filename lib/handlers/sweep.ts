@@ -2,25 +2,25 @@ import type { ProjectId, UserId } from '../../events/ids.ts';
 import { emptyListingError } from '../account/compare.ts';
 import type { Keystone } from '../account/keystone.ts';
 import { comparePage } from '../account/sweep.ts';
-import { isHeldForListingProblem, refuse } from '../operation/open.ts';
-import { type AccountType, batches } from './inventory-pages.ts';
+import { isHeldForListingProblem, refuseOperation } from '../operation/open.ts';
+import { type AccountType, inBatches } from './inventory-pages.ts';
 import { handleMissing, type MissingCounts, type MissingDeps } from './sweep-missing.ts';
 import { INVENTORY_FILLED } from './sync-inventory.ts';
 
-/** The dependencies of {@link sweep}. */
+/** The dependencies of {@link sweepAccounts}. */
 export interface SweepDeps extends MissingDeps {
   readonly keystone: Keystone;
 }
 
 /** The counts of a sweep. */
-export interface Swept extends MissingCounts {
+export interface SweepCounts extends MissingCounts {
   /** The number of accounts that Keystone listed. */
   readonly listed: number;
   /** The number of creations and changes of `enabled` that the sweep announced. */
   readonly announcedChanges: number;
 }
 
-const TYPES: readonly AccountType[] = ['domain', 'project', 'user'];
+const ACCOUNT_TYPES: readonly AccountType[] = ['domain', 'project', 'user'];
 /**
  * The maximum number of projects whose members one sweep requests. More projects can be new only
  * while the inventory is empty.
@@ -41,12 +41,12 @@ const MAX_HELD_OPERATIONS = 10_000;
  * Throws `PropagatorError` when a list is empty or cannot be read completely. No account then
  * counts as missing.
  */
-export async function sweep(deps: SweepDeps): Promise<Swept> {
+export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
   const listedAt = deps.now();
   const lists = new Map<AccountType, Set<string>>();
   let announcedChanges = 0;
   // All lists must be complete before any account counts as missing.
-  for (const type of TYPES) {
+  for (const type of ACCOUNT_TYPES) {
     const { ids, announcedChanges: announcedOfType } = await readList(type, listedAt, deps);
     lists.set(type, ids);
     announcedChanges += announcedOfType;
@@ -59,9 +59,9 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
     deleted += missing.deleted;
     held += missing.held;
   }
-  const swept = { listed, deleted, announcedChanges, held };
-  deps.log.info(swept, 'the inventory was compared with the lists of Keystone');
-  return swept;
+  const sweepCounts = { listed, deleted, announcedChanges, held };
+  deps.log.info(sweepCounts, 'the inventory was compared with the lists of Keystone');
+  return sweepCounts;
 }
 
 /**
@@ -77,7 +77,7 @@ async function readList(type: AccountType, listedAt: number, deps: SweepDeps) {
   let announcedChanges = 0;
   let membersBudget = MAX_PROJECTS_WITH_MEMBERS;
   await keystone.eachPage(type, async (page) => {
-    for (const accounts of batches(page)) {
+    for (const accounts of inBatches(page)) {
       stopping?.throwIfAborted();
       const pageIds = accounts.map(({ id }) => id);
       const stored = await engine.reads.accounts(type, pageIds);
@@ -126,7 +126,7 @@ async function endHeldOfListedAccounts(
     // A lock conflict is ignored: an operator has just released the operation, and the operation
     // then asks Keystone.
     await engine.commit({
-      operations: [refuse(operation, 'Keystone lists the account again', now())],
+      operations: [refuseOperation(operation, 'Keystone lists the account again', now())],
     });
   }
 }

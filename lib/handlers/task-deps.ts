@@ -47,7 +47,7 @@ export interface ServiceDeps {
 }
 
 /** The stored operation and task of a run. */
-export interface Subject {
+export interface TaskWithOperation {
   readonly operation: Operation;
   readonly task: Task;
 }

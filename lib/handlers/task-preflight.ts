@@ -5,9 +5,9 @@ import type { Keystone } from '../account/keystone.ts';
 import type { DeletionCheckOptions } from '../openstack/project-admin.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
 import { isPartOfDomainDeletion } from '../operation/domain-project.ts';
-import { summarize } from '../operation/keystone-check.ts';
+import { summarizeRefusals } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
-import { type AccountState, preflight } from '../operation/preflight.ts';
+import { type AccountState, runRefusal } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
@@ -57,12 +57,19 @@ async function cleanupPreflight(
   const because = protectedBecause(operation.scope, await deps.protection());
   const fetchState = () => fetchAccountState(operation, deps);
   const shown = await (deps.inFlight?.share(operation.id, fetchState) ?? fetchState());
-  const held = await holdOfAccount(operation, deps);
+  const deletionHold = await holdOfAccount(operation, deps);
   const domain =
     data.phase === 'pre-delete' && shown === 'disabled'
       ? await disabledDomain(operation, deps)
       : undefined;
-  const refusal = preflight(operation, data.phase, deps.mode, because, shown, held, domain);
+  const refusal = runRefusal(data.phase, {
+    operation,
+    mode: deps.mode,
+    protectedBecause: because,
+    accountState: shown,
+    deletionHold,
+    disabledDomain: domain,
+  });
   if (!refusal) return undefined;
   const isEnabledAgain =
     data.phase === 'apply' && isOnLivingProject(operation) && shown === 'enabled';
@@ -111,7 +118,7 @@ export async function replaceTokenFailure(
     .checkDeletion(scope.id, deletionCheckOptions(operation))
     .catch(() => undefined);
   if (!check || check.refusals.length === 0) return report;
-  const { message, advice } = summarize(check.refusals);
+  const { message, advice } = summarizeRefusals(check.refusals);
   const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;
   const again = { afterSeconds: RETRY_SECONDS };
   return {

@@ -5,7 +5,7 @@ import { cleanUpProject, cleanUpUser } from './cleanup-run.ts';
 import { runLifecycle } from './lifecycle-task.ts';
 import { runProvision, runUserProvision } from './provision-task.ts';
 import { commonContext, type ServiceRun } from './run-context.ts';
-import type { ServiceDeps, Subject } from './task-deps.ts';
+import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 import { runUserLifecycle } from './user-task.ts';
 
@@ -13,7 +13,7 @@ import { runUserLifecycle } from './user-task.ts';
 export async function runService(
   service: Service,
   { data }: ServiceRequested,
-  { operation, task }: Subject,
+  { operation, task }: TaskWithOperation,
   api: ServiceApi,
   deps: ServiceDeps,
   watch: Watch | undefined,

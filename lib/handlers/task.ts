@@ -10,7 +10,7 @@ import { missingEndpoint } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
 import { MAX_SILENCE_MILLIS, withSilenceLimit } from './silence.ts';
-import type { ServiceDeps, Subject } from './task-deps.ts';
+import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 import { fetchAccountState, preflightReport, replaceTokenFailure } from './task-preflight.ts';
 import { reportOfError, reportOfOutcome, runKeyOf } from './task-report.ts';
 import { runService } from './task-run.ts';
@@ -51,7 +51,7 @@ export async function runTask(
 async function runAndReport(
   service: Service,
   message: ServiceRequested,
-  subject: Subject,
+  subject: TaskWithOperation,
   deps: ServiceDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
@@ -79,7 +79,7 @@ async function runAndReport(
 async function reportOfRun(
   service: Service,
   message: ServiceRequested,
-  subject: Subject,
+  subject: TaskWithOperation,
   deps: ServiceDeps,
   watch: Watch | undefined,
 ): Promise<ServiceReport> {

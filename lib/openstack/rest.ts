@@ -197,7 +197,7 @@ export function createRest(options: RestOptions): ServiceApi {
         listOptions,
         failureContext,
       ),
-    watched: api,
+    withWatch: api,
   });
   return api(undefined);
 }

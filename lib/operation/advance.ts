@@ -21,7 +21,7 @@ export const isOnLivingProject = (operation: Operation): boolean =>
  * Advances an operation as far as possible now: starts it, requests runs of its tasks, or ends it.
  * Called after every change of the operation or of its tasks.
  */
-export function advance(transaction: OperationTransaction, step: StepInput): void {
+export function advanceOperation(transaction: OperationTransaction, step: StepInput): void {
   if (transaction.operation.state === 'confirming') startWhenConfirmed(transaction, step);
   if (transaction.operation.state === 'pre-delete') advancePreDelete(transaction, step);
   if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {

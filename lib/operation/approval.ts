@@ -18,7 +18,7 @@ export interface ApprovalRules {
 }
 
 /** The stored approvals of a plan. */
-export interface Approvals {
+export interface StoredApprovals {
   readonly approvals: readonly Approval[];
   /** The id of the operation that carries out the plan; `undefined` before. */
   readonly opened: string | undefined;
@@ -49,7 +49,7 @@ export const requiresPlans = ({ domain, resources, tags }: TwoApproverRules): bo
 export interface ApprovalInput {
   readonly operation: Operation;
   readonly plan: Plan;
-  readonly stored: Approvals;
+  readonly stored: StoredApprovals;
   readonly by: string;
   readonly digest: string;
   /** The tags of the project in Keystone. */
@@ -120,7 +120,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
 function whyNotApprovable(
   operation: Operation,
   plan: Plan,
-  stored: Approvals,
+  stored: StoredApprovals,
 ): Extract<ApprovalAnswer, { kind: 'refused' }> | undefined {
   const { id } = operation;
   if (operation.action !== 'plan')

@@ -139,18 +139,18 @@ export function withAbsenceAdvice(
     startedAt === undefined
       ? 'The operation removed nothing.'
       : 'Resources that the counts show as removed are gone.';
-  const list = `propagator operation list --${type} ${scope.id}`;
+  const listCommand = `propagator operation list --${type} ${scope.id}`;
   const contents = type === 'domain' ? ', with its projects and users' : '';
   const next = isFollowed ? ', and its resources are removed' : '';
   const advice =
     confirmedAt.length > 0
       ? `The ${type} is deleted in Keystone${contents}, so nothing is put back. ` +
         (isFollowed
-          ? `Its resources are removed: ${list}`
+          ? `Its resources are removed: ${listCommand}`
           : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
             `${id} --reason "…"`)
       : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${next}. If ` +
-        `this answer is wrong, the suspended resources are resumed. See: ${list}`;
+        `this answer is wrong, the suspended resources are resumed. See: ${listCommand}`;
   return {
     ...operation,
     hold: { reason: state, since: now, ...hold, advice: `${removed} ${advice}` },
@@ -166,15 +166,15 @@ const MAX_NAMED_PROJECTS = 5;
 function removedText(operation: Operation, children: readonly Operation[]): string {
   const { keystoneAction, projects = [], scope, startedAt } = operation;
   if (startedAt === undefined) return 'Nothing was changed.';
-  const enable =
+  const enableCommand =
     `If the ${scope.type} is disabled in Keystone and is needed: ` +
     `openstack ${scope.type} set --enable ${scope.id}`;
   const isBeingDeleted = keystoneAction?.what === 'delete';
   if (scope.type === 'project')
     return isBeingDeleted
-      ? `Every resource that was found is gone. The project itself stays. ${enable}`
+      ? `Every resource that was found is gone. The project itself stays. ${enableCommand}`
       : 'Resources that the counts show as removed are gone. A removal that was already sent ' +
-          `cannot be stopped. ${enable}`;
+          `cannot be stopped. ${enableCommand}`;
   const deleted = isBeingDeleted
     ? projects.map(({ id, name = id }) => name)
     : children.filter(isProjectDeleted).map((child) => child.scope.name ?? child.scope.id);
@@ -190,5 +190,5 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
     : 'In the other projects, resources that the counts of their operations show as removed are ' +
       'gone. A removal that was already sent cannot be stopped.';
-  return `${deletedText} ${remainingText} ${enable}`;
+  return `${deletedText} ${remainingText} ${enableCommand}`;
 }

@@ -13,7 +13,10 @@ export const SAME_ANSWER_MILLIS = 60_000;
  * Asks Keystone about the account again after `delaySeconds`. An answer to an earlier question is
  * ignored.
  */
-export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
+export function requestNextConfirmation(
+  transaction: OperationTransaction,
+  delaySeconds: number,
+): void {
   const questionNumber = transaction.operation.confirmation + 1;
   transaction.operation = { ...transaction.operation, confirmation: questionNumber };
   transaction.messages.push({ ...confirmMessage(transaction.operation), delaySeconds });

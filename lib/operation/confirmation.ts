@@ -1,11 +1,11 @@
-import { advance, isConfirmed, isOnLivingProject } from './advance.ts';
-import { confirmAgain, delayUntil } from './confirm-again.ts';
+import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
+import { delayUntil, requestNextConfirmation } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLaterConfirmation } from './later-confirmation.ts';
 import type { Operation } from './model.ts';
-import { refuse } from './open.ts';
+import { refuseOperation } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
@@ -70,7 +70,7 @@ function applyWhileConfirming(
   switch (keystoneAnswer.kind) {
     case 'absent':
       if (operation.action === 'plan')
-        transaction.operation = refuse(
+        transaction.operation = refuseOperation(
           operation,
           'Keystone no longer shows the project, so there is nothing to plan',
           step.now,
@@ -91,13 +91,17 @@ function applyWhileConfirming(
       applyDomainShown(transaction, keystoneAnswer.enabled, step);
       break;
     case 'protected':
-      transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, step.now);
+      transaction.operation = refuseOperation(
+        operation,
+        `protected: ${keystoneAnswer.because}`,
+        step.now,
+      );
       break;
     case 'blocked':
       applyBlocked(transaction, keystoneAnswer, step);
       break;
     case 'alike':
-      transaction.operation = refuse(
+      transaction.operation = refuseOperation(
         operation,
         `an existing ${operation.scope.type} has an id that databases may treat as equal to ` +
           `this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, ` +
@@ -125,7 +129,7 @@ function applyShownProject(
     return;
   }
   if (enabled && !operation.request.enabled) {
-    transaction.operation = refuse(
+    transaction.operation = refuseOperation(
       operation,
       operation.parentId === undefined
         ? 'the project was disabled when its cleanup was requested, and Keystone shows it ' +
@@ -147,7 +151,7 @@ function applyShownProject(
     roles: alive.roles,
   };
   if (transaction.tasks.length === 0) planTasks(transaction, alive, step);
-  advance(transaction, step);
+  advanceOperation(transaction, step);
 }
 
 /**
@@ -162,11 +166,11 @@ function applyAbsent(
   const isUnplanned =
     transaction.operation.scope.type !== 'domain' && transaction.tasks.length === 0;
   const operation = withoutFutureTimes(transaction.operation, step.now);
-  const first = operation.confirmedAt.at(0);
+  const firstAnswerAt = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,
     hold: undefined,
-    confirmedAt: first === undefined ? [step.now] : [first, step.now],
+    confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
     ...(known ? { scope: mergedRerunScope(operation.scope, known) } : {}),
   };
   // A single 404 before the end of a recovery window may be wrong. If the tasks were planned now,
@@ -178,9 +182,12 @@ function applyAbsent(
   const isPlanned = !isUnplanned || cloud !== undefined;
   if (isPlanned && isConfirmed(transaction.operation, step)) {
     // The projects of a domain have their own operations, so a domain has no tasks to advance.
-    if (operation.scope.type !== 'domain') advance(transaction, step);
+    if (operation.scope.type !== 'domain') advanceOperation(transaction, step);
     return;
   }
-  const due = Math.max(operation.notBefore, (first ?? step.now) + step.confirmationIntervalMillis);
-  confirmAgain(transaction, delayUntil(due, step));
+  const dueAt = Math.max(
+    operation.notBefore,
+    (firstAnswerAt ?? step.now) + step.confirmationIntervalMillis,
+  );
+  requestNextConfirmation(transaction, delayUntil(dueAt, step));
 }

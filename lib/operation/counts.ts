@@ -5,34 +5,35 @@ import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 
 /**
- * Returns the counts of a task after a run has reported `counts`. A type that the run could not
- * list is missing in `counts` and keeps its earlier count.
+ * Returns the counts of a task after a run has reported its counts. A type that the run could not
+ * list is missing in `reportedCounts` and keeps its earlier count.
  *
  * `found` is the number of distinct resources that the runs have listed, or a lower bound of this
  * number. Both the highest number that one run listed and the distinct ids of all runs are lower
  * bounds, so `found` is the higher of these two. `removed` is `found - left`.
  *
- * `baseline`: the counts before the run. `distinct`: how many ids the earlier runs listed. `fresh`:
- * how many ids only this run listed.
+ * `distinctIdCounts`: how many ids the earlier runs listed, by type. `newIdCounts`: how many ids
+ * only this run listed.
  */
 export function mergeCounts(
-  baseline: TaskCounts,
-  counts: Counts,
-  distinct: Task['distinct'] = {},
-  fresh: Task['distinct'] = {},
+  countsBefore: TaskCounts,
+  reportedCounts: Counts,
+  distinctIdCounts: Task['distinct'] = {},
+  newIdCounts: Task['distinct'] = {},
 ): TaskCounts {
-  const now: Record<string, ResourceTypeCount> = { ...baseline };
-  for (const [resourceType, count] of Object.entries(counts)) {
-    const before = baseline[resourceType] ?? NONE;
-    const ids = (distinct[resourceType] ?? 0) + (fresh[resourceType] ?? 0);
-    const found = Math.max(before.found, count.listed, ids, count.left);
-    now[resourceType] = { found, left: count.left, removed: found - count.left };
+  const mergedCounts: Record<string, ResourceTypeCount> = { ...countsBefore };
+  for (const [resourceType, count] of Object.entries(reportedCounts)) {
+    const countBefore = countsBefore[resourceType] ?? NONE;
+    const distinctIdCount =
+      (distinctIdCounts[resourceType] ?? 0) + (newIdCounts[resourceType] ?? 0);
+    const found = Math.max(countBefore.found, count.listed, distinctIdCount, count.left);
+    mergedCounts[resourceType] = { found, left: count.left, removed: found - count.left };
   }
-  return now;
+  return mergedCounts;
 }
 
 /** Returns how many distinct ids the runs of a task have listed after one more run has ended. */
-export const addDistinct = (
+export const addIdCounts = (
   distinct: Task['distinct'],
   fresh: Task['distinct'] = {},
 ): Task['distinct'] => ({
@@ -60,7 +61,7 @@ export function newRemovalMaxima(
 }
 
 /** Returns the sum of several counts. */
-export const sumOf = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
+export const sumCounts = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
   counts.reduce(
     (sum, count) => ({
       found: sum.found + count.found,
@@ -71,23 +72,26 @@ export const sumOf = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =
   );
 
 /** Returns the sum of a task over all resource types. */
-export const total = (counts: TaskCounts): ResourceTypeCount => sumOf(Object.values(counts));
+export const totalCounts = (counts: TaskCounts): ResourceTypeCount =>
+  sumCounts(Object.values(counts));
 
 /**
  * Returns the conditions of a new report, each with the time since which it exists. A condition
  * that the task had before keeps its time.
  */
-export function keepSince(
-  before: readonly Condition[],
-  now: readonly Condition[],
+export function withConditionTimes(
+  earlierConditions: readonly Condition[],
+  reportedConditions: readonly Condition[],
   at: number,
 ): Condition[] {
   const key = (condition: Condition): string =>
     [condition.resourceType, condition.class, condition.actor, condition.message].join('\u0000');
-  const since = new Map(before.map((condition) => [key(condition), condition.since]));
-  return now.map((condition) => ({
+  const earlierTimes = new Map(
+    earlierConditions.map((condition) => [key(condition), condition.since]),
+  );
+  return reportedConditions.map((condition) => ({
     ...condition,
-    since: condition.since ?? since.get(key(condition)) ?? at,
+    since: condition.since ?? earlierTimes.get(key(condition)) ?? at,
   }));
 }
 

@@ -14,7 +14,7 @@ export interface CoveringService {
 }
 
 /** The type that a waiver names for a registration without a type. */
-export const UNTYPED = 'untyped';
+export const UNTYPED_TYPE = 'untyped';
 
 /** True if the settings include the region. Without a setting, all regions are included. */
 export const isRegionConfigured = ({ regions }: Registry, region: string): boolean =>
@@ -120,7 +120,12 @@ export function describeUnknownType({
     hidden === undefined
       ? {}
       : { because: `it is registered, and no service file covers it; ${hidden}` };
-  return { type: type.trim() === '' ? UNTYPED : type, name: name || type, ...where, ...because };
+  return {
+    type: type.trim() === '' ? UNTYPED_TYPE : type,
+    name: name || type,
+    ...where,
+    ...because,
+  };
 }
 
 /**
@@ -131,11 +136,11 @@ export function withoutDuplicates(all: readonly UncoveredRegistration[]): Uncove
   const typesInCatalog = new Set(
     all.filter(({ because }) => because === undefined).map(({ type }) => type),
   );
-  const kept = all.filter(
+  const keptRegistrations = all.filter(
     ({ type, because }) => because === undefined || !typesInCatalog.has(type),
   );
   const byContent = new Map(
-    kept.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
+    keptRegistrations.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
   );
   return [...byContent.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
 }

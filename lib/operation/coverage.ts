@@ -27,14 +27,14 @@ export interface ServiceCoverage {
    * The registrations of the service that the cleanup does not reach. A registration in a region
    * that a setting excludes is omitted if the cleanup reaches another region.
    */
-  readonly unverified: readonly UncoveredRegistration[];
+  readonly unverifiedRegistrations: readonly UncoveredRegistration[];
 }
 
 /** The coverage of all registrations of a cloud. */
 export interface Coverage {
-  readonly of: (service: CoveringService) => ServiceCoverage;
+  readonly ofService: (service: CoveringService) => ServiceCoverage;
   /** The registrations of types that no service covers. */
-  readonly unknown: readonly UncoveredRegistration[];
+  readonly unknownRegistrations: readonly UncoveredRegistration[];
   /** The regions that a setting excludes, with the types registered there. */
   readonly leftOut: readonly ExcludedRegion[];
   /**
@@ -45,7 +45,7 @@ export interface Coverage {
 }
 
 /** The type that a waiver names if the list of services and endpoints cannot be read. */
-export const UNLISTED = 'unlisted';
+export const UNLISTED_TYPE = 'unlisted';
 /**
  * Assigns every registration in Keystone to one of three groups: cleaned up, excluded by a named
  * setting, or unverified. A service without a registration counts as absent if Keystone's list of
@@ -57,10 +57,10 @@ export function coverageOf(registry: Registry, services: readonly CoveringServic
   const byService = new Map(
     services.map((service) => [service.name, serviceCoverage(registry, service)]),
   );
-  const none: ServiceCoverage = { regions: [], unverified: [] };
+  const noCoverage: ServiceCoverage = { regions: [], unverifiedRegistrations: [] };
   return {
-    of: ({ name }) => byService.get(name) ?? none,
-    unknown: withoutDuplicates(
+    ofService: ({ name }) => byService.get(name) ?? noCoverage,
+    unknownRegistrations: withoutDuplicates(
       registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(describeUnknownType),
     ),
     leftOut: excludedRegions(
@@ -68,7 +68,7 @@ export function coverageOf(registry: Registry, services: readonly CoveringServic
       registry.setting,
     ),
     unlisted: unlisted && {
-      type: UNLISTED,
+      type: UNLISTED_TYPE,
       name: 'Keystone',
       because:
         'Keystone did not list its services and endpoints, so disabled or hidden ones are ' +
@@ -97,15 +97,18 @@ function serviceCoverage(
   registry: Registry,
   service: CoveringService,
 ): ServiceCoverage & { readonly excluded: readonly Registration[] } {
-  const keys = new Set(typeKeys(service));
-  const serviceRegistrations = registry.registrations.filter(({ type }) => keys.has(typeKey(type)));
+  const serviceTypeKeys = new Set(typeKeys(service));
+  const serviceRegistrations = registry.registrations.filter(({ type }) =>
+    serviceTypeKeys.has(typeKey(type)),
+  );
   const chosen = chosenEndpoints(registry, service, serviceRegistrations);
   const regions = chosen
     .map(({ registration }) => registration.region)
     .filter((region) => region !== undefined);
-  if (service.noProjectResources !== undefined) return { regions, unverified: [], excluded: [] };
+  if (service.noProjectResources !== undefined)
+    return { regions, unverifiedRegistrations: [], excluded: [] };
   const cleanedPlaces = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
-  const uncovered = serviceRegistrations.filter(
+  const uncoveredRegistrations = serviceRegistrations.filter(
     (registration) =>
       !isCovered(registration, service, serviceRegistrations, chosen, cleanedPlaces),
   );
@@ -113,12 +116,12 @@ function serviceCoverage(
     chosen.length > 0 && isRegionExcluded(registry, registration);
   return {
     regions,
-    unverified: withoutDuplicates(
-      uncovered
+    unverifiedRegistrations: withoutDuplicates(
+      uncoveredRegistrations
         .filter((registration) => !isExcluded(registration))
         .map((registration) => describeUncovered(registry, service, registration, chosen)),
     ),
-    excluded: uncovered.filter(isExcluded),
+    excluded: uncoveredRegistrations.filter(isExcluded),
   };
 }
 
@@ -176,19 +179,20 @@ function isCovered(
   // A registration without an endpoint cannot be called. Another registration of the service covers
   // it.
   if (endpoints.length === 0) return chosen.length > 0;
-  const called = chosen.find((one) => one.registration.region === region)?.registration;
+  const calledRegistration = chosen.find((one) => one.registration.region === region)?.registration;
   // The settings replace the endpoint that Keystone has in this region.
-  if (called?.isOverride) return true;
+  if (calledRegistration?.isOverride) return true;
   const isCleaned = ({ place }: Endpoint): boolean => cleanedPlaces.has(place);
   const isAmbiguousEndpoint = (endpoint: Endpoint): boolean =>
     isAmbiguous(endpoint, registration, serviceRegistrations);
-  if (called === registration) return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
+  if (calledRegistration === registration)
+    return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
   // If the called registration of the same service lacks the interface of an endpoint, this
   // endpoint leads to the called service.
   const leadsToCalled = (endpoint: Endpoint): boolean =>
-    called?.serviceId === serviceId &&
-    !hasInterface(called, endpoint) &&
+    calledRegistration?.serviceId === serviceId &&
+    !hasInterface(calledRegistration, endpoint) &&
     !isAmbiguousEndpoint(endpoint);
   if (endpoints.every((endpoint) => isCleaned(endpoint) || leadsToCalled(endpoint))) return true;
-  return called !== undefined && !isCalledType(service, registration);
+  return calledRegistration !== undefined && !isCalledType(service, registration);
 }

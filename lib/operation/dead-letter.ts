@@ -1,7 +1,7 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance } from './advance.ts';
+import { advanceOperation } from './advance.ts';
 import { knownHold } from './known-hold.ts';
 import type { Task } from './model.ts';
 import { deadLetterTask, stateUnderWay } from './next-run.ts';
@@ -42,7 +42,7 @@ const heldError = (
 });
 
 /** The decision of a person to discard the dead-letter message that requests a run. */
-export interface Discarded {
+export interface DiscardDecision {
   readonly taskId: TaskId;
   readonly run: number;
   readonly by: string;
@@ -57,7 +57,7 @@ export interface Discarded {
  */
 export function applyDiscard(
   transaction: OperationTransaction,
-  { taskId, run, by, reason }: Discarded,
+  { taskId, run, by, reason }: DiscardDecision,
   step: StepInput,
 ): void {
   const task = transaction.task(taskId);
@@ -69,12 +69,12 @@ export function applyDiscard(
   }
   // The person has decided against another run. With an empty `overtook`, the task is not reopened
   // when the tasks that it overtook have ended.
-  const ended = {
+  const endedFields = {
     overtook: [],
     because: `discarded by ${by}: ${reason}`,
     nextAt: undefined,
     endedAt: step.now,
   };
-  transaction.putTask({ ...moveTask(task, 'unreachable'), ...ended });
-  advance(transaction, step);
+  transaction.putTask({ ...moveTask(task, 'unreachable'), ...endedFields });
+  advanceOperation(transaction, step);
 }

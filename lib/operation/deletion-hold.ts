@@ -48,13 +48,13 @@ export function holdOnAccount(
   now: number,
 ): Condition | undefined {
   const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
-  const applicable = holds.find(
+  const applicableHold = holds.find(
     (hold) =>
       isInForce(hold, now) &&
       ((hold.target === scope.type && hold.id === scope.id) ||
         (hold.target === 'domain' && hold.id === domainId)),
   );
-  if (applicable) return { class: 'Blocked', ...describeHold(applicable), count: 1 };
+  if (applicableHold) return { class: 'Blocked', ...describeHold(applicableHold), count: 1 };
   if (!tags.includes(HOLD_TAG)) return undefined;
   return {
     class: 'Blocked',

@@ -17,7 +17,7 @@ export function unrestoredText(operation: Operation, message: Message): string |
   const { action, id, keystoneAction, scope } = operation;
   if (scope.type === 'user') return undefined;
   const account = `${scope.type} ${scope.id}`;
-  const enable = `openstack ${scope.type} set --enable ${scope.id}`;
+  const enableCommand = `openstack ${scope.type} set --enable ${scope.id}`;
   const resume =
     scope.type === 'project'
       ? `propagator project resume ${scope.id} --reason "…"`
@@ -36,7 +36,7 @@ export function unrestoredText(operation: Operation, message: Message): string |
     return undefined;
   return (
     `The ${account} stays disabled in Keystone, and its resources that ${id} suspended stay ` +
-    `suspended. To enable it: ${enable}. Then resume it: ${resume}`
+    `suspended. To enable it: ${enableCommand}. Then resume it: ${resume}`
   );
 }
 

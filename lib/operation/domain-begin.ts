@@ -1,4 +1,4 @@
-import { confirmAgain } from './confirm-again.ts';
+import { requestNextConfirmation } from './confirm-again.ts';
 import { requestDomainProgress } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
@@ -40,7 +40,7 @@ export function applyDomainEnabled(
 ): void {
   if (transaction.operation.state !== 'confirming') return;
   // Another client has deleted the domain. Keystone must confirm this deletion.
-  if (shown === 'absent') confirmAgain(transaction, 0);
+  if (shown === 'absent') requestNextConfirmation(transaction, 0);
   else beginDomain(transaction, true, step);
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { summarize } from './keystone-check.ts';
+import { summarizeRefusals } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation } from './model.ts';
 import {
   isComplete,
@@ -34,7 +34,7 @@ export function domainPlanOf(
     (plan: Plan) =>
     (note: PlanNote): PlanNote => ({ ...note, message: `${nameOf(plan)}: ${note.message}` });
   const ownCheck = operation.keystoneCheck ?? { refusals: [], unknown: [] };
-  const refused = plans.filter(({ keystoneCheck }) => keystoneCheck.refusals.length > 0);
+  const refusedPlans = plans.filter(({ keystoneCheck }) => keystoneCheck.refusals.length > 0);
   const inKeystone = keystoneService(pages);
   const plan = {
     id: operation.id,
@@ -50,13 +50,13 @@ export function domainPlanOf(
       ...plans.flatMap((one) => one.leftToOthers.map(inProject(one))),
       ...keptMappings(pages),
     ],
-    uncovered: distinct(plans.flatMap(({ uncovered }) => uncovered)),
-    leftOut: distinct(plans.flatMap(({ leftOut }) => leftOut)),
+    uncovered: withoutDuplicates(plans.flatMap(({ uncovered }) => uncovered)),
+    leftOut: withoutDuplicates(plans.flatMap(({ leftOut }) => leftOut)),
     keystoneCheck: {
       refusals: [
         ...ownCheck.refusals,
-        ...refused.map((one) => {
-          const { message, advice } = summarize(one.keystoneCheck.refusals);
+        ...refusedPlans.map((one) => {
+          const { message, advice } = summarizeRefusals(one.keystoneCheck.refusals);
           return { message: `${nameOf(one)}: ${message}`, advice };
         }),
       ],
@@ -74,7 +74,7 @@ export function domainPlanOf(
 const hasCompletePlan = ({ planId, digest }: PlannedProject): boolean =>
   planId === undefined || digest !== undefined;
 
-const distinct = <T>(all: readonly T[]): T[] => [
+const withoutDuplicates = <T>(all: readonly T[]): T[] => [
   ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
 ];
 
@@ -116,20 +116,22 @@ function keystoneService(pages: readonly PlanPage[]): PlannedService[] {
 
 /** Adds up the resources of several plans, by service and region. */
 function sumServices(services: readonly PlannedService[]): PlannedService[] {
-  const sums = new Map<string, PlannedService>();
+  const sumByService = new Map<string, PlannedService>();
   for (const one of services) {
     const key = JSON.stringify([one.service, one.region]);
-    const before = sums.get(key);
-    const counts = new Map(before?.types.map(({ resourceType, count }) => [resourceType, count]));
+    const sumBefore = sumByService.get(key);
+    const counts = new Map(
+      sumBefore?.types.map(({ resourceType, count }) => [resourceType, count]),
+    );
     for (const { resourceType, count } of one.types)
       counts.set(resourceType, (counts.get(resourceType) ?? 0) + count);
-    sums.set(key, {
+    sumByService.set(key, {
       ...one,
       types: [...counts].map(([resourceType, count]) => ({ resourceType, count })),
-      unlisted: [...new Set([...(before?.unlisted ?? []), ...one.unlisted])],
+      unlisted: [...new Set([...(sumBefore?.unlisted ?? []), ...one.unlisted])],
     });
   }
-  return [...sums.values()];
+  return [...sumByService.values()];
 }
 
 function domainDigest(

@@ -66,7 +66,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const generation = (existing[0]?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');
   const plans: OpenedOperation[] = [];
-  const members: DomainPlanEntry[] = [];
+  const planEntries: DomainPlanEntry[] = [];
   for (const project of deepestFirst(input.projects)) {
     const { protectedBecause } = project;
     const answer =
@@ -79,7 +79,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
       if (answer.superseded) plans.push(answer.superseded);
     }
     const parent = input.projects.find(({ scope: one }) => one.id === project.parentId);
-    members.push({
+    planEntries.push({
       id: project.scope.id,
       name: project.scope.name,
       parentId: parent?.scope.id,
@@ -94,7 +94,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
     at: now,
     note: `${by}: ${reason}`,
   };
-  const children = members.flatMap(({ planId }) => planId ?? []);
+  const children = planEntries.flatMap(({ planId }) => planId ?? []);
   const operation: Operation = {
     ...newOperation({ id, scope, generation, mode: 'observe', cause, notBefore: now, now }),
     action: 'plan',
@@ -103,7 +103,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
     request: { by, reason, at: now, enabled: input.enabled },
     keystoneCheck: input.keystoneCheck,
     children,
-    projects: members,
+    projects: planEntries,
   };
   const opened: Operation =
     children.length === 0 ? { ...moveOperation(operation, 'observed'), endedAt: now } : operation;
@@ -118,14 +118,15 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
 /** Sorts the projects so that each comes after all projects below it. */
 export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[] {
   const byId = new Map(projects.map((project) => [project.scope.id as string, project]));
-  const depth = ({ parentId }: ProjectToPlan): number => {
-    let above = byId.get(parentId ?? '');
-    let sum = 0;
-    for (; above && sum <= projects.length; sum += 1) above = byId.get(above.parentId ?? '');
-    return sum;
+  const depthOf = ({ parentId }: ProjectToPlan): number => {
+    let ancestor = byId.get(parentId ?? '');
+    let ancestorCount = 0;
+    for (; ancestor && ancestorCount <= projects.length; ancestorCount += 1)
+      ancestor = byId.get(ancestor.parentId ?? '');
+    return ancestorCount;
   };
   return [...projects].sort(
-    (one, other) => depth(other) - depth(one) || (one.scope.id < other.scope.id ? -1 : 1),
+    (one, other) => depthOf(other) - depthOf(one) || (one.scope.id < other.scope.id ? -1 : 1),
   );
 }
 
@@ -141,15 +142,16 @@ export function endDomainPlan(
   const { operation } = transaction;
   const endedPlans = operation.state === 'waiting' && childrenIfAllEnded(operation, children);
   if (!endedPlans) return;
-  const failed = endedPlans.find((child) => !isComplete(child));
-  transaction.operation = failed
+  const incomplete = endedPlans.find((child) => !isComplete(child));
+  transaction.operation = incomplete
     ? {
         ...moveOperation(operation, 'refused'),
         endedAt: now,
         hold: {
           reason:
-            `the plan ${failed.id} of project ${failed.scope.name ?? failed.scope.id} ended ` +
-            `${failed.state}: ${failed.hold?.reason ?? 'without a reason'}`,
+            `the plan ${incomplete.id} of project ` +
+            `${incomplete.scope.name ?? incomplete.scope.id} ended ${incomplete.state}: ` +
+            `${incomplete.hold?.reason ?? 'without a reason'}`,
           since: now,
           advice: `Plan again: propagator domain plan ${operation.scope.id}`,
         },

@@ -38,8 +38,11 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
     ...(advice === undefined ? {} : { advice }),
   });
   if (input.protectedBecause) return refusal(`it is protected: ${input.protectedBecause}`);
-  const open = existing.find((operation) => !hasEnded(operation));
-  if (open) return refusal(`an operation about it exists already: ${open.id} is ${open.state}`);
+  const openOperation = existing.find((operation) => !hasEnded(operation));
+  if (openOperation)
+    return refusal(
+      `an operation about it exists already: ${openOperation.id} is ${openOperation.state}`,
+    );
   const [firstRefusal] = input.keystoneCheck.refusals;
   if (firstRefusal)
     return refusal(firstRefusal.message, `No resource was changed. ${firstRefusal.advice}`);
@@ -61,10 +64,10 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   });
   if (!opened) return refusal('the same request was made already');
   const { plan, projects } = input;
-  const planned = { ...opened, operation: { ...opened.operation, plan, projects } };
+  const openedWithPlan = { ...opened, operation: { ...opened.operation, plan, projects } };
   const { unknown } = input.keystoneCheck;
   if (!input.window || input.mode !== 'enforce')
-    return { kind: 'opened', opened: planned, unknown };
+    return { kind: 'opened', opened: openedWithPlan, unknown };
   const protectedProject = projects.find((project) => project.protectedBecause !== undefined);
   if (protectedProject)
     return refusal(
@@ -77,7 +80,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const id = suspension?.opened?.id;
   return {
     kind: 'opened',
-    opened: withWindow(planned, input.window, id ? { suspension: id } : {}, now),
+    opened: withWindow(openedWithPlan, input.window, id ? { suspension: id } : {}, now),
     ...(suspension ? { suspension } : {}),
     unknown,
   };

@@ -40,7 +40,7 @@ export function openProjectCleanups(
     return;
   const children: Operation[] = [];
   for (const project of projects) {
-    const last = project.existing[0];
+    const lastCleanup = project.existing[0];
     const opened = openCleanup({
       scope: project.scope,
       cause: operation.cause,
@@ -56,16 +56,17 @@ export function openProjectCleanups(
       protectedBecause: project.protectedBecause,
       parentId: operation.id,
       deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
-      ...(operation.rerun && last && hasEnded(last)
-        ? { rerun: { ...operation.rerun, of: last.id } }
+      ...(operation.rerun && lastCleanup && hasEnded(lastCleanup)
+        ? { rerun: { ...operation.rerun, of: lastCleanup.id } }
         : {}),
     });
     if (opened) transaction.messages.push(...opened.messages);
-    const child = opened?.operation ?? last;
+    const child = opened?.operation ?? lastCleanup;
     if (!child) continue;
-    const linked: Operation = { ...child, parentId: operation.id };
-    if (opened || last?.parentId !== operation.id) transaction.putOtherOperation(linked);
-    children.push(linked);
+    const linkedChild: Operation = { ...child, parentId: operation.id };
+    if (opened || lastCleanup?.parentId !== operation.id)
+      transaction.putOtherOperation(linkedChild);
+    children.push(linkedChild);
   }
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),

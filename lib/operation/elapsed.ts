@@ -11,11 +11,18 @@ export function withCorrectedIdleTime(
   task: Task,
   step: Pick<StepInput, 'now' | 'stallTimeoutMillis'>,
 ): Task {
-  const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
-  const gap = step.now - last;
-  const requestedMillis = Math.max(0, (task.nextAt ?? last) - last);
-  const counted = Math.min(Math.max(0, gap), requestedMillis + step.stallTimeoutMillis / 4);
-  return { ...task, reportedAt: step.now, progressAt: task.progressAt + gap - counted };
+  const lastReportAt = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
+  const elapsedMillis = step.now - lastReportAt;
+  const requestedMillis = Math.max(0, (task.nextAt ?? lastReportAt) - lastReportAt);
+  const countedMillis = Math.min(
+    Math.max(0, elapsedMillis),
+    requestedMillis + step.stallTimeoutMillis / 4,
+  );
+  return {
+    ...task,
+    reportedAt: step.now,
+    progressAt: task.progressAt + elapsedMillis - countedMillis,
+  };
 }
 
 /**

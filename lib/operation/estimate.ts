@@ -53,27 +53,31 @@ export function estimateOf(
   rates: MeasuredTasks,
 ): Estimate {
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const listed = tasks.filter(({ region, state }) => region !== NO_REGION && state !== 'skipped');
-  const calls = listed.reduce(
+  const listedTasks = tasks.filter(
+    ({ region, state }) => region !== NO_REGION && state !== 'skipped',
+  );
+  const calls = listedTasks.reduce(
     (sum, task) =>
       sum + foundResources(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
     KEYSTONE_CALLS,
   );
-  const withResources = listed.filter((task) => foundResources(task) > 0);
+  const withResources = listedTasks.filter((task) => foundResources(task) > 0);
   const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
-  const ends = new Map<TaskId, number>();
+  const endMillisByTask = new Map<TaskId, number>();
   // In the order, each task follows the tasks that it depends on.
   for (const { id, dependsOn } of order) {
     const task = byId.get(id);
-    const begin = Math.max(0, ...dependsOn.map((one) => ends.get(one.task) ?? 0));
+    const beginMillis = Math.max(0, ...dependsOn.map((one) => endMillisByTask.get(one.task) ?? 0));
     const millis = task
       ? foundResources(task) * medianMillisPerResource(rates.get(task.service) ?? [])
       : 0;
-    ends.set(id, begin + millis);
+    endMillisByTask.set(id, beginMillis + millis);
   }
   return {
     calls,
-    ...(withResources.some(isMeasured) ? { millis: Math.round(Math.max(...ends.values())) } : {}),
+    ...(withResources.some(isMeasured)
+      ? { millis: Math.round(Math.max(...endMillisByTask.values())) }
+      : {}),
     unmeasured: [
       ...new Set(withResources.filter((one) => !isMeasured(one)).map((one) => one.service)),
     ],
@@ -82,10 +86,10 @@ export function estimateOf(
 
 /** Combines the estimates of cleanups that run in parallel, as for the projects of a domain. */
 export function parallelEstimate(all: readonly Estimate[]): Estimate {
-  const times = all.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
+  const runMillis = all.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
   return {
     calls: all.reduce((sum, { calls }) => sum + calls, 0),
-    ...(times.length > 0 ? { millis: Math.max(...times) } : {}),
+    ...(runMillis.length > 0 ? { millis: Math.max(...runMillis) } : {}),
     unmeasured: [...new Set(all.flatMap(({ unmeasured }) => unmeasured))],
   };
 }

@@ -16,10 +16,10 @@ export interface FoundAgain {
  * of the rerun.
  */
 export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
-  const before = new Map(earlier.map((task) => [placeOf(task), task.counts]));
+  const countsByPlace = new Map(earlier.map((task) => [placeOf(task), task.counts]));
   return tasks.flatMap((task) =>
     Object.entries(task.counts).flatMap(([resourceType, { found }]) => {
-      const leftBefore = before.get(placeOf(task))?.[resourceType]?.left;
+      const leftBefore = countsByPlace.get(placeOf(task))?.[resourceType]?.left;
       const { service, region } = task;
       return found > (leftBefore ?? 0)
         ? [{ service, region, resourceType, found, leftBefore }]

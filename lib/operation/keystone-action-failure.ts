@@ -151,11 +151,11 @@ function retryRevert(
   const { message, advice, requestId } = error;
   const failure = { message, advice, requestId, attempts, gaveUp };
   transaction.operation = { ...operation, keystoneAction: { ...keystoneAction, failure } };
-  const again = actionMessage(operation.id, keystoneAction);
-  if (gaveUp) transaction.deadLetters.push({ message: again, error });
+  const retryMessage = actionMessage(operation.id, keystoneAction);
+  if (gaveUp) transaction.deadLetters.push({ message: retryMessage, error });
   else
     transaction.messages.push({
-      ...again,
+      ...retryMessage,
       delaySeconds: backoffMillis(attempts, REVERT_BACKOFF) / 1000,
     });
 }

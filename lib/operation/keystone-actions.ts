@@ -1,4 +1,4 @@
-import { advance } from './advance.ts';
+import { advanceOperation } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { applyDomainEnabled } from './domain-begin.ts';
 import { continueDomain } from './domain-project.ts';
@@ -43,7 +43,7 @@ export function applyKeystoneAction(
     // project again before the next attempt to delete it.
     transaction.endKeystoneAction();
     transaction.operation = moveOperation(transaction.operation, 'running');
-    advance(transaction, step);
+    advanceOperation(transaction, step);
   } else applyFailure(transaction, keystoneAction, error, step);
 }
 
@@ -84,7 +84,7 @@ function applySuccess(
   else if (givesNoToken && state === 'pre-delete')
     transaction.operation = moveOperation(transaction.operation, 'running');
   if (keystoneAction.what === 'enable') afterEnable(transaction, shown, step);
-  advance(transaction, step);
+  advanceOperation(transaction, step);
 }
 
 /**

@@ -95,7 +95,7 @@ export const factsInDomain = (facts: KeystoneFacts): KeystoneFacts => ({
 });
 
 /** Joins several refusals into one. The list must not be empty. */
-export function summarize(refusals: readonly Refusal[]): Refusal {
+export function summarizeRefusals(refusals: readonly Refusal[]): Refusal {
   return {
     message: refusals.map(({ message }) => message).join('; '),
     advice: refusals.map(({ advice }) => advice).join(' '),
@@ -109,7 +109,7 @@ export function summarize(refusals: readonly Refusal[]): Refusal {
  */
 export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]): string {
   if (refusals.length > 0) {
-    const { message, advice } = summarize(refusals);
+    const { message, advice } = summarizeRefusals(refusals);
     return `${message[0]?.toUpperCase() ?? ''}${message.slice(1)}. ${advice}`;
   }
   const rule = /requested action: ?(identity:[a-z_]+)/.exec(error.message)?.[1];
@@ -127,12 +127,13 @@ const SHOWN_CHILDREN = 5;
 
 function hasChildren(children: KeystoneFacts['children']): Refusal {
   const shown = children.slice(0, SHOWN_CHILDREN).map(({ id, name }) => `${name} (${id})`);
-  const more = children.length - shown.length;
-  const list = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const hiddenCount = children.length - shown.length;
   const ids = children.slice(0, SHOWN_CHILDREN).map(({ id }) => id);
   const count = children.length === 1 ? '1 project is' : `${children.length} projects are`;
   return {
-    message: `${count} below it, and Keystone deletes them only before the project itself: ${list}`,
+    message:
+      `${count} below it, and Keystone deletes them only before the project itself: ` +
+      `${shown.join(', ')}${hiddenCount > 0 ? ` and ${hiddenCount} more` : ''}`,
     advice: `Check each of them and delete it first: openstack project delete ${ids.join(' ')}`,
   };
 }

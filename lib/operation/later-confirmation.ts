@@ -1,4 +1,4 @@
-import { advance, holdForLeftovers } from './advance.ts';
+import { advanceOperation, holdForLeftovers } from './advance.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { hasTaskEnded } from './overtaking.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -34,7 +34,7 @@ export function applyLaterConfirmation(
     transaction.operation = { ...transaction.operation, hold: undefined };
     holdForLeftovers(transaction, step);
   }
-  advance(transaction, step);
+  advanceOperation(transaction, step);
 }
 
 /**

@@ -40,10 +40,14 @@ export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],
 ): { unwaived: R[]; usedWaivers: Waiver[] } {
-  const names = ({ types }: R, { type }: Waiver): boolean =>
+  const isCoveredBy = ({ types }: R, { type }: Waiver): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));
   return {
-    unwaived: leftovers.filter((leftover) => !waivers.some((waiver) => names(leftover, waiver))),
-    usedWaivers: waivers.filter((waiver) => leftovers.some((leftover) => names(leftover, waiver))),
+    unwaived: leftovers.filter(
+      (leftover) => !waivers.some((waiver) => isCoveredBy(leftover, waiver)),
+    ),
+    usedWaivers: waivers.filter((waiver) =>
+      leftovers.some((leftover) => isCoveredBy(leftover, waiver)),
+    ),
   };
 }

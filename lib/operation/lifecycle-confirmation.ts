@@ -1,18 +1,18 @@
 import { Account } from '../../events/account.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance, isConfirmed } from './advance.ts';
+import { advanceOperation, isConfirmed } from './advance.ts';
 import {
-  confirmAgain,
   delayUntil,
   delayWhileBlocked,
   delayWhileUnchanged,
+  requestNextConfirmation,
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
 import type { DesiredState, Mode, Operation } from './model.ts';
-import { hasEnded, refuse } from './open.ts';
+import { hasEnded, refuseOperation } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -77,7 +77,7 @@ export function applyLifecycleConfirmation(
   if (answer.kind === 'unknown') retryAfterUnknown(transaction, answer.error, step);
   else if (answer.kind === 'refused') {
     if (operation.state === 'confirming')
-      transaction.operation = refuse(operation, answer.because, step.now);
+      transaction.operation = refuseOperation(operation, answer.because, step.now);
   } else if (answer.kind === 'absent')
     applyContrary(transaction, 'Keystone no longer shows it', undefined, step);
   else if (!answer.isWanted)
@@ -91,10 +91,14 @@ export function applyLifecycleConfirmation(
     };
 }
 
-type Present = Extract<LifecycleAnswer, { kind: 'present' }>;
+type PresentAnswer = Extract<LifecycleAnswer, { kind: 'present' }>;
 
 /** Applies an answer that agrees with an operation in state `confirming`. */
-function applyWanted(transaction: OperationTransaction, answer: Present, step: StepInput): void {
+function applyWanted(
+  transaction: OperationTransaction,
+  answer: PresentAnswer,
+  step: StepInput,
+): void {
   const operation = withoutFutureTimes(transaction.operation, step.now);
   const { decision } = answer;
   if (!decision.hasAction) {
@@ -102,16 +106,16 @@ function applyWanted(transaction: OperationTransaction, answer: Present, step: S
       decision.rule === undefined
         ? 'the policy has no action for it'
         : `rule ${decision.rule} of the policy has no action for it`;
-    transaction.operation = refuse(operation, because, step.now);
+    transaction.operation = refuseOperation(operation, because, step.now);
     return;
   }
-  const first = operation.confirmedAt.at(0);
+  const firstAnswerAt = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,
     hold: undefined,
     // The decision at the first answer applies to the whole operation, even if Keystone must
     // confirm the operation again.
-    ...(first === undefined && transaction.tasks.length === 0
+    ...(firstAnswerAt === undefined && transaction.tasks.length === 0
       ? {
           mode: decision.mode,
           notBefore: operation.openedAt + decision.delayMillis,
@@ -123,19 +127,19 @@ function applyWanted(transaction: OperationTransaction, answer: Present, step: S
           },
         }
       : {}),
-    confirmedAt: first === undefined ? [step.now] : [first, step.now],
+    confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
   };
   if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, step);
   if (isConfirmed(transaction.operation, step)) {
     if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);
-    else advance(transaction, step);
+    else advanceOperation(transaction, step);
     return;
   }
   const { notBefore } = transaction.operation;
   // A provision needs only one answer (see `isConfirmed`).
   const interval = operation.action === 'provision' ? 0 : step.confirmationIntervalMillis;
-  const due = Math.max(notBefore, (first ?? step.now) + interval);
-  confirmAgain(transaction, delayUntil(due, step));
+  const dueAt = Math.max(notBefore, (firstAnswerAt ?? step.now) + interval);
+  requestNextConfirmation(transaction, delayUntil(dueAt, step));
 }
 
 /**
@@ -145,7 +149,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, step: S
 function applyContrary(
   transaction: OperationTransaction,
   reason: string,
-  answer: Present | undefined,
+  answer: PresentAnswer | undefined,
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -157,7 +161,7 @@ function applyContrary(
   if (step.now - since < SAME_ANSWER_MILLIS) {
     const advice = 'No resource is changed. The propagator asks Keystone again for one minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
-    confirmAgain(transaction, delayWhileUnchanged(since, step));
+    requestNextConfirmation(transaction, delayWhileUnchanged(since, step));
     return;
   }
   transaction.operation = supersede(operation, reason, step.now);
@@ -184,5 +188,5 @@ function retryAfterUnknown(
   const since = operation.hold?.since ?? step.now;
   const reason = `Keystone gave no certain answer: ${error.message}`;
   transaction.operation = { ...operation, hold: { reason, since, advice: error.advice } };
-  confirmAgain(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
 }

@@ -25,7 +25,7 @@ export function lifecycleSnapshot(
   action: Exclude<Action, 'cleanup'>,
   services: readonly LifecycleService[],
 ): CloudSnapshot {
-  const before = ({ name, after }: LifecycleService): readonly string[] =>
+  const servicesBefore = ({ name, after }: LifecycleService): readonly string[] =>
     action !== 'resume'
       ? after
       : services.filter((other) => other.after.includes(name)).map((other) => other.name);
@@ -44,7 +44,7 @@ export function lifecycleSnapshot(
         skippedBecause: one.skippedBecause ?? known.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),
         dependsOn: services
-          .filter((other) => before(one).includes(other.name))
+          .filter((other) => servicesBefore(one).includes(other.name))
           .flatMap(({ types }) => types)
           .map((type) => ({ type, strength: 'preferred' as const, until: 'empty' as const })),
       },

@@ -3,7 +3,7 @@ import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { isSameMessage } from './generation.ts';
 import type { LifecycleAction, LifecycleRequest, Mode, Operation, Scope } from './model.ts';
-import { hasEnded, newOperation, operationId, refuse } from './open.ts';
+import { hasEnded, newOperation, operationId, refuseOperation } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The input of {@link openLifecycle}. Times are epoch milliseconds. */
@@ -123,7 +123,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
   if (input.protectedBecause) {
     const reason = `protected: ${input.protectedBecause}`;
-    return { opened: refuse(operation, reason, now), changed: [], messages: [] };
+    return { opened: refuseOperation(operation, reason, now), changed: [], messages: [] };
   }
   const superseded = openLifecycles.map((one) => supersede(one, `${id} has replaced it`, now));
   return {

@@ -1,4 +1,4 @@
-import { total } from './counts.ts';
+import { totalCounts } from './counts.ts';
 import type { Hold, Operation } from './model.ts';
 import { whyOverDrift } from './plan.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -11,11 +11,11 @@ export function holdOperation(
   now: number,
   more: { about?: Hold['about']; advice?: string } = {},
 ): void {
-  const release = `propagator operation release ${transaction.operation.id} --reason "…"`;
+  const releaseCommand = `propagator operation release ${transaction.operation.id} --reason "…"`;
   const advice =
     more.advice === undefined
-      ? `Check the operation, then release it: ${release}`
-      : `${more.advice} Then: ${release}`;
+      ? `Check the operation, then release it: ${releaseCommand}`
+      : `${more.advice} Then: ${releaseCommand}`;
   transaction.operation = {
     ...moveOperation(transaction.operation, 'held'),
     hold: { reason, since: now, advice, about: more.about ?? 'cap' },
@@ -75,8 +75,11 @@ export function holdAtLimit(transaction: OperationTransaction, step: StepInput):
 }
 
 function whyOverCap(transaction: OperationTransaction, step: StepInput): string | undefined {
-  const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
-  if (mayExceedCaps(transaction.operation) || found <= step.maxResourcesPerOperation)
+  const foundCount = transaction.tasks.reduce(
+    (sum, task) => sum + totalCounts(task.counts).found,
+    0,
+  );
+  if (mayExceedCaps(transaction.operation) || foundCount <= step.maxResourcesPerOperation)
     return undefined;
-  return `it holds ${found} resources, the cap is ${step.maxResourcesPerOperation}`;
+  return `it holds ${foundCount} resources, the cap is ${step.maxResourcesPerOperation}`;
 }

@@ -50,8 +50,11 @@ export function applyUnfinished(
   // an error only after `LAG_MILLIS`.
   const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
   const requestedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
-  const announced = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
-  const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
+  const announcedDelayMillis = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
+  const askedWaitMillis = Math.min(
+    MAX_ASKED_WAIT_MILLIS,
+    task.askedWaitMillis + announcedDelayMillis,
+  );
   requestNextRun(
     transaction,
     { ...task, error, attempts: 0, askedWaitMillis },
@@ -91,9 +94,9 @@ function requestNextRun(
   // The service may handle a redriven message before the coordinator receives the redrive. The task
   // is then still dead-lettered, and this report makes it active.
   const state = stateUnderWay(task);
-  const active = task.state === state ? task : moveTask(task, state);
+  const activeTask = task.state === state ? task : moveTask(task, state);
   const next: Task = {
-    ...active,
+    ...activeTask,
     overtook: stillOvertaken(transaction, task),
     run: task.run + 1,
     runProgressed: false,
@@ -113,9 +116,9 @@ export function deadLetterTask(
   error: ErrorReport,
   now: number,
 ): void {
-  const dead = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
+  const deadLetteredTask = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
   const next: Task = {
-    ...dead,
+    ...deadLetteredTask,
     run: task.run + 1,
     runProgressed: false,
     error,

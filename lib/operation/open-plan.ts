@@ -40,12 +40,12 @@ export function openPlan(input: PlanInput): RequestAnswer {
   if (input.protectedBecause)
     return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
   const last = existing[0];
-  const open = last && !hasEnded(last) ? last : undefined;
-  if (open && now - open.openedAt < REPLACED_AFTER_MILLIS)
+  const openOperation = last && !hasEnded(last) ? last : undefined;
+  if (openOperation && now - openOperation.openedAt < REPLACED_AFTER_MILLIS)
     return {
       kind: 'refused',
-      because: `a plan of the project is being made: ${open.id}`,
-      advice: `Wait for the plan: propagator operation show ${open.id}`,
+      because: `a plan of the project is being made: ${openOperation.id}`,
+      advice: `Wait for the plan: propagator operation show ${openOperation.id}`,
     };
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');
@@ -65,14 +65,14 @@ export function openPlan(input: PlanInput): RequestAnswer {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };
-  const replaced = open && {
-    operation: { ...moveOperation(open, 'superseded'), endedAt: now },
+  const supersededPlan = openOperation && {
+    operation: { ...moveOperation(openOperation, 'superseded'), endedAt: now },
     messages: [],
   };
   return {
     kind: 'opened',
     opened,
     unknown: input.keystoneCheck.unknown,
-    ...(replaced ? { superseded: replaced } : {}),
+    ...(supersededPlan ? { superseded: supersededPlan } : {}),
   };
 }

@@ -84,12 +84,12 @@ function decideByLast(
   // A notification continues the held operation. Another list with missing accounts does not
   // continue it.
   if (isHeldForListingProblem(last))
-    return listingProblem || protectedBecause ? 'ignore' : reconfirm(last, input);
+    return listingProblem || protectedBecause ? 'ignore' : reconfirmRefused(last, input);
   if (listingProblem && !hasEnded(last)) return 'ignore';
   const isNew = deletion !== undefined && isNewDeletion(last, deletion);
   if (!hasEnded(last)) return (isNew ? withNextDeletion(last, cause) : undefined) ?? 'ignore';
   if (last.state === 'refused' && !last.request)
-    return protectedBecause ? 'ignore' : reconfirm(last, input);
+    return protectedBecause ? 'ignore' : reconfirmRefused(last, input);
   const mayBeCarriedOut = last.state === 'observed' && mode === 'enforce';
   return isNew || mayBeCarriedOut || last.state === 'refused' ? 'open' : 'ignore';
 }
@@ -108,7 +108,7 @@ function openNewGeneration(input: OpenCleanupInput, last: Operation | undefined)
   };
   if (input.protectedBecause)
     return {
-      operation: refuse(operation, `protected: ${input.protectedBecause}`, now),
+      operation: refuseOperation(operation, `protected: ${input.protectedBecause}`, now),
       messages: [],
     };
   if (input.listingProblem)
@@ -168,7 +168,7 @@ const withNextDeletion = (running: Operation, cause: Cause): OpenedOperation | u
     : { operation: { ...running, next: cause }, messages: [] };
 
 /** Lets Keystone confirm a refused or held operation again, for the new cause. */
-function reconfirm(refused: Operation, input: OpenCleanupInput): OpenedOperation {
+function reconfirmRefused(refused: Operation, input: OpenCleanupInput): OpenedOperation {
   const operation: Operation = {
     ...moveOperation(refused, 'confirming'),
     cause: input.cause,
@@ -214,7 +214,7 @@ function holdForListingProblem(operation: Operation, reason: string, now: number
 }
 
 /** Ends an operation that must not continue. Its hold shows the reason. */
-export function refuse(operation: Operation, reason: string, now: number): Operation {
+export function refuseOperation(operation: Operation, reason: string, now: number): Operation {
   const advice =
     operation.action === 'plan'
       ? 'No plan was made. The project itself was not changed.'
@@ -254,6 +254,6 @@ export function childrenIfAllEnded(
   { children: ids }: Pick<Operation, 'children'>,
   children: readonly Operation[],
 ): readonly Operation[] | undefined {
-  const own = children.filter(({ id }) => ids.includes(id));
-  return own.length >= ids.length && own.every(hasEnded) ? own : undefined;
+  const ownChildren = children.filter(({ id }) => ids.includes(id));
+  return ownChildren.length >= ids.length && ownChildren.every(hasEnded) ? ownChildren : undefined;
 }

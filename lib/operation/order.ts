@@ -180,16 +180,16 @@ export function dependencyLevels<S extends Dependencies>(services: readonly S[])
   const placedNames = new Set<string>();
   const orderedLevels: S[][] = [];
   for (let open = [...services]; open.length > 0; ) {
-    const ready = open.filter((service) =>
+    const readyServices = open.filter((service) =>
       dependenciesOf(service, services).every((one) => placedNames.has(otherService(one))),
     );
-    if (ready.length === 0)
+    if (readyServices.length === 0)
       throw new TypeError(
         `the dependencies form a cycle among ${open.map((service) => service.name).join(', ')}`,
       );
-    for (const service of ready) placedNames.add(service.name);
+    for (const service of readyServices) placedNames.add(service.name);
     open = open.filter((service) => !placedNames.has(service.name));
-    orderedLevels.push(ready);
+    orderedLevels.push(readyServices);
   }
   return orderedLevels;
 }
@@ -201,8 +201,8 @@ export function dependencyLevels<S extends Dependencies>(services: readonly S[])
 export function assertNoCycle(services: readonly Dependencies[]): void {
   dependencyLevels(services);
   for (const { name, dependsOn, dependents } of services) {
-    const named = [...dependsOn, ...(dependents ?? [])];
-    if (named.some((one) => one.until === 'done' && one.service === name))
+    const namedServices = [...dependsOn, ...(dependents ?? [])];
+    if (namedServices.some((one) => one.until === 'done' && one.service === name))
       throw new TypeError(`${name} depends on itself`);
     for (const one of dependsOn) {
       if (one.until !== 'empty') continue;

@@ -95,16 +95,18 @@ export function planOf(
   tasks: readonly Task[],
   pages: readonly PlanPage[],
 ): Plan {
-  const place = new Map(operation.order.map(({ id }, index) => [id, index]));
-  const ordered = [...tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
-  const services = ordered
+  const orderIndex = new Map(operation.order.map(({ id }, index) => [id, index]));
+  const orderedTasks = [...tasks].sort(
+    (a, b) => (orderIndex.get(a.id) ?? 0) - (orderIndex.get(b.id) ?? 0),
+  );
+  const services = orderedTasks
     .filter(({ region, state }) => region !== NO_REGION || state === 'unreachable')
     .map(plannedService);
   const resources = services.reduce(
     (sum, { types }) => types.reduce((all, { count }) => all + count, sum),
     0,
   );
-  const notes = ordered.flatMap(notesOf);
+  const notes = orderedTasks.flatMap(notesOf);
   const plan = {
     id: operation.id,
     scope: operation.scope,
@@ -241,11 +243,11 @@ export function whyOverDrift(
   tasks: readonly { readonly appeared?: Appeared | undefined }[],
 ): string | undefined {
   if (!plan || plan.driftAccepted) return undefined;
-  const appeared = tasks.flatMap((task) => Object.entries(task.appeared ?? {}));
-  const sum = appeared.reduce((all, [, { count }]) => all + count, 0);
-  if (sum <= plan.allowedDrift && !appeared.some(([, { isRefused }]) => isRefused))
+  const appearedTypes = tasks.flatMap((task) => Object.entries(task.appeared ?? {}));
+  const appearedCount = appearedTypes.reduce((all, [, { count }]) => all + count, 0);
+  if (appearedCount <= plan.allowedDrift && !appearedTypes.some(([, { isRefused }]) => isRefused))
     return undefined;
-  const appearedTexts = appeared
+  const appearedTexts = appearedTypes
     .filter(([, { count }]) => count > 0)
     .map(([type, { count, example }]) => `${type}: ${count} (for example ${example})`);
   return (

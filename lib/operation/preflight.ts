@@ -5,6 +5,20 @@ import type { KeystoneAction, Mode, Operation } from './model.ts';
 /** The state of an account in Keystone. `absent`: Keystone answers 404. */
 export type AccountState = 'absent' | 'enabled' | 'disabled';
 
+/** What decides whether a run or a Keystone action is forbidden now. */
+export interface PreflightInput {
+  readonly operation: Pick<Operation, 'request' | 'state' | 'hold'>;
+  readonly mode: Mode;
+  /** Why the account is protected; `undefined` if it is not. */
+  readonly protectedBecause: string | undefined;
+  /** The present state of the account in Keystone. */
+  readonly accountState: AccountState;
+  /** Set if a deletion hold applies to the account. */
+  readonly deletionHold?: Condition | undefined;
+  /** Set if the project itself is enabled and its domain is disabled. */
+  readonly disabledDomain?: DomainId | undefined;
+}
+
 /**
  * Returns the reason that forbids a run with removals, or `undefined`. The check precedes each run,
  * because hours may lie between two runs. Four reasons are possible:
@@ -12,53 +26,43 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  * - the mode (safety rule "Observe first")
  * - a new protection (safety rule "Never the cloud's own")
  * - a hold of the operation (safety rule "Caps and a stop switch"), or a deletion hold on the
- *   account (`held`)
+ *   account
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
- *
- * `shown`: the present state in Keystone. `disabledDomain`: set if the project itself is enabled
- * and its domain is disabled.
  */
-export function preflight(
-  operation: Pick<Operation, 'request' | 'state' | 'hold'>,
-  phase: Phase,
-  mode: Mode,
-  protectedBecause: string | undefined,
-  shown: AccountState,
-  held?: Condition,
-  disabledDomain?: DomainId,
-): Condition | undefined {
+export function runRefusal(phase: Phase, input: PreflightInput): Condition | undefined {
+  const { operation, accountState, disabledDomain } = input;
   if (phase === 'plan') return undefined;
-  const forbidden = forbiddenBy(mode, protectedBecause) ?? held;
-  if (forbidden) return forbidden;
+  const refusal = standingRefusal(input);
+  if (refusal) return refusal;
   if (operation.state === 'held')
-    return stop(
+    return blockedCondition(
       `the operation is held: ${operation.hold?.reason ?? 'for a person'}`,
       'Release the operation, or leave it held.',
     );
-  if (shown === 'absent') return undefined;
+  if (accountState === 'absent') return undefined;
   if (!operation.request)
-    return stop(
+    return blockedCondition(
       'Keystone shows the account again, so the removals stop',
       'Find out which user restored it in Keystone.',
     );
   // A pre-delete run needs an enabled project. Every other run needs a disabled project, in which
   // no user can work.
   if (phase === 'pre-delete' && disabledDomain !== undefined)
-    return stop(
+    return blockedCondition(
       `the domain ${disabledDomain} is disabled in Keystone, so the tasks that need a token on ` +
         'the project wait',
       `Type: openstack domain set --enable ${disabledDomain}. The operation then continues ` +
         'automatically.',
     );
   const requiredState = phase === 'pre-delete' ? 'enabled' : 'disabled';
-  if (shown === requiredState) return undefined;
+  if (accountState === requiredState) return undefined;
   return phase === 'pre-delete'
-    ? stop(
+    ? blockedCondition(
         'the project is disabled in Keystone, so the tasks that need the enabled project wait',
         'Enable the project in Keystone (openstack project set --enable), or delete it ' +
           'there. The operation then continues automatically.',
       )
-    : stop(
+    : blockedCondition(
         'the project was enabled again in Keystone, so the removals stop',
         'Disable the project in Keystone (openstack project set --disable). The operation ' +
           'then continues automatically.',
@@ -66,45 +70,37 @@ export function preflight(
 }
 
 /**
- * Returns the reason that forbids a Keystone action, by the rules of {@link preflight}. The
+ * Returns the reason that forbids a Keystone action, by the rules of {@link runRefusal}. The
  * revocation of a role is always allowed.
  */
-export function preflightAction(
-  operation: Pick<Operation, 'request' | 'state' | 'hold'>,
-  what: Exclude<KeystoneAction['what'], 'revoke-role'>,
-  mode: Mode,
-  protectedBecause: string | undefined,
-  shown: AccountState,
-  held?: Condition,
-  disabledDomain?: DomainId,
+export function keystoneActionRefusal(
+  action: Exclude<KeystoneAction['what'], 'revoke-role'>,
+  input: PreflightInput,
 ): Condition | undefined {
-  if (what === 'disable' || what === 'enable') return forbiddenBy(mode, protectedBecause) ?? held;
-  return preflight(
-    operation,
-    what === 'assign-role' ? 'pre-delete' : 'apply',
-    mode,
-    protectedBecause,
-    shown,
-    held,
-    disabledDomain,
-  );
+  if (action === 'disable' || action === 'enable') return standingRefusal(input);
+  return runRefusal(action === 'assign-role' ? 'pre-delete' : 'apply', input);
 }
 
-function forbiddenBy(mode: Mode, protectedBecause: string | undefined): Condition | undefined {
+/** Returns the reason that does not depend on the state of the account in Keystone. */
+function standingRefusal({
+  mode,
+  protectedBecause,
+  deletionHold,
+}: PreflightInput): Condition | undefined {
   if (mode === 'observe')
-    return stop(
+    return blockedCondition(
       'the mode is observe, so resources are only counted',
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   return protectedBecause
-    ? stop(
+    ? blockedCondition(
         `protected: ${protectedBecause}`,
         'Remove the protection, or leave the operation as it is.',
       )
-    : undefined;
+    : deletionHold;
 }
 
-const stop = (message: string, advice: string): Condition => ({
+const blockedCondition = (message: string, advice: string): Condition => ({
   class: 'Blocked',
   message,
   actor: 'operator',

@@ -1,5 +1,5 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
-import { sumOf, total } from './counts.ts';
+import { sumCounts, totalCounts } from './counts.ts';
 import type { Operation, OperationState, ResourceTypeCount, Task } from './model.ts';
 
 /** One project of a domain, as the operation of the domain shows it. */
@@ -23,7 +23,7 @@ export function projectViews(
   tasks: ReadonlyMap<OperationId, readonly Task[]>,
 ): ProjectView[] {
   const byProject = new Map(children.map((child) => [child.scope.id as string, child]));
-  const planned = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
+  const plannedViews = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
     const child = byProject.get(id);
     const childTasks = child && tasks.get(child.id);
     return {
@@ -32,15 +32,15 @@ export function projectViews(
       parentId,
       operationId: child?.id,
       state: child?.state ?? (protectedBecause === undefined ? 'not begun' : 'protected'),
-      resources: childTasks && sumOf(childTasks.map((task) => total(task.counts))),
+      resources: childTasks && sumCounts(childTasks.map((task) => totalCounts(task.counts))),
     };
   });
-  const known = new Set<string>(projects.map(({ id }) => id));
-  const others = children.flatMap(({ id: operationId, scope, state }): ProjectView[] => {
-    if (scope.type !== 'project' || known.has(scope.id)) return [];
+  const plannedIds = new Set<string>(projects.map(({ id }) => id));
+  const otherViews = children.flatMap(({ id: operationId, scope, state }): ProjectView[] => {
+    if (scope.type !== 'project' || plannedIds.has(scope.id)) return [];
     const childTasks = tasks.get(operationId);
-    const resources = childTasks && sumOf(childTasks.map((task) => total(task.counts)));
+    const resources = childTasks && sumCounts(childTasks.map((task) => totalCounts(task.counts)));
     return [{ id: scope.id, name: scope.name, parentId: undefined, operationId, state, resources }];
   });
-  return [...planned, ...others];
+  return [...plannedViews, ...otherViews];
 }

@@ -8,7 +8,7 @@ import {
   type OpenedLifecycle,
 } from './lifecycle.ts';
 import type { LifecycleRequest, Mode, Operation, Scope } from './model.ts';
-import { hasEnded, newOperation, operationId, refuse } from './open.ts';
+import { hasEnded, newOperation, operationId, refuseOperation } from './open.ts';
 
 /** The input of {@link openProvision}. Times are epoch milliseconds. */
 export interface OpenProvisionInput {
@@ -47,9 +47,9 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
   const { asked, cause, existing, now, scope } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   if (cleanupsOf(existing).some(isCleanupUnderWay)) return undefined;
-  const before = provisionsOf(existing);
-  const [last] = before;
-  if (before.some((operation) => !hasEnded(operation))) return undefined;
+  const earlierProvisions = provisionsOf(existing);
+  const [last] = earlierProvisions;
+  if (earlierProvisions.some((operation) => !hasEnded(operation))) return undefined;
   const isDone = last?.state === 'finished' || last?.state === 'unverified';
   if (isDone && !asked) return undefined;
   const generation = (last?.generation ?? 0) + 1;
@@ -61,7 +61,7 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
   };
   if (input.protectedBecause)
     return {
-      opened: refuse(operation, `protected: ${input.protectedBecause}`, now),
+      opened: refuseOperation(operation, `protected: ${input.protectedBecause}`, now),
       changed: [],
       messages: [],
     };

@@ -1,6 +1,6 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { ResourceTypeName } from '../../events/ids.ts';
-import { total } from './counts.ts';
+import { totalCounts } from './counts.ts';
 import type { PlannedTask, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import {
@@ -22,7 +22,7 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
-    const hasResources = total(task.counts).left > 0;
+    const hasResources = totalCounts(task.counts).left > 0;
     const mayBegin = (one: TaskDependency): boolean =>
       mayOvertake(transaction, one, step) ||
       (hasResources && one.strength === 'preferred' && hasCountedNothing(transaction, one.task));
@@ -69,20 +69,23 @@ function requestPartial(
   step: ReadyInput,
 ): void {
   if (task.partial || task.startedAt !== undefined) return;
-  const independent = openDependencies.filter(hasIndependentTypes);
-  if (independent.length === 0) return;
+  const independentDependencies = openDependencies.filter(hasIndependentTypes);
+  if (independentDependencies.length === 0) return;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
   const mayPrecede = (one: TaskDependency): boolean =>
     mayOvertake(transaction, one, step) || isCountedEmpty(transaction, one);
   if (!otherDependencies.every(mayPrecede)) return;
-  if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
-  if (typesIndependentOfAll(independent).every((type) => isFreshEmpty(task, type))) return;
-  const awaiting = independent.flatMap((one) => transaction.task(one.task)?.service ?? []);
-  const partial: Task = {
+  if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task)))) return;
+  if (typesIndependentOfAll(independentDependencies).every((type) => isFreshEmpty(task, type)))
+    return;
+  const awaitedServices = independentDependencies.flatMap(
+    (one) => transaction.task(one.task)?.service ?? [],
+  );
+  const taskWithPartialRun: Task = {
     ...task,
-    partial: { state: 'running', awaiting: [...new Set(awaiting)] },
+    partial: { state: 'running', awaiting: [...new Set(awaitedServices)] },
   };
-  requestRun(transaction, partial, 'apply', step.now);
+  requestRun(transaction, taskWithPartialRun, 'apply', step.now);
 }
 
 type IndependentDependency = Extract<TaskDependency, { until: 'done' }> & {
@@ -120,14 +123,14 @@ const isRemoving = (task: Task | undefined): boolean =>
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
     const isUnderWay = task.state === 'requested';
-    const invalid: Task = {
+    const invalidatedTask: Task = {
       ...task,
       verifications: staleVerifications(task.verifications, ALL_PHASES),
       validFromRun: isUnderWay ? task.run + 1 : task.validFromRun,
     };
     if (isUnderWay || Object.values(task.verifications).some(({ stale }) => !stale))
-      transaction.putTask(invalid);
-    if (hasTaskEnded(invalid)) reopenTask(transaction, invalid);
+      transaction.putTask(invalidatedTask);
+    if (hasTaskEnded(invalidatedTask)) reopenTask(transaction, invalidatedTask);
   }
   return transaction.tasks.some((task) => !hasTaskEnded(task));
 }
@@ -149,12 +152,12 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
 
 /** Requests each due pre-delete run whose dependencies allow it. */
 export function requestPreDelete(transaction: OperationTransaction, step: ReadyInput): void {
-  const due = transaction.operation.order.filter(
+  const dueTasks = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
-  for (const planned of due) {
+  for (const planned of dueTasks) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, step))
+    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, dueTasks, transaction, step))
       requestRun(transaction, task, 'pre-delete', step.now);
   }
 }
@@ -185,7 +188,7 @@ function requestRun(
   // resources and the full run lists every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
-  const requested: Task = {
+  const requestedTask: Task = {
     ...moveTask(task, 'requested'),
     phase,
     verifications: isCountValid
@@ -201,6 +204,6 @@ function requestRun(
     startedAt: task.startedAt ?? now,
     nextAt: now,
   };
-  transaction.putTask(requested);
-  transaction.messages.push(transaction.runRequest(requested, now));
+  transaction.putTask(requestedTask);
+  transaction.messages.push(transaction.runRequest(requestedTask, now));
 }

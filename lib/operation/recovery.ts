@@ -23,14 +23,14 @@ export function applyWindow(
   const isOver = recovery.remainingMillis <= 0;
   const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
     sentAt === undefined && recovery.remainingMillis <= beforeMillis;
-  const due = isOver ? [] : recovery.reminders.filter(isDue);
+  const dueReminders = isOver ? [] : recovery.reminders.filter(isDue);
   const reminders = recovery.reminders.map((one) =>
-    due.includes(one) ? { ...one, sentAt: step.now } : one,
+    dueReminders.includes(one) ? { ...one, sentAt: step.now } : one,
   );
   const { id, scope } = operation;
   const endsAt = endOfWindow(recovery);
   if (scope.type !== 'user')
-    for (const { beforeMillis } of due)
+    for (const { beforeMillis } of dueReminders)
       transaction.messages.push({
         type: 'operation.due',
         data: {
@@ -70,9 +70,9 @@ export function endWindow(
   };
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
   for (const one of lifecycles.filter((lifecycle) => !hasEnded(lifecycle))) {
-    const ended = supersede(one, `${id} cleans up the ${one.scope.type}`, step.now);
-    transaction.putOtherOperation(ended);
-    transaction.messages.push(...finishedMessages(ended));
+    const endedLifecycle = supersede(one, `${id} cleans up the ${one.scope.type}`, step.now);
+    transaction.putOtherOperation(endedLifecycle);
+    transaction.messages.push(...finishedMessages(endedLifecycle));
   }
 }
 

@@ -106,13 +106,14 @@ export function chooseEndpoint(
  * A URL without a host is returned whole.
  */
 export function placeOf(url: string, projectId: string): string {
-  const parsed = URL.parse(url.trim());
-  if (!parsed?.host || /[$%]\(/.test(parsed.host)) return url.trim().toLowerCase();
-  const filled = projectId === '' ? parsed.pathname : parsed.pathname.replaceAll(projectId, '');
-  const path = filled
+  const parsedUrl = URL.parse(url.trim());
+  if (!parsedUrl?.host || /[$%]\(/.test(parsedUrl.host)) return url.trim().toLowerCase();
+  const pathWithoutProject =
+    projectId === '' ? parsedUrl.pathname : parsedUrl.pathname.replaceAll(projectId, '');
+  const path = pathWithoutProject
     .replace(/[$%](?:25)?\([a-z_]+\)s/gi, '')
     .replace(/\/v\d+(?:\.\d+)?(?=\/|$)/, '');
-  return `${parsed.host}${path.replace(/\/+$/, '')}`.toLowerCase();
+  return `${parsedUrl.host}${path.replace(/\/+$/, '')}`.toLowerCase();
 }
 
 /**

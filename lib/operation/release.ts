@@ -1,4 +1,4 @@
-import { advance, beginChanges } from './advance.ts';
+import { advanceOperation, beginChanges } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { isHeldForListingProblem } from './open.ts';
@@ -7,7 +7,7 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The decision of a person to release an operation. */
-interface Released {
+interface ReleaseDecision {
   readonly by: string;
   readonly reason: string;
   /** The `since` of the hold that the person saw; absent in messages of an older version. */
@@ -22,7 +22,7 @@ interface Released {
  */
 export function applyRelease(
   transaction: OperationTransaction,
-  { by, reason, since, lifecycles = [] }: Released,
+  { by, reason, since, lifecycles = [] }: ReleaseDecision,
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -44,7 +44,7 @@ export function applyRelease(
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
       : { ...operation, hold: undefined, released: decision };
   continueReleased(transaction, hold, step.now);
-  advance(transaction, step);
+  advanceOperation(transaction, step);
 }
 
 /**
@@ -53,7 +53,7 @@ export function applyRelease(
  */
 function releaseListingProblem(
   transaction: OperationTransaction,
-  { by, reason }: Pick<Released, 'by' | 'reason'>,
+  { by, reason }: Pick<ReleaseDecision, 'by' | 'reason'>,
 ): void {
   const { operation } = transaction;
   transaction.operation = {
@@ -102,7 +102,7 @@ function continueReleased(
  */
 function releaseWindow(
   transaction: OperationTransaction,
-  { by, reason }: Pick<Released, 'by' | 'reason'>,
+  { by, reason }: Pick<ReleaseDecision, 'by' | 'reason'>,
   lifecycles: readonly Operation[],
   step: StepInput,
 ): void {

@@ -1,13 +1,13 @@
 import type { ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance } from './advance.ts';
+import { advanceOperation } from './advance.ts';
 import {
-  addDistinct,
+  addIdCounts,
   holdsStillKnown,
-  keepSince,
   mergeCounts,
   newRemovalMaxima,
   runErrorOf,
+  withConditionTimes,
 } from './counts.ts';
 import { withCorrectedIdleTime } from './elapsed.ts';
 import type { Task } from './model.ts';
@@ -44,7 +44,7 @@ export function applyReport(
   else if (report.type === 'service.failed')
     applyFailed(transaction, reported, report.data.error, step);
   else if (report.data.again) applyUnfinished(transaction, reported, report.data.again, step);
-  advance(transaction, step);
+  advanceOperation(transaction, step);
 }
 
 /** True if run number `run` of the task has not ended. */
@@ -74,7 +74,7 @@ function afterRun(task: Task, report: ServiceReport, now: number): Task {
     ...counted,
     sequence: 0,
     baseline: counted.counts,
-    distinct: addDistinct(task.distinct, newlyListed),
+    distinct: addIdCounts(task.distinct, newlyListed),
     seenIds,
     ...(appeared ? { appeared: { ...task.appeared, ...appeared } } : {}),
     verifications: applyVerification(task.verifications, verification, {
@@ -149,7 +149,7 @@ function applyCounts(task: Task, report: ServiceReport, now: number): Task {
   const counted = {
     ...task,
     counts,
-    conditions: keepSince(
+    conditions: withConditionTimes(
       task.conditions,
       [...report.data.conditions, ...holdsStillKnown(task.conditions, report)],
       now,

@@ -1,10 +1,10 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { isIndependentOf } from './domain-project.ts';
-import { type KeystoneCheck, summarize } from './keystone-check.ts';
+import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
-import { hasEnded, type OpenedOperation, openCleanup, refuse } from './open.ts';
+import { hasEnded, type OpenedOperation, openCleanup, refuseOperation } from './open.ts';
 import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 
 /** The request of an administrator, and the present state of the project. */
@@ -95,14 +95,14 @@ export function openRequest(input: RequestInput): RequestAnswer {
   return { ...answer, opened: withWindow(cleanup, window, changes, now), suspension };
 }
 
-type Refused = Extract<RequestAnswer, { kind: 'refused' }>;
+type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
 
 /** Returns the refusal of a request that must not begin, or `undefined`. */
 function whyNotRequested(
   { confirmedName, keystoneCheck, plan, protectedBecause, shown }: RequestInput,
   openOperation: Operation | undefined,
-): Refused | undefined {
-  const refusal = (because: string): Refused => ({ kind: 'refused', because });
+): RefusedRequest | undefined {
+  const refusal = (because: string): RefusedRequest => ({ kind: 'refused', because });
   if (protectedBecause) return refusal(`it is protected: ${protectedBecause}`);
   if (shown.enabled && confirmedName === undefined)
     return refusal('the project is enabled: confirm it with its name');
@@ -118,7 +118,7 @@ function whyNotRequested(
     };
   }
   if (keystoneCheck.refusals.length === 0) return undefined;
-  const { message, advice } = summarize(keystoneCheck.refusals);
+  const { message, advice } = summarizeRefusals(keystoneCheck.refusals);
   return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
 }
 
@@ -191,11 +191,11 @@ function openSuspension(
   superseded: OpenedOperation | undefined,
 ): OpenedLifecycle {
   const { allOperations = [], by, mode, now, reason, scope } = input;
-  const nothing = { opened: undefined, changed: [], messages: [] };
+  const noChange = { opened: undefined, changed: [], messages: [] };
   const existing = allOperations.map((one) =>
     one.id === superseded?.operation.id ? superseded.operation : one,
   );
-  if (isSuspended(existing)) return nothing;
+  if (isSuspended(existing)) return noChange;
   const opened = openLifecycle({
     action: 'suspend',
     scope,
@@ -211,14 +211,14 @@ function openSuspension(
     protectedBecause: undefined,
     asked: { by, reason },
   });
-  return opened ?? nothing;
+  return opened ?? noChange;
 }
 
 /**
  * Ends an operation that the request replaces. Announces the end to the operation of the domain.
  */
 function refuseReplaced(openOperation: Operation, because: string, now: number): OpenedOperation {
-  const operation = refuse(openOperation, because, now);
+  const operation = refuseOperation(openOperation, because, now);
   const { id, state, parentId } = operation;
   return {
     operation,

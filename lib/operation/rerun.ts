@@ -23,8 +23,8 @@ export interface RerunInput {
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
-  const refused = whyNotRerun(earlier, existing, input.protectedBecause);
-  if (refused !== undefined) return { kind: 'refused', because: refused };
+  const refusal = whyNotRerun(earlier, existing, input.protectedBecause);
+  if (refusal !== undefined) return { kind: 'refused', because: refusal };
   const opened = openCleanup({
     scope: input.scope,
     cause: {
@@ -52,16 +52,16 @@ export function whyNotRerun(
   existing: readonly Operation[],
   protectedBecause: string | undefined,
 ): string | undefined {
-  const running = existing.find((operation) => !hasEnded(operation));
-  if (running?.id === earlier.id)
+  const open = existing.find((operation) => !hasEnded(operation));
+  if (open?.id === earlier.id)
     return (
       `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended ` +
       `can be run again; see: propagator operation show ${earlier.id}`
     );
-  if (running)
+  if (open)
     return (
-      `another operation about the same ${earlier.scope.type} has not ended: ${running.id} is ` +
-      `${running.state}. See: propagator operation show ${running.id}`
+      `another operation about the same ${earlier.scope.type} has not ended: ${open.id} is ` +
+      `${open.state}. See: propagator operation show ${open.id}`
     );
   return protectedBecause === undefined ? undefined : `it is protected: ${protectedBecause}`;
 }

@@ -19,12 +19,12 @@ export interface InventoryData {
 export function scopeOf(account: Account, { record, projects }: InventoryData): Scope {
   if (account.type === 'project') return projectScope(account, record);
   const { name } = account;
-  const named = name === undefined ? {} : { name };
-  if (account.type === 'domain') return { type: 'domain', id: account.id, ...named };
+  const nameField = name === undefined ? {} : { name };
+  if (account.type === 'domain') return { type: 'domain', id: account.id, ...nameField };
   return {
     type: 'user',
     id: account.id,
-    ...named,
+    ...nameField,
     ...(account.domainId === undefined ? {} : { domainId: account.domainId }),
     projects: projects.flatMap((one) => (one.account.type === 'project' ? [one.account.id] : [])),
   };
@@ -52,8 +52,9 @@ export function projectScope(
 export function mergedRerunScope(earlier: Scope, now: Scope): Scope {
   if (earlier.type === 'project' && now.type === 'project') {
     const { members = [] } = earlier;
-    const all = earlier.members || now.members ? [...members, ...(now.members ?? [])] : undefined;
-    return { ...earlier, ...now, ...(all ? { members: [...new Set(all)] } : {}) };
+    const allMembers =
+      earlier.members || now.members ? [...members, ...(now.members ?? [])] : undefined;
+    return { ...earlier, ...now, ...(allMembers ? { members: [...new Set(allMembers)] } : {}) };
   }
   if (earlier.type === 'user' && now.type === 'user')
     return {

@@ -31,7 +31,7 @@ export interface KnownServices {
   readonly httpPlugins: readonly ServiceName[];
 }
 
-const ABSENT = 'the cloud lacks it: the catalog and the lists of Keystone do not contain it';
+const ABSENT_REASON = 'the cloud lacks it: the catalog and the lists of Keystone do not contain it';
 const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
@@ -48,13 +48,14 @@ export function cloudSnapshot(
   ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
-  const uncovered: UncoveredRegistration[] = type === 'project' ? [...coverage.unknown] : [];
+  const uncovered: UncoveredRegistration[] =
+    type === 'project' ? [...coverage.unknownRegistrations] : [];
   if (coverage.unlisted) uncovered.push(coverage.unlisted);
-  const placed = candidates.map((service): PlacedService => {
-    const { regions, unverified } = coverage.of(service);
+  const placedServices = candidates.map((service): PlacedService => {
+    const { regions, unverifiedRegistrations } = coverage.ofService(service);
     const { offByDefault } = service;
     const isOff = offByDefault !== undefined && !optedIn.includes(service.name);
-    if (!isOff && regions.length > 0) uncovered.push(...unverified);
+    if (!isOff && regions.length > 0) uncovered.push(...unverifiedRegistrations);
     return {
       ...service,
       // Types may be independent of other services only in the cleanup of a project.
@@ -67,15 +68,17 @@ export function cloudSnapshot(
       skippedBecause: isOff
         ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
         : undefined,
-      absentBecause: coverage.unlisted ? NOT_SHOWN : ABSENT,
-      uncallable: isOff || regions.length > 0 ? [] : unverified,
+      absentBecause: coverage.unlisted ? NOT_SHOWN : ABSENT_REASON,
+      uncallable: isOff || regions.length > 0 ? [] : unverifiedRegistrations,
     };
   });
-  const own = type === 'project' ? httpPlugins : [];
+  const allowedPlugins = type === 'project' ? httpPlugins : [];
   return {
     services: [
-      ...placed,
-      ...own.map((name): PlacedService => ({ name, dependsOn: [], regions: [OWN_REGION] })),
+      ...placedServices,
+      ...allowedPlugins.map(
+        (name): PlacedService => ({ name, dependsOn: [], regions: [OWN_REGION] }),
+      ),
     ],
     uncovered,
     leftOut: coverage.leftOut,

@@ -3,7 +3,7 @@ import type { ServiceReport } from '../../events/service.ts';
 import { announceEnd } from './advance.ts';
 import { applyCancel } from './cancel.ts';
 import { applyConfirmation } from './confirmation.ts';
-import { applyDiscard, applyRedrive, type Discarded } from './dead-letter.ts';
+import { applyDiscard, applyRedrive, type DiscardDecision } from './dead-letter.ts';
 import { type DomainProject, endDomainCleanup, openProjectCleanups } from './domain.ts';
 import { advanceDomain, type DomainProgress } from './domain-advance.ts';
 import { endDomainPlan } from './domain-plan.ts';
@@ -18,7 +18,7 @@ import { applyWindow } from './recovery.ts';
 import { cancelRecoverable, hasPendingCancellation, restoreAccount } from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
-import { OperationTransaction, type Step, type StepInput } from './transaction.ts';
+import { OperationTransaction, type StepInput, type StepResult } from './transaction.ts';
 
 /** Everything that can change an operation, with the facts that the caller has read for it. */
 export type StepEvent =
@@ -37,7 +37,7 @@ export type StepEvent =
   /** The end of one attempt of the operation's Keystone action. */
   | ({ readonly kind: 'acted' } & KeystoneActionResult)
   | { readonly kind: 'redriven'; readonly taskId: TaskId }
-  | ({ readonly kind: 'discarded' } & Discarded)
+  | ({ readonly kind: 'discarded' } & DiscardDecision)
   | {
       readonly kind: 'released';
       readonly by: string;
@@ -73,12 +73,12 @@ export function step(
   tasks: readonly Task[],
   event: StepEvent,
   stepInput: StepInput,
-): Step | undefined {
+): StepResult | undefined {
   const transaction = new OperationTransaction(operation, tasks);
   const { canceled } = operation;
   if (canceled && hasPendingCancellation(operation) && event.kind !== 'acted')
     cancelRecoverable(transaction, canceled, stepInput);
-  else apply(transaction, event, stepInput);
+  else applyEvent(transaction, event, stepInput);
   if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
     restoreAccount(transaction, stepInput);
   announceDisabled(transaction, operation);
@@ -94,7 +94,11 @@ export function step(
   return unchanged ? undefined : changes;
 }
 
-function apply(transaction: OperationTransaction, event: StepEvent, stepInput: StepInput): void {
+function applyEvent(
+  transaction: OperationTransaction,
+  event: StepEvent,
+  stepInput: StepInput,
+): void {
   const { operation } = transaction;
   switch (event.kind) {
     case 'confirmation':

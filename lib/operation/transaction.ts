@@ -31,7 +31,7 @@ export interface StepInput {
 }
 
 /** All changes of one step. The engine commits them in one transaction. */
-export interface Step {
+export interface StepResult {
   readonly operations: readonly Operation[];
   readonly tasks: readonly Task[];
   readonly messages: readonly Outgoing[];
@@ -79,7 +79,7 @@ export class OperationTransaction {
   /** Returns the message that requests the present run of the task. */
   runRequest(task: Task, now: number): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
-    const removes = task.phase !== 'plan';
+    const isRemoval = task.phase !== 'plan';
     return {
       type: 'service.requested',
       data: {
@@ -91,9 +91,9 @@ export class OperationTransaction {
         run: task.run,
         ...actionOf(this.operation),
         ...subjectOf(scope),
-        confirmedAt: removes ? [...confirmedAt] : [],
+        confirmedAt: isRemoval ? [...confirmedAt] : [],
         verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
-        skipTypes: removes ? this.#skipTypes(task, now) : [],
+        skipTypes: isRemoval ? this.#skipTypes(task, now) : [],
       },
     };
   }
@@ -104,12 +104,12 @@ export class OperationTransaction {
    * empty.
    */
   #skipTypes(task: Task, now: number): ResourceTypeName[] {
-    const empty = skippableTypes(task.verifications, task.phase, now);
-    if (empty.length === Object.keys(task.verifications).length) return empty;
+    const emptyTypes = skippableTypes(task.verifications, task.phase, now);
+    if (emptyTypes.length === Object.keys(task.verifications).length) return emptyTypes;
     const awaited = this.operation.order.flatMap(({ dependsOn }) =>
       dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),
     );
-    return empty.filter((resourceType) => !awaited.includes(resourceType));
+    return emptyTypes.filter((resourceType) => !awaited.includes(resourceType));
   }
 
   /** Requests a Keystone action. The result of an earlier action is then ignored. */
@@ -138,7 +138,7 @@ export class OperationTransaction {
     this.deadLetters.length = 0;
   }
 
-  changes(): Step {
+  changes(): StepResult {
     const tasks = this.tasks.filter((task) => this.#changed.has(task.id));
     return {
       operations: [this.operation, ...this.#others],

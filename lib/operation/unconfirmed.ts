@@ -1,12 +1,12 @@
 import type { ErrorReport } from '../shared/errors.ts';
 import {
-  confirmAgain,
   delayWhileBlocked,
   delayWhileUnchanged,
+  requestNextConfirmation,
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
-import { refuse } from './open.ts';
+import { refuseOperation } from './open.ts';
 import { REGION_CODE } from './registry.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
@@ -24,7 +24,7 @@ export function applyUnknown(
   // with a slash, so a retry does not help. All other errors are retried, because an operator can
   // correct their causes, for example a proxy that answers 405.
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
-    transaction.operation = refuse(operation, error.message, step.now);
+    transaction.operation = refuseOperation(operation, error.message, step.now);
     return;
   }
   const since = operation.hold?.since ?? step.now;
@@ -39,7 +39,7 @@ export function applyUnknown(
       advice: error.advice,
     },
   };
-  confirmAgain(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
 }
 
 /**
@@ -58,7 +58,7 @@ export function applyBlocked(
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
   };
-  confirmAgain(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
 }
 
 /**
@@ -77,7 +77,7 @@ export function applyPresent(
     step.now,
   );
   if (step.now - since >= SAME_ANSWER_MILLIS) {
-    transaction.operation = refuse(operation, reason, step.now);
+    transaction.operation = refuseOperation(operation, reason, step.now);
     return;
   }
   // Keystone shows the account, so an earlier 404 does not count.
@@ -85,5 +85,5 @@ export function applyPresent(
     'The answer may be stale, or the notification forged. Nothing is removed. The propagator ' +
     'asks Keystone again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
-  confirmAgain(transaction, delayWhileUnchanged(since, step));
+  requestNextConfirmation(transaction, delayWhileUnchanged(since, step));
 }

@@ -50,8 +50,11 @@ export function applyVerification(
 ): Verifications {
   const after: Record<string, Verification> = { ...before };
   for (const [type, status] of Object.entries(reported)) {
-    const known = before[type];
-    const isKept = status === 'unknown' && known !== undefined && isEmpty(known, 'pre-delete');
+    const earlierVerification = before[type];
+    const isKept =
+      status === 'unknown' &&
+      earlierVerification !== undefined &&
+      isEmpty(earlierVerification, 'pre-delete');
     if (!isKept) after[type] = { status, verifiedAt: now, phase, stale: isStale };
   }
   return after;

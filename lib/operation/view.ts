@@ -1,6 +1,6 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
-import { sumOf, total } from './counts.ts';
+import { sumCounts, totalCounts } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
 import { ACTION_TEXTS } from './keystone-action-failure.ts';
@@ -33,7 +33,7 @@ export interface OperationView {
   readonly foundAgain: readonly FoundAgain[] | undefined;
 }
 
-/** The input of {@link view}. */
+/** The input of {@link operationView}. */
 export interface ViewInput {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
@@ -62,16 +62,21 @@ export interface ViewInput {
  * cause is reported once (safety rule "Every failure has an owner"). A task that only waits for
  * other tasks is therefore omitted.
  */
-export function view(input: ViewInput): OperationView {
+export function operationView(input: ViewInput): OperationView {
   const { operation } = input;
-  const place = new Map(operation.order.map(({ id }, index) => [id, index]));
-  const tasks = [...input.tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
-  const sums = tasks.map((task) => total(task.counts));
+  const orderIndex = new Map(operation.order.map(({ id }, index) => [id, index]));
+  const tasks = [...input.tasks].sort(
+    (a, b) => (orderIndex.get(a.id) ?? 0) - (orderIndex.get(b.id) ?? 0),
+  );
+  const taskTotals = tasks.map((task) => totalCounts(task.counts));
   const projects =
     operation.scope.type === 'domain'
       ? projectViews(operation, input.children, input.childTasks ?? new Map())
       : undefined;
-  const resources = sumOf([...sums, ...(projects ?? []).flatMap((one) => one.resources ?? [])]);
+  const resources = sumCounts([
+    ...taskTotals,
+    ...(projects ?? []).flatMap((one) => one.resources ?? []),
+  ]);
   return {
     operation,
     tasks,
@@ -88,15 +93,15 @@ export function view(input: ViewInput): OperationView {
 /** Returns every cause that an open operation waits for. */
 function waitsOn(input: ViewInput): WaitCause[] {
   const { operation, tasks, children, crashedTasks, lostMessages } = input;
-  const open = children.filter((child) => !hasEnded(child));
+  const openChildren = children.filter((child) => !hasEnded(child));
   const projects =
-    open.length > 0
+    openChildren.length > 0
       ? [
           waitWithoutActor(
-            `${open.length} of ${operation.children.length} projects of the domain`,
+            `${openChildren.length} of ${operation.children.length} projects of the domain`,
             operation.startedAt ?? operation.openedAt,
           ),
-          ...open.flatMap((child) => waitsOnProject(child, input)),
+          ...openChildren.flatMap((child) => waitsOnProject(child, input)),
         ]
       : [];
   return [
@@ -184,10 +189,12 @@ const windowAdvice = (id: OperationId): string =>
 /** Returns the next condition that an operation in state `confirming` waits for. */
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';
-  const answers = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
-  if (answers < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
-  const counting = tasks.filter((task) => task.state === 'planning').map((task) => task.service);
-  return `the count of ${counting.join(', ')}`;
+  const answerCount = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
+  if (answerCount < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
+  const countingServices = tasks
+    .filter((task) => task.state === 'planning')
+    .map((task) => task.service);
+  return `the count of ${countingServices.join(', ')}`;
 }
 
 function taskWaitsOn(task: Task): WaitCause[] {
@@ -231,15 +238,15 @@ const waitOnCrashedTask = (task: Task): WaitCause => ({
 });
 
 function waitOnError(task: Task, error: ErrorReport): WaitCause {
-  const dead = task.state === 'dead-lettered';
+  const isDeadLettered = task.state === 'dead-lettered';
   return {
     on: `${task.service}: ${error.message}`,
     since: task.progressAt,
-    actor: dead || error.class !== 'Transient' ? 'operator' : 'none',
-    advice: dead
+    actor: isDeadLettered || error.class !== 'Transient' ? 'operator' : 'none',
+    advice: isDeadLettered
       ? `${error.advice} Then: propagator dead-letter redrive --operation ${task.operationId}`
       : error.advice,
     requestId: error.requestId,
-    deadLetter: dead,
+    deadLetter: isDeadLettered,
   };
 }

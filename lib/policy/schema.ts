@@ -19,26 +19,26 @@ const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]
  *
  * Users have no parent and no tags.
  */
-const match = z.strictObject({
+const matchSchema = z.strictObject({
   domain: oneOrMore.optional(),
   parent: oneOrMore.optional(),
   tags: z.array(z.string().min(1)).min(1, 'name at least one tag, or leave "tags" out').optional(),
   name: z.string().min(1).optional(),
 });
 
-const mode = z.enum(['observe', 'enforce'], { error: 'write observe or enforce' });
+const modeSchema = z.enum(['observe', 'enforce'], { error: 'write observe or enforce' });
 /** The reaction of a rule to one change of an account. */
-const reaction = <Action extends string>(action: Action) =>
+const reactionSchema = <Action extends string>(action: Action) =>
   z.strictObject({
     action: z.enum([action, 'none'], { error: `write ${action} or none` }),
     after: z
       .string({ error: 'write a number and a unit: 0s, 90s, 30m, 1h' })
       .pipe(duration)
       .optional(),
-    mode: mode.default('observe'),
+    mode: modeSchema.default('observe'),
   });
 
-const provision = reaction('provision')
+const provisionSchema = reactionSchema('provision')
   .extend({
     /** The name of the profile, which is the desired state of the project. */
     profile: z.string().min(1).optional(),
@@ -56,7 +56,7 @@ const provision = reaction('provision')
  * a user cannot be suspended.
  */
 const userReaction = <Action extends string>(action: Action) =>
-  reaction(action).extend({
+  reactionSchema(action).extend({
     mode: z
       .literal('observe', {
         error: 'write observe, or leave it out: resources of a user cannot be suspended',
@@ -64,7 +64,7 @@ const userReaction = <Action extends string>(action: Action) =>
       .default('observe'),
   });
 
-const userProvision = reaction('provision')
+const userProvision = reactionSchema('provision')
   .extend(UserAssignments.shape)
   .refine(({ action, groups, roles }) => action === 'none' || groups.length + roles.length > 0, {
     error: 'name roles or groups: { action: provision, groups: [staff] }',
@@ -73,21 +73,21 @@ const userProvision = reaction('provision')
 const recoveryTime = z.string({ error: 'write a number and a unit: 12h, 30d' }).pipe(duration);
 
 /** The recovery window of a requested deletion. */
-const deletion = z.strictObject({
+const deletionSchema = z.strictObject({
   recoverFor: recoveryTime,
   /** A reminder is published this long before the end of the window. */
   remind: z.array(recoveryTime).max(20).default([]),
 });
 
-const rule = z.strictObject({
-  match: match.default({}),
-  deletion: deletion.optional(),
+const ruleSchema = z.strictObject({
+  match: matchSchema.default({}),
+  deletion: deletionSchema.optional(),
   on: z
     .strictObject({
-      'project.created': provision.optional(),
-      'project.disabled': reaction('suspend').optional(),
-      'project.enabled': reaction('resume').optional(),
-      'project.deleted': reaction('cleanup').optional(),
+      'project.created': provisionSchema.optional(),
+      'project.disabled': reactionSchema('suspend').optional(),
+      'project.enabled': reactionSchema('resume').optional(),
+      'project.deleted': reactionSchema('cleanup').optional(),
       'user.created': userProvision.optional(),
       'user.disabled': userReaction('suspend').optional(),
       'user.enabled': userReaction('resume').optional(),
@@ -107,7 +107,7 @@ export type ProfileSections = Readonly<Record<string, z.ZodType>>;
  */
 export const Policy = z.strictObject({
   version: z.literal(POLICY_VERSION, { error: `write version: ${POLICY_VERSION}` }),
-  rules: z.array(rule).default([]),
+  rules: z.array(ruleSchema).default([]),
   profiles: z.record(z.string().min(1), z.record(z.string(), z.unknown())).default({}),
   suspend: SuspendOptions.prefault({}),
 });

@@ -11,7 +11,7 @@ const MAX_CONDITIONS = 25;
  * `requestId` come from the first condition. In the result, holds are first, because other services
  * wait for the held resources. Missing features of the cloud are last.
  */
-export function aggregate(conditions: readonly Condition[]): Condition[] {
+export function aggregateConditions(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
   for (const condition of conditions) {
     const key = [condition.resourceType, condition.class, condition.actor, condition.message].join(
@@ -34,7 +34,7 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
 /**
  * Returns a condition about a resource type. `resource` is the example; `count` is 1 by default.
  */
-export const condition = (
+export const resourceCondition = (
   resourceType: ResourceTypeName,
   errorClass: Condition['class'],
   message: string,
@@ -56,7 +56,7 @@ export const blockedCondition = (
   resource: Resource,
   { message, actor, advice, isHold }: Blocker,
 ): Condition => ({
-  ...condition(resourceType, 'Blocked', message, actor, resource),
+  ...resourceCondition(resourceType, 'Blocked', message, actor, resource),
   advice,
   ...(isHold ? { isHold } : {}),
 });
@@ -76,11 +76,11 @@ export const blockedConditions = (
  */
 export const ownershipConditions = (
   resourceType: ResourceTypeName,
-  foreign: readonly Resource[],
-  ownerless: readonly Resource[],
+  foreignResources: readonly Resource[],
+  ownerlessResources: readonly Resource[],
 ): Condition[] => [
-  ...foreign.map((one) => ({
-    ...condition(
+  ...foreignResources.map((one) => ({
+    ...resourceCondition(
       resourceType,
       'Unexpected',
       'the listing contained resources of other owners; they were not changed',
@@ -91,8 +91,8 @@ export const ownershipConditions = (
       'The API ignored the filter by project. Report this to the vendor of the service. ' +
       'No resource of another owner was changed.',
   })),
-  ...ownerless.map((one) => ({
-    ...condition(
+  ...ownerlessResources.map((one) => ({
+    ...resourceCondition(
       resourceType,
       'Blocked',
       'the resource has no owner field, so the propagator keeps it',
@@ -112,7 +112,7 @@ export function removalCondition(
   if (removal.kind === 'blocked') return blockedCondition(resourceType, resource, removal);
   if (removal.kind === 'retained')
     return {
-      ...condition(
+      ...resourceCondition(
         resourceType,
         'Unsupported',
         `skipped: ${removal.message}`,
@@ -122,7 +122,7 @@ export function removalCondition(
       advice: removal.advice,
     };
   if (removal.stuckSince === undefined)
-    return condition(
+    return resourceCondition(
       resourceType,
       'InProgress',
       'its deletion was accepted and is in progress',
@@ -130,7 +130,7 @@ export function removalCondition(
       resource,
     );
   return {
-    ...condition(
+    ...resourceCondition(
       resourceType,
       'InProgress',
       'its deletion was accepted, and has been in progress for an unusually long time',
@@ -157,9 +157,16 @@ export const reappearedConditions = (
     ? []
     : [
         {
-          ...condition(resourceType, 'InProgress', REAPPEARED, 'none', reappearedResources[0], {
-            count: reappearedResources.length,
-          }),
+          ...resourceCondition(
+            resourceType,
+            'InProgress',
+            REAPPEARED,
+            'none',
+            reappearedResources[0],
+            {
+              count: reappearedResources.length,
+            },
+          ),
           advice:
             'If this lasts: find out which program creates it again, or why the service ' +
             'does not delete it.',

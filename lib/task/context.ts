@@ -3,7 +3,7 @@ import type { ProjectId, UserId } from '../../events/ids.ts';
 import type { PropagatorError } from '../shared/errors.ts';
 
 /** An accepted answer of a service's API: 2xx, or a status that the caller accepts. */
-export interface Answer {
+export interface ApiAnswer {
   readonly status: number;
   readonly headers: Headers;
   /**
@@ -92,7 +92,7 @@ export interface ServiceApi {
     method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     options?: RequestOptions,
-  ): Promise<Answer>;
+  ): Promise<ApiAnswer>;
   /**
    * Returns the rows of all pages of a listing. `more`: the listing stopped at `atMost` rows.
    * Throws when the list may be incomplete for another reason, because an incomplete list must
@@ -103,11 +103,11 @@ export interface ServiceApi {
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
   /** Returns the same API. The watch counts its complete answers and can abort its calls. */
-  watched?(watch: Watch): ServiceApi;
+  withWatch?(watch: SilenceWatch): ServiceApi;
 }
 
 /** Observes the calls of an API. */
-export interface Watch {
+export interface SilenceWatch {
   /** Aborts the open calls. */
   readonly signal: AbortSignal;
   /** Called after each complete answer. */

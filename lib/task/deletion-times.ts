@@ -53,10 +53,13 @@ export class DeletionTimes {
     this.#acceptedAt.set(key, after);
     for (const oldest of this.#acceptedAt.keys())
       if (this.#acceptedAt.size > MAX_TRACKED_PAIRS) this.#acceptedAt.delete(oldest);
-    const usual = this.#usualMillis.get(type);
-    if (usual === undefined) return 0;
+    const usualDeletionMillis = this.#usualMillis.get(type);
+    if (usualDeletionMillis === undefined) return 0;
     const newest = Math.max(...after.values());
-    return Math.min(MAX_WAIT_MILLIS, Math.max(0, newest + usual * WAITED_SHARE - now));
+    return Math.min(
+      MAX_WAIT_MILLIS,
+      Math.max(0, newest + usualDeletionMillis * WAITED_SHARE - now),
+    );
   }
 
   /**
@@ -69,13 +72,13 @@ export class DeletionTimes {
     listed: ReadonlySet<string>,
     now: number,
   ): void {
-    const gone = [...before].flatMap(([id, at]) => (listed.has(id) ? [] : [now - at]));
-    if (gone.length === 0) return;
-    const shortest = Math.max(0, Math.min(...gone));
+    const goneAfterMillis = [...before].flatMap(([id, at]) => (listed.has(id) ? [] : [now - at]));
+    if (goneAfterMillis.length === 0) return;
+    const shortestMillis = Math.max(0, Math.min(...goneAfterMillis));
     const usual = this.#usualMillis.get(type);
     this.#usualMillis.set(
       type,
-      usual === undefined ? shortest : usual + (shortest - usual) * NEW_DURATION_WEIGHT,
+      usual === undefined ? shortestMillis : usual + (shortestMillis - usual) * NEW_DURATION_WEIGHT,
     );
   }
 }

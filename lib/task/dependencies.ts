@@ -130,18 +130,20 @@ export function assertTypeOrder(
     readonly dependsOn: readonly TypeDependency[];
   }[],
 ): void {
-  const ordered = new Set<ResourceTypeName>();
+  const orderedTypes = new Set<ResourceTypeName>();
   for (let open = [...types]; open.length > 0; ) {
-    const ready = open.filter(({ dependsOn }) => dependsOn.every(({ type }) => ordered.has(type)));
-    if (ready.length === 0)
+    const readyTypes = open.filter(({ dependsOn }) =>
+      dependsOn.every(({ type }) => orderedTypes.has(type)),
+    );
+    if (readyTypes.length === 0)
       throw new TypeError(
         `${service}: the dependencies form a cycle or name an unknown type among ` +
           `${open.map(({ name }) => name).join(', ')}`,
       );
-    for (const { name } of ready) ordered.add(name);
-    open = open.filter(({ name }) => !ordered.has(name));
+    for (const { name } of readyTypes) orderedTypes.add(name);
+    open = open.filter(({ name }) => !orderedTypes.has(name));
   }
-  if (ordered.size !== types.length)
+  if (orderedTypes.size !== types.length)
     throw new TypeError(
       `${service}: a resource type occurs twice among ${types.map(({ name }) => name).join(', ')}`,
     );

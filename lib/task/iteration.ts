@@ -2,7 +2,7 @@ import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { blockedConditions, ownershipConditions, reappearedConditions } from './conditions.ts';
 import { type Removals, removeAll } from './removal.ts';
-import { ownership } from './safety-rules.ts';
+import { ownershipOf } from './safety-rules.ts';
 import type { CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
 import {
   allowsDependents,
@@ -97,7 +97,7 @@ async function removeListed<Context extends CommonContext>(
   input: IterationInput<Context>,
 ): Promise<TypeIteration> {
   const { name, requiresLiveProject } = resourceType;
-  const ours = listing.resources.filter((one) => ownership(one, input.owner) === 'ours');
+  const ours = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
   const { more, total } = listing;
   input.onListed?.(name, ours, more ? (total ?? ours.length) : undefined);
   const error = await addBlockers(name, ours, input);
@@ -123,8 +123,8 @@ function listingResult<Context extends CommonContext>(
   ours: readonly Resource[],
   { owner }: IterationInput<Context>,
 ) {
-  const foreign = resources.filter((one) => ownership(one, owner) === 'foreign');
-  const ownerless = resources.filter((one) => ownership(one, owner) === 'ownerless');
+  const foreign = resources.filter((one) => ownershipOf(one, owner) === 'foreign');
+  const ownerless = resources.filter((one) => ownershipOf(one, owner) === 'ownerless');
   // A row without an owner may be a resource of this account, so its type must not count as empty.
   // A row of another owner is none (safety rule "Check the owner of every row").
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
@@ -150,12 +150,12 @@ function removalResult<Context extends CommonContext>(
 ): TypeIteration {
   const { conditions, count, countedIds, resourceType } = result;
   const { listed } = count;
-  const gone = removals.gone.length;
+  const gone = removals.removedResources.length;
   return {
     ...result,
     count: { listed, gone, left: listed - gone },
-    countedIds: { ...countedIds, goneIds: idsOf(removals.gone), gone },
-    acceptedIds: idsOf(removals.accepted),
+    countedIds: { ...countedIds, goneIds: idsOf(removals.removedResources), gone },
+    acceptedIds: idsOf(removals.acceptedResources),
     conditions: [
       ...conditions,
       ...removals.conditions,
@@ -195,12 +195,13 @@ const idsOf = (resources: readonly Resource[]): string[] => resources.map(({ id 
 
 /** Returns why the run may end although resources of the type are left. */
 function leftReasonOf<Context extends CommonContext>(
-  { gone, retained, deferred }: Removals,
+  { removedResources, retainedCount, deferredCount }: Removals,
   listed: number,
   { phase }: IterationInput<Context>,
 ): Pick<TypeIteration, 'leftReason'> {
-  if (retained > 0 && retained === listed) return { leftReason: { type: 'retained' } };
-  if (phase === 'pre-delete' && deferred > 0 && gone.length + retained + deferred === listed)
+  if (retainedCount > 0 && retainedCount === listed) return { leftReason: { type: 'retained' } };
+  const handledCount = removedResources.length + retainedCount + deferredCount;
+  if (phase === 'pre-delete' && deferredCount > 0 && handledCount === listed)
     return { leftReason: { type: 'after-deletion' } };
   return {};
 }

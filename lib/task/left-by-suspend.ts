@@ -2,7 +2,7 @@ import type { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { ProjectContext } from './context.ts';
-import { ownership } from './safety-rules.ts';
+import { ownershipOf } from './safety-rules.ts';
 import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
@@ -31,16 +31,16 @@ export async function leftBySuspendWarnings(
     } as const;
     try {
       const { resources, total } = await type.list(contextWithoutDeletion(context));
-      const ours = resources.filter(
-        (resource) => ownership(resource, context.project as ProjectId) === 'ours',
+      const ownResources = resources.filter(
+        (resource) => ownershipOf(resource, context.project as ProjectId) === 'ours',
       );
-      const [first] = ours;
+      const [first] = ownResources;
       if (!first) return [];
       return [
         {
           ...conditionFields,
           ...warns,
-          count: total ?? ours.length,
+          count: total ?? ownResources.length,
           example: first.label ?? first.id,
         },
       ];

@@ -2,13 +2,13 @@ import pLimit from 'p-limit';
 import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { aggregate } from './conditions.ts';
+import { aggregateConditions } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
 import { createMemoize } from './memoize.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { errorOutcome, type Outcome } from './run-outcome.ts';
-import { ownership } from './safety-rules.ts';
+import { ownershipOf } from './safety-rules.ts';
 import type { SuspensionRow, SuspensionType } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
@@ -176,7 +176,7 @@ function reportOfRun(
 ): RunReport {
   return {
     counts,
-    conditions: aggregate([...types.flatMap((type) => type.conditions), ...conditions]),
+    conditions: aggregateConditions([...types.flatMap((type) => type.conditions), ...conditions]),
     outcome,
     // With `empty`, the next services begin. They must not wait until cached tokens have expired,
     // so `settleAt` has no influence here.
@@ -229,7 +229,7 @@ export async function ownRows(
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
   for (const row of listed)
-    (ownership(row, context.project as ProjectId) === 'ours' ? rows : foreign).push(row);
+    (ownershipOf(row, context.project as ProjectId) === 'ours' ? rows : foreign).push(row);
   const [first] = foreign;
   if (!first) return { rows, conditions: [] };
   const condition: Condition = {

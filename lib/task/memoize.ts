@@ -5,12 +5,12 @@ import type { CommonContext } from './context.ts';
  * shared answer must not be older than the iteration.
  */
 export function createMemoize(): CommonContext['memoize'] {
-  const answers = new Map<string, Promise<unknown>>();
+  const loadedValues = new Map<string, Promise<unknown>>();
   return <T>(key: string, load: () => Promise<T>): Promise<T> => {
-    const known = answers.get(key) as Promise<T> | undefined;
+    const known = loadedValues.get(key) as Promise<T> | undefined;
     if (known !== undefined) return known;
     const answer = load();
-    answers.set(key, answer);
+    loadedValues.set(key, answer);
     return answer;
   };
 }

@@ -1,7 +1,7 @@
 import { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
-import { aggregate } from './conditions.ts';
+import { aggregateConditions } from './conditions.ts';
 import { inProgress } from './lifecycle-run.ts';
 import { createMemoize } from './memoize.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
@@ -14,7 +14,7 @@ import { contextWithoutDeletion } from './without-deletion.ts';
  * Prevents two runs from creating the same resource, even if one of them was killed. Claims are
  * stored by project, service and region.
  */
-export interface Claims {
+export interface ItemClaims {
   /**
    * Claims the creation of a resource for this run. Returns 0 on success. If another run has the
    * claim, returns the milliseconds until the last call of that run has certainly ended.
@@ -50,7 +50,7 @@ export interface ProvisionRunInput<Context extends AnyProvisionContext, Section>
    * it only creates missing ones.
    */
   readonly reconcile: boolean;
-  readonly claims: Claims;
+  readonly claims: ItemClaims;
 }
 
 /**
@@ -84,15 +84,15 @@ export async function provisionRun<Context extends AnyProvisionContext, Section>
     if (failure) return report(failure);
     input.onCounts?.(countsOf(items, input));
     if (input.phase === 'plan') return report({ kind: 'finished' });
-    const left = items.filter((item) => isLeft(item, input));
-    if (left.length === 0) {
+    const leftItems = items.filter((item) => isLeft(item, input));
+    if (leftItems.length === 0) {
       await input.claims.clear();
       return report({ kind: 'finished' });
     }
-    const creatable = left.filter(({ make }) => make);
-    if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input)) || creatable.length === 0)
-      return report(again(0));
-    const { waitMillis, claimedKey } = await claimNext(creatable, input);
+    const creatableItems = leftItems.filter(({ make }) => make);
+    if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input)) || creatableItems.length === 0)
+      return report(runAgainAfter(0));
+    const { waitMillis, claimedKey } = await claimNext(creatableItems, input);
     // An earlier run may have created the resource before this run claimed it. So compare again.
     const lateFailure = claimedKey === undefined ? undefined : await compare();
     if (lateFailure) return report(lateFailure);
@@ -100,7 +100,7 @@ export async function provisionRun<Context extends AnyProvisionContext, Section>
     const errors = await makeAll(itemByMake, input);
     if (errors.length > 0) return report(outcomeOf(errors));
     if (itemByMake.size === 0 && claimedKey === undefined)
-      return report(again(waitMillis / 1000), [
+      return report(runAgainAfter(waitMillis / 1000), [
         inProgress('another run may still be creating it; it is listed again later'),
       ]);
   }
@@ -114,7 +114,10 @@ function reportOfRun(
 ): RunReport {
   return {
     counts: countsOf(items, input),
-    conditions: aggregate([...items.flatMap((item) => conditionsOf(item, input)), ...conditions]),
+    conditions: aggregateConditions([
+      ...items.flatMap((item) => conditionsOf(item, input)),
+      ...conditions,
+    ]),
     outcome,
     verification: {},
     newlyListed: {},
@@ -156,7 +159,7 @@ type StepInput = Omit<
   'provision' | 'section' | 'contextOf'
 >;
 
-const again = (afterSeconds: number): Outcome => ({
+const runAgainAfter = (afterSeconds: number): Outcome => ({
   kind: 'again',
   afterSeconds,
   error: undefined,
@@ -182,14 +185,14 @@ async function claimNext(
   items: readonly ProvisionItem[],
   { claims }: StepInput,
 ): Promise<{ waitMillis: number; claimedKey: string | undefined }> {
-  let longest = 0;
+  let longestWaitSeconds = 0;
   for (const item of items) {
     if (!item.canDuplicate) continue;
     const waitMillis = await claims.claim(keyOf(item));
     if (waitMillis === 0) return { waitMillis: 0, claimedKey: keyOf(item) };
-    longest = Math.max(longest, waitMillis);
+    longestWaitSeconds = Math.max(longestWaitSeconds, waitMillis);
   }
-  return { waitMillis: longest, claimedKey: undefined };
+  return { waitMillis: longestWaitSeconds, claimedKey: undefined };
 }
 
 /** After the end of a run, its last call may still have an effect for at most this time. */
@@ -240,7 +243,7 @@ const typeOf = ({ type }: ProvisionItem, { service }: Pick<StepInput, 'service'>
 
 /**
  * Returns the counts of a run. `listed`: the number of items in the profile. `gone`: items that are
- * as wanted. `left`: items that are still missing.
+ * as wanted. `leftItems`: items that are still missing.
  */
 function countsOf(items: readonly ProvisionItem[], input: StepInput): Counts {
   const counts: Counts = {};

@@ -14,7 +14,7 @@ const isSearch = (method: string, path: string): boolean =>
  * uses it, so that a defect in a service file cannot change the cloud.
  */
 export function readOnly(api: ServiceApi): ServiceApi {
-  const { watched } = api;
+  const { withWatch } = api;
   return {
     ...api,
     async request(method, path, options) {
@@ -31,6 +31,6 @@ export function readOnly(api: ServiceApi): ServiceApi {
         advice: 'Report this as a defect of the service file.',
       });
     },
-    ...(watched ? { watched: (watch) => readOnly(watched(watch)) } : {}),
+    ...(withWatch ? { withWatch: (watch) => readOnly(withWatch(watch)) } : {}),
   };
 }

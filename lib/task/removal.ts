@@ -1,20 +1,25 @@
 import pLimit from 'p-limit';
 import type { Condition } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { blockedCondition, blockedConditions, condition, removalCondition } from './conditions.ts';
+import {
+  blockedCondition,
+  blockedConditions,
+  removalCondition,
+  resourceCondition,
+} from './conditions.ts';
 import type { BatchRemoval, CommonContext, Removal, Resource, ResourceType } from './service.ts';
 import type { IterationInput } from './type-iteration.ts';
 
 /** The result of the removals of one type in one iteration. */
 export interface Removals {
   /** The resources that the service reported as gone. */
-  readonly gone: readonly Resource[];
+  readonly removedResources: readonly Resource[];
   /** The resources whose deletion the service has accepted, now or earlier. */
-  readonly accepted: readonly Resource[];
+  readonly acceptedResources: readonly Resource[];
   /** The number of resources that this release of the service cannot remove. */
-  readonly retained: number;
+  readonly retainedCount: number;
   /** The number of blocked resources that can also be removed after the project's deletion. */
-  readonly deferred: number;
+  readonly deferredCount: number;
   readonly conditions: readonly Condition[];
   readonly errors: readonly ErrorReport[];
 }
@@ -30,14 +35,16 @@ export async function removeAll<Context extends CommonContext>(
 ): Promise<Removals> {
   const results = new RemovalResults(resourceType, input);
   results.addBlocked(resources);
-  const free = resources.filter(({ blocked }) => !blocked);
+  const removableResources = resources.filter(({ blocked }) => !blocked);
   const work = { resourceType, input, results };
   const limit = pLimit(input.concurrency);
   const { batch } = resourceType;
   await Promise.all(
     batch
-      ? chunks(free, batch.maxItems).map((some) => limit(removeBatch, some, batch, work))
-      : free.map((resource) => limit(removeOne, resource, work)),
+      ? inChunks(removableResources, batch.maxItems).map((some) =>
+          limit(removeBatch, some, batch, work),
+        )
+      : removableResources.map((resource) => limit(removeOne, resource, work)),
   );
   return results;
 }
@@ -112,7 +119,7 @@ async function withoutHeld<Context extends CommonContext>(
   return resources.filter(({ id }) => !holds.has(id));
 }
 
-function chunks<Item>(items: readonly Item[], maxItems: number): Item[][] {
+function inChunks<Item>(items: readonly Item[], maxItems: number): Item[][] {
   return Array.from({ length: Math.ceil(items.length / maxItems) }, (_, index) =>
     items.slice(index * maxItems, (index + 1) * maxItems),
   );
@@ -120,12 +127,12 @@ function chunks<Item>(items: readonly Item[], maxItems: number): Item[][] {
 
 /** Collects the results of the removals of one type. */
 class RemovalResults implements Removals {
-  readonly gone: Resource[] = [];
-  readonly accepted: Resource[] = [];
+  readonly removedResources: Resource[] = [];
+  readonly acceptedResources: Resource[] = [];
   readonly conditions: Condition[] = [];
   readonly errors: ErrorReport[] = [];
-  retained = 0;
-  deferred = 0;
+  retainedCount = 0;
+  deferredCount = 0;
   /** True if the service refused a removal with 401 or 403. */
   isDenied = false;
   #isHalted = false;
@@ -143,7 +150,9 @@ class RemovalResults implements Removals {
   /** Records the conditions of those resources that must not be removed now. */
   addBlocked(resources: readonly Resource[]): void {
     this.conditions.push(...blockedConditions(this.#name, resources));
-    this.deferred += resources.filter(({ blocked }) => blocked?.isRemovableAfterDeletion).length;
+    this.deferredCount += resources.filter(
+      ({ blocked }) => blocked?.isRemovableAfterDeletion,
+    ).length;
   }
 
   /**
@@ -160,12 +169,12 @@ class RemovalResults implements Removals {
 
   add(resource: Resource, removal: Removal): void {
     if (removal.kind === 'gone') {
-      this.gone.push(resource);
+      this.removedResources.push(resource);
       return;
     }
-    if (removal.kind === 'accepted') this.accepted.push(resource);
-    if (removal.kind === 'blocked' && removal.isRemovableAfterDeletion) this.deferred += 1;
-    if (removal.kind === 'retained') this.retained += 1;
+    if (removal.kind === 'accepted') this.acceptedResources.push(resource);
+    if (removal.kind === 'blocked' && removal.isRemovableAfterDeletion) this.deferredCount += 1;
+    if (removal.kind === 'retained') this.retainedCount += 1;
     this.conditions.push(removalCondition(this.#name, resource, removal));
   }
 
@@ -176,7 +185,7 @@ class RemovalResults implements Removals {
       region: this.#input.context.region,
     });
     const { message, advice, requestId } = error;
-    if (error.class === 'Gone') this.gone.push(resource);
+    if (error.class === 'Gone') this.removedResources.push(resource);
     else if (error.class === 'Blocked')
       this.conditions.push(
         blockedCondition(this.#name, resource, { message, actor: 'none', advice }),
@@ -186,7 +195,7 @@ class RemovalResults implements Removals {
       this.isDenied ||= error.class === 'Denied';
       const actor = error.class === 'Transient' ? 'none' : 'operator';
       this.conditions.push({
-        ...condition(this.#name, error.class, message, actor, resource),
+        ...resourceCondition(this.#name, error.class, message, actor, resource),
         advice,
         requestId,
       });

@@ -46,10 +46,12 @@ export function outcomeOf(
 
 /** True if resources are left, and the service has accepted the deletion of all of them. */
 export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
-  const open = types.filter((type) => type.count !== undefined && !hasNothingLeft(type));
+  const typesWithResources = types.filter(
+    (type) => type.count !== undefined && !hasNothingLeft(type),
+  );
   return (
-    open.length > 0 &&
-    open.every(
+    typesWithResources.length > 0 &&
+    typesWithResources.every(
       ({ acceptedIds, count, countedIds }) =>
         !countedIds?.isPartial && acceptedIds?.length === count?.left,
     )

@@ -11,7 +11,7 @@ import { hasNothingLeft, type IterationInput, type TypeIteration } from './type-
 const MAX_ITERATIONS = 6;
 
 /** The parts of a run that are the same in all its iterations. */
-export interface Run<Context extends CommonContext> {
+export interface CleanupRun<Context extends CommonContext> {
   readonly input: CleanupInput;
   readonly owner: ProjectId | UserId;
   readonly context: Context;
@@ -22,7 +22,7 @@ export interface Run<Context extends CommonContext> {
 
 /** The results of one iteration by type, and the outcome if the run ends after it. */
 export interface IterationResult {
-  readonly types: readonly TypeIteration[];
+  readonly typeIterations: readonly TypeIteration[];
   readonly outcome: Outcome | undefined;
 }
 
@@ -30,10 +30,10 @@ export interface IterationResult {
  * Runs one iteration over the selected types. `iteration` is its number, from 1. Determines whether
  * the run ends after it.
  */
-export async function iterate<Context extends CommonContext>(
+export async function iterateAndDecide<Context extends CommonContext>(
   selected: readonly ResourceType<Context>[],
   iteration: number,
-  run: Run<Context>,
+  run: CleanupRun<Context>,
 ): Promise<IterationResult> {
   const { context, handledTypes, input } = run;
   const iterationContext = iteration === 1 ? context : withNewCache(context);
@@ -43,11 +43,11 @@ export async function iterate<Context extends CommonContext>(
     isPlan: input.phase === 'plan',
     areAllTypesListed: selected.length === handledTypes.length,
   });
-  if (outcome) return { types, outcome };
+  if (outcome) return { typeIterations: types, outcome };
   if (!mayContinue(types, iteration, input, context))
-    return { types, outcome: runAgainOutcome(types, waitMillis) };
+    return { typeIterations: types, outcome: runAgainOutcome(types, waitMillis) };
   if (awaitsOnlyDeletions(types)) return listEmptiedAgain(types, selected, waitMillis, run);
-  return { types, outcome: undefined };
+  return { typeIterations: types, outcome: undefined };
 }
 
 /**
@@ -59,19 +59,24 @@ async function listEmptiedAgain<Context extends CommonContext>(
   types: readonly TypeIteration[],
   selected: readonly ResourceType<Context>[],
   waitMillis: number,
-  run: Run<Context>,
+  run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const emptied = withDependencies(emptiedTypes(types), selected);
-  const relisted = await runIteration(iterationInput(emptied, withNewCache(run.context), run));
-  const merged = types.map(
-    (type) => relisted.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
+  const typesToList = withDependencies(emptiedTypes(types), selected);
+  const newListings = await runIteration(
+    iterationInput(typesToList, withNewCache(run.context), run),
+  );
+  const newestListings = types.map(
+    (type) => newListings.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
   );
   // Only the emptied types were listed after the last removal, so the run cannot end as `finished`.
-  const outcome = outcomeOf(merged, {
+  const outcome = outcomeOf(newestListings, {
     isPlan: run.input.phase === 'plan',
     areAllTypesListed: false,
   });
-  return { types: merged, outcome: outcome ?? runAgainOutcome(merged, waitMillis) };
+  return {
+    typeIterations: newestListings,
+    outcome: outcome ?? runAgainOutcome(newestListings, waitMillis),
+  };
 }
 
 const withNewCache = <Context extends CommonContext>(context: Context): Context => ({
@@ -82,7 +87,7 @@ const withNewCache = <Context extends CommonContext>(context: Context): Context 
 const iterationInput = <Context extends CommonContext>(
   resourceTypes: readonly ResourceType<Context>[],
   context: Context,
-  { counter, input, owner }: Run<Context>,
+  { counter, input, owner }: CleanupRun<Context>,
 ): IterationInput<Context> => ({
   service: input.service.name,
   resourceTypes,

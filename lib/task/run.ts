@@ -1,10 +1,10 @@
 import type { ProjectId, UserId } from '../../events/ids.ts';
 import type { Condition, Counts, VerificationStatus } from '../../events/service.ts';
 import type { CleanupInput, ProjectCleanupInput, UserCleanupInput } from './cleanup-input.ts';
-import { aggregate } from './conditions.ts';
+import { aggregateConditions } from './conditions.ts';
 import { type NewlyListed, RunCounter } from './run-counter.ts';
 import type { Outcome } from './run-outcome.ts';
-import { iterate } from './run-step.ts';
+import { iterateAndDecide } from './run-step.ts';
 import { refuseOwnProject } from './safety-rules.ts';
 import type { CommonContext, ResourceType } from './service.ts';
 import { hasNothingLeft } from './type-iteration.ts';
@@ -62,11 +62,11 @@ async function cleanUpTypes<Context extends CommonContext>(
   const run = { input, owner, context, counter, handledTypes };
   const notSkipped = handledTypes.filter((type) => !isSkipped(type, input));
   const verification: Record<string, VerificationStatus> = {};
-  let selected = notSkipped.length > 0 ? notSkipped : handledTypes;
+  let selectedTypes = notSkipped.length > 0 ? notSkipped : handledTypes;
   for (let iteration = 1; ; iteration += 1) {
-    const { types, outcome } = await iterate(selected, iteration, run);
+    const { typeIterations, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
     // A status from before the deletion is not included, because this run did not verify it.
-    for (const { resourceType, status, isFromBeforeDeletion } of types)
+    for (const { resourceType, status, isFromBeforeDeletion } of typeIterations)
       if (!isFromBeforeDeletion) verification[resourceType] = status;
     if (outcome)
       return {
@@ -74,10 +74,10 @@ async function cleanUpTypes<Context extends CommonContext>(
         counts: counter.counts,
         newlyListed: counter.newlyListed,
         seenIds: counter.seenIds,
-        conditions: aggregate(types.flatMap(({ conditions }) => conditions)),
+        conditions: aggregateConditions(typeIterations.flatMap(({ conditions }) => conditions)),
         outcome,
       };
-    if (types.every(hasNothingLeft)) selected = handledTypes;
+    if (typeIterations.every(hasNothingLeft)) selectedTypes = handledTypes;
   }
 }
 

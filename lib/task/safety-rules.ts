@@ -54,7 +54,7 @@ export class Confirmation {
  * Compares the owner of a row with the account (safety rule "Check the owner of every row").
  * `ours`: they are equal. `foreign`: they differ. `ownerless`: the row names no owner.
  */
-export function ownership(
+export function ownershipOf(
   resource: Pick<Resource, 'owner'>,
   account: ProjectId | UserId,
 ): 'ours' | 'foreign' | 'ownerless' {

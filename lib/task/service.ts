@@ -19,15 +19,15 @@ import type { UserReport } from './user-report.ts';
 
 export { HOLD_TAG } from '../../events/hold.ts';
 export type {
-  Answer,
+  ApiAnswer as Answer,
   CommonContext,
   ListOptions,
   Paging,
   ProjectContext,
   RequestOptions,
   ServiceApi,
+  SilenceWatch as Watch,
   UserContext,
-  Watch,
 } from './context.ts';
 export { type DefinedType, defineType, defineUserType } from './define-type.ts';
 export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';

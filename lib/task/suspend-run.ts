@@ -33,7 +33,7 @@ export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
 }
 
 /** A resource that suspend must change, with the record of its present state. */
-interface Unrecorded {
+interface UnrecordedRow {
   readonly row: SuspensionRow;
   readonly record: SuspensionRecord;
 }
@@ -48,7 +48,7 @@ type RowStep =
   | { readonly kind: 'skip'; readonly condition?: Condition }
   | { readonly kind: 'suspended' }
   | { readonly kind: 'wait'; readonly condition: Condition }
-  | { readonly kind: 'record'; readonly unrecorded: Unrecorded }
+  | { readonly kind: 'record'; readonly unrecorded: UnrecordedRow }
   | { readonly kind: 'change'; readonly change: () => Promise<void> };
 
 async function compareType(
@@ -69,11 +69,11 @@ async function compareType(
     if ('condition' in step && step.condition)
       conditions.push({ ...step.condition, resourceType, example: rows[index]?.id });
   const unrecorded = steps.flatMap((step) => (step.kind === 'record' ? [step.unrecorded] : []));
-  const counted = steps.filter(({ kind }) => kind !== 'skip');
+  const countedSteps = steps.filter(({ kind }) => kind !== 'skip');
   return {
     resourceType,
-    total: counted.length,
-    left: counted.filter(({ kind }) => kind !== 'suspended').length,
+    total: countedSteps.length,
+    left: countedSteps.filter(({ kind }) => kind !== 'suspended').length,
     conditions,
     changes: [
       ...steps.flatMap((step) => (step.kind === 'change' ? [step.change] : [])),
@@ -134,7 +134,7 @@ function stepOfRecorded(
  * stored a record of a resource, the earlier record is used.
  */
 async function recordAll(
-  unrecorded: readonly Unrecorded[],
+  unrecorded: readonly UnrecordedRow[],
   { records, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {
   if (unrecorded.length === 0 || !(await mayContinue())) return [];

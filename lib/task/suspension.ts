@@ -106,16 +106,16 @@ export interface ServiceSuspension {
 }
 
 /**
- * Returns the types that suspend changes, each with its chosen option. `chosen`: the options in the
- * policy file; `undefined` if the policy file has none for the service.
+ * Returns the types that suspend changes, each with its chosen option. `chosenOptions`: the
+ * options in the policy file; `undefined` if the policy file has none for the service.
  */
 export function chosenTypes(
   types: readonly SuspensionType[],
-  chosen: readonly string[] | undefined,
+  chosenOptions: readonly string[] | undefined,
 ): { readonly type: SuspensionType; readonly option: string }[] {
   return types.flatMap((type) => {
     if (type.options === undefined) return [{ type, option: '' }];
-    const option = type.options.find((one) => chosen?.includes(one));
+    const option = type.options.find((one) => chosenOptions?.includes(one));
     return option === undefined ? [] : [{ type, option }];
   });
 }

@@ -1,6 +1,6 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { condition, REAPPEARED } from './conditions.ts';
+import { REAPPEARED, resourceCondition } from './conditions.ts';
 import type { CommonContext, Resource, ResourceType, ServiceApi } from './service.ts';
 import {
   type IterationInput,
@@ -73,9 +73,16 @@ export function unreachableResult(
       ? `the service removes it only while the project exists; left: ${leftover}`
       : 'only a token on the project can list it, and the project is deleted; probably left: ' +
         `${leftover}`;
-  const leftoverCondition = condition(name, 'Unsupported', message, 'operator', resources.at(0), {
-    count: Math.max(1, resources.length),
-  });
+  const leftoverCondition = resourceCondition(
+    name,
+    'Unsupported',
+    message,
+    'operator',
+    resources.at(0),
+    {
+      count: Math.max(1, resources.length),
+    },
+  );
   const leftReason: LeftReason = {
     type: 'unreachable',
     because: `${leftover} could not be reached`,
@@ -106,7 +113,7 @@ export function failedListingResult(
       ...notListed(name),
       conditions: [
         {
-          ...condition(name, 'Unsupported', error.message, 'operator', undefined),
+          ...resourceCondition(name, 'Unsupported', error.message, 'operator', undefined),
           advice: error.advice,
         },
       ],
@@ -115,7 +122,9 @@ export function failedListingResult(
   if (isReportedByFile(error))
     return {
       ...emptyResult(name),
-      conditions: [condition(name, 'Unsupported', `skipped: ${error.message}`, 'none', undefined)],
+      conditions: [
+        resourceCondition(name, 'Unsupported', `skipped: ${error.message}`, 'none', undefined),
+      ],
     };
   // A 404 for a collection means that the endpoint is wrong or missing. It does not mean that the
   // collection is empty.

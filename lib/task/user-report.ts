@@ -1,11 +1,11 @@
 import { ResourceTypeName, type UserId } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { reportOf } from '../shared/errors.ts';
-import { aggregate } from './conditions.ts';
+import { aggregateConditions } from './conditions.ts';
 import type { UserContext } from './context.ts';
 import { createMemoize } from './memoize.ts';
 import type { RunReport } from './run.ts';
-import { ownership } from './safety-rules.ts';
+import { ownershipOf } from './safety-rules.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
@@ -103,7 +103,7 @@ export async function userReportRun(input: UserReportInput): Promise<RunReport> 
     if (total !== undefined) counts[resourceType] = { listed: total, gone: 0, left: total };
   return {
     counts,
-    conditions: aggregate(reportedTypes.flatMap(({ conditions }) => conditions)),
+    conditions: aggregateConditions(reportedTypes.flatMap(({ conditions }) => conditions)),
     outcome: { kind: 'finished' },
     verification: {},
     newlyListed: {},
@@ -129,7 +129,7 @@ async function reportType(
   let rows: readonly ReportedRow[];
   try {
     const listed = await report.list(context);
-    rows = listed.filter((row) => ownership(row, context.user as UserId) === 'ours');
+    rows = listed.filter((row) => ownershipOf(row, context.user as UserId) === 'ours');
   } catch (thrown) {
     const { region } = context;
     const error = reportOf(thrown, { code: `${resourceType}.list`, service, region });
@@ -140,13 +140,17 @@ async function reportType(
   const total = rows.length;
   const recordsOfType = recorded.filter((record) => record.resourceType === resourceType);
   if (action === 'resume')
-    return { resourceType, total, conditions: vanished(recordsOfType, rows, conditionFields) };
+    return {
+      resourceType,
+      total,
+      conditions: vanishedRecords(recordsOfType, rows, conditionFields),
+    };
   await recordListed(rows, recordsOfType, resourceType, records, context.now());
   return { resourceType, total, conditions: effects(rows, { ...conditionFields, advice }) };
 }
 
 /** Returns the condition of the recorded resources that the listing no longer shows. */
-function vanished(
+function vanishedRecords(
   records: readonly SuspensionRecord[],
   rows: readonly ReportedRow[],
   conditionFields: Omit<Condition, 'message' | 'count'>,
@@ -182,8 +186,10 @@ async function recordListed(
   );
   await records.remove(recorded.filter((record) => !listed.has(recordKey(record))));
   const recordedKeys = new Set(recorded.map(recordKey));
-  const added = [...listed.values()].filter((record) => !recordedKeys.has(recordKey(record)));
-  if (added.length > 0) await records.add(added);
+  const addedRecords = [...listed.values()].filter(
+    (record) => !recordedKeys.has(recordKey(record)),
+  );
+  if (addedRecords.length > 0) await records.add(addedRecords);
 }
 
 /**
@@ -206,8 +212,8 @@ function effects(
     };
   });
   if (conditions.length <= MAX_CONDITIONS) return conditions;
-  const rest = conditions.slice(MAX_CONDITIONS - 1);
-  const count = rest.reduce((sum, one) => sum + one.count, 0);
-  const message = `the same is true in further projects (${rest.length})`;
+  const furtherConditions = conditions.slice(MAX_CONDITIONS - 1);
+  const count = furtherConditions.reduce((sum, one) => sum + one.count, 0);
+  const message = `the same is true in further projects (${furtherConditions.length})`;
   return [...conditions.slice(0, MAX_CONDITIONS - 1), { ...conditionFields, message, count }];
 }

@@ -22,7 +22,9 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
       return api.request(method, path, options);
     },
     list: (path, options) => api.list(path, options),
-    ...(api.watched ? { watched: (watch) => withoutDeletion(api.watched?.(watch) ?? api) } : {}),
+    ...(api.withWatch
+      ? { withWatch: (watch) => withoutDeletion(api.withWatch?.(watch) ?? api) }
+      : {}),
   };
 }
 

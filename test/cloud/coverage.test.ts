@@ -305,5 +305,9 @@ it('the list of the real services has each type once', () => {
     { registrations: [], regions: [], setting: '', interfaces: ['public'], unlisted: undefined },
     SERVICES,
   );
-  expect([coverage.unknown, coverage.leftOut, coverage.unlisted]).toEqual([[], [], undefined]);
+  expect([coverage.unknownRegistrations, coverage.leftOut, coverage.unlisted]).toEqual([
+    [],
+    [],
+    undefined,
+  ]);
 });

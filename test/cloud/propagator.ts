@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { type EmbeddedPropagator, startEmbedded } from '../../lib/app/embedded.ts';
 import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 import { createLogger } from '../../lib/shared/log.ts';
@@ -11,7 +11,7 @@ import { loginOf } from './login.ts';
 
 /** A complete propagator in this process. */
 export interface Started {
-  readonly propagator: Embedded;
+  readonly propagator: EmbeddedPropagator;
   /** The URL of its API. */
   readonly url: string;
   /** Calls its API like a command with the same data folder. */

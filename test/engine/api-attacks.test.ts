@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { MAX_NOTIFICATIONS } from '../../lib/api/notifications.ts';
-import type { Embedded } from '../../lib/app/embedded.ts';
+import type { EmbeddedPropagator } from '../../lib/app/embedded.ts';
 import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
@@ -26,7 +26,7 @@ const FLOOD_SECONDS = 120 + FLOOD / 25;
 jest.setTimeout(2 * FLOOD_SECONDS * 1000);
 
 let cloud: RehearsalCloud;
-let propagator: Embedded;
+let propagator: EmbeddedPropagator;
 let started: Started;
 let base: string;
 let send: ReturnType<typeof apiFetchOf>;

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
-import type { Embedded } from '../../lib/app/embedded.ts';
+import type { EmbeddedPropagator } from '../../lib/app/embedded.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { deleteProject } from '../cloud/keystone-projects.ts';
@@ -19,7 +19,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 let cloud: RehearsalCloud;
 let proxy: CloudProxy;
-let propagator: Embedded;
+let propagator: EmbeddedPropagator;
 let client: ApiClient;
 let stop: Started['stop'];
 let domain: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Embedded } from '../../lib/app/embedded.ts';
+import type { EmbeddedPropagator } from '../../lib/app/embedded.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
@@ -24,7 +24,7 @@ async function freePort(): Promise<number> {
 /** A rehearsal cloud, a complete propagator in mode enforce, and both examples. */
 export class PluginFixture {
   readonly cloud: RehearsalCloud;
-  readonly propagator: Embedded;
+  readonly propagator: EmbeddedPropagator;
   readonly billing: Billing;
   readonly cmdb: Cmdb;
   readonly client: ApiClient;

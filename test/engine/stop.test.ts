@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProjectId } from '../../events/ids.ts';
-import type { Embedded } from '../../lib/app/embedded.ts';
+import type { EmbeddedPropagator } from '../../lib/app/embedded.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { keystone } from '../../lib/services/keystone.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
@@ -17,8 +17,8 @@ describe('A propagator', () => {
   let cloud: RehearsalCloud;
   let target: string;
   let control: string;
-  let running: Embedded | undefined;
-  const start = async (port = 0): Promise<Embedded> => {
+  let running: EmbeddedPropagator | undefined;
+  const start = async (port = 0): Promise<EmbeddedPropagator> => {
     const { propagator } = await startPropagator(cloud, {
       PROPAGATOR_DATA: join(folder, 'data'),
       PROPAGATOR_PORT: String(port),

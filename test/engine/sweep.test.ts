@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Message } from '../../events/index.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { sweep } from '../../lib/handlers/sweep.ts';
+import { sweepAccounts } from '../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../lib/handlers/sync-inventory.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { domain, FakeKeystone, project, role, user } from '../unit/account/ingest-fixture.ts';
@@ -46,7 +46,7 @@ it('With a real store, the sweep finds deletions that had no notification, and h
   time += 60_000;
   keystone.remove('project', 'p1');
   keystone.enable('project', 'p2', false);
-  expect(await sweep(deps)).toMatchObject({ deleted: 1, announcedChanges: 1, held: 0 });
+  expect(await sweepAccounts(deps)).toMatchObject({ deleted: 1, announcedChanges: 1, held: 0 });
   await until('both events', () => received.length === 2);
   expect(received.map(({ type }) => type).toSorted()).toEqual([
     'account.project.deleted',
@@ -60,8 +60,8 @@ it('With a real store, the sweep finds deletions that had no notification, and h
 
   time += 60_000;
   for (let n = 3; n < 13; n += 1) keystone.remove('project', `p${n}`);
-  expect(await sweep(deps)).toMatchObject({ deleted: 0, held: 10 });
-  expect(await sweep(deps)).toMatchObject({ deleted: 0, held: 10 });
+  expect(await sweepAccounts(deps)).toMatchObject({ deleted: 0, held: 10 });
+  expect(await sweepAccounts(deps)).toMatchObject({ deleted: 0, held: 10 });
   const held = await engine.reads.operations({ state: 'held' });
   expect(held.map(({ hold }) => hold?.about)).toEqual(Array(10).fill('listing'));
   expect(received).toHaveLength(2);

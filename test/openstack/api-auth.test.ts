@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { api } from '../../lib/api/api.ts';
+import { createApi } from '../../lib/api/api.ts';
 import { apiAuthentication } from '../../lib/app/api-access.ts';
 import { keystoneToken } from '../../lib/cli/keystone-login.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
@@ -23,7 +23,7 @@ describe('a token of a real Keystone at the API', () => {
   const engine = new SteppedEngine();
   const cleaner = connectPropagator();
   let cloud: Cloud;
-  let app: ReturnType<typeof api>;
+  let app: ReturnType<typeof createApi>;
   let project = '';
   let customer = '';
   const users: Record<string, string> = {};
@@ -120,7 +120,7 @@ describe('a token of a real Keystone at the API', () => {
       PROPAGATOR_API_OPERATOR_ROLES: `${name}-operator`,
       PROPAGATOR_API_SCOPES: `system,project:${project}`,
     });
-    app = api({
+    app = createApi({
       engine,
       cloud: cleaner,
       services: [],

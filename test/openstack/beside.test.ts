@@ -98,7 +98,7 @@ it('the propagator finds the same services in the catalog as this suite', async 
     await cleaner.registry(),
     services.map(({ service }) => service),
   );
-  const found = services.map(({ service }) => coverage.of(service).regions.includes(region));
+  const found = services.map(({ service }) => coverage.ofService(service).regions.includes(region));
   expect(found).toEqual(services.map(({ isThere }) => isThere));
 });
 

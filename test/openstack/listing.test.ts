@@ -101,7 +101,7 @@ it('a listing creates no row in the listed project, and only known rows in the p
     const asked: string[] = [];
     const coverage = coverageOf(await cleaner.registry(), SERVICES);
     for (const service of SERVICES.filter(({ catalogTypes }) => catalogTypes.length > 0))
-      for (const region of coverage.of(service).regions) {
+      for (const region of coverage.ofService(service).regions) {
         await run(cleaner, service, region, project, 'plan');
         asked.push(service.name);
       }
@@ -116,7 +116,7 @@ it('a listing creates no row in the listed project, and only known rows in the p
     await admin.call('identity', 'DELETE', `/projects/${own.id}`);
     const administrator = connectPropagator();
     const coverage = coverageOf(await administrator.registry(), SERVICES);
-    for (const region of coverage.of(neutron).regions)
+    for (const region of coverage.ofService(neutron).regions)
       await run(administrator, neutron, region, ProjectId.parse(own.id), 'apply');
     await administrator.close();
   }

@@ -1,7 +1,7 @@
 import type { Account } from '../../events/account.ts';
 import { DomainId, ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
-import { api } from '../../lib/api/api.ts';
+import { createApi } from '../../lib/api/api.ts';
 import type { Operation } from '../../lib/operation/model.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { apiAccess, changeBy } from '../api-tokens.ts';
@@ -116,7 +116,7 @@ export class DomainRecoverySimulation extends RecoverySimulation {
   }
 
   async request(method: 'GET' | 'POST' | 'DELETE', path: string, body: object = {}) {
-    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+    const app = createApi({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
     const init =
       method === 'GET' ? { headers: changeBy('ann', body).headers } : changeBy('ann', body, method);
     const answer = await app.request(`http://127.0.0.1:8787${path}`, init);

@@ -1,5 +1,5 @@
 import { DomainId } from '../../events/ids.ts';
-import { api } from '../../lib/api/api.ts';
+import { createApi } from '../../lib/api/api.ts';
 import type { Operation } from '../../lib/operation/model.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { apiAccess, changeBy } from '../api-tokens.ts';
@@ -54,7 +54,7 @@ export class RecoverySimulation extends SuspendSimulation {
     path: string,
     body: object,
   ): Promise<{ status: number; json: Record<string, unknown> }> {
-    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+    const app = createApi({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
     const answer = await app.request(`http://127.0.0.1:8787${path}`, changeBy('ann', body));
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> };
   }

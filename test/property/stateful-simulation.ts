@@ -1,6 +1,6 @@
 import { ProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
-import { api } from '../../lib/api/api.ts';
+import { createApi } from '../../lib/api/api.ts';
 import { SteppedEngine, type WaitingMessage } from '../../lib/engine/memory/stepped.ts';
 import type { ApprovalRules } from '../../lib/operation/approval.ts';
 import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
@@ -132,7 +132,7 @@ export class StatefulSimulation {
     by: Caller = 'ann',
   ): Promise<{ status: number; body: Record<string, unknown> }> {
     const rules = this.approvalRules ? { approvalRules: this.approvalRules } : {};
-    const app = api({ ...this.deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
+    const app = createApi({ ...this.deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
     const init = method === 'GET' ? {} : changeBy(by, body, method);
     const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
-import type { Embedded } from '../../lib/app/embedded.ts';
+import type { EmbeddedPropagator } from '../../lib/app/embedded.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import type { ServiceApi } from '../../lib/task/service.ts';
@@ -10,7 +10,7 @@ import { startPropagator } from '../cloud/propagator.ts';
 
 export interface RehearsalFixture {
   readonly cloud: RehearsalCloud;
-  readonly propagator: Embedded;
+  readonly propagator: EmbeddedPropagator;
   /** Calls Keystone as an administrator of the cloud. */
   readonly keystone: Pick<ServiceApi, 'request'>;
   /** Calls the API of the propagator as a command does. */

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono';
 import { handle, type LambdaEvent } from 'hono/aws-lambda';
-import { api } from '../../api/api.ts';
+import { createApi } from '../../api/api.ts';
 import type { Authentication } from '../../api/authentication.ts';
-import { problem } from '../../api/problem.ts';
+import { problemBody } from '../../api/problem.ts';
 import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { keystoneAccess } from '../keystone-access.ts';
@@ -34,7 +34,7 @@ export async function answerApi(
 
 function appOf(propagator: LambdaContext, policy: Policy): Hono {
   const { mode, ...deps } = allServicesDeps(propagator, policy);
-  return api({
+  return createApi({
     ...deps,
     mode,
     health: () => ({ ok: true, mode, services: propagator.services }),
@@ -62,7 +62,7 @@ export function withinResponseLimit<Answer extends object>(
 ): Answer | { statusCode: number; headers: object; body: string } {
   if (Buffer.byteLength(JSON.stringify(answer)) <= MAX_ANSWER_BYTES) return answer;
   const body = JSON.stringify(
-    problem(
+    problemBody(
       'too-much',
       'The answer is larger than Lambda supports. Request fewer records: limit, service, ' +
         'operation, cause.',

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { handle, type LambdaEvent } from 'hono/aws-lambda';
 import { notificationRoutes } from '../../api/notifications.ts';
-import { protect } from '../../api/protect.ts';
+import { protectApi } from '../../api/protect.ts';
 import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
 import { notificationsIn } from '../../engine/aws/lambda/event-sources.ts';
 import { ingest } from '../../handlers/ingest.ts';
@@ -23,7 +23,7 @@ export async function ingestBroker(event: unknown, context: unknown): Promise<vo
 export async function ingestHttp(event: unknown, context: unknown): Promise<unknown> {
   const { propagator } = context as InvocationContext;
   const app = new Hono();
-  protect(app, {
+  protectApi(app, {
     log: propagator.log,
     authentication: { by: 'iam' },
     httpPlugins: [],

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { readSuspensionHolds } from '../../handlers/suspension-holds.ts';
-import { sweep } from '../../handlers/sweep.ts';
+import { sweepAccounts } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { recordPolicy } from '../policy-audit.ts';
@@ -33,7 +33,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   const deps = commonDeps(propagator);
   // The sweep does not update the members of known projects, so list all of them here.
   await syncInventory(deps);
-  await sweep({
+  await sweepAccounts({
     ...deps,
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     policy,

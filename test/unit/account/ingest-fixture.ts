@@ -7,7 +7,7 @@ import { notificationReceived } from '../../../lib/account/received.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import type { Engine } from '../../../lib/engine/port.ts';
 import { ingest } from '../../../lib/handlers/ingest.ts';
-import { type Swept, sweep } from '../../../lib/handlers/sweep.ts';
+import { type SweepCounts, sweepAccounts } from '../../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../../lib/handlers/sync-inventory.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
@@ -128,8 +128,8 @@ export class IngestFixture {
   syncInventory(): Promise<{ accounts: number; vanished: number }> {
     return syncInventory(this.deps);
   }
-  sweep(): Promise<Swept> {
-    return sweep({
+  sweep(): Promise<SweepCounts> {
+    return sweepAccounts({
       ...this.deps,
       mode: 'enforce',
       gracePeriodMillis: 0,

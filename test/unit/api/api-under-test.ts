@@ -1,4 +1,4 @@
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import type { ApiDeps } from '../../../lib/api/deps.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess } from '../../api-tokens.ts';
@@ -22,7 +22,7 @@ export function apiUnderTest(more: Partial<ApiDeps> = {}) {
     failures: 0,
     failWith: 'Transient',
   });
-  const app = api({
+  const app = createApi({
     ...deps,
     engine,
     authentication: apiAccess.authentication,

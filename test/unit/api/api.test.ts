@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
@@ -9,7 +9,7 @@ function openApi(
   healthy = true,
   mode: 'observe' | 'enforce' = 'enforce',
 ) {
-  const app = api({
+  const app = createApi({
     ...new Simulation({ resources: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' })
       .deps,
     ...apiAccess,

@@ -1,6 +1,6 @@
 import { OperationId, ResourceTypeName } from '../../../events/ids.ts';
 import type { Condition } from '../../../events/service.ts';
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { MAX_SHOWN_LENGTH } from '../../../lib/engine/port.ts';
@@ -28,7 +28,7 @@ function openApi(engine = new SteppedEngine()) {
     failures: 0,
     failWith: 'Transient',
   });
-  const app = api({
+  const app = createApi({
     ...deps,
     ...apiAccess,
     engine,

@@ -1,4 +1,4 @@
-import { type Access, ROUTE_ACCESS, routesOf } from '../../../lib/api/access.ts';
+import { ROUTE_ACCESS, type RouteAccess, routesOf } from '../../../lib/api/access.ts';
 import type { Authentication } from '../../../lib/api/authentication.ts';
 import type { TokenFacts } from '../../../lib/openstack/token-validation.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
@@ -77,7 +77,7 @@ describe('each route', () => {
     none: facts(['member']),
   });
   const BELOW = { reader: 'none', operator: 'reader', admin: 'operator' } as const;
-  const levels: Readonly<Record<string, Access>> = ROUTE_ACCESS;
+  const levels: Readonly<Record<string, RouteAccess>> = ROUTE_ACCESS;
   const protectedRoutes = routesOf(stage.app).flatMap((route) => {
     const access = levels[route];
     return access === undefined || access === 'public' ? [] : [[route, access] as const];

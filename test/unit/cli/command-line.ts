@@ -1,4 +1,4 @@
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { apiAccess } from '../../api-tokens.ts';
 import { CONTROL, Simulation } from '../../property/simulation.ts';
 import { registryWith } from '../../registries.ts';
@@ -33,7 +33,7 @@ export function commandLine() {
         : { kind: 'absent' },
   };
   const cloud = { ...deps.cloud, registry, keystone };
-  const app = api({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });
+  const app = createApi({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });
   const client = clientOfAnn(async (url, init) => app.request(url, init));
   const sleep = async (millis: number) => {
     engine.time += millis;

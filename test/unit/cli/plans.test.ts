@@ -1,4 +1,4 @@
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { liveView, watchLine } from '../../../lib/cli/show/watch.ts';
 import { apiAccess } from '../../api-tokens.ts';
@@ -17,7 +17,7 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
     if (url.endsWith('/events')) await simulation.settle();
     const { approvalRules, deps } = simulation;
     const rules = approvalRules ? { approvalRules } : {};
-    const app = api({ ...deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
+    const app = createApi({ ...deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
     return app.request(url, init);
   };
   const client = clientOfAnn(send);

@@ -1,4 +1,4 @@
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { apiAccess } from '../../api-tokens.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
 import { clientOfAnn, typed } from './typed.ts';
@@ -10,7 +10,7 @@ beforeEach(() => {
 
 function type(line: string) {
   const { deps, engine } = simulation;
-  const app = api({ ...deps, ...apiAccess, health: () => ({ ok: true }) });
+  const app = createApi({ ...deps, ...apiAccess, health: () => ({ ok: true }) });
   const client = clientOfAnn(async (url, init) => app.request(url, init));
   return typed(line, { client, now: () => engine.time });
 }

@@ -1,5 +1,5 @@
 import { DomainId, OperationId, ProjectId, ResourceTypeName } from '../../../events/ids.ts';
-import { view } from '../../../lib/operation/view.ts';
+import { operationView as view } from '../../../lib/operation/view.ts';
 import { operation, task } from '../../engine/samples.ts';
 
 export const OPENED_AT = 1_800_000_000_000 - 90_000;

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import * as z from 'zod';
 import { ServiceName } from '../../../events/ids.ts';
 import type { Message } from '../../../events/index.ts';
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { runHttpTask } from '../../../lib/handlers/http-task.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
@@ -93,7 +93,7 @@ class RemoteSimulation extends Simulation {
   }
 
   async report(json: unknown, taskId: string = this.task?.id ?? ''): Promise<number> {
-    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+    const app = createApi({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
     const path = `/v1/tasks/${encodeURIComponent(taskId)}/report`;
     const answer = await app.request(`http://127.0.0.1${path}`, changeBy('cmdb', json));
     return answer.status;
@@ -114,7 +114,7 @@ const finished = (phase: string, left = 0) => ({
   data: { result: 'finished', counts: one(left) },
 });
 const waitsOn = async () => {
-  const app = api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) });
+  const app = createApi({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) });
   const answer = await app.request(
     `http://127.0.0.1/v1/operations/${simulation.task?.operationId}`,
   );

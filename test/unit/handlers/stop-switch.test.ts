@@ -111,7 +111,7 @@ describe('the API of a service under the stop switch', () => {
       return { status: 204, headers: new Headers(), json: undefined, requestId: undefined };
     },
     list: async () => ({ rows: [], more: false }),
-    watched: () => api,
+    withWatch: () => api,
   };
   const clock = { time: 5000 };
   const deps = { engine: simulation.engine, now: () => clock.time };
@@ -120,7 +120,7 @@ describe('the API of a service under the stop switch', () => {
     ['itself', stoppable(api, deps)],
     [
       'under a watch',
-      stoppable(api, deps).watched?.({
+      stoppable(api, deps).withWatch?.({
         signal: new AbortController().signal,
         answered: () => undefined,
       }),

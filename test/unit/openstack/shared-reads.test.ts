@@ -36,8 +36,8 @@ async function answer(path: string, body: unknown): Promise<void> {
 }
 
 function watched(watch: Watch): ServiceApi {
-  if (!api.watched) throw new Error('the API cannot be watched');
-  return api.watched(watch);
+  if (!api.withWatch) throw new Error('the API cannot be watched');
+  return api.withWatch(watch);
 }
 
 const watchOf = (controller: AbortController) => {

@@ -1,4 +1,4 @@
-import { api } from '../../../lib/api/api.ts';
+import { createApi } from '../../../lib/api/api.ts';
 import { hasEnded } from '../../../lib/operation/open.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
@@ -98,7 +98,7 @@ describe('a recovery window that is canceled while Keystone does not enable the 
       };
     }
     async waitsOn() {
-      const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+      const app = createApi({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
       const path = `http://127.0.0.1:8787/v1/operations/${this.cleanup?.id}`;
       const answer = await app.request(path, { headers: changeBy('ann', {}).headers });
       const { waitsOn } = (await answer.json()) as { waitsOn: { on: string; advice: string }[] };

@@ -1,5 +1,5 @@
 import { ProjectId } from '../../../events/ids.ts';
-import { aggregate } from '../../../lib/task/conditions.ts';
+import { aggregateConditions } from '../../../lib/task/conditions.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
@@ -59,7 +59,7 @@ describe('the conditions of a report', () => {
       actor: 'none' as const,
       count: 1,
     }));
-    const shown = aggregate([
+    const shown = aggregateConditions([
       ...lacks,
       { class: 'Blocked', message: 'z', actor: 'other-project', count: 1 },
     ]);

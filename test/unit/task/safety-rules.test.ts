@@ -1,6 +1,6 @@
 import { ProjectId } from '../../../events/ids.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
-import { Confirmation, ownership, protectedBecause } from '../../../lib/task/safety-rules.ts';
+import { Confirmation, ownershipOf, protectedBecause } from '../../../lib/task/safety-rules.ts';
 import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { contextOf } from './context.ts';
 import { clean, error, removeRow, rows, storage } from './safety-rules-fixture.ts';
@@ -117,10 +117,10 @@ describe('safety rule "Keystone decides"', () => {
 
 describe('safety rule "Check the owner of every row"', () => {
   it('compares the owner character by character', () => {
-    expect(ownership({ owner: TARGET }, TARGET)).toBe('ours');
+    expect(ownershipOf({ owner: TARGET }, TARGET)).toBe('ours');
     for (const owner of [CONTROL, ` ${TARGET}`, `${TARGET} `, TARGET.toUpperCase()])
-      expect(ownership({ owner }, TARGET)).toBe('foreign');
-    for (const owner of [undefined, '']) expect(ownership({ owner }, TARGET)).toBe('ownerless');
+      expect(ownershipOf({ owner }, TARGET)).toBe('foreign');
+    for (const owner of [undefined, '']) expect(ownershipOf({ owner }, TARGET)).toBe('ownerless');
   });
   it('reports and does not change the resources of other owners if the API ignores the filter', async () => {
     const snapshots = rows(CONTROL, TARGET, CONTROL);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Account } from '../../../../events/account.ts';
-import { interpret } from '../../../../lib/account/interpret.ts';
+import { interpretNotification } from '../../../../lib/account/interpret.ts';
 import { readNotification } from '../../../../lib/account/notification.ts';
 import { notificationsIn } from '../../../../lib/engine/aws/lambda/event-sources.ts';
 import { readBody } from '../../../../lib/engine/aws/messaging/envelope.ts';
@@ -60,7 +60,9 @@ describe('an event of a broker that invokes Lambda directly', () => {
         accounts: deliveries.flatMap(({ message }) => {
           const reading = readNotification(message.data);
           const meaning =
-            reading.kind === 'notification' ? interpret(reading.notification, 7) : undefined;
+            reading.kind === 'notification'
+              ? interpretNotification(reading.notification, 7)
+              : undefined;
           return meaning?.kind === 'account'
             ? [
                 {
