@@ -1,5 +1,5 @@
 import type { Message } from '../events/index.ts';
-import { alarms } from '../infra/aws/template/alarms.ts';
+import { alarmResources } from '../infra/aws/template/alarms.ts';
 import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
@@ -220,7 +220,7 @@ async function perThousand(): Promise<Line[]> {
 function perMonth(): Line[] {
   const stack = stackOf('prod', {});
   const queues = stack.topology.queues.length;
-  const alarmCount = Object.keys(alarms(stack)).length;
+  const alarmCount = Object.keys(alarmResources(stack)).length;
   const polls = queues * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
   const sweeps = HOURS * 12;
   const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;

@@ -114,10 +114,10 @@ async function importTable(
       ],
     }),
   );
-  const waiter = { client: formation, maxWaitTime: WAIT_SECONDS };
-  await waitUntilChangeSetCreateComplete(waiter, changeSet);
+  const waitOptions = { client: formation, maxWaitTime: WAIT_SECONDS };
+  await waitUntilChangeSetCreateComplete(waitOptions, changeSet);
   await formation.send(new ExecuteChangeSetCommand(changeSet));
-  await waitUntilStackImportComplete(waiter, { StackName });
+  await waitUntilStackImportComplete(waitOptions, { StackName });
 }
 
 if (import.meta.main)

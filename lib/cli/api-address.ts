@@ -42,7 +42,7 @@ export function apiAddressOf(
     return { base, send: apiFetchOf(base, environment, undefined, send, token) };
   }
   let address: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
-  const find = async () => {
+  const findAddress = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
     // The first call uses the token of the login that found the URL.
@@ -54,13 +54,13 @@ export function apiAddressOf(
     };
     return { base, send: apiFetchOf(base, environment, undefined, send, token) };
   };
-  const findOnce = () => {
-    address ??= find();
+  const findAddressOnce = () => {
+    address ??= findAddress();
     return address;
   };
   return {
-    base: async () => (await findOnce()).base,
-    send: async (url, init) => (await findOnce()).send(url, init),
+    base: async () => (await findAddressOnce()).base,
+    send: async (url, init) => (await findAddressOnce()).send(url, init),
   };
 }
 
@@ -76,12 +76,12 @@ export function apiInCatalog(
     ...overrideRegistrations(credentials, ''),
     ...catalogRegistrations(catalog, ''),
   ].filter(({ type }) => typeKey(type) === typeKey(OWN_REGISTRATION.type));
-  const ids = new Set(
+  const serviceIds = new Set(
     registrations.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId),
   );
-  if (ids.size > 1)
+  if (serviceIds.size > 1)
     throw notFound(
-      `Keystone's catalog has ${ids.size} services of type ${OWN_REGISTRATION.type}`,
+      `Keystone's catalog has ${serviceIds.size} services of type ${OWN_REGISTRATION.type}`,
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
   const registeredRegions = registrations.flatMap(({ region }) => region ?? []);

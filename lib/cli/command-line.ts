@@ -13,7 +13,7 @@ import { suspiciousCommands } from './commands/suspicious.ts';
 import { watchCommand } from './commands/watch.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { STATE_CODES } from './exit-code.ts';
-import { escaped } from './format.ts';
+import { escapeControls } from './format.ts';
 import { renamedCommand } from './renamed-commands.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
@@ -42,12 +42,14 @@ export async function runCommand(
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (thrown instanceof UsageError) {
-      terminal.writeError(`error: ${escaped(thrown.message)}\n`);
+      terminal.writeError(`error: ${escapeControls(thrown.message)}\n`);
       return EXIT.usage;
     }
     const { message, advice } =
       thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
-    terminal.writeError(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
+    terminal.writeError(
+      `propagator: ${escapeControls(message)}\n${advice ? `${escapeControls(advice)}\n` : ''}`,
+    );
     // The API refused an input that the command line contains.
     return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
       ? EXIT.usage

@@ -13,7 +13,7 @@ interface CommandWords {
 /** A script that completes commands and options in this shell. The script never calls the API. */
 export function completionFor(shell: Shell, program: Command): string {
   const nodes = nodesOf(program, '');
-  return { bash, zsh, fish }[shell](nodes);
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](nodes);
 }
 
 function nodesOf(command: Command, path: string): CommandWords[] {
@@ -27,8 +27,8 @@ function nodesOf(command: Command, path: string): CommandWords[] {
       description,
     })),
   ];
-  const below = commands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`.trim()));
-  return [{ path, words }, ...below];
+  const subcommandNodes = commands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`.trim()));
+  return [{ path, words }, ...subcommandNodes];
 }
 
 const wordList = ({ words }: CommandWords): string => words.map(({ word }) => word).join(' ');
@@ -37,7 +37,7 @@ const wordList = ({ words }: CommandWords): string => words.map(({ word }) => wo
  * The script finds the longest command at the start of the line, and completes with the words that
  * can follow it. It skips the arguments of the command.
  */
-const bash = (nodes: readonly CommandWords[]): string => `_propagator() {
+const bashScript = (nodes: readonly CommandWords[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     candidate="\${path:+$path }$word"
@@ -57,11 +57,11 @@ complete -o default -F _propagator propagator
 `;
 
 /** zsh can run bash completions. */
-const zsh = (nodes: readonly CommandWords[]): string => `#compdef propagator
+const zshScript = (nodes: readonly CommandWords[]): string => `#compdef propagator
 autoload -U +X bashcompinit && bashcompinit
-${bash(nodes)}`;
+${bashScript(nodes)}`;
 
-const fish = (nodes: readonly CommandWords[]): string =>
+const fishScript = (nodes: readonly CommandWords[]): string =>
   `function __propagator_path
   set -l path
   for word in (commandline -opc)[2..-1]

@@ -35,12 +35,12 @@ export function withOutputOptions(command: Command, example: string): Command {
       if (!format) throw new InvalidArgumentError(`one of ${FORMATS.join(', ')}`);
       return format;
     })
-    .option('-c, --column <column>', 'print only this column; may be repeated', collect)
+    .option('-c, --column <column>', 'print only this column; may be repeated', collectColumns)
     .option('--json', 'the same as -f json')
     .addHelpText('after', `\nExample:\n  propagator ${example}`);
 }
 
-const collect = (value: string, before: string[] | undefined): string[] => [
+const collectColumns = (value: string, before: string[] | undefined): string[] => [
   ...(before ?? []),
   value,
 ];
@@ -74,7 +74,7 @@ function wholeAnswer<Answer extends object, Row>(
   format: 'table' | 'json' | 'yaml',
   { text }: Presentation<Answer, Row>,
 ): string {
-  if (format === 'table') return text(withoutControls(answer));
+  if (format === 'table') return text(withoutControlCharacters(answer));
   return format === 'json' ? toJson(answer) : toYaml(answer);
 }
 
@@ -85,7 +85,7 @@ function selectedColumns<Answer extends object, Row>(
   presentation: Presentation<Answer, Row>,
 ): string {
   const { isOne } = presentation;
-  const { head, rows } = grid(answer, columns, presentation);
+  const { head, rows } = gridOf(answer, columns, presentation);
   if (format === 'json' || format === 'yaml') {
     const objects = rows.map((row) =>
       Object.fromEntries(head.map((name, index) => [name, row[index] ?? null])),
@@ -93,13 +93,13 @@ function selectedColumns<Answer extends object, Row>(
     const document = isOne ? objects[0] : objects;
     return format === 'json' ? toJson(document) : toYaml(document);
   }
-  const cells = rows.map((row) => row.map((cell) => withoutControls(String(cell ?? ''))));
+  const cells = rows.map((row) => row.map((cell) => withoutControlCharacters(String(cell ?? ''))));
   if (format === 'table') return table(head, cells);
   // Like openstackclient: a list prints one line per row, one object one line per value.
   return cells.map((row) => row.join(isOne ? '\n' : ' ')).join('\n');
 }
 
-function grid<Answer extends object, Row>(
+function gridOf<Answer extends object, Row>(
   answer: Answer,
   wanted: readonly string[],
   { rows, columns, isOne }: Presentation<Answer, Row>,
@@ -134,20 +134,20 @@ function selectedNames(wanted: readonly string[], names: readonly string[]): str
 
 /** Also escapes the control characters that `JSON.stringify` leaves: a terminal acts on them. */
 const toJson = (value: unknown): string =>
-  JSON.stringify(value, undefined, 2).replace(CONTROLS_LEFT_BY_JSON, jsonEscape);
+  JSON.stringify(value, undefined, 2).replace(CONTROL_CHARACTERS_LEFT_BY_JSON, jsonEscape);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /**
  * Returns the value with escapes in place of the control characters of its texts. Text from outside
  * must not move the cursor or set colors.
  */
-export function withoutControls<T>(value: T): T;
-export function withoutControls(value: unknown): unknown {
-  if (typeof value === 'string') return escaped(value);
-  if (Array.isArray(value)) return value.map((one) => withoutControls(one));
+export function withoutControlCharacters<T>(value: T): T;
+export function withoutControlCharacters(value: unknown): unknown {
+  if (typeof value === 'string') return escapeControls(value);
+  if (Array.isArray(value)) return value.map((one) => withoutControlCharacters(one));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, withoutControls(inner)]),
+    Object.entries(value).map(([name, inner]) => [name, withoutControlCharacters(inner)]),
   );
 }
 /**
@@ -155,8 +155,10 @@ export function withoutControls(value: unknown): unknown {
  * these characters could make one account look like another.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const CONTROLS_LEFT_BY_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROL_CHARACTERS =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROL_CHARACTERS_LEFT_BY_JSON =
+  /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const jsonEscape = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
@@ -164,8 +166,8 @@ const jsonEscape = (character: string): string =>
  * Returns text from outside for a terminal. The escapes `\n`, `\t` and `\u{9b}` replace its control
  * characters.
  */
-export const escaped = (text: string): string =>
-  text.replace(CONTROLS, (character) => {
+export const escapeControls = (text: string): string =>
+  text.replace(CONTROL_CHARACTERS, (character) => {
     if (character === '\n') return '\\n';
     return character === '\t' ? '\\t' : `\\u{${character.charCodeAt(0).toString(16)}}`;
   });

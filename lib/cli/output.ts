@@ -2,12 +2,12 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 
 /** Returns colors for a terminal, and no colors with NO_COLOR or for a file or pipe. */
-export const colors = (
+export const createColors = (
   stream: { isTTY?: boolean },
   environment: Readonly<Record<string, string | undefined>>,
 ) => pc.createColors(stream.isTTY === true && !environment.NO_COLOR);
 
-const NO_LINES = {
+const NO_BORDERS = {
   top: '',
   'top-mid': '',
   'top-left': '',
@@ -33,7 +33,7 @@ export function table(
 ): string {
   const grid = new Table({
     head: [...head],
-    chars: NO_LINES,
+    chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colAligns: head.map((name) => (numberColumns.includes(name) ? 'right' : 'left')),
   });
@@ -46,7 +46,7 @@ export function table(
 }
 
 /** Returns the title with the lines below it, or an empty text if there are no lines. */
-export const titled = (title: string, lines: readonly string[]): string =>
+export const titledBlock = (title: string, lines: readonly string[]): string =>
   lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 /** Joins the blocks that are not empty, with an empty line between them. */
@@ -54,7 +54,7 @@ export const joinBlocks = (blocks: readonly string[]): string =>
   blocks.filter((block) => block !== '').join('\n\n');
 
 /** A duration for a person: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
-export function duration(millis: number): string {
+export function durationText(millis: number): string {
   const seconds = Math.max(0, Math.round(millis / 1000));
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
@@ -67,7 +67,7 @@ export function duration(millis: number): string {
  * Time to the second in the local time zone: `2026-03-01T13:00:00+01:00`. In UTC it is
  * `…T12:00:00Z`, as in the logs. `offsetMinutes`: the offset of the zone, positive east of UTC.
  */
-export function time(
+export function timeText(
   millis: number | undefined,
   offsetMinutes = -new Date(millis ?? 0).getTimezoneOffset(),
 ): string {
@@ -81,23 +81,23 @@ export function time(
 }
 
 /** Returns a word for a command line that a person copies, in quotes if a shell would change it. */
-export const quoted = (word: string): string =>
+export const quoteWord = (word: string): string =>
   /^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const LINE_WIDTH = 80;
 
 /**
- * Wraps text at 80 columns. The first line begins with `first`, every other line with `rest`. A
- * long word, such as an id or a URL, is not broken.
+ * Wraps text at 80 columns. The first line begins with `firstIndent`, every other line with
+ * `restIndent`. A long word, such as an id or a URL, is not broken.
  */
-export function wrapped(text: string, first: string, rest = first): string {
+export function wrapText(text: string, firstIndent: string, restIndent = firstIndent): string {
   const lines: string[] = [];
-  let line = first;
+  let line = firstIndent;
   for (const word of text.split(/\s+/).filter((one) => one !== '')) {
-    const isEmpty = line === first || line === rest;
+    const isEmpty = line === firstIndent || line === restIndent;
     if (!isEmpty && line.length + 1 + word.length > LINE_WIDTH) {
       lines.push(line);
-      line = `${rest}${word}`;
+      line = `${restIndent}${word}`;
     } else line += isEmpty ? word : ` ${word}`;
   }
   return [...lines, line].join('\n');
@@ -117,10 +117,10 @@ export function createRedraw(stream: {
     // A terminal of unknown size (a serial line, `script`) reports 0 columns or rows.
     const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
-    const up = drawn > 0 ? `\u001b[${drawn}A` : '';
+    const cursorUp = drawn > 0 ? `\u001b[${drawn}A` : '';
     // The terminal wraps no line, so that the number of lines is known.
     const body = lines.map((line) => `\u001b[2K${cutToWidth(line, columns - 1)}\n`).join('');
-    stream.write(`${up}${body}\u001b[J`);
+    stream.write(`${cursorUp}${body}\u001b[J`);
     drawn = lines.length;
   };
 }

@@ -19,7 +19,7 @@ export function readFileIfThere(path: string): string | undefined {
  * The maximum time for a stop. Handlers have 10 s; the broker and the database need a few seconds
  * more.
  */
-const STOP_MILLIS = 30_000;
+const STOP_TIMEOUT_MILLIS = 30_000;
 /** More unhandled rejections than this within a minute end the process. */
 const MAX_REJECTIONS_PER_MINUTE = 10;
 const MINUTE = 60_000;
@@ -38,10 +38,10 @@ export interface ProcessPort {
 export async function runUntilSignal(
   stop: () => Promise<void>,
   log: Log,
-  { target = process as ProcessPort, stopMillis = STOP_MILLIS } = {},
+  { target = process as ProcessPort, stopMillis = STOP_TIMEOUT_MILLIS } = {},
 ): Promise<void> {
   let listener = (_signal: unknown): void => undefined;
-  const first = new Promise<void>((resolve) => {
+  const firstSignal = new Promise<void>((resolve) => {
     let isStopping = false;
     listener = (signal) => {
       if (isStopping) {
@@ -55,7 +55,7 @@ export async function runUntilSignal(
   });
   target.on('SIGTERM', listener);
   target.on('SIGINT', listener);
-  await first;
+  await firstSignal;
   log.info('stopping; the next start continues unfinished work');
   const stopTimeout = setTimeout(() => {
     log.error(
@@ -88,7 +88,7 @@ export function handleUnhandledErrors(
   { target = process as ProcessPort, now = () => performance.now() } = {},
 ): () => void {
   let recentRejections: number[] = [];
-  const rejected = (thrown: unknown): void => {
+  const onRejection = (thrown: unknown): void => {
     log.error(
       logFieldsOf(thrown),
       'unhandled promise rejection; this is a defect, please report it',
@@ -101,15 +101,15 @@ export function handleUnhandledErrors(
     );
     target.exit(1);
   };
-  const uncaught = (thrown: unknown): void => {
+  const onException = (thrown: unknown): void => {
     log.error(logFieldsOf(thrown), 'uncaught exception; the process ends');
     target.exit(1);
   };
-  target.on('unhandledRejection', rejected);
-  target.on('uncaughtException', uncaught);
+  target.on('unhandledRejection', onRejection);
+  target.on('uncaughtException', onException);
   return () => {
-    target.off('unhandledRejection', rejected);
-    target.off('uncaughtException', uncaught);
+    target.off('unhandledRejection', onRejection);
+    target.off('uncaughtException', onException);
   };
 }
 
@@ -155,7 +155,7 @@ export async function askPerson(question: string): Promise<string> {
 }
 
 /** The duration after which a call shows a progress line. */
-const QUIET_MILLIS = 2000;
+const PROGRESS_DELAY_MILLIS = 2000;
 
 /** Shows a progress line on the terminal while a call takes long. */
 export function withProgress<Arguments extends unknown[], Result>(
@@ -168,12 +168,12 @@ export function withProgress<Arguments extends unknown[], Result>(
     const timer = setInterval(() => {
       const seconds = Math.round((Date.now() - since) / 1000);
       stream.write(`\rwaiting for the propagator, ${seconds} s`);
-    }, QUIET_MILLIS);
+    }, PROGRESS_DELAY_MILLIS);
     try {
       return await call(...given);
     } finally {
       clearInterval(timer);
-      if (Date.now() - since >= QUIET_MILLIS) stream.write('\r\u001b[K');
+      if (Date.now() - since >= PROGRESS_DELAY_MILLIS) stream.write('\r\u001b[K');
     }
   };
 }

@@ -2,7 +2,7 @@
 import { apiAddressOf } from './api-address.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
-import { colors, createRedraw } from './output.ts';
+import { createColors, createRedraw } from './output.ts';
 import { askPerson, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
 /** `--os-cloud` sets OS_CLOUD before the first call. */
@@ -19,7 +19,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   },
   openIdentity: async () => (await import('./keystone-login.ts')).openIdentity(environment),
   version: packageVersion(),
-  color: colors(process.stdout, process.env),
+  color: createColors(process.stdout, process.env),
   now: Date.now,
   ask: process.stdin.isTTY && process.stdout.isTTY ? askPerson : undefined,
   ...(process.stdout.isTTY ? { redraw: createRedraw(process.stdout) } : {}),

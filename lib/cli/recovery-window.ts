@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { duration } from '../shared/setting-values.ts';
-import { time } from './output.ts';
+import { timeText } from './output.ts';
 import { UsageError } from './terminal.ts';
 
 /** The options of a command that deletes later. Times are milliseconds. */
@@ -52,7 +52,7 @@ export const recoveryWindowBody = ({
 export const recoveryWindowText = (id: string, until: number, type: string | undefined): string =>
   [
     `${id}: ${STARTED_TEXTS[type ?? ''] ?? 'nothing is removed yet'}.`,
-    `The deletion is recoverable until ${time(until)}.`,
+    `The deletion is recoverable until ${timeText(until)}.`,
     `To cancel the deletion: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');

@@ -1,5 +1,5 @@
 /** Commands of earlier versions and their new names. */
-const RENAMED: Readonly<Record<string, string>> = {
+const RENAMED_COMMANDS: Readonly<Record<string, string>> = {
   operations: 'operation list',
   services: 'service list',
   waive: 'waiver add',
@@ -27,12 +27,12 @@ export function renamedCommand([first, second]: readonly string[]): string | und
     (second === undefined || OPTIONS_OF_OLD_QUARANTINE.includes(second))
   )
     return renamedText('quarantine', 'quarantine list');
-  const newName = Object.hasOwn(RENAMED, first) ? RENAMED[first] : undefined;
+  const newName = Object.hasOwn(RENAMED_COMMANDS, first) ? RENAMED_COMMANDS[first] : undefined;
   return newName === undefined ? undefined : renamedText(first, newName);
 }
 
 /** The command `quarantine` of earlier versions had no verb: an option followed it. */
 const OPTIONS_OF_OLD_QUARANTINE = ['--json', '--limit'];
 
-const renamedText = (old: string, now: string): string =>
-  `"propagator ${old}" is now "propagator ${now}"`;
+const renamedText = (oldName: string, newName: string): string =>
+  `"propagator ${oldName}" is now "propagator ${newName}"`;

@@ -1,8 +1,8 @@
 import type { IdentityApi } from '../openstack/identity.ts';
 import type { ApiClient } from './client.ts';
-import type { colors } from './output.ts';
+import type { createColors } from './output.ts';
 
-export type Colors = ReturnType<typeof colors>;
+export type Colors = ReturnType<typeof createColors>;
 
 /**
  * The exit codes. `unproven`: the operation ended without proof, or is held. `deadLetter`: a
@@ -47,8 +47,8 @@ export interface Terminal {
 
 /** Returns the query `?name=value` of the parameters that are set, or an empty text. */
 export function queryString(parameters: Readonly<Record<string, string | undefined>>): string {
-  const set = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
+  const givenParameters = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, value]],
   );
-  return set.length > 0 ? `?${new URLSearchParams(set)}` : '';
+  return givenParameters.length > 0 ? `?${new URLSearchParams(givenParameters)}` : '';
 }

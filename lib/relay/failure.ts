@@ -42,15 +42,15 @@ export function brokerFailure(
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const failure: Failure = { thrown, text, source, ...addressOf(url) };
   const report =
-    differentArguments(failure) ??
-    refusedVirtualHost(failure) ??
-    refusedLogin(failure) ??
-    failedTls(failure) ??
-    unavailable(failure, hasSeenQueue);
+    differentArgumentsReport(failure) ??
+    refusedVirtualHostReport(failure) ??
+    refusedLoginReport(failure) ??
+    failedTlsReport(failure) ??
+    unavailableReport(failure, hasSeenQueue);
   return new PropagatorError({ ...report, service: 'rabbitmq' }, { cause: thrown });
 }
 
-const differentArguments = ({ source, text, thrown }: Failure): FailureReport | undefined =>
+const differentArgumentsReport = ({ source, text, thrown }: Failure): FailureReport | undefined =>
   codeOf(thrown) === 406 && source.mode === 'own'
     ? {
         code: 'rabbitmq.queue.arguments',
@@ -66,7 +66,11 @@ const differentArguments = ({ source, text, thrown }: Failure): FailureReport | 
  * Recognizes that the broker closed the connection when the relay opened the virtual host. amqplib
  * does not report the reason.
  */
-const refusedVirtualHost = ({ broker, text, virtualHost }: Failure): FailureReport | undefined =>
+const refusedVirtualHostReport = ({
+  broker,
+  text,
+  virtualHost,
+}: Failure): FailureReport | undefined =>
   /Expected ConnectionOpenOk; got <ConnectionClose/.test(text)
     ? {
         code: 'rabbitmq.virtual-host',
@@ -81,7 +85,7 @@ const refusedVirtualHost = ({ broker, text, virtualHost }: Failure): FailureRepo
       }
     : undefined;
 
-function refusedLogin(failure: Failure): FailureReport | undefined {
+function refusedLoginReport(failure: Failure): FailureReport | undefined {
   const { broker, source, text, thrown, virtualHost } = failure;
   if (codeOf(thrown) !== 403 && !/ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text)) return undefined;
   const exchange = source.mode === 'own' ? `, and read on exchange ${source.exchange}` : '';
@@ -96,7 +100,7 @@ function refusedLogin(failure: Failure): FailureReport | undefined {
   };
 }
 
-const failedTls = ({ broker, text, thrown }: Failure): FailureReport | undefined =>
+const failedTlsReport = ({ broker, text, thrown }: Failure): FailureReport | undefined =>
   isTlsFailure(thrown, text)
     ? {
         code: 'rabbitmq.tls',
@@ -109,8 +113,11 @@ const failedTls = ({ broker, text, thrown }: Failure): FailureReport | undefined
       }
     : undefined;
 
-function unavailable({ broker, source, text }: Failure, hasSeenQueue: boolean): FailureReport {
-  const kept = hasSeenQueue
+function unavailableReport(
+  { broker, source, text }: Failure,
+  hasSeenQueue: boolean,
+): FailureReport {
+  const keptText = hasSeenQueue
     ? `Queue ${source.queue} keeps the notifications of Keystone as long as the queue exists.`
     : `This process has not seen queue ${source.queue} yet. If the queue does not exist, ` +
       'notifications are lost until the relay connects.';
@@ -118,7 +125,7 @@ function unavailable({ broker, source, text }: Failure, hasSeenQueue: boolean): 
     code: 'rabbitmq.away',
     class: 'Transient',
     message: `${broker} cannot be used: ${text || 'the connection was closed'}`,
-    advice: `The relay retries until it is stopped. ${kept}`,
+    advice: `The relay retries until it is stopped. ${keptText}`,
   };
 }
 

@@ -25,19 +25,21 @@ export async function brokerFindings(
   const { source } = options;
   const { broker, virtualHost } = addressOf(url);
   const reading = await readQueue(url, options);
-  const connected =
+  const connectedText =
     `connected to ${server.product ?? 'the broker'} ${server.version ?? ''} at ${broker}, ` +
     `virtual host ${virtualHost}`;
   const queue = `queue ${source.queue} (${describeQueue(reading, source)})`;
   return [
-    { level: 'info', text: connected },
+    { level: 'info', text: connectedText },
     { level: 'info', text: `${queue}: ${messageCount} waiting messages` },
     ...lossWarnings(
       reading.kind === 'read' ? reading.queue : { arguments: argumentsOf(source), durable: true },
       source.queue,
     ),
-    ...(reading.kind === 'unread' ? [uncheckedPolicies(reading.because, virtualHost)] : []),
-    ...(limitsDeliveries(reading, source, server.version) ? [deliveryLimit(source.queue)] : []),
+    ...(reading.kind === 'unread' ? [uncheckedPoliciesText(reading.because, virtualHost)] : []),
+    ...(limitsDeliveries(reading, source, server.version)
+      ? [deliveryLimitFinding(source.queue)]
+      : []),
   ];
 }
 
@@ -68,7 +70,7 @@ function describeQueue(reading: QueueReading, source: Source): string {
     : 'created by Keystone';
 }
 
-const uncheckedPolicies = (because: string, virtualHost: string): Finding => ({
+const uncheckedPoliciesText = (because: string, virtualHost: string): Finding => ({
   level: 'info',
   text:
     'could not check whether a policy deletes messages of this queue (management API: ' +
@@ -82,16 +84,16 @@ function limitsDeliveries(
   source: Source,
   brokerVersion: string | undefined,
 ): boolean {
-  const declared = argumentsOf(source);
-  const managed = reading.kind === 'read' ? reading.queue : undefined;
-  const type = managed ? managed.type : declared['x-queue-type'];
+  const declaredArguments = argumentsOf(source);
+  const managedQueue = reading.kind === 'read' ? reading.queue : undefined;
+  const type = managedQueue ? managedQueue.type : declaredArguments['x-queue-type'];
   const hasOwnLimit =
-    declared['x-delivery-limit'] !== undefined ||
-    managed?.effective_policy_definition?.['delivery-limit'] !== undefined;
+    declaredArguments['x-delivery-limit'] !== undefined ||
+    managedQueue?.effective_policy_definition?.['delivery-limit'] !== undefined;
   return type === 'quorum' && Number.parseInt(brokerVersion ?? '', 10) >= 4 && !hasOwnLimit;
 }
 
-const deliveryLimit = (queue: string): Finding => ({
+const deliveryLimitFinding = (queue: string): Finding => ({
   level: 'warn',
   text:
     'a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an ' +

@@ -130,7 +130,7 @@ class RunningRelay implements Relay {
       onStored: (count) => this.#onStored(count),
       pauseAfterStoreFailure: (thrown) => this.#pauseAfterStoreFailure(thrown),
       onConsuming: (connection, messageCount) => this.#onConsuming(url, connection, messageCount),
-      onChecked: (missing) => this.#onChecked(missing),
+      onChecked: (missingText) => this.#onChecked(missingText),
     };
   }
 
@@ -174,14 +174,14 @@ class RunningRelay implements Relay {
       .catch(() => undefined);
   }
 
-  #onChecked(missing: string | undefined): void {
-    if (missing !== this.#missing) {
-      if (missing === undefined)
+  #onChecked(missingText: string | undefined): void {
+    if (missingText !== this.#missing) {
+      if (missingText === undefined)
         this.#deps.log.info(this.#logFields, 'the queue is bound to the exchange of Keystone');
-      else this.#deps.log.warn(this.#logFields, `waiting: ${missing}`);
+      else this.#deps.log.warn(this.#logFields, `waiting: ${missingText}`);
     }
-    this.#missing = missing;
-    this.#setState(this.#state.connected, this.#storeError ?? missing);
+    this.#missing = missingText;
+    this.#setState(this.#state.connected, this.#storeError ?? missingText);
   }
 
   get #logFields(): { readonly relay: string } {

@@ -18,21 +18,21 @@ export interface SessionDeps {
   /** Called when the relay consumes the queue. `messageCount`: the messages in the queue. */
   onConsuming(connection: ChannelModel, messageCount: number): void;
   /**
-   * Called after each check whether Keystone has created its queue or exchange. `missing`: the text
-   * about the missing queue or exchange; `undefined` if it exists.
+   * Called after each check whether Keystone has created its queue or exchange. `missingText`: the
+   * text about the missing queue or exchange; `undefined` if it exists.
    */
-  onChecked(missing: string | undefined): void;
+  onChecked(missingText: string | undefined): void;
 }
 
 /** The longest wait for a connection. */
-const CONNECT_MILLIS = 10_000;
+const CONNECT_TIMEOUT_MILLIS = 10_000;
 /** The longest wait for the end of the closing handshake. */
-const CLOSE_MILLIS = 2_000;
+const CLOSE_TIMEOUT_MILLIS = 2_000;
 /**
  * How long a reconnect waits until the batch in progress is stored. If the batch takes longer, a
  * message may be stored twice; ingest recognizes the duplicate by its message id.
  */
-const STORE_MILLIS = 30_000;
+const STORE_TIMEOUT_MILLIS = 30_000;
 /**
  * A dead connection is closed after two heartbeat intervals. With the broker's default interval of
  * 60 s, the relay would receive no notifications for two minutes.
@@ -54,18 +54,19 @@ export async function runSession(
   const ended = new AbortController();
   const stop = (): void => ended.abort();
   signal.addEventListener('abort', stop);
-  const broken = new Promise<never>((_resolve, reject) => {
+  const connectionLoss = new Promise<never>((_resolve, reject) => {
     connection.on('error', reject);
     connection.on('close', (error) =>
       reject(error ?? new Error('the broker closed the connection')),
     );
   });
-  broken.catch(stop);
+  connectionLoss.catch(stop);
   if (signal.aborted) stop();
   const consuming = consumeQueue(connection, options, deps, ended.signal);
   try {
-    // `broken` rejects when the connection fails. `consuming` resolves after `signal` has aborted.
-    await Promise.race([broken, consuming]);
+    // `connectionLoss` rejects when the connection fails. `consuming` resolves after `signal` has
+    // aborted.
+    await Promise.race([connectionLoss, consuming]);
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
@@ -73,11 +74,11 @@ export async function runSession(
     // second time.
     await Promise.race([
       consuming.catch(() => undefined),
-      delay(STORE_MILLIS, undefined, { ref: false }),
+      delay(STORE_TIMEOUT_MILLIS, undefined, { ref: false }),
     ]);
     await Promise.race([
       connection.close().catch(() => undefined),
-      delay(CLOSE_MILLIS, undefined, { ref: false }),
+      delay(CLOSE_TIMEOUT_MILLIS, undefined, { ref: false }),
     ]);
   }
 }
@@ -93,16 +94,18 @@ async function connectUnlessStopped(
 ): Promise<ChannelModel | undefined> {
   const connecting = connect(withHeartbeat(url), {
     ...tls,
-    timeout: CONNECT_MILLIS,
+    timeout: CONNECT_TIMEOUT_MILLIS,
     noDelay: true,
     clientProperties: { connection_name: 'keystone-propagator' },
   });
-  const stopped = delay(CONNECT_MILLIS, undefined, { signal, ref: false }).catch(() => undefined);
-  const connection = await Promise.race([connecting, stopped]);
+  const connectTimeout = delay(CONNECT_TIMEOUT_MILLIS, undefined, { signal, ref: false }).catch(
+    () => undefined,
+  );
+  const connection = await Promise.race([connecting, connectTimeout]);
   if (connection && !signal.aborted) return connection;
-  connecting.then((late) => late.close()).catch(() => undefined);
+  connecting.then((lateConnection) => lateConnection.close()).catch(() => undefined);
   if (signal.aborted) return undefined;
-  throw new Error(`no answer within ${CONNECT_MILLIS / 1000} s`);
+  throw new Error(`no answer within ${CONNECT_TIMEOUT_MILLIS / 1000} s`);
 }
 
 /**
@@ -119,12 +122,12 @@ async function consumeQueue(
   const messageCount = await openQueue(connection, options, deps, signal);
   if (messageCount === undefined) return;
   const channel = await connection.createChannel();
-  const lost = new Promise<never>((_resolve, reject) => {
+  const channelLoss = new Promise<never>((_resolve, reject) => {
     channel.on('error', reject);
     channel.on('close', () => reject(new Error('the broker closed the channel')));
     channel.on('cancel', () => reject(new Error(`queue ${source.queue} was deleted`)));
   });
-  lost.catch(() => undefined);
+  channelLoss.catch(() => undefined);
   await channel.prefetch(options.prefetch);
   const intake = new Intake<ConsumeMessage>(channel, options.batch, {
     store: deps.store,
@@ -140,8 +143,8 @@ async function consumeQueue(
       (message) => message && intake.add(message),
     );
     deps.onConsuming(connection, messageCount);
-    await Promise.race([lost, keepBound(connection, options, deps, signal)]);
-    await Promise.race([lost, channel.cancel(consumerTag)]);
+    await Promise.race([channelLoss, keepQueueBound(connection, options, deps, signal)]);
+    await Promise.race([channelLoss, channel.cancel(consumerTag)]);
   } finally {
     await intake.end();
   }
@@ -181,7 +184,7 @@ async function openQueue(
  * declares the exchange: if the relay declared it with other properties than Keystone, Keystone
  * could no longer publish. The relay also consumes the queue while the exchange is missing.
  */
-async function keepBound(
+async function keepQueueBound(
   connection: ChannelModel,
   options: RelayOptions,
   deps: SessionDeps,
@@ -219,13 +222,13 @@ async function onChannel<T>(
   const channel = await connection.createChannel();
   // The failed call rejects with the same error, so the event needs no handling.
   channel.on('error', () => undefined);
-  const closed = new Promise<void>((resolve) => {
+  const channelClose = new Promise<void>((resolve) => {
     channel.on('close', () => resolve());
   });
   const result = await work(channel);
   // amqplib's `close` never settles if the connection is lost during the closing handshake. In that
   // case the event `close` ends the wait.
-  await Promise.race([channel.close(), closed]);
+  await Promise.race([channel.close(), channelClose]);
   return result;
 }
 

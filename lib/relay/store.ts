@@ -30,7 +30,7 @@ export interface BatchStoreDeps {
  * accounts. A write to the queue takes less time. Also, an urgent notification can overtake others
  * in the queue, but not in the broker.
  */
-const SLOW_MILLIS = 1_000;
+const MAX_DIRECT_MILLIS = 1_000;
 /**
  * If the direct ingestion of a batch takes longer than this, the batch also goes to the queue, and
  * the relay takes the next batch.
@@ -77,7 +77,7 @@ export function batchStore({
       try {
         const isIngested = await endsWithin(giveUpMillis, () => ingest(messages), stopping);
         if (isIngested) {
-          if (now() - begunAt > SLOW_MILLIS) useQueue();
+          if (now() - begunAt > MAX_DIRECT_MILLIS) useQueue();
           return;
         }
         // The direct ingestion may still succeed. The queue then delivers each notification a

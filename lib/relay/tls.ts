@@ -31,10 +31,13 @@ const TLS_SETTINGS = [
  * contain the expected PEM object, or the setting has no effect without another setting.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
-  const firstSetting = TLS_SETTINGS.find((name) => settings[name] !== undefined);
-  if (firstSetting === undefined) return {};
+  const firstGivenSetting = TLS_SETTINGS.find((name) => settings[name] !== undefined);
+  if (firstGivenSetting === undefined) return {};
   if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
-    throw settingError(firstSetting, 'this setting requires TLS; begin RABBITMQ_URL with amqps://');
+    throw settingError(
+      firstGivenSetting,
+      'this setting requires TLS; begin RABBITMQ_URL with amqps://',
+    );
   const ca = readPem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
   const cert = readPem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
   const key = readPem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');

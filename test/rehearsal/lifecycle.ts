@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { duration } from '../../lib/cli/output.ts';
+import { durationText } from '../../lib/cli/output.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { ENDED_OPERATION_STATES } from '../../lib/operation/model.ts';
 import { resourceStatesOf } from '../cloud/resource-states.ts';
@@ -42,7 +42,7 @@ export async function provisionCustomer(
   const { operation } = await endOf('provision', id, fixture);
   const cores = cloud.state.compute.quotas.get(id)?.values.cores;
   print(
-    `1. The project "${name}" is created. It is provisioned after ${duration(Date.now() - startedAt)}: it may use ${cores} cores.`,
+    `1. The project "${name}" is created. It is provisioned after ${durationText(Date.now() - startedAt)}: it may use ${cores} cores.`,
   );
   const isTrue = operation.state === 'finished' && cores === 32;
   return { id, name, verdict: [isTrue, 'the new project was provisioned by its profile'] };
@@ -79,13 +79,13 @@ export async function suspendAndResume(
     (row) => row.vm_state === 'stopped' && row.locked,
   ).length;
   print(
-    `2. The project "${name}" is disabled. It is suspended after ${duration(Date.now() - disabledAt)}: ${stopped} servers are stopped and locked, public access is closed.`,
+    `2. The project "${name}" is disabled. It is suspended after ${durationText(Date.now() - disabledAt)}: ${stopped} servers are stopped and locked, public access is closed.`,
   );
   const enabledAt = Date.now();
   await setEnabled(true);
   const resumed = await endOf('resume', id, fixture);
   print(
-    `3. The project "${name}" is enabled. After ${duration(Date.now() - enabledAt)} its ${running} servers run again, and everything is as before.`,
+    `3. The project "${name}" is enabled. After ${durationText(Date.now() - enabledAt)} its ${running} servers run again, and everything is as before.`,
   );
   const isAtRest =
     suspended.servers.every((row) => row.vm_state !== 'active') && !isPublic(suspended);

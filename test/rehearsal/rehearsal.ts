@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { colors, duration, table } from '../../lib/cli/output.ts';
+import { createColors, durationText, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { type CheckResult, provisionCustomer, suspendAndResume } from './lifecycle.ts';
 import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
@@ -94,7 +94,7 @@ async function redriveOnce(): Promise<number> {
 }
 
 function report(): boolean {
-  const color = colors(process.stdout, process.env);
+  const color = createColors(process.stdout, process.env);
   const services = new Map<string, { found: number; removed: number; left: number }>();
   for (const { service, counts } of operations.flatMap(({ tasks }) => tasks))
     for (const { found, removed, left } of Object.values(counts)) {
@@ -137,6 +137,6 @@ function report(): boolean {
   ];
   for (const [isTrue, text] of verdicts)
     process.stdout.write(`${isTrue ? color.green('✔') : color.red('✖')} ${text}\n`);
-  process.stdout.write(`  duration: ${duration(Date.now() - startedAt)}\n`);
+  process.stdout.write(`  duration: ${durationText(Date.now() - startedAt)}\n`);
   return verdicts.every(([isTrue]) => isTrue);
 }

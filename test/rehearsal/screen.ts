@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import { colors, duration, table } from '../../lib/cli/output.ts';
+import { createColors, durationText, table } from '../../lib/cli/output.ts';
 import type { OperationShape } from '../../lib/cli/shapes.ts';
 
 /**
@@ -50,7 +50,7 @@ const HEAD = ['PROJECT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'SERVICES, WITH RE
 const RIGHT = ['FOUND', 'REMOVED', 'LEFT'];
 
 function terminal(): Screen {
-  const color = colors(process.stdout, process.env);
+  const color = createColors(process.stdout, process.env);
   const tableOutput = createLogUpdate(process.stdout);
   const paint = (state: string, text: string): string =>
     (
@@ -70,7 +70,7 @@ function terminal(): Screen {
       tableOutput(last);
     },
     show(operations) {
-      last = `\n${table(HEAD, rows(operations, paint), RIGHT)}\n\n${color.dim(duration(Date.now() - startedAt))}`;
+      last = `\n${table(HEAD, rows(operations, paint), RIGHT)}\n\n${color.dim(durationText(Date.now() - startedAt))}`;
       tableOutput(last);
     },
     done: () => tableOutput.done(),

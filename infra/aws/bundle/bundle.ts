@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import pLimit from 'p-limit';
 import { SERVICES } from '../../../lib/services/index.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { functionsOf, zipOf } from '../template/functions.ts';
+import { functionsOf, zipPathOf } from '../template/functions.ts';
 import type { Stack } from '../template/stack.ts';
 import { zip } from './zip.ts';
 
@@ -35,7 +35,7 @@ export async function bundle(stack: Stack): Promise<Bundle[]> {
 export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
   await mkdir(join(folder, '.serverless/functions'), { recursive: true });
   for (const built of await bundle(stack))
-    await writeFile(join(folder, zipOf(built.name)), built.zip);
+    await writeFile(join(folder, zipPathOf(built.name)), built.zip);
 }
 
 /** The functions whose handlers need the policy of the stack. */

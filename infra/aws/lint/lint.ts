@@ -32,18 +32,18 @@ export function linesToReport(
   findings: readonly Finding[],
   baseline: Baseline,
 ): string[] {
-  const found = new Set(findings.map(({ rule }) => rule));
+  const foundRules = new Set(findings.map(({ rule }) => rule));
   return [
     ...findings
       .filter(({ rule }) => !(rule in baseline))
       .map(({ rule, resource, message }) => `${tool} ${rule} ${resource}: ${message}`),
     ...Object.keys(baseline)
-      .filter((rule) => !found.has(rule))
+      .filter((rule) => !foundRules.has(rule))
       .map((rule) => `${tool} ${rule} has no findings: remove it from baseline.json`),
   ];
 }
 
-function install(): void {
+function installTools(): void {
   const [wanted, stamp] = [join(HERE, 'requirements.txt'), join(VENV, 'installed')];
   const text = readFileSync(wanted, 'utf8');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) return;
@@ -54,7 +54,7 @@ function install(): void {
   writeFileSync(stamp, text);
 }
 
-const run = (tool: string, args: readonly string[]): unknown => {
+const runTool = (tool: string, args: readonly string[]): unknown => {
   const { stdout, stderr, error } = spawnSync(join(VENV, 'bin', tool), args, {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
@@ -72,7 +72,7 @@ const CfnLint = z.array(
   }),
 );
 const cfnLint = (template: string): Finding[] =>
-  CfnLint.parse(run('cfn-lint', ['--format', 'json', template])).map(
+  CfnLint.parse(runTool('cfn-lint', ['--format', 'json', template])).map(
     ({ Rule, Message, Location }) => ({
       rule: Rule.Id,
       resource: String(Location.Path?.[1] ?? ''),
@@ -90,7 +90,7 @@ const Checkov = z.object({
 });
 const checkov = (template: string): Finding[] =>
   Checkov.parse(
-    run('checkov', ['-f', template, '--framework', 'cloudformation', '--quiet', '-o', 'json']),
+    runTool('checkov', ['-f', template, '--framework', 'cloudformation', '--quiet', '-o', 'json']),
   ).results.failed_checks.map(({ check_id, check_name, resource }) => ({
     rule: check_id,
     resource,
@@ -104,7 +104,7 @@ const Baselines = z.object({
 
 function main(): void {
   const baseline = Baselines.parse(JSON.parse(readFileSync(join(HERE, 'baseline.json'), 'utf8')));
-  install();
+  installTools();
   const folder = mkdtempSync(join(tmpdir(), 'propagator-lint-'));
   try {
     const parameters = PARAMETERS.map((one) => `--param=${one}`);

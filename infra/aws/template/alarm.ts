@@ -1,4 +1,4 @@
-import { pseudo, type Resource, ref, sub } from './cloudformation.ts';
+import { pseudoRef, type Resource, ref, substitute } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /** The runbooks in docs/runbooks/ to which alarms link. */
@@ -57,17 +57,19 @@ export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
 function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
   if (runbooks !== '') return `${runbooks.replace(/\/$/, '')}/${runbook}.md`;
-  const region = pseudo('Region');
+  const region = pseudoRef('Region');
   const console_ = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}`;
   return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
 }
 
 /** Builds an alarm. It notifies the topic of its severity when it starts and when it ends. */
-export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
+export const alarmResource = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {
     AlarmName: name,
-    AlarmDescription: sub(`[${spec.severity}] ${spec.text} Runbook: ${runbookUrl(spec, stack)}`),
+    AlarmDescription: substitute(
+      `[${spec.severity}] ${spec.text} Runbook: ${runbookUrl(spec, stack)}`,
+    ),
     Namespace: spec.namespace,
     MetricName: spec.metric,
     Dimensions: Object.entries(spec.dimensions).map(([Name, Value]) => ({ Name, Value })),

@@ -1,4 +1,4 @@
-import { type AlarmSpec, alarm } from './alarm.ts';
+import { type AlarmSpec, alarmResource } from './alarm.ts';
 import { apiAlarms } from './api-alarms.ts';
 import { logicalId, type Resources } from './cloudformation.ts';
 import { customMetricAlarms } from './custom-metric-alarms.ts';
@@ -8,7 +8,7 @@ import { deliveryAlarms, queueAlarms } from './queue-alarms.ts';
 import type { Stack } from './stack.ts';
 
 /** Builds all alarms of the stack. */
-export function alarms(stack: Stack): Resources {
+export function alarmResources(stack: Stack): Resources {
   const { prefix, topology } = stack;
   const specs: [string, AlarmSpec][] = [
     ...topology.queues.flatMap((queue) => queueAlarms(queue)),
@@ -20,7 +20,7 @@ export function alarms(stack: Stack): Resources {
   return Object.fromEntries(
     specs.map(([name, spec]) => [
       `${logicalId(name)}Alarm`,
-      alarm(`${prefix}-${name}`, spec, stack),
+      alarmResource(`${prefix}-${name}`, spec, stack),
     ]),
   );
 }

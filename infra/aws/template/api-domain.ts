@@ -1,4 +1,4 @@
-import { attribute, type Resources, ref } from './cloudformation.ts';
+import { getAttribute, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { Stack } from './stack.ts';
  * one. The API also keeps its address in API Gateway, because the commands sign their requests for
  * that address.
  */
-export function apiDomain({ parameters }: Stack): Resources {
+export function apiDomainResources({ parameters }: Stack): Resources {
   const { apiDomain: DomainName, apiCertificate: CertificateArn } = parameters;
   if (DomainName === '') return {};
   return {
@@ -38,10 +38,10 @@ export const apiDomainOutputs = ({ parameters }: Stack): Record<string, object> 
     : {
         ApiDomainTarget: {
           Description: 'Make the DNS name of the API an alias, or a CNAME, of this name',
-          Value: attribute('ApiDomain', 'RegionalDomainName'),
+          Value: getAttribute('ApiDomain', 'RegionalDomainName'),
         },
         ApiDomainZone: {
           Description: 'The hosted zone of that name, for an alias in Route 53',
-          Value: attribute('ApiDomain', 'RegionalHostedZoneId'),
+          Value: getAttribute('ApiDomain', 'RegionalHostedZoneId'),
         },
       };

@@ -16,17 +16,21 @@ export const logicalId = (name: string): string =>
     .join('');
 
 /** Returns an attribute of a resource (`Fn::GetAtt`), by default its ARN. */
-export const attribute = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });
+export const getAttribute = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });
 /** Returns a reference to a resource or to a pseudo parameter (`Ref`). */
 export const ref = (id: string) => ({ Ref: id });
-/** Returns the placeholder of a pseudo parameter, for example of `Region`, for {@link sub}. */
-export const pseudo = (name: 'Region' | 'Partition' | 'AccountId'): string =>
+/** Returns the placeholder of a pseudo parameter, for example `Region`, for {@link substitute}. */
+export const pseudoRef = (name: 'Region' | 'Partition' | 'AccountId'): string =>
   ['$', `{AWS::${name}}`].join('');
 /** Returns a text in which CloudFormation replaces the placeholders (`Fn::Sub`). */
-export const sub = (text: string) => ({ 'Fn::Sub': text });
+export const substitute = (text: string) => ({ 'Fn::Sub': text });
 
 /** Returns an IAM statement that permits these actions on a resource. */
-export const allow = (actions: readonly string[], resource: unknown, condition?: object) => ({
+export const allowStatement = (
+  actions: readonly string[],
+  resource: unknown,
+  condition?: object,
+) => ({
   Effect: 'Allow',
   Action: actions,
   Resource: resource,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
 import { RUNBOOKS, runbooksDashboard } from './alarm.ts';
-import { pseudo, type Resource, type Resources, sub } from './cloudformation.ts';
+import { pseudoRef, type Resource, type Resources, substitute } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /** The size of a widget with metrics, in units of the grid of CloudWatch. */
@@ -12,17 +12,17 @@ const WHOLE_WIDTH = 24;
 const RUNBOOK_HEIGHT = 16;
 
 /** Builds the dashboard with the metrics, and the dashboard with the runbooks of this release. */
-export function dashboards(stack: Stack): Resources {
+export function dashboardResources(stack: Stack): Resources {
   const metricWidgets = [...stageRow(stack), ...queueRows(stack)];
   return {
-    Dashboard: dashboard(stack.prefix, sub(bodyOf(metricWidgets))),
-    RunbooksDashboard: dashboard(runbooksDashboard(stack), bodyOf(runbookTexts())),
+    Dashboard: dashboardResource(stack.prefix, substitute(bodyOf(metricWidgets))),
+    RunbooksDashboard: dashboardResource(runbooksDashboard(stack), bodyOf(runbookTexts())),
   };
 }
 
 const bodyOf = (widgets: readonly object[]): string => JSON.stringify({ widgets });
 
-const dashboard = (DashboardName: string, DashboardBody: unknown): Resource => ({
+const dashboardResource = (DashboardName: string, DashboardBody: unknown): Resource => ({
   Type: 'AWS::CloudWatch::Dashboard',
   Properties: { DashboardName, DashboardBody },
 });
@@ -34,7 +34,14 @@ const widget = (x: number, y: number, title: string, metrics: unknown[], stat: s
   y,
   width: WIDTH,
   height: HEIGHT,
-  properties: { title, region: pseudo('Region'), stat, period: 300, view: 'timeSeries', metrics },
+  properties: {
+    title,
+    region: pseudoRef('Region'),
+    stat,
+    period: 300,
+    view: 'timeSeries',
+    metrics,
+  },
 });
 
 /** The widgets with the metrics of the whole stage. */

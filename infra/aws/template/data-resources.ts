@@ -1,14 +1,14 @@
 import { type Severity, topicId } from './alarm.ts';
 import {
-  allow,
-  attribute,
+  allowStatement,
   denyWithoutTls,
+  getAttribute,
   policyDocument,
-  pseudo,
+  pseudoRef,
   type Resource,
   type Resources,
   ref,
-  sub,
+  substitute,
 } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
@@ -43,12 +43,12 @@ export function dataResources(stack: Stack): Resources {
             },
           },
         }),
-    ...topics(stack),
+    ...topicResources(stack),
   };
 }
 
 /** Builds a topic per severity. Only CloudWatch alarms of this account may publish, with TLS. */
-function topics({ parameters, prefix }: Stack): Resources {
+function topicResources({ parameters, prefix }: Stack): Resources {
   const { kmsKey, alarmEmail, pageEmail } = parameters;
   const topic = (severity: Severity, email: string): Resource => ({
     Type: 'AWS::SNS::Topic',
@@ -68,7 +68,7 @@ function topics({ parameters, prefix }: Stack): Resources {
         Topics: topicRefs,
         PolicyDocument: policyDocument([
           {
-            ...allow(['sns:Publish'], topicRefs, {
+            ...allowStatement(['sns:Publish'], topicRefs, {
               StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
             }),
             Principal: { Service: 'cloudwatch.amazonaws.com' },
@@ -125,11 +125,11 @@ function table({ topology: { table: definition }, parameters: { kmsKey, protectT
  * when the table is imported, other resources would also change, which CloudFormation refuses.
  */
 export const tableArn = ({ topology: { table: definition } }: Stack) =>
-  sub(
-    `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:` +
+  substitute(
+    `arn:${pseudoRef('Partition')}:dynamodb:${pseudoRef('Region')}:${pseudoRef('AccountId')}:` +
       `table/${definition.name}`,
   );
 
 /** Returns the ARN of the secret in the parameters, or of the secret that this stack creates. */
 export const secretArn = ({ parameters: { secret } }: Stack): unknown =>
-  secret || attribute('Secret', 'Id');
+  secret || getAttribute('Secret', 'Id');

@@ -5,7 +5,7 @@ import type { Stack } from './stack.ts';
  * Builds the section `extensions`: properties that serverless.yml has no keys for, of resources
  * that the Serverless Framework creates.
  */
-export function extensions(stack: Stack): Record<string, { readonly Properties: object }> {
+export function resourceExtensions(stack: Stack): Record<string, { readonly Properties: object }> {
   const { kmsKey, apiRate } = stack.parameters;
   const rate = Number(apiRate);
   const logGroups = [...functionsOf(stack).map(({ name }) => logGroupId(name)), 'HttpApiLogGroup'];

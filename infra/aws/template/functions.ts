@@ -1,5 +1,5 @@
 import type { QueueName } from '../../../events/index.ts';
-import { attribute, logicalId } from './cloudformation.ts';
+import { getAttribute, logicalId } from './cloudformation.ts';
 import { secretArn } from './data-resources.ts';
 import { itemsOf } from './parameters.ts';
 import { policyId, queueId } from './routes.ts';
@@ -93,7 +93,7 @@ export const functionKey = (name: string): string =>
 export const functionId = (name: string): string => `${logicalId(name)}LambdaFunction`;
 export const logGroupId = (name: string): string => `${logicalId(name)}LogGroup`;
 export const roleId = (name: string): string => `${logicalId(name)}Role`;
-export const zipOf = (name: string): string => `.serverless/functions/${name}.zip`;
+export const zipPathOf = (name: string): string => `.serverless/functions/${name}.zip`;
 
 /** Builds the section `functions` of serverless.yml. */
 export function serverlessFunctions(stack: Stack): Record<string, object> {
@@ -106,10 +106,10 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         name: `${prefix}-${definition.name}`,
         description: definition.description,
         handler: 'index.handler',
-        role: attribute(roleId(definition.name)),
+        role: getAttribute(roleId(definition.name)),
         timeout: definition.seconds,
         memorySize: definition.megabytes,
-        package: { artifact: zipOf(definition.name) },
+        package: { artifact: zipPathOf(definition.name) },
         environment: environmentOf(definition, stack),
         events: eventsOf(definition, stack),
         dependsOn: dependenciesOf(definition, stack),
@@ -148,7 +148,9 @@ export function environmentOf(
     STACK_SERVICES: [...stack.services, ...stack.httpPlugins].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
     ...(hasShortTimeLimit(definition) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
-    ...(needsSchedules(definition) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
+    ...(needsSchedules(definition)
+      ? { STACK_SCHEDULER_ROLE_ARN: getAttribute('SchedulerRole') }
+      : {}),
     ...(definition.flushesOutboxes ? { STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
@@ -171,7 +173,7 @@ const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: S
 function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): object[] {
   const queueTrigger = queue && {
     sqs: {
-      arn: attribute(queueId(queue.name)),
+      arn: getAttribute(queueId(queue.name)),
       batchSize: queue.batchSize,
       ...(queue.batchingSeconds > 0 ? { maximumBatchingWindow: queue.batchingSeconds } : {}),
       functionResponseType: 'ReportBatchItemFailures',

@@ -6,7 +6,7 @@ import type { Stack } from './stack.ts';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
-const onQueue = (name: string, metric: string) => ({
+const queueMetric = (name: string, metric: string) => ({
   namespace: 'AWS/SQS',
   metric,
   dimensions: { QueueName: name },
@@ -27,7 +27,7 @@ export function queueAlarms({
     [
       `${queue}-dead-letters`,
       {
-        ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
+        ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
         severity,
         above: 0,
         text: `The queue ${queue} has dead-letter messages.`,
@@ -41,7 +41,7 @@ export function queueAlarms({
     [
       `${queue}-oldest`,
       {
-        ...onQueue(name, 'ApproximateAgeOfOldestMessage'),
+        ...queueMetric(name, 'ApproximateAgeOfOldestMessage'),
         severity,
         above: tooOld,
         times: oldestMinutes,
@@ -64,7 +64,7 @@ const expiryAlarm = (
   runbook: Runbook,
   what: string,
 ): AlarmSpec => ({
-  ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
+  ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
   severity: 'page',
   above: 0,
   seconds: HOUR,
@@ -81,7 +81,7 @@ export function deliveryAlarms({ topology, prefix }: Stack): [string, AlarmSpec]
     [
       'undelivered',
       {
-        ...onQueue(topology.undelivered.name, 'ApproximateNumberOfMessagesVisible'),
+        ...queueMetric(topology.undelivered.name, 'ApproximateNumberOfMessagesVisible'),
         severity: 'page',
         above: 0,
         text: 'EventBridge could not deliver events to a queue.',

@@ -1,12 +1,12 @@
 import { documentPk } from '../../../lib/engine/aws/dynamodb/keys.ts';
 import {
-  allow,
-  attribute,
+  allowStatement,
+  getAttribute,
   policyDocument,
-  pseudo,
+  pseudoRef,
   type Resource,
   type Resources,
-  sub,
+  substitute,
   trustPolicy,
 } from './cloudformation.ts';
 import { secretArn, tableArn } from './data-resources.ts';
@@ -22,7 +22,7 @@ import { deadLetterQueueId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /** Builds a role per function, with the least permissions, and the role of the scheduler. */
-export function roles(stack: Stack): Resources {
+export function roleResources(stack: Stack): Resources {
   return {
     ...Object.fromEntries(
       functionsOf(stack).map((definition) => [
@@ -50,8 +50,8 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [
-              sub(
-                `arn:${pseudo('Partition')}:iam::aws:policy/` +
+              substitute(
+                `arn:${pseudoRef('Partition')}:iam::aws:policy/` +
                   'service-role/AWSLambdaVPCAccessExecutionRole',
               ),
             ],
@@ -62,9 +62,9 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
 }
 
 /** The function of a service reads the table, and writes only documents: {@link documentWrites}. */
-const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
-const WRITE = [
-  ...READ,
+const READ_ACTIONS = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
+const WRITE_ACTIONS = [
+  ...READ_ACTIONS,
   ...['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map(
     (action) => `dynamodb:${action}`,
   ),
@@ -88,50 +88,52 @@ function documentWrites(name: FunctionDefinition['name'], stack: Stack): object[
   const collections = [...PLAN_COLLECTIONS, ...(hasLifecycle ? LIFECYCLE_COLLECTIONS : [])];
   const keys = collections.map((collection) => documentPk(collection, '*'));
   return [
-    allow(['dynamodb:PutItem', 'dynamodb:DeleteItem'], tableArn(stack), {
+    allowStatement(['dynamodb:PutItem', 'dynamodb:DeleteItem'], tableArn(stack), {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys },
     }),
   ];
 }
-const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
-const FIND_QUEUE = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
-const SEND = ['sqs:SendMessage', ...FIND_QUEUE];
+const RECEIVE_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+const FIND_QUEUE_ACTIONS = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
+const SEND_ACTIONS = ['sqs:SendMessage', ...FIND_QUEUE_ACTIONS];
 
 function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
   const { name, queue, flushesOutboxes } = definition;
   const { topology, parameters } = stack;
-  const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
+  const index = substitute(
+    `${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`,
+  );
   const delayed = delayedMessageQueue(name, stack);
   return [
     // The ARN of the log group ends with a wildcard for its streams.
-    allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
-    allow(name.startsWith('service-') ? READ : WRITE, tableArn(stack)),
+    allowStatement(['logs:CreateLogStream', 'logs:PutLogEvents'], getAttribute(logGroupId(name))),
+    allowStatement(name.startsWith('service-') ? READ_ACTIONS : WRITE_ACTIONS, tableArn(stack)),
     ...documentWrites(name, stack),
-    ...(flushesOutboxes ? [allow(['dynamodb:Query'], index)] : []),
-    allow(['events:PutEvents'], attribute('Bus')),
-    allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
+    ...(flushesOutboxes ? [allowStatement(['dynamodb:Query'], index)] : []),
+    allowStatement(['events:PutEvents'], getAttribute('Bus')),
+    allowStatement(['secretsmanager:GetSecretValue'], secretArn(stack)),
     ...(queue ? receivePermissions(queue.name) : []),
-    ...(delayed ? [allow(SEND, attribute(queueId(delayed)))] : []),
+    ...(delayed ? [allowStatement(SEND_ACTIONS, getAttribute(queueId(delayed)))] : []),
     ...(flushesOutboxes ? allQueuesPermissions(definition, stack) : []),
     // A policy for X-Ray cannot name resources.
     ...(parameters.tracing
-      ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
+      ? [allowStatement(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
       : []),
     ...(needsSchedules(definition) ? schedulePermissions(stack) : []),
     // The function reads the ARN of the queue for undelivered events, because a schedule names it.
     ...(needsSchedules(definition) && !flushesOutboxes
-      ? [allow(FIND_QUEUE, attribute('Undelivered'))]
+      ? [allowStatement(FIND_QUEUE_ACTIONS, getAttribute('Undelivered'))]
       : []),
     ...(parameters.kmsKey
-      ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
+      ? [allowStatement(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),
   ];
 }
 
 /** Permits a function to receive from its queue, and to send to its dead-letter queue. */
 const receivePermissions = (queue: string) => [
-  allow([...RECEIVE, ...FIND_QUEUE], attribute(queueId(queue))),
-  allow(SEND, attribute(deadLetterQueueId(queue))),
+  allowStatement([...RECEIVE_ACTIONS, ...FIND_QUEUE_ACTIONS], getAttribute(queueId(queue))),
+  allowStatement(SEND_ACTIONS, getAttribute(deadLetterQueueId(queue))),
 ];
 
 /**
@@ -140,11 +142,14 @@ const receivePermissions = (queue: string) => [
  * a role are limited to 10,240 characters.
  */
 function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack) {
-  const queues = topology.queues.map(({ queue }) => attribute(queueId(queue)));
-  const dead = topology.queues.map(({ queue }) => attribute(deadLetterQueueId(queue)));
+  const queues = topology.queues.map(({ queue }) => getAttribute(queueId(queue)));
+  const dead = topology.queues.map(({ queue }) => getAttribute(deadLetterQueueId(queue)));
   return [
-    allow(SEND, queues),
-    allow([...SEND, ...(name === 'api' ? RECEIVE : [])], [...dead, attribute('Undelivered')]),
+    allowStatement(SEND_ACTIONS, queues),
+    allowStatement(
+      [...SEND_ACTIONS, ...(name === 'api' ? RECEIVE_ACTIONS : [])],
+      [...dead, getAttribute('Undelivered')],
+    ),
   ];
 }
 
@@ -162,14 +167,14 @@ function delayedMessageQueue(
 
 /** Permits a function to create schedules in the group of this stage, with the scheduler's role. */
 const schedulePermissions = ({ topology }: Stack) => [
-  allow(
+  allowStatement(
     ['scheduler:CreateSchedule'],
-    sub(
-      `arn:${pseudo('Partition')}:scheduler:${pseudo('Region')}:${pseudo('AccountId')}:` +
+    substitute(
+      `arn:${pseudoRef('Partition')}:scheduler:${pseudoRef('Region')}:${pseudoRef('AccountId')}:` +
         `schedule/${topology.scheduleGroup}/*`,
     ),
   ),
-  allow(['iam:PassRole'], attribute('SchedulerRole'), {
+  allowStatement(['iam:PassRole'], getAttribute('SchedulerRole'), {
     StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' },
   }),
 ];
@@ -182,15 +187,15 @@ const schedulerRole = ({ topology, parameters }: Stack): Resource => ({
       {
         PolicyName: 'scheduler',
         PolicyDocument: policyDocument([
-          allow(
+          allowStatement(
             ['sqs:SendMessage'],
             [
-              ...topology.queues.map(({ queue }) => attribute(queueId(queue))),
-              attribute('Undelivered'),
+              ...topology.queues.map(({ queue }) => getAttribute(queueId(queue))),
+              getAttribute('Undelivered'),
             ],
           ),
           ...(parameters.kmsKey
-            ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
+            ? [allowStatement(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
             : []),
         ]),
       },

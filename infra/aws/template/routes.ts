@@ -1,9 +1,9 @@
 import type { Message } from '../../../events/index.ts';
 import { EVENT_SOURCE } from '../../../lib/engine/aws/names.ts';
 import {
-  allow,
-  attribute,
+  allowStatement,
   denyWithoutTls,
+  getAttribute,
   logicalId,
   policyDocument,
   type Resources,
@@ -15,7 +15,7 @@ import type { Stack } from './stack.ts';
 const RETRY_POLICY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
 
 /** The types of the messages with a decision of a person. */
-const DECISIONS = [
+const DECISION_EVENTS = [
   'operation.released',
   'operation.canceled',
   'task.redriven',
@@ -36,9 +36,9 @@ export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
  * Builds the bus and its archive. Builds for each queue of the topology: the queue, its dead-letter
  * queue, its rule, and the policy that lets the rule send to the queue.
  */
-export function routes(stack: Stack): Resources {
+export function routeResources(stack: Stack): Resources {
   const { topology, prefix, parameters } = stack;
-  const rules = topology.rules.map(({ queue }) => attribute(ruleId(queue)));
+  const rules = topology.rules.map(({ queue }) => getAttribute(ruleId(queue)));
   return {
     Bus: {
       Type: 'AWS::Events::EventBus',
@@ -48,7 +48,7 @@ export function routes(stack: Stack): Resources {
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,
-              DeadLetterConfig: { Arn: attribute('Undelivered') },
+              DeadLetterConfig: { Arn: getAttribute('Undelivered') },
             }
           : {}),
       },
@@ -58,9 +58,12 @@ export function routes(stack: Stack): Resources {
       Properties: {
         ArchiveName: prefix,
         Description: 'All events, for a replay',
-        SourceArn: attribute('Bus'),
+        SourceArn: getAttribute('Bus'),
         // A replay must not repeat a person's decision, so the archive omits these messages.
-        EventPattern: { source: [EVENT_SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
+        EventPattern: {
+          source: [EVENT_SOURCE],
+          'detail-type': [{ 'anything-but': DECISION_EVENTS }],
+        },
         ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),
       },
@@ -79,7 +82,7 @@ export function routes(stack: Stack): Resources {
     },
     [policyId('Undelivered')]: queuePolicy('Undelivered', [
       ...rules,
-      ...(parameters.kmsKey ? [attribute('Bus')] : []),
+      ...(parameters.kmsKey ? [getAttribute('Bus')] : []),
     ]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
     // All dead-letter queues share one policy, because CloudFormation limits the number of
@@ -104,7 +107,7 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
         VisibilityTimeout: queue.visibilitySeconds,
         MessageRetentionPeriod: queue.retentionSeconds,
         RedrivePolicy: {
-          deadLetterTargetArn: attribute(deadLetterQueueId(queue.queue)),
+          deadLetterTargetArn: getAttribute(deadLetterQueueId(queue.queue)),
           maxReceiveCount: queue.maxReceives,
         },
         ...queueProperties(stack),
@@ -119,7 +122,7 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
       },
     },
     [policyId(queueId(queue.queue))]: queuePolicy(queueId(queue.queue), [
-      attribute(ruleId(queue.queue)),
+      getAttribute(ruleId(queue.queue)),
     ]),
   };
 }
@@ -135,8 +138,8 @@ function ruleWithTarget({ name, queue, pattern }: Stack['topology']['rules'][num
         Targets: [
           {
             Id: 'queue',
-            Arn: attribute(queueId(queue)),
-            DeadLetterConfig: { Arn: attribute('Undelivered') },
+            Arn: getAttribute(queueId(queue)),
+            DeadLetterConfig: { Arn: getAttribute('Undelivered') },
             RetryPolicy: RETRY_POLICY,
           },
         ],
@@ -154,10 +157,12 @@ const queuePolicy = (queue: string, rules: readonly object[]) => ({
     Queues: [ref(queue)],
     PolicyDocument: policyDocument([
       {
-        ...allow(['sqs:SendMessage'], attribute(queue), { ArnEquals: { 'aws:SourceArn': rules } }),
+        ...allowStatement(['sqs:SendMessage'], getAttribute(queue), {
+          ArnEquals: { 'aws:SourceArn': rules },
+        }),
         Principal: { Service: 'events.amazonaws.com' },
       },
-      denyWithoutTls(['sqs:*'], attribute(queue)),
+      denyWithoutTls(['sqs:*'], getAttribute(queue)),
     ]),
   },
 });

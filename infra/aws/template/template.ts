@@ -1,14 +1,14 @@
 import { topicId } from './alarm.ts';
-import { alarms } from './alarms.ts';
-import { apiDomain, apiDomainOutputs } from './api-domain.ts';
+import { alarmResources } from './alarms.ts';
+import { apiDomainOutputs, apiDomainResources } from './api-domain.ts';
 import { type Resources, ref } from './cloudformation.ts';
-import { dashboards } from './dashboard.ts';
+import { dashboardResources } from './dashboard.ts';
 import { dataResources, secretArn } from './data-resources.ts';
-import { extensions } from './extensions.ts';
+import { resourceExtensions } from './extensions.ts';
 import { environmentOf, functionsOf } from './functions.ts';
 import { checkLimits } from './limits.ts';
-import { roles } from './roles.ts';
-import { routes } from './routes.ts';
+import { roleResources } from './roles.ts';
+import { routeResources } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -19,11 +19,11 @@ import type { Stack } from './stack.ts';
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {
     ...dataResources(stack),
-    ...routes(stack),
-    ...roles(stack),
-    ...alarms(stack),
-    ...dashboards(stack),
-    ...apiDomain(stack),
+    ...routeResources(stack),
+    ...roleResources(stack),
+    ...alarmResources(stack),
+    ...dashboardResources(stack),
+    ...apiDomainResources(stack),
   };
   checkLimits(
     stack,
@@ -31,7 +31,7 @@ export function serverlessResources(stack: Stack) {
     functionsOf(stack).map((definition) => environmentOf(definition, stack)),
   );
   return {
-    extensions: extensions(stack),
+    extensions: resourceExtensions(stack),
     Description: 'Carries account changes of OpenStack Keystone to every service',
     Resources: resources,
     Outputs: {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { table, time, wrapped } from '../output.ts';
+import { table, timeText, wrapText } from '../output.ts';
 import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
 import { EXIT, queryString, type Terminal } from '../terminal.ts';
 
@@ -28,8 +28,8 @@ export function auditCommands(program: Command, terminal: Terminal): void {
     .option('--operation <id>', 'only decisions about this operation')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ json, format, column, since, ...filter }: ListOptions) => {
-      const sought = { ...filter, since: since === undefined ? undefined : String(since) };
-      const answer = await client.get(`/v1/audit${queryString(sought)}`, AuditShape);
+      const query = { ...filter, since: since === undefined ? undefined : String(since) };
+      const answer = await client.get(`/v1/audit${queryString(query)}`, AuditShape);
       present(
         terminal,
         answer,
@@ -60,7 +60,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
 
 const COLUMNS = {
   Sequence: ({ sequence }: AuditEntryShape) => sequence,
-  At: ({ at }: AuditEntryShape) => time(at),
+  At: ({ at }: AuditEntryShape) => timeText(at),
   By: ({ by }: AuditEntryShape) => by?.name,
   'User ID': ({ by }: AuditEntryShape) => by?.id,
   From: ({ from }: AuditEntryShape) => from,
@@ -72,7 +72,7 @@ const COLUMNS = {
   Hash: ({ hash }: AuditEntryShape) => hash,
 };
 
-function entriesText(entries: readonly AuditEntryShape[], most: number): string {
+function entriesText(entries: readonly AuditEntryShape[], maxEntries: number): string {
   if (entries.length === 0) return 'No decisions.';
   const columnNames = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
   const text = table(
@@ -80,9 +80,9 @@ function entriesText(entries: readonly AuditEntryShape[], most: number): string 
     entries.map((entry) => columnNames.map((name) => COLUMNS[name](entry) ?? '')),
     ['SEQUENCE'],
   );
-  return entries.length < most
+  return entries.length < maxEntries
     ? text
-    : `${text}\n\nThese are the newest ${most}. For more, use --limit <number>`;
+    : `${text}\n\nThese are the newest ${maxEntries}. For more, use --limit <number>`;
 }
 
 function verificationText({ ok, head, broken }: AuditVerificationShape): string {
@@ -96,7 +96,7 @@ function verificationText({ ok, head, broken }: AuditVerificationShape): string 
           `Then: propagator audit verify --known ${known}`;
   return [
     `The audit log is broken at entry ${broken?.sequence}.`,
-    wrapped(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),
+    wrapText(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),
     `The ${head.sequence} entries before it are unbroken.`,
     'Restore the entry from a backup or from the exported events (audit.recorded), and check\n' +
       'the accounts that can write to the store.',

@@ -9,14 +9,14 @@ import {
   presentResult,
   withOutputOptions,
 } from '../format.ts';
-import { time } from '../output.ts';
+import { timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
 /** The options that select dead letters. */
-interface Selection {
+interface DeadLetterSelection {
   service?: string | undefined;
   queue?: string | undefined;
   operation?: string | undefined;
@@ -37,8 +37,8 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
   Queue: ({ queue }) => queue,
   Operation: ({ operationId }) => operationId,
   Cause: ({ cause }) => cause,
-  At: ({ at }) => time(at),
-  Expires: ({ expiresAt }) => (expiresAt === undefined ? undefined : time(expiresAt)),
+  At: ({ at }) => timeText(at),
+  Expires: ({ expiresAt }) => (expiresAt === undefined ? undefined : timeText(expiresAt)),
   Error: ({ error }) => error?.message,
 };
 
@@ -53,14 +53,14 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
   discardCommand(deadLetter, terminal);
 }
 
-const fetchDeadLetters = (client: ApiClient, selection: Selection) =>
+const fetchDeadLetters = (client: ApiClient, selection: DeadLetterSelection) =>
   client.get(`/v1/dead-letters${queryString({ ...selection })}`, DeadLettersShape);
 
 function listCommand(deadLetter: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   withSelection(withOutputOptions(deadLetter.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
-    .action(async ({ json, format, column, ...selection }: Selection & OutputOptions) =>
+    .action(async ({ json, format, column, ...selection }: DeadLetterSelection & OutputOptions) =>
       present(
         terminal,
         await fetchDeadLetters(client, selection),
@@ -123,7 +123,7 @@ function redriveCommand(deadLetter: Command, terminal: Terminal): void {
 
 /** Prints the messages that `redrive` would send back. */
 async function presentSelection(
-  { service, queue, operation, cause, id }: Selection,
+  { service, queue, operation, cause, id }: DeadLetterSelection,
   options: OutputOptions,
   terminal: Terminal,
 ): Promise<void> {
@@ -155,7 +155,7 @@ function discardCommand(deadLetter: Command, terminal: Terminal): void {
         format,
         column,
         ...selected
-      }: Selection & OutputOptions & { reason: string }) => {
+      }: DeadLetterSelection & OutputOptions & { reason: string }) => {
         requireSelection(selected, ' or --id');
         const answer = await client.post('/v1/dead-letters/discard', selected, DiscardAnswer);
         presentResult(terminal, answer, { json, format, column }, ({ discarded, unrestored }) =>
@@ -179,14 +179,14 @@ const DiscardAnswer = z.object({
   unrestored: z.array(z.string()).default([]),
 });
 
-type RedriveOptions = Selection &
+type RedriveOptions = DeadLetterSelection &
   OutputOptions & { all?: boolean; reason?: string; dryRun?: boolean };
 
 const NOTHING_MATCHED = 'No dead letter matched. List all of them: propagator dead-letter list';
 
 /** Refuses a command without a selection, which would affect all messages. */
 function requireSelection(
-  { service, queue, operation, cause, id }: Selection,
+  { service, queue, operation, cause, id }: DeadLetterSelection,
   lastOptions: string,
 ): void {
   if ([service, queue, operation, cause, id].every((one) => one === undefined))

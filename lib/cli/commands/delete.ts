@@ -59,9 +59,9 @@ function deleteDomainCommand(domain: Command, terminal: Terminal): void {
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverForOption('domain'))
     .addOption(remindOption())
-    .action(async (word: string, options: DeleteOptions) => {
+    .action(async (nameOrId: string, options: DeleteOptions) => {
       requireYesWithDigest(options);
-      const id = await domainIdOf(word, terminal);
+      const id = await domainIdOf(nameOrId, terminal);
       if (options.digest !== undefined)
         await deletePlanned('domain', id, options.digest, options, terminal);
       else if (terminal.ask) await deleteAfterQuestion('domain', id, options, terminal);
@@ -91,9 +91,9 @@ function deleteProjectCommand(project: Command, terminal: Terminal): void {
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverForOption('project'))
     .addOption(remindOption())
-    .action(async (word: string, options: DeleteOptions) => {
+    .action(async (nameOrId: string, options: DeleteOptions) => {
       requireYesWithDigest(options);
-      const id = await projectIdOf(word, options, terminal);
+      const id = await projectIdOf(nameOrId, options, terminal);
       if (options.digest !== undefined)
         await deletePlanned('project', id, options.digest, options, terminal);
       else if (terminal.ask && options.name === undefined)
@@ -139,10 +139,10 @@ async function deleteAfterQuestion(
       `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
       'Remove the causes under "Keystone would refuse the deletion" in the plan, then try again.',
     );
-  const typed = await terminal.ask?.(
+  const typedName = await terminal.ask?.(
     `Type the name of the ${kind} to remove all of this and delete it (${name}): `,
   );
-  if (typed?.trim() !== name)
+  if (typedName?.trim() !== name)
     throw planError(
       `nothing was deleted: the typed name is not the name of the ${kind}`,
       'The plan is kept.',
@@ -166,8 +166,9 @@ async function deleteAfterQuestion(
 /** Follows the operation until it has ended or is held. */
 async function followToEnd(id: string, terminal: Terminal): Promise<void> {
   const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
-  const last = await watchUntil(id, terminal, isHeld);
-  if (last) terminal.write(`\n${showOperation(last, [], terminal.now(), terminal.color)}\n`);
+  const lastState = await watchUntil(id, terminal, isHeld);
+  if (lastState)
+    terminal.write(`\n${showOperation(lastState, [], terminal.now(), terminal.color)}\n`);
 }
 
 async function deleteUnplanned(

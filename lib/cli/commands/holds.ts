@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { duration } from '../../shared/setting-values.ts';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { table, time } from '../output.ts';
+import { table, timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 
@@ -75,7 +75,8 @@ function addCommand(hold: Command, terminal: Terminal): void {
           answer,
           options,
           ({ target, id, until: end }) =>
-            `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
+            `${target} ${id} is not deleted` +
+            `${end === undefined ? '' : ` until ${timeText(end)}`}. ` +
             'A removal that was already sent cannot be undone.',
         );
       },
@@ -96,8 +97,8 @@ function listCommand(hold: Command, terminal: Terminal): void {
           ID: ({ id }) => id,
           Project: ({ project }) => project,
           By: ({ by }) => by,
-          Since: ({ at }) => time(at),
-          Until: ({ until }) => (until === undefined ? undefined : time(until)),
+          Since: ({ at }) => timeText(at),
+          Until: ({ until }) => (until === undefined ? undefined : timeText(until)),
           Ticket: ({ ticket }) => ticket,
           Reason: ({ reason }) => reason,
         },
@@ -125,7 +126,7 @@ function removeCommand(hold: Command, terminal: Terminal): void {
 }
 
 function showHolds({ holds, suspensions }: z.infer<typeof HoldsShape>): string {
-  const kept =
+  const holdsText =
     holds.length === 0
       ? 'No holds.'
       : table(
@@ -135,27 +136,27 @@ function showHolds({ holds, suspensions }: z.infer<typeof HoldsShape>): string {
             id,
             project,
             by,
-            time(at),
-            time(until),
+            timeText(at),
+            timeText(until),
             ticket,
             reason,
           ]),
         );
-  if (suspensions.length === 0) return kept;
-  const suspended = table(
+  if (suspensions.length === 0) return holdsText;
+  const suspensionsText = table(
     ['SUSPENDED PROJECT', 'BY', 'SINCE', 'ENABLED IN KEYSTONE', 'REASON'],
     suspensions.map(({ project, by, at, enabledAt, reason }) => [
       project,
       by,
-      time(at),
-      enabledAt === undefined ? 'no' : time(Date.parse(enabledAt)),
+      timeText(at),
+      enabledAt === undefined ? 'no' : timeText(Date.parse(enabledAt)),
       reason,
     ]),
   );
   const advice = suspensions.flatMap((one) =>
     one.advice === undefined ? [] : [`${one.project} was enabled in Keystone. ${one.advice}`],
   );
-  return [kept, suspended, ...advice].join('\n\n');
+  return [holdsText, suspensionsText, ...advice].join('\n\n');
 }
 
 const withTargetOptions = (command: Command): Command =>
@@ -164,11 +165,13 @@ const withTargetOptions = (command: Command): Command =>
     .option('--domain <id>', 'a domain, with its projects and users')
     .option('--resource <type/id>', 'one resource: nova.server/ID');
 
-function singleTarget(named: Readonly<Record<string, string | undefined>>): [string, string] {
-  const given = Object.entries(named).flatMap(([name, id]): [string, string][] =>
+function singleTarget(
+  targetOptions: Readonly<Record<string, string | undefined>>,
+): [string, string] {
+  const givenTargets = Object.entries(targetOptions).flatMap(([name, id]): [string, string][] =>
     id === undefined ? [] : [[name, id]],
   );
-  const [first, ...others] = given;
+  const [first, ...others] = givenTargets;
   if (!first || others.length > 0)
     throw new UsageError('give exactly one of --project, --domain and --resource');
   return first;
@@ -177,10 +180,10 @@ function singleTarget(named: Readonly<Record<string, string | undefined>>): [str
 /** Returns the end of a hold for the API, in ISO 8601. `text`: a time, or a duration from now. */
 function endTime(text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
-  const after = duration.safeParse(text);
+  const parsedDuration = duration.safeParse(text);
   // `Date.parse` takes a bare number as a month or a year.
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  const millis = after.success ? now + after.data : at;
+  const millis = parsedDuration.success ? now + parsedDuration.data : at;
   if (Number.isNaN(millis))
     throw new UsageError(
       `--until ${text}: write a time such as 2027-01-31T00:00:00Z, or a duration with its unit, ` +

@@ -138,22 +138,30 @@ const lossLines = (chosen: readonly { text: string; loses?: string | undefined }
 
 type ShownDecision = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 
-function decisionsText(facts: AccountFacts, of: (change: PolicyChange) => ShownDecision): string {
+function decisionsText(
+  facts: AccountFacts,
+  decisionOf: (change: PolicyChange) => ShownDecision,
+): string {
   const { id, name, domainName, tags } = facts;
-  const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
+  const accountText = [
+    name,
+    domainName && `domain ${domainName}`,
+    tags.length > 0 && tags.join(', '),
+  ];
   const lines = PROJECT_CHANGES.map(
-    (change) => `  ${change.padEnd(17)} ${decisionText(of(change))}`,
+    (change) => `  ${change.padEnd(17)} ${decisionText(decisionOf(change))}`,
   );
-  return `${[id, about.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
+  return `${[id, accountText.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
 }
 
 function decisionText(decision: ShownDecision): string {
   if (!decision || decision.action === 'none') return `nothing (${ruleText(decision)})`;
   const { action, afterMillis, mode, profile, reconcile } = decision;
-  const named = profile === undefined ? '' : ` with profile ${profile}`;
-  const also = reconcile ? ', reconcile' : '';
-  const after = afterMillis === undefined ? '' : `, after ${afterMillis / 1000} s`;
-  return `${action}${named}${also}${after}, mode ${mode} (${ruleText(decision)})`;
+  const profileText = profile === undefined ? '' : ` with profile ${profile}`;
+  const reconcileText = reconcile ? ', reconcile' : '';
+  const delayText = afterMillis === undefined ? '' : `, after ${afterMillis / 1000} s`;
+  const modeText = `, mode ${mode} (${ruleText(decision)})`;
+  return `${action}${profileText}${reconcileText}${delayText}${modeText}`;
 }
 
 const ruleText = (decision: ShownDecision): string =>

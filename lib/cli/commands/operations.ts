@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { OPERATION_STATES } from '../../operation/model.ts';
 import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
 import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
-import { time } from '../output.ts';
+import { timeText } from '../output.ts';
 import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
@@ -31,8 +31,8 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   Found: ({ resources }) => resources.found,
   Removed: ({ resources }) => resources.removed,
   Left: ({ resources }) => resources.left,
-  Opened: ({ operation }) => time(operation.openedAt),
-  Ended: ({ operation }) => time(operation.endedAt),
+  Opened: ({ operation }) => timeText(operation.openedAt),
+  Ended: ({ operation }) => timeText(operation.endedAt),
   'Waiting For': (view) => firstReason(view),
 };
 

@@ -70,13 +70,13 @@ export const planError = (message: string, advice: string): PropagatorError =>
 
 /** Returns the id of a project that is given by its id, or with `--domain` by its name. */
 export async function projectIdOf(
-  word: string,
+  nameOrId: string,
   { domain }: PlanOptions,
   { client }: Terminal,
 ): Promise<string> {
-  if (domain === undefined) return word;
+  if (domain === undefined) return nameOrId;
   const { projects } = await client.get(
-    `/v1/projects${queryString({ name: word, domain })}`,
+    `/v1/projects${queryString({ name: nameOrId, domain })}`,
     FoundProjects,
   );
   const [found, ...others] = projects;
@@ -90,11 +90,14 @@ export async function projectIdOf(
 }
 
 /** Returns the id of the domain with this name. If no domain has this name, it is an id. */
-export async function domainIdOf(word: string, { client }: Terminal): Promise<string> {
-  const { domains } = await client.get(`/v1/domains${queryString({ name: word })}`, FoundDomains);
+export async function domainIdOf(nameOrId: string, { client }: Terminal): Promise<string> {
+  const { domains } = await client.get(
+    `/v1/domains${queryString({ name: nameOrId })}`,
+    FoundDomains,
+  );
   const [found, ...others] = domains;
   if (found && others.length === 0) return found.id;
-  if (!found) return word;
+  if (!found) return nameOrId;
   throw planError(
     `${domains.length} domains have this name`,
     'Give the id of the domain: openstack domain list',

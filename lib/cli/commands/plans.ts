@@ -6,7 +6,7 @@ import {
   presentResult,
   withOutputOptions,
 } from '../format.ts';
-import { time } from '../output.ts';
+import { timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type RecoveryWindowOptions, recoverForOption, remindOption } from '../recovery-window.ts';
 import type { PlanShape } from '../shapes.ts';
@@ -35,7 +35,7 @@ const COLUMNS: Presentation<PlanShape, PlanShape>['columns'] = {
   Digest: ({ digest }) => digest,
   Resources: ({ resources }) => resources,
   Approvals: ({ approvals }) => approvals.map(({ by }) => by).join(','),
-  Opened: ({ openedAt }) => time(openedAt),
+  Opened: ({ openedAt }) => timeText(openedAt),
 };
 
 /** How a plan is printed, with the command that approves it. */
@@ -59,10 +59,10 @@ export function planCommands(
     .option('--domain <domain>', 'a domain (id or name); <project> is then a name in this domain')
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
-    .action(async (word: string, options: PlanOptions) => {
+    .action(async (nameOrId: string, options: PlanOptions) => {
       const plan = await makePlan(
         'project',
-        await projectIdOf(word, options, terminal),
+        await projectIdOf(nameOrId, options, terminal),
         options,
         terminal,
       );
@@ -75,8 +75,13 @@ export function planCommands(
     )
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
-    .action(async (word: string, options: PlanOptions) => {
-      const plan = await makePlan('domain', await domainIdOf(word, terminal), options, terminal);
+    .action(async (nameOrId: string, options: PlanOptions) => {
+      const plan = await makePlan(
+        'domain',
+        await domainIdOf(nameOrId, terminal),
+        options,
+        terminal,
+      );
       present(terminal, plan, options, planPresentation(terminal));
     });
 

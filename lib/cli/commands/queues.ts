@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { time } from '../output.ts';
+import { timeText } from '../output.ts';
 import { QuarantineShape, StatusShape } from '../shapes.ts';
 import { showQuarantine, showStatus } from '../show/queues.ts';
 import { queryString, type Terminal } from '../terminal.ts';
@@ -21,7 +21,7 @@ export function queueCommands(program: Command, terminal: Terminal): void {
         rows: ({ records }) => records,
         columns: {
           ID: ({ id }) => id,
-          Received: ({ receivedAt }) => time(receivedAt),
+          Received: ({ receivedAt }) => timeText(receivedAt),
           Source: ({ source }) => source,
           Bytes: ({ bytes }) => bytes,
           Reason: ({ reason }) => reason,

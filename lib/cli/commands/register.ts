@@ -16,11 +16,11 @@ import {
 } from '../registration/plan.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface Options extends OutputOptions {
+interface RegistrationOptions extends OutputOptions {
   region?: string;
   plan?: true;
 }
-interface RegisterOptions extends Options {
+interface RegisterOptions extends RegistrationOptions {
   url: string;
   interface?: Interface[];
 }
@@ -51,24 +51,34 @@ function registerCommand(program: Command, terminal: Terminal): void {
       interfaces,
     )
     .option('--plan', 'only print the changes')
-    .action(async ({ url: given, region, interface: names, plan, ...output }: RegisterOptions) => {
-      const url = apiUrl(given);
-      await withKeystone(terminal, async ({ api, regions }) => {
-        const rows = await readRows(api);
-        const desired = {
-          url,
-          region: regionOf(region ?? (regions.length === 1 ? regions[0] : undefined), rows.regions),
-          interfaces: names ?? (['public'] as const),
-        };
-        const changes = planRegister(rows, desired);
-        if (!plan && changes.length > 0) {
-          await applyChanges(api, changes, rows);
-          // Two administrators may have registered at the same time.
-          assertNoChangeLeft(planRegister(await readRows(api), desired));
-        }
-        present(terminal, { planned: plan === true, changes, kept: [] }, output, REGISTERING);
-      });
-    });
+    .action(
+      async ({ url: givenUrl, region, interface: names, plan, ...output }: RegisterOptions) => {
+        const url = apiUrl(givenUrl);
+        await withKeystone(terminal, async ({ api, regions }) => {
+          const rows = await readRows(api);
+          const desired = {
+            url,
+            region: regionOf(
+              region ?? (regions.length === 1 ? regions[0] : undefined),
+              rows.regions,
+            ),
+            interfaces: names ?? (['public'] as const),
+          };
+          const changes = planRegister(rows, desired);
+          if (!plan && changes.length > 0) {
+            await applyChanges(api, changes, rows);
+            // Two administrators may have registered at the same time.
+            assertNoChangeLeft(planRegister(await readRows(api), desired));
+          }
+          present(
+            terminal,
+            { planned: plan === true, changes, kept: [] },
+            output,
+            REGISTER_PRESENTATION,
+          );
+        });
+      },
+    );
 }
 
 function unregisterCommand(program: Command, terminal: Terminal): void {
@@ -76,7 +86,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
     .description("remove only the entries of `register` from Keystone's catalog")
     .option('--region <region>', 'only the endpoints of this region')
     .option('--plan', 'only print the changes')
-    .action(({ region, plan, ...output }: Options) =>
+    .action(({ region, plan, ...output }: RegistrationOptions) =>
       withKeystone(terminal, async ({ api }) => {
         const rows = await readRows(api);
         const { changes, kept } = planUnregister(rows, region);
@@ -84,7 +94,12 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
           await applyChanges(api, changes, rows);
           assertNoChangeLeft(planUnregister(await readRows(api), region).changes);
         }
-        present(terminal, { planned: plan === true, changes, kept }, output, UNREGISTERING);
+        present(
+          terminal,
+          { planned: plan === true, changes, kept },
+          output,
+          UNREGISTER_PRESENTATION,
+        );
       }),
     );
 }
@@ -97,33 +112,33 @@ function interfaces(value: string, before: Interface[] | undefined): Interface[]
 
 async function withKeystone(
   { openIdentity }: Terminal,
-  use: (identity: IdentityApi) => Promise<void>,
+  work: (identity: IdentityApi) => Promise<void>,
 ): Promise<void> {
   const identity = await openIdentity?.();
   if (!identity) throw registerError('there is no login to Keystone', 'Set OS_CLOUD.');
   try {
-    await use(identity);
+    await work(identity);
   } finally {
     await identity.close();
   }
 }
 
 /** Keystone would refuse an unknown region only after the service was created. */
-function regionOf(wanted: string | undefined, known: readonly string[]): string {
-  const [only] = known;
-  const region = wanted ?? (known.length === 1 ? only : undefined);
-  if (region !== undefined && known.includes(region)) return region;
+function regionOf(wantedRegion: string | undefined, knownRegions: readonly string[]): string {
+  const [only] = knownRegions;
+  const region = wantedRegion ?? (knownRegions.length === 1 ? only : undefined);
+  if (region !== undefined && knownRegions.includes(region)) return region;
   throw registerError(
     `${region === undefined ? 'a region is needed' : `Keystone has no region ${region}`}; ` +
       'nothing was changed',
-    known.length === 0
+    knownRegions.length === 0
       ? 'Create it: openstack region create REGION'
-      : `Give --region, one of: ${[...known].sort().join(', ')}`,
+      : `Give --region, one of: ${[...knownRegions].sort().join(', ')}`,
   );
 }
 
-function assertNoChangeLeft(left: readonly CatalogChange[]): void {
-  if (left.length === 0) return;
+function assertNoChangeLeft(remainingChanges: readonly CatalogChange[]): void {
+  if (remainingChanges.length === 0) return;
   throw registerError(
     "Keystone's catalog differs from what this command has just written",
     'Another administrator may have changed it at the same time. Run the command again.',
@@ -133,8 +148,8 @@ function assertNoChangeLeft(left: readonly CatalogChange[]): void {
 const registerError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({ code: 'cli.register', class: 'Denied', message, advice });
 
-const DONE = { create: 'created', update: 'updated', delete: 'deleted' } as const;
-const PLANNED = {
+const DONE_VERBS = { create: 'created', update: 'updated', delete: 'deleted' } as const;
+const PLANNED_VERBS = {
   create: 'will be created',
   update: 'will be updated',
   delete: 'will be deleted',
@@ -142,19 +157,19 @@ const PLANNED = {
 
 function changeText(change: CatalogChange, planned: boolean): string {
   const { type, url, before } = change;
-  const verb = (planned ? PLANNED : DONE)[change.action];
+  const verb = (planned ? PLANNED_VERBS : DONE_VERBS)[change.action];
   const id = change.id === undefined ? '' : ` (${change.id})`;
   if (type === 'service')
     return `service ${OWN_REGISTRATION.type}, name ${OWN_REGISTRATION.name}${id}: ${verb}`;
-  const was = before === undefined || before === url ? '' : `, before ${before}`;
-  const where = `${change.interface} in ${change.region ?? 'no region'}`;
-  return `endpoint ${where}${id}: ${verb}: ${url}${was}`;
+  const previousUrlText = before === undefined || before === url ? '' : `, before ${before}`;
+  const placeText = `${change.interface} in ${change.region ?? 'no region'}`;
+  return `endpoint ${placeText}${id}: ${verb}: ${url}${previousUrlText}`;
 }
 
-const presentation = (nothing: string): Presentation<RegisterResult, CatalogChange> => ({
+const presentation = (emptyText: string): Presentation<RegisterResult, CatalogChange> => ({
   text: ({ planned, changes, kept }) =>
     [
-      ...(changes.length === 0 ? [nothing] : changes.map((one) => changeText(one, planned))),
+      ...(changes.length === 0 ? [emptyText] : changes.map((one) => changeText(one, planned))),
       ...kept.map(
         ({ id, endpoints }) =>
           `The service ${id} is kept, because it has other endpoints: ${endpoints.join(', ')}`,
@@ -170,7 +185,9 @@ const presentation = (nothing: string): Presentation<RegisterResult, CatalogChan
     URL: ({ url }) => url,
   },
 });
-const REGISTERING = presentation("Nothing to change: Keystone's catalog has this API already.");
-const UNREGISTERING = presentation(
+const REGISTER_PRESENTATION = presentation(
+  "Nothing to change: Keystone's catalog has this API already.",
+);
+const UNREGISTER_PRESENTATION = presentation(
   "Nothing to remove: `propagator register` made nothing in Keystone's catalog.",
 );

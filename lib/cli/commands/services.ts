@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { table, time } from '../output.ts';
+import { table, timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { dependencyName, showServices } from '../show/services.ts';
@@ -53,13 +53,13 @@ function waiverCommands(program: Command, terminal: Terminal): void {
             ? 'No waivers.'
             : table(
                 ['TYPE', 'BY', 'AT', 'REASON'],
-                waivers.map(({ type, by, at, reason }) => [type, by, time(at), reason]),
+                waivers.map(({ type, by, at, reason }) => [type, by, timeText(at), reason]),
               ),
         rows: ({ waivers }) => waivers,
         columns: {
           Type: ({ type }) => type,
           By: ({ by }) => by,
-          At: ({ at }) => time(at),
+          At: ({ at }) => timeText(at),
           Reason: ({ reason }) => reason,
         },
       });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { table, time } from '../output.ts';
+import { table, timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
 import { queryString, type Terminal } from '../terminal.ts';
@@ -42,11 +42,11 @@ export function stopCommands(program: Command, terminal: Terminal): void {
             ? 'Never stopped.'
             : table(
                 ['AT', 'WHAT', 'BY', 'REASON'],
-                stops.map(({ at, what, by, reason = '' }) => [time(at), what, by, reason]),
+                stops.map(({ at, what, by, reason = '' }) => [timeText(at), what, by, reason]),
               ),
         rows: ({ stops }) => stops,
         columns: {
-          At: ({ at }) => time(at),
+          At: ({ at }) => timeText(at),
           What: ({ what }) => what,
           By: ({ by }) => by,
           Reason: ({ reason }) => reason,

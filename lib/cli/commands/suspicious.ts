@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
-import { table, time } from '../output.ts';
+import { table, timeText } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
@@ -23,10 +23,10 @@ type DecideOptions = OutputOptions & { reason: string; all?: true };
 /** `suspicious list|release|drop`: deletions of accounts that Keystone never showed. */
 export function suspiciousCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
-  const group = program
+  const suspiciousCommand = program
     .command('suspicious')
     .description('deletions that are held because the account was never seen in Keystone');
-  withOutputOptions(group.command('list'), 'suspicious list --limit 20')
+  withOutputOptions(suspiciousCommand.command('list'), 'suspicious list --limit 20')
     .description('list the held deletions; undecided deletions come first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: OutputOptions & { limit?: string }) => {
@@ -37,30 +37,35 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
         columns: {
           Type: ({ account }) => account.type,
           ID: ({ account }) => account.id,
-          Received: ({ suspicion }) => time(suspicion.at),
+          Received: ({ suspicion }) => timeText(suspicion.at),
           Keystone: ({ suspicion }) => suspicion.keystone,
           Dropped: ({ suspicion }) => suspicion.dropped?.reason,
         },
       });
     });
   decideCommand(
-    group,
+    suspiciousCommand,
     terminal,
     'release',
     'carry out the deletions; Keystone must confirm each one first',
   );
-  decideCommand(group, terminal, 'drop', 'ignore the deletions; you can still release them later');
+  decideCommand(
+    suspiciousCommand,
+    terminal,
+    'drop',
+    'ignore the deletions; you can still release them later',
+  );
 }
 
 function decideCommand(
-  group: Command,
+  suspiciousCommand: Command,
   terminal: Terminal,
   what: 'release' | 'drop',
   description: string,
 ): void {
   const { client } = terminal;
   withOutputOptions(
-    group.command(`${what} [accounts...]`),
+    suspiciousCommand.command(`${what} [accounts...]`),
     `suspicious ${what} --all --reason "checked"`,
   )
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
@@ -70,7 +75,10 @@ function decideCommand(
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');
       const answer = await client.post(
         `/v1/suspicious/${what}`,
-        { ...(all ? { all } : { accounts: accounts.map(accountArgument) }), reason },
+        {
+          ...(all ? { all } : { accounts: accounts.map(accountArgument) }),
+          reason,
+        },
         z.looseObject({ left: z.number() }),
       );
       const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
@@ -91,7 +99,7 @@ function suspiciousText({ total, records }: z.infer<typeof SuspiciousAnswer>): s
   if (records.length === 0) return 'No deletion is held.';
   const rows = records.map(({ account, suspicion: { at, keystone, dropped } }) => [
     `${account.type}/${account.id}`,
-    time(at),
+    timeText(at),
     keystone === 'absent' ? 'answered 404' : keystone,
     dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
   ]);

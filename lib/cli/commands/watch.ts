@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
-import { withoutControls } from '../format.ts';
+import { withoutControlCharacters } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
@@ -33,10 +33,10 @@ Example:
 
 /** Follows an operation on the terminal to its end, and sets the exit code of the command. */
 async function watchOperation(id: string, terminal: Terminal): Promise<void> {
-  const last = await watchUntil(id, terminal, hasEnded);
-  if (last)
+  const lastState = await watchUntil(id, terminal, hasEnded);
+  if (lastState)
     terminal.write(
-      `${id} has ended: ${last.operation.state}. Details: propagator operation show ${id}\n`,
+      `${id} has ended: ${lastState.operation.state}. Details: propagator operation show ${id}\n`,
     );
 }
 
@@ -51,27 +51,27 @@ export async function watchUntil(
 ): Promise<OperationShape | undefined> {
   const { client, color, now, redraw, sleep = pause } = terminal;
   const samples: Sample[] = [];
-  let last: OperationShape | undefined;
-  let printed = '';
+  let lastState: OperationShape | undefined;
+  let printedLine = '';
   const draw = () => {
-    if (last && redraw) redraw(liveView(last, samples, now(), color));
+    if (lastState && redraw) redraw(liveView(lastState, samples, now(), color));
   };
   // The view shows durations, which grow even while the operation does not change.
   const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
   try {
     for await (const state of followOperation(id, { client, sleep })) {
-      last = withoutControls(state);
+      lastState = withoutControlCharacters(state);
       samples.push({ at: now(), removed: state.resources.removed });
       samples.splice(0, samples.length - MAX_SAMPLES);
       draw();
-      if (!redraw && lineKey(last) !== printed)
-        terminal.write(`${watchLine(last, samples, now())}\n`);
-      printed = lineKey(last);
-      if (isOver(last)) break;
+      if (!redraw && lineKey(lastState) !== printedLine)
+        terminal.write(`${watchLine(lastState, samples, now())}\n`);
+      printedLine = lineKey(lastState);
+      if (isOver(lastState)) break;
     }
   } finally {
     clearInterval(timer);
   }
-  if (last) terminal.exitCode = exitCodeOf(last);
-  return last;
+  if (lastState) terminal.exitCode = exitCodeOf(lastState);
+  return lastState;
 }

@@ -1,7 +1,12 @@
 import * as z from 'zod';
 import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import type { ServiceApi } from '../../task/service.ts';
-import { type CatalogRows, isOwn, MARK, rethrowWithAdminAdvice } from './keystone-rows.ts';
+import {
+  type CatalogRows,
+  isOwn,
+  OWN_DESCRIPTION,
+  rethrowWithAdminAdvice,
+} from './keystone-rows.ts';
 import type { CatalogChange } from './plan.ts';
 
 const Created = z.object({ service: z.object({ id: z.string() }) });
@@ -36,13 +41,18 @@ function sendChange(api: ServiceApi, change: CatalogChange, serviceId: string | 
 
 const newRow = (change: CatalogChange, serviceId: string | undefined) =>
   change.type === 'service'
-    ? { type: OWN_REGISTRATION.type, name: OWN_REGISTRATION.name, description: MARK, enabled: true }
+    ? {
+        type: OWN_REGISTRATION.type,
+        name: OWN_REGISTRATION.name,
+        description: OWN_DESCRIPTION,
+        enabled: true,
+      }
     : {
         service_id: serviceId,
         interface: change.interface,
         // `region_id`, because Keystone would create an unknown region for the field `region`.
         region_id: change.region,
         url: change.url,
-        description: MARK,
+        description: OWN_DESCRIPTION,
         enabled: true,
       };

@@ -8,7 +8,7 @@ import type { ServiceApi } from '../../task/service.ts';
  * The description of each row that `register` creates. `unregister` removes only rows with this
  * description, because an administrator may have made other rows of the same name.
  */
-export const MARK = 'Made by "propagator register"';
+export const OWN_DESCRIPTION = 'Made by "propagator register"';
 
 const text = z
   .string()
@@ -52,7 +52,7 @@ export const isOfType = ({ type }: ServiceRow): boolean =>
 
 /** True if `register` made the service. */
 export const isOwn = (row: ServiceRow): boolean =>
-  isOfType(row) && row.name === OWN_REGISTRATION.name && row.description === MARK;
+  isOfType(row) && row.name === OWN_REGISTRATION.name && row.description === OWN_DESCRIPTION;
 
 /** Reads Keystone's tables. Throws `PropagatorError`, for example for a truncated list. */
 export async function readRows(api: ServiceApi): Promise<CatalogRows> {

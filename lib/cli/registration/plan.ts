@@ -5,7 +5,7 @@ import {
   type EndpointRow,
   isOfType,
   isOwn,
-  MARK,
+  OWN_DESCRIPTION,
   type ServiceRow,
 } from './keystone-rows.ts';
 
@@ -76,7 +76,7 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): U
   for (const { id } of rows.services.filter(isOwn)) {
     const endpoints = rows.endpoints.filter(({ service_id }) => service_id === id);
     const isRemoved = (one: EndpointRow): boolean =>
-      one.description === MARK && (region === undefined || one.region_id === region);
+      one.description === OWN_DESCRIPTION && (region === undefined || one.region_id === region);
     for (const one of endpoints.filter(isRemoved))
       changes.push({
         action: 'delete',
@@ -116,21 +116,21 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
 
 function ownEndpoint(
   present: readonly EndpointRow[],
-  at: { readonly interface: string; readonly region: string },
+  place: { readonly interface: string; readonly region: string },
 ): EndpointRow | undefined {
-  const where = `interface ${at.interface} in ${at.region}`;
+  const placeText = `interface ${place.interface} in ${place.region}`;
   const [endpoint, second] = present;
   if (endpoint && second)
     throw registerError(
-      `Keystone has ${present.length} endpoints of ${OWN_REGISTRATION.name} for ${where}: ` +
+      `Keystone has ${present.length} endpoints of ${OWN_REGISTRATION.name} for ${placeText}: ` +
         present.map(({ id }) => id).join(', '),
       'Keep one, and register again: openstack endpoint delete ENDPOINT',
     );
-  if (endpoint && endpoint.description !== MARK)
+  if (endpoint && endpoint.description !== OWN_DESCRIPTION)
     throw registerError(
       `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ` +
         `${OWN_REGISTRATION.name} for ` +
-        `${where} that \`propagator register\` did not make`,
+        `${placeText} that \`propagator register\` did not make`,
       `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
     );
   return endpoint;

@@ -1,13 +1,15 @@
-import { duration, quoted, table, time, wrapped } from '../output.ts';
+import { durationText, quoteWord, table, timeText, wrapText } from '../output.ts';
 import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
 const NO_ERROR_REPORT = 'the function failed each time without an error report';
-const READ_THE_LOG = 'Read the log of this operation, fix the cause, then redrive the message.';
+const READ_LOG_ADVICE = 'Read the log of this operation, fix the cause, then redrive the message.';
 const serviceOrQueue = (queue: string): string => queue.replace(/^service-/, '');
 const countText = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`;
-const operationsText = (some: readonly { readonly operationId?: string | undefined }[]): string => {
-  const ids = [...new Set(some.flatMap(({ operationId }) => operationId ?? []))];
+const operationsText = (
+  records: readonly { readonly operationId?: string | undefined }[],
+): string => {
+  const ids = [...new Set(records.flatMap(({ operationId }) => operationId ?? []))];
   return ids.length > 2 ? countText(ids.length, 'operation') : ids.join(', ');
 };
 
@@ -23,15 +25,15 @@ export function showDeadLetters(deadLetters: readonly DeadLetterShape[], now: nu
   const rows = groups.map((group) => [
     serviceOrQueue(group[0]?.queue ?? ''),
     group.length,
-    duration(now - Math.min(...group.map(({ at }) => at))),
+    durationText(now - Math.min(...group.map(({ at }) => at))),
     expiryText(
       Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)),
       now,
     ),
     group[0]?.cause ?? '',
   ]);
-  const all = table(['SERVICE', 'COUNT', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['COUNT']);
-  return [all, ...groups.map(showCause)].join('\n\n');
+  const tableText = table(['SERVICE', 'COUNT', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['COUNT']);
+  return [tableText, ...groups.map(showCause)].join('\n\n');
 }
 
 function showCause(group: readonly DeadLetterShape[]): string {
@@ -43,18 +45,18 @@ function showCause(group: readonly DeadLetterShape[]): string {
   const operations = operationsText(group);
   return [
     `${name}, ${cause}${operations === '' ? '' : `: ${operations}`}`,
-    wrapped(error?.message ?? NO_ERROR_REPORT, '  '),
-    wrapped(error?.advice ?? READ_THE_LOG, '  '),
+    wrapText(error?.message ?? NO_ERROR_REPORT, '  '),
+    wrapText(error?.advice ?? READ_LOG_ADVICE, '  '),
     '  show one message:',
-    `    propagator dead-letter show ${quoted(id)}`,
+    `    propagator dead-letter show ${quoteWord(id)}`,
     '  after the cause is fixed:',
-    `    propagator dead-letter redrive ${selection} --cause ${quoted(cause)}`,
+    `    propagator dead-letter redrive ${selection} --cause ${quoteWord(cause)}`,
   ].join('\n');
 }
 
 const expiryText = (at: number, now: number): string => {
   if (at === Number.POSITIVE_INFINITY) return 'never';
-  return at <= now ? 'now' : `in ${duration(at - now)}`;
+  return at <= now ? 'now' : `in ${durationText(at - now)}`;
 };
 
 /** Returns all details of one dead-letter message, and the commands that decide about it. */
@@ -74,12 +76,12 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   } = deadLetter;
   const lines = [
     ['queue', queue],
-    ['given up', `${time(at)}, ${duration(now - at)} ago${afterDeliveries(receiveCount)}`],
+    ['given up', `${timeText(at)}, ${durationText(now - at)} ago${afterDeliveries(receiveCount)}`],
     [
       'kept',
       expiresAt === undefined
         ? 'until it is redriven or discarded'
-        : `until ${time(expiresAt)}, expires ${expiryText(expiresAt, now)}`,
+        : `until ${timeText(expiresAt)}, expires ${expiryText(expiresAt, now)}`,
     ],
     ['operation', operationId],
     ['task', task && `${task.taskId}, run ${task.run}`],
@@ -87,15 +89,15 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
     ['error', error?.message ?? NO_ERROR_REPORT],
     ['status', error?.status],
     ['request id', error?.requestId],
-    ['advice', error?.advice ?? READ_THE_LOG],
+    ['advice', error?.advice ?? READ_LOG_ADVICE],
   ].flatMap(([name, value]) =>
-    value === undefined ? [] : [wrapped(String(value), String(name).padEnd(11), ' '.repeat(11))],
+    value === undefined ? [] : [wrapText(String(value), String(name).padEnd(11), ' '.repeat(11))],
   );
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
   const next =
-    `Then: propagator dead-letter redrive --id ${quoted(id)}\n  or: propagator dead-letter ` +
-    `discard --id ${quoted(id)} --reason "…"`;
+    `Then: propagator dead-letter redrive --id ${quoteWord(id)}\n  or: propagator dead-letter ` +
+    `discard --id ${quoteWord(id)} --reason "…"`;
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 
@@ -108,7 +110,8 @@ const decisionText = ({
   cause,
   reason,
 }: DecisionShape): string =>
-  `${what} by ${by} at ${time(at)}: ${countText(number, 'message')} of ${serviceOrQueue(queue)}, ` +
+  `${what} by ${by} at ${timeText(at)}: ${countText(number, 'message')} of ` +
+  `${serviceOrQueue(queue)}, ` +
   cause +
   (reason === undefined ? '' : `: ${reason}`);
 

@@ -1,7 +1,7 @@
 import { table } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
-import { colored } from './operations.ts';
+import { colorState } from './operations.ts';
 
 /**
  * Returns a table of the projects of a domain with their states and counts, each child before its
@@ -12,7 +12,7 @@ export function projectTable({ projects = [] }: OperationShape, color: Colors): 
   const rows = projects.map(({ id, name = id, operationId = '-', state, resources }) => [
     name,
     operationId,
-    colored(state, color),
+    colorState(state, color),
     resources?.found ?? '-',
     resources?.removed ?? '-',
     resources?.left ?? '-',

@@ -1,8 +1,8 @@
 import type { KeystoneActionName } from '../../../events/operation.ts';
-import { duration, time } from '../output.ts';
+import { durationText, timeText } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
-import { accountText, colored, durationOf } from './operations.ts';
+import { accountText, colorState, durationOf } from './operations.ts';
 
 /** Returns the lines that describe an operation: account, state, cause, plan and Keystone. */
 export function operationHead(
@@ -15,7 +15,7 @@ export function operationHead(
   return [
     `${color.bold(operation.id)}  ${operation.action} of ` +
       `${accountText(operation)} (${operation.scope.id})`,
-    `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ` +
+    `state      ${colorState(operation.state, color)}, mode ${operation.mode}, for ` +
       `${durationOf(operation, now)}`,
     `because    ${becauseText(operation)}`,
     ...(operation.state === 'canceled' && operation.hold
@@ -25,7 +25,7 @@ export function operationHead(
     ...(operation.plan
       ? [
           `plan       ${operation.plan.of}, approved by ` +
-            operation.plan.approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(' and '),
+            operation.plan.approvals.map(({ by, at }) => `${by} at ${timeText(at)}`).join(' and '),
         ]
       : []),
     ...(operation.action === 'plan' && operation.state === 'observed'
@@ -36,7 +36,7 @@ export function operationHead(
       : []),
     `Keystone   ${keystoneState(operation)}`,
     ...(released
-      ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`]
+      ? [`released   by ${released.by} at ${timeText(released.at)}: ${released.reason}`]
       : []),
     ...(action ? [`now        ${action}`] : []),
     ...(operation.next
@@ -52,14 +52,15 @@ export function operationHead(
 function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
   if (!recovery) return [];
   const isCanceledInWindow = state === 'canceled' && startedAt === undefined;
-  const end = isCanceledInWindow ? 'was canceled' : 'is over';
-  if (state !== 'recoverable') return [`window     of ${duration(recovery.lengthMillis)}, ${end}`];
+  const endText = isCanceledInWindow ? 'was canceled' : 'is over';
+  if (state !== 'recoverable')
+    return [`window     of ${durationText(recovery.lengthMillis)}, ${endText}`];
   const reminders = recovery.reminders.map(
     ({ beforeMillis, sentAt }) =>
-      `${duration(beforeMillis)} before${sentAt === undefined ? '' : ' (published)'}`,
+      `${durationText(beforeMillis)} before${sentAt === undefined ? '' : ' (published)'}`,
   );
   return [
-    `window     recoverable until ${time(recovery.seenAt + recovery.remainingMillis)}`,
+    `window     recoverable until ${timeText(recovery.seenAt + recovery.remainingMillis)}`,
     ...(reminders.length > 0 ? [`reminders  ${reminders.join(', ')}`] : []),
     `cancel     propagator operation cancel ${id} --reason "…"`,
     `remove now propagator operation release ${id} --reason "…"`,
@@ -74,17 +75,17 @@ function becauseText({
   scope,
 }: OperationShape['operation']): string {
   if (request && action === 'plan')
-    return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
+    return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   if (request) {
     const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
     return (
-      `requested by ${request.by} at ${time(request.at)} while the ${scope.type} was ` +
+      `requested by ${request.by} at ${timeText(request.at)} while the ${scope.type} was ` +
       `${confirmed}: ${request.reason}`
     );
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
-  const note = cause.note ? `; ${cause.note}` : '';
-  return `${cause.eventType}${by}, received at ${time(openedAt)}${note}`;
+  const noteText = cause.note ? `; ${cause.note}` : '';
+  return `${cause.eventType}${by}, received at ${timeText(openedAt)}${noteText}`;
 }
 
 /** Why this operation is not the first one on its account. */
@@ -92,7 +93,7 @@ function generationText({ generation, request, rerun }: OperationShape['operatio
   if (rerun)
     return (
       `${generation} of this account; ${rerun.by} ran ${rerun.of} again at ` +
-      `${time(rerun.at)}: ${rerun.reason}`
+      `${timeText(rerun.at)}: ${rerun.reason}`
     );
   return request
     ? `${generation} of this account; it was requested after the earlier operation`
@@ -102,7 +103,7 @@ function generationText({ generation, request, rerun }: OperationShape['operatio
 /** Returns what Keystone showed of the account, and how an action has changed it since. */
 function keystoneState(operation: OperationShape['operation']): string {
   const { action, state, hold, request, confirmedAt, scope } = operation;
-  const confirmed = confirmedAt.map((at) => time(at)).join(' and ');
+  const confirmed = confirmedAt.map((at) => timeText(at)).join(' and ');
   const unconfirmed = hold?.reason ?? 'has not been asked yet';
   if (action === 'plan' && confirmed === '' && !hold)
     return `shows the ${scope.type}; a plan changes nothing`;
@@ -152,6 +153,6 @@ function keystoneActionText(
     return undefined;
   return (
     `${IN_PROGRESS[keystoneAction.what]} the ${scope.type} in Keystone, for ` +
-    `${duration(now - keystoneAction.since)}`
+    `${durationText(now - keystoneAction.since)}`
   );
 }

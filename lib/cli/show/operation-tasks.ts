@@ -1,8 +1,8 @@
 import { NO_REGION } from '../../operation/order.ts';
-import { table, wrapped } from '../output.ts';
+import { table, wrapText } from '../output.ts';
 import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
-import { colored } from './operations.ts';
+import { colorState } from './operations.ts';
 
 /** The services with their states. */
 export function serviceTable({ tasks }: OperationShape, color: Colors): string {
@@ -14,7 +14,7 @@ export function serviceTable({ tasks }: OperationShape, color: Colors): string {
     .map((task) => [
       task.service,
       task.region,
-      colored(task.state, color),
+      colorState(task.state, color),
       task.because ?? note(task),
     ]);
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
@@ -61,8 +61,8 @@ export const unreachableLines = (task: TaskShape): string[] => [
     const types = same.map(({ resourceType }) => resourceType ?? task.service).join(', ');
     const { message, advice } = same[0] as (typeof same)[number];
     return [
-      wrapped(`${types}: ${message}`, '    '),
-      ...(advice ? [wrapped(advice, '      ')] : []),
+      wrapText(`${types}: ${message}`, '    '),
+      ...(advice ? [wrapText(advice, '      ')] : []),
     ];
   }),
 ];

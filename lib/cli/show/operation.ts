@@ -1,5 +1,5 @@
 import { applyWaivers } from '../../operation/leftovers.ts';
-import { duration, joinBlocks, time, titled } from '../output.ts';
+import { durationText, joinBlocks, timeText, titledBlock } from '../output.ts';
 import type { OperationShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
@@ -26,12 +26,15 @@ export function showOperation(
     projectTable(view, color),
     serviceTable(view, color),
     typeTable(view),
-    titled('Found by this operation and not by the earlier one', newlyFoundLines(view)),
-    titled('Waiting for', waitLines(view, now, color)),
-    titled('Unreachable', view.tasks.filter(isUnreachable).flatMap(unreachableLines)),
-    titled('Retained', view.tasks.filter((task) => !isUnreachable(task)).flatMap(retainedLines)),
+    titledBlock('Found by this operation and not by the earlier one', newlyFoundLines(view)),
+    titledBlock('Waiting for', waitLines(view, now, color)),
+    titledBlock('Unreachable', view.tasks.filter(isUnreachable).flatMap(unreachableLines)),
+    titledBlock(
+      'Retained',
+      view.tasks.filter((task) => !isUnreachable(task)).flatMap(retainedLines),
+    ),
     coverageBlocks(view.operation, waivers),
-    titled('Dead letters', decisionLines(view.decisions)),
+    titledBlock('Dead letters', decisionLines(view.decisions)),
     view.notice ?? '',
   ];
   return joinBlocks(blocks);
@@ -56,7 +59,7 @@ function newlyFoundLines({ foundAgain: found, operation }: OperationShape): stri
 export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
-    `    for ${duration(now - since)}; ` +
+    `    for ${durationText(now - since)}; ` +
       (actor === 'none' ? 'no action needed' : `the ${actor} must act`) +
       (requestId ? `; ${requestId}` : ''),
     ...(advice ? [`    ${advice}`] : []),
@@ -81,15 +84,15 @@ function coverageBlocks(
     'Their resources are unknown. If a type has no resources of projects: propagator waiver ' +
     'add TYPE --reason "…"';
   return joinBlocks([
-    titled('Not covered: registered in Keystone, but no operation lists them', [
+    titledBlock('Not covered: registered in Keystone, but no operation lists them', [
       ...uncoveredLines(unwaived),
       ...(unwaived.length > 0 ? [`    ${advice}`] : []),
     ]),
-    titled('Excluded by a setting', leftOutLines(leftOut)),
-    titled(
+    titledBlock('Excluded by a setting', leftOutLines(leftOut)),
+    titledBlock(
       'Waived',
       waived.map(
-        ({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${time(at)}: ${reason}`,
+        ({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${timeText(at)}: ${reason}`,
       ),
     ),
   ]);

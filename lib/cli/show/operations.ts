@@ -1,4 +1,4 @@
-import { duration, table } from '../output.ts';
+import { durationText, table } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 
@@ -23,7 +23,7 @@ const STATE_COLORS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan' 
 };
 
 /** The state of an operation or a task, in its color. */
-export const colored = (state: string, color: Colors): string =>
+export const colorState = (state: string, color: Colors): string =>
   color[STATE_COLORS[state] ?? 'dim'](state);
 /** The account of an operation, with its name if the name is known. */
 export const accountText = ({ scope }: OperationShape['operation']): string =>
@@ -32,7 +32,7 @@ export const accountText = ({ scope }: OperationShape['operation']): string =>
 export const durationOf = (
   { openedAt, endedAt }: OperationShape['operation'],
   now: number,
-): string => duration((endedAt ?? now) - openedAt);
+): string => durationText((endedAt ?? now) - openedAt);
 
 /** Returns a table with one line per operation. */
 export function showOperations(
@@ -47,22 +47,22 @@ export function showOperations(
   const rows = operations.map((view) => [
     view.operation.id,
     accountText(view.operation),
-    colored(view.operation.state, color),
+    colorState(view.operation.state, color),
     view.resources.found,
     view.resources.removed,
     view.resources.left,
     durationOf(view.operation, now),
-    shortened(firstReason(view)),
+    shortenText(firstReason(view)),
   ]);
-  const all = table(
+  const tableText = table(
     ['OPERATION', 'ACCOUNT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'DURATION', 'WAITING FOR'],
     rows,
     ['FOUND', 'REMOVED', 'LEFT'],
   );
-  return notice === undefined ? all : `${all}\n\n${notice}`;
+  return notice === undefined ? tableText : `${tableText}\n\n${notice}`;
 }
 
-const shortened = (text: string): string => (text.length > 70 ? `${text.slice(0, 69)}…` : text);
+const shortenText = (text: string): string => (text.length > 70 ? `${text.slice(0, 69)}…` : text);
 
 /** Returns the first reason why an operation waits or is held, or an empty text. */
 export const firstReason = ({ operation, waitsOn }: OperationShape): string =>

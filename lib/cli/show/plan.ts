@@ -1,4 +1,4 @@
-import { duration, joinBlocks, table, time, titled, wrapped } from '../output.ts';
+import { durationText, joinBlocks, table, timeText, titledBlock, wrapText } from '../output.ts';
 import type { PlanShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
@@ -19,18 +19,24 @@ export function showPlan(
     projectsBlock(plan),
     countsBlock(plan),
     resourcesBlock(plan, now),
-    titled(UNLISTED, unlistedLines(plan)),
-    titled('Unreachable', plan.unreachable.flatMap(noteLines)),
-    titled('Not removed now: another person must act first', plan.leftToOthers.flatMap(noteLines)),
-    titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusalLines)),
-    titled(
-      'Not known before the approval',
-      plan.keystoneCheck.unknown.map((what) => wrapped(what, '- ', '  ')),
+    titledBlock(UNLISTED, unlistedLines(plan)),
+    titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
+    titledBlock(
+      'Not removed now: another person must act first',
+      plan.leftToOthers.flatMap(noteLines),
     ),
-    titled('Not covered: registered in Keystone, but no operation lists them', [
+    titledBlock(
+      'Keystone would refuse the deletion',
+      plan.keystoneCheck.refusals.flatMap(refusalLines),
+    ),
+    titledBlock(
+      'Not known before the approval',
+      plan.keystoneCheck.unknown.map((what) => wrapText(what, '- ', '  ')),
+    ),
+    titledBlock('Not covered: registered in Keystone, but no operation lists them', [
       ...uncoveredLines(plan.uncovered),
     ]),
-    titled('Excluded by a setting', leftOutLines(plan.leftOut)),
+    titledBlock('Excluded by a setting', leftOutLines(plan.leftOut)),
     footBlock(plan, next),
   ];
   return joinBlocks(blocks);
@@ -39,7 +45,7 @@ export function showPlan(
 const headBlock = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): string =>
   [
     `${color.bold(id)}  plan: delete ${scope.type} ${scope.name ?? ''} (${scope.id})`,
-    `made by ${requestedBy} at ${time(openedAt)}; nothing was changed`,
+    `made by ${requestedBy} at ${timeText(openedAt)}; nothing was changed`,
   ].join('\n');
 
 /** The projects of a domain, in the order in which they are deleted. */
@@ -57,7 +63,7 @@ function projectsBlock({ scope, projects: members }: PlanShape): string {
     count,
     planId ?? '-',
   ]);
-  const kept = members.flatMap(({ id, name = id, protectedBecause }) =>
+  const protectedLines = members.flatMap(({ id, name = id, protectedBecause }) =>
     protectedBecause === undefined
       ? []
       : [`! project ${name} stays, and the domain stays with it. Reason: ${protectedBecause}`],
@@ -65,7 +71,7 @@ function projectsBlock({ scope, projects: members }: PlanShape): string {
   return [
     order,
     table(['PROJECT', 'NAME', 'PARENT', 'RESOURCES', 'PLAN'], rows, ['RESOURCES']),
-    ...kept,
+    ...protectedLines,
   ].join('\n');
 }
 
@@ -87,15 +93,15 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
       region,
       id,
       name,
-      createdAt === undefined ? '-' : duration(now - createdAt),
+      createdAt === undefined ? '-' : durationText(now - createdAt),
     ]),
   );
-  const cut = pages.flatMap(({ resourceType, total }) =>
+  const truncatedPages = pages.flatMap(({ resourceType, total }) =>
     total === undefined ? [] : [`${resourceType}: only a part of ${total} is listed`],
   );
   return rows.length === 0
     ? ''
-    : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...cut].join('\n');
+    : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...truncatedPages].join('\n');
 }
 
 const UNLISTED = 'Removed without a list, because only a token on the project can list these types';
@@ -111,17 +117,17 @@ const noteLines = ({
   advice,
   count,
 }: PlanShape['unreachable'][number]): string[] => [
-  wrapped(
+  wrapText(
     `${resourceType ?? service} in ${region}${count > 1 ? ` (${count})` : ''}: ${message}`,
     '- ',
     '  ',
   ),
-  ...(advice ? [wrapped(advice, '    ')] : []),
+  ...(advice ? [wrapText(advice, '    ')] : []),
 ];
 
 const refusalLines = ({ message, advice }: { message: string; advice: string }): string[] => [
-  wrapped(message, '! ', '  '),
-  wrapped(advice, '    '),
+  wrapText(message, '! ', '  '),
+  wrapText(advice, '    '),
 ];
 
 function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
@@ -135,11 +141,11 @@ function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
     carriedOutBy,
     estimate,
   } = plan;
-  const approvalTexts = approvals.map(({ by, at }) => `${by} at ${time(at)}`);
-  const needed = `${approvalsNeeded} needed${twoBecause ? `, because ${twoBecause}` : ''}`;
+  const approvalTexts = approvals.map(({ by, at }) => `${by} at ${timeText(at)}`);
+  const neededText = `${approvalsNeeded} needed${twoBecause ? `, because ${twoBecause}` : ''}`;
   return [
     `digest     ${digest ?? 'not complete yet'}`,
-    `approvals  ${needed}; ${approvalTexts.length > 0 ? approvalTexts.join(', ') : 'none yet'}`,
+    `approvals  ${neededText}; ${approvalTexts.length > 0 ? approvalTexts.join(', ') : 'none yet'}`,
     `drift      up to ${allowedDrift} resources that appear after this plan are also removed`,
     ...estimateLines(estimate),
     ...(carriedOutBy
@@ -162,6 +168,6 @@ function estimateLines(estimate: PlanShape['estimate']): string[] {
   const time =
     millis === undefined
       ? `unknown before the first cleanup has ended${missing}`
-      : `${unmeasured.length > 0 ? 'at least' : 'about'} ${duration(millis)}${missing}`;
-  return [`calls      about ${calls}`, wrapped(time, 'duration   ', '           ')];
+      : `${unmeasured.length > 0 ? 'at least' : 'about'} ${durationText(millis)}${missing}`;
+  return [`calls      about ${calls}`, wrapText(time, 'duration   ', '           ')];
 }

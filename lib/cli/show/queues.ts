@@ -1,12 +1,12 @@
 import type * as z from 'zod';
-import { table, time, wrapped } from '../output.ts';
+import { table, timeText, wrapText } from '../output.ts';
 import type { QuarantineShape, StatusShape, StopShape } from '../shapes.ts';
 
 /** The quarantine as a table, newest first. */
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
   if (total === 0) return 'The quarantine is empty.';
   const rows = records.map(({ receivedAt, source, bytes, reason }) => [
-    time(receivedAt),
+    timeText(receivedAt),
     source,
     bytes,
     reason.slice(0, 90),
@@ -19,7 +19,7 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
 
 /** A stop of all destructive work, with the command that ends it. */
 const stopText = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
-  `ALL DESTRUCTIVE WORK IS STOPPED since ${time(at)} by ${by}: ${reason}\n` +
+  `ALL DESTRUCTIVE WORK IS STOPPED since ${timeText(at)} by ${by}: ${reason}\n` +
   'To continue: propagator resume-all --reason "…"';
 
 /** `last received` for `lastReceivedAt`. */
@@ -32,7 +32,8 @@ const fieldInWords = (field: string): string =>
  */
 function valueText(field: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number') return /(?:At|^since)$/.test(field) ? time(value) : String(value);
+  if (typeof value === 'number')
+    return /(?:At|^since)$/.test(field) ? timeText(value) : String(value);
   if (Array.isArray(value)) return value.map((one) => valueText('', one)).join(', ') || 'none';
   if (typeof value !== 'object' || value === null) return String(value);
   const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
@@ -47,7 +48,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, suspicious, enabledDuringHold, counters, queues, stopped, ...health } = status;
   const lines = Object.entries(health)
     .filter(([, value]) => value !== undefined)
-    .map(([part, value]) => [fieldInWords(part), wrapped(valueText(part, value), '')]);
+    .map(([part, value]) => [fieldInWords(part), wrapText(valueText(part, value), '')]);
   const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
     queue,
     ready,
@@ -55,9 +56,9 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
     active,
     dead,
   ]);
-  const held =
+  const heldText =
     suspicious === 0 ? 'none' : `${suspicious} held; list them: propagator suspicious list`;
-  const enabled =
+  const enabledText =
     enabledDuringHold === 0
       ? 'none'
       : `${enabledDuringHold} held suspended; list them: propagator hold list`;
@@ -68,8 +69,8 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
       [
         ...lines,
         ['accounts in the inventory', accounts],
-        ['suspicious deletions', held],
-        ['projects enabled in Keystone during a hold', enabled],
+        ['suspicious deletions', heldText],
+        ['projects enabled in Keystone during a hold', enabledText],
       ],
     ),
     table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { joinBlocks, table, time, titled } from '../output.ts';
+import { joinBlocks, table, timeText, titledBlock } from '../output.ts';
 import type { ServiceShape, ServicesShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines, uncoveredTable } from './coverage.ts';
@@ -29,8 +29,8 @@ export function showServices(
       : LEGEND,
     notCoveredBlock(uncovered, color),
     unreachableBlock(uncovered, color),
-    titled('Excluded by a setting', leftOutLines(leftOut)),
-    titled(color.yellow('Not permitted'), problemLines(services)),
+    titledBlock('Excluded by a setting', leftOutLines(leftOut)),
+    titledBlock(color.yellow('Not permitted'), problemLines(services)),
     waivedBlock(waived),
   ];
   return joinBlocks(blocks);
@@ -47,11 +47,11 @@ function serviceRow(service: ServiceShape, all: readonly ServiceShape[], color: 
   const isInCloud = service.regions.length > 0 && service.on;
   return [
     isInCloud ? service.name : color.dim(service.name),
-    wrappedWords(service.catalogTypes, 30) || '-',
+    wrapWords(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
-    wrappedWords(service.resourceTypes.map(withoutService), 40) || '-',
+    wrapWords(service.resourceTypes.map(withoutService), 40) || '-',
     dependencies(service, all),
-    wrappedWords(service.regions, 20) || '-',
+    wrapWords(service.regions, 20) || '-',
     notes(service).join('\n'),
   ];
 }
@@ -75,7 +75,7 @@ function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceSh
   const texts = ordered.map((one) =>
     one.strength === 'required' ? dependencyName(one) : `~${dependencyName(one)}`,
   );
-  return wrappedWords(texts, 30) || '-';
+  return wrapWords(texts, 30) || '-';
 }
 
 function notes({
@@ -94,11 +94,11 @@ function notes({
     ...(userResourceTypes.length > 0
       ? [`for users: ${userResourceTypes.map(withoutService).join(', ')}`]
       : []),
-  ].map((note) => wrappedWords(note.split(' '), 44, ' '));
+  ].map((note) => wrapWords(note.split(' '), 44, ' '));
 }
 
 /** Wraps words into lines of about this width, so that the columns fit on the screen. */
-function wrappedWords(words: readonly string[], width: number, between = ', '): string {
+function wrapWords(words: readonly string[], width: number, between = ', '): string {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
@@ -131,7 +131,7 @@ function unreachableBlock(all: z.infer<typeof ServicesShape>['uncovered'], color
   const title =
     `${color.yellow('Unreachable')}: registered in Keystone, but no operation can list them. ` +
     'Each operation ends as unverified.';
-  return [titled(title, lines), WAIVE_ADVICE].join('\n');
+  return [titledBlock(title, lines), WAIVE_ADVICE].join('\n');
 }
 
 const problemLines = (services: readonly ServiceShape[]): string[] =>
@@ -141,7 +141,7 @@ const problemLines = (services: readonly ServiceShape[]): string[] =>
 
 function waivedBlock(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';
-  const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
+  const rows = waived.map(({ type, by, at, reason }) => [type, by, timeText(at), reason]);
   return (
     'Waived (to remove a waiver: propagator waiver remove ' +
     `TYPE)\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`

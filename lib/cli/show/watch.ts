@@ -1,9 +1,9 @@
-import { duration, table, time } from '../output.ts';
+import { durationText, table, timeText } from '../output.ts';
 import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { projectTable } from './domain-projects.ts';
 import { waitLines } from './operation.ts';
-import { accountText, colored, durationOf } from './operations.ts';
+import { accountText, colorState, durationOf } from './operations.ts';
 
 /** The number of removed resources at a time, in epoch milliseconds. */
 export interface Sample {
@@ -43,13 +43,14 @@ export function liveView(
   const { operation, resources, tasks } = view;
   const rows = tasks.filter(isShown).map((task) => {
     const { found, removed, left } = sumOfTypes(task);
-    return [task.service, task.region, colored(task.state, color), found, removed, left];
+    return [task.service, task.region, colorState(task.state, color), found, removed, left];
   });
   const waiting = waitLines(view, now, color);
   const projects = projectTable(view, color);
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
-    `${colored(operation.state, color)}, mode ${operation.mode}, for ${durationOf(operation, now)}`,
+    `${colorState(operation.state, color)}, mode ${operation.mode}, ` +
+      `for ${durationOf(operation, now)}`,
     `${progressBar(resources)} ${progressText(view, samples)}`,
     ...(rows.length > 0
       ? [
@@ -71,15 +72,15 @@ export function watchLine(view: OperationShape, samples: readonly Sample[], now:
   const [first, ...others] = view.waitsOn;
   const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
   const waiting = first
-    ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
+    ? `; waits for ${first.on} (${actor}, for ${durationText(now - first.since)})`
     : '';
-  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  const moreText = others.length > 0 ? ` and ${others.length} more` : '';
   const { projects = [] } = view;
-  const ended = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
+  const endedCount = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
   const projectCount =
-    projects.length > 0 ? `, ${ended.length} of ${projects.length} projects ended` : '';
+    projects.length > 0 ? `, ${endedCount.length} of ${projects.length} projects ended` : '';
   const progress = `${progressText(view, samples)}${projectCount}`;
-  return `${time(now)} ${view.operation.state}: ${progress}${waiting}${more}`;
+  return `${timeText(now)} ${view.operation.state}: ${progress}${waiting}${moreText}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */
@@ -101,7 +102,7 @@ function progressText(
   return [
     `${removed} of ${found} removed, ${left} left`,
     ...(isMoving ? [`${perSecond.toFixed(1)} per second`] : []),
-    ...(isMoving && leftMillis !== undefined ? [`about ${duration(leftMillis)} to go`] : []),
+    ...(isMoving && leftMillis !== undefined ? [`about ${durationText(leftMillis)} to go`] : []),
   ].join(', ');
 }
 

@@ -1,4 +1,4 @@
-import { time } from '../../../lib/cli/output.ts';
+import { timeText } from '../../../lib/cli/output.ts';
 import { DEAD_LETTERS_BUSY, engineError } from '../../../lib/engine/engine-error.ts';
 import { confirmation, operation, quarantined, requested } from '../../engine/samples.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
@@ -289,7 +289,7 @@ describe('propagator dead-letter discard', () => {
 
 describe('a time', () => {
   it('is shown in the local time zone, with its offset', () => {
-    expect([0, 60, -210].map((minutes) => time(NOON, minutes))).toEqual([
+    expect([0, 60, -210].map((minutes) => timeText(NOON, minutes))).toEqual([
       '2026-03-01T12:00:00Z',
       '2026-03-01T13:00:00+01:00',
       '2026-03-01T08:30:00-03:30',

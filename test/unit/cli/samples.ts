@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { colors } from '../../../lib/cli/output.ts';
+import { createColors } from '../../../lib/cli/output.ts';
 import { OperationShape, TaskShape } from '../../../lib/cli/shapes.ts';
 
 /** 2026-03-01T12:00:00Z. */
 export const NOON = 1_772_366_400_000;
-export const plain = colors({}, {});
-export const colored = colors({ isTTY: true }, {});
+export const plain = createColors({}, {});
+export const colored = createColors({ isTTY: true }, {});
 
 const input = z.record(z.string(), z.unknown());
 type Input = z.infer<typeof input>;
