@@ -103,6 +103,6 @@ function suspiciousText({ total, records }: z.infer<typeof SuspiciousAnswer>): s
     keystone === 'absent' ? 'answered 404' : keystone,
     dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
   ]);
-  const all = table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows);
-  return `${total} undecided deletions\n${all}`;
+  const tableText = table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows);
+  return `${total} undecided deletions\n${tableText}`;
 }
