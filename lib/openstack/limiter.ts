@@ -103,7 +103,11 @@ export class AdaptiveLimiter {
     }
     this.#ratios.push(this.#ratioOf(call, millis));
     if (status === 409) this.#conflicts += 1;
-    if (this.#ratios.length < Math.max(ANSWERS_PER_WINDOW, this.#limit)) return;
+    if (this.#ratios.length >= Math.max(ANSWERS_PER_WINDOW, this.#limit)) this.#endWindow();
+  }
+
+  /** Adapts the limit to the answers of the window: their conflicts and their median latency. */
+  #endWindow(): void {
     const sorted = this.#ratios.sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
     const isConflicting = this.#conflicts * 2 > sorted.length;

@@ -87,15 +87,25 @@ export async function removeObjects(
     bulkDeleteLimits !== undefined && row.version === undefined;
   const singleRows = rows.filter((row) => !canBulkDelete(row));
   const bulkRows = rows.filter(canBulkDelete);
-  await removeSingly(singleRows, context, results);
   const maxPathsPerRequest = bulkDeleteLimits?.max_deletes_per_request ?? rows.length;
-  for (let at = 0; at < bulkRows.length; at += maxPathsPerRequest) {
-    const chunk = bulkRows.slice(at, at + maxPathsPerRequest);
+  await removeSingly(singleRows, context, results);
+  await removeInBulk(bulkRows, maxPathsPerRequest, context, results);
+  return rows.map((row) => results.get(row) ?? { kind: 'accepted' });
+}
+
+/** Removes the objects in requests of limited size, and adds the result of each to `results`. */
+async function removeInBulk(
+  rows: readonly ObjectRow[],
+  maxPathsPerRequest: number,
+  context: ProjectContext,
+  results: Results,
+): Promise<void> {
+  for (let at = 0; at < rows.length; at += maxPathsPerRequest) {
+    const chunk = rows.slice(at, at + maxPathsPerRequest);
     const removals = await bulkDelete(chunk.map(pathOfObject), context);
     for (const [index, row] of chunk.entries())
       results.set(row, removals[index] ?? { kind: 'accepted' });
   }
-  return rows.map((row) => results.get(row) ?? { kind: 'accepted' });
 }
 
 type Results = Map<ObjectRow, Removal | PropagatorError>;
