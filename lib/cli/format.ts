@@ -134,7 +134,7 @@ function selectedNames(wanted: readonly string[], names: readonly string[]): str
 
 /** Also escapes the control characters that `JSON.stringify` leaves: a terminal acts on them. */
 const toJson = (value: unknown): string =>
-  JSON.stringify(value, undefined, 2).replace(CONTROL_CHARACTERS_LEFT_BY_JSON, jsonEscape);
+  JSON.stringify(value, undefined, 2).replace(CONTROLS_LEFT_BY_JSON, jsonEscape);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /**
@@ -155,10 +155,8 @@ export function withoutControlCharacters(value: unknown): unknown {
  * these characters could make one account look like another.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
-const CONTROL_CHARACTERS =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-const CONTROL_CHARACTERS_LEFT_BY_JSON =
-  /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROLS_LEFT_BY_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const jsonEscape = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
@@ -167,7 +165,7 @@ const jsonEscape = (character: string): string =>
  * characters.
  */
 export const escapeControls = (text: string): string =>
-  text.replace(CONTROL_CHARACTERS, (character) => {
+  text.replace(CONTROLS, (character) => {
     if (character === '\n') return '\\n';
     return character === '\t' ? '\\t' : `\\u{${character.charCodeAt(0).toString(16)}}`;
   });

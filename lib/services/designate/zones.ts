@@ -186,9 +186,9 @@ async function foreignRecordBlocker(
     (record) => ownerOf(record) !== project && sharedWith.has(record.project_id),
   );
   if (foreignRecords.length === 0) return undefined;
+  const recordCounts = countByOwner(foreignRecords, ['recordset', 'recordsets']);
   return {
-    message:
-      'the shared zone contains ' + countByOwner(foreignRecords, ['recordset', 'recordsets']),
+    message: `the shared zone contains ${recordCounts}`,
     actor: 'other-project',
     advice:
       'Designate would delete them with the zone. Ask their owners to remove them, or ' +
