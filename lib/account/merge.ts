@@ -87,12 +87,14 @@ export function mergeListed(
     const { enabled: listedState, ...withoutState } = account;
     const announced = record?.account.enabled ?? (isFirstListing ? listedState : undefined);
     const merged = announced === undefined ? withoutState : { ...account, enabled: announced };
-    const shown = shownRecord(
+    const currentRecord = shownRecord(
       record,
       merged,
       listedAt,
       account.type === 'project' ? [...new Set(members.get(account.id))] : undefined,
     );
-    return !isFirstListing && isUnannounced(record) ? { ...shown, unannounced: true } : shown;
+    return !isFirstListing && isUnannounced(record)
+      ? { ...currentRecord, unannounced: true }
+      : currentRecord;
   });
 }

@@ -117,7 +117,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     if (!changed) throw new TypeError('a hold is added or removed');
     const { target, id } = changed;
     const { version = 0, ...earlier } = before ?? {};
-    const audited = {
+    const auditedDecision = {
       what: hold ? 'hold.added' : 'hold.removed',
       target: { type: target, id },
       reason: hold?.reason,
@@ -126,7 +126,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     } as const;
     return engine.commit({
       documents: [deletionHoldDocument(target, id, version, hold)],
-      audit: [auditRecord(context, deps.now(), audited)],
+      audit: [auditRecord(context, deps.now(), auditedDecision)],
     });
   }
 }

@@ -30,7 +30,7 @@ export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
       if (!operation) return context.json(noOperation(), 404);
       const because = whyNotCancelable(operation);
       if (because !== undefined) return context.json(problemBody('operation', because), 409);
-      const audited = {
+      const auditedDecision = {
         what: 'operation.canceled',
         target: targetOf(operation),
         reason,
@@ -42,7 +42,7 @@ export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
         // handled. In a recovery window the field stops every removal.
         operations: [{ ...operation, canceled: { by, reason, at: now() } }],
         messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
-        audit: [auditRecord(context, now(), audited)],
+        audit: [auditRecord(context, now(), auditedDecision)],
       });
       if (outcome === 'committed')
         return context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
@@ -69,12 +69,12 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseMessage(operation, decision, mode);
     if (!message) {
-      const refused = operation
+      const refusalBody = operation
         ? problemBody('operation', whyNotReleasable(operation))
         : noOperation();
-      return context.json(refused, 409);
+      return context.json(refusalBody, 409);
     }
-    const audited = {
+    const auditedDecision = {
       what: 'operation.released',
       target: targetOf(operation),
       reason,
@@ -83,7 +83,7 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
     } as const;
     await engine.commit({
       messages: [message],
-      audit: [auditRecord(context, now(), audited)],
+      audit: [auditRecord(context, now(), auditedDecision)],
     });
     return context.json({ released: operationId }, 202);
   });

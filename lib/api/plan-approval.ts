@@ -67,28 +67,33 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
     const answer = decideApproval(input);
     if (answer.kind === 'refused')
       return context.json(problemBody('refused', answer.because, answer.advice), 409);
-    const longer = longerWindow(stored.value, window);
+    const longerRequestedWindow = longerWindow(stored.value, window);
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
-      const documents = [document({ approvals: answer.approvals, ...longer })];
-      const audited = {
+      const documents = [document({ approvals: answer.approvals, ...longerRequestedWindow })];
+      const auditedDecision = {
         what: 'operation.approved',
         target: targetOf(operation),
         reason: typedReason,
         before: stored.value,
         after: { digest, approvals: answer.approvals },
       } as const;
-      const audit = [auditRecord(context, now, audited)];
+      const audit = [auditRecord(context, now, auditedDecision)];
       if ((await engine.commit({ documents, audit })) === 'conflict')
         return context.json(problemBody('conflict', 'another approval came at the same time'), 409);
       return context.json({ approved: id, waitsFor: answer.because }, 202);
     }
     const reason = typedReason ?? operation.request?.reason ?? '';
-    const approval = { by, reason, rules, window: longer };
+    const approval = { by, reason, rules, window: longerRequestedWindow };
     const opened =
       operation.scope.type === 'domain'
         ? await openApprovedDomainDeletion(operation, projectPlans, answer.plan, approval, deps)
-        : await openApprovedCleanup(operation, answer.plan, { reason, by, window: longer }, deps);
+        : await openApprovedCleanup(
+            operation,
+            answer.plan,
+            { reason, by, window: longerRequestedWindow },
+            deps,
+          );
     if (opened.kind === 'refused')
       return context.json(problemBody('refused', opened.because, opened.advice), 409);
     const { approvals } = answer.plan;

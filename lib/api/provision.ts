@@ -106,14 +106,14 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
     const { operations, messages } = lifecycleStep(opened);
     const { id, name } = scope;
     const openedId = opened.opened?.id;
-    const audited = {
+    const auditedDecision = {
       what: 'project.provisioned',
       target: { type: 'project', id, name, operations: openedId ? [openedId] : [] },
       reason: requested.reason,
       before: null,
       after: { opened: openedId ?? null, profile: requested.profile ?? null },
     } as const;
-    const audit = [auditRecord(context, input.now, audited)];
+    const audit = [auditRecord(context, input.now, auditedDecision)];
     if ((await engine.commit({ operations, messages, audit })) === 'conflict')
       return context.json(CHANGED_PROBLEM, 409);
     return context.json({ opened: openedId ?? null }, 202);

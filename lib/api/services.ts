@@ -86,10 +86,16 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const waiver = { type, by: callerOf(context), reason, at: deps.now() };
     const before = (await engine.reads.coverageWaivers()).find((one) => one.type === type) ?? null;
     const target = { type: 'catalog-type', id: type };
-    const audited = { what: 'waiver.added', target, reason, before, after: waiver } as const;
+    const auditedDecision = {
+      what: 'waiver.added',
+      target,
+      reason,
+      before,
+      after: waiver,
+    } as const;
     await engine.commit({
       waivers: [waiver],
-      audit: [auditRecord(context, waiver.at, audited)],
+      audit: [auditRecord(context, waiver.at, auditedDecision)],
     });
     return context.json({ waived: type }, 201);
   });

@@ -22,7 +22,7 @@ export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
       const { reason } = await readJson(context, StopRequest);
       const decision: StopDecision = { what, by: callerOf(context), reason, at: now() };
       const before = (await engine.reads.stopDecision()) ?? null;
-      const audited = {
+      const auditedDecision = {
         what: `work.${what}`,
         target: { type: 'propagator', id: 'destructive-work' },
         reason,
@@ -31,7 +31,7 @@ export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
       } as const;
       await engine.commit({
         stopDecision: decision,
-        audit: [auditRecord(context, decision.at, audited)],
+        audit: [auditRecord(context, decision.at, auditedDecision)],
       });
       return context.json(decision);
     });

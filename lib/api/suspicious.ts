@@ -40,8 +40,8 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const records = await selectedRecords(decision, engine.reads);
     const at = now();
     const change = releaseSuspicions(records, { ...decision, at });
-    const audited = auditOf(context, 'released', decision.reason, records, at);
-    if (change.messages.length > 0) await engine.commit({ ...change, audit: [audited] });
+    const decisionRecord = auditOf(context, 'released', decision.reason, records, at);
+    if (change.messages.length > 0) await engine.commit({ ...change, audit: [decisionRecord] });
     return context.json(
       { released: change.messages.length, left: (await engine.reads.suspicions(1)).total },
       202,
@@ -53,8 +53,8 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const at = now();
     const records = await selectedRecords(decision, engine.reads);
     const accounts = dropSuspicions(records, { by, reason, at });
-    const audited = auditOf(context, 'dropped', reason, records, at);
-    if (accounts.length > 0) await engine.commit({ accounts, audit: [audited] });
+    const decisionRecord = auditOf(context, 'dropped', reason, records, at);
+    if (accounts.length > 0) await engine.commit({ accounts, audit: [decisionRecord] });
     return context.json(
       { dropped: accounts.length, left: (await engine.reads.suspicions(1)).total },
       202,

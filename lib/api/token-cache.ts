@@ -36,26 +36,26 @@ export function tokenCache(
   timeoutMillis = ANSWER_TIMEOUT_MILLIS,
 ): TokenCache {
   // Two maps, so that many forged tokens do not evict valid tokens.
-  const valid = new Map<string, Entry>();
-  const refused = new Map<string, Entry>();
-  const pending = new Map<string, Promise<TokenFacts | undefined>>();
+  const validEntries = new Map<string, Entry>();
+  const refusedEntries = new Map<string, Entry>();
+  const pendingAnswers = new Map<string, Promise<TokenFacts | undefined>>();
   const keepEntry = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
     setNewest(entries, key, entry, MAX_ENTRIES);
   const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
     const facts = await withTimeout(validate(token), timeoutMillis);
     if (facts)
-      keepEntry(valid, key, {
+      keepEntry(validEntries, key, {
         facts,
         until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
       });
-    else keepEntry(refused, key, { facts, until: askedAt + REFUSED_MILLIS });
+    else keepEntry(refusedEntries, key, { facts, until: askedAt + REFUSED_MILLIS });
     return facts;
   };
   return {
     cached(token) {
       const key = digestOf(token);
-      for (const entries of [valid, refused]) {
+      for (const entries of [validEntries, refusedEntries]) {
         const entry = entries.get(key);
         if (entry && now() < entry.until) return entry;
         entries.delete(key);
@@ -65,8 +65,9 @@ export function tokenCache(
     validate(token) {
       const key = digestOf(token);
       const answer =
-        pending.get(key) ?? askKeystone(key, token).finally(() => void pending.delete(key));
-      pending.set(key, answer);
+        pendingAnswers.get(key) ??
+        askKeystone(key, token).finally(() => void pendingAnswers.delete(key));
+      pendingAnswers.set(key, answer);
       return answer;
     },
   };

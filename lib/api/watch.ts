@@ -44,7 +44,7 @@ const NO_STREAM = problemBody(
  * whole state.
  */
 export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAULT_TIMES): void {
-  let open = 0;
+  let openStreamCount = 0;
 
   /** `read` returns the data of an event. `isLast`: no other state follows. */
   function stream(
@@ -53,17 +53,17 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
     read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   ): Response {
     if (deps.canStream === false) return context.json(NO_STREAM, 406);
-    if (open >= MAX_STREAMS) {
+    if (openStreamCount >= MAX_STREAMS) {
       context.header('retry-after', '10');
       return context.json(TOO_MANY, 503);
     }
-    open += 1;
+    openStreamCount += 1;
     context.header('x-accel-buffering', 'no');
     return streamSSE(context, async (out) => {
       try {
         await sendStates(out, event, read, times);
       } finally {
-        open -= 1;
+        openStreamCount -= 1;
       }
     });
   }

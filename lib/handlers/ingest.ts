@@ -85,7 +85,7 @@ async function askAndDecide(
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
     engine.reads.seenMessageIds(duplicateKeys(items)),
   ]);
-  const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
+  const firstError = [...answers.accounts.values(), ...answers.groups.values()].find(
     (answer) => answer.kind === 'uncertain',
   )?.error;
   return {
@@ -98,7 +98,7 @@ async function askAndDecide(
       now: now(),
       maxWaitMillis,
     }),
-    uncertain,
+    uncertain: firstError,
   };
 }
 

@@ -2,7 +2,13 @@ import type { ProjectId } from '../../events/ids.ts';
 import type { Phase, ServiceRequested } from '../../events/service.ts';
 import { createMemoize } from '../task/memoize.ts';
 import { readOnly } from '../task/read-only.ts';
-import type { CommonContext, ProjectContext, Service, ServiceApi, Watch } from '../task/service.ts';
+import type {
+  CommonContext,
+  ProjectContext,
+  Service,
+  ServiceApi,
+  SilenceWatch,
+} from '../task/service.ts';
 import { otherApiFinder } from './endpoints.ts';
 import { type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
@@ -18,7 +24,7 @@ export interface ServiceRun extends TaskWithOperation {
 export function commonContext(
   { data, deps, operation, service }: ServiceRun,
   api: ServiceApi,
-  watch: Watch | undefined,
+  watch: SilenceWatch | undefined,
 ): CommonContext {
   const isPlan = operation.action === 'plan';
   const findApi = otherApiFinder(service, data.region, {
@@ -52,7 +58,7 @@ export async function projectApis(
 }
 
 /** Returns the API with the watch. The watch counts the answers and can abort the calls. */
-const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
+const watched = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWatch | undefined) =>
   watch ? (api?.withWatch?.(watch) ?? api) : api;
 
 /**
@@ -77,7 +83,7 @@ export async function apiOfRun(
   service: Service,
   { phase, region }: Pick<ServiceRequested['data'], 'phase' | 'region'>,
   deps: ServiceDeps,
-  watch: Watch | undefined,
+  watch: SilenceWatch | undefined,
 ): Promise<ServiceApi | undefined> {
   return watched(await withStopSwitch(apiFor(service, region, deps), phase, deps), watch);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PropagatorError } from '../shared/errors.ts';
-import type { Watch } from '../task/service.ts';
+import type { SilenceWatch } from '../task/service.ts';
 
 /** The longest time without a complete answer of an API while the resources are counted. */
 export const MAX_SILENCE_MILLIS = 20_000;
@@ -13,16 +13,16 @@ export const MAX_SILENCE_MILLIS = 20_000;
 export async function withSilenceLimit<T>(
   service: string,
   silenceMillis: number,
-  work: (watch: Watch) => Promise<T>,
+  work: (watch: SilenceWatch) => Promise<T>,
 ): Promise<T> {
-  const ended = new AbortController();
+  const workEnded = new AbortController();
   const silence = new AbortController();
   let answerCount = 0;
   const abortAfterSilence = async (): Promise<never> => {
     let answersBefore: number;
     do {
       answersBefore = answerCount;
-      await delay(silenceMillis, undefined, { signal: ended.signal });
+      await delay(silenceMillis, undefined, { signal: workEnded.signal });
     } while (answerCount !== answersBefore);
     const error = new PropagatorError({
       code: `${service}.slow`,
@@ -38,11 +38,11 @@ export async function withSilenceLimit<T>(
     silence.abort(error);
     throw error;
   };
-  const watch: Watch = {
+  const watch: SilenceWatch = {
     signal: silence.signal,
     answered: () => {
       answerCount += 1;
     },
   };
-  return Promise.race([work(watch), abortAfterSilence()]).finally(() => ended.abort());
+  return Promise.race([work(watch), abortAfterSilence()]).finally(() => workEnded.abort());
 }

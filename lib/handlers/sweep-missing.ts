@@ -49,8 +49,8 @@ export async function handleMissing(
   const { engine, log } = deps;
   const { missing, living } = await findMissing(type, listed, listedAt, deps);
   const listingProblem = findListingProblem(type, missing.length, living);
-  const held: Operation[] = [];
-  let deleted = 0;
+  const heldOperations: Operation[] = [];
+  let deletedCount = 0;
   for (const ids of inBatches(missing)) {
     // Read the records again, because a notification may have changed them after the first read.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
@@ -58,12 +58,12 @@ export async function handleMissing(
     );
     for (const record of records) {
       const result = await announceOrHold(record, listingProblem, deps);
-      if (result === 'deleted') deleted += 1;
-      else if (result) held.push(result);
+      if (result === 'deleted') deletedCount += 1;
+      else if (result) heldOperations.push(result);
     }
   }
-  if (held.length > 0) logHeld(type, held, listingProblem, log);
-  return { deleted, held: held.length };
+  if (heldOperations.length > 0) logHeld(type, heldOperations, listingProblem, log);
+  return { deleted: deletedCount, held: heldOperations.length };
 }
 
 /** Returns the ids of the missing accounts, and the number of living accounts in the inventory. */
@@ -74,14 +74,14 @@ async function findMissing(
   deps: MissingDeps,
 ): Promise<{ readonly missing: readonly string[]; readonly living: number }> {
   const missing: string[] = [];
-  let living = 0;
+  let livingCount = 0;
   for await (const records of inventoryPages(type, deps)) {
     for (const record of records) {
-      if (isAlive(record)) living += 1;
+      if (isAlive(record)) livingCount += 1;
       if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
     }
   }
-  return { missing, living };
+  return { missing, living: livingCount };
 }
 
 /**
@@ -97,16 +97,16 @@ async function announceOrHold(
   const { account } = record;
   const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
   const existing = cleanupsOf(operations);
-  const newest = existing[0];
+  const newestCleanup = existing[0];
   // An operator must decide about a held operation, even if fewer accounts are missing from a later
   // listing.
-  if (newest && isHeldForListingProblem(newest)) return newest;
+  if (newestCleanup && isHeldForListingProblem(newestCleanup)) return newestCleanup;
   if (listingProblem === undefined) {
     await announceDeletion(record, deps);
     return 'deleted';
   }
   // An open operation may already handle this deletion, so no second one is opened.
-  if (newest && !hasEnded(newest)) return undefined;
+  if (newestCleanup && !hasEnded(newestCleanup)) return undefined;
   return openHeld(record, existing, listingProblem, deps);
 }
 

@@ -1,6 +1,6 @@
 import type { Counts, ServiceRequested } from '../../events/service.ts';
 import type { RunReport } from '../task/run.ts';
-import type { Service, ServiceApi, UserContext, Watch } from '../task/service.ts';
+import type { Service, ServiceApi, SilenceWatch, UserContext } from '../task/service.ts';
 import { cleanUpProject, cleanUpUser } from './cleanup-run.ts';
 import { runLifecycle } from './lifecycle-task.ts';
 import { runProvision, runUserProvision } from './provision-task.ts';
@@ -16,7 +16,7 @@ export async function runService(
   { operation, task }: TaskWithOperation,
   api: ServiceApi,
   deps: ServiceDeps,
-  watch: Watch | undefined,
+  watch: SilenceWatch | undefined,
 ): Promise<RunReport> {
   const run = { service, data, operation, task, deps };
   const context = commonContext(run, api, watch);

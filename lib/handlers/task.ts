@@ -5,7 +5,7 @@ import { asCaller } from '../openstack/caller.ts';
 import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import type { Service, Watch } from '../task/service.ts';
+import type { Service, SilenceWatch } from '../task/service.ts';
 import { missingEndpoint } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
@@ -55,7 +55,7 @@ async function runAndReport(
   deps: ServiceDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
-  const run = (watch?: Watch): Promise<ServiceReport> =>
+  const run = (watch?: SilenceWatch): Promise<ServiceReport> =>
     reportOfRun(service, message, subject, deps, watch);
   try {
     // Limit the silence of a service during a count, because the operation waits for the first
@@ -81,7 +81,7 @@ async function reportOfRun(
   message: ServiceRequested,
   subject: TaskWithOperation,
   deps: ServiceDeps,
-  watch: Watch | undefined,
+  watch: SilenceWatch | undefined,
 ): Promise<ServiceReport> {
   const { data } = message;
   const { operation } = subject;
@@ -111,8 +111,8 @@ async function withTimeLimit<T>(
   { maxRunMillis }: Pick<ServiceDeps, 'maxRunMillis'>,
 ): Promise<T> {
   if (maxRunMillis === undefined) return running;
-  const done = new AbortController();
-  const late = delay(maxRunMillis, undefined, { signal: done.signal }).then(() => {
+  const runEnded = new AbortController();
+  const timeLimit = delay(maxRunMillis, undefined, { signal: runEnded.signal }).then(() => {
     throw new PropagatorError({
       code: `${service}.slow`,
       class: 'Transient',
@@ -125,5 +125,5 @@ async function withTimeLimit<T>(
         'retried.',
     });
   });
-  return Promise.race([running, late]).finally(() => done.abort());
+  return Promise.race([running, timeLimit]).finally(() => runEnded.abort());
 }

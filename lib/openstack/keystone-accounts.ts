@@ -3,7 +3,7 @@ import { Account } from '../../events/account.ts';
 import { mayBeSameId } from '../../events/ids.ts';
 import type { KeystoneState } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import type { Answer } from '../task/service.ts';
+import type { ApiAnswer } from '../task/service.ts';
 
 const commonFields = { id: z.string(), name: z.string(), enabled: z.boolean() };
 const projectRow = z.object({
@@ -90,7 +90,7 @@ const unaddressableId = (type: string): PropagatorError =>
  * Keystone, for the error.
  */
 export function stateIn(
-  answer: Answer,
+  answer: ApiAnswer,
   type: Account['type'],
   id: string,
   endpoint: string,

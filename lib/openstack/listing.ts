@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
-import type { Answer, ListOptions, RequestOptions } from '../task/service.ts';
+import type { ApiAnswer, ListOptions, RequestOptions } from '../task/service.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
 import { type NextQuery, PAGING_STYLES, type Page, PagingError, pageOf } from './paging.ts';
 
@@ -15,7 +15,7 @@ export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
 
 /** Reads one page: `GET` with this query. */
-type FetchPage = (request: RequestOptions) => Promise<Answer>;
+type FetchPage = (request: RequestOptions) => Promise<ApiAnswer>;
 
 /**
  * Reads all rows of a listing. Throws on an incomplete page, a missing collection, a row that does

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
-import type { Answer, Service } from '../task/service.ts';
+import type { ApiAnswer, Service } from '../task/service.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
 
 const versionEntry = z.object({
@@ -63,7 +63,7 @@ function entriesInHeaders(headers: Headers): z.infer<typeof versionEntry>[] {
  * `Unsupported`, with both ranges, if they do not overlap.
  */
 export function negotiate(
-  document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
+  document: Pick<ApiAnswer, 'json' | 'headers' | 'requestId'>,
   wanted: MicroversionRange,
   failureContext: FailureContext,
 ): { version: string; api: string } {
@@ -112,7 +112,7 @@ function unsupported(
   supported: SupportedRange | undefined,
   wanted: MicroversionRange,
   isTooNew: boolean,
-  { service, region, requestId }: FailureContext & Pick<Answer, 'requestId'>,
+  { service, region, requestId }: FailureContext & Pick<ApiAnswer, 'requestId'>,
 ): PropagatorError {
   return new PropagatorError({
     code: `${service}.microversion`,

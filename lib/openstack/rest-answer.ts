@@ -1,5 +1,5 @@
 import { PropagatorError } from '../shared/errors.ts';
-import type { Answer, RequestOptions } from '../task/service.ts';
+import type { ApiAnswer, RequestOptions } from '../task/service.ts';
 import {
   answerFailure,
   type FailureContext,
@@ -73,7 +73,7 @@ export function toAnswer(
   method: Method,
   call: string,
   failureContext: FailureContext,
-): Answer {
+): ApiAnswer {
   const requestId = requestIdOf(answer.headers);
   if (isWebPage(answer, method))
     throw answerFailure(

@@ -1,4 +1,4 @@
-import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
+import type { ApiAnswer, RequestOptions, ServiceApi, SilenceWatch } from '../task/service.ts';
 import type { Token } from './authenticate.ts';
 import { currentCaller } from './caller.ts';
 import { type FailureContext, httpFailure, transportFailure } from './failure.ts';
@@ -78,7 +78,7 @@ interface PreparedCall {
   /** The method and `shownPath`, for messages and the limiter. */
   readonly label: string;
   readonly request: RequestOptions;
-  readonly watch: Watch | undefined;
+  readonly watch: SilenceWatch | undefined;
 }
 
 /** Creates the REST API of one service in one region, with a shared session and transport. */
@@ -98,7 +98,7 @@ export function createRest(options: RestOptions): ServiceApi {
     method: Method,
     path: string,
     request: RequestOptions,
-    watch: Watch | undefined,
+    watch: SilenceWatch | undefined,
   ): PreparedCall => {
     const endpoint = request.endpoint ?? options.endpoint;
     refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
@@ -143,7 +143,7 @@ export function createRest(options: RestOptions): ServiceApi {
    * call once. After a short `Retry-After`, it waits and repeats the call at most twice. Throws the
    * error of any other answer.
    */
-  const sendUntilAccepted = async (call: PreparedCall): Promise<Answer> => {
+  const sendUntilAccepted = async (call: PreparedCall): Promise<ApiAnswer> => {
     const { method, label, request } = call;
     let token = await session.token();
     let mayLogInAgain = now() >= newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
@@ -169,9 +169,9 @@ export function createRest(options: RestOptions): ServiceApi {
     method: Method,
     path: string,
     request: RequestOptions,
-    watch: Watch | undefined,
-  ): Promise<Answer> => {
-    const sendWithSlot = (begin: () => void): Promise<Answer> =>
+    watch: SilenceWatch | undefined,
+  ): Promise<ApiAnswer> => {
+    const sendWithSlot = (begin: () => void): Promise<ApiAnswer> =>
       options.limiter.run(currentCaller(), async () => {
         begin();
         // The call may have been aborted while it waited for its slot.
@@ -183,7 +183,7 @@ export function createRest(options: RestOptions): ServiceApi {
       : sendWithSlot(() => {});
   };
 
-  const api = (watch: Watch | undefined): ServiceApi => ({
+  const api = (watch: SilenceWatch | undefined): ServiceApi => ({
     service,
     region,
     endpoint: options.endpoint,

@@ -1,8 +1,8 @@
-import type { Answer, RequestOptions, Watch } from '../task/service.ts';
+import type { ApiAnswer, RequestOptions, SilenceWatch } from '../task/service.ts';
 
 /** A read that has not been sent, because it waits for a slot. */
 interface WaitingRead {
-  readonly answer: Promise<Answer>;
+  readonly answer: Promise<ApiAnswer>;
   /** The signal of the first caller, which aborts the read. */
   readonly signal: AbortSignal | undefined;
 }
@@ -10,7 +10,7 @@ interface WaitingRead {
 /**
  * Sends a read when the limiter has a free slot. Calls `begin` immediately before the read is sent.
  */
-type SendWithSlot = (begin: () => void) => Promise<Answer>;
+type SendWithSlot = (begin: () => void) => Promise<ApiAnswer>;
 
 /**
  * The reads of one API that wait for a slot of the limiter. If another operation needs the same
@@ -25,7 +25,11 @@ export class SharedReads {
    * that the answer depends on ({@link keyOfRead}). Throws the reason of `watch.signal` as soon as
    * it aborts. If only the first caller of a shared read aborts, the others send a new one.
    */
-  async read(key: string, watch: Watch | undefined, sendWithSlot: SendWithSlot): Promise<Answer> {
+  async read(
+    key: string,
+    watch: SilenceWatch | undefined,
+    sendWithSlot: SendWithSlot,
+  ): Promise<ApiAnswer> {
     const waitingRead = this.#waiting.get(key);
     if (!waitingRead) return this.#send(key, watch, sendWithSlot);
     try {
@@ -38,7 +42,11 @@ export class SharedReads {
     }
   }
 
-  #send(key: string, watch: Watch | undefined, sendWithSlot: SendWithSlot): Promise<Answer> {
+  #send(
+    key: string,
+    watch: SilenceWatch | undefined,
+    sendWithSlot: SendWithSlot,
+  ): Promise<ApiAnswer> {
     let hasBegun = false;
     const answer = sendWithSlot(() => {
       hasBegun = true;

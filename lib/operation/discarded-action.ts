@@ -18,7 +18,7 @@ export function unrestoredText(operation: Operation, message: Message): string |
   if (scope.type === 'user') return undefined;
   const account = `${scope.type} ${scope.id}`;
   const enableCommand = `openstack ${scope.type} set --enable ${scope.id}`;
-  const resume =
+  const resumeCommand =
     scope.type === 'project'
       ? `propagator project resume ${scope.id} --reason "…"`
       : 'propagator project resume PROJECT --reason "…", for each of its projects (propagator ' +
@@ -26,17 +26,20 @@ export function unrestoredText(operation: Operation, message: Message): string |
   if (message.type === 'service.requested' && action === 'resume')
     return (
       `Resources of ${message.data.service} that are suspended stay suspended in ${account}. ` +
-      `To resume them after ${id} has ended: ${resume}`
+      `To resume them after ${id} has ended: ${resumeCommand}`
     );
   if (!hasEnded(operation)) return undefined;
   if (message.type === 'operation.undo')
-    return `Resources of ${account} that ${id} suspended stay suspended. To resume them: ${resume}`;
+    return (
+      `Resources of ${account} that ${id} suspended stay suspended. ` +
+      `To resume them: ${resumeCommand}`
+    );
   if (message.type !== 'operation.keystone-action') return undefined;
   if (message.data.what !== 'enable' || keystoneAction?.number !== message.data.number)
     return undefined;
   return (
     `The ${account} stays disabled in Keystone, and its resources that ${id} suspended stay ` +
-    `suspended. To enable it: ${enableCommand}. Then resume it: ${resume}`
+    `suspended. To enable it: ${enableCommand}. Then resume it: ${resumeCommand}`
   );
 }
 

@@ -69,7 +69,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     openOperation && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
   const opened = openRequestedCleanup(input, openOperation, superseded, parent);
   if (!opened) return { kind: 'refused', because: 'the same request was made already' };
-  const earlier = superseded?.operation.recovery;
+  const earlierRecovery = superseded?.operation.recovery;
   const cleanup: OpenedOperation = {
     ...opened,
     operation: {
@@ -77,7 +77,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...(plan ? { plan } : {}),
       ...(parent ? { parentId: parent.id, waitsBelow: openOperation?.waitsBelow } : {}),
       // The window of the earlier operation is over. Keep the record of the changes that it made.
-      ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
+      ...(earlierRecovery ? { recovery: { ...earlierRecovery, remainingMillis: 0 } } : {}),
     },
   };
   const answer = {
@@ -91,7 +91,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   if (!window || mode !== 'enforce') return { ...answer, opened: cleanup };
   const suspension = openSuspension(input, superseded);
   const id = suspension.opened?.id;
-  const changes = { earlier, ...(id ? { suspension: id } : {}) };
+  const changes = { earlier: earlierRecovery, ...(id ? { suspension: id } : {}) };
   return { ...answer, opened: withWindow(cleanup, window, changes, now), suspension };
 }
 

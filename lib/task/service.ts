@@ -19,14 +19,14 @@ import type { UserReport } from './user-report.ts';
 
 export { HOLD_TAG } from '../../events/hold.ts';
 export type {
-  ApiAnswer as Answer,
+  ApiAnswer,
   CommonContext,
   ListOptions,
   Paging,
   ProjectContext,
   RequestOptions,
   ServiceApi,
-  SilenceWatch as Watch,
+  SilenceWatch,
   UserContext,
 } from './context.ts';
 export { type DefinedType, defineType, defineUserType } from './define-type.ts';

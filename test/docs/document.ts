@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type * as z from 'zod';
 import { createMemoize } from '../../lib/task/memoize.ts';
-import type { Answer, ProjectContext, ServiceApi } from '../../lib/task/service.ts';
+import type { ApiAnswer, ProjectContext, ServiceApi } from '../../lib/task/service.ts';
 
 /** Fields of the rows of all extensions of Neutron. */
 const rowOf = (project: string): Record<string, unknown> => ({
@@ -32,7 +32,7 @@ function madeUp<S extends z.ZodType>(schema: S, project: string): z.infer<S> | u
  * returns one made-up row, and every removal succeeds. Only the calls are recorded.
  */
 function simulatedApi(api: ServiceApi, project: string): ServiceApi {
-  const done: Answer = {
+  const done: ApiAnswer = {
     status: 204,
     headers: new Headers(),
     json: undefined,

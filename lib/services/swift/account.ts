@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
-import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../task/service.ts';
+import type { ApiAnswer, ProjectContext, RequestOptions, ServiceApi } from '../../task/service.ts';
 import { withAdviceOn403 } from '../kit/errors.ts';
 
 /**
@@ -84,7 +84,7 @@ export function requestAccount(
   method: Parameters<ServiceApi['request']>[0],
   path: string,
   options: RequestOptions = {},
-): Promise<Answer> {
+): Promise<ApiAnswer> {
   return withRoleAdvice(
     context.api.request(method, path, { ...options, endpoint: accountOf(context).endpoint }),
   );

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceApi, Watch } from '../../../lib/task/service.ts';
+import type { ServiceApi, SilenceWatch } from '../../../lib/task/service.ts';
 import { json, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -35,7 +35,7 @@ async function answer(path: string, body: unknown): Promise<void> {
   json(response, 200, body);
 }
 
-function watched(watch: Watch): ServiceApi {
+function watched(watch: SilenceWatch): ServiceApi {
   if (!api.withWatch) throw new Error('the API cannot be watched');
   return api.withWatch(watch);
 }

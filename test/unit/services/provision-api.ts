@@ -2,7 +2,7 @@ import { ProjectId } from '../../../events/ids.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import type { ProvisionContext } from '../../../lib/task/provision.ts';
 import { type ProvisionRunInput, provisionRun } from '../../../lib/task/provision-run.ts';
-import type { Answer, RequestOptions, Service, ServiceApi } from '../../../lib/task/service.ts';
+import type { ApiAnswer, RequestOptions, Service, ServiceApi } from '../../../lib/task/service.ts';
 
 export const TARGET = ProjectId.parse('target');
 
@@ -35,7 +35,7 @@ export function fakeApi(service: string, respond: Responder) {
         message: `${method} ${path}: ${status}`,
         advice: '',
       });
-    const answer: Answer = { status, headers: new Headers(), json: body, requestId: undefined };
+    const answer: ApiAnswer = { status, headers: new Headers(), json: body, requestId: undefined };
     return answer;
   };
   const api: ServiceApi = {

@@ -2,11 +2,11 @@ import { ProjectId } from '../../../events/ids.ts';
 import { bulkDelete } from '../../../lib/services/swift/bulk.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { createMemoize } from '../../../lib/task/memoize.ts';
-import type { Answer, ProjectContext } from '../../../lib/task/service.ts';
+import type { ApiAnswer, ProjectContext } from '../../../lib/task/service.ts';
 
 /** The context of a Swift that answers every call with HTTP 200 and this body. */
 function contextOf(json: unknown): ProjectContext {
-  const answer: Answer = { status: 200, headers: new Headers(), json, requestId: 'tx1' };
+  const answer: ApiAnswer = { status: 200, headers: new Headers(), json, requestId: 'tx1' };
   const api = {
     service: 'swift',
     region: 'one',
