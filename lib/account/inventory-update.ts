@@ -7,7 +7,7 @@ import type { DelayedNotification } from './quarantine.ts';
 /** The changes that a batch stores in one commit. */
 export interface BatchDecision {
   /** The keys by which a repeated notification is recognized. */
-  readonly seenKeys: readonly string[];
+  readonly seen: readonly string[];
   readonly accounts: readonly AccountRecord[];
   readonly quarantine: readonly QuarantineRecord[];
   readonly messages: readonly (AccountEvent | DelayedNotification)[];
@@ -100,7 +100,7 @@ export class InventoryUpdate {
 
   decision(): BatchDecision {
     return {
-      seenKeys: [...this.#seen],
+      seen: [...this.#seen],
       accounts: [...this.#changed].flatMap((key) => this.#records.get(key) ?? []),
       quarantine: this.quarantine,
       messages: this.messages,

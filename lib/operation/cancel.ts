@@ -141,7 +141,7 @@ export function withAbsenceAdvice(
       : 'Resources that the counts show as removed are gone.';
   const listCommand = `propagator operation list --${type} ${scope.id}`;
   const contents = type === 'domain' ? ', with its projects and users' : '';
-  const removal = isFollowed ? ', and its resources are removed' : '';
+  const more = isFollowed ? ', and its resources are removed' : '';
   const advice =
     confirmedAt.length > 0
       ? `The ${type} is deleted in Keystone${contents}, so nothing is put back. ` +
@@ -149,7 +149,7 @@ export function withAbsenceAdvice(
           ? `Its resources are removed: ${listCommand}`
           : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
             `${id} --reason "…"`)
-      : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${removal}. If ` +
+      : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${more}. If ` +
         `this answer is wrong, the suspended resources are resumed. See: ${listCommand}`;
   return {
     ...operation,
