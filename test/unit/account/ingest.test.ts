@@ -203,14 +203,14 @@ describe('a repeated notification', () => {
     const { reads } = fixture.engine;
     const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
     let asked = 0;
-    const seen: typeof reads.seenMessageIds = async (ids) => {
+    const seenMessageIds: typeof reads.seenMessageIds = async (ids) => {
       const answer = await reads.seenMessageIds(ids);
       asked += 1;
       if (asked === 1) for (const id of ids) fixture.engine.seenIds.set(id, 0);
       return answer;
     };
     const engine = {
-      reads: { ...reads, seen },
+      reads: { ...reads, seenMessageIds },
       commit: fixture.engine.commit.bind(fixture.engine),
     };
     await ingest([{ message: fixture.received(body), receiveCount: 1 }], {
