@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { createAws } from '../../engine/aws/clients.ts';
+import { type AwsOptions, createAws } from '../../engine/aws/clients.ts';
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { functionLog } from '../../engine/aws/lambda/log.ts';
 import { type MetricValues, meteredEngine, metricLine } from '../../engine/aws/lambda/metrics.ts';
@@ -35,7 +35,10 @@ const Stack = z.object({
  * The limits of a call to AWS. Three attempts of 5 s end within 29 s, the shortest function timeout
  * of the stack (the API). No call takes longer, because functions do not poll queues.
  */
-const AWS_CALL_LIMITS = { answerMillis: 5000, tries: 3 };
+const AWS_CALL_LIMITS = {
+  answerTimeoutMillis: 5000,
+  maxTries: 3,
+} satisfies Partial<AwsOptions>;
 
 /**
  * Returns a function that creates the context at its first call and then reuses it. A failure, for
