@@ -51,9 +51,8 @@ export type DomainPlanAnswer =
 
 /**
  * Opens the plan of a domain that is not protected, with one plan for each project. A protected
- * project has no plan. A
- * cleanup under the plan deletes neither a protected project nor the projects above it, and keeps
- * the domain.
+ * project has no plan. A cleanup under the plan keeps the domain, each protected project, and the
+ * projects above it.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const { scope, by, reason, now, existing } = input;
