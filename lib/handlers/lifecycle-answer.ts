@@ -31,26 +31,31 @@ export async function lifecycleAnswer(
   const { scope } = operation;
   const because = protectedBecause(scope, await deps.protection());
   if (because && !isUndo(operation)) return { kind: 'refused', because: `protected: ${because}` };
-  if (scope.type === 'project')
-    return operation.action === 'provision'
-      ? answerAboutProjectProvision(operation, scope.id, deps)
-      : answerAboutProject(operation, scope.id, deps);
   if (scope.type === 'domain') return answerAboutDomain(operation, scope.id, deps);
-  return operation.action === 'provision'
-    ? answerAboutUserProvision(operation, scope.id, deps)
-    : answerAboutUser(operation, scope.id, deps);
+  const { keystone } = deps.cloud;
+  const state =
+    scope.type === 'project'
+      ? await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads })
+      : await fetchUserState(scope.id, keystone);
+  if (state.kind === 'absent') return { kind: 'absent' };
+  if (state.kind === 'other') return refusedForSimilarId(state.id);
+  const isProvision = operation.action === 'provision';
+  if (scope.type === 'project')
+    return isProvision
+      ? answerAboutProjectProvision(operation, scope.id, state, deps)
+      : answerAboutProject(operation, scope.id, state, deps);
+  return isProvision
+    ? answerAboutUserProvision(operation, scope.id, state, deps)
+    : answerAboutUser(operation, state, deps);
 }
 
-/** Asks Keystone whether the suspend or resume of a project is still required. */
+/** Returns the answer about the suspend or resume of a project. */
 async function answerAboutProject(
   { action, lifecycle }: Operation,
   id: string,
+  state: PresentState,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
-  const { keystone } = deps.cloud;
-  const state = await fetchEffectiveState(id, { keystone, reads: deps.engine.reads });
-  if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return refusedForSimilarId(state.id);
   const isSuspend = action === 'suspend';
   const policy = deps.policy ?? NO_POLICY;
   const registry = await readRegistry(deps.cloud);
@@ -98,17 +103,14 @@ function projectDecision(
 }
 
 /**
- * Asks Keystone whether the suspend or resume of a user is still required. The services only list
- * the resources that depend on the user, so the mode is always `observe`.
+ * Returns the answer about the suspend or resume of a user. The services only list the resources
+ * that depend on the user, so the mode is always `observe`.
  */
 async function answerAboutUser(
   { action }: Operation,
-  id: UserId,
+  state: PresentState,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
-  const state = await fetchUserState(id, deps.cloud.keystone);
-  if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return refusedForSimilarId(state.id);
   const isSuspend = action === 'suspend';
   const isSuspended = state.suspensionCauses.length > 0;
   const change = isSuspend ? 'user.disabled' : 'user.enabled';
@@ -138,26 +140,20 @@ async function answerAboutUser(
   };
 }
 
-/**
- * Asks Keystone whether the provision of a user is still required. The user must be enabled, and no
- * cleanup of the user may be in progress.
- */
+/** Returns the answer about the provision of a user. */
 async function answerAboutUserProvision(
   operation: Operation,
   id: UserId,
+  state: PresentState,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
-  const state = await fetchUserState(id, deps.cloud.keystone);
-  if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return refusedForSimilarId(state.id);
-  const cleanup = await openCleanupOf('user', id, deps);
+  const need = await provisionNeed('user', id, state, deps);
   const registry = await readRegistry(deps.cloud);
   const assigningServices = deps.services.filter(({ userProvision }) => userProvision);
   const names = assigningServices.map(({ name }) => name);
   return {
     kind: 'present',
-    isWanted: state.suspensionCauses.length === 0 && !cleanup,
-    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.suspensionCauses),
+    ...need,
     decision: userProvisionDecision(operation, state.facts, names, deps),
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, assigningServices),
@@ -167,20 +163,14 @@ async function answerAboutUserProvision(
   };
 }
 
-/**
- * Asks Keystone whether the provision of a project is still required. The project must be enabled,
- * and no cleanup of the project may be in progress.
- */
+/** Returns the answer about the provision of a project. */
 async function answerAboutProjectProvision(
   operation: Operation,
   id: string,
+  state: PresentState,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
-  const { keystone } = deps.cloud;
-  const state = await fetchEffectiveState(id, { keystone, reads: deps.engine.reads });
-  if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return refusedForSimilarId(state.id);
-  const cleanup = await openCleanupOf('project', id, deps);
+  const need = await provisionNeed('project', id, state, deps);
   const decision = provisionDecision(operation, state.facts, deps);
   const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', deps);
@@ -188,17 +178,26 @@ async function answerAboutProjectProvision(
   const { provision } = decision;
   return {
     kind: 'present',
-    isWanted: state.suspensionCauses.length === 0 && !cleanup,
-    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.suspensionCauses),
+    ...need,
     decision,
     ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services, plugins) } : {}),
   };
 }
 
-async function openCleanupOf(
+/**
+ * Returns whether the provision of an account is still required, and why. The account must be
+ * enabled, and no cleanup of it may be in progress.
+ */
+async function provisionNeed(
   type: 'project' | 'user',
   id: string,
+  { suspensionCauses }: PresentState,
   { engine }: LifecycleDeps,
-): Promise<Operation | undefined> {
-  return cleanupsOf(await engine.reads.operationsAbout(type, id)).find(isCleanupUnderWay);
+): Promise<{ readonly isWanted: boolean; readonly because: string }> {
+  const operations = await engine.reads.operationsAbout(type, id);
+  const cleanup = cleanupsOf(operations).find(isCleanupUnderWay);
+  return {
+    isWanted: suspensionCauses.length === 0 && !cleanup,
+    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(suspensionCauses),
+  };
 }
