@@ -2,11 +2,13 @@ import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { KeystoneAction } from './keystone-action-model.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
+import type { Lifecycle } from './lifecycle-model.ts';
 import type { ApprovedPlan, DomainPlanEntry } from './plan-model.ts';
 import type { Recovery } from './recovery-model.ts';
 import type { PlannedTask } from './task-model.ts';
 
 export * from './keystone-action-model.ts';
+export * from './lifecycle-model.ts';
 export * from './plan-model.ts';
 export * from './recovery-model.ts';
 export * from './task-model.ts';
@@ -71,62 +73,6 @@ export const ENDED_OPERATION_STATES: readonly OperationState[] = [
 export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as const;
 export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
-
-/** The command of an administrator that requested a suspend, a resume or a provision. */
-export interface LifecycleRequest {
-  readonly by: string;
-  readonly reason: string;
-  /**
-   * Provision only: the profile that the command names. This profile replaces the profile of the
-   * policy.
-   */
-  readonly profile?: string | undefined;
-  /** Provision only: true if existing resources and settings with other values are also changed. */
-  readonly reconcile?: boolean | undefined;
-}
-
-/**
- * The desired state of a provision operation. The operation reads it from the policy once, at
- * Keystone's first answer.
- */
-export interface DesiredState {
-  readonly profile: string;
-  readonly reconcile: boolean;
-  /** The sections of the profile, by service. */
-  readonly sections: Readonly<Record<string, unknown>>;
-}
-
-/**
- * The decision of the policy about an operation, and fields that only suspend, resume and provision
- * operations have.
- */
-export interface Lifecycle {
-  /**
-   * Set when an administrator requested the operation by a command. The policy then does not apply.
-   */
-  readonly asked?: LifecycleRequest | undefined;
-  /** True if this operation superseded an open operation of the opposite action. */
-  readonly hasSuperseded?: boolean | undefined;
-  /** The number of the rule in the policy file that decided. */
-  readonly rule?: number | undefined;
-  /**
-   * Suspend only: the options of each service in the policy file at the time of Keystone's first
-   * answer.
-   */
-  readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
-  /**
-   * Epoch milliseconds. Before this time a run of a superseded operation may still make its last
-   * call. Only a listing after this time proves that this operation has reached its goal.
-   */
-  readonly settleAt?: number | undefined;
-  /** Provision only: the items that the project must have. */
-  readonly provision?: DesiredState | undefined;
-  /**
-   * Resume only: the canceled deletion whose suspension is undone. The project was disabled before
-   * the deletion was requested, so a disabled project does not end the operation.
-   */
-  readonly undoes?: OperationId | undefined;
-}
 
 /** The account that an operation is about, with the data that services need. */
 export type Scope =
