@@ -10,7 +10,7 @@ import {
   withOutputOptions,
 } from '../format.ts';
 import { timeText } from '../output.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonArgument, reasonOption } from '../reason.ts';
 import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
@@ -148,7 +148,7 @@ function discardCommand(deadLetter: Command, terminal: Terminal): void {
     ),
   )
     .description('discard dead letters: their tasks end as unreachable, and no resource is removed')
-    .requiredOption('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
+    .requiredOption(...reasonOption('in the audit log'))
     .action(
       async ({
         json,

@@ -4,7 +4,7 @@ import { type AccountFacts, decideChange, type PolicyDecision } from '../../poli
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
 import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonOption } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
 const optionalText = z.string().optional();
@@ -53,7 +53,7 @@ export function projectCommands(project: Command, terminal: Terminal): void {
       `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
     )
       .description(description)
-      .requiredOption('--reason <text>', 'the reason; stored with the hold', reasonArgument)
+      .requiredOption(...reasonOption('with the hold'))
       .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
         const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
         const answer = await client.post(path, { reason }, OpenedAnswer);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonOption } from '../reason.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `operation release`, `operation rerun` and `operation cancel`. */
@@ -18,7 +18,7 @@ function releaseCommand(operation: Command, terminal: Terminal): void {
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
     .description('continue a held operation, or carry out an observed operation')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
+    .requiredOption(...reasonOption('with the operation'))
     .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
@@ -39,7 +39,7 @@ function rerunCommand(operation: Command, terminal: Terminal): void {
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
     .description('run an ended operation again, for resources that are left or were created later')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
+    .requiredOption(...reasonOption('with the operation'))
     .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
     .action(
       async (
@@ -76,7 +76,7 @@ function cancelCommand(operation: Command, terminal: Terminal): void {
     'operation cancel op-4f0c1a2b3c4d --reason "the contract continues"',
   )
     .description('end an operation that was requested; removed resources do not come back')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
+    .requiredOption(...reasonOption('with the operation'))
     .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
       const answer = await client.post(path, { reason }, CancelAnswer);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, timeText } from '../output.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonOption } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { dependencyName, showServices } from '../show/services.ts';
 import type { Terminal } from '../terminal.ts';
@@ -73,7 +73,7 @@ function waiverCommands(program: Command, terminal: Terminal): void {
       'decide that an uncovered service type has no resources of projects, so that ' +
         'operations can finish',
     )
-    .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
+    .requiredOption(...reasonOption('with your name'))
     .action(async (type: string, { reason, ...options }: OutputOptions & { reason: string }) => {
       const body = { type, reason };
       const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, timeText } from '../output.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonOption } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
 import { queryString, type Terminal } from '../terminal.ts';
 
@@ -19,7 +19,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   const switchCommand = (name: keyof typeof RESULT_TEXT, example: string, description: string) =>
     withOutputOptions(program.command(name), example)
       .description(description)
-      .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
+      .requiredOption(...reasonOption('with your name'))
       .action(async ({ reason, ...options }: OutputOptions & { reason: string }) => {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
         presentResult(terminal, answer, options, () => RESULT_TEXT[name]);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, timeText } from '../output.ts';
-import { reasonArgument } from '../reason.ts';
+import { reasonOption } from '../reason.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 
 const SuspiciousAnswer = z.object({
@@ -69,7 +69,7 @@ function decideCommand(
     `suspicious ${what} --all --reason "checked"`,
   )
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
-    .requiredOption('--reason <text>', 'the reason; stored with the decision', reasonArgument)
+    .requiredOption(...reasonOption('with the decision'))
     .option('--all', 'all undecided deletions')
     .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');
