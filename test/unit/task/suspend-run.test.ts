@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { ProjectId } from '../../../events/ids.ts';
-import type { ProjectContext, ServiceApi } from '../../../lib/task/context.ts';
+import type { ServiceApi } from '../../../lib/task/context.ts';
 import { suspendRun } from '../../../lib/task/suspend-run.ts';
 import { defineSuspension } from '../../../lib/task/suspension.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
+import { projectContext } from '../services/project-context.ts';
 
 /** A service with one resource, whose state another actor has changed after it was recorded. */
 async function runWith(state: string) {
@@ -29,19 +29,12 @@ async function runWith(state: string) {
   })('nova');
   const records = new MemoryRecords();
   await records.add([{ resourceType: 'nova.server', id: 'r1', before: {}, at: 0, version: 1 }]);
-  const context = {
-    region: 'one',
-    api: { service: 'nova' } as unknown as ServiceApi,
-    project: ProjectId.parse('p1'),
-    now: Date.now,
-    apiOf: async () => undefined,
-    memoize: (_key: string, ask: () => unknown) => ask(),
-  } as unknown as ProjectContext;
+  const api = { service: 'nova' } as unknown as ServiceApi;
   return suspendRun({
     service: 'nova',
     types: [suspension],
     options: undefined,
-    context,
+    context: projectContext(api, 'p1', { now: Date.now }),
     records,
     phase: 'apply',
     settleAt: 0,
