@@ -71,8 +71,11 @@ export type Phase = z.infer<typeof Phase>;
 export const VerificationStatus = z.enum(['unknown', 'present', 'empty']);
 export type VerificationStatus = z.infer<typeof VerificationStatus>;
 
-/** The fields of a report besides the counts. Reports of HTTP plugins do not have these fields. */
-const details = {
+/**
+ * The fields of a report that describe its listings, besides the counts. Reports of HTTP plugins do
+ * not have these fields.
+ */
+const listingDetails = {
   /**
    * By resource type: the result of its last listing in the run. A type is missing if the run did
    * not need to list it.
@@ -105,7 +108,8 @@ const details = {
     .optional(),
 };
 
-const address = {
+/** The fields that identify the run of a request or of a report. */
+const runIdentity = {
   operationId: OperationId,
   taskId: TaskId,
   service: ServiceName,
@@ -124,7 +128,7 @@ const address = {
 export const ServiceRequested = z.object({
   type: z.literal('service.requested'),
   data: z.object({
-    ...address,
+    ...runIdentity,
     /**
      * Since contract version 2. If absent, the run is part of a cleanup or of a plan. An HTTP
      * plugin is called with another action only if the settings declare that the plugin supports
@@ -166,12 +170,12 @@ export const ServiceRequested = z.object({
 export const ServiceProgressed = z.object({
   type: z.literal('service.progressed'),
   data: z.object({
-    ...address,
+    ...runIdentity,
     /** The position of this report among the reports of the run. */
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
-    ...details,
+    ...listingDetails,
     /**
      * Set at the end of the run if the task needs another run. `afterSeconds`: the minimum delay.
      * The coordinator waits longer when the task makes no progress.
@@ -198,22 +202,22 @@ export const ServiceProgressed = z.object({
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({
-    ...address,
+    ...runIdentity,
     result: z.enum(['finished', 'skipped', 'unreachable']),
     because: z.string().optional(),
     counts: Counts,
     conditions: z.array(Condition),
-    ...details,
+    ...listingDetails,
   }),
 });
 /** Reports that the run failed. */
 export const ServiceFailed = z.object({
   type: z.literal('service.failed'),
   data: z.object({
-    ...address,
+    ...runIdentity,
     counts: Counts,
     conditions: z.array(Condition),
-    ...details,
+    ...listingDetails,
     error: ErrorReport,
   }),
 });

@@ -9,7 +9,8 @@ import {
   type ServiceRequested,
 } from './service.ts';
 
-const address = {
+/** The fields that the propagator takes from the task, and not from the plugin's report. */
+const runIdentity = {
   operationId: true,
   taskId: true,
   service: true,
@@ -17,31 +18,32 @@ const address = {
   phase: true,
   run: true,
 } as const;
+/** The fields that a plugin may omit. */
 const optionalFields = { counts: true, conditions: true } as const;
 
 /**
- * The answer of an HTTP plugin to `service.requested`. It has the same fields as the events of
- * other services, but no address, because the task determines the address. `phase` must repeat the
- * phase of the request, so that the end of phase `plan` does not count as the end of the cleanup.
+ * The answer of an HTTP plugin to `service.requested`. It has the fields of the reports of other
+ * services, except those that identify the run. `phase` must repeat the phase of the request, so
+ * that the end of phase `plan` does not count as the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('service.progressed'),
     phase: Phase,
     data: ServiceProgressed.shape.data
-      .omit({ ...address, sequence: true })
+      .omit({ ...runIdentity, sequence: true })
       .extend({ again: ServiceProgressed.shape.data.shape.again.unwrap().omit({ enabled: true }) })
       .partial(optionalFields),
   }),
   z.object({
     type: z.literal('service.finished'),
     phase: Phase,
-    data: ServiceFinished.shape.data.omit(address).partial(optionalFields),
+    data: ServiceFinished.shape.data.omit(runIdentity).partial(optionalFields),
   }),
   z.object({
     type: z.literal('service.failed'),
     phase: Phase,
-    data: ServiceFailed.shape.data.omit(address).partial(optionalFields),
+    data: ServiceFailed.shape.data.omit(runIdentity).partial(optionalFields),
   }),
 ]);
 export type TaskReport = z.infer<typeof TaskReport>;
@@ -77,18 +79,18 @@ export function plainReport(report: TaskReport): TaskReport {
     };
   if (report.type === 'service.finished') {
     const { because } = report.data;
-    const why = because === undefined ? {} : { because: plainText(because, MAX_TEXT) };
-    return { ...report, data: { ...report.data, ...plainConditions, ...why } };
+    const plainBecause = because === undefined ? {} : { because: plainText(because, MAX_TEXT) };
+    return { ...report, data: { ...report.data, ...plainConditions, ...plainBecause } };
   }
   const { again } = report.data;
-  const plain = again && {
+  const plainAgain = again && {
     ...again,
     ...(again.error ? { error: plainFields(again.error) } : {}),
     ...(again.returned ? { returned: plainFields(again.returned) } : {}),
   };
   return {
     ...report,
-    data: { ...report.data, ...plainConditions, ...(plain ? { again: plain } : {}) },
+    data: { ...report.data, ...plainConditions, ...(plainAgain ? { again: plainAgain } : {}) },
   };
 }
 
@@ -97,22 +99,22 @@ const SENTENCE_FIELDS = ['message', 'advice'];
 
 /** Returns the object with each text field on one line, shortened and without secrets. */
 export function plainFields<Value extends object>(value: Value): Value {
-  const plain = Object.entries(value).map(([name, field]) => [
+  const plainEntries = Object.entries(value).map(([name, field]) => [
     name,
     typeof field === 'string'
       ? plainText(field, SENTENCE_FIELDS.includes(name) ? MAX_TEXT : MAX_NAME)
       : field,
   ]);
-  return { ...value, ...Object.fromEntries(plain) };
+  return { ...value, ...Object.fromEntries(plainEntries) };
 }
 
 /** Returns the report of a plugin as an event about the current run of the task. */
 export function reportEvent(
-  address: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
+  task: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
   report: TaskReport,
 ): ServiceReport {
-  const { operationId, taskId, service, region, run } = address;
-  const common = { operationId, taskId, service, region, phase: report.phase, run };
+  const { operationId, taskId, service, region, run } = task;
+  const identity = { operationId, taskId, service, region, phase: report.phase, run };
   const countsAndConditions = {
     counts: report.data.counts ?? {},
     conditions: report.data.conditions ?? [],
@@ -120,26 +122,29 @@ export function reportEvent(
   if (report.type === 'service.progressed')
     return {
       type: report.type,
-      data: { ...common, ...report.data, ...countsAndConditions, sequence: 0 },
+      data: { ...identity, ...report.data, ...countsAndConditions, sequence: 0 },
     };
   if (report.type === 'service.finished')
-    return { type: report.type, data: { ...common, ...report.data, ...countsAndConditions } };
-  return { type: report.type, data: { ...common, ...report.data, ...countsAndConditions } };
+    return { type: report.type, data: { ...identity, ...report.data, ...countsAndConditions } };
+  return { type: report.type, data: { ...identity, ...report.data, ...countsAndConditions } };
 }
 
 /** Returns why a report contradicts the request or itself, or `undefined` if it does not. */
 export function whyContradictory(report: TaskReport, phase: Phase): string | undefined {
   if (phase !== report.phase)
     return `the task is in phase ${phase}, but the report is about phase ${report.phase}`;
-  const left = Object.values(report.data.counts ?? {}).reduce((sum, count) => sum + count.left, 0);
+  const leftCount = Object.values(report.data.counts ?? {}).reduce(
+    (sum, { left }) => sum + left,
+    0,
+  );
   if (
     report.type === 'service.finished' &&
     report.data.result === 'finished' &&
     phase === 'apply' &&
-    left > 0
+    leftCount > 0
   )
     return (
-      `the report says finished, but ${left} resources are left by its own counts; send ` +
+      `the report says finished, but ${leftCount} resources are left by its own counts; send ` +
       'service.progressed'
     );
   return undefined;

@@ -11,14 +11,14 @@ import { routesSnapshot } from './routes/collections.ts';
 import { readRoutes } from './routes/dispositions.ts';
 
 /**
- * `npm run docs`: writes a page for every service, removes the pages of services that no longer
- * exist, and calculates the cost of a stage on AWS.
+ * `npm run docs`: writes a page for every service, the cost tables of docs/aws.md, docs/coverage.md
+ * and the OpenAPI document. Removes the pages of services that no longer exist.
  */
-const made = await pages(SERVICES);
+const servicePages = await pages(SERVICES);
 mkdirSync(FOLDER, { recursive: true });
-for (const file of readdirSync(FOLDER)) if (!made.has(file)) rmSync(`${FOLDER}/${file}`);
-for (const [file, text] of made) writeFileSync(`${FOLDER}/${file}`, text);
-console.log(`${made.size} pages in ${FOLDER}`);
+for (const file of readdirSync(FOLDER)) if (!servicePages.has(file)) rmSync(`${FOLDER}/${file}`);
+for (const [file, text] of servicePages) writeFileSync(`${FOLDER}/${file}`, text);
+console.log(`${servicePages.size} pages in ${FOLDER}`);
 
 const AWS = 'docs/aws.md';
 writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));

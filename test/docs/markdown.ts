@@ -25,7 +25,7 @@ export const quoted = (names: readonly string[]): string =>
 export const joined = (parts: readonly (string | undefined)[]): string =>
   `${parts.filter((part) => part !== undefined && part !== '').join('\n\n')}\n`;
 
-/** Links between pages of one folder. */
+/** Returns links to the pages of these services in the same folder. */
 export const linked = (services: readonly string[]): string =>
   services.map((name) => `[${name}](${name}.md)`).join(', ');
 
@@ -34,11 +34,11 @@ export const linked = (services: readonly string[]): string =>
  * it. Throws if a table is missing.
  */
 export function withTables(page: string, tables: readonly string[]): string {
-  return tables.reduce((text, made) => {
-    const [head = ''] = made.split('\n');
+  return tables.reduce((text, newTable) => {
+    const [head = ''] = newTable.split('\n');
     const from = text.indexOf(`${head}\n`);
     if (from < 0) throw new Error(`there is no table that begins with ${head}`);
-    const [old = ''] = /^(?:\|.*\n)+/.exec(text.slice(from)) ?? [];
-    return `${text.slice(0, from)}${made}\n${text.slice(from + old.length)}`;
+    const [oldTable = ''] = /^(?:\|.*\n)+/.exec(text.slice(from)) ?? [];
+    return `${text.slice(0, from)}${newTable}\n${text.slice(from + oldTable.length)}`;
   }, page);
 }

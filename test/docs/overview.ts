@@ -1,21 +1,27 @@
 import { dependencyLevels, dependsOnEveryOther } from '../../lib/operation/order.ts';
 import type { Service } from '../../lib/task/service.ts';
-import { bare, CLASSES, classesOf, requiredBefore, softBefore } from './glossary.ts';
 import { joined, linked, quoted, table } from './markdown.ts';
-import { MADE } from './page.ts';
+import { GENERATED_NOTE } from './page.ts';
+import {
+  CLASSES,
+  classesOf,
+  preferredDependencies,
+  requiredDependencies,
+  shortName,
+} from './service-facts.ts';
 import { UNCOVERED } from './service-types.ts';
 
-/** All services on one page. */
+/** Returns the page with all services. */
 export function overview(services: readonly Service[]): string {
   const ordered = dependencyLevels(services).flatMap((level) =>
     [...level].sort((a, b) => (a.name < b.name ? -1 : 1)),
   );
-  const holding = ordered.filter(({ resourceTypes }) => resourceTypes.length > 0);
-  const empty = ordered
+  const withResources = ordered.filter(({ resourceTypes }) => resourceTypes.length > 0);
+  const withoutResources = ordered
     .filter(({ resourceTypes }) => resourceTypes.length === 0)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   return joined([
-    MADE,
+    GENERATED_NOTE,
     '# Services',
     `${services.length} services are covered. The page of each service lists the resource types, the order of their removal, the obstacles to a removal, and the API calls.`,
     '## Services with resources of projects',
@@ -31,13 +37,13 @@ export function overview(services: readonly Service[]): string {
         'required',
         'preferred',
       ],
-      holding.map((service) => row(service, services)),
+      withResources.map((service) => row(service, services)),
     ),
     legend(),
     '## Services without resources of projects',
     table(
       ['service', 'catalog types', 'reason'],
-      empty.map((service) => [
+      withoutResources.map((service) => [
         linked([service.name]),
         quoted(service.catalogTypes),
         service.noProjectResources ?? '',
@@ -54,8 +60,7 @@ export function overview(services: readonly Service[]): string {
 }
 
 function row(service: Service, services: readonly Service[]): string[] {
-  const resourceTypes = service.resourceTypes.map(({ name }) => bare(name));
-  const soft = softBefore(service, services);
+  const resourceTypes = service.resourceTypes.map(({ name }) => shortName(name));
   return [
     linked([service.name]),
     quoted(service.catalogTypes),
@@ -65,8 +70,10 @@ function row(service: Service, services: readonly Service[]): string[] {
       : resourceTypes.join(', '),
     service.preDelete ? 'yes' : '',
     service.offByDefault === undefined ? 'on' : 'off',
-    requiredBefore(service, services).join(', '),
-    dependsOnEveryOther(service) ? 'all others' : soft.join(', '),
+    requiredDependencies(service, services).join(', '),
+    dependsOnEveryOther(service)
+      ? 'all others'
+      : preferredDependencies(service, services).join(', '),
   ];
 }
 

@@ -6,10 +6,10 @@ import { rehearse } from './rehearse.ts';
 /** The folder of the pages, from the root of this repository. */
 export const FOLDER = 'docs/services';
 
-/** The text of every page by its file name. The same for every run. */
+/** Returns the text of every page by its file name. The texts are the same in every run. */
 export async function pages(services: readonly Service[]): Promise<Map<string, string>> {
-  const made = new Map([['README.md', overview(services)]]);
+  const texts = new Map([['README.md', overview(services)]]);
   for (const service of services)
-    made.set(`${service.name}.md`, page(service, services, await rehearse(service)));
-  return made;
+    texts.set(`${service.name}.md`, page(service, services, await rehearse(service)));
+  return texts;
 }

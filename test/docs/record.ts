@@ -19,8 +19,8 @@ interface Call {
  */
 const OMITTED = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
 
-/** The part of a path after one of these words is a name and no id. */
-const NAMING = [
+/** The part of a path after one of these words is a name, not an id. */
+const BEFORE_NAMES = [
   'stacks',
   'workbooks',
   'environments',
@@ -34,43 +34,43 @@ const NAMING = [
 export class Recorder {
   readonly #calls = new Map<string, Call[]>();
   /** The known ids of resources, which may have any form. */
-  readonly #names = new Set<string>();
-  readonly #known: ReadonlyMap<string, string>;
-  #now: Call[] = [];
+  readonly #resourceIds = new Set<string>();
+  readonly #placeholders: ReadonlyMap<string, string>;
+  #currentCalls: Call[] = [];
 
-  /** `known`: ids with their own placeholder on a page. The id of the project is `{project}`. */
-  constructor(known: ReadonlyMap<string, string>) {
-    this.#known = known;
+  /** `placeholders`: by id, its placeholder on a page. For example, the project is `{project}`. */
+  constructor(placeholders: ReadonlyMap<string, string>) {
+    this.#placeholders = placeholders;
   }
 
   /** Attributes the following calls to this resource type. */
-  about(resourceType: ResourceTypeName, what: 'list' | 'remove'): void {
+  attributeTo(resourceType: ResourceTypeName, what: 'list' | 'remove'): void {
     const key = `${resourceType} ${what}`;
-    this.#now = this.#calls.get(key) ?? [];
-    this.#calls.set(key, this.#now);
+    this.#currentCalls = this.#calls.get(key) ?? [];
+    this.#calls.set(key, this.#currentCalls);
   }
 
-  /** Adds ids of resources in the form of the service file. Some are names. */
-  learn(ids: readonly string[]): void {
+  /** Adds ids of resources in the form of the service file. Some of them are names. */
+  addIds(ids: readonly string[]): void {
     for (const id of ids)
-      for (const part of id.split(/[/?]/)) if (part !== '') this.#names.add(part);
+      for (const part of id.split(/[/?]/)) if (part !== '') this.#resourceIds.add(part);
   }
 
-  /** Returns the API with a record of each call. */
+  /** Returns the API. The recorder records each call to it. */
   wrap(api: ServiceApi, isOnProject = false): ServiceApi {
-    const home = new URL(api.endpoint);
-    const note = (method: Method, path: string, options: RequestOptions = {}): void => {
-      const sent = buildPath(home, options.endpoint ?? api.endpoint, path, options.query);
-      this.#now.push({ service: api.service, isOnProject, method, path: sent, options });
+    const endpointUrl = new URL(api.endpoint);
+    const record = (method: Method, path: string, options: RequestOptions = {}): void => {
+      const sent = buildPath(endpointUrl, options.endpoint ?? api.endpoint, path, options.query);
+      this.#currentCalls.push({ service: api.service, isOnProject, method, path: sent, options });
     };
     return {
       ...api,
       request(method, path, options) {
-        note(method, path, options);
+        record(method, path, options);
         return api.request(method, path, options);
       },
       list(path, options) {
-        note('GET', path, options);
+        record('GET', path, options);
         return api.list(path, options);
       },
     };
@@ -82,33 +82,34 @@ export class Recorder {
       api: this.wrap(context.api),
       projectApi: context.projectApi && this.wrap(context.projectApi, true),
       apiOf: async (service) => {
-        const found = await context.apiOf(service);
-        return found && this.wrap(found);
+        const otherApi = await context.apiOf(service);
+        return otherApi && this.wrap(otherApi);
       },
     };
   }
 
   /**
-   * Returns the calls of a resource type as texts that are the same in every run, each once; listings
-   * first, deletions last.
+   * Returns the calls of a resource type as texts that are the same in every run. Each text is
+   * contained once. Listings come first, and deletions last.
    */
   textsOf(resourceType: ResourceTypeName, what: 'list' | 'remove', service: string): string[] {
     const calls = this.#calls.get(`${resourceType} ${what}`) ?? [];
     const order = ['HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const texts = calls.map((call) => ({ call, words: this.#words(call, service) }));
+    const texts = calls.map((call) => ({ call, text: this.#callText(call, service) }));
     texts.sort(
       (a, b) =>
-        order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.words < b.words ? -1 : 1),
+        order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.text < b.text ? -1 : 1),
     );
-    return [...new Set(texts.map(({ words }) => words))];
+    return [...new Set(texts.map(({ text }) => text))];
   }
 
-  #words(call: Call, service: string): string {
+  #callText(call: Call, service: string): string {
     const [path = '', query = ''] = call.path.split('?');
-    const whose = call.service === service ? '' : `   # ${call.service}`;
-    const as = call.isOnProject ? '   # token on the project' : '';
-    const asked = `${call.method.padEnd(6)} ${this.#path(path, call.service)}${this.#query(query)}`;
-    return `${asked}${this.#headers(call.options)}${this.#body(call.options)}${whose}${as}`;
+    const serviceMark = call.service === service ? '' : `   # ${call.service}`;
+    const tokenMark = call.isOnProject ? '   # token on the project' : '';
+    const url = `${this.#path(path, call.service)}${this.#query(query)}`;
+    const sent = `${this.#headers(call.options)}${this.#body(call.options)}`;
+    return `${call.method.padEnd(6)} ${url}${sent}${serviceMark}${tokenMark}`;
   }
 
   #path(path: string, service: string): string {
@@ -118,71 +119,73 @@ export class Recorder {
       service === 'swift' ? segments.findIndex((segment) => segment.startsWith('AUTH_')) : -1;
     if (account >= 0) {
       const names = segments.slice(account + 1);
-      const shown = [
+      const namePlaceholders = [
         ...(names.length > 0 ? ['{container}'] : []),
         ...(names.length > 1 ? ['{object}'] : []),
       ];
       return [
         ...segments.slice(0, account + 1).map((segment) => this.#ids(segment)),
-        ...shown,
+        ...namePlaceholders,
       ].join('/');
     }
-    const known = (segment: string): string =>
-      this.#names.has(segment) ? this.#id(segment) : this.#ids(segment);
+    const withoutIds = (segment: string): string =>
+      this.#resourceIds.has(segment) ? this.#id(segment) : this.#ids(segment);
     return segments
       .map((segment, index) =>
-        NAMING.includes(segments[index - 1] ?? '') ? '{name}' : known(segment),
+        BEFORE_NAMES.includes(segments[index - 1] ?? '') ? '{name}' : withoutIds(segment),
       )
       .join('/');
   }
 
   #query(query: string): string {
-    const shown = [...new URLSearchParams(query)]
+    const parameters = [...new URLSearchParams(query)]
       .filter(([name]) => !OMITTED.includes(name))
       .map(([name, value]) => `${name}${value === '' ? '' : `=${this.#value(name, value)}`}`);
-    return shown.length === 0 ? '' : `?${[...new Set(shown)].join('&')}`;
+    return parameters.length === 0 ? '' : `?${[...new Set(parameters)].join('&')}`;
   }
 
   #value(name: string, value: string): string {
     if (/^\d+\.\d+$/.test(value)) return '{version}';
     if (name === 'namespace') return '{name}';
-    return this.#names.has(value) ? this.#id(value) : this.#ids(value);
+    return this.#resourceIds.has(value) ? this.#id(value) : this.#ids(value);
   }
 
   #headers({ headers = {} }: RequestOptions): string {
-    const shown = Object.entries(headers).filter(
+    const ownHeaders = Object.entries(headers).filter(
       ([name]) => !/^(accept|content-type)$/i.test(name),
     );
-    return shown.map(([name, value]) => `  ${name}: ${this.#ids(value)}`).join('');
+    return ownHeaders.map(([name, value]) => `  ${name}: ${this.#ids(value)}`).join('');
   }
 
   #body({ json, body }: RequestOptions): string {
     if (json === undefined && body === undefined) return '';
     const value: unknown = json ?? parsed(body);
     if (value === undefined) return '  (names, one per line)';
-    const text = JSON.stringify(value, (key, part: unknown) => this.#part(key, part));
+    const text = JSON.stringify(value, (key, field: unknown) => this.#bodyField(key, field));
     return `  ${text.length > 140 ? `${text.slice(0, 139)}…` : text}`;
   }
 
-  /** Shortens a list of texts to its first element. */
-  #part(key: string, part: unknown): unknown {
-    if (typeof part === 'string' && this.#names.has(part))
-      return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(part);
-    if (typeof part === 'string') return this.#ids(part);
-    if (Array.isArray(part) && part.length > 1 && part.every((item) => typeof item === 'string'))
-      return [part[0], '…'];
-    return part;
+  /** Returns a field of a body with placeholders. A list of texts is cut after its first text. */
+  #bodyField(key: string, field: unknown): unknown {
+    if (typeof field === 'string' && this.#resourceIds.has(field))
+      return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(field);
+    if (typeof field === 'string') return this.#ids(field);
+    if (Array.isArray(field) && field.length > 1 && field.every((item) => typeof item === 'string'))
+      return [field[0], '…'];
+    return field;
   }
 
-  /** Replaces an id. Uses its placeholder if it has one. */
+  /** Returns the placeholder of a resource's id: its own, or else `{id}`. */
   #id(text: string): string {
     const ids = this.#ids(text);
     return /^\{[^{}]+\}$/.test(ids) ? ids : '{id}';
   }
 
+  /** Replaces the ids in a text by placeholders. */
   #ids(text: string): string {
     let replaced = text;
-    for (const [id, word] of this.#known) replaced = replaced.replaceAll(id, word);
+    for (const [id, placeholder] of this.#placeholders)
+      replaced = replaced.replaceAll(id, placeholder);
     return replaced.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g, '{id}');
   }
 }

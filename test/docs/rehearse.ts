@@ -7,8 +7,8 @@ import type { ProjectContext, Resource, ResourceType, Service } from '../../lib/
 import { serviceNames, VirtualClock } from '../cloud/cloud.ts';
 import type { Documented } from '../cloud/documented.ts';
 import { CleanupFixture } from '../unit/services/cleanup-fixture.ts';
-import { simulatedContext } from './document.ts';
 import { Recorder } from './record.ts';
+import { simulatedContext } from './simulated-api.ts';
 
 /** The recorded API calls of one resource type. */
 export interface Calls {
@@ -21,7 +21,7 @@ export interface Calls {
 const camel = (name: string): string =>
   name.replace(/-(.)/g, (_dash, character: string) => character.toUpperCase());
 
-/** The fake of a service beyond the core, if there is one: `test/cloud/documented/`. */
+/** Returns the fake API of a service from `test/cloud/documented/`, if there is one. */
 async function fakeOf(service: string): Promise<Documented | undefined> {
   const path = new URL(`../cloud/documented/${service}.ts`, import.meta.url);
   if (!existsSync(path)) return undefined;
@@ -33,17 +33,15 @@ async function fakeOf(service: string): Promise<Documented | undefined> {
 const isDocumented = (value: unknown): value is Documented =>
   typeof value === 'object' && value !== null && 'open' in value && 'endpoint' in value;
 
-/**
- * The role of the cleaner on the project, for services that need another one than `admin`.
- */
+/** The role that the cleaner needs on the project, if it is not `admin`. */
 const ROLES: Readonly<Record<string, string>> = { trove: 'member' };
-/** The maximum number of iterations, with ten seconds between two of them. */
+/** The maximum number of iterations. The clock advances ten seconds between two of them. */
 const MAX_ITERATIONS = 12;
 
 /**
- * Returns the calls of every resource type, from the cleanup of a project on the rehearsal cloud;
- * `undefined` for a service that it does not have. A service with `preDelete` is cleaned up with a
- * token on the project, any other as after the deletion.
+ * Cleans up a project on the rehearsal cloud, and returns the calls of every resource type. Returns
+ * `undefined` for a service that this cloud does not have. A service with `preDelete` is cleaned up
+ * with a token on the project, and any other service as after the deletion.
  */
 export async function rehearse(
   service: Service,
@@ -59,24 +57,24 @@ export async function rehearse(
       ? await fixture.cloud.api(service, 'RegionOne', fixture.project)
       : undefined;
     const context = await fixture.context(service, { projectApi, now: () => clock.now() });
-    const known = new Map([
+    const placeholders = new Map([
       [fixture.project as string, '{project}'],
       [(await fixture.cloud.ownProject()).id, '{own project}'],
       [fixture.customer.user.id, '{user}'],
       ['0'.repeat(32), '{no project}'],
     ]);
-    const recorder = new Recorder(known);
+    const recorder = new Recorder(placeholders);
     for (let iterations = 1; iterations <= MAX_ITERATIONS; iterations += 1) {
       if (!(await oneIteration(service, recorder.wrapContext(context), recorder))) break;
       clock.advance(10_000);
     }
-    const lacking = await typesWithout(service, context);
-    for (const resourceType of lacking)
+    const absentTypes = await absentTypesOf(service, context);
+    for (const resourceType of absentTypes)
       await listAndRemove(resourceType, recorder.wrapContext(simulatedContext(context)), recorder);
     const calls = (resourceType: ResourceType): Calls => ({
       list: recorder.textsOf(resourceType.name, 'list', service.name),
       remove: recorder.textsOf(resourceType.name, 'remove', service.name),
-      isSimulated: lacking.includes(resourceType),
+      isSimulated: absentTypes.includes(resourceType),
     });
     return new Map(
       service.resourceTypes.map((resourceType) => [resourceType.name, calls(resourceType)]),
@@ -94,53 +92,54 @@ async function oneIteration(
   context: ProjectContext,
   recorder: Recorder,
 ): Promise<boolean> {
-  let hasFound = false;
+  let hasResources = false;
   for (const resourceType of inOrder(service.resourceTypes)) {
     // Each type makes all of its calls, even if another type has made the same ones, so that its
     // section is complete.
-    const found = await listAndRemove(
+    const hadResources = await listAndRemove(
       resourceType,
       { ...context, memoize: createMemoize() },
       recorder,
     );
-    hasFound ||= found;
+    hasResources ||= hadResources;
   }
-  return hasFound;
+  return hasResources;
 }
 
+/** Lists and removes the resources of one type. Returns whether the project had any. */
 async function listAndRemove(
   resourceType: ResourceType,
   context: ProjectContext,
   recorder: Recorder,
 ): Promise<boolean> {
-  const at =
+  const typeContext =
     resourceType.requiresLiveProject?.class === 'C' && context.projectApi
       ? { ...context, api: context.projectApi }
       : context;
-  recorder.about(resourceType.name, 'list');
-  const { resources } = await resourceType.list(at).catch(() => ({ resources: [] }));
-  recorder.learn(resources.map(({ id }) => id));
-  const ours = resources.filter(({ owner }) => owner === context.project);
-  recorder.about(resourceType.name, 'remove');
+  recorder.attributeTo(resourceType.name, 'list');
+  const { resources } = await resourceType.list(typeContext).catch(() => ({ resources: [] }));
+  recorder.addIds(resources.map(({ id }) => id));
+  const ownResources = resources.filter(({ owner }) => owner === context.project);
+  recorder.attributeTo(resourceType.name, 'remove');
   await removeAll(
     resourceType,
-    ours.filter(({ blocked }) => !blocked),
-    at,
+    ownResources.filter(({ blocked }) => !blocked),
+    typeContext,
   );
-  return ours.length > 0;
+  return ownResources.length > 0;
 }
 
 /** Returns the resource types that the service file reports as absent in this cloud. */
-async function typesWithout(service: Service, context: ProjectContext): Promise<ResourceType[]> {
-  const lacking: ResourceType[] = [];
+async function absentTypesOf(service: Service, context: ProjectContext): Promise<ResourceType[]> {
+  const absentTypes: ResourceType[] = [];
   for (const resourceType of inOrder(service.resourceTypes)) {
     const thrown = await resourceType
       .list({ ...context, memoize: createMemoize() })
       .catch((error: unknown) => error);
     if (thrown instanceof PropagatorError && thrown.report.code.endsWith('.extension.absent'))
-      lacking.push(resourceType);
+      absentTypes.push(resourceType);
   }
-  return lacking;
+  return absentTypes;
 }
 
 /**
@@ -159,17 +158,18 @@ async function removeAll(
 }
 
 /**
- * Sorts resource types after those that they depend on, otherwise in the order of the service file.
+ * Returns the resource types with each type after those that it depends on. The order is otherwise
+ * that of the service file.
  */
 export function inOrder(resourceTypes: readonly ResourceType[]): ResourceType[] {
   const ordered: ResourceType[] = [];
-  for (let open = [...resourceTypes]; open.length > 0; ) {
-    const names = open.map(({ name }) => name);
-    const ready = open.filter(
+  for (let remaining = [...resourceTypes]; remaining.length > 0; ) {
+    const names = remaining.map(({ name }) => name);
+    const ready = remaining.filter(
       (resourceType) => !resourceType.dependsOn.some(({ type }) => names.includes(type)),
     );
     ordered.push(...ready);
-    open = open.filter((resourceType) => !ready.includes(resourceType));
+    remaining = remaining.filter((resourceType) => !ready.includes(resourceType));
   }
   return ordered;
 }

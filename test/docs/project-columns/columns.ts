@@ -12,35 +12,31 @@ export const Snapshot = z.record(z.string(), Columns);
 export type Snapshot = z.infer<typeof Snapshot>;
 
 const FILE = new URL('columns.json', import.meta.url);
-/**
- * The columns of the databases of the supported releases at the time when the page was generated.
- */
+/** Returns the stored columns of the supported releases, which `read.ts` has recorded. */
 export const snapshot = (): Snapshot => Snapshot.parse(JSON.parse(readFileSync(FILE, 'utf8')));
 export const SNAPSHOT_FILE = FILE;
 
-/** Nova keeps its tables in three databases. The databases of the cells have the same tables. */
+/** The databases of Nova, which do not have the name of the service. */
 const SERVICE_OF: Readonly<Record<string, string>> = { nova_api: 'nova', nova_cell0: 'nova' };
 
-/** Names of columns that hold the id of a project, or may hold it. */
-const NAMES = [
+/** A pattern for the names of columns that hold or may hold the id of a project. */
+const COLUMN_NAMES = [
   '(^|_)(project|tenant|owner|lessee|account)(_|$)',
   '^(scope_key|external_id|target_id|member)$',
 ].join('|');
 
-/**
- * `shadow_…`: the rows that Nova archived. These tables have the columns of the original tables.
- */
-const QUERY = `
+/** Omits the tables `shadow_…`, in which Nova archives rows, because they repeat other tables. */
+const COLUMNS_QUERY = `
   SELECT table_schema, CONCAT(table_name, '.', column_name) FROM information_schema.columns
   WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')
-    AND table_name NOT LIKE 'shadow\\_%' AND column_name REGEXP '${NAMES}'
+    AND table_name NOT LIKE 'shadow\\_%' AND column_name REGEXP '${COLUMN_NAMES}'
   ORDER BY 1, 2`;
 
 const run = promisify(execFile);
 
 /**
- * Returns the result of a query as rows of texts. `socket`: that of the MariaDB with the tables of
- * all services of a test cloud, whose user `root` needs no password there.
+ * Returns the result of a query as rows of texts. `socket`: the socket of the MariaDB that has the
+ * tables of all services of a test cloud. Its user `root` needs no password on this socket.
  */
 export async function query(socket: string, sql: string): Promise<string[][]> {
   const options = ['--no-defaults', `--socket=${socket}`, '--user=root', '--batch', '-N'];
@@ -51,10 +47,12 @@ export async function query(socket: string, sql: string): Promise<string[][]> {
     .map((line) => line.split('\t'));
 }
 
-/** All columns that name a project in a MariaDB of a test cloud. */
-export const readColumns = (socket: string): Promise<Columns> => readBy(socket, QUERY);
+/** Reads all columns that name a project in the MariaDB of a test cloud. */
+export const readColumns = (socket: string): Promise<Columns> =>
+  groupByService(socket, COLUMNS_QUERY);
 
-async function readBy(socket: string, sql: string): Promise<Columns> {
+/** Runs a query for schemas and columns, and returns the columns by service. */
+async function groupByService(socket: string, sql: string): Promise<Columns> {
   const columns: Record<string, string[]> = {};
   for (const [schema = '', column = ''] of await query(socket, sql)) {
     const service = SERVICE_OF[schema] ?? schema;
@@ -67,7 +65,7 @@ async function readBy(socket: string, sql: string): Promise<Columns> {
  * Foreign keys that delete or empty rows together with a row that they refer to, where both tables
  * have a column that names a project.
  */
-const CASCADES = `
+const CASCADES_QUERY = `
   SELECT DISTINCT k.table_schema, CONCAT(k.table_name, '.', k.column_name)
   FROM information_schema.key_column_usage k
   JOIN information_schema.referential_constraints r
@@ -83,14 +81,16 @@ function namesProject(table: string): string {
     AND c.column_name IN ('project_id', 'tenant_id', 'owner', 'tenant', 'project'))`;
 }
 
-/** The foreign keys of a MariaDB of a test cloud that could remove rows of another project. */
-export const readCascades = (socket: string): Promise<Columns> => readBy(socket, CASCADES);
+/** Reads the foreign keys that could remove rows of another project in a MariaDB. */
+export const readCascades = (socket: string): Promise<Columns> =>
+  groupByService(socket, CASCADES_QUERY);
 
 /**
- * The socket of the database of the cloud that the environment names: `OPENSTACK_TEST_DATABASE`, or
- * else `mysql/sock` in the folder of the clouds.yaml. `undefined`: the database is out of reach.
+ * Returns the socket of the database of the cloud that the environment names:
+ * `OPENSTACK_TEST_DATABASE`, or else `mysql/sock` in the folder of the clouds.yaml. Returns
+ * `undefined` if this machine has no such socket.
  */
 export function databaseSocket(env: NodeJS.ProcessEnv): string | undefined {
-  const beside = `${dirname(env.OS_CLIENT_CONFIG_FILE ?? '')}/mysql/sock`;
-  return env.OPENSTACK_TEST_DATABASE ?? (existsSync(beside) ? beside : undefined);
+  const defaultSocket = `${dirname(env.OS_CLIENT_CONFIG_FILE ?? '')}/mysql/sock`;
+  return env.OPENSTACK_TEST_DATABASE ?? (existsSync(defaultSocket) ? defaultSocket : undefined);
 }

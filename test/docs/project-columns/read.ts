@@ -16,6 +16,6 @@ writeFileSync(
   SNAPSHOT_FILE,
   `${JSON.stringify({ ...snapshot(), [release]: columns }, undefined, 2)}\n`,
 );
-const open = undisposed(readDispositions(), columns);
+const unexplained = undisposed(readDispositions(), columns);
 console.log(`${Object.values(columns).flat().length} columns of ${release} recorded`);
-for (const one of open) console.log(`not examined: ${one}`);
+for (const column of unexplained) console.log(`not examined: ${column}`);

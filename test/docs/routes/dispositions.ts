@@ -3,10 +3,11 @@ import { parse } from 'yaml';
 import * as z from 'zod';
 import { Disposition, type Table } from '../project-columns/dispositions.ts';
 
+/** Collections with the same disposition. The other fields of a group are the disposition. */
 const Group = z.looseObject({ collections: z.array(z.string()) });
 const File = z.record(z.string(), z.array(Group));
 
-/** Throws if a collection has two entries. */
+/** Returns the entries of one service. Throws if a collection has two entries. */
 function tableOf(service: string, groups: readonly z.infer<typeof Group>[]): Table[string] {
   const entries: Table[string] = {};
   for (const { collections, ...disposition } of groups)
@@ -19,7 +20,7 @@ function tableOf(service: string, groups: readonly z.infer<typeof Group>[]): Tab
 }
 
 const FILE = new URL('dispositions.yaml', import.meta.url);
-/** The fate of a deleted project's part of each API collection, by service and collection. */
+/** Reads the effect of the deletion of a project on each API collection, by service. */
 export const readRoutes = (): Table =>
   Object.fromEntries(
     Object.entries(File.parse(parse(readFileSync(FILE, 'utf8')))).map(([service, groups]) => [

@@ -18,4 +18,5 @@ writeFileSync(
   `${JSON.stringify({ ...routesSnapshot(), [release]: collections }, undefined, 2)}\n`,
 );
 console.log(`${Object.values(collections).flat().length} collections of ${release} recorded`);
-for (const one of undisposed(readRoutes(), collections)) console.log(`not examined: ${one}`);
+for (const collection of undisposed(readRoutes(), collections))
+  console.log(`not examined: ${collection}`);

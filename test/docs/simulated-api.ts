@@ -3,8 +3,8 @@ import type * as z from 'zod';
 import { createMemoize } from '../../lib/task/memoize.ts';
 import type { ApiAnswer, ProjectContext, ServiceApi } from '../../lib/task/service.ts';
 
-/** Fields of the rows of all extensions of Neutron. */
-const rowOf = (project: string): Record<string, unknown> => ({
+/** Returns a row with fields that the rows of all extensions of Neutron have. */
+const commonRow = (project: string): Record<string, unknown> => ({
   id: randomUUID(),
   name: 'something',
   project_id: project,
@@ -12,9 +12,9 @@ const rowOf = (project: string): Record<string, unknown> => ({
   ports: [randomUUID()],
 });
 
-/** Creates a row that matches the schema; `undefined` after five unsuccessful attempts. */
-function madeUp<S extends z.ZodType>(schema: S, project: string): z.infer<S> | undefined {
-  const row = rowOf(project);
+/** Returns a row that matches the schema, or `undefined` after five unsuccessful attempts. */
+function fabricatedRow<S extends z.ZodType>(schema: S, project: string): z.infer<S> | undefined {
+  const row = commonRow(project);
   for (let guesses = 0; guesses < 5; guesses += 1) {
     const parsed = schema.safeParse(row);
     if (parsed.success) return parsed.data;
@@ -28,11 +28,12 @@ function madeUp<S extends z.ZodType>(schema: S, project: string): z.infer<S> | u
 }
 
 /**
- * Simulates an API for resource types that the rehearsal cloud does not have. A failing listing
- * returns one made-up row, and every removal succeeds. Only the calls are recorded.
+ * Returns an API for resource types that the rehearsal cloud does not have. A listing that fails in
+ * the cloud returns one fabricated row, and every removal succeeds. The recorder needs only the
+ * calls, not their effect.
  */
 function simulatedApi(api: ServiceApi, project: string): ServiceApi {
-  const done: ApiAnswer = {
+  const deleted: ApiAnswer = {
     status: 204,
     headers: new Headers(),
     json: undefined,
@@ -41,17 +42,18 @@ function simulatedApi(api: ServiceApi, project: string): ServiceApi {
   return {
     ...api,
     request: (method, path, options) =>
-      method === 'GET' ? api.request(method, path, options) : Promise.resolve(done),
+      method === 'GET' ? api.request(method, path, options) : Promise.resolve(deleted),
     async list(path, options) {
-      const real = await api.list(path, options).catch(() => undefined);
-      if (real) return real;
-      const row = madeUp(options.row, project);
+      const listed = await api.list(path, options).catch(() => undefined);
+      if (listed) return listed;
+      const row = fabricatedRow(options.row, project);
       return { rows: row === undefined ? [] : [row], more: false };
     },
   };
 }
 
-class Everything extends Set<string> {
+/** The names of Neutron's extensions, in a cloud that has all of them. */
+class EveryExtension extends Set<string> {
   override has(): boolean {
     return true;
   }
@@ -63,12 +65,12 @@ export function simulatedContext(context: ProjectContext): ProjectContext {
   return {
     ...context,
     api: simulatedApi(context.api, context.project),
-    memoize: (key, ask) =>
+    memoize: (key, load) =>
       memoize(
         key,
         key === 'neutron.extensions'
-          ? async () => ask().then(() => new Everything() as Awaited<ReturnType<typeof ask>>)
-          : ask,
+          ? async () => load().then(() => new EveryExtension() as Awaited<ReturnType<typeof load>>)
+          : load,
       ),
   };
 }

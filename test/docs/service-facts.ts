@@ -4,7 +4,7 @@ import type { ResourceType, Service } from '../../lib/task/service.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
 
-/** The requirements of the listing and the removal in each class. The texts are on every page. */
+/** What the listing and the removal of a resource type need, by class. Every page shows it. */
 export const CLASSES: Readonly<Record<ServiceClass, string>> = {
   A: "an administrator's token, before and after the deletion of the project",
   B: 'a token with system scope, before and after the deletion of the project',
@@ -26,47 +26,55 @@ export function classOf(
 export const classesOf = (service: Service): ServiceClass[] =>
   [...new Set(service.resourceTypes.map((resourceType) => classOf(resourceType, service)))].sort();
 
-/** `nova.server` is `server` on Nova's page. */
-export const bare = (name: string): string => name.slice(name.indexOf('.') + 1);
+/** Returns the name of a resource type without its service: `server` for `nova.server`. */
+export const shortName = (name: string): string => name.slice(name.indexOf('.') + 1);
 
-/** The required dependencies of a service. */
-export const requiredBefore = (service: Service, services: readonly Service[]): string[] =>
+/** Returns the services that must have ended before this service begins. */
+export const requiredDependencies = (service: Service, services: readonly Service[]): string[] =>
   dependenciesOf(service, services)
     .filter(({ strength }) => strength === 'required')
     .map(otherService)
     .sort();
 
-/** The preferred dependencies of a service, with the resource types if it waits for these alone. */
-export function softBefore(service: Service, services: readonly Service[]): string[] {
-  const soft = dependenciesOf(service, services).filter(({ strength }) => strength === 'preferred');
-  return [...new Set(soft.map(otherService))]
+/**
+ * Returns the services on which this service has a preferred dependency. If it waits only until
+ * types of such a service are empty, the text names these types.
+ */
+export function preferredDependencies(service: Service, services: readonly Service[]): string[] {
+  const dependencies = dependenciesOf(service, services).filter(
+    ({ strength }) => strength === 'preferred',
+  );
+  return [...new Set(dependencies.map(otherService))]
     .map((name) =>
       withTypes(
         name,
-        soft.filter((one) => otherService(one) === name),
+        dependencies.filter((dependency) => otherService(dependency) === name),
       ),
     )
     .sort();
 }
 
 /**
- * The services that depend on this one, whichever file declares it, with the resource types if they
- * wait for these alone.
+ * Returns the services that depend on this one. Either service file may declare the dependency. If a
+ * service waits only until types of this service are empty, the text names these types.
  */
-export function behind(service: Service, services: readonly Service[]): string[] {
+export function dependentsOf(service: Service, services: readonly Service[]): string[] {
   return services
     .map((other) => ({
       name: other.name,
-      on: dependenciesOf(other, services).filter((one) => otherService(one) === service.name),
+      dependencies: dependenciesOf(other, services).filter(
+        (dependency) => otherService(dependency) === service.name,
+      ),
     }))
-    .filter(({ on }) => on.length > 0)
-    .map(({ name, on }) => withTypes(name, on))
+    .filter(({ dependencies }) => dependencies.length > 0)
+    .map(({ name, dependencies }) => withTypes(name, dependencies))
     .sort();
 }
 
+/** Returns `designate (only `ptr-record`)` if the dependencies name types, or else the name alone. */
 function withTypes(service: string, dependencies: readonly ServiceDependency[]): string {
   const types = dependencies.flatMap((one) => (one.until === 'empty' ? [one.type] : []));
   return types.length === 0
     ? service
-    : `${service} (only ${types.map((type) => `\`${bare(type)}\``).join(', ')})`;
+    : `${service} (only ${types.map((type) => `\`${shortName(type)}\``).join(', ')})`;
 }
