@@ -11,6 +11,7 @@ import { adaptPackage, createArchive, isMiniStack } from './ministack.ts';
 const ROOT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 
+/** The stage that {@link deploy} creates or updates. */
 export interface Deployment {
   readonly endpoint: string;
   readonly stage: string;
@@ -57,8 +58,13 @@ export async function serverless(
   variables: Readonly<Record<string, string>>,
 ): Promise<void> {
   // AWS_PROFILE would take precedence over the access keys for the emulator.
-  const { AWS_PROFILE: _, ...own } = process.env;
-  const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...variables };
+  const { AWS_PROFILE: _, ...inherited } = process.env;
+  const env = {
+    ...inherited,
+    SLS_NOTIFICATIONS_MODE: 'off',
+    SLS_TELEMETRY_DISABLED: '1',
+    ...variables,
+  };
   await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], {
     cwd: ROOT,
     env,
@@ -72,7 +78,7 @@ export async function serverless(
   });
 }
 
-/** Returns a text with the commands that an operator can run after the deployment. */
+/** Returns a text with the commands to run after the deployment. */
 async function nextCommands(endpoint: string, stage: string): Promise<string> {
   const outputs = await outputsOf(endpoint, stage);
   const variables = Object.entries({
@@ -113,9 +119,9 @@ async function main(): Promise<void> {
   const { stage } = values;
   const parameters = Object.fromEntries(
     values.param.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new Error(`--param=${pair}: write --param=NAME=VALUE`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
+      const separator = pair.indexOf('=');
+      if (separator < 1) throw new Error(`--param=${pair}: write --param=NAME=VALUE`);
+      return [pair.slice(0, separator), pair.slice(separator + 1)];
     }),
   );
   const endpoint = await runningEndpoint();

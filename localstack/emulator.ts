@@ -5,17 +5,19 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const script = (name: string): string => join(import.meta.dirname, name);
 
+/** A running emulator of AWS. */
 export interface Emulator {
-  /** `http://127.0.0.1:<port>` */
+  /** For example `http://127.0.0.1:4566`. */
   readonly endpoint: string;
   stop(): Promise<void>;
 }
 
 /**
  * Starts an AWS emulator on loopback with `localstack/start`. The first start on a machine installs
- * the emulator, which takes a minute. `folder`: the folder for its pid, log and data.
- * `checksRights`: the emulator checks the signature of every call, and the permissions of the
- * caller. `host`: the host name in its URLs, in place of 127.0.0.1.
+ * the emulator, which takes half a minute. `folder`: the folder for its pid, log and data. `port`:
+ * if it is not set, the emulator gets a free port. `checksRights`: the emulator checks the signature
+ * of every call, and the permissions of the caller. `host`: the host name in its URLs, in place of
+ * 127.0.0.1.
  */
 export async function startEmulator({
   folder,

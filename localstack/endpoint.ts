@@ -21,9 +21,9 @@ export const emulatorEnvironment = (endpoint: string, region = REGION) => ({
  * Throws if there is no such endpoint, or if it does not answer.
  */
 export async function runningEndpoint(): Promise<string> {
-  const file = join(import.meta.dirname, '.ministack/endpoint');
-  const endpoint =
-    process.env.AWS_ENDPOINT_URL || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');
+  const endpointFile = join(import.meta.dirname, '.ministack/endpoint');
+  const startedEndpoint = existsSync(endpointFile) ? readFileSync(endpointFile, 'utf8').trim() : '';
+  const endpoint = process.env.AWS_ENDPOINT_URL || startedEndpoint;
   if (endpoint === '')
     throw new Error(
       'No emulator runs. Start one with npm run aws:up, or set AWS_ENDPOINT_URL to the URL of one.',
@@ -65,7 +65,7 @@ const Outputs = z.object({
 });
 export type Outputs = z.infer<typeof Outputs>;
 
-/** Returns the URL of the API of a stage. An emulator serves it below its own endpoint. */
+/** Returns the URL of the API of a stage, which the emulator serves below its own endpoint. */
 export const apiUrlOf = (endpoint: string, { HttpApiId }: Outputs): string =>
   `${endpoint}/_aws/execute-api/${HttpApiId}`;
 

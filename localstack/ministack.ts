@@ -16,6 +16,7 @@ export async function isMiniStack(endpoint: string): Promise<boolean> {
 const Template = z.looseObject({
   Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
 });
+/** The file in which `serverless package` stores the template for `serverless deploy`. */
 const PackageState = z.looseObject({
   service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }),
 });
@@ -48,6 +49,7 @@ export function adaptPackage(folder: string): z.infer<typeof ArchiveProperties> 
   return archive;
 }
 
+/** Removes or changes the resources that MiniStack does not support. */
 function adaptResources(resources: z.infer<typeof Template>['Resources']): void {
   // MiniStack 1.5.33 has archives, but its CloudFormation does not support them: "Unrecognized
   // resource types".
@@ -77,7 +79,7 @@ const Statement = z.looseObject({ Action: z.array(z.string()), Resource: z.unkno
 const Role = z.object({
   Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })),
 });
-/** The permissions that also permit a batch action on AWS. */
+/** The permissions that on AWS also permit the batch action of the same name. */
 const PERMISSIONS_FOR_BATCHES = [
   'sqs:SendMessage',
   'sqs:DeleteMessage',
@@ -85,9 +87,9 @@ const PERMISSIONS_FOR_BATCHES = [
 ];
 
 /**
- * With AUTH=true, MiniStack 1.5.33 requires a separate permission for each batch action of SQS. AWS
- * has no such permissions. MiniStack also checks the permissions on every schedule as if the
- * schedule were in the group `default`.
+ * Adds the permissions that MiniStack 1.5.33 requires with AUTH=true. It requires a separate
+ * permission for each batch action of SQS, which AWS does not have. It also checks the permissions
+ * on every schedule as if the schedule were in the group `default`.
  */
 function adaptPermissions(role: unknown): void {
   if (!Role.safeParse(role).success) return;
@@ -97,7 +99,9 @@ function adaptPermissions(role: unknown): void {
   for (const statement of statements) {
     const { Action, Resource } = statement;
     Action.push(
-      ...Action.filter((one) => PERMISSIONS_FOR_BATCHES.includes(one)).map((one) => `${one}Batch`),
+      ...Action.filter((action) => PERMISSIONS_FOR_BATCHES.includes(action)).map(
+        (action) => `${action}Batch`,
+      ),
     );
     if (Action.includes('scheduler:CreateSchedule'))
       statement.Resource = JSON.parse(

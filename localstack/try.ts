@@ -16,6 +16,7 @@ import * as z from 'zod';
 import { apiFetchOf } from '../lib/cli/aws-signature.ts';
 import { ApiClient } from '../lib/cli/client.ts';
 import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/shapes.ts';
+import { sumCounts } from '../lib/operation/counts.ts';
 import { ENDED_OPERATION_STATES } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
@@ -30,11 +31,11 @@ import {
 } from './endpoint.ts';
 
 /**
- * Writes the login of the cloud into the secret of the stage. Also changes variables of all
- * functions: this restarts the functions, which may have read another login, and sets the grace
- * period to zero. The next deployment restores the grace period.
+ * Writes the login of the cloud into the secret of the stage, and sets the grace period of all
+ * functions to zero. The changed variables also restart the functions, which may have read another
+ * login. The next deployment restores the grace period.
  */
-async function useCloud(
+async function configureStage(
   { credentials }: RehearsalCloud,
   endpoint: string,
   stage: string,
@@ -68,13 +69,13 @@ async function useCloud(
  * than two minutes.
  */
 async function waitForEnd(project: string, api: ApiClient): Promise<OperationShape> {
-  const until = Date.now() + 120_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const { operations } = await api.get(`/v1/operations?project=${project}`, OperationsShape);
     const newest = operations.at(0);
     if (newest && ENDED_OPERATION_STATES.some((state) => state === newest.operation.state))
       return newest;
-    if (Date.now() > until)
+    if (Date.now() > deadline)
       throw new Error(
         `The operation has not ended within two minutes: ${newest?.operation.state ?? 'there is none'}.`,
       );
@@ -84,9 +85,9 @@ async function waitForEnd(project: string, api: ApiClient): Promise<OperationSha
 
 /** Waits for the first account in the inventory. Throws if this takes more than a minute. */
 async function waitForFirstAccount(api: ApiClient): Promise<void> {
-  const until = Date.now() + 60_000;
+  const deadline = Date.now() + 60_000;
   while ((await api.get('/v1/status', StatusShape)).accounts === 0) {
-    if (Date.now() > until) throw new Error('The stage has not recorded the new project.');
+    if (Date.now() > deadline) throw new Error('The stage has not recorded the new project.');
     await delay(1000);
   }
 }
@@ -102,7 +103,7 @@ async function main(): Promise<void> {
   const apiUrl = apiUrlOf(endpoint, outputs);
   const cloud = await rehearsalCloud();
   try {
-    await useCloud(cloud, endpoint, stage, outputs);
+    await configureStage(cloud, endpoint, stage, outputs);
     const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
@@ -117,11 +118,11 @@ async function main(): Promise<void> {
       `The project ${project} was deleted in the rehearsal cloud at ${cloud.url}. The notification was sent.`,
     );
     const { operation, tasks } = await waitForEnd(project, api);
-    const resourceTypes = tasks.flatMap(({ counts }) => Object.values(counts));
-    const sum = (of: 'found' | 'removed' | 'left') =>
-      resourceTypes.reduce((total, count) => total + count[of], 0);
+    const { found, removed, left } = sumCounts(
+      tasks.flatMap(({ counts }) => Object.values(counts)),
+    );
     console.log(
-      `${operation.id}: ${operation.state}. Found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}.`,
+      `${operation.id}: ${operation.state}. Found ${found}, removed ${removed}, left ${left}.`,
     );
     if (leave) return;
     console.log(`

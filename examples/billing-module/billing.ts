@@ -84,18 +84,18 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
     const rows: Page['rows'] = [];
     for (let after: string | null | undefined = ''; typeof after === 'string'; ) {
       const query = new URLSearchParams({ account: project, after });
-      const shown: Page = page.parse(await call('GET', `/${collection}?${query}`));
-      rows.push(...shown.rows);
-      after = shown.next;
+      const answer: Page = page.parse(await call('GET', `/${collection}?${query}`));
+      rows.push(...answer.rows);
+      after = answer.next;
     }
     return rows;
   }
 
-  /** `removedFirst`: the types that must be empty before this one is removed. */
-  const resourceType = (name: string, collection: string, removedFirst: string[]) =>
+  /** Defines a resource type. `emptyFirst`: the types that must be empty before its removal. */
+  const resourceType = (name: string, collection: string, emptyFirst: string[]) =>
     defineType({
       name,
-      dependsOn: [{ types: removedFirst, strength: 'required', until: 'empty' }],
+      dependsOn: [{ types: emptyFirst, strength: 'required', until: 'empty' }],
       list: ({ project }) => list(collection, project),
       id: ({ id }) => id,
       // The owner comes from the row itself and never from the query, because the propagator

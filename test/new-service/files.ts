@@ -1,14 +1,14 @@
-/** The names of a new service. */
+/** The names from which the files of a new service are written. */
 export interface NewService {
   /** The name of its files, its queue and its task: `key-store`. */
   readonly name: string;
-  /** The official type first, then aliases. */
+  /** The official catalog type first, then its aliases. */
   readonly catalogTypes: readonly string[];
-  /** Its first resource type. */
+  /** The name of its first resource type: `webhook`. */
   readonly resourceType: string;
 }
 
-/** Returns `key-store` as a constant: `keyStore`. */
+/** Returns the name of the constant for a service or type: `keyStore` for `key-store`. */
 export const constantOf = (name: string): string =>
   name.replace(/-([a-z0-9])/g, (_, character: string) => character.toUpperCase());
 
@@ -74,7 +74,7 @@ export const ${constantOf(name)} = defineService({
 
 function fake({ name, catalogTypes, resourceType }: NewService): string {
   const Row = typeNameOf(resourceType);
-  const rows = `${constantOf(resourceType)}s`;
+  const table = `${constantOf(resourceType)}Table`;
   return `import { createService, type Documented, finishLater, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
 import { page } from '../paging.ts';
@@ -95,21 +95,21 @@ export const ${constantOf(name)}: Documented = {
   endpoint: { type: '${catalogTypes[0]}', path: '' },
   open(state) {
     // The name of the resource type in the service file.
-    const ${rows} = state.store.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
+    const ${table} = state.store.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
     const missing = (id: string) => new Refusal(404, \`${Row} \${id} could not be found.\`);
     const routes = new Routes()
       .on('GET', '/v1/${resourceType}s', (call) => {
-        // A test may drop the filter: then the rows of all projects are returned.
-        const wanted = call.query.get('project_id');
-        const seen = ${rows}.where((row) => maySee(call.token, row.project_id) && (wanted === null || row.project_id === wanted));
-        const shown = page(call, seen, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${resourceType}s\`, missing });
-        return { status: 200, json: { '${resourceType}s': shown.rows, ...(shown.links && { '${resourceType}s_links': shown.links }) } };
+        // A test may drop the filter. The API then returns the rows of all projects.
+        const filter = call.query.get('project_id');
+        const visible = ${table}.where((row) => maySee(call.token, row.project_id) && (filter === null || row.project_id === filter));
+        const { rows, links } = page(call, visible, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${resourceType}s\`, missing });
+        return { status: 200, json: { '${resourceType}s': rows, ...(links && { '${resourceType}s_links': links }) } };
       })
       .on('DELETE', '/v1/${resourceType}s/:id', (call) => {
-        const row = ${rows}.get(param(call, 'id'));
+        const row = ${table}.get(param(call, 'id'));
         if (!row || !maySee(call.token, row.project_id)) throw missing(param(call, 'id'));
         row.status = 'deleting';
-        finishLater(state, call, state.options.durations.documented, () => ${rows}.delete(row.id));
+        finishLater(state, call, state.options.durations.documented, () => ${table}.delete(row.id));
         return { status: 202 };
       });
     return {
@@ -117,7 +117,7 @@ export const ${constantOf(name)}: Documented = {
       // At least one resource of every type, with the same names in all projects.
       seed(project: Project) {
         for (const title of ['first', 'second'])
-          ${rows}.add({ id: uuid(), name: title, project_id: project.id, status: 'available' });
+          ${table}.add({ id: uuid(), name: title, project_id: project.id, status: 'available' });
       },
     };
   },
@@ -143,11 +143,12 @@ testServiceContract(${constantOf(name)}, { with: [fake] });
  */
 export function withService(index: string, name: string): string {
   const constant = constantOf(name);
-  const line = `import { ${constant} } from './${name}.ts';\n`;
-  const listed = index.replace(
+  const importLine = `import { ${constant} } from './${name}.ts';\n`;
+  const extended = index.replace(
     /(export const SERVICES[^=]*= \[)([^\]]*?),?\s*\];/,
-    (_, open: string, names: string) => `${open}${names}, ${constant}];`,
+    (_, declaration: string, names: string) => `${declaration}${names}, ${constant}];`,
   );
-  if (listed === index) throw new TypeError('lib/services/index.ts has no list SERVICES to extend');
-  return listed.replace(/^(?=import \{ assertNoCycle)/m, line);
+  if (extended === index)
+    throw new TypeError('lib/services/index.ts has no list SERVICES to extend');
+  return extended.replace(/^(?=import \{ assertNoCycle)/m, importLine);
 }

@@ -8,11 +8,11 @@ import { refusal } from './refusal.ts';
 
 jest.setTimeout(240_000);
 
-/** A copy of the project, in which the test may build. */
 describe('npm run new:service', () => {
-  let house: string;
+  /** The folder of a copy of the project, in which the test may write files. */
+  let copy: string;
   beforeAll(() => {
-    house = mkdtempSync(join(tmpdir(), 'new-service-'));
+    copy = mkdtempSync(join(tmpdir(), 'new-service-'));
     for (const name of [
       '.gitignore',
       'biome.json',
@@ -23,14 +23,14 @@ describe('npm run new:service', () => {
       'events',
       'test',
     ])
-      cpSync(resolve(name), join(house, name), { recursive: true });
-    symlinkSync(resolve('node_modules'), join(house, 'node_modules'));
+      cpSync(resolve(name), join(copy, name), { recursive: true });
+    symlinkSync(resolve('node_modules'), join(copy, 'node_modules'));
   });
-  afterAll(() => rmSync(house, { recursive: true }));
+  afterAll(() => rmSync(copy, { recursive: true }));
 
   const run = (command: string, ...more: string[]): Promise<{ code: number; text: string }> =>
     new Promise((done) => {
-      execFile(command, more, { cwd: house }, (error, stdout, stderr) => {
+      execFile(command, more, { cwd: copy }, (error, stdout, stderr) => {
         done({
           code: typeof error?.code === 'number' ? error.code : 0,
           text: `${stdout}${stderr}`,
@@ -39,18 +39,18 @@ describe('npm run new:service', () => {
     });
   const newService = (...words: string[]) =>
     run(process.execPath, 'test/new-service/new-service.ts', ...words);
-  const read = (path: string): string => readFileSync(join(house, path), 'utf8');
+  const read = (path: string): string => readFileSync(join(copy, path), 'utf8');
   const index = 'lib/services/index.ts';
 
   it('writes a service that passes the type check, the linter and the contract, and is in the index', async () => {
-    const made = await newService(
+    const written = await newService(
       'cloud-storage',
       '--type',
       'storage,cloud-storages',
       '--resource-type',
       'storage-volume',
     );
-    expect(made).toEqual({
+    expect(written).toEqual({
       code: 0,
       text: expect.stringContaining('test/unit/services/cloud-storage.test.ts'),
     });
@@ -61,7 +61,7 @@ describe('npm run new:service', () => {
     ];
     expect(read(index)).toContain("import { cloudStorage } from './cloud-storage.ts';");
     writeFileSync(
-      join(house, 'tsconfig.new.json'),
+      join(copy, 'tsconfig.new.json'),
       JSON.stringify({ extends: './tsconfig.json', include: [], files }),
     );
     const [types, lint, contract, order] = await Promise.all([
@@ -88,7 +88,7 @@ describe('npm run new:service', () => {
     expect(order).toEqual({ code: 0, text: 'cloud-storage storage,cloud-storages\n' });
   });
 
-  it('writes a second service in the same copy', async () => {
+  it('writes a second service next to the first one', async () => {
     expect(await newService('ladder', '--type', 'ladder')).toMatchObject({ code: 0 });
     expect(read(index)).toMatch(/cloudStorage[\s\S]*ladder,?\s*\];/);
     expect(await run('node_modules/.bin/biome', 'check', index)).toMatchObject({ code: 0 });
@@ -110,11 +110,11 @@ describe('npm run new:service', () => {
 });
 
 describe('a new service', () => {
-  const nothing = { name: 'pictures', catalogTypes: ['pictures'], resourceType: 'picture' };
+  const valid = { name: 'pictures', catalogTypes: ['pictures'], resourceType: 'picture' };
   it.each([
-    ['a name that is there', { name: 'glance' }, 'glance already exists, with image'],
+    ['the name of an existing service', { name: 'glance' }, 'glance already exists, with image'],
     [
-      'a type that is there',
+      'a catalog type of an existing service',
       { catalogTypes: ['picture', 'image'] },
       'glance already exists, with image',
     ],
@@ -129,29 +129,33 @@ describe('a new service', () => {
       '../glance: a name must be a word of lower-case letters, digits and hyphens',
     ],
     [
-      'a name that is the index',
+      'the name of the index file',
       { name: 'index' },
       'index: a name must be a word of lower-case letters, digits and hyphens',
     ],
-    ['an empty type', { catalogTypes: [''] }, ': a catalog type must have the form load-balancer'],
     [
-      'a resource type that would break out of its string',
+      'an empty catalog type',
+      { catalogTypes: [''] },
+      ': a catalog type must have the form load-balancer',
+    ],
+    [
+      'a resource type with a quote',
       { resourceType: "a'b" },
       "a'b: a resource type must be a word of lower-case letters, digits and hyphens",
     ],
-  ])('is refused with %s', (_title, more, reason) => {
-    expect(refusal({ ...nothing, ...more }, () => false)).toBe(reason);
+  ])('is refused with %s', (_title, changes, reason) => {
+    expect(refusal({ ...valid, ...changes }, () => false)).toBe(reason);
   });
 
   it('is refused if one of its files exists, and accepted otherwise', () => {
-    const ghost = 'test/cloud/documented/pictures.ts';
-    expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} already exists`);
-    expect(refusal(nothing, () => false)).toBeUndefined();
+    const existingFile = 'test/cloud/documented/pictures.ts';
+    expect(refusal(valid, (path) => path === existingFile)).toBe(`${existingFile} already exists`);
+    expect(refusal(valid, () => false)).toBeUndefined();
   });
 });
 
 describe('CONTRIBUTING.md', () => {
-  it('shows the steps after the first files, beginning with these files', () => {
+  it('shows how the generated files were changed, beginning with the generated text', () => {
     const [, diff = ''] =
       /```diff\n([\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
     const written = filesOf({
@@ -159,10 +163,10 @@ describe('CONTRIBUTING.md', () => {
       catalogTypes: ['alarm', 'alarming'],
       resourceType: 'alarm',
     })['lib/services/aodh.ts']?.split('\n');
-    const before = diff
+    const unchangedOrRemoved = diff
       .split('\n')
       .flatMap((line) => (line.startsWith('+') ? [] : [line.slice(1)]));
-    expect(before.length).toBeGreaterThan(20);
-    expect(before.filter((line) => !written?.includes(line))).toEqual([]);
+    expect(unchangedOrRemoved.length).toBeGreaterThan(20);
+    expect(unchangedOrRemoved.filter((line) => !written?.includes(line))).toEqual([]);
   });
 });
