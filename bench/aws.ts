@@ -22,32 +22,36 @@ import { PRICE } from './cost.ts';
  * machine. Asserts nothing.
  */
 const DELETIONS = Number(process.env.BENCH_AWS_DELETIONS ?? 3);
-/** The bench polls rarely, because each poll is a DynamoDB call that the result includes. */
+/** The interval of the polls. Each poll is a call to DynamoDB, which the result includes. */
 const POLL_MILLIS = 2_000;
-const AT_MOST_MILLIS = 300_000;
+const MAX_OPERATION_MILLIS = 300_000;
 const SETTINGS = { PROPAGATOR_STALL_TIMEOUT: '3s', PROPAGATOR_LOG_LEVEL: 'warn' };
 
-const HOOK = fileURLToPath(new URL('./aws/units-hook.ts', import.meta.url));
+const UNITS_HOOK = fileURLToPath(new URL('./aws/units-hook.ts', import.meta.url));
 
-/** Deletes one project and returns the seconds until its operation ended. */
-type Deletion = (created: string, id: string) => Promise<number>;
+/**
+ * Deletes a project, and returns the seconds until its operation ended. `created`: the notification
+ * of its creation.
+ */
+type DeleteProject = (created: string, project: string) => Promise<number>;
 
-async function embedded(cloud: RehearsalCloud): Promise<number[]> {
+/** Measures the embedded engine. Returns the seconds of each deletion. */
+async function measureEmbedded(cloud: RehearsalCloud): Promise<number[]> {
   const propagator = new Propagator('bench-aws');
   const environment = { ...cloud.credentials, ...SETTINGS, OS_CLOUD: '' };
   try {
     await propagator.start({ mode: 'enforce', broker: 'none', environment });
-    return await repeated(cloud, async (created, project) => {
+    return await timeDeletions(cloud, async (created, project) => {
       await propagator.api('POST', '/v1/notifications', `[${created}]`);
       await delay(1_000);
       const deleted = await deletedIn(cloud, project);
       const begunAt = Date.now();
       await propagator.api('POST', '/v1/notifications', `[${deleted}]`);
-      const isEnded = (state: string) => ENDED_OPERATION_STATES.some((one) => one === state);
+      const isEnded = (state: string) => ENDED_OPERATION_STATES.some((ended) => ended === state);
       const { operation } = await propagator.operation(
         { project },
         (view) => isEnded(view.operation.state),
-        300,
+        MAX_OPERATION_MILLIS / 1000,
       );
       return ((operation.endedAt ?? Number.NaN) - begunAt) / 1000;
     });
@@ -56,76 +60,71 @@ async function embedded(cloud: RehearsalCloud): Promise<number[]> {
   }
 }
 
-/** Returns the seconds of each deletion. The first one, with all cold starts, is left out. */
-async function repeated(cloud: RehearsalCloud, deletion: Deletion): Promise<number[]> {
-  const seconds: number[] = [];
+/**
+ * Deletes one project more than `DELETIONS`, one after the other, and returns the seconds of each
+ * deletion. The first deletion, which has all cold starts, is omitted.
+ */
+async function timeDeletions(
+  cloud: RehearsalCloud,
+  deleteProject: DeleteProject,
+): Promise<number[]> {
+  const times: number[] = [];
   for (let count = 0; count <= DELETIONS; count += 1) {
     const { id, created } = customerOf(cloud);
-    const took = await deletion(created, id);
-    if (count > 0) seconds.push(took);
+    times.push(await deleteProject(created, id));
   }
-  return seconds;
+  return times.slice(1);
 }
 
-interface OnAws {
+/** The measurements of the deployed stack. All numbers omit the first deletion, except `first`. */
+interface DeployedResult {
   readonly seconds: readonly number[];
   readonly invocations: readonly Invocation[];
-  /** Calls by service of AWS. */
+  /** The number of calls to each service of AWS. */
   readonly calls: ReadonlyMap<string, number>;
   /** The largest resident memory of each function, in megabytes. */
   readonly memory: ReadonlyMap<string, number>;
   /** Capacity units of DynamoDB, without the reads of the bench. */
   readonly units: { readonly reads: number; readonly writes: number };
+  /** The cold starts in the first deletion, and on average in each other deletion. */
   readonly coldStarts: { readonly first: number; readonly others: number };
 }
 
-async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
+/** When a deletion began: the time, and the number of lines that the emulator had logged. */
+interface DeletionStart {
+  readonly at: number;
+  readonly logLines: number;
+}
+
+/** Measures the stack on an AWS emulator. */
+async function measureDeployed(cloud: RehearsalCloud): Promise<DeployedResult> {
   process.env.MINISTACK_LOG_LEVEL = 'DEBUG';
   const folder = mkdtempSync(join(tmpdir(), 'bench-aws-'));
-  const file = join(folder, 'units');
+  const unitsFile = join(folder, 'units');
   const stack = await deployStack(cloud.credentials, SETTINGS);
   try {
     const variables = {
-      NODE_OPTIONS: `--enable-source-maps --import=${HOOK}`,
-      BENCH_UNITS: file,
+      NODE_OPTIONS: `--enable-source-maps --import=${UNITS_HOOK}`,
+      BENCH_UNITS: unitsFile,
     };
     for (const name of stack.queues) await stack.configure(name, variables);
-    const from: { at: number; lines: number }[] = [];
-    const seconds = await repeated(cloud, async (created, project) => {
-      await stack.send('ingest', stack.notification(created));
-      while (!(await stack.engine.reads.account('project', project))) await delay(POLL_MILLIS);
-      await delay(POLL_MILLIS);
-      from.push({ at: Date.now(), lines: logOf(stack).length });
-      const deleted = await deletedIn(cloud, project);
-      const begunAt = Date.now();
-      await stack.send('ingest', stack.notification(deleted));
-      while (Date.now() - begunAt < AT_MOST_MILLIS) {
-        await delay(POLL_MILLIS);
-        const [operation] = await stack.engine.reads.operationsAbout('project', project);
-        if (operation?.endedAt !== undefined) return (operation.endedAt - begunAt) / 1000;
-      }
-      throw new Error(`the operation did not end in ${AT_MOST_MILLIS / 1000} s`);
-    });
+    const starts: DeletionStart[] = [];
+    const seconds = await timeDeletions(cloud, (created, project) =>
+      deleteOnStack(stack, cloud, { created, project, starts }),
+    );
     await delay(POLL_MILLIS);
-    const [first, second] = from;
+    const [first, second] = starts;
     const lines = logOf(stack);
-    const countedLines = lines.slice(second?.lines);
-    const calls = new Map<string, number>();
-    for (const line of countedLines) {
-      const service = /-> service=(\w+) region=/.exec(line)?.[1];
-      if (service !== undefined) calls.set(service, (calls.get(service) ?? 0) + 1);
-    }
-    const starts = (some: readonly string[]) =>
-      some.filter((line) => /worker spawned for .*cold start/.test(line)).length;
+    const countedLines = lines.slice(second?.logLines);
     return {
       seconds,
       invocations: await invocationsSince(stack.endpoint, second?.at ?? 0),
-      calls,
-      units: unitsSince(file, second?.at ?? 0),
+      calls: callsByService(countedLines),
+      units: unitsSince(unitsFile, second?.at ?? 0),
       memory: memoryByFunction(Number(stack.emulator)),
       coldStarts: {
-        first: starts(lines.slice(first?.lines, second?.lines)),
-        others: starts(countedLines) / DELETIONS,
+        first: coldStartsIn(lines.slice(first?.logLines, second?.logLines)),
+        others: coldStartsIn(countedLines) / DELETIONS,
       },
     };
   } finally {
@@ -134,20 +133,57 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
   }
 }
 
+/**
+ * Waits until the stack knows the project, adds the start of the deletion to `starts`, and deletes
+ * the project. Returns the seconds until its operation ended. Throws if it does not end in time.
+ */
+async function deleteOnStack(
+  stack: DeployedStack,
+  cloud: RehearsalCloud,
+  { created, project, starts }: { created: string; project: string; starts: DeletionStart[] },
+): Promise<number> {
+  await stack.send('ingest', stack.notification(created));
+  while (!(await stack.engine.reads.account('project', project))) await delay(POLL_MILLIS);
+  await delay(POLL_MILLIS);
+  starts.push({ at: Date.now(), logLines: logOf(stack).length });
+  const deleted = await deletedIn(cloud, project);
+  const begunAt = Date.now();
+  await stack.send('ingest', stack.notification(deleted));
+  while (Date.now() - begunAt < MAX_OPERATION_MILLIS) {
+    await delay(POLL_MILLIS);
+    const [operation] = await stack.engine.reads.operationsAbout('project', project);
+    if (operation?.endedAt !== undefined) return (operation.endedAt - begunAt) / 1000;
+  }
+  throw new Error(`the operation did not end in ${MAX_OPERATION_MILLIS / 1000} s`);
+}
+
+/** Counts the calls to each service of AWS in lines of the emulator's log. */
+function callsByService(lines: readonly string[]): Map<string, number> {
+  const calls = new Map<string, number>();
+  for (const line of lines) {
+    const service = /-> service=(\w+) region=/.exec(line)?.[1];
+    if (service !== undefined) calls.set(service, (calls.get(service) ?? 0) + 1);
+  }
+  return calls;
+}
+
+const coldStartsIn = (lines: readonly string[]): number =>
+  lines.filter((line) => /worker spawned for .*cold start/.test(line)).length;
+
 /** Returns the cost of 1,000 deletions in US dollars at list prices, by service of AWS. */
-function costsOf({ invocations, calls, units }: OnAws): Readonly<Record<string, number>> {
-  const thousand = 1000 / DELETIONS;
+function costsOf({ invocations, calls, units }: DeployedResult): Readonly<Record<string, number>> {
+  const perThousand = 1000 / DELETIONS;
   const gigabyteSeconds = invocations.reduce((sum, { name, millis }) => {
     const gigabytes = name.includes('-service-') ? 0.25 : 0.5;
     return sum + (gigabytes * millis) / 1000;
   }, 0);
   return {
-    'time of Lambda': thousand * gigabyteSeconds * PRICE.gigabyteSecond,
-    'invocations of Lambda': thousand * invocations.length * PRICE.invocation,
-    EventBridge: thousand * (calls.get('events') ?? 0) * PRICE.events,
-    'SQS, without the polls of Lambda': thousand * (calls.get('sqs') ?? 0) * PRICE.queueRequest,
-    'DynamoDB, reads': thousand * units.reads * PRICE.readUnit,
-    'DynamoDB, writes': thousand * units.writes * PRICE.writeUnit,
+    'time of Lambda': perThousand * gigabyteSeconds * PRICE.gigabyteSecond,
+    'invocations of Lambda': perThousand * invocations.length * PRICE.invocation,
+    EventBridge: perThousand * (calls.get('events') ?? 0) * PRICE.events,
+    'SQS, without the polls of Lambda': perThousand * (calls.get('sqs') ?? 0) * PRICE.queueRequest,
+    'DynamoDB, reads': perThousand * units.reads * PRICE.readUnit,
+    'DynamoDB, writes': perThousand * units.writes * PRICE.writeUnit,
   };
 }
 
@@ -162,50 +198,54 @@ const table = (...head: string[]): Table.Table =>
 export async function benchAws(): Promise<void> {
   const cloud = await rehearsalCloud();
   try {
-    const before = load();
-    const embeddedSeconds = await embedded(cloud);
-    const between = load();
-    const deployedResult = await deployed(cloud);
+    const loadBefore = load();
+    const embeddedSeconds = await measureEmbedded(cloud);
+    const loadBetween = load();
+    const deployedResult = await measureDeployed(cloud);
     const ratio = median(deployedResult.seconds) / median(embeddedSeconds);
-    const each = (seconds: readonly number[]) => seconds.map((one) => one.toFixed(1)).join(', ');
+    const listed = (times: readonly number[]) => times.map((time) => time.toFixed(1)).join(', ');
     console.log(
-      `A small deletion, one process: ${each(embeddedSeconds)} s (load average ${before}, ${between}); on ` +
-        `the emulator: ${each(deployedResult.seconds)} s (load average ${between}, ${load()}): ` +
-        `${ratio.toFixed(2)} times`,
+      `A small deletion, one process: ${listed(embeddedSeconds)} s (load average ${loadBefore}, ` +
+        `${loadBetween}); on the emulator: ${listed(deployedResult.seconds)} s (load average ` +
+        `${loadBetween}, ${load()}): ${ratio.toFixed(2)} times`,
     );
-    console.log(
-      `Cold starts in a deletion: ${deployedResult.coldStarts.first} in the first, ` +
-        `${deployedResult.coldStarts.others.toFixed(1)} in each other`,
-    );
-    const functions = table('function', 'invocations', 'median ms', 'longest ms', 'peak MB');
-    for (const [name, all] of Map.groupBy(deployedResult.invocations, (one) => one.name)) {
-      const millis = all.map((one) => one.millis);
-      functions.push([
-        name,
-        (all.length / DELETIONS).toFixed(1),
-        median(millis).toFixed(0),
-        Math.max(...millis).toFixed(0),
-        deployedResult.memory.get(name)?.toFixed(0) ?? '',
-      ]);
-    }
-    console.log(functions.toString());
-    const services = table('service of AWS', 'calls for each deletion, with those of the bench');
-    for (const [service, count] of deployedResult.calls)
-      services.push([service, (count / DELETIONS).toFixed(1)]);
-    console.log(services.toString());
-    const { reads, writes } = deployedResult.units;
-    console.log(
-      `DynamoDB: ${(reads / DELETIONS).toFixed(0)} read units and ` +
-        `${(writes / DELETIONS).toFixed(0)} write units in a deletion`,
-    );
-    const costs = table('1,000 deletions', 'US dollars');
-    const parts = Object.entries(costsOf(deployedResult));
-    for (const [name, dollars] of parts) costs.push([name, dollars.toFixed(3)]);
-    costs.push(['all', parts.reduce((sum, [, dollars]) => sum + dollars, 0).toFixed(3)]);
-    console.log(costs.toString());
+    printDeployed(deployedResult);
   } finally {
     await cloud.close();
   }
+}
+
+/** Prints the cold starts, the invocations, the calls and the cost of the deployed stack. */
+function printDeployed(result: DeployedResult): void {
+  const { invocations, memory, calls, units, coldStarts } = result;
+  console.log(
+    `Cold starts in a deletion: ${coldStarts.first} in the first, ` +
+      `${coldStarts.others.toFixed(1)} in each other`,
+  );
+  const functions = table('function', 'invocations', 'median ms', 'longest ms', 'peak MB');
+  for (const [name, ofFunction] of Map.groupBy(invocations, (one) => one.name)) {
+    const durations = ofFunction.map(({ millis }) => millis);
+    functions.push([
+      name,
+      (ofFunction.length / DELETIONS).toFixed(1),
+      median(durations).toFixed(0),
+      Math.max(...durations).toFixed(0),
+      memory.get(name)?.toFixed(0) ?? '',
+    ]);
+  }
+  console.log(functions.toString());
+  const services = table('service of AWS', 'calls per deletion, including those of the bench');
+  for (const [service, count] of calls) services.push([service, (count / DELETIONS).toFixed(1)]);
+  console.log(services.toString());
+  console.log(
+    `DynamoDB: ${(units.reads / DELETIONS).toFixed(0)} read units and ` +
+      `${(units.writes / DELETIONS).toFixed(0)} write units in a deletion`,
+  );
+  const costTable = table('1,000 deletions', 'US dollars');
+  const costs = Object.entries(costsOf(result));
+  for (const [name, dollars] of costs) costTable.push([name, dollars.toFixed(3)]);
+  costTable.push(['all', costs.reduce((sum, [, dollars]) => sum + dollars, 0).toFixed(3)]);
+  console.log(costTable.toString());
 }
 
 if (import.meta.main) await benchAws();

@@ -18,14 +18,14 @@ const Events = z.object({
 
 /** Returns the invocations of all functions since a moment (epoch milliseconds). */
 export async function invocationsSince(endpoint: string, since: number): Promise<Invocation[]> {
-  const { logGroups } = Groups.parse(await logs(endpoint, 'DescribeLogGroups', {}));
+  const { logGroups } = Groups.parse(await callLogs(endpoint, 'DescribeLogGroups', {}));
   const invocations: Invocation[] = [];
   for (const { logGroupName } of logGroups) {
     const name = logGroupName.split('/').at(-1) ?? logGroupName;
     for (let nextToken: string | undefined, isFirst = true; isFirst || nextToken; ) {
       isFirst = false;
       const query = { logGroupName, startTime: since, ...(nextToken ? { nextToken } : {}) };
-      const page = Events.parse(await logs(endpoint, 'FilterLogEvents', query));
+      const page = Events.parse(await callLogs(endpoint, 'FilterLogEvents', query));
       for (const { message } of page.events) {
         const millis = /^REPORT .*\tDuration: ([\d.]+) ms/.exec(message)?.[1];
         if (millis !== undefined) invocations.push({ name, millis: Number(millis) });
@@ -36,7 +36,8 @@ export async function invocationsSince(endpoint: string, since: number): Promise
   return invocations;
 }
 
-async function logs(endpoint: string, action: string, input: object): Promise<unknown> {
+/** Calls CloudWatch Logs and returns the parsed answer. Throws for a failed call. */
+async function callLogs(endpoint: string, action: string, input: object): Promise<unknown> {
   const { protocol, hostname, port, host } = new URL(endpoint);
   const signer = new SignatureV4({
     service: 'logs',
@@ -60,8 +61,8 @@ async function logs(endpoint: string, action: string, input: object): Promise<un
       body,
     }),
   );
-  const { host: _, ...sent } = headers;
-  const answer = await fetch(`${endpoint}/`, { method: 'POST', headers: sent, body });
+  const { host: _, ...sentHeaders } = headers;
+  const answer = await fetch(`${endpoint}/`, { method: 'POST', headers: sentHeaders, body });
   if (!answer.ok) throw new Error(`${action}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }

@@ -35,71 +35,78 @@ export interface Units {
 const READ_BYTES = 4096;
 const WRITE_BYTES = 1024;
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+/** Returns the bytes of a value of an attribute, which counts with its type. */
 const sizeOfValue = ([type, value]: [string, unknown]): number =>
   type === 'N'
     ? Math.ceil(String(value).length / 2) + 1
     : type === 'B'
       ? Buffer.byteLength(String(value), 'base64')
       : Buffer.byteLength(String(value));
+/** Returns the bytes of an item by the rules of DynamoDB. */
 const sizeOf = (item: Item = {}): number =>
-  Object.entries(item).reduce(
-    (sum, [name, attribute]) =>
-      sum +
-      Buffer.byteLength(name) +
-      Object.entries(attribute)
-        .map(sizeOfValue)
-        .reduce((a, b) => a + b, 0),
-    0,
+  sum(
+    Object.entries(item).map(
+      ([name, attribute]) =>
+        Buffer.byteLength(name) + sum(Object.entries(attribute).map(sizeOfValue)),
+    ),
   );
-const reading = (bytes: number): number => Math.max(1, Math.ceil(bytes / READ_BYTES));
-const writing = (bytes: number): number => Math.max(1, Math.ceil(bytes / WRITE_BYTES));
+const readUnitsOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / READ_BYTES));
+const writeUnitsOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / WRITE_BYTES));
 /**
  * Returns the write units of a row. For an update or a deletion, the size of the request is used,
  * because the size of the stored row is unknown.
  */
-const written = ({ Item, Key, ExpressionAttributeValues }: Row): number =>
-  writing(sizeOf(Item) + sizeOf(Key) + sizeOf(ExpressionAttributeValues));
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+const writeUnitsOfRow = ({ Item, Key, ExpressionAttributeValues }: Row): number =>
+  writeUnitsOf(sizeOf(Item) + sizeOf(Key) + sizeOf(ExpressionAttributeValues));
 
 /** Returns the capacity units of a call by the rules of DynamoDB for on-demand tables. */
 export function unitsOf({ action, input, output }: Call): Units {
-  const strength = input.ConsistentRead ? 1 : 0.5;
+  const unitsPerRead = input.ConsistentRead ? 1 : 0.5;
   const none = { reads: 0, writes: 0, states: [] };
   switch (action) {
     case 'GetItem':
-      return { ...none, reads: strength * reading(sizeOf(output.Item)) };
+      return { ...none, reads: unitsPerRead * readUnitsOf(sizeOf(output.Item)) };
     case 'Query':
     case 'Scan':
-      return { ...none, reads: strength * reading(sum((output.Items ?? []).map(sizeOf))) };
+      return { ...none, reads: unitsPerRead * readUnitsOf(sum((output.Items ?? []).map(sizeOf))) };
     case 'BatchGetItem': {
       const requestedKeys = Object.values(input.RequestItems ?? {}) as {
         readonly Keys: readonly Item[];
       }[];
-      const found = Object.values(output.Responses ?? {}).flat();
+      const foundItems = Object.values(output.Responses ?? {}).flat();
       // A row that does not exist costs as much as a small row. All batches of the engine are
       // consistent reads.
-      const missing = sum(requestedKeys.map(({ Keys }) => Keys.length)) - found.length;
-      return { ...none, reads: missing + sum(found.map((item) => reading(sizeOf(item)))) };
+      const missing = sum(requestedKeys.map(({ Keys }) => Keys.length)) - foundItems.length;
+      return { ...none, reads: missing + sum(foundItems.map((item) => readUnitsOf(sizeOf(item)))) };
     }
     case 'BatchWriteItem': {
       const rows = Object.values(input.RequestItems ?? {}).flat() as Record<string, Row>[];
-      return { ...none, writes: sum(rows.flatMap((row) => Object.values(row)).map(written)) };
+      return {
+        ...none,
+        writes: sum(rows.flatMap((row) => Object.values(row)).map(writeUnitsOfRow)),
+      };
     }
     case 'TransactWriteItems': {
       const rows = (input.TransactItems ?? []).flatMap((row) => Object.values(row));
-      return { ...none, writes: 2 * sum(rows.map(written)), states: rows.flatMap(stateIn) };
+      return {
+        ...none,
+        writes: 2 * sum(rows.map(writeUnitsOfRow)),
+        states: rows.flatMap(statesIn),
+      };
     }
     default:
-      return { ...none, writes: written(input) };
+      return { ...none, writes: writeUnitsOfRow(input) };
   }
 }
 
-function stateIn({ Item }: Row): Units['states'] {
+function statesIn({ Item }: Row): Units['states'] {
   const [operation, state] = [Item?.pk?.S, Item?.state?.S];
   return typeof operation === 'string' && typeof state === 'string' ? [{ operation, state }] : [];
 }
 
-const Line = z.object({
+/** A line of the file that `units-hook.ts` writes. */
+const RecordedCall = z.object({
   at: z.number(),
   reads: z.number(),
   writes: z.number(),
@@ -114,17 +121,17 @@ const Line = z.object({
 export function unitsSince(file: string, since: number): { reads: number; writes: number } {
   const lines = readFileSync(file, 'utf8').trim().split('\n');
   const units = { reads: 0, writes: 0 };
-  const known = new Map<string, string>();
+  const lastStates = new Map<string, string>();
   for (const line of lines) {
-    const { at, reads, writes, states } = Line.parse(JSON.parse(line));
+    const { at, reads, writes, states } = RecordedCall.parse(JSON.parse(line));
     if (at >= since) {
       units.reads += reads;
       units.writes += writes;
     }
     for (const { operation, state } of states) {
-      const before = known.get(operation);
-      if (at >= since && before !== state) units.writes += before === undefined ? 1 : 2;
-      known.set(operation, state);
+      const stateBefore = lastStates.get(operation);
+      if (at >= since && stateBefore !== state) units.writes += stateBefore === undefined ? 1 : 2;
+      lastStates.set(operation, state);
     }
   }
   return units;
