@@ -123,13 +123,13 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
       resume: 'The subscription continues.',
       unchanged: ['A subscription that is paused already stays paused.'],
     },
-    before: z.object({}),
+    recordedState: z.object({}),
     list: ({ project }) => list('subscriptions', project),
     id: ({ id }) => id,
     owner: ({ account }) => account ?? undefined,
-    assess: ({ paused }) => (paused ? { kind: 'at-rest' } : { kind: 'switch', before: {} }),
+    assess: ({ paused }) => (paused ? { kind: 'at-rest' } : { kind: 'suspend', recordedState: {} }),
     suspend: async ({ id }) => void (await setPaused(id, true)),
-    compare: ({ paused }) => (paused ? { kind: 'suspended' } : { kind: 'as-before' }),
+    compare: ({ paused }) => (paused ? { kind: 'suspended' } : { kind: 'as-recorded' }),
     resume: async ({ id }) => void (await setPaused(id, false)),
   });
 
@@ -146,6 +146,6 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
     ],
     // Subscriptions are paused after Nova has stopped the servers, and continue before Nova starts
     // the servers.
-    suspension: { after: ['nova'], types: [subscriptionSuspension] },
+    suspension: { suspendAfter: ['nova'], types: [subscriptionSuspension] },
   });
 };

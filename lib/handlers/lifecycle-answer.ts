@@ -132,7 +132,7 @@ async function answerAboutUser(
       isSuspend ? 'suspend' : 'resume',
       reportingServices.map(({ name }) => ({
         name,
-        after: [],
+        suspendAfter: [],
         types: [],
         skippedBecause: undefined,
       })),
@@ -158,7 +158,7 @@ async function answerAboutUserProvision(
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, assigningServices),
       'provision',
-      names.map((name) => ({ name, after: [], types: [], skippedBecause: undefined })),
+      names.map((name) => ({ name, suspendAfter: [], types: [], skippedBecause: undefined })),
     ),
   };
 }

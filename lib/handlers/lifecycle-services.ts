@@ -13,7 +13,7 @@ export const pluginsFor = (
 ): LifecycleService[] =>
   httpPlugins
     .filter((name) => pluginActions[name]?.includes(action))
-    .map((name) => ({ name, after: [], types: [], skippedBecause: undefined }));
+    .map((name) => ({ name, suspendAfter: [], types: [], skippedBecause: undefined }));
 
 /**
  * Returns the entry of a service for the order of a suspend or resume, or an empty array if the
@@ -27,7 +27,7 @@ export function lifecycleEntryOf(
 ): LifecycleService[] {
   if (!suspension) {
     const hasWarnings = isSuspend && leftBySuspend.some(({ warns }) => warns);
-    return hasWarnings ? [{ name, after: [], types: [], skippedBecause: undefined }] : [];
+    return hasWarnings ? [{ name, suspendAfter: [], types: [], skippedBecause: undefined }] : [];
   }
   const allTypes = suspension.types.map((type) => type(name));
   const types = isSuspend
@@ -39,7 +39,7 @@ export function lifecycleEntryOf(
   return [
     {
       name,
-      after: suspension.after,
+      suspendAfter: suspension.suspendAfter,
       types: types.map((type) => type.resourceType),
       skippedBecause,
     },

@@ -145,7 +145,7 @@ export const provisionSnapshot = (
   lifecycleSnapshot(snapshot, 'provision', [
     ...services.flatMap(({ name, provision }) =>
       provision && sections[name] !== undefined
-        ? [{ name, after: [], types: [], skippedBecause: undefined }]
+        ? [{ name, suspendAfter: [], types: [], skippedBecause: undefined }]
         : [],
     ),
     ...plugins,

@@ -58,16 +58,17 @@ export function suspensionStore(
   };
 }
 
-const bodyOf = ({ resourceType, id, before, at }: SuspensionRecord) => ({
+/** Returns the stored form of a record, in which the recorded state has the name `before`. */
+const bodyOf = ({ resourceType, id, recordedState, at }: SuspensionRecord) => ({
   resourceType,
   id,
-  before,
+  before: recordedState,
   at,
 });
 
 function toRecord({ value, version }: StoredDocument): SuspensionRecord {
   const { resourceType, id, before, at } = StoredSuspensionRecord.parse(value);
-  return { resourceType, id, before, at, version };
+  return { resourceType, id, recordedState: before, at, version };
 }
 
 /** Returns the services that have suspension records of a project. */

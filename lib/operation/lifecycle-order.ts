@@ -7,7 +7,7 @@ import type { CloudSnapshot } from './snapshot.ts';
 export interface LifecycleService {
   readonly name: string;
   /** The services that are suspended and provisioned before this service, and resumed after. */
-  readonly after: readonly string[];
+  readonly suspendAfter: readonly string[];
   /** The resource types that are suspended and resumed. Empty for provision. */
   readonly types: readonly ResourceTypeName[];
   /** Why the policy of this cloud excludes the service. */
@@ -25,10 +25,10 @@ export function lifecycleSnapshot(
   action: Exclude<Action, 'cleanup'>,
   services: readonly LifecycleService[],
 ): CloudSnapshot {
-  const servicesBefore = ({ name, after }: LifecycleService): readonly string[] =>
+  const servicesBefore = ({ name, suspendAfter }: LifecycleService): readonly string[] =>
     action !== 'resume'
-      ? after
-      : services.filter((other) => other.after.includes(name)).map((other) => other.name);
+      ? suspendAfter
+      : services.filter((other) => other.suspendAfter.includes(name)).map((other) => other.name);
   const placedServices = services.flatMap((one): PlacedService[] => {
     const known = snapshot.services.find(({ name }) => name === one.name);
     if (!known) return [];

@@ -121,5 +121,5 @@ export const aodh = defineService({
   resourceTypes: [alarm],
   userResourceTypes: [alarmOfUser],
   userReports,
-  suspension: { after: [], types: [alarmSuspension] },
+  suspension: { suspendAfter: [], types: [alarmSuspension] },
 });

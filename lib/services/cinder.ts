@@ -116,7 +116,7 @@ export const cinder = defineService({
     quota,
   ],
   provision,
-  suspension: { after: ['nova'], types: [quotaSuspension] },
+  suspension: { suspendAfter: ['nova'], types: [quotaSuspension] },
   leftBySuspend: [
     {
       types: ['volume', 'snapshot', 'backup', 'group', 'group-snapshot', 'attachment'],

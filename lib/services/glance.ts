@@ -166,7 +166,7 @@ export const glance = defineService({
   catalogTypes: ['image'],
   dependsOn: [{ services: ['nova', 'cinder'], strength: 'required', until: 'done' }],
   resourceTypes: [image, metadefNamespace],
-  suspension: { after: ['nova', 'zun'], types: [imageSuspension] },
+  suspension: { suspendAfter: ['nova', 'zun'], types: [imageSuspension] },
   leftBySuspend: [
     {
       types: ['metadef-namespace'],

@@ -209,7 +209,7 @@ export const ironic = defineService({
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
   resourceTypes: [allocation, runbook, lease, node],
-  suspension: { after: ['aodh', 'octavia', 'nova'], types: [machineSuspension] },
+  suspension: { suspendAfter: ['aodh', 'octavia', 'nova'], types: [machineSuspension] },
   leftBySuspend: [
     {
       types: ['allocation', 'runbook'],

@@ -60,7 +60,7 @@ export const manila = defineService({
     groupTypeAccess,
     quota,
   ],
-  suspension: { after: ['nova'], types: [quotaSuspension] },
+  suspension: { suspendAfter: ['nova'], types: [quotaSuspension] },
   leftBySuspend: [
     {
       types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],

@@ -38,7 +38,10 @@ export const neutron = defineService({
     quota,
   ],
   provision,
-  suspension: { after: ['nova', 'zun', 'trove'], types: [routerSuspension, quotaSuspension] },
+  suspension: {
+    suspendAfter: ['nova', 'zun', 'trove'],
+    types: [routerSuspension, quotaSuspension],
+  },
   leftBySuspend: [
     {
       types: [

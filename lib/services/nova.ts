@@ -108,7 +108,10 @@ export const nova = defineService({
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
   userReports,
-  suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension, quotaSuspension] },
+  suspension: {
+    suspendAfter: ['aodh', 'octavia', 'swift'],
+    types: [serverSuspension, quotaSuspension],
+  },
   provision,
   leftBySuspend: [
     {

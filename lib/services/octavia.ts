@@ -146,6 +146,6 @@ export const octavia = defineService({
       'or system scope can list other projects. By default the role admin suffices.',
   ],
   resourceTypes: [loadBalancer, quota],
-  suspension: { after: ['aodh'], types: [loadBalancerSuspension, quotaSuspension] },
+  suspension: { suspendAfter: ['aodh'], types: [loadBalancerSuspension, quotaSuspension] },
   provision,
 });

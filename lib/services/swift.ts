@@ -215,7 +215,7 @@ export const swift = defineService({
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },
   ],
   resourceTypes: [object, container, account],
-  suspension: { after: ['aodh'], types: [publicAccessSuspension] },
+  suspension: { suspendAfter: ['aodh'], types: [publicAccessSuspension] },
   leftBySuspend: [
     {
       types: ['object'],

@@ -173,7 +173,7 @@ export const trove = defineService({
       'from Trove.',
   ],
   resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],
-  suspension: { after: ['aodh', 'octavia', 'nova', 'zun'], types: [databaseSuspension] },
+  suspension: { suspendAfter: ['aodh', 'octavia', 'nova', 'zun'], types: [databaseSuspension] },
   leftBySuspend: [
     {
       types: ['cluster'],

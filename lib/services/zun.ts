@@ -193,7 +193,7 @@ export const zun = defineService({
   dependents: [{ services: ['neutron', 'cinder'], strength: 'preferred', until: 'done' }],
   microversion: { header: 'container', floor: '1.32', ceiling: '1.40' },
   resourceTypes: [container, capsule, registry, quota],
-  suspension: { after: ['aodh', 'octavia', 'swift'], types: [containerSuspension] },
+  suspension: { suspendAfter: ['aodh', 'octavia', 'swift'], types: [containerSuspension] },
   releases: [
     'Releases before Stein (microversion 1.32) are not cleaned up.',
     'Images that Zun pulled to its hosts, and the Docker networks that it created ' +

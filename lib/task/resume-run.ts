@@ -46,15 +46,15 @@ async function resumeType(
   for (const record of recordsOfType) {
     const row = rowOf.get(recordKey(record));
     // A resource that no longer exists needs no change, like a restored one.
-    const comparison = row?.compare(record.before) ?? { kind: 'as-before' as const };
+    const comparison = row?.compare(record.recordedState) ?? { kind: 'as-recorded' as const };
     if (comparison.kind === 'changed')
       conditions.push(changedCondition(record, comparison.message));
-    if (comparison.kind === 'as-before') restoredRecords.push(record);
+    if (comparison.kind === 'as-recorded') restoredRecords.push(record);
     else if (comparison.kind !== 'changed' || comparison.isPartlySuspended) {
       left += 1;
       if (comparison.kind === 'changing')
         conditions.push(inProgress(comparison.message, { resourceType, example: record.id }));
-      else changes.push(() => row?.resume(record.before) ?? Promise.resolve());
+      else changes.push(() => row?.resume(record.recordedState) ?? Promise.resolve());
     }
   }
   if (input.phase === 'apply' && listedAt >= input.settleAt)

@@ -89,13 +89,14 @@ function stepOfUnrecorded(
   at: number,
 ): RowStep {
   const assessment = row.assess(option);
-  if (assessment.kind !== 'switch') return stepWithoutChange(assessment);
-  const record = { resourceType, id: row.id, before: assessment.before, at, version: 0 };
+  if (assessment.kind !== 'suspend') return stepWithoutChange(assessment);
+  const { recordedState } = assessment;
+  const record = { resourceType, id: row.id, recordedState, at, version: 0 };
   return { kind: 'record', unrecorded: { row, record } };
 }
 
 function stepWithoutChange(
-  assessment: Exclude<ReturnType<SuspensionRow['assess']>, { kind: 'switch' }>,
+  assessment: Exclude<ReturnType<SuspensionRow['assess']>, { kind: 'suspend' }>,
 ): RowStep {
   if (assessment.kind === 'at-rest') return { kind: 'skip' };
   if (assessment.kind === 'wait')
@@ -111,20 +112,20 @@ function stepOfRecorded(
   option: string,
   records: SuspensionRecords,
 ): RowStep {
-  const comparison = row.compare(record.before);
+  const comparison = row.compare(record.recordedState);
   if (comparison.kind === 'suspended') return { kind: 'suspended' };
   if (comparison.kind === 'changing')
     return { kind: 'wait', condition: inProgress(comparison.message) };
   if (comparison.kind !== 'changed')
-    return { kind: 'change', change: () => row.suspend(record.before) };
+    return { kind: 'change', change: () => row.suspend(record.recordedState) };
   // Another actor has changed the resource after its state was recorded. If the resource runs
   // again, its present state replaces the recorded state, except for parts that are suspended.
-  const assessment = row.assess(option, record.before);
-  if (assessment.kind !== 'switch') return stepWithoutChange(assessment);
-  const { before } = assessment;
+  const assessment = row.assess(option, record.recordedState);
+  if (assessment.kind !== 'suspend') return stepWithoutChange(assessment);
+  const { recordedState } = assessment;
   const change = async (): Promise<void> => {
-    await records.replace({ ...record, before });
-    await row.suspend(before);
+    await records.replace({ ...record, recordedState });
+    await row.suspend(recordedState);
   };
   return { kind: 'change', change };
 }
@@ -142,6 +143,6 @@ async function recordAll(
   const recordByKey = new Map(stored.map((one) => [recordKey(one), one]));
   return unrecorded.flatMap(({ row, record }) => {
     const storedRecord = recordByKey.get(recordKey(record));
-    return storedRecord ? [() => row.suspend(storedRecord.before)] : [];
+    return storedRecord ? [() => row.suspend(storedRecord.recordedState)] : [];
   });
 }

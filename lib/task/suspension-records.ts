@@ -3,7 +3,7 @@ export interface SuspensionRecord {
   readonly resourceType: string;
   readonly id: string;
   /** The state that resume restores. The schema of the resource type validates it. */
-  readonly before: unknown;
+  readonly recordedState: unknown;
   /** Epoch milliseconds when it was recorded. */
   readonly at: number;
   /** Optimistic lock; 0 for a new record. */

@@ -3,23 +3,23 @@ import { ResourceTypeName } from '../../events/ids.ts';
 import type { ProjectContext } from './context.ts';
 
 /** How suspend treats a resource in its present state. */
-export type Assessment<Before> =
+export type Assessment<RecordedState> =
   /**
-   * Suspend changes the resource. `before`: the state that resume restores, as small JSON without
-   * secrets.
+   * Suspend changes the resource. `recordedState` is stored before the first change, and resume
+   * restores it: small JSON without secrets.
    */
-  | { readonly kind: 'switch'; readonly before: Before }
+  | { readonly kind: 'suspend'; readonly recordedState: RecordedState }
   /** The resource is already at rest. Suspend and resume do not change it. */
   | { readonly kind: 'at-rest' }
-  /** The resource is reported and not changed, because resume could not restore it exactly. */
-  | { readonly kind: 'leave'; readonly message: string; readonly advice: string }
+  /** Suspend does not change the resource. It reports the reason (`message`) and the advice. */
+  | { readonly kind: 'report-only'; readonly message: string; readonly advice: string }
   /** The service is changing the resource. The next iteration lists it again. */
   | { readonly kind: 'wait'; readonly message: string };
 
-/** The present state of a resource compared with its record. */
+/** The present state of a resource compared with its recorded state. */
 export type Comparison =
   /** The resource has the recorded state. */
-  | { readonly kind: 'as-before' }
+  | { readonly kind: 'as-recorded' }
   | { readonly kind: 'suspended' }
   /** Suspend or resume has made only some of its calls. */
   | { readonly kind: 'partly' }
@@ -33,10 +33,10 @@ export type Comparison =
   | { readonly kind: 'changed'; readonly message: string; readonly isPartlySuspended?: boolean };
 
 /**
- * How one resource type is suspended and resumed. `Row` is a listed row, and `Before` the recorded
- * state. The calls must be repeatable.
+ * How one resource type is suspended and resumed. `Row` is a listed row. `RecordedState` is what
+ * suspend stores before the first change, and what resume restores. The calls must be repeatable.
  */
-export interface SuspensionDefinition<Row, Before> {
+export interface SuspensionDefinition<Row, RecordedState> {
   /** The resource type within the service, for example `server`. */
   readonly name: string;
   /**
@@ -55,41 +55,42 @@ export interface SuspensionDefinition<Row, Before> {
     /** The resources that are not changed, and why. */
     readonly unchanged?: readonly string[];
   };
-  /** Validates a stored record. */
-  readonly before: z.ZodType<Before>;
+  /** The schema that validates a stored state. */
+  readonly recordedState: z.ZodType<RecordedState>;
   list(context: ProjectContext): Promise<readonly Row[]>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
   /**
-   * `option`: the option that the policy file chose; `''` for a type without `options`. `recorded`:
-   * the record that the result replaces, because another actor has changed the resource.
+   * `option`: the option that the policy file chose; `''` for a type without `options`.
+   * `replacedState`: the recorded state that the result replaces, because another actor has changed
+   * the resource; `undefined` if no state is recorded.
    */
   assess(
     row: Row,
     context: ProjectContext,
     option: string,
-    recorded: Before | undefined,
-  ): Assessment<Before>;
-  suspend(row: Row, before: Before, context: ProjectContext): Promise<void>;
-  compare(row: Row, before: Before): Comparison;
-  resume(row: Row, before: Before, context: ProjectContext): Promise<void>;
+    replacedState: RecordedState | undefined,
+  ): Assessment<RecordedState>;
+  suspend(row: Row, recordedState: RecordedState, context: ProjectContext): Promise<void>;
+  compare(row: Row, recordedState: RecordedState): Comparison;
+  resume(row: Row, recordedState: RecordedState, context: ProjectContext): Promise<void>;
 }
 
 /**
- * One listed resource, with its row type and record type hidden. `compare`, `suspend` and `resume`
- * throw when `before` does not match the definition.
+ * One listed resource, with the types of its row and of its recorded state hidden. `compare`,
+ * `suspend` and `resume` throw when `recordedState` does not match the schema of the definition.
  */
 export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
-  /** `recorded`: the stored record that the result replaces. */
-  assess(option?: string, recorded?: unknown): Assessment<unknown>;
-  compare(before: unknown): Comparison;
-  suspend(before: unknown): Promise<void>;
-  resume(before: unknown): Promise<void>;
+  /** `replacedState`: the recorded state that the result replaces. */
+  assess(option?: string, replacedState?: unknown): Assessment<unknown>;
+  compare(recordedState: unknown): Comparison;
+  suspend(recordedState: unknown): Promise<void>;
+  resume(recordedState: unknown): Promise<void>;
 }
 
-/** How one resource type is suspended and resumed, with its row type and record type hidden. */
+/** A {@link SuspensionDefinition}, with the types of its rows and recorded states hidden. */
 export interface SuspensionType {
   readonly resourceType: ResourceTypeName;
   readonly options: readonly string[] | undefined;
@@ -100,7 +101,7 @@ export interface SuspensionType {
 /** The suspension of one service. */
 export interface ServiceSuspension {
   /** The services that are suspended before this service, and resumed after it. */
-  readonly after: readonly string[];
+  readonly suspendAfter: readonly string[];
   /** In the order of suspend. Resume uses the reverse order. */
   readonly types: readonly ((service: string) => SuspensionType)[];
 }
@@ -121,8 +122,8 @@ export function chosenTypes(
 }
 
 /** Defines how one resource type is suspended and resumed. */
-export function defineSuspension<Row, Before>(
-  definition: SuspensionDefinition<Row, Before>,
+export function defineSuspension<Row, RecordedState>(
+  definition: SuspensionDefinition<Row, RecordedState>,
 ): (service: string) => SuspensionType {
   return (service) => ({
     resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
@@ -133,16 +134,16 @@ export function defineSuspension<Row, Before>(
       return rows.map((row) => ({
         id: definition.id(row),
         owner: definition.owner(row),
-        assess: (option = '', recorded = undefined) =>
+        assess: (option = '', replacedState = undefined) =>
           definition.assess(
             row,
             context,
             option,
-            recorded === undefined ? undefined : definition.before.parse(recorded),
+            replacedState === undefined ? undefined : definition.recordedState.parse(replacedState),
           ),
-        compare: (before) => definition.compare(row, definition.before.parse(before)),
-        suspend: (before) => definition.suspend(row, definition.before.parse(before), context),
-        resume: (before) => definition.resume(row, definition.before.parse(before), context),
+        compare: (state) => definition.compare(row, definition.recordedState.parse(state)),
+        suspend: (state) => definition.suspend(row, definition.recordedState.parse(state), context),
+        resume: (state) => definition.resume(row, definition.recordedState.parse(state), context),
       }));
     },
   });

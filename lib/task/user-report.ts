@@ -180,7 +180,7 @@ async function recordListed(
 ): Promise<void> {
   const listed = new Map(
     rows.map(({ id }) => {
-      const record = { resourceType, id, before: {}, at, version: 0 };
+      const record = { resourceType, id, recordedState: {}, at, version: 0 };
       return [recordKey(record), record] as const;
     }),
   );

@@ -100,7 +100,7 @@ export class SuspendSimulation {
         catalogTypes: [name],
         resourceTypes: [this.#resourceType(name)],
         suspension: {
-          after: name === 'inner' ? ['outer'] : [],
+          suspendAfter: name === 'inner' ? ['outer'] : [],
           types: [this.#suspension(name)],
         },
       }),
@@ -147,7 +147,7 @@ export class SuspendSimulation {
     return defineSuspension<Machine, { state: 'on' }>({
       name: 'machine',
       summary: { suspend: '', record: '', resume: '' },
-      before: z.object({ state: z.literal('on') }),
+      recordedState: z.object({ state: z.literal('on') }),
       list: async () => {
         this.call();
         // The listing ignores its filter, and shows the machines of every project.
@@ -162,16 +162,16 @@ export class SuspendSimulation {
         changing > 0
           ? { kind: 'wait', message: 'busy' }
           : state === 'on'
-            ? { kind: 'switch', before: { state } }
+            ? { kind: 'suspend', recordedState: { state } }
             : { kind: 'at-rest' },
       suspend: async ({ id }) => this.#switch(service, id, 'off', true),
       compare: ({ state, bySuspension, changing }) => {
         if (changing > 0) return { kind: 'changing', message: 'busy' };
         if (state === 'off')
           return bySuspension ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
-        return bySuspension ? { kind: 'partly' } : { kind: 'as-before' };
+        return bySuspension ? { kind: 'partly' } : { kind: 'as-recorded' };
       },
-      resume: async ({ id, owner }, _before, { apiWithProjectToken }) => {
+      resume: async ({ id, owner }, _recordedState, { apiWithProjectToken }) => {
         if (this.needsToken) {
           await apiWithProjectToken?.();
           if (!this.roles.has(owner)) throw new TypeError(`a start without a token on ${owner}`);

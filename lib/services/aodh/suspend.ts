@@ -9,8 +9,6 @@ const alarmRow = z.object({
 });
 type AlarmRow = z.infer<typeof alarmRow>;
 
-/** The record. It is empty, because suspend changes only enabled alarms. */
-const recordSchema = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
@@ -41,7 +39,8 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
     resume: 'The alarm is enabled again after all other resources are resumed.',
     unchanged: ['An alarm that is already disabled stays disabled.'],
   },
-  before: recordSchema,
+  // The state needs no fields, because suspend changes only enabled alarms.
+  recordedState: z.object({}),
   async list({ api, project }) {
     const { rows } = await api.list('/v2/alarms', {
       row: alarmRow,
@@ -52,8 +51,8 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
   },
   id: (row) => row.alarm_id,
   owner: (row) => row.project_id ?? undefined,
-  assess: (row) => (row.enabled ? { kind: 'switch', before: {} } : { kind: 'at-rest' }),
-  suspend: (row, _record, context) => setEnabled(row, false, context),
-  compare: (row) => (row.enabled ? { kind: 'as-before' } : { kind: 'suspended' }),
-  resume: (row, _record, context) => setEnabled(row, true, context),
+  assess: (row) => (row.enabled ? { kind: 'suspend', recordedState: {} } : { kind: 'at-rest' }),
+  suspend: (row, _recordedState, context) => setEnabled(row, false, context),
+  compare: (row) => (row.enabled ? { kind: 'as-recorded' } : { kind: 'suspended' }),
+  resume: (row, _recordedState, context) => setEnabled(row, true, context),
 });

@@ -58,7 +58,7 @@ const callAction = async (
 function compare({ status }: ImageRow): Comparison {
   if (status === 'deactivated') return { kind: 'suspended' };
   return status === 'active'
-    ? { kind: 'as-before' }
+    ? { kind: 'as-recorded' }
     : { kind: 'changed', message: `it is ${status}` };
 }
 
@@ -78,13 +78,15 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
       'An image that is already deactivated stays deactivated.',
     ],
   },
-  before: z.object({}),
+  recordedState: z.object({}),
   list: listImagesWithUse,
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   assess: ({ status, isUsableByOthers }) =>
-    status === 'active' && isUsableByOthers ? { kind: 'switch', before: {} } : { kind: 'at-rest' },
-  suspend: (row, _record, context) => callAction(row, 'deactivate', context),
+    status === 'active' && isUsableByOthers
+      ? { kind: 'suspend', recordedState: {} }
+      : { kind: 'at-rest' },
+  suspend: (row, _recordedState, context) => callAction(row, 'deactivate', context),
   compare,
-  resume: (row, _record, context) => callAction(row, 'reactivate', context),
+  resume: (row, _recordedState, context) => callAction(row, 'reactivate', context),
 });

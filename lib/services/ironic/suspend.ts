@@ -47,7 +47,7 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
     return { kind: 'changing', message: `its power changes (${target_power_state})` };
   if (power_state === 'power off') return { kind: 'suspended' };
   return power_state === 'power on'
-    ? { kind: 'as-before' }
+    ? { kind: 'as-recorded' }
     : { kind: 'changed', message: `its power state is ${power_state}` };
 }
 
@@ -69,7 +69,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
       'A machine that is not deployed, or is in maintenance, is not changed.',
     ],
   },
-  before: z.object({}),
+  recordedState: z.object({}),
   list: listUsedNodes,
   id: (row) => row.uuid,
   owner: usingProjectOf,
@@ -81,9 +81,9 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
       };
     if (row.power_state !== 'power on' || row.maintenance) return { kind: 'at-rest' };
     if (row.instance_uuid || row.provision_state !== 'active') return { kind: 'at-rest' };
-    return { kind: 'switch', before: {} };
+    return { kind: 'suspend', recordedState: {} };
   },
-  suspend: (row, _record, context) => setPower(row, 'soft power off', context),
+  suspend: (row, _recordedState, context) => setPower(row, 'soft power off', context),
   compare,
-  resume: (row, _record, context) => setPower(row, 'power on', context),
+  resume: (row, _recordedState, context) => setPower(row, 'power on', context),
 });

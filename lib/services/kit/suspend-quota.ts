@@ -36,28 +36,26 @@ interface QuotaRow {
 
 const numberSchema = z.number();
 const limitsByName = z.record(z.string(), numberSchema);
-/**
- * The record. `lowered`: the values that suspend writes. A limit without a value is set to zero.
- */
-const recordSchema = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
-type LimitsRecord = z.infer<typeof recordSchema>;
+/** `lowered`: the values that suspend writes. Suspend sets a limit without a value to zero. */
+const recordedLimits = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
+type RecordedLimits = z.infer<typeof recordedLimits>;
 
 /** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
-/** Returns the values that suspend writes for the limits of a record. */
-const loweredLimits = ({ limits, lowered = {} }: LimitsRecord): Limits =>
+/** Returns the values that suspend writes for the recorded limits. */
+const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 /**
  * Groups the names of the recorded limits by the present value of each limit: the value that
  * suspend writes, the recorded value, or a third value that another actor has set.
  */
-function groupByPresentValue({ limits }: QuotaRow, record: LimitsRecord) {
-  const lowered = loweredLimits(record);
-  const names = Object.keys(record.limits).filter((name) => record.limits[name] !== lowered[name]);
+function groupByPresentValue({ limits }: QuotaRow, state: RecordedLimits) {
+  const lowered = loweredLimits(state);
+  const names = Object.keys(state.limits).filter((name) => state.limits[name] !== lowered[name]);
   const isLowered = (name: string): boolean => limits[name] === lowered[name];
-  const isRecorded = (name: string): boolean => limits[name] === record.limits[name];
+  const isRecorded = (name: string): boolean => limits[name] === state.limits[name];
   return {
     lowered: names.filter(isLowered),
     recorded: names.filter(isRecorded),
@@ -69,32 +67,32 @@ function groupByPresentValue({ limits }: QuotaRow, record: LimitsRecord) {
  * A row with a lowered limit is `suspended` or `partly`, even if another actor has set a different
  * limit. Resume then still writes the lowered limits back.
  */
-function compare(row: QuotaRow, record: LimitsRecord): Comparison {
-  const { lowered, recorded, changed } = groupByPresentValue(row, record);
+function compare(row: QuotaRow, state: RecordedLimits): Comparison {
+  const { lowered, recorded, changed } = groupByPresentValue(row, state);
   if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
   if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
   // The service would refuse a limit below the usage, so suspend must record the present usage.
-  const isOutdated = Object.entries(loweredLimits(record)).some(
+  const isOutdated = Object.entries(loweredLimits(state)).some(
     ([name, limit]) => (row.lowered[name] ?? 0) > limit,
   );
   return isOutdated
     ? { kind: 'changed', message: 'its usage has grown since the limits were recorded' }
-    : { kind: 'as-before' };
+    : { kind: 'as-recorded' };
 }
 
 const pickLimits = (from: Limits, names: readonly string[]): Limits =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
 /** Records the limits that are higher than the value to which suspend lowers them. */
-function assess({ limits, lowered }: QuotaRow): Assessment<LimitsRecord> {
+function assess({ limits, lowered }: QuotaRow): Assessment<RecordedLimits> {
   const names = Object.keys(limits).filter((name) =>
     isHigher(limits[name] ?? 0, lowered[name] ?? 0),
   );
   if (names.length === 0) return { kind: 'at-rest' };
   const isUsed = names.some((name) => (lowered[name] ?? 0) > 0);
   return {
-    kind: 'switch',
-    before: {
+    kind: 'suspend',
+    recordedState: {
       limits: pickLimits(limits, names),
       ...(isUsed ? { lowered: pickLimits(lowered, names) } : {}),
     },
@@ -129,7 +127,7 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
 export const defineQuotaSuspension = (
   quota: QuotaSuspension,
 ): ((service: string) => SuspensionType) =>
-  defineSuspension<QuotaRow, LimitsRecord>({
+  defineSuspension<QuotaRow, RecordedLimits>({
     name: 'quota',
     options: ['quota-zero'],
     summary: {
@@ -142,19 +140,19 @@ export const defineQuotaSuspension = (
         'value that was a default becomes a limit of the project.',
       unchanged: quota.unchanged ?? [],
     },
-    before: recordSchema,
+    recordedState: recordedLimits,
     list: async (context) => [await readRow(quota, context)],
     id: ({ project }) => project,
     owner: ({ project }) => project,
     assess,
-    async suspend(row, record, context) {
-      const { lowered, recorded } = groupByPresentValue(row, record);
+    async suspend(row, state, context) {
+      const { lowered, recorded } = groupByPresentValue(row, state);
       const names = [...lowered, ...recorded];
-      if (names.length > 0) await quota.write(pickLimits(loweredLimits(record), names), context);
+      if (names.length > 0) await quota.write(pickLimits(loweredLimits(state), names), context);
     },
     compare,
-    async resume(row, record, context) {
-      const { lowered } = groupByPresentValue(row, record);
-      if (lowered.length > 0) await quota.write(pickLimits(record.limits, lowered), context);
+    async resume(row, state, context) {
+      const { lowered } = groupByPresentValue(row, state);
+      if (lowered.length > 0) await quota.write(pickLimits(state.limits, lowered), context);
     },
   });

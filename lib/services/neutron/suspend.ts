@@ -51,7 +51,7 @@ const setAdminState = (row: RouterRow, admin_state_up: boolean, { api }: Project
   });
 
 const compare = (row: RouterRow): Comparison =>
-  row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
+  row.admin_state_up ? { kind: 'as-recorded' } : { kind: 'suspended' };
 
 /**
  * Sets routers administratively down. A router stays up if another project would lose its
@@ -70,7 +70,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
         'networks.',
     ],
   },
-  before: z.object({}),
+  recordedState: z.object({}),
   list: listRouters,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
@@ -78,17 +78,17 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
     if (!row.admin_state_up) return { kind: 'at-rest' };
     if (row.hasForeignPort)
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message:
           'a router stays up, because a port of another project is on one of its networks ' +
           'and would lose its connection',
         advice: 'If the router must not route, set it down: openstack router set --disable ID.',
       };
-    return { kind: 'switch', before: {} };
+    return { kind: 'suspend', recordedState: {} };
   },
-  suspend: async (row, _record, context) => void (await setAdminState(row, false, context)),
+  suspend: async (row, _recordedState, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _record, context) => void (await setAdminState(row, true, context)),
+  resume: async (row, _recordedState, context) => void (await setAdminState(row, true, context)),
 });
 
 export const quotaSuspension = defineQuotaSuspension({

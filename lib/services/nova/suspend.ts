@@ -25,8 +25,8 @@ const serverRow = z.object({
 });
 type ServerRow = z.infer<typeof serverRow>;
 
-/** The record of a server: its state before the suspension, and the changes that suspend makes. */
-const recordSchema = z.object({
+/** The recorded state of a server, and the changes that suspend makes. */
+const recordedServer = z.object({
   /** The state before the suspension. */
   vmState: z.string(),
   /**
@@ -39,10 +39,10 @@ const recordSchema = z.object({
    * which does not run: a stop would lose its memory.
    */
   stop: z.boolean(),
-  /** The option that the policy file had when the server was suspended. */
+  /** The option of the policy file when the server was suspended. */
   how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
-type ServerRecord = z.infer<typeof recordSchema>;
+type RecordedServer = z.infer<typeof recordedServer>;
 
 /**
  * Nova shows this text to the user of a locked server. The text also identifies the propagator's
@@ -84,7 +84,7 @@ interface OptionActions {
   /** The states of a server after the action `suspend`. */
   readonly suspendedStates: readonly string[];
 }
-const ACTIONS: Readonly<Record<ServerRecord['how'], OptionActions>> = {
+const ACTIONS: Readonly<Record<RecordedServer['how'], OptionActions>> = {
   stop: { suspend: 'os-stop', resume: 'os-start', suspendedStates: ['stopped'] },
   pause: { suspend: 'pause', resume: 'unpause', suspendedStates: ['paused'] },
   shelve: {
@@ -145,27 +145,29 @@ function refusalToShelve({ flavor }: ServerRow): { message: string; advice: stri
 
 const STATES_AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'deleted'];
 
-function compare(row: ServerRow, record: ServerRecord): Comparison {
+function compare(row: ServerRow, recorded: RecordedServer): Comparison {
   const taskState = row['OS-EXT-STS:task_state'];
   if (taskState)
     return { kind: 'changing', message: `Nova is processing the server (${taskState})` };
-  return record.lock ? compareLocked(row, record) : compareUnlocked(row, record);
+  return recorded.lock ? compareLocked(row, recorded) : compareUnlocked(row, recorded);
 }
 
 /** Compares a server that suspend does not lock. */
-function compareUnlocked(row: ServerRow, { vmState, stop, how }: ServerRecord): Comparison {
+function compareUnlocked(row: ServerRow, { vmState, stop, how }: RecordedServer): Comparison {
   const state = stateOf(row);
   if (stop && ACTIONS[how].suspendedStates.includes(state)) return { kind: 'suspended' };
-  return state === vmState ? { kind: 'as-before' } : { kind: 'changed', message: `it is ${state}` };
+  return state === vmState
+    ? { kind: 'as-recorded' }
+    : { kind: 'changed', message: `it is ${state}` };
 }
 
 /** Compares a server that suspend locks. */
-function compareLocked(row: ServerRow, { vmState, stop, how }: ServerRecord): Comparison {
+function compareLocked(row: ServerRow, { vmState, stop, how }: RecordedServer): Comparison {
   const state = stateOf(row);
   const isInRecordedState = state === vmState;
   if (row.locked !== true)
     return isInRecordedState
-      ? { kind: 'as-before' }
+      ? { kind: 'as-recorded' }
       : { kind: 'changed', message: `it is unlocked and ${state}` };
   if (!isLockedBySuspend(row))
     return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
@@ -175,12 +177,12 @@ function compareLocked(row: ServerRow, { vmState, stop, how }: ServerRecord): Co
 }
 
 /** Assesses an active server. `how`: the option of the policy file. */
-function assessActive(row: ServerRow, how: ServerRecord['how']): Assessment<ServerRecord> {
+function assessActive(row: ServerRow, how: RecordedServer['how']): Assessment<RecordedServer> {
   const refusal = how === 'shelve' ? refusalToShelve(row) : undefined;
-  if (refusal) return { kind: 'leave', ...refusal };
+  if (refusal) return { kind: 'report-only', ...refusal };
   return {
-    kind: 'switch',
-    before: { vmState: stateOf(row), lock: row.locked !== true, stop: true, how },
+    kind: 'suspend',
+    recordedState: { vmState: stateOf(row), lock: row.locked !== true, stop: true, how },
   };
 }
 
@@ -189,7 +191,7 @@ function assessActive(row: ServerRow, how: ServerRecord['how']): Assessment<Serv
  * token. `os-stop` keeps the allocation, so a later start finds the capacity. `os-stop` gives the
  * guest time to shut down, and the guest loses its memory.
  */
-export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
+export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
   name: 'server',
   options: ['stop', 'pause', 'shelve'],
   summary: {
@@ -209,7 +211,7 @@ export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
       'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
     ],
   },
-  before: recordSchema,
+  recordedState: recordedServer,
   async list({ api, project }) {
     // The second check alone is not sufficient: a cell that comes up during the listing passes it,
     // and the listing omits the servers of that cell.
@@ -226,7 +228,7 @@ export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   assess(row, _context, option) {
-    const how = recordSchema.shape.how.parse(option || undefined);
+    const how = recordedServer.shape.how.parse(option || undefined);
     const state = stateOf(row);
     const taskState = row['OS-EXT-STS:task_state'];
     if (taskState) return { kind: 'wait', message: `Nova is processing a server (${taskState})` };
@@ -235,10 +237,10 @@ export const serverSuspension = defineSuspension<ServerRow, ServerRecord>({
     if (state === 'paused' || state === 'suspended')
       return row.locked
         ? { kind: 'at-rest' }
-        : { kind: 'switch', before: { vmState: state, lock: true, stop: false, how } };
+        : { kind: 'suspend', recordedState: { vmState: state, lock: true, stop: false, how } };
     const refusal = UNCHANGED_STATES[state];
     return refusal
-      ? { kind: 'leave', ...refusal }
+      ? { kind: 'report-only', ...refusal }
       : { kind: 'wait', message: `a server is ${state}` };
   },
   async suspend(row, { lock, stop, how }, context) {

@@ -22,9 +22,6 @@ const poolRow = z.object({
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 
-/** The record. It is empty, because suspend changes only load balancers that are up. */
-const recordSchema = z.object({});
-
 /** Lists the load balancers. `hasCertificate`: a listener or a pool refers to a certificate. */
 async function listBalancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
   const list = async <Row extends z.ZodType>(name: string, row: Row) =>
@@ -65,7 +62,7 @@ function compare(row: BalancerRow): Comparison {
   if (status.startsWith('PENDING')) return { kind: 'changing', message: pendingMessage(status) };
   if (status !== 'ACTIVE')
     return { kind: 'changed', message: `its provisioning status is ${status}` };
-  return row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
+  return row.admin_state_up ? { kind: 'as-recorded' } : { kind: 'suspended' };
 }
 
 const setAdminState = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext) =>
@@ -94,7 +91,8 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
         'update to it.',
     ],
   },
-  before: recordSchema,
+  // The state needs no fields, because suspend changes only load balancers that are up.
+  recordedState: z.object({}),
   list: listBalancers,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -104,7 +102,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
     if (status.startsWith('PENDING')) return { kind: 'wait', message: pendingMessage(status) };
     if (status !== 'ACTIVE')
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message:
           `a load balancer is in provisioning status ${status}, in which Octavia refuses every ` +
           'update',
@@ -112,16 +110,16 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       };
     if (row.hasCertificate)
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message:
           'a load balancer with certificates stays up: an update would drop a listener without ' +
           'its certificate',
         advice:
           'If it must not answer requests, set it down: openstack loadbalancer set --disable ID.',
       };
-    return { kind: 'switch', before: {} };
+    return { kind: 'suspend', recordedState: {} };
   },
-  suspend: async (row, _record, context) => void (await setAdminState(row, false, context)),
+  suspend: async (row, _recordedState, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _record, context) => void (await setAdminState(row, true, context)),
+  resume: async (row, _recordedState, context) => void (await setAdminState(row, true, context)),
 });

@@ -13,13 +13,14 @@ export interface AccountOrContainer {
   readonly keys: ReadonlyMap<string, string>;
 }
 
-export const recordSchema = z.object({
+/** The recorded state of the account or of a container. */
+export const recordedAccess = z.object({
   /** The read ACL, if it permits public access. */
   read: z.string().optional(),
   /** The names of the temporary-URL keys, without their values. */
   keys: z.array(z.string()),
 });
-export type AccessRecord = z.infer<typeof recordSchema>;
+export type RecordedAccess = z.infer<typeof recordedAccess>;
 
 /**
  * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
@@ -55,22 +56,22 @@ export function maskKey(key: string): string {
   return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
 }
 
-type PartState = 'suspended' | 'as-before' | 'changed';
+type PartState = 'suspended' | 'as-recorded' | 'changed';
 
 /** Compares the read ACL with the recorded one. */
 export function aclState(row: AccountOrContainer, read: string): PartState {
   const shownAcl = normalizedAcl(row.readAcl);
   const [recorded, closedAcl] = [read, withoutPublicEntries(read)].map(normalizedAcl);
-  return shownAcl === recorded ? 'as-before' : shownAcl === closedAcl ? 'suspended' : 'changed';
+  return shownAcl === recorded ? 'as-recorded' : shownAcl === closedAcl ? 'suspended' : 'changed';
 }
 
 function keyState(row: AccountOrContainer, name: string): PartState {
   const key = row.keys.get(name);
-  return key === undefined ? 'changed' : isMasked(key) ? 'suspended' : 'as-before';
+  return key === undefined ? 'changed' : isMasked(key) ? 'suspended' : 'as-recorded';
 }
 
-/** Compares the account or a container with its record. */
-export function compare(row: AccountOrContainer, { read, keys }: AccessRecord): Comparison {
+/** Compares the account or a container with its recorded state. */
+export function compare(row: AccountOrContainer, { read, keys }: RecordedAccess): Comparison {
   const acl = read === undefined ? undefined : aclState(row, read);
   const keyStates = keys.map((name) => keyState(row, name));
   const states = acl === undefined ? keyStates : [acl, ...keyStates];
@@ -86,22 +87,22 @@ export function compare(row: AccountOrContainer, { read, keys }: AccessRecord): 
     return { kind: 'changed', message: changes.join(', '), isPartlySuspended };
   }
   if (states.every((state) => state === 'suspended')) return { kind: 'suspended' };
-  return states.every((state) => state === 'as-before')
-    ? { kind: 'as-before' }
+  return states.every((state) => state === 'as-recorded')
+    ? { kind: 'as-recorded' }
     : { kind: 'partly' };
 }
 
 /**
- * Returns the record of the present state. `recorded`: the record that the result replaces. The
- * parts that are still suspended are taken from it.
+ * Returns the state that suspend must record now. `replacedState`: the recorded state that the
+ * result replaces. The result keeps the parts of it that are still suspended.
  */
-export function recordOf(
+export function stateToRecord(
   row: AccountOrContainer,
-  recorded: AccessRecord | undefined,
-): AccessRecord {
-  const isRecorded = (name: string): boolean => recorded?.keys.includes(name) ?? false;
+  replacedState: RecordedAccess | undefined,
+): RecordedAccess {
+  const isRecorded = (name: string): boolean => replacedState?.keys.includes(name) ?? false;
   const keys = [...row.keys].filter(([name, key]) => !isMasked(key) || isRecorded(name));
-  const recordedAcl = recorded?.read;
+  const recordedAcl = replacedState?.read;
   const isAclSuspended = recordedAcl !== undefined && aclState(row, recordedAcl) === 'suspended';
   const read = isPublic(row) ? row.readAcl : isAclSuspended ? recordedAcl : undefined;
   return { ...(read === undefined ? {} : { read }), keys: keys.map(([name]) => name) };

@@ -10,7 +10,6 @@ import {
 } from './account.ts';
 import { pathOfContainer } from './object.ts';
 import {
-  type AccessRecord,
   type AccountOrContainer,
   aclState,
   compare,
@@ -20,8 +19,9 @@ import {
   MASK_LENGTH,
   MAX_VALUE_LENGTH,
   maskKey,
-  recordOf,
-  recordSchema,
+  type RecordedAccess,
+  recordedAccess,
+  stateToRecord,
   unmaskKey,
   withoutPublicEntries,
 } from './public-access.ts';
@@ -87,15 +87,15 @@ async function listAccountAndContainers(context: ProjectContext): Promise<Accoun
  */
 async function writeAccess(
   row: AccountOrContainer,
-  record: AccessRecord,
+  recorded: RecordedAccess,
   changeKey: (key: string) => string,
   changeAcl: (acl: string) => string,
   context: ProjectContext,
 ): Promise<void> {
   const headers: Record<string, string> = {};
-  if (record.read !== undefined && aclState(row, record.read) !== 'changed')
-    headers['X-Container-Read'] = changeAcl(record.read);
-  for (const name of record.keys) {
+  if (recorded.read !== undefined && aclState(row, recorded.read) !== 'changed')
+    headers['X-Container-Read'] = changeAcl(recorded.read);
+  for (const name of recorded.keys) {
     const key = row.keys.get(name);
     if (key !== undefined) headers[`X-${row.level}-Meta-${name}`] = changeKey(key);
   }
@@ -107,7 +107,7 @@ async function writeAccess(
  * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that
  * were signed with the original keys.
  */
-export const publicAccessSuspension = defineSuspension<AccountOrContainer, AccessRecord>({
+export const publicAccessSuspension = defineSuspension<AccountOrContainer, RecordedAccess>({
   name: 'public-access',
   options: ['close'],
   summary: {
@@ -124,15 +124,15 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Acces
         'other than ASCII.',
     ],
   },
-  before: recordSchema,
+  recordedState: recordedAccess,
   list: listAccountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
-  assess(row, _context, _option, recorded) {
+  assess(row, _context, _option, replacedState) {
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
     if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message:
           'a key for temporary URLs is too long to be masked, so URLs that were signed with it ' +
           `stay valid${isPublic(row) ? ', and the container stays public' : ''}`,
@@ -143,23 +143,23 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Acces
     if (!isPublic(row) && keys.length === 0) return { kind: 'at-rest' };
     if (![...(isPublic(row) ? [row.readAcl] : []), ...keys.map(([, key]) => key)].every(isAscii))
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message:
           'a read ACL or a key for temporary URLs has characters that a header may not have, so ' +
           'the public access stays',
         advice:
           "Remove the public access by hand if necessary: swift post --read-acl '' CONTAINER.",
       };
-    return { kind: 'switch', before: recordOf(row, recorded) };
+    return { kind: 'suspend', recordedState: stateToRecord(row, replacedState) };
   },
-  suspend: (row, record, context) =>
+  suspend: (row, recorded, context) =>
     writeAccess(
       row,
-      record,
+      recorded,
       (key) => (isMasked(key) ? key : maskKey(key)),
       withoutPublicEntries,
       context,
     ),
   compare,
-  resume: (row, record, context) => writeAccess(row, record, unmaskKey, (acl) => acl, context),
+  resume: (row, recorded, context) => writeAccess(row, recorded, unmaskKey, (acl) => acl, context),
 });

@@ -23,7 +23,7 @@ const stateOf = ({ service_status, status }: InstanceRow): string =>
 function compare(row: InstanceRow): Comparison {
   const state = stateOf(row);
   if (state === 'SHUTDOWN') return { kind: 'suspended' };
-  if (RUNNING_STATUSES.includes(state)) return { kind: 'as-before' };
+  if (RUNNING_STATUSES.includes(state)) return { kind: 'as-recorded' };
   return BUSY_STATUSES.includes(state)
     ? { kind: 'changing', message: `Trove is processing the instance (${state})` }
     : { kind: 'changed', message: `it is ${state}` };
@@ -63,7 +63,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
       'A member of a cluster is reported and keeps running: Trove cannot stop a single member.',
     ],
   },
-  before: z.object({}),
+  recordedState: z.object({}),
   list: instancesOf,
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -74,13 +74,13 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     if (!RUNNING_STATUSES.includes(state)) return { kind: 'at-rest' };
     if (row.cluster_id)
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message: 'an instance keeps running, because it is a member of a cluster',
         advice: 'If it must not answer requests, close its port in a security group.',
       };
-    return { kind: 'switch', before: {} };
+    return { kind: 'suspend', recordedState: {} };
   },
-  async suspend(row, _before, { api }) {
+  async suspend(row, _recordedState, { api }) {
     try {
       await api.request('POST', `/mgmt${pathOf(row)}`, { json: { stop: {} } });
     } catch (error) {
@@ -88,7 +88,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     }
   },
   compare,
-  async resume(row, _before, { api }) {
+  async resume(row, _recordedState, { api }) {
     await api.request('POST', pathOf(row), { json: { restart: {} } });
   },
 });

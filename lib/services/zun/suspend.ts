@@ -27,7 +27,7 @@ function compare({ status, task_state }: ContainerRow): Comparison {
     return { kind: 'changing', message: `Zun is processing the container (${task_state})` };
   if (status === 'Stopped') return { kind: 'suspended' };
   return status === 'Running'
-    ? { kind: 'as-before' }
+    ? { kind: 'as-recorded' }
     : { kind: 'changed', message: `it is ${status}` };
 }
 
@@ -44,7 +44,7 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
       'A container that does not run is not changed. A paused container keeps its memory.',
     ],
   },
-  before: z.object({}),
+  recordedState: z.object({}),
   async list({ api, project }) {
     const { rows } = await api.list('/v1/containers', {
       collection: 'containers',
@@ -64,16 +64,16 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
     if (status !== 'Running') return { kind: 'at-rest' };
     if (auto_remove)
       return {
-        kind: 'leave',
+        kind: 'report-only',
         message: 'a container keeps running, because Zun would remove it when it stops',
         advice:
           'If the container must not run, ask the owner to stop it, or stop it by hand: ' +
           'openstack appcontainer stop ID. Zun then removes the container.',
       };
-    return { kind: 'switch', before: {} };
+    return { kind: 'suspend', recordedState: {} };
   },
-  suspend: (row, _record, context) =>
+  suspend: (row, _recordedState, context) =>
     callAction(row, 'stop', context, { timeout: STOP_TIMEOUT_SECONDS }),
   compare,
-  resume: (row, _record, context) => callAction(row, 'start', context),
+  resume: (row, _recordedState, context) => callAction(row, 'start', context),
 });

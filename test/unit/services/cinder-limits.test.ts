@@ -96,7 +96,13 @@ describe('the limits of a project with usage in Cinder', () => {
   it('are lowered with a record that an earlier release stored and could not apply', async () => {
     const { state, records, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
     await records.add([
-      { resourceType: 'cinder.quota', id: 'p1', before: { limits: LIMITS }, at: 1, version: 1 },
+      {
+        resourceType: 'cinder.quota',
+        id: 'p1',
+        recordedState: { limits: LIMITS },
+        at: 1,
+        version: 1,
+      },
     ]);
     const report = await suspendRun(input);
     expect(report.outcome).toMatchObject({ kind: 'finished' });
@@ -110,9 +116,11 @@ describe('the limits of a project with usage in Cinder', () => {
       { ...LIMITS, groups: 0 },
       { volumes: 1, gigabytes: 1 },
     );
-    const before = { limits: { ...LIMITS, groups: 0 } };
+    const recordedState = { limits: { ...LIMITS, groups: 0 } };
     for (const name of Object.keys(state.limits)) state.limits[name] = 0;
-    await records.add([{ resourceType: 'cinder.quota', id: 'p1', before, at: 1, version: 1 }]);
+    await records.add([
+      { resourceType: 'cinder.quota', id: 'p1', recordedState, at: 1, version: 1 },
+    ]);
     expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
     await resumeRun(input);
     expect(state.limits).toEqual({ ...LIMITS, groups: 0 });

@@ -117,12 +117,12 @@ async function suspendAndResume(service: Service, api: ServiceApi, limits: () =>
   const list = quotaRows(service, api);
   const [row] = await list();
   const assessment = row?.assess('quota-zero');
-  if (assessment?.kind !== 'switch') return { assessment };
-  await row?.suspend(assessment.before);
+  if (assessment?.kind !== 'suspend') return { assessment };
+  await row?.suspend(assessment.recordedState);
   const suspended = { ...limits() };
   const [lowered] = await list();
-  const comparison = lowered?.compare(assessment.before);
-  await lowered?.resume(assessment.before);
+  const comparison = lowered?.compare(assessment.recordedState);
+  await lowered?.resume(assessment.recordedState);
   return { assessment, suspended, comparison, resumed: { ...limits() } };
 }
 
@@ -211,7 +211,7 @@ describe.each(CASES)('the limits of $service.name', (one) => {
     const [row] = await list();
     const assessment = row?.assess('quota-zero');
     const limits = { [first]: 7, [second]: 10 };
-    expect(assessment).toEqual({ kind: 'switch', before: { limits } });
+    expect(assessment).toEqual({ kind: 'suspend', recordedState: { limits } });
     await row?.suspend({ limits });
     const [suspended] = await list();
     expect(suspended?.compare({ limits })).toEqual({ kind: 'suspended' });

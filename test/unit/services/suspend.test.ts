@@ -24,16 +24,16 @@ describe('Nova: a server', () => {
     ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
   ])('can be suspended if it is %s %j', async (vm, more, before) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
-    expect(row.assess()).toEqual({ kind: 'switch', before: { ...before, how: 'stop' } });
+    expect(row.assess()).toEqual({ kind: 'suspend', recordedState: { ...before, how: 'stop' } });
   });
 
   it.each([
     ['stopped', {}, 'at-rest'],
     ['shelved_offloaded', {}, 'at-rest'],
     ['paused', { locked: true }, 'at-rest'],
-    ['rescued', {}, 'leave'],
-    ['resized', {}, 'leave'],
-    ['error', {}, 'leave'],
+    ['rescued', {}, 'report-only'],
+    ['resized', {}, 'report-only'],
+    ['error', {}, 'report-only'],
     ['building', {}, 'wait'],
     ['active', { 'OS-EXT-STS:task_state': 'rebooting' }, 'wait'],
   ])('is not suspended if it is %s %j: %s', async (vm, more, kind) => {
@@ -63,7 +63,7 @@ describe('Nova: a server', () => {
   ])('is locked, then switched by option %s, and put back', async (how, state, undo) => {
     const active = compute(server('active'));
     const row = await rowOf(nova, active, 's1');
-    expect(row.assess(how)).toEqual({ kind: 'switch', before: { ...before, how } });
+    expect(row.assess(how)).toEqual({ kind: 'suspend', recordedState: { ...before, how } });
     await row.suspend({ ...before, how });
     expect(active.calls.map(([, , json]) => json)).toEqual([
       { lock: { locked_reason: LOCK_REASON } },
@@ -111,8 +111,8 @@ describe('Nova: a server', () => {
     ['a vTPM', { ephemeral: 0, extra_specs: { 'hw:tpm_version': '2.0' } }],
   ])('is stopped or paused, and never shelved, if it has %s', async (_title, flavor) => {
     const row = await rowOf(nova, compute(server('active', { flavor })), 's1');
-    expect(row.assess('shelve')).toMatchObject({ kind: 'leave' });
-    expect(row.assess('pause')).toMatchObject({ kind: 'switch' });
+    expect(row.assess('shelve')).toMatchObject({ kind: 'report-only' });
+    expect(row.assess('pause')).toMatchObject({ kind: 'suspend' });
   });
 
   it('is stopped and keeps the lock if its owner locked it', async () => {
@@ -124,7 +124,7 @@ describe('Nova: a server', () => {
   it.each([
     [server('stopped', ours), 'suspended'],
     [server('active', ours), 'partly'],
-    [server('active'), 'as-before'],
+    [server('active'), 'as-recorded'],
     [server('stopped'), 'changed'],
     [server('stopped', { locked: true, locked_reason: 'other' }), 'changed'],
     [server('resized', ours), 'changed'],
@@ -151,13 +151,13 @@ describe('Octavia: a load balancer', () => {
   const on = { loadbalancers: [{ id: 'b1' }] };
 
   it.each([
-    ['that is enabled can be suspended', balancer(), [], 'switch'],
+    ['that is enabled can be suspended', balancer(), [], 'suspend'],
     ['that is disabled is left disabled', balancer({ admin_state_up: false }), [], 'at-rest'],
     ['in PENDING_UPDATE', balancer({ provisioning_status: 'PENDING_UPDATE' }), [], 'wait'],
-    ['in ERROR', balancer({ provisioning_status: 'ERROR' }), [], 'leave'],
-    ['with a certificate', balancer(), [{ ...on, default_tls_container_ref: 'x' }], 'leave'],
-    ['with an SNI certificate', balancer(), [{ ...on, sni_container_refs: ['x'] }], 'leave'],
-    ['without one', balancer(), [{ ...on, sni_container_refs: [] }], 'switch'],
+    ['in ERROR', balancer({ provisioning_status: 'ERROR' }), [], 'report-only'],
+    ['with a certificate', balancer(), [{ ...on, default_tls_container_ref: 'x' }], 'report-only'],
+    ['with an SNI certificate', balancer(), [{ ...on, sni_container_refs: ['x'] }], 'report-only'],
+    ['without one', balancer(), [{ ...on, sni_container_refs: [] }], 'suspend'],
   ])('%s', async (_title, row, listeners, kind) => {
     const found = await rowOf(octavia, staged(row, listeners), 'b1');
     expect(found.assess()).toMatchObject({ kind });
@@ -169,7 +169,7 @@ describe('Octavia: a load balancer', () => {
       staged(balancer(), [], [{ ...on, tls_container_ref: 'x' }]),
       'b1',
     );
-    expect(row.assess()).toMatchObject({ kind: 'leave' });
+    expect(row.assess()).toMatchObject({ kind: 'report-only' });
   });
 
   it('is disabled and enabled only by its own flag', async () => {
@@ -198,7 +198,7 @@ describe('Swift: the public access', () => {
   it('is removed from a container, and restored as it was', async () => {
     const open = staged({ 'x-container-read': read });
     const row = await rowOf(swift, open, 'container/open');
-    expect(row.assess()).toEqual({ kind: 'switch', before: { read, keys: [] } });
+    expect(row.assess()).toEqual({ kind: 'suspend', recordedState: { read, keys: [] } });
     await row.suspend({ read, keys: [] });
     await row.resume({ read, keys: [] });
     expect(open.calls).toEqual([
@@ -219,7 +219,7 @@ describe('Swift: the public access', () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'secret' });
     const row = await rowOf(swift, keyed, 'account');
     const assessment = row.assess();
-    expect(assessment).toEqual({ kind: 'switch', before: { keys: ['Temp-URL-Key'] } });
+    expect(assessment).toEqual({ kind: 'suspend', recordedState: { keys: ['Temp-URL-Key'] } });
     expect(JSON.stringify(assessment)).not.toContain('secret');
     await row.suspend({ keys: ['Temp-URL-Key'] });
     const [[, , headers] = ['', '', {}]] = keyed.calls;
@@ -239,14 +239,14 @@ describe('Swift: the public access', () => {
 
   it('is not changed, and is reported, if a key is too long to be masked', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
-    expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'leave' });
+    expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'report-only' });
   });
 
   it.each([
     ['container/open', staged({ 'x-container-read': '.r:*,p:m\u00c3\u00bcller' })],
     ['account', staged({}, { 'x-account-meta-temp-url-key': 'schl\u00c3\u00bcssel' })],
   ])('is left and reported in %s if a header cannot hold its characters', async (id, from) => {
-    expect((await rowOf(swift, from, id)).assess()).toMatchObject({ kind: 'leave' });
+    expect((await rowOf(swift, from, id)).assess()).toMatchObject({ kind: 'report-only' });
   });
 
   it('is at rest without public entries and keys', async () => {

@@ -110,7 +110,10 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
           (one) => one.id === row.id && one.resourceType === type.resourceType,
         );
         if (record)
-          expect([row.id, row.compare(record.before)]).toEqual([row.id, { kind: 'suspended' }]);
+          expect([row.id, row.compare(record.recordedState)]).toEqual([
+            row.id,
+            { kind: 'suspended' },
+          ]);
       }
     expect(stage.controlsAreUntouched).toBe(true);
   };

@@ -11,15 +11,15 @@ async function runWith(state: string) {
   const suspension = defineSuspension<typeof resource, object>({
     name: 'server',
     summary: { suspend: '', record: '', resume: '' },
-    before: z.object({}),
+    recordedState: z.object({}),
     list: async () => [resource],
     id: () => 'r1',
     owner: () => 'p1',
     assess(row) {
       if (row.state === 'restarting') return { kind: 'wait', message: 'it restarts' };
       if (row.state === 'failed')
-        return { kind: 'leave', message: 'it has failed', advice: 'Fix.' };
-      return row.state === 'stopped' ? { kind: 'at-rest' } : { kind: 'switch', before: {} };
+        return { kind: 'report-only', message: 'it has failed', advice: 'Fix.' };
+      return row.state === 'stopped' ? { kind: 'at-rest' } : { kind: 'suspend', recordedState: {} };
     },
     async suspend(row) {
       row.state = 'stopped';
@@ -28,7 +28,9 @@ async function runWith(state: string) {
     resume: async () => undefined,
   })('nova');
   const records = new MemoryRecords();
-  await records.add([{ resourceType: 'nova.server', id: 'r1', before: {}, at: 0, version: 1 }]);
+  await records.add([
+    { resourceType: 'nova.server', id: 'r1', recordedState: {}, at: 0, version: 1 },
+  ]);
   const api = { service: 'nova' } as unknown as ServiceApi;
   return suspendRun({
     service: 'nova',
