@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { until } from '../engine/engine-store.ts';
 import { allResourceStatesOf, PROVISIONED, provisionedIn } from './cloud.ts';
 import { type DeployedFixture, deployFixture } from './stage.ts';
-
-jest.setTimeout(180_000);
 
 let stage: DeployedFixture;
 beforeAll(async () => {

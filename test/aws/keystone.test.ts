@@ -1,11 +1,8 @@
 import { get } from 'node:http';
-import { jest } from '@jest/globals';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { until } from '../engine/engine-store.ts';
 import { customerOf, deletedIn } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
-
-jest.setTimeout(180_000);
 
 const MINUTE = 60_000;
 const DOMAIN = 'propagator.example.org';
@@ -38,7 +35,7 @@ describe('a stack with PROPAGATOR_API_AUTH=keystone', () => {
   afterAll(async () => {
     await stack?.stop();
     await cloud?.close();
-  }, 120_000);
+  });
 
   /** A user with one role on the system, and a token of that user. */
   const userWith = (role: string, { scope = {}, expiresIn = 10 * MINUTE } = {}) => {

@@ -82,7 +82,7 @@ export let stack: ReturnType<typeof packaged>;
 export function withPackage(): void {
   beforeAll(() => {
     stack = packaged();
-  }, 120_000);
+  });
 }
 
 export const ofType = (type: string, { resources } = stack): [string, Properties][] =>

@@ -1,8 +1,4 @@
-import { jest } from '@jest/globals';
-
 import { inOrder, ofType, packaged, partsOf, statementsOf } from './package-fixture.ts';
-
-jest.setTimeout(120_000);
 
 describe('the parameters of the stack', () => {
   it('set a network, a key, a secret, settings, and a function for a service over HTTP', () => {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import * as z from 'zod';
 
 import {
@@ -19,7 +18,6 @@ import {
   withPackage,
 } from './package-fixture.ts';
 
-jest.setTimeout(120_000);
 withPackage();
 
 describe('the package of the stack', () => {

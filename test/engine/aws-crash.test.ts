@@ -2,15 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { jest } from '@jest/globals';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { TestStage } from './aws.ts';
 import { withEmulator } from './aws-emulator.ts';
 import { until } from './engine-store.ts';
 import { operation, requested, unique } from './samples.ts';
 import { runOf } from './suite-delivery.ts';
-
-jest.setTimeout(60_000);
 
 const emulator = withEmulator();
 const { open } = emulator;

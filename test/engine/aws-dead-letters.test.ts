@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { TestStage } from './aws.ts';
@@ -8,8 +7,6 @@ import { operationId, requested, unique } from './samples.ts';
 
 const emulator = withEmulator();
 const { open } = emulator;
-
-jest.setTimeout(60_000);
 
 const text = (StringValue: string) => ({ DataType: 'String', StringValue });
 const urlOf = async (stage: TestStage, name: string): Promise<string> =>

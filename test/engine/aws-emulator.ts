@@ -22,7 +22,7 @@ export function withEmulator(): Opener {
   afterAll(() => aws.stop(), 30_000);
   afterEach(async () => {
     for (const engine of engines.splice(0)) await engine.close(0);
-  }, 30_000);
+  });
   const open: Opener['open'] = (stage, options = {}) => {
     const engine = stage.open(options);
     engines.push(engine);

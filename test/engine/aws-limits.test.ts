@@ -1,5 +1,4 @@
 import type { AttributeValue, ScanOutput } from '@aws-sdk/client-dynamodb';
-import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import type { TestStage } from './aws.ts';
@@ -17,8 +16,6 @@ import {
 
 const emulator = withEmulator();
 const { open, openWith } = emulator;
-
-jest.setTimeout(60_000);
 
 describe('A change that is too big for one transaction', () => {
   it('is stored completely if it has many accounts, with an event for each', async () => {

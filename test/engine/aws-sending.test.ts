@@ -4,7 +4,6 @@ import {
   ListSchedulesCommand,
   SchedulerClient,
 } from '@aws-sdk/client-scheduler';
-import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
@@ -16,8 +15,6 @@ import { confirmation, operation, operationId, requested, unique } from './sampl
 
 const emulator = withEmulator();
 const { open, openWith } = emulator;
-
-jest.setTimeout(60_000);
 
 describe('The sender of messages', () => {
   it('uses the result of each entry: it sends only the refused one of ten events again', async () => {

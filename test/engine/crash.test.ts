@@ -158,7 +158,7 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
   let postgresql: Postgresql;
   beforeAll(async () => {
     postgresql = await startPostgresql();
-  }, 60_000);
+  });
   afterAll(() => postgresql.stop(), 30_000);
 
   it('releases its message to another process within a minute', async () => {

@@ -20,12 +20,12 @@ describe('Two processes on one PostgreSQL server', () => {
   beforeAll(async () => {
     postgresql = await startPostgresql();
     cloud = await startCloud();
-  }, 60_000);
+  });
   afterEach(() => PropagatorProcess.killAll());
   afterAll(async () => {
     await cloud?.close();
     await postgresql?.stop();
-  }, 30_000);
+  });
 
   it('delete a domain after one process was killed, and wait for the end of a hold on a project', async () => {
     const { seed, state, store } = cloud;

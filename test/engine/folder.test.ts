@@ -20,8 +20,6 @@ import { BUSY_TABLES } from '../../lib/engine/postgres/schema.ts';
 import { QUICK_RETRY, until } from './engine-store.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 
-jest.setTimeout(60_000);
-
 /** Special properties of the embedded database: one process, one folder, no daemons. */
 describe('The folder of the embedded engine', () => {
   let folder: string;
@@ -48,7 +46,7 @@ describe('The folder of the embedded engine', () => {
     folder = mkdtempSync(join(tmpdir(), 'propagator-folder-'));
     await opened();
     await closeAll();
-  }, 60_000);
+  });
   afterEach(closeAll);
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -87,7 +85,7 @@ describe('The folder of the embedded engine', () => {
     });
     await until('the message twice', () => counts.length === 2);
     expect(counts).toEqual([3, 4]);
-  }, 30_000);
+  });
 
   it('has no background processes of a server: the engine removes dead rows and limits the write-ahead log', async () => {
     const engine = await opened();
@@ -119,7 +117,7 @@ describe('The folder of the embedded engine', () => {
       expect(await pages()).toBeLessThan(full / 2);
       expect(await checkpoint()).not.toBe(before);
     });
-  }, 30_000);
+  });
 
   it('keeps the ids of notifications for two weeks', async () => {
     const [old, young] = [unique(), unique()];
@@ -144,7 +142,7 @@ describe('The folder of the embedded engine', () => {
     await expect(opened()).rejects.toMatchObject({ report: { code: 'engine.schema.newer' } });
     await age(-1000);
     await expect((await opened()).health()).resolves.toBeUndefined();
-  }, 30_000);
+  });
 
   it('is created again if its creation was interrupted', async () => {
     const cut = join(folder, 'cut');
@@ -157,7 +155,7 @@ describe('The folder of the embedded engine', () => {
     const engine = await opened({ dataFolder: cut });
     expect(await engine.commit({ operations: [operation()] })).toBe('committed');
     expect(existsSync(join(cut, 'creating'))).toBe(false);
-  }, 60_000);
+  });
 
   describe('with a database that is gone or damaged', () => {
     let data: string;
@@ -201,7 +199,7 @@ describe('The folder of the embedded engine', () => {
       const aside = readdirSync(data).filter((name) => name.startsWith('postgres.old-'));
       expect(aside).toHaveLength(1);
       expect(existsSync(join(data, aside[0] ?? '', 'global', 'pg_control'))).toBe(true);
-    }, 60_000);
+    });
 
     it('is kept by --begin-empty if it can be opened', async () => {
       const engine = await opened({ dataFolder: data, beginEmpty: true });

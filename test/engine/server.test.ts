@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import pg from 'pg';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { barrier, QUICK_RETRY, until } from './engine-store.ts';
@@ -8,12 +7,10 @@ import { engineSuite } from './suite.ts';
 import { auditRecord, verify } from './suite-audit.ts';
 import { runOf } from './suite-delivery.ts';
 
-jest.setTimeout(60_000);
-
 let postgresql: Postgresql;
 beforeAll(async () => {
   postgresql = await startPostgresql();
-}, 60_000);
+});
 afterAll(() => postgresql.stop(), 30_000);
 
 engineSuite(
@@ -39,7 +36,7 @@ describe('Several processes on one PostgreSQL server', () => {
     for (const engine of engines)
       expect((await engine.reads.operation(opened.id))?.version).toBe(1);
     await Promise.all(engines.map((engine) => engine.close()));
-  }, 30_000);
+  });
 
   it('share the work, and each message is handled once', async () => {
     const databaseUrl = await postgresql.createDatabase();
@@ -62,7 +59,7 @@ describe('Several processes on one PostgreSQL server', () => {
     expect(handled.map(([, run]) => run).toSorted((a, b) => a - b)).toEqual(numbers(400));
     expect(new Set(handled.map(([who]) => who))).toEqual(new Set(['one', 'other']));
     await Promise.all([one.close(), other.close()]);
-  }, 30_000);
+  });
 
   it('notify each other of new messages immediately', async () => {
     const databaseUrl = await postgresql.createDatabase();
@@ -84,7 +81,7 @@ describe('Several processes on one PostgreSQL server', () => {
     }
     expect(waits.toSorted((a, b) => a - b)[4]).toBeLessThan(150);
     await Promise.all([sender.close(), receiver.close()]);
-  }, 30_000);
+  });
 
   it('accept only one of two concurrent changes of the same row', async () => {
     const databaseUrl = await postgresql.createDatabase();
@@ -117,7 +114,7 @@ describe('Several processes on one PostgreSQL server', () => {
     }
     expect((await engines[0]?.reads.counters())?.[counter]).toBe(30);
     await Promise.all(engines.map((engine) => engine.close()));
-  }, 30_000);
+  });
 });
 
 describe('A PostgreSQL server that stops', () => {

@@ -34,7 +34,7 @@ export function auditSuite(open: () => Promise<Engine>): void {
     let engine: Engine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     const entries = async (from: number) => {

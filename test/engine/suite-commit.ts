@@ -20,7 +20,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
     let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     const error = {
@@ -235,6 +235,6 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
           .map(({ id }) => id)
           .toReversed(),
       );
-    }, 60_000);
+    });
   });
 }

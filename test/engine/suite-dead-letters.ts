@@ -35,7 +35,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
           throw new Error('the coordinator fails');
         received.push(message);
       });
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     /** Two services, two operations, two causes: `a1x` is service a, first operation, cause x. */
@@ -234,7 +234,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       await until('both handled', () => handled.length === 2);
       expect(handled).toEqual([1, 1]);
       expect(await engine.deadLetters({ service })).toEqual([]);
-    }, 30_000);
+    });
 
     it("are found with those of the services if they are the coordinator's, and are redriven", async () => {
       const of = operationId();
@@ -261,7 +261,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.decisions({ operationId: of, limit: 10 })).toMatchObject([
         { queue: 'coordinate', count: 1 },
       ]);
-    }, 30_000);
+    });
 
     it('are shown shortened if this release cannot read them, and can be discarded', async () => {
       const service = `t${unique()}`;
@@ -313,6 +313,6 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         'the message to the coordinator',
         () => receivedOf('task.discarded', [of]).length === 1,
       );
-    }, 30_000);
+    });
   });
 }

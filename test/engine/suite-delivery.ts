@@ -19,7 +19,7 @@ export function deliverySuite(
     let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     it('wakes its worker immediately', async () => {
@@ -198,7 +198,7 @@ export function deliverySuite(
         dead: 0,
       });
       await next.close();
-    }, 30_000);
+    });
 
     // On AWS no process receives messages: SQS delivers those of a function that ends too late again,
     // and counts the delivery.
@@ -249,6 +249,6 @@ export function deliverySuite(
       await until('both', () => got.size === 2);
       expect(got.get(2)).toBeGreaterThanOrEqual(3000);
       await next.close();
-    }, 30_000);
+    });
   });
 }

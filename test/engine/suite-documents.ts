@@ -7,7 +7,7 @@ export function documentSuite(open: () => Promise<Engine>): void {
     let engine: Engine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     it('is created only once, and is changed and deleted only with its current version', async () => {

@@ -12,7 +12,7 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
     let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     it('is delivered again after a pause, counts its deliveries, and is finally a dead letter, while others are handled', async () => {
@@ -62,7 +62,7 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
         active: 0,
         dead: 1,
       });
-    }, 30_000);
+    });
 
     it('does not fail its batch: it is delivered alone the next time', async () => {
       const name = queue();
@@ -89,6 +89,6 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
           error: { code: 'handler.failed', message: 'TypeError: thirteen' },
         },
       ]);
-    }, 30_000);
+    });
   });
 }

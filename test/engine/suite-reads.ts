@@ -27,7 +27,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
     let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
-    }, 60_000);
+    });
     afterAll(() => engine.close());
 
     const ids = (operations: readonly { readonly id: string }[]) => operations.map(({ id }) => id);

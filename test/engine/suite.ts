@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { EngineStore } from './engine-store.ts';
 import { auditSuite } from './suite-audit.ts';
 import { commitSuite } from './suite-commit.ts';
@@ -8,8 +7,6 @@ import { documentSuite } from './suite-documents.ts';
 import { failureSuite } from './suite-failure.ts';
 import { readSuite } from './suite-reads.ts';
 import { windowSuite } from './suite-window.ts';
-
-jest.setTimeout(60_000);
 
 /**
  * The requirements for every engine. `place` creates one empty store for the whole suite.
@@ -25,7 +22,7 @@ export function engineSuite(
     let standing: EngineStore;
     beforeAll(async () => {
       standing = await place();
-    }, 60_000);
+    });
     afterAll(() => standing.end(), 60_000);
 
     const open = () => standing.open();

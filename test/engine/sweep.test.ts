@@ -15,7 +15,7 @@ let engine: WorkerEngine;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'propagator-sweep-'));
   engine = await openPostgresEngine({ dataFolder: folder, retry: QUICK_RETRY });
-}, 60_000);
+});
 afterEach(async () => {
   await engine.close();
   rmSync(folder, { recursive: true });
@@ -69,4 +69,4 @@ it('With a real store, the sweep finds deletions that had no notification, and h
   // Only one of several processes may do a sweep.
   expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('committed');
   expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('conflict');
-}, 60_000);
+});

@@ -15,7 +15,7 @@ export const BROKER = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:
 export async function eventually(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  maxMillis = 15_000,
+  maxMillis = 60_000,
 ): Promise<void> {
   const end = Date.now() + maxMillis;
   while (!(await isSo())) {

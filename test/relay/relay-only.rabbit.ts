@@ -108,7 +108,7 @@ afterEach(async () => {
   await relay.stop();
   await fixture.close();
   sqs.close();
-}, 60_000);
+});
 
 const numbered = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}`);
@@ -138,7 +138,7 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
       async () => (await fixture.queueState())?.messages === 0,
     );
     expect(relay.state().waiting).toBeUndefined();
-  }, 120_000);
+  });
 
   it('loses nothing when half of every call is refused', async () => {
     sqs.mode = 'half';
@@ -148,7 +148,7 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
       'the broker queue is empty',
       async () => (await fixture.queueState())?.messages === 0,
     );
-  }, 90_000);
+  });
 
   it('sends heartbeats while Keystone sends nothing, and none while the broker is unavailable', async () => {
     await eventually('two heartbeats', () => sqs.beats >= 2);
@@ -163,5 +163,5 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
     expect(sqs.beats - beats).toBeLessThanOrEqual(1);
     fixture.proxy.isOpen = true;
     await eventually('more heartbeats', () => sqs.beats > beats + 2);
-  }, 60_000);
+  });
 });

@@ -96,7 +96,7 @@ describe('the relay between RabbitMQ and the store', () => {
     await eventually('all are stored', isComplete, 30_000);
     await eventually('the queue is empty', isDrained);
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
-  }, 60_000);
+  });
 
   it('waits for an unavailable broker, and the state names the failure', async () => {
     const relay = await fixture.started();

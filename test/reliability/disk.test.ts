@@ -3,14 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { QuarantineShape } from '../../lib/cli/shapes.ts';
 import { until } from '../engine/engine-store.ts';
 import { clientOf, PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
-
-jest.setTimeout(600_000);
 
 const MEGABYTES = 160;
 const FULL_MILLIS = 5000;
@@ -35,7 +32,7 @@ afterEach(async () => {
   await fixture?.close();
   execFileSync('umount', [folder]);
   rmSync(folder, { recursive: true });
-}, 60_000);
+});
 
 /** Leaves no byte free. */
 function fill(path: string): void {

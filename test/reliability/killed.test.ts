@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await PropagatorProcess.killAll();
   await fixture.close();
-}, 60_000);
+});
 
 /** Kills a random process again and again while the targets are cleaned up. */
 async function killDuringCleanup(where: string, store: Store, processes: number): Promise<void> {
@@ -81,7 +81,7 @@ describe(`a propagator that is killed at random times (RELIABILITY_SEED=${SEED})
     let postgresql: Postgresql;
     beforeAll(async () => {
       postgresql = await startPostgresql();
-    }, 60_000);
+    });
     afterAll(() => postgresql.stop(), 30_000);
 
     it('removes all resources of the target projects and no others, while another process continues', async () => {

@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { jest } from '@jest/globals';
 import { until } from '../engine/engine-store.ts';
 import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
-
-jest.setTimeout(600_000);
 
 const OUTAGES = 2;
 const OUTAGE_MILLIS = 3000;
@@ -15,12 +12,12 @@ let fixture: ReliabilityFixture;
 beforeAll(async () => {
   postgresql = await startPostgresql();
   fixture = await ReliabilityFixture.open();
-}, 60_000);
+});
 afterAll(async () => {
   await PropagatorProcess.killAll();
   await fixture.close();
   await postgresql.stop();
-}, 60_000);
+});
 
 it('a propagator is unhealthy while PostgreSQL is stopped, and finishes afterwards', async () => {
   const before = fixture.others();

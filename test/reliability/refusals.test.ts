@@ -3,12 +3,9 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { jest } from '@jest/globals';
 import { connectTo, until } from '../engine/engine-store.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
-
-jest.setTimeout(600_000);
 
 let fixture: ReliabilityFixture;
 let folder: string;
@@ -22,7 +19,7 @@ afterEach(async () => {
   await PropagatorProcess.killAll();
   await fixture.close();
   rmSync(folder, { recursive: true });
-}, 60_000);
+});
 
 const begin = () =>
   new PropagatorProcess({ PROPAGATOR_DATA: join(folder, 'data') }, fixture.cloud.credentials);

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import { stringify } from 'yaml';
 import * as z from 'zod';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
@@ -9,8 +8,6 @@ import { until } from '../engine/engine-store.ts';
 import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
-
-jest.setTimeout(600_000);
 
 const Opened = z.looseObject({ opened: z.string() });
 const Planned = z.looseObject({ digest: z.string().optional() });
@@ -104,7 +101,7 @@ describe('recovery windows of two processes on one PostgreSQL server, one of whi
     await fixture?.close();
     await postgresql?.stop();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   /** Every field of the projects in Keystone and in the services. */
   const stateOf = (projects: readonly string[]): unknown => {
