@@ -50,7 +50,9 @@ function readArguments(): ImportArguments {
   });
   const { stage, region, param } = values;
   if (stage === undefined || region === undefined)
-    throw new Error('Name the stack: --stage NAME --region REGION, and the --param of its deploy.');
+    throw new Error(
+      'Name the stack: --stage NAME --region REGION. Repeat each --param of its deployment.',
+    );
   const parameters = param.map((pair) => [
     pair.split('=', 1)[0] ?? '',
     pair.replace(/^[^=]*=/, ''),

@@ -24,9 +24,8 @@ const CONCURRENCY = 8;
  */
 const MAX_FAILURES = 3;
 /**
- * The maximum number of deletions of unknown accounts in a batch that ingest checks in Keystone.
- * All other deletions of unknown accounts are held without a check, so that forged notifications
- * cannot delay real notifications.
+ * Of the deletions of unknown accounts in one batch, ingest checks at most this many in Keystone.
+ * It holds the others without a check, so that forged notifications cannot delay real ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
@@ -112,12 +111,21 @@ function accountQuestions(
       if (unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;
       unknownDeletions += 1;
     }
-    if (key.startsWith('domain/')) questions.set(key, (keystone) => askDomain(id, keystone));
-    else if (type === 'project')
-      questions.set(key, (keystone) => askProject(id, record?.members === undefined, keystone));
-    else questions.set(key, (keystone) => askUser(id, keystone));
+    const isDomain = key.startsWith('domain/');
+    questions.set(key, questionFor(isDomain ? 'domain' : type, id, record));
   }
   return questions;
+}
+
+/** `record`: the account in the inventory, if it is known. */
+function questionFor(
+  type: 'project' | 'domain' | 'user',
+  id: string,
+  record: AccountRecord | undefined,
+): Question {
+  if (type === 'domain') return (keystone) => askDomain(id, keystone);
+  if (type === 'user') return (keystone) => askUser(id, keystone);
+  return (keystone) => askProject(id, record?.members === undefined, keystone);
 }
 
 const isDeletion = (notification: ChangeNotification): boolean =>

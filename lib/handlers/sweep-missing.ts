@@ -12,7 +12,7 @@ import { cleanupDecision } from './cleanup-policy.ts';
 import { type AccountType, inBatches, inventoryPages } from './inventory-pages.ts';
 
 /** The dependencies of {@link handleMissing}. */
-export interface MissingDeps {
+export interface HandleMissingDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
@@ -44,7 +44,7 @@ export async function handleMissing(
   type: AccountType,
   listed: ReadonlySet<string>,
   listedAt: number,
-  deps: MissingDeps,
+  deps: HandleMissingDeps,
 ): Promise<MissingCounts> {
   const { engine, log } = deps;
   const { missing, living } = await findMissing(type, listed, listedAt, deps);
@@ -71,7 +71,7 @@ async function findMissing(
   type: AccountType,
   listed: ReadonlySet<string>,
   listedAt: number,
-  deps: MissingDeps,
+  deps: HandleMissingDeps,
 ): Promise<{ readonly missing: readonly string[]; readonly living: number }> {
   const missing: string[] = [];
   let livingCount = 0;
@@ -92,12 +92,12 @@ async function findMissing(
 async function announceOrHold(
   record: AccountRecord,
   listingProblem: string | undefined,
-  deps: MissingDeps,
+  deps: HandleMissingDeps,
 ): Promise<'deleted' | Operation | undefined> {
   const { account } = record;
   const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
-  const existing = cleanupsOf(operations);
-  const newestCleanup = existing[0];
+  const cleanups = cleanupsOf(operations);
+  const newestCleanup = cleanups[0];
   // An operator must decide about a held operation, even if fewer accounts are missing from a later
   // listing.
   if (newestCleanup && isHeldForListingProblem(newestCleanup)) return newestCleanup;
@@ -107,12 +107,12 @@ async function announceOrHold(
   }
   // An open operation may already handle this deletion, so no second one is opened.
   if (newestCleanup && !hasEnded(newestCleanup)) return undefined;
-  return openHeld(record, existing, listingProblem, deps);
+  return openHeld(record, cleanups, listingProblem, deps);
 }
 
 async function announceDeletion(
   record: AccountRecord,
-  { engine, log, now }: MissingDeps,
+  { engine, log, now }: HandleMissingDeps,
 ): Promise<void> {
   const { account } = record;
   log.warn(
@@ -127,14 +127,41 @@ async function announceDeletion(
 }
 
 /**
- * Opens a held cleanup of a missing account. Returns `undefined` if an earlier operation has
- * handled this deletion, or if the account is protected.
+ * Opens a held cleanup of a missing account and returns it. Returns `undefined` if an earlier
+ * operation has handled this deletion, or if the account is protected. The deletion is then only
+ * recorded.
  */
 async function openHeld(
   record: AccountRecord,
-  existing: readonly Operation[],
+  cleanups: readonly Operation[],
   listingProblem: string,
-  deps: MissingDeps,
+  deps: HandleMissingDeps,
+): Promise<Operation | undefined> {
+  const { engine } = deps;
+  const opened = await openMissing(record, cleanups, listingProblem, deps);
+  if (opened && isHeldForListingProblem(opened)) {
+    const result = await engine.commit({
+      operations: [opened],
+      counters: { [`sweep.${record.account.type}.held`]: 1 },
+    });
+    return result === 'committed' ? opened : undefined;
+  }
+  await engine.commit({
+    accounts: [{ ...record, deletedAt: deps.now() }],
+    ...(opened ? { operations: [opened] } : {}),
+  });
+  return undefined;
+}
+
+/**
+ * Returns the cleanup of a missing account: held for the problem with the listing, or refused if
+ * the account is protected. Returns `undefined` if an earlier operation has handled this deletion.
+ */
+async function openMissing(
+  record: AccountRecord,
+  cleanups: readonly Operation[],
+  listingProblem: string,
+  deps: HandleMissingDeps,
 ): Promise<Operation | undefined> {
   const { engine, now } = deps;
   const { account } = record;
@@ -144,7 +171,7 @@ async function openHeld(
   const opened = openCleanup({
     scope,
     cause: sweptEvent(account, 'deleted', record.seenAt).data.cause,
-    existing,
+    existing: cleanups,
     mode: decision.mode,
     now: now(),
     gracePeriodMillis: decision.gracePeriodMillis,
@@ -154,25 +181,14 @@ async function openHeld(
     listingProblem,
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
-  if (!opened || !isHeldForListingProblem(opened.operation)) {
-    await engine.commit({
-      accounts: [{ ...record, deletedAt: now() }],
-      ...(opened ? { operations: [opened.operation] } : {}),
-    });
-    return undefined;
-  }
-  const result = await engine.commit({
-    operations: [opened.operation],
-    counters: { [`sweep.${account.type}.held`]: 1 },
-  });
-  return result === 'committed' ? opened.operation : undefined;
+  return opened?.operation;
 }
 
 function logHeld(
   type: AccountType,
   held: readonly Operation[],
   listingProblem: string | undefined,
-  log: MissingDeps['log'],
+  log: HandleMissingDeps['log'],
 ): void {
   const message =
     listingProblem === undefined

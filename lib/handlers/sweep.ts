@@ -4,11 +4,11 @@ import type { Keystone } from '../account/keystone.ts';
 import { comparePage } from '../account/sweep.ts';
 import { isHeldForListingProblem, refuseOperation } from '../operation/open.ts';
 import { type AccountType, inBatches } from './inventory-pages.ts';
-import { handleMissing, type MissingCounts, type MissingDeps } from './sweep-missing.ts';
+import { type HandleMissingDeps, handleMissing, type MissingCounts } from './sweep-missing.ts';
 import { INVENTORY_FILLED } from './sync-inventory.ts';
 
 /** The dependencies of {@link sweepAccounts}. */
-export interface SweepDeps extends MissingDeps {
+export interface SweepDeps extends HandleMissingDeps {
   readonly keystone: Keystone;
 }
 

@@ -20,7 +20,10 @@ export interface LimiterOptions {
 
 /** The initial limit. */
 const INITIAL_LIMIT = 4;
-/** The lowest limit for a slow service. For a service that refuses or fails, it is one. */
+/**
+ * The lowest limit for a service that is slow, or that answers more than half of the calls with
+ * 409. After 429, 5xx or no answer, the lowest limit is one.
+ */
 const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
 const ANSWERS_PER_WINDOW = 4;
@@ -37,21 +40,20 @@ const NOISE_MILLIS = 20;
  * While the limit is at its minimum, the propagator's own calls are not the cause of a slower
  * answer. The usual latency then moves towards the new latency by this share of the difference.
  */
-const DRIFT_SHARE = 0.05;
+const USUAL_LATENCY_GAIN = 0.05;
 
 /**
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
  * limit adapts to the service (additive increase, multiplicative decrease). It grows by one, up to
  * a ceiling, while the latency stays constant. It shrinks by a fifth when the latency rises. It is
- * halved when the service refuses or fails: 429, 5xx, no answer, or 409 to more than half of the
- * calls. Callers take turns, so that a project with 10,000 resources does not delay a project with
- * ten.
+ * halved after 429, 5xx or no answer, and after 409 to more than half of the calls. Callers take
+ * turns, so that a project with 10,000 resources does not delay a project with ten.
  */
 export class AdaptiveLimiter {
   readonly #ceiling: number;
   readonly #waiting = new FairQueue<() => void>();
   /** By call: the usual latency in milliseconds while the service is not overloaded. */
-  readonly #usual = new Map<string, number>();
+  readonly #usualMillis = new Map<string, number>();
   #limit: number;
   #active = 0;
   #ratios: number[] = [];
@@ -62,7 +64,7 @@ export class AdaptiveLimiter {
    * The number of expected answers to calls that were sent before the limit was last reduced. These
    * answers must not reduce the limit again.
    */
-  #ignored = 0;
+  #answersToIgnore = 0;
 
   constructor({ ceiling }: LimiterOptions) {
     this.#ceiling = Math.max(1, Math.floor(ceiling));
@@ -87,14 +89,14 @@ export class AdaptiveLimiter {
       return await work();
     } finally {
       this.#active -= 1;
-      this.#start();
+      this.#startWaiting();
     }
   }
 
   /** Adapts the limit. Must be called after every call to the service, even without an answer. */
   observe({ call, millis, status }: FinishedCall): void {
-    if (this.#ignored > 0) {
-      this.#ignored -= 1;
+    if (this.#answersToIgnore > 0) {
+      this.#answersToIgnore -= 1;
       return;
     }
     if (status === undefined || RATE_LIMIT_STATUSES.includes(status) || status >= 500) {
@@ -117,19 +119,19 @@ export class AdaptiveLimiter {
     else if (median > CONGESTED_RATIO) this.#shrink(0.8, SLOW_FLOOR);
     else if (median < UNCONGESTED_RATIO && wasSaturated) {
       this.#limit = Math.min(this.#ceiling, this.#limit + 1);
-      this.#start();
+      this.#startWaiting();
     }
   }
 
   #ratioOf(call: string, millis: number): number {
     const latency = Math.max(millis, NOISE_MILLIS);
-    const usualMillis = this.#usual.get(call);
+    const usualMillis = this.#usualMillis.get(call);
     if (usualMillis === undefined || latency < usualMillis) {
-      this.#usual.set(call, latency);
+      this.#usualMillis.set(call, latency);
       return 1;
     }
     if (this.#limit <= SLOW_FLOOR)
-      this.#usual.set(call, usualMillis + (latency - usualMillis) * DRIFT_SHARE);
+      this.#usualMillis.set(call, usualMillis + (latency - usualMillis) * USUAL_LATENCY_GAIN);
     return latency / usualMillis;
   }
 
@@ -137,7 +139,7 @@ export class AdaptiveLimiter {
     const smallest = Math.min(floor, this.#limit);
     this.#limit = Math.max(smallest, Math.floor(this.#limit * factor));
     // The calls in progress were sent under the old limit.
-    this.#ignored = Math.max(0, this.#active - 1);
+    this.#answersToIgnore = Math.max(0, this.#active - 1);
     this.#beginWindow();
   }
 
@@ -147,7 +149,7 @@ export class AdaptiveLimiter {
     this.#isSaturated = this.#waiting.size > 0;
   }
 
-  #start(): void {
+  #startWaiting(): void {
     while (this.#active < this.#limit) {
       const next = this.#waiting.next();
       if (!next) return;

@@ -24,7 +24,7 @@ export const deletesProjects = ({ action, scope, request, state }: Operation): b
  * Requests the next step of the operation of a requested domain. The handler of the message reads
  * the state of the projects again and advances the operation.
  */
-export function requestDomainProgress(transaction: OperationTransaction): void {
+export function scheduleDomainAdvance(transaction: OperationTransaction): void {
   transaction.messages.push(confirmMessage(transaction.operation));
 }
 
@@ -98,29 +98,36 @@ function advanceProject(
 
 /**
  * Disables or deletes the domain, or ends its operation, if the state of the projects allows it.
- * `planned`: one entry per project of the plan; `undefined` if no cleanup was open before this
- * step. `all`: all cleanups of the operation, including the cleanups that this step opened.
+ * `cleanupsOfPlan`: for each project of the plan its cleanup, or `undefined` if it did not exist
+ * before this step. `all`: all cleanups of the operation, including those that this step opened.
  */
 function disableOrDeleteDomain(
   transaction: OperationTransaction,
-  planned: readonly (Operation | undefined)[],
+  cleanupsOfPlan: readonly (Operation | undefined)[],
   all: readonly Operation[],
   now: number,
 ): void {
-  const { keystoneAction } = transaction.operation;
-  const haveAllEnded = all.every(hasEnded);
-  if (!planned.every(isProjectDisabled)) {
-    if (haveAllEnded) endKeepingDomain(transaction, all, now);
-    return;
-  }
-  if (keystoneAction === undefined || keystoneAction.what === 'enable')
-    transaction.requestKeystoneAction('disable', now);
-  else if (!haveAllEnded) return;
-  else if (!planned.every(isProjectDeleted)) endKeepingDomain(transaction, all, now);
-  else if (keystoneAction.done) deleteDomain(transaction, all, now);
+  const step = nextDomainStep(transaction.operation, cleanupsOfPlan, all);
+  if (step === 'disable') transaction.requestKeystoneAction('disable', now);
+  if (step === 'delete') deleteDomain(transaction, all, now);
+  if (step === 'keep') endKeepingDomain(transaction, all, now);
 }
 
-/** Lets a cleanup that waited for the projects below its project remove resources now. */
+/** Returns what the operation of the domain does now. `wait`: nothing. */
+function nextDomainStep(
+  { keystoneAction }: Operation,
+  cleanupsOfPlan: readonly (Operation | undefined)[],
+  all: readonly Operation[],
+): 'disable' | 'delete' | 'keep' | 'wait' {
+  const haveAllEnded = all.every(hasEnded);
+  if (!cleanupsOfPlan.every(isProjectDisabled)) return haveAllEnded ? 'keep' : 'wait';
+  if (keystoneAction === undefined || keystoneAction.what === 'enable') return 'disable';
+  if (!haveAllEnded) return 'wait';
+  if (!cleanupsOfPlan.every(isProjectDeleted)) return 'keep';
+  return keystoneAction.done ? 'delete' : 'wait';
+}
+
+/** Starts the removal in a cleanup. Until now it waited for the projects below its project. */
 function startRemoval(transaction: OperationTransaction, cleanup: Operation): void {
   transaction.putOtherOperation({ ...cleanup, waitsBelow: undefined });
   transaction.messages.push(confirmMessage(cleanup));
@@ -158,9 +165,9 @@ function deleteDomain(
   cleanups: readonly Operation[],
   now: number,
 ): void {
-  // If another client deleted the domain, `openProjectCleanups` opened a cleanup for each project
-  // of the inventory, also for projects that the plan does not list. Such a cleanup may have ended
-  // in any state. The resources of its project may be left unless it is `finished`.
+  // Projects that the plan does not list may have cleanups, too: if another client deleted the
+  // domain, `openProjectCleanups` opened a cleanup for each project of the inventory. A project may
+  // have resources left unless its cleanup is `finished`.
   const isUnverified = cleanups.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),

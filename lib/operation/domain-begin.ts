@@ -1,5 +1,5 @@
 import { requestNextConfirmation } from './confirm-again.ts';
-import { requestDomainProgress } from './domain-advance.ts';
+import { scheduleDomainAdvance } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { waitWhileEnabled } from './recovery.ts';
@@ -68,5 +68,5 @@ function beginDomain(transaction: OperationTransaction, enabled: boolean, step: 
     ...(recovery && enabled ? { keystoneAction: enable } : {}),
     ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
   };
-  requestDomainProgress(transaction);
+  scheduleDomainAdvance(transaction);
 }

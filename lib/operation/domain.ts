@@ -1,5 +1,5 @@
 import { isConfirmed } from './advance.ts';
-import { requestDomainProgress } from './domain-advance.ts';
+import { scheduleDomainAdvance } from './domain-advance.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -74,7 +74,7 @@ export function openProjectCleanups(
     children: children.map((child) => child.id),
   };
   // The approved plan may list a project that the inventory lacks.
-  if (operation.request && operation.projects) requestDomainProgress(transaction);
+  if (operation.request && operation.projects) scheduleDomainAdvance(transaction);
   else endDomainCleanup(transaction, children, step.now);
 }
 

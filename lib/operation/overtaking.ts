@@ -42,9 +42,9 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if the other task has verified in phase `apply` that the awaited types are empty. That task
- * has not ended: it is running, or it has had a partial run and is pending (a partial run handles
- * the types that need not wait, see `Task.partial`).
+ * True if the task of the dependency has verified in phase `apply` that the awaited types are
+ * empty. False unless that task is running, or is pending after a partial run. A partial run
+ * handles the types that need not wait.
  */
 function areAwaitedTypesEmpty(
   transaction: OperationTransaction,
@@ -66,11 +66,11 @@ export const mayOvertake = (
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
- * True if the task had no resources when phase `plan` counted them after Keystone's first 404. Each
- * task that it depends on must also have had none. These tasks then have no resources that could
- * create others, so a task with resources need not wait for this task. Also true for an ended task.
+ * True if phase `plan` counted no resources in this task and in the tasks that it depends on, after
+ * Keystone's first 404. Then nothing in these tasks can create a resource, and a task that depends
+ * on this task need not wait for it. Also true for an ended task.
  */
-export function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
+export function wasCountedEmpty(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
   if (hasTaskEnded(task)) return true;
   if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
@@ -79,7 +79,7 @@ export function hasCountedNothing(transaction: OperationTransaction, id: TaskId)
   return (
     types.length > 0 &&
     types.every((type) => isTypeCountedEmpty(transaction, task, type)) &&
-    (planned?.dependsOn ?? []).every((one) => hasCountedNothing(transaction, one.task))
+    (planned?.dependsOn ?? []).every((one) => wasCountedEmpty(transaction, one.task))
   );
 }
 
@@ -92,8 +92,8 @@ export function stillOvertaken(
   transaction: OperationTransaction,
   { id, overtook }: Pick<Task, 'id' | 'overtook'>,
 ): readonly TaskId[] {
-  // A dependency of this task may have overtaken one of these tasks, too. The dependency then runs
-  // once more, and this task must run after it. Therefore no overtaken task is omitted.
+  // If a dependency of this task runs again, this task must run again after it. A task runs again
+  // only if its list of overtaken tasks is not empty, so the list stays complete.
   if (mayDependencyStillRun(transaction, id)) return overtook;
   return overtook.filter((other) => mayStillRun(transaction, other));
 }
@@ -127,34 +127,74 @@ export const mayOvertakeStuck = (
   isStuck(transaction, dependency.task, step.now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
-    !waitsForHold(transaction, dependency.task, step.heldTypes, dependency.types));
+    !mayHoldKeepAwaited(transaction, dependency, step.heldTypes));
 
 /**
- * True if a deletion hold may keep a resource of these types (default: of any type) in the task, or
- * any resource in a task that it requires. A failing task cannot report a hold that began after its
- * last listing. Every stored hold of an awaited type therefore counts, unless the last listing of
- * the type was empty.
+ * True if a deletion hold may keep a resource of the awaited types, or any resource of a task that
+ * the task of the dependency requires.
  */
-function waitsForHold(
+function mayHoldKeepAwaited(
   transaction: OperationTransaction,
-  id: TaskId,
+  { task: id, types: awaitedTypes }: Extract<TaskDependency, { until: 'empty' }>,
   heldTypes: readonly string[],
-  types?: readonly string[],
 ): boolean {
   const task = transaction.task(id);
   if (!task || hasTaskEnded(task)) return false;
-  const isAwaited = (type: string | undefined): boolean =>
-    !types || type === undefined || types.includes(type);
-  if (task.conditions.some((one) => one.isHold && isAwaited(one.resourceType))) return true;
-  const isOfTask = (type: string): boolean => type.startsWith(`${task.service}.`);
-  const isHeld = (type: string): boolean =>
-    isOfTask(type) && isAwaited(type) && !isTypeCountedEmpty(transaction, task, type);
-  if (heldTypes.some(isHeld)) return true;
-  const planned = transaction.operation.order.find((one) => one.id === id);
-  return (planned?.dependsOn ?? []).some(
-    ({ task: other, strength }) =>
-      strength === 'required' && waitsForHold(transaction, other, heldTypes),
+  const types: readonly string[] = awaitedTypes;
+  return (
+    mayHoldKeep(transaction, task, heldTypes, (type) => types.includes(type)) ||
+    requiredTasksOf(transaction, id).some((required) =>
+      mayHoldKeepAny(transaction, required, heldTypes),
+    )
   );
+}
+
+/** True if a deletion hold may keep any resource of the task, or of a task that it requires. */
+function mayHoldKeepAny(
+  transaction: OperationTransaction,
+  id: TaskId,
+  heldTypes: readonly string[],
+): boolean {
+  const task = transaction.task(id);
+  if (!task || hasTaskEnded(task)) return false;
+  return (
+    mayHoldKeep(transaction, task, heldTypes, () => true) ||
+    requiredTasksOf(transaction, id).some((required) =>
+      mayHoldKeepAny(transaction, required, heldTypes),
+    )
+  );
+}
+
+/**
+ * True if a deletion hold may keep a resource of the task whose type `isAwaited`. A failing task
+ * cannot report a hold that began after its last listing. Every stored hold of such a type
+ * therefore counts, unless the last listing of the type was empty.
+ */
+function mayHoldKeep(
+  transaction: OperationTransaction,
+  task: Task,
+  heldTypes: readonly string[],
+  isAwaited: (type: string) => boolean,
+): boolean {
+  const isReported = task.conditions.some(
+    ({ isHold, resourceType }) => isHold && (resourceType === undefined || isAwaited(resourceType)),
+  );
+  return (
+    isReported ||
+    heldTypes.some(
+      (type) =>
+        type.startsWith(`${task.service}.`) &&
+        isAwaited(type) &&
+        !isTypeCountedEmpty(transaction, task, type),
+    )
+  );
+}
+
+function requiredTasksOf({ operation }: OperationTransaction, id: TaskId): TaskId[] {
+  const planned = operation.order.find((one) => one.id === id);
+  return (planned?.dependsOn ?? [])
+    .filter(({ strength }) => strength === 'required')
+    .map(({ task }) => task);
 }
 
 /**

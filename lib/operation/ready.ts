@@ -4,12 +4,12 @@ import { totalCounts } from './counts.ts';
 import type { PlannedTask, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import {
-  hasCountedNothing,
   hasTaskEnded,
   isCountedEmpty,
   mayOvertake,
   mayOvertakeStuck,
   type ReadyInput,
+  wasCountedEmpty,
 } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
@@ -25,7 +25,7 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
     const hasResources = totalCounts(task.counts).left > 0;
     const mayBegin = (one: TaskDependency): boolean =>
       mayOvertake(transaction, one, step) ||
-      (hasResources && one.strength === 'preferred' && hasCountedNothing(transaction, one.task));
+      (hasResources && one.strength === 'preferred' && wasCountedEmpty(transaction, one.task));
     if (!openDependencies.every(mayBegin)) {
       requestPartial(transaction, task, openDependencies, step);
       continue;

@@ -130,7 +130,7 @@ class RunningRelay implements Relay {
       onStored: (count) => this.#onStored(count),
       pauseAfterStoreFailure: (thrown) => this.#pauseAfterStoreFailure(thrown),
       onConsuming: (connection, messageCount) => this.#onConsuming(url, connection, messageCount),
-      onChecked: (missingText) => this.#onChecked(missingText),
+      onQueueChecked: (missingText) => this.#onChecked(missingText),
     };
   }
 

@@ -21,7 +21,7 @@ export interface SessionDeps {
    * Called after each check whether Keystone has created its queue or exchange. `missingText`: the
    * text about the missing queue or exchange; `undefined` if it exists.
    */
-  onChecked(missingText: string | undefined): void;
+  onQueueChecked(missingText: string | undefined): void;
 }
 
 /** The longest wait for a connection. */
@@ -51,36 +51,42 @@ export async function runSession(
 ): Promise<void> {
   const connection = await connectUnlessStopped(signal, url, options.tls);
   if (!connection) return;
-  const ended = new AbortController();
-  const stop = (): void => ended.abort();
-  signal.addEventListener('abort', stop);
+  const sessionEnd = new AbortController();
   const connectionLoss = new Promise<never>((_resolve, reject) => {
     connection.on('error', reject);
     connection.on('close', (error) =>
       reject(error ?? new Error('the broker closed the connection')),
     );
   });
-  connectionLoss.catch(stop);
-  if (signal.aborted) stop();
-  const consuming = consumeQueue(connection, options, deps, ended.signal);
+  const consuming = consumeQueue(
+    connection,
+    options,
+    deps,
+    AbortSignal.any([signal, sessionEnd.signal]),
+  );
   try {
     // `connectionLoss` rejects when the connection fails. `consuming` resolves after `signal` has
     // aborted.
     await Promise.race([connectionLoss, consuming]);
   } finally {
-    signal.removeEventListener('abort', stop);
-    stop();
-    // The batch in progress must end first. Otherwise the next connection would store the batch a
-    // second time.
-    await Promise.race([
-      consuming.catch(() => undefined),
-      delay(STORE_TIMEOUT_MILLIS, undefined, { ref: false }),
-    ]);
-    await Promise.race([
-      connection.close().catch(() => undefined),
-      delay(CLOSE_TIMEOUT_MILLIS, undefined, { ref: false }),
-    ]);
+    sessionEnd.abort();
+    await closeAfterBatch(connection, consuming);
   }
+}
+
+/**
+ * Closes the connection after the batch in progress has ended. Otherwise the next connection would
+ * store the batch a second time. Never throws.
+ */
+async function closeAfterBatch(connection: ChannelModel, consuming: Promise<void>): Promise<void> {
+  await Promise.race([
+    consuming.catch(() => undefined),
+    delay(STORE_TIMEOUT_MILLIS, undefined, { ref: false }),
+  ]);
+  await Promise.race([
+    connection.close().catch(() => undefined),
+    delay(CLOSE_TIMEOUT_MILLIS, undefined, { ref: false }),
+  ]);
 }
 
 /**
@@ -168,11 +174,11 @@ async function openQueue(
           ? channel.assertQueue(source.queue, { durable: true, arguments: source.arguments })
           : channel.checkQueue(source.queue),
       );
-      if (source.mode === 'topic') deps.onChecked(undefined);
+      if (source.mode === 'topic') deps.onQueueChecked(undefined);
       return messageCount;
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
-      deps.onChecked(missingText(source));
+      deps.onQueueChecked(missingText(source));
       await delay(options.pollMillis, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -192,7 +198,7 @@ async function keepQueueBound(
 ): Promise<void> {
   while (!signal.aborted) {
     const exists = await bindQueue(connection, options.source);
-    deps.onChecked(exists ? undefined : missingText(options.source));
+    deps.onQueueChecked(exists ? undefined : missingText(options.source));
     await delay(exists ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
       () => undefined,
     );

@@ -63,8 +63,8 @@ async function removeOne<Context extends CommonContext>(
   const { results } = work;
   try {
     if (await isStopped(work)) return;
-    const [free] = await withoutHeld([resource], work);
-    if (free) results.add(free, await free.remove());
+    const [unheld] = await withoutHeld([resource], work);
+    if (unheld) results.add(unheld, await unheld.remove());
   } catch (thrown) {
     results.addError(resource, thrown);
   }
@@ -78,13 +78,13 @@ async function removeBatch<Context extends CommonContext>(
   const { input, resourceType, results } = work;
   try {
     if (await isStopped(work)) return;
-    const free = await withoutHeld(resources, work);
-    if (free.length === 0) return;
-    const removals = await batch.remove(free, input.context);
-    for (const [index, resource] of free.entries()) {
+    const unheld = await withoutHeld(resources, work);
+    if (unheld.length === 0) return;
+    const removals = await batch.remove(unheld, input.context);
+    for (const [index, resource] of unheld.entries()) {
       const removal =
         removals[index] ??
-        new TypeError(`${resourceType.name}: no result for one of ${free.length} resources`);
+        new TypeError(`${resourceType.name}: no result for one of ${unheld.length} resources`);
       if (removal instanceof Error) results.addError(resource, removal);
       else results.add(resource, removal);
     }

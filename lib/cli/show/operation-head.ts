@@ -77,11 +77,11 @@ function becauseText({
   if (request && action === 'plan')
     return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   if (request) {
-    const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
-    return (
-      `requested by ${request.by} at ${timeText(request.at)} while the ${scope.type} was ` +
-      `${confirmed}: ${request.reason}`
-    );
+    const account = request.enabled
+      ? `The ${scope.type} was enabled, and ${request.by} confirmed its name.`
+      : `The ${scope.type} was disabled.`;
+    const requestedText = `requested by ${request.by} at ${timeText(request.at)}.`;
+    return `${requestedText} ${account} Reason: ${request.reason}`;
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
   const noteText = cause.note ? `; ${cause.note}` : '';
@@ -102,19 +102,26 @@ function generationText({ generation, request, rerun }: OperationShape['operatio
 
 /** Returns what Keystone showed of the account, and how an action has changed it since. */
 function keystoneState(operation: OperationShape['operation']): string {
-  const { action, state, hold, request, confirmedAt, scope } = operation;
-  const confirmed = confirmedAt.map((at) => timeText(at)).join(' and ');
-  const unconfirmed = hold?.reason ?? 'has not been asked yet';
-  if (action === 'plan' && confirmed === '' && !hold)
-    return `shows the ${scope.type}; a plan changes nothing`;
-  if (action !== 'cleanup')
-    return confirmed === '' ? unconfirmed : `showed this change at ${confirmed}`;
-  if (confirmed !== '') return `answered 404 at ${confirmed}`;
-  if (!request || state === 'confirming' || state === 'refused') return unconfirmed;
-  const first = `showed the ${scope.type}, ${request.enabled ? 'enabled' : 'disabled'}`;
-  const change = changeInKeystone(operation, request.enabled);
-  return change === undefined ? first : `${first}; it is now ${change}`;
+  const { action, hold, confirmedAt, scope } = operation;
+  if (action === 'cleanup') return keystoneStateInCleanup(operation);
+  if (confirmedAt.length > 0) return `showed this change at ${timesText(confirmedAt)}`;
+  if (action === 'plan' && !hold) return `shows the ${scope.type}; a plan changes nothing`;
+  return unconfirmedText(operation);
 }
+
+function keystoneStateInCleanup(operation: OperationShape['operation']): string {
+  const { state, request, confirmedAt, scope } = operation;
+  if (confirmedAt.length > 0) return `answered 404 at ${timesText(confirmedAt)}`;
+  if (!request || state === 'confirming' || state === 'refused') return unconfirmedText(operation);
+  const atRequest = `showed the ${scope.type}, ${request.enabled ? 'enabled' : 'disabled'}`;
+  const change = changeInKeystone(operation, request.enabled);
+  return change === undefined ? atRequest : `${atRequest}; it is now ${change}`;
+}
+
+const unconfirmedText = ({ hold }: OperationShape['operation']): string =>
+  hold?.reason ?? 'has not been asked yet';
+const timesText = (times: readonly number[]): string =>
+  times.map((at) => timeText(at)).join(' and ');
 
 /** Returns `deleted` or `disabled` if the operation has done this in Keystone. */
 function changeInKeystone(
@@ -138,8 +145,8 @@ const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
 };
 
 /**
- * Returns the Keystone action in progress, or `undefined`. A failed action holds the operation, so
- * during a hold only the revocation of a role is in progress.
+ * Returns the Keystone action in progress, or `undefined`. When an action fails, the operation is
+ * held and the action ends. Only the revocation of a role continues during a hold.
  */
 function keystoneActionText(
   { keystoneAction, scope, state }: OperationShape['operation'],

@@ -125,7 +125,8 @@ async function findForeignEffect(
   { replacementTypes }: Environment,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  /** True if the resource has one of the types, possibly because the environment replaces it. */
+  // The environment may replace the type of any resource, so each replacement type counts for each
+  // resource.
   const mayHaveType = (resource: ResourceRow, types: readonly string[]): boolean =>
     [resource.resource_type, ...replacementTypes].some((typeName) =>
       types.some((type) => matchesType(typeName, type)),

@@ -74,7 +74,7 @@ Waiting for
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      pre-delete, mode enforce, for 1m 0s
-because    requested by ann at 2026-03-01T11:59:00Z while the project was enabled, confirmed by its name: the customer left
+because    requested by ann at 2026-03-01T11:59:00Z. The project was enabled, and ann confirmed its name. Reason: the customer left
 Keystone   showed the project, enabled
 now        assigning a role on the project in Keystone, for 3s
 

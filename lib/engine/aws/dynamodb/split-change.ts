@@ -19,6 +19,8 @@ export interface OutboundWithSubject {
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
+/** The maximum number of rows of one record, with its pointer rows. */
+const MAX_ROWS_PER_RECORD = { account: 2, quarantine: 2, operation: 5, stopDecision: 2 };
 /** The number of entries of the audit log that always fit in one transaction. */
 const MAX_AUDIT_RECORDS = 40;
 
@@ -27,13 +29,14 @@ const MAX_AUDIT_RECORDS = 40;
  * after each part, because the parts have this order:
  *
  * - first: the decisions for the audit log
- * - then: accounts, quarantine, waivers and the stop decision, which may be written twice. An
+ * - then: accounts, quarantine, waivers and the stop decision. All of them may be written twice. An
  *   account and its messages are in one part, so that no deleted account is stored without its
  *   event
- * - then: messages about no record of this change, which may be sent twice
- * - then: all operations except the first, each with its tasks and messages. The operation of a
- *   project is valid without the operation of its domain. If the coordinator repeats the decision,
- *   it finds this operation and keeps it
+ * - then: messages about no record of this change. They may be sent twice
+ * - then: all operations except the first, each with its tasks and messages. The first operation is
+ *   the one that the decision is about, for example that of a domain; the others are those of its
+ *   projects, which are valid without it. If the coordinator repeats the decision, it finds the
+ *   others and keeps them
  * - last: documents, the ids of ingested notifications, the first operation with its tasks and
  *   messages, and the counters. These records normally fit in one part
  *
@@ -114,7 +117,7 @@ function operationGroups(
   outboundsAbout: (subject: string) => OutboundMessage[],
 ): ChangePart[] {
   const tasksByOperation = Map.groupBy(tasks, ({ operationId }) => operationId);
-  const idsWithoutOperation = [...tasksByOperation.keys()].filter(
+  const unwrittenOperationIds = [...tasksByOperation.keys()].filter(
     (id) => !operations.some((operation) => operation.id === id),
   );
   return [
@@ -125,7 +128,7 @@ function operationGroups(
       };
       return { ...operationGroup, outbounds: outboundsAbout(`operation ${operation.id}`) };
     }),
-    ...idsWithoutOperation.map((id): ChangePart => {
+    ...unwrittenOperationIds.map((id): ChangePart => {
       const outbounds = outboundsAbout(`operation ${id}`);
       return { tasks: tasksByOperation.get(id) ?? [], outbounds };
     }),
@@ -162,7 +165,10 @@ const mergeParts = (one: ChangePart, other: ChangePart): ChangePart => ({
   outbounds: [...one.outbounds, ...other.outbounds],
 });
 
-/** Returns the maximum number of rows that a part writes, including pointers. */
+/**
+ * Returns the maximum number of rows that a part writes. It includes the pointer rows, which name
+ * the key of a record under another key.
+ */
 function maxRowsOf({
   seen = [],
   accounts = [],
@@ -175,15 +181,17 @@ function maxRowsOf({
   audit = [],
   documents = [],
 }: ChangePart): number {
+  // All tasks of an operation in one region are in one row.
   const taskRows = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
   return (
     seen.length +
-    2 * (accounts.length + quarantine.length) +
-    5 * operations.length +
+    accounts.length * MAX_ROWS_PER_RECORD.account +
+    quarantine.length * MAX_ROWS_PER_RECORD.quarantine +
+    operations.length * MAX_ROWS_PER_RECORD.operation +
     taskRows.size +
     waivers.length +
     removedWaivers.length +
-    (stopDecision ? 2 : 0) +
+    (stopDecision ? MAX_ROWS_PER_RECORD.stopDecision : 0) +
     (audit.length > 0 ? audit.length + 1 : 0) +
     documents.length
   );
