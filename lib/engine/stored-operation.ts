@@ -149,7 +149,7 @@ const StoredFields = z.looseObject({
   plan: StoredPlan.optional(),
   projects: z.array(StoredMember).optional(),
   isUnverified: z.boolean().optional(),
-  waitsBelow: z.boolean().optional(),
+  waitsForChildProjects: z.boolean().optional(),
   recovery: StoredRecovery.optional(),
   canceled: undefinedIfMissing(StoredCancellation),
   keystoneCheck: z

@@ -30,11 +30,11 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
     .default({}),
   validFromRun: z.number().default(0),
   overtook: z.array(TaskId).default([]),
-  partial: z
+  partialRun: z
     .looseObject({
       state: z.enum(['running', 'done']),
-      awaiting: z.array(ServiceName),
-      endedBefore: z.number().exactOptional(),
+      awaitedServices: z.array(ServiceName),
+      nextRun: z.number().exactOptional(),
     })
     .optional(),
   run: z.number(),
@@ -47,9 +47,9 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   progressAt: z.number(),
   reportedAt: undefinedIfMissing(z.number()),
   runProgressed: z.boolean().default(false),
-  askedWaitMillis: z.number().default(0),
+  totalRetryAfterMillis: z.number().default(0),
   mostRemoved: z.record(z.string(), z.number()).default({}),
-  distinct: z.record(z.string(), z.number()).default({}),
+  distinctIdCounts: z.record(z.string(), z.number()).default({}),
   seenIds: undefinedIfMissing(z.string()),
   appeared: z
     .record(

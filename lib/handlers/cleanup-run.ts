@@ -71,7 +71,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     skipTypes: data.skipTypes,
     // The awaited services come from the stored task. A forged message must not decide which
     // resource types the run handles.
-    awaitedServices: task.partial?.state === 'running' ? task.partial.awaiting : [],
+    awaitedServices: task.partialRun?.state === 'running' ? task.partialRun.awaitedServices : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,

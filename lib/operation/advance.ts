@@ -1,6 +1,6 @@
 import { Account } from '../../events/account.ts';
 import { confirmMessage } from './confirm-again.ts';
-import { waitsForProjects } from './domain-project.ts';
+import { mustWaitForChildProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
 import { holdAtHourlyCap, holdAtLimit, holdOperation } from './limits.ts';
 import type { Hold, Operation, Task } from './model.ts';
@@ -24,7 +24,10 @@ export const isOnLivingProject = (operation: Operation): boolean =>
 export function advanceOperation(transaction: OperationTransaction, step: StepInput): void {
   if (transaction.operation.state === 'confirming') startWhenConfirmed(transaction, step);
   if (transaction.operation.state === 'pre-delete') advancePreDelete(transaction, step);
-  if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {
+  if (
+    transaction.operation.state === 'running' &&
+    !mustWaitForChildProjects(transaction.operation)
+  ) {
     if (!holdAtLimit(transaction, step)) requestReady(transaction, step);
   }
   endWhenDone(transaction, step);
@@ -119,7 +122,7 @@ function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
   // An operation has no tasks if no service has resources of the account. It also ends here.
   const isDone =
     state === 'running' &&
-    !waitsForProjects(operation) &&
+    !mustWaitForChildProjects(operation) &&
     operation.order.every(({ id }) => hasTaskEnded(transaction.task(id)));
   if (!isDone) return;
   if (isOnLivingProject(operation)) beginClosing(transaction, step);

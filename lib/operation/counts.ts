@@ -18,8 +18,8 @@ const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 export function mergeCounts(
   countsBefore: TaskCounts,
   reportedCounts: Counts,
-  distinctIdCounts: Task['distinct'] = {},
-  newIdCounts: Task['distinct'] = {},
+  distinctIdCounts: Task['distinctIdCounts'] = {},
+  newIdCounts: Task['distinctIdCounts'] = {},
 ): TaskCounts {
   const mergedCounts: Record<string, ResourceTypeCount> = { ...countsBefore };
   for (const [resourceType, count] of Object.entries(reportedCounts)) {
@@ -34,12 +34,15 @@ export function mergeCounts(
 
 /** Returns how many distinct ids the runs of a task have listed after one more run has ended. */
 export const addIdCounts = (
-  distinct: Task['distinct'],
-  fresh: Task['distinct'] = {},
-): Task['distinct'] => ({
-  ...distinct,
+  distinctIdCounts: Task['distinctIdCounts'],
+  newIdCounts: Task['distinctIdCounts'] = {},
+): Task['distinctIdCounts'] => ({
+  ...distinctIdCounts,
   ...Object.fromEntries(
-    Object.entries(fresh).map(([name, count]) => [name, (distinct[name] ?? 0) + count]),
+    Object.entries(newIdCounts).map(([name, count]) => [
+      name,
+      (distinctIdCounts[name] ?? 0) + count,
+    ]),
   ),
 });
 
@@ -60,7 +63,7 @@ export function newRemovalMaxima(
   );
 }
 
-/** Returns the sum of several counts. */
+/** Adds up several counts. */
 export const sumCounts = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
   counts.reduce(
     (sum, count) => ({
@@ -71,7 +74,7 @@ export const sumCounts = (counts: readonly ResourceTypeCount[]): ResourceTypeCou
     NONE,
   );
 
-/** Returns the sum of a task over all resource types. */
+/** Returns the counts of a task, summed over all resource types. */
 export const totalCounts = (counts: TaskCounts): ResourceTypeCount =>
   sumCounts(Object.values(counts));
 
@@ -106,12 +109,16 @@ export function runErrorOf(report: ServiceReport): ErrorReport | undefined {
  * report lacks them. Such a hold still applies if the run could not list the type of the held
  * resource, or if the run failed before it could report the hold.
  */
-export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
+export function holdsStillKnown(
+  earlierConditions: readonly Condition[],
+  report: ServiceReport,
+): Condition[] {
   const { conditions, verification = {} } = report.data;
   const hasError = runErrorOf(report) !== undefined;
-  return before.filter(({ isHold, resourceType }) => {
+  return earlierConditions.filter(({ isHold, resourceType }) => {
     if (!isHold || resourceType === undefined) return false;
-    if (conditions.some((one) => one.isHold && one.resourceType === resourceType)) return false;
+    const isReported = conditions.some((one) => one.isHold && one.resourceType === resourceType);
+    if (isReported) return false;
     const status = verification[resourceType] ?? 'unknown';
     return status === 'unknown' || (status === 'present' && hasError);
   });

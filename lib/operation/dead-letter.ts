@@ -23,7 +23,7 @@ export function applyRedrive(
     attempts: 0,
     progressAt: step.now,
     reportedAt: step.now,
-    askedWaitMillis: 0,
+    totalRetryAfterMillis: 0,
     nextAt: step.now,
   });
 }

@@ -1,6 +1,6 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { confirmMessage } from './confirm-again.ts';
-import { openProjectCleanup, waitsForProjects } from './domain-project.ts';
+import { mustWaitForChildProjects, openProjectCleanup } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -91,7 +91,8 @@ function advanceProject(
   cleanup: Operation,
   below: readonly (Operation | undefined)[],
 ): void {
-  if (cleanup.waitsBelow && below.every(isProjectDeleted)) startRemoval(transaction, cleanup);
+  if (cleanup.waitsForChildProjects && below.every(isProjectDeleted))
+    startRemoval(transaction, cleanup);
   const undeletedBelow = below.find((one) => one !== undefined && endedWithoutDeletion(one));
   if (undeletedBelow) cancelProjectAbove(transaction, cleanup, undeletedBelow);
 }
@@ -129,7 +130,7 @@ function nextDomainStep(
 
 /** Starts the removal in a cleanup. Until now it waited for the projects below its project. */
 function startRemoval(transaction: OperationTransaction, cleanup: Operation): void {
-  transaction.putOtherOperation({ ...cleanup, waitsBelow: undefined });
+  transaction.putOtherOperation({ ...cleanup, waitsForChildProjects: undefined });
   transaction.messages.push(confirmMessage(cleanup));
 }
 
@@ -147,7 +148,7 @@ function cancelProjectAbove(
   cleanup: Operation,
   below: Operation,
 ): void {
-  if (hasEnded(cleanup) || !waitsForProjects(cleanup)) return;
+  if (hasEnded(cleanup) || !mustWaitForChildProjects(cleanup)) return;
   const { id, scope, state } = below;
   const name = scope.name ?? scope.id;
   transaction.messages.push({

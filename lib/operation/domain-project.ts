@@ -60,7 +60,7 @@ export function openProjectCleanup(
   const operation: Operation = {
     ...opened.operation,
     ...(plan ? { plan } : {}),
-    ...(waitsForChildProjects ? { waitsBelow: true } : {}),
+    ...(waitsForChildProjects ? { waitsForChildProjects: true } : {}),
   };
   transaction.putOtherOperation(operation);
   transaction.messages.push(...opened.messages);
@@ -87,8 +87,8 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
  * True if the cleanup must not remove resources yet, because a project below its project exists. A
  * project that another client deleted no longer waits.
  */
-export const waitsForProjects = (operation: Operation): boolean =>
-  operation.waitsBelow === true && operation.confirmedAt.length === 0;
+export const mustWaitForChildProjects = (operation: Operation): boolean =>
+  operation.waitsForChildProjects === true && operation.confirmedAt.length === 0;
 
 /** Continues the operation of a requested domain after a successful Keystone action. */
 export function continueDomain(transaction: OperationTransaction): void {

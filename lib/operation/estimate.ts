@@ -33,11 +33,11 @@ const KEYSTONE_CALLS = 6;
 export const measuredTasksOf = (
   tasks: readonly Task[],
 ): (MeasuredTask & { readonly service: string })[] =>
-  tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partial }) => {
+  tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partialRun }) => {
     const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
     if (state !== 'finished' || resources === 0) return [];
     // The duration of a task with a partial run includes the wait for another service.
-    if (partial) return [];
+    if (partialRun) return [];
     if (startedAt === undefined || endedAt === undefined || endedAt <= startedAt) return [];
     return [{ taskId: id, service, resources, millis: endedAt - startedAt }];
   });

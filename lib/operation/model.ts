@@ -224,7 +224,7 @@ export interface Operation {
    * A project in the requested deletion of its domain only: true while projects below this project
    * are not deleted.
    */
-  readonly waitsBelow?: boolean | undefined;
+  readonly waitsForChildProjects?: boolean | undefined;
   /**
    * Domains only: true if resources of a deleted project or of the deleted domain may be left. The
    * operation then ends `unverified`.

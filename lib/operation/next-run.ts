@@ -13,12 +13,12 @@ import { ALL_PHASES, staleVerifications } from './verification.ts';
 const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 
 /** How long a listing may show removed resources before the task shows this as an error. */
-const LAG_MILLIS = 30_000;
+const LISTING_LAG_MILLIS = 30_000;
 /**
- * A service may announce maintenance (`Retry-After`). At most this much announced time does not
- * count towards the stall timeout.
+ * A service may ask for a long delay (`Retry-After`), for example during maintenance. These delays
+ * do not count towards the stall timeout, as long as their sum is at most this time.
  */
-const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
+const MAX_TOTAL_RETRY_AFTER_MILLIS = 24 * 3_600_000;
 
 /** The state of a task in this phase while a run is under way. */
 export const stateUnderWay = ({ phase }: Task): TaskState =>
@@ -32,32 +32,32 @@ type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }
  */
 export function applyUnfinished(
   transaction: OperationTransaction,
-  reported: Task,
+  reportedTask: Task,
   next: NextRun,
   step: StepInput,
 ): void {
   if (next.enabled) invalidateVerifications(transaction);
   const task = next.enabled
-    ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
-    : reported;
+    ? { ...reportedTask, verifications: staleVerifications(reportedTask.verifications, ALL_PHASES) }
+    : reportedTask;
   const idleMillis = step.now - task.progressAt;
   const lastingError = next.error ?? next.returned;
-  if (lastingError && idleMillis - task.askedWaitMillis >= step.stallTimeoutMillis) {
+  if (lastingError && idleMillis - task.totalRetryAfterMillis >= step.stallTimeoutMillis) {
     deadLetterTask(transaction, task, lastingError, step.now);
     return;
   }
   // For a short time after the removals, a listing may still show removed resources. They count as
-  // an error only after `LAG_MILLIS`.
-  const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
+  // an error only after `LISTING_LAG_MILLIS`.
+  const error = next.error ?? (idleMillis >= LISTING_LAG_MILLIS ? next.returned : undefined);
   const requestedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
-  const announcedDelayMillis = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
-  const askedWaitMillis = Math.min(
-    MAX_ASKED_WAIT_MILLIS,
-    task.askedWaitMillis + announcedDelayMillis,
+  const retryAfterMillis = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
+  const totalRetryAfterMillis = Math.min(
+    MAX_TOTAL_RETRY_AFTER_MILLIS,
+    task.totalRetryAfterMillis + retryAfterMillis,
   );
   requestNextRun(
     transaction,
-    { ...task, error, attempts: 0, askedWaitMillis },
+    { ...task, error, attempts: 0, totalRetryAfterMillis },
     nextRunSeconds(task, step.now, requestedSeconds),
     step.now,
   );

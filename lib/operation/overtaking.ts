@@ -18,7 +18,7 @@ const OPERATOR_GRACE_MILLIS = 30_000;
 export type ReadyInput = Pick<StepInput, 'now' | 'heldTypes'>;
 
 /**
- * True if the task is missing, failed, is dead-lettered or waits for a person, or if it requires a
+ * True if the task is missing, has an error, is dead-lettered, waits for a person or requires a
  * stuck task. Tasks with a preferred dependency on a stuck task do not wait for it (safety rule
  * "One stuck project stops no other").
  */
@@ -52,7 +52,7 @@ function areAwaitedTypesEmpty(
 ): boolean {
   const task = transaction.task(dependency.task);
   if (dependency.until !== 'empty' || task?.phase !== 'apply') return false;
-  if (task.state !== 'requested' && task.partial?.state !== 'done') return false;
+  if (task.state !== 'requested' && task.partialRun?.state !== 'done') return false;
   return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
 }
 
@@ -217,8 +217,9 @@ function isTypeCountedEmpty(
   { verifications }: Task,
   type: string,
 ): boolean {
-  const known = verifications[type];
+  const verification = verifications[type];
   const [confirmedAt] = operation.confirmedAt;
-  if (confirmedAt === undefined || known === undefined) return false;
-  return known.status === 'empty' && !known.stale && known.verifiedAt >= confirmedAt;
+  if (confirmedAt === undefined || verification === undefined) return false;
+  const { stale, status, verifiedAt } = verification;
+  return status === 'empty' && !stale && verifiedAt >= confirmedAt;
 }

@@ -68,7 +68,7 @@ function requestPartial(
   openDependencies: readonly TaskDependency[],
   step: ReadyInput,
 ): void {
-  if (task.partial || task.startedAt !== undefined) return;
+  if (task.partialRun || task.startedAt !== undefined) return;
   const independentDependencies = openDependencies.filter(hasIndependentTypes);
   if (independentDependencies.length === 0) return;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
@@ -76,14 +76,14 @@ function requestPartial(
     mayOvertake(transaction, one, step) || isCountedEmpty(transaction, one);
   if (!otherDependencies.every(mayPrecede)) return;
   if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task)))) return;
-  if (typesIndependentOfAll(independentDependencies).every((type) => isFreshEmpty(task, type)))
-    return;
+  const independentTypes = typesIndependentOfAll(independentDependencies);
+  if (independentTypes.every((type) => isVerifiedEmptyInAnyPhase(task, type))) return;
   const awaitedServices = independentDependencies.flatMap(
     (one) => transaction.task(one.task)?.service ?? [],
   );
   const taskWithPartialRun: Task = {
     ...task,
-    partial: { state: 'running', awaiting: [...new Set(awaitedServices)] },
+    partialRun: { state: 'running', awaitedServices: [...new Set(awaitedServices)] },
   };
   requestRun(transaction, taskWithPartialRun, 'apply', step.now);
 }
@@ -104,7 +104,7 @@ const typesIndependentOfAll = ([
     otherDependencies.every(({ independentTypes }) => independentTypes.includes(type)),
   );
 
-const isFreshEmpty = ({ verifications }: Task, type: ResourceTypeName): boolean =>
+const isVerifiedEmptyInAnyPhase = ({ verifications }: Task, type: ResourceTypeName): boolean =>
   verifications[type]?.status === 'empty' && !verifications[type].stale;
 
 /** True if the task has reported deletions in progress, and no resource of it needs a person. */
@@ -116,9 +116,9 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * Marks all verifications as stale and reopens the ended tasks, because users could work in the
- * project. A run in progress may have listed its types before, so its report also gives stale
- * verifications. Returns true if a task must run again.
+ * Marks all verifications as stale and reopens the ended tasks, because the project was enabled and
+ * users could work in it. A run in progress may have listed its types before that, so the
+ * verifications of its report are also stale. Returns true if a task must run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -186,7 +186,7 @@ function requestRun(
   // The verifications of the count remain valid in the first full run after Keystone's
   // confirmation. An earlier partial run does not make them stale, because its types create no
   // resources and the full run lists every type again.
-  const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
+  const isFirst = task.startedAt === undefined || task.run === task.partialRun?.nextRun;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requestedTask: Task = {
     ...moveTask(task, 'requested'),
@@ -200,7 +200,7 @@ function requestRun(
     progressAt: now,
     reportedAt: now,
     runProgressed: false,
-    askedWaitMillis: 0,
+    totalRetryAfterMillis: 0,
     startedAt: task.startedAt ?? now,
     nextAt: now,
   };

@@ -26,24 +26,24 @@ export function applyReport(
   report: ServiceReport,
   step: StepInput,
 ): void {
-  const stored = transaction.task(report.data.taskId);
-  if (!stored || !awaitsReport(stored, report.data.run)) return;
-  const task = withCorrectedIdleTime(stored, step);
+  const storedTask = transaction.task(report.data.taskId);
+  if (!storedTask || !awaitsReport(storedTask, report.data.run)) return;
+  const task = withCorrectedIdleTime(storedTask, step);
   if (report.type === 'service.progressed' && !report.data.again) {
     applyProgress(transaction, task, report, step.now);
     return;
   }
-  const reported = afterRun(task, report, step.now);
+  const taskAfterRun = withReport(task, report, step.now);
   const error = runErrorOf(report);
   if (error && transaction.operation.action === 'plan' && isNotListable(task, error))
-    endUnlisted(transaction, reported, error, step.now);
-  else if (task.partial?.state === 'running' && !foundEnabledProject(report))
-    endPartial(transaction, reported);
+    endUnlistableTask(transaction, taskAfterRun, error, step.now);
+  else if (task.partialRun?.state === 'running' && !foundEnabledProject(report))
+    endPartialRun(transaction, taskAfterRun);
   else if (report.type === 'service.finished')
-    applyFinished(transaction, reported, report, step.now);
+    applyFinished(transaction, taskAfterRun, report, step.now);
   else if (report.type === 'service.failed')
-    applyFailed(transaction, reported, report.data.error, step);
-  else if (report.data.again) applyUnfinished(transaction, reported, report.data.again, step);
+    applyFailed(transaction, taskAfterRun, report.data.error, step);
+  else if (report.data.again) applyUnfinished(transaction, taskAfterRun, report.data.again, step);
   advanceOperation(transaction, step);
 }
 
@@ -67,14 +67,14 @@ function applyProgress(
 }
 
 /** Returns the task with all data of the report of its ended run. */
-function afterRun(task: Task, report: ServiceReport, now: number): Task {
+function withReport(task: Task, report: ServiceReport, now: number): Task {
   const { appeared, fresh: newlyListed, seenIds = task.seenIds, verification = {} } = report.data;
   const counted = applyCounts(task, report, now);
   return {
     ...counted,
     sequence: 0,
     baseline: counted.counts,
-    distinct: addIdCounts(task.distinct, newlyListed),
+    distinctIdCounts: addIdCounts(task.distinctIdCounts, newlyListed),
     seenIds,
     ...(appeared ? { appeared: { ...task.appeared, ...appeared } } : {}),
     verifications: applyVerification(task.verifications, verification, {
@@ -97,11 +97,11 @@ const foundEnabledProject = (report: ServiceReport): boolean =>
  * types of the task. The task then waits for its dependencies again. Its full run later lists every
  * type and reports the errors that remain.
  */
-function endPartial(transaction: OperationTransaction, task: Task): void {
-  if (!task.partial) return;
+function endPartialRun(transaction: OperationTransaction, task: Task): void {
+  if (!task.partialRun) return;
   transaction.putTask({
     ...moveTask(task, 'pending'),
-    partial: { ...task.partial, state: 'done', endedBefore: task.run + 1 },
+    partialRun: { ...task.partialRun, state: 'done', nextRun: task.run + 1 },
     // A duplicate message of the partial run must not start a run that handles all types. The new
     // run number makes such a message outdated.
     run: task.run + 1,
@@ -110,7 +110,7 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
     conditions: task.conditions.filter(({ isHold }) => isHold),
     error: undefined,
     attempts: 0,
-    askedWaitMillis: 0,
+    totalRetryAfterMillis: 0,
     nextAt: undefined,
   });
 }
@@ -124,7 +124,7 @@ const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= MAX_PLAN_RUNS || error.class === 'Denied';
 
 /** Ends the task of a plan whose service cannot be listed. The plan shows the reason. */
-function endUnlisted(
+function endUnlistableTask(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,
@@ -144,7 +144,12 @@ function endUnlisted(
  * idle time and the attempts of the task begin again.
  */
 function applyCounts(task: Task, report: ServiceReport, now: number): Task {
-  const counts = mergeCounts(task.baseline, report.data.counts, task.distinct, report.data.fresh);
+  const counts = mergeCounts(
+    task.baseline,
+    report.data.counts,
+    task.distinctIdCounts,
+    report.data.fresh,
+  );
   const newMaxima = newRemovalMaxima(task.mostRemoved, counts);
   const counted = {
     ...task,
@@ -162,7 +167,7 @@ function applyCounts(task: Task, report: ServiceReport, now: number): Task {
     mostRemoved,
     progressAt: now,
     runProgressed: true,
-    askedWaitMillis: 0,
+    totalRetryAfterMillis: 0,
     attempts: 0,
   };
 }
@@ -176,7 +181,7 @@ function applyFinished(
   report: Extract<ServiceReport, { type: 'service.finished' }>,
   now: number,
 ): void {
-  const cleared: Task = {
+  const taskWithoutError: Task = {
     ...task,
     error: undefined,
     attempts: 0,
@@ -184,18 +189,23 @@ function applyFinished(
     because: report.data.because,
   };
   const mayContinue = report.data.result === 'finished' && transaction.operation.mode !== 'observe';
-  if (mayContinue && task.phase === 'plan') transaction.putTask(moveTask(cleared, 'pending'));
+  if (mayContinue && task.phase === 'plan')
+    transaction.putTask(moveTask(taskWithoutError, 'pending'));
   else if (mayContinue && task.phase === 'pre-delete')
     transaction.putTask({
-      ...moveTask(cleared, 'pending'),
+      ...moveTask(taskWithoutError, 'pending'),
       preDelete: 'done',
       verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
     });
   else {
     // A skipped service has no resources, so its task need not run again.
-    const overtook = report.data.result === 'skipped' ? [] : cleared.overtook;
-    const ended: Task = { ...moveTask(cleared, report.data.result), overtook, endedAt: now };
-    transaction.putTask(ended);
-    if (task.run < task.validFromRun) reopenTask(transaction, ended);
+    const overtook = report.data.result === 'skipped' ? [] : taskWithoutError.overtook;
+    const endedTask: Task = {
+      ...moveTask(taskWithoutError, report.data.result),
+      overtook,
+      endedAt: now,
+    };
+    transaction.putTask(endedTask);
+    if (task.run < task.validFromRun) reopenTask(transaction, endedTask);
   }
 }

@@ -75,7 +75,9 @@ export function openRequest(input: RequestInput): RequestAnswer {
     operation: {
       ...opened.operation,
       ...(plan ? { plan } : {}),
-      ...(parent ? { parentId: parent.id, waitsBelow: openOperation?.waitsBelow } : {}),
+      ...(parent
+        ? { parentId: parent.id, waitsForChildProjects: openOperation?.waitsForChildProjects }
+        : {}),
       // The window of the earlier operation is over. Keep the record of the changes that it made.
       ...(earlierRecovery ? { recovery: { ...earlierRecovery, remainingMillis: 0 } } : {}),
     },

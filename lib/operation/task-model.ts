@@ -98,15 +98,18 @@ export interface Task {
   readonly overtook: readonly TaskId[];
   /**
    * Set if the task had a partial run, which handles only types that are independent of the
-   * services in `awaiting`. A task has at most one partial run, and is `pending` after it.
+   * services in `awaitedServices`. A task has at most one partial run, and is `pending` after it.
    */
-  readonly partial?:
+  readonly partialRun?:
     | {
         readonly state: 'running' | 'done';
-        /** The services that had not ended when the partial run was requested. */
-        readonly awaiting: readonly ServiceName[];
-        /** The number of the first run after the partial run. */
-        readonly endedBefore?: number;
+        /**
+         * The services that this task depends on and that had not ended when the partial run was
+         * requested.
+         */
+        readonly awaitedServices: readonly ServiceName[];
+        /** The number of the run after the partial run. Set when the partial run has ended. */
+        readonly nextRun?: number;
       }
     | undefined;
   /** The number of the present run. A report of any other run is ignored. */
@@ -131,15 +134,15 @@ export interface Task {
   readonly reportedAt?: number | undefined;
   /** True if the present run has made progress (see `progressAt`). */
   readonly runProgressed: boolean;
-  /** The sum of the service's `Retry-After` delays since the last progress, in milliseconds. */
-  readonly askedWaitMillis: number;
+  /** The sum of the `Retry-After` delays of the service since the last progress of the task. */
+  readonly totalRetryAfterMillis: number;
   /** By resource type: the highest `removed` in any report. A higher value counts as progress. */
   readonly mostRemoved: Readonly<Record<string, number>>;
-  /** By resource type: how many distinct ids the ended runs listed, as far as known. */
-  readonly distinct: Readonly<Record<string, number>>;
+  /** By resource type: how many distinct ids the ended runs have listed, as far as known. */
+  readonly distinctIdCounts: Readonly<Record<string, number>>;
   /** The resources that appeared after the approved plan was made. */
   readonly appeared?: Appeared | undefined;
-  /** The ids that `distinct` counts, as a Bloom filter of bounded size. */
+  /** The ids that `distinctIdCounts` counts, as a Bloom filter of bounded size. */
   readonly seenIds: string | undefined;
   /** Why the task ended in its end state, for a person. */
   readonly because: string | undefined;

@@ -1,7 +1,7 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { sumCounts, totalCounts } from './counts.ts';
-import { waitsForProjects } from './domain-project.ts';
+import { mustWaitForChildProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
 import { ACTION_TEXTS } from './keystone-action-failure.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
@@ -125,7 +125,7 @@ function waitOfOperation({ operation, tasks, now, recoverableUntil }: ViewInput)
   }
   if (state === 'confirming')
     return [waitWithoutActor(confirmingOn(operation, tasks, now), openedAt)];
-  if (state === 'running' && waitsForProjects(operation))
+  if (state === 'running' && mustWaitForChildProjects(operation))
     return [waitWithoutActor('the projects below it', startedAt ?? openedAt)];
   if (state !== 'recoverable') return [];
   const on =

@@ -251,7 +251,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(of('leaf')).toMatchObject({ state: 'held' });
     // The projects above wait for its deletion, and are disabled already.
     for (const id of ['middle', 'root'])
-      expect(of(id)).toMatchObject({ state: 'running', waitsBelow: true });
+      expect(of(id)).toMatchObject({ state: 'running', waitsForChildProjects: true });
     const { id } = of('leaf') as Operation;
     await simulation.call('POST', `/v1/operations/${id}/cancel`, { reason: 'it is needed' });
     await simulation.settle();

@@ -47,10 +47,10 @@ describe('a resource type that is independent of a service that its own service 
       dependsOn: [required('network')],
     };
     await begin([COMPUTE, NETWORK, firewall], ['compute.server']);
-    await simulation.until(() => simulation.taskOf('network')?.partial?.state === 'done');
+    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
     expect(simulation.taskOf('network')).toMatchObject({
       state: 'pending',
-      partial: { awaiting: ['compute'] },
+      partialRun: { awaitedServices: ['compute'] },
     });
     expect(simulation.taskOf('firewall')?.state).toBe('pending');
     await simulation.until(() => simulation.state === 'finished');
@@ -60,7 +60,7 @@ describe('a resource type that is independent of a service that its own service 
 
   it('is listed again after that service, so that a resource of a late server is removed as well', async () => {
     await begin([COMPUTE, NETWORK], ['compute.server']);
-    await simulation.until(() => simulation.taskOf('network')?.partial?.state === 'done');
+    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
     simulation.cloud.make('network.router', TARGET);
     await simulation.until(() => simulation.state === 'finished');
     expect(simulation.left()).toEqual({});
