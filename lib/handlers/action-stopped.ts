@@ -29,11 +29,11 @@ export interface CanceledDeps {
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
-  shown: AccountState,
+  accountState: AccountState,
   { limits, now }: CanceledDeps,
 ): ErrorReport | undefined {
   if (!canceled || !CANCELABLE_STATES.includes(state)) return undefined;
-  if (shown !== 'absent' || state !== 'closing')
+  if (accountState !== 'absent' || state !== 'closing')
     return {
       ...actionStoppedError({
         message: `canceled by ${canceled.by}`,

@@ -9,10 +9,10 @@ import { projectScope } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { deletionCheckOptions, isDisabledByDomain } from './account-state.ts';
 import type { CleanupDeps } from './cleanup.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
 import { findAccountWithSimilarId } from './similar-id.ts';
-import { deletionCheckOptions, isDisabledByDomain } from './task-preflight.ts';
 
 /**
  * The longest time that an operation waits for a busy Keystone to list its services and endpoints.
@@ -89,8 +89,8 @@ async function answerAboutRequestedProject(
     projectAdmin.missingRoles(project),
     keystone.members(project),
   ]);
-  const alive = { ...cloud, roles, members: members.map(({ userId }) => userId) };
-  return { kind: 'present', enabled, alive };
+  const projectToDelete = { ...cloud, roles, members: members.map(({ userId }) => userId) };
+  return { kind: 'present', enabled, projectToDelete };
 }
 
 /** Returns the answer about an account after Keystone's 404. `because`: why it is protected. */
@@ -107,8 +107,8 @@ async function answerIfAbsent(
     scope.type === 'domain' || order.length > 0
       ? undefined
       : await fetchCloudSnapshot(operation, deps);
-  const known = await knownScope(operation, deps);
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud, known };
+  const recordedScope = await scopeInInventory(operation, deps);
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud, recordedScope };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await recordedProjects(scope.id, deps) }
     : { keystoneAnswer };
@@ -119,7 +119,7 @@ async function answerIfAbsent(
  * its projects. The notification of a deletion overtakes other notifications, so the inventory may
  * have recorded members after the operation was opened.
  */
-async function knownScope(
+async function scopeInInventory(
   { scope }: Operation,
   { engine: { reads } }: CleanupDeps,
 ): Promise<Scope | undefined> {

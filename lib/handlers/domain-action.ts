@@ -1,19 +1,18 @@
 import type { DomainId } from '../../events/ids.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
 import { DOMAIN_DRIFT } from '../operation/keystone-action-model.ts';
-import type { KeystoneAction, Operation } from '../operation/model.ts';
+import type { KeystoneAction, KeystoneActionResult, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { protectedBecause } from '../task/safety-rules.ts';
+import { fetchAccountState } from './account-state.ts';
 import { actionStoppedError, canceledError } from './action-stopped.ts';
-import { holdOfAccount } from './deletion-holds.ts';
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
+import { readPreflightInput } from './preflight-input.ts';
 import { currentStop } from './stop-switch.ts';
-import { fetchAccountState } from './task-preflight.ts';
 
 type DomainActionName = 'disable' | 'enable' | 'delete';
 
@@ -33,31 +32,41 @@ export async function domainAction(
   // because they concern only removals.
   const isRestoring = what === 'enable' && (state === 'canceled' || state === 'refused');
   if ((state === 'held' || hasEnded(operation)) && !isRestoring) return undefined;
+  const result = await carryOutOnDomain(operation, scope.id, what, isRestoring, deps);
+  return { kind: 'keystone-action-result', number, ...result };
+}
+
+async function carryOutOnDomain(
+  operation: Operation,
+  domain: DomainId,
+  what: DomainActionName,
+  isRestoring: boolean,
+  deps: KeystoneActionDeps,
+): Promise<Omit<KeystoneActionResult, 'number'>> {
   const { domainAdmin } = deps.cloud;
   let isSent = false;
-  let shown: AccountState | undefined;
+  let accountState: AccountState | undefined;
   try {
     if (isRestoring) {
-      await domainAdmin.enable(scope.id);
-      return { kind: 'acted', number };
+      await domainAdmin.enable(domain);
+      return {};
     }
-    shown = await fetchAccountState(operation, deps);
+    accountState = await fetchAccountState(operation, deps);
     const error =
-      canceledError(operation, shown, deps) ??
-      (await whyForbidden(operation, scope.id, what, shown, deps));
-    if (error)
-      return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };
+      canceledError(operation, accountState, deps) ??
+      (await whyForbidden(operation, domain, what, accountState, deps));
+    if (error) return { error, isSent, ...(what === 'disable' ? { accountState } : {}) };
     isSent = true;
     if (what !== 'delete') {
-      await domainAdmin[what](scope.id);
-      return { kind: 'acted', number, shown };
+      await domainAdmin[what](domain);
+      return { accountState };
     }
-    const unlisted = await domainAdmin.delete(scope.id);
-    return { kind: 'acted', number, shown, ...(unlisted.length > 0 ? { unlisted } : {}) };
+    const unlisted = await domainAdmin.delete(domain);
+    return { accountState, ...(unlisted.length > 0 ? { unlisted } : {}) };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    const shownBefore = what === 'disable' && shown ? { shown } : {};
-    return { kind: 'acted', number, error, isSent, ...shownBefore };
+    const stateBefore = what === 'disable' && accountState ? { accountState } : {};
+    return { error, isSent, ...stateBefore };
   }
 }
 
@@ -66,32 +75,24 @@ async function whyForbidden(
   operation: Operation,
   domain: DomainId,
   what: DomainActionName,
-  shown: AccountState,
+  accountState: AccountState,
   deps: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
   const stop = await currentStop(deps);
   if (stop) return actionStoppedError(stopCondition(stop));
-  const because = protectedBecause(operation.scope, await deps.protection());
-  // A hold forbids deletions, and nothing is deleted during a recovery window.
-  const deletionHold =
-    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
-  const isEnabledAgain = what === 'delete' && shown === 'enabled';
+  const isEnabledAgain = what === 'delete' && accountState === 'enabled';
   // The texts of the common check are about a project. If the domain is enabled again, the error
   // below names the domain.
-  const refusal = keystoneActionRefusal(what, {
-    operation,
-    mode: deps.mode,
-    protectedBecause: because,
-    accountState: isEnabledAgain ? 'disabled' : shown,
-    deletionHold,
-  });
+  const checkedState = isEnabledAgain ? 'disabled' : accountState;
+  const input = await readPreflightInput(operation, checkedState, false, deps);
+  const refusal = keystoneActionRefusal(what, input);
   if (refusal) return actionStoppedError(refusal);
   if (isEnabledAgain)
     return actionStoppedError({
       message: 'the domain was enabled again in Keystone, so it is not deleted',
       advice: `To continue: openstack domain set --disable ${domain}`,
     });
-  if (shown === 'absent' || what === 'enable') return undefined;
+  if (accountState === 'absent' || what === 'enable') return undefined;
   const unplanned = await unplannedProjects(operation, domain, what, deps);
   if (unplanned || what === 'disable') return unplanned;
   return unplannedContents(operation, await deps.cloud.domainAdmin.contents(domain), deps);

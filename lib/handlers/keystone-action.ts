@@ -8,17 +8,18 @@ import { type AccountState, keystoneActionRefusal } from '../operation/preflight
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import type { Protection } from '../task/safety-rules.ts';
+import { deletionCheckOptions, fetchAccountState } from './account-state.ts';
 import {
   actionStoppedError,
   type CanceledDeps,
   canceledError,
   domainCanceledError,
 } from './action-stopped.ts';
-import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
+import type { HoldDeps } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
+import { readPreflightInput } from './preflight-input.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
-import { deletionCheckOptions, disabledDomain, fetchAccountState } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
@@ -42,88 +43,87 @@ export async function keystoneAction(
   number: number,
   deps: KeystoneActionDeps,
 ): Promise<StepEvent | undefined> {
-  const { keystoneAction: dueAction, scope, roles, state } = operation;
+  const { keystoneAction: dueAction, scope, state } = operation;
   if (!dueAction || dueAction.number !== number || dueAction.done) return undefined;
   if (scope.type === 'domain') return domainAction(operation, dueAction, deps);
   if (scope.type !== 'project') return undefined;
   // A message may be delivered again after the operation was held or canceled.
   if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, dueAction))
     return undefined;
+  const result = await carryOutOnProject(operation, scope.id, dueAction, deps);
+  return { kind: 'keystone-action-result', number, ...result };
+}
+
+async function carryOutOnProject(
+  operation: Operation,
+  project: ProjectId,
+  dueAction: KeystoneAction,
+  deps: KeystoneActionDeps,
+): Promise<Omit<KeystoneActionResult, 'number'>> {
+  const { roles } = operation;
   const { what } = dueAction;
   const { projectAdmin } = deps.cloud;
   let isSent = false;
-  let shown: AccountState | undefined;
+  let accountState: AccountState | undefined;
   try {
     // Revoke the role before the project is disabled. The role is then revoked even if the project
     // cannot be disabled.
     if (what === 'disable' || what === 'revoke-role')
-      await projectAdmin.revokeRoles(scope.id, roles);
-    if (what === 'revoke-role') return { kind: 'acted', number };
+      await projectAdmin.revokeRoles(project, roles);
+    if (what === 'revoke-role') return {};
     // The operation has ended and must restore the project. The stop switch and holds do not apply,
     // because they concern only removals.
     if (isRestoring(operation, dueAction)) {
-      await projectAdmin.enable(scope.id);
-      return { kind: 'acted', number };
+      await projectAdmin.enable(project);
+      return {};
     }
-    shown = await fetchAccountState(operation, deps);
-    const stopped = await stoppedResult(operation, scope.id, what, shown, deps);
-    if (stopped) return { kind: 'acted', number, ...stopped };
-    if (what === 'assign-role' && shown !== 'absent')
-      await assignRoles(scope.id, roles, projectAdmin);
+    accountState = await fetchAccountState(operation, deps);
+    const stopped = await stoppedResult(operation, project, what, accountState, deps);
+    if (stopped) return stopped;
+    if (what === 'assign-role' && accountState !== 'absent')
+      await assignRoles(project, roles, projectAdmin);
     isSent = true;
-    if (what !== 'assign-role') await projectAdmin[what](scope.id);
-    return { kind: 'acted', number, shown };
+    if (what !== 'assign-role') await projectAdmin[what](project);
+    return { accountState };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    const advised = await withRefusalAdvice(error, scope.id, projectAdmin);
-    const shownBefore = what === 'disable' && shown ? { shown } : {};
-    return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
+    const advised = await withRefusalAdvice(error, project, projectAdmin);
+    const stateBefore = what === 'disable' && accountState ? { accountState } : {};
+    return { error: advised, isSent, ...stateBefore };
   }
 }
 
 /**
  * Returns the result of an action that must not be sent to Keystone now, or `undefined` if it may
- * be sent. `shown`: the state that Keystone shows right before the action.
+ * be sent. `accountState`: the state that Keystone shows right before the action.
  */
 async function stoppedResult(
   operation: Operation,
   project: ProjectId,
   what: Exclude<KeystoneAction['what'], 'revoke-role'>,
-  shown: AccountState,
+  accountState: AccountState,
   deps: KeystoneActionDeps,
 ): Promise<Omit<KeystoneActionResult, 'number'> | undefined> {
   const isSent = false;
   const canceled =
-    canceledError(operation, shown, deps) ??
-    (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
+    canceledError(operation, accountState, deps) ??
+    (accountState === 'absent' ? undefined : await domainCanceledError(operation, deps));
   if (canceled) return { error: canceled, isSent };
   const stop = await currentStop(deps);
   if (stop) {
     const error = actionStoppedError(stopCondition(stop));
-    return { error, isSent, ...(what === 'disable' ? { shown } : {}) };
+    return { error, isSent, ...(what === 'disable' ? { accountState } : {}) };
   }
   const isAssignment = what === 'assign-role';
-  const because = protectedBecause(operation.scope, await deps.protection());
-  // A hold forbids deletions, and nothing is deleted during a recovery window.
-  const deletionHold =
-    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
-  const domain =
-    isAssignment && shown === 'disabled' ? await disabledDomain(operation, deps) : undefined;
-  const refusal = keystoneActionRefusal(what, {
-    operation,
-    mode: deps.mode,
-    protectedBecause: because,
-    accountState: shown,
-    deletionHold,
-    disabledDomain: domain,
-  });
-  if (refusal) return { shown, error: actionStoppedError(refusal), isSent };
-  if (!isAssignment || shown === 'absent') return undefined;
+  const input = await readPreflightInput(operation, accountState, isAssignment, deps);
+  const refusal = keystoneActionRefusal(what, input);
+  if (refusal) return { accountState, error: actionStoppedError(refusal), isSent };
+  if (!isAssignment || accountState === 'absent') return undefined;
   // Check again, because hours may have passed since the request, for example during a hold.
   const options = deletionCheckOptions(operation);
   const { refusals } = await deps.cloud.projectAdmin.checkDeletion(project, options);
   return refusals.length > 0
-    ? { shown, error: actionStoppedError(summarizeRefusals(refusals)) }
+    ? { accountState, error: actionStoppedError(summarizeRefusals(refusals)) }
     : undefined;
 }
 
@@ -161,6 +161,6 @@ async function withRefusalAdvice(
   projectAdmin: Cloud['projectAdmin'],
 ): Promise<ErrorReport> {
   if (error.code !== 'keystone.http.403') return error;
-  const found = await projectAdmin.checkDeletion(project).catch(() => undefined);
-  return { ...error, advice: adviceOnRefusal(error, found?.refusals ?? []) };
+  const check = await projectAdmin.checkDeletion(project).catch(() => undefined);
+  return { ...error, advice: adviceOnRefusal(error, check?.refusals ?? []) };
 }

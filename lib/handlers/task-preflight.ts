@@ -1,18 +1,12 @@
-import type { Account } from '../../events/account.ts';
-import type { DomainId } from '../../events/ids.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
-import type { Keystone } from '../account/keystone.ts';
-import type { DeletionCheckOptions } from '../openstack/project-admin.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
-import { isPartOfDomainDeletion } from '../operation/domain-project.ts';
 import { summarizeRefusals } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
-import { type AccountState, runRefusal } from '../operation/preflight.ts';
+import { runRefusal } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
-import { PropagatorError } from '../shared/errors.ts';
-import { protectedBecause } from '../task/safety-rules.ts';
-import { holdOfAccount } from './deletion-holds.ts';
+import { deletionCheckOptions, fetchAccountState } from './account-state.ts';
 import { lifecycleRefusal } from './lifecycle-task.ts';
+import { readPreflightInput } from './preflight-input.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
@@ -54,25 +48,14 @@ async function cleanupPreflight(
   operation: Operation,
   deps: PreflightDeps,
 ): Promise<ServiceReport | undefined> {
-  const because = protectedBecause(operation.scope, await deps.protection());
   const fetchState = () => fetchAccountState(operation, deps);
-  const shown = await (deps.inFlight?.share(operation.id, fetchState) ?? fetchState());
-  const deletionHold = await holdOfAccount(operation, deps);
-  const domain =
-    data.phase === 'pre-delete' && shown === 'disabled'
-      ? await disabledDomain(operation, deps)
-      : undefined;
-  const refusal = runRefusal(data.phase, {
-    operation,
-    mode: deps.mode,
-    protectedBecause: because,
-    accountState: shown,
-    deletionHold,
-    disabledDomain: domain,
-  });
+  const accountState = await (deps.inFlight?.share(operation.id, fetchState) ?? fetchState());
+  const needsToken = data.phase === 'pre-delete';
+  const input = await readPreflightInput(operation, accountState, needsToken, deps);
+  const refusal = runRefusal(data.phase, input);
   if (!refusal) return undefined;
   const isEnabledAgain =
-    data.phase === 'apply' && isOnLivingProject(operation) && shown === 'enabled';
+    data.phase === 'apply' && isOnLivingProject(operation) && accountState === 'enabled';
   return retryReport(data, refusal, isEnabledAgain ? { enabled: true } : {});
 }
 
@@ -106,8 +89,8 @@ export async function replaceTokenFailure(
   if (report.type !== 'service.failed' || report.data.phase !== 'pre-delete') return report;
   const { error, ...reported } = report.data;
   // If Keystone does not answer, nothing shows that the project was disabled or deleted.
-  const shown = await fetchAccountState(operation, deps).catch(() => 'enabled');
-  if (shown !== 'enabled')
+  const accountState = await fetchAccountState(operation, deps).catch(() => 'enabled');
+  if (accountState !== 'enabled')
     return {
       type: 'service.progressed',
       data: { ...reported, sequence: 0, again: { afterSeconds: 0 } },
@@ -125,64 +108,4 @@ export async function replaceTokenFailure(
     type: 'service.progressed',
     data: { ...reported, sequence: 0, again, conditions: [condition] },
   };
-}
-
-/**
- * Returns the state of the operation's account in Keystone. An enabled project of a disabled domain
- * counts as disabled if it is deleted with the domain. Throws when the answer is not certain.
- */
-export async function fetchAccountState(
-  operation: Operation,
-  deps: Pick<ServiceDeps, 'cloud'>,
-): Promise<AccountState> {
-  const { scope } = operation;
-  const shown = await deps.cloud.keystone.show(scope.type, scope.id);
-  if (shown.kind === 'absent') return 'absent';
-  if (shown.kind === 'other')
-    throw new PropagatorError({
-      code: 'keystone.id.alike',
-      class: 'Denied',
-      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
-      advice: `No resource is removed. Change the id of the other ${scope.type}.`,
-      service: 'keystone',
-    });
-  if (!shown.account.enabled) return 'disabled';
-  return (await isDisabledByDomain(operation, shown.account, deps.cloud.keystone))
-    ? 'disabled'
-    : 'enabled';
-}
-
-/**
- * Returns the domain of the operation's project if only the domain is disabled, and the project is
- * deleted with it. Returns `undefined` in all other cases. Throws when the answer is not certain.
- */
-export async function disabledDomain(
-  operation: Operation,
-  { cloud: { keystone } }: Pick<ServiceDeps, 'cloud'>,
-): Promise<DomainId | undefined> {
-  const shown = await keystone.show(operation.scope.type, operation.scope.id);
-  if (shown.kind !== 'present' || shown.account.type !== 'project' || !shown.account.enabled)
-    return undefined;
-  return (await isDisabledByDomain(operation, shown.account, keystone))
-    ? shown.account.domainId
-    : undefined;
-}
-
-/** Returns the options with which Keystone's refusals of the project's deletion are found. */
-export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
-  isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
-
-/**
- * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No
- * user can then work in the project, although Keystone shows the project itself as enabled.
- */
-export async function isDisabledByDomain(
-  operation: Operation,
-  account: Account,
-  keystone: Pick<Keystone, 'show'>,
-): Promise<boolean> {
-  if (account.type !== 'project' || account.domainId === undefined) return false;
-  if (!isPartOfDomainDeletion(operation)) return false;
-  const domain = await keystone.show('domain', account.domainId);
-  return domain.kind === 'present' && !domain.account.enabled;
 }

@@ -6,12 +6,13 @@ import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, SilenceWatch } from '../task/service.ts';
+import { fetchAccountState } from './account-state.ts';
 import { missingEndpoint } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
 import { MAX_SILENCE_MILLIS, withSilenceLimit } from './silence.ts';
 import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
-import { fetchAccountState, preflightReport, replaceTokenFailure } from './task-preflight.ts';
+import { preflightReport, replaceTokenFailure } from './task-preflight.ts';
 import { reportOfError, reportOfOutcome, runKeyOf } from './task-report.ts';
 import { runService } from './task-run.ts';
 

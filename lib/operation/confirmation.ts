@@ -78,8 +78,13 @@ function applyWhileConfirming(
       else applyAbsent(transaction, keystoneAnswer, step);
       break;
     case 'present':
-      if (operation.request && keystoneAnswer.alive)
-        applyShownProject(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, step);
+      if (operation.request && keystoneAnswer.projectToDelete)
+        applyShownProject(
+          transaction,
+          keystoneAnswer.enabled,
+          keystoneAnswer.projectToDelete,
+          step,
+        );
       else
         applyPresent(
           transaction,
@@ -119,7 +124,7 @@ function applyWhileConfirming(
 function applyShownProject(
   transaction: OperationTransaction,
   enabled: boolean,
-  alive: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['alive']>,
+  projectToDelete: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['projectToDelete']>,
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -146,11 +151,11 @@ function applyShownProject(
     // The project exists, so an earlier 404 was wrong.
     confirmation: operation.confirmation + 1,
     confirmedAt: [],
-    scope: { ...operation.scope, members: alive.members },
+    scope: { ...operation.scope, members: projectToDelete.members },
     request: { ...operation.request, enabled },
-    roles: alive.roles,
+    roles: projectToDelete.roles,
   };
-  if (transaction.tasks.length === 0) planTasks(transaction, alive, step);
+  if (transaction.tasks.length === 0) planTasks(transaction, projectToDelete, step);
   advanceOperation(transaction, step);
 }
 
@@ -160,7 +165,7 @@ function applyShownProject(
  */
 function applyAbsent(
   transaction: OperationTransaction,
-  { cloud, known }: Extract<KeystoneAnswer, { kind: 'absent' }>,
+  { cloud, recordedScope }: Extract<KeystoneAnswer, { kind: 'absent' }>,
   step: StepInput,
 ): void {
   const isUnplanned =
@@ -171,7 +176,7 @@ function applyAbsent(
     ...operation,
     hold: undefined,
     confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
-    ...(known ? { scope: mergedRerunScope(operation.scope, known) } : {}),
+    ...(recordedScope ? { scope: mergedRerunScope(operation.scope, recordedScope) } : {}),
   };
   // A single 404 before the end of a recovery window may be wrong. If the tasks were planned now,
   // their counts would be out of date at the end of the window.

@@ -35,12 +35,12 @@ const mustEnableDomain = ({ projects = [], recovery }: Operation): boolean =>
 /** Continues after the domain was enabled at the end of its recovery window. */
 export function applyDomainEnabled(
   transaction: OperationTransaction,
-  shown: AccountState | undefined,
+  accountState: AccountState | undefined,
   step: StepInput,
 ): void {
   if (transaction.operation.state !== 'confirming') return;
   // Another client has deleted the domain. Keystone must confirm this deletion.
-  if (shown === 'absent') requestNextConfirmation(transaction, 0);
+  if (accountState === 'absent') requestNextConfirmation(transaction, 0);
   else beginDomain(transaction, true, step);
 }
 

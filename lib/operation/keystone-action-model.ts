@@ -39,7 +39,7 @@ export interface KeystoneFailure {
 export interface KeystoneActionResult {
   readonly number: number;
   /** The state that Keystone showed right before the attempt. */
-  readonly shown?: AccountState;
+  readonly accountState?: AccountState;
   /** Set if the attempt failed. */
   readonly error?: ErrorReport;
   /** False if the error came before the call to Keystone was sent. */

@@ -22,7 +22,7 @@ export function applyKeystoneAction(
   result: KeystoneActionResult,
   step: StepInput,
 ): void {
-  const { number, shown, error } = result;
+  const { number, accountState, error } = result;
   const { canceled, keystoneAction, state } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
   recordDisableAttempt(transaction, keystoneAction, result);
@@ -36,7 +36,7 @@ export function applyKeystoneAction(
   else if (!error) applySuccess(transaction, keystoneAction, result, step);
   else if (
     keystoneAction.what === 'delete' &&
-    shown === 'enabled' &&
+    accountState === 'enabled' &&
     invalidateVerifications(transaction)
   ) {
     // The project was enabled again, so users may have created resources since. The tasks list the
@@ -63,7 +63,7 @@ function recordDisableAttempt(
 function applySuccess(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
-  { shown, unlisted }: KeystoneActionResult,
+  { accountState, unlisted }: KeystoneActionResult,
   step: StepInput,
 ): void {
   const { hold, scope, state } = transaction.operation;
@@ -79,11 +79,11 @@ function applySuccess(
   // create resources after either change, so the verifications remain valid.
   const givesNoToken =
     keystoneAction.what === 'disable' ||
-    (keystoneAction.what === 'assign-role' && shown === 'absent');
+    (keystoneAction.what === 'assign-role' && accountState === 'absent');
   if (scope.type === 'domain') continueDomain(transaction);
   else if (givesNoToken && state === 'pre-delete')
     transaction.operation = moveOperation(transaction.operation, 'running');
-  if (keystoneAction.what === 'enable') afterEnable(transaction, shown, step);
+  if (keystoneAction.what === 'enable') afterEnable(transaction, accountState, step);
   advanceOperation(transaction, step);
 }
 
@@ -108,12 +108,12 @@ const unverifiedFields = (unlisted: readonly string[], now: number) => ({
  */
 function afterEnable(
   transaction: OperationTransaction,
-  shown: AccountState | undefined,
+  accountState: AccountState | undefined,
   step: StepInput,
 ): void {
   const { id, scope, state } = transaction.operation;
   if (scope.type === 'domain' && !hasEnded(transaction.operation))
-    applyDomainEnabled(transaction, shown, step);
+    applyDomainEnabled(transaction, accountState, step);
   else if (state === 'pre-delete') transaction.requestKeystoneAction('assign-role', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

@@ -11,14 +11,14 @@ export type KeystoneAnswer =
       /** The services of the cloud. Set only if the tasks are not planned yet. */
       readonly cloud: CloudSnapshot | undefined;
       /** The account in the inventory; `undefined` if the inventory does not have it. */
-      readonly known?: Scope | undefined;
+      readonly recordedScope?: Scope | undefined;
     }
   /** Keystone shows the account. */
   | {
       readonly kind: 'present';
       readonly enabled: boolean;
       /** The data for the cleanup of an existing project. Set only for a requested cleanup. */
-      readonly alive?: CloudSnapshot & {
+      readonly projectToDelete?: CloudSnapshot & {
         readonly roles: readonly string[];
         readonly members: readonly UserId[];
       };

@@ -99,14 +99,14 @@ export const hasDisabledAccount = (recovery: Recovery | undefined): boolean =>
  */
 export function afterDisableAttempt(
   recovery: Recovery,
-  { isSent = true, shown }: Pick<KeystoneActionResult, 'isSent' | 'shown'>,
+  { isSent = true, accountState }: Pick<KeystoneActionResult, 'isSent' | 'accountState'>,
 ): Recovery {
   const { hasDisabled } = recovery;
   if (!isSent)
-    return hasDisabled === undefined && shown === 'enabled'
+    return hasDisabled === undefined && accountState === 'enabled'
       ? { ...recovery, hasDisabled: false }
       : recovery;
-  const wasDisabledBefore = hasDisabled === false && shown === 'disabled';
+  const wasDisabledBefore = hasDisabled === false && accountState === 'disabled';
   return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
 }
 

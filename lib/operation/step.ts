@@ -35,7 +35,7 @@ export type StepEvent =
     }
   | { readonly kind: 'report'; readonly report: ServiceReport }
   /** The end of one attempt of the operation's Keystone action. */
-  | ({ readonly kind: 'acted' } & KeystoneActionResult)
+  | ({ readonly kind: 'keystone-action-result' } & KeystoneActionResult)
   | { readonly kind: 'redriven'; readonly taskId: TaskId }
   | ({ readonly kind: 'discarded' } & DiscardDecision)
   | {
@@ -76,7 +76,7 @@ export function step(
 ): StepResult | undefined {
   const transaction = new OperationTransaction(operation, tasks);
   const { canceled } = operation;
-  if (canceled && hasPendingCancellation(operation) && event.kind !== 'acted')
+  if (canceled && hasPendingCancellation(operation) && event.kind !== 'keystone-action-result')
     cancelRecoverable(transaction, canceled, stepInput);
   else applyEvent(transaction, event, stepInput);
   if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
@@ -116,7 +116,7 @@ function applyEvent(
       // A canceled operation only counts the removals of its last run. No further run may follow.
       if (operation.state === 'canceled') transaction.dropMessages();
       break;
-    case 'acted':
+    case 'keystone-action-result':
       applyKeystoneAction(transaction, event, stepInput);
       break;
     case 'redriven':

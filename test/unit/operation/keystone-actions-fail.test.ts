@@ -157,7 +157,7 @@ describe('a Keystone action that Keystone refuses', () => {
       step(
         simulation.operation,
         [...simulation.engine.tasks.values()],
-        { kind: 'acted', number },
+        { kind: 'keystone-action-result', number },
         rules,
       );
     expect(simulation.operation.keystoneAction).toMatchObject({ number: 2, done: false });

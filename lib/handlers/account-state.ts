@@ -1,0 +1,73 @@
+import type { Account } from '../../events/account.ts';
+import type { DomainId } from '../../events/ids.ts';
+import type { Keystone } from '../account/keystone.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { DeletionCheckOptions } from '../openstack/project-admin.ts';
+import { isPartOfDomainDeletion } from '../operation/domain-project.ts';
+import type { Operation } from '../operation/model.ts';
+import type { AccountState } from '../operation/preflight.ts';
+import { PropagatorError } from '../shared/errors.ts';
+
+interface AccountStateDeps {
+  readonly cloud: Pick<Cloud, 'keystone'>;
+}
+
+/**
+ * Returns the state of the operation's account in Keystone. An enabled project of a disabled domain
+ * counts as disabled if it is deleted with the domain. Throws when the answer is not certain.
+ */
+export async function fetchAccountState(
+  operation: Operation,
+  deps: AccountStateDeps,
+): Promise<AccountState> {
+  const { scope } = operation;
+  const shown = await deps.cloud.keystone.show(scope.type, scope.id);
+  if (shown.kind === 'absent') return 'absent';
+  if (shown.kind === 'other')
+    throw new PropagatorError({
+      code: 'keystone.id.alike',
+      class: 'Denied',
+      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
+      advice: `No resource is removed. Change the id of the other ${scope.type}.`,
+      service: 'keystone',
+    });
+  if (!shown.account.enabled) return 'disabled';
+  return (await isDisabledByDomain(operation, shown.account, deps.cloud.keystone))
+    ? 'disabled'
+    : 'enabled';
+}
+
+/**
+ * Returns the domain of the operation's project if only the domain is disabled, and the project is
+ * deleted with it. Returns `undefined` in all other cases. Throws when the answer is not certain.
+ */
+export async function disabledDomain(
+  operation: Operation,
+  { cloud: { keystone } }: AccountStateDeps,
+): Promise<DomainId | undefined> {
+  const shown = await keystone.show(operation.scope.type, operation.scope.id);
+  if (shown.kind !== 'present' || shown.account.type !== 'project' || !shown.account.enabled)
+    return undefined;
+  return (await isDisabledByDomain(operation, shown.account, keystone))
+    ? shown.account.domainId
+    : undefined;
+}
+
+/** Returns the options with which Keystone's refusals of the project's deletion are found. */
+export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
+  isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
+
+/**
+ * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No
+ * user can then work in the project, although Keystone shows the project itself as enabled.
+ */
+export async function isDisabledByDomain(
+  operation: Operation,
+  account: Account,
+  keystone: Pick<Keystone, 'show'>,
+): Promise<boolean> {
+  if (account.type !== 'project' || account.domainId === undefined) return false;
+  if (!isPartOfDomainDeletion(operation)) return false;
+  const domain = await keystone.show('domain', account.domainId);
+  return domain.kind === 'present' && !domain.account.enabled;
+}

@@ -1,0 +1,40 @@
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import type { AccountState, PreflightInput } from '../operation/preflight.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { disabledDomain } from './account-state.ts';
+import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
+
+/** The dependencies of {@link readPreflightInput}. */
+export interface PreflightInputDeps extends HoldDeps {
+  readonly cloud: Pick<Cloud, 'keystone'>;
+  readonly mode: Mode;
+  readonly protection: () => Promise<Protection>;
+}
+
+/**
+ * Reads the facts that decide whether a run or a Keystone action is forbidden now. `accountState`:
+ * the state of the account in Keystone. `needsToken`: true if the run or the action needs a token on
+ * the project. A disabled domain then forbids it.
+ */
+export async function readPreflightInput(
+  operation: Operation,
+  accountState: AccountState,
+  needsToken: boolean,
+  deps: PreflightInputDeps,
+): Promise<PreflightInput> {
+  const because = protectedBecause(operation.scope, await deps.protection());
+  // A hold forbids deletions, and nothing is deleted during a recovery window.
+  const deletionHold =
+    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
+  const domain =
+    needsToken && accountState === 'disabled' ? await disabledDomain(operation, deps) : undefined;
+  return {
+    operation,
+    mode: deps.mode,
+    protectedBecause: because,
+    accountState,
+    deletionHold,
+    disabledDomain: domain,
+  };
+}
