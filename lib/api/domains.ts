@@ -5,10 +5,11 @@ import { projectsToPlan, storeDomainContents } from '../handlers/domain-plan.ts'
 import type { ApprovalRules } from '../operation/approval.ts';
 import { openDomainPlan } from '../operation/domain-plan.ts';
 import { type DomainScope, openDomainRequest } from '../operation/domain-request.ts';
+import { allowedDrift } from '../operation/drift.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { ApprovedPlan, DomainPlanEntry, Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
-import { allowedDrift, type Plan } from '../operation/plan.ts';
+import type { Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { openedRecord } from './audit-operation.ts';

@@ -146,13 +146,10 @@ function endOperation(
   };
 }
 
-/**
- * Returns the possible leftovers that no waiver covers. Keystone gives a token only on a living
- * project, so some of these leftovers can no longer be removed after its deletion.
- */
+/** Returns a text for each possible leftover that no waiver covers. */
 const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): string[] =>
   applyWaivers(leftoversOf(transaction.operation, transaction.tasks), step.waivers).unwaived.map(
-    ({ what }) => what,
+    ({ text }) => text,
   );
 
 /**
@@ -170,8 +167,9 @@ function beginClosing(transaction: OperationTransaction, step: StepInput): void 
 }
 
 /**
- * Holds the operation when resources may be left, because a person must then decide about the
- * deletion of the project.
+ * Holds the operation when resources may be left. Some resources can be removed only with a token
+ * on the project, and Keystone gives no token after its deletion. A person must therefore decide
+ * about the deletion.
  */
 export function holdForLeftovers(transaction: OperationTransaction, step: StepInput): void {
   const leftovers = unwaivedLeftovers(transaction, step);

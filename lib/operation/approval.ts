@@ -1,5 +1,6 @@
+import { allowedDrift, type DriftLimit } from './drift.ts';
 import type { Approval, ApprovedPlan, Operation } from './model.ts';
-import { allowedDrift, type DriftLimit, isComplete, type Plan } from './plan.ts';
+import { isComplete, type Plan } from './plan.ts';
 
 /** The settings that decide which plans need two approvals. */
 export interface TwoApproverRules {

@@ -135,25 +135,25 @@ export function withAbsenceAdvice(
 ): Operation {
   const { id, confirmedAt, hold, scope, startedAt, state } = operation;
   const { type } = scope;
-  const removed =
+  const removalText =
     startedAt === undefined
       ? 'The operation removed nothing.'
       : 'Resources that the counts show as removed are gone.';
   const listCommand = `propagator operation list --${type} ${scope.id}`;
-  const contents = type === 'domain' ? ', with its projects and users' : '';
-  const more = isFollowed ? ', and its resources are removed' : '';
-  const advice =
-    confirmedAt.length > 0
-      ? `The ${type} is deleted in Keystone${contents}, so nothing is put back. ` +
-        (isFollowed
-          ? `Its resources are removed: ${listCommand}`
-          : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
-            `${id} --reason "…"`)
-      : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${more}. If ` +
-        `this answer is wrong, the suspended resources are resumed. See: ${listCommand}`;
+  const isDeletionConfirmed = confirmedAt.length > 0;
+  const absenceText = isDeletionConfirmed
+    ? `The ${type} is deleted in Keystone${type === 'domain' ? ', with its projects and users' : ''}, ` +
+      'so nothing is put back. ' +
+      (isFollowed
+        ? `Its resources are removed: ${listCommand}`
+        : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
+          `${id} --reason "…"`)
+    : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back` +
+      `${isFollowed ? ', and its resources are removed' : ''}. If this answer is wrong, the ` +
+      `suspended resources are resumed. See: ${listCommand}`;
   return {
     ...operation,
-    hold: { reason: state, since: now, ...hold, advice: `${removed} ${advice}` },
+    hold: { reason: state, since: now, ...hold, advice: `${removalText} ${absenceText}` },
   };
 }
 
@@ -175,16 +175,15 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
       ? `Every resource that was found is gone. The project itself stays. ${enableCommand}`
       : 'Resources that the counts show as removed are gone. A removal that was already sent ' +
           `cannot be stopped. ${enableCommand}`;
-  const deleted = isBeingDeleted
+  const deletedNames = isBeingDeleted
     ? projects.map(({ id, name = id }) => name)
     : children.filter(isProjectDeleted).map((child) => child.scope.name ?? child.scope.id);
-  const more =
-    deleted.length > MAX_NAMED_PROJECTS ? ` and ${deleted.length - MAX_NAMED_PROJECTS} more` : '';
+  const unnamedCount = deletedNames.length - MAX_NAMED_PROJECTS;
+  const namesText = deletedNames.slice(0, MAX_NAMED_PROJECTS).join(', ');
   const deletedText =
-    deleted.length > 0
-      ? `These projects are deleted, with all their resources: ${deleted
-          .slice(0, MAX_NAMED_PROJECTS)
-          .join(', ')}${more}.`
+    deletedNames.length > 0
+      ? `These projects are deleted, with all their resources: ${namesText}` +
+        `${unnamedCount > 0 ? ` and ${unnamedCount} more` : ''}.`
       : 'No project is deleted yet.';
   const remainingText = isBeingDeleted
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'

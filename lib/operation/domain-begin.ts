@@ -45,15 +45,15 @@ export function applyDomainEnabled(
 }
 
 /**
- * Begins to open the operations of the projects. `enabled`: the domain is enabled, so it must be
- * disabled later.
+ * Moves the operation to state `waiting`, in which it opens the cleanups of its projects.
+ * `enabled`: true if the domain is enabled. The operation must then disable it later.
  */
 function beginDomain(transaction: OperationTransaction, enabled: boolean, step: StepInput): void {
   const { operation } = transaction;
   const { confirmation, keystoneAction, recovery, request } = operation;
   // The last action disabled the domain for the recovery window. Replace this action, because the
   // domain is enabled now.
-  const enable = keystoneAction && {
+  const doneEnableAction = keystoneAction && {
     what: 'enable' as const,
     number: keystoneAction.number + 1,
     since: step.now,
@@ -65,7 +65,7 @@ function beginDomain(transaction: OperationTransaction, enabled: boolean, step: 
     confirmation: confirmation + 1,
     confirmedAt: [],
     startedAt: step.now,
-    ...(recovery && enabled ? { keystoneAction: enable } : {}),
+    ...(recovery && enabled ? { keystoneAction: doneEnableAction } : {}),
     ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
   };
   scheduleDomainAdvance(transaction);

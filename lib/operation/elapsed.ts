@@ -31,13 +31,13 @@ export function withCorrectedIdleTime(
  * must confirm it again.
  */
 export function withoutFutureTimes<
-  At extends {
+  TimedOperation extends {
     readonly openedAt: number;
     readonly notBefore: number;
     readonly confirmedAt: readonly number[];
   },
->(operation: At, now: number): At {
-  const last = operation.confirmedAt.at(-1) ?? operation.openedAt;
-  if (now >= last) return operation;
-  return { ...operation, confirmedAt: [], notBefore: now + (operation.notBefore - last) };
+>(operation: TimedOperation, now: number): TimedOperation {
+  const lastTime = operation.confirmedAt.at(-1) ?? operation.openedAt;
+  if (now >= lastTime) return operation;
+  return { ...operation, confirmedAt: [], notBefore: now + (operation.notBefore - lastTime) };
 }

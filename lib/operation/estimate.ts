@@ -50,7 +50,7 @@ export const measuredTasksOf = (
 export function estimateOf(
   { order }: Pick<Operation, 'order'>,
   tasks: readonly Task[],
-  rates: MeasuredTasks,
+  measuredTasks: MeasuredTasks,
 ): Estimate {
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const listedTasks = tasks.filter(
@@ -62,14 +62,14 @@ export function estimateOf(
     KEYSTONE_CALLS,
   );
   const withResources = listedTasks.filter((task) => foundResources(task) > 0);
-  const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
+  const isMeasured = ({ service }: Task): boolean => (measuredTasks.get(service)?.length ?? 0) > 0;
   const endMillisByTask = new Map<TaskId, number>();
   // In the order, each task follows the tasks that it depends on.
   for (const { id, dependsOn } of order) {
     const task = byId.get(id);
     const beginMillis = Math.max(0, ...dependsOn.map((one) => endMillisByTask.get(one.task) ?? 0));
     const millis = task
-      ? foundResources(task) * medianMillisPerResource(rates.get(task.service) ?? [])
+      ? foundResources(task) * medianMillisPerResource(measuredTasks.get(task.service) ?? [])
       : 0;
     endMillisByTask.set(id, beginMillis + millis);
   }
@@ -85,12 +85,12 @@ export function estimateOf(
 }
 
 /** Combines the estimates of cleanups that run in parallel, as for the projects of a domain. */
-export function parallelEstimate(all: readonly Estimate[]): Estimate {
-  const runMillis = all.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
+export function parallelEstimate(estimates: readonly Estimate[]): Estimate {
+  const durations = estimates.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
   return {
-    calls: all.reduce((sum, { calls }) => sum + calls, 0),
-    ...(runMillis.length > 0 ? { millis: Math.max(...runMillis) } : {}),
-    unmeasured: [...new Set(all.flatMap(({ unmeasured }) => unmeasured))],
+    calls: estimates.reduce((sum, { calls }) => sum + calls, 0),
+    ...(durations.length > 0 ? { millis: Math.max(...durations) } : {}),
+    unmeasured: [...new Set(estimates.flatMap(({ unmeasured }) => unmeasured))],
   };
 }
 
@@ -98,9 +98,9 @@ const foundResources = ({ counts }: Task): number =>
   Object.values(counts).reduce((sum, { found }) => sum + found, 0);
 
 /** Returns the median of the milliseconds for one resource. */
-function medianMillisPerResource(measured: readonly MeasuredTask[]): number {
-  const rates = measured
+function medianMillisPerResource(measuredTasks: readonly MeasuredTask[]): number {
+  const sortedMillis = measuredTasks
     .map(({ millis, resources }) => millis / resources)
     .toSorted((a, b) => a - b);
-  return rates[Math.floor(rates.length / 2)] ?? 0;
+  return sortedMillis[Math.floor(sortedMillis.length / 2)] ?? 0;
 }

@@ -13,13 +13,13 @@ export interface FoundAgain {
 /**
  * Returns the types of which a rerun found more resources than the earlier operation left. The
  * additional resources are newer, or the earlier operation could not list them. `tasks`: the tasks
- * of the rerun.
+ * of the rerun. `earlierTasks`: the tasks of the earlier operation.
  */
-export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
-  const countsByPlace = new Map(earlier.map((task) => [placeOf(task), task.counts]));
+export function foundAgain(tasks: readonly Task[], earlierTasks: readonly Task[]): FoundAgain[] {
+  const earlierCounts = new Map(earlierTasks.map((task) => [serviceAndRegion(task), task.counts]));
   return tasks.flatMap((task) =>
     Object.entries(task.counts).flatMap(([resourceType, { found }]) => {
-      const leftBefore = countsByPlace.get(placeOf(task))?.[resourceType]?.left;
+      const leftBefore = earlierCounts.get(serviceAndRegion(task))?.[resourceType]?.left;
       const { service, region } = task;
       return found > (leftBefore ?? 0)
         ? [{ service, region, resourceType, found, leftBefore }]
@@ -28,4 +28,4 @@ export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): Fo
   );
 }
 
-const placeOf = ({ service, region }: Task): string => JSON.stringify([service, region]);
+const serviceAndRegion = ({ service, region }: Task): string => JSON.stringify([service, region]);

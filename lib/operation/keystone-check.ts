@@ -57,13 +57,13 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;
   const refusals: Refusal[] = [];
   const unknown: string[] = [];
-  if (project.immutable) refusals.push(immutableProject(project.id));
-  if (children.length > 0) refusals.push(hasChildren(children));
+  if (project.immutable) refusals.push(immutableProjectRefusal(project.id));
+  if (children.length > 0) refusals.push(childProjectsRefusal(children));
   if (project.enabled) {
     if (domain === undefined)
       unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
-    else if (!domain.enabled) refusals.push(disabledDomain(project.id, domain));
-    if (facts.login.isProjectBound) refusals.push(boundToItsProject(project.id));
+    else if (!domain.enabled) refusals.push(disabledDomainRefusal(project.id, domain));
+    if (facts.login.isProjectBound) refusals.push(projectBoundLoginRefusal(project.id));
   }
   const permissions = [
     ['disable the project', 'identity:update_project', facts.mayUpdate],
@@ -74,9 +74,9 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     // The project may have become immutable after it was read. Keystone then names the option
     // `immutable` in its message.
     if (permission?.kind === 'refused' && /\bimmutable\b/i.test(permission.message))
-      refusals.push(immutableProject(project.id));
+      refusals.push(immutableProjectRefusal(project.id));
     else if (permission?.kind === 'refused')
-      refusals.push(deniedByPolicy(what, rule, permission.message, facts.login));
+      refusals.push(deniedByPolicyRefusal(what, rule, permission.message, facts.login));
     if (permission?.kind === 'unknown')
       unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
   }
@@ -118,22 +118,23 @@ export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]
   return 'Clear the reason that Keystone gives in this message.';
 }
 
-const immutableProject = (id: string): Refusal => ({
+const immutableProjectRefusal = (id: string): Refusal => ({
   message: `the project is immutable, so Keystone refuses to disable and to delete it`,
   advice: `Type: openstack project set --no-immutable ${id}`,
 });
 
-const SHOWN_CHILDREN = 5;
+const MAX_NAMED_CHILDREN = 5;
 
-function hasChildren(children: KeystoneFacts['children']): Refusal {
-  const shown = children.slice(0, SHOWN_CHILDREN).map(({ id, name }) => `${name} (${id})`);
-  const hiddenCount = children.length - shown.length;
-  const ids = children.slice(0, SHOWN_CHILDREN).map(({ id }) => id);
-  const count = children.length === 1 ? '1 project is' : `${children.length} projects are`;
+function childProjectsRefusal(children: KeystoneFacts['children']): Refusal {
+  const namedChildren = children.slice(0, MAX_NAMED_CHILDREN);
+  const names = namedChildren.map(({ id, name }) => `${name} (${id})`);
+  const ids = namedChildren.map(({ id }) => id);
+  const unnamedCount = children.length - namedChildren.length;
+  const subject = children.length === 1 ? '1 project is' : `${children.length} projects are`;
   return {
     message:
-      `${count} below it, and Keystone deletes them only before the project itself: ` +
-      `${shown.join(', ')}${hiddenCount > 0 ? ` and ${hiddenCount} more` : ''}`,
+      `${subject} below it, and Keystone deletes them only before the project itself: ` +
+      `${names.join(', ')}${unnamedCount > 0 ? ` and ${unnamedCount} more` : ''}`,
     advice: `Check each of them and delete it first: openstack project delete ${ids.join(' ')}`,
   };
 }
@@ -142,17 +143,22 @@ function hasChildren(children: KeystoneFacts['children']): Refusal {
  * In release Zed, Keystone refuses `openstack domain set --no-immutable`. The command for a project
  * also works with the id of a domain.
  */
-function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Refusal {
-  const mutable = domain.immutable ? `openstack project set --no-immutable ${domain.id} && ` : '';
+function disabledDomainRefusal(
+  project: string,
+  domain: { id: string; immutable: boolean },
+): Refusal {
+  const mutableCommand = domain.immutable
+    ? `openstack project set --no-immutable ${domain.id} && `
+    : '';
   return {
     message: `its domain ${domain.id} is disabled, so Keystone gives no token on the project`,
     advice:
-      `Type: ${mutable}openstack domain set --enable ${domain.id} ` +
+      `Type: ${mutableCommand}openstack domain set --enable ${domain.id} ` +
       `(or continue without a token on the project: openstack project set --disable ${project})`,
   };
 }
 
-const boundToItsProject = (id: string): Refusal => ({
+const projectBoundLoginRefusal = (id: string): Refusal => ({
   message:
     'the propagator is logged in with an application credential, ' +
     'and Keystone gives such a login no token on another project',
@@ -161,7 +167,7 @@ const boundToItsProject = (id: string): Refusal => ({
     `openstack project set --disable ${id}`,
 });
 
-const deniedByPolicy = (
+const deniedByPolicyRefusal = (
   what: string,
   rule: string,
   message: string,

@@ -8,7 +8,7 @@ import { typeKey } from './registry.ts';
 export interface Leftover {
   readonly types: readonly string[];
   /** The service or type and the reason, for a person. */
-  readonly what: string;
+  readonly text: string;
 }
 
 /**
@@ -26,11 +26,11 @@ export function leftoversOf(
       .filter((task) => task.state === 'unreachable')
       .map((task) => ({
         types: typesOf(task),
-        what: `${task.service}: ${task.because ?? 'unreachable'}`,
+        text: `${task.service}: ${task.because ?? 'unreachable'}`,
       })),
     ...operation.uncovered.map(({ type, because }) => ({
       types: [type],
-      what: `${type}: ${because ?? 'it is in the catalog, and no service file covers it'}`,
+      text: `${type}: ${because ?? 'it is in the catalog, and no service file covers it'}`,
     })),
   ];
 }

@@ -40,16 +40,16 @@ export function openLifecycleProjects(
       ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
-    for (const opened of [
+    const lifecycles = [
       openLifecycle({ ...input, action }),
       isProvisioned ? undefined : openProvision(input),
-    ]) {
+    ].filter((one) => one !== undefined);
+    for (const { changed, messages, opened } of lifecycles) {
+      transaction.messages.push(...messages);
+      for (const one of changed) transaction.putOtherOperation(one);
       if (!opened) continue;
-      transaction.messages.push(...opened.messages);
-      for (const one of opened.changed) transaction.putOtherOperation(one);
-      if (!opened.opened) continue;
-      transaction.putOtherOperation(opened.opened);
-      children.push(opened.opened);
+      transaction.putOtherOperation(opened);
+      children.push(opened);
     }
   }
   transaction.operation = {

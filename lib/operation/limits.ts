@@ -1,24 +1,27 @@
 import { totalCounts } from './counts.ts';
+import { whyOverDrift } from './drift.ts';
 import type { Hold, Operation } from './model.ts';
-import { whyOverDrift } from './plan.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** Holds the operation until a person releases it. Default of `about`: `cap`. */
+/**
+ * Holds the operation until a person releases it. `advice`: what the person must do before the
+ * release.
+ */
 export function holdOperation(
   transaction: OperationTransaction,
   reason: string,
   now: number,
-  more: { about?: Hold['about']; advice?: string } = {},
+  { about = 'cap', advice: adviceBefore }: { about?: Hold['about']; advice?: string } = {},
 ): void {
   const releaseCommand = `propagator operation release ${transaction.operation.id} --reason "…"`;
   const advice =
-    more.advice === undefined
+    adviceBefore === undefined
       ? `Check the operation, then release it: ${releaseCommand}`
-      : `${more.advice} Then: ${releaseCommand}`;
+      : `${adviceBefore} Then: ${releaseCommand}`;
   transaction.operation = {
     ...moveOperation(transaction.operation, 'held'),
-    hold: { reason, since: now, advice, about: more.about ?? 'cap' },
+    hold: { reason, since: now, advice, about },
   };
 }
 
@@ -55,8 +58,8 @@ export function holdAtHourlyCap(transaction: OperationTransaction, step: StepInp
  */
 export function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
   const { plan, scope, startedAt } = transaction.operation;
-  const overDrift = whyOverDrift(transaction.operation, transaction.tasks);
-  if (overDrift !== undefined) {
+  const driftReason = whyOverDrift(transaction.operation, transaction.tasks);
+  if (driftReason !== undefined) {
     const replanAdvice =
       startedAt === undefined
         ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
@@ -65,12 +68,12 @@ export function holdAtLimit(transaction: OperationTransaction, step: StepInput):
     const advice =
       `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
       `To remove also the resources that appeared, release the operation.${replanAdvice}`;
-    holdOperation(transaction, overDrift, step.now, { about: 'drift', advice });
+    holdOperation(transaction, driftReason, step.now, { about: 'drift', advice });
     return true;
   }
-  const overCap = whyOverCap(transaction, step);
-  if (overCap === undefined) return false;
-  holdOperation(transaction, overCap, step.now);
+  const capReason = whyOverCap(transaction, step);
+  if (capReason === undefined) return false;
+  holdOperation(transaction, capReason, step.now);
   return true;
 }
 

@@ -28,16 +28,17 @@ export function planTasks(
  * Returns the end state of a task whose service is left out, absent or unreachable. Returns
  * `undefined` for a task that must run.
  */
-function endedWithoutRun(
+function endStateWithoutRun(
   planned: PlannedTask,
   service: PlacedService | undefined,
 ): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
-  const unseen = service?.uncallable ?? [];
-  if (unseen.length > 0)
+  const uncallable = service?.uncallable ?? [];
+  if (uncallable.length > 0) {
+    const reasons = new Set(uncallable.map(({ type, because }) => `${type}: ${because}`));
     return {
       state: 'unreachable',
-      because: [...new Set(unseen.map(({ type, because }) => `${type}: ${because}`))].join('; '),
-      conditions: unseen.map(({ because, advice }) => ({
+      because: [...reasons].join('; '),
+      conditions: uncallable.map(({ because, advice }) => ({
         class: 'Unsupported',
         message: because ?? 'the service cannot be reached',
         actor: 'operator',
@@ -45,6 +46,7 @@ function endedWithoutRun(
         ...(advice === undefined ? {} : { advice }),
       })),
     };
+  }
   if (service?.skippedBecause !== undefined)
     return { state: 'skipped', because: service.skippedBecause, conditions: [] };
   if (service?.regions.includes(planned.region)) return undefined;
@@ -59,14 +61,14 @@ function firstTask(
   service: PlacedService | undefined,
   now: number,
 ): Task {
-  const ended = endedWithoutRun(planned, service);
+  const endState = endStateWithoutRun(planned, service);
   return {
     id: planned.id,
     operationId,
     service: planned.service,
     region: planned.region,
     phase: 'plan',
-    preDelete: planned.preDelete && !ended ? 'due' : 'no',
+    preDelete: planned.preDelete && !endState ? 'due' : 'no',
     verifications: {},
     validFromRun: 0,
     overtook: [],
@@ -82,10 +84,10 @@ function firstTask(
     mostRemoved: {},
     distinctIdCounts: {},
     seenIds: undefined,
-    nextAt: ended ? undefined : now,
+    nextAt: endState ? undefined : now,
     startedAt: undefined,
-    endedAt: ended ? now : undefined,
+    endedAt: endState ? now : undefined,
     version: 0,
-    ...(ended ?? { state: 'planning', because: undefined, conditions: [] }),
+    ...(endState ?? { state: 'planning', because: undefined, conditions: [] }),
   };
 }

@@ -2,14 +2,7 @@ import { createHash } from 'node:crypto';
 import type { OperationId, ResourceTypeName, ServiceName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
-import type {
-  Appeared,
-  ExcludedRegion,
-  Operation,
-  Scope,
-  Task,
-  UncoveredRegistration,
-} from './model.ts';
+import type { ExcludedRegion, Operation, Scope, Task, UncoveredRegistration } from './model.ts';
 import { NO_REGION } from './order.ts';
 
 /** One resource in a plan. */
@@ -213,45 +206,4 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
   return createHash('sha256')
     .update([JSON.stringify([plan.id, type, id, name]), ...lines.sort()].join('\n'))
     .digest('hex');
-}
-
-/**
- * How many resources that appeared after a plan was made may be removed under it: an absolute
- * number, and a percentage of the planned resources. The larger limit applies.
- */
-export interface DriftLimit {
-  readonly resources: number;
-  readonly percent: number;
-}
-
-/**
- * The highest possible limit, because one stored document records the ids of all resources that are
- * removed although the plan does not list them.
- */
-const MAX_DRIFT = 1000;
-
-/**
- * Returns how many resources may be removed although a plan with `planned` resources does not list
- * them.
- */
-export const allowedDrift = ({ resources, percent }: DriftLimit, planned: number): number =>
-  Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
-
-/** Returns why the operation exceeds the drift that its approved plan allows, or `undefined`. */
-export function whyOverDrift(
-  { plan }: Pick<Operation, 'plan'>,
-  tasks: readonly { readonly appeared?: Appeared | undefined }[],
-): string | undefined {
-  if (!plan || plan.driftAccepted) return undefined;
-  const appearedTypes = tasks.flatMap((task) => Object.entries(task.appeared ?? {}));
-  const appearedCount = appearedTypes.reduce((all, [, { count }]) => all + count, 0);
-  if (appearedCount <= plan.allowedDrift && !appearedTypes.some(([, { isRefused }]) => isRefused))
-    return undefined;
-  const appearedTexts = appearedTypes
-    .filter(([, { count }]) => count > 0)
-    .map(([type, { count, example }]) => `${type}: ${count} (for example ${example})`);
-  return (
-    `more resources appeared after the plan ${plan.of} than the ${plan.allowedDrift} ` +
-    `that may be removed without another approval: ${appearedTexts.join('; ')}`
-  );
 }

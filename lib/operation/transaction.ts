@@ -89,8 +89,8 @@ export class OperationTransaction {
         region: task.region,
         phase: task.phase,
         run: task.run,
-        ...actionOf(this.operation),
-        ...subjectOf(scope),
+        ...actionFields(this.operation),
+        ...accountFields(scope),
         confirmedAt: isRemoval ? [...confirmedAt] : [],
         verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
         skipTypes: isRemoval ? this.#skipTypes(task, now) : [],
@@ -149,13 +149,13 @@ export class OperationTransaction {
   }
 }
 
-function actionOf({ action, lifecycle }: Operation) {
+function actionFields({ action, lifecycle }: Operation) {
   if (action === 'cleanup' || action === 'plan') return {};
   const profile = action === 'provision' ? lifecycle?.provision?.profile : undefined;
   return { action, ...(profile === undefined ? {} : { profile }) };
 }
 
-function subjectOf(scope: Scope) {
+function accountFields(scope: Scope) {
   if (scope.type === 'domain')
     throw new TypeError(`domain ${scope.id}: only a project or a user has tasks`);
   const name = scope.name === undefined ? {} : { name: scope.name };

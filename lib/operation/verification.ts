@@ -26,7 +26,7 @@ export interface Verification {
   readonly stale: boolean;
 }
 
-/** By resource type: the newest verification. Has only types that a run had to list. */
+/** By resource type: the newest verification. Types that no run had to list are missing. */
 export type Verifications = Readonly<Record<string, Verification>>;
 
 /** All phases, for {@link staleVerifications}. */
@@ -54,7 +54,7 @@ export function applyVerification(
     const isKept =
       status === 'unknown' &&
       earlierVerification !== undefined &&
-      isEmpty(earlierVerification, 'pre-delete');
+      isEmptyIn('pre-delete', earlierVerification);
     if (!isKept) after[type] = { status, verifiedAt: now, phase, stale: isStale };
   }
   return after;
@@ -87,26 +87,27 @@ export const afterPreDelete = (
     ]),
   );
 
-const isEmpty = ({ status, stale, phase }: Verification, of: Phase): boolean =>
-  status === 'empty' && !stale && phase === of;
+/** True if a run of this phase listed the type as empty, and the verification is not stale. */
+const isEmptyIn = (phase: Phase, verification: Verification): boolean =>
+  verification.status === 'empty' && !verification.stale && verification.phase === phase;
 
 /** Returns the types whose verification meets the condition. */
 const typesWhere = (
   verifications: Verifications,
-  isMeant: (one: Verification) => boolean,
+  meetsCondition: (verification: Verification) => boolean,
 ): ResourceTypeName[] =>
-  Object.entries(verifications).flatMap(([type, one]) =>
-    isMeant(one) ? [ResourceTypeName.parse(type)] : [],
+  Object.entries(verifications).flatMap(([type, verification]) =>
+    meetsCondition(verification) ? [ResourceTypeName.parse(type)] : [],
   );
 
 /** Returns the types that were verified empty while the project existed. */
 export const emptyBeforeDeletion = (verifications: Verifications): ResourceTypeName[] =>
-  typesWhere(verifications, (one) => isEmpty(one, 'pre-delete'));
+  typesWhere(verifications, (one) => isEmptyIn('pre-delete', one));
 
 /** True if the type was verified empty in phase `apply` and the verification is not stale. */
 export function isVerifiedEmpty(verifications: Verifications, type: ResourceTypeName): boolean {
-  const known = verifications[type];
-  return known !== undefined && isEmpty(known, 'apply');
+  const verification = verifications[type];
+  return verification !== undefined && isEmptyIn('apply', verification);
 }
 
 /**
@@ -122,6 +123,6 @@ export const skippableTypes = (
   typesWhere(
     verifications,
     (one) =>
-      isEmpty(one, phase) ||
-      (phase === 'apply' && isEmpty(one, 'plan') && now - one.verifiedAt < MAX_PLAN_AGE_MILLIS),
+      isEmptyIn(phase, one) ||
+      (phase === 'apply' && isEmptyIn('plan', one) && now - one.verifiedAt < MAX_PLAN_AGE_MILLIS),
   );

@@ -1,22 +1,8 @@
-import type { OperationId, TaskId } from '../../events/ids.ts';
-import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { sumCounts, totalCounts } from './counts.ts';
-import { mustWaitForChildProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
-import { ACTION_TEXTS } from './keystone-action-failure.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
-import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews } from './project-views.ts';
-
-/** One cause that an operation waits for, and the actor that can resolve it. */
-export interface WaitCause {
-  readonly on: string;
-  readonly since: number;
-  readonly actor: Actor;
-  readonly advice: string | undefined;
-  readonly requestId: string | undefined;
-  readonly deadLetter: boolean;
-}
+import { type WaitCause, type WaitInput, waitCausesOf } from './wait-causes.ts';
 
 /** An operation as the API shows it. */
 export interface OperationView {
@@ -34,25 +20,7 @@ export interface OperationView {
 }
 
 /** The input of {@link operationView}. */
-export interface ViewInput {
-  readonly operation: Operation;
-  readonly tasks: readonly Task[];
-  readonly now: number;
-  /** The end of the recovery window, as a text for a person. */
-  readonly recoverableUntil?: string | undefined;
-  /** Domains only: the operations about its projects. */
-  readonly children: readonly Operation[];
-  /**
-   * The tasks of the children. For a domain with many projects, the map has only some children.
-   */
-  readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
-  /**
-   * Tasks whose function crashed in each delivery. Their message is in the dead-letter queue, and
-   * no report of the failure exists.
-   */
-  readonly crashedTasks: ReadonlySet<TaskId>;
-  /** The dead-letter messages of the coordinator about this operation: their type and time. */
-  readonly lostMessages: readonly { readonly what: string; readonly at: number }[];
+export interface ViewInput extends WaitInput {
   /** Reruns only: the tasks of the earlier operation. */
   readonly earlierTasks?: readonly Task[] | undefined;
 }
@@ -68,185 +36,20 @@ export function operationView(input: ViewInput): OperationView {
   const tasks = [...input.tasks].sort(
     (a, b) => (orderIndex.get(a.id) ?? 0) - (orderIndex.get(b.id) ?? 0),
   );
-  const taskTotals = tasks.map((task) => totalCounts(task.counts));
   const projects =
     operation.scope.type === 'domain'
       ? projectViews(operation, input.children, input.childTasks ?? new Map())
       : undefined;
   const resources = sumCounts([
-    ...taskTotals,
+    ...tasks.map((task) => totalCounts(task.counts)),
     ...(projects ?? []).flatMap((one) => one.resources ?? []),
   ]);
   return {
     operation,
     tasks,
     resources,
-    waitsOn: [
-      ...(hasEnded(operation) ? [] : waitsOn({ ...input, tasks })),
-      ...waitsOnFailedAction(operation),
-    ],
+    waitsOn: waitCausesOf({ ...input, tasks }),
     ...(projects ? { projects } : {}),
     foundAgain: input.earlierTasks && foundAgain(tasks, input.earlierTasks),
-  };
-}
-
-/** Returns every cause that an open operation waits for. */
-function waitsOn(input: ViewInput): WaitCause[] {
-  const { operation, tasks, children, crashedTasks, lostMessages } = input;
-  const openChildren = children.filter((child) => !hasEnded(child));
-  const projects =
-    openChildren.length > 0
-      ? [
-          waitWithoutActor(
-            `${openChildren.length} of ${operation.children.length} projects of the domain`,
-            operation.startedAt ?? operation.openedAt,
-          ),
-          ...openChildren.flatMap((child) => waitsOnProject(child, input)),
-        ]
-      : [];
-  return [
-    ...waitOfOperation(input),
-    ...projects,
-    ...lostMessages.map(({ what, at }) => waitOnLostMessage(operation.id, what, at)),
-    ...tasks.flatMap((task) =>
-      crashedTasks.has(task.id) && task.state !== 'dead-lettered'
-        ? [waitOnCrashedTask(task)]
-        : taskWaitsOn(task),
-    ),
-  ];
-}
-
-/** Returns the cause that the operation itself waits for, besides its projects and tasks. */
-function waitOfOperation({ operation, tasks, now, recoverableUntil }: ViewInput): WaitCause[] {
-  const { hold, id, openedAt, scope, startedAt, state } = operation;
-  if (hold) {
-    const actor = state === 'held' || hold.about ? 'operator' : 'none';
-    return [{ ...waitWithoutActor(hold.reason, hold.since), actor, advice: hold.advice }];
-  }
-  if (state === 'confirming')
-    return [waitWithoutActor(confirmingOn(operation, tasks, now), openedAt)];
-  if (state === 'running' && mustWaitForChildProjects(operation))
-    return [waitWithoutActor('the projects below it', startedAt ?? openedAt)];
-  if (state !== 'recoverable') return [];
-  const on =
-    `the end of the recovery window; the ${scope.type} is disabled` +
-    `${scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
-    `${recoverableUntil}`;
-  return [{ ...waitWithoutActor(on, openedAt), advice: windowAdvice(id) }];
-}
-
-/** Returns a cause that ends without an action of a person. */
-const waitWithoutActor = (on: string, since: number): WaitCause => ({
-  on,
-  since,
-  actor: 'none',
-  advice: undefined,
-  requestId: undefined,
-  deadLetter: false,
-});
-
-/** Returns the failure of a Keystone action that reverts an earlier change. */
-function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): WaitCause[] {
-  if (!keystoneAction?.failure || keystoneAction.done) return [];
-  const { failure, since, what } = keystoneAction;
-  const { advice, gaveUp, message, requestId } = failure;
-  return [
-    {
-      on: `${ACTION_TEXTS[what]} the ${scope.type} in Keystone failed: ${message}`,
-      since,
-      actor: gaveUp ? 'operator' : 'none',
-      advice: gaveUp
-        ? `${advice} Then: propagator dead-letter redrive --operation ${id} --queue coordinate`
-        : `${advice} The action is retried.`,
-      requestId,
-      deadLetter: gaveUp,
-    },
-  ];
-}
-
-/** Returns the causes that the cleanup of a project waits for and that a person must resolve. */
-function waitsOnProject(child: Operation, { now, childTasks }: ViewInput): WaitCause[] {
-  const tasks = childTasks?.get(child.id) ?? [];
-  return waitsOn({
-    operation: child,
-    tasks,
-    now,
-    children: [],
-    crashedTasks: new Set(),
-    lostMessages: [],
-  })
-    .filter(({ actor }) => actor === 'operator')
-    .map((waiting) => ({
-      ...waiting,
-      on: `project ${child.scope.name ?? child.scope.id} (${child.id}): ${waiting.on}`,
-    }));
-}
-
-const windowAdvice = (id: OperationId): string =>
-  `To cancel the deletion: propagator operation cancel ${id} --reason "…". To remove ` +
-  `everything now: propagator operation release ${id} --reason "…"`;
-
-/** Returns the next condition that an operation in state `confirming` waits for. */
-function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
-  if (now < operation.notBefore) return 'the grace period';
-  const answerCount = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
-  if (answerCount < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
-  const countingServices = tasks
-    .filter((task) => task.state === 'planning')
-    .map((task) => task.service);
-  return `the count of ${countingServices.join(', ')}`;
-}
-
-function taskWaitsOn(task: Task): WaitCause[] {
-  if (task.state !== 'requested' && task.state !== 'dead-lettered' && task.state !== 'planning')
-    return [];
-  if (task.error) return [waitOnError(task, task.error)];
-  return task.conditions
-    .filter((condition) => condition.class !== 'Unsupported')
-    .map((condition) => ({
-      on:
-        (condition.resourceType ?? task.service) +
-        `${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
-      since: condition.since ?? task.progressAt,
-      actor: condition.actor,
-      advice: condition.advice,
-      requestId: condition.requestId,
-      deadLetter: false,
-    }));
-}
-
-const waitOnLostMessage = (id: OperationId, what: string, since: number): WaitCause => ({
-  on: `the coordinator could not handle a message of this operation: ${what}`,
-  since,
-  actor: 'operator',
-  advice:
-    `Read the log for ${id}. Then: propagator dead-letter redrive --operation ${id} --queue ` +
-    'coordinate',
-  requestId: undefined,
-  deadLetter: true,
-});
-
-const waitOnCrashedTask = (task: Task): WaitCause => ({
-  on: `${task.service}: its function ended without a report in every delivery`,
-  since: task.progressAt,
-  actor: 'operator',
-  advice:
-    `Read the log for ${task.operationId}. Then: propagator dead-letter redrive --operation ` +
-    `${task.operationId}`,
-  requestId: undefined,
-  deadLetter: true,
-});
-
-function waitOnError(task: Task, error: ErrorReport): WaitCause {
-  const isDeadLettered = task.state === 'dead-lettered';
-  return {
-    on: `${task.service}: ${error.message}`,
-    since: task.progressAt,
-    actor: isDeadLettered || error.class !== 'Transient' ? 'operator' : 'none',
-    advice: isDeadLettered
-      ? `${error.advice} Then: propagator dead-letter redrive --operation ${task.operationId}`
-      : error.advice,
-    requestId: error.requestId,
-    deadLetter: isDeadLettered,
   };
 }
