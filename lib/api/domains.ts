@@ -42,7 +42,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     const { scope, enabled } = shown;
     const because = protectedBecause(scope, await deps.protection());
     if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
-    const [contents, projects, existing] = await Promise.all([
+    const [contents, projects, operations] = await Promise.all([
       cloud.domainAdmin.contents(id),
       projectsToPlan(id, deps),
       engine.reads.operationsAbout('domain', id),
@@ -53,7 +53,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
       enabled,
       projects,
       keystoneCheck: contents.check,
-      existing: plansOf(existing),
+      plans: plansOf(operations),
       now: deps.now(),
     });
     if (answer.kind === 'refused')
@@ -178,7 +178,7 @@ export async function openApprovedDomainDeletion(
     projects: withApprovedPlans(planned.projects ?? [], projectPlans, approvedPlan, rules),
     plan: approvedPlan,
     keystoneCheck: check,
-    existing: cleanupsOf(allOperations),
+    cleanups: cleanupsOf(allOperations),
     allOperations,
     window: await windowOf({ ...scope, enabled }, window, deps),
     mode: deps.mode,

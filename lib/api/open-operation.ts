@@ -64,9 +64,9 @@ export async function openRequestedCleanup(
     deps.engine.reads.operationsAbout('project', requested.project),
     deps.protection(),
   ]);
-  const existing = cleanupsOf(allOperations);
+  const cleanups = cleanupsOf(allOperations);
   if (shown.kind !== 'present' || shown.account.type !== 'project')
-    return refusalOfAccount(shown, existing);
+    return refusalOfAccount(shown, cleanups);
   const { id, name, domainId, enabled } = shown.account;
   const scope = {
     type: 'project' as const,
@@ -74,7 +74,7 @@ export async function openRequestedCleanup(
     ...(name === undefined ? {} : { name }),
     ...(domainId === undefined ? {} : { domainId }),
   };
-  const parentId = existing.find((operation) => !hasEnded(operation))?.parentId;
+  const parentId = cleanups.find((operation) => !hasEnded(operation))?.parentId;
   const parent = parentId && (await deps.engine.reads.operation(parentId));
   const recoverForSeconds = requested.window?.recoverForSeconds;
   const input = {
@@ -83,7 +83,7 @@ export async function openRequestedCleanup(
     reason: requested.reason,
     confirmedName: requested.name,
     shown: { name, enabled },
-    existing,
+    cleanups,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
@@ -104,7 +104,7 @@ export async function openRequestedCleanup(
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
-function refusalOfAccount(shown: KeystoneState, existing: readonly Operation[]): RefusedAnswer {
+function refusalOfAccount(shown: KeystoneState, cleanups: readonly Operation[]): RefusedAnswer {
   if (shown.kind === 'other')
     return refusedAnswer(`Keystone returned the id ${shown.id}; use this spelling`);
   if (shown.kind === 'present' && shown.account.type === 'domain') {
@@ -115,7 +115,7 @@ function refusalOfAccount(shown: KeystoneState, existing: readonly Operation[]):
         `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
     );
   }
-  return refusedAnswer(`Keystone has no project with this id; ${afterDeletionAdvice(existing)}`);
+  return refusedAnswer(`Keystone has no project with this id; ${afterDeletionAdvice(cleanups)}`);
 }
 
 const afterDeletionAdvice = ([last]: readonly Operation[]): string =>

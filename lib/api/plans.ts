@@ -30,7 +30,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/projects/:id/plan', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
     const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
-    const [shown, existing, protection] = await Promise.all([
+    const [shown, operations, protection] = await Promise.all([
       deps.cloud.keystone.show('project', id),
       engine.reads.operationsAbout('project', id),
       deps.protection(),
@@ -43,7 +43,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       scope,
       enabled: shown.account.enabled ?? true,
       keystoneCheck: await deps.cloud.projectAdmin.checkDeletion(id, { readOnly: true }),
-      existing: plansOf(existing),
+      plans: plansOf(operations),
       now: deps.now(),
       protectedBecause: protectedBecause(scope, protection),
     });

@@ -52,7 +52,7 @@ export async function requestedInput<
       at: now,
       note: `${asked.by}: ${asked.reason}`,
     },
-    existing: await engine.reads.operationsAbout('project', scope.id),
+    allOperations: await engine.reads.operationsAbout('project', scope.id),
     mode,
     now,
     protectedBecause: undefined,

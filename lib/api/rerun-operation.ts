@@ -37,7 +37,7 @@ export async function rerunOperation(
   if (refusal) return refusal;
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
-  const [existing, record, projects, protection] = await Promise.all([
+  const [cleanups, record, projects, protection] = await Promise.all([
     reads.operationsAbout(type, id).then(cleanupsOf),
     reads.account(type, id),
     type === 'user' ? reads.projectsOfMember(earlier.scope.id) : [],
@@ -47,7 +47,7 @@ export async function rerunOperation(
     ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const because = protectedBecause(scope, protection);
-  const whyNot = whyNotRerun(earlier, existing, because);
+  const whyNot = whyNotRerun(earlier, cleanups, because);
   if (whyNot !== undefined) return refusedAnswer(whyNot);
   if (earlier.request && earlier.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
@@ -63,7 +63,7 @@ export async function rerunOperation(
   return openRerun({
     earlier,
     scope,
-    existing,
+    cleanups,
     by: requested.by,
     reason: requested.reason,
     mode: deps.mode,

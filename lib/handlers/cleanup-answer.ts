@@ -153,11 +153,11 @@ async function recordedProjects(domainId: DomainId, deps: CleanupDeps): Promise<
   const projects = records.map(async (record): Promise<DomainProject | undefined> => {
     if (record.account.type !== 'project') return undefined;
     const scope = projectScope(record.account, record);
-    const existing = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
+    const cleanups = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
     const decision = await cleanupDecision(record.account, record, deps);
     return {
       scope,
-      existing,
+      cleanups,
       protectedBecause: protectedBecause(scope, protection) ?? decision.refusedBecause,
       ...(decision.rule === undefined ? {} : { decision }),
       seenAliveAt: record.seenAt,

@@ -47,13 +47,13 @@ export async function openForDeletion(
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const { record, operations: allOperations, scope } = await readHistory(account, reads);
-  const existing = cleanupsOf(allOperations);
+  const cleanups = cleanupsOf(allOperations);
   const now = deps.now();
   const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({
     scope,
     cause,
-    existing,
+    cleanups,
     mode: decision.mode,
     now,
     gracePeriodMillis: Math.max(decision.gracePeriodMillis, lastCallDelayMillis(allOperations)),
@@ -77,7 +77,7 @@ export async function openForDeletion(
       ],
       deadLetters: [],
     };
-  return askAgainStep(existing);
+  return askAgainStep(cleanups);
 }
 
 /** Returns the step that lets a requested cleanup ask Keystone about its account again. */

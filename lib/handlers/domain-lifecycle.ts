@@ -52,9 +52,9 @@ async function projectsToChange(
     const mayBeDisabled = operation.action === 'resume' && record.account.enabled === false;
     if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
     const scope = projectScope(record.account, record);
-    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
+    const allOperations = await deps.engine.reads.operationsAbout('project', scope.id);
     const because = protection && protectedBecause(scope, protection);
-    return [{ scope, existing, protectedBecause: because }];
+    return [{ scope, allOperations, protectedBecause: because }];
   });
   return (await Promise.all(projects)).flat();
 }

@@ -37,7 +37,7 @@ export async function projectsToPlan(
     account.type === 'project' && account.domainId === domain;
   return mapInBatches(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
     const scope = projectScope(account, undefined);
-    const [keystoneCheck, existing] = await Promise.all([
+    const [keystoneCheck, operations] = await Promise.all([
       projectAdmin.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
       deps.engine.reads.operationsAbout('project', scope.id),
     ]);
@@ -46,7 +46,7 @@ export async function projectsToPlan(
       parentId: account.parentId,
       enabled: account.enabled ?? true,
       keystoneCheck,
-      existing: plansOf(existing),
+      plans: plansOf(operations),
       protectedBecause: protectedBecause(scope, protection),
     };
   });

@@ -23,11 +23,14 @@ export async function domainProgress(
       .filter((child) => openedIds.includes(child.id))
       .map((child) => child.scope.id as string),
   );
-  const existing = new Map<ProjectId, readonly Operation[]>();
+  const cleanupsByProject = new Map<ProjectId, readonly Operation[]>();
   const reasons = new Map<ProjectId, string>();
   for (const project of projects) {
     if (openedProjects.has(project.id)) continue;
-    existing.set(project.id, cleanupsOf(await engine.reads.operationsAbout('project', project.id)));
+    cleanupsByProject.set(
+      project.id,
+      cleanupsOf(await engine.reads.operationsAbout('project', project.id)),
+    );
     const { name } = project;
     const reason = protectedBecause(
       {
@@ -40,5 +43,5 @@ export async function domainProgress(
     );
     if (reason !== undefined) reasons.set(project.id, reason);
   }
-  return { children, existing, protectedBecause: reasons };
+  return { children, cleanupsByProject, protectedBecause: reasons };
 }

@@ -39,19 +39,19 @@ export async function openForChange(
     await recordStateDuringHold(account.id, action === 'resume', deps);
     if (action === 'resume') return undefined;
   }
-  const { operations: existing, scope } = await readHistory(account, reads);
+  const { operations: allOperations, scope } = await readHistory(account, reads);
   const suspendOrResume =
     action &&
     openLifecycle({
       action,
       scope,
       cause,
-      existing,
+      allOperations,
       mode: deps.mode,
       now: deps.now(),
       protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
     });
-  const provision = await provisionForChange(event, scope, existing, deps);
+  const provision = await provisionForChange(event, scope, allOperations, deps);
   return suspendOrResume || provision ? lifecycleStep(suspendOrResume, provision) : undefined;
 }
 

@@ -19,18 +19,18 @@ import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,
   scope: Scope,
-  existing: readonly Operation[],
+  allOperations: readonly Operation[],
   deps: LifecycleDeps,
 ): Promise<OpenedLifecycle | undefined> {
   if (account.type === 'domain') return undefined;
   const isCreated = type === `account.${account.type}.created`;
-  const isEnabled = type === `account.${account.type}.enabled` && awaitsProvision(existing);
+  const isEnabled = type === `account.${account.type}.enabled` && awaitsProvision(allOperations);
   if (!isCreated && !isEnabled) return undefined;
   if (!(await isProvisionRequired(account, deps))) return undefined;
   return openProvision({
     scope,
     cause,
-    existing,
+    allOperations,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),

@@ -44,19 +44,20 @@ async function restoreProject(
 ): Promise<StepResult | undefined> {
   const { id, recovery, startedAt } = canceled;
   const { reads } = deps.engine;
-  const [state, existing] = await Promise.all([
+  const [state, allOperations] = await Promise.all([
     fetchEffectiveState(project, { keystone: deps.cloud.keystone, reads }),
     reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')
-    return stepAfterDeletion(canceled, resumeStep(canceled, existing, deps), deps.now());
+    return stepAfterDeletion(canceled, resumeStep(canceled, allOperations, deps), deps.now());
   if (state.kind !== 'present') return undefined;
-  if (state.suspensionCauses.length === 0) return endSuspension(canceled, existing, deps);
-  if (mustBeSuspended(state, deps.policy)) return announceDisabled(canceled, existing, deps.now());
+  if (state.suspensionCauses.length === 0) return endSuspension(canceled, allOperations, deps);
+  if (mustBeSuspended(state, deps.policy))
+    return announceDisabled(canceled, allOperations, deps.now());
   // The project was disabled before the deletion was requested, and the policy does not suspend
   // disabled projects. Undo only the suspension of the recovery window.
   const wasSuspendedByWindow = recovery?.suspension !== undefined && startedAt === undefined;
-  return wasSuspendedByWindow ? endSuspension(canceled, existing, deps, id) : undefined;
+  return wasSuspendedByWindow ? endSuspension(canceled, allOperations, deps, id) : undefined;
 }
 
 /** True if the policy or the decision of an operator suspends a project in this state. */
@@ -74,14 +75,14 @@ function mustBeSuspended(
  */
 function endSuspension(
   canceled: Operation,
-  existing: readonly Operation[],
+  allOperations: readonly Operation[],
   deps: LifecycleDeps,
   undoes?: OperationId,
 ): StepResult | undefined {
   const { id, recovery } = canceled;
-  const suspension = existing.find((one) => one.id === recovery?.suspension);
-  if (!suspension || hasEnded(suspension) || mayBeSuspended(existing))
-    return resumeStep(canceled, existing, deps, undoes);
+  const suspension = allOperations.find((one) => one.id === recovery?.suspension);
+  if (!suspension || hasEnded(suspension) || mayBeSuspended(allOperations))
+    return resumeStep(canceled, allOperations, deps, undoes);
   const ended = supersede(suspension, `${id} was canceled`, deps.now());
   return { operations: [ended], tasks: [], messages: finishedMessages(ended), deadLetters: [] };
 }
@@ -128,10 +129,10 @@ function stepAfterDeletion(
  */
 function announceDisabled(
   { id, scope }: Operation,
-  existing: readonly Operation[],
+  allOperations: readonly Operation[],
   now: number,
 ): StepResult | undefined {
-  if (scope.type !== 'project' || isSuspended(existing)) return undefined;
+  if (scope.type !== 'project' || isSuspended(allOperations)) return undefined;
   const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   return {
     operations: [],
@@ -153,10 +154,11 @@ async function resumeDomain(
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
   const { id, recovery, startedAt } = canceled;
-  const existing = await deps.engine.reads.operationsAbout('domain', domain);
+  const allOperations = await deps.engine.reads.operationsAbout('domain', domain);
   // The newest operation may be a resume under the policy, if the domain was enabled in Keystone.
   const wasSuspended =
-    recovery?.suspension !== undefined || suspendsAndResumesOf(existing)[0]?.action === 'suspend';
+    recovery?.suspension !== undefined ||
+    suspendsAndResumesOf(allOperations)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
   if (!wasSuspended)
@@ -164,7 +166,8 @@ async function resumeDomain(
   // The operation has just enabled the domain, and Keystone may still show it as disabled.
   const hasEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
-  const resume = hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, id) : undefined;
+  const resume =
+    hasEnabled || isEnabled ? resumeStep(canceled, allOperations, deps, id) : undefined;
   return isAbsent ? stepAfterDeletion(canceled, resume, deps.now()) : resume;
 }
 
@@ -174,7 +177,7 @@ async function resumeDomain(
  */
 function resumeStep(
   { id, hold, request, scope }: Operation,
-  existing: readonly Operation[],
+  allOperations: readonly Operation[],
   deps: LifecycleDeps,
   undoes?: OperationId,
 ): StepResult | undefined {
@@ -188,7 +191,7 @@ function resumeStep(
       at: deps.now(),
       note: reason.slice(0, 1500),
     },
-    existing,
+    allOperations,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: undefined,

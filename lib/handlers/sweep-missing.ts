@@ -171,7 +171,7 @@ async function openMissing(
   const opened = openCleanup({
     scope,
     cause: sweptEvent(account, 'deleted', record.seenAt).data.cause,
-    existing: cleanups,
+    cleanups,
     mode: decision.mode,
     now: now(),
     gracePeriodMillis: decision.gracePeriodMillis,

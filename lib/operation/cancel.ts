@@ -1,7 +1,7 @@
-import { isProjectDeleted } from './domain-advance.ts';
 import { isIndependentOf } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
+import { isProjectDeleted } from './project-deletion-state.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
 import { isRecoverable } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';

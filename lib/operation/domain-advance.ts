@@ -1,8 +1,13 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { confirmMessage } from './confirm-again.ts';
-import { mustWaitForChildProjects, openProjectCleanup } from './domain-project.ts';
+import { mustWaitForChildProjects, openPlannedCleanup } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
+import {
+  endedWithoutDeletion,
+  isProjectDeleted,
+  isProjectDisabled,
+} from './project-deletion-state.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -11,7 +16,7 @@ export interface DomainProgress {
   /** The stored cleanups that belong to the operation of the domain. */
   readonly children: readonly Operation[];
   /** For each project of the plan that is not in `children`: all its cleanups, newest first. */
-  readonly existing: ReadonlyMap<ProjectId, readonly Operation[]>;
+  readonly cleanupsByProject: ReadonlyMap<ProjectId, readonly Operation[]>;
   /** For each protected project: why the project must not be deleted now. */
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
@@ -46,7 +51,7 @@ export function scheduleDomainAdvance(transaction: OperationTransaction): void {
  */
 export function advanceDomain(
   transaction: OperationTransaction,
-  { children, existing, protectedBecause }: DomainProgress,
+  { children, cleanupsByProject, protectedBecause }: DomainProgress,
   step: StepInput,
 ): void {
   if (!deletesProjects(transaction.operation)) return;
@@ -56,17 +61,17 @@ export function advanceDomain(
   );
   const opened: Operation[] = [];
   for (const project of projects) {
-    const below = projects
+    const childCleanups = projects
       .filter(({ parentId }) => parentId === project.id)
       .map(({ id }) => cleanups.get(id));
     const cleanup = cleanups.get(project.id);
-    if (cleanup) advanceProject(transaction, cleanup, below);
-    else if (project.plan && below.every(isProjectDisabled))
+    if (cleanup) advanceProject(transaction, cleanup, childCleanups);
+    else if (project.plan && childCleanups.every(isProjectDisabled))
       opened.push(
-        openProjectCleanup(
+        openPlannedCleanup(
           transaction,
-          { ...project, waitsForChildProjects: !below.every(isProjectDeleted) },
-          existing.get(project.id) ?? [],
+          { ...project, waitsForChildProjects: !childCleanups.every(isProjectDeleted) },
+          cleanupsByProject.get(project.id) ?? [],
           protectedBecause.get(project.id),
           step.now,
         ),
@@ -85,16 +90,19 @@ export function advanceDomain(
   );
 }
 
-/** Lets the cleanup of a project continue or cancels it. `below`: the cleanups of its children. */
+/**
+ * Lets the cleanup of a project continue or cancels it. `childCleanups`: the cleanups of its child
+ * projects, `undefined` for a project whose cleanup is not open yet.
+ */
 function advanceProject(
   transaction: OperationTransaction,
   cleanup: Operation,
-  below: readonly (Operation | undefined)[],
+  childCleanups: readonly (Operation | undefined)[],
 ): void {
-  if (cleanup.waitsForChildProjects && below.every(isProjectDeleted))
+  if (cleanup.waitsForChildProjects && childCleanups.every(isProjectDeleted))
     startRemoval(transaction, cleanup);
-  const undeletedBelow = below.find((one) => one !== undefined && endedWithoutDeletion(one));
-  if (undeletedBelow) cancelProjectAbove(transaction, cleanup, undeletedBelow);
+  const failedChild = childCleanups.find((one) => one !== undefined && endedWithoutDeletion(one));
+  if (failedChild) cancelProjectAbove(transaction, cleanup, failedChild);
 }
 
 /**
@@ -134,22 +142,18 @@ function startRemoval(transaction: OperationTransaction, cleanup: Operation): vo
   transaction.messages.push(confirmMessage(cleanup));
 }
 
-/** True if the cleanup has ended without deleting its project. */
-const endedWithoutDeletion = (cleanup: Operation): boolean =>
-  hasEnded(cleanup) && !isProjectDeleted(cleanup);
-
 /**
- * Cancels the cleanup of a project, because the cleanup of a project below it (`below`) ended
- * without deleting that project. Otherwise the canceled cleanup and the operation of the domain
+ * Cancels the cleanup of a project, because the cleanup of a child project (`failedChild`) ended
+ * without deleting the child project. Otherwise the canceled cleanup and the operation of the domain
  * would wait forever.
  */
 function cancelProjectAbove(
   transaction: OperationTransaction,
   cleanup: Operation,
-  below: Operation,
+  failedChild: Operation,
 ): void {
   if (hasEnded(cleanup) || !mustWaitForChildProjects(cleanup)) return;
-  const { id, scope, state } = below;
+  const { id, scope, state } = failedChild;
   const name = scope.name ?? scope.id;
   transaction.messages.push({
     type: 'operation.canceled',
@@ -167,40 +171,14 @@ function deleteDomain(
   now: number,
 ): void {
   // Projects that the plan does not list may have cleanups, too: if another client deleted the
-  // domain, `openProjectCleanups` opened a cleanup for each project of the inventory. A project may
-  // have resources left unless its cleanup is `finished`.
+  // domain, `openCleanupsOfDeletedDomain` opened a cleanup for each project of the inventory. A
+  // project may have resources left unless its cleanup is `finished`.
   const isUnverified = cleanups.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),
     ...(isUnverified ? { isUnverified } : {}),
   };
   transaction.requestKeystoneAction('delete', now);
-}
-
-/** True if the project of the cleanup is deleted, by the cleanup or by another client. */
-export function isProjectDeleted(cleanup: Operation | undefined): boolean {
-  if (cleanup?.state === 'finished') return true;
-  if (cleanup?.state !== 'unverified') return false;
-  const { confirmedAt, keystoneAction } = cleanup;
-  return confirmedAt.length > 0 || (keystoneAction?.what === 'delete' && keystoneAction.done);
-}
-
-/** True if the project of the cleanup is deleted, or disabled after its phase `pre-delete`. */
-function isProjectDisabled(cleanup: Operation | undefined): boolean {
-  if (!cleanup) return false;
-  return isProjectDeleted(cleanup) || hasPassedDisable(cleanup) || isHeldAfterDisable(cleanup);
-}
-
-/** True if the cleanup has passed the step that disables its project. */
-const hasPassedDisable = ({ state }: Operation): boolean =>
-  state === 'running' || state === 'closing';
-
-/** True if the cleanup has started and is held, and its project is disabled. */
-function isHeldAfterDisable({ keystoneAction, startedAt, state }: Operation): boolean {
-  if (state !== 'held' || startedAt === undefined) return false;
-  // Without a Keystone action, the project was disabled before its cleanup began.
-  if (keystoneAction === undefined || keystoneAction.what === 'delete') return true;
-  return keystoneAction.what === 'disable' && keystoneAction.done;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { summarizeRefusals } from './keystone-check.ts';
+import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation } from './model.ts';
 import {
   isComplete,
@@ -29,13 +29,6 @@ export function domainPlanOf(
     const plan = planById.get(member.planId ?? '');
     return { ...member, resources: plan?.resources ?? 0, digest: plan?.digest };
   });
-  const nameOf = ({ scope }: Plan): string => `project ${scope.name ?? scope.id}`;
-  const inProject =
-    (plan: Plan) =>
-    (note: PlanNote): PlanNote => ({ ...note, message: `${nameOf(plan)}: ${note.message}` });
-  const ownCheck = operation.keystoneCheck ?? { refusals: [], unknown: [] };
-  const refusedPlans = plans.filter(({ keystoneCheck }) => keystoneCheck.refusals.length > 0);
-  const inKeystone = keystoneService(pages);
   const plan = {
     id: operation.id,
     scope: operation.scope,
@@ -44,30 +37,46 @@ export function domainPlanOf(
     openedAt: operation.openedAt,
     endedAt: operation.endedAt,
     resources: plans.reduce((sum, { resources }) => sum + resources, 0),
-    services: [...sumServices(plans.flatMap(({ services }) => services)), ...inKeystone],
-    unreachable: plans.flatMap((one) => one.unreachable.map(inProject(one))),
+    services: [
+      ...sumServices(plans.flatMap(({ services }) => services)),
+      ...keystoneService(pages),
+    ],
+    unreachable: plans.flatMap((one) => notesWithProject(one, one.unreachable)),
     leftToOthers: [
-      ...plans.flatMap((one) => one.leftToOthers.map(inProject(one))),
+      ...plans.flatMap((one) => notesWithProject(one, one.leftToOthers)),
       ...keptMappings(pages),
     ],
     uncovered: withoutDuplicates(plans.flatMap(({ uncovered }) => uncovered)),
     leftOut: withoutDuplicates(plans.flatMap(({ leftOut }) => leftOut)),
-    keystoneCheck: {
-      refusals: [
-        ...ownCheck.refusals,
-        ...refusedPlans.map((one) => {
-          const { message, advice } = summarizeRefusals(one.keystoneCheck.refusals);
-          return { message: `${nameOf(one)}: ${message}`, advice };
-        }),
-      ],
-      unknown: [
-        ...new Set([...ownCheck.unknown, ...plans.flatMap((one) => one.keystoneCheck.unknown)]),
-      ],
-    },
+    keystoneCheck: domainKeystoneCheck(operation, plans),
     projects,
   };
-  const isWhole = isComplete(operation) && projects.every(hasCompletePlan);
-  return { ...plan, digest: isWhole ? domainDigest(operation, pages, projects) : undefined };
+  const areAllComplete = isComplete(operation) && projects.every(hasCompletePlan);
+  return { ...plan, digest: areAllComplete ? domainDigest(operation, pages, projects) : undefined };
+}
+
+const projectName = ({ scope }: Plan): string => `project ${scope.name ?? scope.id}`;
+
+/** Returns notes of the plan of a project, each with the name of the project in its message. */
+const notesWithProject = (plan: Plan, notes: readonly PlanNote[]): PlanNote[] =>
+  notes.map((note) => ({ ...note, message: `${projectName(plan)}: ${note.message}` }));
+
+/**
+ * Returns why Keystone would refuse the deletion of the domain: the refusals about the domain
+ * itself, and one refusal for each project with refusals.
+ */
+function domainKeystoneCheck(operation: Operation, plans: readonly Plan[]): KeystoneCheck {
+  const domainCheck = operation.keystoneCheck ?? { refusals: [], unknown: [] };
+  const refusedPlans = plans.filter(({ keystoneCheck }) => keystoneCheck.refusals.length > 0);
+  const projectRefusals = refusedPlans.map((plan) => {
+    const { message, advice } = summarizeRefusals(plan.keystoneCheck.refusals);
+    return { message: `${projectName(plan)}: ${message}`, advice };
+  });
+  const projectUnknown = plans.flatMap(({ keystoneCheck }) => keystoneCheck.unknown);
+  return {
+    refusals: [...domainCheck.refusals, ...projectRefusals],
+    unknown: [...new Set([...domainCheck.unknown, ...projectUnknown])],
+  };
 }
 
 /** True if the project needs no plan or has a complete one. */

@@ -1,3 +1,4 @@
+import type { OperationId } from '../../events/ids.ts';
 import type { DomainScope } from './domain-request.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation, ProjectScope } from './model.ts';
@@ -19,7 +20,7 @@ export interface ProjectToPlan {
   /** Why Keystone would refuse the deletion of the project. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the project, newest first. */
-  readonly existing: readonly Operation[];
+  readonly plans: readonly Operation[];
   readonly protectedBecause: string | undefined;
 }
 
@@ -33,7 +34,7 @@ export interface DomainPlanInput {
   /** Why Keystone would refuse the deletion of the domain itself. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the domain, newest first. */
-  readonly existing: readonly Operation[];
+  readonly plans: readonly Operation[];
   readonly now: number;
 }
 
@@ -55,38 +56,18 @@ export type DomainPlanAnswer =
  * projects above it.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
-  const { scope, by, reason, now, existing } = input;
+  const { scope, by, reason, now } = input;
   if (input.projects.length > MAX_PROJECTS)
     return {
       kind: 'refused',
       because: `it has ${input.projects.length} projects, and a plan has at most ${MAX_PROJECTS}`,
       advice: 'Delete some of its projects first: propagator project delete PROJECT',
     };
-  const generation = (existing[0]?.generation ?? 0) + 1;
+  const generation = (input.plans[0]?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');
-  const plans: OpenedOperation[] = [];
-  const planEntries: DomainPlanEntry[] = [];
-  for (const project of deepestFirst(input.projects)) {
-    const { protectedBecause } = project;
-    const answer =
-      protectedBecause === undefined ? openPlan({ ...project, by, reason, now }) : undefined;
-    if (answer?.kind === 'refused')
-      return { ...answer, because: `project ${project.scope.id}: ${answer.because}` };
-    if (answer) {
-      const { operation, messages } = answer.opened;
-      plans.push({ operation: { ...operation, parentId: id }, messages });
-      if (answer.superseded) plans.push(answer.superseded);
-    }
-    const parent = input.projects.find(({ scope: one }) => one.id === project.parentId);
-    planEntries.push({
-      id: project.scope.id,
-      name: project.scope.name,
-      parentId: parent?.scope.id,
-      planId: answer?.opened.operation.id,
-      protectedBecause,
-      enabled: project.enabled,
-    });
-  }
+  const projectPlans = openProjectPlans(input, id);
+  if (projectPlans.kind === 'refused') return projectPlans;
+  const { planEntries, plans } = projectPlans;
   const cause = {
     messageId: `plan/${scope.id}/${generation}`,
     eventType: 'requested',
@@ -112,6 +93,44 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
     projects: plans,
     unknown: input.keystoneCheck.unknown,
   };
+}
+
+/** The plans of the projects of a domain, with one entry per project for the plan of the domain. */
+interface ProjectPlans {
+  readonly kind: 'opened';
+  /** The opened plans, and the earlier plans that they replace. */
+  readonly plans: readonly OpenedOperation[];
+  readonly planEntries: readonly DomainPlanEntry[];
+}
+
+/** Opens the plan of each project that is not protected. `domainPlanId`: the plan of the domain. */
+function openProjectPlans(
+  { by, now, projects, reason }: DomainPlanInput,
+  domainPlanId: OperationId,
+): ProjectPlans | Extract<DomainPlanAnswer, { kind: 'refused' }> {
+  const plans: OpenedOperation[] = [];
+  const planEntries: DomainPlanEntry[] = [];
+  for (const project of deepestFirst(projects)) {
+    const { enabled, protectedBecause, scope } = project;
+    const answer =
+      protectedBecause === undefined ? openPlan({ ...project, by, reason, now }) : undefined;
+    if (answer?.kind === 'refused')
+      return { ...answer, because: `project ${scope.id}: ${answer.because}` };
+    if (answer) {
+      const { operation, messages } = answer.opened;
+      plans.push({ operation: { ...operation, parentId: domainPlanId }, messages });
+      if (answer.superseded) plans.push(answer.superseded);
+    }
+    planEntries.push({
+      id: scope.id,
+      name: scope.name,
+      parentId: projects.find((other) => other.scope.id === project.parentId)?.scope.id,
+      planId: answer?.opened.operation.id,
+      protectedBecause,
+      enabled,
+    });
+  }
+  return { kind: 'opened', plans, planEntries };
 }
 
 /** Sorts the projects so that each comes after all projects below it. */

@@ -23,10 +23,10 @@ export const isIndependentOf = ({ action, cause }: Operation, domain: Operation)
  * cleanup, that cleanup becomes part of the domain's operation instead. `waitsForChildProjects`:
  * true while child projects of the project are not deleted.
  */
-export function openProjectCleanup(
+export function openPlannedCleanup(
   transaction: OperationTransaction,
   project: DomainPlanEntry & { readonly waitsForChildProjects: boolean },
-  existing: readonly Operation[],
+  cleanups: readonly Operation[],
   protectedBecause: string | undefined,
   now: number,
 ): Operation {
@@ -34,7 +34,7 @@ export function openProjectCleanup(
   const { id: parentId, scope: domain, request } = transaction.operation;
   if (domain.type !== 'domain' || !request)
     throw new TypeError(`${parentId}: only a requested domain opens projects`);
-  const last = existing[0];
+  const last = cleanups[0];
   if (last && !hasEnded(last)) {
     const linked = { ...last, parentId };
     transaction.putOtherOperation(linked);
@@ -48,7 +48,7 @@ export function openProjectCleanup(
       at: now,
       note: `${request.by}: ${request.reason}`,
     },
-    existing,
+    cleanups,
     mode: transaction.operation.mode,
     now,
     gracePeriodMillis: 0,

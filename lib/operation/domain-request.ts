@@ -19,7 +19,7 @@ export interface DomainRequest {
   readonly plan: ApprovedPlan;
   readonly keystoneCheck: KeystoneCheck;
   /** All cleanups of the domain, newest first. */
-  readonly existing: readonly Operation[];
+  readonly cleanups: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
   readonly protectedBecause: string | undefined;
@@ -31,23 +31,11 @@ export interface DomainRequest {
 
 /** Opens the operation that deletes a domain with all its projects under an approved plan. */
 export function openDomainRequest(input: DomainRequest): RequestAnswer {
-  const { scope, by, reason, now, existing } = input;
-  const refusal = (because: string, advice?: string): RequestAnswer => ({
-    kind: 'refused',
-    because,
-    ...(advice === undefined ? {} : { advice }),
-  });
-  if (input.protectedBecause) return refusal(`it is protected: ${input.protectedBecause}`);
-  const openOperation = existing.find((operation) => !hasEnded(operation));
-  if (openOperation)
-    return refusal(
-      `an operation about it exists already: ${openOperation.id} is ${openOperation.state}`,
-    );
-  const [firstRefusal] = input.keystoneCheck.refusals;
-  if (firstRefusal)
-    return refusal(firstRefusal.message, `No resource was changed. ${firstRefusal.advice}`);
+  const { scope, by, reason, now, cleanups, plan, projects } = input;
+  const refusal = whyNotRequested(input);
+  if (refusal) return refusal;
   const cause: Cause = {
-    messageId: `requested/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
+    messageId: `requested/${scope.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
     at: now,
     note: `${by}: ${reason}`,
@@ -55,27 +43,20 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const opened = openCleanup({
     scope,
     cause,
-    existing,
+    cleanups,
     mode: input.mode,
     now,
     gracePeriodMillis: 0,
     protectedBecause: undefined,
     request: { by, reason, at: now, enabled: input.enabled },
   });
-  if (!opened) return refusal('the same request was made already');
-  const { plan, projects } = input;
+  if (!opened) return { kind: 'refused', because: 'the same request was made already' };
   const openedWithPlan = { ...opened, operation: { ...opened.operation, plan, projects } };
   const { unknown } = input.keystoneCheck;
   if (!input.window || input.mode !== 'enforce')
     return { kind: 'opened', opened: openedWithPlan, unknown };
   const protectedProject = projects.find((project) => project.protectedBecause !== undefined);
-  if (protectedProject)
-    return refusal(
-      'a recovery window disables the whole domain, and its project ' +
-        `${protectedProject.name ?? protectedProject.id} is protected: ` +
-        `${protectedProject.protectedBecause}`,
-      'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
-    );
+  if (protectedProject) return windowRefusal(protectedProject);
   const suspension = openSuspension(input);
   const id = suspension?.opened?.id;
   return {
@@ -85,6 +66,42 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
     unknown,
   };
 }
+
+type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
+
+/** Returns the refusal of a request that must not begin, or `undefined`. */
+function whyNotRequested({
+  cleanups,
+  keystoneCheck,
+  protectedBecause,
+}: DomainRequest): RefusedRequest | undefined {
+  if (protectedBecause) return { kind: 'refused', because: `it is protected: ${protectedBecause}` };
+  const openOperation = cleanups.find((operation) => !hasEnded(operation));
+  if (openOperation) {
+    const { id, state } = openOperation;
+    return {
+      kind: 'refused',
+      because: `an operation about it exists already: ${id} is ${state}`,
+    };
+  }
+  const [firstRefusal] = keystoneCheck.refusals;
+  return (
+    firstRefusal && {
+      kind: 'refused',
+      because: firstRefusal.message,
+      advice: `No resource was changed. ${firstRefusal.advice}`,
+    }
+  );
+}
+
+/** Returns the refusal of a recovery window, because a project of the domain is protected. */
+const windowRefusal = ({ id, name = id, protectedBecause }: DomainPlanEntry): RefusedRequest => ({
+  kind: 'refused',
+  because:
+    `a recovery window disables the whole domain, and its project ${name} is protected: ` +
+    `${protectedBecause}`,
+  advice: 'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
+});
 
 /**
  * Opens the suspension of the projects of the domain. The policy decides about each project, as it
@@ -110,7 +127,7 @@ function openSuspension({
       at: now,
       note: `${by}: ${reason}`,
     },
-    existing: allOperations,
+    allOperations,
     mode,
     now,
     protectedBecause: undefined,

@@ -5,10 +5,10 @@ import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** A project of the domain from the inventory, with all operations about it, newest first. */
+/** A project of the domain from the inventory, with all its cleanups, newest first. */
 export interface DomainProject {
   readonly scope: ProjectScope;
-  readonly existing: readonly Operation[];
+  readonly cleanups: readonly Operation[];
   readonly protectedBecause: string | undefined;
   /** Epoch milliseconds when Keystone last showed the project; `undefined` if it never did. */
   readonly seenAliveAt: number | undefined;
@@ -26,7 +26,7 @@ export interface DomainProject {
  * the project, this cleanup becomes a child of the domain's operation. The operation of a requested
  * domain then also opens the cleanups of the other projects in its plan.
  */
-export function openProjectCleanups(
+export function openCleanupsOfDeletedDomain(
   transaction: OperationTransaction,
   projects: readonly DomainProject[],
   step: StepInput,
@@ -38,36 +38,7 @@ export function openProjectCleanups(
     !isConfirmed(operation, step)
   )
     return;
-  const children: Operation[] = [];
-  for (const project of projects) {
-    const lastCleanup = project.existing[0];
-    const opened = openCleanup({
-      scope: project.scope,
-      cause: operation.cause,
-      existing: project.existing,
-      mode: operation.mode === 'observe' ? 'observe' : (project.decision?.mode ?? 'enforce'),
-      now: step.now,
-      // The operation of the domain has already waited for the grace period of the settings.
-      gracePeriodMillis: Math.max(
-        0,
-        operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - step.now,
-      ),
-      rule: project.decision?.rule,
-      protectedBecause: project.protectedBecause,
-      parentId: operation.id,
-      deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
-      ...(operation.rerun && lastCleanup && hasEnded(lastCleanup)
-        ? { rerun: { ...operation.rerun, of: lastCleanup.id } }
-        : {}),
-    });
-    if (opened) transaction.messages.push(...opened.messages);
-    const child = opened?.operation ?? lastCleanup;
-    if (!child) continue;
-    const linkedChild: Operation = { ...child, parentId: operation.id };
-    if (opened || lastCleanup?.parentId !== operation.id)
-      transaction.putOtherOperation(linkedChild);
-    children.push(linkedChild);
-  }
+  const children = projects.flatMap((project) => childOf(project, transaction, step) ?? []);
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),
     startedAt: step.now,
@@ -76,6 +47,44 @@ export function openProjectCleanups(
   // The approved plan may list a project that the inventory lacks.
   if (operation.request && operation.projects) scheduleDomainAdvance(transaction);
   else endDomainCleanup(transaction, children, step.now);
+}
+
+/**
+ * Opens the cleanup of a project, or links the last cleanup of the project to the operation of the
+ * domain. Returns the cleanup, or `undefined` if the project needs none.
+ */
+function childOf(
+  project: DomainProject,
+  transaction: OperationTransaction,
+  step: StepInput,
+): Operation | undefined {
+  const { operation } = transaction;
+  const lastCleanup = project.cleanups[0];
+  const opened = openCleanup({
+    scope: project.scope,
+    cause: operation.cause,
+    cleanups: project.cleanups,
+    mode: operation.mode === 'observe' ? 'observe' : (project.decision?.mode ?? 'enforce'),
+    now: step.now,
+    // The operation of the domain has already waited for the grace period of the settings.
+    gracePeriodMillis: Math.max(
+      0,
+      operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - step.now,
+    ),
+    rule: project.decision?.rule,
+    protectedBecause: project.protectedBecause,
+    parentId: operation.id,
+    deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
+    ...(operation.rerun && lastCleanup && hasEnded(lastCleanup)
+      ? { rerun: { ...operation.rerun, of: lastCleanup.id } }
+      : {}),
+  });
+  if (opened) transaction.messages.push(...opened.messages);
+  const cleanup = opened?.operation ?? lastCleanup;
+  if (!cleanup) return undefined;
+  const child: Operation = { ...cleanup, parentId: operation.id };
+  if (opened || lastCleanup?.parentId !== operation.id) transaction.putOtherOperation(child);
+  return child;
 }
 
 /**

@@ -8,7 +8,7 @@ import { moveOperation } from './transitions.ts';
 /** A project of the domain, with all operations about it. */
 export interface LifecycleProject {
   readonly scope: ProjectScope;
-  readonly existing: readonly Operation[];
+  readonly allOperations: readonly Operation[];
   readonly protectedBecause: string | undefined;
 }
 
@@ -26,11 +26,11 @@ export function openLifecycleProjects(
   const { action } = operation;
   if (operation.state !== 'confirming' || (action !== 'suspend' && action !== 'resume')) return;
   const children: Operation[] = [];
-  for (const { scope, existing, protectedBecause } of projects) {
+  for (const { scope, allOperations, protectedBecause } of projects) {
     const input = {
       scope,
       cause: operation.cause,
-      existing,
+      allOperations,
       mode: operation.mode,
       now: step.now,
       protectedBecause,
@@ -39,7 +39,7 @@ export function openLifecycleProjects(
       // requires a resume.
       ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
-    const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
+    const isProvisioned = action === 'suspend' || !awaitsProvision(allOperations);
     const lifecycles = [
       openLifecycle({ ...input, action }),
       isProvisioned ? undefined : openProvision(input),

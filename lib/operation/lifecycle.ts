@@ -12,7 +12,7 @@ export interface OpenLifecycleInput {
   readonly scope: Scope;
   readonly cause: Cause;
   /** All operations about the account, of every action. */
-  readonly existing: readonly Operation[];
+  readonly allOperations: readonly Operation[];
   /** The mode of the settings. The policy can only make it `observe`. */
   readonly mode: Mode;
   readonly now: number;
@@ -39,21 +39,21 @@ export interface OpenedLifecycle {
 export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations among the operations, newest first. */
-export const suspendsAndResumesOf = (existing: readonly Operation[]): Operation[] =>
-  existing
+export const suspendsAndResumesOf = (operations: readonly Operation[]): Operation[] =>
+  operations
     .filter(({ action }) => action === 'suspend' || action === 'resume')
     .toSorted((one, other) => other.generation - one.generation);
 
 /** Returns the cleanups among the operations, in the same order. */
-export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
-  existing.filter(({ action }) => action === 'cleanup');
+export const cleanupsOf = (operations: readonly Operation[]): Operation[] =>
+  operations.filter(({ action }) => action === 'cleanup');
 
 /**
  * True if an operation may have suspended resources that no later operation has resumed. The
  * project needs a resume when it is enabled.
  */
-export function mayBeSuspended(existing: readonly Operation[]): boolean {
-  for (const { action, mode, startedAt, state } of suspendsAndResumesOf(existing)) {
+export function mayBeSuspended(operations: readonly Operation[]): boolean {
+  for (const { action, mode, startedAt, state } of suspendsAndResumesOf(operations)) {
     if (startedAt === undefined || mode === 'observe') continue;
     if (action === 'suspend') return true;
     if (state === 'finished') return false;
@@ -62,8 +62,8 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
 }
 
 /** True if the newest suspend or resume operation is a suspension that has begun and is valid. */
-export function isSuspended(existing: readonly Operation[]): boolean {
-  const last = suspendsAndResumesOf(existing).find(({ mode }) => mode === 'enforce');
+export function isSuspended(operations: readonly Operation[]): boolean {
+  const last = suspendsAndResumesOf(operations).find(({ mode }) => mode === 'enforce');
   return (
     last?.action === 'suspend' &&
     last.startedAt !== undefined &&
@@ -77,13 +77,14 @@ export function isSuspended(existing: readonly Operation[]): boolean {
  * resume has compared its own list with the list of the suspension. The user then needs a resume
  * when it is enabled.
  */
-function hasUncomparedReport(existing: readonly Operation[]): boolean {
-  const ended = suspendsAndResumesOf(existing).find(({ state }) => state === 'observed');
+function hasUncomparedReport(operations: readonly Operation[]): boolean {
+  const ended = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');
   return ended?.action === 'suspend';
 }
 
-const needsResume = (type: Scope['type'], existing: readonly Operation[]): boolean =>
-  type === 'domain' || (type === 'user' ? hasUncomparedReport(existing) : mayBeSuspended(existing));
+const needsResume = (type: Scope['type'], operations: readonly Operation[]): boolean =>
+  type === 'domain' ||
+  (type === 'user' ? hasUncomparedReport(operations) : mayBeSuspended(operations));
 
 /**
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
@@ -93,16 +94,16 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
  * first change.
  */
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
-  const { action, cause, existing, now, scope } = input;
-  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  if (cleanupsOf(existing).some(isCleanupUnderWay)) return undefined;
-  const earlierLifecycles = suspendsAndResumesOf(existing);
+  const { action, cause, allOperations, now, scope } = input;
+  if (allOperations.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
+  if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
+  const earlierLifecycles = suspendsAndResumesOf(allOperations);
   const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
   const sameAction = openLifecycles.find((operation) => operation.action === action);
   // Only a request of an administrator replaces an open operation of the same action, because the
   // policy may still refuse that operation.
   if (sameAction && (input.asked === undefined || sameAction.lifecycle?.asked)) return undefined;
-  if (action === 'resume' && !needsResume(scope.type, existing)) {
+  if (action === 'resume' && !needsResume(scope.type, allOperations)) {
     if (openLifecycles.length === 0) return undefined;
     // The suspension has not begun. Keystone must show whether the account is still disabled.
     const changed = openLifecycles.map(withoutConfirmations);

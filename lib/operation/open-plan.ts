@@ -14,7 +14,7 @@ export interface PlanInput {
   /** Why Keystone would refuse the deletion of the project. The plan shows these reasons. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the project, newest first. */
-  readonly existing: readonly Operation[];
+  readonly plans: readonly Operation[];
   readonly now: number;
   readonly protectedBecause: string | undefined;
 }
@@ -26,8 +26,8 @@ export interface PlanInput {
 const REPLACED_AFTER_MILLIS = 10 * 60_000;
 
 /** Returns the plans among the operations, newest first. */
-export const plansOf = (existing: readonly Operation[]): Operation[] =>
-  existing
+export const plansOf = (operations: readonly Operation[]): Operation[] =>
+  operations
     .filter(({ action }) => action === 'plan')
     .toSorted((one, other) => other.generation - one.generation);
 
@@ -36,10 +36,10 @@ export const plansOf = (existing: readonly Operation[]): Operation[] =>
  * operations of the project can run at the same time.
  */
 export function openPlan(input: PlanInput): RequestAnswer {
-  const { scope, by, reason, now, existing } = input;
+  const { scope, by, reason, now, plans } = input;
   if (input.protectedBecause)
     return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
-  const last = existing[0];
+  const last = plans[0];
   const openOperation = last && !hasEnded(last) ? last : undefined;
   if (openOperation && now - openOperation.openedAt < REPLACED_AFTER_MILLIS)
     return {

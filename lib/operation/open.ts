@@ -18,7 +18,7 @@ export interface OpenCleanupInput {
   readonly scope: Scope;
   readonly cause: Cause;
   /** All cleanups of the account, newest first. */
-  readonly existing: readonly Operation[];
+  readonly cleanups: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
   readonly gracePeriodMillis: number;
@@ -63,9 +63,9 @@ export interface OpenedOperation {
  * therefore cannot create two operations.
  */
 export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefined {
-  const { existing, cause } = input;
-  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  const last = existing[0];
+  const { cleanups, cause } = input;
+  if (cleanups.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
+  const last = cleanups[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   const decision = last && !isByPerson ? decideByLast(last, input) : 'open';
   if (decision === 'open') return openNewGeneration(input, last);

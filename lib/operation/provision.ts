@@ -15,7 +15,7 @@ export interface OpenProvisionInput {
   readonly scope: Scope;
   readonly cause: Cause;
   /** All operations about the project, of every action. */
-  readonly existing: readonly Operation[];
+  readonly allOperations: readonly Operation[];
   /** The mode of the settings. The policy can only make it `observe`. */
   readonly mode: Mode;
   readonly now: number;
@@ -26,8 +26,8 @@ export interface OpenProvisionInput {
 }
 
 /** Returns the provision operations, newest first. */
-export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
-  existing
+export const provisionsOf = (operations: readonly Operation[]): Operation[] =>
+  operations
     .filter(({ action }) => action === 'provision')
     .toSorted((one, other) => other.generation - one.generation);
 
@@ -35,8 +35,8 @@ export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
  * True if the last provision of the project was superseded because the project was disabled. The
  * provision is repeated when the project is enabled.
  */
-export const awaitsProvision = (existing: readonly Operation[]): boolean =>
-  provisionsOf(existing)[0]?.state === 'superseded';
+export const awaitsProvision = (operations: readonly Operation[]): boolean =>
+  provisionsOf(operations)[0]?.state === 'superseded';
 
 /**
  * Returns the operation that opens when a project was created, or `undefined` if none opens. None
@@ -44,10 +44,10 @@ export const awaitsProvision = (existing: readonly Operation[]): boolean =>
  * operation opens only at the request of an administrator.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
-  const { asked, cause, existing, now, scope } = input;
-  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  if (cleanupsOf(existing).some(isCleanupUnderWay)) return undefined;
-  const earlierProvisions = provisionsOf(existing);
+  const { asked, cause, allOperations, now, scope } = input;
+  if (allOperations.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
+  if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
+  const earlierProvisions = provisionsOf(allOperations);
   const [last] = earlierProvisions;
   if (earlierProvisions.some((operation) => !hasEnded(operation))) return undefined;
   const isDone = last?.state === 'finished' || last?.state === 'unverified';
@@ -76,8 +76,8 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
  * Pauses the open provision operations, because the deletion of the project was announced. Their
  * runs make no further calls. Keystone's next answer ends either the pause or the operation.
  */
-export const pausedProvisions = (existing: readonly Operation[], now: number): Operation[] =>
-  provisionsOf(existing)
+export const pausedProvisions = (operations: readonly Operation[], now: number): Operation[] =>
+  provisionsOf(operations)
     .filter((operation) => !hasEnded(operation) && operation.state !== 'held')
     .map((operation) => ({
       ...operation,
@@ -92,7 +92,7 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
  * Returns how many milliseconds a cleanup must wait for the last call of a provision that was just
  * paused. The cleanup must list the resource that this call may create.
  */
-export const lastCallDelayMillis = (existing: readonly Operation[]): number =>
-  provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)
+export const lastCallDelayMillis = (operations: readonly Operation[]): number =>
+  provisionsOf(operations).some((one) => !hasEnded(one) && one.startedAt !== undefined)
     ? LAST_CALL_MILLIS
     : 0;

@@ -18,7 +18,7 @@ export interface RequestInput {
   readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
   readonly keystoneCheck: KeystoneCheck;
   /** All cleanups of the project, newest first. */
-  readonly existing: readonly Operation[];
+  readonly cleanups: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
   readonly protectedBecause: string | undefined;
@@ -60,7 +60,7 @@ export type RequestAnswer =
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { keystoneCheck, mode, now, plan, window } = input;
-  const openOperation = input.existing.find((operation) => !hasEnded(operation));
+  const openOperation = input.cleanups.find((operation) => !hasEnded(operation));
   const refusal = whyNotRequested(input, openOperation);
   if (refusal) return refusal;
   const superseded =
@@ -140,7 +140,7 @@ function openRequestedCleanup(
   parent: Operation | undefined,
 ): OpenedOperation | undefined {
   const { by, mode, now, reason, rerunOf, scope, shown } = input;
-  const existing = input.existing.map((one) =>
+  const cleanups = input.cleanups.map((one) =>
     one.id === openOperation?.id && superseded ? superseded.operation : one,
   );
   // If the domain opened the replaced operation, the new one also belongs to the domain and is
@@ -148,7 +148,7 @@ function openRequestedCleanup(
   const opener =
     openOperation && parent && !isIndependentOf(openOperation, parent) ? parent.id : 'requested';
   const cause: Cause = {
-    messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
+    messageId: `${opener}/${scope.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
     at: now,
     note: `${by}: ${reason}`,
@@ -156,7 +156,7 @@ function openRequestedCleanup(
   return openCleanup({
     scope,
     cause,
-    existing,
+    cleanups,
     mode,
     now,
     gracePeriodMillis: 0,
@@ -194,10 +194,10 @@ function openSuspension(
 ): OpenedLifecycle {
   const { allOperations = [], by, mode, now, reason, scope } = input;
   const noChange = { opened: undefined, changed: [], messages: [] };
-  const existing = allOperations.map((one) =>
+  const operations = allOperations.map((one) =>
     one.id === superseded?.operation.id ? superseded.operation : one,
   );
-  if (isSuspended(existing)) return noChange;
+  if (isSuspended(operations)) return noChange;
   const opened = openLifecycle({
     action: 'suspend',
     scope,
@@ -207,7 +207,7 @@ function openSuspension(
       at: now,
       note: `${by}: ${reason}`,
     },
-    existing,
+    allOperations: operations,
     mode,
     now,
     protectedBecause: undefined,

@@ -7,8 +7,8 @@ export interface RerunInput {
   readonly earlier: Operation;
   /** The account, as it is known now. */
   readonly scope: Scope;
-  /** All operations about the account, newest first. */
-  readonly existing: readonly Operation[];
+  /** All cleanups of the account, newest first. */
+  readonly cleanups: readonly Operation[];
   readonly by: string;
   readonly reason: string;
   readonly mode: Mode;
@@ -22,18 +22,18 @@ export interface RerunInput {
  * with a 404 for the account. Returns a refusal with its reason if the operation must not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
-  const { earlier, existing, by, reason, now } = input;
-  const refusal = whyNotRerun(earlier, existing, input.protectedBecause);
+  const { earlier, cleanups, by, reason, now } = input;
+  const refusal = whyNotRerun(earlier, cleanups, input.protectedBecause);
   if (refusal !== undefined) return { kind: 'refused', because: refusal };
   const opened = openCleanup({
     scope: input.scope,
     cause: {
-      messageId: `rerun/${earlier.id}/${(existing[0]?.generation ?? 0) + 1}`,
+      messageId: `rerun/${earlier.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
       eventType: 'rerun',
       at: now,
       note: `${by}: ${reason}`,
     },
-    existing,
+    cleanups,
     mode: input.mode,
     now,
     // The deletion is old, and a person has decided, so no grace period is needed.
@@ -49,19 +49,20 @@ export function openRerun(input: RerunInput): RequestAnswer {
 /** Returns why an operation cannot be run again now, or `undefined` if it can. */
 export function whyNotRerun(
   earlier: Operation,
-  existing: readonly Operation[],
+  cleanups: readonly Operation[],
   protectedBecause: string | undefined,
 ): string | undefined {
-  const open = existing.find((operation) => !hasEnded(operation));
-  if (open?.id === earlier.id)
+  const openOperation = cleanups.find((operation) => !hasEnded(operation));
+  if (openOperation?.id === earlier.id)
     return (
       `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended ` +
       `can be run again; see: propagator operation show ${earlier.id}`
     );
-  if (open)
+  if (openOperation)
     return (
-      `another operation about the same ${earlier.scope.type} has not ended: ${open.id} is ` +
-      `${open.state}. See: propagator operation show ${open.id}`
+      `another operation about the same ${earlier.scope.type} has not ended: ` +
+      `${openOperation.id} is ${openOperation.state}. See: propagator operation show ` +
+      openOperation.id
     );
   return protectedBecause === undefined ? undefined : `it is protected: ${protectedBecause}`;
 }

@@ -4,7 +4,7 @@ import { announceEnd } from './advance.ts';
 import { applyCancel } from './cancel.ts';
 import { applyConfirmation } from './confirmation.ts';
 import { applyDiscard, applyRedrive, type DiscardDecision } from './dead-letter.ts';
-import { type DomainProject, endDomainCleanup, openProjectCleanups } from './domain.ts';
+import { type DomainProject, endDomainCleanup, openCleanupsOfDeletedDomain } from './domain.ts';
 import { advanceDomain, type DomainProgress } from './domain-advance.ts';
 import { endDomainPlan } from './domain-plan.ts';
 import { announceDisabled } from './domain-project.ts';
@@ -104,7 +104,7 @@ function applyEvent(
     case 'confirmation':
       applyConfirmation(transaction, event.confirmation, event.keystoneAnswer, stepInput);
       if (event.keystoneAnswer.kind === 'absent' && event.projects)
-        openProjectCleanups(transaction, event.projects, stepInput);
+        openCleanupsOfDeletedDomain(transaction, event.projects, stepInput);
       break;
     case 'lifecycle-confirmation':
       applyLifecycleConfirmation(transaction, event.confirmation, event.answer, stepInput);

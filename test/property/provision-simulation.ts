@@ -195,7 +195,7 @@ export class ProvisionSimulation extends SuspendSimulation {
     const opened = openProvision({
       scope: { type: 'project', id: TARGET },
       cause: { messageId: `asked-${now}`, eventType: 'requested', at: now },
-      existing: await this.engine.reads.operationsAbout('project', TARGET),
+      allOperations: await this.engine.reads.operationsAbout('project', TARGET),
       mode: 'enforce',
       now,
       protectedBecause: undefined,

@@ -306,7 +306,7 @@ describe('a list of accounts that may be incomplete', () => {
     const input = {
       scope: held.scope,
       cause: { ...held.cause, messageId: 'm1', eventType: 'identity.project.deleted' },
-      existing: [held],
+      cleanups: [held],
       mode: 'enforce',
       now: fixture.engine.time,
       gracePeriodMillis: 5,

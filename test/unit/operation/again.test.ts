@@ -380,7 +380,7 @@ it('opens no second operation on a protected project if its message is repeated'
     gracePeriodMillis: 0,
     protectedBecause: 'the settings protect it',
   };
-  const first = openCleanup({ ...input, existing: [] });
+  const first = openCleanup({ ...input, cleanups: [] });
   expect(first?.operation.state).toBe('refused');
-  expect(openCleanup({ ...input, existing: first ? [first.operation] : [] })).toBeUndefined();
+  expect(openCleanup({ ...input, cleanups: first ? [first.operation] : [] })).toBeUndefined();
 });
