@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import type { ProvisionContext } from '../task/provision.ts';
-import { CLAIM_MILLIS, type ItemClaims } from '../task/provision-run.ts';
+import { CLAIM_MILLIS, type ItemClaims } from '../task/provision-claims.ts';
 import type { RecordPlace } from './suspension-store.ts';
 
 type Store = Pick<Engine, 'reads' | 'commit'>;

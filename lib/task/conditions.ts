@@ -17,8 +17,8 @@ export function aggregateConditions(conditions: readonly Condition[]): Condition
     const key = [condition.resourceType, condition.class, condition.actor, condition.message].join(
       '\u0000',
     );
-    const known = byReason.get(key);
-    byReason.set(key, known ? { ...known, count: known.count + condition.count } : condition);
+    const merged = byReason.get(key);
+    byReason.set(key, merged ? { ...merged, count: merged.count + condition.count } : condition);
   }
   return [...byReason.entries()]
     .sort(

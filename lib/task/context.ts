@@ -102,13 +102,13 @@ export interface ServiceApi {
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-  /** Returns the same API. The watch counts its complete answers and can abort its calls. */
+  /** Returns the same API, whose calls report each complete answer to the watch. */
   withWatch?(watch: SilenceWatch): ServiceApi;
 }
 
-/** Observes the calls of an API. */
+/** Detects that an API has given no complete answer for a long time, and then aborts its calls. */
 export interface SilenceWatch {
-  /** Aborts the open calls. */
+  /** Aborted when no complete answer has arrived for too long. The open calls then fail. */
   readonly signal: AbortSignal;
   /** Called after each complete answer. */
   answered(): void;

@@ -65,16 +65,15 @@ function hideRowType<Row, Context>(
   definition: ResourceTypeDefinition<Row, Context>,
 ): DefinedType<Context> {
   const { batch } = definition;
-  const rowOf = new WeakMap<Resource, { readonly row: Row }>();
-  const rowsOf = (resources: readonly Resource[]): Row[] =>
-    resources.map((resource) => {
-      const listed = rowOf.get(resource);
-      if (!listed)
-        throw new TypeError(
-          `${definition.name}: ${resource.id} was not listed by this resource type`,
-        );
-      return listed.row;
-    });
+  const rowByResource = new WeakMap<Resource, { readonly row: Row }>();
+  const rowOf = (resource: Resource): Row => {
+    const listed = rowByResource.get(resource);
+    if (!listed)
+      throw new TypeError(
+        `${definition.name}: ${resource.id} was not listed by this resource type`,
+      );
+    return listed.row;
+  };
   return (service) => ({
     name: ResourceTypeName.parse(`${service}.${definition.name}`),
     requiresLiveProject: definition.requiresLiveProject,
@@ -82,26 +81,32 @@ function hideRowType<Row, Context>(
     dependsOn: typeDependencies(service, definition.dependsOn ?? []),
     independentOf: definition.independentOf ?? [],
     async list(context) {
-      const listed = await definition.list(context);
+      const listing = await definition.list(context);
       const { rows, more, total } =
-        'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
+        'rows' in listing ? listing : { rows: listing, more: false, total: undefined };
       const resources = rows.map((row) => {
-        const resource: Resource = {
-          id: definition.id(row),
-          owner: definition.owner(row),
-          label: definition.label?.(row),
-          createdAt: definition.createdAt?.(row) || undefined,
-          blocked: definition.isHeld?.(row) ? HELD_BLOCKER : definition.blocked?.(row, context),
-          remove: () => definition.remove(row, context),
-        };
-        rowOf.set(resource, { row });
+        const resource = resourceOf(row, definition, context);
+        rowByResource.set(resource, { row });
         return resource;
       });
       return { more, total, resources };
     },
     batch: batch && {
       maxItems: batch.maxItems,
-      remove: (resources, context) => batch.remove(rowsOf(resources), context),
+      remove: (resources, context) => batch.remove(resources.map(rowOf), context),
     },
   });
 }
+
+const resourceOf = <Row, Context>(
+  row: Row,
+  definition: ResourceTypeDefinition<Row, Context>,
+  context: Context,
+): Resource => ({
+  id: definition.id(row),
+  owner: definition.owner(row),
+  label: definition.label?.(row),
+  createdAt: definition.createdAt?.(row) || undefined,
+  blocked: definition.isHeld?.(row) ? HELD_BLOCKER : definition.blocked?.(row, context),
+  remove: () => definition.remove(row, context),
+});

@@ -55,11 +55,9 @@ export class DeletionTimes {
       if (this.#acceptedAt.size > MAX_TRACKED_PAIRS) this.#acceptedAt.delete(oldest);
     const usualDeletionMillis = this.#usualMillis.get(type);
     if (usualDeletionMillis === undefined) return 0;
-    const newest = Math.max(...after.values());
-    return Math.min(
-      MAX_WAIT_MILLIS,
-      Math.max(0, newest + usualDeletionMillis * WAITED_SHARE - now),
-    );
+    const lastAcceptedAt = Math.max(...after.values());
+    const nextListingAt = lastAcceptedAt + usualDeletionMillis * WAITED_SHARE;
+    return Math.min(MAX_WAIT_MILLIS, Math.max(0, nextListingAt - now));
   }
 
   /**

@@ -49,8 +49,8 @@ async function processAfter<Context extends CommonContext>(
   input: IterationInput<Context>,
 ): Promise<TypeIteration> {
   // Phase `plan` only counts, so it lists all types concurrently.
-  const required = input.phase === 'plan' ? [] : await Promise.all(dependencies);
-  const mustWait = required.some(
+  const dependencyResults = input.phase === 'plan' ? [] : await Promise.all(dependencies);
+  const mustWait = dependencyResults.some(
     (other) =>
       !allowsDependents(other) &&
       resourceType.dependsOn.some(
@@ -111,8 +111,8 @@ async function removeListed<Context extends CommonContext>(
     return { ...listed, leftReason, conditions: [...listed.conditions, ...conditions] };
   }
   const reappeared = ours.filter(({ id }) => input.wasRemoved?.(name, id));
-  const others = ours.filter((one) => !reappeared.includes(one));
-  const removals = await removeAll(resourceType, others, input);
+  const notYetRemoved = ours.filter((one) => !reappeared.includes(one));
+  const removals = await removeAll(resourceType, notYetRemoved, input);
   return removalResult(listed, removals, reappeared, input);
 }
 

@@ -5,12 +5,12 @@ import type { CommonContext } from './context.ts';
  * shared answer must not be older than the iteration.
  */
 export function createMemoize(): CommonContext['memoize'] {
-  const loadedValues = new Map<string, Promise<unknown>>();
+  const cache = new Map<string, Promise<unknown>>();
   return <T>(key: string, load: () => Promise<T>): Promise<T> => {
-    const known = loadedValues.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known;
-    const answer = load();
-    loadedValues.set(key, answer);
-    return answer;
+    const cachedValue = cache.get(key) as Promise<T> | undefined;
+    if (cachedValue !== undefined) return cachedValue;
+    const loadedValue = load();
+    cache.set(key, loadedValue);
+    return loadedValue;
   };
 }

@@ -41,8 +41,8 @@ export async function removeAll<Context extends CommonContext>(
   const { batch } = resourceType;
   await Promise.all(
     batch
-      ? inChunks(removableResources, batch.maxItems).map((some) =>
-          limit(removeBatch, some, batch, work),
+      ? inChunks(removableResources, batch.maxItems).map((chunk) =>
+          limit(removeBatch, chunk, batch, work),
         )
       : removableResources.map((resource) => limit(removeOne, resource, work)),
   );

@@ -59,14 +59,14 @@ export class RunCounter {
   }
 
   #counterOf(resourceType: string): ResourceCounter {
-    const existing = this.#counters.get(resourceType);
-    if (existing) return existing;
-    const counter = new ResourceCounter(
+    const counterOfType = this.#counters.get(resourceType);
+    if (counterOfType) return counterOfType;
+    const newCounter = new ResourceCounter(
       (id) => this.#hasFilter && this.#seenBefore.has(keyOf(resourceType, id)),
       this.#leftBefore[resourceType],
     );
-    this.#counters.set(resourceType, counter);
-    return counter;
+    this.#counters.set(resourceType, newCounter);
+    return newCounter;
   }
 }
 

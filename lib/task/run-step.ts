@@ -37,17 +37,18 @@ export async function iterateAndDecide<Context extends CommonContext>(
 ): Promise<IterationResult> {
   const { context, handledTypes, input } = run;
   const iterationContext = iteration === 1 ? context : withNewCache(context);
-  const types = await runIteration(iterationInput(selected, iterationContext, run));
-  const waitMillis = recordListings(types, input);
-  const outcome = outcomeOf(types, {
+  const typeIterations = await runIteration(iterationInput(selected, iterationContext, run));
+  const waitMillis = recordListings(typeIterations, input);
+  const outcome = outcomeOf(typeIterations, {
     isPlan: input.phase === 'plan',
     areAllTypesListed: selected.length === handledTypes.length,
   });
-  if (outcome) return { typeIterations: types, outcome };
-  if (!mayContinue(types, iteration, input, context))
-    return { typeIterations: types, outcome: runAgainOutcome(types, waitMillis) };
-  if (awaitsOnlyDeletions(types)) return listEmptiedAgain(types, selected, waitMillis, run);
-  return { typeIterations: types, outcome: undefined };
+  if (outcome) return { typeIterations, outcome };
+  if (!mayContinue(typeIterations, iteration, input, context))
+    return { typeIterations, outcome: runAgainOutcome(typeIterations, waitMillis) };
+  return awaitsOnlyDeletions(typeIterations)
+    ? listEmptiedAgain(typeIterations, selected, waitMillis, run)
+    : { typeIterations, outcome: undefined };
 }
 
 /**
@@ -56,16 +57,16 @@ export async function iterateAndDecide<Context extends CommonContext>(
  * the emptied types again, and ends without a wait for the deletions.
  */
 async function listEmptiedAgain<Context extends CommonContext>(
-  types: readonly TypeIteration[],
+  typeIterations: readonly TypeIteration[],
   selected: readonly ResourceType<Context>[],
   waitMillis: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const typesToList = withDependencies(emptiedTypes(types), selected);
+  const typesToList = withDependencies(emptiedTypes(typeIterations), selected);
   const newListings = await runIteration(
     iterationInput(typesToList, withNewCache(run.context), run),
   );
-  const newestListings = types.map(
+  const newestListings = typeIterations.map(
     (type) => newListings.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
   );
   // Only the emptied types were listed after the last removal, so the run cannot end as `finished`.
@@ -110,22 +111,23 @@ const iterationInput = <Context extends CommonContext>(
   },
 });
 
-/** Returns the names of the types whose resources this iteration removed completely. */
-const emptiedTypes = (types: readonly TypeIteration[]): string[] =>
-  types.flatMap(({ count, resourceType }) =>
+/** Returns the names of the types of which this iteration removed all listed resources. */
+const emptiedTypes = (typeIterations: readonly TypeIteration[]): string[] =>
+  typeIterations.flatMap(({ count, resourceType }) =>
     count && count.gone > 0 && count.left === 0 ? [resourceType] : [],
   );
 
 /** Returns the resource types with these names, and all types that they depend on. */
 function withDependencies<Context extends CommonContext>(
   names: readonly string[],
-  known: readonly ResourceType<Context>[],
+  allTypes: readonly ResourceType<Context>[],
 ): ResourceType<Context>[] {
-  const selectedNames = new Set(names);
-  for (const name of selectedNames)
-    for (const { type } of known.find((one) => one.name === name)?.dependsOn ?? [])
-      selectedNames.add(type);
-  return known.filter(({ name }) => selectedNames.has(name));
+  const namesToList = new Set(names);
+  // The loop also visits the names that it adds.
+  for (const name of namesToList)
+    for (const { type } of allTypes.find((one) => one.name === name)?.dependsOn ?? [])
+      namesToList.add(type);
+  return allTypes.filter(({ name }) => namesToList.has(name));
 }
 
 /**

@@ -78,10 +78,10 @@ export interface Service {
    */
   readonly catalogAliases: readonly string[];
   /**
-   * The services, and types of other services, that are cleaned up before this service. It
-   * begins only when a `required` service has ended (safety rule "Workloads before their guards").
-   * This service does not wait for a stuck `preferred` service (safety rule "One stuck project
-   * stops no other"). When the stuck service has ended, this service runs once more.
+   * The services, and types of other services, that are cleaned up before this service. This
+   * service begins only after the end of each `required` service (safety rule "Workloads before
+   * their guards"). This service does not wait for a stuck `preferred` service (safety rule "One
+   * stuck project stops no other"). When the stuck service has ended, this service runs once more.
    */
   readonly dependsOn: readonly DeclaredDependency[];
   /** The services that depend on this service and do not declare the dependency themselves. */

@@ -15,7 +15,7 @@ type TypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
  * Returns the result for a type that can no longer be listed, and that was verified empty before
  * the project's deletion.
  */
-const emptyBeforeDeletion = (resourceType: ResourceTypeName): TypeIteration => ({
+const resultFromBeforeDeletion = (resourceType: ResourceTypeName): TypeIteration => ({
   ...emptyResult(resourceType),
   isFromBeforeDeletion: true,
 });
@@ -28,10 +28,12 @@ const emptyResult = (resourceType: ResourceTypeName) => ({
   errors: [],
 });
 
-/** The API with a token on the project, or the result of the type if there is no such token. */
 type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeIteration };
 
-/** Returns how a resource type of class C can be listed: only with a token on the project. */
+/**
+ * Returns the API that can list a resource type of class C: the API with a token on the project.
+ * Returns the result of the type instead if there is no such token.
+ */
 export function accessWithProjectToken<Context extends CommonContext>(
   resourceType: TypeFields,
   input: IterationInput<Context>,
@@ -51,7 +53,7 @@ function resultWithoutToken<Context extends CommonContext>(
   // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must
   // not assign roles.
   if (phase === 'plan') return notListed(name);
-  if (verifiedBeforeDeletion.includes(name)) return emptyBeforeDeletion(name);
+  if (verifiedBeforeDeletion.includes(name)) return resultFromBeforeDeletion(name);
   if (phase === 'apply') return { ...notListed(name), ...unreachableResult(resourceType, []) };
   const cause = new TypeError('phase pre-delete needs a token on the project, and there is none');
   return notListed(name, [
@@ -106,7 +108,7 @@ export function failedListingResult(
   verifiedBeforeDeletion: readonly ResourceTypeName[],
 ): TypeIteration {
   const isHidden = isReportedByFile(error) && error.code.endsWith('.hidden');
-  if (isHidden && verifiedBeforeDeletion.includes(name)) return emptyBeforeDeletion(name);
+  if (isHidden && verifiedBeforeDeletion.includes(name)) return resultFromBeforeDeletion(name);
   if (isHidden)
     // The type is unreachable, like a type of class C after the project's deletion.
     return {

@@ -143,26 +143,27 @@ async function reportType(
     return {
       resourceType,
       total,
-      conditions: vanishedRecords(recordsOfType, rows, conditionFields),
+      conditions: vanishedConditions(recordsOfType, rows, conditionFields),
     };
   await recordListed(rows, recordsOfType, resourceType, records, context.now());
-  return { resourceType, total, conditions: effects(rows, { ...conditionFields, advice }) };
+  const conditions = effectConditions(rows, { ...conditionFields, advice });
+  return { resourceType, total, conditions };
 }
 
 /** Returns the condition of the recorded resources that the listing no longer shows. */
-function vanishedRecords(
+function vanishedConditions(
   records: readonly SuspensionRecord[],
   rows: readonly ReportedRow[],
   conditionFields: Omit<Condition, 'message' | 'count'>,
 ): Condition[] {
   const listedIds = new Set(rows.map(({ id }) => id));
-  const gone = records.filter(({ id }) => !listedIds.has(id));
-  const [first] = gone;
+  const vanishedRecords = records.filter(({ id }) => !listedIds.has(id));
+  const [first] = vanishedRecords;
   if (!first) return [];
   return [
     {
       ...conditionFields,
-      count: gone.length,
+      count: vanishedRecords.length,
       advice: 'If the resource is needed, ask the user to create it again.',
       message: 'it existed when the user was disabled, and does not exist now',
       example: first.id,
@@ -170,7 +171,7 @@ function vanishedRecords(
   ];
 }
 
-/** Removes and adds records, so that the records of the type are those of the listed resources. */
+/** Removes and adds records, so that exactly the listed resources of the type have a record. */
 async function recordListed(
   rows: readonly ReportedRow[],
   recorded: readonly SuspensionRecord[],
@@ -196,7 +197,7 @@ async function recordListed(
  * Returns one condition for each effect of the disabled user, for example for each affected
  * project.
  */
-function effects(
+function effectConditions(
   rows: readonly ReportedRow[],
   conditionFields: Omit<Condition, 'message' | 'count'>,
 ): Condition[] {

@@ -1,0 +1,90 @@
+import { ResourceTypeName } from '../../events/ids.ts';
+import type { Condition, Counts } from '../../events/service.ts';
+import { aggregateConditions } from './conditions.ts';
+import type { ProvisionItem } from './provision.ts';
+import type { RunReport } from './run.ts';
+import type { Outcome } from './run-outcome.ts';
+
+/** The part of the input of a run that its report needs. */
+export interface ReportInput {
+  readonly service: string;
+  /** The command of the operator that compares the service with the profile again. */
+  readonly compareCommand: string;
+  /**
+   * True if the run changes existing resources and settings that differ from the profile. Otherwise
+   * it only creates missing ones.
+   */
+  readonly reconcile: boolean;
+}
+
+/** Returns the report of a run with this outcome. `conditions`: besides those of the items. */
+export function reportOfRun(
+  items: readonly ProvisionItem[],
+  outcome: Outcome,
+  conditions: readonly Condition[],
+  input: ReportInput,
+): RunReport {
+  return {
+    counts: countsOf(items, input),
+    conditions: aggregateConditions([
+      ...items.flatMap((item) => conditionsOf(item, input)),
+      ...conditions,
+    ]),
+    outcome,
+    verification: {},
+    newlyListed: {},
+    seenIds: undefined,
+  };
+}
+
+/**
+ * True if the item must still be created or changed. Drift counts only if the rule sets
+ * `reconcile`.
+ */
+export const isLeft = ({ state }: ProvisionItem, { reconcile }: ReportInput): boolean =>
+  state === 'differs' ? reconcile : state !== 'as-wanted';
+
+const typeOf = ({ type }: ProvisionItem, { service }: Pick<ReportInput, 'service'>) =>
+  ResourceTypeName.parse(`${service}.${type}`);
+
+/**
+ * Returns the counts of a run. `listed`: the number of items in the profile. `gone`: the items that
+ * need no change. `left`: the items that must still be created or changed.
+ */
+export function countsOf(items: readonly ProvisionItem[], input: ReportInput): Counts {
+  const counts: Counts = {};
+  for (const item of items) {
+    const type = typeOf(item, input);
+    const before = counts[type] ?? { listed: 0, gone: 0, left: 0 };
+    const left = isLeft(item, input) ? 1 : 0;
+    counts[type] = {
+      listed: before.listed + 1,
+      gone: before.gone + 1 - left,
+      left: before.left + left,
+    };
+  }
+  return counts;
+}
+
+function conditionsOf(item: ProvisionItem, input: ReportInput): Condition[] {
+  const resourceType = typeOf(item, input);
+  const fields = { resourceType, count: 1, example: item.name } as const;
+  const { advice, message = `${item.name} is not there yet`, found = 'another value' } = item;
+  if (item.state === 'waiting') return [{ ...fields, class: 'InProgress', message, actor: 'none' }];
+  if (item.state === 'blocked')
+    return [
+      { ...fields, class: 'Blocked', message, actor: 'operator', ...(advice ? { advice } : {}) },
+    ];
+  if (item.state !== 'differs' || input.reconcile) return [];
+  return [
+    {
+      ...fields,
+      class: 'Unsupported',
+      message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; not changed`,
+      actor: 'operator',
+      advice:
+        'Change it yourself, or set reconcile: true. ' +
+        `To compare again: ${input.compareCommand}`,
+    },
+  ];
+}
