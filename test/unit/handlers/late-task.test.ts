@@ -29,8 +29,8 @@ async function runOf(maxRunMillis: number): Promise<Message[]> {
         return 'committed';
       },
     },
+    cloud: { keystone: { show: () => new Promise(() => undefined) } },
     mode: 'enforce',
-    protection: () => new Promise(() => undefined),
     maxRunMillis,
     now: Date.now,
   } as unknown as ServiceDeps;
