@@ -14,8 +14,8 @@ export interface PreflightInputDeps extends HoldDeps {
 
 /**
  * Reads the facts that decide whether a run or a Keystone action is forbidden now. `accountState`:
- * the state of the account in Keystone. `needsToken`: true if the run or the action needs a token on
- * the project. A disabled domain then forbids it.
+ * the state of the account in Keystone. `needsToken`: true if the run or the action needs a token
+ * on the project. A disabled domain then forbids it.
  */
 export async function readPreflightInput(
   operation: Operation,

@@ -141,9 +141,9 @@ export function withAbsenceAdvice(
       : 'Resources that the counts show as removed are gone.';
   const listCommand = `propagator operation list --${type} ${scope.id}`;
   const isDeletionConfirmed = confirmedAt.length > 0;
+  const domainContents = type === 'domain' ? ', with its projects and users' : '';
   const absenceText = isDeletionConfirmed
-    ? `The ${type} is deleted in Keystone${type === 'domain' ? ', with its projects and users' : ''}, ` +
-      'so nothing is put back. ' +
+    ? `The ${type} is deleted in Keystone${domainContents}, so nothing is put back. ` +
       (isFollowed
         ? `Its resources are removed: ${listCommand}`
         : 'Its remaining resources stay. To remove them: propagator operation rerun ' +

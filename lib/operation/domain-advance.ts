@@ -144,8 +144,8 @@ function startRemoval(transaction: OperationTransaction, cleanup: Operation): vo
 
 /**
  * Cancels the cleanup of a project, because the cleanup of a child project (`failedChild`) ended
- * without deleting the child project. Otherwise the canceled cleanup and the operation of the domain
- * would wait forever.
+ * without deleting the child project. Without the cancellation, the cleanup and the operation of
+ * the domain would wait forever.
  */
 function cancelProjectAbove(
   transaction: OperationTransaction,

@@ -26,8 +26,9 @@ export const claimKey = ({ type, name }: ProvisionItem): string => `${type}/${na
 /**
  * Claims the first item that could be created twice and that no other run has claimed. Returns the
  * key of the claim. If other runs have claimed all such items, returns the milliseconds until the
- * last calls of these runs have certainly ended. The run claims one item at a time, right before the
- * call that creates it. If the run is killed, at most one claim without a resource therefore remains.
+ * last calls of these runs have certainly ended. The run claims one item at a time, right before
+ * the call that creates it. If the run is killed, at most one claim without a resource therefore
+ * remains.
  */
 export async function claimNext(
   items: readonly ProvisionItem[],
