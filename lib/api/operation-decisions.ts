@@ -65,15 +65,11 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, ReleaseBody);
-    const decision = { by: callerOf(context), reason };
     const operation = await engine.reads.operation(operationId);
-    const message = operation && releaseMessage(operation, decision, mode);
-    if (!message) {
-      const refusalBody = operation
-        ? problemBody('operation', whyNotReleasable(operation))
-        : noOperation();
-      return context.json(refusalBody, 409);
-    }
+    if (!operation) return context.json(noOperation(), 404);
+    const message = releaseMessage(operation, { by: callerOf(context), reason }, mode);
+    if (!message)
+      return context.json(problemBody('operation', whyNotReleasable(operation)), 409);
     const auditedDecision = {
       what: 'operation.released',
       target: targetOf(operation),

@@ -88,7 +88,10 @@ describe('the HTTP API', () => {
     ['GET', '/v1/nothing', undefined, 404],
     ['POST', '/v1/dead-letters/redrive', '{}', 400],
     ['POST', '/v1/dead-letters/redrive', 'no json', 400],
-    ['POST', '/v1/operations/op-000000000000/release', '{"reason":"x"}', 409],
+    ['POST', '/v1/operations/op-000000000000/release', '{"reason":"x"}', 404],
+    ['POST', '/v1/operations/op-000000000000/cancel', '{"reason":"x"}', 404],
+    ['POST', '/v1/operations/op-000000000000/rerun', '{"reason":"x"}', 404],
+    ['POST', '/v1/operations/op-000000000000/approve', `{"digest":"${'0'.repeat(64)}"}`, 404],
     ['POST', '/v1/operations/op-000000000000/release', '{}', 400],
     ['POST', '/v1/notifications', '', 400],
   ])('%s %s with %s is answered %i with a reason', async (method, path, body, status) => {
