@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { shownBody } from '../engine/dead-letters.ts';
 import { readSuspensionHolds } from '../handlers/suspension-holds.ts';
 import { activeStop } from '../operation/stop.ts';
@@ -29,23 +29,9 @@ export type { ApiDeps } from './deps.ts';
  * row in `ROUTE_ACCESS`.
  */
 export function createApi(deps: ApiDeps): Hono {
-  const { engine } = deps;
   const app = new Hono();
   protectApi(app, deps);
-
-  app.get('/healthz', async (context) => {
-    const parts = deps.health();
-    const database = await engine.health().then(
-      () => 'answers',
-      () => 'does not answer',
-    );
-    const ok = parts.ok && database === 'answers';
-    // This route is public. An API with Keystone tokens is reachable from other machines, so it
-    // shows no details.
-    const shown = deps.authentication.by === 'keystone' ? { ok } : { ...parts, ok, database };
-    return context.json(shown, ok ? 200 : 503);
-  });
-
+  app.get('/healthz', (context) => answerHealth(context, deps));
   // The routes of events come first, because `:id` of the other routes would match `events`.
   watchRoutes(app, deps, deps.watchTimes);
   openApiRoutes(app);
@@ -59,39 +45,55 @@ export function createApi(deps: ApiDeps): Hono {
   taskRoutes(app, deps);
   deadLetterRoutes(app, deps);
   suspiciousRoutes(app, deps);
-
   stopRoutes(app, deps);
   auditRoutes(app, deps);
   notificationRoutes(app, deps);
-  app.get('/v1/quarantine', async (context) => {
-    const { total, records } = await engine.reads.quarantine(
-      ListLimit.parse(context.req.query('limit')),
-    );
-    return context.json({
-      total,
-      records: records.map((record) => ({ ...record, body: shownBody(record), encoding: 'utf8' })),
-    });
-  });
-  app.get('/v1/status', async (context) => {
-    const [counters, queues, accounts, suspicious, newestStop, suspended] = await Promise.all([
-      engine.reads.counters(),
-      engine.reads.depths(),
-      engine.reads.accountCount(),
-      engine.reads.suspicions(1),
-      engine.reads.stopDecision(),
-      readSuspensionHolds(engine.reads),
-    ]);
-    const stop = activeStop(newestStop);
-    return context.json({
-      ...deps.health(),
-      ...(stop ? { stopped: stop } : {}),
-      accounts,
-      suspicious: suspicious.total,
-      enabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
-      counters,
-      queues,
-    });
-  });
+  app.get('/v1/quarantine', (context) => answerQuarantine(context, deps));
+  app.get('/v1/status', (context) => answerStatus(context, deps));
   requireAccessOfEveryRoute(app);
   return app;
+}
+
+async function answerHealth(context: Context, deps: ApiDeps): Promise<Response> {
+  const health = deps.health();
+  const database = await deps.engine.health().then(
+    () => 'answers',
+    () => 'does not answer',
+  );
+  const ok = health.ok && database === 'answers';
+  // This route is public. An API with Keystone tokens is reachable from other machines, so it shows
+  // no details.
+  const body = deps.authentication.by === 'keystone' ? { ok } : { ...health, ok, database };
+  return context.json(body, ok ? 200 : 503);
+}
+
+async function answerQuarantine(context: Context, { engine }: ApiDeps): Promise<Response> {
+  const limit = ListLimit.parse(context.req.query('limit'));
+  const { total, records } = await engine.reads.quarantine(limit);
+  return context.json({
+    total,
+    records: records.map((record) => ({ ...record, body: shownBody(record), encoding: 'utf8' })),
+  });
+}
+
+async function answerStatus(context: Context, deps: ApiDeps): Promise<Response> {
+  const { reads } = deps.engine;
+  const [counters, queues, accounts, suspicious, newestStop, holds] = await Promise.all([
+    reads.counters(),
+    reads.depths(),
+    reads.accountCount(),
+    reads.suspicions(1),
+    reads.stopDecision(),
+    readSuspensionHolds(reads),
+  ]);
+  const stop = activeStop(newestStop);
+  return context.json({
+    ...deps.health(),
+    ...(stop ? { stopped: stop } : {}),
+    accounts,
+    suspicious: suspicious.total,
+    enabledDuringHold: holds.filter(({ enabledAt }) => enabledAt !== undefined).length,
+    counters,
+    queues,
+  });
 }

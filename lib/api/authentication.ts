@@ -5,7 +5,7 @@ import * as z from 'zod';
 import {
   type KeystoneAuthentication,
   type KeystoneIdentity,
-  keystoneToken,
+  requireKeystoneToken,
 } from './keystone-authentication.ts';
 import { isRead } from './methods.ts';
 import { problemBody } from './problem.ts';
@@ -55,10 +55,12 @@ const NO_PRINCIPAL = problemBody(
 /** Passes a request with an authenticated caller on, and stores the name for {@link callerOf}. */
 export function authenticate(
   authentication: Authentication,
-  deps: Parameters<typeof keystoneToken>[1],
+  deps: Parameters<typeof requireKeystoneToken>[1],
 ): MiddlewareHandler {
-  if (authentication.by === 'keystone') return keystoneToken(authentication, deps);
-  return authentication.by === 'iam' ? principal : token(authentication.tokens);
+  if (authentication.by === 'keystone') return requireKeystoneToken(authentication, deps);
+  return authentication.by === 'iam'
+    ? requireIamPrincipal
+    : requireTokenForChanges(authentication.tokens);
 }
 
 /**
@@ -75,12 +77,12 @@ export function callerOf(context: Context): string {
 export const pluginNameOf = (context: Context): string =>
   context.get('identity')?.userName ?? callerOf(context);
 
-function token(tokens: readonly ApiToken[]): MiddlewareHandler {
+function requireTokenForChanges(tokens: readonly ApiToken[]): MiddlewareHandler {
   const nameOf = tokenVerifier(tokens);
   const bearer = bearerAuth({
     realm: 'keystone-propagator',
-    verifyToken: (given, context: Context) => {
-      const name = nameOf(given);
+    verifyToken: (token, context: Context) => {
+      const name = nameOf(token);
       if (name !== undefined) context.set('caller', name);
       return name !== undefined;
     },
@@ -96,27 +98,27 @@ function token(tokens: readonly ApiToken[]): MiddlewareHandler {
  * Returns a function that finds the name of a token. It compares digests of equal length, and
  * always with every known token, so that its duration tells nothing about the tokens.
  */
-function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string | undefined {
-  const known = tokens.map((one) => ({ name: one.name, digest: digestOf(one.token) }));
-  return (given) => {
-    const digest = digestOf(given);
-    const equal = known.filter((one) => timingSafeEqual(one.digest, digest));
-    return equal[0]?.name;
+function tokenVerifier(tokens: readonly ApiToken[]): (token: string) => string | undefined {
+  const knownTokens = tokens.map(({ name, token }) => ({ name, digest: digestOf(token) }));
+  return (token) => {
+    const digest = digestOf(token);
+    const equalTokens = knownTokens.filter((known) => timingSafeEqual(known.digest, digest));
+    return equalTokens[0]?.name;
   };
 }
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** The fields that the IAM authorizer of API Gateway adds (HTTP API, payload 2.0). */
-const Signed = z.object({
+const SignedRequest = z.object({
   requestContext: z.object({
     authorizer: z.object({ iam: z.object({ userArn: z.string().min(1) }) }),
   }),
 });
 
-const principal: MiddlewareHandler = async (context, next) => {
-  const signed = Signed.safeParse(context.env);
-  if (!signed.success) return context.json(NO_PRINCIPAL, 403);
-  context.set('caller', signed.data.requestContext.authorizer.iam.userArn);
+const requireIamPrincipal: MiddlewareHandler = async (context, next) => {
+  const request = SignedRequest.safeParse(context.env);
+  if (!request.success) return context.json(NO_PRINCIPAL, 403);
+  context.set('caller', request.data.requestContext.authorizer.iam.userArn);
   return next();
 };

@@ -24,21 +24,25 @@ export const mediaType = ({ req }: Context): string =>
  * after a preflight request, which this API never grants. JSON lines are accepted only at
  * NOTIFICATIONS_PATH.
  */
-export const declaredJson: MiddlewareHandler = async (context, next) => {
+export const requireJsonType: MiddlewareHandler = async (context, next) => {
   if (isRead(context.req.method) || isEmptyDelete(context)) return next();
   const allowed = isNotifications(context) ? [...JSON_ONLY, ...JSON_LINES] : JSON_ONLY;
   const declared = mediaType(context);
   if (allowed.includes(declared)) return next();
-  const found = declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
+  const declaredText =
+    declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
   return context.json(
-    problemBody('content-type', `${found} is not accepted; send one of ${allowed.join(', ')}`),
+    problemBody(
+      'content-type',
+      `${declaredText} is not accepted; send one of ${allowed.join(', ')}`,
+    ),
     415,
   );
 };
 
 /** Refuses a body that is too large, by its declared length or while it arrives. */
-export const limitedBody: MiddlewareHandler = (context, next) =>
-  (isNotifications(context) ? notificationsLimit : limit)(context, next);
+export const limitBodySize: MiddlewareHandler = (context, next) =>
+  (isNotifications(context) ? notificationsLimit : defaultLimit)(context, next);
 
 const limitOf = (maxSize: number): MiddlewareHandler =>
   bodyLimit({
@@ -51,7 +55,7 @@ const limitOf = (maxSize: number): MiddlewareHandler =>
       );
     },
   });
-const limit = limitOf(MAX_BODY);
+const defaultLimit = limitOf(MAX_BODY);
 const notificationsLimit = limitOf(MAX_NOTIFICATIONS_BODY);
 
 const isNotifications = ({ req }: Context): boolean => req.path === NOTIFICATIONS_PATH;

@@ -70,12 +70,12 @@ export function withConsole(
   api: Pick<Hono, 'fetch'>,
   options: ConsoleOptions,
 ): Pick<Hono, 'fetch'> {
-  const page = consoleApp(options);
+  const consoleRoutes = consoleApp(options);
   return {
     fetch: (request, ...rest) => {
       const { pathname } = new URL(request.url);
       const isConsole = `${pathname}/`.startsWith(CONSOLE_PATH);
-      return (isConsole ? page : api).fetch(request, ...rest);
+      return (isConsole ? consoleRoutes : api).fetch(request, ...rest);
     },
   };
 }

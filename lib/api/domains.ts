@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { Account } from '../../events/account.ts';
 import { DomainId } from '../../events/ids.ts';
 import { projectsToPlan, storeDomainContents } from '../handlers/domain-plan.ts';
@@ -16,93 +16,93 @@ import { openedRecord } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
+import { refusedAnswer } from './open-operation.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
-import { problemBody } from './problem.ts';
+import { answerRefused, problemBody } from './problem.ts';
 import { type RequestedWindow, windowOf } from './recovery-window.ts';
 
-/** Routes that plan the deletion of a whole domain. */
+/** Routes that list domains, and that plan the deletion of a whole domain. */
 export function domainRoutes(app: Hono, deps: ApiDeps): void {
-  const { engine, cloud } = deps;
-
   app.get('/v1/domains', async (context) => {
     const { name, limit } = DomainQuery.parse(context.req.query());
-    const domains = (await engine.reads.accounts('domain'))
+    const domains = (await deps.engine.reads.accounts('domain'))
       .filter(({ deletedAt }) => deletedAt === undefined)
       .map(({ account }) => ({ id: account.id, name: account.name }))
       .filter((domain) => name === undefined || domain.name === name)
       .slice(0, limit);
     return context.json({ domains });
   });
+  app.post('/v1/domains/:id/plan', (context) => planDomain(context, deps));
+}
 
-  app.post('/v1/domains/:id/plan', async (context) => {
-    const id = DomainId.parse(context.req.param('id'));
-    const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
-    const shown = await fetchDomain(id, deps);
-    if ('because' in shown) return context.json(problemBody('refused', shown.because), 409);
-    const { scope, enabled } = shown;
-    const because = protectedBecause(scope, await deps.protection());
-    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
-    const [contents, projects, operations] = await Promise.all([
-      cloud.domainAdmin.contents(id),
-      projectsToPlan(id, deps),
-      engine.reads.operationsAbout('domain', id),
-    ]);
-    const answer = openDomainPlan({
-      ...planRequest,
-      scope,
-      enabled,
-      projects,
-      keystoneCheck: contents.check,
-      plans: plansOf(operations),
-      now: deps.now(),
-    });
-    if (answer.kind === 'refused')
-      return context.json(problemBody('refused', answer.because, answer.advice), 409);
-    const { operation } = answer.opened;
-    // The listing is stored before the operation, so that no incomplete plan is shown.
-    await storeDomainContents(operation, contents, engine);
-    const opened = [answer.opened, ...answer.projects];
-    const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
-    const outcome = await engine.commit({
-      operations: opened.map((one) => one.operation),
-      messages: opened.flatMap(({ messages }) => messages),
-      audit: [auditRecordOf(operation, undefined)],
-    });
-    return outcome === 'conflict'
-      ? context.json(
-          problemBody(
-            'conflict',
-            'another request planned this domain or one of its projects at the same time; ' +
-              'try again',
-          ),
-          409,
-        )
-      : context.json({ opened: operation.id, unknown: answer.unknown }, 202);
+async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
+  const { engine, cloud } = deps;
+  const id = DomainId.parse(context.req.param('id'));
+  const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
+  const domain = await fetchDomain(id, deps);
+  if ('because' in domain) return answerRefused(context, domain.because);
+  const because = protectedBecause(domain.scope, await deps.protection());
+  if (because) return answerRefused(context, `it is protected: ${because}`);
+  const [contents, projects, operations] = await Promise.all([
+    cloud.domainAdmin.contents(id),
+    projectsToPlan(id, deps),
+    engine.reads.operationsAbout('domain', id),
+  ]);
+  const answer = openDomainPlan({
+    ...planRequest,
+    ...domain,
+    projects,
+    keystoneCheck: contents.check,
+    plans: plansOf(operations),
+    now: deps.now(),
   });
+  if (answer.kind === 'refused') return answerRefused(context, answer.because, answer.advice);
+  const { operation } = answer.opened;
+  // The listing is stored before the operation, so that no incomplete plan is shown.
+  await storeDomainContents(operation, contents, engine);
+  const opened = [answer.opened, ...answer.projects];
+  const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+  const outcome = await engine.commit({
+    operations: opened.map((one) => one.operation),
+    messages: opened.flatMap(({ messages }) => messages),
+    audit: [auditRecordOf(operation, undefined)],
+  });
+  return outcome === 'conflict'
+    ? context.json(PLANNED_MEANWHILE, 409)
+    : context.json({ opened: operation.id, unknown: answer.unknown }, 202);
+}
+
+const PLANNED_MEANWHILE = problemBody(
+  'conflict',
+  'another request planned this domain or one of its projects at the same time; try again',
+);
+
+/** A domain as Keystone shows it. */
+interface PresentDomain {
+  readonly scope: DomainScope;
+  readonly enabled: boolean;
 }
 
 /** Returns the domain as Keystone shows it, or the reason why it cannot be planned. */
 async function fetchDomain(
   id: DomainId,
   { cloud }: Pick<ApiDeps, 'cloud'>,
-): Promise<
-  { readonly scope: DomainScope; readonly enabled: boolean } | { readonly because: string }
-> {
-  const shown = await cloud.keystone.show('domain', id);
-  if (shown.kind === 'other')
-    return { because: `Keystone returned the id ${shown.id}; use this spelling` };
-  if (shown.kind === 'absent') return { because: 'Keystone has no domain with this id' };
-  const { name, enabled } = shown.account;
+): Promise<PresentDomain | { readonly because: string }> {
+  const state = await cloud.keystone.show('domain', id);
+  if (state.kind === 'other')
+    return { because: `Keystone returned the id ${state.id}; use this spelling` };
+  if (state.kind === 'absent') return { because: 'Keystone has no domain with this id' };
+  const { name, enabled } = state.account;
   return { scope: { type: 'domain', id, ...(name === undefined ? {} : { name }) }, enabled };
 }
 
 /** Returns the first change of the domain itself since its plan was made, or `undefined`. */
 function domainChange(
   { id, scope, request }: Operation,
-  shown: { readonly scope: DomainScope; readonly enabled: boolean },
+  domain: PresentDomain,
 ): string | undefined {
-  if (shown.scope.name !== scope.name) return `the domain was renamed after ${id} was made`;
-  return shown.enabled && request?.enabled === false
+  if (domain.scope.name !== scope.name) return `the domain was renamed after ${id} was made`;
+  return domain.enabled && request?.enabled === false
     ? `the domain was disabled when ${id} was made, and it is enabled now`
     : undefined;
 }
@@ -154,17 +154,14 @@ export async function openApprovedDomainDeletion(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const id = DomainId.parse(planned.scope.id);
-  const shown = await fetchDomain(id, deps);
-  if ('because' in shown) return { kind: 'refused', because: shown.because };
-  const { scope, enabled } = shown;
+  const domain = await fetchDomain(id, deps);
+  if ('because' in domain) return refusedAnswer(domain.because);
+  const { scope, enabled } = domain;
   const change =
-    domainChange(planned, shown) ?? projectsChange(planned, await deps.cloud.keystone.projects(id));
+    domainChange(planned, domain) ??
+    projectsChange(planned, await deps.cloud.keystone.projects(id));
   if (change !== undefined)
-    return {
-      kind: 'refused',
-      because: change,
-      advice: `Plan again: propagator domain plan ${id}`,
-    };
+    return refusedAnswer(change, `Plan again: propagator domain plan ${id}`);
   const [allOperations, protection, { check }] = await Promise.all([
     deps.engine.reads.operationsAbout('domain', id),
     deps.protection(),

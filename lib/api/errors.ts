@@ -14,7 +14,7 @@ export interface ErrorDeps {
 }
 
 const MAX_CAUSES = 5;
-const MAX_SHOWN = 300;
+const MAX_TEXT_LENGTH = 300;
 
 /**
  * Processes the responses of all routes: redacts secrets, because other programs wrote much of the
@@ -81,7 +81,7 @@ export const notFound = (app: Hono) =>
     context.json(
       problemBody(
         'path',
-        `the API has no route ${context.req.method} ${context.req.path.slice(0, MAX_SHOWN)}`,
+        `the API has no route ${context.req.method} ${context.req.path.slice(0, MAX_TEXT_LENGTH)}`,
       ),
       404,
     ),
@@ -91,13 +91,13 @@ function wrongInput(thrown: unknown): string | undefined {
   if (thrown instanceof BodyError) return thrown.message;
   if (!(thrown instanceof z.ZodError)) return undefined;
   const [issue] = thrown.issues;
-  return `${issue?.path.join('.') || 'request'}: ${issue?.message}`.slice(0, MAX_SHOWN);
+  return `${issue?.path.join('.') || 'request'}: ${issue?.message}`.slice(0, MAX_TEXT_LENGTH);
 }
 
 const requestOf = (context: Context) => ({
   requestId: context.get('requestId'),
   method: context.req.method,
-  path: context.req.path.slice(0, MAX_SHOWN),
+  path: context.req.path.slice(0, MAX_TEXT_LENGTH),
   caller: context.get('caller') as string | undefined,
 });
 

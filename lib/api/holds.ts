@@ -42,96 +42,116 @@ export const NewHold = z
  * deleted. The list also has the projects that operators keep suspended.
  */
 export function holdRoutes(app: Hono, deps: ApiDeps): void {
-  const { engine } = deps;
-  app.get('/v1/holds', async (context) => {
-    const holds = await Promise.all(HOLD_TARGETS.map((target) => readHolds(target, engine.reads)));
-    return context.json({
-      suspensions: await readSuspensionHolds(engine.reads),
-      holds: holds
-        .flat()
-        .filter((hold) => isInForce(hold, deps.now()))
-        .map(({ version: _, ...hold }) => hold),
-    });
-  });
-
-  app.post('/v1/holds', async (context) => {
-    const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
-    const [target, id] = targetOf(named);
-    const { project } = target === 'resource' ? named : {};
-    const unknown =
-      (await whyUnknown(target, id, deps)) ??
-      (project === undefined ? undefined : await whyUnknown('project', project, deps));
-    if (unknown !== undefined) return context.json(problemBody('hold', unknown), 409);
-    const until = end === undefined ? undefined : Date.parse(end);
-    if (until !== undefined && until <= deps.now())
-      return context.json(problemBody('hold', 'the field until is a time in the past'), 409);
-    const hold: DeletionHold = {
-      target,
-      id,
-      ...(project === undefined ? {} : { project }),
-      by: callerOf(context),
-      reason,
-      at: deps.now(),
-      ...(ticket === undefined ? {} : { ticket }),
-      ...(until === undefined ? {} : { until }),
-    };
-    const before = await findHold(target, id);
-    if (before && isInForce(before, deps.now()))
-      return context.json(
-        problemBody('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
-        409,
-      );
-    return (await commitHold(context, before, hold)) === 'conflict'
-      ? context.json(problemBody('conflict', 'the hold was changed at the same moment'), 409)
-      : context.json(hold, 201);
-  });
-
+  app.get('/v1/holds', (context) => answerHolds(context, deps));
+  app.post('/v1/holds', (context) => addHold(context, deps));
   // The id of a resource contains slashes.
-  app.delete('/v1/holds/:target/:id{.+}', async (context) => {
-    const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
-    const id = context.req.param('id');
-    const before = await findHold(target, id);
-    if (!before)
-      return context.json(
-        problemBody(
-          'hold',
-          `there is no hold of ${target} ${id}`,
-          'List the holds: propagator hold list',
-        ),
-        404,
-      );
-    return (await commitHold(context, before, undefined)) === 'conflict'
-      ? context.json(problemBody('conflict', 'the hold was changed at the same moment'), 409)
-      : context.json({ removed: `${target}/${id}` });
-  });
-
-  const findHold = async (target: HoldTarget, id: string) =>
-    (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
-  /** Stores `hold` with an audit record. Without `hold`, removes the hold `before`. */
-  async function commitHold(
-    context: Context,
-    before: Awaited<ReturnType<typeof findHold>>,
-    hold: DeletionHold | undefined,
-  ) {
-    const changed = hold ?? before;
-    if (!changed) throw new TypeError('a hold is added or removed');
-    const { target, id } = changed;
-    const { version = 0, ...earlier } = before ?? {};
-    const auditedDecision = {
-      what: hold ? 'hold.added' : 'hold.removed',
-      target: { type: target, id },
-      reason: hold?.reason,
-      before: before ? earlier : null,
-      after: hold ?? null,
-    } as const;
-    return engine.commit({
-      documents: [deletionHoldDocument(target, id, version, hold)],
-      audit: [auditRecord(context, deps.now(), auditedDecision)],
-    });
-  }
+  app.delete('/v1/holds/:target/:id{.+}', (context) =>
+    removeHold(context, context.req.param('id'), deps),
+  );
 }
 
-function targetOf({
+async function answerHolds(context: Context, { engine, now }: ApiDeps): Promise<Response> {
+  const holds = await Promise.all(HOLD_TARGETS.map((target) => readHolds(target, engine.reads)));
+  return context.json({
+    suspensions: await readSuspensionHolds(engine.reads),
+    holds: holds
+      .flat()
+      .filter((hold) => isInForce(hold, now()))
+      .map(({ version: _, ...hold }) => hold),
+  });
+}
+
+async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
+  const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
+  const [target, id] = namedTarget(named);
+  const project = target === 'resource' ? named.project : undefined;
+  const unknown =
+    (await whyUnknown(target, id, deps)) ??
+    (project === undefined ? undefined : await whyUnknown('project', project, deps));
+  if (unknown !== undefined) return context.json(problemBody('hold', unknown), 409);
+  const until = end === undefined ? undefined : Date.parse(end);
+  if (until !== undefined && until <= deps.now())
+    return context.json(problemBody('hold', 'the field until is a time in the past'), 409);
+  const before = await findHold(target, id, deps);
+  if (before && isInForce(before, deps.now()))
+    return context.json(
+      problemBody('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
+      409,
+    );
+  const hold: DeletionHold = {
+    target,
+    id,
+    ...(project === undefined ? {} : { project }),
+    by: callerOf(context),
+    reason,
+    at: deps.now(),
+    ...(ticket === undefined ? {} : { ticket }),
+    ...(until === undefined ? {} : { until }),
+  };
+  const outcome = await commitHold(context, { target, id, before, after: hold }, deps);
+  return outcome === 'conflict' ? context.json(HOLD_CHANGED_PROBLEM, 409) : context.json(hold, 201);
+}
+
+async function removeHold(context: Context, id: string, deps: ApiDeps): Promise<Response> {
+  const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
+  const before = await findHold(target, id, deps);
+  if (!before)
+    return context.json(
+      problemBody(
+        'hold',
+        `there is no hold of ${target} ${id}`,
+        'List the holds: propagator hold list',
+      ),
+      404,
+    );
+  const outcome = await commitHold(context, { target, id, before, after: undefined }, deps);
+  return outcome === 'conflict'
+    ? context.json(HOLD_CHANGED_PROBLEM, 409)
+    : context.json({ removed: `${target}/${id}` });
+}
+
+const HOLD_CHANGED_PROBLEM = problemBody('conflict', 'the hold was changed at the same moment');
+
+/** A stored hold, with the version of its document. */
+type StoredHold = Awaited<ReturnType<typeof readHolds>>[number];
+
+const findHold = async (
+  target: HoldTarget,
+  id: string,
+  { engine }: ApiDeps,
+): Promise<StoredHold | undefined> =>
+  (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
+
+/** The change of one hold. Without `after`, the hold is removed. */
+interface HoldChange {
+  readonly target: HoldTarget;
+  readonly id: string;
+  readonly before: StoredHold | undefined;
+  readonly after: DeletionHold | undefined;
+}
+
+/** Stores the change with an audit record. */
+function commitHold(
+  context: Context,
+  { target, id, before, after }: HoldChange,
+  { engine, now }: ApiDeps,
+) {
+  const { version = 0, ...holdBefore } = before ?? {};
+  const auditedDecision = {
+    what: after ? 'hold.added' : 'hold.removed',
+    target: { type: target, id },
+    reason: after?.reason,
+    before: before ? holdBefore : null,
+    after: after ?? null,
+  } as const;
+  return engine.commit({
+    documents: [deletionHoldDocument(target, id, version, after)],
+    audit: [auditRecord(context, now(), auditedDecision)],
+  });
+}
+
+/** Returns the target that the body of a request names. */
+function namedTarget({
   project,
   domain,
   resource,
@@ -141,8 +161,8 @@ function targetOf({
 }
 
 /**
- * Returns an error if the account or the resource type of a hold is unknown, for example after a
- * typing error.
+ * Returns why the target of a hold is unknown, for example after a typing error; `undefined` for a
+ * known account, or for a resource of a known type.
  */
 async function whyUnknown(
   target: HoldTarget,
@@ -156,11 +176,11 @@ async function whyUnknown(
     );
     return isKnown ? undefined : `there is no resource type ${type}; see: propagator service list`;
   }
-  const [shown, record] = await Promise.all([
+  const [keystoneState, record] = await Promise.all([
     cloud.keystone.show(target, id),
     engine.reads.account(target, id),
   ]);
-  return shown.kind === 'present' || record
+  return keystoneState.kind === 'present' || record
     ? undefined
     : `Keystone and the inventory have no ${target} with this id`;
 }

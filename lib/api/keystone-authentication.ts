@@ -44,7 +44,7 @@ const MAX_NAME_LENGTH = 255;
  * sufficient for the route. Answers 401 for an invalid token, 403 for insufficient roles, 429 above
  * the rate limit, and 503 if Keystone cannot validate the token.
  */
-export function keystoneToken(
+export function requireKeystoneToken(
   { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
   { log, now }: TokenDeps,
 ): MiddlewareHandler {
@@ -61,10 +61,10 @@ export function keystoneToken(
   /** Returns the facts about the token, or the response that refuses the request. */
   const checkToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
-    // Behind a proxy all callers have the same address, so only validations are limited by address.
-    // Callers without an address share one limit.
-    const wait = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
-    if (wait > 0) return tooMany(context, wait);
+    // Behind a proxy all callers have the same address, so only validations are limited by address,
+    // not all calls. Callers without an address share one limit.
+    const waitSeconds = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
+    if (waitSeconds > 0) return tooMany(context, waitSeconds);
     const facts = cached ? cached.facts : await cache.validate(token);
     return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
   };
@@ -74,23 +74,23 @@ export function keystoneToken(
     const token = context.req.header('x-auth-token');
     if (token === undefined) return unauthorized(context, 'the request has no token');
     if (!TOKEN_PATTERN.test(token))
-      return unauthorized(context, 'the header X-Auth-Token holds no token');
-    const checked = await checkToken(context, token).catch((thrown: unknown) => {
+      return unauthorized(context, 'the header X-Auth-Token contains no token');
+    const facts = await checkToken(context, token).catch((thrown: unknown) => {
       if (thrown instanceof PropagatorError) return keystoneUnavailable(context, thrown, log);
       throw thrown;
     });
-    if (checked instanceof Response) return checked;
-    const wait = callerLimit(checked.user.id);
-    if (wait > 0) return tooMany(context, wait);
-    const granted = levelOf(checked, policy);
+    if (facts instanceof Response) return facts;
+    const waitSeconds = callerLimit(facts.user.id);
+    if (waitSeconds > 0) return tooMany(context, waitSeconds);
+    const granted = levelOf(facts, policy);
     if (granted.kind === 'refused')
       return context.json(problemBody('scope', granted.message, granted.advice), 403);
     if (access !== undefined && !includesLevel(granted.level, access))
       return context.json(roleMissing(context, access, granted.level, policy), 403);
-    const { id: userId, name } = checked.user;
+    const { id: userId, name } = facts.user;
     const userName = plainText(name, MAX_NAME_LENGTH);
     context.set('caller', `${userName} (${userId})`);
-    context.set('identity', { userId, userName, scope: checked.scope, level: granted.level });
+    context.set('identity', { userId, userName, scope: facts.scope, level: granted.level });
     return next();
   };
 }

@@ -59,15 +59,15 @@ export async function openRequestedCleanup(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const { keystone, projectAdmin } = deps.cloud;
-  const [shown, allOperations, protection] = await Promise.all([
+  const [state, allOperations, protection] = await Promise.all([
     keystone.show('project', requested.project),
     deps.engine.reads.operationsAbout('project', requested.project),
     deps.protection(),
   ]);
   const cleanups = cleanupsOf(allOperations);
-  if (shown.kind !== 'present' || shown.account.type !== 'project')
-    return refusalOfAccount(shown, cleanups);
-  const { id, name, domainId, enabled } = shown.account;
+  if (state.kind !== 'present' || state.account.type !== 'project')
+    return refusalOfAccount(state, cleanups);
+  const { id, name, domainId, enabled } = state.account;
   const scope = {
     type: 'project' as const,
     id,
@@ -95,7 +95,7 @@ export async function openRequestedCleanup(
     window:
       parent && recoverForSeconds === undefined
         ? undefined
-        : await windowOf(shown.account, requested.window, deps),
+        : await windowOf(state.account, requested.window, deps),
   };
   // The check in Keystone makes many calls, so all other rules are checked first.
   const answer = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -104,11 +104,11 @@ export async function openRequestedCleanup(
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
-function refusalOfAccount(shown: KeystoneState, cleanups: readonly Operation[]): RefusedAnswer {
-  if (shown.kind === 'other')
-    return refusedAnswer(`Keystone returned the id ${shown.id}; use this spelling`);
-  if (shown.kind === 'present' && shown.account.type === 'domain') {
-    const { id, name = id } = shown.account;
+function refusalOfAccount(state: KeystoneState, cleanups: readonly Operation[]): RefusedAnswer {
+  if (state.kind === 'other')
+    return refusedAnswer(`Keystone returned the id ${state.id}; use this spelling`);
+  if (state.kind === 'present' && state.account.type === 'domain') {
+    const { id, name = id } = state.account;
     return refusedAnswer(
       `${id} is the id of a domain (${name}), not of a project`,
       'Give the id of one project. To list the projects of the domain: openstack project list ' +

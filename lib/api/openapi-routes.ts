@@ -26,7 +26,7 @@ import { OperationQuery } from './operation-views.ts';
 import { CleanupBody, RerunBody } from './operations.ts';
 import { ApproveRequest } from './plan-approval.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
-import { ProjectRequest } from './projects.ts';
+import { SuspendResumeBody } from './projects.ts';
 import { ProfileQuery, ProvisionRequest } from './provision.ts';
 import { NewWaiver } from './services.ts';
 import { StopRequest } from './stop.ts';
@@ -92,7 +92,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 202: opened },
   },
   'POST /v1/operations/:id/release': {
-    summary: 'Continue a held operation.',
+    summary: 'Release a held, observed or recoverable operation.',
     body: ReleaseBody,
     answers: { 202: z.object({ released: z.string() }) },
   },
@@ -137,12 +137,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/projects/:id/suspend': {
     summary: 'Suspend a project.',
-    body: ProjectRequest,
+    body: SuspendResumeBody,
     answers: { 202: opened },
   },
   'POST /v1/projects/:id/resume': {
     summary: 'Resume a suspended project.',
-    body: ProjectRequest,
+    body: SuspendResumeBody,
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/provision': {

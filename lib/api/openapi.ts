@@ -18,7 +18,8 @@ const ERROR_TEXTS: Readonly<Record<number, string>> = {
   429: 'The caller has sent too many requests. Retry-After has the seconds to wait.',
   503: 'Keystone or the store does not answer.',
 };
-const CHANGE_ONLY: readonly number[] = [415];
+/** The statuses that no GET request receives. */
+const STATUSES_OF_CHANGES: readonly number[] = [415];
 
 /** The form of every error. */
 const ErrorAnswer = z.looseObject({
@@ -39,7 +40,7 @@ export function openApiDocument(): Json {
   for (const route of Object.keys(ROUTE_DESCRIPTIONS) as Route[]) {
     const [method = '', path = ''] = route.split(' ');
     const key = openApiPath(path);
-    paths[key] = { ...paths[key], [method.toLowerCase()]: operationOf(route, method, path) };
+    paths[key] = { ...paths[key], [method.toLowerCase()]: openApiOperation(route, method, path) };
   }
   return {
     openapi: '3.1.0',
@@ -74,21 +75,21 @@ export function openApiRoutes(app: Hono): void {
  */
 export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}');
 
-function operationOf(route: Route, method: string, path: string): Json {
+function openApiOperation(route: Route, method: string, path: string): Json {
   const { summary, query, body, answers, isStream } = ROUTE_DESCRIPTIONS[route];
   const access = ROUTE_ACCESS[route];
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
-  const inPath = names.map((name) => ({
+  const pathParameters = names.map((name) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }));
-  const parameters = [...inPath, ...(query ? queryParameters(query) : [])];
-  const media =
+  const parameters = [...pathParameters, ...(query ? queryParameters(query) : [])];
+  const mediaTypes =
     path === '/v1/notifications' ? ['application/json', ...JSON_LINES] : ['application/json'];
   return {
-    operationId: operationId(method, path),
+    operationId: openApiOperationId(method, path),
     summary,
     description: access === 'public' ? 'Needs no authentication.' : `Minimum level: ${access}.`,
     ...(access === 'public' ? { security: [] } : { security: securityOf(method) }),
@@ -98,7 +99,7 @@ function operationOf(route: Route, method: string, path: string): Json {
           requestBody: {
             required: true,
             content: Object.fromEntries(
-              media.map((type) => [
+              mediaTypes.map((type) => [
                 type,
                 { schema: type === 'application/json' ? jsonSchema(body) : { type: 'string' } },
               ]),
@@ -121,13 +122,13 @@ const STREAM_CONTENT: Json = {
   },
 };
 
-/** With local tokens, a read needs no token. */
+/** With `PROPAGATOR_API_AUTH=token`, a read needs no token. */
 const securityOf = (method: string): Json[] =>
   method === 'GET' ? [{ keystone: [] }, {}] : [{ keystone: [] }, { token: [] }];
 
 function responsesOf(method: string, answers: RouteDescription['answers']): Json {
   const errors = Object.entries(ERROR_TEXTS)
-    .filter(([status]) => method !== 'GET' || !CHANGE_ONLY.includes(Number(status)))
+    .filter(([status]) => method !== 'GET' || !STATUSES_OF_CHANGES.includes(Number(status)))
     .map(([status, description]) => [
       status,
       {
@@ -172,8 +173,8 @@ function jsonSchema(shape: z.ZodType): Json {
   return schema;
 }
 
-/** Returns the id of a route: `GET /v1/operations/:id` becomes `getOperationsId`. */
-const operationId = (method: string, path: string): string =>
+/** Returns the OpenAPI id of a route: `GET /v1/operations/:id` becomes `getOperationsId`. */
+const openApiOperationId = (method: string, path: string): string =>
   method.toLowerCase() +
   openApiPath(path)
     .replace(/^\/v1/, '')

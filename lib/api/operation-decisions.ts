@@ -11,7 +11,7 @@ import { targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { noOperation, problemBody } from './problem.ts';
+import { answerUnknownOperation, problemBody } from './problem.ts';
 
 /** The body of a release and of a cancellation. */
 export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
@@ -27,7 +27,7 @@ export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
     const by = callerOf(context);
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const operation = await engine.reads.operation(operationId);
-      if (!operation) return context.json(noOperation(), 404);
+      if (!operation) return answerUnknownOperation(context);
       const because = whyNotCancelable(operation);
       if (because !== undefined) return context.json(problemBody('operation', because), 409);
       const auditedDecision = {
@@ -66,10 +66,9 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, ReleaseBody);
     const operation = await engine.reads.operation(operationId);
-    if (!operation) return context.json(noOperation(), 404);
+    if (!operation) return answerUnknownOperation(context);
     const message = releaseMessage(operation, { by: callerOf(context), reason }, mode);
-    if (!message)
-      return context.json(problemBody('operation', whyNotReleasable(operation)), 409);
+    if (!message) return context.json(problemBody('operation', whyNotReleasable(operation)), 409);
     const auditedDecision = {
       what: 'operation.released',
       target: targetOf(operation),

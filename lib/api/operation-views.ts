@@ -17,7 +17,7 @@ export const OperationQuery = z.strictObject({
   limit: ListLimit,
 });
 /** The answer of `GET /v1/operations`. */
-export async function viewsOf(
+export async function viewsOfOperations(
   { project, domain, user, ...query }: z.output<typeof OperationQuery>,
   deps: ApiDeps,
 ) {
@@ -30,12 +30,14 @@ export async function viewsOf(
     engine,
     operations.every(hasEnded) ? undefined : {},
   );
-  const views = operations.map((operation) => viewWithTasks(operation, deadLetters, deps));
-  return { operations: await Promise.all(views), notice };
+  const views = await Promise.all(
+    operations.map((operation) => viewWithTasks(operation, deadLetters, deps)),
+  );
+  return { operations: views, notice };
 }
 
 /** The answer of `GET /v1/operations/:id`. */
-export async function viewOf(operation: Operation, deps: ApiDeps) {
+export async function viewOfOperation(operation: Operation, deps: ApiDeps) {
   const { engine } = deps;
   const [{ deadLetters, notice }, decisions] = await Promise.all([
     deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
@@ -88,14 +90,14 @@ async function viewWithTasks(
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
   // Ended operations come last, because a person may have to act on the others.
-  const ordered = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
-  const tasksOf = ordered
+  const openFirst = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
+  const childTasks = openFirst
     .slice(0, MAX_SHOWN_PROJECTS)
     .map(async ({ id }) => [id, await engine.reads.tasks(id)] as const);
   return operationView({
     operation,
     tasks,
-    childTasks: new Map(await Promise.all(tasksOf)),
+    childTasks: new Map(await Promise.all(childTasks)),
     earlierTasks,
     now: now(),
     recoverableUntil: new Date(operation.notBefore).toISOString(),

@@ -1,17 +1,20 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId } from '../../events/ids.ts';
-import { decideApproval } from '../operation/approval.ts';
+import type { WrittenDocument } from '../engine/port.ts';
+import { type ApprovalAnswer, decideApproval } from '../operation/approval.ts';
 import type { ApprovedPlan, Operation } from '../operation/model.ts';
+import type { Plan } from '../operation/plan.ts';
+import type { RequestAnswer } from '../operation/request.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { openApprovedDomainDeletion } from './domains.ts';
-import { commitOpened, openRequestedCleanup } from './open-operation.ts';
+import { commitOpened, openRequestedCleanup, refusedAnswer } from './open-operation.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
-import { noOperation, problemBody } from './problem.ts';
+import { answerRefused, answerUnknownOperation, problemBody } from './problem.ts';
 import { type RequestedWindow, windowFields } from './recovery-window.ts';
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
@@ -41,67 +44,121 @@ function longerWindow(stored: RequestedWindow, requested: RequestedWindow): Requ
 
 /** The route that approves a plan, and carries it out after the last approval. */
 export function approvalRoute(app: Hono, deps: ApiDeps): void {
-  const { engine } = deps;
-  const rules = deps.approvalRules ?? DEFAULT_APPROVAL_RULES;
+  app.post('/v1/operations/:id/approve', (context) => approvePlan(context, deps));
+}
 
-  app.post('/v1/operations/:id/approve', async (context) => {
-    const id = OperationId.parse(context.req.param('id'));
-    const { digest, reason: typedReason, ...window } = await readJson(context, ApproveRequest);
-    const by = callerOf(context);
-    const operation = await engine.reads.operation(id);
-    if (!operation) return context.json(noOperation(), 404);
-    if (deps.mode === 'observe')
-      return context.json(
-        problemBody(
-          'refused',
-          'the mode is observe, so nothing can be carried out',
-          'Start the propagator with PROPAGATOR_MODE=enforce.',
-        ),
-        409,
-      );
-    const { plan, plans: projectPlans } = await readPlanWithPages(operation, engine);
-    const stored = await readApprovals(id, engine);
-    const tags = await tagsOf(operation, deps);
-    const now = deps.now();
-    const input = { operation, plan, stored: stored.value, by, digest, tags, rules, now };
-    const answer = decideApproval(input);
-    if (answer.kind === 'refused')
-      return context.json(problemBody('refused', answer.because, answer.advice), 409);
-    const longerRequestedWindow = longerWindow(stored.value, window);
-    const document = (value: object) => ({ ...stored.key, version: stored.version, value });
-    if (answer.kind === 'recorded') {
-      const documents = [document({ approvals: answer.approvals, ...longerRequestedWindow })];
-      const auditedDecision = {
-        what: 'operation.approved',
-        target: targetOf(operation),
-        reason: typedReason,
-        before: stored.value,
-        after: { digest, approvals: answer.approvals },
-      } as const;
-      const audit = [auditRecord(context, now, auditedDecision)];
-      if ((await engine.commit({ documents, audit })) === 'conflict')
-        return context.json(problemBody('conflict', 'another approval came at the same time'), 409);
-      return context.json({ approved: id, waitsFor: answer.because }, 202);
-    }
-    const reason = typedReason ?? operation.request?.reason ?? '';
-    const approval = { by, reason, rules, window: longerRequestedWindow };
-    const opened =
-      operation.scope.type === 'domain'
-        ? await openApprovedDomainDeletion(operation, projectPlans, answer.plan, approval, deps)
-        : await openApprovedCleanup(
-            operation,
-            answer.plan,
-            { reason, by, window: longerRequestedWindow },
-            deps,
-          );
-    if (opened.kind === 'refused')
-      return context.json(problemBody('refused', opened.because, opened.advice), 409);
-    const { approvals } = answer.plan;
-    const documents = [document({ approvals, opened: opened.opened.operation.id })];
-    const auditRecordOf = openedRecord(context, 'operation.approved', reason, deps, operation);
-    const { body, status } = await commitOpened(opened, engine, auditRecordOf, documents);
-    return context.json(body, status);
+/** The approval of a plan by the caller of a request. */
+interface PlanApproval {
+  readonly context: Context;
+  /** The operation that made the plan. */
+  readonly planOperation: Operation;
+  /** The earlier approvals of the plan, with the key and version of their document. */
+  readonly earlier: Awaited<ReturnType<typeof readApprovals>>;
+  readonly digest: string;
+  /** The reason in the request. */
+  readonly typedReason: string | undefined;
+  readonly window: RequestedWindow;
+  readonly now: number;
+}
+
+async function approvePlan(context: Context, deps: ApiDeps): Promise<Response> {
+  const { engine } = deps;
+  const id = OperationId.parse(context.req.param('id'));
+  const { digest, reason: typedReason, ...window } = await readJson(context, ApproveRequest);
+  const operation = await engine.reads.operation(id);
+  if (!operation) return answerUnknownOperation(context);
+  if (deps.mode === 'observe')
+    return answerRefused(
+      context,
+      'the mode is observe, so nothing can be carried out',
+      'Start the propagator with PROPAGATOR_MODE=enforce.',
+    );
+  const { plan, plans: projectPlans } = await readPlanWithPages(operation, engine);
+  const earlier = await readApprovals(id, engine);
+  const tags = await tagsOf(operation, deps);
+  const now = deps.now();
+  const answer = decideApproval({
+    operation,
+    plan,
+    stored: earlier.value,
+    by: callerOf(context),
+    digest,
+    tags,
+    rules: deps.approvalRules ?? DEFAULT_APPROVAL_RULES,
+    now,
   });
+  if (answer.kind === 'refused') return answerRefused(context, answer.because, answer.advice);
+  const approval: PlanApproval = {
+    context,
+    planOperation: operation,
+    earlier,
+    digest,
+    typedReason,
+    window: longerWindow(earlier.value, window),
+    now,
+  };
+  return answer.kind === 'recorded'
+    ? recordApproval(approval, answer, deps)
+    : carryOutPlan(approval, answer.plan, projectPlans, deps);
+}
+
+const approvalsDocument = (
+  { earlier: { key, version } }: PlanApproval,
+  value: object,
+): WrittenDocument => ({ ...key, version, value });
+
+/** Stores an approval of a plan that another person must also approve. */
+async function recordApproval(
+  approval: PlanApproval,
+  { approvals, because }: Extract<ApprovalAnswer, { kind: 'recorded' }>,
+  { engine }: ApiDeps,
+): Promise<Response> {
+  const { context, planOperation, earlier, digest, typedReason, window, now } = approval;
+  const auditedDecision = {
+    what: 'operation.approved',
+    target: targetOf(planOperation),
+    reason: typedReason,
+    before: earlier.value,
+    after: { digest, approvals },
+  } as const;
+  const outcome = await engine.commit({
+    documents: [approvalsDocument(approval, { approvals, ...window })],
+    audit: [auditRecord(context, now, auditedDecision)],
+  });
+  return outcome === 'conflict'
+    ? context.json(problemBody('conflict', 'another approval came at the same time'), 409)
+    : context.json({ approved: planOperation.id, waitsFor: because }, 202);
+}
+
+/** Opens the operation that carries out the approved plan. */
+async function carryOutPlan(
+  approval: PlanApproval,
+  approvedPlan: ApprovedPlan,
+  projectPlans: readonly Plan[],
+  deps: ApiDeps,
+): Promise<Response> {
+  const { context, planOperation, typedReason, window } = approval;
+  const reason = typedReason ?? planOperation.request?.reason ?? '';
+  const rules = deps.approvalRules ?? DEFAULT_APPROVAL_RULES;
+  const request = { by: callerOf(context), reason, window };
+  const answer =
+    planOperation.scope.type === 'domain'
+      ? await openApprovedDomainDeletion(
+          planOperation,
+          projectPlans,
+          approvedPlan,
+          { ...request, rules },
+          deps,
+        )
+      : await openApprovedCleanup(planOperation, approvedPlan, request, deps);
+  if (answer.kind === 'refused') return answerRefused(context, answer.because, answer.advice);
+  const document = approvalsDocument(approval, {
+    approvals: approvedPlan.approvals,
+    opened: answer.opened.operation.id,
+  });
+  const auditRecordOf = openedRecord(context, 'operation.approved', reason, deps, planOperation);
+  const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf, [document]);
+  return context.json(body, status);
 }
 
 /**
@@ -112,25 +169,19 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
 async function openApprovedCleanup(
   { id, scope, request: planned }: Operation,
   plan: ApprovedPlan,
-  requested: { readonly reason: string; readonly by: string; readonly window: RequestedWindow },
+  requested: { readonly by: string; readonly reason: string; readonly window: RequestedWindow },
   deps: ApiDeps,
-) {
-  if (scope.type !== 'project')
-    return { kind: 'refused', because: `a ${scope.type} has no plan` } as const;
+): Promise<RequestAnswer> {
+  if (scope.type !== 'project') return refusedAnswer(`a ${scope.type} has no plan`);
   const shown = await deps.cloud.keystone.show('project', scope.id);
   const planAgain = `Plan again: propagator project plan ${scope.id}`;
   if (shown.kind === 'present' && shown.account.enabled && planned?.enabled === false)
-    return {
-      kind: 'refused',
-      because: `the project was disabled when ${id} was made, and it is enabled now`,
-      advice: planAgain,
-    } as const;
+    return refusedAnswer(
+      `the project was disabled when ${id} was made, and it is enabled now`,
+      planAgain,
+    );
   if (shown.kind === 'present' && shown.account.name !== scope.name)
-    return {
-      kind: 'refused',
-      because: `the project was renamed after ${id} was made`,
-      advice: planAgain,
-    } as const;
+    return refusedAnswer(`the project was renamed after ${id} was made`, planAgain);
   const input = { ...requested, project: scope.id, name: scope.name, plan };
   return openRequestedCleanup(input, deps);
 }

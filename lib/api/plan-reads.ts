@@ -34,10 +34,10 @@ export async function readPlanWithPages(
   engine: Engine,
 ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[]; estimate: Estimate }> {
   if (operation.scope.type === 'domain') {
-    const own = await readPlan(operation.id, engine.reads);
+    const ownPages = await readPlan(operation.id, engine.reads);
     const { plans, pages, estimate } = await plansOfProjects(operation, engine);
-    const plan = domainPlanOf(operation, own, plans);
-    return { plan, pages: [...own, ...pages], plans, estimate };
+    const plan = domainPlanOf(operation, ownPages, plans);
+    return { plan, pages: [...ownPages, ...pages], plans, estimate };
   }
   const [tasks, pages, rates] = await Promise.all([
     engine.reads.tasks(operation.id),
@@ -68,11 +68,11 @@ export async function tagsOf(
 ): Promise<readonly string[]> {
   if (scope.type === 'domain') {
     const projects = await cloud.keystone.projects(scope.id);
-    return projects.flatMap((one) => (one.type === 'project' ? (one.tags ?? []) : []));
+    return projects.flatMap((account) => (account.type === 'project' ? (account.tags ?? []) : []));
   }
   if (scope.type !== 'project') return [];
-  const shown = await cloud.keystone.show('project', scope.id);
-  return shown.kind === 'present' && shown.account.type === 'project'
-    ? (shown.account.tags ?? [])
+  const state = await cloud.keystone.show('project', scope.id);
+  return state.kind === 'present' && state.account.type === 'project'
+    ? (state.account.tags ?? [])
     : [];
 }

@@ -15,8 +15,8 @@ export const projectState = (
 ): Promise<EffectiveState> =>
   fetchEffectiveState(id, { keystone: cloud.keystone, reads: engine.reads });
 
-/** Returns the reason why the project does not exist in Keystone. */
-export const notThere = (state: Exclude<EffectiveState, PresentProject>): string =>
+/** Returns why Keystone shows no project with the requested id. */
+export const whyNotPresent = (state: Exclude<EffectiveState, PresentProject>): string =>
   state.kind === 'absent'
     ? 'Keystone has no project with this id'
     : `Keystone returned the id ${state.id}; use this spelling`;

@@ -19,26 +19,28 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problemBody } from './problem.ts';
+import { answerRefused, problemBody } from './problem.ts';
 import {
   CHANGED_PROBLEM,
-  notThere,
   type PresentProject,
   projectState,
   requestedInput,
   scopeOf,
+  whyNotPresent,
 } from './project-request.ts';
 
-export const ProjectRequest = z.strictObject({ reason: reasonText, by: refusedCallerName });
-/** A request to suspend or resume a project. */
-interface LifecycleRequest {
+/** The body of a request to suspend or resume a project. */
+export const SuspendResumeBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
+
+/** A request to suspend or resume a project that Keystone shows. */
+interface SuspendResumeRequest {
   readonly context: Context;
-  readonly state: PresentProject;
+  readonly project: PresentProject;
   readonly decision: { readonly by: string; readonly reason: string };
   /** The hold before the request. */
-  readonly hold: SuspensionHold | undefined;
+  readonly holdBefore: SuspensionHold | undefined;
   /** The document that sets or removes the hold; `undefined`: the hold does not change. */
-  readonly document: ReturnType<typeof suspensionHoldDocument> | undefined;
+  readonly holdDocument: ReturnType<typeof suspensionHoldDocument> | undefined;
 }
 
 /**
@@ -46,130 +48,136 @@ interface LifecycleRequest {
  * project.
  */
 export function projectRoutes(app: Hono, deps: ApiDeps): void {
-  const { engine } = deps;
-
-  app.get('/v1/projects/:id/policy', async (context) => {
-    const id = ProjectId.parse(context.req.param('id'));
-    const state = await projectState(id, deps);
-    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
-    const policy = deps.policy ?? NO_POLICY;
-    return context.json({
-      facts: state.facts,
-      state: describeCauses(state.suspensionCauses),
-      mode: deps.mode,
-      suspend: policy.suspend,
-      losses: lossesOf(policy.suspend),
-      changes: Object.fromEntries(
-        PROJECT_CHANGES.map((change) => [change, decideChange(policy, change, state.facts)]),
-      ),
-    });
-  });
-
-  app.post('/v1/projects/:id/suspend', async (context) => {
-    const id = ProjectId.parse(context.req.param('id'));
-    const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
-    const [state, hold, protection] = await Promise.all([
-      projectState(id, deps),
-      suspensionHoldOf(id, engine.reads),
-      deps.protection(),
-    ]);
-    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
-    const scope = scopeOf(state);
-    const because = protectedBecause(scope, protection);
-    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
-    if (hold)
-      return context.json(
-        problemBody(
-          'refused',
-          `${hold.by} already keeps the project suspended: ${hold.reason}`,
-          `To resume it: propagator project resume ${id} --reason "…"`,
-        ),
-        409,
-      );
-    const document = suspensionHoldDocument(id, 0, {
-      by: decision.by,
-      reason: decision.reason,
-      at: deps.now(),
-    });
-    return openedResponse(
-      await openAndCommit('suspend', { context, state, decision, document, hold }),
-    );
-  });
-
-  app.post('/v1/projects/:id/resume', async (context) => {
-    const id = ProjectId.parse(context.req.param('id'));
-    const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
-    const [state, hold] = await Promise.all([
-      projectState(id, deps),
-      suspensionHoldOf(id, engine.reads),
-    ]);
-    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
-    const otherCauses = state.suspensionCauses.filter(({ kind }) => kind !== 'operator-hold');
-    if (!hold && otherCauses.length > 0)
-      return context.json(
-        problemBody(
-          'refused',
-          `no operator keeps the project suspended; ${describeCauses(otherCauses)}`,
-          resumeAdvice(otherCauses),
-        ),
-        409,
-      );
-    const document = hold && suspensionHoldDocument(id, hold.version, undefined);
-    if (otherCauses.length > 0 && document) {
-      const audit = [auditOf('resume', { context, state, decision, document, hold }, undefined)];
-      if ((await engine.commit({ documents: [document], audit })) === 'conflict') return conflict();
-      return Response.json({ opened: null, because: describeCauses(otherCauses) }, { status: 202 });
-    }
-    return openedResponse(
-      await openAndCommit('resume', { context, state, decision, document, hold }),
-    );
-  });
-
-  /** Opens the suspend or resume. Commits it with the hold and the audit record. */
-  async function openAndCommit(action: LifecycleAction, request: LifecycleRequest) {
-    const { state, decision, document } = request;
-    const input = await requestedInput(action, scopeOf(state), decision, deps);
-    const opened = openLifecycle({ ...input, action });
-    const { operations, messages } = lifecycleStep(opened);
-    const outcome = await engine.commit({
-      documents: document ? [document] : [],
-      operations,
-      messages,
-      audit: [auditOf(action, request, opened?.opened?.id)],
-    });
-    return outcome === 'conflict' ? outcome : { opened: opened?.opened?.id ?? null };
-  }
-
-  function auditOf(
-    action: LifecycleAction,
-    { context, state, decision, document, hold }: LifecycleRequest,
-    opened: OperationId | undefined,
-  ): AuditRecord {
-    const { id, name, domainId } = state.facts;
-    return auditRecord(context, deps.now(), {
-      what: action === 'suspend' ? 'project.suspended' : 'project.resumed',
-      target: { type: 'project', id, name, operations: opened ? [opened] : [] },
-      reason: decision.reason,
-      before: { hold: hold ?? null, state: describeCauses(state.suspensionCauses), domainId },
-      after: { hold: document?.value ?? null, opened: opened ?? null },
-    });
-  }
+  app.get('/v1/projects/:id/policy', (context) => answerPolicy(context, deps));
+  app.post('/v1/projects/:id/suspend', (context) => suspendProject(context, deps));
+  app.post('/v1/projects/:id/resume', (context) => resumeProject(context, deps));
 }
 
-const openedResponse = (opened: 'conflict' | { opened: string | null }): Response =>
-  opened === 'conflict'
-    ? conflict()
-    : Response.json(
-        opened.opened === null
-          ? {
-              ...opened,
-              because: 'the suspension changed nothing, so there is nothing to resume',
-            }
-          : opened,
-        { status: 202 },
-      );
+async function answerPolicy(context: Context, deps: ApiDeps): Promise<Response> {
+  const id = ProjectId.parse(context.req.param('id'));
+  const project = await projectState(id, deps);
+  if (project.kind !== 'present')
+    return context.json(problemBody('project', whyNotPresent(project)), 404);
+  const policy = deps.policy ?? NO_POLICY;
+  return context.json({
+    facts: project.facts,
+    state: describeCauses(project.suspensionCauses),
+    mode: deps.mode,
+    suspend: policy.suspend,
+    losses: lossesOf(policy.suspend),
+    changes: Object.fromEntries(
+      PROJECT_CHANGES.map((change) => [change, decideChange(policy, change, project.facts)]),
+    ),
+  });
+}
 
-const conflict = (): Response => Response.json(CHANGED_PROBLEM, { status: 409 });
+async function suspendProject(context: Context, deps: ApiDeps): Promise<Response> {
+  const id = ProjectId.parse(context.req.param('id'));
+  const { reason } = await readJson(context, SuspendResumeBody);
+  const by = callerOf(context);
+  const [project, holdBefore, protection] = await Promise.all([
+    projectState(id, deps),
+    suspensionHoldOf(id, deps.engine.reads),
+    deps.protection(),
+  ]);
+  if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
+  const because = protectedBecause(scopeOf(project), protection);
+  if (because) return answerRefused(context, `it is protected: ${because}`);
+  if (holdBefore)
+    return answerRefused(
+      context,
+      `${holdBefore.by} already keeps the project suspended: ${holdBefore.reason}`,
+      `To resume it: propagator project resume ${id} --reason "…"`,
+    );
+  const holdDocument = suspensionHoldDocument(id, 0, { by, reason, at: deps.now() });
+  const request = { context, project, decision: { by, reason }, holdBefore, holdDocument };
+  return openAndCommit('suspend', request, deps);
+}
+
+async function resumeProject(context: Context, deps: ApiDeps): Promise<Response> {
+  const id = ProjectId.parse(context.req.param('id'));
+  const { reason } = await readJson(context, SuspendResumeBody);
+  const by = callerOf(context);
+  const [project, hold] = await Promise.all([
+    projectState(id, deps),
+    suspensionHoldOf(id, deps.engine.reads),
+  ]);
+  if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
+  const otherCauses = project.suspensionCauses.filter(({ kind }) => kind !== 'operator-hold');
+  if (!hold && otherCauses.length > 0)
+    return answerRefused(
+      context,
+      `no operator keeps the project suspended; ${describeCauses(otherCauses)}`,
+      resumeAdvice(otherCauses),
+    );
+  const holdDocument = hold && suspensionHoldDocument(id, hold.version, undefined);
+  const decision = { by, reason };
+  const request = { context, project, decision, holdBefore: hold, holdDocument };
+  return otherCauses.length > 0
+    ? endHoldOnly(request, otherCauses, deps)
+    : openAndCommit('resume', request, deps);
+}
+
+/** Ends the hold of the operator. The project stays suspended because of `otherCauses`. */
+async function endHoldOnly(
+  request: SuspendResumeRequest,
+  otherCauses: PresentProject['suspensionCauses'],
+  { engine, now }: ApiDeps,
+): Promise<Response> {
+  const { context, holdDocument } = request;
+  const outcome = await engine.commit({
+    documents: holdDocument ? [holdDocument] : [],
+    audit: [auditOf('resume', request, undefined, now())],
+  });
+  return outcome === 'conflict'
+    ? context.json(CHANGED_PROBLEM, 409)
+    : context.json({ opened: null, because: describeCauses(otherCauses) }, 202);
+}
+
+/** Opens the suspend or resume. Commits it with the hold and the audit record. */
+async function openAndCommit(
+  action: LifecycleAction,
+  request: SuspendResumeRequest,
+  deps: ApiDeps,
+): Promise<Response> {
+  const { context, project, decision, holdDocument } = request;
+  const input = await requestedInput(action, scopeOf(project), decision, deps);
+  const lifecycle = openLifecycle({ ...input, action });
+  const openedId = lifecycle?.opened?.id;
+  const { operations, messages } = lifecycleStep(lifecycle);
+  const outcome = await deps.engine.commit({
+    documents: holdDocument ? [holdDocument] : [],
+    operations,
+    messages,
+    audit: [auditOf(action, request, openedId, deps.now())],
+  });
+  if (outcome === 'conflict') return context.json(CHANGED_PROBLEM, 409);
+  const because = 'the suspension changed nothing, so there is nothing to resume';
+  return context.json(
+    openedId === undefined ? { opened: null, because } : { opened: openedId },
+    202,
+  );
+}
+
+function auditOf(
+  action: LifecycleAction,
+  { context, project, decision, holdBefore, holdDocument }: SuspendResumeRequest,
+  openedId: OperationId | undefined,
+  now: number,
+): AuditRecord {
+  const { id, name, domainId } = project.facts;
+  return auditRecord(context, now, {
+    what: action === 'suspend' ? 'project.suspended' : 'project.resumed',
+    target: { type: 'project', id, name, operations: openedId ? [openedId] : [] },
+    reason: decision.reason,
+    before: {
+      hold: holdBefore ?? null,
+      state: describeCauses(project.suspensionCauses),
+      domainId,
+    },
+    after: { hold: holdDocument?.value ?? null, opened: openedId ?? null },
+  });
+}
 
 /** Returns how an operator ends the causes that still suspend a project. */
 function resumeAdvice(causes: PresentProject['suspensionCauses']): string {

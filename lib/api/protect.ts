@@ -4,7 +4,7 @@ import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import * as z from 'zod';
 import { type Authentication, authenticate, pluginNameOf } from './authentication.ts';
-import { declaredJson, limitedBody } from './body.ts';
+import { limitBodySize, requireJsonType } from './body.ts';
 import { type ErrorDeps, errorHandler, notFound, processResponses } from './errors.ts';
 import { isRead } from './methods.ts';
 import { problemBody } from './problem.ts';
@@ -46,7 +46,7 @@ export function protectApi(app: Hono, deps: ProtectDeps): void {
   notFound(app);
   if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
   app.use(noForeignPage, authenticate(deps.authentication, deps));
-  app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
+  app.use(pluginsOnlyReport(deps.httpPlugins), requireJsonType, limitBodySize);
 }
 
 /**

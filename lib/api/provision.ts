@@ -12,14 +12,14 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { problemBody } from './problem.ts';
+import { answerRefused, problemBody } from './problem.ts';
 import {
   CHANGED_PROBLEM,
-  notThere,
   type PresentProject,
   projectState,
   requestedInput,
   scopeOf,
+  whyNotPresent,
 } from './project-request.ts';
 
 export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
@@ -32,95 +32,109 @@ export const ProvisionRequest = z.strictObject({
 
 /** Routes that provision a project, and that compare projects with their profile. */
 export function provisionRoutes(app: Hono, deps: ApiDeps): void {
-  const { engine } = deps;
-  const findProject = async (context: Context) =>
-    projectState(ProjectId.parse(context.req.param('id')), deps);
-  /** Returns `undefined` if neither the caller nor the policy names a profile. */
-  const compare = async (state: PresentProject, profile: string | undefined) => {
-    const desired = desiredState(state.facts, deps.policy, { profile });
-    if (!desired) return undefined;
-    const id = ProjectId.parse(state.facts.id);
-    const services = await compareProject({ ...state.facts, id }, desired, deps);
-    return { project: id, name: state.facts.name, profile: desired.profile, services };
-  };
-
-  app.get('/v1/projects/:id/provision', async (context) => {
-    const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
-    const { profile } = ProfileQuery.parse(context.req.query());
-    const plan = await compare(state, profile);
-    return plan ? context.json(plan) : context.json(noProfile(state, profile), 409);
+  app.get('/v1/projects/:id/provision', (context) => answerProvisionPlan(context, deps));
+  app.get('/v1/projects/:id/drift', (context) => answerDrift(context, deps));
+  app.get('/v1/provisioned', async (context) => {
+    const projects = await provisionedProjects(deps.engine);
+    return context.json({ projects: projects.map(({ version: _, ...project }) => project) });
   });
-
-  app.get('/v1/projects/:id/drift', async (context) => {
-    const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problemBody('project', notThere(state)), 404);
-    const [known] = await provisionedProjects(engine, state.facts.id);
-    if (!known)
-      return context.json(
-        problemBody(
-          'project',
-          'the project was never provisioned',
-          `Type: propagator project provision ${state.facts.id} --plan`,
-        ),
-        404,
-      );
-    const drift = await compare(state, known.profile);
-    return drift ? context.json(drift) : context.json(noProfile(state, known.profile), 409);
-  });
-
-  app.get('/v1/provisioned', async (context) =>
-    context.json({
-      projects: (await provisionedProjects(engine)).map(({ version: _, ...one }) => one),
-    }),
-  );
-
-  app.post('/v1/projects/:id/provision', async (context) => {
-    const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
-    const state = await findProject(context);
-    if (state.kind !== 'present') return context.json(problemBody('refused', notThere(state)), 409);
-    if (state.suspensionCauses.length > 0)
-      return context.json(
-        problemBody(
-          'refused',
-          `the project is not active: ${describeCauses(state.suspensionCauses)}`,
-        ),
-        409,
-      );
-    if (!desiredState(state.facts, deps.policy, requested))
-      return context.json(noProfile(state, requested.profile), 409);
-    const scope = scopeOf(state);
-    const because = protectedBecause(scope, await deps.protection());
-    if (because) return context.json(problemBody('refused', `it is protected: ${because}`), 409);
-    const input = await requestedInput('provision', scope, requested, deps);
-    const opened = openProvision(input);
-    if (!opened)
-      return context.json(
-        problemBody(
-          'refused',
-          'another provision or a cleanup of the project is running',
-          `To list them: propagator operation list --project ${scope.id}`,
-        ),
-        409,
-      );
-    const { operations, messages } = lifecycleStep(opened);
-    const { id, name } = scope;
-    const openedId = opened.opened?.id;
-    const auditedDecision = {
-      what: 'project.provisioned',
-      target: { type: 'project', id, name, operations: openedId ? [openedId] : [] },
-      reason: requested.reason,
-      before: null,
-      after: { opened: openedId ?? null, profile: requested.profile ?? null },
-    } as const;
-    const audit = [auditRecord(context, input.now, auditedDecision)];
-    if ((await engine.commit({ operations, messages, audit })) === 'conflict')
-      return context.json(CHANGED_PROBLEM, 409);
-    return context.json({ opened: openedId ?? null }, 202);
-  });
+  app.post('/v1/projects/:id/provision', (context) => provisionProject(context, deps));
 }
 
-const noProfile = ({ facts }: PresentProject, profile: string | undefined) =>
+const findProject = (context: Context, deps: ApiDeps) =>
+  projectState(ProjectId.parse(context.req.param('id')), deps);
+
+async function answerProvisionPlan(context: Context, deps: ApiDeps): Promise<Response> {
+  const project = await findProject(context, deps);
+  if (project.kind !== 'present')
+    return context.json(problemBody('project', whyNotPresent(project)), 404);
+  const { profile } = ProfileQuery.parse(context.req.query());
+  const comparison = await compareWithProfile(project, profile, deps);
+  return comparison
+    ? context.json(comparison)
+    : context.json(noProfileProblem(project, profile), 409);
+}
+
+async function answerDrift(context: Context, deps: ApiDeps): Promise<Response> {
+  const project = await findProject(context, deps);
+  if (project.kind !== 'present')
+    return context.json(problemBody('project', whyNotPresent(project)), 404);
+  const [provisioned] = await provisionedProjects(deps.engine, project.facts.id);
+  if (!provisioned)
+    return context.json(
+      problemBody(
+        'project',
+        'the project was never provisioned',
+        `Type: propagator project provision ${project.facts.id} --plan`,
+      ),
+      404,
+    );
+  const comparison = await compareWithProfile(project, provisioned.profile, deps);
+  return comparison
+    ? context.json(comparison)
+    : context.json(noProfileProblem(project, provisioned.profile), 409);
+}
+
+/**
+ * Compares a project with a profile. Without `profile`, a rule of the policy names the profile.
+ * Returns `undefined` if no rule names one, or if the policy has no profile of this name.
+ */
+async function compareWithProfile(
+  { facts }: PresentProject,
+  profile: string | undefined,
+  deps: ApiDeps,
+) {
+  const desired = desiredState(facts, deps.policy, { profile });
+  if (!desired) return undefined;
+  const id = ProjectId.parse(facts.id);
+  const services = await compareProject({ ...facts, id }, desired, deps);
+  return { project: id, name: facts.name, profile: desired.profile, services };
+}
+
+async function provisionProject(context: Context, deps: ApiDeps): Promise<Response> {
+  const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
+  const project = await findProject(context, deps);
+  if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
+  if (project.suspensionCauses.length > 0)
+    return answerRefused(
+      context,
+      `the project is not active: ${describeCauses(project.suspensionCauses)}`,
+    );
+  if (!desiredState(project.facts, deps.policy, requested))
+    return context.json(noProfileProblem(project, requested.profile), 409);
+  const scope = scopeOf(project);
+  const because = protectedBecause(scope, await deps.protection());
+  if (because) return answerRefused(context, `it is protected: ${because}`);
+  const input = await requestedInput('provision', scope, requested, deps);
+  const provision = openProvision(input);
+  if (!provision)
+    return answerRefused(
+      context,
+      'another provision or a cleanup of the project is running',
+      `To list them: propagator operation list --project ${scope.id}`,
+    );
+  const { operations, messages } = lifecycleStep(provision);
+  const openedId = provision.opened?.id;
+  const auditedDecision = {
+    what: 'project.provisioned',
+    target: {
+      type: 'project',
+      id: scope.id,
+      name: scope.name,
+      operations: openedId ? [openedId] : [],
+    },
+    reason: requested.reason,
+    before: null,
+    after: { opened: openedId ?? null, profile: requested.profile ?? null },
+  } as const;
+  const audit = [auditRecord(context, input.now, auditedDecision)];
+  const outcome = await deps.engine.commit({ operations, messages, audit });
+  return outcome === 'conflict'
+    ? context.json(CHANGED_PROBLEM, 409)
+    : context.json({ opened: openedId ?? null }, 202);
+}
+
+const noProfileProblem = ({ facts }: PresentProject, profile: string | undefined) =>
   profile === undefined
     ? problemBody(
         'refused',

@@ -33,18 +33,18 @@ export async function windowOf(
   requested: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<RecoveryWindow | undefined> {
-  const decided = policy && (await policyWindow(account, policy, cloud));
+  const byPolicy = policy && (await windowOfPolicy(account, policy, cloud));
   const lengthMillis =
     requested?.recoverForSeconds === undefined
-      ? decided?.lengthMillis
+      ? byPolicy?.lengthMillis
       : requested.recoverForSeconds * 1000;
   if (!lengthMillis) return undefined;
   const reminders = requested?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
-  return { lengthMillis, remindMillis: reminders ?? decided?.remindMillis ?? [] };
+  return { lengthMillis, remindMillis: reminders ?? byPolicy?.remindMillis ?? [] };
 }
 
 /** Returns the recovery window of the policy. The policy has no windows for users. */
-async function policyWindow(
+async function windowOfPolicy(
   account: Account,
   policy: Policy,
   cloud: ApiDeps['cloud'],

@@ -47,14 +47,14 @@ export async function rerunOperation(
     ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const because = protectedBecause(scope, protection);
-  const whyNot = whyNotRerun(earlier, cleanups, because);
-  if (whyNot !== undefined) return refusedAnswer(whyNot);
+  const refused = whyNotRerun(earlier, cleanups, because);
+  if (refused !== undefined) return refusedAnswer(refused);
   if (earlier.request && earlier.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
     // approvals.
     const project = earlier.scope.id;
-    const shown = await deps.cloud.keystone.show('project', project);
-    if (shown.kind === 'present')
+    const state = await deps.cloud.keystone.show('project', project);
+    if (state.kind === 'present')
       return (
         refusalWithoutPlan(project, deps) ??
         openRequestedCleanup({ ...requested, project, rerunOf: earlier.id }, deps)
@@ -88,8 +88,8 @@ async function refusalOfRerun(
       startAdvice(action, scope),
     );
   if (scope.type !== 'domain' || !request) return undefined;
-  const shown = await cloud.keystone.show('domain', scope.id);
-  return shown.kind === 'present'
+  const state = await cloud.keystone.show('domain', scope.id);
+  return state.kind === 'present'
     ? refusedAnswer(
         `${id} carried out a plan, and Keystone still shows the domain`,
         `Make a new plan: propagator domain plan ${scope.id}`,

@@ -9,9 +9,9 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
  * name resolves to 127.0.0.1 (DNS rebinding).
  */
 export const loopbackOnly: MiddlewareHandler = async (context, next) => {
-  const named = context.req.header('host');
-  const hosts = [context.req.url, ...(named === undefined ? [] : [`http://${named}`])];
-  if (hosts.every((url) => URL.canParse(url) && LOOPBACK.includes(new URL(url).hostname)))
+  const hostHeader = context.req.header('host');
+  const urls = [context.req.url, ...(hostHeader === undefined ? [] : [`http://${hostHeader}`])];
+  if (urls.every((url) => URL.canParse(url) && LOOPBACK.includes(new URL(url).hostname)))
     return next();
   return context.json(
     problemBody('host', 'the API accepts only requests for 127.0.0.1, localhost or ::1'),

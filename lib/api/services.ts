@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { type Coverage, coverageOf } from '../operation/coverage.ts';
 import { applyWaivers } from '../operation/leftovers.ts';
@@ -29,101 +29,108 @@ export const NewWaiver = z.strictObject({
  * uncovered types.
  */
 export function serviceRoutes(app: Hono, deps: ApiDeps): void {
-  const { engine, cloud, services, httpPlugins } = deps;
-  app.get('/v1/services', async (context) => {
-    const [registry, waivers] = await Promise.all([
-      cloud.registry(),
-      engine.reads.coverageWaivers(),
-    ]);
-    const coverage = coverageOf(registry, services);
-    const uncovered = [
-      ...coverage.unknownRegistrations,
-      ...unreachable(coverage, deps),
-      ...(coverage.unlisted ? [coverage.unlisted] : []),
-    ];
-    const { unwaived } = applyWaivers(
-      uncovered.map((one) => ({ ...one, types: [one.type] })),
-      waivers,
-    );
-    const described = dependencyLevels(services)
-      .flat()
-      .map(async (service) => ({
-        ...describeService(service, coverage.ofService(service).regions, deps),
-        ...(await accessProblem(service, coverage, deps)),
-      }));
-    return context.json({
-      services: await Promise.all(described),
-      httpPlugins,
-      uncovered: unwaived.map(({ types: _, ...one }) => one),
-      leftOut: coverage.leftOut,
-      waived: waivers,
-    });
-  });
+  app.get('/v1/services', (context) => answerServices(context, deps));
   app.get('/v1/waivers', async (context) =>
-    context.json({ waivers: await engine.reads.coverageWaivers() }),
+    context.json({ waivers: await deps.engine.reads.coverageWaivers() }),
   );
-  app.post('/v1/waivers', async (context) => {
-    const { type, reason } = await readJson(context, NewWaiver);
-    const coveringService = services.find(({ catalogTypes, catalogAliases }) =>
-      [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
-    );
-    // A service with a pre-delete phase can always be waived, because another program may remove
-    // its resources. Barbican's own listener is an example. Any other covered service can be
-    // waived only while one of its endpoints is unreachable.
-    if (coveringService && !coveringService.preDelete) {
-      const { unverifiedRegistrations } = coverageOf(await cloud.registry(), services).ofService(
-        coveringService,
-      );
-      if (unverifiedRegistrations.length === 0)
-        return context.json(
-          problemBody(
-            'waiver',
-            `${coveringService.name} covers ${type} and is reachable, so a waiver has no effect`,
-          ),
-          409,
-        );
-    }
-    const waiver = { type, by: callerOf(context), reason, at: deps.now() };
-    const before = (await engine.reads.coverageWaivers()).find((one) => one.type === type) ?? null;
-    const target = { type: 'catalog-type', id: type };
-    const auditedDecision = {
-      what: 'waiver.added',
-      target,
-      reason,
-      before,
-      after: waiver,
-    } as const;
-    await engine.commit({
-      waivers: [waiver],
-      audit: [auditRecord(context, waiver.at, auditedDecision)],
-    });
-    return context.json({ waived: type }, 201);
-  });
-  app.delete('/v1/waivers/:type', async (context) => {
-    const type = CatalogType.parse(context.req.param('type'));
-    const waivers = await engine.reads.coverageWaivers();
-    const before = waivers.find((waiver) => waiver.type === type);
-    if (!before)
-      return context.json(
-        problemBody(
-          'waiver',
-          `there is no waiver for ${type}`,
-          'List the waivers: propagator waiver list',
-        ),
-        404,
-      );
-    const target = { type: 'catalog-type', id: type };
-    const audited = { what: 'waiver.removed', target, before, after: null } as const;
-    await engine.commit({
-      removedWaivers: [type],
-      audit: [auditRecord(context, deps.now(), audited)],
-    });
-    return context.json({ removedWaiver: type });
+  app.post('/v1/waivers', (context) => addWaiver(context, deps));
+  app.delete('/v1/waivers/:type', (context) => removeWaiver(context, deps));
+}
+
+async function answerServices(context: Context, deps: ApiDeps): Promise<Response> {
+  const { engine, cloud, services, httpPlugins } = deps;
+  const [registry, waivers] = await Promise.all([cloud.registry(), engine.reads.coverageWaivers()]);
+  const coverage = coverageOf(registry, services);
+  const uncovered = [
+    ...coverage.unknownRegistrations,
+    ...unreachableRegistrations(coverage, deps),
+    ...(coverage.unlisted ? [coverage.unlisted] : []),
+  ];
+  const { unwaived } = applyWaivers(
+    uncovered.map((registration) => ({ ...registration, types: [registration.type] })),
+    waivers,
+  );
+  const described = dependencyLevels(services)
+    .flat()
+    .map(async (service) => ({
+      ...describeService(service, coverage.ofService(service).regions, deps),
+      ...(await accessProblem(service, coverage, deps)),
+    }));
+  return context.json({
+    services: await Promise.all(described),
+    httpPlugins,
+    uncovered: unwaived.map(({ types: _, ...registration }) => registration),
+    leftOut: coverage.leftOut,
+    waived: waivers,
   });
 }
 
+async function addWaiver(context: Context, deps: ApiDeps): Promise<Response> {
+  const { engine, now } = deps;
+  const { type, reason } = await readJson(context, NewWaiver);
+  const because = await whyWithoutEffect(type, deps);
+  if (because !== undefined) return context.json(problemBody('waiver', because), 409);
+  const waiver = { type, by: callerOf(context), reason, at: now() };
+  const auditedDecision = {
+    what: 'waiver.added',
+    target: { type: 'catalog-type', id: type },
+    reason,
+    before: (await findWaiver(type, deps)) ?? null,
+    after: waiver,
+  } as const;
+  await engine.commit({
+    waivers: [waiver],
+    audit: [auditRecord(context, waiver.at, auditedDecision)],
+  });
+  return context.json({ waived: type }, 201);
+}
+
+/**
+ * Returns why a waiver of `type` would have no effect, or `undefined`. A service with a pre-delete
+ * phase can always be waived, because another program may remove its resources. Barbican's own
+ * listener is an example. Any other covered service can be waived only while one of its endpoints
+ * is unreachable.
+ */
+async function whyWithoutEffect(
+  type: string,
+  { cloud, services }: ApiDeps,
+): Promise<string | undefined> {
+  const service = services.find(({ catalogTypes, catalogAliases }) =>
+    [...catalogTypes, ...catalogAliases].some((covered) => typeKey(covered) === typeKey(type)),
+  );
+  if (!service || service.preDelete) return undefined;
+  const coverage = coverageOf(await cloud.registry(), services);
+  return coverage.ofService(service).unverifiedRegistrations.length === 0
+    ? `${service.name} covers ${type} and is reachable, so a waiver has no effect`
+    : undefined;
+}
+
+async function removeWaiver(context: Context, deps: ApiDeps): Promise<Response> {
+  const type = CatalogType.parse(context.req.param('type'));
+  const before = await findWaiver(type, deps);
+  if (!before)
+    return context.json(
+      problemBody(
+        'waiver',
+        `there is no waiver for ${type}`,
+        'List the waivers: propagator waiver list',
+      ),
+      404,
+    );
+  const target = { type: 'catalog-type', id: type };
+  const auditedDecision = { what: 'waiver.removed', target, before, after: null } as const;
+  await deps.engine.commit({
+    removedWaivers: [type],
+    audit: [auditRecord(context, deps.now(), auditedDecision)],
+  });
+  return context.json({ removedWaiver: type });
+}
+
+const findWaiver = async (type: string, { engine }: ApiDeps) =>
+  (await engine.reads.coverageWaivers()).find((waiver) => waiver.type === type);
+
 /** Returns the registrations of enabled services that no operation can list. */
-const unreachable = (coverage: Coverage, { services, optedIn }: ApiDeps) =>
+const unreachableRegistrations = (coverage: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => coverage.ofService(service).unverifiedRegistrations);

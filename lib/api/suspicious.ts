@@ -93,11 +93,11 @@ async function selectedRecords(
     const { records } = await reads.suspicions(MAX_AT_ONCE);
     return records.filter(({ suspicion }) => suspicion && !suspicion.dropped);
   }
-  const found = await Promise.all(
+  const namedRecords = await Promise.all(
     (accounts ?? []).map(({ type, id }) => reads.account(type, Account.parse({ type, id }).id)),
   );
   return newestSuspicions(
-    found.filter((record) => record !== undefined),
+    namedRecords.filter((record) => record !== undefined),
     MAX_AT_ONCE,
   ).records;
 }

@@ -12,7 +12,8 @@ const ANSWER_TIMEOUT_MILLIS = 10_000;
 
 interface Entry {
   readonly facts: TokenFacts | undefined;
-  readonly until: number;
+  /** Epoch milliseconds. */
+  readonly validUntil: number;
 }
 
 export interface TokenCache {
@@ -47,9 +48,9 @@ export function tokenCache(
     if (facts)
       keepEntry(validEntries, key, {
         facts,
-        until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
+        validUntil: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
       });
-    else keepEntry(refusedEntries, key, { facts, until: askedAt + REFUSED_MILLIS });
+    else keepEntry(refusedEntries, key, { facts, validUntil: askedAt + REFUSED_MILLIS });
     return facts;
   };
   return {
@@ -57,7 +58,7 @@ export function tokenCache(
       const key = digestOf(token);
       for (const entries of [validEntries, refusedEntries]) {
         const entry = entries.get(key);
-        if (entry && now() < entry.until) return entry;
+        if (entry && now() < entry.validUntil) return entry;
         entries.delete(key);
       }
       return undefined;

@@ -4,8 +4,8 @@ import { OperationId } from '../../events/ids.ts';
 import { hasEnded } from '../operation/open.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ApiDeps } from './deps.ts';
-import { OperationQuery, viewOf, viewsOf } from './operation-views.ts';
-import { noOperation, problemBody } from './problem.ts';
+import { OperationQuery, viewOfOperation, viewsOfOperations } from './operation-views.ts';
+import { answerUnknownOperation, problemBody } from './problem.ts';
 
 /** Intervals of {@link watchRoutes}, in milliseconds. */
 export interface WatchTimes {
@@ -71,7 +71,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
   app.get('/v1/operations/events', (context) => {
     const query = OperationQuery.parse(context.req.query());
     return stream(context, 'operations', async () => ({
-      data: await viewsOf(query, deps),
+      data: await viewsOfOperations(query, deps),
       isLast: false,
     }));
   });
@@ -79,9 +79,12 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
   app.get('/v1/operations/:id/events', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
     const operation = await deps.engine.reads.operation(id);
-    if (!operation) return context.json(noOperation(), 404);
+    if (!operation) return answerUnknownOperation(context);
     return stream(context, 'operation', async () => {
-      const data = await viewOf((await deps.engine.reads.operation(id)) ?? operation, deps);
+      const data = await viewOfOperation(
+        (await deps.engine.reads.operation(id)) ?? operation,
+        deps,
+      );
       return { data, isLast: hasEnded(data.operation) };
     });
   });
@@ -95,17 +98,20 @@ async function sendStates(
   { pollMillis, heartbeatMillis, streamMillis }: WatchTimes,
 ): Promise<void> {
   const begin = performance.now();
-  let [sent, sentAt, number] = ['', begin, 0];
+  let lastText = '';
+  let lastWrittenAt = begin;
+  let eventNumber = 0;
   while (!out.aborted && !out.closed && performance.now() - begin < streamMillis) {
     const { data, isLast } = await read();
     const text = JSON.stringify(redactDeep(data));
-    if (text !== sent) {
-      number += 1;
-      await out.writeSSE({ event, data: text, id: String(number) });
-      [sent, sentAt] = [text, performance.now()];
-    } else if (performance.now() - sentAt >= heartbeatMillis) {
+    if (text !== lastText) {
+      eventNumber += 1;
+      await out.writeSSE({ event, data: text, id: String(eventNumber) });
+      lastText = text;
+      lastWrittenAt = performance.now();
+    } else if (performance.now() - lastWrittenAt >= heartbeatMillis) {
       await out.write(': heartbeat\n\n');
-      sentAt = performance.now();
+      lastWrittenAt = performance.now();
     }
     if (isLast) {
       await out.writeSSE({ event: 'end', data: '{}' });

@@ -122,8 +122,12 @@ describe('each route', () => {
 describe('a token of Keystone', () => {
   it.each([
     ['forged', 'gAAAAAforged', 'the token is invalid, expired or revoked; nothing was changed'],
-    ['with a space', 'a b', 'the header X-Auth-Token holds no token; nothing was changed'],
-    ['too long', 'x'.repeat(8193), 'the header X-Auth-Token holds no token; nothing was changed'],
+    ['with a space', 'a b', 'the header X-Auth-Token contains no token; nothing was changed'],
+    [
+      'too long',
+      'x'.repeat(8193),
+      'the header X-Auth-Token contains no token; nothing was changed',
+    ],
   ])('is refused if it is %s', async (_, token, message) => {
     const { call } = withTokens({});
     expect(await answerOf(await call(token))).toEqual({ status: 401, code: 'api.token', message });

@@ -1,0 +1,141 @@
+import type { OperationId, ServiceName } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import type { Condition } from '../../events/service.ts';
+import type { DeadLetter, Engine } from '../engine/port.ts';
+import { heldTypesOf } from '../handlers/deletion-holds.ts';
+import { unrestoredText, withUnrestoredText } from '../operation/discarded-action.ts';
+import { knownHold } from '../operation/known-hold.ts';
+import { hasEnded } from '../operation/open.ts';
+
+/** Why messages must not be discarded. */
+interface DiscardRefusal {
+  readonly message: string;
+  readonly advice?: string;
+}
+
+/**
+ * Returns why one of the messages must not be discarded, or `undefined`: an open operation needs
+ * the message, or its task has a resource with a hold.
+ */
+export const whyNotDiscarded = async (
+  deadLetters: readonly DeadLetter[],
+  engine: Engine,
+  now: number,
+): Promise<DiscardRefusal | undefined> =>
+  (await whyNeeded(deadLetters, engine)) ?? (await whyHeld(deadLetters, engine, now));
+
+/**
+ * Returns why a message of the coordinator must not be discarded: without it, an open operation
+ * would never continue. A message of a service may be discarded, because its task then ends.
+ */
+async function whyNeeded(
+  deadLetters: readonly DeadLetter[],
+  { reads }: Engine,
+): Promise<DiscardRefusal | undefined> {
+  const neededTypes = new Map(
+    deadLetters.flatMap(({ queue, message }): [OperationId, string][] => {
+      const id = queue === 'coordinate' && message ? waitingOperation(message) : undefined;
+      return id && message ? [[id, message.type]] : [];
+    }),
+  );
+  for (const [id, type] of neededTypes) {
+    const operation = await reads.operation(id);
+    if (operation && !hasEnded(operation))
+      return {
+        message:
+          `operation ${id} is ${operation.state} and cannot continue without this ${type}; ` +
+          'nothing was discarded. Redrive the message: propagator dead-letter redrive ' +
+          `--operation ${id}`,
+      };
+  }
+  return undefined;
+}
+
+/** Returns the id of the operation that waits for a message of the coordinator. */
+function waitingOperation({ data }: Message): OperationId | undefined {
+  if ('parentId' in data && data.parentId) return data.parentId;
+  return 'operationId' in data ? data.operationId : undefined;
+}
+
+/** Returns why a message of a task must not be discarded: the task has a resource with a hold. */
+async function whyHeld(
+  deadLetters: readonly DeadLetter[],
+  { reads }: Engine,
+  now: number,
+): Promise<DiscardRefusal | undefined> {
+  const failedRuns = deadLetters.flatMap(({ operationId, task }) =>
+    operationId && task ? [{ operationId, ...task }] : [],
+  );
+  const heldTypes = failedRuns.length > 0 ? await heldTypesOf(reads, now) : [];
+  for (const [id, runsOfOperation] of Map.groupBy(failedRuns, ({ operationId }) => operationId)) {
+    const [operation, tasks] = await Promise.all([reads.operation(id), reads.tasks(id)]);
+    const failedTasks = tasks.filter((task) =>
+      runsOfOperation.some(({ taskId, run }) => taskId === task.id && run === task.run),
+    );
+    for (const task of failedTasks) {
+      const hold = operation && knownHold(operation, task, heldTypes);
+      if (hold) return refusalOfHold(id, task.service, hold);
+    }
+  }
+  return undefined;
+}
+
+const refusalOfHold = (
+  id: OperationId,
+  service: ServiceName,
+  { message, advice = 'End the hold.' }: Pick<Condition, 'message' | 'advice'>,
+): DiscardRefusal => ({
+  message:
+    `in operation ${id}, ${message}. Without the task of ${service}, other services could remove ` +
+    'data of this resource. Nothing was discarded',
+  advice:
+    `${advice} If ${service} works again, redrive the message: propagator dead-letter redrive ` +
+    `--operation ${id}`,
+});
+
+/** The maximum attempts to store a text. After a conflict the operation is read again. */
+const MAX_CONFLICTS = 20;
+
+/** A person's decision to discard messages. */
+interface DiscardDecision {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/**
+ * Returns a text for each account that stays disabled or suspended after the discard, with the
+ * commands that restore the account. An ended operation stores its text for `operation show`.
+ */
+export async function recordUnrestoredAccounts(
+  deadLetters: readonly DeadLetter[],
+  decision: DiscardDecision,
+  engine: Engine,
+  now: number,
+): Promise<string[]> {
+  const texts = new Set<string>();
+  for (const { message } of deadLetters) {
+    const text = message && (await recordUnrestored(message, decision, engine, now));
+    if (text !== undefined) texts.add(text);
+  }
+  return [...texts];
+}
+
+async function recordUnrestored(
+  message: Message,
+  decision: DiscardDecision,
+  engine: Engine,
+  now: number,
+): Promise<string | undefined> {
+  const id = 'operationId' in message.data ? message.data.operationId : undefined;
+  if (!id) return undefined;
+  let text: string | undefined;
+  for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+    const operation = await engine.reads.operation(id);
+    text = operation && unrestoredText(operation, message);
+    // The task of a running operation stores the discard itself.
+    if (!operation || text === undefined || !hasEnded(operation)) return text;
+    const recorded = withUnrestoredText(operation, text, decision, now);
+    if ((await engine.commit({ operations: [recorded] })) === 'committed') return text;
+  }
+  return text;
+}
