@@ -82,7 +82,7 @@ export async function openRequestedCleanup(
     by: requested.by,
     reason: requested.reason,
     confirmedName: requested.name,
-    shown: { name, enabled },
+    keystoneState: { name, enabled },
     cleanups,
     mode: deps.mode,
     now: deps.now(),

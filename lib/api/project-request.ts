@@ -36,11 +36,11 @@ export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
  * that the project is not protected.
  */
 export async function requestedInput<
-  Asked extends { readonly by: string; readonly reason: string },
+  Request extends { readonly by: string; readonly reason: string },
 >(
   action: string,
   scope: ProjectScope,
-  asked: Asked,
+  request: Request,
   { engine, mode, now: clock }: Pick<ApiDeps, 'engine' | 'mode' | 'now'>,
 ) {
   const now = clock();
@@ -50,13 +50,13 @@ export async function requestedInput<
       messageId: `${action}/${scope.id}/${now}`,
       eventType: 'requested',
       at: now,
-      note: `${asked.by}: ${asked.reason}`,
+      note: `${request.by}: ${request.reason}`,
     },
     allOperations: await engine.reads.operationsAbout('project', scope.id),
     mode,
     now,
     protectedBecause: undefined,
-    asked,
+    request,
   };
 }
 

@@ -125,7 +125,7 @@ const StoredFields = z.looseObject({
   lifecycle: z
     .looseObject({
       hasSuperseded: undefinedIfMissing(z.boolean()),
-      asked: undefinedIfMissing(
+      request: undefinedIfMissing(
         z.looseObject({
           by: z.string(),
           reason: z.string(),

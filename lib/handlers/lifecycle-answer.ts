@@ -64,7 +64,7 @@ async function answerAboutProject(
     kind: 'present',
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses),
     because: describeCauses(state.suspensionCauses),
-    decision: projectDecision(isSuspend, lifecycle?.asked !== undefined, state, deps),
+    decision: projectDecision(isSuspend, lifecycle?.request !== undefined, state, deps),
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',

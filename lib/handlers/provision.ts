@@ -121,7 +121,7 @@ export function provisionDecision(
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const decided = decideProvision(facts, policy);
-  const requested = lifecycle?.asked;
+  const requested = lifecycle?.request;
   // The desired state that was decided at the first answer applies to the whole operation.
   const provision = lifecycle?.provision ?? desiredState(facts, policy, requested);
   const isEnforced = mode === 'enforce' && (requested !== undefined || decided.mode === 'enforce');

@@ -195,7 +195,7 @@ function resumeStep(
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: undefined,
-    asked: { by: request?.by ?? '', reason },
+    request: { by: request?.by ?? '', reason },
     ...(undoes === undefined ? {} : { undoes }),
   });
   return opened && lifecycleStep(opened);

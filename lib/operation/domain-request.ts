@@ -131,6 +131,6 @@ function openSuspension({
     mode,
     now,
     protectedBecause: undefined,
-    asked: { by, reason },
+    request: { by, reason },
   });
 }

@@ -37,7 +37,7 @@ export function openLifecycleProjects(
       parentId: operation.id,
       // A canceled deletion has suspended the project. Restore it even if no rule of the policy
       // requires a resume.
-      ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
+      ...(operation.lifecycle?.undoes ? { request: operation.lifecycle.request } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(allOperations);
     const lifecycles = [

@@ -32,7 +32,7 @@ export interface Lifecycle {
   /**
    * Set when an administrator requested the operation by a command. The policy then does not apply.
    */
-  readonly asked?: LifecycleRequest | undefined;
+  readonly request?: LifecycleRequest | undefined;
   /** True if this operation superseded an open operation of the opposite action. */
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */

@@ -19,7 +19,7 @@ export interface OpenLifecycleInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requested it by a command. The policy then does not apply. */
-  readonly asked?: LifecycleRequest | undefined;
+  readonly request?: LifecycleRequest | undefined;
   /** Resume only: the canceled deletion whose suspension is undone. */
   readonly undoes?: OperationId | undefined;
 }
@@ -102,7 +102,8 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   const sameAction = openLifecycles.find((operation) => operation.action === action);
   // Only a request of an administrator replaces an open operation of the same action, because the
   // policy may still refuse that operation.
-  if (sameAction && (input.asked === undefined || sameAction.lifecycle?.asked)) return undefined;
+  if (sameAction && (input.request === undefined || sameAction.lifecycle?.request))
+    return undefined;
   if (action === 'resume' && !needsResume(scope.type, allOperations)) {
     if (openLifecycles.length === 0) return undefined;
     // The suspension has not begun. Keystone must show whether the account is still disabled.
@@ -116,7 +117,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     ...newOperation({ ...input, id, generation, notBefore: now }),
     action,
     lifecycle: {
-      asked: input.asked,
+      request: input.request,
       ...(input.undoes ? { undoes: input.undoes } : {}),
       hasSuperseded: openLifecycles.length > 0 || undefined,
       settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
@@ -156,7 +157,7 @@ export const UNDO_CAUSE_PREFIX = 'undone/';
  */
 export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' &&
-  lifecycle?.asked !== undefined &&
+  lifecycle?.request !== undefined &&
   cause.messageId.startsWith(UNDO_CAUSE_PREFIX);
 
 /** True if a cleanup has begun, or an administrator has requested it. */

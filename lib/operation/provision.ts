@@ -22,7 +22,7 @@ export interface OpenProvisionInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requested it by a command. */
-  readonly asked?: LifecycleRequest | undefined;
+  readonly request?: LifecycleRequest | undefined;
 }
 
 /** Returns the provision operations, newest first. */
@@ -44,20 +44,20 @@ export const awaitsProvision = (operations: readonly Operation[]): boolean =>
  * operation opens only at the request of an administrator.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
-  const { asked, cause, allOperations, now, scope } = input;
+  const { request, cause, allOperations, now, scope } = input;
   if (allOperations.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
   const earlierProvisions = provisionsOf(allOperations);
   const [last] = earlierProvisions;
   if (earlierProvisions.some((operation) => !hasEnded(operation))) return undefined;
   const isDone = last?.state === 'finished' || last?.state === 'unverified';
-  if (isDone && !asked) return undefined;
+  if (isDone && !request) return undefined;
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'provision');
   const operation: Operation = {
     ...newOperation({ ...input, id, generation, notBefore: now }),
     action: 'provision',
-    lifecycle: { asked },
+    lifecycle: { request },
   };
   if (input.protectedBecause)
     return {

@@ -4,8 +4,16 @@ import { isIndependentOf } from './domain-project.ts';
 import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
-import { hasEnded, type OpenedOperation, openCleanup, refuseOperation } from './open.ts';
+import { hasEnded, type OpenedOperation, openCleanup } from './open.ts';
 import { type RecoveryWindow, withWindow } from './recovery-window.ts';
+import {
+  fieldsFromReplaced,
+  isRefuted,
+  isReplacedByPlan,
+  type ReplacedOperation,
+  replaceOperation,
+  withChild,
+} from './replaced-operation.ts';
 
 /** The request of an administrator, and the present state of the project. */
 export interface RequestInput {
@@ -15,7 +23,7 @@ export interface RequestInput {
   /** The name that the administrator typed to confirm an enabled project. */
   readonly confirmedName: string | undefined;
   /** The present state in Keystone. */
-  readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
+  readonly keystoneState: { readonly name: string | undefined; readonly enabled: boolean };
   readonly keystoneCheck: KeystoneCheck;
   /** All cleanups of the project, newest first. */
   readonly cleanups: readonly Operation[];
@@ -59,56 +67,40 @@ export type RequestAnswer =
  * with its reason if the cleanup must not begin.
  */
 export function openRequest(input: RequestInput): RequestAnswer {
-  const { keystoneCheck, mode, now, plan, window } = input;
+  const { keystoneCheck, mode, now, window } = input;
   const openOperation = input.cleanups.find((operation) => !hasEnded(operation));
   const refusal = whyNotRequested(input, openOperation);
   if (refusal) return refusal;
-  const superseded =
-    openOperation && refuseReplaced(openOperation, replacedBecause(input, openOperation), now);
-  const parent =
-    openOperation && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
-  const opened = openRequestedCleanup(input, openOperation, superseded, parent);
+  const replaced = openOperation && replaceOperation(openOperation, input);
+  const opened = openRequestedCleanup(input, replaced);
   if (!opened) return { kind: 'refused', because: 'the same request was made already' };
-  const earlierRecovery = superseded?.operation.recovery;
-  const cleanup: OpenedOperation = {
-    ...opened,
-    operation: {
-      ...opened.operation,
-      ...(plan ? { plan } : {}),
-      ...(parent
-        ? { parentId: parent.id, waitsForChildProjects: openOperation?.waitsForChildProjects }
-        : {}),
-      // The window of the earlier operation is over. Keep the record of the changes that it made.
-      ...(earlierRecovery ? { recovery: { ...earlierRecovery, remainingMillis: 0 } } : {}),
-    },
-  };
   const answer = {
     kind: 'opened' as const,
     unknown: keystoneCheck.unknown,
-    ...(superseded ? { superseded } : {}),
-    ...(openOperation && parent
-      ? { parent: withChild(parent, openOperation.id, opened.operation.id) }
+    ...(replaced ? { superseded: replaced.ended } : {}),
+    ...(replaced?.parent
+      ? { parent: withChild(replaced.parent, replaced.before.id, opened.operation.id) }
       : {}),
   };
-  if (!window || mode !== 'enforce') return { ...answer, opened: cleanup };
-  const suspension = openSuspension(input, superseded);
+  if (!window || mode !== 'enforce') return { ...answer, opened };
+  const suspension = openSuspension(input, replaced);
   const id = suspension.opened?.id;
-  const changes = { earlier: earlierRecovery, ...(id ? { suspension: id } : {}) };
-  return { ...answer, opened: withWindow(cleanup, window, changes, now), suspension };
+  const changes = { earlier: replaced?.before.recovery, ...(id ? { suspension: id } : {}) };
+  return { ...answer, opened: withWindow(opened, window, changes, now), suspension };
 }
 
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
 
 /** Returns the refusal of a request that must not begin, or `undefined`. */
 function whyNotRequested(
-  { confirmedName, keystoneCheck, plan, protectedBecause, shown }: RequestInput,
+  { confirmedName, keystoneCheck, plan, protectedBecause, keystoneState }: RequestInput,
   openOperation: Operation | undefined,
 ): RefusedRequest | undefined {
   const refusal = (because: string): RefusedRequest => ({ kind: 'refused', because });
   if (protectedBecause) return refusal(`it is protected: ${protectedBecause}`);
-  if (shown.enabled && confirmedName === undefined)
+  if (keystoneState.enabled && confirmedName === undefined)
     return refusal('the project is enabled: confirm it with its name');
-  if (confirmedName !== undefined && confirmedName !== shown.name)
+  if (confirmedName !== undefined && confirmedName !== keystoneState.name)
     return refusal('the confirmed name is not the name of this project: check the id');
   if (openOperation && !isRefuted(openOperation) && !isReplacedByPlan(openOperation, plan)) {
     const { id, state } = openOperation;
@@ -124,36 +116,26 @@ function whyNotRequested(
   return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
 }
 
-const replacedBecause = ({ by, plan }: RequestInput, openOperation: Operation): string =>
-  isReplacedByPlan(openOperation, plan)
-    ? `${by} approved the newer plan ${plan?.of}`
-    : `Keystone shows the project, and ${by} asked for its cleanup`;
-
-/**
- * Opens the cleanup as a new generation. `superseded`: the open operation that the request
- * replaces, in its end state. `parent`: the operation of the domain that waited for it.
- */
+/** Opens the cleanup as a new generation. `replaced`: the open operation that it replaces. */
 function openRequestedCleanup(
   input: RequestInput,
-  openOperation: Operation | undefined,
-  superseded: OpenedOperation | undefined,
-  parent: Operation | undefined,
+  replaced: ReplacedOperation | undefined,
 ): OpenedOperation | undefined {
-  const { by, mode, now, reason, rerunOf, scope, shown } = input;
+  const { by, keystoneState, mode, now, plan, reason, rerunOf, scope } = input;
+  const { before, parent } = replaced ?? {};
   const cleanups = input.cleanups.map((one) =>
-    one.id === openOperation?.id && superseded ? superseded.operation : one,
+    one.id === replaced?.before.id ? replaced.ended.operation : one,
   );
   // If the domain opened the replaced operation, the new one also belongs to the domain and is
   // canceled with it.
-  const opener =
-    openOperation && parent && !isIndependentOf(openOperation, parent) ? parent.id : 'requested';
+  const opener = before && parent && !isIndependentOf(before, parent) ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
     at: now,
     note: `${by}: ${reason}`,
   };
-  return openCleanup({
+  const opened = openCleanup({
     scope,
     cause,
     cleanups,
@@ -161,41 +143,30 @@ function openRequestedCleanup(
     now,
     gracePeriodMillis: 0,
     protectedBecause: undefined,
-    request: { by, reason, at: now, enabled: shown.enabled },
+    request: { by, reason, at: now, enabled: keystoneState.enabled },
     ...(rerunOf ? { rerun: { of: rerunOf, by, reason, at: now } } : {}),
   });
+  return (
+    opened && {
+      ...opened,
+      operation: {
+        ...opened.operation,
+        ...(plan ? { plan } : {}),
+        ...(replaced ? fieldsFromReplaced(replaced) : {}),
+      },
+    }
+  );
 }
-
-/** Returns the operation of a domain after the operation of one of its projects was replaced. */
-const withChild = (parent: Operation, before: OperationId, after: OperationId): Operation => ({
-  ...parent,
-  children: parent.children.map((id) => (id === before ? after : id)),
-});
-
-/**
- * True for an operation that a notification of a deletion opened and that has not started. Keystone
- * shows the project, so the notification was forged or too early. The operation must not prevent
- * the request of an administrator.
- */
-const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
-  request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');
-
-/** True if the newer plan `plan` replaces a held operation that carries out an earlier plan. */
-const isReplacedByPlan = (
-  { plan: earlier, startedAt, state }: Operation,
-  plan: ApprovedPlan | undefined,
-): boolean =>
-  plan !== undefined && earlier !== undefined && startedAt === undefined && state === 'held';
 
 /** Opens the suspension of a project in a recovery window, unless it is suspended already. */
 function openSuspension(
   input: RequestInput,
-  superseded: OpenedOperation | undefined,
+  replaced: ReplacedOperation | undefined,
 ): OpenedLifecycle {
   const { allOperations = [], by, mode, now, reason, scope } = input;
   const noChange = { opened: undefined, changed: [], messages: [] };
   const operations = allOperations.map((one) =>
-    one.id === superseded?.operation.id ? superseded.operation : one,
+    one.id === replaced?.before.id ? replaced.ended.operation : one,
   );
   if (isSuspended(operations)) return noChange;
   const opened = openLifecycle({
@@ -211,24 +182,7 @@ function openSuspension(
     mode,
     now,
     protectedBecause: undefined,
-    asked: { by, reason },
+    request: { by, reason },
   });
   return opened ?? noChange;
-}
-
-/**
- * Ends an operation that the request replaces. Announces the end to the operation of the domain.
- */
-function refuseReplaced(openOperation: Operation, because: string, now: number): OpenedOperation {
-  const operation = refuseOperation(openOperation, because, now);
-  const { id, state, parentId } = operation;
-  return {
-    operation,
-    messages: [
-      {
-        type: 'operation.finished',
-        data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
-      },
-    ],
-  };
 }

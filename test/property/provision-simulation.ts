@@ -199,7 +199,7 @@ export class ProvisionSimulation extends SuspendSimulation {
       mode: 'enforce',
       now,
       protectedBecause: undefined,
-      asked: { by: 'ann', reason: 'test', ...asked },
+      request: { by: 'ann', reason: 'test', ...asked },
     });
     const { operations, messages } = lifecycleStep(opened);
     await this.engine.commit({ operations, messages });
