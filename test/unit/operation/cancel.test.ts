@@ -190,7 +190,7 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
-  it('ends finished if Keystone answers 404 twice, one confirmation interval apart', async () => {
+  it('comes too late if Keystone answers 404 twice, one confirmation interval apart: the operation ends finished', async () => {
     await simulation.ask();
     simulation.cloud.refusals.delete = [failure('Transient')];
     const isRefused = () =>

@@ -12,8 +12,8 @@ import {
 
 eachDomain();
 
-describe('the cancellation of an approved plan of a domain', () => {
-  it('stops with all its projects when it is canceled', async () => {
+describe('the operation of an approved plan of a domain that is canceled', () => {
+  it('stops, and the operations of all its projects stop', async () => {
     await simulation.call('POST', '/v1/holds', { project: 'single', reason: 'lawsuit' });
     await simulation.call('POST', '/v1/holds', { project: 'leaf', reason: 'lawsuit' });
     await carryOut();

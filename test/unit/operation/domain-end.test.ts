@@ -11,8 +11,8 @@ import {
 
 eachDomain();
 
-describe('the end of an approved plan of a domain', () => {
-  it('removes the types that only a token on the project lists, before the domain is disabled', async () => {
+describe('the operation of an approved plan of a domain', () => {
+  it('removes what only a token on a project can list before it disables the domain', async () => {
     useDomainWithSecrets();
     simulation.project('root');
     simulation.project('nested', { parentId: 'root' });
@@ -75,7 +75,7 @@ describe('the end of an approved plan of a domain', () => {
     },
   );
 
-  it('is not disabled while the domain has a project that the plan does not list', async () => {
+  it('does not disable the domain while the domain has a project that the plan does not list', async () => {
     await carryOut();
     simulation.project('late');
     await simulation.settle();
@@ -91,7 +91,7 @@ describe('the end of an approved plan of a domain', () => {
     expect(simulation.domainOperation.state).toBe('finished');
   });
 
-  it('ends unverified with the reason when something of the domain cannot be listed afterwards', async () => {
+  it('ends unverified with the reason when a type of Keystone cannot be listed after the deletion of the domain', async () => {
     simulation.cloud.unlistedOfDomain.push('limits of the domain: no token on the system');
     await carryOut();
     await simulation.settle();

@@ -48,7 +48,7 @@ describe('the time without progress of a task', () => {
       }),
     ));
 
-  it('is at most a quarter of the stall timeout more if the clock is set forward', () =>
+  it('exceeds the elapsed time by at most a quarter of the stall timeout if the clock is set forward', () =>
     fc.assert(
       fc.property(silence, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: Math.abs(shape.jump) });

@@ -105,7 +105,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     expect(checkKeystone({ ...FACTS, ...difference })).toEqual({ refusals: [], unknown: [] });
   });
 
-  it('are reported as unknown if Keystone does not show the names', () => {
+  it('are reported as unknown if Keystone does not show the domain or did not answer about a permission', () => {
     const mayDelete = { kind: 'unknown', because: 'it was not asked' } as const;
     const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
     expect(refusals).toEqual([]);

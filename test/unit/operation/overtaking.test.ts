@@ -49,8 +49,8 @@ describe('a task that is under way when a service that it requires runs again', 
   });
 });
 
-describe('a count of an earlier, wrong answer of Keystone', () => {
-  it('starts no service before those that may have a held resource', async () => {
+describe('a count that was made after an earlier, wrong 404 of Keystone', () => {
+  it('does not let a service begin before the services that may have a held resource', async () => {
     simulation = new StatefulSimulation([
       { name: 'volumes', resourceTypes: { backup: 'A' } },
       { name: 'store', resourceTypes: { object: 'A' }, dependsOn: [awaited('volumes.backup')] },

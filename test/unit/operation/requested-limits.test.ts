@@ -80,7 +80,7 @@ describe('the cap on resources', () => {
     });
   });
 
-  it('holds the operation again if more is found after the project was disabled; it continues without a role', async () => {
+  it('holds the operation again if more resources are found after the project was disabled; a release continues it without a role', async () => {
     simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 13 };
     simulation.cloud.broken.set('compute', failure('Transient'));
     await simulation.ask();

@@ -56,7 +56,7 @@ describe('the verification of a resource type', () => {
     expect(skippableTypes(counted, 'pre-delete', 5)).toEqual([]);
   });
 
-  it('is kept from the time when the project existed if the type can no longer be listed', () => {
+  it('is kept if the project existed when it was made, and the type can no longer be listed', () => {
     const before = reported('empty', 'pre-delete');
     expect(emptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
     expect(emptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
@@ -64,7 +64,7 @@ describe('the verification of a resource type', () => {
     expect(emptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
   });
 
-  it('is used from the time when the project existed only if the last pre-delete run made it', () => {
+  it('is used after the deletion of the project only if the last pre-delete run made it', () => {
     const before = reported('empty', 'pre-delete');
     expect(emptyBeforeDeletion(afterPreDelete(before, { [PORT]: 'empty' }))).toEqual([PORT]);
     expect(emptyBeforeDeletion(afterPreDelete(before, {}))).toEqual([]);
