@@ -11,21 +11,23 @@ import { stackOf } from '../infra/aws/template/stack.ts';
 
 /**
  * Measures the size of each deployed function, and the time that a new process needs to import it.
- * The import is most of the avoidable part of a cold start. For comparison it builds an empty
- * module, zod alone, and one client of the AWS SDK in the same way. Prints; asserts nothing.
+ * The import is most of the avoidable part of a cold start. The modules of {@link PEER_SOURCES} are
+ * measured in the same way for comparison. Prints the results; asserts nothing.
  */
-const TIMES = 9;
+const IMPORTS_PER_BUNDLE = 9;
 /** The largest accepted size of a minified bundle, in kilobytes. */
-const GOAL = { service: 700, ingest: 750 } as const;
+const GOAL_KILOBYTES = { service: 700, ingest: 750 } as const;
 
-interface Measured {
+interface MeasuredBundle {
   readonly name: string;
-  readonly kilobytes: number;
-  readonly zipped: number;
+  readonly codeBytes: number;
+  readonly zipBytes: number;
+  /** The time of each import. */
   readonly millis: number[];
 }
 
-const PEERS = {
+/** The source of each module for comparison, by its name in the table. */
+const PEER_SOURCES = {
   'peer: an empty module': 'export const handler = () => {};',
   "peer: import * as z from 'zod'":
     "import * as z from 'zod'; export const handler = z.object({ id: z.string() });",
@@ -33,8 +35,8 @@ const PEERS = {
     "export { SQSClient, SendMessageBatchCommand } from '@aws-sdk/client-sqs';",
 };
 
-/** Bundles a module of {@link PEERS}, with the options that its documentation recommends. */
-async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip: Buffer }> {
+/** Bundles a module of {@link PEER_SOURCES}, with the options that its documentation recommends. */
+async function bundlePeer(contents: string): Promise<{ code: Buffer; map: Buffer; zip: Buffer }> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     bundle: true,
@@ -51,8 +53,8 @@ async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip:
     outfile: 'index.mjs',
     write: false,
   });
-  const dataOf = (end: string): Buffer =>
-    Buffer.from(outputFiles.find(({ path }) => path.endsWith(end))?.contents ?? []);
+  const dataOf = (extension: string): Buffer =>
+    Buffer.from(outputFiles.find(({ path }) => path.endsWith(extension))?.contents ?? []);
   const [code, map] = [dataOf('.mjs'), dataOf('.map')];
   const files = [
     { name: 'index.mjs', data: code },
@@ -66,7 +68,7 @@ async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip:
  * Lambda.
  */
 function importMillis(file: string): number {
-  const script = `const since = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - since);`;
+  const script = `const startedAt = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - startedAt);`;
   const args = ['--enable-source-maps', '--input-type=module', '--eval', script];
   return Number(
     execFileSync(process.execPath, args, { encoding: 'utf8', env: { PATH: process.env.PATH } }),
@@ -75,26 +77,32 @@ function importMillis(file: string): number {
 
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(1);
-const weight = ({ name, kilobytes: code, zipped, millis }: Measured): string[] => [
+const kilobytesText = (bytes: number): string => (bytes / 1024).toFixed(1);
+const rowOf = ({ name, codeBytes, zipBytes, millis }: MeasuredBundle): string[] => [
   name,
-  kilobytes(code),
-  kilobytes(zipped),
+  kilobytesText(codeBytes),
+  kilobytesText(zipBytes),
   median(millis).toFixed(1),
 ];
 
-/** Compares the sizes of the functions with the goal in kilobytes. */
-function verdict(what: string, functions: readonly Measured[], goal: number): string {
-  const sizes = functions.map((one) => one.kilobytes / 1024).toSorted((a, b) => a - b);
+/** Returns a text that compares the sizes of the functions with the goal in kilobytes. */
+function compareWithGoal(
+  title: string,
+  functions: readonly MeasuredBundle[],
+  goal: number,
+): string {
+  const sizes = functions.map(({ codeBytes }) => codeBytes / 1024).toSorted((a, b) => a - b);
   const withinGoal = sizes.filter((size) => size <= goal).length;
-  const [least = 0, most = 0] = [sizes.at(0), sizes.at(-1)];
+  const [smallest = 0, largest = 0] = [sizes.at(0), sizes.at(-1)];
   const range =
-    functions.length > 1 ? `${least.toFixed(0)} to ${most.toFixed(0)} KB` : `${most.toFixed(0)} KB`;
+    functions.length > 1
+      ? `${smallest.toFixed(0)} to ${largest.toFixed(0)} KB`
+      : `${largest.toFixed(0)} KB`;
   const verdictText =
     withinGoal === functions.length
       ? 'met'
       : `NOT met by ${functions.length - withinGoal} of ${functions.length}`;
-  return `${what}: ${range}; the goal of ${goal} KB is ${verdictText}`;
+  return `${title}: ${range}; the goal of ${goal} KB is ${verdictText}`;
 }
 
 export async function benchBundles(): Promise<void> {
@@ -102,7 +110,10 @@ export async function benchBundles(): Promise<void> {
   try {
     const functions = await bundle(stackOf('bench', {}));
     const peers = await Promise.all(
-      Object.entries(PEERS).map(async ([name, contents]) => ({ name, ...(await peer(contents)) })),
+      Object.entries(PEER_SOURCES).map(async ([name, contents]) => ({
+        name,
+        ...(await bundlePeer(contents)),
+      })),
     );
     const all = [...functions, ...peers].map(({ name, code, map, zip: zipped }, n) => {
       const functionFolder = join(folder, String(n));
@@ -111,27 +122,37 @@ export async function benchBundles(): Promise<void> {
       writeFileSync(join(functionFolder, 'index.mjs.map'), map);
       return {
         file: join(functionFolder, 'index.mjs'),
-        measured: { name, kilobytes: code.length, zipped: zipped.length, millis: [] as number[] },
+        measured: {
+          name,
+          codeBytes: code.length,
+          zipBytes: zipped.length,
+          millis: [] as number[],
+        },
       };
     });
     // Measurements alternate, so that other load on this machine affects all functions equally.
-    for (let n = 0; n < TIMES; n += 1)
+    for (let n = 0; n < IMPORTS_PER_BUNDLE; n += 1)
       for (const { file, measured } of all) measured.millis.push(importMillis(file));
     const right = 'right' as const;
     const table = new Table({
-      head: ['function', 'minified KB', 'zip with map KB', `import ms, median of ${TIMES}`],
+      head: [
+        'function',
+        'minified KB',
+        'zip with map KB',
+        `import ms, median of ${IMPORTS_PER_BUNDLE}`,
+      ],
       colAligns: ['left', right, right, right],
       style: { head: [], border: [], compact: true },
     });
-    table.push(...all.map(({ measured }) => weight(measured)));
+    table.push(...all.map(({ measured }) => rowOf(measured)));
     console.log(table.toString());
     const measuredBundles = all.map(({ measured }) => measured);
     const services = measuredBundles.filter(({ name }) => name.startsWith('service-'));
     const ingest = measuredBundles.filter(({ name }) => name === 'ingest');
     console.log(
       [
-        verdict('functions of services', services, GOAL.service),
-        verdict('ingest', ingest, GOAL.ingest),
+        compareWithGoal('functions of services', services, GOAL_KILOBYTES.service),
+        compareWithGoal('ingest', ingest, GOAL_KILOBYTES.ingest),
       ].join('\n'),
     );
   } finally {

@@ -11,9 +11,9 @@ import type { Described } from '../test/property/stateful-service.ts';
 import { deleted, StatefulSimulation, TARGET } from '../test/property/stateful-simulation.ts';
 
 /**
- * The cost of a stage on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. The messages
- * and writes of a deletion are counted with the real coordinator on a cloud in memory. Alarms,
- * queues and functions are counted in the real template.
+ * The cost of a stage on AWS: `node bench/cost.ts` prints the cost tables of docs/aws.md. The
+ * messages and writes of a deletion are counted with the real coordinator on a cloud in memory.
+ * Alarms, queues and functions are counted in the real template.
  */
 
 /**
@@ -45,13 +45,16 @@ export const PRICE = {
 } as const;
 
 const HOURS = 730;
-/** Number of supported services in a typical cloud. The others are skipped without a message. */
+/** Number of covered services in a typical cloud. A service that the cloud lacks gets no message. */
 const SERVICES_IN_CLOUD = 12;
 const RESOURCE_TYPES = 5;
 const RESOURCES_PER_TYPE = 3;
 /** Number of listings that still show a resource after its deletion was accepted. */
-const LINGERS = 2;
-/** Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS. */
+const LISTINGS_AFTER_DELETION = 2;
+/**
+ * Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS.
+ * `compare`: of the hourly comparison of the sweep. `init`: of a cold start.
+ */
 const SECONDS = {
   ingest: 1,
   coordinate: 0.2,
@@ -75,14 +78,19 @@ const POLL_SECONDS = 20;
 /** Size of a log line of a function, and the number of lines per message including Lambda's own. */
 const LOG_BYTES = 400;
 const LOG_LINES = 5;
+/** Size of an event in the archive of the bus. */
+const EVENT_BYTES = 2000;
 /**
  * The number of other Keystone notifications for each deletion. The number includes changes of
  * roles and users, but no logins.
  */
 const OTHER_NOTIFICATIONS = 20;
 
-interface Counted {
+/** The messages and writes of one deletion. */
+interface DeletionCounts {
+  /** The number of messages of each type. */
   readonly messages: Readonly<Record<string, number>>;
+  /** The number of messages with a delay, which do not use the bus. */
   readonly delayed: number;
   /** Seconds for which functions wait before they send messages with short delays. */
   readonly waitSeconds: number;
@@ -91,11 +99,11 @@ interface Counted {
 }
 
 /** Runs one deletion on a cloud in memory, and counts its messages and writes. */
-async function oneDeletion(): Promise<Counted> {
+async function countDeletion(): Promise<DeletionCounts> {
   const resourceTypes = Object.fromEntries(
     Array.from({ length: RESOURCE_TYPES }, (_, n) => [`type-${n}`, 'A' as const]),
   );
-  const described = Array.from(
+  const services = Array.from(
     { length: SERVICES_IN_CLOUD },
     (_, n): Described => ({
       name: `service-${String.fromCharCode(97 + n)}`,
@@ -103,7 +111,7 @@ async function oneDeletion(): Promise<Counted> {
       dependsOn: n > 0 ? [preferred(`service-${String.fromCharCode(96 + n)}`)] : [],
     }),
   );
-  const simulation = new StatefulSimulation(described, RESOURCES_PER_TYPE, LINGERS);
+  const simulation = new StatefulSimulation(services, RESOURCES_PER_TYPE, LISTINGS_AFTER_DELETION);
   // A run takes simulated time, so that progress is reported as often as on AWS.
   simulation.progressMillis = PROGRESS_MILLIS;
   simulation.cloud.beforeRemoval = () => {
@@ -113,16 +121,16 @@ async function oneDeletion(): Promise<Counted> {
   let [delayed, waitSeconds, commits, writeUnits] = [0, 0, 0, 0];
   const commit = simulation.engine.commit.bind(simulation.engine);
   simulation.engine.commit = async (change: Change) => {
-    const done = await commit(change);
-    if (done !== 'committed') return done;
+    const outcome = await commit(change);
+    if (outcome !== 'committed') return outcome;
     commits += 1;
-    writeUnits += unitsOf(change);
+    writeUnits += writeUnitsOf(change);
     for (const { type, delaySeconds } of change.messages ?? []) {
       messages[type] = (messages[type] ?? 0) + 1;
       if (delaySeconds) delayed += 1;
       if (delaySeconds && delaySeconds <= MAX_EXACT_SECONDS) waitSeconds += delaySeconds % 1;
     }
-    return done;
+    return outcome;
   };
   simulation.cloud.delete(TARGET);
   await simulation.engine.commit({ messages: [deleted('project', TARGET) as Message] });
@@ -136,7 +144,7 @@ async function oneDeletion(): Promise<Counted> {
  * Returns the write units of a change. A row that is written in a transaction counts twice. The
  * outbox is written in the transaction and deleted separately.
  */
-function unitsOf(change: Change): number {
+function writeUnitsOf(change: Change): number {
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
   const others =
     (change.accounts?.length ?? 0) +
@@ -155,53 +163,61 @@ function unitsOf(change: Change): number {
   );
 }
 
-type Line = readonly [what: string, basis: string, dollars: number];
+/** A row of a cost table. `basis`: the numbers from which the cost was computed. */
+type CostLine = readonly [title: string, basis: string, dollars: number];
 
-async function perThousand(): Promise<Line[]> {
-  const { messages, delayed, waitSeconds, commits, writeUnits } = await oneDeletion();
-  const stack = stackOf('prod', {});
-  const memory = (name: string): number =>
-    (functionsOf(stack).find((of) => of.name === name)?.megabytes ?? 512) / 1024;
-  const count = (...types: string[]): number =>
-    types.reduce((sum, type) => sum + (messages[type] ?? 0), 0);
-  const all = Object.values(messages).reduce((sum, one) => sum + one, 0);
-  const requested = count('service.requested');
-  const coordinated = all - requested;
+/** The memory of a function in gigabytes. */
+const gigabytesOf = (name: string): number =>
+  (functionsOf(stackOf('prod', {})).find((one) => one.name === name)?.megabytes ?? 512) / 1024;
+
+/** Returns the costs of 1,000 deletions by service of AWS. */
+async function deletionCosts(): Promise<CostLine[]> {
+  const { messages, delayed, waitSeconds, commits, writeUnits } = await countDeletion();
+  const messageCount = Object.values(messages).reduce((sum, count) => sum + count, 0);
+  const runRequests = messages['service.requested'] ?? 0;
+  const coordinated = messageCount - runRequests;
   const notifications = 1 + OTHER_NOTIFICATIONS;
-  const invocations = notifications + all;
+  const invocations = notifications + messageCount;
+  const serviceGigabyteSeconds = runRequests * SECONDS.service * gigabytesOf('service-nova');
   const gigabyteSeconds =
-    notifications * SECONDS.ingest * memory('ingest') +
-    (coordinated * SECONDS.coordinate + waitSeconds) * memory('coordinate') +
-    requested * SECONDS.service * memory('service-nova');
-  const bus = all - delayed;
+    notifications * SECONDS.ingest * gigabytesOf('ingest') +
+    (coordinated * SECONDS.coordinate + waitSeconds) * gigabytesOf('coordinate') +
+    serviceGigabyteSeconds;
+  const busEvents = messageCount - delayed;
   const logGigabytes = (invocations * LOG_LINES * LOG_BYTES) / 1e9;
-  const of = (number: number, what: string) => `${number.toLocaleString('en')} ${what}`;
+  const quantity = (number: number, unit: string) => `${number.toLocaleString('en')} ${unit}`;
   const thousand = (dollars: number) => dollars * 1000;
   return [
     [
       'EventBridge',
-      `${of(bus, 'events')} per project; the archive keeps them`,
-      thousand(bus * PRICE.events + ((bus * 2000) / 1e9) * PRICE.archiveGigabyte),
+      `${quantity(busEvents, 'events')} per project; the archive keeps them`,
+      thousand(
+        busEvents * PRICE.events + ((busEvents * EVENT_BYTES) / 1e9) * PRICE.archiveGigabyte,
+      ),
     ],
     [
       'SQS',
-      `${of(notifications + all, 'messages')} per project: send, receive, delete`,
-      thousand((notifications + all) * 3 * PRICE.queueRequest),
+      `${quantity(invocations, 'messages')} per project: send, receive, delete`,
+      thousand(invocations * 3 * PRICE.queueRequest),
     ],
     [
       'Lambda, INIT',
       `one cold start in ${CALLS_PER_START} calls, ${SECONDS.init} s per cold start, charged since August 2025`,
       thousand((invocations / CALLS_PER_START) * SECONDS.init * 0.5 * PRICE.gigabyteSecond),
     ],
-    ['Lambda, calls', of(invocations, 'per project'), thousand(invocations * PRICE.invocation)],
+    [
+      'Lambda, calls',
+      quantity(invocations, 'per project'),
+      thousand(invocations * PRICE.invocation),
+    ],
     [
       'Lambda, time',
-      `${of(Math.round(gigabyteSeconds), 'GB-s')} per project, of which the service functions use ${Math.round((100 * requested * SECONDS.service * memory('service-nova')) / gigabyteSeconds)} %`,
+      `${quantity(Math.round(gigabyteSeconds), 'GB-s')} per project, of which the service functions use ${Math.round((100 * serviceGigabyteSeconds) / gigabyteSeconds)} %`,
       thousand(gigabyteSeconds * PRICE.gigabyteSecond),
     ],
     [
       'DynamoDB',
-      `${of(commits, 'commits')} per project, ${of(Math.round(writeUnits), 'write units')}, half as many read units`,
+      `${quantity(commits, 'commits')} per project, ${quantity(Math.round(writeUnits), 'write units')}, half as many read units`,
       thousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
     ],
     [
@@ -217,26 +233,27 @@ async function perThousand(): Promise<Line[]> {
   ];
 }
 
-function perMonth(): Line[] {
+/** Returns the costs of a month, without deletions. */
+function monthlyCosts(): CostLine[] {
   const stack = stackOf('prod', {});
-  const queues = stack.topology.queues.length;
+  const queueCount = stack.topology.queues.length;
   const alarmCount = Object.keys(alarmResources(stack)).length;
-  const polls = queues * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
+  const polls = queueCount * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
   const sweeps = HOURS * 12;
   const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;
-  const beats = HOURS * 60;
-  const metrics = Object.keys(METRICS).length;
+  const heartbeats = HOURS * 60;
+  const metricCount = Object.keys(METRICS).length;
   return [
     [
       'SQS, long polling',
-      `${queues} queues, ${POLLERS} pollers per queue, a call every ${POLL_SECONDS} s`,
+      `${queueCount} queues, ${POLLERS} pollers per queue, a call every ${POLL_SECONDS} s`,
       polls * PRICE.queueRequest,
     ],
     ['alarms', String(alarmCount), alarmCount * PRICE.alarmMonth],
     [
       'own metrics',
-      `${metrics} metrics, if each hour has a deletion; less in proportion`,
-      metrics * PRICE.metricMonth,
+      `${metricCount} metrics, if each hour has a deletion; less in proportion`,
+      metricCount * PRICE.metricMonth,
     ],
     ['dashboards', '2', 2 * PRICE.dashboardMonth],
     ['secret', '1', PRICE.secretMonth],
@@ -248,14 +265,14 @@ function perMonth(): Line[] {
     [
       "relay's heartbeat",
       'one a minute',
-      beats * (3 * PRICE.queueRequest + PRICE.invocation + 0.1 * 0.5 * PRICE.gigabyteSecond),
+      heartbeats * (3 * PRICE.queueRequest + PRICE.invocation + 0.1 * 0.5 * PRICE.gigabyteSecond),
     ],
     ['DynamoDB, storage', '1 GB, with point-in-time recovery', PRICE.tableGigabyteMonth],
   ];
 }
 
-/** The costs of a network that is needed only if AWS cannot reach the cloud over the internet. */
-const network: Line[] = [
+/** The monthly costs of a network, which some clouds need, and of a key of your own. */
+const optionalCosts: CostLine[] = [
   ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
   ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
   [
@@ -266,27 +283,31 @@ const network: Line[] = [
   ['customer-managed key', '1', PRICE.keyMonth],
 ];
 
-const dollars = (amount: number): string => (amount < 0.005 ? '< 0.01' : amount.toFixed(2));
-const sum = (lines: readonly Line[]): number =>
+const dollarsText = (amount: number): string => (amount < 0.005 ? '< 0.01' : amount.toFixed(2));
+const sumOf = (lines: readonly CostLine[]): number =>
   lines.reduce((total, [, , amount]) => total + amount, 0);
-const table = (title: string, lines: readonly Line[], last: readonly string[] = []): string =>
+const tableOf = (
+  title: string,
+  lines: readonly CostLine[],
+  lastRows: readonly string[] = [],
+): string =>
   [
     `| ${title} | based on | USD |`,
     '|---|---|---:|',
-    ...lines.map(([what, basis, amount]) => `| ${what} | ${basis} | ${dollars(amount)} |`),
-    ...last,
+    ...lines.map(([name, basis, amount]) => `| ${name} | ${basis} | ${dollarsText(amount)} |`),
+    ...lastRows,
   ].join('\n');
-const total = (lines: readonly Line[]): string[] => [
-  `| **total** | | **${dollars(sum(lines))}** |`,
+const totalRow = (lines: readonly CostLine[]): string[] => [
+  `| **total** | | **${dollarsText(sumOf(lines))}** |`,
 ];
 
 /** Returns the tables of docs/aws.md in markdown. */
 export async function costTables(): Promise<string[]> {
-  const [deletions, month] = [await perThousand(), perMonth()];
+  const [deletions, month] = [await deletionCosts(), monthlyCosts()];
   return [
-    table('for 1,000 deleted projects', deletions, total(deletions)),
-    table('every month', month, total(month)),
-    table('optional: a network or a key of your own', network),
+    tableOf('for 1,000 deleted projects', deletions, totalRow(deletions)),
+    tableOf('every month', month, totalRow(month)),
+    tableOf('optional: a network or a key of your own', optionalCosts),
   ];
 }
 

@@ -16,13 +16,16 @@ import { startPostgresql } from '../test/engine/postgresql.ts';
  * asserts nothing. `server` starts a temporary PostgreSQL, or uses DATABASE_URL.
  */
 const BATCH = 100;
-const id = () => randomBytes(16).toString('hex');
+const newId = () => randomBytes(16).toString('hex');
 const megabytes = () => Math.round(process.memoryUsage.rss() / 1024 / 1024);
-const line = (what: string, value: string) => console.log(`  ${what.padEnd(68)} ${value}`);
+const printLine = (title: string, value: string) => console.log(`  ${title.padEnd(68)} ${value}`);
 const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
-/** Opens the engine in a new process, so that this process adds nothing to time and memory. */
-function opened(folder: string): { millis: number; cpu: number; rss: number } {
+/**
+ * Opens the engine in a new process, so that this process adds nothing to time and memory. Returns
+ * what {@link openAndIdle} printed there.
+ */
+function openInNewProcess(folder: string): { millis: number; cpu: number; rss: number } {
   const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
     encoding: 'utf8',
   });
@@ -30,6 +33,7 @@ function opened(folder: string): { millis: number; cpu: number; rss: number } {
   return JSON.parse(child.stdout);
 }
 
+/** Opens the engine, leaves it idle for 8 s, and prints its times and memory as JSON. */
 async function openAndIdle(folder: string): Promise<void> {
   const watch = stopwatch();
   const engine = await openPostgresEngine({ dataFolder: folder });
@@ -52,7 +56,7 @@ async function openAndIdle(folder: string): Promise<void> {
 const notification = (): Outgoing => ({
   type: 'notification.received',
   data: {
-    body: `{"message_id":"${id()}","payload":"${'x'.repeat(900)}"}`,
+    body: `{"message_id":"${newId()}","payload":"${'x'.repeat(900)}"}`,
     encoding: 'utf8',
     source: 'bench',
     receivedAt: 1,
@@ -63,20 +67,20 @@ const accountEvent = (project: string): Outgoing =>
     type: 'account.project.deleted',
     data: {
       account: { type: 'project', id: project, name: 'shop' },
-      cause: { messageId: id(), eventType: 'identity.project.deleted', at: 1 },
+      cause: { messageId: newId(), eventType: 'identity.project.deleted', at: 1 },
     },
   });
-const record = (project: string): AccountRecord => ({
+const accountRecord = (project: string): AccountRecord => ({
   account: { type: 'project', id: ProjectId.parse(project), name: 'shop', enabled: true },
   seenAt: 1,
   deletedAt: 1,
   members: undefined,
 });
-const batch = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
+const batchOf = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
 
 /**
- * Returns wall time and processor time of this process since the stopwatch was started. On a busy
- * machine only the processor time is meaningful.
+ * Starts a stopwatch. The returned function returns the wall time and the processor time of this
+ * process since the start, in milliseconds. On a busy machine only the processor time is meaningful.
  */
 function stopwatch(): () => { wall: number; cpu: number } {
   const [began, cpu] = [performance.now(), process.cpuUsage()];
@@ -92,89 +96,97 @@ const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
  * The number of messages before the measurement. The engine compiles its WebAssembly while it
  * handles them.
  */
-const WARM_UP = 500;
+const WARM_UP_MESSAGES = 500;
 
-async function hops(engine: WorkerEngine, count: number): Promise<void> {
-  const times: number[] = [];
+/** Measures the time from the commit of one message to the end of its handler. */
+async function measureHops(engine: WorkerEngine, count: number): Promise<void> {
+  const hopMillis: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   let watch = stopwatch();
-  let last = performance.now();
+  let lastHandledAt = performance.now();
   await engine.work('coordinate', { concurrency: 1 }, async () => {
-    times.push(performance.now() - last);
-    last = performance.now();
-    if (times.length === WARM_UP) watch = stopwatch();
-    if (times.length < WARM_UP + count) await engine.commit({ messages: [accountEvent(id())] });
+    hopMillis.push(performance.now() - lastHandledAt);
+    lastHandledAt = performance.now();
+    if (hopMillis.length === WARM_UP_MESSAGES) watch = stopwatch();
+    if (hopMillis.length < WARM_UP_MESSAGES + count)
+      await engine.commit({ messages: [accountEvent(newId())] });
     else resolve();
   });
-  await engine.commit({ messages: [accountEvent(id())] });
+  await engine.commit({ messages: [accountEvent(newId())] });
   await promise;
   const { cpu } = watch();
-  const counted = times.slice(WARM_UP).toSorted((a, b) => a - b);
-  const at = (share: number) => millis(counted[Math.floor(count * share)] ?? 0);
-  line(
+  const sortedMillis = hopMillis.slice(WARM_UP_MESSAGES).toSorted((a, b) => a - b);
+  const percentile = (share: number) => millis(sortedMillis[Math.floor(count * share)] ?? 0);
+  printLine(
     'one hop: commit, receive, handle, complete',
-    `${at(0.5)} median, ${at(0.95)} 95 % (${millis(cpu / count)} processor time)`,
+    `${percentile(0.5)} median, ${percentile(0.95)} 95 % (${millis(cpu / count)} processor time)`,
   );
 }
 
-async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
+/** Measures how fast notifications are stored, received, and ingested. */
+async function measureIngest(engine: WorkerEngine, batches: number): Promise<void> {
   const storing = stopwatch();
   for (let count = 0; count < batches; count += 1)
-    await engine.commit({ messages: batch(notification) });
-  line(`stored by the relay, 1 KB each, ${BATCH} per commit`, rate(batches * BATCH, storing()));
+    await engine.commit({ messages: batchOf(notification) });
+  printLine(
+    `stored by the relay, 1 KB each, ${BATCH} per commit`,
+    rate(batches * BATCH, storing()),
+  );
 
   const half = (batches * BATCH) / 2;
   const { promise, resolve } = Promise.withResolvers<void>();
-  let [receivedCount, committing] = [0, 0];
+  let [receivedCount, commitMillis] = [0, 0];
   let receiving = stopwatch();
   await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
     if (receivedCount === half) {
-      line(`received, ${BATCH} per batch, without processing`, rate(half, receiving()));
+      printLine(`received, ${BATCH} per batch, without processing`, rate(half, receiving()));
       receiving = stopwatch();
     }
-    const one = stopwatch();
-    const projects = deliveries.map(id);
+    const commitWatch = stopwatch();
+    const projects = deliveries.map(newId);
     if (receivedCount >= half)
       await engine.commit({
-        seen: deliveries.map(id),
-        accounts: projects.map(record),
+        seen: deliveries.map(newId),
+        accounts: projects.map(accountRecord),
         messages: projects.map((project) => accountEvent(project)),
         counters: { 'bench.taken': deliveries.length },
       });
-    committing += one().cpu;
+    commitMillis += commitWatch().cpu;
     receivedCount += deliveries.length;
     if (receivedCount >= 2 * half) resolve();
   });
   await promise;
-  line(
+  printLine(
     `received, ${BATCH} per batch, each stored with its id, account and event`,
     rate(half, receiving()),
   );
-  line(
+  printLine(
     `  of that, the commit of ${BATCH} ids, ${BATCH} accounts, ${BATCH} events`,
-    `${millis((committing * BATCH) / half)} processor time`,
+    `${millis((commitMillis * BATCH) / half)} processor time`,
   );
 }
 
+/** Runs each measurement with an engine of its own. */
 async function measure(open: () => Promise<WorkerEngine>): Promise<void> {
-  for (const part of [
-    (engine: WorkerEngine) => hops(engine, 500),
-    (engine: WorkerEngine) => ingest(engine, 200),
-  ]) {
-    const engine = await open();
-    await part(engine);
-    await engine.close();
-  }
+  const hopsEngine = await open();
+  await measureHops(hopsEngine, 500);
+  await hopsEngine.close();
+  const ingestEngine = await open();
+  await measureIngest(ingestEngine, 200);
+  await ingestEngine.close();
 }
 
 export async function benchEmbedded(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-bench-'));
   console.log('Embedded: PGlite');
-  const fresh = opened(folder);
-  line('open a new folder (processor time)', `${millis(fresh.millis)} (${millis(fresh.cpu)})`);
-  const old = opened(folder);
-  line('open an old folder (processor time)', `${millis(old.millis)} (${millis(old.cpu)})`);
-  line('resident memory, idle on an old folder, seven workers', `${old.rss} MB`);
+  const fresh = openInNewProcess(folder);
+  printLine('open a new folder (processor time)', `${millis(fresh.millis)} (${millis(fresh.cpu)})`);
+  const existing = openInNewProcess(folder);
+  printLine(
+    'open an old folder (processor time)',
+    `${millis(existing.millis)} (${millis(existing.cpu)})`,
+  );
+  printLine('resident memory, idle on an old folder, seven workers', `${existing.rss} MB`);
   await measure(() => openPostgresEngine({ dataFolder: folder }));
   rmSync(folder, { recursive: true });
 }
@@ -185,14 +197,14 @@ export async function benchServer(): Promise<void> {
   console.log('Server: PostgreSQL');
   const began = performance.now();
   await (await openPostgresEngine({ databaseUrl })).close();
-  line('open a new database', millis(performance.now() - began));
+  printLine('open a new database', millis(performance.now() - began));
   await measure(() => openPostgresEngine({ databaseUrl }));
   await own?.stop();
 }
 
 if (import.meta.main) {
-  const [what, folder] = process.argv.slice(2);
-  if (what === 'open' && folder !== undefined) await openAndIdle(folder);
-  if (what === undefined || what === 'embedded') await benchEmbedded();
-  if (what === undefined || what === 'server') await benchServer();
+  const [part, folder] = process.argv.slice(2);
+  if (part === 'open' && folder !== undefined) await openAndIdle(folder);
+  if (part === undefined || part === 'embedded') await benchEmbedded();
+  if (part === undefined || part === 'server') await benchServer();
 }

@@ -19,15 +19,28 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 /** A folder for a processor profile of the propagator, which slows it down. */
-const PROFILE = process.env.BENCH_PROFILE;
+const PROFILE_FOLDER = process.env.BENCH_PROFILE;
 const HAS_FOLDER = process.env.BENCH_FOLDER === 'existing';
 const IS_SMALL = process.env.BENCH_MEMORY === 'small';
 /** V8 limits its heap to half of the memory of a small container. */
 const SMALL_HEAP_MEGABYTES = 256;
+/** One customer of this number is deleted. */
+const CUSTOMERS_PER_DELETION = 100;
+const IDLE_POLL_MILLIS = 500;
+/** The propagator has ingested all notifications when its queue is empty in this number of polls. */
+const IDLE_POLLS = 3;
+
 const Line = z.object({ body: z.string() });
 const Body = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
+const Status = z.object({
+  queues: z.record(
+    z.string(),
+    z.object({ ready: z.number(), delayed: z.number(), active: z.number() }),
+  ),
+});
 
-function recorded(): string[] {
+/** Returns the notifications that a real Keystone sent about one customer. */
+function recordedNotifications(): string[] {
   const lines = readFileSync(
     new URL('../events/samples/keystone/cadf-messagingv2.jsonl', import.meta.url),
     'utf8',
@@ -41,113 +54,149 @@ function recorded(): string[] {
 
 /** Returns the notifications of one customer with new ids, as those of another customer. */
 function withNewIds(messages: readonly string[]): string[] {
-  const ids = new Map<string, string>();
-  const renamed = (id: string): string => {
-    const known = ids.get(id) ?? randomUUID().replaceAll('-', '');
-    ids.set(id, known);
-    return known;
+  const newIds = new Map<string, string>();
+  const newIdOf = (id: string): string => {
+    const newId = newIds.get(id) ?? randomUUID().replaceAll('-', '');
+    newIds.set(id, newId);
+    return newId;
   };
   return messages.map((message) => {
     const text = message
-      .replace(/[0-9a-f]{32}/g, renamed)
+      .replace(/[0-9a-f]{32}/g, newIdOf)
       .replace(/"message_id": "[^"]+"/, `"message_id": "${randomUUID()}"`);
     return JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': text });
   });
 }
 
-/** Megabytes of resident memory of a process: now (`VmRSS`), or its peak (`VmHWM`). */
-const memory = (pid: number, name: 'VmRSS' | 'VmHWM'): number =>
-  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) /
+/** Returns the resident memory of a process in megabytes: now (`VmRSS`), or its peak (`VmHWM`). */
+const residentMegabytes = (pid: number, field: 'VmRSS' | 'VmHWM'): number =>
+  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) /
   1024;
 
-/** Processor seconds that a process has used. The kernel counts them in ticks of 10 ms. */
-const processorSeconds = (pid: number): number => {
+/** Returns the processor seconds that a process has used. The kernel counts ticks of 10 ms. */
+const processorSecondsOf = (pid: number): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
 
+/** Creates an exchange and a queue of this name, and fills the queue with notifications. */
+async function publishNotifications(channel: amqp.ConfirmChannel, name: string): Promise<void> {
+  await channel.assertExchange(name, 'topic', { durable: false, autoDelete: false });
+  await channel.assertQueue(name, { durable: true });
+  await channel.bindQueue(name, name, 'notifications.info');
+  const deletedCustomer = recordedNotifications();
+  const remainingCustomer = deletedCustomer.filter(
+    (message) => !/identity\.(project|domain)\.deleted/.test(message),
+  );
+  for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
+    const isDeleted = customer % CUSTOMERS_PER_DELETION === 0;
+    const bodies = withNewIds(isDeleted ? deletedCustomer : remainingCustomer);
+    for (const body of bodies.slice(0, WAITING - sent)) {
+      channel.publish(name, 'notifications.info', Buffer.from(body), { deliveryMode: 2 });
+      sent += 1;
+    }
+    if (isDeleted) await channel.waitForConfirms();
+  }
+  await channel.waitForConfirms();
+}
+
+/** Waits until the propagator has ingested all notifications. */
+async function waitUntilIngested(
+  propagator: Propagator,
+  waiting: () => Promise<number>,
+): Promise<void> {
+  for (let idlePolls = 0; idlePolls < IDLE_POLLS; ) {
+    await delay(IDLE_POLL_MILLIS);
+    // A status request counts the rows of all queues, so it is sent only near the end.
+    if ((await waiting()) > 0) continue;
+    const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
+    idlePolls = ingest && ingest.ready + ingest.active > 0 ? 0 : idlePolls + 1;
+  }
+}
+
+interface Measured {
+  /** Seconds from the start of the process until all notifications were ingested. */
+  readonly seconds: number;
+  /** Seconds from the first delivery until all notifications were ingested. */
+  readonly consumingSeconds: number;
+  readonly processorSeconds: number;
+  readonly megabytesWhenReady: number;
+  readonly peakMegabytes: number;
+  /** The load average of the machine when the propagator was ready. */
+  readonly loadBefore: number;
+}
+
+/** Starts the propagator, and measures it until it has ingested all notifications. */
+async function measure(
+  propagator: Propagator,
+  waiting: () => Promise<number>,
+  environment: Record<string, string>,
+): Promise<Measured> {
+  let consumingSince: number | undefined;
+  const firstDelivery = (async () => {
+    while ((await waiting()) >= WAITING) await delay(50);
+    consumingSince = Date.now();
+  })();
+  if (HAS_FOLDER) {
+    await propagator.start({ mode: 'observe', broker: 'none', environment });
+    await propagator.stop();
+  }
+  const readyMillis = await propagator.start({ mode: 'observe', environment });
+  await firstDelivery;
+  const begunAt = Date.now() - readyMillis;
+  const loadBefore = loadavg()[0] ?? 0;
+  const megabytesWhenReady = residentMegabytes(propagator.pid ?? 0, 'VmRSS');
+  await waitUntilIngested(propagator, waiting);
+  const endedAt = Date.now() - IDLE_POLLS * IDLE_POLL_MILLIS;
+  return {
+    seconds: (endedAt - begunAt) / 1000,
+    consumingSeconds: (endedAt - (consumingSince ?? begunAt)) / 1000,
+    processorSeconds: processorSecondsOf(propagator.pid ?? 0),
+    megabytesWhenReady,
+    peakMegabytes: residentMegabytes(propagator.pid ?? 0, 'VmHWM'),
+    loadBefore,
+  };
+}
+
+function printMeasured(measured: Measured): void {
+  const { seconds, consumingSeconds, processorSeconds, loadBefore } = measured;
+  const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
+  process.stdout.write(
+    `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
+      `${Math.round(WAITING / seconds)} a second (start included), ` +
+      `${Math.round(WAITING / consumingSeconds)} a second from the first one on; ` +
+      `${processorSeconds.toFixed(1)} s of processor time: ` +
+      `${Math.round(WAITING / processorSeconds)} a second of it; ` +
+      `${HAS_FOLDER ? 'existing' : 'new'} folder, ${IS_SMALL ? 'small' : 'usual'} memory: ` +
+      `${Math.round(measured.megabytesWhenReady)} MB resident when ready, peak ` +
+      `${Math.round(measured.peakMegabytes)} MB; load average ${load}\n`,
+  );
+}
+
 export async function benchNotifications(): Promise<void> {
   const cloud = await startCloud();
-  const queue = `bench-${randomUUID().slice(0, 8)}`;
+  const name = `bench-${randomUUID().slice(0, 8)}`;
   const broker = await amqp.connect(rabbitUrl());
   const channel = await broker.createConfirmChannel();
-  const propagator = new Propagator(queue);
+  const propagator = new Propagator(name);
   try {
-    await channel.assertExchange(queue, 'topic', { durable: false, autoDelete: false });
-    await channel.assertQueue(queue, { durable: true });
-    await channel.bindQueue(queue, queue, 'notifications.info');
-    const messages = recorded();
-    const staying = messages.filter(
-      (message) => !/identity\.(project|domain)\.deleted/.test(message),
-    );
-    for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
-      for (const body of withNewIds(customer % 100 === 0 ? messages : staying).slice(
-        0,
-        WAITING - sent,
-      )) {
-        channel.publish(queue, 'notifications.info', Buffer.from(body), { deliveryMode: 2 });
-        sent += 1;
-      }
-      if (customer % 100 === 0) await channel.waitForConfirms();
-    }
-    await channel.waitForConfirms();
-
+    await publishNotifications(channel, name);
     const environment = {
       ...cloud.credentials,
       OS_CLOUD: '',
-      RABBITMQ_EXCHANGE: queue,
+      RABBITMQ_EXCHANGE: name,
       PROPAGATOR_LOG_LEVEL: 'warn',
       NODE_OPTIONS: [
-        ...(PROFILE ? [`--cpu-prof --cpu-prof-dir=${PROFILE}`] : []),
+        ...(PROFILE_FOLDER ? [`--cpu-prof --cpu-prof-dir=${PROFILE_FOLDER}`] : []),
         ...(IS_SMALL ? [`--max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : []),
       ].join(' '),
     };
-    const waiting = async () => (await channel.checkQueue(queue)).messageCount;
-    let consumingSince: number | undefined;
-    const firstDelivery = (async () => {
-      while ((await waiting()) >= WAITING) await delay(50);
-      consumingSince = Date.now();
-    })();
-    if (HAS_FOLDER) {
-      await propagator.start({ mode: 'observe', broker: 'none', environment });
-      await propagator.stop();
-    }
-    const readyMillis = await propagator.start({ mode: 'observe', environment });
-    await firstDelivery;
-    const Status = z.object({
-      queues: z.record(
-        z.string(),
-        z.object({ ready: z.number(), delayed: z.number(), active: z.number() }),
-      ),
-    });
-    const begun = Date.now() - readyMillis;
-    const loadBefore = loadavg()[0] ?? 0;
-    const atRest = memory(propagator.pid ?? 0, 'VmRSS');
-    for (let idlePolls = 0; idlePolls < 3; ) {
-      await delay(500);
-      // A status request counts the rows of all queues, so it is sent only near the end.
-      if ((await waiting()) > 0) continue;
-      const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
-      idlePolls = ingest && ingest.ready + ingest.active > 0 ? 0 : idlePolls + 1;
-    }
-    const seconds = (Date.now() - begun) / 1000 - 1.5;
-    const consumingSeconds = (Date.now() - (consumingSince ?? begun)) / 1000 - 1.5;
-    const peak = memory(propagator.pid ?? 0, 'VmHWM');
-    const processor = processorSeconds(propagator.pid ?? 0);
-    const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
-    process.stdout.write(
-      `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
-        `${Math.round(WAITING / seconds)} a second (start included), ` +
-        `${Math.round(WAITING / consumingSeconds)} a second from the first one on; ` +
-        `${processor.toFixed(1)} s of processor time: ${Math.round(WAITING / processor)} a second ` +
-        `of it; ${HAS_FOLDER ? 'existing' : 'new'} folder, ${IS_SMALL ? 'small' : 'usual'} ` +
-        `memory: ${Math.round(atRest)} MB resident when ready, peak ${Math.round(peak)} MB; ` +
-        `load average ${load}\n`,
-    );
+    const waiting = async () => (await channel.checkQueue(name)).messageCount;
+    printMeasured(await measure(propagator, waiting, environment));
   } finally {
     await propagator.dispose();
-    await channel.deleteQueue(queue);
-    await channel.deleteExchange(queue);
+    await channel.deleteQueue(name);
+    await channel.deleteExchange(name);
     await broker.close();
     await cloud.close();
   }
