@@ -29,8 +29,8 @@ const SMALL: Size = {
   containers: 1,
   objectsPerContainer: 5,
 };
-/** Returns a share of the full size of the part `project`. */
-function large(share: number): Size {
+/** Returns the size of the project of the part `project`, for this share of the full size. */
+function largeSize(share: number): Size {
   const networks = atLeastOne(30 * share);
   const containers = atLeastOne(10 * share);
   return {
@@ -44,21 +44,25 @@ function large(share: number): Size {
   };
 }
 
+/** One measurement: a part in one size. */
 interface Case {
   readonly name: string;
   readonly run: () => Promise<Cost>;
 }
 const atLeastOne = (number: number): number => Math.max(1, Math.round(number));
 
-/** Returns a part in three sizes, which show whether the cost per resource grows with the size. */
+/**
+ * Returns the measurements of a part in three sizes, which show whether the cost per resource grows
+ * with the size.
+ */
 function casesOf(part: Part, share: number): Case[] {
-  return [share / 4, share / 2, share].map((size) => {
+  return [share / 4, share / 2, share].map((sizeShare) => {
     if (part === 'project')
       return {
-        name: `project, ${Math.round(1000 * size)} servers`,
-        run: () => measure(large(size), 1, 'projects'),
+        name: `project, ${Math.round(1000 * sizeShare)} servers`,
+        run: () => measure(largeSize(sizeShare), 1, 'projects'),
       };
-    const projects = atLeastOne((part === 'domain' ? 200 : 2000) * size);
+    const projects = atLeastOne((part === 'domain' ? 200 : 2000) * sizeShare);
     const kind = part === 'domain' ? 'domain' : 'projects';
     return {
       name: `${part}, ${projects} projects`,
@@ -73,29 +77,29 @@ export async function benchScale(share = 0.1, parts: readonly Part[] = PARTS): P
       '',
       'resources',
       'wall',
-      'calls each',
-      'processor ms each',
+      'calls per resource',
+      'processor ms per resource',
       'peak MB',
       'heap, external MB',
       'loop p99, max ms',
-      'ends',
+      'end states',
       'load',
     ],
     style: { head: [], border: [], compact: true },
   });
   for (const { name, run } of parts.flatMap((part) => casesOf(part, share))) {
     const cost = await run();
-    const each = (total: number): string => (total / cost.resources).toFixed(2);
+    const perResource = (total: number): string => (total / cost.resources).toFixed(2);
     table.push([
       name,
       String(cost.resources),
       `${cost.seconds.toFixed(1)} s`,
-      each(cost.calls),
-      each(cost.processorSeconds * 1000),
+      perResource(cost.calls),
+      perResource(cost.processorSeconds * 1000),
       cost.peakMegabytes.toFixed(0),
       `${cost.heapMegabytes.toFixed(0)}, ${cost.externalMegabytes.toFixed(0)}`,
       `${cost.p99Millis.toFixed(0)}, ${cost.maxMillis.toFixed(0)}`,
-      cost.ends,
+      cost.endStates,
       cost.load.map((load) => load.toFixed(1)).join(', '),
     ]);
     console.log(`${name}: ${cost.seconds.toFixed(1)} s`);

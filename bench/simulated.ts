@@ -51,65 +51,79 @@ function slowDown({ faults }: RehearsalCloud): void {
     faults.add({ service: 'neutron', method, path, effect: { does: 'slow', milliseconds } });
 }
 
-/** The row of the table for the calls of one deletion that began at `from`. */
-function rowOf(project: string, calls: readonly LoggedCall[], from: number, load: string) {
+/**
+ * Returns the row of the table for one deletion. `from`: when the project was deleted. `loadBefore`:
+ * the load average at that time.
+ */
+function rowOf(project: string, calls: readonly LoggedCall[], from: number, loadBefore: string) {
   const projectRequests = calls.filter(
     ({ service, method, path }) =>
       service === 'keystone' && method === 'GET' && path === `/v3/projects/${project}`,
   );
-  const servers = calls.filter(({ path }) => path.startsWith('/v2.1/servers/detail'));
-  const removal = calls.find(
+  const serverListings = calls.filter(({ path }) => path.startsWith('/v2.1/servers/detail'));
+  const firstRemoval = calls.find(
     ({ service, method }) => service !== 'keystone' && method === 'DELETE',
   );
-  const second = projectRequests[1]?.at ?? from;
+  const secondAnswerAt = projectRequests[1]?.at ?? from;
   return [
     String(calls.length),
     String(projectRequests.length),
-    String(servers.length),
-    `${((removal?.at ?? from) - second) / 1000} s`,
+    String(serverListings.length),
+    `${((firstRemoval?.at ?? from) - secondAnswerAt) / 1000} s`,
     `${(Date.now() - from) / 1000} s`,
-    `${load} to ${loadavg()[0]?.toFixed(1)}`,
+    `${loadBefore} to ${loadavg()[0]?.toFixed(1)}`,
   ];
 }
 
+/** Creates the projects. They have resources only in the services outside of `EMPTY_SERVICES`. */
+function makeProjects({ seed, state }: RehearsalCloud): string[] {
+  const domain = seed.makeDomain('customer');
+  const projects = Array.from({ length: PROJECTS }, (_, n) =>
+    seed.makeProject(domain, `project-${n}`),
+  );
+  // `fill` creates resources in every service of this list.
+  const services = state.documented.splice(0);
+  for (const id of projects) seed.fill(id, 'tiny');
+  state.documented.push(...services);
+  return projects;
+}
+
+/** The notification with which Keystone reports the deletion of a project. */
+const deletionNotification = (project: string, messageId: string, at: number) => ({
+  message_id: messageId,
+  publisher_id: 'identity.bench',
+  event_type: 'identity.project.deleted',
+  priority: 'INFO',
+  timestamp: new Date(at).toISOString().replace('T', ' ').replace('Z', ''),
+  payload: { resource_info: project },
+});
+
 export async function benchSimulated(): Promise<void> {
   const cloud = await startCloud({ with: EMPTY_SERVICES, durations: DURATIONS });
-  const domain = cloud.seed.makeDomain('customer');
-  const projects = Array.from({ length: PROJECTS }, (_, n) =>
-    cloud.seed.makeProject(domain, `project-${n}`),
-  );
-  const filled = cloud.state.documented.splice(0);
-  for (const id of projects) cloud.seed.fill(id, 'tiny');
-  cloud.state.documented.push(...filled);
+  const projects = makeProjects(cloud);
   slowDown(cloud);
   const { propagator, client, stop } = await startPropagator(cloud);
   const head = ['calls', 'requests for the project', 'listings of servers'];
   const times = ['from the second answer to the first removal', 'time', 'load'];
   const table = new Table({ head: [...head, ...times], style: { head: [], border: [] } });
   const { reads } = propagator.engine;
-  const isOver = async (id: string): Promise<boolean> =>
-    (await reads.operationsAbout('project', id)).some(hasEnded);
+  const hasOperationEnded = async (project: string): Promise<boolean> =>
+    (await reads.operationsAbout('project', project)).some(hasEnded);
   while ((await reads.accountCount()) === 0) await delay(20);
-  for (const [n, id] of projects.entries()) {
+  for (const [n, project] of projects.entries()) {
     await delay(1000);
     cloud.calls.length = 0;
-    const load = loadavg()[0]?.toFixed(1) ?? '';
+    const loadBefore = loadavg()[0]?.toFixed(1) ?? '';
     const from = Date.now();
-    cloud.state.identity.projects.delete(id);
-    const notification = {
-      message_id: `bench-${n}`,
-      publisher_id: 'identity.bench',
-      event_type: 'identity.project.deleted',
-      priority: 'INFO',
-      timestamp: new Date(from).toISOString().replace('T', ' ').replace('Z', ''),
-      payload: { resource_info: id },
-    };
+    cloud.state.identity.projects.delete(project);
+    const notification = deletionNotification(project, `bench-${n}`, from);
     await client.post('/v1/notifications', notification, z.object({ stored: z.number() }));
-    while (!(await isOver(id))) await delay(20);
-    table.push(rowOf(id, [...cloud.calls], from, load));
-    // The benchmark deleted the project without Keystone, so Keystone's own rows are still there.
+    while (!(await hasOperationEnded(project))) await delay(20);
+    table.push(rowOf(project, [...cloud.calls], from, loadBefore));
+    // The bench deleted the project without a call to Keystone, which would also have removed
+    // Keystone's own rows about the project.
     const left = cloud.store
-      .resources(id)
+      .resources(project)
       .filter(({ resourceType }) => !resourceType.startsWith('keystone.'));
     if (left.length > 0) console.log(`project ${n}: ${left.length} resources are left`);
   }

@@ -14,45 +14,53 @@ import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
  * rehearsal cloud. Measures each of them with notifications that start no operation, and then with
  * complete deletions in parallel. The emulator keeps table, bus and queues in one process. It
  * starts as many processes per function as the template allows, all on this machine. The result
- * shows the behavior of the code, and not the speed of AWS. Prints; asserts nothing.
+ * shows that the code handles this load. It does not show the speed of AWS. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
-const AT_MOST_SECONDS = 600;
+const MAX_WAIT_SECONDS = 600;
 
-/** A propagator under measurement. */
+/** A measured propagator: the embedded engine or the deployed stack. */
 interface System {
-  readonly name: string;
   /** Stores notifications. Returns before any of them is processed. */
   enqueue(notifications: readonly string[]): Promise<void>;
   /** Returns the number of accounts in the inventory. */
-  accounts(): Promise<number>;
-  operation(project: string): Promise<View | undefined>;
+  countAccounts(): Promise<number>;
+  /** Returns the newest operation about a project. */
+  operationAbout(project: string): Promise<View | undefined>;
 }
 
-interface Measured {
+/** The times of the notifications, from the moment at which the bench sent them. */
+interface NotificationTimes {
   readonly storedSeconds: number;
   readonly processedSeconds: number;
-  readonly deletionsSeconds: number;
-  /** Seconds of each deletion, from the first notification. */
-  readonly each: readonly number[];
+}
+
+/** The results of the parallel deletions. */
+interface DeletionResults {
+  /** Seconds of each deletion from the first notification, in ascending order. */
+  readonly sortedSeconds: readonly number[];
   readonly resources: number;
   readonly messages: number;
+  /** The end state of each operation. */
   readonly states: readonly string[];
 }
 
-async function until(
+interface Measured extends NotificationTimes, DeletionResults {}
+
+/** Polls until `isDone` returns true. Throws with `what` after {@link MAX_WAIT_SECONDS}. */
+async function waitUntil(
   what: string,
   isDone: () => Promise<boolean>,
   everyMillis: number,
 ): Promise<void> {
-  const deadline = Date.now() + AT_MOST_SECONDS * 1000;
+  const deadline = Date.now() + MAX_WAIT_SECONDS * 1000;
   while (!(await isDone())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${MAX_WAIT_SECONDS} s`);
     await delay(everyMillis);
   }
 }
-const since = (moment: number): number => (Date.now() - moment) / 1000;
+const secondsSince = (moment: number): number => (Date.now() - moment) / 1000;
 
 /** Creates projects and returns the notification that Keystone sent for each. */
 function notificationsOfNewProjects(cloud: RehearsalCloud, count: number): string[] {
@@ -66,11 +74,12 @@ function notificationsOfNewProjects(cloud: RehearsalCloud, count: number): strin
   return notifications;
 }
 
+/** Waits until the operations about these projects have ended, and returns them. */
 async function waitForEnd(system: System, projects: readonly string[]): Promise<View[]> {
   const views = new Map<string, View>();
   const missing = () => projects.filter((project) => !views.has(project));
   const check = async (project: string) => {
-    const view = await system.operation(project);
+    const view = await system.operationAbout(project);
     if (view && (ENDED_OPERATION_STATES as readonly string[]).includes(view.operation.state))
       views.set(project, view);
   };
@@ -78,7 +87,7 @@ async function waitForEnd(system: System, projects: readonly string[]): Promise<
     for (const project of missing()) await check(project);
     return missing().length === 0;
   };
-  await until(`the end of ${projects.length} deletions`, allEnded, 500);
+  await waitUntil(`the end of ${projects.length} deletions`, allEnded, 500);
   return [...views.values()];
 }
 
@@ -90,30 +99,42 @@ const messagesOf = ({ tasks }: View): number =>
   2 + tasks.reduce((sum, { run }) => sum + 2 * run, 0);
 
 async function measure(system: System, cloud: RehearsalCloud): Promise<Measured> {
-  // The first start of every function is not counted.
-  const { id: first, created } = customerOf(cloud);
-  await system.enqueue([created]);
-  await until('the first account', async () => (await system.accounts()) > 0, 50);
-  await system.enqueue([await deletedIn(cloud, first)]);
-  await waitForEnd(system, [first]);
+  await warmUp(system, cloud);
+  const notificationTimes = await measureNotifications(system, cloud);
+  return { ...notificationTimes, ...(await measureDeletions(system, cloud)) };
+}
 
+/** Deletes one project, so that the first start of every function is not measured. */
+async function warmUp(system: System, cloud: RehearsalCloud): Promise<void> {
+  const { id, created } = customerOf(cloud);
+  await system.enqueue([created]);
+  await waitUntil('the first account', async () => (await system.countAccounts()) > 0, 50);
+  await system.enqueue([await deletedIn(cloud, id)]);
+  await waitForEnd(system, [id]);
+}
+
+async function measureNotifications(
+  system: System,
+  cloud: RehearsalCloud,
+): Promise<NotificationTimes> {
   const notifications = notificationsOfNewProjects(cloud, NOTIFICATIONS);
-  const before = await system.accounts();
+  const accountsBefore = await system.countAccounts();
   const enqueuedAt = Date.now();
   await system.enqueue(notifications);
-  const storedSeconds = since(enqueuedAt);
-  await until('the inventory', async () => (await system.accounts()) >= before + NOTIFICATIONS, 50);
-  const processedSeconds = since(enqueuedAt);
+  const storedSeconds = secondsSince(enqueuedAt);
+  await waitForAccounts(system, accountsBefore + NOTIFICATIONS);
+  return { storedSeconds, processedSeconds: secondsSince(enqueuedAt) };
+}
 
+const waitForAccounts = (system: System, count: number): Promise<void> =>
+  waitUntil(`${count} accounts`, async () => (await system.countAccounts()) >= count, 50);
+
+async function measureDeletions(system: System, cloud: RehearsalCloud): Promise<DeletionResults> {
   const customers = Array.from({ length: DELETIONS }, () => customerOf(cloud));
   const projects = customers.map(({ id }) => id);
-  const accountsBefore = await system.accounts();
-  await system.enqueue(customers.map((customer) => customer.created));
-  await until(
-    'the new accounts',
-    async () => (await system.accounts()) >= accountsBefore + DELETIONS,
-    50,
-  );
+  const accountsBefore = await system.countAccounts();
+  await system.enqueue(customers.map(({ created }) => created));
+  await waitForAccounts(system, accountsBefore + DELETIONS);
   const resources = projects.reduce(
     (sum, project) => sum + cloud.store.resources(project).length,
     0,
@@ -123,23 +144,17 @@ async function measure(system: System, cloud: RehearsalCloud): Promise<Measured>
   const deletedAt = Date.now();
   await system.enqueue(deletionNotifications);
   const views = await waitForEnd(system, projects);
-  const each = views
-    .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - deletedAt) / 1000)
-    .toSorted((a, b) => a - b);
-  const messages = views.reduce((sum, view) => sum + messagesOf(view), 0);
-  const states = views.map(({ operation }) => operation.state);
   return {
-    storedSeconds,
-    processedSeconds,
-    deletionsSeconds: each.at(-1) ?? Number.NaN,
-    each,
+    sortedSeconds: views
+      .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - deletedAt) / 1000)
+      .toSorted((a, b) => a - b),
     resources,
-    messages,
-    states,
+    messages: views.reduce((sum, view) => sum + messagesOf(view), 0),
+    states: views.map(({ operation }) => operation.state),
   };
 }
 
-async function embedded(cloud: RehearsalCloud): Promise<Measured> {
+async function measureEmbedded(cloud: RehearsalCloud): Promise<Measured> {
   const propagator = new Propagator('bench-stack');
   const environment = {
     ...cloud.credentials,
@@ -153,14 +168,13 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
     await propagator.start({ mode: 'enforce', environment });
     return await measure(
       {
-        name: 'embedded',
         async enqueue(notifications) {
           const body = `[${notifications.join(',')}]`;
           await propagator.api('POST', '/v1/notifications', body);
         },
-        accounts: async () =>
+        countAccounts: async () =>
           Status.parse((await propagator.api('GET', '/v1/status')).json).accounts,
-        operation: async (project) => (await propagator.operations({ project }))[0],
+        operationAbout: async (project) => (await propagator.operations({ project }))[0],
       },
       cloud,
     );
@@ -169,7 +183,7 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
   }
 }
 
-async function deployed(cloud: RehearsalCloud): Promise<Measured> {
+async function measureDeployed(cloud: RehearsalCloud): Promise<Measured> {
   const stack = await deployStack(cloud.credentials, {
     PROPAGATOR_STALL_TIMEOUT: '3s',
     PROPAGATOR_LOG_LEVEL: 'warn',
@@ -177,11 +191,10 @@ async function deployed(cloud: RehearsalCloud): Promise<Measured> {
   try {
     return await measure(
       {
-        name: 'deployed',
         enqueue: (notifications) =>
           stack.send('ingest', ...notifications.map((text) => stack.notification(text))),
-        accounts: () => stack.engine.reads.accountCount(),
-        operation: async (project) =>
+        countAccounts: () => stack.engine.reads.accountCount(),
+        operationAbout: async (project) =>
           viewsIn((await stack.api('GET', `/v1/operations?project=${project}`)).body)[0],
       },
       cloud,
@@ -193,54 +206,51 @@ async function deployed(cloud: RehearsalCloud): Promise<Measured> {
 
 const rate = (count: number, seconds: number): string =>
   `${seconds.toFixed(1)} s, ${Math.round(count / seconds)} a second`;
-function column({
-  storedSeconds,
-  processedSeconds,
-  deletionsSeconds,
-  each,
-  resources,
-  messages,
-  states,
-}: Measured): string[] {
-  const median = each[Math.floor(each.length / 2)] ?? Number.NaN;
-  const counted = [...new Set(states)].map(
-    (state) => `${states.filter((one) => one === state).length} ${state}`,
+
+/** Returns the cells of one column of the table. */
+function columnOf(measured: Measured): string[] {
+  const { storedSeconds, processedSeconds, sortedSeconds, resources, messages, states } = measured;
+  const fastest = sortedSeconds.at(0) ?? Number.NaN;
+  const median = sortedSeconds[Math.floor(sortedSeconds.length / 2)] ?? Number.NaN;
+  const slowest = sortedSeconds.at(-1) ?? Number.NaN;
+  const stateCounts = [...Map.groupBy(states, (state) => state)].map(
+    ([state, all]) => `${all.length} ${state}`,
   );
   return [
     rate(NOTIFICATIONS, storedSeconds),
     rate(NOTIFICATIONS, processedSeconds),
-    `${deletionsSeconds.toFixed(1)} s, ${Math.round(resources / deletionsSeconds)} resources a second`,
-    `${(each[0] ?? Number.NaN).toFixed(1)} / ${median.toFixed(1)} / ${deletionsSeconds.toFixed(1)} s`,
-    `${messages}: ${(messages / deletionsSeconds).toFixed(1)} a second`,
-    counted.join(', '),
+    `${slowest.toFixed(1)} s, ${Math.round(resources / slowest)} resources a second`,
+    `${fastest.toFixed(1)} / ${median.toFixed(1)} / ${slowest.toFixed(1)} s`,
+    `${messages}: ${(messages / slowest).toFixed(1)} a second`,
+    stateCounts.join(', '),
   ];
 }
 
 export async function benchStack(): Promise<void> {
-  const [load = 0] = loadavg();
+  const [loadBefore = 0] = loadavg();
   const cloud = await rehearsalCloud();
   try {
-    const ours = [await embedded(cloud), await deployed(cloud)].map(column);
+    const columns = [await measureEmbedded(cloud), await measureDeployed(cloud)].map(columnOf);
     const rows = [
       `${NOTIFICATIONS} notifications without an effect: stored`,
       '  and processed, with one request to Keystone for each',
       `${DELETIONS} projects deleted at the same time: all ended`,
       '  fastest, median, slowest',
-      '  messages, without those of the coordinator to itself',
+      '  messages, without the messages that the coordinator sends to itself',
       '  states at the end',
     ];
     const table = new Table({
       head: ['', 'embedded, one process', 'deployed on the emulator'],
       style: { head: [], border: [], compact: true },
     });
-    table.push(...rows.map((row, n) => [row, ...ours.map((of) => of[n] ?? '')]));
+    table.push(...rows.map((row, n) => [row, ...columns.map((column) => column[n] ?? '')]));
     console.log(table.toString());
     console.log(
-      'Deployed: one process of the emulator is the table, the bus and the queues. Each function runs in up to five more processes, all on this machine. The figures do not show how fast AWS is.',
+      'Deployed: one process of the emulator simulates the table, the bus and the queues. Each function runs in up to five more processes, all on this machine. The figures do not show how fast AWS is.',
     );
     // Other load on the same processors affects every result above.
     console.log(
-      `Machine load before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
+      `Machine load before: ${loadBefore.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
     );
   } finally {
     await cloud.close();

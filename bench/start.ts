@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator } from '../test/openstack/driver.ts';
 
+const secondsText = (millis: number): string => (millis / 1000).toFixed(1);
+
 /**
  * Measures the time from the start of the process until `/healthz` answers 200 and the inventory is
  * filled: once with a new data folder, then with an existing one. Then measures the resident memory
@@ -18,20 +20,22 @@ export async function benchStart(): Promise<void> {
     PROPAGATOR_LOG_LEVEL: 'warn',
   };
   try {
-    const fresh = await propagator.start({ mode: 'observe', environment });
+    const newFolderMillis = await propagator.start({ mode: 'observe', environment });
     await propagator.stop();
-    const old: number[] = [];
+    const existingFolderMillis: number[] = [];
     for (let n = 0; n < 3; n += 1) {
       if (n > 0) await propagator.stop();
-      old.push(await propagator.start({ mode: 'observe', environment }));
+      existingFolderMillis.push(await propagator.start({ mode: 'observe', environment }));
     }
     await delay(5000);
-    const resident =
+    const residentMegabytes =
       Number(
         /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${propagator.pid}/status`, 'utf8'))?.[1] ?? 0,
       ) / 1024;
     process.stdout.write(
-      `start to ready  ${(fresh / 1000).toFixed(1)} s with a new folder, ${old.map((millis) => (millis / 1000).toFixed(1)).join(', ')} s with an old one; ${Math.round(resident)} MB resident at rest\n`,
+      `start to ready  ${secondsText(newFolderMillis)} s with a new folder, ` +
+        `${existingFolderMillis.map(secondsText).join(', ')} s with an existing one; ` +
+        `${Math.round(residentMegabytes)} MB resident at rest\n`,
     );
   } finally {
     await propagator.dispose();

@@ -36,17 +36,19 @@ function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProje
   };
 }
 
-const numbers = (length: number) => Array.from({ length }, (_, n) => n);
+/** Returns the numbers from 0 to `length - 1`. */
+const numbersUpTo = (length: number) => Array.from({ length }, (_, n) => n);
 
-async function networksOf(seedProject: SeedProject, count: number): Promise<string[]> {
+/** Creates networks with one subnet each, and one router that connects them. Returns their ids. */
+async function createNetworks(seedProject: SeedProject, count: number): Promise<string[]> {
   if (count === 0) return [];
   const { member } = seedProject;
   const router = await make(member, 'network', '/routers', 'router', {
     name: named(seedProject, 'router'),
     external_gateway_info: { network_id: seedProject.lent.externalNetworkId },
   });
-  const atATime = pLimit(6);
-  const one = async (n: number): Promise<string> => {
+  const limit = pLimit(6);
+  const createNetwork = async (n: number): Promise<string> => {
     const network = await make(member, 'network', '/networks', 'network', {
       name: named(seedProject, `network-${n}`),
     });
@@ -61,17 +63,17 @@ async function networksOf(seedProject: SeedProject, count: number): Promise<stri
     });
     return network.id;
   };
-  return Promise.all(numbers(count).map((n) => atATime(() => one(n))));
+  return Promise.all(numbersUpTo(count).map((n) => limit(() => createNetwork(n))));
 }
 
 async function fillContainers({ member, prefix }: SeedProject, count: number): Promise<void> {
-  const atATime = pLimit(12);
+  const limit = pLimit(12);
   const containerOf = (n: number) => `/${prefix}-${Math.floor(n / OBJECTS_PER_CONTAINER)}`;
-  const containers = new Set(numbers(count).map(containerOf));
+  const containers = new Set(numbersUpTo(count).map(containerOf));
   for (const container of containers) await member.call('object', 'PUT', container);
   await Promise.all(
-    numbers(count).map((n) =>
-      atATime(() => member.call('object', 'PUT', `${containerOf(n)}/object-${n}`, { body: 'x' })),
+    numbersUpTo(count).map((n) =>
+      limit(() => member.call('object', 'PUT', `${containerOf(n)}/object-${n}`, { body: 'x' })),
     ),
   );
 }
@@ -90,24 +92,24 @@ export async function fillProject(
   const seedProject = seedProjectOf(cloud, customer, project);
   if (size.objects !== undefined) return fillContainers(seedProject, size.objects);
   await flavorAccess(seedProject);
-  const atATime = pLimit(6);
+  const limit = pLimit(6);
   const [imageRef, networks] = await Promise.all([
     image(seedProject, 'image'),
-    networksOf(seedProject, size.networks),
+    createNetworks(seedProject, size.networks),
   ]);
   const networkOf = (n: number): string | undefined => networks[n % networks.length];
-  const volumes = numbers(size.volumes).map((n) =>
-    atATime(() => volume(seedProject, `volume-${n}`)),
+  const volumes = numbersUpTo(size.volumes).map((n) =>
+    limit(() => volume(seedProject, `volume-${n}`)),
   );
-  const servers = numbers(size.servers).map((n) =>
-    atATime(() => {
+  const servers = numbersUpTo(size.servers).map((n) =>
+    limit(() => {
       const uuid = networkOf(n);
-      const where = uuid === undefined ? ('none' as const) : [{ uuid }];
-      return server(seedProject, `server-${n}`, { imageRef, networks: where });
+      const serverNetworks = uuid === undefined ? ('none' as const) : [{ uuid }];
+      return server(seedProject, `server-${n}`, { imageRef, networks: serverNetworks });
     }),
   );
-  const ports = numbers(size.ports ?? 0).map((n) =>
-    atATime(() =>
+  const ports = numbersUpTo(size.ports ?? 0).map((n) =>
+    limit(() =>
       make(seedProject.member, 'network', '/ports', 'port', {
         name: named(seedProject, `port-${n}`),
         network_id: networkOf(n),
@@ -119,8 +121,11 @@ export async function fillProject(
     Promise.all(servers),
     Promise.all(ports),
   ]);
-  const attached = volumeIds.slice(0, Math.floor(Math.min(volumeIds.length, serverIds.length) / 2));
+  const volumesToAttach = volumeIds.slice(
+    0,
+    Math.floor(Math.min(volumeIds.length, serverIds.length) / 2),
+  );
   await Promise.all(
-    attached.map((id, n) => atATime(() => attach(seedProject, serverIds[n] ?? '', id))),
+    volumesToAttach.map((id, n) => limit(() => attach(seedProject, serverIds[n] ?? '', id))),
   );
 }

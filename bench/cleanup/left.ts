@@ -1,6 +1,6 @@
 import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
 
-/** The listings that {@link leftIn} reads: all rows of the cloud, and the field with the owner. */
+/** The listings that {@link leftIn} reads. Each shows the rows of all projects with their owners. */
 const LISTINGS: readonly {
   readonly what: string;
   readonly service: ServiceKey;
@@ -60,7 +60,7 @@ async function objectsIn(cloud: Cloud, projectId: string): Promise<number> {
   return Number(headers.get('x-account-object-count') ?? 0);
 }
 
-/** `2 servers, 1 port`, or `nothing`. */
+/** Returns the counts as text, for example `2 servers, 1 port`, or `nothing`. */
 export const describeLeft = (left: Readonly<Record<string, number>>): string =>
   Object.entries(left)
     .map(([what, count]) => `${count} ${what}${count === 1 ? '' : 's'}`)

@@ -18,8 +18,8 @@ type Client = keyof typeof CLIENTS;
  */
 export function clientCommand(client: Client): string {
   const { package: name, setting } = CLIENTS[client];
-  const given = process.env[setting];
-  if (given) return given;
+  const configuredPath = process.env[setting];
+  if (configuredPath) return configuredPath;
   const folder = join(tmpdir(), `propagator-bench-${client}client`);
   const command = join(folder, 'bin', client);
   if (!existsSync(command)) {
@@ -37,10 +37,11 @@ export function clientCommand(client: Client): string {
   return command;
 }
 
-/** `openstack 10.5.0`, `python-swiftclient 4.8.0`. */
+/** Returns the name and version of a client, for example `python-swiftclient 4.8.0`. */
 export const versionOf = (command: string): string =>
   execFileSync(command, ['--version'], { encoding: 'utf8' }).trim();
 
+/** The result of one call of a client. */
 export interface PeerRun {
   readonly code: number | null;
   /** The last lines that the command printed. */
@@ -94,7 +95,7 @@ function memberLogin(
   };
 }
 
-/** Runs a client, and confirms the question that it asks. */
+/** Runs a client, and answers its question with yes. */
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<PeerRun> {
   const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end('y\n');

@@ -11,19 +11,19 @@ interface UndiciRequest {
 const isRequest = (value: unknown): value is UndiciRequest =>
   typeof value === 'object' && value !== null && 'method' in value && 'path' in value;
 
-const file = process.env.BENCH_TRACE ?? '';
+const traceFile = process.env.BENCH_TRACE ?? '';
 const startTimes = new Map<unknown, number>();
 const statuses = new Map<unknown, number>();
 let lines: string[] = [];
 
 const requestOf = (message: unknown): UndiciRequest | undefined => {
-  const found =
+  const request =
     typeof message === 'object' && message !== null && 'request' in message
       ? message.request
       : undefined;
-  return isRequest(found) ? found : undefined;
+  return isRequest(request) ? request : undefined;
 };
-const end = (message: unknown): void => {
+const recordEnd = (message: unknown): void => {
   const request = requestOf(message);
   const from = startTimes.get(request);
   if (!request || from === undefined) return;
@@ -35,7 +35,7 @@ const end = (message: unknown): void => {
 };
 const flush = (): void => {
   if (lines.length === 0) return;
-  appendFileSync(file, `${lines.join('\n')}\n`);
+  appendFileSync(traceFile, `${lines.join('\n')}\n`);
   lines = [];
 };
 
@@ -50,7 +50,7 @@ subscribe('undici:request:headers', (message) => {
   if (typeof response === 'object' && response !== null && 'statusCode' in response)
     statuses.set(request, Number(response.statusCode));
 });
-subscribe('undici:request:trailers', end);
-subscribe('undici:request:error', end);
+subscribe('undici:request:trailers', recordEnd);
+subscribe('undici:request:error', recordEnd);
 setInterval(flush, 250).unref();
 process.once('exit', flush);

@@ -10,8 +10,8 @@ import type { Size } from '../../test/cloud/seed.ts';
 import { Propagator } from '../../test/openstack/driver.ts';
 import { customersOf, deletionsOf } from './customers.ts';
 
-const METER = fileURLToPath(new URL('./meter.ts', import.meta.url));
-const AT_MOST_SECONDS = 3_000;
+const METER_MODULE = fileURLToPath(new URL('./meter.ts', import.meta.url));
+const MAX_SECONDS = 3_000;
 
 const Meter = z.object({
   processorSeconds: z.number(),
@@ -26,8 +26,10 @@ const Meter = z.object({
 export interface Cost extends z.infer<typeof Meter> {
   readonly resources: number;
   readonly seconds: number;
+  /** The number of calls to the services of the cloud. */
   readonly calls: number;
-  readonly ends: string;
+  /** The number of operations in each end state, as text. */
+  readonly endStates: string;
   /** The load average before and after the deletion. */
   readonly load: readonly [number, number];
 }
@@ -55,12 +57,12 @@ async function slowCloud(): Promise<RehearsalCloud> {
 
 const Depth = z.object({ ready: z.number(), delayed: z.number(), active: z.number() });
 const Status = z.object({ queues: z.record(z.string(), Depth) });
-const Listed = z.object({ operations: z.array(z.unknown()) });
+const OperationList = z.object({ operations: z.array(z.unknown()) });
 
-/** The number of operations in a state, at most `limit`. */
+/** Returns the number of operations in a state, at most `limit`. */
 async function operationsIn(propagator: Propagator, state: string, limit: number): Promise<number> {
   const path = `/v1/operations?state=${state}&limit=${limit}`;
-  return Listed.parse((await propagator.api('GET', path)).json).operations.length;
+  return OperationList.parse((await propagator.api('GET', path)).json).operations.length;
 }
 
 /** True when no message waits and every operation has ended. */
@@ -74,14 +76,25 @@ async function isDone(propagator: Propagator): Promise<boolean> {
   return true;
 }
 
-/** The number of operations in each end state, as text. The API lists at most 1000 of a state. */
-async function endsOf(propagator: Propagator): Promise<string> {
+/**
+ * Returns the number of operations in each end state as text. The API lists at most 1000 of a state.
+ */
+async function endStatesOf(propagator: Propagator): Promise<string> {
   const counts = await Promise.all(
     ENDED_OPERATION_STATES.map(
       async (state) => [state, await operationsIn(propagator, state, 1000)] as const,
     ),
   );
   return counts.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(', ');
+}
+
+/** Waits until every operation has ended. Throws if this takes longer than {@link MAX_SECONDS}. */
+async function waitUntilDone(propagator: Propagator, begunAt: number): Promise<void> {
+  do {
+    if (Date.now() - begunAt > MAX_SECONDS * 1000)
+      throw new Error(`the operations did not end in ${MAX_SECONDS} s`);
+    await delay(1_000);
+  } while (!(await isDone(propagator)));
 }
 
 /**
@@ -95,9 +108,9 @@ export async function measure(
 ): Promise<Cost> {
   const cloud = await slowCloud();
   const folder = mkdtempSync(join(tmpdir(), 'bench-scale-'));
-  const meter = join(folder, 'meter.json');
+  const meterFile = join(folder, 'meter.json');
   const propagator = new Propagator('bench-scale');
-  const read = () => Meter.parse(JSON.parse(readFileSync(meter, 'utf8')));
+  const readMeter = () => Meter.parse(JSON.parse(readFileSync(meterFile, 'utf8')));
   try {
     const customers = customersOf(cloud, size, projects);
     const resources = customers.projects.reduce(
@@ -113,34 +126,30 @@ export async function measure(
         PROPAGATOR_LOG_LEVEL: 'warn',
         PROPAGATOR_MAX_OPERATIONS_PER_HOUR: '100000',
         PROPAGATOR_MAX_RESOURCES_PER_OPERATION: '1000000',
-        NODE_OPTIONS: `--import=${METER}`,
-        BENCH_METER: meter,
+        NODE_OPTIONS: `--import=${METER_MODULE}`,
+        BENCH_METER: meterFile,
       },
     });
-    while (!existsSync(meter)) await delay(100);
+    while (!existsSync(meterFile)) await delay(100);
     process.kill(propagator.pid ?? 0, 'SIGUSR2');
-    const before = read();
-    const load = loadavg()[0] ?? 0;
+    const meterBefore = readMeter();
+    const loadBefore = loadavg()[0] ?? 0;
     const deletions = await deletionsOf(customers, kind);
     cloud.calls.length = 0;
     const begunAt = Date.now();
     await propagator.api('POST', '/v1/notifications', deletions);
-    do {
-      if (Date.now() - begunAt > AT_MOST_SECONDS * 1000)
-        throw new Error(`the operations did not end in ${AT_MOST_SECONDS} s`);
-      await delay(1_000);
-    } while (!(await isDone(propagator)));
+    await waitUntilDone(propagator, begunAt);
     const seconds = (Date.now() - begunAt) / 1000;
-    const after = read();
+    const meterAfter = readMeter();
     const calls = cloud.calls.length;
     return {
-      ...after,
-      processorSeconds: after.processorSeconds - before.processorSeconds,
+      ...meterAfter,
+      processorSeconds: meterAfter.processorSeconds - meterBefore.processorSeconds,
       resources,
       seconds,
       calls,
-      ends: await endsOf(propagator),
-      load: [load, loadavg()[0] ?? 0],
+      endStates: await endStatesOf(propagator),
+      load: [loadBefore, loadavg()[0] ?? 0],
     };
   } finally {
     await propagator.dispose();
