@@ -24,7 +24,7 @@ const optionalText = z.string().nullish();
  * Barbican identifies resources by their URL, which may name any host. Only the UUID at the end of
  * the URL is used.
  */
-const idIn = (collection: string) =>
+const idFromUrl = (collection: string) =>
   z
     .string()
     .regex(new RegExp(`/${collection}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, 'i'))
@@ -36,7 +36,7 @@ interface LabeledRow {
 }
 const orderRow = z
   .object({
-    order_ref: idIn('orders'),
+    order_ref: idFromUrl('orders'),
     type: optionalText,
     meta: z.object({ name: optionalText }).nullish(),
   })
@@ -44,10 +44,10 @@ const orderRow = z
     (row): LabeledRow => ({ id: row.order_ref, label: row.meta?.name ?? row.type ?? undefined }),
   );
 const containerRow = z
-  .object({ container_ref: idIn('containers'), name: optionalText })
+  .object({ container_ref: idFromUrl('containers'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.container_ref, label: row.name ?? undefined }));
 const secretRow = z
-  .object({ secret_ref: idIn('secrets'), name: optionalText })
+  .object({ secret_ref: idFromUrl('secrets'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
@@ -79,7 +79,7 @@ const defineTypeOfTokenProject = (
         limit: 100,
         query,
       });
-      // Barbican sorts by seconds, so a row may appear on two pages.
+      // Barbican sorts by whole seconds, so the same row may appear on two pages.
       const rowsById = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
       return [...rowsById.values()];
     },
@@ -145,11 +145,11 @@ const projectQuota = defineProjectQuota({
         region,
       });
     if (answer.status === 404) return [];
-    const setLimits = Object.entries(quotas.parse(answer.json).project_quotas).filter(
+    const ownLimits = Object.entries(quotas.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
     // The answer names no owner, so the owner is the project of the path.
-    return [{ project, limits: setLimits.map(([name]) => name).join(', ') }];
+    return [{ project, limits: ownLimits.map(([name]) => name).join(', ') }];
   },
   async reset(row, { api }): Promise<Removal | undefined> {
     const answer = await api.request(

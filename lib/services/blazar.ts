@@ -9,7 +9,7 @@ import {
   type ProjectContext,
   type Removal,
 } from '../task/service.ts';
-import { epochOf } from './kit/time.ts';
+import { epochOf, hasElapsed } from './kit/time.ts';
 
 const optionalText = z.string().nullish();
 const leaseRow = z.object({
@@ -84,7 +84,7 @@ const lease = defineType({
     if (!['CREATING', 'STARTING', 'UPDATING', 'TERMINATING'].includes(row.status ?? ''))
       return undefined;
     const message = `the lease is busy (${row.status})`;
-    if (!(now() - changedAt(row) > BUSY_LIMIT_MILLIS)) return { message, actor: 'none' };
+    if (!hasElapsed(BUSY_LIMIT_MILLIS, changedAt(row), now())) return { message, actor: 'none' };
     return {
       message,
       actor: 'operator',
@@ -95,7 +95,7 @@ const lease = defineType({
   },
   async remove(row, context): Promise<Removal> {
     if (row.status === 'DELETING')
-      return context.now() - changedAt(row) > STUCK_AFTER_MILLIS
+      return hasElapsed(STUCK_AFTER_MILLIS, changedAt(row), context.now())
         ? { kind: 'accepted', stuckSince: changedAt(row) }
         : { kind: 'accepted' };
     // Without a working trust, Blazar never completes the deletion. The user of the trust is
@@ -127,7 +127,7 @@ const lease = defineType({
   },
 });
 
-const shownUser = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
+const userBody = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
  * Returns a blocker if the user of a lease's trust is deleted or disabled. A missing role of the
@@ -144,18 +144,18 @@ async function unusableTrustBlocker(
       accept: [404],
     });
     if (!answer) return undefined;
-    const message = (state: string): string =>
+    const messageFor = (state: string): string =>
       `the creator of the lease, user ${user_id}, is ${state}, and Blazar can end the lease ` +
       'only with a trust of that user';
     if (answer.status === 404)
       return {
-        message: message('deleted'),
+        message: messageFor('deleted'),
         actor: 'operator',
         advice: MANUAL_DELETION,
       };
-    if (shownUser.parse(answer.json).user.enabled !== false) return undefined;
+    if (userBody.parse(answer.json).user.enabled !== false) return undefined;
     return {
-      message: message('disabled'),
+      message: messageFor('disabled'),
       actor: 'operator',
       advice: `Enable the user until the lease is deleted: openstack user set --enable ${user_id}`,
     };

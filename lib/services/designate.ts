@@ -6,7 +6,7 @@ import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
-import { defineProjectQuota, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, limitsRows } from './kit/quota.ts';
 
 /** The schema omits the key, because any project that knows the key could accept the zone. */
 const transferRow = z.object({
@@ -93,7 +93,7 @@ const quota = defineProjectQuota({
     const differingLimits = Object.entries(limits).filter(
       ([name, limit]) => defaults[name] !== limit,
     );
-    return limitsRow(
+    return limitsRows(
       project,
       differingLimits.map(([name]) => name),
     );

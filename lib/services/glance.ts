@@ -152,8 +152,8 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
   const answer = await api.request('GET', pathOfNamespace(row), { accept: [404] });
   if (answer.status === 404) return false;
-  const shown = namespaceRow.safeParse(answer.json);
-  return shown.success && shown.data.namespace === row.namespace;
+  const answeredRow = namespaceRow.safeParse(answer.json);
+  return answeredRow.success && answeredRow.data.namespace === row.namespace;
 }
 
 /**

@@ -4,7 +4,7 @@ import { foreignEffectBlocker, preDeleteHookBlocker } from './heat/foreign-effec
 import { configsOf, pathOfStack, rootStacksOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { userReports } from './heat/user-reports.ts';
-import { epochOf } from './kit/time.ts';
+import { epochOf, hasElapsed } from './kit/time.ts';
 
 const MINUTE = 60_000;
 /**
@@ -72,12 +72,14 @@ async function inProgressRemoval(
   { api, now }: ProjectContext,
 ): Promise<Removal | undefined> {
   const since = changedAt(row);
-  const age = now() - since;
-  if (!(age > MINUTE)) return { kind: 'accepted' };
+  const takesLongerThan = (millis: number): boolean => hasElapsed(millis, since, now());
+  if (!takesLongerThan(MINUTE)) return { kind: 'accepted' };
   const hookBlocker = await preDeleteHookBlocker(row, api);
   if (hookBlocker) return { kind: 'blocked', ...hookBlocker };
-  if (age > ABANDONED_AFTER_MILLIS) return undefined;
-  return age > STUCK_AFTER_MILLIS ? { kind: 'accepted', stuckSince: since } : { kind: 'accepted' };
+  if (takesLongerThan(ABANDONED_AFTER_MILLIS)) return undefined;
+  return takesLongerThan(STUCK_AFTER_MILLIS)
+    ? { kind: 'accepted', stuckSince: since }
+    : { kind: 'accepted' };
 }
 
 const MAX_REASON_LENGTH = 300;

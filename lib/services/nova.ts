@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType } from '../task/service.ts';
-import { defineProjectQuota, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, limitsRows } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 import { PRIVATE_FLAVORS, provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
@@ -80,7 +80,7 @@ const quota = defineProjectQuota({
         defaults[name] !== absolute[nameInLimits],
     );
     // The answer names no owner, so the owner is the project of the request.
-    return limitsRow(
+    return limitsRows(
       project,
       differingLimits.map(([name]) => name),
     );

@@ -69,9 +69,9 @@ const object = defineType<ObjectRow>({
   independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
     const containers = await containersOf(context);
-    const incomplete = await incompleteContainers(context);
+    const incompleteNames = await incompleteContainers(context);
     // A container counts as incomplete until all its objects are listed.
-    for (const { name } of containers) incomplete.add(name);
+    for (const { name } of containers) incompleteNames.add(name);
     const rows: ObjectRow[] = [];
     for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
       const listings = await listObjectsIn(
@@ -80,7 +80,7 @@ const object = defineType<ObjectRow>({
       );
       for (const listing of listings) {
         for (const row of listing.rows) rows.push(row);
-        if (!listing.more) incomplete.delete(listing.container);
+        if (!listing.more) incompleteNames.delete(listing.container);
       }
       const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
       const isTruncated = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
@@ -93,9 +93,9 @@ const object = defineType<ObjectRow>({
     `${row.container}/${row.name}${row.version === undefined ? '' : `?version-id=${row.version}`}`,
   owner: (row) => row.owner,
   async remove(row, context) {
-    const [answer] = await removeObjects([row], context);
-    if (answer instanceof PropagatorError) throw answer;
-    return answer ?? { kind: 'accepted' };
+    const [result] = await removeObjects([row], context);
+    if (result instanceof PropagatorError) throw result;
+    return result ?? { kind: 'accepted' };
   },
   batch: { maxItems: 500, remove: removeObjects },
 });

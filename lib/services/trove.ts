@@ -21,8 +21,8 @@ const moduleRow = z.object({
 });
 
 const modulesOf = async (api: ServiceApi, project: string) => {
-  const from = { collection: 'modules', row: moduleRow, paging: 'none' } as const;
-  const { rows } = await api.list('/modules', from);
+  const options = { collection: 'modules', row: moduleRow, paging: 'none' } as const;
+  const { rows } = await api.list('/modules', options);
   return rows.filter(
     (row) => row.tenant_id === project || (!row.tenant_id && row.tenant !== 'all'),
   );

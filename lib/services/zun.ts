@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { defineProjectQuota, differingLimits, limitsRow } from './kit/quota.ts';
+import { defineProjectQuota, differingLimits, limitsRows } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
@@ -173,7 +173,7 @@ const quota = defineProjectQuota({
     ]);
     const limits = quotaBody.parse(own.json);
     const defaults = quotaBody.parse(defaultSet.json);
-    return limitsRow(project, differingLimits(limits, defaults));
+    return limitsRows(project, differingLimits(limits, defaults));
   },
   async reset(row, { api }) {
     await api.request('DELETE', `/v1/quotas/${encodeURIComponent(row.project)}`);

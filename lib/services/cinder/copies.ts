@@ -12,6 +12,7 @@ import {
   groupsOf,
   INDEPENDENT_OF_NOVA,
   isNovaDeleting,
+  isUnchangedFor,
   MINUTE,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
@@ -20,11 +21,6 @@ import {
   volumesOf,
 } from './rows.ts';
 
-const isUnchangedFor = (
-  millis: number,
-  row: Parameters<typeof changedAt>[0],
-  { now }: ProjectContext,
-): boolean => now() - changedAt(row) > millis;
 /** Returns the time of the latest change of these rows, or -Infinity if there are no rows. */
 const latestChange = (rows: readonly Parameters<typeof changedAt>[0][]): number =>
   Math.max(...rows.map(changedAt));

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const commonFields = { id: z.string(), name: optionalText, status: z.string() };
@@ -139,7 +139,8 @@ export const MINUTE = 60_000;
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
 /**
- * A resource in a busy state is reported after this time. The copy of a large volume takes long.
+ * If a resource is in a busy state for longer than this, the report asks the operator to act. The
+ * copy of a large volume takes long.
  */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
@@ -152,15 +153,22 @@ export const changedAt = (row: {
   created_at?: string | null | undefined;
 }): number => epochOf(row.updated_at ?? row.created_at);
 
+/** True if the resource has not changed for this long. False if its row has no time. */
+export const isUnchangedFor = (
+  millis: number,
+  row: Parameters<typeof changedAt>[0],
+  { now }: ProjectContext,
+): boolean => hasElapsed(millis, changedAt(row), now());
+
 /**
  * Returns the blocker of a resource that Cinder is processing (`uploading`, `backing-up`,
  * `maintenance`) and would refuse to delete.
  */
 export function busyBlocker(
   row: { status: string } & Parameters<typeof changedAt>[0],
-  { now }: ProjectContext,
+  context: ProjectContext,
 ): Blocker {
-  if (!(now() - changedAt(row) > BUSY_LIMIT_MILLIS))
+  if (!isUnchangedFor(BUSY_LIMIT_MILLIS, row, context))
     return temporaryBlocker(`Cinder is still processing the resource (status ${row.status})`);
   return {
     message: `Cinder has been processing the resource for more than an hour (status ${row.status})`,

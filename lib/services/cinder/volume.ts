@@ -16,6 +16,7 @@ import {
   groupsOf,
   INDEPENDENT_OF_NOVA,
   isNovaDeleting,
+  isUnchangedFor,
   MINUTE,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
@@ -102,8 +103,8 @@ const DELETABLE_STATES = [
 const IDLE_MIGRATION_STATUSES = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
 /** True while a deletion is in progress and does not count as stuck. */
-const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
-  row.status === 'deleting' && !(now() - changedAt(row) > STUCK_AFTER_MILLIS);
+const isBeingDeleted = (row: VolumeRow, context: ProjectContext): boolean =>
+  row.status === 'deleting' && !isUnchangedFor(STUCK_AFTER_MILLIS, row, context);
 
 export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',

@@ -21,7 +21,7 @@ interface OwnedRow {
   readonly project_id?: string | null | undefined;
 }
 
-/** Lists a collection for the project. Drops rows that belong to the cloud. */
+/** Lists a collection as the project sees it. Drops rows that belong to the cloud. */
 export async function rowsOf<S extends z.ZodType<OwnedRow>>(
   { api, project }: ProjectContext,
   path: string,
@@ -38,16 +38,16 @@ export async function rowsOf<S extends z.ZodType<OwnedRow>>(
 
 export const ownerOf = (row: OwnedRow): string | undefined => row.project_id ?? undefined;
 
-/** Returns, for example, `2 zones of project 4f…, 1 zone of project 9a…`. */
-export function countByOwner(
+/** Returns the text of a blocker: `2 zones of project 4f…, 1 zone of project 9a…`. */
+export function describeCountByOwner(
   rows: readonly OwnedRow[],
-  [one, many]: readonly [string, string],
+  [singular, plural]: readonly [string, string],
 ): string {
   const owners = [...new Set(rows.map((row) => ownerOf(row) ?? ''))].sort();
   const parts = owners.map((owner) => {
     const count = rows.filter((row) => (ownerOf(row) ?? '') === owner).length;
     const project = owner === '' ? 'no project' : `project ${owner}`;
-    return `${count} ${count === 1 ? one : many} of ${project}`;
+    return `${count} ${count === 1 ? singular : plural} of ${project}`;
   });
   return parts.join(', ');
 }

@@ -54,13 +54,13 @@ async function compareZone(
 ): Promise<ProvisionItem> {
   const { api, project } = context;
   const { name } = item;
-  const [found] = await zonesNamed(name, context);
-  if (found && found.project_id === project)
-    return { ...item, state: 'as-wanted', found: found.status ?? name };
+  const [existingZone] = await zonesNamed(name, context);
+  if (existingZone && existingZone.project_id === project)
+    return { ...item, state: 'as-wanted', found: existingZone.status ?? name };
   const parentZone = await findParentZone(name, context);
   /** The project in which Designate permits the creation. */
   const creationProject = parentZone?.project_id ?? project;
-  if (!found)
+  if (!existingZone)
     return {
       ...item,
       state: 'missing',
@@ -71,18 +71,19 @@ async function compareZone(
         await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
       },
     };
-  if (creationProject === project || found.project_id !== creationProject)
+  // Only a zone in the project of the parent zone may be the zone of an earlier run.
+  if (creationProject === project || existingZone.project_id !== creationProject)
     return {
       ...item,
       state: 'blocked',
-      message: `the zone ${name} belongs to project ${found.project_id}`,
+      message: `the zone ${name} belongs to project ${existingZone.project_id}`,
       advice: 'Ask that project, or give the zone of the profile another name.',
     };
   return {
     ...item,
     state: 'missing',
     found: `in project ${creationProject}`,
-    make: () => transferZone(found, creationProject, context),
+    make: () => transferZone(existingZone, creationProject, context),
   };
 }
 
@@ -101,8 +102,8 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
 async function findParentZone(name: string, context: ProvisionContext): Promise<Zone | undefined> {
   const labels = name.split('.');
   for (let from = 1; from < labels.length - 2; from += 1) {
-    const [found] = await zonesNamed(labels.slice(from).join('.'), context);
-    if (found) return found;
+    const [parentZone] = await zonesNamed(labels.slice(from).join('.'), context);
+    if (parentZone) return parentZone;
   }
   return undefined;
 }

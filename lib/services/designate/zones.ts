@@ -4,7 +4,7 @@ import { hasStatus } from '../kit/errors.ts';
 import { epochOf } from '../kit/time.ts';
 import {
   ALL_PROJECTS_HEADER,
-  countByOwner,
+  describeCountByOwner,
   optionalText,
   ownerOf,
   projectHeader,
@@ -148,7 +148,7 @@ async function childZoneBlocker(
   if (foreignZones.length === 0)
     return { message: 'the child zones of the zone must be deleted first', actor: 'none' };
   return {
-    message: `the zone has ${countByOwner(foreignZones, ['child zone', 'child zones'])}`,
+    message: `the zone has ${describeCountByOwner(foreignZones, ['child zone', 'child zones'])}`,
     actor: 'other-project',
     advice:
       'The propagator changes nothing in another project. Ask the owner to delete the ' +
@@ -186,7 +186,7 @@ async function foreignRecordBlocker(
     (record) => ownerOf(record) !== project && sharedWith.has(record.project_id),
   );
   if (foreignRecords.length === 0) return undefined;
-  const recordCounts = countByOwner(foreignRecords, ['recordset', 'recordsets']);
+  const recordCounts = describeCountByOwner(foreignRecords, ['recordset', 'recordsets']);
   return {
     message: `the shared zone contains ${recordCounts}`,
     actor: 'other-project',

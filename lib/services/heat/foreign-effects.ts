@@ -79,7 +79,7 @@ interface RegistryEntry {
 function stringsIn(value: unknown, path: readonly string[] = []): readonly RegistryEntry[] {
   if (typeof value === 'string') return [{ path, value }];
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, below]) => stringsIn(below, [...path, key]));
+  return Object.entries(value).flatMap(([key, child]) => stringsIn(child, [...path, key]));
 }
 
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>

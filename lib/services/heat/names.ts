@@ -111,11 +111,11 @@ const queueRemovedByName: TypeRemovedByName = {
  * Mistral's paging fails at rows of other projects.
  */
 const mistralTypeRemovedByName = (
-  term: string,
+  noun: string,
   type: string,
   collection: string,
 ): TypeRemovedByName => ({
-  noun: term,
+  noun,
   ownerPhrase: 'of another project',
   advice:
     'Delete the stack with the token of a member of its project (Heat then finds ' +

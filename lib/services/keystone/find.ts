@@ -3,13 +3,13 @@ import type { ServiceApi } from '../../task/service.ts';
 
 const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** The id of the only item with a name or id. `none`: no item or several items have the name. */
+/** The result of {@link findId}. `count`: the number of items with the name, zero or several. */
 export type FoundId =
   | { readonly kind: 'id'; readonly id: string }
-  | { readonly kind: 'none'; readonly count: number };
+  | { readonly kind: 'no-single-match'; readonly count: number };
 
 /**
- * Finds the item with this id or with this name. The name of a user or group needs its domain in
+ * Finds the only item with this id or with this name. The name of a user or group needs its domain in
  * `query`.
  */
 export async function findId(
@@ -33,5 +33,5 @@ export async function findId(
   const [match] = matches;
   return match && matches.length === 1
     ? { kind: 'id', id: match.id }
-    : { kind: 'none', count: matches.length };
+    : { kind: 'no-single-match', count: matches.length };
 }

@@ -8,7 +8,7 @@ import { noSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const urlEncode = encodeURIComponent;
-/** The place of the names, for advice. */
+/** The place in which an operator corrects a wrong name. The advice contains this text. */
 const POLICY_RULE_PHRASE = 'the rule user.created of the policy';
 type Role = UserAssignments['roles'][number];
 
@@ -26,28 +26,28 @@ export const userProvision: ServiceProvision<UserProvisionContext, UserAssignmen
 async function roleItem(wanted: Role, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user } = context;
   const targetType = wanted.project === undefined ? 'domain' : 'project';
-  const target = wanted.project ?? wanted.domain ?? '';
-  const name = `${wanted.role} on ${targetType} ${target}`;
+  const targetName = wanted.project ?? wanted.domain ?? '';
+  const name = `${wanted.role} on ${targetType} ${targetName}`;
   const item = { type: 'role', name, wanted: 'assigned' };
-  const [role, found] = await Promise.all([
+  const [role, target] = await Promise.all([
     findId('roles', wanted.role, {}, api),
-    findId(`${targetType}s`, target, {}, api),
+    findId(`${targetType}s`, targetName, {}, api),
   ]);
-  if (role.kind === 'none')
+  if (role.kind === 'no-single-match')
     return {
       ...item,
       state: 'blocked',
       ...noSingleMatch('role', wanted.role, role.count, POLICY_RULE_PHRASE),
     };
-  if (found.kind === 'none')
+  if (target.kind === 'no-single-match')
     return {
       ...item,
       state: 'blocked',
-      ...noSingleMatch(targetType, target, found.count, POLICY_RULE_PHRASE),
+      ...noSingleMatch(targetType, targetName, target.count, POLICY_RULE_PHRASE),
     };
   return compareAssignment(
     item,
-    `/v3/${targetType}s/${urlEncode(found.id)}/users/${urlEncode(user)}` +
+    `/v3/${targetType}s/${urlEncode(target.id)}/users/${urlEncode(user)}` +
       `/roles/${urlEncode(role.id)}`,
     context,
   );
@@ -57,7 +57,7 @@ async function groupItem(wanted: string, context: UserProvisionContext): Promise
   const { api, user, userDomain } = context;
   const item = { type: 'group', name: wanted, wanted: 'member' };
   const group = await findId('groups', wanted, { domain_id: userDomain }, api);
-  if (group.kind === 'none') {
+  if (group.kind === 'no-single-match') {
     const { message, advice } = noSingleMatch('group', wanted, group.count, POLICY_RULE_PHRASE);
     return {
       ...item,

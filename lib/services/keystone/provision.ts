@@ -59,8 +59,8 @@ const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
 
 async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
   const assigneeType = wanted.user === undefined ? 'group' : 'user';
-  const assignee = wanted.user ?? wanted.group ?? '';
-  const name = `${wanted.role} of ${assigneeType} ${assignee}`;
+  const assigneeName = wanted.user ?? wanted.group ?? '';
+  const name = `${wanted.role} of ${assigneeType} ${assigneeName}`;
   const item = { type: 'role', name, wanted: 'assigned' };
   const blockedItem = (noun: string, nameOrId: string, count: number): ProvisionItem => ({
     ...item,
@@ -69,19 +69,19 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   });
   const { api } = context;
   const domain = wanted.domain ? await findId('domains', wanted.domain, {}, api) : undefined;
-  if (domain?.kind === 'none') return blockedItem('domain', wanted.domain ?? '', domain.count);
-  const [role, found] = await Promise.all([
+  if (domain?.kind === 'no-single-match') return blockedItem('domain', wanted.domain ?? '', domain.count);
+  const [role, assignee] = await Promise.all([
     findId('roles', wanted.role, {}, api),
-    findId(`${assigneeType}s`, assignee, { domain_id: domain?.id }, api),
+    findId(`${assigneeType}s`, assigneeName, { domain_id: domain?.id }, api),
   ]);
-  if (role.kind === 'none') return blockedItem('role', wanted.role, role.count);
-  if (found.kind === 'none') {
-    const result = blockedItem(assigneeType, assignee, found.count);
-    if (domain) return result;
-    return { ...result, advice: `${result.advice} A name also needs its domain.` };
+  if (role.kind === 'no-single-match') return blockedItem('role', wanted.role, role.count);
+  if (assignee.kind === 'no-single-match') {
+    const blocked = blockedItem(assigneeType, assigneeName, assignee.count);
+    if (domain) return blocked;
+    return { ...blocked, advice: `${blocked.advice} A name also needs its domain.` };
   }
   const path =
-    `${pathOf(context)}/${assigneeType}s/${urlEncode(found.id)}` + `/roles/${urlEncode(role.id)}`;
+    `${pathOf(context)}/${assigneeType}s/${urlEncode(assignee.id)}` + `/roles/${urlEncode(role.id)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

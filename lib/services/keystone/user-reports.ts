@@ -8,7 +8,7 @@ const trustRow = z.object({
   trustee_user_id: z.string(),
   project_id: z.string().nullish(),
 });
-const shownUser = z.object({ user: z.object({ name: z.string() }) });
+const userBody = z.object({ user: z.object({ name: z.string() }) });
 
 /** Returns the name of the trustee: `heat`, `mistral`, or the trustee of one Magnum cluster. */
 const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
@@ -16,7 +16,7 @@ const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string>
     const { json, status } = await api.request('GET', `/v3/users/${urlEncode(id)}`, {
       accept: [404],
     });
-    return status === 404 ? id : shownUser.parse(json).user.name;
+    return status === 404 ? id : userBody.parse(json).user.name;
   });
 
 /**

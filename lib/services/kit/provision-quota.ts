@@ -18,7 +18,7 @@ export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =
     )
     .transform((limits) =>
       Object.fromEntries(
-        Object.entries(limits).flatMap(([n, v]) => (v === undefined ? [] : [[n, v]])),
+        Object.entries(limits).flatMap(([name, limit]) => (limit === undefined ? [] : [[name, limit]])),
       ),
     );
 
@@ -57,7 +57,7 @@ export const provisionQuota =
     const wantedLimits = Object.entries(limitsIn(section) ?? {});
     if (wantedLimits.length === 0) return [];
     const currentQuota = await read(context);
-    const writeLimitsIn = (state: LimitState) => {
+    const makeForState = (state: LimitState) => {
       const limits = wantedLimits.filter(
         ([name, wanted]) => stateOf(name, wanted, currentQuota) === state,
       );
@@ -66,8 +66,8 @@ export const provisionQuota =
     // All items of a state share one function, so that the run writes their limits with one call.
     const makeByState = {
       'as-wanted': undefined,
-      missing: writeLimitsIn('missing'),
-      differs: writeLimitsIn('differs'),
+      missing: makeForState('missing'),
+      differs: makeForState('differs'),
     };
     return wantedLimits.map(([name, wanted]): ProvisionItem => {
       const state = stateOf(name, wanted, currentQuota);

@@ -6,15 +6,15 @@ import { defineType, defineUserType, type ResourceTypeDefinition } from '../../t
  * The definition of a resource type whose rows are limits that differ from the service's defaults:
  * limits of a project, or of a user in a project.
  */
-export interface QuotaDefinition<Row, At = ProjectContext>
-  extends Omit<ResourceTypeDefinition<Row, At>, 'name' | 'remove' | 'batch'> {
+export interface QuotaDefinition<Row, Context = ProjectContext>
+  extends Omit<ResourceTypeDefinition<Row, Context>, 'name' | 'remove' | 'batch'> {
   /** The default is `quota`. */
   readonly name?: string;
   /**
    * Resets the limits to the defaults. Returns `undefined` if the service accepted the reset. The
    * limits are then listed again. Returns a {@link Removal} if the service refused the reset.
    */
-  reset(row: Row, context: At): Promise<Removal | undefined>;
+  reset(row: Row, context: Context): Promise<Removal | undefined>;
 }
 
 /**
@@ -37,8 +37,8 @@ export interface QuotaDefinition<Row, At = ProjectContext>
  * });
  */
 export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
-  const { reset, ...rest } = definition;
-  return defineType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
+  const { reset, ...typeDefinition } = definition;
+  return defineType<Row>({ name: 'quota', ...typeDefinition, remove: removalByReset(definition) });
 }
 
 /** The limits of a project as one row. */
@@ -49,7 +49,7 @@ export interface LimitsRow {
 }
 
 /** Returns one row with the names of the limits. Returns no row if there are no names. */
-export const limitsRow = (project: string, names: readonly string[]): LimitsRow[] =>
+export const limitsRows = (project: string, names: readonly string[]): LimitsRow[] =>
   names.length === 0 ? [] : [{ project, limits: names.join(', ') }];
 
 /** Defines the limits of a project as a resource type with one row, a {@link LimitsRow}. */
@@ -83,7 +83,7 @@ export const defineProjectQuotaAt = (
       ]);
       const limits = quotaSet.parse(own.json).quota_set;
       const defaults = quotaSet.parse(defaultSet.json).quota_set;
-      return limitsRow(limits.id, differingLimits(limits, defaults));
+      return limitsRows(limits.id, differingLimits(limits, defaults));
     },
     async reset(row, { api }) {
       await api.request('DELETE', `${path}/${encodeURIComponent(row.project)}`);
@@ -95,15 +95,16 @@ export const defineProjectQuotaAt = (
 export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
-  const { reset, ...rest } = definition;
-  return defineUserType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
+  const { reset, ...typeDefinition } = definition;
+  return defineUserType<Row>({ name: 'quota', ...typeDefinition, remove: removalByReset(definition) });
 }
 
-const quotaRemoval =
-  <Row, At extends { readonly api: { readonly service: string } }>(
-    quota: Pick<QuotaDefinition<Row, At>, 'reset' | 'list' | 'id' | 'label'>,
+/** Returns a `remove` that resets the limits, and lists them again to see the result. */
+const removalByReset =
+  <Row, Context extends { readonly api: { readonly service: string } }>(
+    quota: Pick<QuotaDefinition<Row, Context>, 'reset' | 'list' | 'id' | 'label'>,
   ) =>
-  async (row: Row, context: At): Promise<Removal> => {
+  async (row: Row, context: Context): Promise<Removal> => {
     const removal = await quota.reset(row, context);
     if (removal) return removal;
     const remainingRow = await findRowAgain(quota, row, context);
@@ -125,10 +126,10 @@ const quotaRemoval =
  * Lists the limits again, and returns the row with the same id. If this listing fails, the reset
  * counts as done, and the next iteration lists the limits again.
  */
-async function findRowAgain<Row, At>(
-  quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
+async function findRowAgain<Row, Context>(
+  quota: Pick<QuotaDefinition<Row, Context>, 'list' | 'id'>,
   row: Row,
-  context: At,
+  context: Context,
 ): Promise<Row | undefined> {
   try {
     const listing = await quota.list(context);

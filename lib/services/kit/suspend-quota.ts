@@ -53,6 +53,7 @@ const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
  */
 function groupByPresentValue({ limits }: QuotaRow, state: RecordedLimits) {
   const lowered = loweredLimits(state);
+  // Suspend and resume write the same value to any other limit.
   const names = Object.keys(state.limits).filter((name) => state.limits[name] !== lowered[name]);
   const isLowered = (name: string): boolean => limits[name] === lowered[name];
   const isRecorded = (name: string): boolean => limits[name] === state.limits[name];

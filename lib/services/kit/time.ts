@@ -6,3 +6,10 @@ export function epochOf(time: string | null | undefined): number {
   if (!time) return Number.NaN;
   return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(time) ? time : `${time}Z`);
 }
+
+/**
+ * True if more than `millis` have passed since the time `since` (epoch milliseconds). False if
+ * `since` is `NaN`: the time is then unknown.
+ */
+export const hasElapsed = (millis: number, since: number, now: number): boolean =>
+  now - since > millis;

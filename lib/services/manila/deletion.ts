@@ -109,7 +109,7 @@ async function stuckSince(
  */
 const MAX_CHECKED_DELETIONS = 5;
 
-/** A row. `checksStuck`: the run checks whether a deletion in progress is stuck. */
+/** `checksStuck`: the run checks whether the deletion of the row's resource is stuck. */
 export type WithStuckCheck<Row> = Row & { readonly checksStuck: boolean };
 export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],

@@ -75,8 +75,9 @@ export function supportsMicroversion(
   { api }: Pick<ProjectContext, 'api'>,
   version: string,
 ): boolean {
-  const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
-  return minor(api.microversion) >= minor(version);
+  const minorOf = (microversion: string | undefined): number =>
+    Number(microversion?.split('.')[1] ?? 0);
+  return minorOf(api.microversion) >= minorOf(version);
 }
 
 /** The first microversion that has a resource type. */

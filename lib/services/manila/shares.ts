@@ -72,13 +72,13 @@ export const share = defineType<ShareWithBlocker>({
       listIfSupported('2.80', backupsOf, context),
       listIfSupported('2.81', locksOf, context),
     ]);
-    const dependents: Dependents = {
+    const sharesInUse: SharesInUse = {
       snapshots: shareIds(snapshots),
       backups: shareIds(backups),
       groupSnapshots: shareIds(groupSnapshots.flatMap((row) => row.members ?? [])),
       locks: new Set(locks.map((row) => row.resource_id)),
     };
-    return shares.map((row) => ({ ...row, blocker: shareBlocker(row, dependents) }));
+    return shares.map((row) => ({ ...row, blocker: shareBlocker(row, sharesInUse) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -99,8 +99,8 @@ export const share = defineType<ShareWithBlocker>({
 
 type ShareIds = ReadonlySet<string | null | undefined>;
 
-/** For each type of resource: the ids of the shares that have a resource of this type. */
-interface Dependents {
+/** For each type of resource: the ids of the shares that such a resource needs or locks. */
+interface SharesInUse {
   readonly snapshots: ShareIds;
   readonly backups: ShareIds;
   readonly groupSnapshots: ShareIds;
@@ -111,16 +111,16 @@ const shareIds = (rows: readonly { readonly share_id?: string | null | undefined
   new Set(rows.map((row) => row.share_id));
 
 /** Returns the reason why a share cannot be deleted now, or `undefined` if it can. */
-function shareBlocker(row: ShareRow, dependents: Dependents): Blocker | undefined {
-  if (dependents.locks.has(row.id))
+function shareBlocker(row: ShareRow, sharesInUse: SharesInUse): Blocker | undefined {
+  if (sharesInUse.locks.has(row.id))
     return temporaryBlocker('the lock of the share must be removed first');
   if (row.status === 'awaiting_transfer')
     return temporaryBlocker('the transfer of the share to another project must be canceled first');
-  if (dependents.snapshots.has(row.id))
+  if (sharesInUse.snapshots.has(row.id))
     return temporaryBlocker('the snapshots of the share must be deleted first');
-  if (dependents.backups.has(row.id))
+  if (sharesInUse.backups.has(row.id))
     return temporaryBlocker('the backups of the share must be deleted first');
-  if (dependents.groupSnapshots.has(row.id))
+  if (sharesInUse.groupSnapshots.has(row.id))
     return temporaryBlocker('the group snapshots that contain the share must be deleted first');
   if (row.has_replicas)
     return temporaryBlocker('the other replicas of the share must be deleted first');

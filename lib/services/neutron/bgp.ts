@@ -10,7 +10,7 @@ import {
   requireExtension,
   rowsOf,
 } from './collection.ts';
-import { foreignBlocker } from './port-owners.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 
 const optionalIds = z.array(z.string()).nullish();
 const BgpSpeaker = OwnedRow.extend({ networks: optionalIds, peers: optionalIds });

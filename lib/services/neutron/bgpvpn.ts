@@ -9,7 +9,7 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { foreignBlocker } from './port-owners.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 
 const optionalIds = z.array(z.string()).nullish();
 const BgpVpn = OwnedRow.extend({ networks: optionalIds, routers: optionalIds, ports: optionalIds });

@@ -5,12 +5,12 @@ import { type Filters, OwnedRow, rowsOf } from './collection.ts';
 
 export const Network = OwnedRow.extend({ shared: z.boolean().nullish() });
 
-/** The only network with a name or id. `none`: there is no such network, or more than one. */
+/** The result of {@link findNetwork}. `no-single-match`: no network, or several networks. */
 export type FoundNetwork =
   | { readonly kind: 'network'; readonly network: z.infer<typeof Network> }
-  | { readonly kind: 'none'; readonly message: string; readonly advice: string };
+  | { readonly kind: 'no-single-match'; readonly message: string; readonly advice: string };
 
-/** Finds the network with this name or id in all projects. */
+/** Finds the only network with this name or id, in all projects. */
 export async function findNetwork(
   nameOrId: string,
   filters: Filters,
@@ -29,5 +29,5 @@ export async function findNetwork(
   const [match] = matches;
   if (match && matches.length === 1) return { kind: 'network', network: match };
   const noun = filters.length > 0 ? 'external network' : 'network';
-  return { kind: 'none', ...noSingleMatch(noun, nameOrId, matches.length) };
+  return { kind: 'no-single-match', ...noSingleMatch(noun, nameOrId, matches.length) };
 }

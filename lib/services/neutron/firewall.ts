@@ -16,7 +16,7 @@ import {
   rowsOf,
   urlEncode,
 } from './collection.ts';
-import { foreignBlocker } from './port-owners.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 
 const GROUPS_PATH = '/v2.0/fwaas/firewall_groups';
 const POLICIES_PATH = '/v2.0/fwaas/firewall_policies';

@@ -10,7 +10,7 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { findBlocker, foreignBlocker, portsWhere } from './port-owners.ts';
+import { findBlocker, foreignBlocker, portsWhere } from './blocking-resources.ts';
 
 const Network = OwnedRow.extend({
   'router:external': z.boolean().nullish(),

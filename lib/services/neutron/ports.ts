@@ -9,7 +9,7 @@ import {
   rowsOf,
   urlEncode,
 } from './collection.ts';
-import { foreignBlocker, NETWORK_PORT_OWNERS } from './port-owners.ts';
+import { foreignBlocker, NETWORK_PORT_OWNERS } from './blocking-resources.ts';
 import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = OwnedRow.extend({ admin_state_up: z.boolean().nullish() });

@@ -30,16 +30,16 @@ const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port };
 export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];
   const routerName = wanted.router?.name ?? wanted.name;
-  const [listed, router] = await Promise.all([
+  const [present, router] = await Promise.all([
     listProjectNetworks(wanted.name, context),
     wanted.router && findRouter(routerName, context),
   ]);
-  const subnet = listed.subnets.find(({ cidr }) => cidr === wanted.cidr);
-  const networkOfSubnet = listed.networks.find(({ id }) => id === subnet?.network_id);
-  const presentNetwork = networkOfSubnet ?? listed.networks[0];
+  const subnet = present.subnets.find(({ cidr }) => cidr === wanted.cidr);
+  const networkOfSubnet = present.networks.find(({ id }) => id === subnet?.network_id);
+  const presentNetwork = networkOfSubnet ?? present.networks[0];
   const items = [
-    networkItem(wanted, presentNetwork, listed.networks.length, context),
-    subnetItem(wanted, presentNetwork, subnet, listed.subnets, context),
+    networkItem(wanted, presentNetwork, present.networks.length, context),
+    subnetItem(wanted, presentNetwork, subnet, present.subnets, context),
   ];
   if (!wanted.router) return items;
   return [
@@ -133,7 +133,7 @@ async function routerItem(
   const { api, project } = context;
   const item = { type: 'router', name, wanted: `gateway ${externalNetwork}` };
   const gateway = await findNetwork(externalNetwork, [['router:external', 'true']], context);
-  if (gateway.kind === 'none')
+  if (gateway.kind === 'no-single-match')
     return {
       ...item,
       state: 'blocked',
@@ -191,8 +191,8 @@ async function interfaceItem(
     const path = `${ROUTER_COLLECTION.path}/${urlEncode(router.id)}/add_router_interface`;
     await api.request('PUT', path, { json: { subnet_id: subnet.id } });
   };
-  const [other] = portsOnSubnet;
-  return other
-    ? { ...item, state: 'differs', found: `router ${other.device_id}` }
+  const [otherRouterPort] = portsOnSubnet;
+  return otherRouterPort
+    ? { ...item, state: 'differs', found: `router ${otherRouterPort.device_id}` }
     : { ...item, state: 'missing', make };
 }

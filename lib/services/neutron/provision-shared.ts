@@ -30,10 +30,10 @@ export const sharedNetworks: ComparePart<NeutronSection> = async (
 async function accessItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
   const { api, project } = context;
   const item = { type: 'rbac-policy', name, wanted: 'access' };
-  const found = await findNetwork(name, [], context);
-  if (found.kind === 'none')
-    return { ...item, state: 'blocked', message: found.message, advice: found.advice };
-  const { id, shared } = found.network;
+  const match = await findNetwork(name, [], context);
+  if (match.kind === 'no-single-match')
+    return { ...item, state: 'blocked', message: match.message, advice: match.advice };
+  const { id, shared } = match.network;
   if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
   const policies = await rowsOf(api, { ...POLICY_COLLECTION, paging: 'none' }, [['object_id', id]]);
   const isShared = policies.some(

@@ -13,7 +13,7 @@ import {
   rowsWhere,
   urlEncode,
 } from './collection.ts';
-import { type BlockingCollection, findBlocker, foreignBlocker } from './port-owners.ts';
+import { type BlockingCollection, findBlocker, foreignBlocker } from './blocking-resources.ts';
 
 const Router = OwnedRow.extend({ routes: z.array(z.unknown()).nullish() });
 type Router = z.infer<typeof Router>;

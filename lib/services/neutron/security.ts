@@ -11,7 +11,7 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { findBlocker, portsWhere } from './port-owners.ts';
+import { findBlocker, portsWhere } from './blocking-resources.ts';
 
 const Rule = z.object({
   id: z.string(),

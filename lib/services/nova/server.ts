@@ -8,7 +8,7 @@ import {
   type Removal,
   type ServiceApi,
 } from '../../task/service.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochOf, hasElapsed } from '../kit/time.ts';
 import { downCellBlocker, hostsOfDownCells } from './cells.ts';
 
 /** The default number of parallel calls to Nova. */
@@ -66,7 +66,7 @@ const usagesBody = z.object({ usages: z.record(z.string(), z.number()) });
  * list_records_by_skipping_down_cells), but Placement still has their allocations. Allocations also
  * remain for a moment after the deletion of a server.
  */
-async function rowOfPlacementUsage(context: ProjectContext): Promise<ServerRow[]> {
+async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
   // Placement only confirms Nova's list, so the cleanup continues if Placement cannot be reached.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
@@ -113,7 +113,7 @@ const hiddenServersRow = (project: string, hiddenServersBlocker: Blocker): Serve
  * such a cell: a shelved and offloaded server and a server that was never scheduled have no
  * allocation.
  */
-async function rowOfDownCell({ api, project }: ProjectContext): Promise<ServerRow[]> {
+async function hiddenServersByDownCell({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const hosts = await hostsOfDownCells(api);
   return hosts.length === 0 ? [] : [hiddenServersRow(project, downCellBlocker(hosts))];
 }
@@ -155,7 +155,7 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
  */
 const isDeletionInProgress = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
-  (hasDeletingTaskState(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
+  (hasDeletingTaskState(row) && !hasElapsed(STUCK_AFTER_MILLIS, epochOf(row.updated), now()));
 
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api } = context;
@@ -250,9 +250,9 @@ export const server = defineType<ServerRow>({
   async list(context) {
     const rows = await listServers(context);
     if (rows.length > 0) return rows;
-    const usageRows = await rowOfPlacementUsage(context);
+    const usageRows = await hiddenServersByUsage(context);
     if (usageRows.length > 0) return usageRows;
-    const downCellRows = await rowOfDownCell(context);
+    const downCellRows = await hiddenServersByDownCell(context);
     // A cell may come up between the list and this check. The servers of that cell are then not in
     // the list, so the servers are listed again.
     return downCellRows.length > 0 ? downCellRows : listServers(context);

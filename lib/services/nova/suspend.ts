@@ -213,8 +213,8 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
   },
   recordedState: recordedServer,
   async list({ api, project }) {
-    // The second check alone is not sufficient: a cell that comes up during the listing passes it,
-    // and the listing omits the servers of that cell.
+    // The first check finds a cell that comes up during the listing, after Nova has omitted its
+    // servers. The second check finds a cell that goes down during the listing.
     await requireAllCells(api);
     const { rows } = await api.list('/servers/detail', {
       collection: 'servers',

@@ -36,10 +36,10 @@ const PATH = '/v2.0/lbaas/quotas';
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<LimitsRow[]> {
-    // The owner check reports rows of other projects and rows without an owner.
-    const emptyDefaults = {};
+    // Without defaults, each limit that is set counts. Rows of other projects and rows without an
+    // owner are kept, so that the owner check reports them.
     const rowsWithLimits = (await rowsOf(context)).filter(
-      (row) => namesOfSetLimits(row, emptyDefaults).length > 0,
+      (row) => namesOfSetLimits(row, {}).length > 0,
     );
     if (rowsWithLimits.length === 0) return [];
     const defaults = await defaultsOf(context.project, context.api);
@@ -96,12 +96,11 @@ async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof 
 
 async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
   const answer = await api.request('GET', `${pathOf(project)}/default`);
-  const { quota: shown } = quotaDefaults.parse(answer.json);
-  const { load_balancer, health_monitor, ...named } = shown;
+  const { load_balancer, health_monitor, ...defaults } = quotaDefaults.parse(answer.json).quota;
   return {
-    ...named,
-    loadbalancer: named.loadbalancer ?? load_balancer,
-    healthmonitor: named.healthmonitor ?? health_monitor,
+    ...defaults,
+    loadbalancer: defaults.loadbalancer ?? load_balancer,
+    healthmonitor: defaults.healthmonitor ?? health_monitor,
   };
 }
 

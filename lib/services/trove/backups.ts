@@ -60,11 +60,11 @@ export const backup = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row): Blocker | undefined {
-    const [foreign] = row.foreignDescendants;
-    if (foreign)
+    const [foreignBackup] = row.foreignDescendants;
+    if (foreignBackup)
       return {
         message:
-          `backup ${foreign.id} of another project is an increment of this backup, and ` +
+          `backup ${foreignBackup.id} of another project is an increment of this backup, and ` +
           'Trove would delete both',
         actor: 'other-project',
         advice: 'Ask its owner to delete that backup.',
@@ -86,7 +86,7 @@ export const backup = defineType({
 
 const pathOf = (row: BackupRow): string => `/backups/${encodeURIComponent(row.id)}`;
 
-/** Returns the result of a deletion that Trove refused. Throws an error that is no refusal. */
+/** Converts a refusal of Trove to the result of the removal. Throws any other error again. */
 async function refusedRemoval(
   row: BackupRow,
   error: unknown,

@@ -26,8 +26,8 @@ const quota = provisionQuota<Section>({
   async write(limits, context) {
     const path = `/mgmt/quotas/${encodeURIComponent(context.project)}`;
     await context.api.request('PUT', path, { json: { quotas: limits } });
-    const before = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data;
-    await context.record(RECORD_KEY, { ...before, ...limits });
+    const earlierLimits = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data;
+    await context.record(RECORD_KEY, { ...earlierLimits, ...limits });
   },
 });
 

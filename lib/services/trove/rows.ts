@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const datedFields = { created: optionalText, updated: optionalText };
@@ -81,11 +81,12 @@ const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 /** Returns the time of the last change in epoch milliseconds. */
 export const changedAt = (row: z.infer<z.ZodObject<typeof datedFields>>): number =>
   epochOf(row.updated ?? row.created);
+/** True if the resource has not changed for this long. False if its row has no time. */
 export const isUnchangedFor = (
   millis: number,
   row: Parameters<typeof changedAt>[0],
   { now }: Pick<ProjectContext, 'now'>,
-): boolean => now() - changedAt(row) > millis;
+): boolean => hasElapsed(millis, changedAt(row), now());
 
 /**
  * Returns a blocker for a resource that Trove is building, because an interrupted build would leave
