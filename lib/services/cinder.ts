@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
-import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
+import { backup } from './cinder/backups.ts';
+import { group } from './cinder/groups.ts';
 import { PRIVATE_VOLUME_TYPES, provision } from './cinder/provision.ts';
+import { groupSnapshot, snapshot } from './cinder/snapshots.ts';
 import { quotaSuspension } from './cinder/suspend.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
 import { defineProjectQuotaAt } from './kit/quota.ts';

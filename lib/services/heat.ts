@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { foreignEffectBlocker, preDeleteHookBlocker } from './heat/foreign-effects.ts';
+import { preDeleteHookBlocker } from './heat/environment.ts';
+import { foreignEffectBlocker } from './heat/foreign-effects.ts';
 import { configsOf, pathOfStack, rootStacksOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { userReports } from './heat/user-reports.ts';

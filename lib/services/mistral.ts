@@ -1,13 +1,9 @@
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal } from '../task/service.ts';
-import {
-  action,
-  codeSource,
-  dynamicAction,
-  removeAndVerify,
-  workflow,
-} from './mistral/definitions.ts';
+import { codeSource, dynamicAction } from './mistral/code.ts';
+import { action, workflow } from './mistral/definitions.ts';
 import { environment, workbook } from './mistral/named.ts';
+import { removeAndVerify } from './mistral/removal.ts';
 import {
   listAll,
   listEventTriggers,

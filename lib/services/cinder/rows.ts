@@ -109,6 +109,9 @@ export const attachmentsOf = ({
     }
   });
 
+/** Cinder deletes snapshots, group snapshots and backups in these states without a reset. */
+export const DELETABLE_COPY_STATES = ['available', 'error'];
+
 /**
  * Volumes in these states have an attachment, or a change of an attachment failed. If a volume in
  * one of these states has no attachment, the state remains from a deleted server.
@@ -153,6 +156,9 @@ export const changedAt = (row: {
   created_at?: string | null | undefined;
 }): number => epochOf(row.updated_at ?? row.created_at);
 
+/** Returns the time of the latest change of these rows, or -Infinity if there are no rows. */
+export const latestChange = (rows: readonly Parameters<typeof changedAt>[0][]): number =>
+  Math.max(...rows.map(changedAt));
 /** True if the resource has not changed for this long. False if its row has no time. */
 export const isUnchangedFor = (
   millis: number,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, ServiceApi } from '../../task/service.ts';
 import { foldName } from '../kit/fold-name.ts';
+import { type Environment, environmentOf } from './environment.ts';
 import {
   conflictingNames,
   containerRemovedByName,
@@ -41,45 +42,6 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
     query,
   });
   return rows.filter((resource) => resource.resource_status !== 'DELETE_COMPLETE');
-}
-
-const environmentBody = z.object({ resource_registry: z.unknown() });
-interface Environment {
-  /** The types that replace other types in the stack. */
-  readonly replacementTypes: readonly string[];
-  /** The resources with a pre-delete hook, as `stack/resource`. */
-  readonly hooks: readonly string[];
-}
-
-/**
- * Reads the registry of a stack's environment, for example
- * `{"OS::Nova::Server": "custom.yaml", "resources": {"db": {"hooks": "pre-delete"}}}`. In this
- * example, the type `custom.yaml` replaces servers, and the resource `db` has a pre-delete hook.
- */
-async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environment> {
-  const answer = await api.request('GET', `${pathOfStack(row)}/environment`);
-  const entries = stringsIn(environmentBody.parse(answer.json).resource_registry);
-  const isOfHook = ({ path }: RegistryEntry): boolean => path.includes('hooks');
-  return {
-    replacementTypes: entries.filter((entry) => !isOfHook(entry)).map(({ value }) => value),
-    hooks: entries
-      .filter((entry) => isOfHook(entry) && entry.value === 'pre-delete')
-      // The path is resources/STACK/RESOURCE/hooks.
-      .map(({ path }) => path.slice(1, path.indexOf('hooks')).join('/')),
-  };
-}
-
-/** A string in the registry, with the keys that lead to it. */
-interface RegistryEntry {
-  readonly path: readonly string[];
-  readonly value: string;
-}
-
-/** Returns all strings in a JSON value. */
-function stringsIn(value: unknown, path: readonly string[] = []): readonly RegistryEntry[] {
-  if (typeof value === 'string') return [{ path, value }];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) => stringsIn(child, [...path, key]));
 }
 
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
@@ -231,18 +193,4 @@ async function metadataUrlOf(server: ResourceRow, api: ServiceApi): Promise<stri
   const answer = await api.request('GET', `${path}/metadata`, { accept: [404] });
   const parsed = metadataBody.safeParse(answer.json).data;
   return parsed?.metadata['os-collect-config']?.request?.metadata_url;
-}
-
-/** Returns a blocker if a pre-delete hook of the owner stops the deletion. */
-export async function preDeleteHookBlocker(
-  row: StackRow,
-  api: ServiceApi,
-): Promise<Blocker | undefined> {
-  const [hook] = (await environmentOf(row, api)).hooks;
-  if (hook === undefined) return undefined;
-  return {
-    message: `the deletion waits for the pre-delete hook on "${hook}"`,
-    actor: 'operator',
-    advice: `Clear the hook: openstack stack hook clear --pre-delete ${row.id} ${hook}`,
-  };
 }

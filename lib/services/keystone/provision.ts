@@ -69,7 +69,8 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   });
   const { api } = context;
   const domain = wanted.domain ? await findId('domains', wanted.domain, {}, api) : undefined;
-  if (domain?.kind === 'no-single-match') return blockedItem('domain', wanted.domain ?? '', domain.count);
+  if (domain?.kind === 'no-single-match')
+    return blockedItem('domain', wanted.domain ?? '', domain.count);
   const [role, assignee] = await Promise.all([
     findId('roles', wanted.role, {}, api),
     findId(`${assigneeType}s`, assigneeName, { domain_id: domain?.id }, api),
@@ -81,7 +82,8 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
     return { ...blocked, advice: `${blocked.advice} A name also needs its domain.` };
   }
   const path =
-    `${pathOf(context)}/${assigneeType}s/${urlEncode(assignee.id)}` + `/roles/${urlEncode(role.id)}`;
+    `${pathOf(context)}/${assigneeType}s/${urlEncode(assignee.id)}` +
+    `/roles/${urlEncode(role.id)}`;
   // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };

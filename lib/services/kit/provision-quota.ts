@@ -18,7 +18,9 @@ export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =
     )
     .transform((limits) =>
       Object.fromEntries(
-        Object.entries(limits).flatMap(([name, limit]) => (limit === undefined ? [] : [[name, limit]])),
+        Object.entries(limits).flatMap(([name, limit]) =>
+          limit === undefined ? [] : [[name, limit]],
+        ),
       ),
     );
 

@@ -96,7 +96,11 @@ export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
   const { reset, ...typeDefinition } = definition;
-  return defineUserType<Row>({ name: 'quota', ...typeDefinition, remove: removalByReset(definition) });
+  return defineUserType<Row>({
+    name: 'quota',
+    ...typeDefinition,
+    remove: removalByReset(definition),
+  });
 }
 
 /** Returns a `remove` that resets the limits, and lists them again to see the result. */

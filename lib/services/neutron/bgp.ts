@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { foreignOwners } from './bgpvpn.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
   type Filters,
@@ -10,7 +11,6 @@ import {
   requireExtension,
   rowsOf,
 } from './collection.ts';
-import { foreignBlocker } from './blocking-resources.ts';
 
 const optionalIds = z.array(z.string()).nullish();
 const BgpSpeaker = OwnedRow.extend({ networks: optionalIds, peers: optionalIds });

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
   labelOf,
@@ -9,7 +10,6 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { foreignBlocker } from './blocking-resources.ts';
 
 const optionalIds = z.array(z.string()).nullish();
 const BgpVpn = OwnedRow.extend({ networks: optionalIds, routers: optionalIds, ports: optionalIds });

@@ -6,6 +6,7 @@ import {
   type Removal,
   type TypeDependencies,
 } from '../../task/service.ts';
+import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
   labelOf,
@@ -16,7 +17,6 @@ import {
   rowsOf,
   urlEncode,
 } from './collection.ts';
-import { foreignBlocker } from './blocking-resources.ts';
 
 const GROUPS_PATH = '/v2.0/fwaas/firewall_groups';
 const POLICIES_PATH = '/v2.0/fwaas/firewall_policies';

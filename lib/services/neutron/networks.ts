@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
+import { findBlocker, foreignBlocker, portsWhere } from './blocking-resources.ts';
 import {
   definePlainType,
   deleteResource,
@@ -10,7 +11,6 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { findBlocker, foreignBlocker, portsWhere } from './blocking-resources.ts';
 
 const Network = OwnedRow.extend({
   'router:external': z.boolean().nullish(),

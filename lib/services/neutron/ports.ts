@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { foreignBlocker, NETWORK_PORT_OWNERS } from './blocking-resources.ts';
 import {
   deleteResource,
   labelOf,
@@ -9,7 +10,6 @@ import {
   rowsOf,
   urlEncode,
 } from './collection.ts';
-import { foreignBlocker, NETWORK_PORT_OWNERS } from './blocking-resources.ts';
 import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = OwnedRow.extend({ admin_state_up: z.boolean().nullish() });

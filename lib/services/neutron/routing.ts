@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { type BlockingCollection, findBlocker, foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
   extensionsOf,
@@ -13,7 +14,6 @@ import {
   rowsWhere,
   urlEncode,
 } from './collection.ts';
-import { type BlockingCollection, findBlocker, foreignBlocker } from './blocking-resources.ts';
 
 const Router = OwnedRow.extend({ routes: z.array(z.unknown()).nullish() });
 type Router = z.infer<typeof Router>;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Blocker, defineType } from '../../task/service.ts';
+import { findBlocker, portsWhere } from './blocking-resources.ts';
 import {
   definePlainType,
   deleteResource,
@@ -11,7 +12,6 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { findBlocker, portsWhere } from './blocking-resources.ts';
 
 const Rule = z.object({
   id: z.string(),

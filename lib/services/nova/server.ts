@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
-  type Blocker,
   defineType,
   HOLD_TAG,
   type ProjectContext,
@@ -9,7 +8,7 @@ import {
   type ServiceApi,
 } from '../../task/service.ts';
 import { epochOf, hasElapsed } from '../kit/time.ts';
-import { downCellBlocker, hostsOfDownCells } from './cells.ts';
+import { listServers, listServersOrHidden, type ServerRow } from './server-listing.ts';
 
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
@@ -21,102 +20,9 @@ const STUCK_AFTER_MILLIS = 5 * 60_000;
 /** The number of deletion requests after which the servers are listed again. */
 const DELETE_BATCH_SIZE = 100;
 
-const serverRow = z.object({
-  id: z.string(),
-  name: z.string().nullish(),
-  tenant_id: z.string().nullish(),
-  status: z.string(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
-  created: z.string().nullish(),
-  updated: z.string().nullish(),
-  'OS-EXT-STS:task_state': z.string().nullish(),
-});
-/**
- * A server that Nova lists. If Nova lists none but may hide some, one row stands for all hidden
- * servers: only that row has `hiddenServersBlocker`, the reason why Nova may hide them.
- */
-type ServerRow = z.infer<typeof serverRow> & { readonly hiddenServersBlocker?: Blocker };
-
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
 const hasDeletingTaskState = (row: ServerRow): boolean =>
   ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
-
-/**
- * Lists the servers as an administrator. Without `all_tenants`, Nova silently lists the servers of
- * the token's own project. Without `soft_deleted`, Nova omits servers that wait for
- * `reclaim_instance_interval`.
- */
-async function listServers({ api, project }: ProjectContext): Promise<ServerRow[]> {
-  const query = { all_tenants: 1, project_id: project, soft_deleted: true };
-  return (
-    await api.list('/servers/detail', {
-      collection: 'servers',
-      row: serverRow,
-      paging: 'marker',
-      query,
-    })
-  ).rows;
-}
-
-const usagesBody = z.object({ usages: z.record(z.string(), z.number()) });
-
-/**
- * Returns the row for hidden servers if Placement reports usage of the project. While a cell is
- * down, Nova silently omits the servers of that cell from a filtered list ([api]
- * list_records_by_skipping_down_cells), but Placement still has their allocations. Allocations also
- * remain for a moment after the deletion of a server.
- */
-async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[]> {
-  const { project } = context;
-  // Placement only confirms Nova's list, so the cleanup continues if Placement cannot be reached.
-  const placement = await context.apiOf('placement').catch((error: unknown) => {
-    if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
-    throw error;
-  });
-  if (!placement) return [];
-  // Placement reports usage by project since microversion 1.9 (Ocata).
-  const headers = { 'OpenStack-API-Version': 'placement 1.9' };
-  const answer = await placement.request('GET', '/usages', {
-    query: { project_id: project },
-    headers,
-  });
-  const usedAmounts = Object.entries(usagesBody.parse(answer.json).usages).filter(
-    ([, amount]) => amount > 0,
-  );
-  if (usedAmounts.length === 0) return [];
-  const usage = usedAmounts
-    .map(([resourceClass, amount]) => `${amount} ${resourceClass}`)
-    .join(', ');
-  return [
-    hiddenServersRow(project, {
-      message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
-      actor: 'operator',
-      advice:
-        'If Placement reports the usage for longer than some minutes, a cell may be down ' +
-        '(nova-manage cell_v2 list_cells; openstack compute service list), or allocations may ' +
-        'be orphaned (nova-manage placement audit).',
-    }),
-  ];
-}
-
-/** Returns the row that stands for hidden servers. Its owner is the project of the request. */
-const hiddenServersRow = (project: string, hiddenServersBlocker: Blocker): ServerRow => ({
-  id: `servers-of-${project}`,
-  name: 'servers that Nova does not list',
-  tenant_id: project,
-  status: 'UNKNOWN',
-  hiddenServersBlocker,
-});
-
-/**
- * Returns the row for hidden servers if a cell is down. Placement does not reveal all servers of
- * such a cell: a shelved and offloaded server and a server that was never scheduled have no
- * allocation.
- */
-async function hiddenServersByDownCell({ api, project }: ProjectContext): Promise<ServerRow[]> {
-  const hosts = await hostsOfDownCells(api);
-  return hosts.length === 0 ? [] : [hiddenServersRow(project, downCellBlocker(hosts))];
-}
 
 const actionsBody = z.object({
   instanceActions: z.array(z.object({ action: z.string(), start_time: z.string() })),
@@ -247,16 +153,7 @@ async function requestDeletions(
 
 export const server = defineType<ServerRow>({
   name: 'server',
-  async list(context) {
-    const rows = await listServers(context);
-    if (rows.length > 0) return rows;
-    const usageRows = await hiddenServersByUsage(context);
-    if (usageRows.length > 0) return usageRows;
-    const downCellRows = await hiddenServersByDownCell(context);
-    // A cell may come up between the list and this check. The servers of that cell are then not in
-    // the list, so the servers are listed again.
-    return downCellRows.length > 0 ? downCellRows : listServers(context);
-  },
+  list: listServersOrHidden,
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,

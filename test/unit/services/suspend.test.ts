@@ -1,5 +1,5 @@
 import { aodh } from '../../../lib/services/aodh.ts';
-import { LOCK_REASON } from '../../../lib/services/nova/suspend.ts';
+import { LOCK_REASON } from '../../../lib/services/nova/server-state.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import { octavia } from '../../../lib/services/octavia.ts';
 import { swift } from '../../../lib/services/swift.ts';
