@@ -39,12 +39,12 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
     .parse(answer.json)
     .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
     .sort((a, b) => b.at - a.at);
-  const newestOtherIndex = newestFirst.findIndex(
-    ({ action }) => action !== 'delete' && action !== 'resetState',
-  );
-  const actionsSinceOther =
-    newestOtherIndex < 0 ? newestFirst : newestFirst.slice(0, newestOtherIndex);
-  return actionsSinceOther.filter(({ action }) => action === 'delete').at(-1)?.at;
+  let oldestRequest: number | undefined;
+  for (const { action, at } of newestFirst) {
+    if (action === 'delete') oldestRequest = at;
+    else if (action !== 'resetState') break;
+  }
+  return oldestRequest;
 }
 
 /** Returns the result for a deletion request that Nova accepted before or now. */

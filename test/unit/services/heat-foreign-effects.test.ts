@@ -90,7 +90,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('is found for an alias of the stack, a wildcard, and a type that only the operator knows', async () => {
+  it('is detected with an alias of the stack, a wildcard, and a type that only the operator knows', async () => {
     const stacks = [
       add('aliased', [resource('My::Key', 'ops')], { 'My::Key': 'OS::Nova::KeyPair' }),
       add('in-disguise', [resource('OS::Heat::Value', 'ops')], {
@@ -108,7 +108,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it('is found for a nested stack', async () => {
+  it('is detected in a nested stack', async () => {
     const parent = add('parent', []);
     const child = add('child', [resource('OS::Nova::KeyPair', 'ops')]);
     child.parent = parent.id;

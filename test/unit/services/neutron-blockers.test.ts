@@ -172,7 +172,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
         .map(({ resourceType }) => resourceType),
     ).toEqual(['neutron.network', 'neutron.subnet-pool']);
   });
-  it('keeps a subnet pool of which another project has a subnet, which Neutron refuses with 400', async () => {
+  it('keeps a subnet pool from which another project has a subnet: Neutron answers 400', async () => {
     await start();
     const pool = scene.network.subnetpools.add(
       blank(scene.cloud.state, scene.dead, { name: 'lent', is_default: false }),

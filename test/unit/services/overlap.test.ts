@@ -103,7 +103,7 @@ describe('the objects of a project', () => {
       () =>
         fixture.rehearsal.state.compute.servers.where((row) => row.project_id === fixture.project),
     ],
-  ])('stay while a hold keeps a %s, and go after its end', async (type, rows) => {
+  ])('are kept while a hold keeps a %s, and are removed after the hold ends', async (type, rows) => {
     await open({ durations: {} });
     const id = `${type}/${rows()[0]?.id}`;
     const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;

@@ -210,7 +210,7 @@ describe('a name in a profile that belongs to two items', () => {
     expect(cloud.writes()).toEqual([]);
   });
 
-  it('is told apart in Keystone from a name that does not exist', async () => {
+  it('has a different message in Keystone than a name that does not exist', async () => {
     const lists: Record<string, object[]> = {
       roles: [{ id: 'r1', name: 'member' }],
       domains: [{ id: 'd1', name: 'customers' }],

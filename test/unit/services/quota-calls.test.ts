@@ -151,7 +151,7 @@ describe('the limits of a project with usage', () => {
     return { api, limits: () => ({ ...defaults, ...own }) };
   }
 
-  it('of Cinder are lowered to the usage, twice in a row, and put back', async () => {
+  it('of Cinder are lowered to the usage, twice in a row, and restored', async () => {
     const { api, limits } = cinderCloud({});
     for (let count = 0; count < 2; count += 1)
       expect(await suspendAndResume(cinder, api, limits)).toMatchObject({
@@ -161,7 +161,7 @@ describe('the limits of a project with usage', () => {
       });
   });
 
-  it('of Cinder stay where they are below the usage already', async () => {
+  it('of Cinder are not changed if they are already below the usage', async () => {
     const { api, limits } = cinderCloud({ volumes: 0 });
     const { suspended, resumed } = await suspendAndResume(cinder, api, limits);
     expect(suspended).toEqual({ volumes: 0, gigabytes: 5, snapshots: 0 });
@@ -205,7 +205,7 @@ describe.each(CASES)('the limits of $service.name', (one) => {
     expect([...reads].sort()).toEqual([own, defaults].sort());
   });
 
-  it('are set to zero by a suspension, and put back by a resume', async () => {
+  it('are set to zero by a suspension, and restored by a resume', async () => {
     const { api, writes } = cloud(one);
     const list = quotaRows(service, api);
     const [row] = await list();

@@ -45,11 +45,11 @@ describe('A service file', () => {
   it.each(SERVICES.map((service) => [service.name, service] as const))(
     'describes for each resource type of %s the effect of suspend, or in a sentence why it has none',
     (name, { resourceTypes, suspension, leftBySuspend }) => {
-      const switched = (suspension?.types ?? []).map((type): string => type(name).resourceType);
+      const suspended = (suspension?.types ?? []).map((type): string => type(name).resourceType);
       const left = leftBySuspend.flatMap(({ types }) => types.map((type) => `${name}.${type}`));
       const types = resourceTypes.map((type): string => type.name);
-      expect(types.filter((type) => !switched.includes(type) && !left.includes(type))).toEqual([]);
-      expect(left.filter((type) => switched.includes(type) || !types.includes(type))).toEqual([]);
+      expect(types.filter((type) => !suspended.includes(type) && !left.includes(type))).toEqual([]);
+      expect(left.filter((type) => suspended.includes(type) || !types.includes(type))).toEqual([]);
       for (const { because } of leftBySuspend) expect(because).toMatch(/^[A-Z].*\.$/);
     },
   );

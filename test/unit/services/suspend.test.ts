@@ -42,7 +42,7 @@ describe('Nova: a server', () => {
   });
 
   const before = { vmState: 'active', lock: true, stop: true };
-  it('is locked, then stopped, and started, then unlocked', async () => {
+  it('is locked and then stopped; the resume starts it and then unlocks it', async () => {
     const active = compute(server('active'));
     await (await rowOf(nova, active, 's1')).suspend(before);
     expect(active.calls.map(([, , json]) => json)).toEqual([
@@ -60,7 +60,7 @@ describe('Nova: a server', () => {
   it.each([
     ['pause', 'paused', 'unpause'],
     ['shelve', 'shelved_offloaded', 'unshelve'],
-  ])('is locked, then switched by option %s, and put back', async (how, state, undo) => {
+  ])('is locked, then suspended with option %s, and restored', async (how, state, undo) => {
     const active = compute(server('active'));
     const row = await rowOf(nova, active, 's1');
     expect(row.assess(how)).toEqual({ kind: 'suspend', recordedState: { ...before, how } });
@@ -69,13 +69,13 @@ describe('Nova: a server', () => {
       { lock: { locked_reason: LOCK_REASON } },
       { [how]: null },
     ]);
-    const switched = compute(server(state, ours));
-    const later = await rowOf(nova, switched, 's1');
+    const suspended = compute(server(state, ours));
+    const later = await rowOf(nova, suspended, 's1');
     expect(later.compare({ ...before, how })).toEqual({ kind: 'suspended' });
     // This option does not stop a server, so another actor has stopped it.
     expect(later.compare(before)).toMatchObject({ kind: 'changed' });
     await later.resume({ ...before, how });
-    expect(switched.calls.map(([, , json]) => json)).toEqual([{ [undo]: null }]);
+    expect(suspended.calls.map(([, , json]) => json)).toEqual([{ [undo]: null }]);
   });
 
   it.each([
@@ -129,7 +129,7 @@ describe('Nova: a server', () => {
     [server('stopped', { locked: true, locked_reason: 'other' }), 'changed'],
     [server('resized', ours), 'changed'],
     [server('stopped', { ...ours, 'OS-EXT-STS:task_state': 'powering-on' }), 'changing'],
-  ])('is compared with its record: %j', async (row, kind) => {
+  ])('is compared with its recorded state: %j', async (row, kind) => {
     expect((await rowOf(nova, compute(row), 's1')).compare(before)).toMatchObject({ kind });
   });
 });

@@ -47,11 +47,11 @@ const outcomes = async (json: unknown): Promise<string[]> =>
   );
 
 describe('A bulk delete, which always answers HTTP 200', () => {
-  it('removed all objects when the report has no errors', async () => {
+  it('has removed all objects if the report has no errors', async () => {
     expect(await outcomes(report('200 OK', 3, 0))).toEqual(['gone', 'gone', 'gone']);
     expect(await outcomes(report('200 OK', 2, 1))).toEqual(['gone', 'gone', 'gone']);
   });
-  it('counts as in progress when none of its objects was found', async () => {
+  it('counts as in progress if it found none of its objects', async () => {
     expect(await outcomes(report('200 OK', 0, 3))).toEqual(['accepted', 'accepted', 'accepted']);
   });
   it('fails only for the objects that it names, in every notation of their names', async () => {
@@ -67,7 +67,7 @@ describe('A bulk delete, which always answers HTTP 200', () => {
       await outcomes(report('400 Bad Request', 2, 0, [['/c%3F/%C3%BC', '403 Forbidden']])),
     ).toEqual(['gone', 'gone', 'Denied']);
   });
-  it('removed none of the objects for certain when it stopped before the last one', async () => {
+  it('counts no object as removed if it stopped before the last one', async () => {
     const ended = report(
       '400 Bad Request',
       1,
