@@ -30,7 +30,7 @@ export async function readListing<S extends z.ZodType>(
   path: string,
   options: ListOptions<S>,
   failureContext: FailureContext,
-): Promise<{ rows: z.infer<S>[]; more: boolean }> {
+): Promise<{ rows: z.infer<S>[]; hasMore: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
     const readResult = await readOnce(fetchPage, path, options, failureContext);
     if (!('refusedMarker' in readResult)) return readResult;
@@ -52,7 +52,7 @@ async function readOnce<S extends z.ZodType>(
   path: string,
   options: ListOptions<S>,
   failureContext: FailureContext,
-): Promise<{ rows: z.infer<S>[]; more: boolean } | { refusedMarker: string | undefined }> {
+): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | { refusedMarker: string | undefined }> {
   const { collection, row, paging, limit: _, atMost, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
   const rows: z.infer<S>[] = [];
@@ -74,10 +74,10 @@ async function readOnce<S extends z.ZodType>(
       // The check of the paging comes first, so that `onPage` never receives a truncated page.
       if (onPage) await onPage(pageRows);
       else for (const one of pageRows) rows.push(one);
-      if (!next) return { rows, more: false };
+      if (!next) return { rows, hasMore: false };
       // The row limit applies only if there is a next page: a list in one page is complete.
       assertRowLimit(rows.length);
-      if (atMost !== undefined && rowCount >= atMost) return { rows, more: true };
+      if (atMost !== undefined && rowCount >= atMost) return { rows, hasMore: true };
       assertNewPosition(page, next, visitedPositions);
       query = { ...firstQuery, ...next };
     } catch (error) {

@@ -44,7 +44,7 @@ const resource = defineType<ResourceRow>({
       query: { limit: PAGE_SIZE },
       json: { '=': { project_id: project } },
     });
-    return { rows: z.array(resourceRow).parse(answer.json), more: hasNextPage(answer.headers) };
+    return { rows: z.array(resourceRow).parse(answer.json), hasMore: hasNextPage(answer.headers) };
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -99,7 +99,7 @@ const metric = defineType({
     const rows = answers.flatMap(({ json }) => z.array(metricRow).parse(json));
     return {
       rows: rows.filter((row) => (row.resource_id ?? row.resource ?? undefined) === undefined),
-      more: answers.some(({ headers }) => hasNextPage(headers)),
+      hasMore: answers.some(({ headers }) => hasNextPage(headers)),
     };
   },
   id: (row) => row.id,

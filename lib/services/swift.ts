@@ -80,12 +80,12 @@ const object = defineType<ObjectRow>({
       );
       for (const listing of listings) {
         for (const row of listing.rows) rows.push(row);
-        if (!listing.more) incompleteNames.delete(listing.container);
+        if (!listing.hasMore) incompleteNames.delete(listing.container);
       }
       const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
       const isTruncated = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
-      if (isTruncated || listings.some(({ more }) => more))
-        return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
+      if (isTruncated || listings.some(({ hasMore }) => hasMore))
+        return { rows, hasMore: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;
   },

@@ -57,7 +57,7 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   readonly paging: Paging;
   /** Rows requested per page; default 1000. */
   readonly limit?: number;
-  /** The listing stops after about this many rows. `more` is then true. */
+  /** The listing stops after about this many rows. `hasMore` is then true. */
   readonly atMost?: number;
   /**
    * Called with each page before the next one is requested. The result of the listing then contains
@@ -94,14 +94,14 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<ApiAnswer>;
   /**
-   * Returns the rows of all pages of a listing. `more`: the listing stopped at `atMost` rows.
+   * Returns the rows of all pages of a listing. `hasMore`: the listing stopped at `atMost` rows.
    * Throws when the list may be incomplete for another reason, because an incomplete list must
    * never count as empty.
    */
   list<S extends z.ZodType>(
     path: string,
     options: ListOptions<S>,
-  ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
+  ): Promise<{ rows: z.infer<S>[]; hasMore: boolean }>;
   /** Returns the same API, whose calls report each complete answer to the watch. */
   withWatch?(watch: SilenceWatch): ServiceApi;
 }

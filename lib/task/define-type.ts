@@ -82,14 +82,14 @@ function hideRowType<Row, Context>(
     independentOf: definition.independentOf ?? [],
     async list(context) {
       const listing = await definition.list(context);
-      const { rows, more, total } =
-        'rows' in listing ? listing : { rows: listing, more: false, total: undefined };
+      const { rows, hasMore, total } =
+        'rows' in listing ? listing : { rows: listing, hasMore: false, total: undefined };
       const resources = rows.map((row) => {
         const resource = resourceOf(row, definition, context);
         rowByResource.set(resource, { row });
         return resource;
       });
-      return { more, total, resources };
+      return { hasMore, total, resources };
     },
     batch: batch && {
       maxItems: batch.maxItems,

@@ -98,8 +98,8 @@ async function removeListed<Context extends CommonContext>(
 ): Promise<TypeIteration> {
   const { name, requiresLiveProject } = resourceType;
   const ours = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
-  const { more, total } = listing;
-  input.onListed?.(name, ours, more ? (total ?? ours.length) : undefined);
+  const { hasMore, total } = listing;
+  input.onListed?.(name, ours, hasMore ? (total ?? ours.length) : undefined);
   const error = await addBlockers(name, ours, input);
   const listed = listingResult(name, listing, ours, input);
   if (listed.status === 'empty') return listed;
@@ -119,7 +119,7 @@ async function removeListed<Context extends CommonContext>(
 /** Returns the result of a type after its listing and before its first removal. */
 function listingResult<Context extends CommonContext>(
   name: ResourceTypeName,
-  { resources, more, total }: Listing<Context>,
+  { resources, hasMore, total }: Listing<Context>,
   ours: readonly Resource[],
   { owner }: IterationInput<Context>,
 ) {
@@ -130,11 +130,11 @@ function listingResult<Context extends CommonContext>(
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
   return {
     resourceType: name,
-    status: listed === 0 && !more ? 'empty' : 'present',
+    status: listed === 0 && !hasMore ? 'empty' : 'present',
     count: { listed, gone: 0, left: listed },
     conditions: ownershipConditions(name, foreign, ownerless),
     errors: [],
-    countedIds: { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial: more },
+    countedIds: { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial: hasMore },
   } as const satisfies TypeIteration;
 }
 

@@ -78,13 +78,13 @@ export interface ResourceType<Context = ProjectContext> {
   /** Services that the service depends on, and this type does not. */
   readonly independentOf?: readonly string[];
   /**
-   * Returns the resources that the service lists. `more`: the listing stopped before its end on
+   * Returns the resources that the service lists. `hasMore`: the listing stopped before its end on
    * purpose; `total` is then the number of all resources, if known. Throws when the list may be
    * wrong.
    */
   list(
     context: Context,
-  ): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
+  ): Promise<{ resources: Resource[]; hasMore: boolean; total?: number | undefined }>;
   /** Set if one call of the service can remove several resources. */
   readonly batch?: BatchRemoval<Resource, Context> | undefined;
 }
@@ -136,7 +136,7 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
     context: Context,
   ): Promise<
     | readonly Row[]
-    | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }
+    | { readonly rows: readonly Row[]; readonly hasMore: boolean; readonly total?: number }
   >;
   id(row: Row): string;
   owner(row: Row): string | undefined;

@@ -47,7 +47,7 @@ function simulatedApi(api: ServiceApi, project: string): ServiceApi {
       const listed = await api.list(path, options).catch(() => undefined);
       if (listed) return listed;
       const row = fabricatedRow(options.row, project);
-      return { rows: row === undefined ? [] : [row], more: false };
+      return { rows: row === undefined ? [] : [row], hasMore: false };
     },
   };
 }

@@ -29,7 +29,7 @@ const pathOfObject = (row: ObjectRow): string =>
 const listedObject = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Lists about `atMost` objects, versions and delete markers of one container. `more`: the container
+ * Lists about `atMost` objects, versions and delete markers of one container. `hasMore`: the container
  * has more than these. Returns no rows for a 404: the account's listing may still contain a deleted
  * container.
  */
@@ -37,14 +37,14 @@ export async function objectsOf(
   context: ProjectContext,
   container: string,
   atMost: number,
-): Promise<{ rows: ObjectRow[]; more: boolean }> {
+): Promise<{ rows: ObjectRow[]; hasMore: boolean }> {
   const info = await clusterInfoOf(context);
   const { endpoint, project } = accountOf(context);
   // A cluster without versioning ignores the parameter.
   const query = info === undefined || info.object_versioning ? { versions: true } : {};
   const limit = info?.swift?.container_listing_limit ?? DEFAULT_PAGE_SIZE;
   try {
-    const { rows, more } = await withRoleAdvice(
+    const { rows, hasMore } = await withRoleAdvice(
       context.api.list(pathOfContainer(container), {
         row: listedObject,
         paging: 'swift',
@@ -55,7 +55,7 @@ export async function objectsOf(
       }),
     );
     return {
-      more,
+      hasMore,
       rows: rows.map(({ name, version_id: version }) => ({
         container,
         name,
@@ -65,7 +65,7 @@ export async function objectsOf(
     };
   } catch (error) {
     if (error instanceof PropagatorError && error.report.status === 404)
-      return { rows: [], more: false };
+      return { rows: [], hasMore: false };
     throw error;
   }
 }

@@ -110,7 +110,7 @@ describe('the API of a service under the stop switch', () => {
       sent.push(`${method} ${path}`);
       return { status: 204, headers: new Headers(), json: undefined, requestId: undefined };
     },
-    list: async () => ({ rows: [], more: false }),
+    list: async () => ({ rows: [], hasMore: false }),
     withWatch: () => api,
   };
   const clock = { time: 5000 };

@@ -91,7 +91,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
     ])('returns all of %i rows at %i a page, each once', async (count, limit) => {
       const all = resources(count);
       cloud.script = (asked, response) => STYLES[paging](asked, response, all);
-      expect(await ports(paging, { limit })).toEqual({ rows: all, more: false });
+      expect(await ports(paging, { limit })).toEqual({ rows: all, hasMore: false });
     });
 
     it('keeps the filters of the caller on every page', async () => {
@@ -115,9 +115,9 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
 
     it('stops when the caller has enough rows, and reports that there are more', async () => {
       cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
-      const { rows, more } = await ports(paging, { limit: 4, atMost: 10 });
-      expect([rows.length >= 10, rows.length < 20, more]).toEqual([true, true, true]);
-      expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), more: false });
+      const { rows, hasMore } = await ports(paging, { limit: 4, atMost: 10 });
+      expect([rows.length >= 10, rows.length < 20, hasMore]).toEqual([true, true, true]);
+      expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), hasMore: false });
     });
 
     it('ends with an error if its pages repeat', async () => {
@@ -285,7 +285,7 @@ describe('a row that is removed between two pages', () => {
     'restarts the list when the service answers %i to its marker',
     async (status) => {
       vanishing(status, 2);
-      expect(await ports('marker', { limit: 2 })).toEqual({ rows: resources(5), more: false });
+      expect(await ports('marker', { limit: 2 })).toEqual({ rows: resources(5), hasMore: false });
     },
   );
 

@@ -10,7 +10,7 @@ const PROJECT = ProjectId.parse('target');
 interface Records {
   rows: string[];
   /** The listing of the type is incomplete. */
-  more?: boolean;
+  hasMore?: boolean;
   remove?: (id: string) => Removal;
   list?: () => void;
   /** The zone is removed immediately, so that the run lists again. */
@@ -22,12 +22,12 @@ interface Records {
  * returns the time of each call.
  */
 async function run(records: Records, at: () => number = () => 0) {
-  const { rows, more = false, remove = () => ({ kind: 'gone' }) } = records;
+  const { rows, hasMore = false, remove = () => ({ kind: 'gone' }) } = records;
   const record = defineType<string>({
     name: 'record',
     async list() {
       records.list?.();
-      return { rows: [...rows], more };
+      return { rows: [...rows], hasMore };
     },
     id: (id) => id,
     owner: () => PROJECT,
@@ -77,7 +77,7 @@ describe('the verification of a resource type that other services wait for', () 
 
   it.each<[string, Records]>([
     ['a resource is being deleted', { rows: ['one'], remove: () => ({ kind: 'accepted' }) }],
-    ['the listing is incomplete and shows no resource of the project', { rows: [], more: true }],
+    ['the listing is incomplete and shows no resource of the project', { rows: [], hasMore: true }],
   ])('is present if %s', async (_, records) => {
     expect(await run(records)).toMatchObject({
       outcome: { kind: 'again' },

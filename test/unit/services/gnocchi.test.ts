@@ -125,12 +125,12 @@ describe('the cleanup of a project in Gnocchi', () => {
     const [resourceType] = gnocchi.resourceTypes;
     const context = await fixture.context(gnocchi);
     expect(await resourceType?.list(context)).toMatchObject({
-      more: true,
+      hasMore: true,
       resources: { length: 2 },
     });
     pages.limit = 1000;
     expect(await resourceType?.list(context)).toMatchObject({
-      more: false,
+      hasMore: false,
       resources: { length: 3 },
     });
     fixture.rehearsal.faults.inject({

@@ -47,7 +47,7 @@ export function fakeApi(service: string, respond: Responder) {
     async list(path, { collection, row, headers }) {
       const { json } = await request('GET', path, headers ? { headers } : {});
       const rows = (json as Record<string, unknown[]>)[collection ?? ''] ?? [];
-      return { rows: rows.map((one) => row.parse(one) as never), more: false };
+      return { rows: rows.map((one) => row.parse(one) as never), hasMore: false };
     },
   };
   const writes = () => calls.filter(({ method }) => method !== 'GET' && method !== 'HEAD');

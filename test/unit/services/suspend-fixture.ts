@@ -33,7 +33,7 @@ export function fixture(
       return { status: head.status, headers, json, requestId: undefined };
     },
     async list(path, { row }) {
-      return { rows: (lists[path] ?? []).map((one) => row.parse(one)), more: false } as never;
+      return { rows: (lists[path] ?? []).map((one) => row.parse(one)), hasMore: false } as never;
     },
   };
   return { calls, context: projectContext(withoutDeletion(api), 'p1') };

@@ -29,7 +29,7 @@ function apiOf(lists: Lists, calls: string[] = []): ServiceApi {
       calls.push(`GET ${path}?${new URLSearchParams(query as never)}`);
       const rows = lists[path];
       if (!rows) throw new Error(`${path} is away`);
-      return { rows: rows.map((one) => row.parse(one)), more: false } as never;
+      return { rows: rows.map((one) => row.parse(one)), hasMore: false } as never;
     },
   };
 }
