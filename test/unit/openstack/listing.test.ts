@@ -117,7 +117,10 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
       const { rows, hasMore } = await ports(paging, { limit: 4, atMost: 10 });
       expect([rows.length >= 10, rows.length < 20, hasMore]).toEqual([true, true, true]);
-      expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), hasMore: false });
+      expect(await ports(paging, { atMost: 5000 })).toEqual({
+        rows: resources(50),
+        hasMore: false,
+      });
     });
 
     it('ends with an error if its pages repeat', async () => {

@@ -66,7 +66,7 @@ describe('the cleanup of an existing project in Barbican', () => {
     await open();
     const own = await fixture.cloud.ownProject();
     addSecret({ project_id: own.id });
-    fixture.remember();
+    fixture.rememberControls();
     const before = fixture.left('barbican');
     const projectApi = await fixture.cloud.api(barbican, 'RegionOne');
     const report = await fixture.preDelete(barbican, { projectApi });

@@ -75,7 +75,7 @@ describe('the cleanup of an existing project in Blazar', () => {
     'sends no deletion while the creator is %s, because it would break the lease permanently',
     async (_what, words, leave) => {
       leave();
-      timed.remember();
+      timed.rememberControls();
       timed.fixture.rehearsal.calls.length = 0;
       const report = await preDelete();
       expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
@@ -162,7 +162,7 @@ describe('the cleanup of an existing project in Blazar', () => {
 describe('the cleanup of a deleted project in Blazar', () => {
   it('sends no deletion, and reports the remaining leases with advice', async () => {
     await timed.fixture.deleteProject();
-    const report = await timed.empty(blazarService);
+    const report = await timed.applyUntilEnd(blazarService);
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     expect(report.counts).toMatchObject({ 'blazar.lease': { listed: 4, left: 4 } });
     expect(report.conditions).toMatchObject([
@@ -182,7 +182,7 @@ describe('the cleanup of a deleted project in Blazar', () => {
     for (const row of leases().where((one) => one.project_id === timed.project))
       leases().delete(row.id);
     await timed.fixture.deleteProject();
-    expect((await timed.empty(blazarService)).outcome).toEqual({ kind: 'finished' });
+    expect((await timed.applyUntilEnd(blazarService)).outcome).toEqual({ kind: 'finished' });
     expect(timed.controlsAreUntouched).toBe(true);
   });
 });
@@ -213,7 +213,7 @@ describe('A cleaner without the admin role', () => {
     timed = await TimedFixture.open({ with: [blazar], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
-    expect(await timed.empty(blazarService)).toMatchObject({
+    expect(await timed.applyUntilEnd(blazarService)).toMatchObject({
       outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);

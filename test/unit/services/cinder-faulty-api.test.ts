@@ -15,7 +15,7 @@ describe('Cinder, with a faulty API', () => {
   it('removes no resource of other projects when the API ignores the filter by project', async () => {
     await open();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
-    const report = await fixture.empty(cinder);
+    const report = await fixture.applyUntilEnd(cinder);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
@@ -27,7 +27,7 @@ describe('Cinder, with a faulty API', () => {
     await open();
     const before = left();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'drop-owner' } });
-    expect((await fixture.empty(cinder)).outcome.kind).not.toBe('finished');
+    expect((await fixture.applyUntilEnd(cinder)).outcome.kind).not.toBe('finished');
     expect(left('volume')).toEqual(
       before.filter((resource) => resource.startsWith('cinder.volume')),
     );
@@ -65,10 +65,10 @@ describe('Cinder, with a faulty API', () => {
         path: new RegExp(path),
         effect,
       });
-      expect((await fixture.empty(cinder)).outcome.kind).not.toBe('finished');
+      expect((await fixture.applyUntilEnd(cinder)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -85,7 +85,7 @@ describe('Cinder, with a faulty API', () => {
       kind: 'again',
       error: { class: 'Transient', status: 409 },
     });
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe('Cinder, with a faulty API', () => {
       error: { class: 'Transient', status: 429 },
     });
     fixture.clock.advance(17_000);
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -111,7 +111,7 @@ describe('Cinder, with a faulty API', () => {
       times: 6,
       effect: { does: 'reset-after' },
     });
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -124,7 +124,7 @@ describe('Cinder, with a faulty API', () => {
       path: /\/volumes\//,
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(cinder)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'cinder' },
     });

@@ -36,7 +36,7 @@ export async function open(
   size: SizeName = 'small',
 ): Promise<void> {
   fixture = await TimedFixture.open(options, size);
-  await fixture.empty(nova);
+  await fixture.applyUntilEnd(nova);
 }
 
 /** Opens a cloud with servers, whose volumes are attached. */

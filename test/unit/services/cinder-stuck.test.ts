@@ -22,7 +22,7 @@ describe('A volume whose deletion does not end', () => {
     await open();
     setFields('busy', { busy: 3 });
     mine(fixture.storage.snapshots.all(), 'source-snapshot').busy = 2;
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -37,7 +37,7 @@ describe('A volume whose deletion does not end', () => {
       expect.objectContaining({ resourceType: 'cinder.volume', actor: 'operator', since }),
     );
     fixture.clock.advance(MINUTE);
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -56,7 +56,7 @@ describe('A volume whose deletion does not end', () => {
     // This volume is being filled, which may take long.
     expect(copy.status).toBe('creating');
     copy.status = 'available';
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -69,7 +69,7 @@ describe('A volume whose deletion does not end', () => {
     async (word, fields) => {
       await open();
       setFields('data-3', { ...fields, updated_at: fixture.clock.now() });
-      const preDelete = await fixture.empty(cinder);
+      const preDelete = await fixture.applyUntilEnd(cinder);
       expect(preDelete.outcome.kind).toBe('again');
       expect(preDelete.conditions).toContainEqual(
         expect.objectContaining({
@@ -105,13 +105,15 @@ describe('A volume whose deletion does not end', () => {
     setFields('data-3', { status: 'in-use' });
     setFields('busy', { status: 'detaching' });
     setFields('broken', { status: 'awaiting-transfer' });
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('is not detached from an existing server, of this project or another one', async () => {
     await openWithServers();
-    const [foreign] = fixture.compute.servers.where((row) => row.project_id === fixture.stranger);
+    const [foreign] = fixture.compute.servers.where(
+      (row) => row.project_id === fixture.controlProject,
+    );
     fixture.storage.attachments.add({
       id: 'abroad',
       volume_id: setFields('data-3', { status: 'in-use' }).id,
@@ -124,7 +126,7 @@ describe('A volume whose deletion does not end', () => {
     const before = fixture.storage.attachments.where(
       (row) => row.project_id === fixture.project,
     ).length;
-    const report = await fixture.empty(cinder);
+    const report = await fixture.applyUntilEnd(cinder);
     expect(report.outcome.kind).toBe('again');
     expect(
       fixture.storage.attachments.where((row) => row.project_id === fixture.project),
@@ -161,7 +163,7 @@ it('A volume is not detached from an existing server if the list of attachments 
     effect: { does: 'drop-next', rows: 0 },
   });
   const before = JSON.stringify(fixture.storage.attachments.all());
-  expect((await fixture.empty(cinder)).outcome.kind).toBe('again');
+  expect((await fixture.applyUntilEnd(cinder)).outcome.kind).toBe('again');
   expect(JSON.stringify(fixture.storage.attachments.all())).toBe(before);
   expect(volume('data-0')).toMatchObject({ status: 'in-use' });
 });
@@ -172,11 +174,11 @@ describe('A deletion in Cinder that would remove other resources', () => {
     const snapshot = {
       ...mine(fixture.storage.snapshots.all(), 'source-snapshot'),
       id: 'theirs',
-      project_id: fixture.stranger,
+      project_id: fixture.controlProject,
     };
     fixture.storage.snapshots.add(snapshot);
-    fixture.remember();
-    const report = await fixture.empty(cinder);
+    fixture.rememberControls();
+    const report = await fixture.applyUntilEnd(cinder);
     expect(left('volume')).toEqual(['cinder.volume source']);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
@@ -189,18 +191,18 @@ describe('A deletion in Cinder that would remove other resources', () => {
     );
     expect(fixture.controlsAreUntouched).toBe(true);
     fixture.storage.snapshots.delete('theirs');
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
   });
 
   it('is not sent for a group with a volume of another project', async () => {
     await open();
     const group = mine(fixture.storage.groups.all(), 'group');
     const [theirs] = fixture.storage.volumes.where(
-      (row) => row.project_id === fixture.stranger && row.group_id === null,
+      (row) => row.project_id === fixture.controlProject && row.group_id === null,
     );
     if (theirs) theirs.group_id = group.id;
-    fixture.remember();
-    const report = await fixture.empty(cinder);
+    fixture.rememberControls();
+    const report = await fixture.applyUntilEnd(cinder);
     expect(left('group ')).toEqual(['cinder.group group']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -212,7 +214,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
     );
     expect(fixture.controlsAreUntouched).toBe(true);
     if (theirs) theirs.group_id = null;
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 });
@@ -220,7 +222,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
 describe('Cinder, when one of its services fails', () => {
   it('does not count a backup as deleted after a 404 about cinder-backup, and removes the other types', async () => {
     await open({ backupService: false });
-    const report = await fixture.empty(cinder);
+    const report = await fixture.applyUntilEnd(cinder);
     expect(report.outcome.kind).toBe('again');
     expect(
       left()
@@ -252,7 +254,7 @@ describe('Cinder, when one of its services fails', () => {
     for (const part of snapshots.where((row) => row.group_snapshot_id === hanging.id))
       part.updated_at = ago(11);
     mine(groups.all(), 'group').status = 'error_deleting';
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);
   });
@@ -266,21 +268,21 @@ describe('Cinder, when one of its services fails', () => {
       times: 1,
       effect: { does: 'endless' },
     });
-    await fixture.empty(cinder);
+    await fixture.applyUntilEnd(cinder);
     expect(left('group ')).toHaveLength(1);
     fixture.clock.advance(11 * MINUTE);
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('does not finish when deletions never end', async () => {
     await open();
     const fault = faults().inject({ service: 'cinder', effect: { does: 'endless' } });
-    expect((await fixture.empty(cinder)).outcome.kind).toBe('again');
+    expect((await fixture.applyUntilEnd(cinder)).outcome.kind).toBe('again');
     expect(left('volume')).toHaveLength(12);
     fault.clear();
     fixture.clock.advance(61 * MINUTE);
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 });

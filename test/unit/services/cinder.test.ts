@@ -47,7 +47,7 @@ describe('the cleanup of a project in Cinder', () => {
         .split(' ')
         .map((resourceType) => `cinder.${resourceType}`),
     );
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -75,7 +75,7 @@ describe('the cleanup of a project in Cinder', () => {
 
   it('removes no backup before its increments', async () => {
     await open();
-    await fixture.empty(cinder);
+    await fixture.applyUntilEnd(cinder);
     expect(left('backup')).toEqual([]);
     expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);
   });
@@ -115,7 +115,7 @@ describe('the cleanup of a project in Cinder', () => {
       'cinder.backup': { listed: 3 },
       'cinder.group': { listed: 1 },
     });
-    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -129,7 +129,7 @@ describe('the cleanup of a project in Cinder', () => {
   it('finishes and reports the default type if Cinder does not remove it for a deleted project', async () => {
     await open({ defaultTypesOfGoneProjects: false });
     await fixture.fixture.deleteProject();
-    const report = await fixture.empty(cinder);
+    const report = await fixture.applyUntilEnd(cinder);
     expect(report.outcome).toEqual(finished);
     expect(left().map((resource) => resource.split(' ')[0])).toEqual(['cinder.default-type']);
     expect(report.conditions).toMatchObject([
@@ -145,7 +145,7 @@ describe('the cleanup of a project in Cinder', () => {
       path: /default-types/,
       effect: { does: 'answer', status: 404 },
     });
-    const report = await fixture.empty(cinder);
+    const report = await fixture.applyUntilEnd(cinder);
     expect(report.outcome).toEqual(finished);
     expect(report.conditions).toMatchObject([
       { resourceType: 'cinder.default-type', class: 'Unsupported' },

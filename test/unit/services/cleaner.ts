@@ -12,7 +12,7 @@ import { loginOf } from '../../cloud/login.ts';
 export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
   /** Runs until one has another outcome than `again`, at most `most` times. */
-  runs(projectId: string, most?: number): Promise<RunReport>;
+  runUntilEnd(projectId: string, most?: number): Promise<RunReport>;
   /** Seconds of `Retry-After` that calls had to wait; no call really waits. */
   readonly waited: number[];
   close(): Promise<void>;
@@ -64,7 +64,7 @@ export function cleanerOf(
   };
   return {
     run,
-    async runs(projectId, most = 10) {
+    async runUntilEnd(projectId, most = 10) {
       let report = await run(projectId);
       for (let n = 1; n < most && report.outcome.kind === 'again'; n += 1)
         report = await run(projectId);

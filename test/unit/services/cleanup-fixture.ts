@@ -52,7 +52,7 @@ export class CleanupFixture {
   }
 
   /** Call it again after a test has added resources to the cloud. */
-  remember(): void {
+  rememberControls(): void {
     this.#before = this.#controls();
   }
 
@@ -171,7 +171,7 @@ export class CleanupFixture {
    * Runs until the task is finished or failed, at most forty times, a moment apart. Returns the
    * last report. `onReport` receives each report.
    */
-  async expectEmptied(
+  async runUntilEnd(
     service: Service,
     more: Partial<ProjectContext> = {},
     onReport?: (report: RunReport) => void,
@@ -185,7 +185,7 @@ export class CleanupFixture {
   }
 
   /** Runs until the task is finished or failed, at most ten times. Returns the last report. */
-  async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+  async applyUntilEnd(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.clean(service, more);
       if (report.outcome.kind !== 'again' || runs === 10) return report;

@@ -22,7 +22,7 @@ describe('the cleanup of a project in Cyborg', () => {
       device_profile_name: 'gpu',
       instance_uuid: null,
     });
-    const report = await fixture.empty(cyborg);
+    const report = await fixture.applyUntilEnd(cyborg);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([]);
     expect(fixture.left('cyborg')).toEqual([]);
@@ -33,7 +33,7 @@ describe('the cleanup of a project in Cyborg', () => {
   it('reports the requests that only Nova can remove, and removes the others', async () => {
     fixture = await CleanupFixture.open({ with: [fake] });
     release.guardsBound = true;
-    const report = await fixture.empty(cyborg);
+    const report = await fixture.applyUntilEnd(cyborg);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),

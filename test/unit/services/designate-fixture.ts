@@ -18,7 +18,7 @@ export const blocked = (report: RunReport) =>
   report.conditions.filter((one) => one.class === 'Blocked');
 
 export const finished = async (): Promise<void> => {
-  expect((await fixture.expectEmptied(designate)).outcome).toEqual({ kind: 'finished' });
+  expect((await fixture.runUntilEnd(designate)).outcome).toEqual({ kind: 'finished' });
   expect(fixture.left('designate')).toEqual([]);
   expect(fixture.controlsAreUntouched).toBe(true);
 };

@@ -49,7 +49,7 @@ describe('the cleanup of a project in Designate', () => {
     await open();
     const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
     const reasons = new Set<string>();
-    const report = await fixture.expectEmptied(designate, {}, (each) => {
+    const report = await fixture.runUntilEnd(designate, {}, (each) => {
       for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
@@ -120,7 +120,7 @@ describe('the cleanup of a project in Designate', () => {
     await open();
     const stubborn = zoneOf('deep.child.');
     stubborn.stubborn = true;
-    const report = await fixture.expectEmptied(designate);
+    const report = await fixture.runUntilEnd(designate);
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({
         actor: 'operator',
@@ -158,8 +158,8 @@ describe('Designate, with zones that several projects use', () => {
   it('reports a child zone of another project, and does not change it', async () => {
     await open(before2023);
     const given = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
-    fixture.remember();
-    const report = await fixture.expectEmptied(designate);
+    fixture.rememberControls();
+    const report = await fixture.runUntilEnd(designate);
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
@@ -170,7 +170,7 @@ describe('Designate, with zones that several projects use', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
     expect(given.action).toBe('NONE');
     tables().zones.delete(given.id);
-    fixture.remember();
+    fixture.rememberControls();
     await finished();
   });
 
@@ -189,8 +189,8 @@ describe('Designate, with zones that several projects use', () => {
       'administration',
       `helped.${topOf({ id: fixture.project })}`,
     );
-    fixture.remember();
-    const report = await fixture.expectEmptied(designate);
+    fixture.rememberControls();
+    const report = await fixture.runUntilEnd(designate);
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
@@ -203,7 +203,7 @@ describe('Designate, with zones that several projects use', () => {
       ({ project_id }) => project_id === 'administration',
     ))
       tables().recordsets.delete(row.id);
-    fixture.remember();
+    fixture.rememberControls();
     await finished();
   });
 
@@ -218,8 +218,8 @@ describe('Designate, with zones that several projects use', () => {
       target_project_id: fixture.project,
     };
     tables().transferRequests.add(offer);
-    fixture.remember();
-    const report = await fixture.expectEmptied(designate, {}, ({ conditions }) => {
+    fixture.rememberControls();
+    const report = await fixture.runUntilEnd(designate, {}, ({ conditions }) => {
       expect(conditions.filter((one) => one.class === 'Unexpected')).toEqual([]);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
@@ -236,7 +236,7 @@ describe('Designate, with zones that several projects use', () => {
     await open();
     const lent = tables().sharing.where((row) => row.target_project_id === fixture.project);
     expect(lent).toHaveLength(1);
-    const report = await fixture.expectEmptied(designate);
+    const report = await fixture.runUntilEnd(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
     expect(tables().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
@@ -252,7 +252,7 @@ describe('Designate, with zones that several projects use', () => {
     await open();
     const zone = addZone(tables(), 'stranger', 'stranger.example.', fixture.project);
     const record = addRecordset(tables(), zone, fixture.project, 'www.stranger.example.');
-    const report = await fixture.expectEmptied(designate);
+    const report = await fixture.runUntilEnd(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([
       expect.objectContaining({

@@ -27,7 +27,7 @@ describe('the cleanup of a project in Freezer', () => {
     const first = await fixture.preDelete(freezer);
     expect(called().filter(({ path }) => path.endsWith('/event'))).toHaveLength(1);
     expect(first.counts).toMatchObject({ 'freezer.job': { listed: 3 } });
-    expect((await fixture.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(freezer)).outcome).toEqual({ kind: 'finished' });
     expect(jobs.get(running?.id ?? '')).toBeUndefined();
     expect(fixture.left('freezer')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -46,7 +46,7 @@ describe('the cleanup of a project in Freezer', () => {
           status: 'scheduled',
           event: '',
         });
-      fixture.remember();
+      fixture.rememberControls();
       let report = await fixture[phase](freezer);
       for (let runs = 0; report.outcome.kind === 'again' && runs < 5; runs += 1)
         report = await fixture[phase](freezer);
@@ -72,8 +72,8 @@ describe('the cleanup of a project in Freezer', () => {
     };
     clients.add(central);
     clients.add(mine);
-    fixture.remember();
-    const report = await fixture.expectEmptied(freezer);
+    fixture.rememberControls();
+    const report = await fixture.runUntilEnd(freezer);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -85,8 +85,8 @@ describe('the cleanup of a project in Freezer', () => {
     expect(fixture.left('freezer')).toEqual(['freezer.client web-1']);
     expect(fixture.controlsAreUntouched).toBe(true);
     clients.delete(central.id);
-    fixture.remember();
-    expect((await fixture.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
+    fixture.rememberControls();
+    expect((await fixture.runUntilEnd(freezer)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('lists all pages with the default page size of ten', async () => {

@@ -16,14 +16,14 @@ const imageNamed = (name: string): Image => {
 const namespace = (id: string, owner: string): void => {
   const row = { id, owner, visibility: 'public', protected: true, created_at: 0 };
   fixture.rehearsal.state.images.namespaces.add(row);
-  fixture.remember();
+  fixture.rememberControls();
 };
 
 describe('the cleanup of a project in Glance', () => {
   it('removes plain, protected, hidden, community, shared and deactivated images and metadata definitions', async () => {
     fixture = await CleanupFixture.open();
     expect(fixture.left('glance')).toHaveLength(9);
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
     expect(report.counts).toEqual({
@@ -59,7 +59,7 @@ describe('the cleanup of a project in Glance', () => {
   it('leaves a public image to the operator, with advice', async () => {
     fixture = await CleanupFixture.open();
     imageNamed('protected').visibility = 'public';
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(fixture.left('glance')).toEqual(['glance.image protected']);
     // A public image that is protected stays protected.
@@ -68,7 +68,7 @@ describe('the cleanup of a project in Glance', () => {
       { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
     ]);
     imageNamed('protected').visibility = 'private';
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
@@ -76,14 +76,14 @@ describe('the cleanup of a project in Glance', () => {
     fixture = await CleanupFixture.open();
     const image = imageNamed('image-0');
     image.inUse = true;
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(fixture.left('glance')).toEqual(['glance.image image-0']);
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'other-project', message: expect.stringContaining('in use') },
     ]);
     image.inUse = false;
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
@@ -98,14 +98,14 @@ describe('the cleanup of a project in Glance', () => {
       times: 1,
       effect: { does: 'answer', status: 400 },
     });
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
   it('reports an image that waits for the scrubber as in progress', async () => {
     fixture = await CleanupFixture.open();
     imageNamed('image-0').status = 'pending_delete';
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toMatchObject([{ class: 'InProgress', actor: 'none' }]);
     expect(fixture.left('glance')).toEqual(['glance.image image-0']);
@@ -117,7 +117,7 @@ describe('the cleanup of a project in Glance', () => {
     namespace('Ã¼', fixture.control.project.id);
     namespace('ü', fixture.project);
     namespace('with/slash', fixture.project);
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(fixture.left('glance')).toEqual([
       'glance.metadef-namespace with/slash',
       'glance.metadef-namespace ü',
@@ -134,7 +134,7 @@ describe('the cleanup of a project in Glance', () => {
     async (name) => {
       fixture = await CleanupFixture.open();
       namespace(name, fixture.project);
-      const report = await fixture.empty(glance);
+      const report = await fixture.applyUntilEnd(glance);
       expect(report.outcome).toEqual({ kind: 'finished' });
       expect(fixture.left('glance')).toEqual([`glance.metadef-namespace ${name}`]);
       expect(report.conditions).toMatchObject([
@@ -152,7 +152,7 @@ describe('the cleanup of a project in Glance', () => {
   it('removes a namespace with any other character in its name', async () => {
     fixture = await CleanupFixture.open();
     namespace('a b?c#d%41&e', fixture.project);
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
@@ -167,7 +167,7 @@ describe('the cleanup of a project in Glance', () => {
     expect((await fixture.clean(glance)).outcome.kind).toBe('again');
     expect(fixture.left('glance')).toHaveLength(1);
     fixture.rehearsal.faults.clear();
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 });
@@ -183,7 +183,7 @@ describe('Glance, with a faulty API', () => {
       path: images,
       effect: { does: 'ignore-filter' },
     });
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -220,7 +220,7 @@ describe('Glance, with a faulty API', () => {
       path: /metadefs/,
       effect: { does: 'drop-owner' },
     });
-    expect((await fixture.empty(glance)).outcome.kind).toBe('again');
+    expect((await fixture.applyUntilEnd(glance)).outcome.kind).toBe('again');
     expect(fixture.left('glance')).toHaveLength(1);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -238,9 +238,9 @@ describe('Glance, with a faulty API', () => {
       path: /os_hidden=true/,
       effect,
     });
-    expect((await fixture.empty(glance)).outcome.kind).not.toBe('finished');
+    expect((await fixture.applyUntilEnd(glance)).outcome.kind).not.toBe('finished');
     fixture.rehearsal.faults.clear();
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
@@ -258,7 +258,7 @@ describe('Glance, with a faulty API', () => {
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });
 
@@ -270,7 +270,7 @@ describe('Glance, with a faulty API', () => {
       path: images,
       effect: { does: 'endless' },
     });
-    const report = await fixture.empty(glance);
+    const report = await fixture.applyUntilEnd(glance);
     expect(report.outcome.kind).toBe('again');
     expect(report.counts['glance.image' as ResourceTypeName]?.listed).toBeGreaterThan(0);
     expect(fixture.left('glance')).toHaveLength(8);
@@ -284,7 +284,7 @@ describe('Glance, with a faulty API', () => {
       times: 4,
       effect: { does: 'reset-after' },
     });
-    expect((await fixture.empty(glance)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -296,7 +296,7 @@ describe('Glance, with a faulty API', () => {
       method: 'DELETE',
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(glance)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(glance)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'glance' },
     });

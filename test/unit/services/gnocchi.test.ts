@@ -28,7 +28,7 @@ describe('the cleanup of a project in Gnocchi', () => {
 
   it('removes resources and their metrics in one call', async () => {
     await open();
-    const report = await fixture.empty(gnocchi);
+    const report = await fixture.applyUntilEnd(gnocchi);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('gnocchi')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -47,7 +47,7 @@ describe('the cleanup of a project in Gnocchi', () => {
         creator: `${hex()}:${hex()}`,
       });
     expect(fixture.left('gnocchi').length).toBeGreaterThan(12);
-    const report = await fixture.empty(gnocchi);
+    const report = await fixture.applyUntilEnd(gnocchi);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('gnocchi')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -77,8 +77,8 @@ describe('the cleanup of a project in Gnocchi', () => {
       resource_id: theirs.id,
     };
     metrics.add(lent);
-    fixture.remember();
-    expect((await fixture.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
+    fixture.rememberControls();
+    expect((await fixture.applyUntilEnd(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(metrics.get(lent.id)).toEqual(lent);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -92,13 +92,13 @@ describe('the cleanup of a project in Gnocchi', () => {
       project_id: null,
       creator: `${hex()}:${hex()}`,
     });
-    expect((await fixture.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(resources.get(host.id)).toEqual(host);
   });
 
   it('is not finished when the members, who may have created metrics, are unknown', async () => {
     await open();
-    const report = await fixture.empty(gnocchi, { members: undefined });
+    const report = await fixture.applyUntilEnd(gnocchi, { members: undefined });
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { code: 'gnocchi.members.unknown' },
@@ -109,9 +109,9 @@ describe('the cleanup of a project in Gnocchi', () => {
 
   it('makes two calls for an empty project', async () => {
     await open();
-    await fixture.empty(gnocchi);
+    await fixture.applyUntilEnd(gnocchi);
     fixture.rehearsal.calls.length = 0;
-    await fixture.empty(gnocchi);
+    await fixture.applyUntilEnd(gnocchi);
     expect(
       fixture.rehearsal.calls
         .filter(({ service }) => service === 'gnocchi')

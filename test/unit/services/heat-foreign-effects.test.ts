@@ -28,7 +28,7 @@ const add = (
   heatIn(state()).stacks.add(
     made({ name: 'ann' }, timed.project, name, timed.clock.now(), { resources, registry }),
   );
-const empty = () => timed.empty(heatService);
+const empty = () => timed.applyUntilEnd(heatService);
 
 /** The cleaner's own user and project. */
 const cleaner = () => {
@@ -211,7 +211,12 @@ describe('Heat, with a template that would use the rights of the administrator',
   const quota = (name: string, type: string, registry: Stack['registry']) =>
     add(
       name,
-      [resource(type, '', { status: 'CREATE_FAILED', properties: { project: timed.stranger } })],
+      [
+        resource(type, '', {
+          status: 'CREATE_FAILED',
+          properties: { project: timed.controlProject },
+        }),
+      ],
       registry,
     );
 
@@ -223,16 +228,16 @@ describe('Heat, with a template that would use the rights of the administrator',
   ] as const)(
     'does not reset the quota of another project that a stack names %s',
     async (_how, type, registry) => {
-      state().compute.quotas.add({ id: timed.stranger, values: { instances: 5 } });
-      timed.remember();
+      state().compute.quotas.add({ id: timed.controlProject, values: { instances: 5 } });
+      timed.rememberControls();
       const stack = quota('grabbing', type, registry);
       const report = await empty();
       expect(report.conditions).toEqual([blocked(stack, 'of other projects')]);
       expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
         'heat.stack grabbing',
       ]);
-      expect(state().compute.quotas.get(timed.stranger)).toEqual({
-        id: timed.stranger,
+      expect(state().compute.quotas.get(timed.controlProject)).toEqual({
+        id: timed.controlProject,
         values: { instances: 5 },
       });
       expect(timed.controlsAreUntouched).toBe(true);
@@ -252,7 +257,7 @@ describe('Heat, with a template that would use the rights of the administrator',
   it('keeps a floating IP of another project with the association that a failed stack names', async () => {
     const { floatingips } = state().network;
     const [address] = floatingips.where(
-      (row) => row.project_id === timed.stranger && row.port_id !== null,
+      (row) => row.project_id === timed.controlProject && row.port_id !== null,
     );
     if (!address) throw new TypeError('the control project has a floating IP in use');
     const port = address.port_id;

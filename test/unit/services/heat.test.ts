@@ -58,7 +58,7 @@ describe('Heat', () => {
 
   it('deletes root stacks only, and nested stacks whose parent is gone', async () => {
     const outlived = named('kept');
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     const asked = calls('DELETE').map(({ path }) =>
       decodeURIComponent(path.split('/').at(-2) ?? ''),
@@ -71,7 +71,7 @@ describe('Heat', () => {
   it('finds a nested stack that remains after the deletion of its parent', async () => {
     const parent = add('parent');
     add('child', { parent: parent.id, retained: true });
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -82,7 +82,7 @@ describe('Heat', () => {
   });
 
   it('makes one call per list and resource type for an empty project', async () => {
-    await timed.empty(heatService);
+    await timed.applyUntilEnd(heatService);
     timed.fixture.rehearsal.calls.length = 0;
     expect((await run()).outcome).toEqual(finished);
     expect(calls('GET').map(({ path }) => path.replace(/.*\/|\?.*/g, ''))).toEqual([
@@ -99,7 +99,7 @@ describe('Heat', () => {
     }
     expect(left()).toContain('heat.software-config manual');
     delete named('network').fails;
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
@@ -120,13 +120,13 @@ describe('Heat', () => {
     );
     expect(stack.status).toBe('DELETE_IN_PROGRESS');
     delete stack.fails;
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('does not report a stack as removed that Heat lists but cannot load', async () => {
     const stack = add('retired', { resources: [resource('OS::Murano::Application')] });
-    const report = await timed.empty(heatService);
+    const report = await timed.applyUntilEnd(heatService);
     expect(report.conditions).toEqual([
       expect.objectContaining({
         class: 'Blocked',
@@ -155,14 +155,14 @@ describe('Heat', () => {
     timed.clock.advance(60 * MINUTE);
     await run();
     expect(asked()).toBe(1);
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('reports a pre-delete hook, which stops the deletion until a person clears it', async () => {
     const registry = { resources: { group: { 'web-*': { hooks: ['pre-create', 'pre-delete'] } } } };
     const stack = add('hooked', { registry });
-    await timed.empty(heatService);
+    await timed.applyUntilEnd(heatService);
     expect(left()).toEqual(expect.arrayContaining(['heat.stack hooked']));
     timed.clock.advance(2 * MINUTE);
     const report = await run();
@@ -176,7 +176,7 @@ describe('Heat', () => {
     );
     stack.registry.resources = {};
     timed.clock.advance(90 * MINUTE);
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 });
@@ -195,7 +195,7 @@ describe('the check whether the cleaner is an administrator in Heat', () => {
 
   it('uses the stacks of the cloud if the policy refuses the usual request even to administrators', async () => {
     await open({ with: [heatOf({ newDefaults: true })] });
-    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     for (const row of tables().stacks.all()) tables().stacks.delete(row.id);
     expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
@@ -246,7 +246,7 @@ describe('Heat, after a user was deleted', () => {
     add('of-ann', { resources: [resource('OS::Heat::AutoScalingGroup')] });
     // MySQL treats the names as equal.
     tables().stacks.add(made({ name: 'Ann' }, timed.project, 'of-another', timed.clock.now()));
-    add('of-ann', {}, timed.stranger);
+    add('of-ann', {}, timed.controlProject);
   });
   const before = () => tables().stacks.all();
 

@@ -79,14 +79,14 @@ describe('the cleanup of a project in Ironic', () => {
 
   it('ends a lease of a foreign machine, and keeps the lease of another project on an own machine', async () => {
     await open();
-    const stranger = fixture.control.project.id;
+    const controlProject = fixture.control.project.id;
     const { nodes } = ironicIn(fixture.rehearsal.state);
     const plain = { provision_state: 'available', instance_uuid: null };
     const theirs = nodes.add({
       ...plain,
       id: uuid(),
       name: 'of-them',
-      owner: stranger,
+      owner: controlProject,
       lessee: fixture.project,
     });
     const ours = nodes.add({
@@ -94,12 +94,12 @@ describe('the cleanup of a project in Ironic', () => {
       id: uuid(),
       name: 'of-us',
       owner: fixture.project,
-      lessee: stranger,
+      lessee: controlProject,
     });
-    fixture.remember();
+    fixture.rememberControls();
     expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
-    expect(theirs).toMatchObject({ owner: stranger, lessee: null });
-    expect(ours).toMatchObject({ owner: fixture.project, lessee: stranger });
+    expect(theirs).toMatchObject({ owner: controlProject, lessee: null });
+    expect(ours).toMatchObject({ owner: fixture.project, lessee: controlProject });
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
@@ -113,7 +113,7 @@ describe('the cleanup of a project in Ironic', () => {
     const leased = child('leased-child', null, fixture.project);
     child('owned-child', fixture.project, null);
     const foreign = child('foreign-child', null, fixture.control.project.id);
-    fixture.remember();
+    fixture.rememberControls();
     expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
     expect(leased.lessee).toBeNull();
     expect(foreign.lessee).toBe(fixture.control.project.id);

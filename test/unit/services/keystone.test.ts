@@ -13,7 +13,7 @@ beforeEach(async () => {
   if (!own) throw new TypeError('the seed makes an application credential');
   applicationCredentials.add({ ...own, id: 'elsewhere', project_id: fixture.control.projectId });
   applicationCredentials.add({ ...own, id: 'second one', name: 'ansible' });
-  fixture.remember();
+  fixture.rememberControls();
   await fixture.deleteProject();
 });
 afterEach(() => fixture.close());
@@ -31,7 +31,7 @@ describe('Keystone, after it deleted a project', () => {
   });
 
   it('has no application credentials left; those of the same members on other projects are kept', async () => {
-    const report = await fixture.empty(keystone);
+    const report = await fixture.applyUntilEnd(keystone);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'keystone.application-credential': { listed: 2, gone: 2, left: 0 },
@@ -42,7 +42,7 @@ describe('Keystone, after it deleted a project', () => {
   });
 
   it('is searched user by user, in every domain, if the members were not recorded', async () => {
-    expect((await fixture.empty(keystone, { members: undefined })).outcome).toEqual({
+    expect((await fixture.applyUntilEnd(keystone, { members: undefined })).outcome).toEqual({
       kind: 'finished',
     });
     expect(left()).toEqual([]);
@@ -51,19 +51,23 @@ describe('Keystone, after it deleted a project', () => {
 
   it('gets calls for the recorded members only, because each user costs a call', async () => {
     fixture.rehearsal.calls.length = 0;
-    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(keystone)).outcome).toEqual({ kind: 'finished' });
     const asked = new Set(
       fixture.rehearsal.calls
         .map(({ path }) => path.split('/')[3]?.split('?')[0])
         .filter((id) => id?.length === 32),
     );
     expect([...asked]).toEqual(fixture.members);
-    expect((await fixture.empty(keystone, { members: [] })).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(keystone, { members: [] })).outcome).toEqual({
+      kind: 'finished',
+    });
   });
 
   it('is finished even if a member is also deleted', async () => {
     const members = [...fixture.members, UserId.parse('0123456789abcdef0123456789abcdef')];
-    expect((await fixture.empty(keystone, { members })).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(keystone, { members })).outcome).toEqual({
+      kind: 'finished',
+    });
     expect(left()).toEqual([]);
   });
 
@@ -71,7 +75,7 @@ describe('Keystone, after it deleted a project', () => {
     const { users } = fixture.rehearsal.state.identity;
     const [like] = users.all();
     if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
-    const report = await fixture.empty(keystone, { members: undefined });
+    const report = await fixture.applyUntilEnd(keystone, { members: undefined });
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { code: 'keystone.members.unknown' },
@@ -95,10 +99,10 @@ describe('Keystone, with a faulty API', () => {
     ['a broken connection', { does: 'cut-connection' }],
   ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     fixture.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
-    expect((await fixture.empty(keystone)).outcome.kind).not.toBe('finished');
+    expect((await fixture.applyUntilEnd(keystone)).outcome.kind).not.toBe('finished');
     expect(left()).toEqual(LEFTOVERS);
     fixture.rehearsal.faults.clear();
-    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -109,7 +113,9 @@ describe('Keystone, with a faulty API', () => {
       path: /\/v3\/users\?/,
       effect: { does: 'answer', status: 503 },
     });
-    expect((await fixture.empty(keystone, { members: undefined })).outcome.kind).toBe('again');
+    expect((await fixture.applyUntilEnd(keystone, { members: undefined })).outcome.kind).toBe(
+      'again',
+    );
     expect(left()).toEqual(LEFTOVERS);
   });
 
@@ -120,7 +126,7 @@ describe('Keystone, with a faulty API', () => {
       path: credentials,
       effect: { does: 'drop-owner' },
     });
-    expect((await fixture.empty(keystone)).outcome.kind).toBe('again');
+    expect((await fixture.applyUntilEnd(keystone)).outcome.kind).toBe('again');
     expect(left()).toEqual(LEFTOVERS);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -137,7 +143,7 @@ describe('Keystone, with a faulty API', () => {
       afterSeconds: 11,
       error: { class: 'Transient' },
     });
-    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -147,7 +153,7 @@ describe('Keystone, with a faulty API', () => {
       method: 'DELETE',
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(keystone)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(keystone)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'keystone' },
     });

@@ -63,7 +63,7 @@ const apiOf: ProjectContext['apiOf'] = async (name) =>
     'RegionOne',
   );
 const run = () => timed.run(magnumService, 'apply', { apiOf });
-const empty = () => timed.empty(magnumService, { apiOf });
+const empty = () => timed.applyUntilEnd(magnumService, { apiOf });
 const preDelete = async (more: Partial<ProjectContext> = {}) =>
   timed.fixture.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
 
@@ -147,7 +147,9 @@ describe('the cleanup of a deleted project in Magnum', () => {
       status: 'DELETE_IN_PROGRESS',
       updated_at: row.updated_at,
     });
-    stacks.set(timed.stranger, [{ id: apiOf.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' }]);
+    stacks.set(timed.controlProject, [
+      { id: apiOf.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' },
+    ]);
     const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(apiOf.id)];
     const report = await run();
     expect(deletionsOf(row.id)).toBe(asked);
@@ -222,13 +224,13 @@ describe('the cleanup of a deleted project in Magnum', () => {
 describe('Cluster templates', () => {
   it('are kept without a call while clusters of other projects use them', async () => {
     const template = templateNamed('kubernetes');
-    const foreign = clusterNamed('production', timed.stranger);
+    const foreign = clusterNamed('production', timed.controlProject);
     tables().clusters.add({
       ...foreign,
       id: 'made-from-a-foreign-template',
       template: template.id,
     });
-    timed.remember();
+    timed.rememberControls();
     const report = await empty();
     expect(report.outcome.kind).toBe('again');
     expect(left()).toEqual(['magnum.cluster-template kubernetes']);
@@ -281,13 +283,13 @@ describe('Cluster templates', () => {
 
 describe('Listings of Magnum', () => {
   it('are read to the last page, because an administrator gets the clusters of the whole cloud', async () => {
-    const like = clusterNamed('production', timed.stranger);
+    const like = clusterNamed('production', timed.controlProject);
     const own = clusterNamed('cluster-api');
     tables().clusters.delete(own.id);
     for (let n = 0; n < 2100; n += 1)
       tables().clusters.add({ ...like, id: `foreign-${n}`, name: `foreign-${n}` });
     tables().clusters.add(own);
-    timed.remember();
+    timed.rememberControls();
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.cluster': { listed: 4 },
     });
@@ -297,7 +299,7 @@ describe('Listings of Magnum', () => {
   });
 
   it('fail when the template of any cluster is missing, and are not treated as empty', async () => {
-    const foreign = clusterNamed('production', timed.stranger);
+    const foreign = clusterNamed('production', timed.controlProject);
     tables().clusters.add({ ...foreign, id: 'orphan', template: 'missing' });
     const report = await run();
     expect(report.outcome).toMatchObject({
@@ -321,7 +323,7 @@ describe('Clusters of a deleted user in existing projects', () => {
   it('are kept, and reported to the operator with the functions that they lose', async () => {
     const { fixture } = timed;
     const user = UserId.parse(fixture.customer.userId);
-    const mine = clusterNamed('production', timed.stranger);
+    const mine = clusterNamed('production', timed.controlProject);
     tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
     const before = fixture.rehearsal.store.resources();
     const report = await afterUser(user);
@@ -343,7 +345,7 @@ describe('Clusters of a deleted user in existing projects', () => {
           ...expected,
           count: 1,
           example: 'of-a-leaver',
-          message: timed.stranger,
+          message: timed.controlProject,
         }),
         expect.objectContaining({ ...expected, count: 4, message: timed.project }),
       ]),
@@ -363,7 +365,7 @@ describe('A cleaner without the admin role', () => {
     timed = await TimedFixture.open({ with: [magnum], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
-    expect(await timed.empty(magnumService)).toMatchObject({
+    expect(await timed.applyUntilEnd(magnumService)).toMatchObject({
       outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);

@@ -64,7 +64,7 @@ describe('the cleanup of a project in Manila', () => {
       times: 1,
       effect: { does: 'answer', status: 500 },
     });
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
     expect(fixture.rehearsal.state.sideEffects).toEqual([]);
     // No call was sent that Manila would have refused.
     expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
@@ -92,7 +92,7 @@ describe('the cleanup of a project in Manila', () => {
     expect((await fixture.plan(manila)).counts).toMatchObject({
       'manila.share': { listed: before },
     });
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
   });
 
   it('removes the last replica with its share, also when none is active', async () => {
@@ -104,7 +104,7 @@ describe('the cleanup of a project in Manila', () => {
     // replica.
     share.delete(replicated.id);
     share.add(replicated);
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
     expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
   });
 
@@ -125,7 +125,7 @@ describe('the backups of Manila', () => {
     await open();
     const foreign = rowOf('backup', 'backup');
     foreign.project_id = strangerId();
-    fixture.remember();
+    fixture.rememberControls();
     const report = await exhausted();
     expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
     expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share saved']);
@@ -140,15 +140,15 @@ describe('the backups of Manila', () => {
       }),
     );
     tables().of.backup.delete(foreign.id);
-    fixture.remember();
-    finished(await fixture.expectEmptied(manila));
+    fixture.rememberControls();
+    finished(await fixture.runUntilEnd(manila));
   });
 
   it('stay if the usage does not show which of them the project created', async () => {
     await open();
     const own = rowOf('backup', 'backup');
     const foreign = tables().of.backup.add({ ...own, id: 'foreign', project_id: strangerId() });
-    fixture.remember();
+    fixture.rememberControls();
     await exhausted();
     expect([own.status, foreign.status]).toEqual(['available', 'available']);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -161,7 +161,7 @@ describe('the backups of Manila', () => {
     const share = strangersShare();
     const own = { ...foreign, id: 'own', project_id: fixture.project, share_id: share, size: 1 };
     tables().of.backup.add(own);
-    fixture.remember();
+    fixture.rememberControls();
     await exhausted();
     expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -183,7 +183,7 @@ describe('the backups of Manila', () => {
       }),
     );
     tables().of.backup.delete(elsewhere.id);
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
   });
 
   it('are reported if the project has no share left', async () => {
@@ -204,7 +204,7 @@ describe('the backups of Manila', () => {
 describe('Manila of an older release', () => {
   it('is emptied as of Zed (2.73), and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));
-    const report = await fixture.expectEmptied(manila);
+    const report = await fixture.runUntilEnd(manila);
     finished(report);
     const lacking = report.conditions
       .filter((condition) => condition.class === 'Unsupported')
@@ -215,7 +215,7 @@ describe('Manila of an older release', () => {
 
   it('lists shares once, because it has no recycle bin (2.65)', async () => {
     await open(manilaOf('2.65'));
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
     expect(asked(/is_soft_deleted/)).toEqual([]);
   });
 
@@ -252,7 +252,7 @@ describe('Manila, with deletions that fail', () => {
     );
     expect(asked(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
     tables().stubborn.clear();
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
   });
 
   it.each<[string, ManilaResourceType, string, object, string[], 'operator' | 'none']>([
@@ -328,7 +328,7 @@ describe('Manila, with deletions that fail', () => {
   it('resets the state of a share whose extension failed, and then deletes the share', async () => {
     await open();
     setFields('share', 'plain', { status: 'extending_error' });
-    finished(await fixture.expectEmptied(manila));
+    finished(await fixture.runUntilEnd(manila));
   });
 
   it('keeps a share that an administrator of another project locked, and the lock', async () => {
@@ -341,7 +341,7 @@ describe('Manila, with deletions that fail', () => {
       status: '',
       resource_id: share.id,
     });
-    fixture.remember();
+    fixture.rememberControls();
     const report = await exhausted();
     expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
     expect(report.conditions).toContainEqual(
@@ -362,7 +362,7 @@ describe('Manila, with deletions that fail', () => {
       (row) => row.project_id !== fixture.project,
     );
     if (network) network._services = service.id;
-    fixture.remember();
+    fixture.rememberControls();
     const report = await exhausted();
     expect(fixture.left('manila')).toEqual(['manila.security-service loose']);
     expect(report.conditions).toMatchObject([

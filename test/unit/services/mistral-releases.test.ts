@@ -80,7 +80,7 @@ describe('Mistral, in later releases', () => {
       const named = collection === 'workbooks' ? { namespace: 'apart' } : {};
       for (let n = 0; n < 12; n += 1)
         put(collection, fixture.control.project.id, `more-${n}`, named);
-      fixture.remember();
+      fixture.rememberControls();
       const report = await fixture.preDelete(mistral);
       expect(report.outcome.kind).not.toBe('finished');
       expect(left(collection.slice(0, -1))).toHaveLength(1);
@@ -94,7 +94,7 @@ describe('Mistral, before Wallaby', () => {
     await open();
     for (const collection of ['dynamic_actions', 'code_sources'] as const)
       for (const row of tables()[collection].all()) tables()[collection].delete(row.id);
-    fixture.remember();
+    fixture.rememberControls();
     fixture.rehearsal.faults.inject({
       service: 'mistral',
       path: /dynamic|code_sources/,

@@ -136,7 +136,7 @@ describe('the cleanup of an existing project in Mistral', () => {
       put(collection, fixture.project, 'Shared', namespace);
       // MySQL treats these as equal.
       const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
-      fixture.remember();
+      fixture.rememberControls();
       const report = await fixture.preDelete(mistral);
       expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
       expect(fixture.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
@@ -157,7 +157,7 @@ describe('the cleanup of an existing project in Mistral', () => {
       scope: 'public',
       namespace: 'elsewhere',
     });
-    fixture.remember();
+    fixture.rememberControls();
     expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -202,7 +202,7 @@ describe('the cleanup of an existing project in Mistral', () => {
     put('environments', fixture.project, 'a/b');
     put('environments', fixture.project, '..');
     const theirs = put('environments', fixture.control.project.id, 'trail', { scope: 'public' });
-    fixture.remember();
+    fixture.rememberControls();
     const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(left('environment')).toHaveLength(3);
@@ -221,7 +221,7 @@ describe('the cleanup of an existing project in Mistral', () => {
     const theirs = put('cron_triggers', fixture.control.project.id, 'theirs', {
       workflow_id: flow?.id ?? '',
     });
-    fixture.remember();
+    fixture.rememberControls();
     const report = await fixture.preDelete(mistral);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toMatchObject([

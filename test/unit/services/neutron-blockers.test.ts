@@ -47,7 +47,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
 
     scene.network.floatingips.delete(ip.id);
     scene.network.ports.delete(guest.id);
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
+    expect((await scene.cleaner.runUntilEnd(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
   it('keeps a router interface whose port belongs to another project, because Neutron would delete the port', async () => {

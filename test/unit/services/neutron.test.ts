@@ -54,7 +54,7 @@ describe('a project with resources of every type in Neutron', () => {
       effect: { does: 'reset-after' },
       times: 5,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
+    expect((await scene.cleaner.runUntilEnd(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
 });
@@ -99,7 +99,7 @@ describe('Neutron, with a faulty API', () => {
       kind: 'again',
       afterSeconds: 60,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
+    expect((await scene.cleaner.runUntilEnd(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it.each([
     ['an error', { does: 'answer', status: 500 }],
@@ -129,7 +129,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'drop-next', rows: 1 },
       times: 2,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
+    expect((await scene.cleaner.runUntilEnd(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
   it('changes no row without an owner, and does not report the type as empty', async () => {
@@ -156,7 +156,7 @@ describe('Neutron, with a faulty API', () => {
       method: 'GET',
       effect: { does: 'ignore-filter' },
     });
-    const report = await scene.cleaner.runs(scene.dead);
+    const report = await scene.cleaner.runUntilEnd(scene.dead);
     for (const row of without) expect(scene.rows()).toContain(row);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),

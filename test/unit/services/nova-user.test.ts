@@ -53,7 +53,7 @@ async function open() {
   quotas.add({ id: `${fixture.control.projectId}/${ann}`, values: { instances: 3 } });
   quotas.add({ id: `${fixture.control.projectId}/${bob}`, values: { instances: 4 } });
   fixture.rehearsal.state.identity.users.delete(ann);
-  fixture.remember();
+  fixture.rememberControls();
   return { ann, bob };
 }
 

@@ -26,7 +26,7 @@ describe('the cleanup of a project in Nova', () => {
     fixture = await TimedFixture.open();
     await fixture.fixture.deleteProject();
     expect(left()).toHaveLength(11);
-    const report = await fixture.empty(nova);
+    const report = await fixture.applyUntilEnd(nova);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([]);
     expect(left()).toEqual([]);
@@ -56,7 +56,7 @@ describe('the cleanup of a project in Nova', () => {
 
   it('deletes soft-deleted servers by force if deletions are deferred (reclaim_instance_interval)', async () => {
     fixture = await TimedFixture.open({ reclaimInterval: 86_400 });
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -75,7 +75,7 @@ describe('the cleanup of a project in Nova', () => {
       'nova.server': { listed: 8 },
       'nova.server-group': { listed: 8 },
     });
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -95,7 +95,7 @@ describe('the cleanup of a project in Nova', () => {
   it('reports a server that the database protects, and removes all others', async () => {
     fixture = await TimedFixture.open();
     server('locked').disable_terminate = true;
-    const report = await fixture.empty(nova);
+    const report = await fixture.applyUntilEnd(nova);
     expect(report.outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toEqual([
       'nova.server locked',
@@ -108,7 +108,7 @@ describe('the cleanup of a project in Nova', () => {
       }),
     );
     server('locked').disable_terminate = false;
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });
@@ -163,7 +163,7 @@ describe('Nova, when a deletion does not end', () => {
       task_state: 'deleting',
       updated_at: fixture.clock.now() - 6 * MINUTE,
     });
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -226,7 +226,7 @@ describe('Nova with a cell that is down', () => {
   it('is not treated as empty while Placement counts resources', async () => {
     fixture = await TimedFixture.open();
     hideAll();
-    const report = await fixture.empty(nova);
+    const report = await fixture.applyUntilEnd(nova);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -237,7 +237,7 @@ describe('Nova with a cell that is down', () => {
       }),
     );
     faults().clear();
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -252,7 +252,7 @@ describe('Nova with a cell that is down', () => {
   it('is not treated as empty while the cell of shelved servers is down', async () => {
     fixture = await TimedFixture.open();
     const servers = shelveInDownCell();
-    const report = await fixture.empty(nova);
+    const report = await fixture.applyUntilEnd(nova);
     expect(report.outcome.kind).toBe('again');
     expect(left().filter((one) => one.startsWith('nova.server '))).toHaveLength(servers);
     expect(report.conditions).toContainEqual(
@@ -265,7 +265,7 @@ describe('Nova with a cell that is down', () => {
       }),
     );
     setDownCell(fixture.fixture.rehearsal.state, undefined);
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -279,7 +279,7 @@ describe('Nova with a cell that is down', () => {
       path: /os-services/,
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(nova)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(nova)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });
@@ -341,7 +341,7 @@ describe('Nova with a cell that is down', () => {
     fixture = await TimedFixture.open();
     hideAll();
     await fixture.fixture.rehearsal.refuse('placement');
-    expect((await fixture.empty(nova)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(nova)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient' },
     });
@@ -349,7 +349,7 @@ describe('Nova with a cell that is down', () => {
 
   it('is emptied in a cloud without Placement', async () => {
     fixture = await TimedFixture.open();
-    expect((await fixture.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
+    expect((await fixture.applyUntilEnd(nova, { apiOf: async () => undefined })).outcome).toEqual({
       kind: 'finished',
     });
     expect(left()).toEqual([]);
@@ -365,7 +365,7 @@ describe('Nova, with a faulty API', () => {
       path: /servers\/detail/,
       effect: { does: 'ignore-filter' },
     });
-    const report = await fixture.empty(nova);
+    const report = await fixture.applyUntilEnd(nova);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
@@ -381,7 +381,7 @@ describe('Nova, with a faulty API', () => {
       path: /servers\/detail/,
       effect: { does: 'drop-owner' },
     });
-    expect((await fixture.empty(nova)).outcome.kind).toBe('again');
+    expect((await fixture.applyUntilEnd(nova)).outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(8);
   });
 
@@ -407,10 +407,10 @@ describe('Nova, with a faulty API', () => {
         path: new RegExp(path.replace('?', '\\?')),
         effect,
       });
-      expect((await fixture.empty(nova)).outcome.kind).not.toBe('finished');
+      expect((await fixture.applyUntilEnd(nova)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -428,7 +428,7 @@ describe('Nova, with a faulty API', () => {
       error: { class: 'Transient', status: 409 },
     });
     fixture.clock.advance(MINUTE);
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -443,7 +443,7 @@ describe('Nova, with a faulty API', () => {
       error: { class: 'Transient', status: 429 },
     });
     fixture.clock.advance(17_000);
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -455,7 +455,7 @@ describe('Nova, with a faulty API', () => {
       times: 4,
       effect: { does: 'reset-after' },
     });
-    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -468,7 +468,7 @@ describe('Nova, with a faulty API', () => {
       path: /\/servers\//,
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(nova)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(nova)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'nova' },
     });

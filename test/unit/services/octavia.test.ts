@@ -39,7 +39,7 @@ describe('the cleanup of a project in Octavia', () => {
     expect(first.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     expect(first.counts['octavia.load-balancer' as never]).toEqual({ listed: 3, gone: 0, left: 3 });
     expect(fixture.left('octavia')).toContain('octavia.quota quota');
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -57,13 +57,13 @@ describe('the cleanup of a project in Octavia', () => {
 
   it('lists everything in one page with a negative page limit', async () => {
     tables().hasNegativePageLimit = true;
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
     put('web', 'PENDING_UPDATE', 1);
-    const report = await fixture.empty(octavia);
+    const report = await fixture.applyUntilEnd(octavia);
     expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toEqual([
       expect.objectContaining({
@@ -74,7 +74,7 @@ describe('the cleanup of a project in Octavia', () => {
     ]);
     expect(balancer('web').provisioning_status).toBe('PENDING_UPDATE');
     put('web', 'ACTIVE', 0);
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
 
@@ -85,7 +85,7 @@ describe('the cleanup of a project in Octavia', () => {
       created_at: Date.now() - 90 * MINUTE,
       updated_at: null,
     });
-    let report = await fixture.expectEmptied(octavia);
+    let report = await fixture.runUntilEnd(octavia);
     expect(blocked(report)).toHaveLength(2);
     for (const condition of blocked(report))
       expect(condition).toMatchObject({
@@ -100,7 +100,7 @@ describe('the cleanup of a project in Octavia', () => {
     ]);
     put('web', 'ERROR', 0);
     put('bare', 'ERROR', 0);
-    report = await fixture.expectEmptied(octavia);
+    report = await fixture.runUntilEnd(octavia);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe('the cleanup of a project in Octavia', () => {
     put('web', 'PENDING_DELETE', 5);
     put('bare', 'PENDING_DELETE', 50);
     const broken = balancer('broken').id;
-    const report = await fixture.empty(octavia);
+    const report = await fixture.applyUntilEnd(octavia);
     const pending = report.conditions.filter((one) => one.class === 'InProgress');
     expect(pending).toContainEqual(
       expect.objectContaining({
@@ -131,7 +131,7 @@ describe('the cleanup of a project in Octavia', () => {
   it('reports removals that end in ERROR, and repeats them', async () => {
     balancer('web').failing = 2;
     const messages = new Set<string>();
-    const done = await fixture.expectEmptied(octavia, {}, (report) => {
+    const done = await fixture.runUntilEnd(octavia, {}, (report) => {
       for (const one of blocked(report)) messages.add(JSON.stringify(one));
     });
     expect([...messages]).toEqual([
@@ -143,7 +143,7 @@ describe('the cleanup of a project in Octavia', () => {
 
   it('leaves a load balancer to the operator if its provider no longer deletes it', async () => {
     balancer('web').provider = 'retired';
-    const report = await fixture.expectEmptied(octavia);
+    const report = await fixture.runUntilEnd(octavia);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(blocked(report)).toEqual([
       expect.objectContaining({
@@ -167,7 +167,7 @@ describe('the cleanup of a project in Octavia', () => {
 
   it('does not treat the defaults that Octavia 2026.2 writes into the row as limits of the project', async () => {
     tables().writesDefaults = true;
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(tables().quotas.get(fixture.project)?.limits).toMatchObject({ loadbalancer: -1 });
     const resets = () =>
       fixture.rehearsal.calls.filter(
@@ -181,7 +181,7 @@ describe('the cleanup of a project in Octavia', () => {
 
   it('lists and removes everything after Keystone deleted the project', async () => {
     await fixture.deleteProject();
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -206,7 +206,7 @@ describe('VIP ports, when Neutron is emptied', () => {
         count: 3,
       }),
     );
-    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(vips()).toEqual([]);
     expect(fixture.rehearsal.state.sideEffects).toEqual([]);
   });

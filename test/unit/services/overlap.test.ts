@@ -103,19 +103,22 @@ describe('the objects of a project', () => {
       () =>
         fixture.rehearsal.state.compute.servers.where((row) => row.project_id === fixture.project),
     ],
-  ])('are kept while a hold keeps a %s, and are removed after the hold ends', async (type, rows) => {
-    await open({ durations: {} });
-    const id = `${type}/${rows()[0]?.id}`;
-    const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
-    await engine.commit({ documents: [deletionHoldDocument('resource', id, 0, hold)] });
-    const before = left('swift.object').length;
-    await carryThrough(() => {});
-    expect(left(type)).toHaveLength(1);
-    expect(left('swift.object')).toHaveLength(before);
-    await engine.commit({ documents: [deletionHoldDocument('resource', id, 1, undefined)] });
-    await deliverAll(() => {});
-    expectFinished();
-  });
+  ])(
+    'are kept while a hold keeps a %s, and are removed after the hold ends',
+    async (type, rows) => {
+      await open({ durations: {} });
+      const id = `${type}/${rows()[0]?.id}`;
+      const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
+      await engine.commit({ documents: [deletionHoldDocument('resource', id, 0, hold)] });
+      const before = left('swift.object').length;
+      await carryThrough(() => {});
+      expect(left(type)).toHaveLength(1);
+      expect(left('swift.object')).toHaveLength(before);
+      await engine.commit({ documents: [deletionHoldDocument('resource', id, 1, undefined)] });
+      await deliverAll(() => {});
+      expectFinished();
+    },
+  );
 
   it('are removed when no backup and no image is left, while Cinder still deletes volumes', async () => {
     await open({ durations: { volume: LONG } });

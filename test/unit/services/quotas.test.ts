@@ -40,7 +40,7 @@ describe('a quota whose reset is answered with success and has no effect', () =>
       fixture = await CleanupFixture.open({ with: fakes, durations: QUICK });
       await fixture.grantCleaner();
       // Servers hold the volumes and the ports.
-      if (service !== nova) await fixture.expectEmptied(nova);
+      if (service !== nova) await fixture.runUntilEnd(nova);
       const controls = () =>
         fixture.rehearsal.store
           .resources(fixture.control.project.id)
@@ -52,7 +52,7 @@ describe('a quota whose reset is answered with success and has no effect', () =>
         path: /quota/,
         effect: { does: 'answer', status: 204 },
       });
-      const report = await fixture.expectEmptied(service);
+      const report = await fixture.runUntilEnd(service);
       expect(report.outcome).toMatchObject({ kind: 'finished' });
       expect(report.conditions).toContainEqual(
         expect.objectContaining({

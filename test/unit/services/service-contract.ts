@@ -76,7 +76,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
    * Uses a token on the project if the service requires one, because only then all resources can be
    * removed.
    */
-  const empty = (): Promise<RunReport> => fixture.expectEmptied(service);
+  const empty = (): Promise<RunReport> => fixture.runUntilEnd(service);
   const inject = (fault: Omit<Fault, 'service'>) =>
     fixture.rehearsal.faults.inject({ service: name, ...fault });
   const emptied = async (report: RunReport): Promise<void> => {
@@ -102,7 +102,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         // Rows of other projects in a list mean that the call lacked a filter that the API has.
         expect(conditions.filter((condition) => condition.class === 'Unexpected')).toEqual([]);
       };
-      await emptied(await fixture.expectEmptied(service, {}, count));
+      await emptied(await fixture.runUntilEnd(service, {}, count));
       const resourceTypes = service.resourceTypes
         .map((resourceType): string => resourceType.name)
         .filter((resourceType) => !options.untellable?.includes(resourceType));
@@ -186,7 +186,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
       it('reports the unreachable types after the project is deleted, and is not finished', async () => {
         const before = fixture.left(name);
-        const report = await fixture.empty(service, { projectApi: undefined });
+        const report = await fixture.applyUntilEnd(service, { projectApi: undefined });
         expect(report.outcome).toMatchObject({ kind: 'unreachable' });
         expect(report.conditions).toContainEqual(
           expect.objectContaining({

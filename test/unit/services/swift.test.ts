@@ -44,7 +44,7 @@ describe('the cleanup of an account in Swift', () => {
   it('removes objects, segments, versions, delete markers, containers and the account', async () => {
     fixture = await CleanupFixture.open();
     expect(fixture.left('swift').length).toBeGreaterThan(20);
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
     expect(accountOf(fixture.project).deleted).toBe(true);
@@ -62,7 +62,7 @@ describe('the cleanup of an account in Swift', () => {
     for (const name of ['plain', 'awful ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
       fill(name, ...AWFUL);
     if (hidden) hideInfo();
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -97,7 +97,7 @@ describe('the cleanup of an account in Swift', () => {
     for (let n = 0; n < 7; n += 1) version('many versions', 'one', `17954130${n}0.00000`, n === 6);
     const report = await fixture.plan(swift);
     const rows = report.counts['swift.object' as ResourceTypeName]?.listed;
-    expect((await fixture.empty(swift)).counts).toMatchObject({
+    expect((await fixture.applyUntilEnd(swift)).counts).toMatchObject({
       'swift.object': { listed: rows, gone: rows, left: 0 },
     });
     expect(fixture.left('swift')).toEqual([]);
@@ -113,7 +113,7 @@ describe('the cleanup of an account in Swift', () => {
     );
     const plan = await fixture.plan(swift);
     expect(plan.counts).toMatchObject({ 'swift.object': { left: total } });
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
     // No container was deleted while it was known to have more objects.
     expect(fixture.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
@@ -144,13 +144,13 @@ describe('the cleanup of an account in Swift', () => {
     const copy = newContainer('copy', 0);
     put(copy, { name: 'o', bytes: 1, contentType: 'text/plain', modified: 0 });
     accountOf(fixture.control.projectId).containers.set('copy', copy);
-    fixture.remember();
+    fixture.rememberControls();
     fill('mirrored', 'o');
     Object.assign(container('mirrored').headers, {
       'x-container-sync-to': `//realm/cluster/AUTH_${fixture.control.projectId}/copy`,
       'x-container-sync-key': 'secret',
     });
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -159,7 +159,7 @@ describe('the cleanup of an account in Swift', () => {
     fixture = await CleanupFixture.open();
     container('public').headers['x-container-read'] = '.r:*';
     await fixture.deleteProject();
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(accountOf(fixture.project).containers.size).toBe(0);
   });
 });
@@ -169,7 +169,7 @@ describe('An account that does not exist', () => {
     fixture = await CleanupFixture.open();
     fixture.rehearsal.state.accounts.delete(`AUTH_${fixture.project}`);
     expect((await fixture.plan(swift)).outcome).toEqual({ kind: 'finished' });
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'swift.account': { listed: 0 } });
     expect(fixture.rehearsal.state.accounts.has(`AUTH_${fixture.project}`)).toBe(false);
@@ -178,7 +178,7 @@ describe('An account that does not exist', () => {
   it('is empty when Swift answers 410', async () => {
     fixture = await CleanupFixture.open();
     accountOf(fixture.project).deleted = true;
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is not treated as absent after a 404 of a cluster that creates accounts automatically', async () => {
@@ -189,7 +189,7 @@ describe('An account that does not exist', () => {
       path: /AUTH_[^/]*$|AUTH_[^/]*\?/,
       effect: { does: 'answer', status: 404 },
     });
-    expect((await fixture.empty(swift)).outcome).toMatchObject({ kind: 'failed' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toMatchObject({ kind: 'failed' });
     expect(fixture.left('swift')).not.toEqual([]);
   });
 });
@@ -197,7 +197,7 @@ describe('An account that does not exist', () => {
 describe('An account in a cluster that does not permit its deletion', () => {
   it('is reported and skipped if /info shows it', async () => {
     fixture = await CleanupFixture.open({ accountManagement: false });
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -217,7 +217,7 @@ describe('An account in a cluster that does not permit its deletion', () => {
   it('is reported and skipped if only the refusal shows it', async () => {
     fixture = await CleanupFixture.open({ accountManagement: false });
     hideInfo();
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', resourceType: 'swift.account' },
@@ -230,7 +230,7 @@ describe('Swift, with a faulty API', () => {
   it('reports the missing role, and changes nothing', async () => {
     fixture = await CleanupFixture.open({ adminRoles: ['admin', 'member', 'reader'] });
     const before = fixture.left('swift');
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', advice: expect.stringContaining('reseller_admin_role') },
@@ -264,10 +264,10 @@ describe('Swift, with a faulty API', () => {
   ] as const)('does not treat %s on the list as empty', async (_what, path, effect) => {
     fixture = await CleanupFixture.open();
     fixture.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
-    expect((await fixture.empty(swift)).outcome.kind).not.toBe('finished');
+    expect((await fixture.applyUntilEnd(swift)).outcome.kind).not.toBe('finished');
     expect(fixture.left('swift')).not.toEqual([]);
     fixture.rehearsal.faults.clear();
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
   });
 
@@ -284,7 +284,7 @@ describe('Swift, with a faulty API', () => {
       afterSeconds: 23,
       error: { class: 'Transient' },
     });
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
   });
 
@@ -302,7 +302,7 @@ describe('Swift, with a faulty API', () => {
     );
     expect(accountOf(fixture.project).deleted).toBe(false);
     clock.advance(60_000);
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
   });
 
@@ -320,7 +320,7 @@ describe('Swift, with a faulty API', () => {
     const before = fixture
       .left('swift')
       .filter((resource) => resource.startsWith('swift.object') && !resource.endsWith(' kept'));
-    const report = await fixture.empty(swift);
+    const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome.kind).toBe('again');
     expect(fixture.left('swift')).toEqual(expect.arrayContaining(before));
     expect(accountOf(fixture.project).deleted).toBe(false);
@@ -345,7 +345,7 @@ describe('Swift, with a faulty API', () => {
     expect(fixture.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
     expect(accountOf(fixture.project).deleted).toBe(false);
     lag.clear();
-    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
   });
 
@@ -358,7 +358,7 @@ describe('Swift, with a faulty API', () => {
       method: 'DELETE',
       effect: { does: 'answer', status: 403 },
     });
-    expect((await fixture.empty(swift)).outcome).toMatchObject({
+    expect((await fixture.applyUntilEnd(swift)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });

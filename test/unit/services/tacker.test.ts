@@ -35,7 +35,7 @@ describe('the cleanup of a project in Tacker', () => {
 
   it('terminates running instances, and removes the VIM when it is no longer in use', async () => {
     await open();
-    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
     const paths = fixture.rehearsal.calls
@@ -62,7 +62,7 @@ describe('the cleanup of a project in Tacker', () => {
     expect(fixture.left('tacker')).toEqual(before);
     expect(fixture.controlsAreUntouched).toBe(true);
     fault.clear();
-    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('changes no VIM without an owner', async () => {
@@ -73,7 +73,7 @@ describe('the cleanup of a project in Tacker', () => {
       method: 'GET',
       effect: { does: 'drop-owner' },
     });
-    expect((await fixture.expectEmptied(tacker)).outcome).toMatchObject({ kind: 'again' });
+    expect((await fixture.runUntilEnd(tacker)).outcome).toMatchObject({ kind: 'again' });
     expect(fixture.left('tacker')).toEqual(['tacker.vim vim']);
   });
 
@@ -115,7 +115,7 @@ describe('the cleanup of a project in Tacker', () => {
       state: 'FAILED_TEMP',
       start: Date.now(),
     });
-    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
     expect(called('POST', /\/rollback$/)).toHaveLength(1);
   });
@@ -126,7 +126,7 @@ describe('the cleanup of a project in Tacker', () => {
     const conditions: unknown[] = [];
     // A run that repeats the termination reports it as in progress. A run that finds it failed
     // reports the reason.
-    const report = await fixture.expectEmptied(tacker, {}, (report) =>
+    const report = await fixture.runUntilEnd(tacker, {}, (report) =>
       conditions.push(...report.conditions),
     );
     expect(report.outcome).toMatchObject({ kind: 'again' });
@@ -136,13 +136,13 @@ describe('the cleanup of a project in Tacker', () => {
     expect(fixture.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
     expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
     locked.clear();
-    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
   });
 
   it('waits for an operation that is in progress, and reports it when it takes too long', async () => {
     const { instances, operations } = await open();
-    await fixture.expectEmptied(tacker);
+    await fixture.runUntilEnd(tacker);
     const busy = {
       id: uuid(),
       name: 'busy',
@@ -176,7 +176,7 @@ describe('the cleanup of a project in Tacker', () => {
 
   it('makes one call per resource type for an empty project', async () => {
     await open();
-    await fixture.expectEmptied(tacker);
+    await fixture.runUntilEnd(tacker);
     fixture.rehearsal.calls.length = 0;
     expect((await fixture.preDelete(tacker)).outcome).toEqual({ kind: 'finished' });
     const listings = [
@@ -193,8 +193,8 @@ describe('the cleanup of a project in Tacker', () => {
     const { packages } = await open();
     packages.add({ id: uuid(), name: 'mine', tenant_id: fixture.project });
     packages.add({ id: uuid(), name: 'theirs', tenant_id: fixture.control.projectId });
-    fixture.remember();
-    const report = await fixture.expectEmptied(tacker);
+    fixture.rememberControls();
+    const report = await fixture.runUntilEnd(tacker);
     expect(report.outcome).toEqual({
       kind: 'unreachable',
       because: expect.stringContaining('2 VNF packages'),

@@ -38,13 +38,13 @@ export class TimedFixture {
   get project(): string {
     return this.fixture.project;
   }
-  get stranger(): string {
+  get controlProject(): string {
     return this.fixture.control.project.id;
   }
 
   /** Call it again after a test has added resources to the cloud. */
-  remember(): void {
-    this.fixture.remember();
+  rememberControls(): void {
+    this.fixture.rememberControls();
     this.#before = this.#foreignRows();
   }
 
@@ -107,7 +107,7 @@ export class TimedFixture {
    * Runs, ten seconds apart, until one has another outcome than `again`; at most twelve. Returns
    * the last report.
    */
-  async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+  async applyUntilEnd(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.run(service, 'apply', more);
       if (report.outcome.kind !== 'again' || runs === 12) return report;

@@ -24,7 +24,7 @@ const backupNamed = (name: string, owner = timed.project): Backup => {
 
 describe('Instances of Trove', () => {
   it('are removed after their replicas, and members only with their cluster, without refused calls', async () => {
-    await timed.empty(troveService);
+    await timed.applyUntilEnd(troveService);
     expect(left('instance')).toEqual([]);
     expect(calls('DELETE', /\/instances\//).filter(({ status }) => status >= 400)).toEqual([]);
     for (const name of ['member-0', 'member-1'])
@@ -35,21 +35,21 @@ describe('Instances of Trove', () => {
   it('get no call in state BUILD for an hour, and are then reset and deleted', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(report.outcome.kind).toBe('again');
     expect(left('instance')).toEqual(['trove.instance half-built']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),
     );
     timed.clock.advance(61 * MINUTE);
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left('instance')).toEqual([]);
   });
 
   it('are deleted again and reported if their deletion hangs', async () => {
     const row = instanceNamed('stopped');
     Object.assign(row, { task: 'DELETING', updated: timed.clock.now() });
-    await timed.empty(troveService);
+    await timed.applyUntilEnd(troveService);
     expect(left('instance')).toEqual(['trove.instance stopped']);
     expect(calls('DELETE', new RegExp(row.id))).toEqual([]);
     timed.clock.advance(16 * MINUTE);
@@ -58,13 +58,13 @@ describe('Instances of Trove', () => {
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', actor: 'operator', example: row.id, since }),
     );
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
   it('are left to the operator if they are members of a deleted cluster', async () => {
     const row = instanceNamed('stopped');
     row.cluster_id = 'gone';
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(left('instance')).toEqual(['trove.instance stopped']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'operator', example: row.id }),
@@ -112,7 +112,7 @@ describe('Clusters of Trove', () => {
   it('get no call for an hour while they are busy, and are then reset and deleted with their members', async () => {
     Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
     instanceNamed('member-0').task = 'BUILDING';
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(report.outcome.kind).toBe('again');
     expect(
       report.conditions
@@ -127,7 +127,7 @@ describe('Clusters of Trove', () => {
     expect(left('cluster')).toEqual(['trove.cluster galera']);
     expect(left('instance')).toEqual(['trove.instance member-0', 'trove.instance member-1']);
     timed.clock.advance(61 * MINUTE);
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);
   });
 
@@ -137,7 +137,7 @@ describe('Clusters of Trove', () => {
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(galera().task).toBe('DELETING');
     timed.clock.advance(16 * MINUTE);
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);
   });
 });
@@ -148,18 +148,18 @@ describe('Backups of Trove', () => {
     expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
       expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
     ]);
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
   it('do not change an instance of another project on which they run', async () => {
-    const foreign = instanceNamed('half-built', timed.stranger);
+    const foreign = instanceNamed('half-built', timed.controlProject);
     tables().backups.add({
       ...backupNamed('running'),
       id: 'of-a-foreign-instance',
       instance_id: foreign.id,
     });
-    timed.remember();
-    const report = await timed.empty(troveService);
+    timed.rememberControls();
+    const report = await timed.applyUntilEnd(troveService);
     expect(left('backup')).toEqual(['trove.backup running']);
     expect(foreign.task).toBe('BUILDING');
     expect(report.conditions).toContainEqual(
@@ -174,12 +174,12 @@ describe('Backups of Trove', () => {
 
   it('are kept if a backup of another project is based on them, because Trove would remove that one too', async () => {
     tables().backups.add({
-      ...backupNamed('full', timed.stranger),
+      ...backupNamed('full', timed.controlProject),
       id: 'foreign-child',
       parent_id: backupNamed('incremental').id,
     });
-    timed.remember();
-    const report = await timed.empty(troveService);
+    timed.rememberControls();
+    const report = await timed.applyUntilEnd(troveService);
     expect(left('backup')).toEqual(['trove.backup full', 'trove.backup incremental']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -191,7 +191,7 @@ describe('Backups of Trove', () => {
     );
     expect(timed.controlsAreUntouched).toBe(true);
     tables().backups.delete('foreign-child');
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
   it.each([
@@ -201,7 +201,7 @@ describe('Backups of Trove', () => {
     'are not reported as removed, and stop no other type, when Swift %s',
     async (swift, words) => {
       tables().swift = swift;
-      const report = await timed.empty(troveService);
+      const report = await timed.applyUntilEnd(troveService);
       expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       expect(left('backup')).toHaveLength(5);
       expect(left('instance')).toEqual([]);
@@ -214,7 +214,7 @@ describe('Backups of Trove', () => {
         }),
       );
       tables().swift = 'works';
-      expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+      expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
       expect(left('backup')).toEqual([]);
     },
   );
@@ -222,7 +222,7 @@ describe('Backups of Trove', () => {
 
 describe('Modules of Trove', () => {
   it('are left and not reported if they apply to all projects', async () => {
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(tables().modules.where((row) => row.tenant_id === null)).toHaveLength(1);
     expect(left('module')).toEqual([]);
     expect(report.conditions.filter(({ resourceType }) => resourceType === 'trove.module')).toEqual(
@@ -251,7 +251,7 @@ describe('an instance in BUILD of an existing project', () => {
     expect(left()).toEqual(['trove.instance half-built']);
     await timed.fixture.deleteProject();
     timed.clock.advance(61 * MINUTE);
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual([]);
     expect(timed.fixture.controlsAreUntouched).toBe(true);
   });

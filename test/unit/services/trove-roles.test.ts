@@ -17,7 +17,7 @@ describe('Trove, for a propagator without the admin role', () => {
     await reopen({ with: [trove], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
-    expect(await timed.empty(troveService)).toMatchObject({
+    expect(await timed.applyUntilEnd(troveService)).toMatchObject({
       outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);
@@ -49,7 +49,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
 
   it('is emptied except for modules and configuration groups after the project is deleted', async () => {
     await timed.fixture.deleteProject();
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
       because: expect.stringContaining('lists modules'),

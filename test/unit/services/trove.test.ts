@@ -33,19 +33,19 @@ const sideEffects = () => timed.fixture.rehearsal.state.sideEffects;
 describe('the cleanup of a deleted project in Trove', () => {
   it('removes all types except configuration groups, whose owner can no longer be listed', async () => {
     await timed.fixture.deleteProject();
-    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
   it('never reads limits, because that creates rows', async () => {
-    await timed.empty(troveService);
+    await timed.applyUntilEnd(troveService);
     expect(sideEffects()).not.toContain('rows of usage were made by looking at limits');
     expect(calls('GET', /quotas/)).toEqual([]);
   });
 
   it('keeps the data of backups in Swift, whose cleanup runs later', async () => {
-    await timed.empty(troveService);
+    await timed.applyUntilEnd(troveService);
     expect(left('backup')).toEqual([]);
     expect(sideEffects()).toContain('the data of backup full were left in Swift');
     expect(dependentsOf(troveService)).toEqual(
@@ -60,7 +60,7 @@ describe('the cleanup of a deleted project in Trove', () => {
       method: 'GET',
       effect: { does: 'drop-owner' },
     });
-    const report = await timed.empty(troveService);
+    const report = await timed.applyUntilEnd(troveService);
     expect(report.outcome.kind).toBe('again');
     const ownerless = report.conditions
       .filter(({ class: of, actor }) => of === 'Blocked' && actor === 'operator')
@@ -123,7 +123,7 @@ describe('the cleanup of an existing project in Trove', () => {
 
   it('reports no configuration groups if the cloud has none', async () => {
     for (const row of tables().configurations.all()) tables().configurations.delete(row.id);
-    timed.remember();
+    timed.rememberControls();
     const report = await preDelete('admin');
     expect(report).toMatchObject({ outcome: { kind: 'finished' }, conditions: [] });
   });

@@ -77,7 +77,7 @@ describe('the cleanup of an existing project in Zaqar', () => {
     await open();
     const own = await fixture.cloud.ownProject();
     add(own.id, 'ours');
-    fixture.remember();
+    fixture.rememberControls();
     const before = fixture.left('zaqar');
     const context = await fixture.context(zaqar);
     const report = await fixture.preDelete(zaqar, { projectApi: context.api });

@@ -29,7 +29,7 @@ describe('the cleanup of a project in Zun', () => {
 
   it('deletes running containers by force, resumes paused ones, and removes the capsule as a whole', async () => {
     await open();
-    const report = await fixture.expectEmptied(zun);
+    const report = await fixture.runUntilEnd(zun);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('zun')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -55,7 +55,7 @@ describe('the cleanup of a project in Zun', () => {
       'zun.container': { listed: 11 },
       'zun.capsule': { listed: 6 },
     });
-    expect((await fixture.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(zun)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('zun')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -63,7 +63,7 @@ describe('the cleanup of a project in Zun', () => {
   it('names the host that may be down if Zun answers only 500', async () => {
     const { down } = await open();
     down.add('compute-1');
-    const report = await fixture.expectEmptied(zun);
+    const report = await fixture.runUntilEnd(zun);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -78,13 +78,13 @@ describe('the cleanup of a project in Zun', () => {
       expect.arrayContaining(['zun.registry registry', 'zun.quota quota', 'zun.capsule capsule']),
     );
     down.clear();
-    expect((await fixture.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.runUntilEnd(zun)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('zun')).toEqual([]);
   });
 
   it('does not repeat a deletion that is in progress, and reports it when it takes too long', async () => {
     const { containers } = await open();
-    await fixture.expectEmptied(zun);
+    await fixture.runUntilEnd(zun);
     const going = {
       id: uuid(),
       name: 'going',
@@ -115,7 +115,7 @@ describe('the cleanup of a project in Zun', () => {
 
   it('keeps a limit that equals the default, and resets others', async () => {
     const { quotas } = await open();
-    await fixture.expectEmptied(zun);
+    await fixture.runUntilEnd(zun);
     quotas.add({ id: fixture.project, containers: 40 });
     fixture.rehearsal.calls.length = 0;
     expect((await fixture.clean(zun)).outcome).toEqual({ kind: 'finished' });
@@ -134,7 +134,7 @@ describe('the cleanup of a project in Zun', () => {
       path: /capsules/,
       effect: { does: 'drop-owner' },
     });
-    const report = await fixture.expectEmptied(zun);
+    const report = await fixture.runUntilEnd(zun);
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
