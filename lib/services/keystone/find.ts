@@ -9,8 +9,8 @@ export type FoundId =
   | { readonly kind: 'no-single-match'; readonly count: number };
 
 /**
- * Finds the only item with this id or with this name. The name of a user or group needs its domain in
- * `query`.
+ * Finds the only item with this id or with this name. The name of a user or group needs its domain
+ * in `query`.
  */
 export async function findId(
   collection: 'domains' | 'groups' | 'projects' | 'roles' | 'users',

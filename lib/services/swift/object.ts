@@ -29,9 +29,9 @@ const pathOfObject = (row: ObjectRow): string =>
 const listedObject = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Lists about `atMost` objects, versions and delete markers of one container. `hasMore`: the container
- * has more than these. Returns no rows for a 404: the account's listing may still contain a deleted
- * container.
+ * Lists about `atMost` objects, versions and delete markers of one container. `hasMore`: the
+ * container has more than these. Returns no rows for a 404: the account's listing may still contain
+ * a deleted container.
  */
 export async function objectsOf(
   context: ProjectContext,
