@@ -11,31 +11,32 @@ const MAX_WAIT_MILLIS = 10_000;
 
 /**
  * Checks the catalog of Keystone once at the start. Throws `PropagatorError` (`openstack.region`)
- * when the catalog lacks a region that the settings name. Every other problem would make operations
- * end `unverified`, or their tasks dead-lettered. The function logs a warning for each of these
- * problems, with the command that corrects it. If Keystone does not answer, the start continues.
+ * when the catalog lacks a region that the settings name. For every other problem the function logs
+ * a warning with the command that corrects the problem. Such a problem would make operations end
+ * `unverified`, or make their tasks dead-lettered. If Keystone does not answer, the start
+ * continues.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'missingAccess'>,
   services: readonly Service[],
   log: Log,
 ): Promise<void> {
-  const ended = new AbortController();
-  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: ended.signal }).then(
+  const checkEnd = new AbortController();
+  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: checkEnd.signal }).then(
     () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );
-  const checked = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
+  const checking = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
     if (error instanceof PropagatorError && error.report.code === REGION_CODE) throw error;
     const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });
     log.warn({ advice }, `the catalog was not checked: ${message}`);
   });
   try {
-    await Promise.race([checked, warnIfLate]);
+    await Promise.race([checking, warnIfLate]);
   } finally {
-    ended.abort();
+    checkEnd.abort();
     // A failure after the time limit is already logged.
-    checked.catch(() => undefined);
+    checking.catch(() => undefined);
   }
 }
 

@@ -18,8 +18,12 @@ import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
 import { approvalRulesOf } from './approval-rules.ts';
 import { checkCloud } from './check-cloud.ts';
-import { startWorkers } from './embedded-workers.ts';
-import { type InventorySyncDeps, startInventorySync } from './inventory-sync.ts';
+import { type IngestBatch, startWorkers, type WorkerDeps } from './embedded-workers.ts';
+import {
+  type InventorySync,
+  type InventorySyncDeps,
+  startInventorySync,
+} from './inventory-sync.ts';
 import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
 import { recordPolicy } from './policy-audit.ts';
@@ -76,82 +80,42 @@ async function start(
   const postgresEngine = await openEngine(settings, log, beginEmpty);
   undo.add(() => postgresEngine.close());
   const engine = observedEngine(postgresEngine, log);
-  const calls: Record<string, number> = {};
-  const cloud = connectCloud(credentials, {
-    clock: now,
-    concurrency: settings.PROPAGATOR_CONCURRENCY,
-    onCall: ({ service }) => {
-      calls[service] = (calls[service] ?? 0) + 1;
-    },
-  });
+  const { cloud, callCounts } = connectCountedCloud(credentials, settings, now);
   undo.add(() => cloud.close());
   const authentication = apiAuthentication(settings, credentials.authUrl, cloud);
   await checkCloud(cloud, services, log);
-  const { mode, protectedIds, gracePeriodMillis } = coordinateSettings(settings);
+  const { mode, protectedIds } = coordinateSettings(settings);
   const protection = () => protectionOf(protectedIds, cloud);
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   await recordPolicy(policy, { engine, now });
-  const shared = { engine, cloud, services, optedIn, mode, policy, protection, now };
-
-  const ingestBatch = await startWorkers(postgresEngine, {
-    ...shared,
+  const deps: WorkerDeps = {
     settings,
+    engine,
+    cloud,
+    services,
+    optedIn,
     httpPlugins,
-    log,
+    mode,
+    policy,
+    protection,
     stopping: stopping.signal,
-  });
-  const relay: Relay | undefined = settings.RABBITMQ_URL
-    ? startRelayWithEngine(relayOptions(settings), {
-        engine,
-        ingest: (messages) =>
-          ingestBatch(messages.map((message) => ({ message, receiveCount: 1 }))),
-        stopping: stopping.signal,
-        now,
-        log,
-      })
-    : undefined;
-  undo.add(() => relay?.stop());
-  const startedAt = now();
-  const inventoryDeps = { engine, keystone: cloud.keystone, now, log };
-  const inventory = startInventorySync({
-    syncInventory: () => syncInventory(inventoryDeps),
-    sweep: () =>
-      sweepAccounts({
-        ...inventoryDeps,
-        mode,
-        gracePeriodMillis,
-        policy,
-        protectedIds,
-        stopping: stopping.signal,
-      }),
-    sweepMillis: settings.PROPAGATOR_SWEEP,
-    claim: async (sweepId) => (await engine.commit({ seen: [sweepId] })) === 'committed',
-    subscriptionState: () => subscriptionStateOf(relay, startedAt),
     log,
     now,
-  });
+  };
+  const ingestBatch = await startWorkers(postgresEngine, deps);
+  const relay = startConfiguredRelay(deps, ingestBatch);
+  undo.add(() => relay?.stop());
+  const startedAt = now();
+  const inventory = startInventory(deps, relay, startedAt);
   undo.add(() => inventory.stop());
   const app = createApi({
-    ...shared,
+    ...deps,
     approvalRules: approvalRulesOf(settings),
-    log,
     authentication,
     httpPlugins: httpPlugins.map(({ name }) => name),
-    health: () => {
-      const state = relay?.state();
-      return {
-        ok: state === undefined || (state.connected && !state.storeFailing),
-        mode,
-        relay: state ?? 'not configured',
-        workers: services.length + httpPlugins.length + 2,
-        inventory: inventory.state(),
-        calls,
-        startedAt,
-      };
-    },
+    health: () => healthOf(deps, { relay, inventory, callCounts, startedAt }),
   });
   server.serve(withConsole(app, { isLoopbackOnly: authentication.by === 'tokens' }));
-
   return {
     engine,
     port: server.port,
@@ -163,6 +127,78 @@ async function start(
       await cloud.close();
       await closed;
     },
+  };
+}
+
+/** Connects to the cloud. `callCounts`: the number of calls to each service since the start. */
+function connectCountedCloud(credentials: Credentials, settings: Settings, now: () => number) {
+  const callCounts: Record<string, number> = {};
+  const cloud = connectCloud(credentials, {
+    clock: now,
+    concurrency: settings.PROPAGATOR_CONCURRENCY,
+    onCall: ({ service }) => {
+      callCounts[service] = (callCounts[service] ?? 0) + 1;
+    },
+  });
+  return { cloud, callCounts };
+}
+
+/** Starts the relay if the settings name a broker. */
+function startConfiguredRelay(
+  { settings, engine, stopping, now, log }: WorkerDeps,
+  ingestBatch: IngestBatch,
+): Relay | undefined {
+  if (!settings.RABBITMQ_URL) return undefined;
+  return startRelayWithEngine(relayOptions(settings), {
+    engine,
+    ingest: (messages) => ingestBatch(messages.map((message) => ({ message, receiveCount: 1 }))),
+    stopping,
+    now,
+    log,
+  });
+}
+
+function startInventory(
+  { settings, engine, cloud, mode, policy, stopping, now, log }: WorkerDeps,
+  relay: Relay | undefined,
+  startedAt: number,
+): InventorySync {
+  const inventoryDeps = { engine, keystone: cloud.keystone, now, log };
+  const { gracePeriodMillis, protectedIds } = coordinateSettings(settings);
+  const sweepDeps = { ...inventoryDeps, mode, gracePeriodMillis, policy, protectedIds, stopping };
+  return startInventorySync({
+    syncInventory: () => syncInventory(inventoryDeps),
+    sweep: () => sweepAccounts(sweepDeps),
+    sweepMillis: settings.PROPAGATOR_SWEEP,
+    claim: async (sweepId) => (await engine.commit({ seen: [sweepId] })) === 'committed',
+    subscriptionState: () => subscriptionStateOf(relay, startedAt),
+    log,
+    now,
+  });
+}
+
+/** The running parts whose state `/healthz` shows. */
+interface RunningParts {
+  readonly relay: Relay | undefined;
+  readonly inventory: InventorySync;
+  readonly callCounts: Readonly<Record<string, number>>;
+  readonly startedAt: number;
+}
+
+function healthOf(
+  { mode, services, httpPlugins }: WorkerDeps,
+  { relay, inventory, callCounts, startedAt }: RunningParts,
+) {
+  const relayState = relay?.state();
+  return {
+    ok: relayState === undefined || (relayState.connected && !relayState.storeFailing),
+    mode,
+    relay: relayState ?? 'not configured',
+    // Ingest and the coordinator have one worker each.
+    workers: services.length + httpPlugins.length + 2,
+    inventory: inventory.state(),
+    calls: callCounts,
+    startedAt,
   };
 }
 
@@ -179,7 +215,10 @@ const openEngine = (
     onAudited: (entry) => log.info({ event: auditEvent(entry) }, 'audit.recorded'),
   });
 
-/** Returns since when every notification is received. Without a relay, since the start. */
+/**
+ * Returns the time since which every notification is received. Without a relay, this is the start
+ * of the process, because other sources send notifications to the API.
+ */
 function subscriptionStateOf(
   relay: Relay | undefined,
   startedAt: number,

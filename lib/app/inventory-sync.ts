@@ -57,87 +57,110 @@ const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
  * - Keystone sends each notification at most once, so a notification may also be lost without a
  *   gap. One process per store therefore compares the inventory every `sweepMillis`.
  */
-export function startInventorySync({
-  syncInventory,
-  sweep,
-  sweepMillis,
-  claim,
-  subscriptionState,
-  log,
-  now,
-}: InventorySyncDeps): InventorySync {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let state = 'initial listing in progress';
-  let stateWhenSynced = 'filled';
-  let sweptSince: number | undefined;
-  const wait = (millis: number): Promise<void> =>
-    delay(millis, undefined, { signal }).catch(() => undefined);
+export const startInventorySync = (deps: InventorySyncDeps): InventorySync => new RunningSync(deps);
 
-  const isSettled = ({
-    since,
-    lastAt,
-  }: NonNullable<ReturnType<InventorySyncDeps['subscriptionState']>>): boolean =>
-    now() - Math.max(since, lastAt ?? 0) >= SETTLE_MILLIS || now() - since >= MAX_SETTLE_MILLIS;
+type Subscription = NonNullable<ReturnType<InventorySyncDeps['subscriptionState']>>;
 
-  /** Also lists the members of all projects again, which a sweep does not do. */
-  const syncAfterGap = () =>
-    retryUntilDone(async () => {
-      await syncInventory();
-      await sweepInventory();
-    });
-  const run = async (): Promise<void> => {
-    await retryUntilDone(syncInventory);
-    let sweptSlot = slotOf(now());
+class RunningSync implements InventorySync {
+  readonly #deps: InventorySyncDeps;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #state = 'initial listing in progress';
+  /** The state after the last successful synchronization. */
+  #stateWhenSynced = 'filled';
+
+  constructor(deps: InventorySyncDeps) {
+    this.#deps = deps;
+    this.#running = this.#run();
+  }
+
+  state(): string {
+    return this.#state;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    await this.#retryUntilDone(() => this.#deps.syncInventory());
+    let sweptSlot = this.#currentSlot();
+    /** The begin of the newest subscription for which the inventory was compared. */
+    let sweptSince: number | undefined;
     while (!signal.aborted) {
-      const subscription = subscriptionState();
-      const slot = slotOf(now());
-      if (subscription && subscription.since !== sweptSince && isSettled(subscription)) {
-        await syncAfterGap();
+      const subscription = this.#deps.subscriptionState();
+      const slot = this.#currentSlot();
+      if (subscription && subscription.since !== sweptSince && this.#isSettled(subscription)) {
+        await this.#syncAfterGap();
         sweptSince = subscription.since;
       } else if (slot !== sweptSlot) {
-        let hasClaim = false;
-        await retryUntilDone(async () => {
-          // After a successful claim, this process also makes the retries.
-          hasClaim ||= await claim(`sweep/${sweepMillis}/${slot}`);
-          if (hasClaim) await sweepInventory();
-        });
+        await this.#sweepIfClaimed(slot);
         sweptSlot = slot;
       }
-      await wait(POLL_MILLIS);
+      await this.#wait(POLL_MILLIS);
     }
-  };
-  const sweepInventory = async (): Promise<void> => {
-    const { held } = await sweep();
-    stateWhenSynced =
+  }
+
+  #isSettled({ since, lastAt }: Subscription): boolean {
+    const now = this.#deps.now();
+    return now - Math.max(since, lastAt ?? 0) >= SETTLE_MILLIS || now - since >= MAX_SETTLE_MILLIS;
+  }
+
+  /** Returns the time slot of now. All processes use the same slots, and claim the same sweep. */
+  #currentSlot(): number {
+    const { now, sweepMillis } = this.#deps;
+    return sweepMillis > 0 ? Math.floor(now() / sweepMillis) : 0;
+  }
+
+  /** Also lists the members of all projects again, which a sweep does not do. */
+  #syncAfterGap(): Promise<void> {
+    return this.#retryUntilDone(async () => {
+      await this.#deps.syncInventory();
+      await this.#sweep();
+    });
+  }
+
+  async #sweepIfClaimed(slot: number): Promise<void> {
+    let hasClaim = false;
+    await this.#retryUntilDone(async () => {
+      // After a successful claim, this process also makes the retries.
+      hasClaim ||= await this.#deps.claim(`sweep/${this.#deps.sweepMillis}/${slot}`);
+      if (hasClaim) await this.#sweep();
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    const { held } = await this.#deps.sweep();
+    this.#stateWhenSynced =
       held > 0
         ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are ` +
           'held; list them: propagator operation list --state held'
         : 'filled';
-  };
-  /** All processes use the same time slots, so that they claim the same sweep. */
-  const slotOf = (at: number): number => (sweepMillis > 0 ? Math.floor(at / sweepMillis) : 0);
-  const retryUntilDone = async (work: () => Promise<unknown>): Promise<void> => {
+  }
+
+  /** Calls `work` until it succeeds or the process stops, and keeps the state in words. */
+  async #retryUntilDone(work: () => Promise<unknown>): Promise<void> {
+    const { signal } = this.#stopping;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await work();
-        state = stateWhenSynced;
+        this.#state = this.#stateWhenSynced;
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (state !== stateWhenSynced) state = `not synchronized: ${error.message}`;
-        log.warn(error, 'accounts could not be listed in Keystone; retrying');
-        await wait(backoffMillis(attempt, RETRY));
+        if (this.#state !== this.#stateWhenSynced)
+          this.#state = `not synchronized: ${error.message}`;
+        this.#deps.log.warn(error, 'accounts could not be listed in Keystone; retrying');
+        await this.#wait(backoffMillis(attempt, RETRY));
       }
     }
-  };
-  const running = run();
-  return {
-    state: () => state,
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
+  }
+
+  async #wait(millis: number): Promise<void> {
+    const { signal } = this.#stopping;
+    await delay(millis, undefined, { signal }).catch(() => undefined);
+  }
 }

@@ -18,20 +18,20 @@ export interface ListeningServer extends HttpServer {
  * without its API must not remove resources. Until `serve` is called, every request is answered
  * with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
  */
-export async function listen(port: number, listener: ListenOptions = {}): Promise<ListeningServer> {
+export async function listen(port: number, options: ListenOptions = {}): Promise<ListeningServer> {
   let app: Pick<Hono, 'fetch'> = { fetch: startingAnswer };
   const server = await serveHttp(
     { fetch: (...call) => app.fetch(...call) },
     port,
     SERVER_LIMITS,
-    listener,
+    options,
   ).catch((cause: unknown) => {
-    throw portError(port, listener.address ?? '127.0.0.1', cause);
+    throw portError(port, options.address ?? '127.0.0.1', cause);
   });
   return {
     ...server,
-    serve: (ready) => {
-      app = ready;
+    serve: (readyApp) => {
+      app = readyApp;
     },
   };
 }

@@ -80,36 +80,41 @@ export function resolvePlugins(
     Partial<Pick<Settings, 'PROPAGATOR_CONCURRENCY'>>,
   services: readonly Service[],
 ) {
-  const optional = services
-    .filter(({ offByDefault }) => offByDefault !== undefined)
-    .map(({ name }) => name as string);
-  const unknown = settings.PROPAGATOR_INCLUDE_SERVICES.find((name) => !optional.includes(name));
-  if (unknown !== undefined)
-    throw settingError(
-      'PROPAGATOR_INCLUDE_SERVICES',
-      `${unknown} is not a service that is off by default; these are: ${optional.join(', ')}`,
-    );
+  const optedIn = settings.PROPAGATOR_INCLUDE_SERVICES;
+  requireOffByDefault(optedIn, services);
   const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ actions, name, url }) => ({
     name: ServiceName.parse(name),
     url,
     actions,
   }));
-  const names: string[] = [
-    ...services.map(({ name }) => name),
-    ...httpPlugins.map(({ name }) => name),
-  ];
+  const names: string[] = [...services, ...httpPlugins].map(({ name }) => name);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined)
     throw settingError('PROPAGATOR_REMOTE_SERVICES', `a service ${duplicate} already exists`);
-  const allNames = [...names, 'keystone'];
-  const limited = Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {});
-  const unknownLimit = limited.find((name) => !allNames.includes(name));
-  if (unknownLimit !== undefined)
+  requireKnownLimits(Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {}), [...names, 'keystone']);
+  return { optedIn, httpPlugins };
+}
+
+function requireOffByDefault(optedIn: readonly string[], services: readonly Service[]): void {
+  const optional = services
+    .filter(({ offByDefault }) => offByDefault !== undefined)
+    .map(({ name }): string => name);
+  const unknown = optedIn.find((name) => !optional.includes(name));
+  if (unknown !== undefined)
+    throw settingError(
+      'PROPAGATOR_INCLUDE_SERVICES',
+      `${unknown} is not a service that is off by default; these are: ${optional.join(', ')}`,
+    );
+}
+
+/** Refuses a limit of concurrent calls for a service that does not exist. */
+function requireKnownLimits(limited: readonly string[], names: readonly string[]): void {
+  const unknown = limited.find((name) => !names.includes(name));
+  if (unknown !== undefined)
     throw settingError(
       'PROPAGATOR_CONCURRENCY',
-      `there is no service ${unknownLimit}; the services are: ${allNames.toSorted().join(', ')}`,
+      `there is no service ${unknown}; the services are: ${names.toSorted().join(', ')}`,
     );
-  return { optedIn: settings.PROPAGATOR_INCLUDE_SERVICES, httpPlugins };
 }
 
 async function loadService(path: string): Promise<Service> {

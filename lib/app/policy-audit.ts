@@ -29,7 +29,7 @@ export async function recordPolicy(
     const before = document && StoredPolicy.parse(document.value).digest;
     if (digest === (before ?? policyDigest(NO_POLICY))) return;
     const at = now();
-    const done = await engine.commit({
+    const outcome = await engine.commit({
       documents: [{ ...KEY, version: document?.version ?? 0, value: { digest, at } }],
       audit: [
         {
@@ -44,6 +44,6 @@ export async function recordPolicy(
         },
       ],
     });
-    if (done === 'committed') return;
+    if (outcome === 'committed') return;
   }
 }

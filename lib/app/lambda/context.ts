@@ -65,16 +65,7 @@ async function openContext(
   const stack = Stack.parse(environment);
   const settings = readSettings(environment);
   const log = functionLog(settings.PROPAGATOR_LOG_LEVEL, write);
-  const aws = createAws({
-    region: stack.AWS_REGION,
-    endpoint: stack.AWS_ENDPOINT_URL,
-    credentials: async () => ({
-      accessKeyId: stack.AWS_ACCESS_KEY_ID,
-      secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
-      sessionToken: stack.AWS_SESSION_TOKEN,
-    }),
-    ...AWS_CALL_LIMITS,
-  });
+  const aws = awsClientsOf(stack);
   const credentials = await rotatingCredentials({
     aws,
     secretId: stack.STACK_SECRET_ARN,
@@ -97,35 +88,48 @@ async function openContext(
     // A function that may send only to its own queue cannot flush the outboxes of others.
     ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
-  const counted = new Map<keyof MetricValues, number>();
-  const count = (values: MetricValues) => {
-    for (const [name, value] of Object.entries(values))
-      counted.set(
-        name as keyof MetricValues,
-        (counted.get(name as keyof MetricValues) ?? 0) + value,
-      );
-  };
+  const metrics = metricCounter(stack.STACK_PREFIX, write);
   const protectedIds = protectedIdsOf(settings);
   return {
     engine,
-    observedEngine: meteredEngine(observedEngine(engine, log), count),
+    observedEngine: meteredEngine(observedEngine(engine, log), metrics.countMetrics),
     cloud,
     authUrl: credentials.authUrl,
     settings,
     log,
     services,
     protection: () => protectionOf(protectedIds, cloud),
-    countMetrics: count,
+    ...metrics,
+  };
+}
+
+const awsClientsOf = (stack: z.infer<typeof Stack>) =>
+  createAws({
+    region: stack.AWS_REGION,
+    endpoint: stack.AWS_ENDPOINT_URL,
+    credentials: async () => ({
+      accessKeyId: stack.AWS_ACCESS_KEY_ID,
+      secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
+      sessionToken: stack.AWS_SESSION_TOKEN,
+    }),
+    ...AWS_CALL_LIMITS,
+  });
+
+/** Adds up the metrics of one invocation, and writes them as one line of the log. */
+function metricCounter(
+  stage: string,
+  write: (line: string) => unknown,
+): Pick<LambdaContext, 'countMetrics' | 'flushMetrics'> {
+  const totals = new Map<keyof MetricValues, number>();
+  return {
+    countMetrics(values) {
+      for (const [name, value] of Object.entries(values) as [keyof MetricValues, number][])
+        totals.set(name, (totals.get(name) ?? 0) + value);
+    },
     flushMetrics(functionName) {
-      if (counted.size > 0)
-        write(
-          metricLine(Object.fromEntries(counted), {
-            stage: stack.STACK_PREFIX,
-            queue: functionName,
-            at: Date.now(),
-          }),
-        );
-      counted.clear();
+      const labels = { stage, queue: functionName, at: Date.now() };
+      if (totals.size > 0) write(metricLine(Object.fromEntries(totals), labels));
+      totals.clear();
     },
   };
 }
