@@ -108,9 +108,9 @@ export class Api {
     signal: AbortSignal,
     quietMillis: number,
   ): AsyncGenerator<ServerSentEvent> {
-    const last: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const headers: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
     const answer = await this.#withTimeout(signal, (limited) =>
-      this.#send(path, 'text/event-stream', last, limited),
+      this.#send(path, 'text/event-stream', headers, limited),
     );
     if (!answer.body) return;
     try {

@@ -155,7 +155,7 @@ export class Console {
   }
 
   async #follow(route: Route, signal: AbortSignal): Promise<void> {
-    const read = <T>(
+    const pollPage = <T>(
       load: () => Promise<T>,
       view: (data: T, now: number) => Child[],
       everyMillis = SHORT_MILLIS,
@@ -163,24 +163,28 @@ export class Console {
     const api = this.#api;
     if (route.page === 'overview') {
       const load = overviewLoader(api);
-      return read(() => load(signal), overviewPage);
+      return pollPage(() => load(signal), overviewPage);
     }
     if (route.page === 'operations')
-      return read(
+      return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
         route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS,
       );
     if (route.page === 'dead-letters')
-      return read(
+      return pollPage(
         () => api.get('/v1/dead-letters', deadLettersShape, signal),
         deadLettersPage,
         LONG_MILLIS,
       );
     if (route.page === 'holds')
-      return read(() => api.get('/v1/holds', holdsShape, signal), holdsPage);
+      return pollPage(() => api.get('/v1/holds', holdsShape, signal), holdsPage);
     if (route.page === 'services')
-      return read(() => api.get('/v1/services', servicesShape, signal), servicesPage, LONG_MILLIS);
+      return pollPage(
+        () => api.get('/v1/services', servicesShape, signal),
+        servicesPage,
+        LONG_MILLIS,
+      );
     if (route.page === 'operation') return this.#followOperation(route.id, signal);
   }
 
@@ -191,7 +195,7 @@ export class Console {
     let samples: Sample[] = [];
     const view = (data: Operation, now: number) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
-    const readDetails = (first: Operation) =>
+    const pollDetails = (first: Operation) =>
       poll(
         () => loadDetails(this.#api, latest ?? first, signal, details),
         2 * SHORT_MILLIS,
@@ -206,7 +210,7 @@ export class Console {
         },
         signal,
       );
-    let reading: Promise<void> | undefined;
+    let detailsPoll: Promise<void> | undefined;
     await followOperation(
       id,
       {
@@ -218,16 +222,16 @@ export class Console {
             removed: state.resources.removed,
           });
           deps.onData(state);
-          reading ??= readDetails(state);
+          detailsPoll ??= pollDetails(state);
         },
       },
       signal,
     );
-    await reading;
+    await detailsPoll;
   }
 
   #deps<T>(signal: AbortSignal, view: (data: T, now: number) => Child[]): LiveDeps<T> {
-    const current = (step: () => void) => {
+    const ifStillOpen = (step: () => void) => {
       // An answer for an earlier page is ignored.
       if (signal.aborted) return;
       step();
@@ -237,11 +241,11 @@ export class Console {
       api: this.#api,
       sleep: (millis, aborted) => this.#browser.sleep(millis, aborted),
       onData: (data) =>
-        current(() => {
+        ifStillOpen(() => {
           this.#view = (now) => view(data, now);
         }),
       onConnection: (connection) =>
-        current(() => {
+        ifStillOpen(() => {
           this.#connection = connection;
         }),
     };

@@ -45,53 +45,67 @@ const REUSED_STATES = STATES.filter(
   (state) => state === 'observed' || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state)),
 );
 
+interface OperationList {
+  readonly operations: readonly Operation[];
+  readonly notice?: string;
+}
+
 /** Returns a function that reads the overview. The function reuses recent lists and plans. */
 export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
-  const recentList = withReuse<{ operations: readonly Operation[]; notice?: string }>(api);
+  const recentList = withReuse<OperationList>(api);
   const recentPlan = withReuse<Plan | undefined>(api);
   return async (signal) => {
-    const list = (query: string) =>
+    const readList = (query: string): Promise<OperationList> =>
       api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
-    const ofState = (state: string) => list(`&state=${state}`);
+    const listOfState = (state: string): Promise<OperationList> => {
+      const read = () => readList(`&state=${state}`);
+      return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
+    };
     const [status, newest] = await Promise.all([
       api.get('/v1/status', statusShape, signal),
-      list(''),
+      readList(''),
     ]);
     // A list below the limit contains all operations.
-    const states =
-      newest.operations.length < NEWEST ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
+    const isComplete = newest.operations.length < NEWEST;
+    const states = isComplete ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
-      states.map(async (state) => ({
-        state,
-        ...(await (ALWAYS_READ_STATES.includes(state)
-          ? ofState(state)
-          : recentList(state, () => ofState(state)))),
-      })),
+      states.map(async (state) => ({ state, ...(await listOfState(state)) })),
     );
-    const all = new Map<string, Operation>();
-    for (const { operations } of [newest, ...lists])
-      for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
-    const candidates = openPlans([...all.values()]);
+    const all = withoutDuplicates([newest, ...lists]);
+    const candidates = openPlans(all);
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation) => {
         const { id } = operation.operation;
-        const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
-        // A plan that cannot be read must not hide the rest of the overview.
-        const read = () => api.get(path, planShape, signal).catch(() => undefined);
-        return { operation, details: await recentPlan(id, read) };
+        return { operation, details: await recentPlan(id, () => readPlan(api, id, signal)) };
       }),
     );
     return {
       status,
       newest: newest.operations,
-      others: [...all.values()].slice(newest.operations.length),
+      others: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
       morePlans: Math.max(0, candidates.length - MAX_PLANS),
-      cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      cutStates: lists
+        .filter(({ operations }) => operations.length >= NEWEST)
+        .map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== undefined)?.notice,
     };
   };
 }
+
+/** Returns the operations of all lists. An operation is taken from the first list that has it. */
+function withoutDuplicates(lists: readonly OperationList[]): Operation[] {
+  const byId = new Map<string, Operation>();
+  for (const view of lists.flatMap(({ operations }) => operations))
+    if (!byId.has(view.operation.id)) byId.set(view.operation.id, view);
+  return [...byId.values()];
+}
+
+/** Reads a plan. A plan that cannot be read must not hide the rest of the overview. */
+const readPlan = (api: Api, id: string, signal: AbortSignal): Promise<Plan | undefined> =>
+  api
+    .get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal)
+    .catch(() => undefined);
 
 /** The complete plans that are newer than all cleanups of their account, the newest first. */
 function openPlans(all: readonly Operation[]): Operation[] {
@@ -116,13 +130,13 @@ function openPlans(all: readonly Operation[]): Operation[] {
 
 /** Returns a function that calls `load` only if the last value of `key` is not recent. */
 function withReuse<T>(clock: { now(): number }) {
-  const known = new Map<string, { readonly at: number; readonly value: T }>();
+  const cache = new Map<string, { readonly at: number; readonly value: T }>();
   return async (key: string, load: () => Promise<T>): Promise<T> => {
-    const last = known.get(key);
+    const last = cache.get(key);
     // The clock may be set forward or back.
     if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
-    known.set(key, { at: clock.now(), value });
+    cache.set(key, { at: clock.now(), value });
     return value;
   };
 }

@@ -20,12 +20,12 @@ export function needsOf(
   now: number,
 ): Need[] {
   const all = [...newest, ...others];
-  const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
-  const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const needing = all.filter(needsPerson);
+  const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }: Operation) => waitsOn.some(({ deadLetter }) => deadLetter);
-  const stuck = needing.filter(hasDeadLetter);
-  const waiting = needing.filter((one) => !hasDeadLetter(one));
+  const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
+  const withoutDeadLetter = waitingForPerson.filter((one) => !hasDeadLetter(one));
   return [
     ...(status.stopped ? [stopNeed(status.stopped, now)] : []),
     ...(status.ok ? [] : [healthNeed()]),
@@ -33,11 +33,11 @@ export function needsOf(
       ? [
           deadNeed(
             deadCount,
-            dead.map(([queue]) => queue),
+            queuesWithDead.map(([queue]) => queue),
           ),
         ]
       : []),
-    ...stuck.map((one) => operationNeed(one, 'bad', now)),
+    ...withDeadLetter.map((one) => operationNeed(one, 'bad', now)),
     ...(status.enabledDuringHold > 0
       ? [
           need(
@@ -51,7 +51,7 @@ export function needsOf(
           ),
         ]
       : []),
-    ...waiting.map((one) => operationNeed(one, 'wait', now)),
+    ...withoutDeadLetter.map((one) => operationNeed(one, 'wait', now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...(morePlans > 0 ? [morePlansNeed(morePlans)] : []),
     ...(status.suspicious > 0

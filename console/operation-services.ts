@@ -13,8 +13,8 @@ export const doneWord = (action: string): string =>
 export function servicesSection(view: Operation): Child {
   const { operation, tasks } = view;
   const isSkipped = (task: TaskView) => task.state === 'skipped';
-  const shown = tasks.filter((task) => !isSkipped(task));
-  if (shown.length === 0)
+  const shownTasks = tasks.filter((task) => !isSkipped(task));
+  if (shownTasks.length === 0)
     return (
       !hasEnded(view) &&
       (view.projects ?? []).length === 0 &&
@@ -28,7 +28,7 @@ export function servicesSection(view: Operation): Child {
     );
   const skipped = tasks.filter(isSkipped).map(({ service }) => service);
   const totals = ({ counts }: TaskView) => sum(Object.values(counts));
-  const work = [
+  const progressColumns = [
     { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
     numberColumn('Found', (task) => totals(task).found),
     numberColumn(capital(doneWord(operation.action)), (task) => totals(task).removed),
@@ -41,10 +41,12 @@ export function servicesSection(view: Operation): Child {
       [
         { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: 'State', cell: ({ state }) => stateOf(state) },
-        ...(isCount(view) ? [numberColumn('Counted', (task) => totals(task).found)] : work),
+        ...(isCount(view)
+          ? [numberColumn('Counted', (task) => totals(task).found)]
+          : progressColumns),
         { title: 'Resources', cell: typesOf },
       ],
-      shown,
+      shownTasks,
       ({ id }) => id,
     ),
     skipped.length > 0 &&
@@ -53,10 +55,10 @@ export function servicesSection(view: Operation): Child {
 }
 
 type TaskView = Operation['tasks'][number];
-const numberColumn = (title: string, of: (task: TaskView) => number) => ({
+const numberColumn = (title: string, numberOf: (task: TaskView) => number) => ({
   title,
   isNumber: true,
-  cell: (task: TaskView) => amount(of(task)),
+  cell: (task: TaskView) => amount(numberOf(task)),
 });
 
 /** The resource types of a task with found resources, and the number that is left of each. */
@@ -85,8 +87,8 @@ function typesOf({ counts, because }: TaskView): Child {
 }
 
 /** The projects of a domain. */
-export function projectsSection({ projects: all = [] }: Operation): Child {
-  if (all.length === 0) return undefined;
+export function projectsSection({ projects = [] }: Operation): Child {
+  if (projects.length === 0) return undefined;
   return section(
     'Projects, the deepest first',
     table(
@@ -101,7 +103,7 @@ export function projectsSection({ projects: all = [] }: Operation): Child {
         { title: 'Found', isNumber: true, cell: ({ resources }) => amount(resources?.found) },
         { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources?.left) },
       ],
-      all,
+      projects,
       ({ id }) => id,
     ),
   );

@@ -93,6 +93,7 @@ export function matching(
  */
 export function pageOf<Row>(rows: readonly Row[], page: number) {
   const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
-  const shown = Math.min(page, pages);
-  return { rows: rows.slice((shown - 1) * PAGE_ROWS, shown * PAGE_ROWS), page: shown, pages };
+  const shownPage = Math.min(page, pages);
+  const firstRow = (shownPage - 1) * PAGE_ROWS;
+  return { rows: rows.slice(firstRow, firstRow + PAGE_ROWS), page: shownPage, pages };
 }

@@ -21,34 +21,7 @@ export function holdsPage(
             'No hold is in force. To add one:',
             commandLine(`propagator hold add --project ID ${REASON}`),
           )
-        : table(
-            'Holds in force',
-            [
-              {
-                title: 'Kept',
-                isHead: true,
-                cell: ({ target, id, project }) =>
-                  wrapped(
-                    `${target} ${id}${project === undefined ? '' : ` of project ${project}`}`,
-                  ),
-              },
-              { title: 'By', cell: ({ by }) => by },
-              { title: 'Reason', cell: ({ reason }) => wrapped(reason) },
-              { title: 'Ticket', cell: ({ ticket }) => ticket ?? '-' },
-              { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
-              {
-                title: 'Until',
-                cell: ({ until }) => (until === undefined ? 'it is removed' : time(until)),
-              },
-              {
-                title: 'End it',
-                cell: ({ target, id }) =>
-                  commandLine(`propagator hold remove --${target} ${quoted(id)}`),
-              },
-            ],
-            holds,
-            ({ target, id }) => `${target}/${id}`,
-          ),
+        : holdTable(holds, now),
       h(
         'p',
         { class: 'note' },
@@ -60,27 +33,51 @@ export function holdsPage(
       'Projects that operators keep suspended',
       suspensions.length === 0
         ? empty('No operator keeps a project suspended.')
-        : suspensions.map(({ project, by, reason, at, enabledAt, advice }) =>
-            h(
-              'div',
-              { class: `card ${enabledAt === undefined ? 'quiet' : 'bad'}`, 'data-key': project },
-              h('h3', {}, `project ${project}`),
-              h('p', {}, `By ${by} for `, age(at, now), `: ${reason}`),
-              enabledAt !== undefined &&
-                h(
-                  'p',
-                  {},
-                  h(
-                    'strong',
-                    {},
-                    `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`,
-                  ),
-                ),
-              adviceOf(advice),
-              enabledAt === undefined &&
-                commandLine(`${command('project resume', project)} ${REASON}`),
-            ),
-          ),
+        : suspensions.map((suspension) => suspensionCard(suspension, now)),
     ),
   ];
+}
+
+const holdTable = (holds: readonly Hold[], now: number): Child =>
+  table(
+    'Holds in force',
+    [
+      {
+        title: 'Kept',
+        isHead: true,
+        cell: ({ target, id, project }) =>
+          wrapped(`${target} ${id}${project === undefined ? '' : ` of project ${project}`}`),
+      },
+      { title: 'By', cell: ({ by }) => by },
+      { title: 'Reason', cell: ({ reason }) => wrapped(reason) },
+      { title: 'Ticket', cell: ({ ticket }) => ticket ?? '-' },
+      { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
+      {
+        title: 'Until',
+        cell: ({ until }) => (until === undefined ? 'it is removed' : time(until)),
+      },
+      {
+        title: 'End it',
+        cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`),
+      },
+    ],
+    holds,
+    ({ target, id }) => `${target}/${id}`,
+  );
+
+function suspensionCard(
+  { project, by, reason, at, enabledAt, advice }: Suspension,
+  now: number,
+): Child {
+  const isEnabled = enabledAt !== undefined;
+  const enabledText = `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`;
+  return h(
+    'div',
+    { class: `card ${isEnabled ? 'bad' : 'quiet'}`, 'data-key': project },
+    h('h3', {}, `project ${project}`),
+    h('p', {}, `By ${by} for `, age(at, now), `: ${reason}`),
+    isEnabled && h('p', {}, h('strong', {}, enabledText)),
+    adviceOf(advice),
+    !isEnabled && commandLine(`${command('project resume', project)} ${REASON}`),
+  );
 }

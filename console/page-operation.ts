@@ -41,9 +41,9 @@ export async function loadDetails(
   before?: Details,
 ): Promise<Details> {
   const { id, action, state } = operation;
-  const readPlan = (of: string) =>
+  const readPlan = (planId: string) =>
     api
-      .get(`/v1/operations/${encodeURIComponent(of)}/plan`, planShape, signal)
+      .get(`/v1/operations/${encodeURIComponent(planId)}/plan`, planShape, signal)
       .catch(() => undefined);
   const plannedBy = state === 'recoverable' ? operation.plan?.of : undefined;
   const [{ entries }, ownPlan, planned] = await Promise.all([
@@ -69,8 +69,8 @@ export function operationPage(
   return [
     h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
     h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(view)),
-    whyEnded(view),
-    progress(view, details?.planned, samples),
+    endCard(view),
+    progressLine(view, details?.planned, samples),
     waitingCards(view, now),
     details?.plan && planSection(details.plan),
     servicesSection(view),
@@ -78,7 +78,7 @@ export function operationPage(
     remainsSection(view),
     section('Commands', offeredCommands(view)),
     section('Facts', operationFacts(view, now)),
-    section('Decisions', decisions(details, now)),
+    section('Decisions', decisionTable(details, now)),
   ];
 }
 
@@ -104,7 +104,7 @@ const IN_WINDOW: Readonly<Record<string, string>> = {
 };
 
 /** An ended operation keeps its last reason, for example that of a cancellation. */
-function whyEnded(view: Operation): Child {
+function endCard(view: Operation): Child {
   const { hold, state } = view.operation;
   return (
     hasEnded(view) &&
@@ -118,7 +118,11 @@ function whyEnded(view: Operation): Child {
   );
 }
 
-function progress(view: Operation, planned: Plan | undefined, samples: readonly Sample[]): Child {
+function progressLine(
+  view: Operation,
+  planned: Plan | undefined,
+  samples: readonly Sample[],
+): Child {
   const { operation, resources } = view;
   const { found, removed, left } = resources;
   if (operation.state === 'recoverable')
@@ -208,7 +212,7 @@ function operationFacts({ operation }: Operation, now: number): Child {
   ]);
 }
 
-function decisions(details: Details | undefined, now: number): Child {
+function decisionTable(details: Details | undefined, now: number): Child {
   if (!details) return empty('The audit log is being read.');
   if (details.audit.length === 0)
     return empty('No person has made a decision about this operation.');

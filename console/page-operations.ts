@@ -39,21 +39,21 @@ export function operationsPage(
   return [
     h('h1', {}, 'Operations'),
     filterForm(filters),
-    h('p', { class: 'note' }, extent(found.length, operations.length, filters)),
+    h('p', { class: 'note' }, extentText(found.length, operations.length, filters)),
     notice !== undefined && h('p', { class: 'note' }, notice),
     rows.length === 0
       ? isFiltered
         ? empty('No operation matches these filters. ', link('#/operations', 'Show all operations'))
         : empty('No operation yet. An operation begins when an account changes in Keystone.')
-      : list(rows, now),
+      : operationTable(rows, now),
     pages > 1 && pager(filters, page, pages),
   ];
 }
 
 /** The number of searched operations, and a link that searches more. */
-function extent(found: number, read: number, filters: Filters): Child {
-  const isAll = read < filters.limit;
-  if (isAll) return `${counted(found, 'operation')}.`;
+function extentText(found: number, read: number, filters: Filters): Child {
+  const hasReadAll = read < filters.limit;
+  if (hasReadAll) return `${counted(found, 'operation')}.`;
   const first = `${counted(found, 'operation')} among the newest ${read}. `;
   return filters.limit < LIMITS.most
     ? [
@@ -63,7 +63,7 @@ function extent(found: number, read: number, filters: Filters): Child {
     : `${first}For older operations, filter by state or domain.`;
 }
 
-const list = (rows: readonly Operation[], now: number) =>
+const operationTable = (rows: readonly Operation[], now: number) =>
   table(
     'Operations, newest first',
     [
@@ -101,7 +101,7 @@ function filterForm(filters: Filters): Child {
         ),
       ),
     );
-  const typed = (name: 'domain' | 'text', title: string) =>
+  const textField = (name: 'domain' | 'text', title: string) =>
     field(
       name,
       title,
@@ -120,8 +120,8 @@ function filterForm(filters: Filters): Child {
     { class: 'filters', 'data-form': 'filters', 'data-key': `filters ${JSON.stringify(filters)}` },
     choice('state', 'State', STATES),
     choice('action', 'Action', ACTIONS),
-    typed('domain', 'Domain id'),
-    typed('text', 'Name, id or reason'),
+    textField('domain', 'Domain id'),
+    textField('text', 'Name, id or reason'),
     h('button', { type: 'submit' }, 'Filter'),
   );
 }

@@ -71,7 +71,7 @@ export function table<Row>(
   rows: readonly Row[],
   keyOf?: (row: Row, index: number) => string,
 ): El {
-  const kind = ({ isNumber }: Column<Row>) => (isNumber ? 'number' : undefined);
+  const classOf = ({ isNumber }: Column<Row>) => (isNumber ? 'number' : undefined);
   return h(
     'div',
     { class: 'scroll', role: 'region', 'aria-label': caption, tabindex: '0' },
@@ -85,7 +85,7 @@ export function table<Row>(
         h(
           'tr',
           {},
-          columns.map((one) => h('th', { scope: 'col', class: kind(one) }, one.title)),
+          columns.map((one) => h('th', { scope: 'col', class: classOf(one) }, one.title)),
         ),
       ),
       h(
@@ -98,7 +98,7 @@ export function table<Row>(
             columns.map((one) =>
               h(
                 one.isHead ? 'th' : 'td',
-                { scope: one.isHead && 'row', class: kind(one), 'data-title': one.title },
+                { scope: one.isHead && 'row', class: classOf(one), 'data-title': one.title },
                 one.cell(row),
               ),
             ),

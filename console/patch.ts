@@ -13,21 +13,22 @@ export function patch(parent: Element, children: readonly (El | string)[]): void
   }
   const wanted = new Set(children.map(keyOf).filter((key) => key !== undefined));
   for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
-  let at: ChildNode | null = parent.firstChild;
+  let position: ChildNode | null = parent.firstChild;
   for (const child of children) {
     const key = keyOf(child);
-    const found = key === undefined ? at : (keyed.get(key) ?? null);
-    const node = found && fits(found, child) ? found : create(child, parent.ownerDocument);
-    if (node !== at) parent.insertBefore(node, at);
-    else at = at?.nextSibling ?? null;
+    const candidate = key === undefined ? position : (keyed.get(key) ?? null);
+    const node =
+      candidate && canBecome(candidate, child) ? candidate : create(child, parent.ownerDocument);
+    if (node !== position) parent.insertBefore(node, position);
+    else position = position?.nextSibling ?? null;
     if (typeof child === 'string') {
       if (node.nodeValue !== child) node.nodeValue = child;
     } else change(node as Element, child);
   }
-  while (at) {
-    const next: ChildNode | null = at.nextSibling;
-    at.remove();
-    at = next;
+  while (position) {
+    const next: ChildNode | null = position.nextSibling;
+    position.remove();
+    position = next;
   }
 }
 
@@ -35,7 +36,7 @@ const keyOf = (child: El | string): string | undefined =>
   typeof child === 'string' ? undefined : child.attributes['data-key'];
 
 /** True if a node can be changed into this child. */
-function fits(node: ChildNode, child: El | string): boolean {
+function canBecome(node: ChildNode, child: El | string): boolean {
   if (typeof child === 'string') return node.nodeType === node.TEXT_NODE;
   if (node.nodeType !== node.ELEMENT_NODE) return false;
   const element = node as Element;
@@ -48,18 +49,26 @@ function fits(node: ChildNode, child: El | string): boolean {
 const create = (child: El | string, document: Document): ChildNode =>
   typeof child === 'string' ? document.createTextNode('') : document.createElement(child.tag);
 
-/** Attributes that a person can change. The console sets these only on a new element. */
-const KEPT: readonly string[] = ['open', 'value', 'selected'];
+/** The attributes that a person can change, for example by typing into a field. */
+const CHANGED_BY_PERSON: readonly string[] = ['open', 'value', 'selected'];
 
-function change(element: Element, { tag, attributes, children }: El): void {
-  const isBar = tag === 'progress';
+function change(element: Element, { attributes, children }: El): void {
   const isNew = element.attributes.length === 0 && element.childNodes.length === 0;
   for (const name of element.getAttributeNames())
-    if (!(name in attributes) && (isBar || !KEPT.includes(name))) element.removeAttribute(name);
-  for (const [name, value] of Object.entries(attributes)) {
-    const isFree = isBar || isNew || !KEPT.includes(name) || !element.hasAttribute(name);
-    if (isFree && element.getAttribute(name) !== value && !(name === 'open' && !isNew))
+    if (!(name in attributes) && !isChangedByPerson(element, name)) element.removeAttribute(name);
+  for (const [name, value] of Object.entries(attributes))
+    if (element.getAttribute(name) !== value && (isNew || maySet(element, name)))
       element.setAttribute(name, value);
-  }
   patch(element, children);
 }
+
+/** A person cannot change a progress bar, whose value is also an attribute. */
+const isChangedByPerson = (element: Element, name: string): boolean =>
+  element.localName !== 'progress' && CHANGED_BY_PERSON.includes(name);
+
+/**
+ * True if the console may set this attribute of an element that is not new. A part that a person
+ * has closed has no attribute `open`, and must stay closed.
+ */
+const maySet = (element: Element, name: string): boolean =>
+  name !== 'open' && !(isChangedByPerson(element, name) && element.hasAttribute(name));

@@ -15,15 +15,17 @@ export async function* serverSentEvents(
 ): AsyncGenerator<ServerSentEvent> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let rest = '';
+  let incompleteBlock = '';
   try {
     for (;;) {
       const { done, value } = await within(quietMillis, reader.read());
       if (done) return;
-      const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
-      rest = blocks.pop() ?? '';
+      const blocks = (incompleteBlock + decoder.decode(value, { stream: true })).split(
+        /\r?\n\r?\n/,
+      );
+      incompleteBlock = blocks.pop() ?? '';
       for (const block of blocks) {
-        const event = parsed(block);
+        const event = parseBlock(block);
         if (event) yield event;
       }
     }
@@ -32,7 +34,7 @@ export async function* serverSentEvents(
   }
 }
 
-function parsed(block: string): ServerSentEvent | undefined {
+function parseBlock(block: string): ServerSentEvent | undefined {
   const fields = block.split(/\r?\n/).flatMap((line): [string, string][] => {
     const [, name, value = ''] = /^([a-z]+):? ?(.*)$/s.exec(line) ?? [];
     return name === undefined ? [] : [[name, value]];

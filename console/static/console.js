@@ -161,15 +161,17 @@ var auditShape = shape(
 async function* serverSentEvents(body, quietMillis) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let rest = "";
+  let incompleteBlock = "";
   try {
     for (; ; ) {
       const { done, value } = await within(quietMillis, reader.read());
       if (done) return;
-      const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
-      rest = blocks.pop() ?? "";
+      const blocks = (incompleteBlock + decoder.decode(value, { stream: true })).split(
+        /\r?\n\r?\n/
+      );
+      incompleteBlock = blocks.pop() ?? "";
       for (const block of blocks) {
-        const event = parsed(block);
+        const event = parseBlock(block);
         if (event) yield event;
       }
     }
@@ -177,7 +179,7 @@ async function* serverSentEvents(body, quietMillis) {
     await reader.cancel().catch(() => void 0);
   }
 }
-function parsed(block) {
+function parseBlock(block) {
   const fields = block.split(/\r?\n/).flatMap((line) => {
     const [, name, value = ""] = /^([a-z]+):? ?(.*)$/s.exec(line) ?? [];
     return name === void 0 ? [] : [[name, value]];
@@ -261,10 +263,10 @@ var Api = class {
    * `quietMillis` without traffic.
    */
   async *events(path, lastId, signal, quietMillis) {
-    const last = lastId === void 0 ? {} : { "last-event-id": lastId };
+    const headers = lastId === void 0 ? {} : { "last-event-id": lastId };
     const answer = await this.#withTimeout(
       signal,
-      (limited) => this.#send(path, "text/event-stream", last, limited)
+      (limited) => this.#send(path, "text/event-stream", headers, limited)
     );
     if (!answer.body) return;
     try {
@@ -538,42 +540,46 @@ function overviewLoader(api) {
   const recentList = withReuse(api);
   const recentPlan = withReuse(api);
   return async (signal) => {
-    const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
-    const ofState = (state) => list3(`&state=${state}`);
+    const readList = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+    const listOfState = (state) => {
+      const read = () => readList(`&state=${state}`);
+      return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
+    };
     const [status, newest] = await Promise.all([
       api.get("/v1/status", statusShape, signal),
-      list3("")
+      readList("")
     ]);
-    const states = newest.operations.length < NEWEST ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
+    const isComplete = newest.operations.length < NEWEST;
+    const states = isComplete ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
-      states.map(async (state) => ({
-        state,
-        ...await (ALWAYS_READ_STATES.includes(state) ? ofState(state) : recentList(state, () => ofState(state)))
-      }))
+      states.map(async (state) => ({ state, ...await listOfState(state) }))
     );
-    const all = /* @__PURE__ */ new Map();
-    for (const { operations } of [newest, ...lists])
-      for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
-    const candidates = openPlans([...all.values()]);
+    const all = withoutDuplicates([newest, ...lists]);
+    const candidates = openPlans(all);
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation2) => {
         const { id } = operation2.operation;
-        const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
-        const read = () => api.get(path, planShape, signal).catch(() => void 0);
-        return { operation: operation2, details: await recentPlan(id, read) };
+        return { operation: operation2, details: await recentPlan(id, () => readPlan(api, id, signal)) };
       })
     );
     return {
       status,
       newest: newest.operations,
-      others: [...all.values()].slice(newest.operations.length),
+      others: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
       morePlans: Math.max(0, candidates.length - MAX_PLANS),
-      cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      cutStates: lists.filter(({ operations }) => operations.length >= NEWEST).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
     };
   };
 }
+function withoutDuplicates(lists) {
+  const byId = /* @__PURE__ */ new Map();
+  for (const view of lists.flatMap(({ operations }) => operations))
+    if (!byId.has(view.operation.id)) byId.set(view.operation.id, view);
+  return [...byId.values()];
+}
+var readPlan = (api, id, signal) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal).catch(() => void 0);
 function openPlans(all) {
   const carriedOut = new Set(all.map(({ operation: operation2 }) => operation2.plan?.of));
   return all.filter(
@@ -583,12 +589,12 @@ function openPlans(all) {
   ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
 }
 function withReuse(clock) {
-  const known = /* @__PURE__ */ new Map();
+  const cache = /* @__PURE__ */ new Map();
   return async (key, load) => {
-    const last = known.get(key);
+    const last = cache.get(key);
     if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
-    known.set(key, { at: clock.now(), value });
+    cache.set(key, { at: clock.now(), value });
     return value;
   };
 }
@@ -637,8 +643,9 @@ function matching(all, { action, text: text2 }) {
 }
 function pageOf(rows, page2) {
   const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
-  const shown = Math.min(page2, pages);
-  return { rows: rows.slice((shown - 1) * PAGE_ROWS, shown * PAGE_ROWS), page: shown, pages };
+  const shownPage = Math.min(page2, pages);
+  const firstRow = (shownPage - 1) * PAGE_ROWS;
+  return { rows: rows.slice(firstRow, firstRow + PAGE_ROWS), page: shownPage, pages };
 }
 
 // console/pace.ts
@@ -734,7 +741,7 @@ var bar = (counts, about) => {
 };
 var wrapped = (text2) => h("span", { class: "free" }, text2);
 function table(caption, columns, rows, keyOf2) {
-  const kind = ({ isNumber }) => isNumber ? "number" : void 0;
+  const classOf = ({ isNumber }) => isNumber ? "number" : void 0;
   return h(
     "div",
     { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
@@ -748,7 +755,7 @@ function table(caption, columns, rows, keyOf2) {
         h(
           "tr",
           {},
-          columns.map((one) => h("th", { scope: "col", class: kind(one) }, one.title))
+          columns.map((one) => h("th", { scope: "col", class: classOf(one) }, one.title))
         )
       ),
       h(
@@ -761,7 +768,7 @@ function table(caption, columns, rows, keyOf2) {
             columns.map(
               (one) => h(
                 one.isHead ? "th" : "td",
-                { scope: one.isHead && "row", class: kind(one), "data-title": one.title },
+                { scope: one.isHead && "row", class: classOf(one), "data-title": one.title },
                 one.cell(row)
               )
             )
@@ -849,32 +856,7 @@ function holdsPage({
       holds.length === 0 ? empty(
         "No hold is in force. To add one:",
         commandLine(`propagator hold add --project ID ${REASON}`)
-      ) : table(
-        "Holds in force",
-        [
-          {
-            title: "Kept",
-            isHead: true,
-            cell: ({ target, id, project }) => wrapped(
-              `${target} ${id}${project === void 0 ? "" : ` of project ${project}`}`
-            )
-          },
-          { title: "By", cell: ({ by }) => by },
-          { title: "Reason", cell: ({ reason }) => wrapped(reason) },
-          { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
-          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
-          {
-            title: "Until",
-            cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
-          },
-          {
-            title: "End it",
-            cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`)
-          }
-        ],
-        holds,
-        ({ target, id }) => `${target}/${id}`
-      ),
+      ) : holdTable(holds, now),
       h(
         "p",
         { class: "note" },
@@ -883,27 +865,46 @@ function holdsPage({
     ),
     section(
       "Projects that operators keep suspended",
-      suspensions.length === 0 ? empty("No operator keeps a project suspended.") : suspensions.map(
-        ({ project, by, reason, at, enabledAt, advice }) => h(
-          "div",
-          { class: `card ${enabledAt === void 0 ? "quiet" : "bad"}`, "data-key": project },
-          h("h3", {}, `project ${project}`),
-          h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
-          enabledAt !== void 0 && h(
-            "p",
-            {},
-            h(
-              "strong",
-              {},
-              `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`
-            )
-          ),
-          adviceOf(advice),
-          enabledAt === void 0 && commandLine(`${command("project resume", project)} ${REASON}`)
-        )
-      )
+      suspensions.length === 0 ? empty("No operator keeps a project suspended.") : suspensions.map((suspension) => suspensionCard(suspension, now))
     )
   ];
+}
+var holdTable = (holds, now) => table(
+  "Holds in force",
+  [
+    {
+      title: "Kept",
+      isHead: true,
+      cell: ({ target, id, project }) => wrapped(`${target} ${id}${project === void 0 ? "" : ` of project ${project}`}`)
+    },
+    { title: "By", cell: ({ by }) => by },
+    { title: "Reason", cell: ({ reason }) => wrapped(reason) },
+    { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
+    { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
+    {
+      title: "Until",
+      cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
+    },
+    {
+      title: "End it",
+      cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`)
+    }
+  ],
+  holds,
+  ({ target, id }) => `${target}/${id}`
+);
+function suspensionCard({ project, by, reason, at, enabledAt, advice }, now) {
+  const isEnabled = enabledAt !== void 0;
+  const enabledText = `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`;
+  return h(
+    "div",
+    { class: `card ${isEnabled ? "bad" : "quiet"}`, "data-key": project },
+    h("h3", {}, `project ${project}`),
+    h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
+    isEnabled && h("p", {}, h("strong", {}, enabledText)),
+    adviceOf(advice),
+    !isEnabled && commandLine(`${command("project resume", project)} ${REASON}`)
+  );
 }
 
 // console/operation-commands.ts
@@ -982,8 +983,8 @@ var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: 
 function servicesSection(view) {
   const { operation: operation2, tasks } = view;
   const isSkipped = (task2) => task2.state === "skipped";
-  const shown = tasks.filter((task2) => !isSkipped(task2));
-  if (shown.length === 0)
+  const shownTasks = tasks.filter((task2) => !isSkipped(task2));
+  if (shownTasks.length === 0)
     return !hasEnded(view) && (view.projects ?? []).length === 0 && section(
       "Services",
       empty(
@@ -992,7 +993,7 @@ function servicesSection(view) {
     );
   const skipped = tasks.filter(isSkipped).map(({ service }) => service);
   const totals = ({ counts }) => sum(Object.values(counts));
-  const work = [
+  const progressColumns = [
     { title: "Progress", cell: (task2) => bar(totals(task2), task2.service) },
     numberColumn("Found", (task2) => totals(task2).found),
     numberColumn(capital(doneWord(operation2.action)), (task2) => totals(task2).removed),
@@ -1005,19 +1006,19 @@ function servicesSection(view) {
       [
         { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: "State", cell: ({ state }) => stateOf(state) },
-        ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : work,
+        ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : progressColumns,
         { title: "Resources", cell: typesOf }
       ],
-      shown,
+      shownTasks,
       ({ id }) => id
     ),
     skipped.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${skipped.join(", ")}.`)
   );
 }
-var numberColumn = (title, of) => ({
+var numberColumn = (title, numberOf) => ({
   title,
   isNumber: true,
-  cell: (task2) => amount2(of(task2))
+  cell: (task2) => amount2(numberOf(task2))
 });
 function typesOf({ counts, because }) {
   const found = Object.entries(counts).filter(([, count2]) => count2.found > 0);
@@ -1041,8 +1042,8 @@ function typesOf({ counts, because }) {
     )
   ];
 }
-function projectsSection({ projects: all = [] }) {
-  if (all.length === 0) return void 0;
+function projectsSection({ projects = [] }) {
+  if (projects.length === 0) return void 0;
   return section(
     "Projects, the deepest first",
     table(
@@ -1057,7 +1058,7 @@ function projectsSection({ projects: all = [] }) {
         { title: "Found", isNumber: true, cell: ({ resources }) => amount2(resources?.found) },
         { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources?.left) }
       ],
-      all,
+      projects,
       ({ id }) => id
     )
   );
@@ -1097,13 +1098,13 @@ function remainsSection({ operation: operation2, tasks }) {
 // console/page-operation.ts
 async function loadDetails(api, { operation: operation2 }, signal, before) {
   const { id, action, state } = operation2;
-  const readPlan = (of) => api.get(`/v1/operations/${encodeURIComponent(of)}/plan`, planShape, signal).catch(() => void 0);
+  const readPlan2 = (planId) => api.get(`/v1/operations/${encodeURIComponent(planId)}/plan`, planShape, signal).catch(() => void 0);
   const plannedBy = state === "recoverable" ? operation2.plan?.of : void 0;
   const [{ entries }, ownPlan, planned] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
-    action === "plan" ? readPlan(id) : void 0,
+    action === "plan" ? readPlan2(id) : void 0,
     // The plan that the operation carries out does not change, so it is read only once.
-    before?.planned ?? (plannedBy === void 0 ? void 0 : readPlan(plannedBy))
+    before?.planned ?? (plannedBy === void 0 ? void 0 : readPlan2(plannedBy))
   ]);
   return { audit: entries, plan: ownPlan, planned };
 }
@@ -1112,8 +1113,8 @@ function operationPage(view, details, samples, now) {
   return [
     h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
     h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(view)),
-    whyEnded(view),
-    progress(view, details?.planned, samples),
+    endCard(view),
+    progressLine(view, details?.planned, samples),
     waitingCards(view, now),
     details?.plan && planSection(details.plan),
     servicesSection(view),
@@ -1121,7 +1122,7 @@ function operationPage(view, details, samples, now) {
     remainsSection(view),
     section("Commands", offeredCommands(view)),
     section("Facts", operationFacts(view, now)),
-    section("Decisions", decisions(details, now))
+    section("Decisions", decisionTable(details, now))
   ];
 }
 function meaningOf(view) {
@@ -1136,7 +1137,7 @@ var IN_WINDOW = {
   project: "The project is disabled and suspended. ",
   domain: "The domain is disabled. Its projects are suspended only as the policy file says. "
 };
-function whyEnded(view) {
+function endCard(view) {
   const { hold, state } = view.operation;
   return hasEnded(view) && hold !== void 0 && h(
     "div",
@@ -1145,7 +1146,7 @@ function whyEnded(view) {
     adviceOf(hold.advice)
   );
 }
-function progress(view, planned, samples) {
+function progressLine(view, planned, samples) {
   const { operation: operation2, resources } = view;
   const { found, removed, left } = resources;
   if (operation2.state === "recoverable")
@@ -1226,7 +1227,7 @@ function operationFacts({ operation: operation2 }, now) {
     ["Duration", duration((operation2.endedAt ?? now) - operation2.openedAt)]
   ]);
 }
-function decisions(details, now) {
+function decisionTable(details, now) {
   if (!details) return empty("The audit log is being read.");
   if (details.audit.length === 0)
     return empty("No person has made a decision about this operation.");
@@ -1256,22 +1257,22 @@ function operationsPage({ operations, notice }, filters, now) {
   return [
     h("h1", {}, "Operations"),
     filterForm(filters),
-    h("p", { class: "note" }, extent(found.length, operations.length, filters)),
+    h("p", { class: "note" }, extentText(found.length, operations.length, filters)),
     notice !== void 0 && h("p", { class: "note" }, notice),
-    rows.length === 0 ? isFiltered ? empty("No operation matches these filters. ", link("#/operations", "Show all operations")) : empty("No operation yet. An operation begins when an account changes in Keystone.") : list2(rows, now),
+    rows.length === 0 ? isFiltered ? empty("No operation matches these filters. ", link("#/operations", "Show all operations")) : empty("No operation yet. An operation begins when an account changes in Keystone.") : operationTable(rows, now),
     pages > 1 && pager(filters, page2, pages)
   ];
 }
-function extent(found, read, filters) {
-  const isAll = read < filters.limit;
-  if (isAll) return `${counted(found, "operation")}.`;
+function extentText(found, read, filters) {
+  const hasReadAll = read < filters.limit;
+  if (hasReadAll) return `${counted(found, "operation")}.`;
   const first = `${counted(found, "operation")} among the newest ${read}. `;
   return filters.limit < LIMITS.most ? [
     first,
     link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`)
   ] : `${first}For older operations, filter by state or domain.`;
 }
-var list2 = (rows, now) => table(
+var operationTable = (rows, now) => table(
   "Operations, newest first",
   [
     { title: "Operation", isHead: true, cell: ({ operation: operation2 }) => operationLink(operation2.id) },
@@ -1305,7 +1306,7 @@ function filterForm(filters) {
       )
     )
   );
-  const typed = (name, title) => field(
+  const textField = (name, title) => field(
     name,
     title,
     h("input", {
@@ -1323,8 +1324,8 @@ function filterForm(filters) {
     { class: "filters", "data-form": "filters", "data-key": `filters ${JSON.stringify(filters)}` },
     choice("state", "State", STATES),
     choice("action", "Action", ACTIONS),
-    typed("domain", "Domain id"),
-    typed("text", "Name, id or reason"),
+    textField("domain", "Domain id"),
+    textField("text", "Name, id or reason"),
     h("button", { type: "submit" }, "Filter")
   );
 }
@@ -1340,22 +1341,22 @@ var pager = (filters, page2, pages) => h(
 // console/needs.ts
 function needsOf({ status, newest, others, plans, morePlans }, now) {
   const all = [...newest, ...others];
-  const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
-  const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const needing = all.filter(needsPerson);
+  const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }) => waitsOn.some(({ deadLetter }) => deadLetter);
-  const stuck = needing.filter(hasDeadLetter);
-  const waiting = needing.filter((one) => !hasDeadLetter(one));
+  const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
+  const withoutDeadLetter = waitingForPerson.filter((one) => !hasDeadLetter(one));
   return [
     ...status.stopped ? [stopNeed(status.stopped, now)] : [],
     ...status.ok ? [] : [healthNeed()],
     ...deadCount > 0 ? [
       deadNeed(
         deadCount,
-        dead.map(([queue]) => queue)
+        queuesWithDead.map(([queue]) => queue)
       )
     ] : [],
-    ...stuck.map((one) => operationNeed(one, "bad", now)),
+    ...withDeadLetter.map((one) => operationNeed(one, "bad", now)),
     ...status.enabledDuringHold > 0 ? [
       need(
         "enabled",
@@ -1366,7 +1367,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
         [h("p", {}, link("#/holds", "See the holds"))]
       )
     ] : [],
-    ...waiting.map((one) => operationNeed(one, "wait", now)),
+    ...withoutDeadLetter.map((one) => operationNeed(one, "wait", now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...morePlans > 0 ? [morePlansNeed(morePlans)] : [],
     ...status.suspicious > 0 ? [
@@ -1646,44 +1647,43 @@ function patch(parent, children) {
   }
   const wanted = new Set(children.map(keyOf).filter((key) => key !== void 0));
   for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
-  let at = parent.firstChild;
+  let position = parent.firstChild;
   for (const child of children) {
     const key = keyOf(child);
-    const found = key === void 0 ? at : keyed.get(key) ?? null;
-    const node = found && fits(found, child) ? found : create(child, parent.ownerDocument);
-    if (node !== at) parent.insertBefore(node, at);
-    else at = at?.nextSibling ?? null;
+    const candidate = key === void 0 ? position : keyed.get(key) ?? null;
+    const node = candidate && canBecome(candidate, child) ? candidate : create(child, parent.ownerDocument);
+    if (node !== position) parent.insertBefore(node, position);
+    else position = position?.nextSibling ?? null;
     if (typeof child === "string") {
       if (node.nodeValue !== child) node.nodeValue = child;
     } else change(node, child);
   }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
+  while (position) {
+    const next = position.nextSibling;
+    position.remove();
+    position = next;
   }
 }
 var keyOf = (child) => typeof child === "string" ? void 0 : child.attributes["data-key"];
-function fits(node, child) {
+function canBecome(node, child) {
   if (typeof child === "string") return node.nodeType === node.TEXT_NODE;
   if (node.nodeType !== node.ELEMENT_NODE) return false;
   const element = node;
   return element.localName === child.tag && (element.getAttribute("data-key") ?? void 0) === child.attributes["data-key"];
 }
 var create = (child, document2) => typeof child === "string" ? document2.createTextNode("") : document2.createElement(child.tag);
-var KEPT = ["open", "value", "selected"];
-function change(element, { tag, attributes, children }) {
-  const isBar = tag === "progress";
+var CHANGED_BY_PERSON = ["open", "value", "selected"];
+function change(element, { attributes, children }) {
   const isNew = element.attributes.length === 0 && element.childNodes.length === 0;
   for (const name of element.getAttributeNames())
-    if (!(name in attributes) && (isBar || !KEPT.includes(name))) element.removeAttribute(name);
-  for (const [name, value] of Object.entries(attributes)) {
-    const isFree = isBar || isNew || !KEPT.includes(name) || !element.hasAttribute(name);
-    if (isFree && element.getAttribute(name) !== value && !(name === "open" && !isNew))
+    if (!(name in attributes) && !isChangedByPerson(element, name)) element.removeAttribute(name);
+  for (const [name, value] of Object.entries(attributes))
+    if (element.getAttribute(name) !== value && (isNew || maySet(element, name)))
       element.setAttribute(name, value);
-  }
   patch(element, children);
 }
+var isChangedByPerson = (element, name) => element.localName !== "progress" && CHANGED_BY_PERSON.includes(name);
+var maySet = (element, name) => name !== "open" && !(isChangedByPerson(element, name) && element.hasAttribute(name));
 
 // console/routes.ts
 var PAGES = [
@@ -1905,28 +1905,32 @@ var Console = class {
     return this.#view ? this.#view(now) : loadingPage();
   }
   async #follow(route, signal) {
-    const read = (load, view, everyMillis = SHORT_MILLIS) => poll(load, everyMillis, this.#deps(signal, view), signal);
+    const pollPage = (load, view, everyMillis = SHORT_MILLIS) => poll(load, everyMillis, this.#deps(signal, view), signal);
     const api = this.#api;
     if (route.page === "overview") {
       const load = overviewLoader(api);
-      return read(() => load(signal), overviewPage);
+      return pollPage(() => load(signal), overviewPage);
     }
     if (route.page === "operations")
-      return read(
+      return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
         route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS
       );
     if (route.page === "dead-letters")
-      return read(
+      return pollPage(
         () => api.get("/v1/dead-letters", deadLettersShape, signal),
         deadLettersPage,
         LONG_MILLIS
       );
     if (route.page === "holds")
-      return read(() => api.get("/v1/holds", holdsShape, signal), holdsPage);
+      return pollPage(() => api.get("/v1/holds", holdsShape, signal), holdsPage);
     if (route.page === "services")
-      return read(() => api.get("/v1/services", servicesShape, signal), servicesPage, LONG_MILLIS);
+      return pollPage(
+        () => api.get("/v1/services", servicesShape, signal),
+        servicesPage,
+        LONG_MILLIS
+      );
     if (route.page === "operation") return this.#followOperation(route.id, signal);
   }
   /** Follows the stream of an operation. Reads its decisions and its plan every 10 s. */
@@ -1936,7 +1940,7 @@ var Console = class {
     let samples = [];
     const view = (data, now) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
-    const readDetails = (first) => poll(
+    const pollDetails = (first) => poll(
       () => loadDetails(this.#api, latest ?? first, signal, details),
       2 * SHORT_MILLIS,
       {
@@ -1950,7 +1954,7 @@ var Console = class {
       },
       signal
     );
-    let reading;
+    let detailsPoll;
     await followOperation(
       id,
       {
@@ -1962,15 +1966,15 @@ var Console = class {
             removed: state.resources.removed
           });
           deps.onData(state);
-          reading ??= readDetails(state);
+          detailsPoll ??= pollDetails(state);
         }
       },
       signal
     );
-    await reading;
+    await detailsPoll;
   }
   #deps(signal, view) {
-    const current = (step) => {
+    const ifStillOpen = (step) => {
       if (signal.aborted) return;
       step();
       this.render();
@@ -1978,10 +1982,10 @@ var Console = class {
     return {
       api: this.#api,
       sleep: (millis, aborted) => this.#browser.sleep(millis, aborted),
-      onData: (data) => current(() => {
+      onData: (data) => ifStillOpen(() => {
         this.#view = (now) => view(data, now);
       }),
-      onConnection: (connection) => current(() => {
+      onConnection: (connection) => ifStillOpen(() => {
         this.#connection = connection;
       })
     };
