@@ -25,7 +25,7 @@ export interface KeystoneAuthentication {
   readonly authUrl: string;
   readonly validate: ValidateToken;
   readonly policy: AccessPolicy;
-  /** Calls per minute and caller, and validations per minute and address. */
+  /** The maximum calls per minute of one caller, and validations per minute from one address. */
   readonly callsPerMinute: number;
 }
 

@@ -35,8 +35,8 @@ export const refusedAnswer = (because: string, advice?: string): RefusedAnswer =
 });
 
 /**
- * Returns the refusal of a deletion that is requested without an approved plan. Without two
- * approvals in the settings, a plan is not required, and the result is `undefined`.
+ * If the settings require two approvals, returns the refusal of a deletion that is requested
+ * without an approved plan. Otherwise returns `undefined`, because a plan is not required.
  */
 export function refusalWithoutPlan(
   project: ProjectId,

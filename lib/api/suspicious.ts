@@ -11,7 +11,7 @@ import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { ListLimit } from './limit.ts';
 
-/** The maximum number of accounts per call. The caller repeats the call for the rest. */
+/** The maximum number of accounts per call. The caller repeats the call for the other accounts. */
 const MAX_AT_ONCE = 1000;
 
 const AccountName = z.object({

@@ -36,24 +36,31 @@ export function apiAddressOf(
   send: Fetch = fetch,
 ): ApiAddress {
   const { PROPAGATOR_API_URL: configuredUrl, PROPAGATOR_PORT: port } = environment;
-  if (configuredUrl !== CATALOG) {
-    const base = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
-    const token = async (): Promise<string> => (await logIn(environment)).value;
-    return { base, send: apiFetchOf(base, environment, undefined, send, token) };
-  }
-  let address: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
+  if (configuredUrl === CATALOG) return addressInCatalog(environment, logIn, send);
+  const base = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
+  const issueToken = async (): Promise<string> => (await logIn(environment)).value;
+  return { base, send: apiFetchOf(base, environment, undefined, send, issueToken) };
+}
+
+/** Returns an address that logs in to Keystone and finds the URL when it is first used. */
+function addressInCatalog(
+  environment: Environment,
+  logIn: (environment: Environment) => Promise<KeystoneLogin>,
+  send: Fetch,
+): ApiAddress {
   const findAddress = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
     // The first call uses the token of the login that found the URL.
     let unusedToken: string | undefined = login.value;
-    const token = async (): Promise<string> => {
-      const value = unusedToken ?? (await logIn(environment)).value;
+    const issueToken = async (): Promise<string> => {
+      const token = unusedToken ?? (await logIn(environment)).value;
       unusedToken = undefined;
-      return value;
+      return token;
     };
-    return { base, send: apiFetchOf(base, environment, undefined, send, token) };
+    return { base, send: apiFetchOf(base, environment, undefined, send, issueToken) };
   };
+  let address: ReturnType<typeof findAddress> | undefined;
   const findAddressOnce = () => {
     address ??= findAddress();
     return address;
@@ -65,8 +72,8 @@ export function apiAddressOf(
 }
 
 /**
- * Returns the URL of the registered API. Throws `PropagatorError` when the catalog has none,
- * several services of the type, or different URLs in several regions.
+ * Returns the URL of the registered API. Throws `PropagatorError` if the catalog has no service of
+ * the propagator's type, several of them, or different URLs in several regions.
  */
 export function apiInCatalog(
   catalog: readonly CatalogService[],
@@ -77,7 +84,7 @@ export function apiInCatalog(
     ...catalogRegistrations(catalog, ''),
   ].filter(({ type }) => typeKey(type) === typeKey(OWN_REGISTRATION.type));
   const serviceIds = new Set(
-    registrations.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId),
+    registrations.filter(({ isOverride }) => !isOverride).map(({ serviceId }) => serviceId),
   );
   if (serviceIds.size > 1)
     throw notFound(
@@ -85,15 +92,12 @@ export function apiInCatalog(
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
   const registeredRegions = registrations.flatMap(({ region }) => region ?? []);
-  const regions = credentials.regions.length > 0 ? credentials.regions : registeredRegions;
+  const selectedRegions = credentials.regions;
+  const regions = selectedRegions.length > 0 ? selectedRegions : registeredRegions;
   const urls = new Set(
-    [...regions].flatMap((region) => {
-      const chosen = chooseEndpoint(
-        registrations,
-        [OWN_REGISTRATION.type],
-        region,
-        credentials.interfaces,
-      );
+    regions.flatMap((region) => {
+      const types = [OWN_REGISTRATION.type];
+      const chosen = chooseEndpoint(registrations, types, region, credentials.interfaces);
       return chosen?.endpoint.url ?? [];
     }),
   );
@@ -101,7 +105,7 @@ export function apiInCatalog(
   if (url === undefined)
     throw notFound(
       `Keystone's catalog has no service of type ${OWN_REGISTRATION.type}` +
-        (credentials.regions.length > 0 ? ` in ${credentials.regions.join(', ')}` : ''),
+        (selectedRegions.length > 0 ? ` in ${selectedRegions.join(', ')}` : ''),
       'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
     );
   if (second !== undefined)

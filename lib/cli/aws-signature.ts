@@ -14,22 +14,22 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Returns the function that sends a call to the API at `base`. A call to API Gateway is signed
  * (Signature Version 4), because the API on AWS accepts only principals with the permission
  * `execute-api:Invoke`. For any other URL, the function adds an API token to a call that changes
- * something. If the API requires a token of Keystone, the function adds the token that `logIn`
- * returns to every call.
+ * something. If the API requires a token of Keystone, the function adds the token of `issueToken`
+ * to every call.
  */
 export function apiFetchOf(
   base: string,
   environment: Environment,
   credentials: () => Promise<AwsCredentials> = ownCredentials(),
   send: Fetch = fetch,
-  logIn = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
+  issueToken = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
 ): Fetch {
   const region = URL.canParse(base) ? signatureRegionOf(new URL(base), environment) : undefined;
   if (region === undefined)
     return withKeystoneLogin(
       base,
       withApiToken(base, environment, readFileIfThere, send),
-      logIn,
+      issueToken,
       send,
     );
   const signer = new SignatureV4({
@@ -55,10 +55,10 @@ export function apiFetchOf(
         body: typeof init.body === 'string' ? init.body : '',
       }),
     );
-    const { host: _, ...sent } = headers;
-    return send(url, { ...init, headers: sent });
+    const { host: _, ...signedHeaders } = headers;
+    return send(url, { ...init, headers: signedHeaders });
   };
-  return withKeystoneLogin(base, sendSigned, logIn, send);
+  return withKeystoneLogin(base, sendSigned, issueToken, send);
 }
 
 /** The region for the signature; `undefined` when the URL is not on AWS. */

@@ -103,7 +103,7 @@ export class ApiClient {
       );
     }
     if (answer.ok) return answer;
-    throw await refusalIn(answer);
+    throw await apiErrorOf(answer);
   }
 }
 
@@ -116,8 +116,8 @@ async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/** Returns the error of an answer that is not successful. */
-async function refusalIn(answer: Response): Promise<PropagatorError> {
+/** Returns the error in an answer that is not successful. */
+async function apiErrorOf(answer: Response): Promise<PropagatorError> {
   const body: unknown = await answer.json().catch(() => undefined);
   const apiError = ApiError.safeParse(body);
   const { code, message, advice } = apiError.success

@@ -23,8 +23,8 @@ export interface Presentation<Answer, Row> {
   rows(answer: Answer): readonly Row[];
   /** The columns that `-c` can select, in the order in which `-f value` prints them. */
   readonly columns: Readonly<Record<string, (row: Row) => Cell>>;
-  /** Set if the result is one object and not a list. `-f json -c COLUMN` then prints an object. */
-  readonly isOne?: true;
+  /** Set if the result is one object, not a list. `-f json -c COLUMN` then prints an object. */
+  readonly isSingle?: true;
 }
 
 /** Adds `-f`, `-c` and `--json` to a command, and an example to its help. */
@@ -67,7 +67,7 @@ export const presentResult = <Answer extends object>(
   options: OutputOptions,
   text: (answer: Answer) => string,
 ): void =>
-  present(terminal, answer, options, { text, rows: () => [answer], columns: {}, isOne: true });
+  present(terminal, answer, options, { text, rows: () => [answer], columns: {}, isSingle: true });
 
 function wholeAnswer<Answer extends object, Row>(
   answer: Answer,
@@ -84,28 +84,28 @@ function selectedColumns<Answer extends object, Row>(
   columns: readonly string[],
   presentation: Presentation<Answer, Row>,
 ): string {
-  const { isOne } = presentation;
+  const { isSingle } = presentation;
   const { head, rows } = gridOf(answer, columns, presentation);
   if (format === 'json' || format === 'yaml') {
     const objects = rows.map((row) =>
       Object.fromEntries(head.map((name, index) => [name, row[index] ?? null])),
     );
-    const document = isOne ? objects[0] : objects;
+    const document = isSingle ? objects[0] : objects;
     return format === 'json' ? toJson(document) : toYaml(document);
   }
   const cells = rows.map((row) => row.map((cell) => withoutControlCharacters(String(cell ?? ''))));
   if (format === 'table') return table(head, cells);
   // Like openstackclient: a list prints one line per row, one object one line per value.
-  return cells.map((row) => row.join(isOne ? '\n' : ' ')).join('\n');
+  return cells.map((row) => row.join(isSingle ? '\n' : ' ')).join('\n');
 }
 
 function gridOf<Answer extends object, Row>(
   answer: Answer,
   wanted: readonly string[],
-  { rows, columns, isOne }: Presentation<Answer, Row>,
+  { rows, columns, isSingle }: Presentation<Answer, Row>,
 ): { head: string[]; rows: Cell[][] } {
   const readers: Readonly<Record<string, (row: Row) => Cell>> = columns;
-  if (isOne && Object.keys(readers).length === 0) {
+  if (isSingle && Object.keys(readers).length === 0) {
     const fields = new Map(Object.entries(answer).map(([name, value]) => [name, toCell(value)]));
     const head = selectedNames(wanted, [...fields.keys()]);
     return { head, rows: [head.map((name) => fields.get(name))] };

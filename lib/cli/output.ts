@@ -94,11 +94,11 @@ export function wrapText(text: string, firstIndent: string, restIndent = firstIn
   const lines: string[] = [];
   let line = firstIndent;
   for (const word of text.split(/\s+/).filter((one) => one !== '')) {
-    const isEmpty = line === firstIndent || line === restIndent;
-    if (!isEmpty && line.length + 1 + word.length > LINE_WIDTH) {
+    const isLineStart = line === firstIndent || line === restIndent;
+    if (!isLineStart && line.length + 1 + word.length > LINE_WIDTH) {
       lines.push(line);
       line = `${restIndent}${word}`;
-    } else line += isEmpty ? word : ` ${word}`;
+    } else line += isLineStart ? word : ` ${word}`;
   }
   return [...lines, line].join('\n');
 }
@@ -112,24 +112,27 @@ export function createRedraw(stream: {
   readonly columns?: number;
   write(text: string): unknown;
 }): (text: string) => void {
-  let drawn = 0;
+  let drawnLines = 0;
   return (text) => {
     // A terminal of unknown size (a serial line, `script`) reports 0 columns or rows.
     const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
-    const cursorUp = drawn > 0 ? `\u001b[${drawn}A` : '';
+    const cursorUp = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
     // The terminal wraps no line, so that the number of lines is known.
     const body = lines.map((line) => `\u001b[2K${cutToWidth(line, columns - 1)}\n`).join('');
     stream.write(`${cursorUp}${body}\u001b[J`);
-    drawn = lines.length;
+    drawnLines = lines.length;
   };
 }
 
 /** Cuts a line to a width. The sequences that set colors are kept, because they have no width. */
 function cutToWidth(line: string, width: number): string {
-  let left = width;
+  let remainingWidth = width;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins the sequences for colors.
-  return line.replace(/\u001b\[[\d;]*m|[\s\S]/gu, (part) =>
-    part.length > 2 ? part : left-- > 0 ? part : '',
-  );
+  return line.replace(/\u001b\[[\d;]*m|[\s\S]/gu, (part) => {
+    const isColorSequence = part.length > 2;
+    if (isColorSequence) return part;
+    remainingWidth -= 1;
+    return remainingWidth >= 0 ? part : '';
+  });
 }

@@ -9,10 +9,10 @@ export async function* serverSentEvents(
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder();
-  let rest = '';
+  let incompleteBlock = '';
   for await (const bytes of body) {
-    const blocks = (rest + decoder.decode(bytes, { stream: true })).split(/\r?\n\r?\n/);
-    rest = blocks.pop() ?? '';
+    const blocks = (incompleteBlock + decoder.decode(bytes, { stream: true })).split(/\r?\n\r?\n/);
+    incompleteBlock = blocks.pop() ?? '';
     for (const block of blocks) {
       const event = parseBlock(block);
       if (event) yield event;

@@ -14,13 +14,13 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  *
  * @param sendWithoutKeystone Sends a call with an API token or an AWS signature. If it has neither,
  *   it throws an error with one of the codes {@link MISSING_CREDENTIAL_CODES}.
- * @param logIn Returns a token of Keystone. It is called after the first 401, and again when the
- *   token has expired.
+ * @param issueToken Logs in, and returns a token of Keystone. It is called after the first 401, and
+ *   again when the token has expired.
  */
 export function withKeystoneLogin(
   base: string,
   sendWithoutKeystone: Fetch,
-  logIn: () => Promise<string>,
+  issueToken: () => Promise<string>,
   send: Fetch = fetch,
 ): Fetch {
   let token: string | undefined;
@@ -49,15 +49,13 @@ export function withKeystoneLogin(
     }
   };
   return async (url, init) => {
-    if (token !== undefined) {
-      const answer = await withKeystoneToken(url, init, token);
-      if (!requiresKeystoneToken(answer)) return answer;
-    } else {
-      const answer = await sendOrProbe(url, init);
-      if (!requiresKeystoneToken(answer)) return answer;
-    }
+    const answer =
+      token === undefined
+        ? await sendOrProbe(url, init)
+        : await withKeystoneToken(url, init, token);
+    if (!requiresKeystoneToken(answer)) return answer;
     refusePlainHttp(base);
-    token = await logIn().catch((thrown: unknown) => {
+    token = await issueToken().catch((thrown: unknown) => {
       throw loginError(base, thrown);
     });
     return withKeystoneToken(url, init, token);

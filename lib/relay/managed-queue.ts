@@ -77,8 +77,8 @@ export async function readManagedQueue(
     const login = base.username === '' ? new URL(brokerUrl) : base;
     const user = decodeURIComponent(login.username) || 'guest';
     const password = decodeURIComponent(login.password) || 'guest';
-    const parts = [virtualHost, queue].map(encodeURIComponent).join('/');
-    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${parts}`;
+    const queuePath = [virtualHost, queue].map(encodeURIComponent).join('/');
+    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${queuePath}`;
     const answer = await fetch(new URL(path, base.origin), {
       headers: {
         authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,

@@ -27,8 +27,8 @@ export interface BatchStoreDeps {
 /**
  * After a direct ingestion that takes longer than this, the next batches go to the queue. The
  * ingestion may take long because Keystone is slow, or because the notifications are about many
- * accounts. A write to the queue takes less time. Also, an urgent notification can overtake others
- * in the queue, but not in the broker.
+ * accounts. A write to the queue takes less time. Also, an urgent notification ({@link
+ * storeNotifications}) can overtake others in the queue, but not in the broker.
  */
 const MAX_DIRECT_MILLIS = 1_000;
 /**
@@ -59,7 +59,7 @@ export function batchStore({
   let isDirect = false;
   let nextCheckAt = Number.NEGATIVE_INFINITY;
 
-  const mayIngest = async (): Promise<boolean> => {
+  const mayIngestDirectly = async (): Promise<boolean> => {
     if (isDirect || now() < nextCheckAt) return isDirect;
     isDirect = !(await engine.reads.hasDue('ingest'));
     nextCheckAt = now() + CHECK_MILLIS;
@@ -72,7 +72,7 @@ export function batchStore({
   };
 
   return async (messages: readonly NotificationReceived[]): Promise<void> => {
-    if (ingest && (await mayIngest())) {
+    if (ingest && (await mayIngestDirectly())) {
       const begunAt = now();
       try {
         const isIngested = await endsWithin(giveUpMillis, () => ingest(messages), stopping);

@@ -85,7 +85,7 @@ function showCommand(deadLetter: Command, terminal: Terminal): void {
         text: (shown) => showDeadLetter(shown, now()),
         rows: (shown) => [shown],
         columns: COLUMNS,
-        isOne: true,
+        isSingle: true,
       });
     });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { type AccountFacts, decideChange, type PolicyDecision } from '../../policy/decide.ts';
-import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
+import { type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
 import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
 import { reasonOption } from '../reason.ts';
@@ -34,45 +34,60 @@ const PolicyAnswer = z.looseObject({
 const OpenedAnswer = z.object({ opened: z.string().nullable(), because: optionalText });
 
 /** `project suspend` and `project resume`. */
-export function projectCommands(project: Command, terminal: Terminal): void {
-  const { client } = terminal;
-  for (const [action, description, example] of [
-    [
-      'suspend',
-      'suspend a project in every service, and keep it suspended even if Keystone enables it',
-      'the invoice is not paid',
-    ],
-    [
-      'resume',
-      'end the hold of an operator, and resume the suspended resources',
-      'the invoice is paid',
-    ],
-  ] as const)
-    withOutputOptions(
-      project.command(`${action} <project>`),
-      `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
-    )
-      .description(description)
-      .requiredOption(...reasonOption('with the hold'))
-      .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
-        const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
-        const answer = await client.post(path, { reason }, OpenedAnswer);
-        presentResult(terminal, answer, options, ({ opened, because }) =>
-          opened === null
-            ? `No operation begins: ${because ?? 'there is nothing to do'}.`
-            : `${opened} begins. Follow it: propagator operation show ${opened}`,
-        );
-      });
+export function suspendResumeCommands(project: Command, terminal: Terminal): void {
+  suspendOrResumeCommand(
+    project,
+    'suspend',
+    'suspend a project in every service, and keep it suspended even if Keystone enables it',
+    'the invoice is not paid',
+    terminal,
+  );
+  suspendOrResumeCommand(
+    project,
+    'resume',
+    'end the hold of an operator, and resume the suspended resources',
+    'the invoice is paid',
+    terminal,
+  );
+}
+
+function suspendOrResumeCommand(
+  project: Command,
+  action: 'suspend' | 'resume',
+  description: string,
+  exampleReason: string,
+  terminal: Terminal,
+): void {
+  withOutputOptions(
+    project.command(`${action} <project>`),
+    `project ${action} 4f0c1a2b3c4d --reason "${exampleReason}"`,
+  )
+    .description(description)
+    .requiredOption(...reasonOption('with the hold'))
+    .action(async (id: string, { reason, ...options }: OutputOptions & { reason: string }) => {
+      const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
+      const answer = await terminal.client.post(path, { reason }, OpenedAnswer);
+      presentResult(terminal, answer, options, ({ opened, because }) =>
+        opened === null
+          ? `No operation begins: ${because ?? 'there is nothing to do'}.`
+          : `${opened} begins. Follow it: propagator operation show ${opened}`,
+      );
+    });
 }
 
 /** `policy check` and `policy show`. */
 export function policyCommands(program: Command, terminal: Terminal): void {
-  const { client } = terminal;
   const policy = program
     .command('policy')
     .description('the policy file: the action for each account change');
-  const factsOf = async (id: string) =>
-    client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, PolicyAnswer);
+  checkCommand(policy, terminal);
+  showCommand(policy, terminal);
+}
+
+const fetchPolicyAnswer = (projectId: string, { client }: Terminal) =>
+  client.get(`/v1/projects/${encodeURIComponent(projectId)}/policy`, PolicyAnswer);
+
+function checkCommand(policy: Command, terminal: Terminal): void {
   policy
     .command('check <file>')
     .description('check a policy file, and show its decisions for projects of this cloud')
@@ -81,39 +96,40 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       'after',
       '\nExample:\n  propagator policy check policy.yaml --project 4f0c1a2b3c4d',
     )
-    .action(async (file: string, { project = [] }: { project?: string[] }) => {
+    .action(async (file: string, { project: projectIds = [] }: { project?: string[] }) => {
       // Only this command needs the code of all services.
       const { readPolicyFile } = await import('../policy-file.ts');
-      const read = readPolicyFile(file);
-      if (read.kind === 'wrong') {
-        for (const { line, message } of read.problems)
+      const result = readPolicyFile(file);
+      if (result.kind === 'wrong') {
+        for (const { line, message } of result.problems)
           terminal.writeError(`${file}:${line}: ${message}\n`);
         terminal.exitCode = EXIT.error;
         return;
       }
-      const count = read.policy.rules.length;
-      terminal.write(`${file} is valid: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
-      terminal.write(lossLines(lossesOf(read.policy.suspend)));
-      for (const id of project) {
-        const { facts } = await factsOf(id);
-        terminal.write(
-          decisionsText(projectFacts(facts), (change) => decide(read.policy, change, facts)),
-        );
+      const { rules, suspend } = result.policy;
+      const rulesText = rules.length === 1 ? '1 rule' : `${rules.length} rules`;
+      terminal.write(`${file} is valid: ${rulesText}.\n`);
+      terminal.write(lossLines(lossesOf(suspend)));
+      for (const id of projectIds) {
+        const facts = projectFacts((await fetchPolicyAnswer(id, terminal)).facts);
+        const text = decisionsText(facts, (change) => decideChange(result.policy, change, facts));
+        terminal.write(text);
       }
     });
+}
+
+function showCommand(policy: Command, terminal: Terminal): void {
   withOutputOptions(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
     .description('show which rules of the running propagator match a project')
     .action(async (id: string, options: OutputOptions) => {
-      const answer = await factsOf(id);
-      presentResult(terminal, answer, options, ({ facts, state, mode, changes }) =>
-        [
-          (
-            decisionsText(projectFacts(facts), (change) => changes[change]) +
-            lossLines(answer.losses)
-          ).trimEnd(),
+      const answer = await fetchPolicyAnswer(id, terminal);
+      presentResult(terminal, answer, options, ({ facts, state, mode, changes, losses }) => {
+        const text = decisionsText(projectFacts(facts), (change) => changes[change]);
+        return [
+          `${text}${lossLines(losses)}`.trimEnd(),
           `present state: ${state}; mode of the settings: ${mode}`,
-        ].join('\n'),
-      );
+        ].join('\n');
+      });
     });
 }
 
@@ -126,15 +142,12 @@ const projectFacts = (facts: z.infer<typeof Facts>): AccountFacts => ({
   tags: facts.tags,
 });
 
-const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
-  decideChange(policy, change, projectFacts(facts));
-
 /**
  * Returns a line for each option of the policy with which a suspension loses a property of a
  * resource. A resume restores all other properties.
  */
-const lossLines = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
-  chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
+const lossLines = (losses: readonly { text: string; loses?: string | undefined }[]): string =>
+  losses.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 
 type ShownDecision = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 

@@ -8,7 +8,7 @@ import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import { deleteCommands } from './delete.ts';
-import { projectCommands } from './lifecycle.ts';
+import { suspendResumeCommands } from './lifecycle.ts';
 import { decisionCommands } from './operation-decisions.ts';
 import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
@@ -48,7 +48,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const domain = program.command('domain').description('domains that still exist in Keystone');
   planCommands({ operation, project, domain }, terminal);
   deleteCommands({ project, domain }, terminal);
-  projectCommands(project, terminal);
+  suspendResumeCommands(project, terminal);
   provisionCommands(project, terminal);
 }
 
@@ -110,7 +110,7 @@ function showCommand(operation: Command, terminal: Terminal): void {
         text: (shown) => showOperation(shown, waivers, now(), color),
         rows: (shown) => [shown],
         columns: COLUMNS,
-        isOne: true,
+        isSingle: true,
       });
     });
 }

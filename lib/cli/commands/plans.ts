@@ -43,7 +43,7 @@ export const planPresentation = ({ now, color }: Terminal): Presentation<PlanSha
   text: (shown) => showPlan(shown, now(), color, 'approve'),
   rows: (shown) => [shown],
   columns: COLUMNS,
-  isOne: true,
+  isSingle: true,
 });
 
 /** `project plan`, `domain plan` and `operation approve`. */

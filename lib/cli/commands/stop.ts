@@ -13,7 +13,10 @@ const RESULT_TEXT = {
   'resume-all': 'Destructive work continues. Each waiting task starts within a minute.',
 } as const;
 
-/** `stop-all`, `resume-all` and `audit stops`: the stop switch. `audit` must exist already. */
+/**
+ * `stop-all`, `resume-all` and `audit stops`: the stop switch. The command group `audit` must exist
+ * already.
+ */
 export function stopCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
   const switchCommand = (name: keyof typeof RESULT_TEXT, example: string, description: string) =>

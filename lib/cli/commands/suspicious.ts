@@ -60,13 +60,13 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
 function decideCommand(
   suspiciousCommand: Command,
   terminal: Terminal,
-  what: 'release' | 'drop',
+  verb: 'release' | 'drop',
   description: string,
 ): void {
   const { client } = terminal;
   withOutputOptions(
-    suspiciousCommand.command(`${what} [accounts...]`),
-    `suspicious ${what} --all --reason "checked"`,
+    suspiciousCommand.command(`${verb} [accounts...]`),
+    `suspicious ${verb} --all --reason "checked"`,
   )
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
     .requiredOption(...reasonOption('with the decision'))
@@ -74,16 +74,16 @@ function decideCommand(
     .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');
       const answer = await client.post(
-        `/v1/suspicious/${what}`,
+        `/v1/suspicious/${verb}`,
         {
           ...(all ? { all } : { accounts: accounts.map(accountArgument) }),
           reason,
         },
         z.looseObject({ left: z.number() }),
       );
-      const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
+      const count = String(answer[verb === 'drop' ? 'dropped' : 'released'] ?? 0);
       const text = ({ left }: { left: number }): string =>
-        `${what}: ${count} deletions; ${left} are undecided.`;
+        `${verb}: ${count} deletions; ${left} are undecided.`;
       presentResult(terminal, answer, options, text);
     });
 }

@@ -10,34 +10,34 @@ import type { ServiceApi } from '../../task/service.ts';
  */
 export const OWN_DESCRIPTION = 'Made by "propagator register"';
 
-const text = z
+const textField = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
-const isEnabled = z
+const enabledField = z
   .boolean()
   .nullish()
   .transform((value) => value !== false);
-const service = z.object({
+const serviceRow = z.object({
   id: z.string(),
-  type: text,
-  name: text,
-  description: text,
-  enabled: isEnabled,
+  type: textField,
+  name: textField,
+  description: textField,
+  enabled: enabledField,
 });
-const endpoint = z.object({
+const endpointRow = z.object({
   id: z.string(),
-  service_id: text,
-  interface: text,
+  service_id: textField,
+  interface: textField,
   region_id: z.string().nullish(),
-  url: text,
-  description: text,
-  enabled: isEnabled,
+  url: textField,
+  description: textField,
+  enabled: enabledField,
 });
-const region = z.object({ id: z.string() });
+const regionRow = z.object({ id: z.string() });
 
-export type ServiceRow = z.infer<typeof service>;
-export type EndpointRow = z.infer<typeof endpoint>;
+export type ServiceRow = z.infer<typeof serviceRow>;
+export type EndpointRow = z.infer<typeof endpointRow>;
 
 /** All services, endpoints and regions of Keystone, including disabled services and endpoints. */
 export interface CatalogRows {
@@ -59,9 +59,9 @@ export async function readRows(api: ServiceApi): Promise<CatalogRows> {
   // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;
   const [services, endpoints, regions] = await Promise.all([
-    api.list('/v3/services', { ...options, collection: 'services', row: service }),
-    api.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpoint }),
-    api.list('/v3/regions', { ...options, collection: 'regions', row: region }),
+    api.list('/v3/services', { ...options, collection: 'services', row: serviceRow }),
+    api.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpointRow }),
+    api.list('/v3/regions', { ...options, collection: 'regions', row: regionRow }),
   ]).catch(rethrowWithAdminAdvice);
   return {
     services: services.rows,

@@ -44,12 +44,12 @@ export function planRegister(
   const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): CatalogChange[] => {
     const row = { type: 'endpoint', interface: name, region, url } as const;
-    const present = ownEndpoint(
+    const endpoint = ownEndpoint(
       ofService.filter((one) => one.interface === name && one.region_id === region),
       row,
     );
-    if (!present) return [{ action: 'create', ...row }];
-    const { id, url: before, enabled } = present;
+    if (!endpoint) return [{ action: 'create', ...row }];
+    const { id, url: before, enabled } = endpoint;
     return before === url && enabled ? [] : [{ action: 'update', ...row, id, before }];
   });
   if (!service) return [{ action: 'create', type: 'service' }, ...changes];
@@ -95,18 +95,19 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): U
   return { changes, kept };
 }
 
+/** Returns the service that `register` made, or `undefined`. */
 function ownService({ services }: CatalogRows): ServiceRow | undefined {
   const ofType = services.filter(isOfType);
   const foreign = ofType.find((one) => !isOwn(one));
   if (foreign)
-    throw registerError(
+    throw nothingChangedError(
       `Keystone has a service ${foreign.name || 'without a name'} (${foreign.id}) of type ` +
         `${OWN_REGISTRATION.type} that \`propagator register\` did not make`,
       `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
     );
   const [service, second] = ofType;
   if (service && second)
-    throw registerError(
+    throw nothingChangedError(
       `Keystone has the service ${OWN_REGISTRATION.name} more than once: ` +
         ofType.map(({ id }) => id).join(', '),
       'Type `propagator unregister`, which removes all of them, and register again.',
@@ -114,20 +115,21 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
   return service;
 }
 
+/** Returns the endpoint that `register` made for this interface and region, or `undefined`. */
 function ownEndpoint(
-  present: readonly EndpointRow[],
+  endpoints: readonly EndpointRow[],
   place: { readonly interface: string; readonly region: string },
 ): EndpointRow | undefined {
   const placeText = `interface ${place.interface} in ${place.region}`;
-  const [endpoint, second] = present;
+  const [endpoint, second] = endpoints;
   if (endpoint && second)
-    throw registerError(
-      `Keystone has ${present.length} endpoints of ${OWN_REGISTRATION.name} for ${placeText}: ` +
-        present.map(({ id }) => id).join(', '),
+    throw nothingChangedError(
+      `Keystone has ${endpoints.length} endpoints of ${OWN_REGISTRATION.name} for ${placeText}: ` +
+        endpoints.map(({ id }) => id).join(', '),
       'Keep one, and register again: openstack endpoint delete ENDPOINT',
     );
   if (endpoint && endpoint.description !== OWN_DESCRIPTION)
-    throw registerError(
+    throw nothingChangedError(
       `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ` +
         `${OWN_REGISTRATION.name} for ` +
         `${placeText} that \`propagator register\` did not make`,
@@ -136,7 +138,7 @@ function ownEndpoint(
   return endpoint;
 }
 
-const registerError = (message: string, advice: string): PropagatorError =>
+const nothingChangedError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({
     code: 'cli.register',
     class: 'Denied',

@@ -50,9 +50,9 @@ function serviceRow(service: ServiceShape, all: readonly ServiceShape[], color: 
     wrapWords(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
     wrapWords(service.resourceTypes.map(withoutService), 40) || '-',
-    dependencies(service, all),
+    dependencyText(service, all),
     wrapWords(service.regions, 20) || '-',
-    notes(service).join('\n'),
+    noteLines(service).join('\n'),
   ];
 }
 
@@ -63,7 +63,7 @@ const withoutService = (resourceType: string): string =>
 export const dependencyName = (one: ServiceShape['dependsOn'][number]): string =>
   one.until === 'done' ? one.service : one.type;
 
-function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceShape[]): string {
+function dependencyText({ name, dependsOn }: ServiceShape, all: readonly ServiceShape[]): string {
   const ordered = [
     ...dependsOn.filter(({ strength }) => strength === 'required'),
     ...dependsOn.filter(({ strength }) => strength === 'preferred'),
@@ -78,7 +78,7 @@ function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceSh
   return wrapWords(texts, 30) || '-';
 }
 
-function notes({
+function noteLines({
   offByDefault,
   on,
   noProjectResources,

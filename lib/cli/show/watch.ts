@@ -10,7 +10,7 @@ export interface Sample {
   readonly at: number;
   readonly removed: number;
 }
-/** The rate is measured over the last part of the samples, of this length. */
+/** The rate is measured over the samples of this time before the newest sample. */
 const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
 const MIN_MILLIS = 3000;
