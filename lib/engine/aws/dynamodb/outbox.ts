@@ -89,12 +89,12 @@ export async function flushOutbox(
   sender: Sender,
   olderThanMillis: number,
 ): Promise<number> {
-  const now = Date.now();
   let sentCount = 0;
   const failures: unknown[] = [];
-  for (const item of await readOutboxesBefore(now - olderThanMillis, store)) {
+  for (const item of await readOutboxesBefore(Date.now() - olderThanMillis, store)) {
     const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
-    if (!(await store.acquireLease(key, now, LEASE_MILLIS, true))) continue;
+    // The lease begins now. A flush of many outboxes may take longer than a lease.
+    if (!(await store.acquireLease(key, Date.now(), LEASE_MILLIS, true))) continue;
     const id = textOf(item, 'uuid');
     const partCount = numberOf(item, 'parts');
     try {
