@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { PropagatorError } from '../../shared/errors.ts';
 import { detailOf, engineError, messageOf } from './database.ts';
 import { lockFolder } from './folder.ts';
@@ -42,6 +42,21 @@ export function damageError(database: string, message: string, cause: unknown): 
     `The embedded database is damaged at ${file}: ${reason}.`,
     RESTORE_ADVICE,
     cause,
+  );
+}
+
+/**
+ * Converts an error of Node about a file outside of the data folder to `engine.installation`;
+ * `undefined` for any other error. PGlite reads such files from its npm packages.
+ */
+export function installationError(error: unknown, folder: string): PropagatorError | undefined {
+  const path = detailOf(error, 'path');
+  if (typeof path !== 'string' || path.startsWith(resolve(folder) + sep)) return undefined;
+  return engineError(
+    'installation',
+    `A file of the installed embedded database cannot be read: ${messageOf(error)}.`,
+    'Install the propagator again: npm ci. The data folder is not damaged.',
+    error,
   );
 }
 

@@ -4,7 +4,7 @@ import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
 import { limitCompilerMemory } from './compiler-memory.ts';
-import { damageError } from './damage.ts';
+import { damageError, installationError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
@@ -35,7 +35,8 @@ const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens PostgreSQL in this process, with its data in a folder. Throws `engine.folder.in-use`,
- * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete`.
+ * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete` or
+ * `engine.installation`.
  */
 export async function openEmbedded(folder: string): Promise<Database> {
   limitCompilerMemory();
@@ -63,7 +64,10 @@ export async function openEmbedded(folder: string): Promise<Database> {
   } catch (error) {
     lockedFolder.release();
     if (error instanceof PropagatorError) throw error;
-    throw damageError(lockedFolder.database, messageOf(error), error);
+    throw (
+      installationError(error, folder) ??
+      damageError(lockedFolder.database, messageOf(error), error)
+    );
   }
 }
 

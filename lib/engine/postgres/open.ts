@@ -36,8 +36,8 @@ export interface PostgresEngineOptions {
 /**
  * Opens the database, migrates it to this release, and requeues the messages of processes that
  * died. Throws `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`,
- * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
- * `engine.schema.newer` or `engine.settings`.
+ * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.installation`,
+ * `engine.database.unreachable`, `engine.schema.newer` or `engine.settings`.
  */
 export async function openPostgresEngine(options: PostgresEngineOptions): Promise<WorkerEngine> {
   const warn = options.onWarning ?? (() => {});
