@@ -1,7 +1,7 @@
 import type { AuditRow } from './entry.ts';
 import type { AuditSource } from './verify.ts';
 
-/** Which entries of the log a caller requests. All parts must match. */
+/** Selects the newest `limit` entries that match all other fields that are set. */
 export interface AuditFilter {
   /** Epoch milliseconds: only entries from this time on. */
   readonly since?: number;

@@ -28,16 +28,16 @@ export interface KnownEntry {
 /** The number of rows that one read returns. */
 const ROWS_PER_READ = 500;
 /**
- * How often the end of the log is read. For a moment, a reader may see only a part of a DynamoDB
- * transaction.
+ * The maximum number of reads of the end of the log. One read may not be enough: while a DynamoDB
+ * transaction is being written, a reader may see only a part of it.
  */
-const MAX_READS = 5;
+const MAX_READS_OF_END = 5;
 
 /**
  * Verifies the whole log: every sequence number exists once, every hash matches its entry, and
  * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged.
- * Without it, a log that was replaced as a whole looks valid. `pause`: waits between two reads of
- * the end.
+ * Without a `known` entry, a log that was replaced as a whole looks valid. `pause` waits between two
+ * reads of the end of the log.
  */
 export async function verifyLog(
   source: AuditSource,
@@ -57,7 +57,7 @@ export async function verifyLog(
         `entry ${known.sequence} is missing, although its hash is known`,
       );
     if (isEnd) return result;
-    if (reads >= MAX_READS) return differentHead(verified, head);
+    if (reads >= MAX_READS_OF_END) return differentHead(verified, head);
     await pause();
   }
 }

@@ -14,22 +14,25 @@ const URL_FORM = 'amqp://user:password@host:5672/virtual-host';
  * BrokerUrlError}.
  */
 export function brokerUrls(text: string): string[] {
-  const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
+  const [, scheme = '', afterScheme = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
   if (scheme === '') throw new BrokerUrlError(`must begin with amqp://, amqps:// or rabbit://`);
-  refuseReservedCharacters(text, text.length - rest.length);
-  const [, hosts = '', path = '', query = ''] = /^([^/?]*)([^?]*)\??(.*)$/s.exec(rest) ?? [];
+  refuseReservedCharacters(text, text.length - afterScheme.length);
+  const [, hostList = '', path = '', query = ''] =
+    /^([^/?]*)([^?]*)\??(.*)$/s.exec(afterScheme) ?? [];
   const { isTls, options } = readQuery(query);
   const protocol = scheme === 'amqps' || isTls ? 'amqps' : 'amqp';
-  const parts = hosts.split(',').map((part) => part.trim());
-  const [login] = parts.flatMap((part) => (part.includes('@') ? [part.split('@')[0]] : []));
-  return parts.map((part) => {
-    const [host = '', hostLogin = login] = part.split('@').reverse();
+  const hostsWithLogin = hostList.split(',').map((item) => item.trim());
+  const [firstLogin] = hostsWithLogin.flatMap((item) =>
+    item.includes('@') ? [item.split('@')[0]] : [],
+  );
+  return hostsWithLogin.map((item) => {
+    const [host = '', login = firstLogin] = item.split('@').reverse();
     if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/.test(host))
       throw new BrokerUrlError(
         `each host must be a name or an address with an optional port: ${URL_FORM}. Write a ` +
           'comma in a password as %2C',
       );
-    const userInfo = hostLogin === undefined ? '' : `${hostLogin}@`;
+    const userInfo = login === undefined ? '' : `${login}@`;
     const url = `${protocol}://${userInfo}${host}${path}${options}`;
     if (URL.canParse(url)) return url;
     throw new BrokerUrlError(`is not a URL of the form ${URL_FORM}`);
@@ -63,18 +66,17 @@ function refuseReservedCharacters(text: string, start: number): void {
   }
 }
 
-/** True for a bracket of an IPv6 address: it follows an @ or a comma. */
+/** True for a bracket of an IPv6 address, which begins after an @, a comma or a slash. */
 const isIpv6Bracket = (text: string, index: number): boolean => {
-  const before = text.slice(0, index + 1);
-  return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(before) && /^[[\]]$/.test(text.charAt(index));
+  const textToBracket = text.slice(0, index + 1);
+  return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(textToBracket) && /^[[\]]$/.test(text.charAt(index));
 };
 
 function readQuery(query: string): { isTls: boolean; options: string } {
   const options = new URLSearchParams(query);
   const isTls = /^(1|true|yes|on)$/i.test(options.get('ssl') ?? '');
   options.delete('ssl');
-  const unknown = [...options.keys()].find((key) => !QUERY_PARAMETERS.includes(key));
-  if (unknown !== undefined)
+  if ([...options.keys()].some((key) => !QUERY_PARAMETERS.includes(key)))
     throw new BrokerUrlError(
       `has an unknown parameter after the ?; known are ${QUERY_PARAMETERS.join(', ')} and ssl`,
     );

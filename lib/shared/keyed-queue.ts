@@ -7,8 +7,8 @@ export class KeyedQueue {
 
   /** Resolves or rejects with the result of `work`. A failure does not stop the next function. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#lastByKey.get(key) ?? Promise.resolve();
-    const queued = before.then(work, work);
+    const previous = this.#lastByKey.get(key) ?? Promise.resolve();
+    const queued = previous.then(work, work);
     this.#lastByKey.set(key, queued);
     const forget = (): void => {
       if (this.#lastByKey.get(key) === queued) this.#lastByKey.delete(key);

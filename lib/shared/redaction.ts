@@ -89,8 +89,11 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
  * form. The function is idempotent.
  */
 export function redactText(text: string): string {
-  const fields = text.replace(FIELD, `$<quote>$<name>$<quote>: $<quote>${MARK}$<quote>`);
-  return PATTERNS.reduce((redacted, [pattern, mark]) => redacted.replace(pattern, mark), fields);
+  const withoutFields = text.replace(FIELD, `$<quote>$<name>$<quote>: $<quote>${MARK}$<quote>`);
+  return PATTERNS.reduce(
+    (redacted, [pattern, replacement]) => redacted.replace(pattern, replacement),
+    withoutFields,
+  );
 }
 
 /** Log fields whose values are always redacted. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BrokerUrlError, brokerUrls } from './broker-url.ts';
 
 /** Milliseconds by unit. */
-export const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+export const MILLIS_BY_UNIT = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** A number with a unit (`0s`, `1500ms`, `30m`, `1h`), as milliseconds. */
 export const duration = z
@@ -10,9 +10,9 @@ export const duration = z
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 90s, 30m, 12h, 30d')
   .transform((text) => {
     const [, number, unit] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
-    return Number(number) * UNITS[unit as keyof typeof UNITS];
+    return Number(number) * MILLIS_BY_UNIT[unit as keyof typeof MILLIS_BY_UNIT];
   })
-  .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
+  .refine((millis) => millis <= 366 * MILLIS_BY_UNIT.d, 'must be at most 366d');
 /** A JSON array of ids, for ids that contain a comma or spaces at an end. */
 const jsonIds = z
   .string()
@@ -26,13 +26,13 @@ const jsonIds = z
   })
   .pipe(z.array(z.string().min(1)));
 /** Ids of Keystone: a list separated by commas, or a JSON array. */
-export const ids = z.string().transform((text, context): string[] => {
+export const idList = z.string().transform((text, context): string[] => {
   if (!text.trimStart().startsWith('[')) {
-    const all = text
+    const listedIds = text
       .split(',')
       .map((id) => id.trim())
       .filter((id) => id !== '');
-    if (all.every((id) => /^[\w-]{1,64}$/.test(id))) return all;
+    if (listedIds.every((id) => /^[\w-]{1,64}$/.test(id))) return listedIds;
     context.addIssue({
       code: 'custom',
       message: 'write ids (not names), separated by commas',
@@ -48,7 +48,7 @@ export const ids = z.string().transform((text, context): string[] => {
   return z.NEVER;
 });
 /** Words separated by commas. */
-export const list = z.string().transform((text) =>
+export const wordList = z.string().transform((text) =>
   text
     .split(',')
     .map((id) => id.trim())
@@ -98,15 +98,15 @@ export const httpPlugins = z.string().transform((text, context): HttpPluginSetti
       message: 'write name=url pairs, for example billing=http://127.0.0.1:9000/tasks',
     });
   return pairs.flatMap((pair) => {
-    const [, name, declared = '', url] = pair ?? [];
+    const [, name, actionSuffix = '', url] = pair ?? [];
     if (name === undefined || url === undefined) return [];
-    const names = declared.split('+').slice(1);
-    const actions = PLUGIN_ACTIONS.filter((action) => names.includes(action));
-    if (actions.length < names.length || names.includes('suspend') !== names.includes('resume'))
+    const words = actionSuffix.split('+').slice(1);
+    const actions = PLUGIN_ACTIONS.filter((action) => words.includes(action));
+    if (actions.length < words.length || words.includes('suspend') !== words.includes('resume'))
       context.addIssue({
         code: 'custom',
         message:
-          `${name}${declared}: write the actions ${PLUGIN_ACTIONS.join(', ')}, each once; ` +
+          `${name}${actionSuffix}: write the actions ${PLUGIN_ACTIONS.join(', ')}, each once; ` +
           'suspend and resume belong together',
       });
     return [{ name, url, actions }];
@@ -136,7 +136,7 @@ export const twoApprovers = z.string().transform((text, context) => {
   };
 });
 /** The URLs of a broker, one per host. */
-export const brokers = z.string().transform((text, context): readonly string[] => {
+export const brokerUrlList = z.string().transform((text, context): readonly string[] => {
   try {
     return brokerUrls(text);
   } catch (thrown) {

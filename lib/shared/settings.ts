@@ -3,18 +3,18 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { PropagatorError } from './errors.ts';
 import {
-  brokers,
+  brokerUrlList,
   duration,
   httpPlugins,
   httpUrl,
-  ids,
-  list,
+  idList,
+  MILLIS_BY_UNIT,
   namedTokens,
   numberPerService,
   scopes,
   twoApprovers,
-  UNITS,
   wholeNumber,
+  wordList,
 } from './setting-values.ts';
 
 /**
@@ -45,7 +45,7 @@ export const Settings = z.object({
   PROPAGATOR_MAX_WAIT: duration
     .prefault('1h')
     .refine(
-      (millis) => millis >= 1000 && millis <= 7 * UNITS.d,
+      (millis) => millis >= 1000 && millis <= 7 * MILLIS_BY_UNIT.d,
       'the longest wait must be from 1s to 7d',
     ),
   /** `0s` disables the sweep. An interval below one minute would put too much load on Keystone. */
@@ -78,9 +78,9 @@ export const Settings = z.object({
   PROPAGATOR_API_CERT_FILE: z.string().min(1).optional(),
   PROPAGATOR_API_KEY_FILE: z.string().min(1).optional(),
   PROPAGATOR_API_SCOPES: scopes.prefault('system'),
-  PROPAGATOR_API_READER_ROLES: list.prefault('reader'),
-  PROPAGATOR_API_OPERATOR_ROLES: list.prefault('propagator-operator'),
-  PROPAGATOR_API_ADMIN_ROLES: list.prefault('admin,propagator-admin'),
+  PROPAGATOR_API_READER_ROLES: wordList.prefault('reader'),
+  PROPAGATOR_API_OPERATOR_ROLES: wordList.prefault('propagator-operator'),
+  PROPAGATOR_API_ADMIN_ROLES: wordList.prefault('admin,propagator-admin'),
   PROPAGATOR_API_RATE_LIMIT: wholeNumber(1, 1_000_000).prefault('600'),
   PROPAGATOR_API_TOKEN_FILE: z
     .string()
@@ -93,16 +93,16 @@ export const Settings = z.object({
    * does not start.
    */
   PROPAGATOR_API_TOKEN: z.string().optional(),
-  PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
-  PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
+  PROPAGATOR_PROTECTED_PROJECTS: idList.prefault(''),
+  PROPAGATOR_PROTECTED_DOMAINS: idList.prefault(''),
   PROPAGATOR_MAX_OPERATIONS_PER_HOUR: wholeNumber(1, 100_000).prefault('50'),
   PROPAGATOR_MAX_RESOURCES_PER_OPERATION: wholeNumber(1, 100_000_000).prefault('20000'),
   PROPAGATOR_DRIFT_RESOURCES: wholeNumber(0, 1000).prefault('10'),
   PROPAGATOR_DRIFT_PERCENT: wholeNumber(0, 100).prefault('5'),
   PROPAGATOR_TWO_APPROVERS: twoApprovers.prefault(''),
   PROPAGATOR_CONCURRENCY: numberPerService.prefault(''),
-  PROPAGATOR_INCLUDE_SERVICES: list.prefault(''),
-  PROPAGATOR_SERVICE_MODULES: list.prefault(''),
+  PROPAGATOR_INCLUDE_SERVICES: wordList.prefault(''),
+  PROPAGATOR_SERVICE_MODULES: wordList.prefault(''),
   PROPAGATOR_REMOTE_SERVICES: httpPlugins.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
@@ -117,7 +117,7 @@ export const Settings = z.object({
       'must be a URL of the form https://host:port/path, or catalog',
     )
     .optional(),
-  RABBITMQ_URL: brokers.optional(),
+  RABBITMQ_URL: brokerUrlList.optional(),
   RABBITMQ_CA_FILE: z.string().min(1).optional(),
   RABBITMQ_CERT_FILE: z.string().min(1).optional(),
   RABBITMQ_KEY_FILE: z.string().min(1).optional(),
@@ -144,24 +144,27 @@ const SETTING_PREFIX = /^(PROPAGATOR|RABBITMQ)_/;
  * value, because the value may be a password.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const set = Object.fromEntries(
+  const variables = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const unknown = Object.keys(set).find(
+  const unknownName = Object.keys(variables).find(
     (name) => SETTING_PREFIX.test(name) && !(name in Settings.shape),
   );
-  if (unknown !== undefined) {
-    const renamed = RENAMED_SETTINGS[unknown];
-    if (renamed !== undefined) throw settingError(unknown, `this setting is now ${renamed}`);
-    const similarNames = Object.keys(Settings.shape).filter((name) => distance(name, unknown) <= 3);
-    const suggestion =
-      similarNames.length === 0 ? '' : `; did you mean ${similarNames.join(' or ')}?`;
-    throw settingError(unknown, `there is no setting with this name${suggestion}`);
-  }
-  const parsed = Settings.safeParse(set);
+  if (unknownName !== undefined) throw unknownSettingError(unknownName);
+  const parsed = Settings.safeParse(variables);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw settingError(String(issue?.path[0]), issue?.message ?? 'is invalid');
+}
+
+/** Returns the error for an unknown setting, with its present name or with similar names. */
+function unknownSettingError(name: string): PropagatorError {
+  const presentName = RENAMED_SETTINGS[name];
+  if (presentName !== undefined) return settingError(name, `this setting is now ${presentName}`);
+  const similarNames = Object.keys(Settings.shape).filter((known) => distance(known, name) <= 3);
+  const suggestion =
+    similarNames.length === 0 ? '' : `; did you mean ${similarNames.join(' or ')}?`;
+  return settingError(name, `there is no setting with this name${suggestion}`);
 }
 
 /** The settings of earlier releases, with their present names. */
