@@ -107,7 +107,8 @@ export function createAws(options: AwsOptions): Aws {
       throwOnRequestTimeout: true,
     }),
   };
-  const call = callerFor(options.credentials, maxTries);
+  const call = (client: Client, commands: Commands) =>
+    callerOf(client, commands, { credentials: options.credentials, maxTries });
   return {
     dynamodb: call(new DynamoDb.DynamoDBClient(config), {
       BatchGetItem: DynamoDb.BatchGetItemCommand,
@@ -139,25 +140,28 @@ export function createAws(options: AwsOptions): Aws {
   } as Aws;
 }
 
-type Command = new (input: never) => object;
+/** The commands of one AWS service, by the names of their actions. */
+type Commands = Readonly<Record<string, new (input: never) => object>>;
 interface Client {
   send(command: never): Promise<object>;
 }
 
 /**
- * Returns a function that sends the command of an action with a client. The SDK retries throttled
+ * Returns a function that sends the command of an action with the client. The SDK retries throttled
  * calls. The returned function also retries a transaction that DynamoDB canceled because of a lock
  * conflict.
  */
-const callerFor =
-  (credentials: AwsOptions['credentials'], maxTries: number) =>
-  (client: Client, commands: Readonly<Record<string, Command>>) =>
-  async (action: string, input: object): Promise<object> => {
-    const Action = commands[action];
-    if (Action === undefined) throw new TypeError(`${action} is not an action of this client`);
+function callerOf(
+  client: Client,
+  commands: Commands,
+  { credentials, maxTries }: Required<Pick<AwsOptions, 'credentials' | 'maxTries'>>,
+): (action: string, input: object) => Promise<object> {
+  return async (action, input) => {
+    const Command = commands[action];
+    if (Command === undefined) throw new TypeError(`${action} is not an action of this client`);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await client.send(new Action(input as never) as never);
+        return await client.send(new Command(input as never) as never);
       } catch (thrown) {
         const error: AwsError = await toAwsError(thrown, action, credentials);
         if (attempt >= maxTries || !isTransactionConflict(error)) throw error;
@@ -165,3 +169,4 @@ const callerFor =
       await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
     }
   };
+}

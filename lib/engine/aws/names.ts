@@ -14,6 +14,13 @@ export interface Names {
 /** The field `source` of every event that the propagator sends to EventBridge. */
 export const EVENT_SOURCE = 'keystone-propagator';
 
+/** Returns the names of all queues of a stage. `services`: the services that have a queue. */
+export const queueNamesOf = (services: readonly string[]): QueueName[] => [
+  'ingest',
+  'coordinate',
+  ...services.map((service) => `service-${service}` as const),
+];
+
 /** Derives all names from the prefix of a stage, for example `propagator-prod`. */
 export function namesOf(prefix: string): Names {
   return {

@@ -18,7 +18,7 @@ import { Store } from './dynamodb/table.ts';
 import { trimQuarantine } from './dynamodb/trim-quarantine.ts';
 import { Queues, type Received } from './messaging/queues.ts';
 import { Sender } from './messaging/sender.ts';
-import { namesOf } from './names.ts';
+import { namesOf, queueNamesOf } from './names.ts';
 import { RETRY, type RetryOptions, retryOrDeadLetter } from './retry.ts';
 
 export interface AwsEngineOptions {
@@ -165,16 +165,12 @@ class DynamoEngine implements AwsEngine {
   }
 
   async pollDeadLetterMetrics(): Promise<void> {
-    const queues: QueueName[] = [
-      'ingest',
-      'coordinate',
-      ...this.#options.services.map((service) => `service-${service}` as const),
-    ];
-    const names = [
-      ...queues.map((queue) => this.#names.deadLetterQueue(queue)),
-      this.#names.undeliveredQueue,
-    ];
-    await Promise.all(names.map((name) => this.#queues.depth(name)));
+    const deadLetterQueues = queueNamesOf(this.#options.services).map((queue) =>
+      this.#names.deadLetterQueue(queue),
+    );
+    await Promise.all(
+      [...deadLetterQueues, this.#names.undeliveredQueue].map((name) => this.#queues.depth(name)),
+    );
   }
 
   retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(

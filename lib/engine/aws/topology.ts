@@ -3,7 +3,7 @@ import { type Message, type QueueName, queueOf } from '../../../events/index.ts'
 import { NotificationReceived } from '../../../events/notification.ts';
 import { OperationEvent } from '../../../events/operation.ts';
 import { ServiceEvent } from '../../../events/service.ts';
-import { EVENT_SOURCE, namesOf } from './names.ts';
+import { EVENT_SOURCE, namesOf, queueNamesOf } from './names.ts';
 
 /**
  * The AWS resources of a stage without functions, roles and alarms, as plain data. The
@@ -73,8 +73,8 @@ export interface TableDefinition {
  */
 export const MAX_RECEIVES = 9;
 /**
- * AWS recommends a visibility timeout of six times the function's time-out, so that a throttled
- * message is not delivered twice.
+ * AWS recommends a visibility timeout of six times the function's time-out, so that SQS does not
+ * deliver a message a second time while Lambda throttles the function.
  */
 const VISIBILITY_FACTOR = 6;
 const DAY_SECONDS = 24 * 60 * 60;
@@ -111,11 +111,7 @@ export const MESSAGE_TYPES: readonly Message['type'][] = [
  */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
   const names = namesOf(prefix);
-  const queues: QueueName[] = [
-    'ingest',
-    'coordinate',
-    ...services.map((service) => `service-${service}` as const),
-  ];
+  const queues = queueNamesOf(services);
   return {
     bus: names.bus,
     scheduleGroup: names.scheduleGroup,

@@ -98,25 +98,25 @@ async function decideOnEachPage(
   const handledWorkKeys = new Set<string>();
   let handledCount = 0;
   // A redriven message may fail and return to this queue during the scan. The redrive skips such a
-  // message, because it would otherwise never end.
+  // message, because it would otherwise redrive the same message again and again.
   const hasReturned = (found: FoundDeadLetter): boolean =>
     handledWorkKeys.has(workKeyOf(found)) && found.deadLetter.at > decidedAt;
-  await scanDeadLetterQueues(filter, deps, async (sqsQueue, found) => {
-    const page =
+  await scanDeadLetterQueues(filter, deps, async (sqsQueue, page) => {
+    const selected =
       what === 'discarded'
-        ? found
-        : found.filter((one) => canBeRedriven(sqsQueue, one, deps) && !hasReturned(one));
-    for (const one of page) handledWorkKeys.add(workKeyOf(one));
-    const decisionsOfPage = decisionsOf(what, deadLettersOf(page), author, decidedAt);
+        ? page
+        : page.filter((found) => canBeRedriven(sqsQueue, found, deps) && !hasReturned(found));
+    for (const found of selected) handledWorkKeys.add(workKeyOf(found));
+    const decisionsOfPage = decisionsOf(what, deadLettersOf(selected), author, decidedAt);
     await storeDecisions(decisionsOfPage, decisions, deps);
     await commit({ audit: auditRecordsOf(decisionsOfPage, author) }, deps);
-    await send(sqsQueue, page);
+    await send(sqsQueue, selected);
     await deps.sender.queues.delete(
       sqsQueue,
-      page.map(({ received }) => received),
+      selected.map(({ received }) => received),
     );
-    handledCount += page.length;
-    return page;
+    handledCount += selected.length;
+    return selected;
   });
   return handledCount;
 }

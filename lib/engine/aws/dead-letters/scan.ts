@@ -9,7 +9,7 @@ import type { Store } from '../dynamodb/table.ts';
 import { messageIn, readErrorAttribute } from '../messaging/envelope.ts';
 import { MAX_RECEIVED_PER_CALL, type Received } from '../messaging/queues.ts';
 import type { Sender } from '../messaging/sender.ts';
-import type { Names } from '../names.ts';
+import { type Names, queueNamesOf } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
 /** The scan of a queue ends after about this number of messages. */
@@ -54,11 +54,7 @@ export async function scanDeadLetterQueues(
   ) => Promise<readonly FoundDeadLetter[]>,
 ): Promise<void> {
   const { names, services } = deps;
-  const allQueues: QueueName[] = [
-    'ingest',
-    'coordinate',
-    ...services.map((service) => `service-${service}` as const),
-  ];
+  const allQueues = queueNamesOf(services);
   const queueOfService = filter.service === undefined ? undefined : `service-${filter.service}`;
   const queues = allQueues.filter((queue) =>
     [filter.queue, queueOfService].every((wanted) => wanted === undefined || wanted === queue),
@@ -95,15 +91,9 @@ async function scanQueue(
   const { until, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
-    for (let parallelReceives = 1; heldMessages.size < MAX_LISTED_MESSAGES; ) {
-      // If this process is killed, its messages must be visible again when the lease ends.
-      const secondsOfLease = Math.floor((until - Date.now()) / 1000);
-      if (secondsOfLease < 1)
-        throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
-      const answers = Array.from({ length: parallelReceives }, () =>
-        queues.receive(sqsQueue, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, secondsOfLease),
-      );
-      const page = (await Promise.all(answers)).flat();
+    let parallelReceives = 1;
+    while (heldMessages.size < MAX_LISTED_MESSAGES) {
+      const page = await receivePage(sqsQueue, parallelReceives, until, deps);
       // An empty page ends the scan. So does a page of messages that this scan still holds: SQS
       // delivers them a second time only when their visibility timeout has ended.
       if (page.every(({ id }) => heldMessages.has(id))) break;
@@ -114,6 +104,27 @@ async function scanQueue(
   } finally {
     await queues.changeVisibility(sqsQueue, [...heldMessages.values()], 0).finally(release);
   }
+}
+
+/**
+ * Receives messages with concurrent calls. `leaseEnd`: the end of the lease of this scan, in epoch
+ * milliseconds. The messages become visible again when the lease ends, also if this process is
+ * killed. Throws `engine.dead-letters.busy` after the end of the lease.
+ */
+async function receivePage(
+  sqsQueue: string,
+  concurrentCalls: number,
+  leaseEnd: number,
+  deps: DeadLetterDeps,
+): Promise<Received[]> {
+  const secondsToLeaseEnd = Math.floor((leaseEnd - Date.now()) / 1000);
+  if (secondsToLeaseEnd < 1)
+    throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
+  const { queues } = deps.sender;
+  const calls = Array.from({ length: concurrentCalls }, () =>
+    queues.receive(sqsQueue, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, secondsToLeaseEnd),
+  );
+  return (await Promise.all(calls)).flat();
 }
 
 /**

@@ -1,7 +1,6 @@
-import type { QueueName } from '../../../../events/index.ts';
 import type { QueueReads } from '../../port.ts';
 import type { Queues } from '../messaging/queues.ts';
-import type { Names } from '../names.ts';
+import { type Names, queueNamesOf } from '../names.ts';
 
 /** Reads the approximate numbers of messages from SQS. */
 export const queueReads = (
@@ -14,12 +13,7 @@ export const queueReads = (
     return ready + active > 0;
   },
   async depths() {
-    const queueNames: QueueName[] = [
-      'ingest',
-      'coordinate',
-      ...services.map((service) => `service-${service}` as const),
-    ];
-    const depths = queueNames.map(async (name) => {
+    const depths = queueNamesOf(services).map(async (name) => {
       const [depth, dead] = await Promise.all([
         queues.depth(names.queue(name)),
         queues.depth(names.deadLetterQueue(name)),

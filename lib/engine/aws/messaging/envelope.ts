@@ -78,7 +78,7 @@ export const readBody = (body: string): Message | undefined =>
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
-  const outbound = limitMessageSize(message);
+  const outbound = outboundWithinLimit(message);
   return delaySeconds > 0
     ? { ...outbound, queue: queueOf(message), dueAt: now + delaySeconds * 1000 }
     : outbound;
@@ -94,13 +94,13 @@ export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
 
 /** Prepares a message for the dead-letter queue. */
 export const toDeadLetter = (message: Message, error: DeadLetterError): OutboundMessage => ({
-  ...limitMessageSize(message),
+  ...outboundWithinLimit(message),
   queue: queueOf(message),
   error,
 });
 type DeadLetterError = z.infer<typeof ErrorReport>;
 
-function limitMessageSize(message: Message): OutboundMessage {
+function outboundWithinLimit(message: Message): OutboundMessage {
   const detail = JSON.stringify(Reflect.get(storableMessage(message), 'data')).replace(
     REFUSED_BY_SQS,
     '\uFFFD',
@@ -118,7 +118,7 @@ function limitMessageSize(message: Message): OutboundMessage {
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
-  return limitMessageSize({
+  return outboundWithinLimit({
     type: message.type,
     data: { ...message.data, ...encodeBody(cutBytes(body, MAX_STORED_BYTES)), cutFrom },
   });

@@ -1,3 +1,4 @@
+import type { SendMessageBatchResult } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
 import type { NotificationReceived } from '../../../../events/notification.ts';
 import { engineError } from '../../engine-error.ts';
@@ -25,44 +26,11 @@ export function queueSink(
   QueueUrl: string,
   now: () => number,
 ): QueueSink {
-  /**
-   * The notifications that SQS has accepted. If SQS refuses a part of a batch, the relay stores the
-   * whole batch again, and the sink skips these notifications.
-   */
+  // The notifications that SQS has accepted. If SQS refuses a part of a batch, the relay stores the
+  // whole batch again, and the sink skips these notifications.
   const storedMessages = new WeakSet<NotificationReceived>();
-  const send = async (
-    bodies: readonly string[],
-    onAccepted: (index: number) => void,
-  ): Promise<void> => {
-    const entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
-    const refused = await sendInBatches(
-      entries,
-      ({ MessageBody }) => Buffer.byteLength(MessageBody),
-      async (batch) => {
-        const { Successful = [], Failed = [] } = await sqs('SendMessageBatch', {
-          QueueUrl,
-          Entries: [...batch],
-        });
-        const acceptedIds = new Set(Successful.map(({ Id }) => Id));
-        for (const id of acceptedIds) onAccepted(Number(id));
-        const reasons = new Map(
-          Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
-        );
-        // An entry without a result counts as refused.
-        return batch.flatMap((entry) =>
-          acceptedIds.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
-        );
-      },
-    );
-    if (refused.length > 0)
-      throw engineError(
-        'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} notifications in every attempt: ` +
-          `${refused[0]?.why}`,
-        'The notifications stay with the broker, and the relay tries again. If this ' +
-          'continues, check the queue and its permissions.',
-      );
-  };
+  const send = (bodies: readonly string[], onAccepted: (index: number) => void) =>
+    sendBodies(bodies, onAccepted, (Entries) => sqs('SendMessageBatch', { QueueUrl, Entries }));
   return {
     async store(messages) {
       const unsentMessages = messages.filter((message) => !storedMessages.has(message));
@@ -74,6 +42,40 @@ export function queueSink(
     },
     sendHeartbeat: () => send([toEventBody({ type: HEARTBEAT, detail: '{}' })], () => undefined),
   };
+}
+
+type SendBatch = (
+  entries: { readonly Id: string; readonly MessageBody: string }[],
+) => Promise<SendMessageBatchResult>;
+
+/** Sends all bodies, and calls `onAccepted` with the index of each body that SQS accepts. */
+async function sendBodies(
+  bodies: readonly string[],
+  onAccepted: (index: number) => void,
+  sendBatch: SendBatch,
+): Promise<void> {
+  const entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+  const bytesOf = ({ MessageBody }: (typeof entries)[number]) => Buffer.byteLength(MessageBody);
+  const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+    const { Successful = [], Failed = [] } = await sendBatch([...batch]);
+    const acceptedIds = new Set(Successful.map(({ Id }) => Id));
+    for (const id of acceptedIds) onAccepted(Number(id));
+    const reasons = new Map(
+      Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
+    );
+    // An entry without a result counts as refused.
+    return batch.flatMap((entry) =>
+      acceptedIds.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
+    );
+  });
+  if (refused.length > 0)
+    throw engineError(
+      'queue.refused',
+      `SQS refused ${refused.length} of ${entries.length} notifications in every attempt: ` +
+        `${refused[0]?.why}`,
+      'The notifications stay with the broker, and the relay tries again. If this ' +
+        'continues, check the queue and its permissions.',
+    );
 }
 
 /** The type of a heartbeat in the ingest queue. */

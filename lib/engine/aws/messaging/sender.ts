@@ -80,25 +80,15 @@ export class Sender {
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
-    const directMessages = outbounds.filter(
-      ({ queue, error }) => queue !== undefined && error === undefined,
-    );
-    const scheduledMessages = directMessages.filter((outbound) => isForScheduler(outbound, now));
+    const byDestination = Map.groupBy(outbounds, (outbound) => destinationOf(outbound, now));
+    const messagesFor = (destination: Destination) => byDestination.get(destination) ?? [];
     await Promise.all([
-      this.#toBus(outbounds.filter(({ queue }) => queue === undefined)),
-      this.#toQueues(
-        outbounds.filter(({ error }) => error !== undefined),
-        now,
-        names.deadLetterQueue,
-      ),
-      this.#toQueues(
-        directMessages.filter((outbound) => !scheduledMessages.includes(outbound)),
-        now,
-        names.queue,
-      ),
+      this.#toBus(messagesFor('bus')),
+      this.#toQueues(messagesFor('dead-letter queue'), now, names.deadLetterQueue),
+      this.#toQueues(messagesFor('queue'), now, names.queue),
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
-      ...scheduledMessages.map((outbound) =>
+      ...messagesFor('schedule').map((outbound) =>
         this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`),
       ),
     ]);
@@ -144,23 +134,32 @@ export class Sender {
     nameOf: Names['queue'],
   ): Promise<void> {
     const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
-    const queueSends = [...byQueue].flatMap(([queue, group]) =>
-      [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
-        async ([waitMillis, sameWait]) => {
-          // A timer of Node may end up to a millisecond early.
-          if (waitMillis > 0) await delay(waitMillis + 1);
-          await this.queues.send(
-            nameOf(queue),
-            sameWait.map((outbound) => ({
-              body: toEventBody(outbound),
-              delaySeconds: delayOf(outbound, now).seconds,
-              ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
-            })),
-          );
-        },
+    await Promise.all(
+      [...byQueue].flatMap(([queue, group]) =>
+        [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
+          ([waitMillis, sameWait]) => this.#toQueue(nameOf(queue), sameWait, now, waitMillis),
+        ),
       ),
     );
-    await Promise.all(queueSends);
+  }
+
+  /** Waits, and then sends messages to one SQS queue. */
+  async #toQueue(
+    sqsQueue: string,
+    outbounds: readonly OutboundMessage[],
+    now: number,
+    waitMillis: number,
+  ): Promise<void> {
+    // A timer of Node may end up to a millisecond early.
+    if (waitMillis > 0) await delay(waitMillis + 1);
+    await this.queues.send(
+      sqsQueue,
+      outbounds.map((outbound) => ({
+        body: toEventBody(outbound),
+        delaySeconds: delayOf(outbound, now).seconds,
+        ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
+      })),
+    );
   }
 
   /**
@@ -193,6 +192,14 @@ export class Sender {
       if (!(error instanceof AwsError) || error.name !== 'ConflictException') throw error;
     }
   }
+}
+
+type Destination = 'bus' | 'queue' | 'dead-letter queue' | 'schedule';
+
+function destinationOf(outbound: OutboundMessage, now: number): Destination {
+  if (outbound.queue === undefined) return 'bus';
+  if (outbound.error !== undefined) return 'dead-letter queue';
+  return isForScheduler(outbound, now) ? 'schedule' : 'queue';
 }
 
 /**
