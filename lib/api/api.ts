@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono';
-import { shownBody } from '../engine/dead-letters.ts';
+import { displayBody } from '../engine/dead-letters.ts';
 import { readSuspensionHolds } from '../handlers/suspension-holds.ts';
 import { activeStop } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
@@ -72,7 +72,7 @@ async function answerQuarantine(context: Context, { engine }: ApiDeps): Promise<
   const { total, records } = await engine.reads.quarantine(limit);
   return context.json({
     total,
-    records: records.map((record) => ({ ...record, body: shownBody(record), encoding: 'utf8' })),
+    records: records.map((record) => ({ ...record, body: displayBody(record), encoding: 'utf8' })),
   });
 }
 

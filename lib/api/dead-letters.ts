@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { OperationId, ServiceName } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { bodyBytes } from '../account/received.ts';
-import { causeOf, shownBody } from '../engine/dead-letters.ts';
+import { causeOf, displayBody } from '../engine/dead-letters.ts';
 import type { DeadLetter } from '../engine/port.ts';
 import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
@@ -104,7 +104,7 @@ function displayedMessage(message: Message): object {
     type,
     data: {
       ...data,
-      body: shownBody(data),
+      body: displayBody(data),
       encoding: 'utf8',
       bytes: data.cutFrom ?? bodyBytes(data).byteLength,
     },

@@ -45,13 +45,13 @@ export function parseDeadLetter({
 }
 
 const bodyText = (body: unknown): string =>
-  shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+  displayText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**
  * Prepares a text from outside of the propagator for display: removes secrets, and cuts the text to
  * {@link MAX_SHOWN_LENGTH} characters.
  */
-export function shownText(text: string): string {
+export function displayText(text: string): string {
   // Redact before the final cut, because a secret that is cut in half is not recognized.
   const redacted = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
   return redacted.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
@@ -59,9 +59,9 @@ export function shownText(text: string): string {
     : redacted;
 }
 
-/** Decodes a stored body, and prepares it like {@link shownText}. */
-export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
-  shownText(new TextDecoder().decode(bodyBytes(stored)));
+/** Decodes a stored body, and prepares it like {@link displayText}. */
+export const displayBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
+  displayText(new TextDecoder().decode(bodyBytes(stored)));
 
 /** Returns the cause of a dead-letter message: its error code, or {@link GAVE_UP_WITHOUT_ERROR}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string =>

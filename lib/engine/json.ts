@@ -9,15 +9,15 @@ import type { QuarantineRecord } from '../account/inventory.ts';
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /** Replaces the characters that a store does not accept. */
-export const storable = (text: string): string =>
+export const storableText = (text: string): string =>
   UNSTORABLE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text;
 
 function withStorableText(value: unknown): unknown {
-  if (typeof value === 'string') return storable(value);
+  if (typeof value === 'string') return storableText(value);
   if (Array.isArray(value)) return value.map(withStorableText);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [storable(key), withStorableText(inner)]),
+    Object.entries(value).map(([key, inner]) => [storableText(key), withStorableText(inner)]),
   );
 }
 

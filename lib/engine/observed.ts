@@ -28,7 +28,7 @@ export function observedEngine(engine: Engine, log: Log): Engine {
     close: engine.close.bind(engine),
     async redrive(filter, author) {
       const deadLetters = await engine.redrive(filter, author);
-      log.info({ ...filter, ...author, deadLetters }, 'dead letters sent back');
+      log.info({ ...filter, ...author, deadLetters }, 'dead-letter messages redriven');
       return deadLetters;
     },
     async discard(filter, author) {

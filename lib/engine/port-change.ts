@@ -15,8 +15,9 @@ import type { ErrorReport } from '../shared/errors.ts';
  */
 export interface Change {
   /**
-   * Ids that only one commit may record: of the notifications that this change ingests, or of the
-   * sweep that it claims. The commit is a `conflict` if an earlier commit has recorded one of them.
+   * The ids of the notifications that this change ingests, or the id of the sweep that it claims.
+   * Only one commit can record an id: the commit is a `conflict` if an earlier commit has recorded
+   * one of these ids.
    */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];
@@ -94,7 +95,7 @@ export interface DocumentKey {
 }
 /**
  * A stored document. `value` is JSON, which the module that wrote the document parses. `version` is
- * the number of writes.
+ * the number of times that the document was written.
  */
 export interface StoredDocument extends DocumentKey {
   readonly version: number;

@@ -4,7 +4,10 @@ import { KeystoneActionName } from '../../events/operation.ts';
 
 /** Schemas of the parts of a stored operation. */
 
-/** A field that the model always has. JSON omits the field when its value is `undefined`. */
+/**
+ * Returns `undefined` for a missing field. The model always has the field, and JSON omits a field
+ * whose value is `undefined`.
+ */
 export const undefinedIfMissing = <Schema extends z.ZodType>(schema: Schema) =>
   schema.optional().transform((value) => value);
 

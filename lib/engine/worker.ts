@@ -1,6 +1,6 @@
 import type { QueueName } from '../../events/index.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './message-loop.ts';
+import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './handle-group.ts';
 import type { WorkOptions } from './port.ts';
 
 /** The functions with which a worker uses one queue of its engine. */

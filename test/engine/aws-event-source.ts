@@ -12,7 +12,7 @@ import {
 } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import type { AwsEngine } from '../../lib/engine/aws/open.ts';
-import type { Handler } from '../../lib/engine/message-loop.ts';
+import type { Handler } from '../../lib/engine/handle-group.ts';
 import type { WorkerEngine, WorkOptions } from '../../lib/engine/port.ts';
 
 const POLL_SECONDS = 1;

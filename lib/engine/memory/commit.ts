@@ -86,22 +86,22 @@ function writeRecords(store: MemoryStore, change: Change, now: number): void {
   for (const type of change.removedWaivers ?? []) store.waivers.delete(type);
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
   for (const document of change.documents ?? []) {
-    const { value, ...rest } = document;
+    const { value, version } = document;
     const key = documentKey(document);
     if (value === undefined) store.documents.delete(key);
-    else store.documents.set(key, { ...rest, value, version: document.version + 1 });
+    else store.documents.set(key, { ...document, value, version: version + 1 });
   }
   for (const id of change.seen ?? []) store.seen.set(id, now);
-  forgetOld(store.seen, now - SEEN_MILLIS);
+  removeOldIds(store.seen, now - SEEN_MILLIS);
   addToQuarantine(store.quarantineRecords, change.quarantine ?? []);
   for (const [name, amount] of Object.entries(change.counters ?? {}))
     store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
 }
 
-/** Removes the ids that were ingested before `before`. The oldest id is the first of the map. */
-function forgetOld(seen: Map<string, number>, before: number): void {
+/** Removes the ids that were recorded before `oldestAt`. The oldest id is the first of the map. */
+function removeOldIds(seen: Map<string, number>, oldestAt: number): void {
   for (const [id, at] of seen) {
-    if (at >= before) return;
+    if (at >= oldestAt) return;
     seen.delete(id);
   }
 }

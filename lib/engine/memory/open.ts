@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../audit/entry.ts';
 import { backoffMillis } from '../../shared/backoff.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { closedError } from '../engine-error.ts';
-import type { Handler } from '../message-loop.ts';
+import type { Handler } from '../handle-group.ts';
 import type {
   Change,
   DeadLetterFilter,
@@ -101,7 +101,7 @@ export class MemoryEngine implements WorkerEngine {
 
   async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
     this.#throwIfClosed();
-    return this.#announce(redrive(this.store, filter, author, this.#now()));
+    return this.#publishDecision(redrive(this.store, filter, author, this.#now()));
   }
 
   async discard(
@@ -109,7 +109,7 @@ export class MemoryEngine implements WorkerEngine {
     author: DecisionAuthor & { readonly reason: string },
   ): Promise<number> {
     this.#throwIfClosed();
-    return this.#announce(discard(this.store, filter, author, this.#now()));
+    return this.#publishDecision(discard(this.store, filter, author, this.#now()));
   }
 
   async health(): Promise<void> {
@@ -163,21 +163,20 @@ export class MemoryEngine implements WorkerEngine {
     this.#wake([record]);
   }
 
-  /** Wakes workers for the sent messages, and reports the audit entries. Returns the number. */
-  #announce({
-    deadLetterCount: deadLetters,
-    sentMessages: sent,
-    auditEntries: audited,
-  }: DecisionResult): number {
-    this.#wake(sent);
-    audited.forEach(this.#onAudited);
-    return deadLetters;
+  /**
+   * Wakes workers for the messages that a decision has sent, and reports its audit entries. Returns
+   * the number of redriven or discarded messages.
+   */
+  #publishDecision({ deadLetterCount, sentMessages, auditEntries }: DecisionResult): number {
+    this.#wake(sentMessages);
+    auditEntries.forEach(this.#onAudited);
+    return deadLetterCount;
   }
 
   /** Wakes the workers of this engine, now or when a message is due. */
-  #wake(sent: readonly QueuedMessage[]): void {
+  #wake(messages: readonly QueuedMessage[]): void {
     const now = this.#now();
-    for (const { queue, dueAt } of sent)
+    for (const { queue, dueAt } of messages)
       if (this.#queuesWithWorker.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000);
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Message, type Outgoing, type QueueName, queueOf } from '../../../events/index.ts';
+import type { QueueRecord } from '../handle-group.ts';
 import { storableMessage } from '../json.ts';
-import type { QueueRecord } from '../message-loop.ts';
 
 /** A message that waits in a queue, or that a worker handles. */
 export interface QueuedMessage extends QueueRecord {
@@ -46,8 +46,16 @@ export class MemoryQueues {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
     const sequence = ++this.#sequence;
-    const waiting = { receiveCount: 0, isActive: false };
-    const queued = { id, queue, sequence, message, isUrgent, dueAt, ...waiting };
+    const queued: QueuedMessage = {
+      id,
+      queue,
+      sequence,
+      message,
+      isUrgent,
+      dueAt,
+      receiveCount: 0,
+      isActive: false,
+    };
     this.ensure(queue).set(id, queued);
     return queued;
   }
@@ -59,11 +67,9 @@ export class MemoryQueues {
   receive(queue: QueueName, maxMessages: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
     const messages = [...this.ensure(queue).values()];
-    const [urgent, others] = [
-      messages.filter((one) => one.isUrgent),
-      messages.filter((one) => !one.isUrgent),
-    ];
-    for (const queued of [...urgent, ...others]) {
+    const urgentMessages = messages.filter(({ isUrgent }) => isUrgent);
+    const otherMessages = messages.filter(({ isUrgent }) => !isUrgent);
+    for (const queued of [...urgentMessages, ...otherMessages]) {
       if (received.length >= maxMessages) break;
       if (queued.isActive || queued.dueAt > now) continue;
       queued.isActive = true;

@@ -11,7 +11,7 @@ export type WaitingMessage = QueuedMessage;
 /**
  * An engine in memory for tests. The test delivers each message and sets the clock.
  * @example
- * for (const waiting of engine.due()) {
+ * for (const waiting of engine.dueMessages()) {
  *   await coordinate([{ message: waiting.message, receiveCount: 1 }], deps);
  *   engine.take(waiting);
  * }
@@ -76,8 +76,8 @@ export class SteppedEngine extends MemoryEngine {
    */
   dueMessages(): WaitingMessage[] {
     const { waiting } = this;
-    const next = Math.min(...waiting.map(({ dueAt }) => dueAt));
-    if (Number.isFinite(next)) this.time = Math.max(this.time, next);
+    const nextDueAt = Math.min(...waiting.map(({ dueAt }) => dueAt));
+    if (Number.isFinite(nextDueAt)) this.time = Math.max(this.time, nextDueAt);
     return waiting.filter(({ dueAt }) => dueAt <= this.time);
   }
 

@@ -5,7 +5,7 @@ import { ErrorReport } from '../../../events/service.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { auditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, parseDeadLetter } from '../dead-letters.ts';
-import { storable, storableMessage, toJson } from '../json.ts';
+import { storableMessage, storableText, toJson } from '../json.ts';
 import {
   type DeadLetter,
   type DeadLetterFilter,
@@ -64,7 +64,7 @@ async function readDeadLetters(
     [
       matchingQueues.map(deadLetterQueueOf),
       ...[filter.operationId, filter.cause, filter.id].map((value) =>
-        value === undefined ? null : storable(value),
+        value === undefined ? null : storableText(value),
       ),
       filter.ids ?? null,
     ],

@@ -1,7 +1,7 @@
 import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { closedError } from '../engine-error.ts';
-import type { Handler } from '../message-loop.ts';
+import type { Handler } from '../handle-group.ts';
 import type {
   Change,
   DeadLetterFilter,

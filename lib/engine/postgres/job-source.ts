@@ -1,6 +1,6 @@
 import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
-import type { QueueRecord } from '../message-loop.ts';
+import type { QueueRecord } from '../handle-group.ts';
 import type { WorkerSource } from '../worker.ts';
 import { failureOutput } from './dead-letters.ts';
 

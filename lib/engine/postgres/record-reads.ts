@@ -1,4 +1,4 @@
-import { storable, toJson } from '../json.ts';
+import { storableText, toJson } from '../json.ts';
 import type { RecordReads } from '../port.ts';
 import { StoredQuarantine } from '../records.ts';
 import type { Database } from './database.ts';
@@ -11,7 +11,7 @@ export const recordReads = (database: Database): RecordReads => ({
       `SELECT key, version, body FROM propagator.document
        WHERE collection = $1 AND partition = $2 AND starts_with(key, $3)
        ORDER BY key COLLATE "C"`,
-      [collection, storable(partition), storable(prefix)],
+      [collection, storableText(partition), storableText(prefix)],
     );
     return rows.map(({ key, version, body }) => ({
       collection,
@@ -28,7 +28,7 @@ export const recordReads = (database: Database): RecordReads => ({
       [toJson(messageIds)],
     );
     const found = new Set(rows.map(({ id }) => id));
-    return new Set(messageIds.filter((id) => found.has(storable(id))));
+    return new Set(messageIds.filter((id) => found.has(storableText(id))));
   },
   async quarantine(limit) {
     const total = await readNumber(

@@ -1,7 +1,7 @@
 import { foldId } from '../../../events/ids.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation, Task } from '../../operation/model.ts';
-import { storable, storableRecord, toJson } from '../json.ts';
+import { storableRecord, storableText, toJson } from '../json.ts';
 import { type Change, MAX_QUARANTINED } from '../port.ts';
 import type { Session } from './database.ts';
 import {
@@ -45,7 +45,7 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
 
 /** Throws {@link VersionConflict} if an earlier commit has recorded one of the ids. */
 async function writeSeen(session: Session, seen: readonly string[]): Promise<void> {
-  const ids = [...new Set(seen.map(storable))];
+  const ids = [...new Set(seen.map(storableText))];
   const added = await session.query(
     'INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ' +
       'ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1',

@@ -1,4 +1,4 @@
-import { storable, toJson } from '../json.ts';
+import { storableText, toJson } from '../json.ts';
 import type { DocumentKey, WrittenDocument } from '../port.ts';
 import type { Session } from './database.ts';
 
@@ -51,7 +51,7 @@ export async function writeVersioned(
 
 const WRITE_DOCUMENTS = versionedWrite('document', 'collection text, partition text, key text');
 const documentId = ({ collection, partition, id }: DocumentKey): string =>
-  storable([collection, partition, id].join('\n'));
+  storableText([collection, partition, id].join('\n'));
 
 /**
  * Writes and deletes documents. Throws {@link VersionConflict} if a stored document has another
@@ -71,8 +71,8 @@ export async function writeDocuments(
         id: documentId(document),
         version: document.version,
         collection: document.collection,
-        partition: storable(document.partition),
-        key: storable(document.id),
+        partition: storableText(document.partition),
+        key: storableText(document.id),
         body: document.value,
       })),
     );

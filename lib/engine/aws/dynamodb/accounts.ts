@@ -14,7 +14,7 @@ export interface AccountRows {
    * Pointers that the commit writes before the transaction, to keep the transaction small. A
    * pointer without its row does no harm, because readers ignore it.
    */
-  readonly pointersFirst: readonly Item[];
+  readonly pointersBeforeTransaction: readonly Item[];
   /** The number of new accounts. */
   readonly addedCount: number;
 }
@@ -37,7 +37,9 @@ export async function accountRows(
   const rows = [...newest].map(([key, record]) => rowsOf(record, stored.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
-    pointersFirst: rows.flatMap(({ pointersFirst }) => pointersFirst),
+    pointersBeforeTransaction: rows.flatMap(
+      ({ pointersBeforeTransaction }) => pointersBeforeTransaction,
+    ),
     addedCount: rows.reduce((sum, { addedCount }) => sum + addedCount, 0),
   };
 }
@@ -64,7 +66,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
         : []),
       ...domainPointers(merged, storedRecord).map((pointer): Write => ({ Put: { Item: pointer } })),
     ],
-    pointersFirst: [
+    pointersBeforeTransaction: [
       ...(item ? [] : foldedIdPointers(merged)),
       ...(merged.suspicion && !storedRecord?.suspicion ? [suspicionPointer(merged)] : []),
       ...memberPointers(merged, storedRecord),

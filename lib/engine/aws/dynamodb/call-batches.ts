@@ -14,7 +14,9 @@ export async function inBatches<T, R>(
     entries.slice(index * size, (index + 1) * size),
   );
   const results: R[] = [];
-  for (let at = 0; at < batches.length; at += CONCURRENT_BATCHES)
-    results.push(...(await Promise.all(batches.slice(at, at + CONCURRENT_BATCHES).map(callBatch))));
+  for (let start = 0; start < batches.length; start += CONCURRENT_BATCHES) {
+    const concurrentBatches = batches.slice(start, start + CONCURRENT_BATCHES);
+    results.push(...(await Promise.all(concurrentBatches.map(callBatch))));
+  }
   return results;
 }

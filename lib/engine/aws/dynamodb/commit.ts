@@ -125,7 +125,7 @@ async function writePart(
   for (let tries = 1; ; tries += 1) {
     const rows = await partRowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
-    await store.put(rows.pointersFirst);
+    await store.put(rows.pointersBeforeTransaction);
     // Each attempt computes new sequence numbers for the entries of the audit log, and the outbox
     // contains an event for each entry.
     if (rows.auditEntries.length > 0)
@@ -167,7 +167,7 @@ interface PartRows {
   /** Rows whose failed condition leads to another attempt. */
   readonly otherWrites: readonly Write[];
   /** Pointers that are written before the transaction. */
-  readonly pointersFirst: readonly Item[];
+  readonly pointersBeforeTransaction: readonly Item[];
   readonly auditEntries: readonly AuditEntry[];
 }
 
@@ -200,6 +200,6 @@ async function partRowsOf(
       ...counterWrites(part.counters ?? {}, accounts.addedCount),
     ],
     auditEntries: audit.entries,
-    pointersFirst: accounts.pointersFirst,
+    pointersBeforeTransaction: accounts.pointersBeforeTransaction,
   };
 }

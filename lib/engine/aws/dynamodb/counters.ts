@@ -37,19 +37,19 @@ function rowCountOf(counterCount: number): number {
 }
 
 /**
- * Builds the rows that add these values to the counters, and `newAccounts` to the number of
+ * Builds the rows that add these values to the counters, and `newAccountCount` to the number of
  * accounts. The value of a counter is the sum of {@link COUNTER_SHARES} rows. This function adds to
  * a random one of these rows, so that concurrent transactions rarely lock the same row.
  */
 export function counterWrites(
   counters: Readonly<Record<string, number>>,
-  newAccounts: number,
+  newAccountCount: number,
 ): Write[] {
   const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
     NAME_PREFIX + name,
     value,
   ]);
-  if (newAccounts > 0) amounts.push([ACCOUNTS_ATTRIBUTE, newAccounts]);
+  if (newAccountCount > 0) amounts.push([ACCOUNTS_ATTRIBUTE, newAccountCount]);
   const firstShare = Math.floor(Math.random() * COUNTER_SHARES);
   return Array.from({ length: rowCountOf(amounts.length) }, (_, index) =>
     additionTo(
@@ -86,10 +86,11 @@ export async function readCounters(store: Store): Promise<Record<string, number>
 export const readAccountCount = async (store: Store): Promise<number> =>
   (await readSums(store)).get(ACCOUNTS_ATTRIBUTE) ?? 0;
 
+/** Reads the sum of each attribute over all rows of the counters. */
 async function readSums(store: Store): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
-  for (const { pk: _, sk: __, ...shares } of await store.query({ pk: 'counters' }))
-    for (const [name, value] of Object.entries(shares))
+  for (const { pk: _, sk: __, ...attributes } of await store.query({ pk: 'counters' }))
+    for (const [name, value] of Object.entries(attributes))
       sums.set(name, (sums.get(name) ?? 0) + Number(value.N));
   return sums;
 }

@@ -129,4 +129,4 @@ export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'leas
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortableTime(openedAt)}#${id}`;
 /** Returns the id after the first `#` of a key, for example after the time in a sort key. */
-export const idIn = (sk: string): string => sk.slice(sk.indexOf('#') + 1);
+export const idIn = (key: string): string => key.slice(key.indexOf('#') + 1);

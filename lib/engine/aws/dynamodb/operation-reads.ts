@@ -40,8 +40,8 @@ export function operationReads(store: Store): OperationReads {
       const { limit = DEFAULT_LIMIT } = filter;
       const ids = await candidateIds(filter, store);
       const found: Operation[] = [];
-      for (let at = 0; at < ids.length && found.length < limit; at += PAGE_SIZE) {
-        const page = await readOperations(ids.slice(at, at + PAGE_SIZE));
+      for (let start = 0; start < ids.length && found.length < limit; start += PAGE_SIZE) {
+        const page = await readOperations(ids.slice(start, start + PAGE_SIZE));
         found.push(...page.filter((operation) => matchesFilter(operation, filter)));
       }
       return found

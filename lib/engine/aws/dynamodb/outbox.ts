@@ -39,15 +39,15 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     sk: `${sortableTime(now)}#${id}`,
   };
   const bytes = compress(toJson(outbounds));
-  const parts = Array.from({ length: Math.ceil(bytes.byteLength / MAX_PART_BYTES) }, (_, part) =>
-    bytes.subarray(part * MAX_PART_BYTES, (part + 1) * MAX_PART_BYTES),
+  const parts = Array.from({ length: Math.ceil(bytes.byteLength / MAX_PART_BYTES) }, (_, index) =>
+    bytes.subarray(index * MAX_PART_BYTES, (index + 1) * MAX_PART_BYTES),
   );
-  const [first = bytes, ...otherChunks] = parts;
-  const head = {
+  const [firstPart = bytes, ...furtherParts] = parts;
+  const firstItem = {
     ...keyOf(key),
     uuid: { S: id },
-    parts: { N: String(otherChunks.length) },
-    body: { B: first.toString('base64') },
+    parts: { N: String(furtherParts.length) },
+    body: { B: firstPart.toString('base64') },
   };
   // A process may die after it has deleted the first row. DynamoDB then deletes the further parts.
   const expires = { N: String(Math.floor(now / 1000) + OUTBOX_PART_SECONDS) };
@@ -56,11 +56,11 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     key,
     outbounds,
     items: [
-      head,
-      ...otherChunks.map((B, index) => ({
+      firstItem,
+      ...furtherParts.map((part, index) => ({
         ...keyOf(outboxPartKey(id, index + 1)),
         expires,
-        body: { B: B.toString('base64') },
+        body: { B: part.toString('base64') },
       })),
     ],
   };
@@ -69,13 +69,13 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
 /** Sends the messages of an outbox, then deletes the outbox with its further parts. */
 export async function deliverOutbox(
   outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
-  partCount: number,
+  furtherPartCount: number,
   store: Store,
   sender: Sender,
 ): Promise<void> {
   await sender.send(outbox.outbounds, outbox.id, Date.now());
   await store.delete([outbox.key]);
-  await store.delete(outboxPartKeys(outbox.id, partCount));
+  await store.delete(outboxPartKeys(outbox.id, furtherPartCount));
 }
 
 /**
@@ -96,10 +96,10 @@ export async function flushOutbox(
     // The lease begins now. A flush of many outboxes may take longer than a lease.
     if (!(await store.acquireLease(key, Date.now(), LEASE_MILLIS, true))) continue;
     const id = textOf(item, 'uuid');
-    const partCount = numberOf(item, 'parts');
+    const furtherPartCount = numberOf(item, 'parts');
     try {
-      const outbounds = await readOutbounds(item, id, partCount, store);
-      await deliverOutbox({ id, key, outbounds }, partCount, store, sender);
+      const outbounds = await readOutbounds(item, id, furtherPartCount, store);
+      await deliverOutbox({ id, key, outbounds }, furtherPartCount, store, sender);
       sentCount += 1;
     } catch (error) {
       failures.push(error);
@@ -119,26 +119,29 @@ async function readOutboxesBefore(beforeTime: number, store: Store): Promise<Ite
   return items.flat();
 }
 
-const outboxPartKeys = (id: string, partCount: number): Key[] =>
-  Array.from({ length: partCount }, (_, index) => outboxPartKey(id, index + 1));
+const outboxPartKeys = (id: string, furtherPartCount: number): Key[] =>
+  Array.from({ length: furtherPartCount }, (_, index) => outboxPartKey(id, index + 1));
 
 /** Reads the messages of the outbox with the first row `item`. */
 async function readOutbounds(
   item: Item,
   id: string,
-  partCount: number,
+  furtherPartCount: number,
   store: Store,
 ): Promise<OutboundMessage[]> {
-  const otherParts = await store.getMany(outboxPartKeys(id, partCount));
-  if (otherParts.length < partCount)
+  const furtherItems = await store.getMany(outboxPartKeys(id, furtherPartCount));
+  if (furtherItems.length < furtherPartCount)
     throw engineError(
       'row.damaged',
-      `Outbox ${id} has ${otherParts.length} of its ${partCount} parts.`,
+      `Outbox ${id} has ${furtherItems.length} of its ${furtherPartCount} further parts.`,
       'Restore the table to a point in time before the damage.',
     );
-  const inOrder = otherParts.toSorted(
-    (one, other) => Number(textOf(one, 'sk')) - Number(textOf(other, 'sk')),
-  );
-  const pieces = [item, ...inOrder].map(({ body }) => Buffer.from(body?.B ?? '', 'base64'));
-  return z.array(OutboundMessage).parse(JSON.parse(decompress(Buffer.concat(pieces))));
+  const itemsInOrder = [
+    item,
+    ...furtherItems.toSorted(
+      (one, other) => Number(textOf(one, 'sk')) - Number(textOf(other, 'sk')),
+    ),
+  ];
+  const parts = itemsInOrder.map(({ body }) => Buffer.from(body?.B ?? '', 'base64'));
+  return z.array(OutboundMessage).parse(JSON.parse(decompress(Buffer.concat(parts))));
 }

@@ -1,4 +1,4 @@
-import { storable } from '../../json.ts';
+import { storableText } from '../../json.ts';
 import { MAX_QUARANTINED, type RecordReads } from '../../port.ts';
 import { StoredQuarantine } from '../../records.ts';
 import { parseBodies, unpack } from './codec.ts';
@@ -10,8 +10,8 @@ import type { Store } from './table.ts';
 /** Reads documents, the ids of ingested notifications, the quarantine and the counters. */
 export const recordReads = (store: Store): RecordReads => ({
   async documents(collection, partition, prefix = '') {
-    const pk = documentPk(collection, storable(partition));
-    const rows = await store.query(prefix === '' ? { pk } : { pk, prefix: storable(prefix) });
+    const pk = documentPk(collection, storableText(partition));
+    const rows = await store.query(prefix === '' ? { pk } : { pk, prefix: storableText(prefix) });
     return rows.map((item) => ({
       collection,
       partition,
@@ -21,9 +21,9 @@ export const recordReads = (store: Store): RecordReads => ({
     }));
   },
   async seenMessageIds(messageIds) {
-    const rows = await store.getMany([...new Set(messageIds.map(storable))].map(seenKey));
+    const rows = await store.getMany([...new Set(messageIds.map(storableText))].map(seenKey));
     const storedIds = new Set(rows.map((item) => idIn(textOf(item, 'pk'))));
-    return new Set(messageIds.filter((id) => storedIds.has(storable(id))));
+    return new Set(messageIds.filter((id) => storedIds.has(storableText(id))));
   },
   async quarantine(limit) {
     const range = { pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINED };

@@ -48,14 +48,14 @@ export const numberOf = (item: Item | undefined, name: string): number =>
   Number(item?.[name]?.N ?? 0);
 
 /**
- * Returns the condition that a row has not changed since it was read. `read`: the version that was
- * read, or `undefined` if the row did not exist.
+ * Returns the condition that a row has not changed since it was read. `readNumber`: the value of
+ * the attribute that was read, or `undefined` if the row did not exist.
  */
-export const ifUnchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
-  read === undefined
+export const ifUnchanged = (attribute: 'version' | 'revision', readNumber: number | undefined) =>
+  readNumber === undefined
     ? { ConditionExpression: 'attribute_not_exists(pk)' }
     : {
         ConditionExpression: '#number = :read',
         ExpressionAttributeNames: { '#number': attribute },
-        ExpressionAttributeValues: { ':read': { N: String(read) } },
+        ExpressionAttributeValues: { ':read': { N: String(readNumber) } },
       };

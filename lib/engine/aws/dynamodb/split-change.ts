@@ -78,7 +78,7 @@ function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): Cha
     ...quarantine.map((record): ChangePart => ({ quarantine: [record], outbounds: [] })),
     { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
     ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies ChangePart] : []),
-    ...outboundsAbout('').map((outbound): ChangePart => ({ outbounds: [outbound] })),
+    ...outboundsAbout(NO_RECORD).map((outbound): ChangePart => ({ outbounds: [outbound] })),
     ...operationGroups(change, outboundsAbout),
     ...documents.map((document): ChangePart => ({ documents: [document], outbounds: [] })),
     ...seen.map((id): ChangePart => ({ seen: [id], outbounds: [] })),
@@ -86,7 +86,10 @@ function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): Cha
   ];
 }
 
-/** Groups the messages by subject. A message about no record of the change is in the group `''`. */
+/** The group of the messages about no record of the change. */
+const NO_RECORD = '';
+
+/** Groups the messages by the account or the operation of the change that they are about. */
 function groupBySubject(
   { accounts = [], operations = [], tasks = [] }: Change,
   messages: readonly OutboundWithSubject[],
@@ -97,7 +100,7 @@ function groupBySubject(
     ...tasks.map(({ operationId }) => `operation ${operationId}`),
   ]);
   const groups = Map.groupBy(messages, ({ subject }) =>
-    subject !== undefined && subjectsOfChange.has(subject) ? subject : '',
+    subject !== undefined && subjectsOfChange.has(subject) ? subject : NO_RECORD,
   );
   return new Map(
     [...groups].map(([subject, group]) => [subject, group.map(({ outbound }) => outbound)]),

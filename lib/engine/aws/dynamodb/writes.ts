@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { QuarantineRecord } from '../../../account/inventory.ts';
 import type { Operation, Task, Waiver } from '../../../operation/model.ts';
 import type { StopDecision } from '../../../operation/stop.ts';
-import { storable, storableRecord } from '../../json.ts';
+import { storableRecord, storableText } from '../../json.ts';
 import type { WrittenDocument } from '../../port.ts';
 import { pack, unpack } from './codec.ts';
 import {
@@ -27,9 +27,9 @@ import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './r
 import type { Store } from './table.ts';
 
 /**
- * The pointer to a started operation is written with the change that starts the operation, and
- * again with each change in the next 15 minutes, which is the maximum duration of a function. By
- * then the first change has ended, and the pointer exists.
+ * A record does not show whether its change starts the operation. Each change within this time
+ * after `startedAt` therefore writes the pointer to the started operation. The change that starts
+ * the operation is always one of them, because a function runs for at most 15 minutes.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -137,7 +137,7 @@ function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'con
 export const seenWrite = (id: string, now: number): Write => ({
   Put: {
     Item: {
-      ...keyOf(seenKey(storable(id))),
+      ...keyOf(seenKey(storableText(id))),
       expires: { N: String(Math.floor(now / 1000) + SEEN_SECONDS) },
     },
     ConditionExpression: 'attribute_not_exists(pk)',
@@ -194,7 +194,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
  */
 export function documentWrite(document: WrittenDocument): Write {
   const { collection, partition, id, version, value } = document;
-  const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
+  const key = keyOf({ pk: documentPk(collection, storableText(partition)), sk: storableText(id) });
   const condition = ifUnchanged('version', version === 0 ? undefined : version);
   if (value === undefined) return { Delete: { Key: key, ...condition } };
   const Item = { ...key, version: { N: String(version + 1) }, body: pack(value) };

@@ -1,7 +1,7 @@
 import type { Log } from '../../../shared/log.ts';
 import { redactText, SECRET_FIELDS } from '../../../shared/redaction.ts';
 
-/** The id that AWS gave to the current invocation. A function runs one invocation at a time. */
+/** The AWS request id of the current invocation. A process runs one invocation at a time. */
 let requestId: string | undefined;
 
 /** Sets the id of the current invocation, which every later log line contains. */
@@ -18,7 +18,7 @@ const redactField = (field: string, value: unknown): unknown => {
 
 /**
  * Creates a log that writes one JSON object per line, so that CloudWatch Logs can query its fields.
- * A function uses this log in place of pino, because its code has a fifth of the size.
+ * A function uses this log in place of pino, because pino is five times as much code.
  */
 export function functionLog(
   level: string,

@@ -64,7 +64,7 @@ export function metricsOf({
       message.type === 'service.finished' ||
       (message.type === 'service.progressed' && message.data.again !== undefined);
     return isEndOfRun
-      ? sum + Object.values(message.data.counts).reduce((gone, count) => gone + count.gone, 0)
+      ? sum + Object.values(message.data.counts).reduce((total, { gone }) => total + gone, 0)
       : sum;
   }, 0);
   const values = {

@@ -4,11 +4,11 @@ import * as z from 'zod';
 import type { QueueName } from '../../../../events/index.ts';
 import { type ErrorReport, reportOf } from '../../../shared/errors.ts';
 import {
+  type DeliverySteps,
   handleGroup,
   handlerGroups,
-  type MessageLoop,
   type QueueRecord,
-} from '../../message-loop.ts';
+} from '../../handle-group.ts';
 import type { Delivery } from '../../port.ts';
 import { messageIn } from '../messaging/envelope.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
@@ -33,7 +33,7 @@ type SqsEvent = z.infer<typeof SqsEvent>;
 const EventWithRecords = z.object({ Records: z.array(z.unknown()) });
 export const isSqsEvent = (event: unknown): boolean => EventWithRecords.safeParse(event).success;
 
-/** A record of the event, for the message loop. */
+/** A record of the event, for {@link handleGroup}. */
 interface SqsRecord extends QueueRecord {
   readonly handle: string;
   readonly body: string;
@@ -83,18 +83,18 @@ export interface RecordsOptions {
 export const handleRecords =
   (
     queue: QueueName,
-    work: MessageHandler,
+    handler: MessageHandler,
     { inOneCall = false, isIgnored = () => false }: RecordsOptions = {},
   ) =>
   async (event: unknown, context: unknown): Promise<PromiseSettledResult<void>[]> => {
-    const { propagator } = context as InvocationContext;
+    const { propagator: lambda } = context as InvocationContext;
     const records = (event as SqsEvent).Records.map(toRecord);
     const messages = records.filter(({ body }) => !isIgnored(body));
     const errors = new Map<string, ErrorReport>();
-    const loop = messageLoop(queue, work, errors, propagator);
+    const steps = deliverySteps(queue, handler, errors, lambda);
     const groups = handlerGroups(messages, inOneCall ? records.length : 1);
-    await Promise.all(groups.map((group) => handleGroup(group, loop)));
-    propagator.countMetrics({
+    await Promise.all(groups.map((group) => handleGroup(group, steps)));
+    lambda.countMetrics({
       ...(errors.size > 0 ? { Failed: errors.size } : {}),
       ...(queue === 'ingest' ? { NotificationsReceived: records.length } : {}),
     });
@@ -105,22 +105,22 @@ export const handleRecords =
   };
 
 /** `errors` receives the error of each record that SQS delivers again, by the id of the record. */
-const messageLoop = (
+const deliverySteps = (
   queue: QueueName,
-  work: MessageHandler,
+  handler: MessageHandler,
   errors: Map<string, ErrorReport>,
-  propagator: LambdaContext,
-): MessageLoop<SqsRecord> => ({
+  lambda: LambdaContext,
+): DeliverySteps<SqsRecord> => ({
   queue,
   bodyOf: ({ body }) => messageIn(body),
-  handler: (deliveries) => work(deliveries, propagator),
+  handler: (deliveries) => handler(deliveries, lambda),
   settle: async (records, error) => {
+    // The middleware `partialBatchFailure` lets SQS delete the successful records.
     if (error === undefined) return;
-    for (const { id } of await storeFailure(queue, records, error, propagator))
-      errors.set(id, error);
+    for (const { id } of await storeFailure(queue, records, error, lambda)) errors.set(id, error);
   },
   onProblem: ({ text, error, operationId, recordCount: records }) =>
-    propagator.log.warn({ queue, operation: operationId, ...error, records }, text),
+    lambda.log.warn({ queue, operation: operationId, ...error, records }, text),
 });
 
 const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({

@@ -25,7 +25,7 @@ export interface DeliveryProblem {
 }
 
 /** The functions that read, handle and settle the records of one queue. */
-export interface MessageLoop<Received extends QueueRecord> {
+export interface DeliverySteps<Received extends QueueRecord> {
   readonly queue: QueueName;
   /** Returns the message of a record, not yet validated. */
   bodyOf(record: Received): unknown;
@@ -63,24 +63,24 @@ export function handlerGroups<Received extends QueueRecord>(
  */
 export async function handleGroup<Received extends QueueRecord>(
   group: readonly Received[],
-  loop: MessageLoop<Received>,
+  steps: DeliverySteps<Received>,
 ): Promise<void> {
   const parsed = group.map((record) => ({
     record,
-    message: StoredMessage.safeParse(loop.bodyOf(record)).data,
+    message: StoredMessage.safeParse(steps.bodyOf(record)).data,
   }));
   const unreadable = parsed.flatMap(({ record, message }) => (message ? [] : [record]));
   const readable = parsed.flatMap(({ record, message }) => (message ? [record] : []));
   const deliveries = parsed.flatMap(({ record: { receiveCount }, message }) =>
     message ? [{ message, receiveCount }] : [],
   );
-  if (unreadable.length > 0) await failUnreadable(unreadable, loop);
-  if (readable.length > 0) await loop.settle(readable, await errorOfHandler(deliveries, loop));
+  if (unreadable.length > 0) await failUnreadable(unreadable, steps);
+  if (readable.length > 0) await steps.settle(readable, await errorOfHandler(deliveries, steps));
 }
 
 async function failUnreadable<Received extends QueueRecord>(
   records: readonly Received[],
-  { queue, settle, onProblem }: MessageLoop<Received>,
+  { queue, settle, onProblem }: DeliverySteps<Received>,
 ): Promise<void> {
   const text =
     `This release cannot read ${records.length} messages of queue ${queue}. ` +
@@ -93,7 +93,7 @@ async function failUnreadable<Received extends QueueRecord>(
 /** Calls the handler. Returns and reports the error that it throws; `undefined` after success. */
 async function errorOfHandler<Received extends QueueRecord>(
   deliveries: readonly Delivery[],
-  { queue, handler, onProblem }: MessageLoop<Received>,
+  { queue, handler, onProblem }: DeliverySteps<Received>,
 ): Promise<ErrorReport | undefined> {
   try {
     await handler(deliveries);
