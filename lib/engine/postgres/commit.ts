@@ -10,7 +10,7 @@ import { storableMessage, toJson } from '../json.ts';
 import type { Change } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { appendAudit } from './audit.ts';
-import { bossOn, type Database, detailOf, type Session } from './database.ts';
+import { bossDatabaseOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { addToCounters, writeRecords } from './record-writes.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -33,7 +33,7 @@ export async function commit(
   change: Change,
   onAudited: (entry: AuditEntry) => void = () => {},
 ): Promise<'committed' | 'conflict'> {
-  const jobsByQueue = Map.groupBy((change.messages ?? []).map(jobOf), ({ queue }) => queue);
+  const jobsByQueue = Map.groupBy((change.messages ?? []).map(queuedJobOf), ({ queue }) => queue);
   const deadLetters = change.deadLetters ?? [];
   await queues.ensure(
     new Set([...jobsByQueue.keys(), ...deadLetters.map(({ message }) => queueOf(message))]),
@@ -61,7 +61,8 @@ export async function commit(
 /** pg-boss delivers a higher priority first. All other messages have the priority 0. */
 const URGENT_PRIORITY = 1;
 
-const jobOf = (message: Outgoing) => ({
+/** Returns the job of a message for pg-boss, with its queue and its delay. */
+const queuedJobOf = (message: Outgoing) => ({
   queue: queueOf(message),
   delaySeconds: message.delaySeconds,
   job: {
@@ -72,7 +73,7 @@ const jobOf = (message: Outgoing) => ({
   },
 });
 
-type QueuedJob = ReturnType<typeof jobOf>;
+type QueuedJob = ReturnType<typeof queuedJobOf>;
 type JobsByQueue = ReadonlyMap<QueueName, readonly QueuedJob[]>;
 
 async function insertJobs(
@@ -84,7 +85,7 @@ async function insertJobs(
     await queues.boss.insert(
       queue,
       jobs.map(({ job }) => job),
-      { db: bossOn(session) },
+      { db: bossDatabaseOn(session) },
     );
 }
 
@@ -117,7 +118,7 @@ async function moveToDeadLetters(
     const queue = queueOf(message);
     const id = randomUUID();
     await queues.boss.insert(deadLetterQueueOf(queue), [{ id, data: storableMessage(message) }], {
-      db: bossOn(session),
+      db: bossDatabaseOn(session),
     });
     await session.query(
       `UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE ` +

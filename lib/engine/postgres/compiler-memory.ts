@@ -7,7 +7,7 @@ import v8 from 'node:v8';
  * second compilation. All three are necessary: when they are set in a running process, V8 derives
  * none of them from the others.
  */
-const UNOPTIMIZED = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
+const NO_OPTIMIZATION_FLAGS = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 
 /**
  * Prevents the second compilation in this process. The database then takes 15 to 25 % more
@@ -15,5 +15,5 @@ const UNOPTIMIZED = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-t
  * loads PGlite.
  */
 export function limitCompilerMemory(): void {
-  for (const flag of UNOPTIMIZED) v8.setFlagsFromString(flag);
+  for (const flag of NO_OPTIMIZATION_FLAGS) v8.setFlagsFromString(flag);
 }

@@ -47,7 +47,7 @@ export interface Database extends Session {
 }
 
 /** Adapts a session to pg-boss, so that pg-boss runs its statements in our transaction. */
-export const bossOn = (session: Session): BossDatabase => ({
+export const bossDatabaseOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 

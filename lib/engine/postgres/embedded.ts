@@ -8,14 +8,14 @@ import { damageError, installationError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
-import { readContents, writeContents } from './marker.ts';
+import { readMarker, writeMarker } from './marker.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
  * Arguments of PostgreSQL. Larger buffers, such as the 160 MB of PGlite's default, have no benefit,
- * because the operating system also caches the files. Without statistics about a new queue,
- * PostgreSQL would read and sort all waiting messages for each batch with a bitmap scan. The index
- * of pg-boss has them in order.
+ * because the operating system also caches the files. Bitmap scans are off: without statistics
+ * about a new queue, PostgreSQL would use a bitmap scan to read all waiting messages for each batch,
+ * and then sort them. The index of pg-boss has the messages in order.
  */
 const DATABASE_ARGUMENTS = [
   '-c',
@@ -42,9 +42,9 @@ export async function openEmbedded(folder: string): Promise<Database> {
   limitCompilerMemory();
   const lockedFolder = lockFolder(folder);
   try {
-    const completeFolder = prepareFolder(folder, lockedFolder.database);
+    const finishCreation = prepareFolder(folder, lockedFolder.database);
     const isNew = !existsSync(lockedFolder.database);
-    const begunAt = readContents(folder)?.begunAt ?? new Date().toISOString();
+    const begunAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
       fs: new SyncedFiles(lockedFolder.database),
       // PGlite would create a database with three instances of PostgreSQL in memory, which needs
@@ -56,10 +56,9 @@ export async function openEmbedded(folder: string): Promise<Database> {
         ...DATABASE_ARGUMENTS,
       ],
     });
-    await completeFolder();
+    await finishCreation();
     const embedded = new Embedded(pglite, folder, begunAt, () => lockedFolder.release());
-    if (!readContents(folder))
-      writeContents(folder, { ...EMPTY_COUNTS, begunAt, writtenAt: begunAt });
+    if (!readMarker(folder)) writeMarker(folder, { ...EMPTY_COUNTS, begunAt, writtenAt: begunAt });
     return embedded;
   } catch (error) {
     lockedFolder.release();
@@ -164,7 +163,7 @@ class Embedded implements Database {
     };
     if (JSON.stringify(counts) === this.#countsInMarker) return;
     const writtenAt = new Date().toISOString();
-    writeContents(this.#folder, { begunAt: this.#begunAt, writtenAt, ...counts });
+    writeMarker(this.#folder, { begunAt: this.#begunAt, writtenAt, ...counts });
     this.#countsInMarker = JSON.stringify(counts);
   }
 }

@@ -13,7 +13,8 @@ import { Worker } from '../worker.ts';
 import { WorkerWakeups } from '../worker-wakeups.ts';
 import { commit } from './commit.ts';
 import type { Database } from './database.ts';
-import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { listDeadLetters } from './dead-letter-reads.ts';
+import { discardDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { StoreHealth } from './health.ts';
 import { type JobRecord, jobSource, sendHeartbeat } from './job-source.ts';
 import type { Queues } from './queues.ts';
@@ -27,9 +28,10 @@ import {
   returnUnfinished,
 } from './recovery.ts';
 
+/** The interval of the housekeeping. */
 const HOUSEKEEPING_MILLIS = 20_000;
-/** The ids of old notifications are deleted in every 1080th housekeeping: every six hours. */
-const ITERATIONS_PER_PURGE = 1080;
+/** Every 1080th housekeeping, every six hours, deletes the ids of old notifications. */
+const HOUSEKEEPINGS_PER_PURGE = 1080;
 
 /** The engine on an open and migrated database, embedded or on a server. */
 export class PostgresEngine implements WorkerEngine {
@@ -186,7 +188,7 @@ export class PostgresEngine implements WorkerEngine {
   }
 
   async #housekeeping(iteration: number): Promise<void> {
-    if (iteration % ITERATIONS_PER_PURGE === 0) await deleteSeenNotifications(this.#database);
+    if (iteration % HOUSEKEEPINGS_PER_PURGE === 0) await deleteSeenNotifications(this.#database);
     await limitDelays(this.#database);
     await this.#database.housekeeping();
   }

@@ -63,19 +63,19 @@ export const DURABLE_ARGUMENTS = [
 
 /**
  * Prepares the data folder for a new or an existing database. For a new database, this function
- * writes the file `creating`. If the process ends before the database is complete, the file
- * remains, and the next start deletes the unfinished database, which holds no data. The caller
- * calls the returned function when the database is complete. Throws `engine.folder.incomplete`.
+ * writes the file `creating`. The caller calls the returned function when the database is complete:
+ * that call deletes the file. If the process ends before, the next start finds the file and deletes
+ * the unfinished database, which holds no data. Throws `engine.folder.incomplete`.
  */
 export function prepareFolder(folder: string, database: string): () => Promise<void> {
-  const incompleteFolder = join(folder, 'creating');
-  if (existsSync(incompleteFolder)) rmSync(database, { recursive: true, force: true });
+  const creatingFile = join(folder, 'creating');
+  if (existsSync(creatingFile)) rmSync(database, { recursive: true, force: true });
   else checkCompleteness(folder, database);
   if (existsSync(database)) return () => Promise.resolve();
-  writeFileSync(incompleteFolder, '');
+  writeFileSync(creatingFile, '');
   return async () => {
     await syncTree(database);
-    rmSync(incompleteFolder);
+    rmSync(creatingFile);
   };
 }
 

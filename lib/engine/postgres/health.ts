@@ -21,7 +21,7 @@ export class StoreHealth {
   readonly #database: Database;
   readonly #now: () => number;
   #failure: { readonly message: string; readonly at: number } | undefined;
-  #write: { readonly done: Promise<void>; readonly at: number; isPending: boolean } | undefined;
+  #lastWrite: { readonly done: Promise<void>; readonly at: number; isPending: boolean } | undefined;
 
   constructor(database: Database, now: () => number = () => performance.now()) {
     this.#database = database;
@@ -54,14 +54,14 @@ export class StoreHealth {
 
   /** Returns the last test write if it is pending or new enough. Otherwise starts a test write. */
   #testWrite(): Promise<void> {
-    const lastWrite = this.#write;
+    const lastWrite = this.#lastWrite;
     if (lastWrite && (lastWrite.isPending || this.#now() - lastWrite.at < RESULT_AGE_MILLIS))
       return lastWrite.done;
     const done = writeOneRow(this.#database).catch((error: unknown) => {
       throw notWritableError(messageOf(error), error);
     });
     const write = { done, at: this.#now(), isPending: true };
-    this.#write = write;
+    this.#lastWrite = write;
     const markEnded = () => {
       write.isPending = false;
     };

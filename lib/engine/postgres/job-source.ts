@@ -2,7 +2,7 @@ import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
 import type { QueueRecord } from '../handle-group.ts';
 import type { WorkerSource } from '../worker.ts';
-import { failureOutput } from './dead-letters.ts';
+import { failureOutput } from './dead-letter-reads.ts';
 
 /** A message that this process has received, with its pg-boss job. */
 export interface JobRecord extends QueueRecord {

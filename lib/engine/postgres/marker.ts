@@ -13,43 +13,42 @@ import * as z from 'zod';
 import { engineError } from './database.ts';
 
 /**
- * The content of the marker: the file `contents.json` in the data folder. It has the numbers of
- * records at the last close or housekeeping. A data folder with a marker and without a database has
- * lost its database.
+ * The marker of a data folder: the file `contents.json`. It has the numbers of records at the last
+ * close or housekeeping. A data folder with a marker and without a database has lost its database.
  */
-const FolderContents = z.object({
+const Marker = z.object({
   begunAt: z.string(),
   writtenAt: z.string(),
   operations: z.number().int(),
   deadLetters: z.number().int(),
   waivers: z.number().int(),
 });
-export type FolderContents = z.infer<typeof FolderContents>;
+export type Marker = z.infer<typeof Marker>;
 
-const CONTENTS_FILE = 'contents.json';
+const MARKER_FILE = 'contents.json';
 /** If one of these is missing, PostgreSQL refuses the folder or creates a new database in it. */
 const REQUIRED_FILES = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
 /** Reads the marker of a data folder; `undefined` if it is missing or unreadable. */
-export function readContents(folder: string): FolderContents | undefined {
+export function readMarker(folder: string): Marker | undefined {
   try {
-    return FolderContents.parse(JSON.parse(readFileSync(join(folder, CONTENTS_FILE), 'utf8')));
+    return Marker.parse(JSON.parse(readFileSync(join(folder, MARKER_FILE), 'utf8')));
   } catch {
     return undefined;
   }
 }
 
 /** Replaces the marker atomically. */
-export function writeContents(folder: string, contents: FolderContents): void {
-  const newFile = join(folder, `${CONTENTS_FILE}.new`);
+export function writeMarker(folder: string, marker: Marker): void {
+  const newFile = join(folder, `${MARKER_FILE}.new`);
   const file = openSync(newFile, 'w', 0o600);
   try {
-    writeSync(file, `${JSON.stringify(contents)}\n`);
+    writeSync(file, `${JSON.stringify(marker)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(newFile, join(folder, CONTENTS_FILE));
+  renameSync(newFile, join(folder, MARKER_FILE));
 }
 
 /**
@@ -57,24 +56,24 @@ export function writeContents(folder: string, contents: FolderContents): void {
  * missing or was restored only in part. A data folder that never held a database is accepted.
  */
 export function checkCompleteness(folder: string, database: string): void {
-  if (!existsSync(join(folder, CONTENTS_FILE)) && !existsSync(database)) return;
-  const missingFiles = existsSync(database)
+  if (!existsSync(join(folder, MARKER_FILE)) && !existsSync(database)) return;
+  const missingPath = existsSync(database)
     ? REQUIRED_FILES.map((name) => join(database, name)).find((path) => !existsSync(path))
     : database;
-  if (missingFiles === undefined) return;
+  if (missingPath === undefined) return;
   throw engineError(
     'folder.incomplete',
-    `The data folder ${folder} held a database${countsText(readContents(folder))}, and ` +
-      `${missingFiles} is missing.`,
+    `The data folder ${folder} held a database${countsText(readMarker(folder))}, and ` +
+      `${missingPath} is missing.`,
     'Restore the whole folder from a copy. To discard its contents and begin with an empty ' +
       'database: propagator start --begin-empty',
   );
 }
 
-const countsText = (contents: FolderContents | undefined): string =>
-  contents
-    ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ` +
-      `${contents.waivers} waivers on ${contents.writtenAt})`
+const countsText = (marker: Marker | undefined): string =>
+  marker
+    ? ` (${marker.operations} operations, ${marker.deadLetters} dead letters, ` +
+      `${marker.waivers} waivers on ${marker.writtenAt})`
     : '';
 
 /**
@@ -82,7 +81,7 @@ const countsText = (contents: FolderContents | undefined): string =>
  * Returns the new path, or `undefined` if there was no database.
  */
 export function moveAside(folder: string, database: string, now: Date): string | undefined {
-  rmSync(join(folder, CONTENTS_FILE), { force: true });
+  rmSync(join(folder, MARKER_FILE), { force: true });
   if (!existsSync(database)) return undefined;
   const movedFolder = `${database}.old-${now.toISOString().replaceAll(':', '')}`;
   renameSync(database, movedFolder);

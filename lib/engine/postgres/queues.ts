@@ -13,12 +13,13 @@ export interface RetryOptions {
 
 export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
-const DAY = 24 * 60 * 60;
+const DAY_SECONDS = 24 * 60 * 60;
 /**
- * By default pg-boss deletes messages after 14 days. With this longer time, messages are not lost
- * while the propagator is stopped for weeks, and dead-letter messages stay until a person decides.
+ * By default pg-boss deletes messages after 14 days. With this longer time, no message is lost while
+ * the propagator is stopped for weeks, and a dead-letter message stays until a person redrives or
+ * discards it.
  */
-const RETENTION_SECONDS = 10 * 365 * DAY;
+const RETENTION_SECONDS = 10 * 365 * DAY_SECONDS;
 /**
  * A handler that has run for this time counts as stuck. Another worker then receives its messages,
  * and the result of the stuck handler is ignored.
@@ -45,7 +46,7 @@ export function createBoss(
     // If pg-boss refreshed this cache during a transaction of the embedded database, the refresh
     // would wait for the transaction, and the transaction for the refresh. A long interval is safe,
     // because only the propagator creates queues.
-    queueCacheIntervalSeconds: DAY,
+    queueCacheIntervalSeconds: DAY_SECONDS,
     // The embedded database has its own housekeeping.
     monitorVacuum: database.kind === 'server',
     reindex: database.kind === 'server',

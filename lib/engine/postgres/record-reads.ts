@@ -27,8 +27,8 @@ export const recordReads = (database: Database): RecordReads => ({
         'jsonb_array_elements_text($1::text::jsonb))',
       [toJson(messageIds)],
     );
-    const found = new Set(rows.map(({ id }) => id));
-    return new Set(messageIds.filter((id) => found.has(storableText(id))));
+    const storedIds = new Set(rows.map(({ id }) => id));
+    return new Set(messageIds.filter((id) => storedIds.has(storableText(id))));
   },
   async quarantine(limit) {
     const total = await readNumber(

@@ -46,12 +46,12 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
 /** Throws {@link VersionConflict} if an earlier commit has recorded one of the ids. */
 async function writeSeen(session: Session, seen: readonly string[]): Promise<void> {
   const ids = [...new Set(seen.map(storableText))];
-  const added = await session.query(
+  const addedRows = await session.query(
     'INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ' +
       'ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1',
     [toJson(ids)],
   );
-  if (added.length < ids.length) throw new VersionConflict();
+  if (addedRows.length < ids.length) throw new VersionConflict();
 }
 
 const operationRow = (operation: Operation) => ({

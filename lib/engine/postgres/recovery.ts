@@ -16,9 +16,10 @@ export const HEARTBEAT_SECONDS = 8;
 
 /**
  * The maximum number of deliveries of a message whose processes die. A process may die because of
- * one of its messages, or because an administrator kills it, but the delivery counts for all
- * messages that it has received. Each death therefore allows each of them one more delivery, up to
- * this limit. A message that reaches the limit is given up, because it probably kills its process.
+ * one of its messages, or because an administrator kills it. The death counts as a failed delivery
+ * of all messages that the process has received. Each death therefore allows each of these messages
+ * one more delivery, up to this limit. A message that reaches the limit is given up, because it
+ * probably kills its process.
  */
 const MAX_DELIVERIES = 20;
 

@@ -36,8 +36,8 @@ export async function openServer(
   const pool = new pg.Pool({ ...options, max: MAX_CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
   // A server that stops may close a connection before the caller of `pool.connect` has its client.
-  // Without this listener, the `error` event would end the process. The first statement of the
-  // caller then fails, and reports the lost connection.
+  // Without this listener, the `error` event would end the process. With the listener, the first
+  // statement of the caller fails, and reports the lost connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');

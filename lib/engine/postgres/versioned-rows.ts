@@ -19,18 +19,18 @@ export function versionedWrite(table: string, columns: string): string {
   return `
     WITH input AS MATERIALIZED (
       SELECT * FROM jsonb_to_recordset($1::text::jsonb)
-    AS x (id text, version int, ${columns}, body jsonb)
-    ORDER BY id
+        AS x (id text, version int, ${columns}, body jsonb)
+      ORDER BY id
     ), held AS MATERIALIZED (
       SELECT t.id FROM propagator.${table} t JOIN input i USING (id)
-    WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
+      WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
     ), added AS (
       INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
       SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
       ON CONFLICT DO NOTHING RETURNING 1
     ), replaced AS (
       UPDATE propagator.${table} t SET version = i.version + 1,
-    ${names.map((name) => `${name} = i.${name}`).join(', ')}
+        ${names.map((name) => `${name} = i.${name}`).join(', ')}
       FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
     )
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
@@ -45,8 +45,8 @@ export async function writeVersioned(
   statement: string,
   rows: readonly object[],
 ): Promise<void> {
-  const written = await session.query(statement, [toJson(rows)]);
-  if (written.length < rows.length) throw new VersionConflict();
+  const writtenRows = await session.query(statement, [toJson(rows)]);
+  if (writtenRows.length < rows.length) throw new VersionConflict();
 }
 
 const WRITE_DOCUMENTS = versionedWrite('document', 'collection text, partition text, key text');
@@ -61,13 +61,13 @@ export async function writeDocuments(
   session: Session,
   documents: readonly WrittenDocument[],
 ): Promise<void> {
-  const written = documents.filter(({ value }) => value !== undefined);
+  const keptDocuments = documents.filter(({ value }) => value !== undefined);
   const deletedDocuments = documents.filter(({ value }) => value === undefined);
-  if (written.length > 0)
+  if (keptDocuments.length > 0)
     await writeVersioned(
       session,
       WRITE_DOCUMENTS,
-      written.map((document) => ({
+      keptDocuments.map((document) => ({
         id: documentId(document),
         version: document.version,
         collection: document.collection,
