@@ -63,13 +63,13 @@ function readArguments(): ImportArguments {
 async function main(): Promise<void> {
   const { stage, region, parameters } = readArguments();
   const stack = stackOf(stage, { ...parameters, keptTable: '' });
-  const formation = new CloudFormationClient({ region });
-  const { TemplateBody = '' } = await formation.send(
+  const cloudFormation = new CloudFormationClient({ region });
+  const { TemplateBody = '' } = await cloudFormation.send(
     new GetTemplateCommand({ StackName: stack.prefix, TemplateStage: 'Original' }),
   );
   const template = templateWithTable(JSON.parse(TemplateBody), stack);
-  const templateUrl = await upload(template, stack, region, formation);
-  await importTable(templateUrl, stack, formation);
+  const templateUrl = await upload(template, stack, region, cloudFormation);
+  await importTable(templateUrl, stack, cloudFormation);
   process.stdout.write(
     `${stack.prefix} owns its table again. Deploy without keptTable from now on.\n`,
   );
@@ -80,10 +80,10 @@ async function upload(
   template: object,
   { prefix: StackName }: Stack,
   region: string,
-  formation: CloudFormationClient,
+  cloudFormation: CloudFormationClient,
 ): Promise<string> {
   const LogicalResourceId = 'ServerlessDeploymentBucket';
-  const { StackResourceDetail } = await formation.send(
+  const { StackResourceDetail } = await cloudFormation.send(
     new DescribeStackResourceCommand({ StackName, LogicalResourceId }),
   );
   const Bucket = StackResourceDetail?.PhysicalResourceId;
@@ -98,10 +98,10 @@ async function upload(
 async function importTable(
   TemplateURL: string,
   { prefix: StackName, topology }: Stack,
-  formation: CloudFormationClient,
+  cloudFormation: CloudFormationClient,
 ): Promise<void> {
   const changeSet = { StackName, ChangeSetName: CHANGE_SET_NAME };
-  await formation.send(
+  await cloudFormation.send(
     new CreateChangeSetCommand({
       ...changeSet,
       ChangeSetType: 'IMPORT',
@@ -116,9 +116,9 @@ async function importTable(
       ],
     }),
   );
-  const waitOptions = { client: formation, maxWaitTime: WAIT_SECONDS };
+  const waitOptions = { client: cloudFormation, maxWaitTime: WAIT_SECONDS };
   await waitUntilChangeSetCreateComplete(waitOptions, changeSet);
-  await formation.send(new ExecuteChangeSetCommand(changeSet));
+  await cloudFormation.send(new ExecuteChangeSetCommand(changeSet));
   await waitUntilStackImportComplete(waitOptions, { StackName });
 }
 

@@ -58,22 +58,25 @@ async function entryModuleOf(name: string, { httpPlugins, policy }: Stack): Prom
     scope: one.scope,
   }));
   const file = join(ROOT, `lib/services/${service.name}.ts`);
-  const exported = await exportOf(service, file);
-  const from = `import { ${exported} as service } from ${JSON.stringify(file)};`;
-  return `${from}\n${moduleCalling('service', 'service', JSON.stringify(addresses))}`;
+  const exportName = await exportNameOf(service, file);
+  const importLine = `import { ${exportName} as service } from ${JSON.stringify(file)};`;
+  return `${importLine}\n${moduleCalling('service', 'service', JSON.stringify(addresses))}`;
 }
 
-/** Returns a module that calls the function of `functions/<file>.ts` with these arguments. */
-const moduleCalling = (file: string, ...more: string[]): string =>
+/**
+ * Returns a module that calls the function of `functions/<file>.ts` with the environment and these
+ * arguments.
+ */
+const moduleCalling = (file: string, ...furtherArguments: string[]): string =>
   `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
-export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
+export const handler = ${functionName(file)}(${['process.env', ...furtherArguments].join(', ')});`;
 
 /** Returns the name of a file's export: `httpPluginFunction` for `http-plugin`. */
 const functionName = (file: string): string =>
   `${file.replace(/-(.)/g, (_, initial: string) => initial.toUpperCase())}Function`;
 
 /** Returns the name with which the file of a service exports the service. */
-async function exportOf(service: Service, file: string): Promise<string> {
+async function exportNameOf(service: Service, file: string): Promise<string> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
   const exportName = Object.keys(exported).find((name) => exported[name] === service);
   if (exportName === undefined)

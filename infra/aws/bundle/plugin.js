@@ -9,11 +9,11 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The settings of a function name the HTTP plugins. They do not name the policy file,
-        // which becomes a part of the bundles.
+        // The environment of a function has the settings of the stack, except the path of the policy
+        // file: the bundles contain the policy itself.
         const { environment } = service.getFunction('coordinate');
-        const given = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
-        const settings = SETTINGS.map((name) => [name, given[name] ?? '']);
+        const values = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
+        const settings = SETTINGS.map((name) => [name, values[name] ?? '']);
         const stack = stackOf(service.provider.stage, Object.fromEntries(settings));
         await writeBundles(stack, serviceDir);
       },

@@ -44,14 +44,22 @@ export function linesToReport(
 }
 
 function installTools(): void {
-  const [wanted, stamp] = [join(HERE, 'requirements.txt'), join(VENV, 'installed')];
-  const text = readFileSync(wanted, 'utf8');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) return;
+  const requirementsFile = join(HERE, 'requirements.txt');
+  const requirements = readFileSync(requirementsFile, 'utf8');
+  // This file has the requirements of the last complete installation.
+  const installedFile = join(VENV, 'installed');
+  if (existsSync(installedFile) && readFileSync(installedFile, 'utf8') === requirements) return;
   rmSync(VENV, { recursive: true, force: true });
   execFileSync('python3', ['-m', 'venv', VENV], { stdio: 'inherit' });
-  const pip = ['install', '--quiet', '--disable-pip-version-check', '--requirement', wanted];
+  const pip = [
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--requirement',
+    requirementsFile,
+  ];
   execFileSync(join(VENV, 'bin/pip'), pip, { stdio: 'inherit' });
-  writeFileSync(stamp, text);
+  writeFileSync(installedFile, requirements);
 }
 
 const runTool = (tool: string, args: readonly string[]): unknown => {

@@ -35,13 +35,15 @@ export interface AlarmSpec {
   readonly dimensions: Readonly<Record<string, unknown>>;
   readonly statistic: 'Maximum' | 'Sum' | 'p99';
   /** The alarm starts when the metric is above this number in all periods. */
-  readonly above: number;
-  /** The length of one period in seconds. The default is 60. */
-  readonly seconds?: number;
+  readonly threshold: number;
+  /** The length of one period. The default is 60. */
+  readonly periodSeconds?: number;
   /** The number of periods. The default is 1. */
-  readonly times?: number;
-  /** Set for an alarm that starts when the metric is missing, or is not above `above`. */
-  readonly silence?: true;
+  readonly periods?: number;
+  /**
+   * Set for an alarm that instead starts when the metric is missing, or is not above the threshold.
+   */
+  readonly isSilenceAlarm?: true;
   readonly text: string;
   readonly runbook: Runbook;
 }
@@ -76,12 +78,13 @@ export const alarmResource = (name: string, spec: AlarmSpec, stack: Stack): Reso
     ...(spec.statistic === 'p99'
       ? { ExtendedStatistic: spec.statistic }
       : { Statistic: spec.statistic }),
-    Period: spec.seconds ?? 60,
-    EvaluationPeriods: spec.times ?? 1,
-    Threshold: spec.above,
-    ComparisonOperator: spec.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // SQS sends no metrics of an unused queue, so missing metrics are normal except for `silence`.
-    TreatMissingData: spec.silence ? 'breaching' : 'notBreaching',
+    Period: spec.periodSeconds ?? 60,
+    EvaluationPeriods: spec.periods ?? 1,
+    Threshold: spec.threshold,
+    ComparisonOperator: spec.isSilenceAlarm ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
+    // SQS sends no metrics of an unused queue. A missing metric is therefore normal, except for a
+    // silence alarm.
+    TreatMissingData: spec.isSilenceAlarm ? 'breaching' : 'notBreaching',
     AlarmActions: [ref(topicId(spec.severity))],
     OKActions: [ref(topicId(spec.severity))],
   },

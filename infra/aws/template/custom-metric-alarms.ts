@@ -21,12 +21,12 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         ...customMetric('NotificationsReceived'),
         severity: 'page',
         statistic: 'Sum',
-        above: 0,
+        threshold: 0,
         ...silence,
-        silence: true,
+        isSilenceAlarm: true,
         text:
           'No notification and no heartbeat of a relay arrived for ' +
-          `${(silence.times * silence.seconds) / 60} minutes.`,
+          `${(silence.periods * silence.periodSeconds) / 60} minutes.`,
         runbook: 'silent-source',
       },
     ],
@@ -36,8 +36,8 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         ...customMetric('Capped'),
         severity: 'page',
         statistic: 'Maximum',
-        above: 0,
-        seconds: 300,
+        threshold: 0,
+        periodSeconds: 300,
         text:
           'A cap holds operations until a person releases them. ' +
           'The cause may be a mass deletion by mistake.',
@@ -50,8 +50,8 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         ...customMetric('Suspicious'),
         severity: 'ticket',
         statistic: 'Maximum',
-        above: 0,
-        seconds: 900,
+        threshold: 0,
+        periodSeconds: 900,
         text:
           'Deletions of accounts that the propagator never saw in Keystone are held until a ' +
           'person decides.',
@@ -64,8 +64,8 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         ...customMetric('EnabledDuringHold'),
         severity: 'ticket',
         statistic: 'Maximum',
-        above: 0,
-        seconds: 900,
+        threshold: 0,
+        periodSeconds: 900,
         text: 'A project that an operator holds suspended is enabled in Keystone.',
         runbook: 'enabled-during-hold',
       },
@@ -76,8 +76,8 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         ...customMetric('Quarantined'),
         severity: 'ticket',
         statistic: 'Sum',
-        above: 0,
-        seconds: 300,
+        threshold: 0,
+        periodSeconds: 300,
         text: 'A notification could not be read and is in quarantine.',
         runbook: 'quarantine',
       },
@@ -90,10 +90,10 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
         metric: 'Invocations',
         dimensions: { FunctionName: `${prefix}-sweep` },
         statistic: 'Sum',
-        above: 0,
-        seconds: 900,
-        times: (THRESHOLDS.sweepMinutes * 60) / 900,
-        silence: true,
+        threshold: 0,
+        periodSeconds: 900,
+        periods: (THRESHOLDS.sweepMinutes * 60) / 900,
+        isSilenceAlarm: true,
         text: `The sweep did not run for ${THRESHOLDS.sweepMinutes} minutes.`,
         runbook: 'sweep-missing',
       },
@@ -105,7 +105,7 @@ export function customMetricAlarms({ prefix, parameters }: Stack): [string, Alar
  * Divides a time into periods of an alarm. CloudWatch allows at most a day for all periods
  * together, or a week if each period is at least an hour.
  */
-function periodsOf(minutes: number): { seconds: number; times: number } {
-  const seconds = minutes * 60 > DAY ? HOUR : 300;
-  return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
+function periodsOf(minutes: number): Required<Pick<AlarmSpec, 'periodSeconds' | 'periods'>> {
+  const periodSeconds = minutes * 60 > DAY ? HOUR : 300;
+  return { periodSeconds, periods: Math.max(1, Math.round((minutes * 60) / periodSeconds)) };
 }

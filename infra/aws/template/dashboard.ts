@@ -16,7 +16,7 @@ export function dashboardResources(stack: Stack): Resources {
   const metricWidgets = [...stageRow(stack), ...queueRows(stack)];
   return {
     Dashboard: dashboardResource(stack.prefix, substitute(bodyOf(metricWidgets))),
-    RunbooksDashboard: dashboardResource(runbooksDashboard(stack), bodyOf(runbookTexts())),
+    RunbooksDashboard: dashboardResource(runbooksDashboard(stack), bodyOf(runbookWidgets())),
   };
 }
 
@@ -27,10 +27,10 @@ const dashboardResource = (DashboardName: string, DashboardBody: unknown): Resou
   Properties: { DashboardName, DashboardBody },
 });
 
-/** Builds a widget. `x` is the number of the widget in its row, `y` the row of the grid. */
-const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({
+/** Builds a widget. `column`: the number of the widget in its row. `y`: the row of the grid. */
+const widget = (column: number, y: number, title: string, metrics: unknown[], stat: string) => ({
   type: 'metric',
-  x: x * WIDTH,
+  x: column * WIDTH,
   y,
   width: WIDTH,
   height: HEIGHT,
@@ -44,7 +44,7 @@ const widget = (x: number, y: number, title: string, metrics: unknown[], stat: s
   },
 });
 
-/** The widgets with the metrics of the whole stage. */
+/** Builds one row of widgets with the metrics of the whole stage. */
 function stageRow({ prefix }: Stack) {
   const own = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
   return [
@@ -62,7 +62,7 @@ function stageRow({ prefix }: Stack) {
 }
 
 /**
- * One row of widgets per queue: waiting messages, dead-letter messages, invocations of its
+ * Builds one row of widgets per queue: waiting messages, dead-letter messages, invocations of its
  * function, and handled messages.
  */
 const queueRows = ({ prefix, topology }: Stack) =>
@@ -97,8 +97,8 @@ const queueRows = ({ prefix, topology }: Stack) =>
     ];
   });
 
-/** The texts of the runbooks. Their links to files become plain text. */
-const runbookTexts = () =>
+/** Builds a widget with the text of each runbook. The links to files become plain text. */
+const runbookWidgets = () =>
   RUNBOOKS.map((name, index) => {
     const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);
     const text = readFileSync(page, 'utf8').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');

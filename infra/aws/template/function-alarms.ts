@@ -13,7 +13,7 @@ export const functionAlarms = (name: string, prefix: string): [string, AlarmSpec
     metric,
     dimensions: { FunctionName: `${prefix}-${name}` },
     statistic: 'Sum' as const,
-    seconds: 300,
+    periodSeconds: 300,
   });
   const { errors, errorMinutes, throttleMinutes } = THRESHOLDS;
   return [
@@ -21,8 +21,8 @@ export const functionAlarms = (name: string, prefix: string): [string, AlarmSpec
       `${name}-errors`,
       {
         ...metricOf('Errors'),
-        above: name === 'sweep' ? 0 : errors,
-        times: errorMinutes / 5,
+        threshold: name === 'sweep' ? 0 : errors,
+        periods: errorMinutes / 5,
         text: `Invocations of the function ${name} end with an error.`,
         runbook: 'function-errors',
       },
@@ -31,8 +31,8 @@ export const functionAlarms = (name: string, prefix: string): [string, AlarmSpec
       `${name}-throttles`,
       {
         ...metricOf('Throttles'),
-        above: 0,
-        times: throttleMinutes / 5,
+        threshold: 0,
+        periods: throttleMinutes / 5,
         text:
           `Lambda does not start the function ${name}: ` +
           'too many invocations run at the same time.',

@@ -158,8 +158,8 @@ export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.sha
  * Validates the parameters of a deployment. An empty value counts as unset. Throws
  * `PropagatorError` with one line that names the first wrong or unknown parameter.
  */
-export function readParameters(given: Readonly<Record<string, string>>): Parameters {
-  const unknownName = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
+export function readParameters(values: Readonly<Record<string, string>>): Parameters {
+  const unknownName = Object.keys(values).find((name) => !PARAMETER_NAMES.includes(name));
   if (unknownName !== undefined)
     throw settingError(
       unknownName,
@@ -167,15 +167,15 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
         ? 'only the embedded process and the relay have this setting; remove the parameter'
         : `unknown parameter; the parameters are ${PARAMETER_NAMES.join(', ')}`,
     );
-  const withValue = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
-  const { data, error } = Parameters.safeParse(withValue);
-  if (!data)
+  const setValues = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''));
+  const { data: parameters, error } = Parameters.safeParse(setValues);
+  if (!parameters)
     throw settingError(String(error.issues[0]?.path[0]), error.issues[0]?.message ?? 'is wrong');
-  if ((data.subnets === '') !== (data.securityGroups === ''))
+  if ((parameters.subnets === '') !== (parameters.securityGroups === ''))
     throw settingError('subnets and securityGroups', 'set both, or omit both');
-  if ((data.apiDomain === '') !== (data.apiCertificate === ''))
+  if ((parameters.apiDomain === '') !== (parameters.apiCertificate === ''))
     throw settingError('apiDomain and apiCertificate', 'set both, or omit both');
-  return data;
+  return parameters;
 }
 
 /** Returns the items of a comma-separated list. */

@@ -20,7 +20,7 @@ export function queueAlarms({
   deadLetterQueue: dead,
 }: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
   const { oldestSeconds, oldestMinutes } = THRESHOLDS;
-  const tooOld =
+  const maxAgeSeconds =
     queue === 'ingest' || queue === 'coordinate' ? oldestSeconds[queue] : oldestSeconds.service;
   const severity = severityOf(queue);
   return [
@@ -29,7 +29,7 @@ export function queueAlarms({
       {
         ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
         severity,
-        above: 0,
+        threshold: 0,
         text: `The queue ${queue} has dead-letter messages.`,
         runbook: 'dead-letters',
       },
@@ -43,9 +43,9 @@ export function queueAlarms({
       {
         ...queueMetric(name, 'ApproximateAgeOfOldestMessage'),
         severity,
-        above: tooOld,
-        times: oldestMinutes,
-        text: `The oldest message of the queue ${queue} has waited for more than ${tooOld} s.`,
+        threshold: maxAgeSeconds,
+        periods: oldestMinutes,
+        text: `The oldest message of the queue ${queue} has waited for more than ${maxAgeSeconds} s.`,
         runbook: 'oldest-message',
       },
     ],
@@ -66,9 +66,9 @@ const expiryAlarm = (
 ): AlarmSpec => ({
   ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
   severity: 'page',
-  above: 0,
-  seconds: HOUR,
-  times: dead.retentionSeconds / 2 / HOUR,
+  threshold: 0,
+  periodSeconds: HOUR,
+  periods: dead.retentionSeconds / 2 / HOUR,
   text:
     `${what} have waited for ${dead.retentionSeconds / 2 / DAY} days; ` +
     `SQS deletes each after ${dead.retentionSeconds / DAY} days.`,
@@ -83,7 +83,7 @@ export function deliveryAlarms({ topology, prefix }: Stack): [string, AlarmSpec]
       {
         ...queueMetric(topology.undelivered.name, 'ApproximateNumberOfMessagesVisible'),
         severity: 'page',
-        above: 0,
+        threshold: 0,
         text: 'EventBridge could not deliver events to a queue.',
         runbook: 'undelivered',
       },
@@ -100,8 +100,8 @@ export function deliveryAlarms({ topology, prefix }: Stack): [string, AlarmSpec]
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',
-        above: 0,
-        seconds: 300,
+        threshold: 0,
+        periodSeconds: 300,
         text:
           `Events for ${queue} are lost: its queue and the queue for undelivered events ` +
           'did not accept them.',

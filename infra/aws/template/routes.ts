@@ -45,6 +45,7 @@ export function routeResources(stack: Stack): Resources {
       Properties: {
         Name: topology.bus,
         // While the KMS key of the operator is disabled, the bus itself cannot process an event.
+        // It then sends the event to the queue for undelivered events.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,

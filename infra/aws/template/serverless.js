@@ -1,22 +1,22 @@
 // The module that serverless.yml includes. osls, the Serverless Framework of this project, loads
 // only files that end in .js, and calls the exported functions.
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import { serverlessFunctions } from './functions.ts';
 import { PARAMETER_NAMES } from './parameters.ts';
+import { serverlessFunctions } from './serverless-functions.ts';
 import { stackOf } from './stack.ts';
 import { serverlessResources } from './template.ts';
 
 async function stack({ options, resolveVariable }) {
   // osls passes only the parameters that this module requests. The module therefore also requests
   // each name of the command line: `stackOf` reports a misspelled name.
-  const written = (options.param ?? []).map((pair) => pair.split('=')[0]);
-  const names = [...new Set([...PARAMETER_NAMES, ...written])];
-  const given = await Promise.all(
+  const namesOfCommandLine = (options.param ?? []).map((pair) => pair.split('=')[0]);
+  const names = [...new Set([...PARAMETER_NAMES, ...namesOfCommandLine])];
+  const values = await Promise.all(
     names.map(async (name) => [name, String((await resolveVariable(`param:${name}, ''`)) ?? '')]),
   );
   return stackOf(
     await resolveVariable('sls:stage'),
-    Object.fromEntries(given.filter(([, value]) => value !== '')),
+    Object.fromEntries(values.filter(([, value]) => value !== '')),
   );
 }
 
@@ -24,15 +24,15 @@ export const functions = withOneLineError(async (serverless) =>
   serverlessFunctions(await stack(serverless)),
 );
 export const resources = withOneLineError(async (serverless) => {
-  const made = await stack(serverless).catch(ignoreReported);
-  return made ? serverlessResources(made) : {};
+  const validStack = await stack(serverless).catch(ignoreReported);
+  return validStack ? serverlessResources(validStack) : {};
 });
 
 /** osls prints the stack trace of an error. This function replaces it by the text of the error. */
-function withOneLineError(make) {
+function withOneLineError(buildSection) {
   return async (serverless) => {
     try {
-      return await make(serverless);
+      return await buildSection(serverless);
     } catch (error) {
       throw isForOperators(error) ? Object.assign(error, { stack: error.message }) : error;
     }

@@ -29,28 +29,29 @@ export interface Stack {
 const MAX_NAME_LENGTH = 64;
 
 /**
- * Builds the stack of a stage. `given`: the values of its parameters. Reads the policy file. Throws
- * `PropagatorError` that names a wrong setting, parameter, stage or line of the policy file.
+ * Builds the stack of a stage. `values`: the values of the parameters of the deployment, by name.
+ * Reads the policy file. Throws `PropagatorError` that names a wrong setting, parameter, stage or
+ * line of the policy file.
  */
 export function stackOf(
   stage: string,
-  given: Readonly<Record<string, string>>,
-  known: readonly Service[] = SERVICES,
+  values: Readonly<Record<string, string>>,
+  knownServices: readonly Service[] = SERVICES,
 ): Stack {
   checkStage(stage);
-  const parameters = readParameters(given);
+  const parameters = readParameters(values);
   const { PROPAGATOR_POLICY: policyFile, ...settings } = Object.fromEntries(
-    SETTINGS.flatMap((name) => (given[name] ? [[name, given[name]]] : [])),
+    SETTINGS.flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
   );
   if (settings.PROPAGATOR_API_AUTH === 'token')
     throw settingError(
       'PROPAGATOR_API_AUTH',
       'on AWS write keystone, or omit the setting to accept IAM principals',
     );
-  const parsed = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
-  const policy = loadPolicy(parsed.PROPAGATOR_POLICY, known);
-  const { httpPlugins } = resolvePlugins(parsed, known);
-  const services = known.filter(
+  const parsedSettings = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
+  const policy = loadPolicy(parsedSettings.PROPAGATOR_POLICY, knownServices);
+  const { httpPlugins } = resolvePlugins(parsedSettings, knownServices);
+  const services = knownServices.filter(
     ({ resourceTypes, userResourceTypes }) =>
       resourceTypes.length > 0 || userResourceTypes.length > 0,
   );
@@ -68,7 +69,7 @@ export function stackOf(
     policy,
     services,
     httpPlugins,
-    apiCallers: parsed.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam',
+    apiCallers: parsedSettings.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam',
     topology,
   };
 }

@@ -5,10 +5,11 @@ import { type Resources, ref } from './cloudformation.ts';
 import { dashboardResources } from './dashboard.ts';
 import { dataResources, secretArn } from './data-resources.ts';
 import { resourceExtensions } from './extensions.ts';
-import { environmentOf, functionsOf } from './functions.ts';
+import { functionsOf } from './functions.ts';
 import { checkLimits } from './limits.ts';
 import { roleResources } from './roles.ts';
 import { routeResources } from './routes.ts';
+import { environmentOf } from './serverless-functions.ts';
 import type { Stack } from './stack.ts';
 
 /**

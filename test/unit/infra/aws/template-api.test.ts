@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
+import { serverlessFunctions } from '../../../../infra/aws/template/serverless-functions.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
 import { serverlessResources } from '../../../../infra/aws/template/template.ts';
 
