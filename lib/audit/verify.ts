@@ -68,15 +68,15 @@ async function verifyRows(
   verified: AuditHead,
   known: KnownEntry | undefined,
 ): Promise<Verification> {
-  let last = verified;
+  let lastVerified = verified;
   for (;;) {
-    const rows = await source.auditRows(last.sequence + 1, ROWS_PER_READ);
+    const rows = await source.auditRows(lastVerified.sequence + 1, ROWS_PER_READ);
     for (const row of rows) {
-      const because = whyBroken(row, last, known);
-      if (because !== undefined) return broken(last, last.sequence + 1, because);
-      last = { sequence: row.sequence, hash: hashOf(row.entry as object) };
+      const because = whyBroken(row, lastVerified, known);
+      if (because !== undefined) return broken(lastVerified, lastVerified.sequence + 1, because);
+      lastVerified = { sequence: row.sequence, hash: hashOf(row.entry as object) };
     }
-    if (rows.length < ROWS_PER_READ) return { ok: true, head: last };
+    if (rows.length < ROWS_PER_READ) return { ok: true, head: lastVerified };
   }
 }
 

@@ -43,9 +43,9 @@ export const storableRecord = (record: QuarantineRecord): QuarantineRecord =>
 /** Returns a message as it is stored in a queue, without `delaySeconds` and `isUrgent`. */
 export function storableMessage(outgoing: Outgoing): object {
   const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
-  const stored: unknown =
+  const messageToStore: unknown =
     message.type === 'notification.received'
       ? { ...message, data: withStorableBody(message.data) }
       : message;
-  return JSON.parse(toJson(stored));
+  return JSON.parse(toJson(messageToStore));
 }

@@ -61,8 +61,8 @@ function refuseReservedCharacters(text: string, start: number): void {
     if (isInLogin && /[/?[\]]/.test(character) && !isIpv6Bracket(text, index)) refuse(index);
     // A host has at most one @. If the text of one host has a second @, the first @ belongs to the
     // password.
-    const next = text.slice(index + 1).split(',')[0] ?? '';
-    if (character === '@' && next.includes('@')) refuse(index);
+    const restOfHost = text.slice(index + 1).split(',')[0] ?? '';
+    if (character === '@' && restOfHost.includes('@')) refuse(index);
   }
 }
 

@@ -64,7 +64,7 @@ function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
 }
 
-/** Builds an alarm. It notifies the topic of its severity when it starts and when it ends. */
+/** Builds an alarm, which notifies the topic of its severity at its start and at its end. */
 export const alarmResource = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {

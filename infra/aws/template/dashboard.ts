@@ -46,18 +46,30 @@ const widget = (column: number, y: number, title: string, metrics: unknown[], st
 
 /** Builds one row of widgets with the metrics of the whole stage. */
 function stageRow({ prefix }: Stack) {
-  const own = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
+  const customMetric = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
   return [
-    widget(0, 0, 'stage: notifications', [own('NotificationsReceived'), own('Quarantined')], 'Sum'),
-    widget(1, 0, 'stage: results', [own('Removed'), own('Finished'), own('Failed')], 'Sum'),
+    widget(
+      0,
+      0,
+      'stage: notifications',
+      [customMetric('NotificationsReceived'), customMetric('Quarantined')],
+      'Sum',
+    ),
+    widget(
+      1,
+      0,
+      'stage: results',
+      [customMetric('Removed'), customMetric('Finished'), customMetric('Failed')],
+      'Sum',
+    ),
     widget(
       2,
       0,
       'stage: for a person',
-      [own('Held'), own('Suspicious'), own('EnabledDuringHold')],
+      [customMetric('Held'), customMetric('Suspicious'), customMetric('EnabledDuringHold')],
       'Maximum',
     ),
-    widget(3, 0, 'stage: API errors', [own('ApiErrors')], 'Sum'),
+    widget(3, 0, 'stage: API errors', [customMetric('ApiErrors')], 'Sum'),
   ];
 }
 
@@ -77,12 +89,12 @@ const queueRows = ({ prefix, topology }: Stack) =>
     ];
     const y = (row + 1) * HEIGHT;
     const label = queue.replace(/^service-/, '');
-    const right = [{ yAxis: 'right' }];
+    const rightAxis = [{ yAxis: 'right' }];
     const depths = (queueName: string) => [
       sqs('ApproximateNumberOfMessagesVisible', queueName),
-      sqs('ApproximateAgeOfOldestMessage', queueName, right),
+      sqs('ApproximateAgeOfOldestMessage', queueName, rightAxis),
     ];
-    const done = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
+    const handled = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
     return [
       widget(0, y, `${label}: waiting`, depths(name), 'Maximum'),
       widget(1, y, `${label}: dead-letter messages`, depths(dead.name), 'Maximum'),
@@ -93,7 +105,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
         [lambda('Invocations'), lambda('Errors'), lambda('Throttles')],
         'Sum',
       ),
-      widget(3, y, `${label}: done`, done, 'Sum'),
+      widget(3, y, `${label}: done`, handled, 'Sum'),
     ];
   });
 

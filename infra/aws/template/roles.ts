@@ -143,12 +143,14 @@ const receivePermissions = (queue: string) => [
  */
 function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack) {
   const queues = topology.queues.map(({ queue }) => getAttribute(queueId(queue)));
-  const dead = topology.queues.map(({ queue }) => getAttribute(deadLetterQueueId(queue)));
+  const deadLetterQueues = topology.queues.map(({ queue }) =>
+    getAttribute(deadLetterQueueId(queue)),
+  );
   return [
     allowStatement(SEND_ACTIONS, queues),
     allowStatement(
       [...SEND_ACTIONS, ...(name === 'api' ? RECEIVE_ACTIONS : [])],
-      [...dead, getAttribute('Undelivered')],
+      [...deadLetterQueues, getAttribute('Undelivered')],
     ),
   ];
 }

@@ -75,8 +75,8 @@ export function environmentOf(
 
 /**
  * Returns the resources that CloudFormation must create before the function: the policies of the
- * queues to which its messages go, and with them the rules that the policies name. Without this
- * order, an upgrade that adds a service would lose the first messages to this service: EventBridge
+ * queues to which its messages go. CloudFormation creates the rules before the policies, because
+ * the policies name them. Without this order, an upgrade that adds a service would lose the first messages to this service: EventBridge
  * drops an event that its queue and the queue for undelivered events refuse.
  */
 const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [

@@ -96,11 +96,11 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       return depth !== undefined && depth.ready + depth.active > 0;
     },
     depths: async () => {
-      const dead = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
+      const deadByQueue = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
       return Object.fromEntries(
         [...store.queues.depths(now())].map(([queue, depth]) => [
           queue,
-          { ...depth, dead: dead.get(queue)?.length ?? 0 },
+          { ...depth, dead: deadByQueue.get(queue)?.length ?? 0 },
         ]),
       );
     },

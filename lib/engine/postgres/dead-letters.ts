@@ -66,24 +66,24 @@ async function carryOutDecision(
   const { boss } = queues;
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
-  const { queuesToWake, audited, count } = await database.transaction(async (session) => {
-    const found = await readDeadLetters(session, names, filter, 'FOR UPDATE SKIP LOCKED');
-    for (const [queue, deadLetters] of Map.groupBy(found, (deadLetter) => deadLetter.queue)) {
-      const ids = deadLetters.map(({ id }) => id);
+  const { queuesToWake, auditEntries, count } = await database.transaction(async (session) => {
+    const deadLetters = await readDeadLetters(session, names, filter, 'FOR UPDATE SKIP LOCKED');
+    for (const [queue, group] of Map.groupBy(deadLetters, (deadLetter) => deadLetter.queue)) {
+      const ids = group.map(({ id }) => id);
       await removeJobs(boss, session, queue, ids);
     }
-    const notices = noticesOf(found).map((message) => ({ data: storableMessage(message) }));
+    const notices = noticesOf(deadLetters).map((message) => ({ data: storableMessage(message) }));
     if (notices.length > 0)
       await boss.insert('coordinate', notices, { db: bossDatabaseOn(session) });
-    const decisions = decisionsOf(what, found, author, Date.now());
+    const decisions = decisionsOf(what, deadLetters, author, Date.now());
     await storeDecisions(session, decisions);
-    const entries = await appendAudit(session, auditRecordsOf(decisions, author));
-    const queuesWithMessages = new Set(what === 'redriven' ? found.map(({ queue }) => queue) : []);
-    if (notices.length > 0) queuesWithMessages.add('coordinate');
-    await database.notifyWorkers(session, [...queuesWithMessages]);
-    return { queuesToWake: queuesWithMessages, audited: entries, count: found.length };
+    const auditEntries = await appendAudit(session, auditRecordsOf(decisions, author));
+    const queuesToWake = new Set(what === 'redriven' ? deadLetters.map(({ queue }) => queue) : []);
+    if (notices.length > 0) queuesToWake.add('coordinate');
+    await database.notifyWorkers(session, [...queuesToWake]);
+    return { queuesToWake, auditEntries, count: deadLetters.length };
   });
-  audited.forEach(onAudited);
+  auditEntries.forEach(onAudited);
   for (const queue of queuesToWake) wakeups.wake(queue);
   return count;
 }
@@ -94,16 +94,16 @@ async function moveJobs(
   queue: QueueName,
   ids: string[],
 ): Promise<void> {
-  const moved = await boss.redrive(deadLetterQueueOf(queue), {
+  const movedCount = await boss.redrive(deadLetterQueueOf(queue), {
     ids,
     destination: queue,
     limit: ids.length,
     db: bossDatabaseOn(session),
   });
-  if (moved !== ids.length)
+  if (movedCount !== ids.length)
     throw engineError(
       'redrive',
-      `Only ${moved} of ${ids.length} dead-letter messages of ${queue} could be moved, and the ` +
+      `Only ${movedCount} of ${ids.length} dead-letter messages of ${queue} could be moved, and the ` +
         'transaction was rolled back.',
       'Run the command again.',
     );

@@ -97,8 +97,9 @@ export class Queues {
       retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      // The time after which pg-boss deletes a job that failed for good, and whose message is now
-      // in the dead-letter queue. The engine itself deletes a handled message, immediately.
+      // After the last failed delivery, pg-boss copies the message to the dead-letter queue, and
+      // deletes the failed job after this time. The engine itself deletes the job of a handled
+      // message immediately.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

@@ -17,12 +17,12 @@ export async function listDeadLetters(
   filter: DeadLetterFilter,
   deps: DeadLetterDeps,
 ): Promise<DeadLetter[]> {
-  const found = new Map<string, DeadLetter>();
+  const deadLetters = new Map<string, DeadLetter>();
   await scanDeadLetterQueues(filter, deps, async (_, page) => {
-    for (const { deadLetter } of page) found.set(deadLetter.id, deadLetter);
+    for (const { deadLetter } of page) deadLetters.set(deadLetter.id, deadLetter);
     return [];
   });
-  return [...found.values()].toSorted(
+  return [...deadLetters.values()].toSorted(
     (one, other) => one.at - other.at || (one.id < other.id ? -1 : 1),
   );
 }

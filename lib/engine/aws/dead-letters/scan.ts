@@ -61,13 +61,13 @@ export async function scanDeadLetterQueues(
   );
   const scan = (sqsQueue: string, queue: QueueName | undefined) =>
     scanQueue(sqsQueue, deps, async (page) => {
-      const found = page.map(
+      const deadLetters = page.map(
         (received): FoundDeadLetter => ({
           deadLetter: deadLetterIn(received, queue, allQueues, names),
           received,
         }),
       );
-      const matching = found.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
+      const matching = deadLetters.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
       return matching.length === 0
         ? []
         : (await visit(sqsQueue, matching)).map(({ received }) => received);

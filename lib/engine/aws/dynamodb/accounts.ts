@@ -31,10 +31,10 @@ export async function accountRows(
   const items = await store.getMany(
     [...newest.values()].map(({ account }) => accountKey(account.type, account.id)),
   );
-  const stored = new Map(
+  const itemsByKey = new Map(
     items.map((item) => [`${textOf(item, 'pk')} ${textOf(item, 'sk')}`, item]),
   );
-  const rows = [...newest].map(([key, record]) => rowsOf(record, stored.get(key)));
+  const rows = [...newest].map(([key, record]) => rowsOf(record, itemsByKey.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
     pointersBeforeTransaction: rows.flatMap(

@@ -39,12 +39,12 @@ export function operationReads(store: Store): OperationReads {
     async operations(filter) {
       const { limit = DEFAULT_LIMIT } = filter;
       const ids = await candidateIds(filter, store);
-      const found: Operation[] = [];
-      for (let start = 0; start < ids.length && found.length < limit; start += PAGE_SIZE) {
+      const matching: Operation[] = [];
+      for (let start = 0; start < ids.length && matching.length < limit; start += PAGE_SIZE) {
         const page = await readOperations(ids.slice(start, start + PAGE_SIZE));
-        found.push(...page.filter((operation) => matchesFilter(operation, filter)));
+        matching.push(...page.filter((operation) => matchesFilter(operation, filter)));
       }
-      return found
+      return matching
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
         .slice(0, limit);
     },

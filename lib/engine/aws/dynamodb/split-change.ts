@@ -19,7 +19,7 @@ export interface OutboundWithSubject {
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
-/** The maximum number of rows of one record, with its pointer rows. */
+/** The maximum number of rows of one record, including its pointers. */
 const MAX_ROWS_PER_RECORD = { account: 2, quarantine: 2, operation: 5, stopDecision: 2 };
 /** The number of entries of the audit log that always fit in one transaction. */
 const MAX_AUDIT_RECORDS = 40;
@@ -29,14 +29,14 @@ const MAX_AUDIT_RECORDS = 40;
  * after each part, because the parts have this order:
  *
  * - first: the decisions for the audit log
- * - then: accounts, quarantine, waivers and the stop decision. All of them may be written twice. An
- *   account and its messages are in one part, so that no deleted account is stored without its
- *   event
- * - then: messages about no record of this change. They may be sent twice
+ * - then: accounts, quarantine, waivers and the stop decision. A second write of these records does
+ *   no harm. An account and its messages are in one part, so that no deleted account is stored
+ *   without its event
+ * - then: messages about no record of this change. A second copy of a message does no harm
  * - then: all operations except the first, each with its tasks and messages. The first operation is
- *   the one that the decision is about, for example that of a domain; the others are those of its
- *   projects, which are valid without it. If the coordinator repeats the decision, it finds the
- *   others and keeps them
+ *   the subject of the decision, for example the operation of a domain. The other operations, for
+ *   example of its projects, are valid without it. If the coordinator repeats the decision, it finds
+ *   these operations and keeps them
  * - last: documents, the ids of ingested notifications, the first operation with its tasks and
  *   messages, and the counters. These records normally fit in one part
  *
@@ -168,10 +168,7 @@ const mergeParts = (one: ChangePart, other: ChangePart): ChangePart => ({
   outbounds: [...one.outbounds, ...other.outbounds],
 });
 
-/**
- * Returns the maximum number of rows that a part writes. It includes the pointer rows, which name
- * the key of a record under another key.
- */
+/** Returns the maximum number of rows that a part writes, including its pointers. */
 function maxRowsOf({
   seen = [],
   accounts = [],

@@ -44,7 +44,7 @@ export class Store {
    * `keys` must not contain duplicates.
    */
   async getMany(keys: readonly Key[]): Promise<Item[]> {
-    const found = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
+    const itemsByBatch = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
       const items: Item[] = [];
       let remainingKeys: readonly Item[] = batch.map(keyOf);
       for (let tries = 0; remainingKeys.length > 0; tries += 1) {
@@ -57,7 +57,7 @@ export class Store {
       }
       return items;
     });
-    return found.flat();
+    return itemsByBatch.flat();
   }
 
   /** Reads a range of rows in the order of their sort keys. */

@@ -114,7 +114,7 @@ export async function taskWrites(
 
 /** Merges tasks of one operation and region into their stored row `item`. */
 function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'conflict' {
-  const [first] = tasks;
+  const [firstTask] = tasks;
   const storedTasks = item ? StoredTasks.parse(unpack(item.body)) : [];
   const merged = new Map(storedTasks.map((task) => [task.id, task]));
   for (const task of tasks) {
@@ -123,7 +123,7 @@ function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'con
   }
   const revision = numberOf(item, 'revision');
   const Item = {
-    ...(first ? keyOf(tasksKey(first.id)) : {}),
+    ...(firstTask ? keyOf(tasksKey(firstTask.id)) : {}),
     revision: { N: String(revision + 1) },
     body: pack([...merged.values()]),
   };
