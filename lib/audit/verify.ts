@@ -36,8 +36,8 @@ const MAX_READS_OF_END = 5;
 /**
  * Verifies the whole log: every sequence number exists once, every hash matches its entry, and
  * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged.
- * Without a `known` entry, a log that was replaced as a whole looks valid. `pause` waits between two
- * reads of the end of the log.
+ * Without a `known` entry, a log that was replaced as a whole looks valid. `pause` waits between
+ * two reads of the end of the log.
  */
 export async function verifyLog(
   source: AuditSource,

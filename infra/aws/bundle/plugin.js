@@ -9,8 +9,8 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The environment of a function has the settings of the stack, except the path of the policy
-        // file: the bundles contain the policy itself.
+        // The environment of a function has the settings of the stack. It has no path of the policy
+        // file, because the bundles contain the policy itself.
         const { environment } = service.getFunction('coordinate');
         const values = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
         const settings = SETTINGS.map((name) => [name, values[name] ?? '']);

@@ -78,7 +78,7 @@ function stageRow({ prefix }: Stack) {
  * function, and handled messages.
  */
 const queueRows = ({ prefix, topology }: Stack) =>
-  topology.queues.flatMap(({ queue, name, deadLetterQueue: dead }, row) => {
+  topology.queues.flatMap(({ queue, name, deadLetterQueue }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];
     const sqs = (metric: string, queueName: string, more: object[] = []) => [
       'AWS/SQS',
@@ -97,7 +97,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
     const handled = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
     return [
       widget(0, y, `${label}: waiting`, depths(name), 'Maximum'),
-      widget(1, y, `${label}: dead-letter messages`, depths(dead.name), 'Maximum'),
+      widget(1, y, `${label}: dead-letter messages`, depths(deadLetterQueue.name), 'Maximum'),
       widget(
         2,
         y,

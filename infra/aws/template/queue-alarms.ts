@@ -17,7 +17,7 @@ const queueMetric = (name: string, metric: string) => ({
 export function queueAlarms({
   queue,
   name,
-  deadLetterQueue: dead,
+  deadLetterQueue,
 }: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
   const { oldestSeconds, oldestMinutes } = THRESHOLDS;
   const maxAgeSeconds =
@@ -27,7 +27,7 @@ export function queueAlarms({
     [
       `${queue}-dead-letters`,
       {
-        ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
+        ...queueMetric(deadLetterQueue.name, 'ApproximateNumberOfMessagesVisible'),
         severity,
         threshold: 0,
         text: `The queue ${queue} has dead-letter messages.`,
@@ -36,7 +36,7 @@ export function queueAlarms({
     ],
     [
       `${queue}-dead-letters-expire`,
-      expiryAlarm(dead, 'dead-letters-expire', `Dead-letter messages of ${queue}`),
+      expiryAlarm(deadLetterQueue, 'dead-letters-expire', `Dead-letter messages of ${queue}`),
     ],
     [
       `${queue}-oldest`,
@@ -45,7 +45,9 @@ export function queueAlarms({
         severity,
         threshold: maxAgeSeconds,
         periods: oldestMinutes,
-        text: `The oldest message of the queue ${queue} has waited for more than ${maxAgeSeconds} s.`,
+        text:
+          `The oldest message of the queue ${queue} has waited for more than ` +
+          `${maxAgeSeconds} s.`,
         runbook: 'oldest-message',
       },
     ],
@@ -54,24 +56,25 @@ export function queueAlarms({
 
 /**
  * Returns an alarm that starts when a dead-letter queue has not been empty for half of its
- * retention time. This is a week, the longest time that an alarm covers. The metric with the age of
- * the oldest message is no alternative: SQS excludes messages that were received three times or
- * more, and each listing receives all messages. The retention time of a message that SQS itself
- * moved to this queue begins when the message was first sent.
+ * retention time. Half of this time is a week, the longest time that an alarm covers. The metric
+ * with the age of the oldest message is no alternative: SQS excludes messages that were received
+ * three times or more, and each listing receives all messages. The retention time of a message that
+ * SQS itself moved to this queue begins when the message was first sent. `messages`: the name of
+ * the messages in the text of the alarm.
  */
 const expiryAlarm = (
-  dead: { readonly name: string; readonly retentionSeconds: number },
+  deadLetterQueue: { readonly name: string; readonly retentionSeconds: number },
   runbook: Runbook,
-  what: string,
+  messages: string,
 ): AlarmSpec => ({
-  ...queueMetric(dead.name, 'ApproximateNumberOfMessagesVisible'),
+  ...queueMetric(deadLetterQueue.name, 'ApproximateNumberOfMessagesVisible'),
   severity: 'page',
   threshold: 0,
   periodSeconds: HOUR,
-  periods: dead.retentionSeconds / 2 / HOUR,
+  periods: deadLetterQueue.retentionSeconds / 2 / HOUR,
   text:
-    `${what} have waited for ${dead.retentionSeconds / 2 / DAY} days; ` +
-    `SQS deletes each after ${dead.retentionSeconds / DAY} days.`,
+    `${messages} have waited for ${deadLetterQueue.retentionSeconds / 2 / DAY} days; ` +
+    `SQS deletes each after ${deadLetterQueue.retentionSeconds / DAY} days.`,
   runbook,
 });
 

@@ -76,8 +76,9 @@ export function environmentOf(
 /**
  * Returns the resources that CloudFormation must create before the function: the policies of the
  * queues to which its messages go. CloudFormation creates the rules before the policies, because
- * the policies name them. Without this order, an upgrade that adds a service would lose the first messages to this service: EventBridge
- * drops an event that its queue and the queue for undelivered events refuse.
+ * the policies name them. Without this order, an upgrade that adds a service would lose the first
+ * messages to this service: EventBridge drops an event that its queue and the queue for undelivered
+ * events refuse.
  */
 const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues

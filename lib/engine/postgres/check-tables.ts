@@ -33,7 +33,8 @@ export async function checkTables(database: Database): Promise<void> {
     for (const { name, file, key } of tables) {
       const indexedCount = await countRows(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
       if (indexedCount === rows.get(name)) continue;
-      const message = `${file} has ${rows.get(name)} rows of ${name}, and its index has ${indexedCount}`;
+      const rowCount = rows.get(name);
+      const message = `${file} has ${rowCount} rows of ${name}, and its index has ${indexedCount}`;
       throw Object.assign(new Error(message), { code: DATA_CORRUPTED });
     }
   });

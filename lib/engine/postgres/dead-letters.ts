@@ -103,8 +103,8 @@ async function moveJobs(
   if (movedCount !== ids.length)
     throw engineError(
       'redrive',
-      `Only ${movedCount} of ${ids.length} dead-letter messages of ${queue} could be moved, and the ` +
-        'transaction was rolled back.',
+      `Only ${movedCount} of ${ids.length} dead-letter messages of ${queue} could be moved, and ` +
+        'the transaction was rolled back.',
       'Run the command again.',
     );
 }

@@ -14,8 +14,8 @@ import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 /**
  * Arguments of PostgreSQL. Larger buffers, such as the 160 MB of PGlite's default, have no benefit,
  * because the operating system also caches the files. Bitmap scans are off: without statistics
- * about a new queue, PostgreSQL would use a bitmap scan to read all waiting messages for each batch,
- * and then sort them. The index of pg-boss has the messages in order.
+ * about a new queue, PostgreSQL would use a bitmap scan to read all waiting messages for each
+ * batch, and then sort them. The index of pg-boss has the messages in order.
  */
 const DATABASE_ARGUMENTS = [
   '-c',

@@ -15,9 +15,9 @@ export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY_SECONDS = 24 * 60 * 60;
 /**
- * By default pg-boss deletes messages after 14 days. With this longer time, no message is lost while
- * the propagator is stopped for weeks, and a dead-letter message stays until a person redrives or
- * discards it.
+ * By default pg-boss deletes messages after 14 days. With this longer time, no message is lost
+ * while the propagator is stopped for weeks, and a dead-letter message stays until a person
+ * redrives or discards it.
  */
 const RETENTION_SECONDS = 10 * 365 * DAY_SECONDS;
 /**

@@ -59,8 +59,8 @@ export async function returnUnfinished(database: Database, ids: readonly string[
 }
 
 /**
- * Makes delayed messages due whose delay has ended by the clock of this process. By the clock of the
- * database they may be due later, because that clock may have been set back.
+ * Makes delayed messages due whose delay has ended by the clock of this process. By the clock of
+ * the database they may be due later, because that clock may have been set back.
  */
 export async function makeDue(
   database: Database,

@@ -35,8 +35,8 @@ const MAX_AUDIT_RECORDS = 40;
  * - then: messages about no record of this change. A second copy of a message does no harm
  * - then: all operations except the first, each with its tasks and messages. The first operation is
  *   the subject of the decision, for example the operation of a domain. The other operations, for
- *   example of its projects, are valid without it. If the coordinator repeats the decision, it finds
- *   these operations and keeps them
+ *   example of its projects, are valid without it. If the coordinator repeats the decision, it
+ *   finds these operations and keeps them
  * - last: documents, the ids of ingested notifications, the first operation with its tasks and
  *   messages, and the counters. These records normally fit in one part
  *
