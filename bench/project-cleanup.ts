@@ -14,7 +14,7 @@ import {
 } from '../test/openstack/populate.ts';
 import { removeLeftovers } from '../test/openstack/remove-leftovers.ts';
 import { fillProject, type Size } from './cleanup/fill.ts';
-import { describeLeft, leftIn } from './cleanup/left.ts';
+import { describeLeft, leftIn, sumLeft } from './cleanup/left.ts';
 import { TRACE_OPTION } from './cleanup/trace.ts';
 import { bareWay, CONFIRMATION_SECONDS, peerWay, propagatorWay, type Way } from './cleanup/ways.ts';
 
@@ -115,7 +115,7 @@ async function describeLeftIn(
   projects: readonly PopulatedProject[],
 ): Promise<string> {
   const counts = await Promise.all(projects.map(({ id }) => leftIn(cloud, id)));
-  return describeLeft(Object.fromEntries(counts.flatMap(Object.entries)));
+  return describeLeft(sumLeft(counts));
 }
 
 /** Starts the propagator, which protects every domain except that of the bench. */

@@ -60,6 +60,16 @@ async function objectsIn(cloud: Cloud, projectId: string): Promise<number> {
   return Number(headers.get('x-account-object-count') ?? 0);
 }
 
+/** Returns the sums of the counts of several projects by type. */
+export function sumLeft(
+  counts: readonly Readonly<Record<string, number>>[],
+): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [type, count] of counts.flatMap(Object.entries))
+    sums[type] = (sums[type] ?? 0) + count;
+  return sums;
+}
+
 /** Returns the counts as text, for example `2 servers, 1 port`, or `nothing`. */
 export const describeLeft = (left: Readonly<Record<string, number>>): string =>
   Object.entries(left)
