@@ -27,19 +27,19 @@ from unittest import mock
 CREATE = {'POST', 'PUT', 'PATCH'}
 
 
-def members(package):
+def modules_of(package):
     """Every module below a package, without tests. A module that cannot be imported is an error."""
     module = importlib.import_module(package)
     yield module
     for found in pkgutil.iter_modules(getattr(module, '__path__', [])):
         if found.name not in ('tests', 'wsgi', '_dummy'):
-            yield from members(f'{package}.{found.name}')
+            yield from modules_of(f'{package}.{found.name}')
 
 
 # ---- services with a table of URLs: (path, methods) pairs
 
 
-def mapped(start):
+def mapper_routes(start):
     """The routes of every routes.Mapper that exists after `start` was called."""
     import routes
 
@@ -50,7 +50,7 @@ def mapped(start):
         mappers.append(self)
         create(self, *args, **kwargs)
 
-    with mock.patch.object(routes.Mapper, '__init__', recorded), without_messages():
+    with mock.patch.object(routes.Mapper, '__init__', recorded), without_rpc():
         start()
     for mapper in mappers:
         for route in mapper.matchlist:
@@ -60,8 +60,8 @@ def mapped(start):
 
 
 @contextlib.contextmanager
-def without_messages():
-    """A controller creates its RPC client; here nothing answers."""
+def without_rpc():
+    """Replaces the RPC clients that controllers create, because no RPC server answers here."""
     import oslo_messaging
 
     with contextlib.ExitStack() as patches:
@@ -103,14 +103,14 @@ def cinder():
 
     # An RPC client asks the database for the version of the other side.
     with mock.patch.object(rpc.RPCAPI, '__init__', lambda self: None):
-        yield from mapped(router.APIRouter)
+        yield from mapper_routes(router.APIRouter)
 
 
 def manila():
     from manila.api.v2 import router
     from manila.common import config  # noqa: F401 (registers the options)
 
-    return mapped(router.APIRouter)
+    return mapper_routes(router.APIRouter)
 
 
 def glance():
@@ -119,7 +119,7 @@ def glance():
     from oslo_config import cfg
 
     cfg.CONF([], project='routes', default_config_files=[], default_config_dirs=[])
-    return mapped(lambda: router.API(routes.Mapper()))
+    return mapper_routes(lambda: router.API(routes.Mapper()))
 
 
 def heat():
@@ -127,20 +127,20 @@ def heat():
     from heat.common import config  # noqa: F401 (registers the options)
     from oslo_config import cfg
 
-    return mapped(lambda: v1.API(cfg.CONF))
+    return mapper_routes(lambda: v1.API(cfg.CONF))
 
 
 def trove():
     from trove.common import api, cfg  # noqa: F401 (registers the options)
 
-    return mapped(api.API)
+    return mapper_routes(api.API)
 
 
 def masakari():
     from masakari import rpc  # noqa: F401 (its transport is replaced)
     from masakari.api.openstack import ha
 
-    return mapped(ha.APIRouterV1)
+    return mapper_routes(ha.APIRouterV1)
 
 
 def tacker():
@@ -155,19 +155,19 @@ def tacker():
     # A controller opens the database; the routes need none.
     with mock.patch('tacker.api.vnflcm.v1.controller.create_resource'), \
             mock.patch('tacker.api.vnfpkgm.v1.controller.create_resource'):
-        yield from mapped(lcm.VnflcmAPIRouter)
-        yield from mapped(packages.VnfpkgmAPIRouter)
+        yield from mapper_routes(lcm.VnflcmAPIRouter)
+        yield from mapper_routes(packages.VnfpkgmAPIRouter)
     for name, router in vars(refactored).items():
         if inspect.isclass(router) and issubclass(router, SolAPIRouter):
             for path, methods in getattr(router, 'route_list', []):
                 yield f'{name}{path}', list(methods)
-    for module in members('tacker.extensions'):
+    for module in modules_of('tacker.extensions'):
         for collection in getattr(module, 'RESOURCE_ATTRIBUTE_MAP', {}):
             yield collection, ['GET', 'POST']
 
 
 def neutron():
-    """What the definitions and the extensions of Neutron and of its plug-ins name."""
+    """The collections that the extensions of Neutron and of its plug-ins define."""
     packages = ['neutron_lib.api.definitions', 'neutron.extensions']
     for plugin in ('neutron_vpnaas', 'neutron_fwaas', 'neutron_dynamic_routing', 'neutron_taas',
                    'networking_bgpvpn', 'networking_sfc', 'networking_l2gw'):
@@ -176,7 +176,7 @@ def neutron():
     for package in packages:
         if importlib.util.find_spec(package) is None:
             continue
-        for module in members(package):
+        for module in modules_of(package):
             # An extension that only adds attributes to a collection has the same keys.
             for collection in getattr(module, 'RESOURCE_ATTRIBUTE_MAP', {}):
                 yield collection, ['GET', 'POST']
@@ -186,11 +186,11 @@ def neutron():
                 else:
                     yield f'ID/{name}', ['GET', 'POST']
             if not hasattr(module, 'RESOURCE_ATTRIBUTE_MAP'):
-                yield from undeclared(module)
+                yield from undeclared_collections(module)
 
 
-def undeclared(module):
-    """An extension that has collections without a definition, as the tags."""
+def undeclared_collections(module):
+    """The collections of an extension that has no definition of them, for example the tags."""
     for kind in vars(module).values():
         if (inspect.isclass(kind) and kind.__module__ == module.__name__
                 and 'get_resources' in vars(kind) and not hasattr(kind, 'api_definition')):
@@ -215,7 +215,7 @@ def blazar():
     from blazar.api.v1 import utils
 
     app = flask.Flask('routes', static_folder=None)
-    for module in list(members('blazar.api.v1')):
+    for module in list(modules_of('blazar.api.v1')):
         for value in list(vars(module).values()):
             if isinstance(value, utils.Rest) and value.name not in app.blueprints:
                 app.register_blueprint(value, url_prefix=value.url_prefix)
@@ -286,7 +286,7 @@ def pecan_classes(*packages):
     if service in ('cyborg', 'watcher'):
         importlib.import_module(f'{service}.objects').register_all()
     for package in packages:
-        for module in members(package):
+        for module in modules_of(package):
             for kind in vars(module).values():
                 if inspect.isclass(kind) and kind.__module__ == module.__name__:
                     label = module.__name__.split('.')[-1]
