@@ -29,7 +29,7 @@ export function customersOf(cloud: RehearsalCloud, size: Size, count: number): C
  */
 export async function deletionsOf(
   { cloud, domain, projects }: Customers,
-  what: 'projects' | 'domain',
+  target: 'projects' | 'domain',
 ): Promise<string> {
   const sent: string[] = [];
   const unsubscribe = cloud.onNotification((notification) =>
@@ -39,7 +39,7 @@ export async function deletionsOf(
   try {
     const api = await admin.api(keystone, 'RegionOne');
     if (!api) throw new TypeError('the rehearsal cloud has no Keystone');
-    if (what === 'domain') {
+    if (target === 'domain') {
       const disabled = { json: { domain: { enabled: false } } };
       await api.request('PATCH', `/v3/domains/${domain}`, disabled);
       await api.request('DELETE', `/v3/domains/${domain}`);

@@ -44,8 +44,8 @@ export class Recorder {
   }
 
   /** Attributes the following calls to this resource type. */
-  attributeTo(resourceType: ResourceTypeName, what: 'list' | 'remove'): void {
-    const key = `${resourceType} ${what}`;
+  attributeTo(resourceType: ResourceTypeName, purpose: 'list' | 'remove'): void {
+    const key = `${resourceType} ${purpose}`;
     this.#currentCalls = this.#calls.get(key) ?? [];
     this.#calls.set(key, this.#currentCalls);
   }
@@ -92,8 +92,8 @@ export class Recorder {
    * Returns the calls of a resource type as texts that are the same in every run. Each text is
    * contained once. Listings come first, and deletions last.
    */
-  textsOf(resourceType: ResourceTypeName, what: 'list' | 'remove', service: string): string[] {
-    const calls = this.#calls.get(`${resourceType} ${what}`) ?? [];
+  textsOf(resourceType: ResourceTypeName, purpose: 'list' | 'remove', service: string): string[] {
+    const calls = this.#calls.get(`${resourceType} ${purpose}`) ?? [];
     const order = ['HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
     const texts = calls.map((call) => ({ call, text: this.#callText(call, service) }));
     texts.sort(

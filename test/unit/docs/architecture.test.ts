@@ -21,15 +21,15 @@ const edgesOfTable = (table: Readonly<Record<string, readonly string[]>>): strin
 describe.each([
   ['Operation', OPERATION_TRANSITIONS, 'confirming', ENDED_OPERATION_STATES],
   ['Task', TASK_TRANSITIONS, 'planning', ENDED_TASK_STATES],
-] as const)('the states of docs/architecture.md: %s', (heading, table, first, ended) => {
+] as const)('the states of docs/architecture.md: %s', (heading, table, firstState, endStates) => {
   const text = section(heading);
 
   it('have exactly the transitions of the code', () => {
     expect(edgesOf(text)).toEqual(
       [
-        `[*] --> ${first}`,
+        `[*] --> ${firstState}`,
         ...edgesOfTable(table),
-        ...ended.map((state) => `${state} --> [*]`),
+        ...endStates.map((state) => `${state} --> [*]`),
       ].toSorted(),
     );
   });
@@ -41,11 +41,11 @@ describe.each([
 });
 
 describe('the folders of docs/architecture.md', () => {
-  it('are those of lib/', () => {
+  it('include exactly the folders of lib/', () => {
     const named = [...page.matchAll(/^\| `(lib\/[a-z]+)\/` \|/gm)].map(([, folder]) => folder);
-    const there = new Set(
+    const existing = new Set(
       globSync('lib/*/**/*.ts').map((path) => path.split('/').slice(0, 2).join('/')),
     );
-    expect(named.toSorted()).toEqual([...there].toSorted());
+    expect(named.toSorted()).toEqual([...existing].toSorted());
   });
 });

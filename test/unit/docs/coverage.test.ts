@@ -42,12 +42,15 @@ describe('the page of columns that name a project in each release', () => {
   });
 
   it('shows a column of a next release that has no disposition', () => {
-    const next = { neutron: ['networks.project_id', 'novelties.project_id'], novel: ['a.owner'] };
-    expect(undisposed(dispositions, next)).toEqual([
+    const nextRelease = {
+      neutron: ['networks.project_id', 'novelties.project_id'],
+      novel: ['a.owner'],
+    };
+    expect(undisposed(dispositions, nextRelease)).toEqual([
       'neutron novelties.project_id',
       'novel a.owner',
     ]);
-    expect(coveragePage({ next }, dispositions, {}, routes)).toMatch(
+    expect(coveragePage({ nextRelease }, dispositions, {}, routes)).toMatch(
       /`novelties.project_id` .*not examined/,
     );
   });
@@ -74,10 +77,10 @@ describe('the page of API collections of each release', () => {
   });
 
   it('shows a collection of a next release that has no entry', () => {
-    const next = { zun: ['class containers.Containers', 'class novelties.Novelties'] };
-    expect(undisposed(routes.dispositions, next)).toEqual(['zun class novelties.Novelties']);
+    const nextRelease = { zun: ['class containers.Containers', 'class novelties.Novelties'] };
+    expect(undisposed(routes.dispositions, nextRelease)).toEqual(['zun class novelties.Novelties']);
     expect(
-      coveragePage(releases, dispositions, reasons, { ...routes, snapshot: { next } }),
+      coveragePage(releases, dispositions, reasons, { ...routes, snapshot: { nextRelease } }),
     ).toMatch(/`class novelties.Novelties` .*not examined/);
   });
 });

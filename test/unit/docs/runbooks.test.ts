@@ -7,8 +7,8 @@ const ROOT = join(import.meta.dirname, '../../..');
 const RUNBOOKS = readdirSync(join(ROOT, 'docs/runbooks')).map((name) => `docs/runbooks/${name}`);
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
-/** The parts of a runbook, in the order in which an operator needs them. */
-const QUESTIONS = [
+/** The sections of a runbook, in the order in which an operator needs them. */
+const SECTIONS = [
   'What it means.',
   'Effect.',
   'First check.',
@@ -20,16 +20,16 @@ const QUESTIONS = [
 
 describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (page) => {
   it('has every section', () => {
-    const places = QUESTIONS.map((question) => read(page).indexOf(`**${question}`));
-    expect(places).not.toContain(-1);
-    // The last section depends on the page.
-    expect(places.slice(0, 4)).toEqual(places.slice(0, 4).toSorted((one, other) => one - other));
+    const positions = SECTIONS.map((section) => read(page).indexOf(`**${section}`));
+    expect(positions).not.toContain(-1);
+    // Only the first four sections have the same order on every page.
+    expect(positions.slice(0, 4)).toEqual(positions.slice(0, 4).toSorted((a, b) => a - b));
     expect(read('docs/runbooks/README.md')).toContain(`](${page.slice('docs/runbooks/'.length)})`);
   });
 
-  it('begins with a command', () => {
-    const [, first = ''] = /\*\*First check\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
-    expect(first).toMatch(/`(npx propagator|aws|curl) [^`]+`/);
+  it('has a command in its first check', () => {
+    const [, firstCheck = ''] = /\*\*First check\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
+    expect(firstCheck).toMatch(/`(npx propagator|aws|curl) [^`]+`/);
   });
 });
 
@@ -43,20 +43,20 @@ describe('every command line in the documentation', () => {
   );
   // The excluded commands run until a signal or until the operation has ended.
   it.each(commands.filter(([, line]) => !/^(start|relay|operation watch)\b/.test(line)))(
-    '%s: propagator %s',
+    'of %s is accepted: propagator %s',
     async (_, line) => {
       const { engine, type } = commandLine();
       const running = operation({ state: 'running' });
       await engine.commit({ operations: [running] });
-      const meant = line
+      const typedLine = line
         .replace(/\b(?:ID|OPERATION)\b|<id>/g, running.id)
         .replace(/\b(?:NAME|CODE|TYPE|PROJECT)\b/g, 'nova')
         .replace(/\bURL\b/g, 'https://propagator.example.org')
         .replace(/\bDIGEST\b/g, '0'.repeat(64))
         .replaceAll('…', 'because');
-      const { code, err } = await type(meant);
-      expect([meant, err.replace(/^propagator: [\s\S]*/, ''), code === 64]).toEqual([
-        meant,
+      const { code, err } = await type(typedLine);
+      expect([typedLine, err.replace(/^propagator: [\s\S]*/, ''), code === 64]).toEqual([
+        typedLine,
         '',
         false,
       ]);

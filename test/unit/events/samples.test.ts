@@ -7,7 +7,7 @@ import { OperationEvent } from '../../../events/operation.ts';
 import { ServiceEvent } from '../../../events/service.ts';
 
 const folder = new URL('../../../events/samples/', import.meta.url);
-const Travelling = z.union([
+const AnyMessage = z.union([
   NotificationReceived,
   AccountEvent,
   OperationEvent,
@@ -20,7 +20,7 @@ const samples = readdirSync(folder)
 
 describe('the samples of the events', () => {
   it.each(samples)('%s matches its schema in every field', (name, sample) => {
-    expect(Travelling.parse(sample)).toEqual(sample);
+    expect(AnyMessage.parse(sample)).toEqual(sample);
     expect(`${sample.type}.json`).toBe(name);
   });
 

@@ -23,7 +23,7 @@ describe('the endpoint of a suite that creates and removes a stage', () => {
     );
   });
 
-  it('is started by the suite itself when the variable names none', () => {
+  it('is undefined if the variable names none, so that the suite starts its own emulator', () => {
     expect(endpointForTests({})).toBeUndefined();
     expect(endpointForTests({ AWS_ENDPOINT_URL: '' })).toBeUndefined();
   });
