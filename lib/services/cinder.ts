@@ -6,7 +6,8 @@ import { group } from './cinder/groups.ts';
 import { PRIVATE_VOLUME_TYPES, provision } from './cinder/provision.ts';
 import { groupSnapshot, snapshot } from './cinder/snapshots.ts';
 import { quotaSuspension } from './cinder/suspend.ts';
-import { attachment, transfer, volume } from './cinder/volume.ts';
+import { volume } from './cinder/volume.ts';
+import { attachment, transfer } from './cinder/volume-uses.ts';
 import { defineProjectQuotaAt } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 

@@ -65,18 +65,19 @@ function groupByPresentValue({ limits }: QuotaRow, state: RecordedLimits) {
 }
 
 /**
- * A row with a lowered limit is `suspended` or `partly`, even if another actor has set a different
- * limit. Resume then still writes the lowered limits back.
+ * While one limit has its lowered value, the result is `suspended` or `partly`, even if another
+ * actor has changed another limit. Resume then still restores the lowered limits.
  */
 function compare(row: QuotaRow, state: RecordedLimits): Comparison {
   const { lowered, recorded, changed } = groupByPresentValue(row, state);
   if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
   if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
-  // The service would refuse a limit below the usage, so suspend must record the present usage.
-  const isOutdated = Object.entries(loweredLimits(state)).some(
+  // If the usage has grown, the service would refuse the recorded lowered value. The result
+  // `changed` makes suspend record the state again.
+  const isBelowUsage = Object.entries(loweredLimits(state)).some(
     ([name, limit]) => (row.lowered[name] ?? 0) > limit,
   );
-  return isOutdated
+  return isBelowUsage
     ? { kind: 'changed', message: 'its usage has grown since the limits were recorded' }
     : { kind: 'as-recorded' };
 }

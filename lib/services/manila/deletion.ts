@@ -10,7 +10,7 @@ export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**
  * Converts a refusal to a blocker. Manila answers 400, 403 or 409 if another resource prevents a
- * deletion. Throws any other error again, and a 403 because of missing rights. Some releases leave
+ * deletion. Throws any other error again, also a 403 because of missing rights. Some releases leave
  * a placeholder in the message: `Invalid share: %(reason)s.`
  */
 export function refusalBlocker(error: unknown): Blocker {

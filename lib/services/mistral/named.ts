@@ -14,8 +14,9 @@ const haveSameName = (a: Row, b: Row): boolean =>
   foldName(a.namespace ?? '') === foldName(b.namespace ?? '');
 
 /**
- * Returns the rows of the project, and marks each row whose name another project's public resource
- * has. Mistral would remove both resources (seen on Mistral 15.0, unchanged in 2026.2).
+ * Returns the rows of the project, and marks each row that has the same name as a public resource
+ * of another project. Mistral would remove both resources (seen on Mistral 15.0, unchanged in
+ * 2026.2).
  */
 function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
   const foreignRows = rows.filter((one) => one.project_id !== project && one.scope !== 'private');

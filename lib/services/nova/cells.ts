@@ -35,8 +35,8 @@ export const downCellBlocker = (hosts: readonly string[]): Blocker => ({
 
 /**
  * Throws class `Transient` while a cell is down. Suspend and resume need the complete list of
- * servers: suspend would not stop an omitted server, and resume would close its record without
- * starting it.
+ * servers: suspend would not stop an omitted server, and resume would remove its record
+ * without starting it.
  */
 export async function requireAllCells(api: ServiceApi): Promise<void> {
   const hosts = await hostsOfDownCells(api);

@@ -82,9 +82,10 @@ export async function writeQuota(
 const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
 
 /**
- * Returns the row of the project, if there is one. If [api_settings] pagination_max_limit is
- * negative, Octavia links to a next page after each row, but the row of the project is the last
- * one. Rows of other projects show that the filter had no effect, so all pages are necessary.
+ * Returns the quota row of the project, if there is one. The first request ignores a link to a next
+ * page, because Octavia adds a link after every row if [api_settings] pagination_max_limit is
+ * negative. A row of another project means that Octavia ignored the filter. The second request then
+ * returns the rows of all projects, and throws if its answer is not complete.
  */
 async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
   const query = { project_id: project };

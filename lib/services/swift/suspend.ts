@@ -82,8 +82,8 @@ async function listAccountAndContainers(context: ProjectContext): Promise<Accoun
 }
 
 /**
- * Writes the recorded ACL and the present keys with one POST, changed by the two functions. An ACL
- * that another actor has changed stays.
+ * Writes the recorded ACL and the present keys with one POST. `changeAcl` and `changeKey` first
+ * change them. An ACL that another actor has changed stays.
  */
 async function writeAccess(
   row: AccountOrContainer,
