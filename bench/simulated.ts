@@ -2,7 +2,7 @@ import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import * as z from 'zod';
-import { hasEnded } from '../lib/operation/open.ts';
+import { hasEnded } from '../lib/operation/ended.ts';
 import { type LoggedCall, type RehearsalCloud, startCloud } from '../test/cloud/cloud.ts';
 import { barbican } from '../test/cloud/documented/barbican.ts';
 import { designate } from '../test/cloud/documented/designate.ts';

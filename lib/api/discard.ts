@@ -4,8 +4,8 @@ import type { Condition } from '../../events/service.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { heldTypesOf } from '../handlers/deletion-holds.ts';
 import { unrestoredText, withUnrestoredText } from '../operation/discarded-action.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { knownHold } from '../operation/known-hold.ts';
-import { hasEnded } from '../operation/open.ts';
 
 /** Why messages must not be discarded. */
 interface DiscardRefusal {

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { OperationId } from '../../events/ids.ts';
-import { hasEnded } from '../operation/open.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ApiDeps } from './deps.ts';
 import { OperationQuery, viewOfOperation, viewsOfOperations } from './operation-views.ts';

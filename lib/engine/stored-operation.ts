@@ -98,7 +98,7 @@ const StoredFields = z.looseObject({
   rerun: undefinedIfMissing(
     z.looseObject({ of: OperationId, by: z.string(), reason: z.string(), at: z.number() }),
   ),
-  next: undefinedIfMissing(Cause),
+  nextDeletion: undefinedIfMissing(Cause),
   keystoneAction: undefinedIfMissing(StoredKeystoneAction),
   roles: z.array(z.string()).default([]),
   uncovered: z

@@ -1,9 +1,9 @@
 import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
 import { isIndependentOf, isPartOfDomainDeletion } from '../operation/domain-project.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-action-model.ts';
 import type { Operation } from '../operation/model.ts';
-import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
 import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';

@@ -5,7 +5,7 @@ import { confirmMessage } from '../operation/confirm-again.ts';
 import { awaitsConfirmation } from '../operation/confirmation.ts';
 import { askAgainMessages, cleanupsOf, suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
-import { openCleanup } from '../operation/open.ts';
+import { openCleanup } from '../operation/open-cleanup.ts';
 import { lastCallDelayMillis, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import type { KnownServices } from '../operation/snapshot.ts';
 import type { StepEvent } from '../operation/step.ts';

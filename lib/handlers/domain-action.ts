@@ -1,8 +1,8 @@
 import type { DomainId } from '../../events/ids.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { DOMAIN_DRIFT } from '../operation/keystone-action-model.ts';
 import type { KeystoneAction, KeystoneActionResult, Operation } from '../operation/model.ts';
-import { hasEnded } from '../operation/open.ts';
 import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';

@@ -1,9 +1,9 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Reads } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { adviceOnRefusal, summarizeRefusals } from '../operation/keystone-check.ts';
 import type { KeystoneAction, KeystoneActionResult, Mode, Operation } from '../operation/model.ts';
-import { hasEnded } from '../operation/open.ts';
 import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';

@@ -2,6 +2,7 @@ import { Account } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
 import { withAbsenceAdvice } from '../operation/cancel.ts';
+import { hasEnded } from '../operation/ended.ts';
 import {
   finishedMessages,
   isSuspended,
@@ -12,7 +13,6 @@ import {
   UNDO_CAUSE_PREFIX,
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
-import { hasEnded } from '../operation/open.ts';
 import { hasDisabledAccount } from '../operation/recovery-window.ts';
 import type { StepResult } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';

@@ -1,9 +1,9 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Engine } from '../engine/port.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
-import { hasEnded } from '../operation/open.ts';
 import type { StoredInput } from './operation-change.ts';
 
 interface StoredInputDeps {

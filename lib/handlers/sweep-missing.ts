@@ -1,9 +1,10 @@
 import type { AccountRecord } from '../account/inventory.ts';
 import { findListingProblem, isAlive, isMissing, sweptEvent } from '../account/sweep.ts';
 import type { Engine } from '../engine/port.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
-import { hasEnded, isHeldForListingProblem, openCleanup } from '../operation/open.ts';
+import { isHeldForListingProblem, openCleanup } from '../operation/open-cleanup.ts';
 import { scopeOf } from '../operation/scope.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Logger } from '../shared/log.ts';

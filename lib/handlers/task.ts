@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Delivery } from '../engine/port.ts';
 import { asCaller } from '../openstack/caller.ts';
-import { hasEnded } from '../operation/open.ts';
+import { hasEnded } from '../operation/ended.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, SilenceWatch } from '../task/service.ts';

@@ -187,14 +187,14 @@ export function holdForLeftovers(transaction: OperationTransaction, step: StepIn
  * again, so that a new operation opens.
  */
 export function announceEnd(transaction: OperationTransaction): void {
-  const { id, state, parentId, next, scope } = transaction.operation;
+  const { id, state, parentId, nextDeletion, scope } = transaction.operation;
   transaction.messages.push({
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
   });
-  if (next)
+  if (nextDeletion)
     transaction.messages.push({
       type: `account.${scope.type}.deleted`,
-      data: { account: Account.parse(scope), cause: next },
+      data: { account: Account.parse(scope), cause: nextDeletion },
     });
 }

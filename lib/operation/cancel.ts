@@ -1,6 +1,6 @@
 import { isIndependentOf } from './domain-project.ts';
+import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasEnded } from './open.ts';
 import { isProjectDeleted } from './project-deletion-state.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
 import { isRecoverable } from './recovery-window.ts';

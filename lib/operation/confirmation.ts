@@ -2,10 +2,10 @@ import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
 import { delayUntil, requestNextConfirmation } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
+import { refuseOperation } from './ended.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLaterConfirmation } from './later-confirmation.ts';
 import type { Operation } from './model.ts';
-import { refuseOperation } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
@@ -67,51 +67,32 @@ function applyWhileConfirming(
   step: StepInput,
 ): void {
   const { operation } = transaction;
+  const refuse = (reason: string): void => {
+    transaction.operation = refuseOperation(operation, reason, step.now);
+  };
   switch (keystoneAnswer.kind) {
     case 'absent':
       if (operation.action === 'plan')
-        transaction.operation = refuseOperation(
-          operation,
-          'Keystone no longer shows the project, so there is nothing to plan',
-          step.now,
-        );
+        refuse('Keystone no longer shows the project, so there is nothing to plan');
       else applyAbsent(transaction, keystoneAnswer, step);
       break;
     case 'present':
-      if (operation.request && keystoneAnswer.projectToDelete)
-        applyShownProject(
-          transaction,
-          keystoneAnswer.enabled,
-          keystoneAnswer.projectToDelete,
-          step,
-        );
-      else
-        applyPresent(
-          transaction,
-          `Keystone still shows it (${keystoneAnswer.enabled ? 'enabled' : 'disabled'})`,
-          step,
-        );
+      applyShown(transaction, keystoneAnswer, step);
       break;
     case 'domain':
       applyDomainShown(transaction, keystoneAnswer.enabled, step);
       break;
     case 'protected':
-      transaction.operation = refuseOperation(
-        operation,
-        `protected: ${keystoneAnswer.because}`,
-        step.now,
-      );
+      refuse(`protected: ${keystoneAnswer.because}`);
       break;
     case 'blocked':
       applyBlocked(transaction, keystoneAnswer, step);
       break;
     case 'alike':
-      transaction.operation = refuseOperation(
-        operation,
+      refuse(
         `an existing ${operation.scope.type} has an id that databases may treat as equal to ` +
           `this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, ` +
           'and a removal could affect the wrong account',
-        step.now,
       );
       break;
     case 'unknown':
@@ -120,11 +101,28 @@ function applyWhileConfirming(
   }
 }
 
+type ShownAnswer = Extract<KeystoneAnswer, { kind: 'present' }>;
+
+function applyShown(
+  transaction: OperationTransaction,
+  { enabled, projectToDelete }: ShownAnswer,
+  step: StepInput,
+): void {
+  if (transaction.operation.request && projectToDelete)
+    applyShownProject(transaction, enabled, projectToDelete, step);
+  else
+    applyPresent(
+      transaction,
+      `Keystone still shows it (${enabled ? 'enabled' : 'disabled'})`,
+      step,
+    );
+}
+
 /** Applies an answer that shows the project of a request. */
 function applyShownProject(
   transaction: OperationTransaction,
   enabled: boolean,
-  projectToDelete: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['projectToDelete']>,
+  projectToDelete: NonNullable<ShownAnswer['projectToDelete']>,
   step: StepInput,
 ): void {
   const { operation } = transaction;

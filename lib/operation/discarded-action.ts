@@ -1,6 +1,6 @@
 import type { Message } from '../../events/index.ts';
+import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasEnded } from './open.ts';
 
 /** The decision of a person to discard a dead-letter message. */
 interface DiscardDecision {

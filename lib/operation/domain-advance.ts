@@ -1,8 +1,8 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { confirmMessage } from './confirm-again.ts';
 import { mustWaitForChildProjects, openPlannedCleanup } from './domain-project.ts';
+import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasEnded } from './open.ts';
 import {
   endedWithoutDeletion,
   isProjectDeleted,

@@ -1,8 +1,10 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { DomainScope } from './domain-request.ts';
+import { childrenIfAllEnded } from './ended.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation, ProjectScope } from './model.ts';
-import { childrenIfAllEnded, newOperation, type OpenedOperation, operationId } from './open.ts';
+import { newOperation, operationId } from './new-operation.ts';
+import type { OpenedOperation } from './open-cleanup.ts';
 import { openPlan } from './open-plan.ts';
 import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';

@@ -1,6 +1,7 @@
 import { confirmMessage } from './confirm-again.ts';
+import { hasEnded } from './ended.ts';
 import type { DomainPlanEntry, Operation } from './model.ts';
-import { hasEnded, openCleanup } from './open.ts';
+import { openCleanup } from './open-cleanup.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

@@ -1,8 +1,9 @@
 import type { Cause } from '../../events/account.ts';
+import { hasEnded } from './ended.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, DomainPlanEntry, Mode, Operation, Scope } from './model.ts';
-import { hasEnded, openCleanup } from './open.ts';
+import { openCleanup } from './open-cleanup.ts';
 import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 import type { RequestAnswer } from './request.ts';
 

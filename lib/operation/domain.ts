@@ -1,7 +1,8 @@
 import { isConfirmed } from './advance.ts';
 import { scheduleDomainAdvance } from './domain-advance.ts';
+import { hasEnded } from './ended.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
-import { hasEnded, openCleanup } from './open.ts';
+import { openCleanup } from './open-cleanup.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

@@ -21,17 +21,17 @@ export interface DeletionTimes {
 const OWN_NOTIFICATION_MILLIS = 60_000;
 
 /**
- * True if the operation `last` does not handle this deletion (safety rule "Every ended operation
- * can be run again"). The operation covers the time until {@link coveredUntil}. The deletion is new
- * if it was announced after this time, or if Keystone showed the account after this time. In doubt
- * the result is true, because a second cleanup does no harm.
+ * True if the last cleanup of the account does not handle this deletion (safety rule "Every ended
+ * operation can be run again"). The cleanup covers the time until {@link coveredUntil}. The
+ * deletion is new if it was announced after this time, or if Keystone showed the account after this
+ * time. In doubt the result is true, because a second cleanup does no harm.
  */
 export function isNewDeletion(
-  last: Operation,
+  lastCleanup: Operation,
   { announcedAt, seenAliveAt }: DeletionTimes,
 ): boolean {
-  const covered = coveredUntil(last);
-  return (announcedAt ?? 0) > covered || (seenAliveAt ?? 0) > covered;
+  const coverageEnd = coveredUntil(lastCleanup);
+  return (announcedAt ?? 0) > coverageEnd || (seenAliveAt ?? 0) > coverageEnd;
 }
 
 /**
@@ -51,9 +51,9 @@ function coveredUntil(operation: Operation): number {
   // The operation ended without deleting the domain.
   const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
   if (endedAt !== undefined && !isDeletion) return 0;
-  const ownDeletion =
+  const ownNotificationUntil =
     endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_NOTIFICATION_MILLIS;
-  return confirmedAt.at(-1) ?? ownDeletion;
+  return confirmedAt.at(-1) ?? ownNotificationUntil;
 }
 
 /**

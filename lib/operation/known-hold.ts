@@ -1,7 +1,7 @@
 import { HOLD_TAG } from '../../events/hold.ts';
 import type { Condition } from '../../events/service.ts';
+import { hasEnded } from './ended.ts';
 import type { Operation, Task } from './model.ts';
-import { hasEnded } from './open.ts';
 
 /**
  * Returns the condition of a deletion hold on a resource of the task, or `undefined` if no hold is

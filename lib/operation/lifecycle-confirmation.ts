@@ -9,10 +9,10 @@ import {
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import { withoutFutureTimes } from './elapsed.ts';
+import { hasEnded, refuseOperation } from './ended.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
 import type { DesiredState, Mode, Operation } from './model.ts';
-import { hasEnded, refuseOperation } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';

@@ -1,6 +1,6 @@
+import { childrenIfAllEnded } from './ended.ts';
 import { openLifecycle } from './lifecycle.ts';
 import type { Operation, ProjectScope } from './model.ts';
-import { childrenIfAllEnded } from './open.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';

@@ -1,9 +1,10 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
+import { hasEnded, refuseOperation } from './ended.ts';
 import { isSameMessage } from './generation.ts';
 import type { LifecycleAction, LifecycleRequest, Mode, Operation, Scope } from './model.ts';
-import { hasEnded, newOperation, operationId, refuseOperation } from './open.ts';
+import { newOperation, operationId } from './new-operation.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The input of {@link openLifecycle}. Times are epoch milliseconds. */

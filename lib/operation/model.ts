@@ -193,7 +193,7 @@ export interface Operation {
    * The cause of another deletion of the same account that was announced during this operation.
    * When this operation ends, a new operation opens for that deletion.
    */
-  readonly next: Cause | undefined;
+  readonly nextDeletion: Cause | undefined;
   /** The newest Keystone action of the operation, in progress or done. */
   readonly keystoneAction: KeystoneAction | undefined;
   /**

@@ -1,6 +1,8 @@
+import { hasEnded } from './ended.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { Operation, ProjectScope } from './model.ts';
-import { hasEnded, newOperation, type OpenedOperation, operationId } from './open.ts';
+import { newOperation, operationId } from './new-operation.ts';
+import type { OpenedOperation } from './open-cleanup.ts';
 import type { RequestAnswer } from './request.ts';
 import { moveOperation } from './transitions.ts';
 

@@ -1,5 +1,5 @@
+import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasEnded } from './open.ts';
 
 /** True if the project of the cleanup is deleted, by the cleanup or by another client. */
 export function isProjectDeleted(cleanup: Operation | undefined): boolean {

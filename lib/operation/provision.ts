@@ -1,5 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
+import { hasEnded, refuseOperation } from './ended.ts';
 import { isSameMessage } from './generation.ts';
 import {
   cleanupsOf,
@@ -8,7 +9,7 @@ import {
   type OpenedLifecycle,
 } from './lifecycle.ts';
 import type { LifecycleRequest, Mode, Operation, Scope } from './model.ts';
-import { hasEnded, newOperation, operationId, refuseOperation } from './open.ts';
+import { newOperation, operationId } from './new-operation.ts';
 
 /** The input of {@link openProvision}. Times are epoch milliseconds. */
 export interface OpenProvisionInput {

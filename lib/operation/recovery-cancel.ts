@@ -1,5 +1,5 @@
+import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasEnded } from './open.ts';
 import { hasDisabledAccount, isRecoverable } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';

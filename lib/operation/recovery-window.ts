@@ -1,6 +1,6 @@
 import type { KeystoneActionResult } from './keystone-action-model.ts';
 import type { Operation, Recovery } from './model.ts';
-import type { OpenedOperation } from './open.ts';
+import type { OpenedOperation } from './open-cleanup.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The recovery window that a request or the policy asks for. */
@@ -65,17 +65,24 @@ export function withWindow(
       .map((beforeMillis) => ({ beforeMillis })),
   };
   const next = nextCheck(recovery);
-  const disable = { what: 'disable', number: 1 } as const;
+  const disableAction = { what: 'disable', number: 1 } as const;
   return {
     operation: {
       ...moveOperation(operation, 'recoverable'),
       recovery: next,
       notBefore: endOfWindow(next),
-      ...(request?.enabled ? { keystoneAction: { ...disable, since: now, done: false } } : {}),
+      ...(request?.enabled
+        ? { keystoneAction: { ...disableAction, since: now, done: false } }
+        : {}),
     },
     messages: [
       ...(request?.enabled
-        ? [{ type: 'operation.keystone-action' as const, data: { operationId: id, ...disable } }]
+        ? [
+            {
+              type: 'operation.keystone-action' as const,
+              data: { operationId: id, ...disableAction },
+            },
+          ]
         : []),
       checkMessage(operation, next),
     ],
@@ -116,13 +123,13 @@ export function afterDisableAttempt(
  */
 export function nextCheck(recovery: Recovery): Recovery {
   const { remainingMillis, reminders, number } = recovery;
-  const untilReminder = reminders
+  const reminderDelays = reminders
     .filter(({ sentAt }) => sentAt === undefined)
     .map(({ beforeMillis }) => remainingMillis - beforeMillis);
-  const quarter = Math.max(MIN_CHECK_MILLIS, remainingMillis / 4);
+  const quarterMillis = Math.max(MIN_CHECK_MILLIS, remainingMillis / 4);
   const checkAfterMillis = Math.max(
     0,
-    Math.min(remainingMillis, MAX_CHECK_MILLIS, quarter, ...untilReminder),
+    Math.min(remainingMillis, MAX_CHECK_MILLIS, quarterMillis, ...reminderDelays),
   );
   return { ...recovery, checkAfterMillis, number: number + 1 };
 }
@@ -143,10 +150,11 @@ export const checkMessage = (
  * a propagator that was stopped for days, therefore cannot end the window early.
  */
 export function withElapsedTime(recovery: Recovery, now: number): Recovery {
-  const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);
+  const passedMillis = Math.max(0, now - recovery.seenAt);
+  const countedMillis = Math.min(passedMillis, recovery.checkAfterMillis * 1.25);
   return {
     ...recovery,
-    remainingMillis: Math.max(0, recovery.remainingMillis - counted),
+    remainingMillis: Math.max(0, recovery.remainingMillis - countedMillis),
     seenAt: now,
   };
 }

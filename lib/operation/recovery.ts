@@ -1,6 +1,6 @@
+import { hasEnded } from './ended.ts';
 import { finishedMessages, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
-import { hasEnded } from './open.ts';
 import { checkMessage, endOfWindow, nextCheck, withElapsedTime } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';

@@ -1,7 +1,7 @@
 import { advanceOperation, beginChanges } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
 import type { Operation } from './model.ts';
-import { isHeldForListingProblem } from './open.ts';
+import { isHeldForListingProblem } from './open-cleanup.ts';
 import { endWindow } from './recovery.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';

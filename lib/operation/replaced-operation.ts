@@ -1,6 +1,7 @@
 import type { OperationId } from '../../events/ids.ts';
+import { hasEnded, refuseOperation } from './ended.ts';
 import type { ApprovedPlan, Operation } from './model.ts';
-import { hasEnded, type OpenedOperation, refuseOperation } from './open.ts';
+import type { OpenedOperation } from './open-cleanup.ts';
 
 /** The open operation that a request replaces. */
 export interface ReplacedOperation {

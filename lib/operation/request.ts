@@ -1,10 +1,11 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { isIndependentOf } from './domain-project.ts';
+import { hasEnded } from './ended.ts';
 import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
-import { hasEnded, type OpenedOperation, openCleanup } from './open.ts';
+import { type OpenedOperation, openCleanup } from './open-cleanup.ts';
 import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 import {
   fieldsFromReplaced,

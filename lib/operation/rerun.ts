@@ -1,5 +1,6 @@
+import { hasEnded } from './ended.ts';
 import type { Mode, Operation, Scope } from './model.ts';
-import { hasEnded, openCleanup } from './open.ts';
+import { openCleanup } from './open-cleanup.ts';
 import type { RequestAnswer } from './request.ts';
 
 /** The input of {@link openRerun}: a person runs an ended operation again. */

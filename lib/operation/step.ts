@@ -8,12 +8,12 @@ import { type DomainProject, endDomainCleanup, openCleanupsOfDeletedDomain } fro
 import { advanceDomain, type DomainProgress } from './domain-advance.ts';
 import { endDomainPlan } from './domain-plan.ts';
 import { announceDisabled } from './domain-project.ts';
+import { hasEnded } from './ended.ts';
 import { applyKeystoneAction } from './keystone-actions.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-confirmation.ts';
 import { endDomainLifecycle } from './lifecycle-domain.ts';
 import type { KeystoneActionResult, Operation, Task } from './model.ts';
-import { hasEnded } from './open.ts';
 import { applyWindow } from './recovery.ts';
 import { cancelRecoverable, hasPendingCancellation, restoreAccount } from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';

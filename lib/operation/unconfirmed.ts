@@ -5,8 +5,8 @@ import {
   requestNextConfirmation,
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
+import { refuseOperation } from './ended.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
-import { refuseOperation } from './open.ts';
 import { REGION_CODE } from './registry.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 

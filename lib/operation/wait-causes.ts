@@ -1,9 +1,9 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { mustWaitForChildProjects } from './domain-project.ts';
+import { hasEnded } from './ended.ts';
 import { ACTION_TEXTS } from './keystone-action-failure.ts';
 import type { Operation, Task } from './model.ts';
-import { hasEnded } from './open.ts';
 
 /** One cause that an operation waits for, and the actor that can resolve it. */
 export interface WaitCause {

@@ -4,7 +4,7 @@ import type { Message } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../../lib/account/inventory.ts';
 import type { Operation, Task } from '../../lib/operation/model.ts';
-import { newOperation } from '../../lib/operation/open.ts';
+import { newOperation } from '../../lib/operation/new-operation.ts';
 
 /** Ids that no other test uses: all tests of a suite share one store. */
 export const unique = (): string => randomBytes(6).toString('hex');

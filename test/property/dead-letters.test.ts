@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { decisionMessages, decisionsOf } from '../../lib/engine/dead-letters.ts';
 import type { DeadLetter } from '../../lib/engine/port.ts';
-import { hasEnded } from '../../lib/operation/open.ts';
+import { hasEnded } from '../../lib/operation/ended.ts';
 import {
   deliveriesWithDeadLetters,
   run,

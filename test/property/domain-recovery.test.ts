@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { OperationId } from '../../events/ids.ts';
-import { hasEnded } from '../../lib/operation/open.ts';
+import { hasEnded } from '../../lib/operation/ended.ts';
 import { isRecoverable } from '../../lib/operation/recovery-window.ts';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
 import { DOMAIN, DomainRecoverySimulation } from './domain-recovery-simulation.ts';

@@ -1,7 +1,7 @@
 import { DomainId } from '../../events/ids.ts';
 import { createApi } from '../../lib/api/api.ts';
+import { hasEnded } from '../../lib/operation/ended.ts';
 import type { Operation } from '../../lib/operation/model.ts';
-import { hasEnded } from '../../lib/operation/open.ts';
 import { apiAccess, changeBy } from '../api-tokens.ts';
 import type { SimulationDeps } from './simulation-parts.ts';
 import { SuspendSimulation, TARGET } from './suspend-simulation.ts';

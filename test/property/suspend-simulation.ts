@@ -6,8 +6,8 @@ import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import { coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask } from '../../lib/handlers/task.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
+import { hasEnded } from '../../lib/operation/ended.ts';
 import type { Operation } from '../../lib/operation/model.ts';
-import { hasEnded } from '../../lib/operation/open.ts';
 import { Policy } from '../../lib/policy/schema.ts';
 import {
   defineService,

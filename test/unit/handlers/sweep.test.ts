@@ -1,5 +1,5 @@
 import type { Account } from '../../../events/account.ts';
-import { openCleanup } from '../../../lib/operation/open.ts';
+import { openCleanup } from '../../../lib/operation/open-cleanup.ts';
 import { step } from '../../../lib/operation/step.ts';
 import {
   away,

@@ -1,6 +1,6 @@
 import type { AccountEvent } from '../../../events/account.ts';
 import { UserId } from '../../../events/ids.ts';
-import { openCleanup } from '../../../lib/operation/open.ts';
+import { openCleanup } from '../../../lib/operation/open-cleanup.ts';
 import {
   CONTROL,
   DELETED_USER,

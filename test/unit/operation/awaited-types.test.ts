@@ -1,6 +1,6 @@
 import { ResourceTypeName, ServiceName } from '../../../events/ids.ts';
 import { StoredOperation, StoredTask } from '../../../lib/engine/records.ts';
-import { operationId } from '../../../lib/operation/open.ts';
+import { operationId } from '../../../lib/operation/new-operation.ts';
 import { planOrder } from '../../../lib/operation/order.ts';
 import type { ServiceDependencies } from '../../../lib/task/dependencies.ts';
 import { defineService, defineType, type Service } from '../../../lib/task/service.ts';

@@ -1,5 +1,5 @@
 import { createApi } from '../../../lib/api/api.ts';
-import { hasEnded } from '../../../lib/operation/open.ts';
+import { hasEnded } from '../../../lib/operation/ended.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';

@@ -1,16 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Cause } from '../../events/account.ts';
-import { OperationId } from '../../events/ids.ts';
+import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
+import { hasEnded, refuseOperation } from './ended.ts';
 import { type DeletionTimes, isNewDeletion, isSameMessage } from './generation.ts';
-import {
-  type CleanupRequest,
-  ENDED_OPERATION_STATES,
-  type Mode,
-  type Operation,
-  type Rerun,
-  type Scope,
-} from './model.ts';
+import type { CleanupRequest, Mode, Operation, Rerun, Scope } from './model.ts';
+import { newOperation, operationId } from './new-operation.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The input of {@link openCleanup}. Times are epoch milliseconds. */
@@ -65,39 +59,43 @@ export interface OpenedOperation {
 export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefined {
   const { cleanups, cause } = input;
   if (cleanups.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  const last = cleanups[0];
+  const lastCleanup = cleanups[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
-  const decision = last && !isByPerson ? decideByLast(last, input) : 'open';
-  if (decision === 'open') return openNewGeneration(input, last);
+  const decision = lastCleanup && !isByPerson ? decideByLastCleanup(lastCleanup, input) : 'open';
+  if (decision === 'open') return openNewGeneration(input, lastCleanup);
   return decision === 'ignore' ? undefined : decision;
 }
 
 /**
- * Decides what the deletion changes when the account already has an operation, `last`. Returns the
- * changed operation, `open` if a new operation opens, or `ignore` if `last` handles the deletion.
+ * Decides what the deletion changes when the account already has a cleanup. Returns the changed
+ * cleanup, `open` if a new cleanup opens, or `ignore` if the last cleanup handles the deletion.
  */
-function decideByLast(
-  last: Operation,
+function decideByLastCleanup(
+  lastCleanup: Operation,
   input: OpenCleanupInput,
 ): OpenedOperation | 'open' | 'ignore' {
   const { cause, deletion, listingProblem, mode, protectedBecause } = input;
   // A notification continues the held operation. Another list with missing accounts does not
   // continue it.
-  if (isHeldForListingProblem(last))
-    return listingProblem || protectedBecause ? 'ignore' : reconfirmRefused(last, input);
-  if (listingProblem && !hasEnded(last)) return 'ignore';
-  const isNew = deletion !== undefined && isNewDeletion(last, deletion);
-  if (!hasEnded(last)) return (isNew ? withNextDeletion(last, cause) : undefined) ?? 'ignore';
-  if (last.state === 'refused' && !last.request)
-    return protectedBecause ? 'ignore' : reconfirmRefused(last, input);
-  const mayBeCarriedOut = last.state === 'observed' && mode === 'enforce';
-  return isNew || mayBeCarriedOut || last.state === 'refused' ? 'open' : 'ignore';
+  if (isHeldForListingProblem(lastCleanup))
+    return listingProblem || protectedBecause ? 'ignore' : reconfirm(lastCleanup, input);
+  if (listingProblem && !hasEnded(lastCleanup)) return 'ignore';
+  const isNew = deletion !== undefined && isNewDeletion(lastCleanup, deletion);
+  if (!hasEnded(lastCleanup))
+    return (isNew ? withNextDeletion(lastCleanup, cause) : undefined) ?? 'ignore';
+  if (lastCleanup.state === 'refused' && !lastCleanup.request)
+    return protectedBecause ? 'ignore' : reconfirm(lastCleanup, input);
+  const mayBeCarriedOut = lastCleanup.state === 'observed' && mode === 'enforce';
+  return isNew || mayBeCarriedOut || lastCleanup.state === 'refused' ? 'open' : 'ignore';
 }
 
-/** Opens a cleanup of the account with the next generation after `last`. */
-function openNewGeneration(input: OpenCleanupInput, last: Operation | undefined): OpenedOperation {
+/** Opens a cleanup of the account with the next generation after `lastCleanup`. */
+function openNewGeneration(
+  input: OpenCleanupInput,
+  lastCleanup: Operation | undefined,
+): OpenedOperation {
   const { now } = input;
-  const generation = (last?.generation ?? 0) + 1;
+  const generation = (lastCleanup?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
   const operation: Operation = {
     ...newOperation({ ...input, id, generation, notBefore: now + input.gracePeriodMillis }),
@@ -120,61 +118,22 @@ function openNewGeneration(input: OpenCleanupInput, last: Operation | undefined)
 }
 
 /**
- * Returns the record of an operation that has just been opened and waits for Keystone. The action
- * is `cleanup`, unless the caller changes it.
- */
-export const newOperation = (
-  input: Pick<Operation, 'id' | 'scope' | 'generation' | 'mode' | 'cause' | 'notBefore'> & {
-    readonly now: number;
-    readonly parentId?: OperationId | undefined;
-  },
-): Operation => ({
-  id: input.id,
-  action: 'cleanup',
-  scope: input.scope,
-  generation: input.generation,
-  mode: input.mode,
-  state: 'confirming',
-  cause: input.cause,
-  parentId: input.parentId,
-  confirmedAt: [],
-  confirmation: 1,
-  notBefore: input.notBefore,
-  order: [],
-  children: [],
-  hold: undefined,
-  request: undefined,
-  rerun: undefined,
-  next: undefined,
-  keystoneAction: undefined,
-  roles: [],
-  uncovered: [],
-  leftOut: [],
-  waived: [],
-  released: undefined,
-  openedAt: input.now,
-  startedAt: undefined,
-  endedAt: undefined,
-  version: 0,
-});
-
-/**
  * Records another deletion in an operation that has not ended. After its end a new operation opens
  * for that deletion. Returns `undefined` if the deletion is recorded already.
  */
-const withNextDeletion = (running: Operation, cause: Cause): OpenedOperation | undefined =>
-  running.next && isSameMessage(running.next, cause)
+const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation | undefined =>
+  operation.nextDeletion && isSameMessage(operation.nextDeletion, cause)
     ? undefined
-    : { operation: { ...running, next: cause }, messages: [] };
+    : { operation: { ...operation, nextDeletion: cause }, messages: [] };
 
 /** Lets Keystone confirm a refused or held operation again, for the new cause. */
-function reconfirmRefused(refused: Operation, input: OpenCleanupInput): OpenedOperation {
+function reconfirm(stopped: Operation, input: OpenCleanupInput): OpenedOperation {
   const operation: Operation = {
-    ...moveOperation(refused, 'confirming'),
+    ...moveOperation(stopped, 'confirming'),
     cause: input.cause,
     mode: input.mode,
     confirmedAt: [],
-    confirmation: refused.confirmation + 1,
+    confirmation: stopped.confirmation + 1,
     notBefore: input.now + input.gracePeriodMillis,
     hold: undefined,
     endedAt: undefined,
@@ -211,49 +170,4 @@ function holdForListingProblem(operation: Operation, reason: string, now: number
     ...moveOperation(operation, 'held'),
     hold: { reason, since: now, advice, about: 'listing' },
   };
-}
-
-/** Ends an operation that must not continue. Its hold shows the reason. */
-export function refuseOperation(operation: Operation, reason: string, now: number): Operation {
-  const advice =
-    operation.action === 'plan'
-      ? 'No plan was made. The project itself was not changed.'
-      : operation.recovery
-        ? 'No resource was removed. The changes of the recovery window are reverted if Keystone ' +
-          'still has the account: it is enabled and resumed as before.'
-        : 'No resource was changed. If the account is really gone, run it again: propagator ' +
-          `operation rerun ${operation.id} --reason "…"`;
-  return {
-    ...moveOperation(operation, 'refused'),
-    hold: { reason, since: now, advice },
-    endedAt: now,
-  };
-}
-
-/** Returns `op-` and the start of a SHA-256 of the action, the account and the generation. */
-export function operationId(
-  scope: Pick<Scope, 'type' | 'id'>,
-  generation: number,
-  action: Operation['action'] = 'cleanup',
-): OperationId {
-  const digest = createHash('sha256')
-    .update([action, scope.type, scope.id, generation].join('\n'))
-    .digest('hex');
-  return OperationId.parse(`op-${digest.slice(0, 12)}`);
-}
-
-/** True if the operation is in one of its end states. */
-export const hasEnded = (operation: Operation): boolean =>
-  ENDED_OPERATION_STATES.includes(operation.state);
-
-/**
- * Returns the operations that this operation has opened, out of all `children`. Returns `undefined`
- * if one of these operations has not ended or is missing in `children`.
- */
-export function childrenIfAllEnded(
-  { children: ids }: Pick<Operation, 'children'>,
-  children: readonly Operation[],
-): readonly Operation[] | undefined {
-  const ownChildren = children.filter(({ id }) => ids.includes(id));
-  return ownChildren.length >= ids.length && ownChildren.every(hasEnded) ? ownChildren : undefined;
 }

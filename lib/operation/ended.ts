@@ -1,0 +1,35 @@
+import { ENDED_OPERATION_STATES, type Operation } from './model.ts';
+import { moveOperation } from './transitions.ts';
+
+/** True if the operation is in one of its end states. */
+export const hasEnded = (operation: Operation): boolean =>
+  ENDED_OPERATION_STATES.includes(operation.state);
+
+/**
+ * Returns the operations that this operation has opened, out of all `children`. Returns `undefined`
+ * if one of these operations has not ended or is missing in `children`.
+ */
+export function childrenIfAllEnded(
+  { children: ids }: Pick<Operation, 'children'>,
+  children: readonly Operation[],
+): readonly Operation[] | undefined {
+  const ownChildren = children.filter(({ id }) => ids.includes(id));
+  return ownChildren.length >= ids.length && ownChildren.every(hasEnded) ? ownChildren : undefined;
+}
+
+/** Ends an operation that must not continue. Its hold shows the reason. */
+export function refuseOperation(operation: Operation, reason: string, now: number): Operation {
+  const advice =
+    operation.action === 'plan'
+      ? 'No plan was made. The project itself was not changed.'
+      : operation.recovery
+        ? 'No resource was removed. The changes of the recovery window are reverted if Keystone ' +
+          'still has the account: it is enabled and resumed as before.'
+        : 'No resource was changed. If the account is really gone, run it again: propagator ' +
+          `operation rerun ${operation.id} --reason "…"`;
+  return {
+    ...moveOperation(operation, 'refused'),
+    hold: { reason, since: now, advice },
+    endedAt: now,
+  };
+}
