@@ -8,7 +8,7 @@ export const registryWith = (types: readonly string[], region = 'one'): Registry
     serviceId: `${type}-id`,
     region,
     endpoints: [{ interface: 'public', url: `http://${type}.example`, place: `${type}.example` }],
-    hidden: undefined,
+    hiddenBecause: undefined,
   })),
   regions: [],
   setting: 'OS_REGION_NAME',

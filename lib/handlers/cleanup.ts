@@ -107,5 +107,5 @@ export async function cleanupConfirmation(
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
     },
   }));
-  return { kind: 'confirmation', confirmation: questionNumber, ...answer };
+  return { kind: 'confirmation', questionNumber, ...answer };
 }

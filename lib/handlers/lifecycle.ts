@@ -83,5 +83,5 @@ export async function lifecycleConfirmation(
       return { kind: 'unknown', error };
     },
   );
-  return { kind: 'lifecycle-confirmation', confirmation: questionNumber, answer };
+  return { kind: 'lifecycle-confirmation', questionNumber, answer };
 }

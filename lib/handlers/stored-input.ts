@@ -33,7 +33,7 @@ export function storedInputOf(
     case 'operation.window': {
       const { operationId, number } = message.data;
       const readEvent: StoredInput = async (operation) => ({
-        kind: 'window',
+        kind: 'window-check',
         number,
         lifecycles: await lifecyclesInWindow(operation, deps),
       });

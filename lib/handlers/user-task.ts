@@ -5,7 +5,7 @@ import type { Operation } from '../operation/model.ts';
 import type { UserContext } from '../task/context.ts';
 import type { RunReport } from '../task/run.ts';
 import type { Service } from '../task/service.ts';
-import { userReportRun } from '../task/user-report.ts';
+import { userReportRun } from '../task/user-report-run.ts';
 import { removeSuspensionRecords, suspensionStore } from './suspension-store.ts';
 
 /**

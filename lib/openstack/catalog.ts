@@ -51,8 +51,8 @@ export function checkRegions(
   registrations: readonly Registration[],
   credentials: Pick<Credentials, 'regions' | 'source'>,
 ): void {
-  const catalogRegions = registrations.flatMap(({ hidden, region, isOverride }) =>
-    hidden === undefined && region !== undefined && !isOverride ? [region] : [],
+  const catalogRegions = registrations.flatMap(({ hiddenBecause, region, isOverride }) =>
+    hiddenBecause === undefined && region !== undefined && !isOverride ? [region] : [],
   );
   const known = new Set(catalogRegions);
   const unknown = credentials.regions.find((region) => !known.has(region));

@@ -47,7 +47,7 @@ export function hiddenRegistrations(
         serviceId: endpoint.service_id,
         region: regionOf(endpoint),
         endpoints: [endpointOf(endpoint, projectId)],
-        hidden: reason,
+        hiddenBecause: reason,
       },
     ];
   });
@@ -100,8 +100,13 @@ function servicesWithoutEndpoint(
       id,
       type,
       name,
-      hidden: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
+      hiddenBecause: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
     })),
-    ...unlisted.map(({ id, type, name }) => ({ id: id ?? '', type, name, hidden: NO_ENDPOINT })),
+    ...unlisted.map(({ id, type, name }) => ({
+      id: id ?? '',
+      type,
+      name,
+      hiddenBecause: NO_ENDPOINT,
+    })),
   ].map(({ id, ...row }) => ({ ...row, serviceId: id, region: undefined, endpoints: [] }));
 }

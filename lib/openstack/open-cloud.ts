@@ -139,7 +139,9 @@ async function readRegistry(
   const registryOf = ({ catalog, project }: Token): Registry =>
     assembleRegistry(catalog, project.id, lists, credentials);
   const firstRegistry = registryOf(token);
-  const hasHidden = firstRegistry.registrations.some(({ hidden }) => hidden !== undefined);
+  const hasHidden = firstRegistry.registrations.some(
+    ({ hiddenBecause }) => hiddenBecause !== undefined,
+  );
   // The catalog is as old as the token. Endpoints that were registered later appear hidden.
   const registry =
     hasHidden || firstRegistry.unlisted !== undefined

@@ -24,7 +24,7 @@ export function catalogRegistrations(
       ...common,
       region,
       endpoints: endpoints.map((endpoint) => endpointOf(endpoint, projectId)),
-      hidden: undefined,
+      hiddenBecause: undefined,
     }));
   });
 }
@@ -47,7 +47,7 @@ export function overrideRegistrations(
     serviceId: `override-${type}`,
     region: regions[0],
     endpoints: [endpointOf({ interface: interfaces[0] ?? 'public', url }, projectId)],
-    hidden: undefined,
+    hiddenBecause: undefined,
     isOverride: true,
   }));
 }

@@ -52,11 +52,11 @@ function whyUncovered(
   registration: Registration,
   chosen: readonly ChosenEndpoint[],
 ): Required<Pick<UncoveredRegistration, 'because' | 'advice'>> {
-  const { type, region, hidden } = registration;
+  const { type, region, hiddenBecause } = registration;
   const inRegion = region === undefined ? '' : ` in ${region}`;
-  if (hidden !== undefined)
+  if (hiddenBecause !== undefined)
     return {
-      because: `it is registered${inRegion}, but ${hidden}`,
+      because: `it is registered${inRegion}, but ${hiddenBecause}`,
       advice:
         'Enable it, or show it to the project of the propagator, and run the operation again.',
     };
@@ -105,7 +105,7 @@ const otherPlaces = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint):
 export function describeUnknownType({
   type,
   name,
-  hidden,
+  hiddenBecause,
   region,
   isOverride,
 }: Registration): UncoveredRegistration {
@@ -115,11 +115,11 @@ export function describeUnknownType({
       name,
       because: 'the settings name an endpoint of this type, and no service file covers the type',
     };
-  const where = hidden !== undefined && region !== undefined ? { region } : {};
+  const where = hiddenBecause !== undefined && region !== undefined ? { region } : {};
   const because =
-    hidden === undefined
+    hiddenBecause === undefined
       ? {}
-      : { because: `it is registered, and no service file covers it; ${hidden}` };
+      : { because: `it is registered, and no service file covers it; ${hiddenBecause}` };
   return {
     type: type.trim() === '' ? UNTYPED_TYPE : type,
     name: name || type,

@@ -19,7 +19,7 @@ export interface OpenLifecycleInput {
   readonly now: number;
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
-  /** Set when an administrator requested it by a command. The policy then does not apply. */
+  /** Set when an administrator requested the operation. The policy then does not apply. */
   readonly request?: LifecycleRequest | undefined;
   /** Resume only: the canceled deletion whose suspension is undone. */
   readonly undoes?: OperationId | undefined;

@@ -22,7 +22,7 @@ export interface OpenProvisionInput {
   readonly now: number;
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
-  /** Set when an administrator requested it by a command. */
+  /** Set when an administrator requested the operation by a command. */
   readonly request?: LifecycleRequest | undefined;
 }
 

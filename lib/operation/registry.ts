@@ -26,7 +26,7 @@ export interface Registration {
   readonly region: string | undefined;
   readonly endpoints: readonly Endpoint[];
   /** Why the catalog does not show the registration; `undefined` when it does. */
-  readonly hidden: string | undefined;
+  readonly hiddenBecause: string | undefined;
   /** Set if the endpoint comes from the settings and replaces Keystone's endpoint in the region. */
   readonly isOverride?: true;
 }
@@ -79,7 +79,9 @@ export function chooseEndpoint(
   region: string,
   preferredInterfaces: readonly string[],
 ): ChosenEndpoint | undefined {
-  const inRegion = registrations.filter((one) => one.hidden === undefined && one.region === region);
+  const inRegion = registrations.filter(
+    (one) => one.hiddenBecause === undefined && one.region === region,
+  );
   const isOneOf = ({ type }: Registration): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));
   const overrides = inRegion.filter((one) => one.isOverride && isOneOf(one));

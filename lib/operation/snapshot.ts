@@ -1,5 +1,5 @@
 import type { ServiceName } from '../../events/ids.ts';
-import { coverageOf } from './coverage.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type { CoveringService } from './coverage-findings.ts';
 import type { ExcludedRegion, Scope, UncoveredRegistration } from './model.ts';
 import { OWN_REGION, type PlacedService } from './order.ts';
@@ -32,7 +32,8 @@ export interface KnownServices {
 }
 
 const ABSENT_REASON = 'the cloud lacks it: the catalog and the lists of Keystone do not contain it';
-const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone could not be read';
+const NOT_SHOWN_REASON =
+  'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
  * Returns the services that may have resources of an account of this type (`candidates`), with
@@ -48,29 +49,14 @@ export function cloudSnapshot(
   ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
-  const uncovered: UncoveredRegistration[] =
-    type === 'project' ? [...coverage.unknownRegistrations] : [];
-  if (coverage.unlisted) uncovered.push(coverage.unlisted);
-  const placedServices = candidates.map((service): PlacedService => {
+  const isOff = ({ name, offByDefault }: KnownService): boolean =>
+    offByDefault !== undefined && !optedIn.includes(name);
+  const placedServices = candidates.map((service) =>
+    placedService(service, type, isOff(service), coverage),
+  );
+  const unverified = candidates.flatMap((service) => {
     const { regions, unverifiedRegistrations } = coverage.ofService(service);
-    const { offByDefault } = service;
-    const isOff = offByDefault !== undefined && !optedIn.includes(service.name);
-    if (!isOff && regions.length > 0) uncovered.push(...unverifiedRegistrations);
-    return {
-      ...service,
-      // Types may be independent of other services only in the cleanup of a project.
-      resourceTypes:
-        type === 'project'
-          ? service.resourceTypes
-          : service.resourceTypes.map(({ name }) => ({ name })),
-      preDelete: type === 'project' && service.preDelete === true,
-      regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
-      skippedBecause: isOff
-        ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
-        : undefined,
-      absentBecause: coverage.unlisted ? NOT_SHOWN : ABSENT_REASON,
-      uncallable: isOff || regions.length > 0 ? [] : unverifiedRegistrations,
-    };
+    return !isOff(service) && regions.length > 0 ? unverifiedRegistrations : [];
   });
   const allowedPlugins = type === 'project' ? httpPlugins : [];
   return {
@@ -80,7 +66,34 @@ export function cloudSnapshot(
         (name): PlacedService => ({ name, dependsOn: [], regions: [OWN_REGION] }),
       ),
     ],
-    uncovered,
+    uncovered: [
+      ...(type === 'project' ? coverage.unknownRegistrations : []),
+      ...(coverage.unlisted ? [coverage.unlisted] : []),
+      ...unverified,
+    ],
     leftOut: coverage.leftOut,
+  };
+}
+
+/** Returns a service with its regions in this cloud. `isOff`: it is off by default. */
+function placedService(
+  service: KnownService,
+  type: Scope['type'],
+  isOff: boolean,
+  coverage: Coverage,
+): PlacedService {
+  const { regions, unverifiedRegistrations } = coverage.ofService(service);
+  const { offByDefault, resourceTypes } = service;
+  return {
+    ...service,
+    // Types may be independent of other services only in the cleanup of a project.
+    resourceTypes: type === 'project' ? resourceTypes : resourceTypes.map(({ name }) => ({ name })),
+    preDelete: type === 'project' && service.preDelete === true,
+    regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
+    skippedBecause: isOff
+      ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
+      : undefined,
+    absentBecause: coverage.unlisted ? NOT_SHOWN_REASON : ABSENT_REASON,
+    uncallable: isOff || regions.length > 0 ? [] : unverifiedRegistrations,
   };
 }

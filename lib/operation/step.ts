@@ -24,13 +24,13 @@ import { OperationTransaction, type StepInput, type StepResult } from './transac
 export type StepEvent =
   | {
       readonly kind: 'confirmation';
-      readonly confirmation: number;
+      readonly questionNumber: number;
       readonly keystoneAnswer: KeystoneAnswer;
       readonly projects?: readonly DomainProject[];
     }
   | {
       readonly kind: 'lifecycle-confirmation';
-      readonly confirmation: number;
+      readonly questionNumber: number;
       readonly answer: LifecycleAnswer;
     }
   | { readonly kind: 'report'; readonly report: ServiceReport }
@@ -48,7 +48,7 @@ export type StepEvent =
     }
   /** A check of the recovery window is due. */
   | {
-      readonly kind: 'window';
+      readonly kind: 'window-check';
       readonly number: number;
       readonly lifecycles: readonly Operation[];
     }
@@ -102,12 +102,12 @@ function applyEvent(
   const { operation } = transaction;
   switch (event.kind) {
     case 'confirmation':
-      applyConfirmation(transaction, event.confirmation, event.keystoneAnswer, stepInput);
+      applyConfirmation(transaction, event.questionNumber, event.keystoneAnswer, stepInput);
       if (event.keystoneAnswer.kind === 'absent' && event.projects)
         openCleanupsOfDeletedDomain(transaction, event.projects, stepInput);
       break;
     case 'lifecycle-confirmation':
-      applyLifecycleConfirmation(transaction, event.confirmation, event.answer, stepInput);
+      applyLifecycleConfirmation(transaction, event.questionNumber, event.answer, stepInput);
       break;
     case 'report':
       // A run of a superseded suspension, resume or provision may still report. Ignore its report.
@@ -131,7 +131,7 @@ function applyEvent(
     case 'canceled':
       applyCancel(transaction, event, stepInput);
       break;
-    case 'window':
+    case 'window-check':
       applyWindow(transaction, event.number, event.lifecycles, stepInput);
       break;
     case 'child-ended':

@@ -10,7 +10,7 @@ export interface PolicyProblem {
 /** The policy of a valid file, or all errors of an invalid file. */
 export type PolicyReading =
   | { readonly kind: 'policy'; readonly policy: Policy }
-  | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
+  | { readonly kind: 'invalid'; readonly problems: readonly PolicyProblem[] };
 
 /**
  * Reads a policy file. `sections`: the schemas of the sections of a profile, by service. For an
@@ -26,13 +26,13 @@ export function readPolicy(text: string, sections: ProfileSections): PolicyReadi
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   if (document.errors.length > 0)
     return {
-      kind: 'wrong',
+      kind: 'invalid',
       problems: document.errors.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })),
     };
   const parsed = policySchema(sections).safeParse(document.toJS() ?? {});
   if (parsed.success) return { kind: 'policy', policy: parsed.data };
   const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, document, lineAt));
-  return { kind: 'wrong', problems: problems.toSorted((one, other) => one.line - other.line) };
+  return { kind: 'invalid', problems: problems.toSorted((one, other) => one.line - other.line) };
 }
 
 function problemsOf(

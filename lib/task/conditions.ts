@@ -142,6 +142,12 @@ export function removalCondition(
   };
 }
 
+/** Returns a condition that ends without an action of a person: the service only needs time. */
+export const inProgressCondition = (
+  message: string,
+  about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},
+): Condition => ({ class: 'InProgress', message, actor: 'none', count: 1, ...about });
+
 /** The reason for resources that were removed and are listed again. */
 export const REAPPEARED = 'the service reported it as removed, and lists it again';
 

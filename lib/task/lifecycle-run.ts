@@ -1,17 +1,14 @@
 import pLimit from 'p-limit';
-import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
+import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { aggregateConditions } from './conditions.ts';
+import { aggregateConditions, inProgressCondition } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
-import { createMemoize } from './memoize.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { errorOutcome, type Outcome } from './run-outcome.ts';
-import { ownershipOf } from './safety-rules.ts';
-import type { SuspensionRow, SuspensionType } from './suspension.ts';
+import type { SuspensionType } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
-import { contextWithoutDeletion } from './without-deletion.ts';
 
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput extends RunControl {
@@ -165,7 +162,7 @@ async function finishOrSettle(
   const afterSeconds = Math.max(0.1, (settleAt - context.now()) / 1000);
   return {
     outcome: { kind: 'again', afterSeconds, error: undefined },
-    conditions: [inProgress(steps.settlingMessage)],
+    conditions: [inProgressCondition(steps.settlingMessage)],
   };
 }
 
@@ -215,41 +212,6 @@ async function makeChanges(
   );
   return (await Promise.all(errors)).filter((error) => error !== undefined);
 }
-
-/**
- * Lists a type with an API client that cannot delete, and keeps the rows of the project (safety
- * rule "Check the owner of every row").
- */
-export async function ownRows(
-  type: SuspensionType,
-  context: ProjectContext,
-): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  // The new cache is necessary because a cached answer may be older than the last changes.
-  const listed = await type.list({ ...contextWithoutDeletion(context), memoize: createMemoize() });
-  const rows: SuspensionRow[] = [];
-  const foreign: SuspensionRow[] = [];
-  for (const row of listed)
-    (ownershipOf(row, context.project as ProjectId) === 'ours' ? rows : foreign).push(row);
-  const [first] = foreign;
-  if (!first) return { rows, conditions: [] };
-  const condition: Condition = {
-    class: 'Blocked',
-    resourceType: type.resourceType,
-    message:
-      'the listing showed resources without an owner or of another owner; they are not changed',
-    actor: 'operator',
-    advice: `Find out why ${type.resourceType} lists them for this project.`,
-    count: foreign.length,
-    example: first.id,
-  };
-  return { rows, conditions: [condition] };
-}
-
-/** Returns a condition that ends without an action of a person: the service only needs time. */
-export const inProgress = (
-  message: string,
-  about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},
-): Condition => ({ class: 'InProgress', message, actor: 'none', count: 1, ...about });
 
 const countsOf = (latest: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
   Object.fromEntries(

@@ -1,6 +1,6 @@
 import type { Condition } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { inProgress } from './lifecycle-run.ts';
+import { inProgressCondition } from './conditions.ts';
 import { createMemoize } from './memoize.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
 import { claimKey, claimNext, type ItemClaims, mayHaveCreated } from './provision-claims.ts';
@@ -112,7 +112,9 @@ async function createItems<Context extends AnyProvisionContext, Section>(
   return {
     ...comparison,
     outcome: runAgainAfter(waitMillis / 1000),
-    conditions: [inProgress('another run may still be creating it; it is listed again later')],
+    conditions: [
+      inProgressCondition('another run may still be creating it; it is listed again later'),
+    ],
   };
 }
 
@@ -123,7 +125,7 @@ async function createItems<Context extends AnyProvisionContext, Section>(
 function itemsToMake(
   items: readonly ProvisionItem[],
   claimedKey: string | undefined,
-  input: StepInput,
+  input: ProvisionSettings,
 ): ReadonlyMap<() => Promise<void>, ProvisionItem> {
   const itemByMake = new Map<() => Promise<void>, ProvisionItem>();
   for (const item of items)
@@ -144,8 +146,8 @@ export const compareWithProfile = <Context extends AnyProvisionContext, Section>
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: createMemoize() })),
   );
 
-/** The part of the input of a run that its steps use. */
-type StepInput = Omit<
+/** The input of a run without the comparison: its limits, settings and claims. */
+type ProvisionSettings = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'
 >;
@@ -156,13 +158,13 @@ const runAgainAfter = (afterSeconds: number): Outcome => ({
   error: undefined,
 });
 
-const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: StepInput) =>
+const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: ProvisionSettings) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /** Creates the items one after another. An error of one item stops no other item. */
 async function makeAll(
   itemByMake: ReadonlyMap<() => Promise<void>, ProvisionItem>,
-  input: StepInput,
+  input: ProvisionSettings,
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
   for (const [make, item] of itemByMake) {
@@ -183,7 +185,7 @@ async function makeAll(
 const errorOf = (
   thrown: unknown,
   step: 'compare' | 'create',
-  { region, service }: StepInput,
+  { region, service }: ProvisionSettings,
 ): ErrorReport => reportOf(thrown, { code: `${service}.provision.${step}`, service, region });
 
 function errorsOutcome(errors: readonly ErrorReport[]): Outcome {

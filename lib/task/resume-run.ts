@@ -1,11 +1,7 @@
 import type { Condition } from '../../events/service.ts';
-import {
-  inProgress,
-  type LifecycleRunInput,
-  lifecycleRun,
-  ownRows,
-  type TypeComparison,
-} from './lifecycle-run.ts';
+import { inProgressCondition } from './conditions.ts';
+import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
+import { ownRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import type { SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
@@ -53,7 +49,9 @@ async function resumeType(
     else if (comparison.kind !== 'changed' || comparison.isPartlySuspended) {
       left += 1;
       if (comparison.kind === 'changing')
-        conditions.push(inProgress(comparison.message, { resourceType, example: record.id }));
+        conditions.push(
+          inProgressCondition(comparison.message, { resourceType, example: record.id }),
+        );
       else changes.push(() => row?.resume(record.recordedState) ?? Promise.resolve());
     }
   }

@@ -1,12 +1,8 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
-import {
-  inProgress,
-  type LifecycleRunInput,
-  lifecycleRun,
-  ownRows,
-  type TypeComparison,
-} from './lifecycle-run.ts';
+import { inProgressCondition } from './conditions.ts';
+import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
+import { ownRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import { chosenTypes, type SuspensionRow, type SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
@@ -100,7 +96,7 @@ function stepWithoutChange(
 ): RowStep {
   if (assessment.kind === 'at-rest') return { kind: 'skip' };
   if (assessment.kind === 'wait')
-    return { kind: 'wait', condition: inProgress(assessment.message) };
+    return { kind: 'wait', condition: inProgressCondition(assessment.message) };
   const { advice, message } = assessment;
   const condition = { class: 'Unsupported', message, actor: 'operator', advice, count: 1 } as const;
   return { kind: 'skip', condition };
@@ -115,7 +111,7 @@ function stepOfRecorded(
   const comparison = row.compare(record.recordedState);
   if (comparison.kind === 'suspended') return { kind: 'suspended' };
   if (comparison.kind === 'changing')
-    return { kind: 'wait', condition: inProgress(comparison.message) };
+    return { kind: 'wait', condition: inProgressCondition(comparison.message) };
   if (comparison.kind !== 'changed')
     return { kind: 'change', change: () => row.suspend(record.recordedState) };
   // Another actor has changed the resource after its state was recorded. If the resource runs

@@ -100,7 +100,7 @@ function checkCommand(policy: Command, terminal: Terminal): void {
       // Only this command needs the code of all services.
       const { readPolicyFile } = await import('../policy-file.ts');
       const result = readPolicyFile(file);
-      if (result.kind === 'wrong') {
+      if (result.kind === 'invalid') {
         for (const { line, message } of result.problems)
           terminal.writeError(`${file}:${line}: ${message}\n`);
         terminal.exitCode = EXIT.error;

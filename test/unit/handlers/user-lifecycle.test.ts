@@ -9,7 +9,7 @@ beforeEach(() => {
 
 function policyOf(text: string): Policy {
   const read = readPolicy(text, {});
-  if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  if (read.kind === 'invalid') throw new TypeError(JSON.stringify(read.problems));
   return read.policy;
 }
 

@@ -19,7 +19,7 @@ rules:
         { action: provision, mode: ${mode}, roles: [{ role: member, project: p1 }], groups: [staff] }`,
     {},
   );
-  if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  if (read.kind === 'invalid') throw new TypeError(JSON.stringify(read.problems));
   simulation.policy = read.policy;
 }
 const states = () => simulation.about('provision').map(({ state }) => state);

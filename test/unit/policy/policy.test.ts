@@ -24,7 +24,7 @@ const facts = (parts: Partial<AccountFacts> = {}): AccountFacts => ({
 
 function policyOf(text: string): Policy {
   const read = readPolicy(text, SECTIONS);
-  if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  if (read.kind === 'invalid') throw new TypeError(JSON.stringify(read.problems));
   return read.policy;
 }
 
@@ -132,7 +132,7 @@ suspend:
   quotas: { nova: 0 }
 `;
     expect(readPolicy(text, SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         { line: 1, message: 'version: write version: 1' },
         { line: 3, message: 'rules.0.match: there is no field "domian"' },
@@ -167,7 +167,7 @@ rules:
         mode: enforce
 `;
     expect(readPolicy(text, SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         { line: 6, message: 'rules.1.on.user.disabled.action: write suspend or none' },
         {
@@ -180,7 +180,7 @@ rules:
     });
     const [rule] = text.split('  - on:');
     expect(readPolicy(rule ?? '', SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         {
           line: 3,
@@ -221,7 +221,7 @@ rules:
     });
     const both = text.split('  - on:')[0]?.replace('project: shop', 'project: a, domain: b');
     expect(readPolicy(both ?? '', SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         {
           line: 9,
@@ -285,7 +285,7 @@ profiles:
     novva: {}
 `;
     expect(readPolicy(text, SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         {
           line: 7,
@@ -297,7 +297,7 @@ profiles:
       ],
     });
     expect(readPolicy(`${text.split('    nova')[0]}    nova: {}`, SECTIONS)).toEqual({
-      kind: 'wrong',
+      kind: 'invalid',
       problems: [
         {
           line: 3,
@@ -347,7 +347,7 @@ profiles:
     ['', 1],
     ['- version: 1', 1],
   ])('is refused if it is no such file: %j', (text, line) => {
-    expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
+    expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'invalid', problems: [{ line }] });
   });
 });
 

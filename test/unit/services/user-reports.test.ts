@@ -7,7 +7,7 @@ import { magnum } from '../../../lib/services/magnum.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import type { ServiceApi, UserContext } from '../../../lib/task/context.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { userReportRun } from '../../../lib/task/user-report.ts';
+import { userReportRun } from '../../../lib/task/user-report-run.ts';
 
 const ANN = UserId.parse('a'.repeat(32));
 const BOB = UserId.parse('b'.repeat(32));

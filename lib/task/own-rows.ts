@@ -1,0 +1,36 @@
+import type { ProjectId } from '../../events/ids.ts';
+import type { Condition } from '../../events/service.ts';
+import type { ProjectContext } from './context.ts';
+import { createMemoize } from './memoize.ts';
+import { ownershipOf } from './safety-rules.ts';
+import type { SuspensionRow, SuspensionType } from './suspension.ts';
+import { contextWithoutDeletion } from './without-deletion.ts';
+
+/**
+ * Lists a type with an API client that cannot delete, and keeps the rows of the project (safety
+ * rule "Check the owner of every row").
+ */
+export async function ownRows(
+  type: SuspensionType,
+  context: ProjectContext,
+): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
+  // The new cache is necessary because a cached answer may be older than the last changes.
+  const listed = await type.list({ ...contextWithoutDeletion(context), memoize: createMemoize() });
+  const rows: SuspensionRow[] = [];
+  const foreignRows: SuspensionRow[] = [];
+  for (const row of listed)
+    (ownershipOf(row, context.project as ProjectId) === 'ours' ? rows : foreignRows).push(row);
+  const [first] = foreignRows;
+  if (!first) return { rows, conditions: [] };
+  const condition: Condition = {
+    class: 'Blocked',
+    resourceType: type.resourceType,
+    message:
+      'the listing showed resources without an owner or of another owner; they are not changed',
+    actor: 'operator',
+    advice: `Find out why ${type.resourceType} lists them for this project.`,
+    count: foreignRows.length,
+    example: first.id,
+  };
+  return { rows, conditions: [condition] };
+}
