@@ -11,7 +11,7 @@ import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
 import { mergedRerunScope } from './scope.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
-import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
+import { applyBlockedAnswer, applyPresentAnswer, applyUnknownAnswer } from './unconfirmed.ts';
 
 /** True if the operation still waits for Keystone's answer to question `questionNumber`. */
 export const awaitsConfirmation = (operation: Operation, questionNumber: number): boolean =>
@@ -74,10 +74,10 @@ function applyWhileConfirming(
     case 'absent':
       if (operation.action === 'plan')
         refuse('Keystone no longer shows the project, so there is nothing to plan');
-      else applyAbsent(transaction, keystoneAnswer, step);
+      else applyAbsentAnswer(transaction, keystoneAnswer, step);
       break;
     case 'present':
-      applyShown(transaction, keystoneAnswer, step);
+      applyShownAccount(transaction, keystoneAnswer, step);
       break;
     case 'domain':
       applyDomainShown(transaction, keystoneAnswer.enabled, step);
@@ -86,7 +86,7 @@ function applyWhileConfirming(
       refuse(`protected: ${keystoneAnswer.because}`);
       break;
     case 'blocked':
-      applyBlocked(transaction, keystoneAnswer, step);
+      applyBlockedAnswer(transaction, keystoneAnswer, step);
       break;
     case 'alike':
       refuse(
@@ -96,14 +96,14 @@ function applyWhileConfirming(
       );
       break;
     case 'unknown':
-      applyUnknown(transaction, keystoneAnswer.error, step);
+      applyUnknownAnswer(transaction, keystoneAnswer.error, step);
       break;
   }
 }
 
 type ShownAnswer = Extract<KeystoneAnswer, { kind: 'present' }>;
 
-function applyShown(
+function applyShownAccount(
   transaction: OperationTransaction,
   { enabled, projectToDelete }: ShownAnswer,
   step: StepInput,
@@ -111,7 +111,7 @@ function applyShown(
   if (transaction.operation.request && projectToDelete)
     applyShownProject(transaction, enabled, projectToDelete, step);
   else
-    applyPresent(
+    applyPresentAnswer(
       transaction,
       `Keystone still shows it (${enabled ? 'enabled' : 'disabled'})`,
       step,
@@ -161,7 +161,7 @@ function applyShownProject(
  * Applies a 404 of Keystone for the account. Plans the tasks after the first 404, and advances the
  * operation after the confirming 404.
  */
-function applyAbsent(
+function applyAbsentAnswer(
   transaction: OperationTransaction,
   { cloud, recordedScope }: Extract<KeystoneAnswer, { kind: 'absent' }>,
   step: StepInput,

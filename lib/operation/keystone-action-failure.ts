@@ -19,7 +19,7 @@ export const ACTION_TEXTS: Readonly<Record<KeystoneAction['what'], string>> = {
 };
 
 /** Retries a failed action, holds the operation, or dead-letters the action. */
-export function applyFailure(
+export function applyActionFailure(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,

@@ -3,7 +3,7 @@ import { endCanceled } from './cancel.ts';
 import { applyDomainEnabled } from './domain-begin.ts';
 import { continueDomain } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
-import { applyFailure, askAgainAfterCancel } from './keystone-action-failure.ts';
+import { applyActionFailure, askAgainAfterCancel } from './keystone-action-failure.ts';
 import { KEPT_AFTER_CANCEL, type KeystoneAction, type KeystoneActionResult } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
@@ -33,7 +33,7 @@ export function applyKeystoneAction(
     endCanceled(transaction, canceled, [], step);
   else if (canceled && state === 'closing' && error)
     askAgainAfterCancel(transaction, keystoneAction, error, step);
-  else if (!error) applySuccess(transaction, keystoneAction, result, step);
+  else if (!error) applyActionSuccess(transaction, keystoneAction, result, step);
   else if (
     keystoneAction.what === 'delete' &&
     accountState === 'enabled' &&
@@ -44,7 +44,7 @@ export function applyKeystoneAction(
     transaction.endKeystoneAction();
     transaction.operation = moveOperation(transaction.operation, 'running');
     advanceOperation(transaction, step);
-  } else applyFailure(transaction, keystoneAction, error, step);
+  } else applyActionFailure(transaction, keystoneAction, error, step);
 }
 
 /** Records in the recovery window whether an attempt has disabled the account. */
@@ -60,7 +60,7 @@ function recordDisableAttempt(
 }
 
 /** Continues the operation after a successful action. */
-function applySuccess(
+function applyActionSuccess(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   { accountState, unlisted }: KeystoneActionResult,

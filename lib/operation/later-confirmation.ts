@@ -3,7 +3,7 @@ import type { KeystoneAnswer } from './keystone-answer.ts';
 import { hasTaskEnded } from './overtaking.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
-import { applyUnknown } from './unconfirmed.ts';
+import { applyUnknownAnswer } from './unconfirmed.ts';
 
 /**
  * Applies an answer that Keystone gives after it has confirmed a requested operation. If another
@@ -19,7 +19,7 @@ export function applyLaterConfirmation(
   const haveTasksEnded = order.every(({ id }) => hasTaskEnded(transaction.task(id)));
   const isReadyToClose = haveTasksEnded && state === 'running';
   if (keystoneAnswer.kind === 'unknown' && isReadyToClose) {
-    applyUnknown(transaction, keystoneAnswer.error, step);
+    applyUnknownAnswer(transaction, keystoneAnswer.error, step);
     return;
   }
   transaction.operation = {

@@ -79,10 +79,10 @@ export function applyLifecycleConfirmation(
     if (operation.state === 'confirming')
       transaction.operation = refuseOperation(operation, answer.because, step.now);
   } else if (answer.kind === 'absent')
-    applyContrary(transaction, 'Keystone no longer shows it', undefined, step);
+    applyContraryAnswer(transaction, 'Keystone no longer shows it', undefined, step);
   else if (!answer.isWanted)
-    applyContrary(transaction, `Keystone shows it: ${answer.because}`, answer, step);
-  else if (operation.state === 'confirming') applyWanted(transaction, answer, step);
+    applyContraryAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
+  else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
   else
     transaction.operation = {
       ...operation,
@@ -94,7 +94,7 @@ export function applyLifecycleConfirmation(
 type PresentAnswer = Extract<LifecycleAnswer, { kind: 'present' }>;
 
 /** Applies an answer that agrees with an operation in state `confirming`. */
-function applyWanted(
+function applyAgreeingAnswer(
   transaction: OperationTransaction,
   answer: PresentAnswer,
   step: StepInput,
@@ -146,7 +146,7 @@ function applyWanted(
  * Applies an answer that contradicts the operation. If Keystone repeats the answer for one minute,
  * the operation ends. The operation of the opposite action then opens, even without a notification.
  */
-function applyContrary(
+function applyContraryAnswer(
   transaction: OperationTransaction,
   reason: string,
   answer: PresentAnswer | undefined,

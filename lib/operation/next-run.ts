@@ -30,7 +30,7 @@ type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }
  * Requests the next run of a task whose run ended with work left. The task is dead-lettered if it
  * has made no progress for the stall timeout and the reason is an error.
  */
-export function applyUnfinished(
+export function applyUnfinishedRun(
   transaction: OperationTransaction,
   reportedTask: Task,
   next: NextRun,
@@ -64,7 +64,7 @@ export function applyUnfinished(
 }
 
 /** Requests the next run after a failed run, or dead-letters the task. */
-export function applyFailed(
+export function applyFailedRun(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,

@@ -15,7 +15,7 @@ export const hasTaskEnded = (task: Task | undefined): boolean =>
  */
 const OPERATOR_GRACE_MILLIS = 30_000;
 
-export type ReadyInput = Pick<StepInput, 'now' | 'heldTypes'>;
+export type OvertakingInput = Pick<StepInput, 'now' | 'heldTypes'>;
 
 /**
  * True if the task is missing, has an error, is dead-lettered, waits for a person or requires a
@@ -60,7 +60,7 @@ function areAwaitedTypesEmpty(
 export const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  step: ReadyInput,
+  step: OvertakingInput,
 ): boolean =>
   mayOvertakeStuck(transaction, dependency, step) ||
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
@@ -121,7 +121,7 @@ function mayStillRun(transaction: OperationTransaction, id: TaskId): boolean {
 export const mayOvertakeStuck = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  step: ReadyInput,
+  step: OvertakingInput,
 ): boolean =>
   dependency.strength === 'preferred' &&
   isStuck(transaction, dependency.task, step.now) &&

@@ -8,7 +8,7 @@ import {
   isCountedEmpty,
   mayOvertake,
   mayOvertakeStuck,
-  type ReadyInput,
+  type OvertakingInput,
   wasCountedEmpty,
 } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
@@ -16,7 +16,7 @@ import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /** Requests a run of every pending task whose dependencies have ended or may be overtaken. */
-export function requestReady(transaction: OperationTransaction, step: ReadyInput): void {
+export function requestReady(transaction: OperationTransaction, step: OvertakingInput): void {
   reopenOvertaking(transaction);
   for (const { id, dependsOn } of transaction.operation.order) {
     const task = transaction.task(id);
@@ -27,7 +27,7 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
       mayOvertake(transaction, one, step) ||
       (hasResources && one.strength === 'preferred' && wasCountedEmpty(transaction, one.task));
     if (!openDependencies.every(mayBegin)) {
-      requestPartial(transaction, task, openDependencies, step);
+      requestPartialRun(transaction, task, openDependencies, step);
       continue;
     }
     // A dependency that has overtaken a task runs again after that task, and so must this task.
@@ -62,11 +62,11 @@ function reopenOvertaking(transaction: OperationTransaction): void {
  *   resource may need them: a server with a hold needs its router and floating IPs, so Neutron then
  *   has no partial run.
  */
-function requestPartial(
+function requestPartialRun(
   transaction: OperationTransaction,
   task: Task,
   openDependencies: readonly TaskDependency[],
-  step: ReadyInput,
+  step: OvertakingInput,
 ): void {
   if (task.partialRun || task.startedAt !== undefined) return;
   const independentDependencies = openDependencies.filter(hasIndependentTypes);
@@ -151,7 +151,7 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
 }
 
 /** Requests each due pre-delete run whose dependencies allow it. */
-export function requestPreDelete(transaction: OperationTransaction, step: ReadyInput): void {
+export function requestPreDelete(transaction: OperationTransaction, step: OvertakingInput): void {
   const dueTasks = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
@@ -167,7 +167,7 @@ function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,
-  step: ReadyInput,
+  step: OvertakingInput,
 ): boolean {
   return planned.dependsOn.every(
     (one) =>

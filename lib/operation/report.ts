@@ -11,7 +11,7 @@ import {
 } from './counts.ts';
 import { withCorrectedIdleTime } from './elapsed.ts';
 import type { Task } from './model.ts';
-import { applyFailed, applyUnfinished } from './next-run.ts';
+import { applyFailedRun, applyUnfinishedRun } from './next-run.ts';
 import { reopenTask } from './ready.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
@@ -40,10 +40,11 @@ export function applyReport(
   else if (task.partialRun?.state === 'running' && !foundEnabledProject(report))
     endPartialRun(transaction, taskAfterRun);
   else if (report.type === 'service.finished')
-    applyFinished(transaction, taskAfterRun, report, step.now);
+    applyFinishedRun(transaction, taskAfterRun, report, step.now);
   else if (report.type === 'service.failed')
-    applyFailed(transaction, taskAfterRun, report.data.error, step);
-  else if (report.data.again) applyUnfinished(transaction, taskAfterRun, report.data.again, step);
+    applyFailedRun(transaction, taskAfterRun, report.data.error, step);
+  else if (report.data.again)
+    applyUnfinishedRun(transaction, taskAfterRun, report.data.again, step);
   advanceOperation(transaction, step);
 }
 
@@ -175,7 +176,7 @@ function applyCounts(task: Task, report: ServiceReport, now: number): Task {
 /**
  * Ends the task, or lets it wait for its next phase. In mode `observe` a task ends after its count.
  */
-function applyFinished(
+function applyFinishedRun(
   transaction: OperationTransaction,
   task: Task,
   report: Extract<ServiceReport, { type: 'service.finished' }>,

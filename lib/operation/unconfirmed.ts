@@ -14,7 +14,7 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
  * Applies an answer that neither shows the account nor is a 404. The operation asks Keystone again,
  * and shows the error as the reason.
  */
-export function applyUnknown(
+export function applyUnknownAnswer(
   transaction: OperationTransaction,
   error: ErrorReport,
   step: StepInput,
@@ -46,7 +46,7 @@ export function applyUnknown(
  * Lets an operation wait that has removed nothing yet, because Keystone would refuse the deletion.
  * The operation continues automatically when Keystone would allow it.
  */
-export function applyBlocked(
+export function applyBlockedAnswer(
   transaction: OperationTransaction,
   { message, advice }: Extract<KeystoneAnswer, { kind: 'blocked' }>,
   step: StepInput,
@@ -65,7 +65,7 @@ export function applyBlocked(
  * Applies an answer that shows the account although its deletion was announced. The operation is
  * refused if Keystone repeats this answer for {@link SAME_ANSWER_MILLIS}.
  */
-export function applyPresent(
+export function applyPresentAnswer(
   transaction: OperationTransaction,
   reason: string,
   step: StepInput,
