@@ -59,7 +59,7 @@ export function advanceDomain(
   const cleanups = new Map<string, Operation>(
     children.filter(({ id }) => childIds.includes(id)).map((child) => [child.scope.id, child]),
   );
-  const opened: Operation[] = [];
+  const openedCleanups: Operation[] = [];
   for (const project of projects) {
     const childCleanups = projects
       .filter(({ parentId }) => parentId === project.id)
@@ -67,7 +67,7 @@ export function advanceDomain(
     const cleanup = cleanups.get(project.id);
     if (cleanup) advanceProject(transaction, cleanup, childCleanups);
     else if (project.plan && childCleanups.every(isProjectDisabled))
-      opened.push(
+      openedCleanups.push(
         openPlannedCleanup(
           transaction,
           { ...project, waitsForChildProjects: !childCleanups.every(isProjectDeleted) },
@@ -77,15 +77,15 @@ export function advanceDomain(
         ),
       );
   }
-  if (opened.length > 0) {
+  if (openedCleanups.length > 0) {
     const { operation } = transaction;
-    const ids = opened.map(({ id }) => id);
+    const ids = openedCleanups.map(({ id }) => id);
     transaction.operation = { ...operation, children: [...operation.children, ...ids] };
   }
   disableOrDeleteDomain(
     transaction,
     projects.map(({ id }) => cleanups.get(id)),
-    [...cleanups.values(), ...opened],
+    [...cleanups.values(), ...openedCleanups],
     step.now,
   );
 }

@@ -87,11 +87,11 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
     children,
     projects: planEntries,
   };
-  const opened: Operation =
+  const domainPlan: Operation =
     children.length === 0 ? { ...moveOperation(operation, 'observed'), endedAt: now } : operation;
   return {
     kind: 'opened',
-    opened: { operation: opened, messages: [] },
+    opened: { operation: domainPlan, messages: [] },
     projects: plans,
     unknown: input.keystoneCheck.unknown,
   };

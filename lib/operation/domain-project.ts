@@ -35,9 +35,9 @@ export function openPlannedCleanup(
   const { id: parentId, scope: domain, request } = transaction.operation;
   if (domain.type !== 'domain' || !request)
     throw new TypeError(`${parentId}: only a requested domain opens projects`);
-  const last = cleanups[0];
-  if (last && !hasEnded(last)) {
-    const linked = { ...last, parentId };
+  const lastCleanup = cleanups[0];
+  if (lastCleanup && !hasEnded(lastCleanup)) {
+    const linked = { ...lastCleanup, parentId };
     transaction.putOtherOperation(linked);
     return linked;
   }

@@ -47,11 +47,11 @@ function continueAsDeleted(
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  const running =
+  const runningOperation =
     operation.state === 'running'
       ? operation
       : { ...moveOperation(operation, 'running'), hold: undefined };
   transaction.operation = haveTasksEnded
-    ? { ...running, hold: undefined, confirmedAt: [step.now] }
-    : running;
+    ? { ...runningOperation, hold: undefined, confirmedAt: [step.now] }
+    : runningOperation;
 }

@@ -30,9 +30,9 @@ export function lifecycleSnapshot(
       ? suspendAfter
       : services.filter((other) => other.suspendAfter.includes(name)).map((other) => other.name);
   const placedServices = services.flatMap((one): PlacedService[] => {
-    const known = snapshot.services.find(({ name }) => name === one.name);
-    if (!known) return [];
-    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } = known;
+    const placed = snapshot.services.find(({ name }) => name === one.name);
+    if (!placed) return [];
+    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } = placed;
     return [
       {
         name,
@@ -41,7 +41,7 @@ export function lifecycleSnapshot(
         ...(catalogAliases ? { catalogAliases } : {}),
         ...(uncallable ? { uncallable } : {}),
         absentBecause,
-        skippedBecause: one.skippedBecause ?? known.skippedBecause,
+        skippedBecause: one.skippedBecause ?? placed.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),
         dependsOn: services
           .filter((other) => servicesBefore(one).includes(other.name))

@@ -64,12 +64,12 @@ export function mayBeSuspended(operations: readonly Operation[]): boolean {
 
 /** True if the newest suspend or resume operation is a suspension that has begun and is valid. */
 export function isSuspended(operations: readonly Operation[]): boolean {
-  const last = suspendsAndResumesOf(operations).find(({ mode }) => mode === 'enforce');
+  const newest = suspendsAndResumesOf(operations).find(({ mode }) => mode === 'enforce');
   return (
-    last?.action === 'suspend' &&
-    last.startedAt !== undefined &&
-    last.state !== 'superseded' &&
-    last.state !== 'refused'
+    newest?.action === 'suspend' &&
+    newest.startedAt !== undefined &&
+    newest.state !== 'superseded' &&
+    newest.state !== 'refused'
   );
 }
 

@@ -95,15 +95,15 @@ function requestNextRun(
   // is then still dead-lettered, and this report makes it active.
   const state = stateUnderWay(task);
   const activeTask = task.state === state ? task : moveTask(task, state);
-  const next: Task = {
+  const nextTask: Task = {
     ...activeTask,
     overtook: stillOvertaken(transaction, task),
     run: task.run + 1,
     runProgressed: false,
     nextAt: now + delaySeconds * 1000,
   };
-  transaction.putTask(next);
-  transaction.messages.push({ ...transaction.runRequest(next, now), delaySeconds });
+  transaction.putTask(nextTask);
+  transaction.messages.push({ ...transaction.runRequest(nextTask, now), delaySeconds });
 }
 
 /**
@@ -117,13 +117,13 @@ export function deadLetterTask(
   now: number,
 ): void {
   const deadLetteredTask = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
-  const next: Task = {
+  const nextTask: Task = {
     ...deadLetteredTask,
     run: task.run + 1,
     runProgressed: false,
     error,
     nextAt: undefined,
   };
-  transaction.putTask(next);
-  transaction.deadLetters.push({ message: transaction.runRequest(next, now), error });
+  transaction.putTask(nextTask);
+  transaction.deadLetters.push({ message: transaction.runRequest(nextTask, now), error });
 }

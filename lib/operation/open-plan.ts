@@ -41,15 +41,15 @@ export function openPlan(input: PlanInput): RequestAnswer {
   const { scope, by, reason, now, plans } = input;
   if (input.protectedBecause)
     return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
-  const last = plans[0];
-  const openOperation = last && !hasEnded(last) ? last : undefined;
+  const lastPlan = plans[0];
+  const openOperation = lastPlan && !hasEnded(lastPlan) ? lastPlan : undefined;
   if (openOperation && now - openOperation.openedAt < REPLACED_AFTER_MILLIS)
     return {
       kind: 'refused',
       because: `a plan of the project is being made: ${openOperation.id}`,
       advice: `Wait for the plan: propagator operation show ${openOperation.id}`,
     };
-  const generation = (last?.generation ?? 0) + 1;
+  const generation = (lastPlan?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');
   const cause = {
     messageId: `plan/${scope.id}/${generation}`,

@@ -49,11 +49,11 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
   if (allOperations.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
   const earlierProvisions = provisionsOf(allOperations);
-  const [last] = earlierProvisions;
+  const [lastProvision] = earlierProvisions;
   if (earlierProvisions.some((operation) => !hasEnded(operation))) return undefined;
-  const isDone = last?.state === 'finished' || last?.state === 'unverified';
+  const isDone = lastProvision?.state === 'finished' || lastProvision?.state === 'unverified';
   if (isDone && !request) return undefined;
-  const generation = (last?.generation ?? 0) + 1;
+  const generation = (lastProvision?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'provision');
   const operation: Operation = {
     ...newOperation({ ...input, id, generation, notBefore: now }),

@@ -41,10 +41,10 @@ export function applyWindow(
           beforeSeconds: beforeMillis / 1000,
         },
       });
-  const next = nextCheck({ ...recovery, reminders });
-  transaction.operation = { ...operation, recovery: next, notBefore: endsAt };
+  const nextWindow = nextCheck({ ...recovery, reminders });
+  transaction.operation = { ...operation, recovery: nextWindow, notBefore: endsAt };
   if (isOver) endWindow(transaction, lifecycles, step);
-  else transaction.messages.push(checkMessage(operation, next));
+  else transaction.messages.push(checkMessage(operation, nextWindow));
 }
 
 /**
@@ -84,16 +84,16 @@ export function resumeWindow(transaction: OperationTransaction, step: StepInput)
   const { operation } = transaction;
   const { id, recovery } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
-  const next = nextCheck(withElapsedTime(recovery, step.now));
+  const nextWindow = nextCheck(withElapsedTime(recovery, step.now));
   transaction.operation = {
     ...moveOperation(operation, 'recoverable'),
-    recovery: next,
+    recovery: nextWindow,
     hold: undefined,
     confirmedAt: [],
     confirmation: operation.confirmation + 1,
-    notBefore: endOfWindow(next),
+    notBefore: endOfWindow(nextWindow),
   };
-  transaction.messages.push(checkMessage(operation, next));
+  transaction.messages.push(checkMessage(operation, nextWindow));
 }
 
 /** The interval of the checks after the end of the window while the account is enabled. */
@@ -107,7 +107,7 @@ export function waitWhileEnabled(transaction: OperationTransaction, step: StepIn
   const { operation } = transaction;
   const { hold, id, recovery, scope } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
-  const next = {
+  const nextWindow = {
     ...recovery,
     remainingMillis: 0,
     seenAt: step.now,
@@ -116,7 +116,7 @@ export function waitWhileEnabled(transaction: OperationTransaction, step: StepIn
   };
   transaction.operation = {
     ...moveOperation(operation, 'recoverable'),
-    recovery: next,
+    recovery: nextWindow,
     hold: {
       reason: `the recovery window is over, and Keystone shows the ${scope.type} as enabled again`,
       since: hold?.about === 'enabled' ? hold.since : step.now,
@@ -127,5 +127,5 @@ export function waitWhileEnabled(transaction: OperationTransaction, step: StepIn
       about: 'enabled',
     },
   };
-  transaction.messages.push(checkMessage(operation, next));
+  transaction.messages.push(checkMessage(operation, nextWindow));
 }

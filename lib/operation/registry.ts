@@ -93,10 +93,10 @@ export function chooseEndpoint(
         registration.endpoints.map((endpoint) => ({ registration, endpoint })),
       );
     for (const name of [...preferredInterfaces, ...FALLBACK_INTERFACES]) {
-      const found = endpointsOfType.find(
+      const chosenEndpoint = endpointsOfType.find(
         ({ endpoint }) => interfaceKey(endpoint.interface) === name,
       );
-      if (found) return found;
+      if (chosenEndpoint) return chosenEndpoint;
     }
   }
   return undefined;

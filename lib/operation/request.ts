@@ -75,7 +75,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const replaced = openOperation && replaceOperation(openOperation, input);
   const opened = openRequestedCleanup(input, replaced);
   if (!opened) return { kind: 'refused', because: 'the same request was made already' };
-  const answer = {
+  const openedAnswer = {
     kind: 'opened' as const,
     unknown: keystoneCheck.unknown,
     ...(replaced ? { superseded: replaced.ended } : {}),
@@ -83,11 +83,11 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ? { parent: withChild(replaced.parent, replaced.before.id, opened.operation.id) }
       : {}),
   };
-  if (!window || mode !== 'enforce') return { ...answer, opened };
+  if (!window || mode !== 'enforce') return { ...openedAnswer, opened };
   const suspension = openSuspension(input, replaced);
   const id = suspension.opened?.id;
   const changes = { earlier: replaced?.before.recovery, ...(id ? { suspension: id } : {}) };
-  return { ...answer, opened: withWindow(opened, window, changes, now), suspension };
+  return { ...openedAnswer, opened: withWindow(opened, window, changes, now), suspension };
 }
 
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;

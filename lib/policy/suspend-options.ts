@@ -170,8 +170,8 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
 export function lossesOf(policy: SuspendOptions): ChosenOption[] {
   const { quotas, ...options } = policy;
   const chosen = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
-    const known = optionsOf[name]?.options[option];
-    return known ? [{ text: `${name}: ${option}`, ...known }] : [];
+    const optionDefinition = optionsOf[name]?.options[option];
+    return optionDefinition ? [{ text: `${name}: ${option}`, ...optionDefinition }] : [];
   });
   const zeroed = Object.entries(quotas).flatMap(([name, option]): ChosenOption[] =>
     option === 'zero'

@@ -43,19 +43,21 @@ export class DeletionTimes {
    */
   record({ type, task, listedIds, acceptedIds }: ListedDeletions, now: number): number {
     const key = `${task} ${type}`;
-    const before = this.#acceptedAt.get(key) ?? new Map<string, number>();
-    this.#learn(type, before, new Set(listedIds), now);
-    const after = new Map(
-      acceptedIds.slice(0, MAX_TRACKED_IDS).map((id) => [id, before.get(id) ?? now] as const),
+    const acceptedBefore = this.#acceptedAt.get(key) ?? new Map<string, number>();
+    this.#learn(type, acceptedBefore, new Set(listedIds), now);
+    const acceptedNow = new Map(
+      acceptedIds
+        .slice(0, MAX_TRACKED_IDS)
+        .map((id) => [id, acceptedBefore.get(id) ?? now] as const),
     );
     this.#acceptedAt.delete(key);
-    if (after.size === 0) return 0;
-    this.#acceptedAt.set(key, after);
+    if (acceptedNow.size === 0) return 0;
+    this.#acceptedAt.set(key, acceptedNow);
     for (const oldest of this.#acceptedAt.keys())
       if (this.#acceptedAt.size > MAX_TRACKED_PAIRS) this.#acceptedAt.delete(oldest);
     const usualDeletionMillis = this.#usualMillis.get(type);
     if (usualDeletionMillis === undefined) return 0;
-    const lastAcceptedAt = Math.max(...after.values());
+    const lastAcceptedAt = Math.max(...acceptedNow.values());
     const nextListingAt = lastAcceptedAt + usualDeletionMillis * WAITED_SHARE;
     return Math.min(MAX_WAIT_MILLIS, Math.max(0, nextListingAt - now));
   }
@@ -66,11 +68,13 @@ export class DeletionTimes {
    */
   #learn(
     type: string,
-    before: ReadonlyMap<string, number>,
+    acceptedBefore: ReadonlyMap<string, number>,
     listed: ReadonlySet<string>,
     now: number,
   ): void {
-    const goneAfterMillis = [...before].flatMap(([id, at]) => (listed.has(id) ? [] : [now - at]));
+    const goneAfterMillis = [...acceptedBefore].flatMap(([id, at]) =>
+      listed.has(id) ? [] : [now - at],
+    );
     if (goneAfterMillis.length === 0) return;
     const shortestMillis = Math.max(0, Math.min(...goneAfterMillis));
     const usual = this.#usualMillis.get(type);

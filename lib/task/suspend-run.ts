@@ -135,8 +135,8 @@ async function recordAll(
   { records, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {
   if (unrecorded.length === 0 || !(await mayContinue())) return [];
-  const stored = await records.add(unrecorded.map(({ record }) => record));
-  const recordByKey = new Map(stored.map((one) => [recordKey(one), one]));
+  const storedRecords = await records.add(unrecorded.map(({ record }) => record));
+  const recordByKey = new Map(storedRecords.map((one) => [recordKey(one), one]));
   return unrecorded.flatMap(({ row, record }) => {
     const storedRecord = recordByKey.get(recordKey(record));
     return storedRecord ? [() => row.suspend(storedRecord.recordedState)] : [];

@@ -58,10 +58,14 @@ function whyRefused(
   if (method === 'GET' || method === 'HEAD') return undefined;
   if (method === 'DELETE') return 'the method is DELETE';
   if (service === 'swift' && method !== 'POST') return `${method} can replace an object`;
-  const [last = '', parent] = path.split('/').toReversed();
-  const isAction = last === 'action' || last === 'actions';
+  const [lastPart = '', partBefore] = path.split('/').toReversed();
+  const isAction = lastPart === 'action' || lastPart === 'actions';
   const action = isAction && typeof json === 'object' ? Object.keys(json ?? {}) : [];
-  const names = [...action, ...Object.keys(query ?? {}), ...(parent === 'actions' ? [last] : [])];
+  const names = [
+    ...action,
+    ...Object.keys(query ?? {}),
+    ...(partBefore === 'actions' ? [lastPart] : []),
+  ];
   const deleting = names.find((name) => DELETING.test(name));
   return deleting === undefined ? undefined : `${deleting} deletes something`;
 }
