@@ -45,7 +45,9 @@ export const PRICE = {
 } as const;
 
 const HOURS = 730;
-/** Number of covered services in a typical cloud. A service that the cloud lacks gets no message. */
+/**
+ * Number of covered services in a typical cloud. A service that the cloud lacks gets no message.
+ */
 const SERVICES_IN_CLOUD = 12;
 const RESOURCE_TYPES = 5;
 const RESOURCES_PER_TYPE = 3;

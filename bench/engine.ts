@@ -80,7 +80,8 @@ const batchOf = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
 
 /**
  * Starts a stopwatch. The returned function returns the wall time and the processor time of this
- * process since the start, in milliseconds. On a busy machine only the processor time is meaningful.
+ * process since the start, in milliseconds. On a busy machine only the processor time is
+ * meaningful.
  */
 function stopwatch(): () => { wall: number; cpu: number } {
   const [began, cpu] = [performance.now(), process.cpuUsage()];

@@ -27,7 +27,9 @@ const SMALL_HEAP_MEGABYTES = 256;
 /** One customer of this number is deleted. */
 const CUSTOMERS_PER_DELETION = 100;
 const IDLE_POLL_MILLIS = 500;
-/** The propagator has ingested all notifications when its queue is empty in this number of polls. */
+/**
+ * The propagator has ingested all notifications when its queue is empty in this number of polls.
+ */
 const IDLE_POLLS = 3;
 
 const Line = z.object({ body: z.string() });

@@ -52,8 +52,8 @@ function slowDown({ faults }: RehearsalCloud): void {
 }
 
 /**
- * Returns the row of the table for one deletion. `from`: when the project was deleted. `loadBefore`:
- * the load average at that time.
+ * Returns the row of the table for one deletion. `from`: when the project was deleted.
+ * `loadBefore`: the load average at that time.
  */
 function rowOf(project: string, calls: readonly LoggedCall[], from: number, loadBefore: string) {
   const projectRequests = calls.filter(

@@ -14,7 +14,8 @@ import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
  * rehearsal cloud. Measures each of them with notifications that start no operation, and then with
  * complete deletions in parallel. The emulator keeps table, bus and queues in one process. It
  * starts as many processes per function as the template allows, all on this machine. The result
- * shows that the code handles this load. It does not show the speed of AWS. Prints; asserts nothing.
+ * shows that the code handles this load. It does not show the speed of AWS. Prints; asserts
+ * nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);

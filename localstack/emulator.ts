@@ -15,9 +15,9 @@ export interface Emulator {
 /**
  * Starts an AWS emulator on loopback with `localstack/start`. The first start on a machine installs
  * the emulator, which takes half a minute. `folder`: the folder for its pid, log and data. `port`:
- * if it is not set, the emulator gets a free port. `checksRights`: the emulator checks the signature
- * of every call, and the permissions of the caller. `host`: the host name in its URLs, in place of
- * 127.0.0.1.
+ * if it is not set, the emulator gets a free port. `checksRights`: the emulator checks the
+ * signature of every call, and the permissions of the caller. `host`: the host name in its URLs, in
+ * place of 127.0.0.1.
  */
 export async function startEmulator({
   folder,

@@ -9,9 +9,9 @@ const LISTING_MILLIS = 1000;
 const ACCEPTED_STATUSES = [404, 409];
 
 /**
- * Empties a project as a short script would: with DELETE calls, at most `concurrency` of them at the
- * same time, in the order of resource types that the services enforce. Lists servers and volumes
- * once a second. Does not verify the result. The login is that of a member of the project.
+ * Empties a project as a short script would: with DELETE calls, at most `concurrency` of them at
+ * the same time, in the order of resource types that the services enforce. Lists servers and
+ * volumes once a second. Does not verify the result. The login is that of a member of the project.
  */
 export async function bareDeletions(project: PopulatedProject, concurrency: number): Promise<void> {
   const deletion = new BareDeletion(project, concurrency);

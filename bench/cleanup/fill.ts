@@ -80,8 +80,8 @@ async function fillContainers({ member, prefix }: SeedProject, count: number): P
 
 /**
  * Creates the resources of `size` in a project. A project with objects has nothing else. In other
- * projects the servers are spread over the networks, one router connects all networks, and the first
- * half of the volumes is attached to servers.
+ * projects the servers are spread over the networks, one router connects all networks, and the
+ * first half of the volumes is attached to servers.
  */
 export async function fillProject(
   cloud: Cloud,

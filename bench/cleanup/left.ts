@@ -1,6 +1,8 @@
 import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
 
-/** The listings that {@link leftIn} reads. Each shows the rows of all projects with their owners. */
+/**
+ * The listings that {@link leftIn} reads. Each shows the rows of all projects with their owners.
+ */
 const LISTINGS: readonly {
   readonly what: string;
   readonly service: ServiceKey;

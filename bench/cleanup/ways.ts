@@ -86,11 +86,11 @@ async function traceNotes(
   const secondsText = (time: number | undefined) =>
     time === undefined ? '-' : `${((time - from) / 1000).toFixed(2)} s`;
   return [
-    `first DELETE ${secondsText(firstRemoval?.from)} after the request to Keystone, which includes ` +
-      `${CONFIRMATION_SECONDS} s between two confirmations`,
+    `first DELETE ${secondsText(firstRemoval?.from)} after the request to Keystone, which ` +
+      `includes ${CONFIRMATION_SECONDS} s between two confirmations`,
     `Nova terminated the first server at ${secondsText(terminatedAt.at(0))}, the last at ` +
-      `${secondsText(terminatedAt.at(-1))} (seconds are cut); the last listing of servers ended at ` +
-      secondsText(lastServerListing?.to),
+      `${secondsText(terminatedAt.at(-1))} (seconds are cut); the last listing of servers ended ` +
+      `at ${secondsText(lastServerListing?.to)}`,
   ];
 }
 
@@ -103,7 +103,10 @@ export const bareWay = (concurrency: number): Way => ({
   },
 });
 
-/** Returns the way of the client that empties projects of this size: `openstack`, or `swift` for objects. */
+/**
+ * Returns the way of the client that empties projects of this size: `openstack`, or `swift` for
+ * objects.
+ */
 export function peerWay(cloud: Cloud, customer: Customer, size: Size): Way {
   const isSwift = size.objects !== undefined;
   const command = clientCommand(isSwift ? 'swift' : 'openstack');

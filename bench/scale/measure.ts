@@ -77,7 +77,8 @@ async function isDone(propagator: Propagator): Promise<boolean> {
 }
 
 /**
- * Returns the number of operations in each end state as text. The API lists at most 1000 of a state.
+ * Returns the number of operations in each end state as text. The API lists at most 1000 of a
+ * state.
  */
 async function endStatesOf(propagator: Propagator): Promise<string> {
   const counts = await Promise.all(

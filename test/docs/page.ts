@@ -165,8 +165,8 @@ function blockers(resourceTypes: readonly ResourceType[]): string | undefined {
 }
 
 /**
- * Returns the section with the resources that the propagator cannot remove after the deletion of the
- * project, and with the operator's next step.
+ * Returns the section with the resources that the propagator cannot remove after the deletion of
+ * the project, and with the operator's next step.
  */
 function leftovers(resourceTypes: readonly ResourceType[]): string | undefined {
   const lines = byText(

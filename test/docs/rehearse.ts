@@ -85,7 +85,8 @@ export async function rehearse(
 }
 
 /**
- * Lists each resource type in order, and removes each resource. Returns whether the project had any.
+ * Lists each resource type in order, and removes each resource. Returns whether the project had
+ * any.
  */
 async function oneIteration(
   service: Service,
@@ -143,8 +144,8 @@ async function absentTypesOf(service: Service, context: ProjectContext): Promise
 }
 
 /**
- * Removes resources one after the other, so that each run makes the same calls. A refused removal is
- * retried in the next iteration.
+ * Removes resources one after the other, so that each run makes the same calls. A refused removal
+ * is retried in the next iteration.
  */
 async function removeAll(
   resourceType: ResourceType,

@@ -55,8 +55,8 @@ export function preferredDependencies(service: Service, services: readonly Servi
 }
 
 /**
- * Returns the services that depend on this one. Either service file may declare the dependency. If a
- * service waits only until types of this service are empty, the text names these types.
+ * Returns the services that depend on this one. Either service file may declare the dependency. If
+ * a service waits only until types of this service are empty, the text names these types.
  */
 export function dependentsOf(service: Service, services: readonly Service[]): string[] {
   return services
@@ -71,7 +71,9 @@ export function dependentsOf(service: Service, services: readonly Service[]): st
     .sort();
 }
 
-/** Returns `designate (only `ptr-record`)` if the dependencies name types, or else the name alone. */
+/**
+ * Returns `designate (only `ptr-record`)` if the dependencies name types, or else the name alone.
+ */
 function withTypes(service: string, dependencies: readonly ServiceDependency[]): string {
   const types = dependencies.flatMap((one) => (one.until === 'empty' ? [one.type] : []));
   return types.length === 0

@@ -138,8 +138,8 @@ testServiceContract(${constantOf(name)}, { with: [fake] });
 }
 
 /**
- * Returns the text of \`lib/services/index.ts\` with the service added. \`biome check --write\` then
- * sorts the imports.
+ * Returns the text of \`lib/services/index.ts\` with the service added. \`biome check --write\`
+ * then sorts the imports.
  */
 export function withService(index: string, name: string): string {
   const constant = constantOf(name);

@@ -8,8 +8,8 @@ const RESERVED =
 const WORD = 'a word of lower-case letters, digits and hyphens';
 
 /**
- * Returns why the files of a service cannot be written, or `undefined` if they can. `exists` returns
- * whether a path has a file.
+ * Returns why the files of a service cannot be written, or `undefined` if they can. `exists`
+ * returns whether a path has a file.
  */
 export function refusal(
   { name, catalogTypes, resourceType }: NewService,
