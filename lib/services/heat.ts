@@ -111,8 +111,8 @@ const softwareDeployment = defineType({
   // deletion.
   dependsOn: [{ types: ['stack'], strength: 'required', until: 'empty' }],
   async list(context) {
-    const owners = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
-    if (owners.size === 0) return [];
+    const ownerByConfig = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
+    if (ownerByConfig.size === 0) return [];
     const path = '/software_deployments';
     const { rows } = await context.api.list(path, {
       collection: 'software_deployments',
@@ -120,8 +120,8 @@ const softwareDeployment = defineType({
       paging: 'none',
     });
     return rows
-      .filter((row) => owners.has(row.config_id))
-      .map((row) => ({ ...row, owner: owners.get(row.config_id) }));
+      .filter((row) => ownerByConfig.has(row.config_id))
+      .map((row) => ({ ...row, owner: ownerByConfig.get(row.config_id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,

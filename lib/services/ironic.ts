@@ -167,13 +167,13 @@ const runbookRow = z.object({
 const runbook = defineType({
   name: 'runbook',
   async list({ api, project }) {
-    const listed = api.list('/v1/runbooks', {
+    const listing = api.list('/v1/runbooks', {
       collection: 'runbooks',
       row: runbookRow,
       paging: 'next',
       query: { detail: true },
     });
-    const { rows } = await listed.catch((error: unknown) => {
+    const { rows } = await listing.catch((error: unknown) => {
       if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
       throw new PropagatorError({
         ...error.report,

@@ -39,13 +39,13 @@ async function candidateUsers({
   // With domain-specific drivers, a listing of all users would contain only the token's own domain.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
-    const listed = await api.list('/v3/users', {
+    const { rows } = await api.list('/v3/users', {
       collection: 'users',
       row: idRow,
       paging: 'next',
       query,
     });
-    users.push(...listed.rows.map((user) => user.id));
+    users.push(...rows.map((user) => user.id));
   }
   if (users.length > MAX_USERS)
     throw new PropagatorError({

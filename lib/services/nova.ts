@@ -67,12 +67,12 @@ const limitsBody = z.object({ limits: z.object({ absolute: z.record(z.string(), 
 const quota = defineProjectQuota({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
-    const [own, defaultSet] = await Promise.all([
+    const [ownAnswer, defaultAnswer] = await Promise.all([
       api.request('GET', '/limits', { query: { tenant_id: project } }),
       api.request('GET', '/os-quota-class-sets/default'),
     ]);
-    const { absolute } = limitsBody.parse(own.json).limits;
-    const { quota_class_set: defaults } = quotaClassBody.parse(defaultSet.json);
+    const { absolute } = limitsBody.parse(ownAnswer.json).limits;
+    const { quota_class_set: defaults } = quotaClassBody.parse(defaultAnswer.json);
     const differingLimits = Object.entries(LIMIT_NAMES).filter(
       ([name, nameInLimits]) =>
         defaults[name] !== undefined &&

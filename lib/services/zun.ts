@@ -167,12 +167,12 @@ const quota = defineProjectQuota({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const quotaPath = `/v1/quotas/${encodeURIComponent(project)}`;
-    const [own, defaultSet] = await Promise.all([
+    const [ownAnswer, defaultAnswer] = await Promise.all([
       api.request('GET', quotaPath),
       api.request('GET', `${quotaPath}/defaults`),
     ]);
-    const limits = quotaBody.parse(own.json);
-    const defaults = quotaBody.parse(defaultSet.json);
+    const limits = quotaBody.parse(ownAnswer.json);
+    const defaults = quotaBody.parse(defaultAnswer.json);
     return limitsRows(project, differingLimits(limits, defaults));
   },
   async reset(row, { api }) {

@@ -44,10 +44,10 @@ export function describeCountByOwner(
   [singular, plural]: readonly [string, string],
 ): string {
   const owners = [...new Set(rows.map((row) => ownerOf(row) ?? ''))].sort();
-  const parts = owners.map((owner) => {
+  const counts = owners.map((owner) => {
     const count = rows.filter((row) => (ownerOf(row) ?? '') === owner).length;
     const project = owner === '' ? 'no project' : `project ${owner}`;
     return `${count} ${count === 1 ? singular : plural} of ${project}`;
   });
-  return parts.join(', ');
+  return counts.join(', ');
 }

@@ -52,7 +52,7 @@ async function compareZone(
   email: string,
   context: ProvisionContext,
 ): Promise<ProvisionItem> {
-  const { api, project } = context;
+  const { project } = context;
   const { name } = item;
   const [existingZone] = await zonesNamed(name, context);
   if (existingZone && existingZone.project_id === project)
@@ -64,12 +64,7 @@ async function compareZone(
     return {
       ...item,
       state: 'missing',
-      make: async () => {
-        const json = { name, email, type: 'PRIMARY' };
-        // A 409 means that another run has created the zone.
-        const headers = projectHeader(creationProject);
-        await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
-      },
+      make: () => createZone(name, email, creationProject, context),
     };
   // Only a zone in the project of the parent zone may be the zone of an earlier run.
   if (creationProject === project || existingZone.project_id !== creationProject)
@@ -85,6 +80,17 @@ async function compareZone(
     found: `in project ${creationProject}`,
     make: () => transferZone(existingZone, creationProject, context),
   };
+}
+
+async function createZone(
+  name: string,
+  email: string,
+  owner: string,
+  { api }: ProvisionContext,
+): Promise<void> {
+  const json = { name, email, type: 'PRIMARY' };
+  // A 409 means that another run has created the zone.
+  await api.request('POST', '/v2/zones', { json, headers: projectHeader(owner), accept: [409] });
 }
 
 async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone[]> {

@@ -13,9 +13,9 @@ export const pathOfQuota = (project: string): string => `/v2/quotas/${encodeURIC
 
 /** Returns the effective limits of the project, and the defaults. */
 export async function readQuota({ api, project }: ProjectContext) {
-  const [own, defaults] = await Promise.all([
+  const [ownAnswer, defaultAnswer] = await Promise.all([
     api.request('GET', pathOfQuota(project), { headers: projectHeader(project) }),
     api.request('GET', pathOfQuota(UNUSED_PROJECT_ID), { headers: ALL_PROJECTS_HEADER }),
   ]);
-  return { limits: limits.parse(own.json), defaults: limits.parse(defaults.json) };
+  return { limits: limits.parse(ownAnswer.json), defaults: limits.parse(defaultAnswer.json) };
 }

@@ -59,10 +59,10 @@ export const ptrRecord = defineType({
     const recordsWithName = rows.filter((row) => row.ptrdname);
     if (recordsWithName.length === 0) return [];
     const addresses = await listFloatingIps(context, `project_id=${encodeURIComponent(project)}`);
-    const owners = new Map(
+    const ownerById = new Map(
       addresses.map((address) => [`${context.region}:${address.id}`, ownerOf(address)]),
     );
-    return recordsWithName.map((row) => ({ ...row, owner: owners.get(row.id) }));
+    return recordsWithName.map((row) => ({ ...row, owner: ownerById.get(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner,

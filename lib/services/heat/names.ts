@@ -51,12 +51,12 @@ const keypairRemovedByName: TypeRemovedByName = {
   types: ['OS::Nova::KeyPair'],
   async foreignNames(context) {
     const nova = await firstApiInCatalog(context, 'nova');
-    const listed = await nova?.list('/os-keypairs', {
+    const listing = await nova?.list('/os-keypairs', {
       collection: 'keypairs',
       row: keypairRow,
       paging: 'marker',
     });
-    return listed?.rows.map(({ keypair }) => keypair.name) ?? [];
+    return listing?.rows.map(({ keypair }) => keypair.name) ?? [];
   },
 };
 
@@ -94,14 +94,14 @@ const queueRemovedByName: TypeRemovedByName = {
     // Zaqar requires a client id, and refuses a limit above its configured maximum.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
-    const listed = await zaqar?.list('/v2/queues', {
+    const listing = await zaqar?.list('/v2/queues', {
       collection: 'queues',
       row: namedRow,
       paging: 'marker',
       query,
       headers,
     });
-    return listed?.rows.map(({ name }) => name) ?? [];
+    return listing?.rows.map(({ name }) => name) ?? [];
   },
 };
 
@@ -124,14 +124,15 @@ const mistralTypeRemovedByName = (
   async foreignNames(context) {
     const query = { all_projects: true, limit: undefined };
     const mistral = await firstApiInCatalog(context, 'mistral', 'workflowv2', 'workflow');
-    const listed = await mistral?.list(`/v2/${collection}`, {
+    const listing = await mistral?.list(`/v2/${collection}`, {
       collection,
       row: ownedRow,
       paging: 'next',
       query,
     });
     return (
-      listed?.rows.filter((row) => row.project_id !== context.project).map(({ name }) => name) ?? []
+      listing?.rows.filter((row) => row.project_id !== context.project).map(({ name }) => name) ??
+      []
     );
   },
 });

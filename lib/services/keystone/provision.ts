@@ -42,10 +42,10 @@ const listedTags = z.object({ tags: z.array(z.string()) });
 const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
   if (wanted.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
-  const present = listedTags.parse((await context.api.request('GET', path)).json).tags;
+  const presentTags = listedTags.parse((await context.api.request('GET', path)).json).tags;
   return wanted.map((tag): ProvisionItem => {
     const item = { type: 'tag', name: tag, wanted: 'set' };
-    if (present.includes(tag)) return { ...item, state: 'as-wanted', found: 'set' };
+    if (presentTags.includes(tag)) return { ...item, state: 'as-wanted', found: 'set' };
     return {
       ...item,
       state: 'missing',

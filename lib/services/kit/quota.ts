@@ -77,12 +77,12 @@ export const defineProjectQuotaAt = (
     ...definition,
     async list({ api, project }) {
       const quotaPath = `${path}/${encodeURIComponent(project)}`;
-      const [own, defaultSet] = await Promise.all([
+      const [ownAnswer, defaultAnswer] = await Promise.all([
         api.request('GET', quotaPath),
         api.request('GET', `${quotaPath}/defaults`),
       ]);
-      const limits = quotaSet.parse(own.json).quota_set;
-      const defaults = quotaSet.parse(defaultSet.json).quota_set;
+      const limits = quotaSet.parse(ownAnswer.json).quota_set;
+      const defaults = quotaSet.parse(defaultAnswer.json).quota_set;
       return limitsRows(limits.id, differingLimits(limits, defaults));
     },
     async reset(row, { api }) {

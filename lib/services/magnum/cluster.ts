@@ -117,13 +117,13 @@ async function isHeatDeleting(
   const stacks = await memoize('magnum/stacks', async () => {
     const query = { tenant: project, show_hidden: true };
     try {
-      const listed = await (await apiOf('heat'))?.list('/stacks', {
+      const listing = await (await apiOf('heat'))?.list('/stacks', {
         collection: 'stacks',
         row: stackRow,
         paging: 'marker',
         query,
       });
-      return listed?.rows ?? [];
+      return listing?.rows ?? [];
     } catch (error) {
       if (error instanceof PropagatorError) return [];
       throw error;

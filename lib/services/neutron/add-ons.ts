@@ -101,12 +101,12 @@ const MONITORING_TYPES = [
     name: 'metering-label',
     async list(context) {
       await requireExtension(context, 'metering');
-      const from = {
+      const labelCollection = {
         path: '/v2.0/metering/metering-labels',
         collection: 'metering_labels',
         row: MeteringLabel,
       };
-      return rowsOf(context.api, from, [['project_id', context.project]]);
+      return rowsOf(context.api, labelCollection, [['project_id', context.project]]);
     },
     id: (row) => row.id,
     owner: (row) => ownerOf(row),

@@ -44,12 +44,12 @@ async function forwardingIds(row: FloatingIp, context: ProjectContext): Promise<
     const ids = row.port_forwardings.flatMap(({ id }) => (id === undefined ? [] : [id]));
     if (ids.length === row.port_forwardings.length) return ids;
   }
-  const from = {
+  const forwardingCollection = {
     path: `${FLOATING_IPS_PATH}/${urlEncode(row.id)}/port_forwardings`,
     collection: 'port_forwardings',
     row: Forwarding,
   };
-  return (await rowsOf(context.api, from, [])).map(({ id }) => id);
+  return (await rowsOf(context.api, forwardingCollection, [])).map(({ id }) => id);
 }
 
 /**
@@ -126,12 +126,12 @@ const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {
     const associationsOf = async (localIp: OwnedRow) => {
-      const from = {
+      const associationCollection = {
         path: `${LOCAL_IPS_PATH}/${urlEncode(localIp.id)}/port_associations`,
         collection: 'port_associations',
         row: Association,
       };
-      return (await rowsOf(context.api, from, [])).map((row) => ({
+      return (await rowsOf(context.api, associationCollection, [])).map((row) => ({
         id: row.fixed_port_id,
         localIp,
       }));

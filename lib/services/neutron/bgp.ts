@@ -20,8 +20,8 @@ const SPEAKERS_PATH = '/v2.0/bgp-speakers';
 
 async function listSpeakers(context: ProjectContext, filters: Filters): Promise<BgpSpeaker[]> {
   await requireExtension(context, 'bgp');
-  const from = { path: SPEAKERS_PATH, collection: 'bgp_speakers', row: BgpSpeaker };
-  return rowsOf(context.api, from, filters);
+  const speakerCollection = { path: SPEAKERS_PATH, collection: 'bgp_speakers', row: BgpSpeaker };
+  return rowsOf(context.api, speakerCollection, filters);
 }
 
 /**
@@ -57,8 +57,8 @@ export const bgpPeer = defineType<OwnedRow>({
   blockers: ['A BGP speaker of another project uses the peer.'],
   async list(context) {
     await requireExtension(context, 'bgp');
-    const from = { path: PEERS_PATH, collection: 'bgp_peers', row: OwnedRow };
-    return rowsOf(context.api, from, [['project_id', context.project]]);
+    const peerCollection = { path: PEERS_PATH, collection: 'bgp_peers', row: OwnedRow };
+    return rowsOf(context.api, peerCollection, [['project_id', context.project]]);
   },
   id: (row) => row.id,
   owner: ownerOf,

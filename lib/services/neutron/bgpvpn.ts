@@ -56,7 +56,7 @@ export async function foreignOwners(
   connectedIds: readonly string[],
   { api, project }: ProjectContext,
 ): Promise<(string | undefined)[]> {
-  const from = { path: `/v2.0/${collection}`, collection, row: OwnedRow };
-  const rows = await rowsWhere(api, from, 'id', connectedIds);
+  const connectedCollection = { path: `/v2.0/${collection}`, collection, row: OwnedRow };
+  const rows = await rowsWhere(api, connectedCollection, 'id', connectedIds);
   return rows.map(ownerOf).filter((owner) => owner !== project);
 }

@@ -62,12 +62,13 @@ export async function findBlocker(
  * network, because they do not prevent a deletion.
  */
 async function ownersIn(
-  from: BlockingCollection,
+  source: BlockingCollection,
   context: ProjectContext,
 ): Promise<(string | undefined)[]> {
-  if (from.extension !== undefined && !(await extensionsOf(context)).has(from.extension)) return [];
-  const row = from.collection === 'ports' ? BlockingPort : BlockingRow;
-  const rows = await rowsOf(context.api, { ...from, row }, from.filters);
+  if (source.extension !== undefined && !(await extensionsOf(context)).has(source.extension))
+    return [];
+  const row = source.collection === 'ports' ? BlockingPort : BlockingRow;
+  const rows = await rowsOf(context.api, { ...source, row }, source.filters);
   return rows
     .filter(
       (one) => !('device_owner' in one && NETWORK_PORT_OWNERS.includes(String(one.device_owner))),
@@ -85,14 +86,14 @@ export function foreignBlocker(
 ): Blocker {
   const byOwner = new Map<string, number>();
   for (const owner of owners) byOwner.set(owner ?? '', (byOwner.get(owner ?? '') ?? 0) + 1);
-  const parts = [...byOwner.entries()]
+  const counts = [...byOwner.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([owner, count]) =>
         `${withNoun(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
   return {
-    message: `${parts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
+    message: `${counts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
     actor: byOwner.size === 1 && byOwner.has('') ? 'operator' : 'other-project',
     advice:
       'The propagator changes nothing in another project. Ask the owner of that ' +

@@ -51,20 +51,20 @@ export interface Collection<S extends z.ZodObject> {
 /** Returns all rows that match the filters. Throws if the list is not complete. */
 export async function rowsOf<S extends z.ZodObject>(
   api: ServiceApi,
-  from: Collection<S>,
+  source: Collection<S>,
   filters: Filters,
 ): Promise<z.infer<S>[]> {
   const parameters = [
-    ...Object.keys(from.row.shape).map((field) => ['fields', field] as const),
+    ...Object.keys(source.row.shape).map((field) => ['fields', field] as const),
     ...filters,
   ];
   const query = parameters
     .map(([name, value]) => `${urlEncode(name)}=${urlEncode(value)}`)
     .join('&');
-  const { rows } = await api.list(`${from.path}?${query}`, {
-    collection: from.collection,
-    row: from.row,
-    paging: from.paging ?? 'marker',
+  const { rows } = await api.list(`${source.path}?${query}`, {
+    collection: source.collection,
+    row: source.row,
+    paging: source.paging ?? 'marker',
   });
   return rows;
 }
@@ -75,7 +75,7 @@ const IDS_PER_CALL = 100;
 /** Returns the rows in which the field `filter` has one of the `values`. */
 export async function rowsWhere<S extends z.ZodObject>(
   api: ServiceApi,
-  from: Collection<S>,
+  source: Collection<S>,
   filter: string,
   values: readonly string[],
   otherFilters: Filters = [],
@@ -84,7 +84,7 @@ export async function rowsWhere<S extends z.ZodObject>(
   for (let at = 0; at < values.length; at += IDS_PER_CALL)
     chunks.push(values.slice(at, at + IDS_PER_CALL));
   const answers = chunks.map((chunk) =>
-    rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...otherFilters]),
+    rowsOf(api, source, [...chunk.map((value) => [filter, value] as const), ...otherFilters]),
   );
   return (await Promise.all(answers)).flat();
 }

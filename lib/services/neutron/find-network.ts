@@ -16,10 +16,10 @@ export async function findNetwork(
   filters: Filters,
   { api }: ProvisionContext,
 ): Promise<FoundNetwork> {
-  const from = { path: '/v2.0/networks', collection: 'networks', row: Network };
+  const networkCollection = { path: '/v2.0/networks', collection: 'networks', row: Network };
   const [withName, withId] = await Promise.all([
-    rowsOf(api, from, [...filters, ['name', nameOrId]]),
-    rowsOf(api, from, [...filters, ['id', nameOrId]]),
+    rowsOf(api, networkCollection, [...filters, ['name', nameOrId]]),
+    rowsOf(api, networkCollection, [...filters, ['id', nameOrId]]),
   ]);
   // Neutron may ignore the case of names, so the names are compared again.
   const matches = [...withId, ...withName].filter(

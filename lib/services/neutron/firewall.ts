@@ -51,7 +51,7 @@ async function foreignPolicyOwners(
 ): Promise<(string | undefined)[]> {
   const policies = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
   const ids = new Set(policies.filter((id) => typeof id === 'string'));
-  const owners = [...ids].map(async (id) => {
+  const policyOwners = [...ids].map(async (id) => {
     const { json, status } = await api.request('GET', `${POLICIES_PATH}/${urlEncode(id)}`, {
       accept: [404],
     });
@@ -59,7 +59,7 @@ async function foreignPolicyOwners(
       ? project
       : ownerOf(z.object({ firewall_policy: OwnedRow }).parse(json).firewall_policy);
   });
-  return (await Promise.all(owners)).filter((owner) => owner !== project);
+  return (await Promise.all(policyOwners)).filter((owner) => owner !== project);
 }
 
 /**

@@ -32,12 +32,15 @@ async function foreignSubnetOwners(
   context: ProjectContext,
   networkIds: readonly string[],
 ): Promise<Map<string, (string | undefined)[]>> {
-  const owners = new Map<string, (string | undefined)[]>();
+  const ownersByNetwork = new Map<string, (string | undefined)[]>();
   for (const subnet of await rowsWhere(context.api, subnetCollection, 'network_id', networkIds)) {
     if (ownerOf(subnet) === context.project || !subnet.network_id) continue;
-    owners.set(subnet.network_id, [...(owners.get(subnet.network_id) ?? []), ownerOf(subnet)]);
+    ownersByNetwork.set(subnet.network_id, [
+      ...(ownersByNetwork.get(subnet.network_id) ?? []),
+      ownerOf(subnet),
+    ]);
   }
-  return owners;
+  return ownersByNetwork;
 }
 
 /**

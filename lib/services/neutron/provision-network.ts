@@ -30,16 +30,16 @@ const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port };
 export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];
   const routerName = wanted.router?.name ?? wanted.name;
-  const [present, router] = await Promise.all([
+  const [{ networks, subnets }, router] = await Promise.all([
     listProjectNetworks(wanted.name, context),
     wanted.router && findRouter(routerName, context),
   ]);
-  const subnet = present.subnets.find(({ cidr }) => cidr === wanted.cidr);
-  const networkOfSubnet = present.networks.find(({ id }) => id === subnet?.network_id);
-  const presentNetwork = networkOfSubnet ?? present.networks[0];
+  const subnet = subnets.find(({ cidr }) => cidr === wanted.cidr);
+  const networkOfSubnet = networks.find(({ id }) => id === subnet?.network_id);
+  const presentNetwork = networkOfSubnet ?? networks[0];
   const items = [
-    networkItem(wanted, presentNetwork, present.networks.length, context),
-    subnetItem(wanted, presentNetwork, subnet, present.subnets, context),
+    networkItem(wanted, presentNetwork, networks.length, context),
+    subnetItem(wanted, presentNetwork, subnet, subnets, context),
   ];
   if (!wanted.router) return items;
   return [

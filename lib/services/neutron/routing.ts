@@ -76,13 +76,13 @@ const interfacesOf = (
   context: ProjectContext,
   routerIds: readonly string[],
 ): Promise<InterfacePort[]> => {
-  const owners = INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const);
+  const ownerFilters = INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const);
   return rowsWhere(
     context.api,
     { path: '/v2.0/ports', collection: 'ports', row: InterfacePort },
     'device_id',
     routerIds,
-    owners,
+    ownerFilters,
   );
 };
 

@@ -49,12 +49,12 @@ const securityGroup = defineType({
     );
     // The rules are listed without a filter by project, because Neutron creates the project's
     // default group for that filter.
-    const from = {
+    const ruleCollection = {
       path: '/v2.0/security-group-rules',
       collection: 'security_group_rules',
       row: Rule,
     };
-    const rules = await rowsWhere(context.api, from, 'remote_group_id', [...ownIds]);
+    const rules = await rowsWhere(context.api, ruleCollection, 'remote_group_id', [...ownIds]);
     const idsInForeignRules = rules
       .filter((rule) => !ownIds.has(rule.security_group_id))
       .map((rule) => rule.remote_group_id);

@@ -68,12 +68,12 @@ export const userQuota = defineUserQuota({
 async function limitsOfUser(project: string, { api, user }: UserContext) {
   const path = `/os-quota-sets/${encodeURIComponent(project)}`;
   try {
-    const [own, projectSet] = await Promise.all([
+    const [userAnswer, projectAnswer] = await Promise.all([
       api.request('GET', path, { query: { user_id: user } }),
       api.request('GET', path),
     ]);
-    const projectLimits = quotaSet.parse(projectSet.json).quota_set;
-    const limits = Object.entries(quotaSet.parse(own.json).quota_set).filter(
+    const projectLimits = quotaSet.parse(projectAnswer.json).quota_set;
+    const limits = Object.entries(quotaSet.parse(userAnswer.json).quota_set).filter(
       ([name, value]) => projectLimits[name] !== value,
     );
     return limits.length === 0
