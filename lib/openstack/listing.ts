@@ -53,7 +53,7 @@ async function readOnce<S extends z.ZodType>(
   options: ListOptions<S>,
   failureContext: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | { refusedMarker: string | undefined }> {
-  const { collection, row, paging, limit: _, atMost, onPage, ...request } = options;
+  const { collection, row, paging, pageSize: _, maxRows, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
   const rows: z.infer<S>[] = [];
   let rowCount = 0;
@@ -77,7 +77,7 @@ async function readOnce<S extends z.ZodType>(
       if (!next) return { rows, hasMore: false };
       // The row limit applies only if there is a next page: a list in one page is complete.
       assertRowLimit(rows.length);
-      if (atMost !== undefined && rowCount >= atMost) return { rows, hasMore: true };
+      if (maxRows !== undefined && rowCount >= maxRows) return { rows, hasMore: true };
       assertNewPosition(page, next, visitedPositions);
       query = { ...firstQuery, ...next };
     } catch (error) {
@@ -93,12 +93,12 @@ async function readOnce<S extends z.ZodType>(
 
 function firstQueryOf<S extends z.ZodType>({
   paging,
-  limit = ROWS_PER_PAGE,
-  atMost = limit,
+  pageSize = ROWS_PER_PAGE,
+  maxRows = pageSize,
   query,
 }: ListOptions<S>): NonNullable<RequestOptions['query']> {
   return {
-    ...(paging === 'none' ? {} : { limit: Math.max(1, Math.min(limit, atMost)) }),
+    ...(paging === 'none' ? {} : { limit: Math.max(1, Math.min(pageSize, maxRows)) }),
     ...(paging === 'swift' ? { format: 'json' } : {}),
     ...query,
   };

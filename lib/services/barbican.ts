@@ -76,7 +76,7 @@ const defineTypeOfTokenProject = (
         collection: `${name}s`,
         row,
         paging: 'total',
-        limit: 100,
+        pageSize: 100,
         query,
       });
       // Barbican sorts by whole seconds, so the same row may appear on two pages.

@@ -40,10 +40,11 @@ interface ContainerRow {
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
     const { endpoint, project } = accountOf(context);
-    const limit = (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+    const pageSize =
+      (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
     try {
       const { rows } = await withRoleAdvice(
-        context.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }),
+        context.api.list('', { row: containerRow, paging: 'swift', pageSize, endpoint }),
       );
       return rows.map(({ name }) => ({ name, owner: project }));
     } catch (error) {
@@ -186,7 +187,13 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
   async remove(_row, context) {
     const { endpoint } = accountOf(context);
     const remainingContainers = await withRoleAdvice(
-      context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
+      context.api.list('', {
+        row: containerRow,
+        paging: 'swift',
+        pageSize: 1,
+        maxRows: 1,
+        endpoint,
+      }),
     );
     if (remainingContainers.rows.length > 0)
       return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };

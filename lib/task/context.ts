@@ -56,9 +56,9 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   readonly row: S;
   readonly paging: Paging;
   /** Rows requested per page; default 1000. */
-  readonly limit?: number;
+  readonly pageSize?: number;
   /** The listing stops after about this many rows. `hasMore` is then true. */
-  readonly atMost?: number;
+  readonly maxRows?: number;
   /**
    * Called with each page before the next one is requested. The result of the listing then contains
    * no rows. If a listing restarts, `onPage` is called with the first pages again.
@@ -94,7 +94,7 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<ApiAnswer>;
   /**
-   * Returns the rows of all pages of a listing. `hasMore`: the listing stopped at `atMost` rows.
+   * Returns the rows of all pages of a listing. `hasMore`: the listing stopped at `maxRows` rows.
    * Throws when the list may be incomplete for another reason, because an incomplete list must
    * never count as empty.
    */

@@ -62,7 +62,7 @@ async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): P
     row: stackRow,
     paging: 'marker',
     query,
-    atMost: 1,
+    maxRows: 1,
   });
   if (!rows.some((row) => row.project))
     throw new PropagatorError({

@@ -29,27 +29,27 @@ const pathOfObject = (row: ObjectRow): string =>
 const listedObject = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Lists about `atMost` objects, versions and delete markers of one container. `hasMore`: the
+ * Lists about `maxRows` objects, versions and delete markers of one container. `hasMore`: the
  * container has more than these. Returns no rows for a 404: the account's listing may still contain
  * a deleted container.
  */
 export async function objectsOf(
   context: ProjectContext,
   container: string,
-  atMost: number,
+  maxRows: number,
 ): Promise<{ rows: ObjectRow[]; hasMore: boolean }> {
   const info = await clusterInfoOf(context);
   const { endpoint, project } = accountOf(context);
   // A cluster without versioning ignores the parameter.
   const query = info === undefined || info.object_versioning ? { versions: true } : {};
-  const limit = info?.swift?.container_listing_limit ?? DEFAULT_PAGE_SIZE;
+  const pageSize = info?.swift?.container_listing_limit ?? DEFAULT_PAGE_SIZE;
   try {
     const { rows, hasMore } = await withRoleAdvice(
       context.api.list(pathOfContainer(container), {
         row: listedObject,
         paging: 'swift',
-        limit,
-        atMost,
+        pageSize,
+        maxRows,
         query,
         endpoint,
       }),

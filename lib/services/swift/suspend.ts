@@ -58,13 +58,14 @@ const MAX_PARALLEL = 8;
 /** Lists the account, if it exists, and its containers. */
 async function listAccountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
   const { endpoint } = accountOf(context);
-  const limit = (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+  const pageSize =
+    (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
   /** `undefined` stands for the account. */
   let names: (string | undefined)[];
   try {
     const row = z.object({ name: z.string() });
     const containers = await withRoleAdvice(
-      context.api.list('', { row, paging: 'swift', limit, endpoint }),
+      context.api.list('', { row, paging: 'swift', pageSize, endpoint }),
     );
     names = [undefined, ...containers.rows.map(({ name }) => name)];
   } catch (error) {

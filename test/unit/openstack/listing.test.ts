@@ -88,16 +88,16 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       [9, 3],
       [10, 1],
       [5, 1000],
-    ])('returns all of %i rows at %i a page, each once', async (count, limit) => {
+    ])('returns all of %i rows at %i a page, each once', async (count, pageSize) => {
       const all = resources(count);
       cloud.script = (asked, response) => STYLES[paging](asked, response, all);
-      expect(await ports(paging, { limit })).toEqual({ rows: all, hasMore: false });
+      expect(await ports(paging, { pageSize })).toEqual({ rows: all, hasMore: false });
     });
 
     it('keeps the filters of the caller on every page', async () => {
       cloud.script = (asked, response) => STYLES[paging](asked, response, resources(5));
       await ports(paging, {
-        limit: 2,
+        pageSize: 2,
         query: { project_id: 'p', all_tenants: 1 },
         headers: { 'X-Mark': 'm' },
       });
@@ -115,9 +115,9 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
 
     it('stops when the caller has enough rows, and reports that there are more', async () => {
       cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
-      const { rows, hasMore } = await ports(paging, { limit: 4, atMost: 10 });
+      const { rows, hasMore } = await ports(paging, { pageSize: 4, maxRows: 10 });
       expect([rows.length >= 10, rows.length < 20, hasMore]).toEqual([true, true, true]);
-      expect(await ports(paging, { atMost: 5000 })).toEqual({
+      expect(await ports(paging, { maxRows: 5000 })).toEqual({
         rows: resources(50),
         hasMore: false,
       });
@@ -129,7 +129,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
         asked.query.delete('offset');
         STYLES[paging](asked, response, resources(50));
       };
-      expect(await failureOf(ports(paging, { limit: 10 }))).toMatchObject({
+      expect(await failureOf(ports(paging, { pageSize: 10 }))).toMatchObject({
         code: 'neutron.answer.endless',
         class: 'Unexpected',
       });
@@ -288,13 +288,16 @@ describe('a row that is removed between two pages', () => {
     'restarts the list when the service answers %i to its marker',
     async (status) => {
       vanishing(status, 2);
-      expect(await ports('marker', { limit: 2 })).toEqual({ rows: resources(5), hasMore: false });
+      expect(await ports('marker', { pageSize: 2 })).toEqual({
+        rows: resources(5),
+        hasMore: false,
+      });
     },
   );
 
   it('makes the listing Transient, and not empty, if it happens repeatedly', async () => {
     vanishing(400, 99);
-    expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({
+    expect(await failureOf(ports('marker', { pageSize: 2 }))).toMatchObject({
       code: 'neutron.answer.changed',
       class: 'Transient',
     });
@@ -377,7 +380,7 @@ describe("Swift's listings", () => {
       const next = at === null ? names[0] : names[names.indexOf(at) + 1];
       json(response, 200, next === undefined ? [] : [{ name: next }]);
     };
-    expect((await box({ limit: 1 })).rows).toEqual(names.map((name) => ({ name })));
+    expect((await box({ pageSize: 1 })).rows).toEqual(names.map((name) => ({ name })));
   });
 
   it('continue among the versions of one object, which share its name', async () => {
@@ -390,7 +393,7 @@ describe("Swift's listings", () => {
           : versions.findIndex((one) => one.version_id === at) + 1;
       json(response, 200, versions.slice(next, next + 1));
     };
-    expect((await box({ limit: 1, query: { versions: '' } })).rows).toEqual(versions);
+    expect((await box({ pageSize: 1, query: { versions: '' } })).rows).toEqual(versions);
   });
 
   it('are an error without names, because they cannot be continued', async () => {
