@@ -32,59 +32,16 @@ export const deadLetterQueueId = (queue: string): string => `${logicalId(queue)}
 export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
-/**
- * Builds the bus and its archive. Builds for each queue of the topology: the queue, its dead-letter
- * queue, its rule, and the policy that lets the rule send to the queue.
- */
+/** Builds the bus, the group of the schedules, and the queues of the topology with their rules. */
 export function routeResources(stack: Stack): Resources {
-  const { topology, prefix, parameters } = stack;
-  const rules = topology.rules.map(({ queue }) => getAttribute(ruleId(queue)));
+  const { topology } = stack;
   return {
-    Bus: {
-      Type: 'AWS::Events::EventBus',
-      Properties: {
-        Name: topology.bus,
-        // While the KMS key of the operator is disabled, the bus itself cannot process an event.
-        // It then sends the event to the queue for undelivered events.
-        ...(parameters.kmsKey
-          ? {
-              KmsKeyIdentifier: parameters.kmsKey,
-              DeadLetterConfig: { Arn: getAttribute('Undelivered') },
-            }
-          : {}),
-      },
-    },
-    Archive: {
-      Type: 'AWS::Events::Archive',
-      Properties: {
-        ArchiveName: prefix,
-        Description: 'All events, for a replay',
-        SourceArn: getAttribute('Bus'),
-        // A replay must not repeat a person's decision, so the archive omits these messages.
-        EventPattern: {
-          source: [EVENT_SOURCE],
-          'detail-type': [{ 'anything-but': DECISION_EVENTS }],
-        },
-        ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
-        RetentionDays: Number(parameters.archiveDays),
-      },
-    },
+    ...busResources(stack),
     ScheduleGroup: {
       Type: 'AWS::Scheduler::ScheduleGroup',
       Properties: { Name: topology.scheduleGroup },
     },
-    Undelivered: {
-      Type: 'AWS::SQS::Queue',
-      Properties: {
-        QueueName: topology.undelivered.name,
-        MessageRetentionPeriod: topology.undelivered.retentionSeconds,
-        ...queueProperties(stack),
-      },
-    },
-    [policyId('Undelivered')]: queuePolicy('Undelivered', [
-      ...rules,
-      ...(parameters.kmsKey ? [getAttribute('Bus')] : []),
-    ]),
+    ...undeliveredResources(stack),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
     // All dead-letter queues share one policy, because CloudFormation limits the number of
     // resources. The resource `*` in a policy means the queue that has the policy.
@@ -99,6 +56,65 @@ export function routeResources(stack: Stack): Resources {
   };
 }
 
+/** Builds the bus and its archive. */
+const busResources = ({ topology, prefix, parameters }: Stack): Resources => ({
+  Bus: {
+    Type: 'AWS::Events::EventBus',
+    Properties: {
+      Name: topology.bus,
+      // While the KMS key of the operator is disabled, the bus itself cannot process an event.
+      // It then sends the event to the queue for undelivered events.
+      ...(parameters.kmsKey
+        ? {
+            KmsKeyIdentifier: parameters.kmsKey,
+            DeadLetterConfig: { Arn: getAttribute('Undelivered') },
+          }
+        : {}),
+    },
+  },
+  Archive: {
+    Type: 'AWS::Events::Archive',
+    Properties: {
+      ArchiveName: prefix,
+      Description: 'All events, for a replay',
+      SourceArn: getAttribute('Bus'),
+      // A replay must not repeat a person's decision, so the archive omits these messages.
+      EventPattern: {
+        source: [EVENT_SOURCE],
+        'detail-type': [{ 'anything-but': DECISION_EVENTS }],
+      },
+      ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
+      RetentionDays: Number(parameters.archiveDays),
+    },
+  },
+});
+
+/**
+ * Builds the queue for undelivered events. Its policy permits all rules to send. It also permits
+ * the bus to send if the operator has set a KMS key.
+ */
+function undeliveredResources(stack: Stack): Resources {
+  const { topology, parameters } = stack;
+  const rules = topology.rules.map(({ queue }) => getAttribute(ruleId(queue)));
+  return {
+    Undelivered: {
+      Type: 'AWS::SQS::Queue',
+      Properties: {
+        QueueName: topology.undelivered.name,
+        MessageRetentionPeriod: topology.undelivered.retentionSeconds,
+        ...queueProperties(stack),
+      },
+    },
+    [policyId('Undelivered')]: queuePolicy('Undelivered', [
+      ...rules,
+      ...(parameters.kmsKey ? [getAttribute('Bus')] : []),
+    ]),
+  };
+}
+
+/**
+ * Builds a queue, its dead-letter queue, and the policy that lets the rule of the queue send to it.
+ */
 function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack: Stack): Resources {
   return {
     [queueId(queue.queue)]: {

@@ -2,19 +2,31 @@ import { foldId } from '../../../events/ids.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import { newestSuspicions } from '../../account/suspicion.ts';
 import type { Operation } from '../../operation/model.ts';
-import type { OperationFilter, Reads } from '../port.ts';
+import type {
+  AccountReads,
+  DecisionReads,
+  OperationFilter,
+  OperationReads,
+  QueueReads,
+  Reads,
+  RecordReads,
+} from '../port.ts';
 import { accountKey, type MemoryStore } from './store.ts';
 
 const DEFAULT_LIMIT = 100;
 
 /** Implements `Reads` for a store in memory. `now` returns epoch milliseconds. */
-export function readsOf(store: MemoryStore, now: () => number): Reads {
+export const readsOf = (store: MemoryStore, now: () => number): Reads => ({
+  ...operationReads(store),
+  ...accountReads(store),
+  ...decisionReads(store),
+  ...recordReads(store),
+  ...queueReads(store, now),
+});
+
+function operationReads(store: MemoryStore): OperationReads {
   const operations = (isWanted: (operation: Operation) => boolean): Operation[] =>
     [...store.operations.values()].filter(isWanted);
-  const accounts = (isWanted: (record: AccountRecord) => boolean): AccountRecord[] =>
-    [...store.accounts.values()]
-      .filter(isWanted)
-      .toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
   return {
     operation: async (id) => store.operations.get(id),
     operationsAbout: async (type, id) =>
@@ -39,6 +51,15 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
           (operation.startedAt ?? -1) >= at &&
           !operation.cause.suspicious,
       ).length,
+  };
+}
+
+function accountReads(store: MemoryStore): AccountReads {
+  const accounts = (isWanted: (record: AccountRecord) => boolean): AccountRecord[] =>
+    [...store.accounts.values()]
+      .filter(isWanted)
+      .toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
+  return {
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
       const requestedIds = ids && new Set(ids);
@@ -60,52 +81,61 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       accounts(
         ({ account, members }) => account.type === 'project' && members?.includes(userId) === true,
       ),
-    documents: async (collection, partition, prefix = '') =>
-      [...store.documents.values()]
-        .filter(
-          (document) =>
-            document.collection === collection &&
-            document.partition === partition &&
-            document.id.startsWith(prefix),
-        )
-        .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
-    auditRows: async (from, limit) =>
-      store.audit
-        .filter(({ sequence }) => sequence >= from)
-        .toSorted((one, other) => one.sequence - other.sequence)
-        .slice(0, limit),
-    auditHead: async () => store.auditHead,
     accountCount: async () => store.accounts.size,
-    coverageWaivers: async () =>
-      [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
-    stopDecision: async () => store.stopDecisions[0],
-    stopDecisions: async (limit) => store.stopDecisions.slice(0, limit),
-    seenMessageIds: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
-    decisions: async ({ operationId, limit }) =>
-      store.decisions
-        .filter((decision) => operationId === undefined || decision.operationId === operationId)
-        .slice(0, limit),
-    quarantine: async (limit) => ({
-      total: store.quarantineRecords.length,
-      records: store.quarantineRecords.toReversed().slice(0, limit),
-    }),
-    counters: async () =>
-      Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
-    hasDue: async (queue) => {
-      const depth = store.queues.depths(now()).get(queue);
-      return depth !== undefined && depth.ready + depth.active > 0;
-    },
-    depths: async () => {
-      const deadByQueue = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
-      return Object.fromEntries(
-        [...store.queues.depths(now())].map(([queue, depth]) => [
-          queue,
-          { ...depth, dead: deadByQueue.get(queue)?.length ?? 0 },
-        ]),
-      );
-    },
   };
 }
+
+const decisionReads = (store: MemoryStore): DecisionReads => ({
+  coverageWaivers: async () =>
+    [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
+  stopDecision: async () => store.stopDecisions[0],
+  stopDecisions: async (limit) => store.stopDecisions.slice(0, limit),
+  decisions: async ({ operationId, limit }) =>
+    store.decisions
+      .filter((decision) => operationId === undefined || decision.operationId === operationId)
+      .slice(0, limit),
+  auditRows: async (from, limit) =>
+    store.audit
+      .filter(({ sequence }) => sequence >= from)
+      .toSorted((one, other) => one.sequence - other.sequence)
+      .slice(0, limit),
+  auditHead: async () => store.auditHead,
+});
+
+const recordReads = (store: MemoryStore): RecordReads => ({
+  documents: async (collection, partition, prefix = '') =>
+    [...store.documents.values()]
+      .filter(
+        (document) =>
+          document.collection === collection &&
+          document.partition === partition &&
+          document.id.startsWith(prefix),
+      )
+      .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
+  seenMessageIds: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
+  quarantine: async (limit) => ({
+    total: store.quarantineRecords.length,
+    records: store.quarantineRecords.toReversed().slice(0, limit),
+  }),
+  counters: async () =>
+    Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+});
+
+const queueReads = (store: MemoryStore, now: () => number): QueueReads => ({
+  hasDue: async (queue) => {
+    const depth = store.queues.depths(now()).get(queue);
+    return depth !== undefined && depth.ready + depth.active > 0;
+  },
+  depths: async () => {
+    const deadByQueue = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
+    return Object.fromEntries(
+      [...store.queues.depths(now())].map(([queue, depth]) => [
+        queue,
+        { ...depth, dead: deadByQueue.get(queue)?.length ?? 0 },
+      ]),
+    );
+  },
+});
 
 function matchesFilter(operation: Operation, filter: OperationFilter): boolean {
   const { scope, state, parentId } = operation;
