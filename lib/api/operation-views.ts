@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DomainId, ProjectId, type TaskId, UserId } from '../../events/ids.ts';
-import { areDeadLettersBusy } from '../engine/engine-error.ts';
+import { isDeadLettersBusyError } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/ended.ts';
 import { OPERATION_STATES, type Operation, type Task } from '../operation/model.ts';
@@ -58,7 +58,7 @@ async function deadLettersOf(
   try {
     return { deadLetters: await engine.deadLetters(filter) };
   } catch (thrown) {
-    if (!areDeadLettersBusy(thrown)) throw thrown;
+    if (!isDeadLettersBusyError(thrown)) throw thrown;
     return {
       deadLetters: [],
       notice:

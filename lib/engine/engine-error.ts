@@ -26,7 +26,7 @@ export const closedError = (): PropagatorError =>
  * of two concurrent listings would receive only some of the messages.
  */
 export const DEAD_LETTERS_BUSY = 'dead-letters.busy';
-export const areDeadLettersBusy = (thrown: unknown): boolean =>
+export const isDeadLettersBusyError = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError && thrown.report.code === `engine.${DEAD_LETTERS_BUSY}`;
 
 /**

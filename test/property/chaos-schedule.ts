@@ -102,7 +102,7 @@ export async function run<Ports extends { engine: Engine }>(
       simulation.engine.moveToDeadLetters(queueOf(waiting.message), waiting.message, {
         receiveCount: 9,
       });
-      simulation.engine.take(waiting);
+      simulation.engine.removeDelivered(waiting);
       continue;
     }
     if (what.startsWith('dies')) {
@@ -118,7 +118,7 @@ export async function run<Ports extends { engine: Engine }>(
       continue; // The message stays in the queue.
     }
     await simulation.handle(waiting.message, deps);
-    if (what !== 'twice') simulation.engine.take(waiting);
+    if (what !== 'twice') simulation.engine.removeDelivered(waiting);
   }
   throw new Error(
     `did not come to rest: ${simulation.engine.waiting.map(({ message }) => message.type).join(', ')}`,

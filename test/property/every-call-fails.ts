@@ -75,7 +75,7 @@ async function deliver(
         () => undefined,
         (thrown: unknown) => thrown,
       );
-      if (failure === undefined) simulation.engine.take(waiting);
+      if (failure === undefined) simulation.engine.removeDelivered(waiting);
     }
   // The rejection of a promise that no code awaits appears within the next turns of the event loop.
   await new Promise((resolve) => setImmediate(resolve));

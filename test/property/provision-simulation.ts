@@ -186,7 +186,7 @@ export class ProvisionSimulation extends SuspendSimulation {
     if (!service) return;
     const once = () => runTask(service, [{ message, receiveCount: 1 }], this.deps);
     await Promise.all([once(), once()]);
-    this.engine.take(waiting);
+    this.engine.removeDelivered(waiting);
   }
 
   /** An administrator types `project provision`. */

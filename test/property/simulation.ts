@@ -154,7 +154,7 @@ export class Simulation {
   async settle(deps = this.deps, times = 100): Promise<void> {
     for (let n = 0; n < times && this.engine.waiting.length > 0; n += 1)
       for (const waiting of this.engine.dueMessages())
-        await this.handle(waiting.message, deps).then(() => this.engine.take(waiting));
+        await this.handle(waiting.message, deps).then(() => this.engine.removeDelivered(waiting));
   }
 
   async handle(message: Message, deps = this.deps): Promise<void> {

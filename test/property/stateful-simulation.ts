@@ -111,7 +111,7 @@ export class StatefulSimulation {
       const [next] = this.engine.dueMessages() as [WaitingMessage?];
       if (!next) break;
       await this.handle(next.message);
-      this.engine.take(next);
+      this.engine.removeDelivered(next);
     }
     return isSo();
   }

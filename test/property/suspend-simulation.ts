@@ -279,7 +279,7 @@ export class SuspendSimulation {
       const service = this.services.find(({ name }) => isTask && name === message.data.service);
       if (service) await runTask(service, deliveries, this.killable());
       else await coordinate(deliveries, this.killable());
-      this.engine.take(waiting);
+      this.engine.removeDelivered(waiting);
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }

@@ -13,7 +13,7 @@ export type WaitingMessage = QueuedMessage;
  * @example
  * for (const waiting of engine.dueMessages()) {
  *   await coordinate([{ message: waiting.message, receiveCount: 1 }], deps);
- *   engine.take(waiting);
+ *   engine.removeDelivered(waiting);
  * }
  */
 export class SteppedEngine extends MemoryEngine {
@@ -82,13 +82,13 @@ export class SteppedEngine extends MemoryEngine {
   }
 
   /** Removes a message that was delivered. */
-  take(waiting: WaitingMessage): void {
+  removeDelivered(waiting: WaitingMessage): void {
     this.store.queues.delete(waiting);
   }
 
   /** Removes all waiting messages. */
   clear(): void {
-    for (const waiting of this.waiting) this.take(waiting);
+    for (const waiting of this.waiting) this.removeDelivered(waiting);
   }
 
   /** Adds a dead-letter message with the next id: `1`, `2`, `3` … `body` may have any form. */
@@ -110,7 +110,7 @@ export class SteppedEngine extends MemoryEngine {
       ...unreadable.filter((one) => !this.store.deadMessages.includes(one)),
     );
     for (const waiting of this.waiting)
-      if (!StoredMessage.safeParse(waiting.message).success) this.take(waiting);
+      if (!StoredMessage.safeParse(waiting.message).success) this.removeDelivered(waiting);
     return redriven;
   }
 

@@ -157,7 +157,7 @@ export class IngestFixture {
       Math.min(...this.delayed.map(({ dueAt }) => dueAt)),
     );
     const due = this.delayed.filter(({ dueAt }) => dueAt <= this.engine.time);
-    for (const waiting of due) this.engine.take(waiting);
+    for (const waiting of due) this.engine.removeDelivered(waiting);
     await this.takeReceived(
       ...due.flatMap(({ message }) => (message.type === 'notification.received' ? [message] : [])),
     );

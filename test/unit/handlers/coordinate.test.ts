@@ -58,7 +58,7 @@ const open = () => simulation.engine.commit({ messages: [deleted('project', TARG
 async function handleAll(type: Message['type'], deps: SimulationDeps): Promise<number> {
   const some = simulation.engine.dueMessages().filter(({ message }) => message.type === type);
   await Promise.all(some.map(({ message }) => handleMessage(message, deps)));
-  for (const waiting of some) simulation.engine.take(waiting);
+  for (const waiting of some) simulation.engine.removeDelivered(waiting);
   return some.length;
 }
 
@@ -71,7 +71,7 @@ describe('the confirmation of a deletion', () => {
     for (let n = 0; n < 200 && simulation.state !== 'finished'; n += 1)
       for (const waiting of simulation.engine.dueMessages()) {
         await handleMessage(waiting.message, inOrder);
-        simulation.engine.take(waiting);
+        simulation.engine.removeDelivered(waiting);
       }
     expect(simulation.state).toBe('finished');
     expect(simulation.left()).toEqual({});

@@ -60,7 +60,7 @@ class PluginSimulation extends ProvisionSimulation {
     const plugin = { name: 'cmdb', url: this.#url, actions: this.actions };
     const deps = { ...this.deps, stallTimeoutMillis: 600_000 };
     await runHttpTask(plugin, [{ message, receiveCount: 1 }], deps);
-    this.engine.take(waiting);
+    this.engine.removeDelivered(waiting);
     return true;
   }
 

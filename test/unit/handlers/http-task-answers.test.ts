@@ -54,7 +54,7 @@ async function deliver(most = 40): Promise<void> {
         stallTimeoutMillis: 600_000,
       });
     else await simulation.handle(message);
-    simulation.engine.take(next);
+    simulation.engine.removeDelivered(next);
   }
 }
 const wait = (seconds: number): Promise<void> => {

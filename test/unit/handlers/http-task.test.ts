@@ -83,7 +83,7 @@ class RemoteSimulation extends Simulation {
       const next = this.engine.waiting.find(({ dueAt }) => dueAt <= this.engine.time);
       if (!next || enough()) return;
       await this.handle(next.message);
-      this.engine.take(next);
+      this.engine.removeDelivered(next);
     }
   }
 

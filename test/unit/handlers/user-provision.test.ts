@@ -80,7 +80,7 @@ describe('a created user', () => {
       );
       if (!waiting) throw new TypeError('the deletion is not announced');
       await coordinate([{ message: waiting.message, receiveCount: 1 }], simulation.deps);
-      simulation.engine.take(waiting);
+      simulation.engine.removeDelivered(waiting);
     };
     await simulation.announceUser('created');
     await simulation.settle();

@@ -155,7 +155,7 @@ describe('a service that waits for one resource type of another service', () => 
       simulation.cloud.enable(TARGET, true);
       const [next] = simulation.engine.dueMessages();
       if (next) await simulation.handle(next.message);
-      if (next) simulation.engine.take(next);
+      if (next) simulation.engine.removeDelivered(next);
       simulation.cloud.make('dns.ptr', TARGET, 'target-late', 20);
       simulation.cloud.enable(TARGET, false);
       const isStale = () =>

@@ -147,7 +147,7 @@ describe('the cancellation of a requested operation', () => {
       await simulation.ask();
       const action = await untilActionWaits(what);
       expect(await cancel()).toMatchObject({ status: 202 });
-      simulation.engine.take(action);
+      simulation.engine.removeDelivered(action);
       await simulation.handle(action.message);
       expect([...simulation.cloud.roles]).toEqual([]);
       await simulation.settle();
@@ -223,7 +223,7 @@ describe('the cancellation of a requested operation', () => {
       const action = await untilActionWaits(what);
       expect(await cancel()).toMatchObject({ status: 202 });
       answerWrongly(1);
-      simulation.engine.take(action);
+      simulation.engine.removeDelivered(action);
       await simulation.handle(action.message);
       await simulation.settle();
       expect(simulation.operation.state).toBe('canceled');

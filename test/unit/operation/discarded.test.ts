@@ -117,7 +117,7 @@ describe('a task whose dead letter was discarded', () => {
             receiveCount: 9,
           });
         else await simulation.handle(waiting.message);
-        simulation.engine.take(waiting);
+        simulation.engine.removeDelivered(waiting);
       }
     expect([task('middle')?.state, simulation.engine.deadLetterList.length]).toEqual([
       'requested',

@@ -82,7 +82,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
     );
     if (!disable) throw new Error('the domain is not disabled');
     expect(await cancelDomain()).toMatchObject({ status: 202 });
-    simulation.engine.take(disable);
+    simulation.engine.removeDelivered(disable);
     await simulation.handle(disable.message);
     expect(simulation.cloud.domains.get(DOMAIN)?.enabled).toBe(true);
     await simulation.settle();
@@ -119,7 +119,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
           message.type === 'operation.keystone-action' && message.data.operationId === id,
       );
       if (!action) throw new Error('the domain has no action');
-      simulation.engine.take(action);
+      simulation.engine.removeDelivered(action);
       await simulation.handle(action.message);
       expect(wrong).toBe(0);
       await simulation.settle();

@@ -117,7 +117,7 @@ describe('a project that is enabled again during its cleanup', () => {
       const one = waiting(type, service);
       if (!one) throw new Error(`no message ${type} of ${service} is queued`);
       await simulation.handle(one.message);
-      simulation.engine.take(one);
+      simulation.engine.removeDelivered(one);
     };
     await deliver('service.requested', 'compute');
     expect(simulation.left()).toEqual({ 'meter.sample': 1 });

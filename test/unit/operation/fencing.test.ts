@@ -19,7 +19,9 @@ async function afterPlan() {
   for (let n = 0; n < 100 && simulation.engine.waiting.length > 0; n += 1)
     for (const waiting of simulation.engine.dueMessages()) {
       kept.push(waiting.message);
-      await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
+      await simulation
+        .handle(waiting.message)
+        .then(() => simulation.engine.removeDelivered(waiting));
     }
   return { simulation, kept };
 }

@@ -34,7 +34,7 @@ async function countsOf(
     if (message.type === 'service.progressed' && message.data.again === undefined)
       gone.push(Object.values(message.data.counts).reduce((sum, count) => sum + count.gone, 0));
     await simulation.handle(message);
-    simulation.engine.take(next);
+    simulation.engine.removeDelivered(next);
   }
   simulation.expectOthersUntouched();
   return { reports: gone.length, gone, left: simulation.left(), state: simulation.state };

@@ -23,7 +23,7 @@ describe('a recovery window in which Keystone is slow to disable the project', (
       ({ message }) => message.type === 'operation.keystone-action',
     );
     if (!disable) throw new Error('no project is disabled');
-    simulation.engine.take(disable);
+    simulation.engine.removeDelivered(disable);
     await trigger(simulation);
     await simulation.until(() => simulation.cleanup?.state === 'confirming');
     expect(simulation.cleanup?.state).toBe('confirming');
@@ -48,7 +48,7 @@ describe('a recovery window in which Keystone is slow to disable the project', (
     const confirmations = simulation.engine.waiting.filter(
       ({ message }) => message.type === 'operation.confirm',
     );
-    for (const one of confirmations) simulation.engine.take(one);
+    for (const one of confirmations) simulation.engine.removeDelivered(one);
     simulation.failures = 1;
     await deliver();
     await simulation.until(() => simulation.failures === 0);
@@ -68,7 +68,7 @@ describe('a recovery window in which Keystone is slow to disable the project', (
     const confirmations = simulation.engine.waiting.filter(
       ({ message }) => message.type === 'operation.confirm',
     );
-    for (const one of confirmations) simulation.engine.take(one);
+    for (const one of confirmations) simulation.engine.removeDelivered(one);
     simulation.failures = 1;
     await deliver();
     await simulation.until(() => simulation.failures === 0);
@@ -186,7 +186,7 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     const { id } = simulation.cleanup ?? {};
     const undo = simulation.engine.waiting.find(({ message }) => message.type === 'operation.undo');
     if (!undo) throw new Error('nothing is undone');
-    simulation.engine.take(undo);
+    simulation.engine.removeDelivered(undo);
     await simulation.engine.commit({
       deadLetters: [{ message: undo.message as never, error: refusal().report }],
     });

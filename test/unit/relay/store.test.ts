@@ -60,7 +60,7 @@ class StoreFixture extends IngestFixture {
     await this.ingestBatch(messages).catch(async () => {
       for (const message of messages) await this.ingestBatch([message]).catch(() => undefined);
     });
-    for (const waiting of due) this.engine.take(waiting);
+    for (const waiting of due) this.engine.removeDelivered(waiting);
   }
 }
 

@@ -54,7 +54,7 @@ export async function deliverAll(beforeMessage: () => void): Promise<void> {
     clock.advance(engine.time - clock.now());
     beforeMessage();
     await handleMessage(next.message, deps());
-    engine.take(next);
+    engine.removeDelivered(next);
   }
 }
 

@@ -44,7 +44,9 @@ describe('safety rule "Keystone decides"', () => {
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 200 && simulation.engine.waiting.length > 0; n += 1)
       for (const waiting of simulation.engine.dueMessages()) {
-        await simulation.handle(waiting.message, deps).then(() => simulation.engine.take(waiting));
+        await simulation
+          .handle(waiting.message, deps)
+          .then(() => simulation.engine.removeDelivered(waiting));
         if (simulation.engine.time < openedAt + 3_600_000)
           expect(simulation.resources(TARGET)).toBe(3);
       }
@@ -69,7 +71,9 @@ describe('safety rule "Keystone decides"', () => {
             else simulation.alive.delete(TARGET);
             confirmations += 1;
           }
-          await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
+          await simulation
+            .handle(waiting.message)
+            .then(() => simulation.engine.removeDelivered(waiting));
         }
       const [operation] = [...simulation.engine.operations.values()];
       expect(operation?.state).toBe('finished');
@@ -103,7 +107,9 @@ describe('safety rule "Keystone decides"', () => {
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 200 && simulation.of('first', TARGET).length > 0; n += 1)
       for (const waiting of simulation.engine.dueMessages())
-        await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
+        await simulation
+          .handle(waiting.message)
+          .then(() => simulation.engine.removeDelivered(waiting));
     simulation.alive.add(TARGET);
     await simulation.settle(simulation.deps, 50);
     expect(simulation.of('last', TARGET)).toHaveLength(2);
@@ -323,7 +329,7 @@ describe('safety rule "Observe first"', () => {
         const mode = waiting.message.type === 'service.requested' ? 'observe' : 'enforce';
         await simulation
           .handle(waiting.message, { ...simulation.deps, mode })
-          .then(() => simulation.engine.take(waiting));
+          .then(() => simulation.engine.removeDelivered(waiting));
       }
     expect(simulation.resources(TARGET)).toBe(6);
   });
