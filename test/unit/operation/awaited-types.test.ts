@@ -36,7 +36,7 @@ const ALL = [
 let simulation: StatefulSimulation;
 afterEach(() => simulation.expectOthersUntouched());
 
-const make = (
+const createSimulation = (
   described: readonly Described[] = ALL,
   lingers: Readonly<Record<string, number>> = {},
 ): void => {
@@ -44,12 +44,12 @@ const make = (
   for (const resource of simulation.cloud.of(TARGET))
     resource.lingers = { 'dns.zone': 30, ...lingers }[resource.resourceType] ?? 0;
 };
-const begin = async (): Promise<void> => {
+const deleteTarget = async (): Promise<void> => {
   simulation.cloud.delete(TARGET);
   await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 };
-const gone = (resourceType: string) => simulation.left()[resourceType] === undefined;
-const without = (resourceType: string): void => {
+const isRemoved = (resourceType: string) => simulation.left()[resourceType] === undefined;
+const removeResourcesOf = (resourceType: string): void => {
   simulation.cloud.resources = simulation.cloud.resources.filter(
     (resource) => resource.owner !== TARGET || resource.resourceType !== resourceType,
   );
@@ -61,36 +61,36 @@ const statusOf = (type: string): string | undefined => {
 };
 /** Waits until the network is empty, and returns the resources that the others have then. */
 const leftWithoutNetwork = async () => {
-  expect(await simulation.until(() => gone('network.ip'))).toBe(true);
+  expect(await simulation.until(() => isRemoved('network.ip'))).toBe(true);
   return simulation.left();
 };
 
 describe('a service that waits for one resource type of another service', () => {
   it('runs as soon as the type is verified empty; a service that waits for all types runs later', async () => {
-    make();
-    await begin();
+    createSimulation();
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
     expect(simulation.tasks).toMatchObject({ dns: 'requested', keeper: 'pending' });
     expect(simulation.task('network').overtook).toEqual([simulation.task('dns').id]);
-    expect(await simulation.until(() => gone('keeper.grant'))).toBe(true);
-    expect(gone('dns.zone')).toBe(true);
+    expect(await simulation.until(() => isRemoved('keeper.grant'))).toBe(true);
+    expect(isRemoved('dns.zone')).toBe(true);
     await simulation.settle();
     expect(simulation.state).toBe('finished');
   });
 
   it('waits while a resource of the type exists', async () => {
-    make(ALL, { 'dns.ptr': 8 });
-    await begin();
+    createSimulation(ALL, { 'dns.ptr': 8 });
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
-    make(ALL, { 'dns.ptr': 40 });
-    await begin();
+    createSimulation(ALL, { 'dns.ptr': 40 });
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
   });
 
   it('runs as soon as the type is verified empty, even if the project never had such a resource', async () => {
-    make();
-    without('dns.ptr');
-    await begin();
+    createSimulation();
+    removeResourcesOf('dns.ptr');
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
   });
 
@@ -101,10 +101,10 @@ describe('a service that waits for one resource type of another service', () => 
       () => simulation.cloud.brokenTypes.set('dns.zone', failure('Transient')),
     ],
   ])('does not rely on a phase plan %s', async (_, trouble) => {
-    make();
-    without('dns.ptr');
+    createSimulation();
+    removeResourcesOf('dns.ptr');
     trouble();
-    await begin();
+    await deleteTarget();
     const counted = (): boolean => simulation.taskOf('dns')?.counts['dns.ptr'] !== undefined;
     expect(await simulation.until(counted)).toBe(true);
     if (simulation.cloud.brokenTypes.size > 0)
@@ -115,35 +115,38 @@ describe('a service that waits for one resource type of another service', () => 
   });
 
   it('waits for the whole service if the resource type cannot be listed', async () => {
-    make();
+    createSimulation();
     simulation.cloud.brokenTypes.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
-    await begin();
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.ptr': 2, 'keeper.grant': 2 });
   });
 
   it('waits for the whole service if it also prefers the whole service first', async () => {
-    make([DNS, { ...NETWORK, dependsOn: [preferred('dns'), awaited('dns.ptr')] }]);
-    await begin();
+    createSimulation([DNS, { ...NETWORK, dependsOn: [preferred('dns'), awaited('dns.ptr')] }]);
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({});
   });
 
   it('does not rely on a verification from the time when the project was enabled', async () => {
-    make([{ ...DNS, preDelete: true }, NETWORK]);
+    createSimulation([{ ...DNS, preDelete: true }, NETWORK]);
     await simulation.ask();
     expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
     expect(simulation.task('dns')).toMatchObject({ phase: 'pre-delete', state: 'requested' });
     simulation.cloud.make('dns.ptr', TARGET, 'target-late', 3);
-    await begin();
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
 
   it.each(['compute', 'dns'])(
     'does not rely on a verification from before the project was enabled for a moment; the run of %s notices that',
     async (witness) => {
-      make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
-        'compute.server': 12,
-        'dns.zone': 60,
-      });
+      createSimulation(
+        [SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }],
+        {
+          'compute.server': 12,
+          'dns.zone': 60,
+        },
+      );
       simulation.cloud.enable(TARGET, false);
       await simulation.ask({});
       expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
@@ -169,25 +172,28 @@ describe('a service that waits for one resource type of another service', () => 
   );
 
   it('waits again when a new resource of the type appears', async () => {
-    make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
-      'compute.server': 12,
-      'dns.zone': 60,
-    });
-    await begin();
+    createSimulation(
+      [SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }],
+      {
+        'compute.server': 12,
+        'dns.zone': 60,
+      },
+    );
+    await deleteTarget();
     expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
     simulation.cloud.make('dns.ptr', TARGET, 'target-late', 30);
-    expect(await simulation.until(() => gone('compute.server'))).toBe(true);
+    expect(await simulation.until(() => isRemoved('compute.server'))).toBe(true);
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
 
   it('runs again when the awaited service has ended; its dependents also run again', async () => {
-    make([
+    createSimulation([
       ...ALL,
       { name: 'meter', resourceTypes: { sample: 'A' }, dependsOn: [required('network')] },
     ]);
-    await begin();
+    await deleteTarget();
     expect(await simulation.until(() => simulation.tasks.meter === 'finished')).toBe(true);
-    expect(gone('dns.zone')).toBe(false);
+    expect(isRemoved('dns.zone')).toBe(false);
     simulation.cloud.make('network.ip', TARGET);
     simulation.cloud.make('meter.sample', TARGET);
     await simulation.settle();
@@ -200,16 +206,16 @@ describe('a service that waits for one resource type of another service', () => 
   });
 
   it('causes no further listing if the awaited service is empty', async () => {
-    make();
-    without('dns.ptr');
-    without('dns.zone');
+    createSimulation();
+    removeResourcesOf('dns.ptr');
+    removeResourcesOf('dns.zone');
     const listed: string[] = [];
     const list = simulation.cloud.list.bind(simulation.cloud);
     simulation.cloud.list = (resourceType, ...more) => {
       listed.push(resourceType);
       return list(resourceType, ...more);
     };
-    await begin();
+    await deleteTarget();
     await simulation.settle();
     expect(simulation.state).toBe('finished');
     expect(listed.filter((resourceType) => resourceType.startsWith('dns.')).sort()).toEqual([
@@ -222,17 +228,17 @@ describe('a service that waits for one resource type of another service', () => 
   });
 
   it('overtakes the awaited service if that service is blocked', async () => {
-    make();
+    createSimulation();
     simulation.cloud.broken.set('dns', failure('Denied'));
-    await begin();
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.ptr': 2, 'dns.zone': 2 });
   });
 });
 
 describe('a saved operation', () => {
   it('is unchanged after it was stored and read, including the resource types', async () => {
-    make();
-    await begin();
+    createSimulation();
+    await deleteTarget();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
     const again = (record: object) => JSON.parse(JSON.stringify(record));
     expect(StoredOperation.parse(again(simulation.operation)).order).toEqual(

@@ -3,7 +3,7 @@ import type { Operation } from '../../../lib/operation/model.ts';
 import { DOMAIN } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
 import {
-  carryOut,
+  approveNewPlan,
   eachDomain,
   projectsLeft,
   simulation,
@@ -16,7 +16,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
   it('stops, and the operations of all its projects stop', async () => {
     await simulation.call('POST', '/v1/holds', { project: 'single', reason: 'lawsuit' });
     await simulation.call('POST', '/v1/holds', { project: 'leaf', reason: 'lawsuit' });
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle(60);
     const path = `/v1/operations/${simulation.domainOperation.id}/cancel`;
     expect(await simulation.call('POST', path, { reason: 'the domain is needed' })).toMatchObject({
@@ -42,7 +42,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
       reason: 'the domain is needed',
     });
   const refuseDeletion = async (): Promise<void> => {
-    await carryOut();
+    await approveNewPlan();
     await simulation.until(() => simulation.domainOperation.state === 'closing');
     expect(projectsLeft()).toEqual([]);
   };
@@ -69,7 +69,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
   });
 
   it('disables no domain after its cancellation was accepted', async () => {
-    await carryOut();
+    await approveNewPlan();
     const isDue = () => {
       const { keystoneAction, state } = simulation.domainOperation;
       return state === 'waiting' && keystoneAction?.what === 'disable' && !keystoneAction.done;
@@ -99,7 +99,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
         simulation.cloud.refusals.delete = [failure('Transient')];
         await simulation.until(() => simulation.domainOperation.hold !== undefined);
       } else {
-        await carryOut();
+        await approveNewPlan();
         const isDue = () => simulation.domainOperation.keystoneAction?.what === 'disable';
         expect(await simulation.until(isDue)).toBe(true);
       }
@@ -162,7 +162,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
   });
 
   it('is canceled while it is held, and names the deleted projects', async () => {
-    await carryOut();
+    await approveNewPlan();
     simulation.cloud.domainRefusals.push(failure('Denied'));
     await simulation.settle();
     expect(simulation.domainOperation.state).toBe('held');
@@ -221,7 +221,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
     const asked = { action: 'cleanup', project: 'single', name: 'name-single', reason: 'unused' };
     const { body } = await simulation.call('POST', '/v1/operations', asked, 'bob');
     const ofBob = () => simulation.engine.operations.get(body.opened as OperationId);
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle(60);
     const { id, children } = simulation.domainOperation;
     expect(children).toContain(ofBob()?.id);
@@ -242,7 +242,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
   it('ends unverified when the cleanup of a project is canceled and other projects wait for it', async () => {
     simulation.cloud.projects.delete('single');
     simulation.cloud.refusals.delete = [failure('Denied', 'keystone.http.403')];
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     const of = (project: string) =>
       [...simulation.engine.operations.values()].findLast(
@@ -285,7 +285,7 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
     simulation.project('root');
     simulation.project('nested', { parentId: 'root' });
     simulation.cloud.refusals.delete = [failure('Denied', 'keystone.http.403')];
-    await carryOut();
+    await approveNewPlan();
     const of = (project: string) =>
       [...simulation.engine.operations.values()].findLast(
         ({ action, scope }) => action === 'cleanup' && scope.id === project,

@@ -2,7 +2,7 @@ import { DomainId, ProjectId } from '../../../events/ids.ts';
 import { DOMAIN } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
 import {
-  carryOut,
+  approveNewPlan,
   eachDomain,
   projectsLeft,
   simulation,
@@ -16,7 +16,7 @@ describe('the operation of an approved plan of a domain', () => {
     useDomainWithSecrets();
     simulation.project('root');
     simulation.project('nested', { parentId: 'root' });
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(simulation.domainOperation.state).toBe('finished');
     expect([simulation.left('root'), simulation.left('nested')]).toEqual([{}, {}]);
@@ -27,7 +27,7 @@ describe('the operation of an approved plan of a domain', () => {
   it('holds a disabled project before its deletion if a type cannot be listed without its token', async () => {
     useDomainWithSecrets();
     simulation.project('root', { enabled: false });
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(projectsLeft()).toEqual(['root']);
     const held = [...simulation.engine.operations.values()].find(({ state }) => state === 'held');
@@ -43,7 +43,7 @@ describe('the operation of an approved plan of a domain', () => {
       twoApprovers: { domain: false, resources: undefined, tags: [] },
       drift: { resources: 0, percent: 0 },
     };
-    await carryOut();
+    await approveNewPlan();
     simulation.cloud.domainUsers.set('late-user', DOMAIN);
     await simulation.settle();
     expect(projectsLeft()).toEqual([]);
@@ -61,7 +61,7 @@ describe('the operation of an approved plan of a domain', () => {
   it.each(['confirming', 'waiting'])(
     'disables no domain to which the user of the propagator belongs (%s)',
     async (state) => {
-      await carryOut();
+      await approveNewPlan();
       await simulation.until(() => simulation.domainOperation.state === state);
       expect(simulation.domainOperation.state).toBe(state);
       const { deps } = simulation;
@@ -76,7 +76,7 @@ describe('the operation of an approved plan of a domain', () => {
   );
 
   it('does not disable the domain while the domain has a project that the plan does not list', async () => {
-    await carryOut();
+    await approveNewPlan();
     simulation.project('late');
     await simulation.settle();
     expect(projectsLeft()).toEqual(['late']);
@@ -93,7 +93,7 @@ describe('the operation of an approved plan of a domain', () => {
 
   it('ends unverified with the reason when a type of Keystone cannot be listed after the deletion of the domain', async () => {
     simulation.cloud.unlistedOfDomain.push('limits of the domain: no token on the system');
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
     expect(simulation.domainOperation).toMatchObject({
@@ -129,7 +129,7 @@ describe('the operation of an approved plan of a domain', () => {
     it.each([[[]], [['root']], [['root', 'middle', 'leaf', 'single']]])(
       'removes the remaining resources of its projects, if the inventory lists %j',
       async (known) => {
-        await carryOut();
+        await approveNewPlan();
         for (const id of known) await inventory(id);
         deleteDomain();
         let leftAtEnd: number | undefined;
@@ -145,7 +145,7 @@ describe('the operation of an approved plan of a domain', () => {
     );
 
     it('waits even for a project that only the inventory lists', async () => {
-      await carryOut();
+      await approveNewPlan();
       simulation.project('late');
       await inventory('late');
       deleteDomain();
@@ -163,7 +163,7 @@ describe('the operation of an approved plan of a domain', () => {
   });
 
   it('is held when Keystone refuses to disable the domain, and continues after a release', async () => {
-    await carryOut();
+    await approveNewPlan();
     simulation.cloud.domainRefusals.push(failure('Denied'));
     await simulation.settle();
     expect(simulation.domainOperation).toMatchObject({ state: 'held' });

@@ -8,7 +8,7 @@ export function useDomainWithSecrets(): void {
   simulation = new DomainSimulation(WITH_SECRETS);
 }
 
-export const carryOut = async (): Promise<void> => {
+export const approveNewPlan = async (): Promise<void> => {
   expect(await simulation.approve(await simulation.plan())).toMatchObject({ status: 202 });
 };
 

@@ -1,6 +1,6 @@
 import { isNewDeletion } from '../../../lib/operation/generation.ts';
 import { DOMAIN } from '../../property/domain-simulation.ts';
-import { carryOut, eachDomain, projectsLeft, simulation } from './domain-request-fixture.ts';
+import { approveNewPlan, eachDomain, projectsLeft, simulation } from './domain-request-fixture.ts';
 
 eachDomain();
 
@@ -60,7 +60,7 @@ describe('the plan of a domain', () => {
 
 describe('an approved plan of a domain', () => {
   it('disables the projects and the domain, deletes the deepest projects first, and the domain last', async () => {
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
     const { events } = simulation.cloud;
@@ -78,7 +78,7 @@ describe('an approved plan of a domain', () => {
 
   it('deletes a domain without projects', async () => {
     for (const id of projectsLeft()) simulation.cloud.projects.delete(id);
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(simulation.domainOperation.state).toBe('finished');
     expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
@@ -87,7 +87,7 @@ describe('an approved plan of a domain', () => {
   it('names the project with a hold that it waits for, deletes the others, and ends after the hold', async () => {
     const hold = { project: 'middle', reason: 'lawsuit' };
     expect(await simulation.call('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(projectsLeft()).toEqual(['root', 'middle']);
     expect(simulation.left('middle')).toEqual({ 'compute.server': 1, 'network.port': 1 });
@@ -145,11 +145,11 @@ describe('an approved plan of a domain', () => {
       return isNewDeletion(simulation.domainOperation, deletion);
     };
     simulation.protectedProjects.push('middle');
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(isNewAfter()).toBe(true);
     simulation.protectedProjects.length = 0;
-    await carryOut();
+    await approveNewPlan();
     await simulation.settle();
     expect(simulation.domainOperation.state).toBe('finished');
     expect(isNewAfter()).toBe(false);
@@ -173,7 +173,7 @@ describe('an approved plan of a domain', () => {
   });
 
   it('does not delete a domain in which a project appeared', async () => {
-    await carryOut();
+    await approveNewPlan();
     await simulation.until(() => simulation.cloud.events.includes(`disabled ${DOMAIN}`));
     simulation.project('late');
     await simulation.settle();
@@ -196,7 +196,7 @@ describe('an approved plan of a domain', () => {
   });
 
   it('does not delete a domain that was enabled again, and continues when it is disabled', async () => {
-    await carryOut();
+    await approveNewPlan();
     await simulation.until(() => simulation.cloud.events.includes(`disabled ${DOMAIN}`));
     simulation.cloud.domains.set(DOMAIN, { name: 'Customer', enabled: true });
     await simulation.settle();

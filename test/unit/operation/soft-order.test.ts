@@ -27,7 +27,7 @@ const MAKER = [
   service('hard', { dependsOn: [required('maker')] }),
 ];
 
-async function begin(
+async function startCleanup(
   described: readonly Described[],
   prepare: () => void = () => {},
 ): Promise<void> {
@@ -36,37 +36,37 @@ async function begin(
   simulation.cloud.delete(TARGET);
   await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 }
-const gone = (name: string) => simulation.left()[`${name}.resource`] === undefined;
+const isRemoved = (name: string) => simulation.left()[`${name}.resource`] === undefined;
 /** The order in which the services became empty. */
-async function orderOf(): Promise<string[]> {
+async function orderOfRemovals(): Promise<string[]> {
   const order: string[] = [];
   const names = simulation.services.map(({ name }) => name as string);
   for (;;) {
     const next = await simulation.until(() =>
-      names.some((name) => !order.includes(name) && gone(name)),
+      names.some((name) => !order.includes(name) && isRemoved(name)),
     );
     if (!next) return order;
-    order.push(...names.filter((name) => !order.includes(name) && gone(name)));
+    order.push(...names.filter((name) => !order.includes(name) && isRemoved(name)));
   }
 }
 
 describe('the order of services', () => {
   it('runs a service before the services with a preferred dependency on it', async () => {
-    await begin([
+    await startCleanup([
       service('soft', { dependsOn: [preferred('maker')] }),
       service('first', { dependents: [preferred('maker')] }),
       service('maker'),
     ]);
-    expect(await orderOf()).toEqual(['first', 'maker', 'soft']);
+    expect(await orderOfRemovals()).toEqual(['first', 'maker', 'soft']);
   });
 
   it('runs a service with a preferred dependency on all others last', async () => {
-    await begin([
+    await startCleanup([
       service('keeper', { dependsOn: [preferred('*')] }),
       service('soft', { dependsOn: [preferred('maker')] }),
       service('maker'),
     ]);
-    expect(await orderOf()).toEqual(['maker', 'soft', 'keeper']);
+    expect(await orderOfRemovals()).toEqual(['maker', 'soft', 'keeper']);
   });
 });
 
@@ -100,8 +100,8 @@ describe('a dependency that is blocked', () => {
   ])(
     'is overtaken by its preferred dependents, and by no other service, if it %s',
     async (_, prepare) => {
-      await begin(MAKER, prepare);
-      expect(await simulation.until(() => gone('soft'))).toBe(true);
+      await startCleanup(MAKER, prepare);
+      expect(await simulation.until(() => isRemoved('soft'))).toBe(true);
       await simulation.settle(40);
       expect(simulation.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
       expect(simulation.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
@@ -111,11 +111,11 @@ describe('a dependency that is blocked', () => {
 
   it('is overtaken as well if it waits for an operator and also lacks an extension', async () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
-    await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
+    await startCleanup([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
       simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
       simulation.cloud.brokenTypes.set('maker.extra', failure('Unsupported', 'maker.extension'));
     });
-    expect(await simulation.until(() => gone('soft'), 200)).toBe(true);
+    expect(await simulation.until(() => isRemoved('soft'), 200)).toBe(true);
     expect(simulation.left()).toMatchObject({ 'maker.resource': 2 });
     const lacking = {
       class: 'Unsupported',
@@ -131,10 +131,10 @@ describe('a dependency that is blocked', () => {
   });
 
   it('is not overtaken if it is only slow', async () => {
-    await begin(MAKER, () => {
+    await startCleanup(MAKER, () => {
       for (const resource of simulation.cloud.of(TARGET, 'maker')) resource.lingers = 60;
     });
-    await simulation.until(() => gone('maker'));
+    await simulation.until(() => isRemoved('maker'));
     expect(simulation.engine.time).toBeGreaterThan(1_000_000_000 + 60_000);
     expect(simulation.left()).toEqual({ 'soft.resource': 2, 'hard.resource': 2 });
     await simulation.settle();
@@ -142,7 +142,7 @@ describe('a dependency that is blocked', () => {
   });
 
   it('is not overtaken if it waits for an operator only for a moment', async () => {
-    await begin(MAKER, () =>
+    await startCleanup(MAKER, () =>
       simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
     );
     const began = () =>
@@ -157,7 +157,7 @@ describe('a dependency that is blocked', () => {
   });
 
   it('does not block a service whose preferred dependency requires it', async () => {
-    await begin(
+    await startCleanup(
       [
         ...MAKER,
         service('third', { dependsOn: [preferred('hard')] }),
@@ -188,7 +188,7 @@ describe('a preferred dependency that was counted empty', () => {
 
   it('runs at the same time as a dependent with resources, which needs no further run', async () => {
     const runsOf = async (services: readonly Described[], prepare: () => void) => {
-      await begin(services, prepare);
+      await startCleanup(services, prepare);
       await simulation.settle();
       expect(simulation.state).toBe('finished');
       expect(simulation.left()).toEqual({});
@@ -199,7 +199,7 @@ describe('a preferred dependency that was counted empty', () => {
       empty('maker');
       slow('soft');
     };
-    await begin(MAKER, prepare);
+    await startCleanup(MAKER, prepare);
     expect(await simulation.until(() => started('soft'))).toBe(true);
     expect(simulation.task('maker').endedAt).toBeUndefined();
     expect(simulation.task('soft').overtook).toEqual([simulation.task('maker').id]);
@@ -208,7 +208,7 @@ describe('a preferred dependency that was counted empty', () => {
   });
 
   it('does not run before a dependency of its own that has resources', async () => {
-    await begin(
+    await startCleanup(
       [
         service('zero'),
         service('maker', { dependsOn: [preferred('zero')] }),
@@ -220,11 +220,11 @@ describe('a preferred dependency that was counted empty', () => {
       },
     );
     expect(await simulation.until(() => started('soft'))).toBe(true);
-    expect(gone('zero')).toBe(true);
+    expect(isRemoved('zero')).toBe(true);
   });
 
   it('makes a dependent that ended before it run again', async () => {
-    await begin(MAKER, () => empty('maker'));
+    await startCleanup(MAKER, () => empty('maker'));
     expect(await simulation.until(() => started('soft'))).toBe(true);
     simulation.cloud.broken.set('maker', failure('Transient'));
     expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
@@ -237,7 +237,7 @@ describe('a preferred dependency that was counted empty', () => {
   });
 
   it('makes a dependent run once more when the dependency itself is run again', async () => {
-    await begin(
+    await startCleanup(
       [
         service('zero'),
         service('maker', { dependsOn: [preferred('zero')] }),
@@ -270,7 +270,7 @@ describe('a preferred dependency that was counted empty', () => {
 
 describe('the end of a blocked dependency', () => {
   it('makes a service that overtook it run again, and that service removes the new resources', async () => {
-    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    await startCleanup(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
     const runBefore = simulation.task('soft').run;
     simulation.cloud.make('soft.resource', TARGET);
@@ -289,7 +289,7 @@ describe('the end of a blocked dependency', () => {
 
   it('reruns the dependents of an overtaking service, after that service', async () => {
     const dependent = service('dependent', { dependsOn: [required('soft')] });
-    await begin([dependent, ...MAKER], () =>
+    await startCleanup([dependent, ...MAKER], () =>
       simulation.cloud.broken.set('maker', failure('Denied')),
     );
     expect(await simulation.until(() => simulation.tasks.dependent === 'finished')).toBe(true);
@@ -297,7 +297,7 @@ describe('the end of a blocked dependency', () => {
     simulation.cloud.make('dependent.resource', TARGET, 'target-made');
     simulation.cloud.broken.clear();
     await simulation.engine.redrive({}, { by: 'bob' });
-    const order = await orderOf();
+    const order = await orderOfRemovals();
     expect(order.indexOf('dependent')).toBeGreaterThan(order.indexOf('soft'));
     expect(simulation.left()).toEqual({});
     expect(simulation.state).toBe('finished');
@@ -305,7 +305,7 @@ describe('the end of a blocked dependency', () => {
 
   it('reruns maker and then soft, if maker overtook zero and soft overtook maker', async () => {
     const zero = service('zero');
-    await begin(
+    await startCleanup(
       [
         zero,
         service('maker', { dependsOn: [preferred('zero')] }),
@@ -335,14 +335,14 @@ describe('the end of a blocked dependency', () => {
   });
 
   it('does not rerun a service that had waited', async () => {
-    await begin(MAKER);
+    await startCleanup(MAKER);
     await simulation.settle();
     expect(simulation.task('soft').run).toBe(2);
     expect(simulation.task('hard').run).toBe(2);
   });
 
   it('a service that left the catalog during the operation is retried, and not treated as absent', async () => {
-    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    await startCleanup(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.taskOf('soft')?.state === 'requested')).toBe(
       true,
     );
@@ -367,7 +367,7 @@ describe('the end of a blocked dependency', () => {
   });
 
   it('a service that does not return to the catalog is dead-lettered', async () => {
-    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    await startCleanup(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.taskOf('soft')?.state === 'requested')).toBe(
       true,
     );
@@ -393,7 +393,7 @@ describe('the order of the services in phase pre-delete', () => {
     simulation.cloud.broken.set('maker', failure('Transient'));
     await simulation.ask();
     await simulation.settle(60);
-    expect(gone('other')).toBe(runs);
+    expect(isRemoved('other')).toBe(runs);
     expect(simulation.state).toBe('pre-delete');
     simulation.cloud.broken.clear();
     await simulation.settle();
@@ -403,7 +403,7 @@ describe('the order of the services in phase pre-delete', () => {
 
 describe('a service that overtook a blocked dependency, and whose dead letter was discarded', () => {
   it('does not run again', async () => {
-    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    await startCleanup(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.tasks.soft === 'requested')).toBe(true);
     simulation.cloud.broken.set('soft', failure('Denied'));
     expect(await simulation.until(() => simulation.tasks.soft === 'dead-lettered')).toBe(true);

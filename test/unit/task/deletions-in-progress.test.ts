@@ -10,7 +10,7 @@ const TARGET = ProjectId.parse('target');
 type Dependencies = NonNullable<Parameters<typeof defineType>[0]['dependsOn']>;
 
 /** A type that lists `rows` one after the other. A slow removal is only accepted. */
-const listed = (
+const listedType = (
   name: string,
   rows: string[][],
   {
@@ -34,7 +34,7 @@ const listed = (
 /** Runs a cleanup of a service with these resource types. */
 const runTypes = (
   resourceTypes: Parameters<typeof defineService>[0]['resourceTypes'],
-  more: Partial<ProjectCleanupInput> = {},
+  input: Partial<ProjectCleanupInput> = {},
 ) =>
   runProjectCleanup({
     service: defineService({
@@ -47,13 +47,13 @@ const runTypes = (
     phase: 'apply',
     confirmation: Confirmation.fromAnswers(TARGET, [0, 5000], 5000),
     deadline: 60_000,
-    ...more,
+    ...input,
   });
 
 /** The result of one run: how often each type was listed, and what is left. */
 async function runOf(
   blocked: (listing: number) => Blocker | undefined,
-  more: Partial<ProjectCleanupInput> = {},
+  input: Partial<ProjectCleanupInput> = {},
 ) {
   const listings = { server: 0, access: 0 };
   const grants = [{ id: 'grant' }];
@@ -83,7 +83,7 @@ async function runOf(
       return { kind: 'gone' };
     },
   });
-  const report = await runTypes([server, access], more);
+  const report = await runTypes([server, access], input);
   return { listings, report };
 }
 
@@ -106,9 +106,9 @@ describe('a run after which only deletions in progress are left', () => {
   it('removes no guard after the second listing has shown a new workload', async () => {
     const removed: string[] = [];
     const report = await runTypes([
-      listed('server', [['server']], { isSlow: true, removed }),
-      listed('workload', [[], ['late workload']], { isSlow: true, removed }),
-      listed('guard', [['guard'], ['second guard']], {
+      listedType('server', [['server']], { isSlow: true, removed }),
+      listedType('workload', [[], ['late workload']], { isSlow: true, removed }),
+      listedType('guard', [['guard'], ['second guard']], {
         removed,
         dependsOn: [{ types: ['workload'], strength: 'required', until: 'empty' }],
       }),
@@ -121,9 +121,9 @@ describe('a run after which only deletions in progress are left', () => {
 
   it('does not end as finished with a listing from before its last removal', async () => {
     const report = await runTypes([
-      listed('log', [[], ['written by the removal']]),
-      listed('server', [['server'], []], { isSlow: true }),
-      listed('access', [['grant'], []], {
+      listedType('log', [[], ['written by the removal']]),
+      listedType('server', [['server'], []], { isSlow: true }),
+      listedType('access', [['grant'], []], {
         dependsOn: [{ types: ['server'], strength: 'preferred', until: 'done' }],
       }),
     ]);

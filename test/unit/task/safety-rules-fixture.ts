@@ -15,9 +15,9 @@ export interface Row {
   owner?: string;
 }
 
-export const confirmed = Confirmation.fromAnswers(TARGET, [0, 5000], 5000);
+export const CONFIRMATION = Confirmation.fromAnswers(TARGET, [0, 5000], 5000);
 
-export const error = (errorClass: ErrorClass) =>
+export const errorOfClass = (errorClass: ErrorClass) =>
   new PropagatorError({
     code: `storage.${errorClass}`,
     class: errorClass,
@@ -26,7 +26,7 @@ export const error = (errorClass: ErrorClass) =>
   });
 
 /** A service in memory with two resource types: volumes, and snapshots of them. */
-export function storage(
+export function storageService(
   snapshots: Row[],
   volumes: Row[],
   remove: (rows: Row[], row: Row) => Promise<Removal>,
@@ -56,25 +56,25 @@ export async function removeRow(rows: Row[], row: Row): Promise<Removal> {
   return { kind: 'gone' };
 }
 
-export const clean = (
+export const runCleanup = (
   service: Service,
   context = contextOf(),
-  confirmation = confirmed,
+  confirmation = CONFIRMATION,
 ): Promise<RunReport> =>
   runProjectCleanup({ service, context, phase: 'apply', confirmation, deadline: 60_000 });
 
-/** As {@link clean}, with snapshots that an earlier run has verified empty. */
-export const cleanWithoutSnapshots = (service: Service): Promise<RunReport> =>
+/** As {@link runCleanup}, with snapshots that an earlier run has verified empty. */
+export const runCleanupAfterEmptySnapshots = (service: Service): Promise<RunReport> =>
   runProjectCleanup({
     service,
     context: contextOf(),
     phase: 'apply',
-    confirmation: confirmed,
+    confirmation: CONFIRMATION,
     skipTypes: service.resourceTypes
       .map(({ name }) => name)
       .filter((name) => name === 'storage.snapshot'),
     deadline: 60_000,
   });
 
-export const rows = (...owners: (string | undefined)[]): Row[] =>
+export const rowsOf = (...owners: (string | undefined)[]): Row[] =>
   owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));

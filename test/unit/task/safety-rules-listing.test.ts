@@ -5,30 +5,30 @@ import { defineService, defineType } from '../../../lib/task/service.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { contextOf } from './context.ts';
 import {
-  clean,
-  cleanWithoutSnapshots,
-  confirmed,
-  error,
+  CONFIRMATION,
+  errorOfClass,
   type Row,
   removeRow,
-  rows,
-  storage,
+  rowsOf,
+  runCleanup,
+  runCleanupAfterEmptySnapshots,
+  storageService,
 } from './safety-rules-fixture.ts';
 
 describe('safety rule "Not listed is not empty"', () => {
   it.each(['Transient', 'Denied', 'Unexpected', 'Gone', 'Poison'] as const)(
     'a listing that fails as %s does not finish a task',
     async (errorClass) => {
-      const report = await clean(
-        storage([], [], removeRow, () => Promise.reject(error(errorClass))),
+      const report = await runCleanup(
+        storageService([], [], removeRow, () => Promise.reject(errorOfClass(errorClass))),
       );
       expect(report.outcome.kind).not.toBe('finished');
       expect(report.counts).toEqual({});
     },
   );
   it('an API that does not exist counts as empty, and is reported', async () => {
-    const report = await clean(
-      storage([], [], removeRow, () => Promise.reject(error('Unsupported'))),
+    const report = await runCleanup(
+      storageService([], [], removeRow, () => Promise.reject(errorOfClass('Unsupported'))),
     );
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
@@ -42,7 +42,8 @@ describe('safety rule "Not listed is not empty"', () => {
       status: 405,
     });
     expect(
-      (await clean(storage([], [], removeRow, () => Promise.reject(proxy)))).outcome.kind,
+      (await runCleanup(storageService([], [], removeRow, () => Promise.reject(proxy)))).outcome
+        .kind,
     ).toBe('failed');
   });
   it('a service without a supported version is unreachable, and the operation ends as unverified', async () => {
@@ -55,7 +56,7 @@ describe('safety rule "Not listed is not empty"', () => {
     const deps = simulation.deps;
     const api: typeof deps.cloud.api = (service, region) =>
       service.name === 'middle'
-        ? Promise.reject(error('Unsupported'))
+        ? Promise.reject(errorOfClass('Unsupported'))
         : deps.cloud.api(service, region);
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     await simulation.settle({ ...deps, cloud: { ...deps.cloud, api } });
@@ -77,17 +78,17 @@ describe('safety rule "Not listed is not empty"', () => {
 describe('safety rule "List again before finished"', () => {
   it('does not finish after a 202 or 204 while the resource is still listed', async () => {
     for (const answer of [{ kind: 'accepted' }, { kind: 'gone' }] as const) {
-      const snapshots = rows(TARGET);
-      const report = await clean(storage(snapshots, [], async () => answer));
+      const snapshots = rowsOf(TARGET);
+      const report = await runCleanup(storageService(snapshots, [], async () => answer));
       expect(report.outcome.kind).toBe('again');
       expect(snapshots).toHaveLength(1);
     }
   });
   it('finishes after a listing that is empty after the removals', async () => {
     let listings = 0;
-    const snapshots = rows(TARGET, TARGET);
-    const report = await clean(
-      storage(snapshots, [], removeRow, async (all) => {
+    const snapshots = rowsOf(TARGET, TARGET);
+    const report = await runCleanup(
+      storageService(snapshots, [], removeRow, async (all) => {
         listings += 1;
         return [...all];
       }),
@@ -101,24 +102,24 @@ describe('safety rule "List again before finished"', () => {
     });
   });
   it('does not list a verified empty type during the removals, and lists it again before it finishes', async () => {
-    const [snapshots, volumes] = [rows(TARGET), rows(TARGET)];
+    const [snapshots, volumes] = [rowsOf(TARGET), rowsOf(TARGET)];
     const listed: string[] = [];
-    const service = storage(snapshots, volumes, removeRow, async (all) => {
+    const service = storageService(snapshots, volumes, removeRow, async (all) => {
       listed.push(all === snapshots ? 'snapshots' : 'volumes');
       return [...all];
     });
     // The snapshot was created after phase plan. The volume is removed first, and the last listing finds
     // the snapshot.
-    const report = await cleanWithoutSnapshots(service);
+    const report = await runCleanupAfterEmptySnapshots(service);
     expect(listed[0]).toBe('volumes');
     expect(report.outcome.kind).toBe('finished');
     expect([snapshots, volumes]).toEqual([[], []]);
     expect(listed.slice(-2).sort()).toEqual(['snapshots', 'volumes']);
   });
   it('does not finish while a skipped resource type still has a resource', async () => {
-    const snapshots = rows(TARGET);
-    const service = storage(snapshots, [], async () => ({ kind: 'accepted' }));
-    const report = await cleanWithoutSnapshots(service);
+    const snapshots = rowsOf(TARGET);
+    const service = storageService(snapshots, [], async () => ({ kind: 'accepted' }));
+    const report = await runCleanupAfterEmptySnapshots(service);
     expect(report.outcome.kind).toBe('again');
     expect(snapshots).toHaveLength(1);
   });
@@ -126,7 +127,9 @@ describe('safety rule "List again before finished"', () => {
 
 describe('safety rule "Slow is not failed"', () => {
   it('requests runs with growing delays, and counts none of them as failed', async () => {
-    const report = await clean(storage(rows(TARGET), [], async () => ({ kind: 'accepted' })));
+    const report = await runCleanup(
+      storageService(rowsOf(TARGET), [], async () => ({ kind: 'accepted' })),
+    );
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
       nextRunSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
@@ -135,8 +138,8 @@ describe('safety rule "Slow is not failed"', () => {
     expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
   });
   it('reports each stuck resource, its age, and the actor that can help', async () => {
-    const report = await clean(
-      storage(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
+    const report = await runCleanup(
+      storageService(rowsOf(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
     );
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -151,9 +154,9 @@ describe('safety rule "Slow is not failed"', () => {
 
 describe('safety rule "Workloads before their guards"', () => {
   it('removes no volume while a snapshot depends on it', async () => {
-    const [snapshots, volumes] = [rows(TARGET), rows(TARGET)];
-    const report = await clean(
-      storage(snapshots, volumes, async (all, row) =>
+    const [snapshots, volumes] = [rowsOf(TARGET), rowsOf(TARGET)];
+    const report = await runCleanup(
+      storageService(snapshots, volumes, async (all, row) =>
         all === snapshots ? { kind: 'accepted' } : removeRow(all, row),
       ),
     );
@@ -162,11 +165,11 @@ describe('safety rule "Workloads before their guards"', () => {
     expect(report.outcome.kind).toBe('again');
   });
   it('removes no volume while the snapshots cannot be listed', async () => {
-    const volumes = rows(TARGET);
+    const volumes = rowsOf(TARGET);
     const snapshots: Row[] = [];
-    await clean(
-      storage(snapshots, volumes, removeRow, (all) =>
-        all === snapshots ? Promise.reject(error('Transient')) : Promise.resolve([...all]),
+    await runCleanup(
+      storageService(snapshots, volumes, removeRow, (all) =>
+        all === snapshots ? Promise.reject(errorOfClass('Transient')) : Promise.resolve([...all]),
       ),
     );
     expect(volumes).toHaveLength(1);
@@ -175,14 +178,14 @@ describe('safety rule "Workloads before their guards"', () => {
 
 describe('safety rule "One stuck project stops no other"', () => {
   it('continues if one resource type cannot be listed, or one resource cannot be removed', async () => {
-    const [snapshots, volumes] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
+    const [snapshots, volumes] = [rowsOf(TARGET, TARGET, TARGET), rowsOf(TARGET)];
     const service = defineService({
       name: 'storage',
       catalogTypes: ['storage'],
       resourceTypes: [
         defineType<Row>({
           name: 'volume',
-          list: () => Promise.reject(error('Transient')),
+          list: () => Promise.reject(errorOfClass('Transient')),
           id: ({ id }) => id,
           owner: ({ owner }) => owner,
           remove: (row) => removeRow(volumes, row),
@@ -193,24 +196,26 @@ describe('safety rule "One stuck project stops no other"', () => {
           id: ({ id }) => id,
           owner: ({ owner }) => owner,
           remove: (row) =>
-            row.id === 'r1' ? Promise.reject(error('Unexpected')) : removeRow(snapshots, row),
+            row.id === 'r1'
+              ? Promise.reject(errorOfClass('Unexpected'))
+              : removeRow(snapshots, row),
         }),
       ],
     });
-    const report = await clean(service);
+    const report = await runCleanup(service);
     expect(snapshots.map(({ id }) => id)).toEqual(['r1']);
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { code: 'storage.Unexpected' } });
   });
   it('makes no further removals in a service that has refused one', async () => {
     let asked = 0;
     const report = await runProjectCleanup({
-      service: storage(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {
+      service: storageService(rowsOf(...Array.from({ length: 50 }, () => TARGET)), [], () => {
         asked += 1;
-        return Promise.reject(error('Denied'));
+        return Promise.reject(errorOfClass('Denied'));
       }),
       context: contextOf(),
       phase: 'apply',
-      confirmation: confirmed,
+      confirmation: CONFIRMATION,
       deadline: 60_000,
       concurrency: 2,
     });

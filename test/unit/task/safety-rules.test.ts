@@ -3,7 +3,13 @@ import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation, ownershipOf, protectedBecause } from '../../../lib/task/safety-rules.ts';
 import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { contextOf } from './context.ts';
-import { clean, error, removeRow, rows, storage } from './safety-rules-fixture.ts';
+import {
+  errorOfClass,
+  removeRow,
+  rowsOf,
+  runCleanup,
+  storageService,
+} from './safety-rules-fixture.ts';
 
 describe('safety rule "Keystone decides"', () => {
   it('needs two 404 answers of Keystone with the confirmation interval between them', () => {
@@ -13,17 +19,17 @@ describe('safety rule "Keystone decides"', () => {
     expect(Confirmation.fromAnswers(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
   });
   it('removes nothing without a confirmation, or with the confirmation of another project', async () => {
-    const snapshots = rows(TARGET);
+    const snapshots = rowsOf(TARGET);
     await expect(
-      clean(
-        storage(snapshots, [], removeRow),
+      runCleanup(
+        storageService(snapshots, [], removeRow),
         contextOf(),
         Confirmation.fromAnswers(CONTROL, [0, 5000], 5000),
       ),
     ).rejects.toThrow('without a confirmation');
     await expect(
       runProjectCleanup({
-        service: storage(snapshots, [], removeRow),
+        service: storageService(snapshots, [], removeRow),
         context: contextOf(),
         phase: 'apply',
         confirmation: undefined,
@@ -129,8 +135,8 @@ describe('safety rule "Check the owner of every row"', () => {
     for (const owner of [undefined, '']) expect(ownershipOf({ owner }, TARGET)).toBe('ownerless');
   });
   it('reports and does not change the resources of other owners if the API ignores the filter', async () => {
-    const snapshots = rows(CONTROL, TARGET, CONTROL);
-    const report = await clean(storage(snapshots, [], removeRow));
+    const snapshots = rowsOf(CONTROL, TARGET, CONTROL);
+    const report = await runCleanup(storageService(snapshots, [], removeRow));
     expect(snapshots.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions).toContainEqual(
@@ -142,8 +148,8 @@ describe('safety rule "Check the owner of every row"', () => {
     );
   });
   it('never changes a resource without an owner, and does not report its type as empty', async () => {
-    const snapshots = rows(undefined, TARGET);
-    const report = await clean(storage(snapshots, [], removeRow));
+    const snapshots = rowsOf(undefined, TARGET);
+    const report = await runCleanup(storageService(snapshots, [], removeRow));
     expect(snapshots).toEqual([{ id: 'r0' }]);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
@@ -185,9 +191,9 @@ describe('safety rule "Never the cloud\'s own"', () => {
     ).toBeUndefined();
   });
   it('makes no API call for the project that the propagator is logged in to', async () => {
-    const snapshots = rows(TARGET);
+    const snapshots = rowsOf(TARGET);
     await expect(
-      clean(storage(snapshots, [], removeRow), contextOf(TARGET, TARGET)),
+      runCleanup(storageService(snapshots, [], removeRow), contextOf(TARGET, TARGET)),
     ).rejects.toMatchObject({
       report: { code: 'safety-rules.own-project' },
     });
@@ -228,7 +234,10 @@ describe('safety rule "Never the cloud\'s own"', () => {
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = { ...simulation.deps, protection: () => Promise.reject(error('Transient')) };
+    const deps = {
+      ...simulation.deps,
+      protection: () => Promise.reject(errorOfClass('Transient')),
+    };
     await simulation.engine.commit({ messages: [deleted(TARGET)] });
     await simulation.settle(deps, 20);
     expect([...simulation.engine.operations.values()]).toEqual([
@@ -302,9 +311,9 @@ describe('safety rule "Caps and a stop switch"', () => {
 
 describe('safety rule "Observe first"', () => {
   it('removes nothing in phase plan', async () => {
-    const snapshots = rows(TARGET, TARGET);
+    const snapshots = rowsOf(TARGET, TARGET);
     const report = await runProjectCleanup({
-      service: storage(snapshots, [], removeRow),
+      service: storageService(snapshots, [], removeRow),
       context: contextOf(),
       phase: 'plan',
       confirmation: undefined,
@@ -349,7 +358,7 @@ describe('safety rule "Every failure has an owner"', () => {
       ...first,
       resourceTypes: first.resourceTypes.map((resourceType) => ({
         ...resourceType,
-        list: () => Promise.reject(error('Denied')),
+        list: () => Promise.reject(errorOfClass('Denied')),
       })),
     };
     simulation.services.splice(0, 1, refusing);
