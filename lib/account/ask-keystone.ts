@@ -41,12 +41,12 @@ const MAX_PROJECTS_LISTED_SINGLY = 10;
  */
 export async function askKeystone(
   notifications: readonly ChangeNotification[],
-  known: ReadonlyMap<string, AccountRecord>,
+  records: ReadonlyMap<string, AccountRecord>,
   keystone: Keystone,
 ): Promise<KeystoneAnswers> {
   const calls = new KeystoneCalls();
-  const accounts = [...accountQuestions(notifications, known)].map(
-    async ([key, ask]) => [key, await calls.answerOf(() => ask(keystone))] as const,
+  const accounts = [...accountQuestions(notifications, records)].map(
+    async ([key, question]) => [key, await calls.answerOf(() => question(keystone))] as const,
   );
   const groups = groupsOf(notifications).map(
     async (id) => [id, await calls.answerOf(() => usersOfGroup(id, keystone))] as const,
@@ -93,19 +93,19 @@ const groupsOf = (notifications: readonly ChangeNotification[]): string[] => [
 /** Asks Keystone about one account. */
 type Question = (keystone: Keystone) => Promise<AccountAnswer>;
 
-/** Returns one question for each account whose state is needed, by `project/<id>`. */
+/** Returns one question for each account whose state is needed, with keys such as `project/<id>`. */
 function accountQuestions(
   notifications: readonly ChangeNotification[],
-  known: ReadonlyMap<string, AccountRecord>,
+  records: ReadonlyMap<string, AccountRecord>,
 ): ReadonlyMap<string, Question> {
-  const domains = knownDomains(notifications, known);
+  const domains = knownDomains(notifications, records);
   const questions = new Map<string, Question>();
   let unknownDeletions = 0;
   for (const notification of notifications) {
     const { id, type } = notification.kind === 'account' ? notification : notification.target;
     const key =
       notification.kind === 'account' ? subjectOf(notification, domains) : keyOf(type, id);
-    const record = known.get(key);
+    const record = records.get(key);
     if (questions.has(key) || !needsState(notification, record)) continue;
     if (isDeletion(notification)) {
       if (unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;

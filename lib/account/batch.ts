@@ -14,9 +14,10 @@ export interface InterpretedNotification {
 export interface NotificationBatch {
   readonly items: readonly InterpretedNotification[];
   /**
-   * The inventory's record of every account that the items and the answers name, by `project/<id>`.
+   * The inventory's record of every account that the items and the answers name. The key is
+   * `project/<id>`.
    */
-  readonly known: ReadonlyMap<string, AccountRecord>;
+  readonly records: ReadonlyMap<string, AccountRecord>;
   /** The keys of {@link duplicateKeys} that are stored, because they were ingested before. */
   readonly seenKeys: ReadonlySet<string>;
   readonly answers: KeystoneAnswers;

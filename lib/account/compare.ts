@@ -66,13 +66,15 @@ export interface StoredInventory {
  */
 export function mergeAll(
   listed: KeystoneLists,
-  { records: known, isFirstListing }: StoredInventory,
+  { records: storedRecords, isFirstListing }: StoredInventory,
   listedAt: number,
 ): MergedInventory {
-  const knownByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const accounts = mergeListed(listed, knownByKey, listedAt, isFirstListing);
+  const storedByKey = new Map(
+    storedRecords.map((record) => [keyOfAccount(record.account), record]),
+  );
+  const accounts = mergeListed(listed, storedByKey, listedAt, isFirstListing);
   const listedKeys = new Set(accounts.map((record) => keyOfAccount(record.account)));
-  const vanished = known.filter(
+  const vanished = storedRecords.filter(
     (record) =>
       record.account.type !== 'user' &&
       !isGone(record) &&
@@ -82,7 +84,7 @@ export function mergeAll(
   return {
     accounts,
     changed: accounts.filter((record) =>
-      differsFromStored(record, knownByKey.get(keyOfAccount(record.account))),
+      differsFromStored(record, storedByKey.get(keyOfAccount(record.account))),
     ),
     vanished,
   };

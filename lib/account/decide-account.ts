@@ -45,8 +45,8 @@ export function decideAccount(
   // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
   // so the record is not changed.
   if (!certainAnswer || !shown) return { kind: 'absent' };
-  recordShown(update, notification, record, certainAnswer, batch.askedAt);
-  announceShown(update, notification, record, shown);
+  recordAccount(update, notification, record, certainAnswer, batch.askedAt);
+  announceChange(update, notification, record, shown);
   return { kind: 'announced' };
 }
 
@@ -94,15 +94,16 @@ function decideDeletion(
   }
   // If Keystone still shows an account that the inventory lacks, the notification may be forged.
   // The account is then recorded as Keystone shows it.
-  const before =
+  const livingRecord =
     !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer.members) : record;
-  update.put({ ...before, deletedAt: isGone(before) ? before.deletedAt : batch.now });
-  update.announce(before.account, 'deleted', cause);
+  const deletedAt = isGone(livingRecord) ? livingRecord.deletedAt : batch.now;
+  update.put({ ...livingRecord, deletedAt });
+  update.announce(livingRecord.account, 'deleted', cause);
   return { kind: 'announced' };
 }
 
-/** Records the account, and for a disabled domain its projects and users. */
-function recordShown(
+/** Records the account as Keystone shows it, and for a disabled domain its projects and users. */
+function recordAccount(
   update: InventoryUpdate,
   { operation }: AccountNotification,
   record: AccountRecord,
@@ -117,15 +118,15 @@ function recordShown(
   const isUnannounced = record.seenAt === 0 && operation !== 'created';
   update.put(isUnannounced ? { ...shown, unannounced: true } : shown);
   if (!answer.domainContents) return;
-  for (const member of mergeListed(answer.domainContents, update.records, askedAt))
-    update.put(member);
+  for (const listedRecord of mergeListed(answer.domainContents, update.records, askedAt))
+    update.put(listedRecord);
 }
 
 /**
- * Publishes the change. An `updated` notification does not name the change. It follows from a
- * comparison of the account with `before`, the record with the state that was announced last.
+ * Publishes the change. An `updated` notification does not name the change. The function therefore
+ * compares the account with `before`, the record with the state that was announced last.
  */
-function announceShown(
+function announceChange(
   update: InventoryUpdate,
   { cause, operation }: AccountNotification,
   before: AccountRecord,

@@ -39,9 +39,9 @@ function recordUnknownProject(
   id: string,
   { answers, askedAt }: NotificationBatch,
 ): NotificationResult | undefined {
-  const known = update.recordOf('project', id);
-  const isUnknown = known.seenAt === 0;
-  if (!isUnknown && !isGone(known)) return undefined;
+  const record = update.recordOf('project', id);
+  const isUnknown = record.seenAt === 0;
+  if (!isUnknown && !isGone(record)) return undefined;
   const answer = answers.accounts.get(keyOf('project', id));
   if (answer?.kind === 'uncertain') return { kind: 'delayed', error: answer.error };
   const state = answer?.value.state;
@@ -49,7 +49,12 @@ function recordUnknownProject(
     return isUnknown ? { kind: 'absent' } : undefined;
   // `enabled` is not stored, because the notification about the state may still wait in the broker.
   const { enabled: _notAnnounced, ...account } = state.account;
-  const shown = shownRecord(isUnknown ? undefined : known, account, askedAt, answer?.value.members);
+  const shown = shownRecord(
+    isUnknown ? undefined : record,
+    account,
+    askedAt,
+    answer?.value.members,
+  );
   update.put(isUnknown ? { ...shown, unannounced: true } : shown);
   return undefined;
 }

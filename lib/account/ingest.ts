@@ -13,13 +13,13 @@ import { toQuarantineRecord, withDelay } from './quarantine.ts';
  * the items in the order of their timestamps, which may differ from the order of delivery.
  */
 export function decideBatch(batch: NotificationBatch): BatchDecision {
-  const update = new InventoryUpdate(batch.known, batch.seenKeys);
+  const update = new InventoryUpdate(batch.records, batch.seenKeys);
   const notifications = batch.items.flatMap(({ interpretation }) =>
     interpretation.kind === 'account' || interpretation.kind === 'membership'
       ? [interpretation]
       : [],
   );
-  const domains = knownDomains(notifications, batch.known);
+  const domains = knownDomains(notifications, batch.records);
   for (const item of batch.items.toSorted((one, other) => timeOf(one) - timeOf(other))) {
     const { interpretation, received } = item;
     update.count('notification.received');

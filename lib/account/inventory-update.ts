@@ -27,8 +27,8 @@ export class InventoryUpdate {
   readonly #seen = new Set<string>();
   readonly #counters = new Map<string, number>();
 
-  constructor(known: ReadonlyMap<string, AccountRecord>, seenBefore: ReadonlySet<string>) {
-    this.#records = new Map(known);
+  constructor(records: ReadonlyMap<string, AccountRecord>, seenBefore: ReadonlySet<string>) {
+    this.#records = new Map(records);
     this.#seenBefore = seenBefore;
   }
 

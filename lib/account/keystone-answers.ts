@@ -42,18 +42,18 @@ export function subjectOf(notification: AccountNotification, domains: ReadonlySe
 }
 
 /**
- * Returns the ids that are ids of domains, according to the inventory or another notification of
- * the batch.
+ * Returns the ids in the notifications that belong to domains, according to the inventory or to
+ * another notification of the batch.
  */
 export function knownDomains(
   notifications: readonly ChangeNotification[],
-  known: ReadonlyMap<string, AccountRecord>,
+  records: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
   // A forged notification must not turn a project into a domain. If Keystone has already shown the
   // id, the inventory therefore decides.
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
-    (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
+    (records.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const notification of notifications) {
     if (notification.kind !== 'account' || notification.type === 'user') continue;
     const { id } = notification;

@@ -16,33 +16,33 @@ export const keyOf = (type: Account['type'], id: string): string => `${type}/${i
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
 /**
- * Returns the union of old and new members. Former members are kept, because they may have left
- * resources.
+ * Returns the recorded members and the added ones. Former members are kept, because they may have
+ * left resources.
  */
 export function unionOf(
-  known: readonly UserId[] | undefined,
+  recorded: readonly UserId[] | undefined,
   added: readonly UserId[] | undefined,
 ): readonly UserId[] | undefined {
-  if (!known || !added) return known ?? added;
-  const allMembers = new Set([...known, ...added]);
-  return allMembers.size === known.length ? known : [...allMembers];
+  if (!recorded || !added) return recorded ?? added;
+  const allMembers = new Set([...recorded, ...added]);
+  return allMembers.size === recorded.length ? recorded : [...allMembers];
 }
 
 /**
- * Returns the record after Keystone showed the account at `seenAt` (epoch milliseconds).
- * `deletedAt` and the members are kept.
+ * Returns the new record of an account that Keystone showed at `seenAt` (epoch milliseconds). The
+ * values of `deletedAt` and of the members in the stored record are kept.
  */
 export function shownRecord(
-  known: AccountRecord | undefined,
+  stored: AccountRecord | undefined,
   account: Account,
   seenAt: number,
   members?: readonly UserId[],
 ): AccountRecord {
   return {
     account,
-    seenAt: Math.max(known?.seenAt ?? 0, seenAt),
-    deletedAt: known?.deletedAt,
-    members: unionOf(known?.members, members),
+    seenAt: Math.max(stored?.seenAt ?? 0, seenAt),
+    deletedAt: stored?.deletedAt,
+    members: unionOf(stored?.members, members),
   };
 }
 
@@ -72,18 +72,16 @@ export const isUnannounced = (record: AccountRecord | undefined): boolean =>
  */
 export function mergeListed(
   listed: KeystoneLists,
-  known: ReadonlyMap<string, AccountRecord>,
+  records: ReadonlyMap<string, AccountRecord>,
   listedAt: number,
   isFirstListing = false,
 ): AccountRecord[] {
-  const members = new Map<string, UserId[]>();
-  for (const { projectId, userId } of listed.members) {
-    const users = members.get(projectId);
-    if (users) users.push(userId);
-    else members.set(projectId, [userId]);
-  }
+  const membersByProject = Map.groupBy(listed.members, ({ projectId }) => projectId);
+  const membersOf = (project: string): UserId[] => [
+    ...new Set(membersByProject.get(project)?.map(({ userId }) => userId)),
+  ];
   return [...listed.domains, ...listed.projects, ...listed.users].map((account) => {
-    const record = known.get(keyOfAccount(account));
+    const record = records.get(keyOfAccount(account));
     const { enabled: listedState, ...withoutState } = account;
     const announced = record?.account.enabled ?? (isFirstListing ? listedState : undefined);
     const merged = announced === undefined ? withoutState : { ...account, enabled: announced };
@@ -91,7 +89,7 @@ export function mergeListed(
       record,
       merged,
       listedAt,
-      account.type === 'project' ? [...new Set(members.get(account.id))] : undefined,
+      account.type === 'project' ? membersOf(account.id) : undefined,
     );
     return !isFirstListing && isUnannounced(record)
       ? { ...currentRecord, unannounced: true }

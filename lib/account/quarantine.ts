@@ -24,12 +24,12 @@ export function withDelay(
   maxWaitMillis = MAX_WAIT_MILLIS,
 ): DelayedNotification {
   const waitedSeconds = Math.max(0, now - received.data.receivedAt) / 1000;
-  const wait = Math.min(
+  const backoffSeconds = Math.min(
     MAX_WAIT_SECONDS,
     Math.max(MIN_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
   );
   const requestedSeconds = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
-  return { ...received, delaySeconds: Math.max(wait, requestedSeconds) };
+  return { ...received, delaySeconds: Math.max(backoffSeconds, requestedSeconds) };
 }
 
 /**

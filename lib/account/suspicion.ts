@@ -62,10 +62,10 @@ export function newestSuspicions(
 ): { total: number; records: AccountRecord[] } {
   const isOpen = ({ suspicion }: AccountRecord): boolean => suspicion?.dropped === undefined;
   const held = records.filter(({ suspicion }) => suspicion);
-  const oldestFirst = held.toSorted(
+  const openAndNewestFirst = held.toSorted(
     (one, other) =>
       Number(isOpen(other)) - Number(isOpen(one)) ||
       (other.suspicion?.at ?? 0) - (one.suspicion?.at ?? 0),
   );
-  return { total: held.filter(isOpen).length, records: oldestFirst.slice(0, limit) };
+  return { total: held.filter(isOpen).length, records: openAndNewestFirst.slice(0, limit) };
 }

@@ -10,17 +10,19 @@ const MAX_MISSING = { share: 0.2, count: 5 };
 
 /**
  * Returns why a listing is probably incomplete, as a text for the operator, or `undefined`.
- * `missing`: the number of accounts that the listing lacks. `living`: the number of known accounts.
+ * `missingCount`: the number of accounts that the listing lacks. `livingCount`: the number of known
+ * accounts that exist.
  */
 export function findListingProblem(
   type: Account['type'],
-  missing: number,
-  living: number,
+  missingCount: number,
+  livingCount: number,
 ): string | undefined {
-  if (missing <= Math.max(MAX_MISSING.count, living * MAX_MISSING.share)) return undefined;
+  const maxMissing = Math.max(MAX_MISSING.count, livingCount * MAX_MISSING.share);
+  if (missingCount <= maxMissing) return undefined;
   return (
-    `Keystone no longer lists ${missing} of ${living} known ${type}s, and sent no notifications ` +
-    'about them. Keystone or its database may have a fault'
+    `Keystone no longer lists ${missingCount} of ${livingCount} known ${type}s, and sent no ` +
+    'notifications about them. Keystone or its database may have a fault'
   );
 }
 
@@ -70,24 +72,26 @@ export interface PageChanges {
  */
 export function comparePage(
   page: readonly Account[],
-  known: readonly AccountRecord[],
+  storedRecords: readonly AccountRecord[],
   listedAt: number,
   announceCreated = true,
 ): PageChanges {
-  const recordByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const changed: PageChanges = { accounts: [], messages: [] };
+  const recordByKey = new Map(
+    storedRecords.map((record) => [keyOfAccount(record.account), record]),
+  );
+  const pageChanges: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
     const record = recordByKey.get(keyOfAccount(account));
     // The record is newer than the listing, so the listing shows nothing new.
     if (record && record.seenAt >= listedAt) continue;
-    const shown = shownRecord(record, account, listedAt);
-    if (!differsFromStored(shown, record)) continue;
-    changed.accounts.push(shown);
+    const updatedRecord = shownRecord(record, account, listedAt);
+    if (!differsFromStored(updatedRecord, record)) continue;
+    pageChanges.accounts.push(updatedRecord);
     const changes = changesOf(account, record);
     if (changes[0] === 'created' && !announceCreated) continue;
-    for (const change of changes) changed.messages.push(sweptEvent(account, change, listedAt));
+    for (const change of changes) pageChanges.messages.push(sweptEvent(account, change, listedAt));
   }
-  return changed;
+  return pageChanges;
 }
 
 /** Returns the changes that no event has announced yet. */
@@ -102,13 +106,13 @@ function changesOf(listed: Account, record: AccountRecord | undefined): Change[]
  */
 export const differsFromStored = (
   record: AccountRecord,
-  known: AccountRecord | undefined,
+  stored: AccountRecord | undefined,
 ): boolean =>
-  !known ||
-  known.deletedAt !== undefined ||
-  record.unannounced !== known.unannounced ||
-  record.members !== known.members ||
-  contentOf(record.account) !== contentOf(known.account);
+  !stored ||
+  stored.deletedAt !== undefined ||
+  record.unannounced !== stored.unannounced ||
+  record.members !== stored.members ||
+  contentOf(record.account) !== contentOf(stored.account);
 
 const contentOf = (account: AccountRecord['account']): string =>
   JSON.stringify(

@@ -8,9 +8,10 @@ const Notification = z.looseObject({ event_type: z.string(), payload: z.unknown(
 const MAX_NESTING = 4;
 
 /**
- * Returns the place of a complete notification that is nested in a body, or `undefined`. `body` is
- * the JSON without its envelope, if it had one. A nested notification is not interpreted, because
- * only the sender knows whether the nesting was intended.
+ * Searches a body for a complete notification that is nested in it. Returns a text for the operator
+ * that names its place, or `undefined` if there is none. `body` is the JSON without its envelope,
+ * if it had one. A nested notification is not interpreted, because only the sender knows whether
+ * the nesting was intended.
  */
 export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {
   const path = hasEnvelope ? ['oslo.message'] : [];
@@ -36,11 +37,13 @@ function search(value: unknown, path: readonly string[], depth: number): string 
   return undefined;
 }
 
-/** `found`: the kind of the nested object, for example `notification`. */
-const wrappedTwice = (found: string, path: readonly string[]): string =>
+const wrappedTwice = (
+  nestedKind: 'envelope of oslo.messaging' | 'notification',
+  path: readonly string[],
+): string =>
   path.length === 1 && path[0] === 'oslo.message'
-    ? `wrapped twice: the text in oslo.message is an ${found} of its own`
-    : `wrapped twice: it contains a whole ${found} (in ${path.join(' > ')}); ` +
+    ? `wrapped twice: the text in oslo.message is an ${nestedKind} of its own`
+    : `wrapped twice: it contains a whole ${nestedKind} (in ${path.join(' > ')}); ` +
       'send the notification of Keystone without a wrapper';
 
 /** Returns a key of the sender in a form that a terminal can show. */

@@ -77,11 +77,11 @@ async function askAndDecide(
   const subjects = notifications.map((notification) =>
     notification.kind === 'account' ? notification : notification.target,
   );
-  const before = await recordsOf(subjects, notifications, engine);
+  const recordsBefore = await recordsOf(subjects, notifications, engine);
   const askedAt = now();
-  const answers = await askKeystone(notifications, before, keystone);
-  // The state may have changed while Keystone answered, so the decision uses a new read.
-  const [known, seenKeys] = await Promise.all([
+  const answers = await askKeystone(notifications, recordsBefore, keystone);
+  // The inventory may have changed while Keystone answered, so the decision uses a new read.
+  const [records, seenKeys] = await Promise.all([
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
     engine.reads.seenMessageIds(duplicateKeys(items)),
   ]);
@@ -91,7 +91,7 @@ async function askAndDecide(
   return {
     decision: decideBatch({
       items,
-      known,
+      records,
       seenKeys,
       answers,
       askedAt,
