@@ -4,6 +4,8 @@ import * as z from 'zod';
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Notification = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 
+/** The step of a path from a text to the JSON in this text. */
+const JSON_TEXT = 'JSON text';
 /** The depth to which a body is searched for a nested notification. */
 const MAX_NESTING = 4;
 
@@ -22,14 +24,14 @@ function search(value: unknown, path: readonly string[], depth: number): string 
   if (typeof value === 'string') {
     const inner = parseJson(value);
     return typeof inner === 'object' && inner !== null
-      ? search(inner, [...path, 'JSON text'], depth)
+      ? search(inner, [...path, JSON_TEXT], depth)
       : undefined;
   }
   if (typeof value !== 'object' || value === null || depth > MAX_NESTING) return undefined;
-  if (depth > 0 || path.length > 0) {
-    if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
-    if (Notification.safeParse(value).success) return wrappedTwice('notification', path);
-  }
+  // The body itself is no nested notification: it is one whose fields are invalid.
+  const isBody = depth === 0 && path.at(-1) !== JSON_TEXT;
+  if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
+  if (!isBody && Notification.safeParse(value).success) return wrappedTwice('notification', path);
   for (const [key, inner] of Object.entries(value).slice(0, 50)) {
     const found = search(inner, [...path, displayKey(key)], depth + 1);
     if (found) return found;
@@ -38,12 +40,12 @@ function search(value: unknown, path: readonly string[], depth: number): string 
 }
 
 const wrappedTwice = (
-  nestedKind: 'envelope of oslo.messaging' | 'notification',
+  nestedForm: 'envelope of oslo.messaging' | 'notification',
   path: readonly string[],
 ): string =>
   path.length === 1 && path[0] === 'oslo.message'
-    ? `wrapped twice: the text in oslo.message is an ${nestedKind} of its own`
-    : `wrapped twice: it contains a whole ${nestedKind} (in ${path.join(' > ')}); ` +
+    ? `wrapped twice: oslo.message contains another ${nestedForm}`
+    : `wrapped twice: it contains a whole ${nestedForm} (in ${path.join(' > ')}); ` +
       'send the notification of Keystone without a wrapper';
 
 /** Returns a key of the sender in a form that a terminal can show. */

@@ -94,6 +94,10 @@ describe('an unreadable notification', () => {
       inner({ event_type: 'x'.repeat(201) }),
       'not a notification: event_type is missing or invalid',
     ],
+    [
+      JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': inner({ event_type: '' }) }),
+      'not a notification: event_type is missing or invalid',
+    ],
     [inner({ payload: 'text' }), 'its payload is not an object'],
     [
       JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
@@ -115,12 +119,16 @@ describe('an unreadable notification', () => {
   const envelope = (message: string): string =>
     JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': message });
   const within = (body: string, key: string): string => JSON.stringify({ [key]: JSON.parse(body) });
-  const inOslo =
-    'wrapped twice: the text in oslo.message is an envelope of oslo.messaging of its own';
+  const inOslo = 'wrapped twice: oslo.message contains another envelope of oslo.messaging';
   const holds = (what: string, path: string): string =>
     `wrapped twice: it contains a whole ${what} (in ${path}); ` +
     'send the notification of Keystone without a wrapper';
   it.each([
+    [
+      'an envelope in JSON that was encoded twice',
+      envelope(JSON.stringify(inner({}))),
+      holds('notification', 'oslo.message > JSON text'),
+    ],
     ['an oslo.message in an oslo.message', envelope(envelope(inner({}))), inOslo],
     [
       'an envelope of a forwarder',
