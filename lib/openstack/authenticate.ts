@@ -11,7 +11,7 @@ import {
 } from './failure.ts';
 import { parseJson } from './json.ts';
 import { boundCredentialError, loginRefusal, scopeRefusal } from './login-refusal.ts';
-import { type Transport, TransportError } from './transport.ts';
+import { type OutgoingCall, type Transport, TransportError } from './transport.ts';
 
 const loginAnswer = z.object({
   token: z.object({
@@ -121,13 +121,16 @@ const loginAnswerInAnyScope = z.object({
   }),
 });
 
-/** A token in any scope, with its catalog. */
+/** The value of a token and its catalog. The token may have any scope. */
 export interface IssuedToken {
   readonly value: string;
   readonly catalog: readonly CatalogService[];
 }
 
-/** Logs in once, in any scope. Throws `keystone.login.denied`, and the error of a failed call. */
+/**
+ * Logs in once, with the scope of the credentials: a project, a domain or the system. Throws
+ * `keystone.login.denied`, and the error of a failed call.
+ */
 export async function issueToken(credentials: Credentials, deps: LoginDeps): Promise<IssuedToken> {
   const { value, token } = await requestToken(loginAnswerInAnyScope, credentials, deps);
   return { value, catalog: token.catalog };
@@ -135,23 +138,19 @@ export async function issueToken(credentials: Credentials, deps: LoginDeps): Pro
 
 const LOGIN = 'POST /v3/auth/tokens';
 
-/**
- * Logs in. Returns the value of the token, and the part `token` of the answer, parsed with
- * `schema`.
- */
-async function requestToken<Description>(
-  schema: z.ZodType<{ token: Description }>,
+/** Logs in. Returns the value of the token, and its body as `schema` parses it. */
+async function requestToken<TokenBody>(
+  schema: z.ZodType<{ token: TokenBody }>,
   credentials: Credentials,
   { transport, now, userAgent }: LoginDeps,
   scope?: Scope,
 ): Promise<{
   value: string;
-  token: Description;
+  token: TokenBody;
   failureContext: FailureContext;
   requestId: string | undefined;
 }> {
   if (scope && !credentials.scope) throw boundCredentialError(credentials);
-  const requestedScope = scope ? requestedScopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const failureContext: FailureContext = {
     service: 'keystone',
@@ -159,29 +158,10 @@ async function requestToken<Description>(
     host: url.host,
     secrets: [credentials.secret()],
   };
-  const answer = await transport
-    .send({
-      method: 'POST',
-      origin: url.origin,
-      path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'user-agent': userAgent,
-      },
-      repeatable: true,
-      body: JSON.stringify({
-        auth: {
-          identity: credentials.identity(),
-          ...(requestedScope ? { scope: requestedScope } : {}),
-        },
-      }),
-    })
-    .catch((error: unknown) => {
-      throw error instanceof TransportError
-        ? transportFailure(error, LOGIN, failureContext)
-        : error;
-    });
+  const call = loginCall(url, credentials, scope, userAgent);
+  const answer = await transport.send(call).catch((error: unknown) => {
+    throw error instanceof TransportError ? transportFailure(error, LOGIN, failureContext) : error;
+  });
   if (answer.status !== 201) {
     const failure = httpFailure(answer, LOGIN, failureContext, now());
     throw scope ? scopeRefusal(failure, scope) : loginRefusal(failure, credentials);
@@ -199,6 +179,33 @@ async function requestToken<Description>(
       requestId,
     );
   return { value, token: parsed.data.token, failureContext, requestId };
+}
+
+/** Returns the call that requests a token. `scope` replaces the scope of the credentials. */
+function loginCall(
+  url: URL,
+  credentials: Credentials,
+  scope: Scope | undefined,
+  userAgent: string,
+): OutgoingCall {
+  const requestedScope = scope ? requestedScopeOf(scope) : credentials.scope;
+  return {
+    method: 'POST',
+    origin: url.origin,
+    path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'user-agent': userAgent,
+    },
+    repeatable: true,
+    body: JSON.stringify({
+      auth: {
+        identity: credentials.identity(),
+        ...(requestedScope ? { scope: requestedScope } : {}),
+      },
+    }),
+  };
 }
 
 const requestedScopeOf = (scope: Scope): Record<string, unknown> =>

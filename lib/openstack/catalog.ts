@@ -33,6 +33,7 @@ export const regionOf = (endpoint: {
   region?: string | null | undefined;
 }): string | undefined => endpoint.region_id || endpoint.region || undefined;
 
+/** Returns the endpoint with its place ({@link placeOf}), for a token on the project. */
 export const endpointOf = (
   endpoint: { interface: string; url: string },
   projectId: string,
@@ -51,20 +52,21 @@ export function checkRegions(
   registrations: readonly Registration[],
   credentials: Pick<Credentials, 'regions' | 'source'>,
 ): void {
-  const catalogRegions = registrations.flatMap(({ hiddenBecause, region, isOverride }) =>
-    hiddenBecause === undefined && region !== undefined && !isOverride ? [region] : [],
+  const catalogRegions = new Set(
+    registrations.flatMap(({ hiddenBecause, region, isOverride }) =>
+      hiddenBecause === undefined && region !== undefined && !isOverride ? [region] : [],
+    ),
   );
-  const known = new Set(catalogRegions);
-  const unknown = credentials.regions.find((region) => !known.has(region));
-  if (unknown === undefined) return;
+  const unknownRegion = credentials.regions.find((region) => !catalogRegions.has(region));
+  if (unknownRegion === undefined) return;
   throw new PropagatorError({
     code: REGION_CODE,
     class: 'Denied',
     message:
-      `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknown}, ` +
-      `only ${[...known].sort().join(', ')}`,
+      `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknownRegion}, ` +
+      `only ${[...catalogRegions].sort().join(', ')}`,
     advice:
-      `Correct the region in the settings, or register the endpoints of ${unknown} in ` +
+      `Correct the region in the settings, or register the endpoints of ${unknownRegion} in ` +
       'Keystone again.',
     service: 'keystone',
   });

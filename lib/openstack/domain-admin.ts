@@ -53,12 +53,26 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
   const setEnabled = async (domain: string, enabled: boolean): Promise<void> => {
     await api.request('PATCH', path(domain), { json: { domain: { enabled } }, accept: [404] });
   };
+  const deleteRolesAndLimits = async (domain: DomainId): Promise<void> => {
+    const types = REMOVED_BEFORE_DOMAIN.map(({ type }) => type);
+    const { resources } = await listResources(listings, types, domain);
+    for (const { type, collection, needsSystemScope } of REMOVED_BEFORE_DOMAIN) {
+      const apiOfType = needsSystemScope ? systemApi : api;
+      const resourcesOfType = resources.find(
+        ({ resourceType }) => resourceType === `keystone.${type}`,
+      );
+      for (const { id } of resourcesOfType?.rows ?? [])
+        await apiOfType.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
+          accept: [404],
+        });
+    }
+  };
 
   return {
     async contents(domain) {
-      const shownState = shownDomain.parse((await api.request('GET', path(domain))).json);
+      const shown = shownDomain.parse((await api.request('GET', path(domain))).json);
       const refusals =
-        shownState.domain.options?.immutable === true
+        shown.domain.options?.immutable === true
           ? [
               {
                 message: 'the domain is immutable, so Keystone refuses to disable and to delete it',
@@ -72,29 +86,18 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
     disable: (domain) => setEnabled(domain, false),
     enable: (domain) => setEnabled(domain, true),
     async delete(domain) {
-      const types = REMOVED_BEFORE_DOMAIN.map(({ type }) => type);
-      const { resources } = await listResources(listings, types, domain);
-      for (const { type, collection, needsSystemScope } of REMOVED_BEFORE_DOMAIN) {
-        const apiOfType = needsSystemScope ? systemApi : api;
-        const resourcesOfType = resources.find(
-          ({ resourceType }) => resourceType === `keystone.${type}`,
-        );
-        for (const { id } of resourcesOfType?.rows ?? [])
-          await apiOfType.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
-            accept: [404],
-          });
-      }
+      await deleteRolesAndLimits(domain);
       await api.request('DELETE', path(domain), { accept: [404] });
       const answer = await api.request('GET', path(domain), { accept: [404] });
       if (answer.status !== 404)
-        throw notDeletedError('still shows the domain', 'domain', answer.requestId);
+        throw notDeletedError('domain', 'still shows the domain', answer.requestId);
       const listedAfter = await listResources(listings, LISTED_AFTER_DELETION, domain);
       const remaining = listedAfter.resources.filter(({ rows }) => rows.length > 0);
       if (remaining.length > 0) {
         const names = remaining.map(
           ({ resourceType, rows }) => `${rows.length} of ${resourceType}`,
         );
-        throw notDeletedError(`still lists ${names.join(', ')}`, 'contents', undefined);
+        throw notDeletedError('contents', `still lists ${names.join(', ')}`, undefined);
       }
       return listedAfter.unlisted;
     },
@@ -102,14 +105,14 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
 }
 
 const notDeletedError = (
-  what: string,
-  name: string,
+  remaining: 'domain' | 'contents',
+  fault: string,
   requestId: ErrorReport['requestId'],
 ): PropagatorError =>
   new PropagatorError({
-    code: `keystone.${name}.still-there`,
+    code: `keystone.${remaining}.still-there`,
     class: 'Transient',
-    message: `Keystone accepted the deletion of the domain but ${what}`,
+    message: `Keystone accepted the deletion of the domain but ${fault}`,
     advice: 'The answer may be stale. The propagator checks again.',
     service: 'keystone',
     requestId,

@@ -96,8 +96,8 @@ export function domainListings(
 }
 
 /**
- * Lists the resources of these types. Throws a temporary error. Any other failure of a listing is
- * returned in `unlisted`.
+ * Lists the resources of these types. Throws if a listing fails with an error of class `Transient`.
+ * Any other error of a listing is returned in `unlisted`.
  */
 export async function listResources(
   listings: Readonly<Record<string, Listing>>,

@@ -4,7 +4,7 @@ interface WaitingItems<Item> {
   head: number;
 }
 
-/** After this many taken items of a key, they are cut off from the start of its array. */
+/** When this many items of a key have been taken, they are removed from the start of its array. */
 const COMPACT_AT = 1024;
 
 /**
@@ -13,7 +13,7 @@ const COMPACT_AT = 1024;
  */
 export class FairQueue<Item> {
   /** The key with the next turn comes first: a `Map` keeps the order of insertion. */
-  readonly #lines = new Map<string, WaitingItems<Item>>();
+  readonly #waitingByKey = new Map<string, WaitingItems<Item>>();
   #size = 0;
 
   get size(): number {
@@ -21,26 +21,26 @@ export class FairQueue<Item> {
   }
 
   add(key: string, item: Item): void {
-    const line = this.#lines.get(key);
-    if (line) line.items.push(item);
-    else this.#lines.set(key, { items: [item], head: 0 });
+    const waiting = this.#waitingByKey.get(key);
+    if (waiting) waiting.items.push(item);
+    else this.#waitingByKey.set(key, { items: [item], head: 0 });
     this.#size += 1;
   }
 
   /** Takes the first item of the next key, or `undefined` if the queue is empty. */
   next(): Item | undefined {
-    const [first] = this.#lines;
+    const [first] = this.#waitingByKey;
     if (!first) return undefined;
-    const [key, line] = first;
-    const item = line.items[line.head];
-    line.head += 1;
+    const [key, waiting] = first;
+    const item = waiting.items[waiting.head];
+    waiting.head += 1;
     this.#size -= 1;
-    this.#lines.delete(key);
-    if (line.head >= COMPACT_AT) {
-      line.items = line.items.slice(line.head);
-      line.head = 0;
+    this.#waitingByKey.delete(key);
+    if (waiting.head >= COMPACT_AT) {
+      waiting.items = waiting.items.slice(waiting.head);
+      waiting.head = 0;
     }
-    if (line.head < line.items.length) this.#lines.set(key, line);
+    if (waiting.head < waiting.items.length) this.#waitingByKey.set(key, waiting);
     return item;
   }
 }

@@ -1,6 +1,6 @@
 import { placeOf, type Registration, typeKey } from '../operation/registry.ts';
 import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
-import type { EndpointRow, KeystoneLists, ServiceRow } from './keystone-lists.ts';
+import type { EndpointRow, RegistrationLists, ServiceRow } from './registration-lists.ts';
 
 const DISABLED_SERVICE = 'the service is disabled in Keystone';
 const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
@@ -16,7 +16,7 @@ const NOT_IN_CATALOG =
 export function hiddenRegistrations(
   catalog: readonly CatalogService[],
   projectId: string,
-  lists: KeystoneLists | undefined,
+  lists: RegistrationLists | undefined,
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const catalogEndpointIds = new Set(
@@ -83,7 +83,7 @@ const endpointKey = (
 /** Returns the services of the lists and of the catalog that have no endpoint in either. */
 function servicesWithoutEndpoint(
   catalog: readonly CatalogService[],
-  lists: KeystoneLists | undefined,
+  lists: RegistrationLists | undefined,
 ): Registration[] {
   const withEndpoint = new Set([
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),

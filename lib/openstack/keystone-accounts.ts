@@ -31,7 +31,7 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
  * Keystone also shows each domain as a project with `is_domain` (Identity API 3.6). This schema
  * converts it to a domain.
  */
-export const project = projectRow.transform(
+export const shownProject = projectRow.transform(
   ({ domain_id, parent_id, is_domain, tags, ...row }, context) =>
     toAccount(
       is_domain
@@ -46,19 +46,19 @@ export const project = projectRow.transform(
       context,
     ),
 );
-export const domain = z
+export const shownDomain = z
   .object(commonFields)
   .transform((row, context) => toAccount({ type: 'domain', ...row }, context));
-export const user = z
+export const shownUser = z
   .object({ ...commonFields, domain_id: z.string() })
   .transform(({ domain_id, ...row }, context) =>
     toAccount({ type: 'user', ...row, domainId: domain_id }, context),
   );
 /** The body of `GET /v3/TYPEs/ID`, by type. */
 const shownAccounts = {
-  project: z.object({ project }).transform((body) => body.project),
-  domain: z.object({ domain }).transform((body) => body.domain),
-  user: z.object({ user }).transform((body) => body.user),
+  project: z.object({ project: shownProject }).transform((body) => body.project),
+  domain: z.object({ domain: shownDomain }).transform((body) => body.domain),
+  user: z.object({ user: shownUser }).transform((body) => body.user),
 };
 
 /**
@@ -89,7 +89,7 @@ const unaddressableId = (type: string): PropagatorError =>
  * answer that does not show the account and is not Keystone's own 404. `endpoint`: the URL of
  * Keystone, for the error.
  */
-export function stateIn(
+export function stateFromAnswer(
   answer: ApiAnswer,
   type: Account['type'],
   id: string,

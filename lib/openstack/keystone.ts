@@ -4,7 +4,7 @@ import { ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ListOptions, ServiceApi } from '../task/service.ts';
-import { domain, project, stateIn, user } from './keystone-accounts.ts';
+import { shownDomain, shownProject, shownUser, stateFromAnswer } from './keystone-accounts.ts';
 
 /** True for a 404 of Keystone that names the id. */
 const isNotFoundOf = (error: unknown, id: string): boolean =>
@@ -43,20 +43,20 @@ export function createKeystone(api: ServiceApi): Keystone {
     const listed = { collection: `${type}s`, row, paging: 'next', onPage } as const;
     await api.list(`/v3/${type}s`, { ...listed, query: { ...query, limit: undefined } });
   };
-  const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', domain);
+  const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', shownDomain);
   const listUsers = (domainId?: string): Promise<Account[]> =>
-    list('/v3/users', 'users', user, { domain_id: domainId });
+    list('/v3/users', 'users', shownUser, { domain_id: domainId });
 
   return {
     async show(type, id) {
       const path = `/v3/${type}s/${encodeURIComponent(id)}`;
       const answer = await api.request('GET', path, { accept: [404] });
-      return stateIn(answer, type, id, api.endpoint);
+      return stateFromAnswer(answer, type, id, api.endpoint);
     },
     async eachPage(type, handlePage) {
-      if (type === 'domain') return readPages(type, domain, handlePage);
+      if (type === 'domain') return readPages(type, shownDomain, handlePage);
       if (type === 'project')
-        return readPages(type, project, (rows) =>
+        return readPages(type, shownProject, (rows) =>
           handlePage(rows.filter((account) => account.type === 'project')),
         );
       const domainIds = new Set<string | undefined>();
@@ -65,14 +65,16 @@ export function createKeystone(api: ServiceApi): Keystone {
           domainIds.add(account.type === 'user' ? account.domainId : undefined);
         return handlePage(rows);
       };
-      await readPages(type, user, handleUsers);
+      await readPages(type, shownUser, handleUsers);
       // Keystone may have listed the users of only one domain: see `users`.
       if (domainIds.size > 1) return;
       for (const { id } of await domains())
-        await readPages(type, user, handleUsers, { domain_id: id });
+        await readPages(type, shownUser, handleUsers, { domain_id: id });
     },
     async projects(domainId) {
-      const projectRows = await list('/v3/projects', 'projects', project, { domain_id: domainId });
+      const projectRows = await list('/v3/projects', 'projects', shownProject, {
+        domain_id: domainId,
+      });
       return projectRows.filter((account) => account.type === 'project');
     },
     domains,

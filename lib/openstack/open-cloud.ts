@@ -9,9 +9,9 @@ import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createDomainAdmin } from './domain-admin.ts';
 import { createKeystone } from './keystone.ts';
-import { readLists } from './keystone-lists.ts';
 import { AdaptiveLimiter } from './limiter.ts';
 import { createProjectAdmin } from './project-admin.ts';
+import { readRegistrationLists } from './registration-lists.ts';
 import { assembleRegistry } from './registry.ts';
 import { type CallRecord, createRest } from './rest.ts';
 import { createServiceApis, type ServiceLogin } from './service-apis.ts';
@@ -135,7 +135,7 @@ async function readRegistry(
   identity: ServiceApi,
   credentials: Credentials,
 ): Promise<Registry> {
-  const [token, lists] = await Promise.all([session.token(), readLists(identity)]);
+  const [token, lists] = await Promise.all([session.token(), readRegistrationLists(identity)]);
   const registryOf = ({ catalog, project }: Token): Registry =>
     assembleRegistry(catalog, project.id, lists, credentials);
   const firstRegistry = registryOf(token);

@@ -3,7 +3,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
 import type { Credentials } from './credentials.ts';
 import { hiddenRegistrations } from './hidden-registrations.ts';
-import type { KeystoneLists, ListsOrError } from './keystone-lists.ts';
+import type { ListsOrError, RegistrationLists } from './registration-lists.ts';
 
 /**
  * Returns the registrations in a catalog, by service and region. `projectId`: the id of the token's
@@ -59,7 +59,7 @@ export function overrideRegistrations(
  */
 function incompleteListError(
   catalog: readonly CatalogService[],
-  lists: KeystoneLists,
+  lists: RegistrationLists,
 ): ErrorReport | undefined {
   const typeByService = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
   const listedTypes = new Set(typeByService.values());

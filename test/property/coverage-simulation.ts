@@ -3,7 +3,7 @@ import { ProjectId } from '../../events/ids.ts';
 import type { CatalogService } from '../../lib/openstack/catalog.ts';
 import { checkRegions } from '../../lib/openstack/catalog.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
-import type { KeystoneLists } from '../../lib/openstack/keystone-lists.ts';
+import type { RegistrationLists } from '../../lib/openstack/registration-lists.ts';
 import { assembleRegistry, catalogRegistrations } from '../../lib/openstack/registry.ts';
 import type { ExcludedRegion, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
@@ -177,7 +177,7 @@ export class CoverageSimulation extends Simulation {
     );
   }
 
-  get lists(): KeystoneLists {
+  get lists(): RegistrationLists {
     const { services, orphans, lists } = this.#of;
     if (lists === 'empty') return { services: [], endpoints: [] };
     const lost =

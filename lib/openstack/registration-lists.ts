@@ -27,18 +27,18 @@ export type ServiceRow = z.infer<typeof serviceRow>;
 export type EndpointRow = z.infer<typeof endpointRow>;
 
 /** All services and endpoints of Keystone, including those that are disabled. */
-export interface KeystoneLists {
+export interface RegistrationLists {
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
 }
 
-export type ListsOrError = KeystoneLists | { readonly listError: ErrorReport };
+export type ListsOrError = RegistrationLists | { readonly listError: ErrorReport };
 
 /**
  * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
  * catalog. Returns the error if a list cannot be read or is cut at Keystone's `list_limit`.
  */
-export async function readLists(identity: ServiceApi): Promise<ListsOrError> {
+export async function readRegistrationLists(identity: ServiceApi): Promise<ListsOrError> {
   // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
   // next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;
