@@ -93,7 +93,7 @@ const groupsOf = (notifications: readonly ChangeNotification[]): string[] => [
 /** Asks Keystone about one account. */
 type Question = (keystone: Keystone) => Promise<AccountAnswer>;
 
-/** Returns one question for each account whose state is needed, with keys such as `project/<id>`. */
+/** Returns one question for each account whose state is needed. The key is `project/<id>`. */
 function accountQuestions(
   notifications: readonly ChangeNotification[],
   records: ReadonlyMap<string, AccountRecord>,

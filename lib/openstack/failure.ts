@@ -1,9 +1,10 @@
-import type { ErrorClass, ErrorReport } from '../shared/errors.ts';
+import type { ErrorReport } from '../shared/errors.ts';
 import { PropagatorError } from '../shared/errors.ts';
+import { classOf, RATE_LIMIT_STATUSES, requestIdOf, retryAfterSeconds } from './answer-status.ts';
 import { serviceMessage } from './service-message.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
-/** The service that answered or did not answer. */
+/** The service to which a failed call was sent. */
 export interface FailureContext {
   readonly service: string;
   readonly region: string | undefined;
@@ -12,66 +13,10 @@ export interface FailureContext {
   readonly secrets?: readonly string[];
 }
 
-/** Returns the request id of OpenStack, or Swift's transaction id. */
-export const requestIdOf = (headers: Headers): string | undefined =>
-  headers.get('x-openstack-request-id') ??
-  headers.get('x-compute-request-id') ??
-  headers.get('x-trans-id') ??
-  undefined;
-
-/**
- * The maximum of `Retry-After`. A longer value may be a mistake and is reduced to this maximum.
- */
-const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
-
-/**
- * Returns the seconds of a `Retry-After`, which is a number or an HTTP date. `now`: epoch
- * milliseconds.
- */
-export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
-  const value = headers.get('retry-after')?.trim();
-  if (!value) return undefined;
-  const seconds = /^\d+(\.\d+)?$/.test(value)
-    ? Number(value)
-    : Math.ceil((Date.parse(value) - now) / 1000);
-  if (Number.isNaN(seconds)) return undefined;
-  return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(0, seconds));
-}
-
-/** The status with which Swift refuses calls that exceed its rate limit. */
-const SWIFT_RATE_LIMIT = 498;
-/** The statuses for calls that exceed a rate limit. Cinder and Manila use 413. */
-export const RATE_LIMIT_STATUSES: readonly number[] = [413, 429, SWIFT_RATE_LIMIT];
-/** Temporary redirects, time-outs, conflicts, locks and rate limits. */
-const TRANSIENT_STATUSES: readonly number[] = [
-  302,
-  303,
-  307,
-  408,
-  409,
-  423,
-  425,
-  429,
-  SWIFT_RATE_LIMIT,
-];
-
-/**
- * Returns the error class of a status, as documented for `ServiceApi.request`. `asksToWait`: the
- * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila. A
- * 413 without `Retry-After` means that the request is too big.
- */
-export function classOf(status: number, asksToWait = false): ErrorClass {
-  if (status === 404 || status === 410) return 'Gone';
-  if (status === 401 || status === 403) return 'Denied';
-  if (status === 405 || status === 501) return 'Unsupported';
-  if (TRANSIENT_STATUSES.includes(status) || status >= 500) return 'Transient';
-  return status === 413 && asksToWait ? 'Transient' : 'Unexpected';
-}
-
-function adviceOf(status: number, where: FailureContext, waitSeconds: number | undefined): string {
+function adviceOf(status: number, service: string, waitSeconds: number | undefined): string {
   if (status >= 300 && status < 400)
     return (
-      `The endpoint of ${where.service} in the catalog redirects to another URL: ` +
+      `The endpoint of ${service} in the catalog redirects to another URL: ` +
       'correct the endpoint (often http instead of https).'
     );
   switch (classOf(status, waitSeconds !== undefined)) {
@@ -79,57 +24,57 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
       return 'The resource is already gone. No action is necessary.';
     case 'Denied':
       return status === 401
-        ? `${where.service} refused a new token as well: check its [keystone_authtoken] ` +
-            'settings.'
-        : `Assign the role that ${where.service} requires to the user of the propagator, ` +
-            'then redrive.';
+        ? `${service} refused a new token as well: check its [keystone_authtoken] settings.`
+        : `Assign the role that ${service} requires to the user of the propagator, then redrive.`;
     case 'Unsupported':
-      return `This release of ${where.service} does not have the API call. No action is necessary.`;
+      return `This release of ${service} does not have the API call. No action is necessary.`;
     case 'Transient':
-      if (status === 409)
-        return (
-          'The propagator repeats the call. If the error persists, check the resource that the ' +
-          'message names.'
-        );
-      if (RATE_LIMIT_STATUSES.includes(status))
-        return (
-          'The propagator repeats the call later. If the error persists, allow fewer concurrent ' +
-          `calls: PROPAGATOR_CONCURRENCY=${where.service}=2.`
-        );
-      if (status === 503 && waitSeconds !== undefined)
-        return (
-          `${where.service} asks for ${waitSeconds} s without calls. The task continues ` +
-          'after that.'
-        );
-      return (
-        'The propagator repeats the call. If the error persists, search the log of ' +
-        `${where.service} for the request id.`
-      );
+      return transientAdvice(status, service, waitSeconds);
     default:
-      return `Search the log of ${where.service} for the request id, then redrive.`;
+      return `Search the log of ${service} for the request id, then redrive.`;
   }
+}
+
+function transientAdvice(status: number, service: string, waitSeconds: number | undefined): string {
+  if (status === 409)
+    return (
+      'The propagator repeats the call. If the error persists, check the resource that the ' +
+      'message names.'
+    );
+  if (RATE_LIMIT_STATUSES.includes(status))
+    return (
+      'The propagator repeats the call later. If the error persists, allow fewer concurrent ' +
+      `calls: PROPAGATOR_CONCURRENCY=${service}=2.`
+    );
+  if (status === 503 && waitSeconds !== undefined)
+    return `${service} asks for ${waitSeconds} s without calls. The task continues after that.`;
+  return (
+    'The propagator repeats the call. If the error persists, search the log of ' +
+    `${service} for the request id.`
+  );
 }
 
 /** Converts an error response. `call`: the call without its query. `now`: epoch milliseconds. */
 export function httpFailure(
   answer: RawAnswer,
   call: string,
-  where: FailureContext,
+  failureContext: FailureContext,
   now: number,
 ): PropagatorError {
+  const { service, region, secrets } = failureContext;
   const { status, headers } = answer;
-  const serviceText = serviceMessage(answer.text, where.secrets);
+  const serviceText = serviceMessage(answer.text, secrets);
   const waitSeconds = retryAfterSeconds(headers, now);
   const location = status >= 300 && status < 400 ? originOf(headers.get('location')) : undefined;
   const report: ErrorReport = {
-    code: `${where.service}.http.${status}`,
+    code: `${service}.http.${status}`,
     class: classOf(status, waitSeconds !== undefined),
     message:
-      `${where.service} answered ${status} to ${call}` +
+      `${service} answered ${status} to ${call}` +
       `${location ? ` (redirect to ${location})` : ''}${serviceText ? `: ${serviceText}` : ''}`,
-    advice: adviceOf(status, where, waitSeconds),
-    service: where.service,
-    region: where.region,
+    advice: adviceOf(status, service, waitSeconds),
+    service,
+    region,
     requestId: requestIdOf(headers),
     status,
     retryAfterSeconds: waitSeconds,
@@ -144,8 +89,9 @@ export function httpFailure(
 export function transportFailure(
   error: TransportError,
   call: string,
-  where: FailureContext,
+  failureContext: FailureContext,
 ): PropagatorError {
+  const { service, region, host } = failureContext;
   const code = {
     timeout: 'timeout',
     unreachable: 'unreachable',
@@ -155,12 +101,12 @@ export function transportFailure(
   }[error.reason];
   return new PropagatorError(
     {
-      code: `${where.service}.${code}`,
+      code: `${service}.${code}`,
       class: 'Transient',
-      message: `${where.service} at ${where.host}: ${error.message} (${call})`,
-      advice: transportAdvice(error, where),
-      service: where.service,
-      region: where.region,
+      message: `${service} at ${host}: ${error.message} (${call})`,
+      advice: transportAdvice(error, failureContext),
+      service,
+      region,
     },
     { cause: error },
   );
@@ -185,7 +131,7 @@ function transportAdvice({ reason }: TransportError, { service, host }: FailureC
 
 /** The faults of a 2xx response, as the end of an error code. */
 type AnswerFault = 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
-/** A new call would get the same answer. */
+/** The faults that a new call would get again. */
 const PERMANENT_FAULTS: readonly AnswerFault[] = ['unexpected', 'endless', 'truncated'];
 
 /**
@@ -194,16 +140,17 @@ const PERMANENT_FAULTS: readonly AnswerFault[] = ['unexpected', 'endless', 'trun
  */
 export function answerFailure(
   { code, message }: { readonly code: AnswerFault; readonly message: string },
-  where: FailureContext,
+  failureContext: FailureContext,
   requestId: string | undefined,
 ): PropagatorError {
+  const { service, region } = failureContext;
   return new PropagatorError({
-    code: `${where.service}.answer.${code}`,
+    code: `${service}.answer.${code}`,
     class: PERMANENT_FAULTS.includes(code) ? 'Unexpected' : 'Transient',
-    message: `${where.service}: ${message}`,
-    advice: answerAdvice(code, where),
-    service: where.service,
-    region: where.region,
+    message: `${service}: ${message}`,
+    advice: answerAdvice(code, failureContext),
+    service,
+    region,
     requestId,
   });
 }

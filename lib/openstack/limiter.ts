@@ -1,4 +1,4 @@
-import { RATE_LIMIT_STATUSES } from './failure.ts';
+import { RATE_LIMIT_STATUSES } from './answer-status.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** One finished call to a service. */
