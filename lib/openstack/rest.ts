@@ -4,6 +4,7 @@ import { currentCaller } from './caller.ts';
 import { type FailureContext, httpFailure, transportFailure } from './failure.ts';
 import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
+import { type ApiVersion, headersOf } from './request-headers.ts';
 import { isAccepted, rethrowAsMissingList, toAnswer, waitBeforeRepeat } from './rest-answer.ts';
 import { refuseUnsafeEndpoint, refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session } from './session.ts';
@@ -24,21 +25,6 @@ export interface CallRecord {
   readonly status: number | undefined;
   readonly millis: number;
 }
-
-/**
- * How to send the microversion. With header `compute` and version `2.93`, the request has
- * `OpenStack-API-Version: compute 2.93`. A header that begins with `X-` belongs to one service and
- * contains only the version.
- */
-export interface ApiVersion {
-  readonly header: string;
-  readonly version: string;
-}
-
-const versionHeader = ({ header, version }: ApiVersion): Record<string, string> =>
-  /^x-/i.test(header)
-    ? { [header.toLowerCase()]: version }
-    : { 'openstack-api-version': `${header} ${version}` };
 
 export interface RestOptions {
   readonly service: string;
@@ -82,45 +68,126 @@ interface PreparedCall {
 }
 
 /** Creates the REST API of one service in one region, with a shared session and transport. */
-export function createRest(options: RestOptions): ServiceApi {
-  const { service, region, session, transport, now } = options;
-  const endpointUrl = new URL(options.endpoint);
-  const failureContext: FailureContext = {
-    service,
-    region: region || undefined,
-    host: endpointUrl.host,
-  };
-  const sharedReads = new SharedReads();
-  let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
+export const createRest = (options: RestOptions): ServiceApi =>
+  new RestClient(options).api(undefined);
 
-  /** Throws if a proxy could change the call on its way to the service. */
-  const prepare = (
+class RestClient {
+  readonly #options: RestOptions;
+  readonly #endpointUrl: URL;
+  readonly #failureContext: FailureContext;
+  readonly #sharedReads = new SharedReads();
+  #newTokenRefusedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RestOptions) {
+    this.#options = options;
+    this.#endpointUrl = new URL(options.endpoint);
+    this.#failureContext = {
+      service: options.service,
+      region: options.region || undefined,
+      host: this.#endpointUrl.host,
+    };
+  }
+
+  /** Returns the API. The watch, if there is one, counts the answers and can abort the calls. */
+  api(watch: SilenceWatch | undefined): ServiceApi {
+    const { service, region, endpoint, ownProject, apiVersion } = this.#options;
+    return {
+      service,
+      region,
+      endpoint,
+      ownProject,
+      microversion: apiVersion?.version,
+      request: (method, path, request = {}) => this.#exchange(method, path, request, watch),
+      list: (path, listOptions) =>
+        readListing(
+          (request) => this.#exchange('GET', path, request, watch).catch(rethrowAsMissingList),
+          withoutNames(service, path),
+          listOptions,
+          this.#failureContext,
+        ),
+      withWatch: (newWatch) => this.api(newWatch),
+    };
+  }
+
+  /** Sends the call when the limiter has a free slot. A GET may share the answer of another GET. */
+  #exchange(
     method: Method,
     path: string,
     request: RequestOptions,
     watch: SilenceWatch | undefined,
-  ): PreparedCall => {
-    const endpoint = request.endpoint ?? options.endpoint;
+  ): Promise<ApiAnswer> {
+    const sendWithSlot = (begin: () => void): Promise<ApiAnswer> =>
+      this.#options.limiter.run(currentCaller(), async () => {
+        begin();
+        // The call may have been aborted while it waited for its slot.
+        watch?.signal.throwIfAborted();
+        return this.#sendUntilAccepted(this.#prepare(method, path, request, watch));
+      });
+    return method === 'GET'
+      ? this.#sharedReads.read(keyOfRead(path, request), watch, sendWithSlot)
+      : sendWithSlot(() => {});
+  }
+
+  /** Throws if a proxy could change the call on its way to the service. */
+  #prepare(
+    method: Method,
+    path: string,
+    request: RequestOptions,
+    watch: SilenceWatch | undefined,
+  ): PreparedCall {
+    const { service } = this.#options;
+    const endpoint = request.endpoint ?? this.#options.endpoint;
     refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
     // A Swift object may have the name `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
-    const target = buildPath(endpointUrl, endpoint, path, request.query);
+    const target = buildPath(this.#endpointUrl, endpoint, path, request.query);
     const shownPath = withoutNames(service, path);
     return { method, target, shownPath, label: `${method} ${shownPath}`, request, watch };
-  };
+  }
+
+  /**
+   * Sends the call until it has an accepted answer. After a 401, it logs in again and repeats the
+   * call once. After a short `Retry-After`, it waits and repeats the call at most twice. Throws the
+   * error of any other answer.
+   */
+  async #sendUntilAccepted(call: PreparedCall): Promise<ApiAnswer> {
+    const { session, now, sleep } = this.#options;
+    const { method, label, request } = call;
+    let token = await session.token();
+    let mayLogInAgain = now() >= this.#newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
+    for (let waits = 0; ; ) {
+      const answer = await this.#send(call, token);
+      if (isAccepted(answer.status, request))
+        return toAnswer(answer, method, label, this.#failureContext);
+      if (answer.status === 401 && mayLogInAgain) {
+        mayLogInAgain = false;
+        token = await session.replaceToken(token);
+        continue;
+      }
+      if (answer.status === 401) this.#newTokenRefusedAt = now();
+      const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
+      if (waitSeconds === undefined) {
+        const failureContext = { ...this.#failureContext, secrets: [token.value()] };
+        throw httpFailure(answer, label, failureContext, now());
+      }
+      waits += 1;
+      await sleep(waitSeconds);
+    }
+  }
 
   /** Sends the call once, and records its status and duration. */
-  const send = async (call: PreparedCall, token: Token): Promise<RawAnswer> => {
+  async #send(call: PreparedCall, token: Token): Promise<RawAnswer> {
+    const { service, region, transport, limiter, now, onCall } = this.#options;
     const { method, target, shownPath, label, request, watch } = call;
     const startedAt = now();
     let status: number | undefined;
     try {
       const answer = await transport.send({
         method,
-        origin: endpointUrl.origin,
+        origin: this.#endpointUrl.origin,
         path: target,
-        headers: headersOf(request, token, options),
+        headers: headersOf(request, token, this.#options),
         body: request.json === undefined ? request.body : JSON.stringify(request.json),
         signal: watch?.signal,
       });
@@ -129,94 +196,12 @@ export function createRest(options: RestOptions): ServiceApi {
       return answer;
     } catch (error) {
       throw error instanceof TransportError
-        ? transportFailure(error, label, failureContext)
+        ? transportFailure(error, label, this.#failureContext)
         : error;
     } finally {
       const millis = now() - startedAt;
-      options.limiter.observe({ call: label, millis, status });
-      options.onCall?.({ service, region, method, path: shownPath, status, millis });
+      limiter.observe({ call: label, millis, status });
+      onCall?.({ service, region, method, path: shownPath, status, millis });
     }
-  };
-
-  /**
-   * Sends the call until it has an accepted answer. After a 401, it logs in again and repeats the
-   * call once. After a short `Retry-After`, it waits and repeats the call at most twice. Throws the
-   * error of any other answer.
-   */
-  const sendUntilAccepted = async (call: PreparedCall): Promise<ApiAnswer> => {
-    const { method, label, request } = call;
-    let token = await session.token();
-    let mayLogInAgain = now() >= newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
-    for (let waits = 0; ; ) {
-      const answer = await send(call, token);
-      if (isAccepted(answer.status, request))
-        return toAnswer(answer, method, label, failureContext);
-      if (answer.status === 401 && mayLogInAgain) {
-        mayLogInAgain = false;
-        token = await session.replaceToken(token);
-        continue;
-      }
-      if (answer.status === 401) newTokenRefusedAt = now();
-      const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
-      if (waitSeconds === undefined)
-        throw httpFailure(answer, label, { ...failureContext, secrets: [token.value()] }, now());
-      waits += 1;
-      await options.sleep(waitSeconds);
-    }
-  };
-
-  const exchange = (
-    method: Method,
-    path: string,
-    request: RequestOptions,
-    watch: SilenceWatch | undefined,
-  ): Promise<ApiAnswer> => {
-    const sendWithSlot = (begin: () => void): Promise<ApiAnswer> =>
-      options.limiter.run(currentCaller(), async () => {
-        begin();
-        // The call may have been aborted while it waited for its slot.
-        watch?.signal.throwIfAborted();
-        return sendUntilAccepted(prepare(method, path, request, watch));
-      });
-    return method === 'GET'
-      ? sharedReads.read(keyOfRead(path, request), watch, sendWithSlot)
-      : sendWithSlot(() => {});
-  };
-
-  const api = (watch: SilenceWatch | undefined): ServiceApi => ({
-    service,
-    region,
-    endpoint: options.endpoint,
-    ownProject: options.ownProject,
-    microversion: options.apiVersion?.version,
-    request: (method, path, request = {}) => exchange(method, path, request, watch),
-    list: (path, listOptions) =>
-      readListing(
-        (request) => exchange('GET', path, request, watch).catch(rethrowAsMissingList),
-        withoutNames(service, path),
-        listOptions,
-        failureContext,
-      ),
-    withWatch: api,
-  });
-  return api(undefined);
+  }
 }
-
-/** Returns the headers of a call. The caller's own headers replace the default `Accept`. */
-const headersOf = (
-  { json, headers }: RequestOptions,
-  token: Token,
-  { apiVersion, userAgent }: RestOptions,
-): Record<string, string> => ({
-  accept: 'application/json',
-  ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-  ...(apiVersion === undefined ? {} : versionHeader(apiVersion)),
-  ...withLowerCaseNames(headers),
-  'user-agent': userAgent,
-  'x-auth-token': token.value(),
-});
-
-const withLowerCaseNames = (headers: RequestOptions['headers']): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
-  );

@@ -6,7 +6,8 @@ import type { ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { negotiate } from './microversion.ts';
 import { catalogRegistrations, overrideRegistrations } from './registry.ts';
-import type { ApiVersion, RestOptions } from './rest.ts';
+import type { ApiVersion } from './request-headers.ts';
+import type { RestOptions } from './rest.ts';
 import type { Session } from './session.ts';
 
 /** Microversions are negotiated again after an hour, because the service may have been upgraded. */
