@@ -18,32 +18,16 @@ export function hiddenRegistrations(
   projectId: string,
   lists: RegistrationLists | undefined,
 ): Registration[] {
-  const rows = new Map(lists?.services.map((row) => [row.id, row]));
-  const catalogEndpointIds = new Set(
-    catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)),
-  );
-  // In a catalog from a template file, ids are missing or different from those of the lists. Such a
-  // service gets the id '', and the other fields of its endpoints are compared.
-  const catalogEndpointKeys = new Set(
-    catalog.flatMap(({ id = '', type, endpoints }) =>
-      endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
-    ),
-  );
-  const isInCatalog = (endpoint: EndpointRow, type: string): boolean => {
-    if (catalogEndpointIds.has(endpoint.id)) return true;
-    if (!rows.has(endpoint.service_id)) return false;
-    return [endpoint.service_id, '']
-      .map((serviceId) => endpointKey(serviceId, type, endpoint, projectId))
-      .some((key) => catalogEndpointKeys.has(key));
-  };
+  const serviceRows = new Map(lists?.services.map((row) => [row.id, row]));
+  const isInCatalog = catalogLookup(catalog, projectId, new Set(serviceRows.keys()));
   const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
-    const row = rows.get(endpoint.service_id);
-    const reason = reasonForHiding(row, endpoint, isInCatalog(endpoint, row?.type ?? ''));
+    const service = serviceRows.get(endpoint.service_id);
+    const reason = reasonForHiding(service, endpoint, isInCatalog(endpoint, service?.type ?? ''));
     if (reason === undefined) return [];
     return [
       {
-        type: row?.type ?? '',
-        name: row?.name ?? '',
+        type: service?.type ?? '',
+        name: service?.name ?? '',
         serviceId: endpoint.service_id,
         region: regionOf(endpoint),
         endpoints: [endpointOf(endpoint, projectId)],
@@ -52,6 +36,33 @@ export function hiddenRegistrations(
     ];
   });
   return [...hidden, ...servicesWithoutEndpoint(catalog, lists)];
+}
+
+/**
+ * Returns a function that tells whether an endpoint of the lists is in the catalog. `serviceIds`:
+ * the ids of the listed services.
+ */
+function catalogLookup(
+  catalog: readonly CatalogService[],
+  projectId: string,
+  serviceIds: ReadonlySet<string>,
+): (endpoint: EndpointRow, type: string) => boolean {
+  const endpointIds = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+  // In a catalog from a template file, ids are missing or different from those of the lists. A
+  // service with such an id gets the id '' in the key, and only the other fields of its endpoints
+  // are compared.
+  const endpointKeys = new Set(
+    catalog.flatMap(({ id = '', type, endpoints }) =>
+      endpoints.map((one) => endpointKey(serviceIds.has(id) ? id : '', type, one, projectId)),
+    ),
+  );
+  return (endpoint, type) => {
+    if (endpointIds.has(endpoint.id)) return true;
+    if (!serviceIds.has(endpoint.service_id)) return false;
+    return [endpoint.service_id, '']
+      .map((serviceId) => endpointKey(serviceId, type, endpoint, projectId))
+      .some((key) => endpointKeys.has(key));
+  };
 }
 
 /** Returns the reason why an endpoint cannot be called, or `undefined` if it can. */
@@ -85,15 +96,15 @@ function servicesWithoutEndpoint(
   catalog: readonly CatalogService[],
   lists: RegistrationLists | undefined,
 ): Registration[] {
-  const withEndpoint = new Set([
+  const idsWithEndpoint = new Set([
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
     ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
   ]);
-  const listed = (lists?.services ?? []).filter(({ id }) => !withEndpoint.has(id));
+  const listed = (lists?.services ?? []).filter(({ id }) => !idsWithEndpoint.has(id));
   const listedIds = new Set(listed.map(({ id }) => id));
-  const unlisted = catalog.filter(
+  const onlyInCatalog = catalog.filter(
     ({ id, endpoints }) =>
-      endpoints.length === 0 && !withEndpoint.has(id) && !listedIds.has(id ?? ''),
+      endpoints.length === 0 && !idsWithEndpoint.has(id) && !listedIds.has(id ?? ''),
   );
   return [
     ...listed.map(({ id, type, name, enabled }) => ({
@@ -102,7 +113,7 @@ function servicesWithoutEndpoint(
       name,
       hiddenBecause: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
     })),
-    ...unlisted.map(({ id, type, name }) => ({
+    ...onlyInCatalog.map(({ id, type, name }) => ({
       id: id ?? '',
       type,
       name,

@@ -78,20 +78,18 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
    * `links.next`.
    */
   next(page) {
-    const links = isObject(page.body) && isObject(page.body.links) ? page.body.links : undefined;
-    const next = (isObject(page.body) ? page.body.next : undefined) ?? links?.next;
-    // Keystone marks a list that it cut at its list_limit. Keystone before 2025.1 cannot return the
-    // rest.
-    if (
-      (next === undefined || next === null) &&
-      isObject(page.body) &&
-      page.body.truncated === true
-    )
-      throw new PagingError(
-        'the list is truncated (list_limit) and has no link to a next page',
-        'truncated',
-      );
-    if (next === undefined || next === null) return undefined;
+    const body = isObject(page.body) ? page.body : {};
+    const next = body.next ?? (isObject(body.links) ? body.links.next : undefined);
+    if (next === undefined || next === null) {
+      // Keystone marks a list that it cut at its list_limit. Keystone before 2025.1 cannot return
+      // the rest.
+      if (body.truncated === true)
+        throw new PagingError(
+          'the list is truncated (list_limit) and has no link to a next page',
+          'truncated',
+        );
+      return undefined;
+    }
     if (typeof next !== 'string')
       throw new PagingError('the link to the next page is not a valid URL');
     return markerOf(next, page);

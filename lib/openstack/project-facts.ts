@@ -55,12 +55,15 @@ export async function readKeystoneFacts(
     project.domain_id ? readDomain(api, project.domain_id) : undefined,
     readChildren(api, id),
   ]);
-  const testIfPermitted = (test: () => Promise<Permission>) =>
+  const testUnlessReadOnly = (test: () => Promise<Permission>) =>
     permissionTest ? test() : UNTESTED_PERMISSION;
-  // A disabled project is not updated, and the propagator gets no role on it.
-  const isUpdated = project.enabled && !immutable;
+  // If the project is already disabled, the deletion does not update it and assigns no role on it.
+  // Keystone refuses to update an immutable project, so the permission does not matter.
+  const needsUpdate = project.enabled && !immutable;
   const role = project.enabled ? permissionTest?.missingRoles[0] : undefined;
-  const mayUpdate = isUpdated ? await testIfPermitted(() => mayUpdateProject(api, id)) : undefined;
+  const mayUpdate = needsUpdate
+    ? await testUnlessReadOnly(() => mayUpdateProject(api, id))
+    : undefined;
   const mayRevokeRole = role === undefined ? undefined : await mayRevoke(api, id, user.id, role);
   return {
     project: { id, enabled: project.enabled, immutable },
@@ -74,7 +77,7 @@ export async function readKeystoneFacts(
     },
     mayUpdate,
     mayRevokeRole,
-    mayDelete: await testIfPermitted(() => mayDeleteProject(api)),
+    mayDelete: await testUnlessReadOnly(() => mayDeleteProject(api)),
   };
 }
 

@@ -56,7 +56,7 @@ export function createServiceApis({
     string,
     { readonly expiresAt: number; readonly api: Promise<ServiceApi> }
   >();
-  return async (service, region, { session, token, sessionKey: scope }) => {
+  return async (service, region, { session, token, sessionKey }) => {
     const endpoint = endpointUrl(credentials, token, service, region);
     if (endpoint === undefined) return undefined;
     const ownProject = token.project.id;
@@ -67,7 +67,7 @@ export function createServiceApis({
       ownProject,
       service.microversion?.floor,
       service.microversion?.ceiling,
-      scope,
+      sessionKey,
     ].join(' ');
     const cachedApi = cache.get(key);
     if (cachedApi && now() < cachedApi.expiresAt) return cachedApi.api;

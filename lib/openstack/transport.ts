@@ -67,7 +67,7 @@ export interface Transport {
    * Sends one call and follows no redirect. After a broken connection, it repeats GET and HEAD at
    * most twice and DELETE once. Throws {@link TransportError}.
    */
-  send(exchange: OutgoingCall): Promise<RawAnswer>;
+  send(call: OutgoingCall): Promise<RawAnswer>;
   close(): Promise<void>;
 }
 
@@ -103,18 +103,14 @@ export type HttpClientFactory = (tls: Tls, timeouts: Timeouts, proxies: Proxies)
 /** Repeats calls after a broken connection, and converts the errors of the client. */
 export function createTransport(client: HttpClient, timeouts: Timeouts): Transport {
   return {
-    async send(exchange) {
-      for (
-        let repeats = exchange.repeatable ? 2 : REPEATS_AFTER_RESET[exchange.method];
-        ;
-        repeats -= 1
-      ) {
+    async send(call) {
+      for (let repeats = call.repeatable ? 2 : REPEATS_AFTER_RESET[call.method]; ; repeats -= 1) {
         const signals = [
           AbortSignal.timeout(timeouts.callSeconds * 1000),
-          ...(exchange.signal ? [exchange.signal] : []),
+          ...(call.signal ? [call.signal] : []),
         ];
         try {
-          return await client.send({ ...exchange, signal: AbortSignal.any(signals) });
+          return await client.send({ ...call, signal: AbortSignal.any(signals) });
         } catch (thrown) {
           const error = toTransportError(thrown, timeouts);
           if (!error) throw thrown;

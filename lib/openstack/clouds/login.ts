@@ -61,11 +61,12 @@ function fieldsOf({ fields, auth, settingName }: CloudConfig): LoginFields {
     asText(fields[field], field) ?? asText(auth[field], field);
   return {
     get,
-    required(field, or) {
+    required(field, alternativeField) {
       const value = get(field);
       if (value !== undefined) return value;
-      const other = or === undefined ? '' : ` (or ${settingName(`auth.${or}`)})`;
-      throw credentialsError(`${settingName(`auth.${field}`)} is missing${other}`);
+      const alternative =
+        alternativeField === undefined ? '' : ` (or ${settingName(`auth.${alternativeField}`)})`;
+      throw credentialsError(`${settingName(`auth.${field}`)} is missing${alternative}`);
     },
   };
 }

@@ -55,23 +55,13 @@ export function normalizeConfig(
   source: string,
   settingName: (field: string) => string,
 ): CloudConfig {
-  const { region_name: _region, ...others } = variables;
-  const fields: YamlMapping = { ...cloud, ...others };
+  const { region_name: _region, ...otherVariables } = variables;
+  const fields: YamlMapping = { ...cloud, ...otherVariables };
   const auth: YamlMapping = { ...YamlMapping.parse(fields.auth) };
   delete fields.auth;
   if (fields.auth_plugin !== undefined && variables.auth_type === undefined)
     fields.auth_type = fields.auth_plugin;
-  for (const [target, keys] of Object.entries(LOGIN_FIELD_ALIASES)) {
-    let value: unknown;
-    for (const key of keys) {
-      // A field outside `auth` has priority, because it may come from a variable.
-      for (const place of [auth, fields]) {
-        if (key in place) value = place[key];
-        delete place[key];
-      }
-    }
-    if (value !== undefined && value !== null && value !== '') auth[target] = value;
-  }
+  moveLoginFields(fields, auth);
   return {
     fields: withInterfaceNames(withUnderscores(fields)),
     auth: withDomains(withUnderscores(auth)),
@@ -79,6 +69,21 @@ export function normalizeConfig(
     source,
     settingName,
   };
+}
+
+/** Moves each login field from any of its keys, in `fields` or `auth`, to its key in `auth`. */
+function moveLoginFields(fields: YamlMapping, auth: YamlMapping): void {
+  for (const [loginField, aliases] of Object.entries(LOGIN_FIELD_ALIASES)) {
+    let value: unknown;
+    for (const alias of aliases) {
+      // A field outside `auth` has priority, because it may come from a variable.
+      for (const mapping of [auth, fields]) {
+        if (alias in mapping) value = mapping[alias];
+        delete mapping[alias];
+      }
+    }
+    if (value !== undefined && value !== null && value !== '') auth[loginField] = value;
+  }
 }
 
 /**

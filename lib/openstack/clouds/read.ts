@@ -54,10 +54,11 @@ function interfacesOf(
   const requestedInterfaces = (Array.isArray(value) ? value : [value]).map((one) =>
     String(one).replace(/URL$/, ''),
   );
-  const known = requestedInterfaces.filter(
+  const validInterfaces = requestedInterfaces.filter(
     (one) => one === 'public' || one === 'internal' || one === 'admin',
   );
-  if (known.length === requestedInterfaces.length && known.length > 0) return known;
+  if (validInterfaces.length === requestedInterfaces.length && validInterfaces.length > 0)
+    return validInterfaces;
   throw credentialsError(
     `${oldVariable ? 'OS_ENDPOINT_TYPE' : settingName('interface')} must be public, internal or ` +
       'admin',
@@ -90,20 +91,20 @@ function overridesOf({ fields, regions, settingName }: CloudConfig): Record<stri
  * over the same variable in upper case. `all_proxy` is used if the scheme has no own variable.
  */
 function proxiesOf(env: CredentialSources['env']): Proxies {
-  const read = (key: string): { name: string; value: string } | undefined => {
+  const variable = (key: string): { name: string; value: string } | undefined => {
     const name = [key, key.toUpperCase()].find((one) => env[one]);
     return name === undefined ? undefined : { name, value: env[name] ?? '' };
   };
-  const url = (key: string): string | undefined => {
-    const found = read(key) ?? read('all_proxy');
-    if (!found) return undefined;
-    const text = found.value.includes('://') ? found.value : `http://${found.value}`;
-    const parsed = URL.parse(text);
-    if (parsed && /^https?:$/.test(parsed.protocol)) return parsed.href;
+  const proxyUrl = (key: string): string | undefined => {
+    const setting = variable(key) ?? variable('all_proxy');
+    if (!setting) return undefined;
+    const { name, value } = setting;
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url && /^https?:$/.test(url.protocol)) return url.href;
     throw credentialsError(
-      `${found.name} must be the URL of an HTTP proxy: http://proxy.example.org:3128`,
+      `${name} must be the URL of an HTTP proxy: http://proxy.example.org:3128`,
     );
   };
-  const [http, https] = [url('http_proxy'), url('https_proxy')];
-  return { http: () => http, https: () => https, noProxy: read('no_proxy')?.value ?? '' };
+  const [http, https] = [proxyUrl('http_proxy'), proxyUrl('https_proxy')];
+  return { http: () => http, https: () => https, noProxy: variable('no_proxy')?.value ?? '' };
 }

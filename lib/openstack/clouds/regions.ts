@@ -10,15 +10,16 @@ interface Region {
 
 /**
  * Returns the regions to work in, and the values that clouds.yaml has for them. All these regions
- * must have the same values. `requested`: the value of OS_REGION_NAME. If clouds.yaml names
- * regions, `requested` may contain only those. `base`: the cloud or profile that names the regions.
+ * must have the same values. `cloudOrProfile`: the mapping of clouds.yaml that names the regions.
+ * `requested`: the value of OS_REGION_NAME. If clouds.yaml names regions, `requested` may contain
+ * only those.
  */
 export function regionsOf(
-  base: YamlMapping,
+  cloudOrProfile: YamlMapping,
   requested: unknown,
   settingName: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
-  const configuredRegions = configuredRegionsOf(withUnderscores(base), settingName);
+  const configuredRegions = configuredRegionsOf(withUnderscores(cloudOrProfile), settingName);
   const requestedNames = listOf(requested);
   const unknownName = requestedNames.find(
     (name) => configuredRegions.length > 0 && !configuredRegions.some((one) => one.name === name),
@@ -35,32 +36,35 @@ export function regionsOf(
       : configuredRegions.filter(({ name }) => requestedNames.includes(name));
   const names =
     chosenRegions.length === 0 ? requestedNames : chosenRegions.map((region) => region.name);
-  const [first] = chosenRegions;
+  const [firstRegion] = chosenRegions;
   const differentRegion = chosenRegions.find(
-    (one) => !isDeepStrictEqual(one.values, first?.values),
+    (one) => !isDeepStrictEqual(one.values, firstRegion?.values),
   );
-  if (first && differentRegion)
+  if (firstRegion && differentRegion)
     throw credentialsError(
-      `${settingName('regions')}: ${first.name} and ${differentRegion.name} have different ` +
+      `${settingName('regions')}: ${firstRegion.name} and ${differentRegion.name} have different ` +
         'values; set OS_REGION_NAME, and start one propagator for each region',
     );
   return {
     regions: [...new Set(names.filter((name) => name !== ''))],
-    values: first?.values ?? {},
+    values: firstRegion?.values ?? {},
   };
 }
 
 function configuredRegionsOf(cloud: YamlMapping, settingName: (key: string) => string): Region[] {
-  const listed = cloud.regions === undefined || cloud.regions === null ? undefined : cloud.regions;
-  if (listed === undefined) return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
-  if (!Array.isArray(listed)) throw credentialsError(`${settingName('regions')} is not a list`);
-  return listed.map((entry: unknown): Region => {
+  const { regions } = cloud;
+  if (regions === undefined || regions === null)
+    return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
+  if (!Array.isArray(regions)) throw credentialsError(`${settingName('regions')} is not a list`);
+  return regions.map((entry: unknown): Region => {
     if (typeof entry === 'string') return { name: entry, values: {} };
-    const tree = YamlMapping.safeParse(entry);
-    const values = YamlMapping.safeParse(tree.data?.values ?? {});
-    const name = tree.data?.name;
-    const others = Object.keys(tree.data ?? {}).filter((key) => key !== 'name' && key !== 'values');
-    if (typeof name !== 'string' || !values.success || others.length > 0)
+    const mapping = YamlMapping.safeParse(entry);
+    const values = YamlMapping.safeParse(mapping.data?.values ?? {});
+    const name = mapping.data?.name;
+    const unknownKeys = Object.keys(mapping.data ?? {}).filter(
+      (key) => key !== 'name' && key !== 'values',
+    );
+    if (typeof name !== 'string' || !values.success || unknownKeys.length > 0)
       throw credentialsError(
         `${settingName('regions')}: a region is a name, or a mapping of only name and values`,
       );
