@@ -176,13 +176,16 @@ function profileOf(
   if (profileName === undefined || profileName === null || profileName === '') return {};
   const setting = settingName(own.profile === undefined ? 'cloud' : 'profile');
   if (typeof profileName !== 'string') throw credentialsError(`${setting} is not a string`);
-  const publicProfile = readPublicProfiles(from)[profileName];
+  const publicProfiles = readPublicProfiles(from);
+  if (Object.hasOwn(publicProfiles, profileName)) {
+    const publicProfile = YamlMapping.safeParse(publicProfiles[profileName]);
+    if (publicProfile.success) return withoutStatus(publicProfile.data);
+    throw credentialsError(
+      `${setting}: profile ${profileName} of clouds-public.yaml is not a mapping of fields`,
+    );
+  }
   // An unknown profile is ignored, as in openstacksdk.
-  const found = YamlMapping.safeParse(publicProfile ?? VENDOR_PROFILES[profileName] ?? {});
-  if (!found.success) throw credentialsError(`${setting}: profile ${profileName} is not a mapping`);
-  return publicProfile === undefined
-    ? vendorFields(found.data, profileName, setting)
-    : withoutStatus(found.data);
+  return vendorFields(VENDOR_PROFILES[profileName] ?? {}, profileName, setting);
 }
 
 /**
