@@ -21,11 +21,13 @@ export interface CanceledDeps {
 }
 
 /**
- * Returns the error that stops the next Keystone action of a canceled operation, or `undefined` if
- * the action is allowed. The action that deletes the account is also allowed after two 404 answers
- * of Keystone, with the confirmation interval between them: the account is already deleted, so the
- * cancellation is too late. In a recovery window the action `disable` is allowed, because the
- * cancellation waits for the end of this action.
+ * Returns the error that stops the next Keystone action of an operation, or `undefined` if the
+ * action is allowed. All actions of an operation that is not canceled are allowed. After a
+ * cancellation, two actions are still allowed:
+ *
+ * - the deletion of the account, after two 404 answers of Keystone with the confirmation interval
+ *   between them: the account is already deleted, so the cancellation is too late;
+ * - the action `disable` in a recovery window, because the cancellation waits for its end.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
@@ -57,8 +59,9 @@ export function canceledError(
 
 /**
  * Returns the error that stops a Keystone action on a project if the deletion of its domain is
- * canceled. The cancellation is sent to the projects of the domain one after another, and may not
- * have reached this project yet. An independent operation about the project continues.
+ * canceled. The cancellation is sent to the operations of the domain's projects one after another,
+ * and may not have reached this operation yet. An independent operation about the project
+ * continues.
  */
 export async function domainCanceledError(
   operation: Operation,

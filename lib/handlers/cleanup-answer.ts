@@ -19,7 +19,7 @@ import { findAccountWithSimilarId } from './similar-id.ts';
  */
 const MAX_REGISTRY_WAIT_MILLIS = 120_000;
 
-/** The answer of Keystone about an account. For a deleted domain: also its recorded projects. */
+/** Keystone's answer about an account. For a deleted domain also its projects in the inventory. */
 interface CleanupAnswer {
   readonly keystoneAnswer: KeystoneAnswer;
   readonly projects?: DomainProject[];
@@ -37,36 +37,38 @@ export async function cleanupAnswer(
   const { keystone } = deps.cloud;
   const findSimilar = () => findAccountWithSimilarId(scope, deps.engine.reads, keystone);
   // Without a request the account was announced as deleted. The search for similar ids is then
-  // always needed, so it runs concurrently.
+  // always needed, so it runs at the same time as the question about the account.
   const parallelSearch = state === 'confirming' && !request ? findSimilar() : undefined;
   parallelSearch?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
-  const because = protectedBecause(scope, await deps.protection());
+  const protectionReason = protectedBecause(scope, await deps.protection());
   if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
   if (state === 'confirming' && (shown.kind === 'absent' || request)) {
     const living = await (parallelSearch ?? findSimilar());
     if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
   return shown.kind === 'present'
-    ? { keystoneAnswer: await answerIfPresent(operation, shown.account, because, deps) }
-    : answerIfAbsent(operation, because, deps);
+    ? { keystoneAnswer: await answerIfPresent(operation, shown.account, protectionReason, deps) }
+    : answerIfAbsent(operation, protectionReason, deps);
 }
 
-/** Returns the answer about an account that Keystone shows. `because`: why it is protected. */
+/** Returns the answer about an account that Keystone shows. */
 async function answerIfPresent(
   operation: Operation,
   account: Account & { readonly enabled: boolean },
-  because: string | undefined,
+  protectionReason: string | undefined,
   deps: CleanupDeps,
 ): Promise<KeystoneAnswer> {
   const { scope, state } = operation;
   const isRequestToConfirm = operation.request !== undefined && state === 'confirming';
   if (isRequestToConfirm && scope.type === 'domain')
-    return because ? { kind: 'protected', because } : { kind: 'domain', enabled: account.enabled };
+    return protectionReason
+      ? { kind: 'protected', because: protectionReason }
+      : { kind: 'domain', enabled: account.enabled };
   const isDisabled = await isDisabledByDomain(operation, account, deps.cloud.keystone);
   const enabled = account.enabled && !isDisabled;
   if (!isRequestToConfirm || scope.type !== 'project') return { kind: 'present', enabled };
-  if (because) return { kind: 'protected', because };
+  if (protectionReason) return { kind: 'protected', because: protectionReason };
   return answerAboutRequestedProject(operation, scope.id, enabled, deps);
 }
 
@@ -93,14 +95,14 @@ async function answerAboutRequestedProject(
   return { kind: 'present', enabled, projectToDelete };
 }
 
-/** Returns the answer about an account after Keystone's 404. `because`: why it is protected. */
+/** Returns the answer about an account after Keystone's 404. */
 async function answerIfAbsent(
   operation: Operation,
-  because: string | undefined,
+  protectionReason: string | undefined,
   deps: CleanupDeps,
 ): Promise<CleanupAnswer> {
   const { scope, order } = operation;
-  if (because) return { keystoneAnswer: { kind: 'protected', because } };
+  if (protectionReason) return { keystoneAnswer: { kind: 'protected', because: protectionReason } };
   // The order of an operation is saved with the first answer. Later lists of Keystone do not change
   // this order.
   const cloud =

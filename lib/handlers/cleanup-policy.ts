@@ -34,26 +34,33 @@ export async function cleanupDecision(
   record: AccountRecord | undefined,
   { engine, gracePeriodMillis, mode, policy = NO_POLICY }: CleanupPolicyDeps,
 ): Promise<CleanupDecision> {
-  const settings = { mode, gracePeriodMillis, refusedBecause: undefined, rule: undefined };
+  const decisionOfSettings = {
+    mode,
+    gracePeriodMillis,
+    refusedBecause: undefined,
+    rule: undefined,
+  };
   const hasRule = policy.rules.some(({ on }) => on['project.deleted']);
-  if (account.type !== 'project' || !hasRule) return settings;
-  const known = record?.account.type === 'project' ? { ...account, ...record.account } : account;
+  if (account.type !== 'project' || !hasRule) return decisionOfSettings;
+  const project = record?.account.type === 'project' ? { ...account, ...record.account } : account;
   const domain =
-    known.domainId === undefined ? undefined : await engine.reads.account('domain', known.domainId);
+    project.domainId === undefined
+      ? undefined
+      : await engine.reads.account('domain', project.domainId);
   const {
     action,
     afterMillis,
     mode: ruleMode,
     rule,
   } = decideChange(policy, 'project.deleted', {
-    id: known.id,
-    name: known.name,
-    domainId: known.domainId,
+    id: project.id,
+    name: project.name,
+    domainId: project.domainId,
     domainName: domain?.account.name,
-    parentId: known.parentId,
-    tags: known.tags ?? [],
+    parentId: project.parentId,
+    tags: project.tags ?? [],
   });
-  if (rule === undefined) return settings;
+  if (rule === undefined) return decisionOfSettings;
   return {
     mode: mode === 'enforce' ? ruleMode : 'observe',
     gracePeriodMillis: afterMillis ?? gracePeriodMillis,

@@ -1,47 +1,45 @@
 import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
-import type { Condition, Phase } from '../../events/service.ts';
+import type { Condition } from '../../events/service.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
-import type { ProjectContext, Resource, Service, UserContext } from '../task/service.ts';
-import { holdOfAccount, resourceHolds } from './deletion-holds.ts';
+import type { ProjectContext, Resource, UserContext } from '../task/service.ts';
+import { heldResourceFinder, holdOfAccount } from './deletion-holds.ts';
 import { planGuard } from './plan-guard.ts';
 import { type ListedType, storePlan } from './plan-store.ts';
 import { projectApis, type ServiceRun } from './run-context.ts';
 import { currentStop } from './stop-switch.ts';
-import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
+import type { ServiceDeps } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 
 /** Cleans up the service of a project, or counts its resources for a plan. */
 export async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise<RunReport> {
-  const { data, deps, operation, service, task } = run;
+  const { deps, operation, task } = run;
   const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
-  const approvedPlan = planGuardOf(service, data.phase, run, deps);
-  const heldResources = resourceHolds(deps);
+  const guard = planGuardOf(run);
+  const findHeld = heldResourceFinder(deps);
   const report = await runProjectCleanup({
     ...cleanupInput(run),
     confirmation: projectConfirmation(run, context.project),
     onListed: listing?.onListed,
     findBlockers: async (resourceType, resources) => {
-      const held = await heldResources(resourceType, resources);
-      const free = resources.filter(({ id }) => !held.has(id));
-      const unplanned = (await approvedPlan?.findBlockers(resourceType, free)) ?? [];
-      return new Map([...held, ...unplanned]);
+      const heldById = await findHeld(resourceType, resources);
+      const withoutHold = resources.filter(({ id }) => !heldById.has(id));
+      const unplannedById = (await guard?.findBlockers(resourceType, withoutHold)) ?? [];
+      return new Map([...heldById, ...unplannedById]);
     },
-    findHolds: heldResources,
+    findHolds: findHeld,
     context: { ...context, ...(await projectApis(run, context.project)) },
   });
   await listing?.store();
-  return approvedPlan ? { ...report, appeared: approvedPlan.appeared() } : report;
+  return guard ? { ...report, appeared: guard.appeared() } : report;
 }
 
 /** Cleans up the service of a deleted user. */
 export function cleanUpUser(run: ServiceRun, context: UserContext): Promise<RunReport> {
   const { data, deps } = run;
-  // In a cleanup, `confirmedAt` has the times of Keystone's 404s. In a suspend, resume or provision
-  // it may have the times at which Keystone showed the user as disabled.
   const confirmation = Confirmation.fromAnswers(
     context.user,
     data.confirmedAt,
@@ -96,14 +94,14 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
 const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
-/** A run uses one check for a cancellation and for holds during this time. */
+/** The result of a check for a cancellation and for holds is used for this time. */
 const HALT_CHECK_FRESH_MILLIS = 1000;
 
 /**
- * Returns the condition that stops all removals of the run, or `undefined`. The operation was
- * canceled, or the account has a hold.
+ * Returns the condition that stops all removals of the run: the cancellation of the operation, or a
+ * hold on the account. Returns `undefined` if there is neither.
  */
-async function canceledOrHeld(
+async function cancellationOrHold(
   operation: Operation,
   deps: ServiceDeps,
 ): Promise<Condition | undefined> {
@@ -118,14 +116,14 @@ async function canceledOrHeld(
  * removals: the stop switch, the cancellation of the operation, or a hold on the account.
  */
 function haltCheck(operation: Operation, deps: ServiceDeps) {
-  let lastCheck: { at: number; condition: ReturnType<typeof canceledOrHeld> } | undefined;
+  let lastCheck: { at: number; condition: ReturnType<typeof cancellationOrHold> } | undefined;
   return async () => {
     const stop = await currentStop(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
     const age = lastCheck ? deps.now() - lastCheck.at : Number.POSITIVE_INFINITY;
     if (!lastCheck || age < 0 || age >= HALT_CHECK_FRESH_MILLIS)
-      lastCheck = { at: deps.now(), condition: canceledOrHeld(operation, deps) };
+      lastCheck = { at: deps.now(), condition: cancellationOrHold(operation, deps) };
     return lastCheck.condition;
   };
 }
@@ -150,14 +148,10 @@ function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) 
  * Returns the guard of the approved plan, if the operation has one. The plan does not list types of
  * class C, because their listing needs a token on the project.
  */
-function planGuardOf(
-  service: Service,
-  phase: Phase,
-  { operation, task }: TaskWithOperation,
-  deps: ServiceDeps,
-) {
+function planGuardOf({ data, deps, operation, service, task }: ServiceRun) {
   const unlistedTypes = service.resourceTypes
     .filter(({ requiresLiveProject }) => requiresLiveProject?.class === 'C')
     .map(({ name }) => name);
-  return planGuard(operation, task, { isCounting: phase === 'plan', unlistedTypes }, deps.engine);
+  const isCounting = data.phase === 'plan';
+  return planGuard(operation, task, { isCounting, unlistedTypes }, deps.engine);
 }

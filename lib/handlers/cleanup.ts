@@ -46,8 +46,8 @@ export async function openForDeletion(
 ): Promise<StepResult | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
-  const { record, operations: allOperations, scope } = await readHistory(account, reads);
-  const cleanups = cleanupsOf(allOperations);
+  const { record, operations, scope } = await readHistory(account, reads);
+  const cleanups = cleanupsOf(operations);
   const now = deps.now();
   const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({
@@ -56,7 +56,7 @@ export async function openForDeletion(
     cleanups,
     mode: decision.mode,
     now,
-    gracePeriodMillis: Math.max(decision.gracePeriodMillis, lastCallDelayMillis(allOperations)),
+    gracePeriodMillis: Math.max(decision.gracePeriodMillis, lastCallDelayMillis(operations)),
     rule: decision.rule,
     // The propagator's own project is not known here. The protection of this project is checked
     // when Keystone confirms the deletion.
@@ -64,20 +64,14 @@ export async function openForDeletion(
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
-  if (opened)
-    return {
-      operations: [opened.operation, ...pausedProvisions(allOperations, now)],
-      tasks: [],
-      messages: [
-        ...opened.messages,
-        ...askAgainMessages([
-          ...suspendsAndResumesOf(allOperations),
-          ...provisionsOf(allOperations),
-        ]),
-      ],
-      deadLetters: [],
-    };
-  return askAgainStep(cleanups);
+  if (!opened) return askAgainStep(cleanups);
+  const toAskAgain = [...suspendsAndResumesOf(operations), ...provisionsOf(operations)];
+  return {
+    operations: [opened.operation, ...pausedProvisions(operations, now)],
+    tasks: [],
+    messages: [...opened.messages, ...askAgainMessages(toAskAgain)],
+    deadLetters: [],
+  };
 }
 
 /** Returns the step that lets a requested cleanup ask Keystone about its account again. */

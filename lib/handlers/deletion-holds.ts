@@ -76,7 +76,7 @@ export async function holdOfAccount(
 ): Promise<Condition | undefined> {
   const { reads } = deps.engine;
   const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
-  const [own, ofDomain, shown] = await Promise.all([
+  const [holdsOnAccount, holdsOnDomain, shown] = await Promise.all([
     scope.type === 'user' ? [] : readHolds(scope.type, reads, scope.id),
     domainId === undefined ? [] : readHolds('domain', reads, domainId),
     // If there is no request, the project was deleted in Keystone.
@@ -84,7 +84,7 @@ export async function holdOfAccount(
   ]);
   const tags =
     shown?.kind === 'present' && shown.account.type === 'project' ? (shown.account.tags ?? []) : [];
-  return holdOnAccount(scope, [...own, ...ofDomain], tags, deps.now());
+  return holdOnAccount(scope, [...holdsOnAccount, ...holdsOnDomain], tags, deps.now());
 }
 
 /** One read of the holds is used for this time. */
@@ -95,17 +95,17 @@ const FRESH_MILLIS = 1000;
  * result has the reason for each held id. One read of the store covers all types, because a run
  * asks about many types at the same time, and few resources have a hold.
  */
-export function resourceHolds({ engine, now }: HoldDeps) {
-  let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;
+export function heldResourceFinder({ engine, now }: HoldDeps) {
+  let lastRead: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;
   const allHolds = (): Promise<DeletionHold[]> => {
-    const age = read ? now() - read.at : Number.POSITIVE_INFINITY;
-    if (read && age >= 0 && age < FRESH_MILLIS) return read.holds;
-    const reading = { at: now(), holds: readHolds('resource', engine.reads) };
-    read = reading;
-    reading.holds.catch(() => {
-      if (read === reading) read = undefined;
+    const age = lastRead ? now() - lastRead.at : Number.POSITIVE_INFINITY;
+    if (lastRead && age >= 0 && age < FRESH_MILLIS) return lastRead.holds;
+    const newRead = { at: now(), holds: readHolds('resource', engine.reads) };
+    lastRead = newRead;
+    newRead.holds.catch(() => {
+      if (lastRead === newRead) lastRead = undefined;
     });
-    return reading.holds;
+    return newRead.holds;
   };
   return async (
     resourceType: string,
@@ -114,9 +114,9 @@ export function resourceHolds({ engine, now }: HoldDeps) {
     const blockerById = new Map<string, Blocker>();
     const inForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
     if (inForce.length === 0) return blockerById;
-    const byId = new Map(inForce.map((hold) => [hold.id, hold]));
+    const holdByKey = new Map(inForce.map((hold) => [hold.id, hold]));
     for (const { id } of resources) {
-      const hold = byId.get(`${resourceType}/${id}`);
+      const hold = holdByKey.get(`${resourceType}/${id}`);
       if (hold) blockerById.set(id, describeHold(hold));
     }
     return blockerById;

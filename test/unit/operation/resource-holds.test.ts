@@ -1,5 +1,5 @@
 import type { StoredDocument } from '../../../lib/engine/port.ts';
-import { resourceHolds } from '../../../lib/handlers/deletion-holds.ts';
+import { heldResourceFinder } from '../../../lib/handlers/deletion-holds.ts';
 
 const hold = (id: string): StoredDocument => ({
   collection: 'deletion-hold',
@@ -18,7 +18,7 @@ describe('The holds on resources that a run reads', () => {
       reads += 1;
       return [...stored];
     };
-    const held = resourceHolds({ engine: { reads: { documents } }, now: () => now });
+    const held = heldResourceFinder({ engine: { reads: { documents } }, now: () => now });
     const ids = async (type: string) => [...(await held(type, [{ id: 'one' }])).keys()];
     expect([await ids('nova.server'), await ids('cinder.volume')]).toEqual([['one'], []]);
     expect(reads).toBe(1);
@@ -34,7 +34,7 @@ describe('The holds on resources that a run reads', () => {
       if (isAway) throw new Error('the store is away');
       return [hold('nova.server/one')];
     };
-    const held = resourceHolds({ engine: { reads: { documents } }, now: () => 0 });
+    const held = heldResourceFinder({ engine: { reads: { documents } }, now: () => 0 });
     await expect(held('nova.server', [{ id: 'one' }])).rejects.toThrow('the store is away');
     isAway = false;
     expect([...(await held('nova.server', [{ id: 'one' }])).keys()]).toEqual(['one']);
