@@ -10,7 +10,7 @@ import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
 import { domainProgress } from './domain-progress.ts';
-import { keystoneAction } from './keystone-action.ts';
+import { carryOutKeystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
 import {
   type ChangeDeps,
@@ -19,7 +19,7 @@ import {
   type StoredInput,
 } from './operation-change.ts';
 import { recordEnd } from './operation-end.ts';
-import { undoSuspension } from './recovery.ts';
+import { restoreAccount } from './recovery.ts';
 import { storedInputOf } from './stored-input.ts';
 
 /** The dependencies of {@link coordinate}. */
@@ -88,19 +88,19 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
       return confirmOperation(message, deps);
     case 'operation.keystone-action': {
       const { operationId, number } = message.data;
-      const ask = (operation: Operation) => keystoneAction(operation, number, deps);
+      const ask = (operation: Operation) => carryOutKeystoneAction(operation, number, deps);
       return changeOperation(message, operationId, { ask, questionOf: actionQuestion }, deps);
     }
     case 'operation.undo': {
       const { operationId } = message.data;
       const undo = async () => {
         const ended = await deps.engine.reads.operation(operationId);
-        return ended && undoSuspension(ended, deps);
+        return ended && restoreAccount(ended, deps);
       };
       return commitWithRetries(message, undo, deps);
     }
     case 'operation.finished':
-      return handleEnd(message, deps);
+      return recordEndAndUpdateParent(message, deps);
     default: {
       const stored = storedInputOf(message, deps);
       return stored && changeOperation(message, stored.operationId, stored.readEvent, deps);
@@ -114,19 +114,20 @@ function confirmOperation(
   deps: CoordinateDeps,
 ): Promise<void> {
   const { operationId, confirmation } = message.data;
-  const isCleanup = ({ action }: Operation) => action === 'cleanup' || action === 'plan';
   return changeOperation(
     message,
     operationId,
     {
-      ask: (operation) => {
-        if (deletesProjects(operation)) return progressOf(operation, deps);
-        return isCleanup(operation)
+      ask(operation) {
+        const topic = confirmationTopicOf(operation);
+        if (topic === 'domain-progress') return progressOf(operation, deps);
+        return topic === 'cleanup'
           ? cleanupConfirmation(operation, confirmation, deps)
           : lifecycleConfirmation(operation, confirmation, deps);
       },
+      // An answer about another topic applies only to the version of the operation that was read.
       questionOf: (operation) =>
-        isCleanup(operation) && !deletesProjects(operation)
+        confirmationTopicOf(operation) === 'cleanup'
           ? confirmationQuestion(operation)
           : String(operation.version),
     },
@@ -134,8 +135,17 @@ function confirmOperation(
   );
 }
 
-/** Updates the stored records after the end of an operation, and informs its parent operation. */
-async function handleEnd(
+/**
+ * Returns what the coordinator asks for an operation: the progress of a domain's deletion, or
+ * whether the account still requires the cleanup or the other action.
+ */
+function confirmationTopicOf(operation: Operation): 'domain-progress' | 'cleanup' | 'lifecycle' {
+  if (deletesProjects(operation)) return 'domain-progress';
+  return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
+}
+
+/** Updates the stored records after the end of an operation, and changes its parent operation. */
+async function recordEndAndUpdateParent(
   message: MessageOf<'operation.finished'>,
   deps: CoordinateDeps,
 ): Promise<void> {

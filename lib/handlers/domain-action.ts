@@ -21,7 +21,7 @@ type DomainActionName = 'disable' | 'enable' | 'delete';
  * deletes the projects of the domain. The function therefore deletes the domain only if Keystone
  * lists no project in it. An error of Keystone is in the result.
  */
-export async function domainAction(
+export async function carryOutDomainAction(
   operation: Operation,
   { what, number }: Pick<KeystoneAction, 'what' | 'number'>,
   deps: KeystoneActionDeps,
@@ -81,8 +81,8 @@ async function whyForbidden(
   const stop = await currentStop(deps);
   if (stop) return actionStoppedError(stopCondition(stop));
   const isEnabledAgain = what === 'delete' && accountState === 'enabled';
-  // The texts of the common check are about a project. If the domain is enabled again, the error
-  // below names the domain.
+  // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check
+  // after it refuses an enabled domain, with a text about the domain.
   const checkedState = isEnabledAgain ? 'disabled' : accountState;
   const input = await readPreflightInput(operation, checkedState, false, deps);
   const refusal = keystoneActionRefusal(what, input);
@@ -98,7 +98,7 @@ async function whyForbidden(
   return unplannedContents(operation, await deps.cloud.domainAdmin.contents(domain), deps);
 }
 
-const MAX_NAMED = 5;
+const MAX_NAMED_ENTRIES = 5;
 
 /**
  * Returns an error if the domain has projects that must be deleted first. Before the domain is
@@ -115,13 +115,14 @@ async function unplannedProjects(
   const unplanned = (await cloud.keystone.projects(domain)).filter(
     (one) => one.type === 'project' && (one.domainId ?? domain) === domain && !allowed.has(one.id),
   );
-  const [first] = unplanned;
-  if (!first) return undefined;
-  const names = unplanned.slice(0, MAX_NAMED).map(({ id, name = id }) => `${name} (${id})`);
-  const more = unplanned.length > MAX_NAMED ? ` and ${unplanned.length - MAX_NAMED} more` : '';
+  const [firstProject] = unplanned;
+  if (!firstProject) return undefined;
+  const names = unplanned.slice(0, MAX_NAMED_ENTRIES).map(({ id, name = id }) => `${name} (${id})`);
+  const more =
+    unplanned.length > MAX_NAMED_ENTRIES ? ` and ${unplanned.length - MAX_NAMED_ENTRIES} more` : '';
   return actionStoppedError({
     message: `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
-    advice: `Delete each of them. For the first one: propagator project delete ${first.id}`,
+    advice: `Delete each of them. For the first one: propagator project delete ${firstProject.id}`,
   });
 }
 
@@ -147,13 +148,14 @@ async function unplannedContents(
       .map((one) => `${resourceType} ${one.name ?? one.id}`),
   );
   if (appeared.length <= plan.allowedDrift) return undefined;
+  const examples = appeared.slice(0, MAX_NAMED_ENTRIES).join(', ');
   return {
     code: DOMAIN_DRIFT,
     class: 'Denied',
     message:
       `${appeared.length} entries of the domain appeared after the plan ${plan.of}, and only ` +
       `${plan.allowedDrift} may be removed without another approval: ` +
-      `${appeared.slice(0, MAX_NAMED).join(', ')}${appeared.length > MAX_NAMED ? ', …' : ''}`,
+      `${examples}${appeared.length > MAX_NAMED_ENTRIES ? ', …' : ''}`,
     advice:
       `Compare the plan (propagator operation show ${plan.of}) with the domain. To delete the ` +
       `domain with them, release the operation ${id}.`,

@@ -7,7 +7,7 @@ import type { Operation } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { pendingDeletion } from './project-state.ts';
+import { findPendingDeletion } from './project-state.ts';
 
 /**
  * Asks Keystone whether the suspend or resume of a domain is still wanted. The answer contains the
@@ -22,7 +22,7 @@ export async function answerAboutDomain(
   if (shown.kind === 'absent') return { kind: 'absent' };
   if (shown.kind === 'other') return refusedForSimilarId(shown.id);
   const { enabled } = shown.account;
-  const pending = await pendingDeletion('domain', id, deps.engine.reads);
+  const pending = await findPendingDeletion('domain', id, deps.engine.reads);
   const isActive = enabled && pending === undefined;
   return {
     kind: 'present',

@@ -14,8 +14,8 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
 import { readRates } from './rates.ts';
 
-/** A plan stores the users, groups and roles of a domain here. Keystone has no region. */
-const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
+/** The plan of a domain stores its users, groups and roles here. Keystone has no region. */
+const KEYSTONE_PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
 
 interface DomainPlanDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
@@ -76,29 +76,32 @@ export const storeDomainContents = (
 ): Promise<void> =>
   storePlan(
     id,
-    PLACE,
+    KEYSTONE_PLACE,
     resources.map(({ resourceType, rows }) => ({
       resourceType,
-      resources: rows.map(({ id: row, name }) => ({
-        id: row,
-        ...(name === undefined ? {} : { label: name }),
+      resources: rows.map((row) => ({
+        id: row.id,
+        ...(row.name === undefined ? {} : { label: row.name }),
       })),
       total: undefined,
     })),
     engine,
   );
 
-/** Reads the plans of the projects of a domain, with their listings. */
+/**
+ * Reads the plans of the projects of a domain, with the stored pages of their listings, and
+ * estimates the duration of the deletion.
+ */
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });
   const rates = await readRates({ reads });
-  const read = await mapInBatches(children, async (child) => {
+  const planned = await mapInBatches(children, async (child) => {
     const [tasks, pages] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
     return { plan: planOf(child, tasks, pages), pages, estimate: estimateOf(child, tasks, rates) };
   });
   return {
-    plans: read.map(({ plan }) => plan),
-    pages: read.flatMap(({ pages }) => pages),
-    estimate: parallelEstimate(read.map(({ estimate }) => estimate)),
+    plans: planned.map(({ plan }) => plan),
+    pages: planned.flatMap(({ pages }) => pages),
+    estimate: parallelEstimate(planned.map(({ estimate }) => estimate)),
   };
 }

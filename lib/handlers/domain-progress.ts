@@ -24,7 +24,7 @@ export async function domainProgress(
       .map((child) => child.scope.id as string),
   );
   const cleanupsByProject = new Map<ProjectId, readonly Operation[]>();
-  const reasons = new Map<ProjectId, string>();
+  const protectionReasons = new Map<ProjectId, string>();
   for (const project of projects) {
     if (openedProjects.has(project.id)) continue;
     cleanupsByProject.set(
@@ -41,7 +41,7 @@ export async function domainProgress(
       },
       { ...protectedIds, ownProject: '' },
     );
-    if (reason !== undefined) reasons.set(project.id, reason);
+    if (reason !== undefined) protectionReasons.set(project.id, reason);
   }
-  return { children, cleanupsByProject, protectedBecause: reasons };
+  return { children, cleanupsByProject, protectedBecause: protectionReasons };
 }

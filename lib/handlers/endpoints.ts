@@ -10,7 +10,10 @@ import type { Service } from '../task/service.ts';
  * Returns the error for a service that was in the catalog when the operation was planned, and is
  * missing now. The service does not count as absent, because its resources are unknown.
  */
-export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
+export const missingEndpointError = (
+  service: Pick<Service, 'name'>,
+  region: string,
+): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
   class: 'Transient',
   message:
@@ -44,6 +47,7 @@ export function otherApiFinder(
   const errors = new Map<string, Promise<PropagatorError | undefined>>();
   return async (name) => {
     const knownService = services.find((other) => other.name === name);
+    // Any other name is a catalog type. Its calls count for the service that makes them.
     const address: ServiceAddress = knownService ?? {
       name: service.name,
       catalogTypes: [name],
@@ -52,9 +56,9 @@ export function otherApiFinder(
     };
     const api = await cloud.api(address, region);
     if (api) return api;
-    const checked = errors.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
-    errors.set(name, checked);
-    const error = await checked;
+    const checking = errors.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+    errors.set(name, checking);
+    const error = await checking;
     if (error) throw error;
     return undefined;
   };

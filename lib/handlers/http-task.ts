@@ -98,7 +98,7 @@ const undeclaredActionReport = (
  */
 function messagesUntilReport({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;
-  const waits = {
+  const progressData = {
     operationId,
     taskId,
     service,
@@ -109,10 +109,10 @@ function messagesUntilReport({ data }: ServiceRequested, condition: Condition): 
     conditions: [condition],
   };
   return [
-    { type: 'service.progressed', data: { ...waits, sequence: 1 } },
+    { type: 'service.progressed', data: { ...progressData, sequence: 1 } },
     {
       type: 'service.progressed',
-      data: { ...waits, sequence: 0, again: { afterSeconds: 0 } },
+      data: { ...progressData, sequence: 0, again: { afterSeconds: 0 } },
       delaySeconds: CALL_AGAIN_SECONDS,
     },
   ];

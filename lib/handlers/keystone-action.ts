@@ -17,7 +17,7 @@ import {
   domainCanceledError,
 } from './action-stopped.ts';
 import type { HoldDeps } from './deletion-holds.ts';
-import { domainAction } from './domain-action.ts';
+import { carryOutDomainAction } from './domain-action.ts';
 import { readPreflightInput } from './preflight-input.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
 
@@ -38,14 +38,14 @@ export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
  * number of an older action. In a held or ended operation, only the actions that restore the
  * account are carried out. An error of Keystone is in the result.
  */
-export async function keystoneAction(
+export async function carryOutKeystoneAction(
   operation: Operation,
   number: number,
   deps: KeystoneActionDeps,
 ): Promise<StepEvent | undefined> {
   const { keystoneAction: dueAction, scope, state } = operation;
   if (!dueAction || dueAction.number !== number || dueAction.done) return undefined;
-  if (scope.type === 'domain') return domainAction(operation, dueAction, deps);
+  if (scope.type === 'domain') return carryOutDomainAction(operation, dueAction, deps);
   if (scope.type !== 'project') return undefined;
   // A message may be delivered again after the operation was held or canceled.
   if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, dueAction))
@@ -87,9 +87,9 @@ async function carryOutOnProject(
     return { accountState };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    const advised = await withRefusalAdvice(error, project, projectAdmin);
+    const errorWithAdvice = await withRefusalAdvice(error, project, projectAdmin);
     const stateBefore = what === 'disable' && accountState ? { accountState } : {};
-    return { error: advised, isSent, ...stateBefore };
+    return { error: errorWithAdvice, isSent, ...stateBefore };
   }
 }
 
@@ -135,8 +135,8 @@ const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Assigns the roles. If one role cannot be assigned, all roles are revoked. The operation may never
- * continue, and its roles would then stay assigned.
+ * Assigns the roles. If one role cannot be assigned, all roles are revoked, because the operation
+ * may never continue and would then leave the other roles assigned.
  */
 async function assignRoles(
   project: ProjectId,

@@ -67,7 +67,10 @@ interface AnsweredQuestion {
   readonly at: number;
 }
 
-/** Applies the event of a message to an operation, and commits the result. */
+/**
+ * Changes an operation by the event of a message, and commits the result. `source` supplies the
+ * data of the event.
+ */
 export function changeOperation(
   message: Message,
   id: OperationId,
@@ -75,11 +78,11 @@ export function changeOperation(
   deps: ChangeDeps,
 ): Promise<void> {
   return typeof source === 'function'
-    ? applyStored(message, id, source, deps)
-    : applyAnswer(message, id, source, deps);
+    ? changeFromStore(message, id, source, deps)
+    : changeByAnswer(message, id, source, deps);
 }
 
-function applyStored(
+function changeFromStore(
   message: Message,
   id: OperationId,
   readEvent: StoredInput,
@@ -89,7 +92,7 @@ function applyStored(
     const operation = await deps.engine.reads.operation(id);
     return operation && nextStep(operation, await readEvent(operation), deps.now(), deps);
   };
-  return inOrder(id, deps, () => commitWithRetries(message, decide, deps));
+  return inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
 }
 
 /**
@@ -97,14 +100,14 @@ function applyStored(
  * a slow Keystone does not delay reports of services. After a lock conflict the same answer is
  * applied again. If the question has changed in the meantime, Keystone is asked again.
  */
-async function applyAnswer(
+async function changeByAnswer(
   message: Message,
   id: OperationId,
   source: KeystoneInput,
   deps: ChangeDeps,
 ): Promise<void> {
   for (let questions = 1; ; questions += 1) {
-    const answer = await answerAbout(id, source, deps);
+    const answer = await askAboutOperation(id, source, deps);
     if (!answer) return;
     let isOutdated = false;
     const decide = async () => {
@@ -115,20 +118,20 @@ async function applyAnswer(
         ? nextStep(operation, answer.event, answer.at, deps)
         : undefined;
     };
-    await inOrder(id, deps, () => commitWithRetries(message, decide, deps));
+    await inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
     if (!isOutdated) return;
     if (questions >= MAX_CONFLICTS) throw changedTooOften(message);
   }
 }
 
 /** Runs `work` after the earlier work of this process on the same operation. */
-const inOrder = (
+const inQueueOfOperation = (
   id: OperationId,
   { operationQueue }: ChangeDeps,
   work: () => Promise<void>,
 ): Promise<void> => operationQueue?.run(id, work) ?? work();
 
-async function answerAbout(
+async function askAboutOperation(
   id: OperationId,
   { ask, questionOf }: KeystoneInput,
   { engine, now }: ChangeDeps,

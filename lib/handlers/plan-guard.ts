@@ -110,19 +110,19 @@ async function recordAllowed(
   for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
     const [stored] = await engine.reads.documents('drift', id, 'allowed');
     const recorded = stored ? StoredDrift.parse(stored.value).resources : [];
-    const known = new Set(recorded);
-    const unrecorded = keys.filter((key) => !known.has(key));
-    const granted = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));
-    if (granted.length === 0) return known;
+    const recordedKeys = new Set(recorded);
+    const unrecorded = keys.filter((key) => !recordedKeys.has(key));
+    const newlyAllowed = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));
+    if (newlyAllowed.length === 0) return recordedKeys;
     const document = {
       collection: 'drift',
       partition: id,
       id: 'allowed',
       version: stored?.version ?? 0,
-      value: { resources: [...recorded, ...granted] },
+      value: { resources: [...recorded, ...newlyAllowed] },
     } as const;
     if ((await engine.commit({ documents: [document] })) === 'committed')
-      return new Set([...recorded, ...granted]);
+      return new Set([...recorded, ...newlyAllowed]);
   }
   throw new PropagatorError({
     code: 'plan.drift',

@@ -21,8 +21,8 @@ const keyOf = (project: string) => ({
 async function readStoredRoles(project: string, { engine }: RoleDeps) {
   const { collection, partition } = keyOf(project);
   const documents = await engine.reads.documents(collection, partition, project);
-  const found = documents.find(({ id }) => id === project);
-  return found && { ...StoredRoles.parse(found.value), version: found.version };
+  const document = documents.find(({ id }) => id === project);
+  return document && { ...StoredRoles.parse(document.value), version: document.version };
 }
 
 /**

@@ -29,17 +29,16 @@ export type EffectiveState =
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 
 /** Returns the requested deletion of the project or domain during its recovery window. */
-export async function pendingDeletion(
+export async function findPendingDeletion(
   type: 'project' | 'domain',
   id: string,
   reads: Pick<Reads, 'operationsAbout'>,
 ): Promise<PendingDeletion | undefined> {
-  const found = (await reads.operationsAbout(type, id)).find(
-    ({ state }) => state === 'recoverable',
-  );
-  const { by = '', reason = '' } = found?.request ?? {};
+  const operations = await reads.operationsAbout(type, id);
+  const deletion = operations.find(({ state }) => state === 'recoverable');
+  const { by = '', reason = '' } = deletion?.request ?? {};
   const domainId = type === 'domain' ? { domainId: id } : {};
-  return found && { operationId: found.id, by, reason, ...domainId };
+  return deletion && { operationId: deletion.id, by, reason, ...domainId };
 }
 
 /**
@@ -51,16 +50,17 @@ export async function fetchEffectiveState(
   deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
   const hold = await suspensionHoldOf(id, deps.reads);
-  const projectDeletion = await pendingDeletion('project', id, deps.reads);
+  const projectDeletion = await findPendingDeletion('project', id, deps.reads);
   const shown = await deps.keystone.show('project', id);
-  if (shown.kind === 'absent') return shown;
-  if (shown.kind === 'other') return shown;
+  if (shown.kind !== 'present') return shown;
   if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
   const { domainId } = account;
   const pending =
     projectDeletion ??
-    (domainId === undefined ? undefined : await pendingDeletion('domain', domainId, deps.reads));
+    (domainId === undefined
+      ? undefined
+      : await findPendingDeletion('domain', domainId, deps.reads));
   const { suspensionCauses, facts } = await causesAndFacts(
     account,
     { hold, pending },

@@ -8,7 +8,7 @@ import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
 import { compareWithProfile } from '../task/provision-run.ts';
 import type { Service } from '../task/service.ts';
-import { missingEndpoint, otherApiFinder, readRegistry } from './endpoints.ts';
+import { missingEndpointError, otherApiFinder, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
 import { provisionRecords } from './provision-store.ts';
 
@@ -71,7 +71,7 @@ async function compareService(
   try {
     const api = service && (await deps.cloud.api(service, region));
     if (!api || !service.provision)
-      return withError(name, region, missingEndpoint({ name }, region));
+      return withError(name, region, missingEndpointError({ name }, region));
     const waivers = () => deps.engine.reads.coverageWaivers();
     const items = await compareWithProfile({
       provision: service.provision,

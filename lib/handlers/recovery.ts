@@ -22,42 +22,42 @@ import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 
 /**
- * Restores an account after its deletion was canceled or refused (`canceled`). A suspended project
- * is resumed, unless another cause still suspends it. If another client has deleted the account,
- * the step announces this deletion. Returns `undefined` if no step is needed. Throws when Keystone
- * gives no certain answer.
+ * Restores an account after its deletion was canceled or refused. A suspended project is resumed,
+ * unless another cause still suspends it. If another client has deleted the account, the step
+ * announces this deletion. Returns `undefined` if no step is needed. Throws when Keystone gives no
+ * certain answer. `deletion`: the canceled or refused operation.
  */
-export async function undoSuspension(
-  canceled: Operation,
+export async function restoreAccount(
+  deletion: Operation,
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
-  const { scope } = canceled;
-  if (!hasEnded(canceled)) return undefined;
-  if (scope.type === 'domain') return resumeDomain(canceled, scope.id, deps);
-  return scope.type === 'project' ? restoreProject(canceled, scope.id, deps) : undefined;
+  const { scope } = deletion;
+  if (!hasEnded(deletion)) return undefined;
+  if (scope.type === 'domain') return resumeDomain(deletion, scope.id, deps);
+  return scope.type === 'project' ? restoreProject(deletion, scope.id, deps) : undefined;
 }
 
 async function restoreProject(
-  canceled: Operation,
+  deletion: Operation,
   project: ProjectId,
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
-  const { id, recovery, startedAt } = canceled;
+  const { id, recovery, startedAt } = deletion;
   const { reads } = deps.engine;
   const [state, allOperations] = await Promise.all([
     fetchEffectiveState(project, { keystone: deps.cloud.keystone, reads }),
     reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')
-    return stepAfterDeletion(canceled, resumeStep(canceled, allOperations, deps), deps.now());
+    return stepAfterDeletion(deletion, resumeStep(deletion, allOperations, deps), deps.now());
   if (state.kind !== 'present') return undefined;
-  if (state.suspensionCauses.length === 0) return endSuspension(canceled, allOperations, deps);
+  if (state.suspensionCauses.length === 0) return endSuspension(deletion, allOperations, deps);
   if (mustBeSuspended(state, deps.policy))
-    return announceDisabled(canceled, allOperations, deps.now());
+    return announceDisabled(deletion, allOperations, deps.now());
   // The project was disabled before the deletion was requested, and the policy does not suspend
   // disabled projects. Undo only the suspension of the recovery window.
   const wasSuspendedByWindow = recovery?.suspension !== undefined && startedAt === undefined;
-  return wasSuspendedByWindow ? endSuspension(canceled, allOperations, deps, id) : undefined;
+  return wasSuspendedByWindow ? endSuspension(deletion, allOperations, deps, id) : undefined;
 }
 
 /** True if the policy or the decision of an operator suspends a project in this state. */
@@ -74,15 +74,15 @@ function mustBeSuspended(
  * resume.
  */
 function endSuspension(
-  canceled: Operation,
+  deletion: Operation,
   allOperations: readonly Operation[],
   deps: LifecycleDeps,
   undoes?: OperationId,
 ): StepResult | undefined {
-  const { id, recovery } = canceled;
+  const { id, recovery } = deletion;
   const suspension = allOperations.find((one) => one.id === recovery?.suspension);
   if (!suspension || hasEnded(suspension) || mayBeSuspended(allOperations))
-    return resumeStep(canceled, allOperations, deps, undoes);
+    return resumeStep(deletion, allOperations, deps, undoes);
   const ended = supersede(suspension, `${id} was canceled`, deps.now());
   return { operations: [ended], tasks: [], messages: finishedMessages(ended), deadLetters: [] };
 }
@@ -99,11 +99,11 @@ function endSuspension(
  * The 404 may be wrong, so `resume` also opens. The resume ends if Keystone repeats the 404.
  */
 function stepAfterDeletion(
-  canceled: Operation,
+  deletion: Operation,
   resume: StepResult | undefined,
   now: number,
 ): StepResult {
-  const { id, confirmedAt, scope, startedAt } = canceled;
+  const { id, confirmedAt, scope, startedAt } = deletion;
   const hadContinuedAfter404 = startedAt !== undefined && confirmedAt.length > 0;
   const isAnnounced = !hadContinuedAfter404 && scope.type !== 'user';
   const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
@@ -116,7 +116,7 @@ function stepAfterDeletion(
       ]
     : [];
   return {
-    operations: [withAbsenceAdvice(canceled, isAnnounced, now), ...(resume?.operations ?? [])],
+    operations: [withAbsenceAdvice(deletion, isAnnounced, now), ...(resume?.operations ?? [])],
     tasks: resume?.tasks ?? [],
     messages: [...(resume?.messages ?? []), ...announcement],
     deadLetters: [],
@@ -149,11 +149,11 @@ function announceDisabled(
  * about the domain and about each project. Disabled projects therefore stay suspended.
  */
 async function resumeDomain(
-  canceled: Operation,
+  deletion: Operation,
   domain: DomainId,
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
-  const { id, recovery, startedAt } = canceled;
+  const { id, recovery, startedAt } = deletion;
   const allOperations = await deps.engine.reads.operationsAbout('domain', domain);
   // The newest operation may be a resume under the policy, if the domain was enabled in Keystone.
   const wasSuspended =
@@ -162,13 +162,13 @@ async function resumeDomain(
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
   if (!wasSuspended)
-    return isAbsent ? stepAfterDeletion(canceled, undefined, deps.now()) : undefined;
+    return isAbsent ? stepAfterDeletion(deletion, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may still show it as disabled.
   const hasEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
   const resume =
-    hasEnabled || isEnabled ? resumeStep(canceled, allOperations, deps, id) : undefined;
-  return isAbsent ? stepAfterDeletion(canceled, resume, deps.now()) : resume;
+    hasEnabled || isEnabled ? resumeStep(deletion, allOperations, deps, id) : undefined;
+  return isAbsent ? stepAfterDeletion(deletion, resume, deps.now()) : resume;
 }
 
 /**

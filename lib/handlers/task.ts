@@ -7,7 +7,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, SilenceWatch } from '../task/service.ts';
 import { fetchAccountState } from './account-state.ts';
-import { missingEndpoint } from './endpoints.ts';
+import { missingEndpointError } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
 import { MAX_SILENCE_MILLIS, withSilenceLimit } from './silence.ts';
