@@ -27,10 +27,8 @@ export async function domainProgress(
   const protectionReasons = new Map<ProjectId, string>();
   for (const project of projects) {
     if (openedProjects.has(project.id)) continue;
-    cleanupsByProject.set(
-      project.id,
-      cleanupsOf(await engine.reads.operationsAbout('project', project.id)),
-    );
+    const operations = await engine.reads.operationsAbout('project', project.id);
+    cleanupsByProject.set(project.id, cleanupsOf(operations));
     const { name } = project;
     const reason = protectedBecause(
       {

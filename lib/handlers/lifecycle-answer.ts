@@ -1,6 +1,5 @@
-import type { UserId } from '../../events/ids.ts';
 import { causesRequire, describeCauses } from '../account/causes.ts';
-import { cleanupsOf, isCleanupUnderWay, isUndo } from '../operation/lifecycle.ts';
+import { isUndo } from '../operation/lifecycle.ts';
 import type { LifecycleAnswer, LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { Operation } from '../operation/model.ts';
@@ -13,11 +12,9 @@ import { answerAboutDomain, refusedForSimilarId } from './domain-lifecycle.ts';
 import { readRegistry } from './endpoints.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { lifecycleEntryOf, pluginsFor } from './lifecycle-services.ts';
-import { type EffectiveState, fetchEffectiveState, fetchUserState } from './project-state.ts';
-import { provisionDecision, provisionSnapshot, userProvisionDecision } from './provision.ts';
+import { fetchEffectiveState, fetchUserState, type PresentState } from './project-state.ts';
+import { answerAboutProjectProvision, answerAboutUserProvision } from './provision-answer.ts';
 import { suspendedServices } from './suspension-store.ts';
-
-type PresentState = Extract<EffectiveState, { readonly kind: 'present' }>;
 
 /**
  * Asks Keystone whether the account still requires the operation. The answer also contains the
@@ -29,8 +26,9 @@ export async function lifecycleAnswer(
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
   const { scope } = operation;
-  const because = protectedBecause(scope, await deps.protection());
-  if (because && !isUndo(operation)) return { kind: 'refused', because: `protected: ${because}` };
+  const protectionReason = protectedBecause(scope, await deps.protection());
+  if (protectionReason && !isUndo(operation))
+    return { kind: 'refused', because: `protected: ${protectionReason}` };
   if (scope.type === 'domain') return answerAboutDomain(operation, scope.id, deps);
   const { keystone } = deps.cloud;
   const state =
@@ -59,7 +57,7 @@ async function answerAboutProject(
   const isSuspend = action === 'suspend';
   const policy = deps.policy ?? NO_POLICY;
   const registry = await readRegistry(deps.cloud);
-  const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
+  const recordedServices = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
     kind: 'present',
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses),
@@ -70,7 +68,7 @@ async function answerAboutProject(
       isSuspend ? 'suspend' : 'resume',
       [
         ...deps.services.flatMap((service) =>
-          lifecycleEntryOf(service, isSuspend, policy, recorded),
+          lifecycleEntryOf(service, isSuspend, policy, recordedServices),
         ),
         ...pluginsFor(isSuspend ? 'suspend' : 'resume', deps),
       ],
@@ -89,13 +87,17 @@ function projectDecision(
   { mode, policy = NO_POLICY, services }: LifecycleDeps,
 ): LifecycleDecision {
   const isByOperator = isRequested || suspensionCauses.some(({ kind }) => kind === 'operator-hold');
-  const decided = decideChange(policy, isSuspend ? 'project.disabled' : 'project.enabled', facts);
-  const isEnforced = mode === 'enforce' && (isByOperator || decided.mode === 'enforce');
+  const policyDecision = decideChange(
+    policy,
+    isSuspend ? 'project.disabled' : 'project.enabled',
+    facts,
+  );
+  const isEnforced = mode === 'enforce' && (isByOperator || policyDecision.mode === 'enforce');
   return {
-    hasAction: isByOperator || decided.action !== 'none',
+    hasAction: isByOperator || policyDecision.action !== 'none',
     mode: isEnforced ? 'enforce' : 'observe',
-    delayMillis: isByOperator ? 0 : (decided.afterMillis ?? 0),
-    rule: isByOperator ? undefined : decided.rule,
+    delayMillis: isByOperator ? 0 : (policyDecision.afterMillis ?? 0),
+    rule: isByOperator ? undefined : policyDecision.rule,
     options: isSuspend
       ? Object.fromEntries(services.map(({ name }) => [name, chosenOptions(name, policy.suspend)]))
       : undefined,
@@ -137,67 +139,5 @@ async function answerAboutUser(
         skippedBecause: undefined,
       })),
     ),
-  };
-}
-
-/** Returns the answer about the provision of a user. */
-async function answerAboutUserProvision(
-  operation: Operation,
-  id: UserId,
-  state: PresentState,
-  deps: LifecycleDeps,
-): Promise<LifecycleAnswer> {
-  const need = await provisionNeed('user', id, state, deps);
-  const registry = await readRegistry(deps.cloud);
-  const assigningServices = deps.services.filter(({ userProvision }) => userProvision);
-  const names = assigningServices.map(({ name }) => name);
-  return {
-    kind: 'present',
-    ...need,
-    decision: userProvisionDecision(operation, state.facts, names, deps),
-    cloud: lifecycleSnapshot(
-      cloudSnapshot(registry, 'user', deps, assigningServices),
-      'provision',
-      names.map((name) => ({ name, suspendAfter: [], types: [], skippedBecause: undefined })),
-    ),
-  };
-}
-
-/** Returns the answer about the provision of a project. */
-async function answerAboutProjectProvision(
-  operation: Operation,
-  id: string,
-  state: PresentState,
-  deps: LifecycleDeps,
-): Promise<LifecycleAnswer> {
-  const need = await provisionNeed('project', id, state, deps);
-  const decision = provisionDecision(operation, state.facts, deps);
-  const registry = await readRegistry(deps.cloud);
-  const snapshot = cloudSnapshot(registry, 'project', deps);
-  const plugins = pluginsFor('provision', deps);
-  const { provision } = decision;
-  return {
-    kind: 'present',
-    ...need,
-    decision,
-    ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services, plugins) } : {}),
-  };
-}
-
-/**
- * Returns whether the provision of an account is still required, and why. The account must be
- * enabled, and no cleanup of it may be in progress.
- */
-async function provisionNeed(
-  type: 'project' | 'user',
-  id: string,
-  { suspensionCauses }: PresentState,
-  { engine }: LifecycleDeps,
-): Promise<{ readonly isWanted: boolean; readonly because: string }> {
-  const operations = await engine.reads.operationsAbout(type, id);
-  const cleanup = cleanupsOf(operations).find(isCleanupUnderWay);
-  return {
-    isWanted: suspensionCauses.length === 0 && !cleanup,
-    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(suspensionCauses),
   };
 }

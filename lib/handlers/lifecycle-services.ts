@@ -17,13 +17,14 @@ export const pluginsFor = (
 
 /**
  * Returns the entry of a service for the order of a suspend or resume, or an empty array if the
- * service has no part in it. `recorded`: the services with suspension records of the project.
+ * service has no part in it. `recordedServices`: the services with suspension
+ * records of the project.
  */
 export function lifecycleEntryOf(
   { name, suspension, leftBySuspend }: Service,
   isSuspend: boolean,
   { suspend }: Policy,
-  recorded: ReadonlySet<string>,
+  recordedServices: ReadonlySet<string>,
 ): LifecycleService[] {
   if (!suspension) {
     const hasWarnings = isSuspend && leftBySuspend.some(({ warns }) => warns);
@@ -35,7 +36,7 @@ export function lifecycleEntryOf(
     : allTypes;
   const skippedBecause = isSuspend
     ? whySuspendSkips(name, suspend)
-    : whyResumeSkips(name, suspend, recorded);
+    : whyResumeSkips(name, suspend, recordedServices);
   return [
     {
       name,
@@ -61,8 +62,10 @@ const whySuspendSkips = (name: string, suspend: Policy['suspend']): string | und
 const whyResumeSkips = (
   name: string,
   suspend: Policy['suspend'],
-  recorded: ReadonlySet<string>,
+  recordedServices: ReadonlySet<string>,
 ): string | undefined =>
-  isSuspendedUnder(name, suspend) || isSuspendedUnder(name, NO_POLICY.suspend) || recorded.has(name)
+  isSuspendedUnder(name, suspend) ||
+  isSuspendedUnder(name, NO_POLICY.suspend) ||
+  recordedServices.has(name)
     ? undefined
     : 'no resource of it was suspended';

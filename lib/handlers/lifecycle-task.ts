@@ -45,28 +45,15 @@ export async function lifecycleRefusal(
   operation: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'cloud' | 'mode' | 'protection'>,
 ): Promise<Condition | undefined> {
-  const { action, confirmation, id, lifecycle, scope, state: operationState } = operation;
+  const { action, confirmation, id, lifecycle, scope } = operation;
   if (deps.mode === 'observe')
     return blockedCondition(
       'the mode is observe, so resources are only counted',
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
-  const because = protectedBecause(scope, await deps.protection());
-  if (because && !isUndo(operation))
-    return blockedCondition(
-      `protected: ${because}`,
-      'Remove the protection, or leave the operation as it is.',
-    );
-  if (operationState === 'held')
-    return blockedCondition(
-      `the operation is held: ${operation.hold?.reason ?? 'for an operator'}`,
-      `Type: propagator operation release ${id} --reason "…"`,
-    );
-  if (action === 'provision' && operation.hold)
-    return blockedCondition(
-      `no resource is created now: ${operation.hold.reason}`,
-      operation.hold.advice,
-    );
+  const protectionReason = protectedBecause(scope, await deps.protection());
+  const refusal = refusalOfStoredOperation(operation, protectionReason);
+  if (refusal) return refusal;
   const { keystone } = deps.cloud;
   const state =
     scope.type === 'user'
@@ -87,6 +74,27 @@ export async function lifecycleRefusal(
     `no resource is changed now: Keystone shows that ${stateText}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',
   );
+}
+
+/** Returns the condition of a protected account, a held operation or a paused provision. */
+function refusalOfStoredOperation(
+  operation: Operation,
+  protectionReason: string | undefined,
+): Condition | undefined {
+  const { action, hold, id, state } = operation;
+  if (protectionReason && !isUndo(operation))
+    return blockedCondition(
+      `protected: ${protectionReason}`,
+      'Remove the protection, or leave the operation as it is.',
+    );
+  if (state === 'held')
+    return blockedCondition(
+      `the operation is held: ${hold?.reason ?? 'for an operator'}`,
+      `Type: propagator operation release ${id} --reason "…"`,
+    );
+  return action === 'provision' && hold
+    ? blockedCondition(`no resource is created now: ${hold.reason}`, hold.advice)
+    : undefined;
 }
 
 const blockedCondition = (message: string, advice: string): Condition => ({
@@ -110,8 +118,8 @@ function withProjectToken(
   let api: Promise<ServiceApi | undefined> | undefined;
   const requestApi = async (): Promise<ServiceApi | undefined> => {
     await assignProjectRoles(project, deps);
-    const found = await deps.cloud.api(service, region, project);
-    return found && stoppable(found, deps);
+    const projectApi = await deps.cloud.api(service, region, project);
+    return projectApi && stoppable(projectApi, deps);
   };
   return {
     ...context,
@@ -136,15 +144,16 @@ export async function runLifecycle(
   if (operation.action === 'suspend') {
     // Revoke the role, because a superseded resume may have left it assigned.
     await revokeProjectRoles(context.project, deps);
-    const [report, reports] = await Promise.all([
+    const [report, warnings] = await Promise.all([
       suspendRun({ ...input, onCounts }),
       leftBySuspendWarnings(service, context),
     ]);
-    return { ...report, conditions: aggregateConditions([...report.conditions, ...reports]) };
+    return { ...report, conditions: aggregateConditions([...report.conditions, ...warnings]) };
   }
   const resumeContext = withProjectToken(service, context, deps);
   const report = await resumeRun({ ...input, onCounts, context: resumeContext });
-  // Nova answers before a server has started. Keep the role until all servers run.
+  // Keep the role while the run must be repeated without an error: Nova answers before a server has
+  // started.
   if (report.outcome.kind !== 'again' || report.outcome.error)
     await revokeProjectRoles(context.project, deps);
   return report;

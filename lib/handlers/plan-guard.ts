@@ -42,32 +42,29 @@ export function planGuard(
   if (!plan || plan.driftAccepted) return undefined;
   const pages = readPlan(plan.of, engine.reads, place);
   pages.catch(() => undefined);
-  const appeared = new Map<string, { count: number; example: string; isRefused: boolean }>();
+  const appeared = new Map<string, Appeared[string]>();
   return {
     appeared: () => Object.fromEntries(appeared),
     async findBlockers(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
       const planned = plannedIds(await pages, resourceType);
       if (!planned) return new Map();
-      const unplannedResources = resources.filter(({ id }) => !planned.has(id));
-      const keys = unplannedResources.map(({ id }) => keyOf(resourceType, id));
+      const unplanned = resources.filter(({ id }) => !planned.has(id));
+      const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
       const allowedKeys = isCounting
         ? new Set<string>()
         : await recordAllowed(operation, plan, keys, engine);
-      const refusedResources = unplannedResources.filter(
-        ({ id }) => !allowedKeys.has(keyOf(resourceType, id)),
-      );
+      const refused = unplanned.filter(({ id }) => !allowedKeys.has(keyOf(resourceType, id)));
       const allowedOfType = [...allowedKeys].filter((key) =>
         key.startsWith(keyOf(resourceType, '')),
       );
-      const example = refusedResources[0] ?? unplannedResources[0];
       appeared.set(resourceType, {
-        count: allowedOfType.length + refusedResources.length,
-        example: example?.id ?? '-',
-        isRefused: !isCounting && refusedResources.length > 0,
+        count: allowedOfType.length + refused.length,
+        example: (refused[0] ?? unplanned[0])?.id ?? '-',
+        isRefused: !isCounting && refused.length > 0,
       });
-      const blocker = blockerOf(plan);
-      return isCounting ? new Map() : new Map(refusedResources.map(({ id }) => [id, blocker]));
+      if (isCounting) return new Map();
+      return new Map(refused.map(({ id }) => [id, blockerOf(plan)]));
     },
   };
 }

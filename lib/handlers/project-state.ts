@@ -25,6 +25,9 @@ export type EffectiveState =
       readonly facts: AccountFacts;
     };
 
+/** The effective state of an account that Keystone shows. */
+export type PresentState = Extract<EffectiveState, { readonly kind: 'present' }>;
+
 /** The reads that {@link fetchEffectiveState} needs. */
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 

@@ -7,7 +7,7 @@ import type { AccountFacts } from '../policy/decide.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
 import { compareWithProfile } from '../task/provision-run.ts';
-import type { Service } from '../task/service.ts';
+import type { Service, ServiceApi } from '../task/service.ts';
 import { missingEndpointError, otherApiFinder, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
 import { provisionRecords } from './provision-store.ts';
@@ -63,7 +63,7 @@ const withError = (
 async function compareService(
   name: ServiceName,
   region: string,
-  { id: project, name: projectName }: AccountFacts & { readonly id: ProjectId },
+  facts: AccountFacts & { readonly id: ProjectId },
   desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService> {
@@ -72,29 +72,12 @@ async function compareService(
     const api = service && (await deps.cloud.api(service, region));
     if (!api || !service.provision)
       return withError(name, region, missingEndpointError({ name }, region));
-    const waivers = () => deps.engine.reads.coverageWaivers();
+    const context = comparisonContext(service, region, api, facts, deps);
     const items = await compareWithProfile({
       provision: service.provision,
       section: desired.sections[name],
       phase: 'plan',
-      contextOf: (shared) => ({
-        ...shared,
-        region,
-        api,
-        project,
-        projectName,
-        projectApi: undefined,
-        members: undefined,
-        now: deps.now,
-        ...provisionRecords(
-          { partition: project, service: name, region },
-          {
-            reads: deps.engine.reads,
-            commit: () => Promise.reject(new TypeError('a comparison must not record values')),
-          },
-        ),
-        apiOf: otherApiFinder(service, region, { ...deps, waivers }),
-      }),
+      contextOf: (shared) => ({ ...shared, ...context }),
     });
     return {
       service: name,
@@ -108,4 +91,30 @@ async function compareService(
       reportOf(thrown, { code: `${name}.provision.compare`, service: name, region }),
     );
   }
+}
+
+/** Returns the context of a comparison. It can read recorded values and cannot record any. */
+function comparisonContext(
+  service: Service,
+  region: string,
+  api: ServiceApi,
+  { id: project, name: projectName }: AccountFacts & { readonly id: ProjectId },
+  deps: CompareDeps,
+) {
+  const { reads } = deps.engine;
+  const readOnlyStore = {
+    reads,
+    commit: () => Promise.reject(new TypeError('a comparison must not record values')),
+  };
+  return {
+    region,
+    api,
+    project,
+    projectName,
+    projectApi: undefined,
+    members: undefined,
+    now: deps.now,
+    ...provisionRecords({ partition: project, service: service.name, region }, readOnlyStore),
+    apiOf: otherApiFinder(service, region, { ...deps, waivers: () => reads.coverageWaivers() }),
+  };
 }

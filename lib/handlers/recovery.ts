@@ -19,7 +19,7 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { lifecycleStep } from './lifecycle.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
+import { fetchEffectiveState, type PresentState } from './project-state.ts';
 
 /**
  * Restores an account after its deletion was canceled or refused. A suspended project is resumed,
@@ -62,7 +62,7 @@ async function restoreProject(
 
 /** True if the policy or the decision of an operator suspends a project in this state. */
 function mustBeSuspended(
-  { suspensionCauses, facts }: Extract<EffectiveState, { kind: 'present' }>,
+  { suspensionCauses, facts }: PresentState,
   policy: Policy = NO_POLICY,
 ): boolean {
   const { action, mode } = decideChange(policy, 'project.disabled', facts);
