@@ -28,7 +28,7 @@ function search(value: unknown, path: readonly string[], depth: number): string 
       : undefined;
   }
   if (typeof value !== 'object' || value === null || depth > MAX_NESTING) return undefined;
-  // The body itself is no nested notification: it is one whose fields are invalid.
+  // The body itself is not nested. If it has the form of a notification, its fields are invalid.
   const isBody = depth === 0 && path.at(-1) !== JSON_TEXT;
   if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
   if (!isBody && Notification.safeParse(value).success) return wrappedTwice('notification', path);

@@ -102,8 +102,8 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
     case 'operation.finished':
       return recordEndAndUpdateParent(message, deps);
     default: {
-      const stored = storedInputOf(message, deps);
-      return stored && changeOperation(message, stored.operationId, stored.readEvent, deps);
+      const input = storedInputOf(message, deps);
+      return input && changeOperation(message, input.operationId, input.readEvent, deps);
     }
   }
 }

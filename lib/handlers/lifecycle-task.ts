@@ -152,8 +152,8 @@ export async function runLifecycle(
   }
   const resumeContext = withProjectToken(service, context, deps);
   const report = await resumeRun({ ...input, onCounts, context: resumeContext });
-  // Keep the role while the run must be repeated without an error: Nova answers before a server has
-  // started.
+  // Keep the role while servers start. Nova answers before a server has started, so the run then
+  // ends with `again` and without an error.
   if (report.outcome.kind !== 'again' || report.outcome.error)
     await revokeProjectRoles(context.project, deps);
   return report;

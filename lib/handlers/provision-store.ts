@@ -25,29 +25,29 @@ export function claimStore(
     partition,
     id: `${prefix}${id}`,
   });
-  const findDocument = async (id: string) => {
-    const found = await engine.reads.documents('provision', partition, prefix + id);
-    const document = found.find((one) => one.id === prefix + id);
+  const readClaim = async (id: string) => {
+    const documents = await engine.reads.documents('provision', partition, prefix + id);
+    const document = documents.find((one) => one.id === prefix + id);
     return document && { ...Claim.parse(document.value), version: document.version };
   };
   return {
     async claim(id) {
-      const storedClaim = await findDocument(id);
+      const storedClaim = await readClaim(id);
       if (storedClaim?.run === run) return 0;
       const at = now();
       const waitMillis = storedClaim ? storedClaim.at + CLAIM_MILLIS - at : 0;
       if (waitMillis > 0) return Math.min(CLAIM_MILLIS, waitMillis);
       const written = { ...key(id), version: storedClaim?.version ?? 0, value: { run, at } };
-      const done = await engine.commit({ documents: [written] });
-      return done === 'committed' ? 0 : CLAIM_MILLIS;
+      const commitResult = await engine.commit({ documents: [written] });
+      return commitResult === 'committed' ? 0 : CLAIM_MILLIS;
     },
     async release(id) {
-      const known = await findDocument(id);
-      if (known?.run === run)
-        await engine.commit({ documents: [{ ...key(id), version: known.version }] });
+      const storedClaim = await readClaim(id);
+      if (storedClaim?.run === run)
+        await engine.commit({ documents: [{ ...key(id), version: storedClaim.version }] });
     },
     async clear() {
-      await removeAll('provision', partition, prefix, engine);
+      await removeDocuments('provision', partition, prefix, engine);
     },
   };
 }
@@ -62,14 +62,14 @@ export function provisionRecords(
 ): Pick<ProvisionContext, 'record' | 'recorded'> {
   // The first character distinguishes a record from a claim, whose key begins with a service name.
   const idOf = (key: string): string => `=${service}/${region}/${key}`;
-  const find = async (key: string) => {
-    const found = await engine.reads.documents('provision', partition, idOf(key));
-    return found.find(({ id }) => id === idOf(key));
+  const findDocument = async (key: string) => {
+    const documents = await engine.reads.documents('provision', partition, idOf(key));
+    return documents.find(({ id }) => id === idOf(key));
   };
   return {
-    recorded: async (key) => (await find(key))?.value,
+    recorded: async (key) => (await findDocument(key))?.value,
     async record(key, value) {
-      const version = (await find(key))?.version ?? 0;
+      const version = (await findDocument(key))?.version ?? 0;
       const document = {
         collection: 'provision' as const,
         partition,
@@ -109,23 +109,23 @@ export async function provisionedProjects(
  * recorded the project.
  */
 export async function recordProvisioned(provisioned: Provisioned, engine: Store): Promise<void> {
-  const [known] = await provisionedProjects(engine, provisioned.project);
   const id = provisioned.project;
-  const version = known?.version ?? 0;
+  const [earlierRecord] = await provisionedProjects(engine, id);
+  const version = earlierRecord?.version ?? 0;
   await engine.commit({ documents: [{ ...PROVISIONED, id, version, value: provisioned }] });
 }
 
 /** Removes the stored claims and records of a project that was cleaned up. */
 export async function removeProvisionRecords(project: string, engine: Store): Promise<void> {
-  await removeAll('provision', project, undefined, engine);
-  const [known] = await provisionedProjects(engine, project);
-  if (known)
+  await removeDocuments('provision', project, undefined, engine);
+  const [provisioned] = await provisionedProjects(engine, project);
+  if (provisioned)
     await engine.commit({
-      documents: [{ ...PROVISIONED, id: project, version: known.version }],
+      documents: [{ ...PROVISIONED, id: project, version: provisioned.version }],
     });
 }
 
-async function removeAll(
+async function removeDocuments(
   collection: WrittenDocument['collection'],
   partition: string,
   prefix: string | undefined,

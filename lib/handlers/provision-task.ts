@@ -97,11 +97,11 @@ async function mayContinue(
   deps: Pick<LifecycleTaskDeps, 'engine' | 'now'>,
 ): Promise<boolean> {
   const { reads } = deps.engine;
-  const [now, about, stop] = await Promise.all([
+  const [storedOperation, operations, stop] = await Promise.all([
     reads.operation(id),
     reads.operationsAbout(scope.type, scope.id),
     currentStop(deps),
   ]);
-  const isRunning = now?.state === 'running' && now.hold === undefined;
-  return isRunning && !stop && cleanupsOf(about).every(hasEnded);
+  const isRunning = storedOperation?.state === 'running' && storedOperation.hold === undefined;
+  return isRunning && !stop && cleanupsOf(operations).every(hasEnded);
 }

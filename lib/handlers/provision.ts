@@ -68,8 +68,8 @@ export function userProvisionDecision(
   assigningServices: readonly string[],
   { mode, policy = NO_POLICY }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
-  const decided = decideChange(policy, 'user.created', facts);
-  const { action, afterMillis = 0, assignments, rule } = decided;
+  const policyDecision = decideChange(policy, 'user.created', facts);
+  const { action, afterMillis = 0, assignments, rule } = policyDecision;
   const desired = assignments && {
     profile: `rule ${rule}`,
     reconcile: false,
@@ -79,7 +79,7 @@ export function userProvisionDecision(
   const provision = lifecycle?.provision ?? (action === 'provision' ? desired : undefined);
   return {
     hasAction: provision !== undefined,
-    mode: mode === 'enforce' && decided.mode === 'enforce' ? 'enforce' : 'observe',
+    mode: mode === 'enforce' && policyDecision.mode === 'enforce' ? 'enforce' : 'observe',
     delayMillis: afterMillis,
     rule,
     provision,
@@ -103,11 +103,11 @@ export function desiredState(
     readonly reconcile?: boolean | undefined;
   },
 ): DesiredState | undefined {
-  const decided = decideProvision(facts, policy);
-  const profile = requested?.profile ?? decided.profile;
+  const policyDecision = decideProvision(facts, policy);
+  const profile = requested?.profile ?? policyDecision.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
   if (profile === undefined || !sections) return undefined;
-  const reconcile = requested?.reconcile ?? decided.reconcile ?? false;
+  const reconcile = requested?.reconcile ?? policyDecision.reconcile ?? false;
   return { profile, reconcile, sections };
 }
 
@@ -120,17 +120,18 @@ export function provisionDecision(
   facts: AccountFacts,
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
-  const decided = decideProvision(facts, policy);
+  const policyDecision = decideProvision(facts, policy);
   const requested = lifecycle?.request;
   // The desired state that was decided at the first answer applies to the whole operation.
   const provision = lifecycle?.provision ?? desiredState(facts, policy, requested);
-  const isEnforced = mode === 'enforce' && (requested !== undefined || decided.mode === 'enforce');
+  const isEnforced =
+    mode === 'enforce' && (requested !== undefined || policyDecision.mode === 'enforce');
   return {
     hasAction:
-      provision !== undefined && (requested !== undefined || decided.action === 'provision'),
+      provision !== undefined && (requested !== undefined || policyDecision.action === 'provision'),
     mode: isEnforced ? 'enforce' : 'observe',
-    delayMillis: requested ? 0 : (decided.afterMillis ?? 0),
-    rule: requested ? undefined : decided.rule,
+    delayMillis: requested ? 0 : (policyDecision.afterMillis ?? 0),
+    rule: requested ? undefined : policyDecision.rule,
     provision,
   };
 }

@@ -44,10 +44,10 @@ export async function recordRates(
   }
 }
 
-/** Returns the newest measurements of a service: the stored ones, then the new ones. */
-function appendMeasured(stored: unknown, added: ReturnType<typeof measuredTasksOf>) {
-  const before = stored === undefined ? [] : StoredRates.parse(stored).measured;
+/** Returns the newest measurements of a service: the stored ones, then the added ones. */
+function appendMeasured(storedValue: unknown, added: ReturnType<typeof measuredTasksOf>) {
+  const stored = storedValue === undefined ? [] : StoredRates.parse(storedValue).measured;
   const addedIds = new Set(added.map(({ taskId }) => taskId));
-  const kept = before.filter(({ taskId }) => !addedIds.has(taskId));
+  const kept = stored.filter(({ taskId }) => !addedIds.has(taskId));
   return [...kept, ...added.map(({ service: _, ...measured }) => measured)].slice(-MAX_KEPT);
 }

@@ -22,13 +22,13 @@ export async function storeNotifications(
   messages: readonly NotificationReceived[],
   { engine }: ReceiveDeps,
 ): Promise<void> {
-  const urgent = await urgentOf(messages, engine.reads);
-  const done = await engine.commit({
+  const urgent = await findUrgent(messages, engine.reads);
+  const commitResult = await engine.commit({
     messages: messages.map((message) =>
       urgent.has(message) ? { ...message, isUrgent: true } : message,
     ),
   });
-  if (done === 'conflict')
+  if (commitResult === 'conflict')
     throw new PropagatorError({
       code: 'notifications.conflict',
       class: 'Transient',
@@ -37,10 +37,13 @@ export async function storeNotifications(
     });
 }
 
-/** Only notifications that match are parsed here. Ingest later parses all notifications. */
+/**
+ * Only notifications that contain one of these event types are parsed here. Ingest later parses all
+ * notifications.
+ */
 const DELETION = /identity\.(?:project|domain|user)\.deleted/;
 
-async function urgentOf(
+async function findUrgent(
   messages: readonly NotificationReceived[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<NotificationReceived>> {

@@ -38,8 +38,8 @@ export function commonContext(
     now: deps.now,
     memoize: createMemoize(),
     apiOf: async (name) => {
-      const other = watched(await withStopSwitch(findApi(name), data.phase, deps), watch);
-      return other && isPlan ? readOnly(other) : other;
+      const otherApi = watched(await withStopSwitch(findApi(name), data.phase, deps), watch);
+      return otherApi && isPlan ? readOnly(otherApi) : otherApi;
     },
   };
 }
@@ -66,12 +66,12 @@ const watched = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWat
  * returned unchanged, because the phase only reads.
  */
 const withStopSwitch = async (
-  api: Promise<ServiceApi | undefined>,
+  opening: Promise<ServiceApi | undefined>,
   phase: Phase,
   deps: StopDeps,
 ): Promise<ServiceApi | undefined> => {
-  const found = await api;
-  return found && phase !== 'plan' ? stoppable(found, deps) : found;
+  const api = await opening;
+  return api && phase !== 'plan' ? stoppable(api, deps) : api;
 };
 
 /**

@@ -4,7 +4,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/context.ts';
 
 /**
- * One read of the stop switch is used for this time. A stop therefore takes effect within 2 s.
+ * One read of the stop switch is used for this time. Together with the time that a read takes, a
+ * stop takes effect within 2 s.
  */
 const FRESH_MILLIS = 1000;
 
@@ -26,9 +27,9 @@ const cachedStops = new WeakMap<
  */
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
-  const known = cachedStops.get(reads);
-  const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
-  if (known && age >= 0 && age < FRESH_MILLIS) return known.stop;
+  const cached = cachedStops.get(reads);
+  const age = cached ? now() - cached.at : Number.POSITIVE_INFINITY;
+  if (cached && age >= 0 && age < FRESH_MILLIS) return cached.stop;
   const stop = readStop(reads);
   cachedStops.set(reads, { at: now(), stop });
   stop.catch(() => cachedStops.delete(reads));

@@ -11,8 +11,9 @@ interface StoredInputDeps {
 }
 
 /**
- * Returns the operation of a message and the function that reads its event from the store. Returns
- * `undefined` for account events that only external subscribers use.
+ * Returns the id of the operation that a message changes, and a function that returns the event of
+ * the change. The function reads the missing data of the event from the store. Returns `undefined`
+ * for account events that only external subscribers use.
  */
 export function storedInputOf(
   message: Message,
@@ -78,9 +79,12 @@ async function lifecyclesInWindow(
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
   const ownLifecycles = suspendsAndResumesOf(await reads.operationsAbout(scope.type, scope.id));
-  const open = ownLifecycles.filter((one) => scope.type === 'domain' && !hasEnded(one));
-  const ofProjects = open.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 }));
-  return [...ownLifecycles, ...suspendsAndResumesOf((await Promise.all(ofProjects)).flat())];
+  if (scope.type !== 'domain') return ownLifecycles;
+  const openLifecycles = ownLifecycles.filter((one) => !hasEnded(one));
+  const ofProjects = await Promise.all(
+    openLifecycles.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 })),
+  );
+  return [...ownLifecycles, ...suspendsAndResumesOf(ofProjects.flat())];
 }
 
 /** Returns the stored operations with these ids. */

@@ -19,16 +19,16 @@ export const SuspensionHold = z.looseObject({
 });
 export type SuspensionHold = z.infer<typeof SuspensionHold>;
 
-const KEY = { collection: 'hold', partition: 'project' } as const;
+const HOLD_KEY = { collection: 'hold', partition: 'project' } as const;
 
 /** Returns the hold that keeps this project suspended, if there is one. */
 export async function suspensionHoldOf(
   project: string,
   reads: Pick<Reads, 'documents'>,
 ): Promise<(SuspensionHold & { readonly version: number }) | undefined> {
-  const documents = await reads.documents(KEY.collection, KEY.partition, project);
-  const found = documents.find(({ id }) => id === project);
-  return found && { ...SuspensionHold.parse(found.value), version: found.version };
+  const documents = await reads.documents(HOLD_KEY.collection, HOLD_KEY.partition, project);
+  const document = documents.find(({ id }) => id === project);
+  return document && { ...SuspensionHold.parse(document.value), version: document.version };
 }
 
 /** The hold of one project, as the API lists it. */
@@ -42,7 +42,7 @@ export interface ListedSuspensionHold extends SuspensionHold {
 export async function readSuspensionHolds(
   reads: Pick<Reads, 'documents'>,
 ): Promise<ListedSuspensionHold[]> {
-  const documents = await reads.documents(KEY.collection, KEY.partition, '');
+  const documents = await reads.documents(HOLD_KEY.collection, HOLD_KEY.partition, '');
   return documents.map(({ id, value }) => {
     const hold = SuspensionHold.parse(value);
     const advice = hold.enabledAt === undefined ? {} : { advice: adviceWhenEnabled(id) };
@@ -76,18 +76,18 @@ export async function recordStateDuringHold(
   { engine, log, now }: RecordDeps,
 ): Promise<void> {
   for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
-    const found = await suspensionHoldOf(project, engine.reads);
-    if (!found || isEnabled === (found.enabledAt !== undefined)) return;
-    const { version, enabledAt: _, ...hold } = found;
+    const storedHold = await suspensionHoldOf(project, engine.reads);
+    if (!storedHold || isEnabled === (storedHold.enabledAt !== undefined)) return;
+    const { version, enabledAt: _, ...hold } = storedHold;
     const at = now();
-    const after: SuspensionHold = isEnabled
+    const newHold: SuspensionHold = isEnabled
       ? { ...hold, enabledAt: new Date(at).toISOString() }
       : hold;
-    const done = await engine.commit({
-      documents: [suspensionHoldDocument(project, version, after)],
-      ...(isEnabled ? { audit: [contradictionRecord(project, found, after, at)] } : {}),
+    const commitResult = await engine.commit({
+      documents: [suspensionHoldDocument(project, version, newHold)],
+      ...(isEnabled ? { audit: [contradictionRecord(project, storedHold, newHold, at)] } : {}),
     });
-    if (done !== 'committed') continue;
+    if (commitResult !== 'committed') continue;
     if (isEnabled)
       log?.warn(
         { project, by: hold.by, reason: hold.reason, advice: adviceWhenEnabled(project) },
@@ -123,7 +123,7 @@ export const suspensionHoldDocument = (
   version: number,
   hold: SuspensionHold | undefined,
 ): NonNullable<Parameters<Engine['commit']>[0]['documents']>[number] => ({
-  ...KEY,
+  ...HOLD_KEY,
   id: project,
   version,
   ...(hold ? { value: hold } : {}),

@@ -12,8 +12,8 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
 import { type AccountType, inBatches, inventoryPages } from './inventory-pages.ts';
 
-/** The dependencies of {@link handleMissing}. */
-export interface HandleMissingDeps {
+/** The dependencies of {@link announceOrHoldMissing}. */
+export interface MissingDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
@@ -41,15 +41,15 @@ export interface MissingCounts {
  * Announces the deletion of each account that is missing from a list of Keystone. If too many
  * accounts are missing, the function opens held operations instead.
  */
-export async function handleMissing(
+export async function announceOrHoldMissing(
   type: AccountType,
   listed: ReadonlySet<string>,
   listedAt: number,
-  deps: HandleMissingDeps,
+  deps: MissingDeps,
 ): Promise<MissingCounts> {
   const { engine, log } = deps;
-  const { missing, living } = await findMissing(type, listed, listedAt, deps);
-  const listingProblem = findListingProblem(type, missing.length, living);
+  const { missing, livingCount } = await findMissing(type, listed, listedAt, deps);
+  const listingProblem = findListingProblem(type, missing.length, livingCount);
   const heldOperations: Operation[] = [];
   let deletedCount = 0;
   for (const ids of inBatches(missing)) {
@@ -58,7 +58,7 @@ export async function handleMissing(
       isMissing(record, listed, listedAt),
     );
     for (const record of records) {
-      const result = await announceOrHold(record, listingProblem, deps);
+      const result = await announceOrHoldAccount(record, listingProblem, deps);
       if (result === 'deleted') deletedCount += 1;
       else if (result) heldOperations.push(result);
     }
@@ -72,8 +72,8 @@ async function findMissing(
   type: AccountType,
   listed: ReadonlySet<string>,
   listedAt: number,
-  deps: HandleMissingDeps,
-): Promise<{ readonly missing: readonly string[]; readonly living: number }> {
+  deps: MissingDeps,
+): Promise<{ readonly missing: readonly string[]; readonly livingCount: number }> {
   const missing: string[] = [];
   let livingCount = 0;
   for await (const records of inventoryPages(type, deps)) {
@@ -82,7 +82,7 @@ async function findMissing(
       if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
     }
   }
-  return { missing, living: livingCount };
+  return { missing, livingCount };
 }
 
 /**
@@ -90,10 +90,10 @@ async function findMissing(
  * with the listing. Returns the held operation. Returns `undefined` if another operation handles
  * the deletion, or if the account is protected.
  */
-async function announceOrHold(
+async function announceOrHoldAccount(
   record: AccountRecord,
   listingProblem: string | undefined,
-  deps: HandleMissingDeps,
+  deps: MissingDeps,
 ): Promise<'deleted' | Operation | undefined> {
   const { account } = record;
   const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
@@ -113,7 +113,7 @@ async function announceOrHold(
 
 async function announceDeletion(
   record: AccountRecord,
-  { engine, log, now }: HandleMissingDeps,
+  { engine, log, now }: MissingDeps,
 ): Promise<void> {
   const { account } = record;
   log.warn(
@@ -136,7 +136,7 @@ async function openHeld(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,
-  deps: HandleMissingDeps,
+  deps: MissingDeps,
 ): Promise<Operation | undefined> {
   const { engine } = deps;
   const opened = await openMissing(record, cleanups, listingProblem, deps);
@@ -162,7 +162,7 @@ async function openMissing(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,
-  deps: HandleMissingDeps,
+  deps: MissingDeps,
 ): Promise<Operation | undefined> {
   const { engine, now } = deps;
   const { account } = record;
@@ -189,7 +189,7 @@ function logHeld(
   type: AccountType,
   held: readonly Operation[],
   listingProblem: string | undefined,
-  log: HandleMissingDeps['log'],
+  log: MissingDeps['log'],
 ): void {
   const message =
     listingProblem === undefined

@@ -1,15 +1,15 @@
 import type { ProjectId, UserId } from '../../events/ids.ts';
 import { emptyListingError } from '../account/compare.ts';
 import type { Keystone } from '../account/keystone.ts';
-import { comparePage } from '../account/sweep.ts';
+import { comparePage, type PageChanges } from '../account/sweep.ts';
 import { refuseOperation } from '../operation/ended.ts';
 import { isHeldForListingProblem } from '../operation/open-cleanup.ts';
 import { type AccountType, inBatches } from './inventory-pages.ts';
-import { type HandleMissingDeps, handleMissing, type MissingCounts } from './sweep-missing.ts';
+import { announceOrHoldMissing, type MissingCounts, type MissingDeps } from './sweep-missing.ts';
 import { INVENTORY_FILLED } from './sync-inventory.ts';
 
 /** The dependencies of {@link sweepAccounts}. */
-export interface SweepDeps extends HandleMissingDeps {
+export interface SweepDeps extends MissingDeps {
   readonly keystone: Keystone;
 }
 
@@ -56,7 +56,7 @@ export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
   let [listed, deleted, held] = [0, 0, 0];
   for (const [type, ids] of lists) {
     listed += ids.size;
-    const missing = await handleMissing(type, ids, listedAt, deps);
+    const missing = await announceOrHoldMissing(type, ids, listedAt, deps);
     deleted += missing.deleted;
     held += missing.held;
   }
@@ -83,24 +83,33 @@ async function readList(type: AccountType, listedAt: number, deps: SweepDeps) {
       const pageIds = accounts.map(({ id }) => id);
       const stored = await engine.reads.accounts(type, pageIds);
       const changes = comparePage(accounts, stored, listedAt, announceCreated);
-      const projects = changes.accounts
-        .flatMap(({ account, members }) =>
-          account.type === 'project' && members === undefined ? [account.id] : [],
-        )
-        .slice(0, membersBudget);
+      const projects = projectsWithoutMembers(changes).slice(0, membersBudget);
       membersBudget -= projects.length;
-      const membersByProject = await readMembers(projects, deps);
-      const records = changes.accounts.map((record) => ({
-        ...record,
-        members: record.members ?? membersByProject.get(record.account.id),
-      }));
-      if (records.length > 0) await engine.commit({ ...changes, accounts: records });
+      await commitChanges(changes, await readMembers(projects, deps), deps);
       announcedChanges += changes.messages.length;
       for (const id of pageIds) ids.add(id);
     }
   });
   if (ids.size === 0) throw emptyListingError(`${type}s`);
   return { ids, announcedChanges };
+}
+
+const projectsWithoutMembers = ({ accounts }: PageChanges): ProjectId[] =>
+  accounts.flatMap(({ account, members }) =>
+    account.type === 'project' && members === undefined ? [account.id] : [],
+  );
+
+/** Commits the changes of a page, with the members that Keystone returned for its projects. */
+async function commitChanges(
+  changes: PageChanges,
+  membersByProject: ReadonlyMap<string, readonly UserId[]>,
+  { engine }: SweepDeps,
+): Promise<void> {
+  const accounts = changes.accounts.map((record) => ({
+    ...record,
+    members: record.members ?? membersByProject.get(record.account.id),
+  }));
+  if (accounts.length > 0) await engine.commit({ ...changes, accounts });
 }
 
 async function readMembers(

@@ -31,7 +31,7 @@ export async function syncInventory({
 }: SyncDeps): Promise<{ accounts: number; vanished: number }> {
   const listedAt = now();
   const listed = await listAll(keystone);
-  const known = await Promise.all([
+  const storedRecords = await Promise.all([
     engine.reads.accounts('domain'),
     engine.reads.accounts('project'),
     engine.reads.accounts('user'),
@@ -39,7 +39,7 @@ export async function syncInventory({
   const isFirstListing = (await engine.reads.counters())[INVENTORY_FILLED] === undefined;
   const { accounts, changed, vanished } = mergeAll(
     listed,
-    { records: known.flat(), isFirstListing },
+    { records: storedRecords.flat(), isFirstListing },
     listedAt,
   );
   for (let from = 0; from < changed.length; from += RECORDS_PER_COMMIT)

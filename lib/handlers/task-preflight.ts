@@ -56,21 +56,21 @@ async function cleanupPreflight(
   if (!refusal) return undefined;
   const isEnabledAgain =
     data.phase === 'apply' && isOnLivingProject(operation) && accountState === 'enabled';
-  return retryReport(data, refusal, isEnabledAgain ? { enabled: true } : {});
+  return retryReport(data, refusal, isEnabledAgain);
 }
 
 /** Returns the report of a run that did not begin, with the reason. The run is requested again. */
 const retryReport = (
   data: ServiceRequested['data'],
   condition: Condition,
-  enabled: { readonly enabled?: true } = {},
+  isEnabledAgain = false,
 ): ServiceReport => ({
   type: 'service.progressed',
   data: {
     ...runKeyOf(data),
     sequence: 0,
     counts: {},
-    again: { afterSeconds: RETRY_SECONDS, ...enabled },
+    again: { afterSeconds: RETRY_SECONDS, ...(isEnabledAgain ? { enabled: true as const } : {}) },
     conditions: [condition],
   },
 });

@@ -13,14 +13,14 @@ export const runKeyOf = ({
   service,
   region,
   phase,
-  run: number,
+  run,
 }: ServiceRequested['data']): RunKey => ({
   operationId,
   taskId,
   service,
   region,
   phase,
-  run: number,
+  run,
 });
 
 /** The fields that identify a run: its task, service, region, phase and number. */
@@ -34,8 +34,8 @@ export function reportOfOutcome(
   runKey: RunKey,
   { counts, conditions, outcome, verification, newlyListed, appeared, seenIds }: RunReport,
 ): ServiceReport {
-  const ids = {
-    ...freshOf(newlyListed),
+  const listedResources = {
+    ...freshField(newlyListed),
     ...(appeared ? { appeared } : {}),
     ...(seenIds === undefined ? {} : { seenIds }),
   };
@@ -44,7 +44,7 @@ export function reportOfOutcome(
     counts,
     verification,
     conditions: conditions.map(plainFields),
-    ...ids,
+    ...listedResources,
   };
   if (outcome.kind === 'finished')
     return { type: 'service.finished', data: { ...reportFields, result: 'finished' } };
@@ -91,7 +91,7 @@ export function reportOfError(runKey: RunKey, error: ErrorReport): ServiceReport
   };
 }
 
-const freshOf = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
+const freshField = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
   Object.keys(newlyListed).length === 0 ? {} : { fresh: newlyListed };
 
 /** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
@@ -107,7 +107,7 @@ export function progressReporter(
     sequence += 1;
     const message: Message = {
       type: 'service.progressed',
-      data: { ...runKey, sequence, counts, conditions: [], ...freshOf(newlyListed) },
+      data: { ...runKey, sequence, counts, conditions: [], ...freshField(newlyListed) },
     };
     // A lost progress report is harmless, because the final report replaces it. If the store still
     // fails then, the final report throws.

@@ -32,7 +32,7 @@ export async function runTask(
       deps.engine.reads.operation(request.operationId),
       deps.engine.reads.task(request.taskId),
     ]);
-    // Fence: ignore a late or duplicate message, whose run has ended.
+    // Ignore a late or duplicate message, whose run has ended.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     // A later operation has superseded this one.
     if (operation.action !== 'cleanup' && hasEnded(operation)) {
@@ -52,12 +52,12 @@ export async function runTask(
 async function runAndReport(
   service: Service,
   message: ServiceRequested,
-  subject: TaskWithOperation,
+  taskWithOperation: TaskWithOperation,
   deps: ServiceDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
   const run = (watch?: SilenceWatch): Promise<ServiceReport> =>
-    reportOfRun(service, message, subject, deps, watch);
+    reportOfRun(service, message, taskWithOperation, deps, watch);
   try {
     // Limit the silence of a service during a count, because the operation waits for the first
     // count of every service.
@@ -72,7 +72,11 @@ async function runAndReport(
       service: service.name,
       region: data.region,
     });
-    return replaceTokenFailure(reportOfError(runKeyOf(data), error), subject.operation, deps);
+    return replaceTokenFailure(
+      reportOfError(runKeyOf(data), error),
+      taskWithOperation.operation,
+      deps,
+    );
   }
 }
 
@@ -80,12 +84,12 @@ async function runAndReport(
 async function reportOfRun(
   service: Service,
   message: ServiceRequested,
-  subject: TaskWithOperation,
+  taskWithOperation: TaskWithOperation,
   deps: ServiceDeps,
   watch: SilenceWatch | undefined,
 ): Promise<ServiceReport> {
   const { data } = message;
-  const { operation } = subject;
+  const { operation } = taskWithOperation;
   const runKey = runKeyOf(data);
   const refusalReport = await preflightReport(message, operation, deps);
   if (refusalReport) return refusalReport;
@@ -97,8 +101,8 @@ async function reportOfRun(
       data: { ...runKey, result: 'finished', counts: {}, conditions: [] },
     };
   const api = await apiOfRun(service, data, deps, watch);
-  if (!api) return reportOfError(runKey, missingEndpoint(service, data.region));
-  const runReport = await runService(service, message, subject, api, deps, watch);
+  if (!api) return reportOfError(runKey, missingEndpointError(service, data.region));
+  const runReport = await runService(service, message, taskWithOperation, api, deps, watch);
   return replaceTokenFailure(reportOfOutcome(runKey, runReport), operation, deps);
 }
 
