@@ -112,11 +112,11 @@ function recordAccount(
 ): void {
   const account = shownAccount(answer);
   if (!account) return;
-  const shown = shownRecord(record, account, askedAt, answer.members);
+  const newRecord = shownRecord(record, account, askedAt, answer.members);
   // The notification about the creation was lost or follows later. If it was lost, the next sweep
   // announces the creation.
   const isUnannounced = record.seenAt === 0 && operation !== 'created';
-  update.put(isUnannounced ? { ...shown, unannounced: true } : shown);
+  update.put(isUnannounced ? { ...newRecord, unannounced: true } : newRecord);
   if (!answer.domainContents) return;
   for (const listedRecord of mergeListed(answer.domainContents, update.records, askedAt))
     update.put(listedRecord);

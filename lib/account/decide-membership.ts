@@ -49,12 +49,12 @@ function recordUnknownProject(
     return isUnknown ? { kind: 'absent' } : undefined;
   // `enabled` is not stored, because the notification about the state may still wait in the broker.
   const { enabled: _notAnnounced, ...account } = state.account;
-  const shown = shownRecord(
+  const newRecord = shownRecord(
     isUnknown ? undefined : record,
     account,
     askedAt,
     answer?.value.members,
   );
-  update.put(isUnknown ? { ...shown, unannounced: true } : shown);
+  update.put(isUnknown ? { ...newRecord, unannounced: true } : newRecord);
   return undefined;
 }

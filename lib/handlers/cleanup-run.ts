@@ -105,8 +105,8 @@ async function cancellationOrHold(
   operation: Operation,
   deps: ServiceDeps,
 ): Promise<Condition | undefined> {
-  const stored = await deps.engine.reads.operation(operation.id);
-  return stored?.state === 'canceled'
+  const storedOperation = await deps.engine.reads.operation(operation.id);
+  return storedOperation?.state === 'canceled'
     ? { class: 'Blocked', message: 'the operation was canceled', actor: 'none', count: 1 }
     : holdOfAccount(operation, deps);
 }

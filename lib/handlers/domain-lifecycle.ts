@@ -53,8 +53,8 @@ async function projectsToChange(
     if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
     const scope = projectScope(record.account, record);
     const allOperations = await deps.engine.reads.operationsAbout('project', scope.id);
-    const because = protection && protectedBecause(scope, protection);
-    return [{ scope, allOperations, protectedBecause: because }];
+    const protectionReason = protection && protectedBecause(scope, protection);
+    return [{ scope, allOperations, protectedBecause: protectionReason }];
   });
   return (await Promise.all(projects)).flat();
 }

@@ -51,8 +51,8 @@ export async function commitWithRetries(
   { engine }: Pick<ChangeDeps, 'engine'>,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
-    const decided = await decide();
-    if (!decided || (await engine.commit(decided)) === 'committed') return;
+    const stepResult = await decide();
+    if (!stepResult || (await engine.commit(stepResult)) === 'committed') return;
     if (tries >= MAX_CONFLICTS) throw changedTooOften(message);
   }
 }

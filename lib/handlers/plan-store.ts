@@ -52,8 +52,8 @@ export async function storePlan(
   listed: readonly ListedType[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
-  const stored = await engine.reads.documents('plan', plan, prefixOf(place));
-  const versions = new Map(stored.map(({ id, version }) => [id, version]));
+  const storedPages = await engine.reads.documents('plan', plan, prefixOf(place));
+  const versions = new Map(storedPages.map(({ id, version }) => [id, version]));
   const key = { collection: 'plan', partition: plan } as const;
   const written: WrittenDocument[] = listed.flatMap((one) =>
     pagesOf(place, one).map(({ id, value }) => ({
@@ -63,11 +63,11 @@ export async function storePlan(
       value,
     })),
   );
-  const kept = new Set(written.map(({ id }) => id));
-  const dropped: WrittenDocument[] = stored
-    .filter(({ id }) => !kept.has(id))
+  const writtenIds = new Set(written.map(({ id }) => id));
+  const removed: WrittenDocument[] = storedPages
+    .filter(({ id }) => !writtenIds.has(id))
     .map(({ id, version }) => ({ ...key, id, version }));
-  const documents = [...written, ...dropped];
+  const documents = [...written, ...removed];
   for (let at = 0; at < documents.length; at += DOCUMENTS_PER_COMMIT) {
     const change = { documents: documents.slice(at, at + DOCUMENTS_PER_COMMIT) };
     if ((await engine.commit(change)) === 'conflict') throw conflictError(place.service);

@@ -23,7 +23,7 @@ export async function readPreflightInput(
   needsToken: boolean,
   deps: PreflightInputDeps,
 ): Promise<PreflightInput> {
-  const because = protectedBecause(operation.scope, await deps.protection());
+  const protectionReason = protectedBecause(operation.scope, await deps.protection());
   // A hold forbids deletions, and nothing is deleted during a recovery window.
   const deletionHold =
     operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
@@ -32,7 +32,7 @@ export async function readPreflightInput(
   return {
     operation,
     mode: deps.mode,
-    protectedBecause: because,
+    protectedBecause: protectionReason,
     accountState,
     deletionHold,
     disabledDomain: domain,

@@ -32,10 +32,10 @@ export async function recordRates(
 ): Promise<void> {
   const measurements = measuredTasksOf(tasks);
   for (let tries = 0; measurements.length > 0 && tries < MAX_TRIES; tries += 1) {
-    const stored = await engine.reads.documents(RATES_KEY.collection, RATES_KEY.partition);
+    const documents = await engine.reads.documents(RATES_KEY.collection, RATES_KEY.partition);
     const written = [...Map.groupBy(measurements, ({ service }) => service)].map(
       ([id, measured]) => {
-        const document = stored.find((one) => one.id === id);
+        const document = documents.find((one) => one.id === id);
         const value = { measured: appendMeasured(document?.value, measured) };
         return { ...RATES_KEY, id, version: document?.version ?? 0, value };
       },

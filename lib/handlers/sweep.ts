@@ -81,8 +81,8 @@ async function readList(type: AccountType, listedAt: number, deps: SweepDeps) {
     for (const accounts of inBatches(page)) {
       stopping?.throwIfAborted();
       const pageIds = accounts.map(({ id }) => id);
-      const stored = await engine.reads.accounts(type, pageIds);
-      const changes = comparePage(accounts, stored, listedAt, announceCreated);
+      const storedRecords = await engine.reads.accounts(type, pageIds);
+      const changes = comparePage(accounts, storedRecords, listedAt, announceCreated);
       const projects = projectsWithoutMembers(changes).slice(0, membersBudget);
       membersBudget -= projects.length;
       await commitChanges(changes, await readMembers(projects, deps), deps);

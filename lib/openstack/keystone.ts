@@ -40,8 +40,8 @@ export function createKeystone(api: ServiceApi): Keystone {
     onPage: (rows: z.infer<S>[]) => Promise<void>,
     query: ListOptions<S>['query'] = {},
   ): Promise<void> => {
-    const listed = { collection: `${type}s`, row, paging: 'next', onPage } as const;
-    await api.list(`/v3/${type}s`, { ...listed, query: { ...query, limit: undefined } });
+    const options = { collection: `${type}s`, row, paging: 'next', onPage } as const;
+    await api.list(`/v3/${type}s`, { ...options, query: { ...query, limit: undefined } });
   };
   const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', shownDomain);
   const listUsers = (domainId?: string): Promise<Account[]> =>

@@ -153,9 +153,9 @@ function cloudFromFile(name: string, from: CloudFiles): { own: YamlMapping; path
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
   if (!(name in clouds)) {
-    const known = Object.keys(clouds).join(', ');
+    const names = Object.keys(clouds).join(', ');
     throw credentialsError(
-      `OS_CLOUD=${name}: ${path} has ${known === '' ? 'no clouds' : `only ${known}`}`,
+      `OS_CLOUD=${name}: ${path} has ${names === '' ? 'no clouds' : `only ${names}`}`,
     );
   }
   const own = YamlMapping.safeParse(clouds[name]);
