@@ -38,21 +38,7 @@ export function createMemberSession(
   const openWithNewCredential = async (): Promise<Session> => {
     const { user, roles } = await projectSession.token();
     if (!roles.some(({ name }) => name === MEMBER)) throw missingRole();
-    const answer = await identity.request(
-      'POST',
-      `/v3/users/${encodeURIComponent(user.id)}/application_credentials`,
-      {
-        json: {
-          application_credential: {
-            name: `${CREDENTIAL_PREFIX}${randomUUID()}`,
-            description: 'Login of keystone-propagator with only the role member, for a cleanup',
-            roles: [{ name: MEMBER }],
-            expires_at: new Date(now() + LIFETIME_MILLIS).toISOString(),
-          },
-        },
-      },
-    );
-    const { id, secret } = createdCredential.parse(answer.json).application_credential;
+    const { id, secret } = await createCredential(user.id, identity, now());
     return open({
       identity: () => ({
         methods: ['application_credential'],
@@ -78,7 +64,7 @@ export function createMemberSession(
     token,
     async replaceToken(refusedToken) {
       if (lastToken && lastToken.value() !== refusedToken.value()) return lastToken;
-      // The propagator may have deleted the credential at the end of an earlier role assignment, so
+      // The propagator may have deleted the credential when it revoked its role on the project, so
       // the session creates a new one.
       openedSession = undefined;
       return token();
@@ -86,6 +72,26 @@ export function createMemberSession(
     tokenNotOlderThan: async (maxAgeMillis) =>
       (await memberSession()).tokenNotOlderThan(maxAgeMillis),
   };
+}
+
+/** Creates an application credential of the user with only the role `member`. */
+async function createCredential(
+  userId: string,
+  identity: ServiceApi,
+  now: number,
+): Promise<{ readonly id: string; readonly secret: string }> {
+  const path = `/v3/users/${encodeURIComponent(userId)}/application_credentials`;
+  const answer = await identity.request('POST', path, {
+    json: {
+      application_credential: {
+        name: `${CREDENTIAL_PREFIX}${randomUUID()}`,
+        description: 'Login of keystone-propagator with only the role member, for a cleanup',
+        roles: [{ name: MEMBER }],
+        expires_at: new Date(now + LIFETIME_MILLIS).toISOString(),
+      },
+    },
+  });
+  return createdCredential.parse(answer.json).application_credential;
 }
 
 function missingRole(): PropagatorError {
