@@ -33,6 +33,23 @@ export function documentSuite(open: () => Promise<Engine>): void {
       expect(await read()).toEqual([]);
     });
 
+    it('is in conflict if one change writes or deletes it twice, and is then unchanged', async () => {
+      const key = { collection: 'suspension', partition: unique(), id: 'nova/a/x' } as const;
+      const first = { ...key, version: 0, value: { number: 1 } };
+      const second = { ...key, version: 0, value: { number: 2 } };
+      expect(await engine.commit({ documents: [first, second] })).toBe('conflict');
+      expect(await engine.reads.documents('suspension', key.partition)).toEqual([]);
+      expect(await engine.commit({ documents: [first] })).toBe('committed');
+      const [written, deleted] = [
+        { ...second, version: 1 },
+        { ...key, version: 1 },
+      ];
+      expect(await engine.commit({ documents: [written, deleted] })).toBe('conflict');
+      expect(await engine.reads.documents('suspension', key.partition)).toEqual([
+        { ...first, version: 1 },
+      ]);
+    });
+
     it('is found by its collection, its partition and the start of its id, in order', async () => {
       const partition = unique();
       const ids = ['nova/a/b', 'nova/a/a', 'nova/ab/a', 'swift/a/ä/b', 'nova%/a', 'Nova/a/a'];

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from '../../../../events/index.ts';
 import type { AuditEntry } from '../../../audit/entry.ts';
 import { engineError } from '../../engine-error.ts';
+import { storableText } from '../../json.ts';
 import type { Change } from '../../port.ts';
 import { toAuditOutbound, toDeadLetter, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
@@ -98,12 +99,19 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** True if an operation or a task occurs twice: the second of them has an outdated version. */
-function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
-  return (
-    new Set(operations.map(({ id }) => id)).size < operations.length ||
-    new Set(tasks.map(({ id }) => id)).size < tasks.length
-  );
+/**
+ * True if an operation, a task or a document occurs twice: the second of them has an outdated
+ * version.
+ */
+function hasDuplicateIds({ operations = [], tasks = [], documents = [] }: Change): boolean {
+  const ids = [
+    ...operations.map(({ id }) => id),
+    ...tasks.map(({ id }) => id),
+    ...documents.map(({ collection, partition, id }) =>
+      JSON.stringify([collection, storableText(partition), storableText(id)]),
+    ),
+  ];
+  return new Set(ids).size < ids.length;
 }
 
 function hasOnlyMessages({ messages: _, deadLetters: __, ...records }: Change): boolean {
