@@ -12,6 +12,7 @@ import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerUnknownOperation, problemBody } from './problem.ts';
+import { startAdvice } from './rerun-operation.ts';
 
 /** The body of a release and of a cancellation. */
 export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
@@ -68,7 +69,7 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
     const operation = await engine.reads.operation(operationId);
     if (!operation) return answerUnknownOperation(context);
     const message = releaseMessage(operation, { by: callerOf(context), reason }, mode);
-    if (!message) return context.json(problemBody('operation', whyNotReleasable(operation)), 409);
+    if (!message) return context.json(notReleasableProblem(operation), 409);
     const auditedDecision = {
       what: 'operation.released',
       target: targetOf(operation),
@@ -100,7 +101,7 @@ function releaseMessage(
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
     };
-  // The policy sets the mode of a suspend or resume, so a release cannot carry out an observed one.
+  // The policy decides whether a suspend, resume or provision is carried out.
   if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
     return undefined;
   const releasedCause = {
@@ -109,6 +110,17 @@ function releaseMessage(
     note: `released by ${decision.by}: ${decision.reason}`,
   };
   return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: releasedCause } };
+}
+
+function notReleasableProblem(operation: Operation) {
+  const { action, scope, state } = operation;
+  if (state === 'observed' && action !== 'plan' && action !== 'cleanup')
+    return problemBody(
+      'operation',
+      `the ${action} was only observed, and a release carries out only a cleanup`,
+      startAdvice(action, scope),
+    );
+  return problemBody('operation', whyNotReleasable(operation));
 }
 
 function whyNotReleasable(operation: Operation): string {

@@ -20,7 +20,7 @@ const CHANGE_IN_KEYSTONE = {
 } as const;
 
 /** Returns how an action is started. Commands start these actions for projects only. */
-function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
+export function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
   return type === 'project'
     ? `Type: propagator project ${action} ${id} --reason "…"`
     : `No command starts a ${action} of a ${type}. The propagator starts it when Keystone shows ` +

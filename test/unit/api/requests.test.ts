@@ -119,6 +119,32 @@ describe('POST /v1/operations/:id/release', () => {
   });
 });
 
+describe('POST /v1/operations/:id/release', () => {
+  it.each<[Action, Scope, string]>([
+    ['suspend', PROJECT, `Type: propagator project suspend ${TARGET} --reason "…"`],
+    ['resume', USER, startsIf('resume of a user', 'user is enabled')],
+  ])(
+    'refuses an observed %s of %j, and names the way to start one',
+    async (action, scope, advice) => {
+      await simulation.ask();
+      const { id } = simulation.operation;
+      const state = 'observed' as const;
+      const observed = { ...simulation.operation, action, scope, state, request: undefined };
+      simulation.engine.operations.set(id, observed);
+      expect(await post(`/v1/operations/${id}/release`, { reason: 'go on' })).toMatchObject({
+        status: 409,
+        body: {
+          error: {
+            message: `the ${action} was only observed, and a release carries out only a cleanup`,
+            advice,
+          },
+        },
+      });
+      expect(simulation.engine.operations.get(id)).toEqual(observed);
+    },
+  );
+});
+
 describe('POST /v1/operations/:id/rerun', () => {
   it('opens nothing without a plan when the settings require two approvers', async () => {
     await simulation.ask();
