@@ -51,18 +51,21 @@ export function planSection(plan: Plan): Child {
 export function offeredCommands(view: Operation): Child {
   const { id, state, request, action } = view.operation;
   const isPlan = action === 'plan';
+  // The API releases an observed operation, and runs an ended operation again, only if it is a
+  // cleanup.
+  const isCleanup = action === 'cleanup';
   const ended = hasEnded(view);
   const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON}`;
   const offered: (readonly [string, string] | false | undefined)[] = [
     !ended && ['Follow it in a terminal', command('operation watch', id)],
     !isPlan && state === 'held' && ['Continue it', withReason('release')],
-    !isPlan && state === 'observed' && !request && ['Carry it out', withReason('release')],
+    isCleanup && state === 'observed' && !request && ['Carry it out', withReason('release')],
     !ended && !isPlan && request !== undefined && ['Cancel the request', withReason('cancel')],
     state === 'recoverable' && [
       'End the window and remove everything now (this cannot be undone)',
       withReason('release'),
     ],
-    ended && !isPlan && state !== 'canceled' && ['Run it again', withReason('rerun')],
+    ended && isCleanup && state !== 'canceled' && ['Run it again', withReason('rerun')],
     ['Show everything', command('operation show', id)],
   ];
   return [

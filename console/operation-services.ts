@@ -44,7 +44,7 @@ export function servicesSection(view: Operation): Child {
         ...(isCount(view)
           ? [numberColumn('Counted', (task) => totals(task).found)]
           : progressColumns),
-        { title: 'Resources', cell: typesOf },
+        { title: 'Resources', cell: (task) => typesOf(task, doneWord(operation.action)) },
       ],
       shownTasks,
       ({ id }) => id,
@@ -62,7 +62,7 @@ const numberColumn = (title: string, numberOf: (task: TaskView) => number) => ({
 });
 
 /** The resource types of a task with found resources, and the number that is left of each. */
-function typesOf({ counts, because }: TaskView): Child {
+function typesOf({ counts, because }: TaskView, done: string): Child {
   const found = Object.entries(counts).filter(([, count]) => count.found > 0);
   return [
     because !== undefined && h('p', {}, because),
@@ -78,7 +78,7 @@ function typesOf({ counts, because }: TaskView): Child {
             h(
               'li',
               { 'data-key': type },
-              `${type}: ${number(all - left)} of ${number(all)} gone, ${number(left)} left`,
+              `${type}: ${number(all - left)} of ${number(all)} ${done}, ${number(left)} left`,
             ),
           ),
         ),

@@ -45,7 +45,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   closing: 'Everything is empty. Keystone deletes the account.',
   finished: 'A new listing proved the end.',
   observed: 'Resources were counted. Nothing was changed.',
-  refused: 'Keystone still shows the account, so nothing was removed.',
+  refused: 'Keystone does not confirm the change, or a rule, a setting or the policy forbids it.',
   unverified: 'Some resources could not be listed and may remain.',
   superseded: 'A later operation replaced this one.',
   canceled: 'A person canceled the operation.',

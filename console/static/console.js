@@ -455,7 +455,7 @@ var MEANINGS = {
   closing: "Everything is empty. Keystone deletes the account.",
   finished: "A new listing proved the end.",
   observed: "Resources were counted. Nothing was changed.",
-  refused: "Keystone still shows the account, so nothing was removed.",
+  refused: "Keystone does not confirm the change, or a rule, a setting or the policy forbids it.",
   unverified: "Some resources could not be listed and may remain.",
   superseded: "A later operation replaced this one.",
   canceled: "A person canceled the operation."
@@ -945,18 +945,19 @@ function planSection(plan) {
 function offeredCommands(view) {
   const { id, state, request, action } = view.operation;
   const isPlan = action === "plan";
+  const isCleanup = action === "cleanup";
   const ended = hasEnded(view);
   const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
   const offered = [
     !ended && ["Follow it in a terminal", command("operation watch", id)],
     !isPlan && state === "held" && ["Continue it", withReason("release")],
-    !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
+    isCleanup && state === "observed" && !request && ["Carry it out", withReason("release")],
     !ended && !isPlan && request !== void 0 && ["Cancel the request", withReason("cancel")],
     state === "recoverable" && [
       "End the window and remove everything now (this cannot be undone)",
       withReason("release")
     ],
-    ended && !isPlan && state !== "canceled" && ["Run it again", withReason("rerun")],
+    ended && isCleanup && state !== "canceled" && ["Run it again", withReason("rerun")],
     ["Show everything", command("operation show", id)]
   ];
   return [
@@ -1007,7 +1008,7 @@ function servicesSection(view) {
         { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: "State", cell: ({ state }) => stateOf(state) },
         ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : progressColumns,
-        { title: "Resources", cell: typesOf }
+        { title: "Resources", cell: (task2) => typesOf(task2, doneWord(operation2.action)) }
       ],
       shownTasks,
       ({ id }) => id
@@ -1020,7 +1021,7 @@ var numberColumn = (title, numberOf) => ({
   isNumber: true,
   cell: (task2) => amount2(numberOf(task2))
 });
-function typesOf({ counts, because }) {
+function typesOf({ counts, because }, done) {
   const found = Object.entries(counts).filter(([, count2]) => count2.found > 0);
   return [
     because !== void 0 && h("p", {}, because),
@@ -1035,7 +1036,7 @@ function typesOf({ counts, because }) {
           ([type, { found: all, left }]) => h(
             "li",
             { "data-key": type },
-            `${type}: ${number(all - left)} of ${number(all)} gone, ${number(left)} left`
+            `${type}: ${number(all - left)} of ${number(all)} ${done}, ${number(left)} left`
           )
         )
       )

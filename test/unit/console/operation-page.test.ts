@@ -140,6 +140,32 @@ describe('the page of a canceled operation', () => {
   });
 });
 
+describe('the page of a suspend', () => {
+  const fields: Fields = { action: 'suspend', state: 'running' };
+
+  it('counts its resources as suspended, and not as removed', () => {
+    expect(textOf(page(fields))).toContain('nova.server: 4 of 10 suspended, 6 left');
+    expect(textOf(page({ state: 'running' }))).toContain('nova.server: 4 of 10 removed, 6 left');
+  });
+
+  it.each(['observed', 'refused'] as const)(
+    'offers no release and no rerun when it is %s, because the API refuses them',
+    (state) => {
+      const ended = { state, endedAt: NOW };
+      expect(linesOf(page({ ...fields, ...ended })).join()).not.toMatch(/release|rerun/);
+      expect(linesOf(page(ended)).join()).toMatch(/rerun/);
+    },
+  );
+
+  it('names no removal when a rule refused it', () => {
+    const reason = 'protected: the project of the cleaner';
+    const hold = { reason, since: OPENED_AT, advice: '' };
+    const text = textOf(page({ ...fields, state: 'refused', endedAt: NOW, hold }));
+    expect(text).toContain('Protected: the project of the cleaner');
+    expect(text).not.toContain('Keystone still shows the account');
+  });
+});
+
 describe('a row of the list', () => {
   const progressIn = (fields: Fields) => {
     const operations = [operationShape(operationView('shop', fields))];
