@@ -110,23 +110,12 @@ function applyAgreeingAnswer(
     return;
   }
   const firstAnswerAt = operation.confirmedAt.at(0);
+  // The decision at the first answer applies to the whole operation, even if Keystone must confirm
+  // the operation again.
+  const isFirstAnswer = firstAnswerAt === undefined && transaction.tasks.length === 0;
   transaction.operation = {
-    ...operation,
+    ...(isFirstAnswer ? withDecision(operation, decision) : operation),
     hold: undefined,
-    // The decision at the first answer applies to the whole operation, even if Keystone must
-    // confirm the operation again.
-    ...(firstAnswerAt === undefined && transaction.tasks.length === 0
-      ? {
-          mode: decision.mode,
-          notBefore: operation.openedAt + decision.delayMillis,
-          lifecycle: {
-            ...operation.lifecycle,
-            rule: decision.rule,
-            options: decision.options,
-            provision: decision.provision,
-          },
-        }
-      : {}),
     confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
   };
   if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, step);
@@ -141,6 +130,18 @@ function applyAgreeingAnswer(
   const dueAt = Math.max(notBefore, (firstAnswerAt ?? step.now) + interval);
   requestNextConfirmation(transaction, delayUntil(dueAt, step));
 }
+
+const withDecision = (operation: Operation, decision: LifecycleDecision): Operation => ({
+  ...operation,
+  mode: decision.mode,
+  notBefore: operation.openedAt + decision.delayMillis,
+  lifecycle: {
+    ...operation.lifecycle,
+    rule: decision.rule,
+    options: decision.options,
+    provision: decision.provision,
+  },
+});
 
 /**
  * Applies an answer that contradicts the operation. If Keystone repeats the answer for one minute,

@@ -1,6 +1,6 @@
 import { childrenIfAllEnded } from './ended.ts';
-import { openLifecycle } from './lifecycle.ts';
-import type { Operation, ProjectScope } from './model.ts';
+import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
+import type { LifecycleAction, Operation, ProjectScope } from './model.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -26,31 +26,15 @@ export function openLifecycleProjects(
   const { action } = operation;
   if (operation.state !== 'confirming' || (action !== 'suspend' && action !== 'resume')) return;
   const children: Operation[] = [];
-  for (const { scope, allOperations, protectedBecause } of projects) {
-    const input = {
-      scope,
-      cause: operation.cause,
-      allOperations,
-      mode: operation.mode,
-      now: step.now,
-      protectedBecause,
-      parentId: operation.id,
-      // A canceled deletion has suspended the project. Restore it even if no rule of the policy
-      // requires a resume.
-      ...(operation.lifecycle?.undoes ? { request: operation.lifecycle.request } : {}),
-    };
-    const isProvisioned = action === 'suspend' || !awaitsProvision(allOperations);
-    const lifecycles = [
-      openLifecycle({ ...input, action }),
-      isProvisioned ? undefined : openProvision(input),
-    ].filter((one) => one !== undefined);
-    for (const { changed, messages, opened } of lifecycles) {
-      transaction.messages.push(...messages);
-      for (const one of changed) transaction.putOtherOperation(one);
-      if (!opened) continue;
-      transaction.putOtherOperation(opened);
-      children.push(opened);
-    }
+  const openedForProjects = projects.flatMap((project) =>
+    openOperationsOfProject(project, action, operation, step),
+  );
+  for (const { changed, messages, opened } of openedForProjects) {
+    transaction.messages.push(...messages);
+    for (const one of changed) transaction.putOtherOperation(one);
+    if (!opened) continue;
+    transaction.putOtherOperation(opened);
+    children.push(opened);
   }
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),
@@ -58,6 +42,35 @@ export function openLifecycleProjects(
     children: children.map(({ id }) => id),
   };
   endDomainLifecycle(transaction, children, step.now);
+}
+
+/**
+ * Opens the suspend or resume operation of one project of the domain. A resume also opens the
+ * provision operation that the project awaits.
+ */
+function openOperationsOfProject(
+  { scope, allOperations, protectedBecause }: LifecycleProject,
+  action: LifecycleAction,
+  { cause, id, lifecycle, mode }: Operation,
+  { now }: StepInput,
+): OpenedLifecycle[] {
+  const input = {
+    scope,
+    cause,
+    allOperations,
+    mode,
+    now,
+    protectedBecause,
+    parentId: id,
+    // A canceled deletion has suspended the project. Restore it even if no rule of the policy
+    // requires a resume.
+    ...(lifecycle?.undoes ? { request: lifecycle.request } : {}),
+  };
+  const needsProvision = action === 'resume' && awaitsProvision(allOperations);
+  return [
+    openLifecycle({ ...input, action }),
+    needsProvision ? openProvision(input) : undefined,
+  ].filter((opened) => opened !== undefined);
 }
 
 /**
