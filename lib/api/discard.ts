@@ -2,7 +2,7 @@ import type { OperationId, ServiceName } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Condition } from '../../events/service.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
-import { heldTypesOf } from '../handlers/deletion-holds.ts';
+import { heldTypesOf, RESOURCE_HOLDS } from '../handlers/deletion-holds.ts';
 import { unrestoredText, withUnrestoredText } from '../operation/discarded-action.ts';
 import { hasEnded } from '../operation/ended.ts';
 import { knownHold } from '../operation/known-hold.ts';
@@ -66,7 +66,9 @@ async function whyHeld(
   const failedRuns = deadLetters.flatMap(({ operationId, task }) =>
     operationId && task ? [{ operationId, ...task }] : [],
   );
-  const heldTypes = failedRuns.length > 0 ? await heldTypesOf(reads, now) : [];
+  const { collection, partition } = RESOURCE_HOLDS;
+  const heldTypes =
+    failedRuns.length > 0 ? heldTypesOf(await reads.documents(collection, partition), now) : [];
   for (const [id, runsOfOperation] of Map.groupBy(failedRuns, ({ operationId }) => operationId)) {
     const [operation, tasks] = await Promise.all([reads.operation(id), reads.tasks(id)]);
     const failedTasks = tasks.filter((task) =>

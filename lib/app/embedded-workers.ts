@@ -12,6 +12,7 @@ import { InFlight } from '../shared/in-flight.ts';
 import { KeyedQueue } from '../shared/keyed-queue.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
+import { Throttle } from '../shared/throttle.ts';
 import { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
@@ -43,8 +44,14 @@ export type IngestBatch = (deliveries: readonly Delivery[]) => Promise<void>;
  * queue redelivers the message.
  */
 const RUN_BUDGET_MILLIS = 60_000;
-/** The shortest time between two progress reports. A person cannot read faster updates. */
-const PROGRESS_MILLIS = 400;
+/** The shortest time between two progress reports of one run, for the person who watches it. */
+const PROGRESS_MILLIS = 1000;
+/**
+ * The shortest time between two progress reports of all runs. A report takes up to 50 ms of the
+ * event loop, because its commit and the step of the coordinator wait for the disk. During many
+ * operations the runs need this time.
+ */
+const PROCESS_PROGRESS_MILLIS = 500;
 const CONCURRENT_TASKS = 4;
 
 /**
@@ -65,6 +72,7 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
     inFlight,
     budgetMillis: RUN_BUDGET_MILLIS,
     progressMillis: PROGRESS_MILLIS,
+    progressThrottle: new Throttle(PROCESS_PROGRESS_MILLIS, deps.now),
   };
   const options = { concurrency: CONCURRENT_TASKS };
   for (const service of deps.services)

@@ -18,9 +18,33 @@ export interface OperationFilter {
   readonly limit?: number;
 }
 
+/** Selects the records for a step of an operation. */
+export interface StepQuery {
+  /** Epoch milliseconds; see `countStartedSince`. */
+  readonly startedSince: number;
+  /** The partition whose documents are read. */
+  readonly documents: Omit<DocumentKey, 'id'>;
+}
+
+/** The records from which a step of an operation is decided. */
+export interface StepRecords {
+  readonly operation: Operation;
+  readonly tasks: readonly Task[];
+  /** `countStartedSince` for the account type and the action of the operation. */
+  readonly startedCount: number;
+  readonly waivers: readonly Waiver[];
+  readonly documents: readonly StoredDocument[];
+}
+
 /** Reads of operations and tasks. */
 export interface OperationReads {
   operation(id: OperationId): Promise<Operation | undefined>;
+  /**
+   * Returns the records for a step of an operation; `undefined` if the operation does not exist. An
+   * engine reads them with as few calls as it can, because each message to the coordinator needs
+   * them.
+   */
+  stepRecords(id: OperationId, query: StepQuery): Promise<StepRecords | undefined>;
   /** All generations of the operation about an account, newest first. */
   operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
   /** The matching operations, newest first. */

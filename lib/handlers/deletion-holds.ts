@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
-import type { Reads, WrittenDocument } from '../engine/port.ts';
+import type { Reads, StoredDocument, WrittenDocument } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import {
   type DeletionHold,
@@ -25,6 +25,8 @@ const StoredHold = z.looseObject({
   until: z.number().exactOptional(),
 });
 const COLLECTION = 'deletion-hold';
+/** The partition of the documents with the holds on resources. */
+export const RESOURCE_HOLDS = { collection: COLLECTION, partition: 'resource' } as const;
 
 /** The dependencies of the checks of holds. */
 export interface HoldDeps {
@@ -38,14 +40,20 @@ export async function readHolds(
   reads: Pick<Reads, 'documents'>,
   prefix = '',
 ): Promise<(DeletionHold & { readonly version: number })[]> {
-  const documents = await reads.documents(COLLECTION, target, prefix);
-  return documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
+  return holdsIn(await reads.documents(COLLECTION, target, prefix));
 }
 
-/** Returns the resource types of all stored holds in force, in any project. */
-export async function heldTypesOf(reads: Pick<Reads, 'documents'>, now: number): Promise<string[]> {
-  const holds = await readHolds('resource', reads);
-  const inForce = holds.filter((hold) => isInForce(hold, now));
+const holdsIn = (
+  documents: readonly StoredDocument[],
+): (DeletionHold & { readonly version: number })[] =>
+  documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
+
+/**
+ * Returns the resource types of the stored holds in force, of any project. `documents`: those of
+ * {@link RESOURCE_HOLDS}.
+ */
+export function heldTypesOf(documents: readonly StoredDocument[], now: number): string[] {
+  const inForce = holdsIn(documents).filter((hold) => isInForce(hold, now));
   return [...new Set(inForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
 }
 

@@ -1,11 +1,11 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
-import type { Engine } from '../engine/port.ts';
+import type { Engine, StepRecords } from '../engine/port.ts';
 import type { Operation } from '../operation/model.ts';
 import { type StepEvent, step } from '../operation/step.ts';
 import type { StepInput, StepResult } from '../operation/transaction.ts';
 import type { KeyedQueue } from '../shared/keyed-queue.ts';
-import { heldTypesOf } from './deletion-holds.ts';
+import { heldTypesOf, RESOURCE_HOLDS } from './deletion-holds.ts';
 
 /** The dependencies of {@link changeOperation}. */
 export interface ChangeDeps {
@@ -89,8 +89,8 @@ function changeFromStore(
   deps: ChangeDeps,
 ): Promise<void> {
   const decide = async () => {
-    const operation = await deps.engine.reads.operation(id);
-    return operation && nextStep(operation, await readEvent(operation), deps.now(), deps);
+    const records = await readRecords(id, deps.now(), deps);
+    return records && nextStep(records, await readEvent(records.operation), deps.now(), deps);
   };
   return inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
 }
@@ -111,12 +111,11 @@ async function changeByAnswer(
     if (!answer) return;
     let isOutdated = false;
     const decide = async () => {
-      const operation = await deps.engine.reads.operation(id);
-      isOutdated = operation !== undefined && source.questionOf(operation) !== answer.question;
+      const records = await readRecords(id, answer.at, deps);
+      isOutdated =
+        records !== undefined && source.questionOf(records.operation) !== answer.question;
       // A confirmation has the time of Keystone's answer. The commit may be later.
-      return operation && !isOutdated
-        ? nextStep(operation, answer.event, answer.at, deps)
-        : undefined;
+      return records && !isOutdated ? nextStep(records, answer.event, answer.at, deps) : undefined;
     };
     await inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
     if (!isOutdated) return;
@@ -141,18 +140,25 @@ async function askAboutOperation(
   return operation && event && { question: questionOf(operation), event, at: now() };
 }
 
+const readRecords = (
+  id: OperationId,
+  now: number,
+  { engine: { reads } }: ChangeDeps,
+): Promise<StepRecords | undefined> =>
+  reads.stepRecords(id, { startedSince: now - HOUR_MILLIS, documents: RESOURCE_HOLDS });
+
 /** Returns the changes that follow from an event at the time `now`. Commits nothing. */
-async function nextStep(
-  operation: Operation,
+function nextStep(
+  { operation, tasks, startedCount, waivers, documents }: StepRecords,
   event: StepEvent,
   now: number,
-  { engine: { reads }, limits }: ChangeDeps,
-): Promise<StepResult | undefined> {
-  const [tasks, startedLastHour, waivers, heldTypes] = await Promise.all([
-    reads.tasks(operation.id),
-    reads.countStartedSince(now - HOUR_MILLIS, operation.scope.type, operation.action),
-    reads.coverageWaivers(),
-    operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
-  ]);
-  return step(operation, tasks, event, { ...limits, now, startedLastHour, waivers, heldTypes });
+  { limits }: ChangeDeps,
+): StepResult | undefined {
+  return step(operation, tasks, event, {
+    ...limits,
+    now,
+    startedLastHour: startedCount,
+    waivers,
+    heldTypes: operation.action === 'cleanup' ? heldTypesOf(documents, now) : [],
+  });
 }

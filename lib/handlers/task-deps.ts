@@ -2,6 +2,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import type { Mode, Operation, Task } from '../operation/model.ts';
 import type { InFlight } from '../shared/in-flight.ts';
+import type { Throttle } from '../shared/throttle.ts';
 import type { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
 
@@ -43,6 +44,8 @@ export interface ServiceDeps {
    * always sent.
    */
   readonly progressMillis: number;
+  /** Limits the progress reports of all runs of the process together. */
+  readonly progressThrottle?: Throttle;
   now(): number;
 }
 

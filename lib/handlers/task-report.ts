@@ -94,7 +94,10 @@ export function reportOfError(runKey: RunKey, error: ErrorReport): ServiceReport
 const freshField = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
   Object.keys(newlyListed).length === 0 ? {} : { fresh: newlyListed };
 
-/** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
+/**
+ * Returns a function that reports the counts of a run, at most once in `progressMillis` and only if
+ * the throttle of the process permits it.
+ */
 export function progressReporter(
   runKey: RunKey,
   deps: ServiceDeps,
@@ -103,6 +106,7 @@ export function progressReporter(
   let sequence = 0;
   return (counts, newlyListed) => {
     if (deps.now() - reportedAt < deps.progressMillis) return;
+    if (deps.progressThrottle?.permits() === false) return;
     reportedAt = deps.now();
     sequence += 1;
     const message: Message = {

@@ -11,20 +11,27 @@ import type {
   Reads,
   RecordReads,
 } from '../port.ts';
+import { readStepRecords } from '../step-records.ts';
 import { accountKey, type MemoryStore } from './store.ts';
 
 const DEFAULT_LIMIT = 100;
 
 /** Implements `Reads` for a store in memory. `now` returns epoch milliseconds. */
-export const readsOf = (store: MemoryStore, now: () => number): Reads => ({
-  ...operationReads(store),
-  ...accountReads(store),
-  ...decisionReads(store),
-  ...recordReads(store),
-  ...queueReads(store, now),
-});
+export function readsOf(store: MemoryStore, now: () => number): Reads {
+  const separateReads = {
+    ...operationReads(store),
+    ...accountReads(store),
+    ...decisionReads(store),
+    ...recordReads(store),
+    ...queueReads(store, now),
+  };
+  return {
+    ...separateReads,
+    stepRecords: (id, query) => readStepRecords(separateReads, id, query),
+  };
+}
 
-function operationReads(store: MemoryStore): OperationReads {
+function operationReads(store: MemoryStore): Omit<OperationReads, 'stepRecords'> {
   const operations = (isWanted: (operation: Operation) => boolean): Operation[] =>
     [...store.operations.values()].filter(isWanted);
   return {

@@ -2,6 +2,7 @@ import type { OperationReads } from '../port.ts';
 import { StoredOperation, StoredTask } from '../records.ts';
 import type { Database } from './database.ts';
 import { parseBodies, readNumber } from './rows.ts';
+import { stepRecords } from './step-records.ts';
 
 const DEFAULT_LIMIT = 100;
 
@@ -14,6 +15,7 @@ export const operationReads = (database: Database): OperationReads => ({
     );
     return operation;
   },
+  stepRecords: (id, query) => stepRecords(database, id, query),
   async operationsAbout(type, id) {
     const rows = await database.query(
       'SELECT body FROM propagator.operation WHERE scope_type = $1 AND scope_id = $2 ORDER ' +

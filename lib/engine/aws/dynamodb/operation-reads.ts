@@ -21,7 +21,7 @@ const DEFAULT_LIMIT = 100;
 const PAGE_SIZE = 100;
 
 /** Reads operations and tasks from the table. */
-export function operationReads(store: Store): OperationReads {
+export function operationReads(store: Store): Omit<OperationReads, 'stepRecords'> {
   const readOperations = async (ids: readonly string[]): Promise<Operation[]> =>
     parseBodies(StoredOperation, await store.getMany([...new Set(ids)].map(operationKey)));
 

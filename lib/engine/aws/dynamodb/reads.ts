@@ -1,4 +1,5 @@
 import type { Reads } from '../../port.ts';
+import { readStepRecords } from '../../step-records.ts';
 import type { Queues } from '../messaging/queues.ts';
 import type { Names } from '../names.ts';
 import { accountReads } from './account-reads.ts';
@@ -17,10 +18,16 @@ export const readsOf = (
   queues: Queues,
   names: Names,
   services: readonly string[],
-): Reads => ({
-  ...operationReads(store),
-  ...accountReads(store),
-  ...decisionReads(store),
-  ...recordReads(store),
-  ...queueReads(queues, names, services),
-});
+): Reads => {
+  const separateReads = {
+    ...operationReads(store),
+    ...accountReads(store),
+    ...decisionReads(store),
+    ...recordReads(store),
+    ...queueReads(queues, names, services),
+  };
+  return {
+    ...separateReads,
+    stepRecords: (id, query) => readStepRecords(separateReads, id, query),
+  };
+};
