@@ -95,8 +95,8 @@ async function benchSize(size: Size, bench: Bench): Promise<void> {
     const way = wayOf(name, size, bench);
     const loadBefore = loadavg()[0]?.toFixed(1) ?? '';
     const from = Date.now();
-    const { remark, notes: wayNotes } = await way.empty(projects);
-    const seconds = ((Date.now() - from) / 1000).toFixed(1);
+    const { endedAt, remark, notes: wayNotes } = await way.empty(projects);
+    const seconds = ((endedAt - from) / 1000).toFixed(1);
     const leftAtEnd = await describeLeftIn(cloud, projects);
     await delay(SECOND_COUNT_MILLIS);
     const loads = `${loadBefore} to ${loadavg()[0]?.toFixed(1)}`;

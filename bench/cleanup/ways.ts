@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from '../../test/openstack/cloud.ts';
 import { describeView, isOver, type Propagator, type View } from '../../test/openstack/driver.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
@@ -11,12 +10,25 @@ import { describeCalls, describeTrace, nameOf, readTrace, type TracedCall } from
 /** The interval between the two confirmations of a deletion by the measured propagator. */
 export const CONFIRMATION_SECONDS = 1;
 
+/** The result of a way. */
+export interface EmptiedProjects {
+  readonly endedAt: number;
+  readonly remark: string;
+  readonly notes: string[];
+}
+
 /** One of the compared ways to empty projects. */
 export interface Way {
   readonly name: string;
-  /** Empties the projects. `remark` is a cell of the table; `notes` are printed below the table. */
-  empty(projects: readonly PopulatedProject[]): Promise<{ remark: string; notes: string[] }>;
+  /**
+   * Empties the projects. `endedAt`: when they were empty, in epoch milliseconds. `remark` is a cell
+   * of the table; `notes` are printed below the table.
+   */
+  empty(projects: readonly PopulatedProject[]): Promise<EmptiedProjects>;
 }
+
+/** The poll for the end of an operation is slow, because its reads cost the propagator time. */
+const POLL_MILLIS = 1000;
 
 /**
  * Deletes one project in Keystone and waits for the end of its operation. `deletedAt`: the time of
@@ -25,7 +37,9 @@ export interface Way {
 async function deleteAndWait(cloud: Cloud, propagator: Propagator, project: PopulatedProject) {
   await cloud.admin.call('identity', 'DELETE', `/projects/${project.id}`);
   const deletedAt = Date.now();
-  return { view: await propagator.operation({ project: project.id }, isOver, 900), deletedAt };
+  const about = { project: project.id };
+  const view = await propagator.operation(about, isOver, 900, POLL_MILLIS);
+  return { view, deletedAt };
 }
 
 /** Returns a text with the start and the end of each task that found resources. */
@@ -52,14 +66,15 @@ export function propagatorWay(cloud: Cloud, propagator: Propagator, traceFile: s
       const deletions = await Promise.all(
         projects.map((project) => deleteAndWait(cloud, propagator, project)),
       );
-      const to = Date.now();
-      await delay(500);
+      const endTimes = deletions.map(({ view }) => view.operation.endedAt ?? Date.now());
+      const to = Math.max(...endTimes);
       const calls = readTrace(traceFile, from, to);
       const [firstDeletion] = deletions;
       const [firstProject] = projects;
-      if (!firstDeletion || !firstProject) return { remark: '', notes: [] };
+      if (!firstDeletion || !firstProject) return { endedAt: to, remark: '', notes: [] };
       const { view, deletedAt } = firstDeletion;
       return {
+        endedAt: to,
         remark: `${calls.length} calls`,
         notes: [
           `services: ${serviceTimes(view, deletedAt)}`,
@@ -99,7 +114,7 @@ export const bareWay = (concurrency: number): Way => ({
   name: `bare DELETE calls, ${concurrency} at a time`,
   async empty(projects) {
     await Promise.all(projects.map((project) => bareDeletions(project, concurrency)));
-    return { remark: '', notes: [] };
+    return { endedAt: Date.now(), remark: '', notes: [] };
   },
 });
 
@@ -122,7 +137,7 @@ export function peerWay(cloud: Cloud, customer: Customer, size: Size): Way {
         code = run.code;
         notes.push(`the last lines of the client's output:\n${run.output}`);
       }
-      return { remark: `exit code ${code}`, notes };
+      return { endedAt: Date.now(), remark: `exit code ${code}`, notes };
     },
   };
 }

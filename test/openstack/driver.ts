@@ -230,6 +230,7 @@ export class Propagator {
     about: OperationAccount,
     wanted: (view: View) => boolean,
     seconds: number,
+    everyMilliseconds = 200,
   ): Promise<View> {
     let last: View | undefined;
     const type =
@@ -240,7 +241,7 @@ export class Propagator {
       last = (await this.operations(about)).find((view) => view.operation.scope.type === type);
       return last !== undefined && wanted(last) ? last : undefined;
     };
-    return until('an operation', seconds, ask, 200).catch((error: unknown) => {
+    return until('an operation', seconds, ask, everyMilliseconds).catch((error: unknown) => {
       throw new Error(
         `${String(error)}\n${last === undefined ? 'there is none' : describeView(last)}\n${this.lastWords()}`,
       );
