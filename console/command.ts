@@ -39,21 +39,22 @@ const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
  * a character that a shell interprets.
  */
 export function commandsIn(advice: string): string[] {
-  const found = new Set<string>();
+  const commands = new Set<string>();
   for (const { index } of advice.matchAll(/\bpropagator /g)) {
     const words: string[] = [];
-    let rest = advice.slice(index);
+    let remainingText = advice.slice(index);
     for (;;) {
-      const word = WORD.exec(rest)?.[0];
+      const word = WORD.exec(remainingText)?.[0];
       if (word === undefined) break;
       words.push(word);
-      rest = rest.slice(word.length);
-      const gap = /^ +/.exec(rest)?.[0];
+      remainingText = remainingText.slice(word.length);
+      const gap = /^ +/.exec(remainingText)?.[0];
       if (gap === undefined) break;
-      rest = rest.slice(gap.length);
+      remainingText = remainingText.slice(gap.length);
     }
     const [, noun = '', verb = ''] = words;
-    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`)) found.add(words.join(' '));
+    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`))
+      commands.add(words.join(' '));
   }
-  return [...found];
+  return [...commands];
 }

@@ -63,22 +63,22 @@ const numberColumn = (title: string, numberOf: (task: TaskView) => number) => ({
 
 /** The resource types of a task with found resources, and the number that is left of each. */
 function typesOf({ counts, because }: TaskView, done: string): Child {
-  const found = Object.entries(counts).filter(([, count]) => count.found > 0);
+  const foundTypes = Object.entries(counts).filter(([, { found }]) => found > 0);
   return [
     because !== undefined && h('p', {}, because),
-    found.length > 0 &&
+    foundTypes.length > 0 &&
       h(
         'details',
         {},
-        h('summary', {}, counted(found.length, 'type')),
+        h('summary', {}, counted(foundTypes.length, 'type')),
         h(
           'ul',
           {},
-          found.map(([type, { found: all, left }]) =>
+          foundTypes.map(([type, { found, left }]) =>
             h(
               'li',
               { 'data-key': type },
-              `${type}: ${number(all - left)} of ${number(all)} ${done}, ${number(left)} left`,
+              `${type}: ${number(found - left)} of ${number(found)} ${done}, ${number(left)} left`,
             ),
           ),
         ),

@@ -31,15 +31,15 @@ export function operationsPage(
   filters: Filters,
   now: number,
 ): Child[] {
-  const found = matching(operations, filters);
-  const { rows, page, pages } = pageOf(found, filters.page);
+  const matchingOperations = matching(operations, filters);
+  const { rows, page, pages } = pageOf(matchingOperations, filters.page);
   const isFiltered = [filters.state, filters.action, filters.domain, filters.text].some(
     (one) => one !== '',
   );
   return [
     h('h1', {}, 'Operations'),
     filterForm(filters),
-    h('p', { class: 'note' }, extentText(found.length, operations.length, filters)),
+    h('p', { class: 'note' }, extentText(matchingOperations.length, operations.length, filters)),
     notice !== undefined && h('p', { class: 'note' }, notice),
     rows.length === 0
       ? isFiltered

@@ -13,12 +13,12 @@ import { ingest } from '../lib/handlers/ingest.ts';
  * broker that Lambda polls, or from signed HTTP requests.
  */
 export function ingestFunction(environment: Environment) {
-  const open = lazyContext(environment);
-  const common = [withPropagator('ingest', open), errorReport()];
+  const openContext = lazyContext(environment);
+  const common = [withPropagator('ingest', openContext), errorReport()];
   const broker = middy().use(common).handler(ingestBroker);
   const http = middy().use(common).handler(ingestHttp);
   const queue = middy()
-    .use(sqsMiddlewares('ingest', open))
+    .use(sqsMiddlewares('ingest', openContext))
     .handler(
       handleRecords('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
         inOneCall: true,

@@ -684,23 +684,24 @@ var OFFERED = new Set(
 var OFFERED_WORDS = ["resume-all", "status"];
 var WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 function commandsIn(advice) {
-  const found = /* @__PURE__ */ new Set();
+  const commands = /* @__PURE__ */ new Set();
   for (const { index } of advice.matchAll(/\bpropagator /g)) {
     const words = [];
-    let rest = advice.slice(index);
+    let remainingText = advice.slice(index);
     for (; ; ) {
-      const word = WORD.exec(rest)?.[0];
+      const word = WORD.exec(remainingText)?.[0];
       if (word === void 0) break;
       words.push(word);
-      rest = rest.slice(word.length);
-      const gap = /^ +/.exec(rest)?.[0];
+      remainingText = remainingText.slice(word.length);
+      const gap = /^ +/.exec(remainingText)?.[0];
       if (gap === void 0) break;
-      rest = rest.slice(gap.length);
+      remainingText = remainingText.slice(gap.length);
     }
     const [, noun = "", verb = ""] = words;
-    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`)) found.add(words.join(" "));
+    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`))
+      commands.add(words.join(" "));
   }
-  return [...found];
+  return [...commands];
 }
 
 // console/parts.ts
@@ -1022,21 +1023,21 @@ var numberColumn = (title, numberOf) => ({
   cell: (task2) => amount2(numberOf(task2))
 });
 function typesOf({ counts, because }, done) {
-  const found = Object.entries(counts).filter(([, count2]) => count2.found > 0);
+  const foundTypes = Object.entries(counts).filter(([, { found }]) => found > 0);
   return [
     because !== void 0 && h("p", {}, because),
-    found.length > 0 && h(
+    foundTypes.length > 0 && h(
       "details",
       {},
-      h("summary", {}, counted(found.length, "type")),
+      h("summary", {}, counted(foundTypes.length, "type")),
       h(
         "ul",
         {},
-        found.map(
-          ([type, { found: all, left }]) => h(
+        foundTypes.map(
+          ([type, { found, left }]) => h(
             "li",
             { "data-key": type },
-            `${type}: ${number(all - left)} of ${number(all)} ${done}, ${number(left)} left`
+            `${type}: ${number(found - left)} of ${number(found)} ${done}, ${number(left)} left`
           )
         )
       )
@@ -1250,15 +1251,15 @@ function decisionTable(details, now) {
 var ACTIONS = ["cleanup", "suspend", "resume", "provision", "plan"];
 var loadOperations = (api, filters, signal) => api.get(`/v1/operations?${apiQuery(filters)}`, operationsShape, signal);
 function operationsPage({ operations, notice }, filters, now) {
-  const found = matching(operations, filters);
-  const { rows, page: page2, pages } = pageOf(found, filters.page);
+  const matchingOperations = matching(operations, filters);
+  const { rows, page: page2, pages } = pageOf(matchingOperations, filters.page);
   const isFiltered = [filters.state, filters.action, filters.domain, filters.text].some(
     (one) => one !== ""
   );
   return [
     h("h1", {}, "Operations"),
     filterForm(filters),
-    h("p", { class: "note" }, extentText(found.length, operations.length, filters)),
+    h("p", { class: "note" }, extentText(matchingOperations.length, operations.length, filters)),
     notice !== void 0 && h("p", { class: "note" }, notice),
     rows.length === 0 ? isFiltered ? empty("No operation matches these filters. ", link("#/operations", "Show all operations")) : empty("No operation yet. An operation begins when an account changes in Keystone.") : operationTable(rows, now),
     pages > 1 && pager(filters, page2, pages)

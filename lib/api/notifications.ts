@@ -70,16 +70,17 @@ const BLANK_BYTES: readonly number[] = [9, LINE_END, 13, 32];
 /** Returns one notification per line. Stops at the limit, because a body may have many lines. */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (BLANK_BYTES.includes(bytes[at] ?? LINE_END)) {
-      at += 1;
+  let position = 0;
+  while (position < bytes.length) {
+    if (BLANK_BYTES.includes(bytes[position] ?? LINE_END)) {
+      position += 1;
       continue;
     }
     if (lines.length === MAX_NOTIFICATIONS) return 'too many';
-    const found = bytes.indexOf(LINE_END, at);
-    const end = found < 0 ? bytes.length : found;
-    lines.push(bytes.subarray(at, end));
-    at = end;
+    const lineEnd = bytes.indexOf(LINE_END, position);
+    const end = lineEnd < 0 ? bytes.length : lineEnd;
+    lines.push(bytes.subarray(position, end));
+    position = end;
   }
   return lines;
 }

@@ -79,9 +79,9 @@ function showCommand(deadLetter: Command, terminal: Terminal): void {
   withOutputOptions(deadLetter.command('show <id>'), 'dead-letter show nova/6f1c')
     .description('show one dead letter: its error, the advice and the message')
     .action(async (id: string, options: OutputOptions) => {
-      const [found] = (await fetchDeadLetters(client, { id })).deadLetters;
-      if (!found) throw notFound(id);
-      present(terminal, found, options, {
+      const [message] = (await fetchDeadLetters(client, { id })).deadLetters;
+      if (!message) throw notFound(id);
+      present(terminal, message, options, {
         text: (shown) => showDeadLetter(shown, now()),
         rows: (shown) => [shown],
         columns: COLUMNS,

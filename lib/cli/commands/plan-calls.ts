@@ -79,10 +79,10 @@ export async function projectIdOf(
     `/v1/projects${queryString({ name: nameOrId, domain })}`,
     FoundProjects,
   );
-  const [found, ...others] = projects;
-  if (found && others.length === 0) return found.id;
+  const [project, ...others] = projects;
+  if (project && others.length === 0) return project.id;
   throw planError(
-    found
+    project
       ? `${projects.length} projects have this name`
       : 'the inventory has no project with this name',
     'Give the id of the project: openstack project list --domain DOMAIN',
@@ -95,9 +95,9 @@ export async function domainIdOf(nameOrId: string, { client }: Terminal): Promis
     `/v1/domains${queryString({ name: nameOrId })}`,
     FoundDomains,
   );
-  const [found, ...others] = domains;
-  if (found && others.length === 0) return found.id;
-  if (!found) return nameOrId;
+  const [domain, ...others] = domains;
+  if (domain && others.length === 0) return domain.id;
+  if (!domain) return nameOrId;
   throw planError(
     `${domains.length} domains have this name`,
     'Give the id of the domain: openstack domain list',

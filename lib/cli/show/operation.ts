@@ -76,7 +76,7 @@ function coverageBlocks(
   const waived = waivers.filter(({ type }) =>
     [...uncovered, ...appliedWaivers].some((one) => one.type === type),
   );
-  const named = (type: string): string => {
+  const typeText = (type: string): string => {
     const name = uncovered.find((one) => one.type === type)?.name;
     return name === undefined ? type : `${type} (${name})`;
   };
@@ -92,7 +92,7 @@ function coverageBlocks(
     titledBlock(
       'Waived',
       waived.map(
-        ({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${timeText(at)}: ${reason}`,
+        ({ type, by, reason, at }) => `- ${typeText(type)}: by ${by} at ${timeText(at)}: ${reason}`,
       ),
     ),
   ]);
