@@ -22,6 +22,7 @@ export function needsOf(
   const all = [...newest, ...others];
   const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const queueNames = queuesWithDead.map(([queue]) => queue);
   const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }: Operation) => waitsOn.some(({ deadLetter }) => deadLetter);
   const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
@@ -29,41 +30,13 @@ export function needsOf(
   return [
     ...(status.stopped ? [stopNeed(status.stopped, now)] : []),
     ...(status.ok ? [] : [healthNeed()]),
-    ...(deadCount > 0
-      ? [
-          deadNeed(
-            deadCount,
-            queuesWithDead.map(([queue]) => queue),
-          ),
-        ]
-      : []),
+    ...(deadCount > 0 ? [deadNeed(deadCount, queueNames)] : []),
     ...withDeadLetter.map((one) => operationNeed(one, 'bad', now)),
-    ...(status.enabledDuringHold > 0
-      ? [
-          need(
-            'enabled',
-            'bad',
-            [
-              `${counted(status.enabledDuringHold, 'project')} held suspended, but enabled in ` +
-                'Keystone',
-            ],
-            [h('p', {}, link('#/holds', 'See the holds'))],
-          ),
-        ]
-      : []),
+    ...(status.enabledDuringHold > 0 ? [enabledDuringHoldNeed(status.enabledDuringHold)] : []),
     ...withoutDeadLetter.map((one) => operationNeed(one, 'wait', now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...(morePlans > 0 ? [morePlansNeed(morePlans)] : []),
-    ...(status.suspicious > 0
-      ? [
-          need(
-            'suspicious',
-            'wait',
-            [`${counted(status.suspicious, 'deletion')} held: Keystone never showed the account`],
-            [commandLine('propagator suspicious list')],
-          ),
-        ]
-      : []),
+    ...(status.suspicious > 0 ? [suspiciousNeed(status.suspicious)] : []),
   ];
 }
 
@@ -166,4 +139,20 @@ const morePlansNeed = (count: number): Need =>
     'wait',
     [`${counted(count, 'older plan')} may wait for approval`],
     [h('p', {}, link(listAddress({ action: 'plan', state: 'observed' }), 'See the plans'))],
+  );
+
+const enabledDuringHoldNeed = (count: number): Need =>
+  need(
+    'enabled',
+    'bad',
+    [`${counted(count, 'project')} held suspended, but enabled in Keystone`],
+    [h('p', {}, link('#/holds', 'See the holds'))],
+  );
+
+const suspiciousNeed = (count: number): Need =>
+  need(
+    'suspicious',
+    'wait',
+    [`${counted(count, 'deletion')} held: Keystone never showed the account`],
+    [commandLine('propagator suspicious list')],
   );

@@ -1345,6 +1345,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
   const all = [...newest, ...others];
   const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const queueNames = queuesWithDead.map(([queue]) => queue);
   const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }) => waitsOn.some(({ deadLetter }) => deadLetter);
   const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
@@ -1352,34 +1353,13 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
   return [
     ...status.stopped ? [stopNeed(status.stopped, now)] : [],
     ...status.ok ? [] : [healthNeed()],
-    ...deadCount > 0 ? [
-      deadNeed(
-        deadCount,
-        queuesWithDead.map(([queue]) => queue)
-      )
-    ] : [],
+    ...deadCount > 0 ? [deadNeed(deadCount, queueNames)] : [],
     ...withDeadLetter.map((one) => operationNeed(one, "bad", now)),
-    ...status.enabledDuringHold > 0 ? [
-      need(
-        "enabled",
-        "bad",
-        [
-          `${counted(status.enabledDuringHold, "project")} held suspended, but enabled in Keystone`
-        ],
-        [h("p", {}, link("#/holds", "See the holds"))]
-      )
-    ] : [],
+    ...status.enabledDuringHold > 0 ? [enabledDuringHoldNeed(status.enabledDuringHold)] : [],
     ...withoutDeadLetter.map((one) => operationNeed(one, "wait", now)),
     ...plans.map((plan) => planNeed(plan, now)),
     ...morePlans > 0 ? [morePlansNeed(morePlans)] : [],
-    ...status.suspicious > 0 ? [
-      need(
-        "suspicious",
-        "wait",
-        [`${counted(status.suspicious, "deletion")} held: Keystone never showed the account`],
-        [commandLine("propagator suspicious list")]
-      )
-    ] : []
+    ...status.suspicious > 0 ? [suspiciousNeed(status.suspicious)] : []
   ];
 }
 var need = (key, tone, title, detail) => ({ key, tone, title, detail });
@@ -1457,6 +1437,18 @@ var morePlansNeed = (count2) => need(
   "wait",
   [`${counted(count2, "older plan")} may wait for approval`],
   [h("p", {}, link(listAddress({ action: "plan", state: "observed" }), "See the plans"))]
+);
+var enabledDuringHoldNeed = (count2) => need(
+  "enabled",
+  "bad",
+  [`${counted(count2, "project")} held suspended, but enabled in Keystone`],
+  [h("p", {}, link("#/holds", "See the holds"))]
+);
+var suspiciousNeed = (count2) => need(
+  "suspicious",
+  "wait",
+  [`${counted(count2, "deletion")} held: Keystone never showed the account`],
+  [commandLine("propagator suspicious list")]
 );
 
 // console/page-overview.ts

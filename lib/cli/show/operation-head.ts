@@ -4,66 +4,74 @@ import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { accountText, colorState, durationOf } from './operations.ts';
 
+/** A line with a name and a text. A line without a text is not shown. */
+type NamedLine = readonly [name: string, text: string | false | undefined];
+
 /** Returns the lines that describe an operation: account, state, cause, plan and Keystone. */
 export function operationHead(
   operation: OperationShape['operation'],
   now: number,
   color: Colors,
 ): string {
-  const action = keystoneActionText(operation, now);
-  const { released } = operation;
-  return [
-    `${color.bold(operation.id)}  ${operation.action} of ` +
-      `${accountText(operation)} (${operation.scope.id})`,
-    `state      ${colorState(operation.state, color)}, mode ${operation.mode}, for ` +
-      `${durationOf(operation, now)}`,
-    `because    ${becauseText(operation)}`,
-    ...(operation.state === 'canceled' && operation.hold
-      ? [`end        ${operation.hold.reason}`, `           ${operation.hold.advice ?? ''}`]
-      : []),
+  const { action, generation, hold, id, mode, next, plan, released, scope, state } = operation;
+  const cancellation = state === 'canceled' ? hold : undefined;
+  const lines: readonly NamedLine[] = [
+    ['state', `${colorState(state, color)}, mode ${mode}, for ${durationOf(operation, now)}`],
+    ['because', becauseText(operation)],
+    ['end', cancellation?.reason],
+    ['', cancellation && (cancellation.advice ?? '')],
     ...recoveryLines(operation),
-    ...(operation.plan
-      ? [
-          `plan       ${operation.plan.of}, approved by ` +
-            operation.plan.approvals.map(({ by, at }) => `${by} at ${timeText(at)}`).join(' and '),
-        ]
-      : []),
-    ...(operation.action === 'plan' && operation.state === 'observed'
-      ? [`see        propagator operation show ${operation.id} --resources`]
-      : []),
-    ...(operation.generation > 1 && operation.action !== 'plan'
-      ? [`generation ${generationText(operation)}`]
-      : []),
-    `Keystone   ${keystoneState(operation)}`,
-    ...(released
-      ? [`released   by ${released.by} at ${timeText(released.at)}: ${released.reason}`]
-      : []),
-    ...(action ? [`now        ${action}`] : []),
-    ...(operation.next
-      ? [
-          `next       another deletion was received (${operation.next.eventType}); its ` +
-            'operation starts when this one ends',
-        ]
-      : []),
+    ['plan', plan && planText(plan)],
+    [
+      'see',
+      action === 'plan' && state === 'observed' && `propagator operation show ${id} --resources`,
+    ],
+    ['generation', generation > 1 && action !== 'plan' && generationText(operation)],
+    ['Keystone', keystoneState(operation)],
+    ['released', released && `by ${released.by} at ${timeText(released.at)}: ${released.reason}`],
+    ['now', keystoneActionText(operation, now)],
+    [
+      'next',
+      next &&
+        `another deletion was received (${next.eventType}); its operation starts when this one ` +
+          'ends',
+    ],
+  ];
+  return [
+    `${color.bold(id)}  ${action} of ${accountText(operation)} (${scope.id})`,
+    ...lines.flatMap(([name, text]) => (typeof text === 'string' ? [name.padEnd(11) + text] : [])),
   ].join('\n');
 }
 
+function planText({
+  of: planId,
+  approvals,
+}: NonNullable<OperationShape['operation']['plan']>): string {
+  const approvalTexts = approvals.map(({ by, at }) => `${by} at ${timeText(at)}`);
+  return `${planId}, approved by ${approvalTexts.join(' and ')}`;
+}
+
 /** Returns the lines for the recovery window, with the commands that cancel or end it. */
-function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
+function recoveryLines({
+  id,
+  recovery,
+  startedAt,
+  state,
+}: OperationShape['operation']): readonly NamedLine[] {
   if (!recovery) return [];
   const isCanceledInWindow = state === 'canceled' && startedAt === undefined;
   const endText = isCanceledInWindow ? 'was canceled' : 'is over';
   if (state !== 'recoverable')
-    return [`window     of ${durationText(recovery.lengthMillis)}, ${endText}`];
+    return [['window', `of ${durationText(recovery.lengthMillis)}, ${endText}`]];
   const reminders = recovery.reminders.map(
     ({ beforeMillis, sentAt }) =>
       `${durationText(beforeMillis)} before${sentAt === undefined ? '' : ' (published)'}`,
   );
   return [
-    `window     recoverable until ${timeText(recovery.seenAt + recovery.remainingMillis)}`,
-    ...(reminders.length > 0 ? [`reminders  ${reminders.join(', ')}`] : []),
-    `cancel     propagator operation cancel ${id} --reason "…"`,
-    `remove now propagator operation release ${id} --reason "…"`,
+    ['window', `recoverable until ${timeText(recovery.seenAt + recovery.remainingMillis)}`],
+    ['reminders', reminders.length > 0 && reminders.join(', ')],
+    ['cancel', `propagator operation cancel ${id} --reason "…"`],
+    ['remove now', `propagator operation release ${id} --reason "…"`],
   ];
 }
 
