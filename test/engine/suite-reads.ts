@@ -285,6 +285,45 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.countStartedSince(since, 'project')) - before).toBe(2);
     });
 
+    it('return the records for a step as the separate reads do', async () => {
+      const { reads } = engine;
+      const partition = `step-${unique()}`;
+      const startedSince = 4_000_000_000_000;
+      const query = {
+        startedSince,
+        documents: { collection: 'deletion-hold', partition },
+      } as const;
+      const started = operation({ startedAt: startedSince });
+      const user = { type: 'user', id: userId(), name: 'ann', projects: [projectId()] } as const;
+      const ofUser = operation({ scope: user, startedAt: startedSince });
+      const hold = (id: string, at: number) =>
+        ({ ...query.documents, id, version: 0, value: { by: 'ünï', at } }) as const;
+      await engine.commit({
+        operations: [
+          started,
+          ofUser,
+          operation({ startedAt: startedSince, action: 'suspend' }),
+          operation({ startedAt: startedSince, cause: { ...started.cause, suspicious: true } }),
+        ],
+        tasks: [task(started.id, 'nova'), task(started.id, 'cinder', { run: 4 })],
+        waivers: [{ type: `t-${unique()}`, by: 'ann', reason: 'nothing in it', at: 1 }],
+        documents: [hold('b', 1.5), hold('a', 2), { ...hold('c', 3), partition: 'other' }],
+      });
+      for (const { id, scope, action } of [started, ofUser])
+        expect(await reads.stepRecords(id, query)).toEqual({
+          operation: await reads.operation(id),
+          tasks: await reads.tasks(id),
+          startedCount: await reads.countStartedSince(startedSince, scope.type, action),
+          waivers: await reads.coverageWaivers(),
+          documents: await reads.documents('deletion-hold', partition),
+        });
+      const read = await reads.stepRecords(started.id, query);
+      expect(read?.tasks.map(({ service }) => service)).toEqual(['cinder', 'nova']);
+      expect(read?.documents.map(({ id }) => id)).toEqual(['a', 'b']);
+      expect(read?.startedCount).toBeGreaterThanOrEqual(1);
+      expect(await reads.stepRecords(operationId(), query)).toBeUndefined();
+    });
+
     it('list the tasks of an operation with all their fields', async () => {
       const of = operationId();
       const nova = task(of, 'nova', {
