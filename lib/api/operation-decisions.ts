@@ -6,13 +6,13 @@ import { whyNotCanceled } from '../operation/cancel.ts';
 import { hasEnded } from '../operation/ended.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { canBeRestored } from '../operation/recovery-window.ts';
+import { startAdvice } from '../operation/start-advice.ts';
 import { auditRecord } from './audit.ts';
 import { targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerUnknownOperation, problemBody } from './problem.ts';
-import { startAdvice } from './rerun-operation.ts';
 
 /** The body of a release and of a cancellation. */
 export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });

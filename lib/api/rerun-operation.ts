@@ -1,8 +1,9 @@
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { Operation, Scope } from '../operation/model.ts';
+import type { Operation } from '../operation/model.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
 import { mergedRerunScope, scopeOf } from '../operation/scope.ts';
+import { startAdvice } from '../operation/start-advice.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import {
@@ -12,20 +13,6 @@ import {
   refusalWithoutPlan,
   refusedAnswer,
 } from './open-operation.ts';
-
-const CHANGE_IN_KEYSTONE = {
-  suspend: 'disabled',
-  resume: 'enabled',
-  provision: 'created',
-} as const;
-
-/** Returns how an action is started. Commands start these actions for projects only. */
-export function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
-  return type === 'project'
-    ? `Type: propagator project ${action} ${id} --reason "…"`
-    : `No command starts a ${action} of a ${type}. The propagator starts it when Keystone shows ` +
-        `that the ${type} is ${CHANGE_IN_KEYSTONE[action]}.`;
-}
 
 /** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
 export async function rerunOperation(

@@ -1,4 +1,5 @@
 import { ENDED_OPERATION_STATES, type Operation } from './model.ts';
+import { startAdvice } from './start-advice.ts';
 import { moveOperation } from './transitions.ts';
 
 /** True if the operation is in one of its end states. */
@@ -19,17 +20,24 @@ export function childrenIfAllEnded(
 
 /** Ends an operation that must not continue. Its hold shows the reason. */
 export function refuseOperation(operation: Operation, reason: string, now: number): Operation {
-  const advice =
-    operation.action === 'plan'
-      ? 'No plan was made. The project itself was not changed.'
-      : operation.recovery
-        ? 'No resource was removed. The changes of the recovery window are reverted if Keystone ' +
-          'still has the account: it is enabled and resumed as before.'
-        : 'No resource was changed. If the account is really gone, run it again: propagator ' +
-          `operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
-    hold: { reason, since: now, advice },
+    hold: { reason, since: now, advice: refusalAdvice(operation) },
     endedAt: now,
   };
+}
+
+function refusalAdvice({ action, id, recovery, scope }: Operation): string {
+  if (action === 'plan') return 'No plan was made. The project itself was not changed.';
+  if (recovery)
+    return (
+      'No resource was removed. The changes of the recovery window are reverted if Keystone ' +
+      'still has the account: it is enabled and resumed as before.'
+    );
+  if (action === 'cleanup')
+    return (
+      'No resource was changed. If the account is really gone, run it again: propagator ' +
+      `operation rerun ${id} --reason "…"`
+    );
+  return `No resource was changed. ${startAdvice(action, scope)}`;
 }

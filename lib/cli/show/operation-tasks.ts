@@ -27,16 +27,19 @@ export function serviceTable({ tasks }: OperationShape, color: Colors): string {
 const note = ({ phase, state }: TaskShape): string =>
   phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
-/** The title of the column for completed resources, by action. The default is `REMOVED`. */
-const DONE_COLUMN: Readonly<Record<string, string>> = {
-  provision: 'READY',
-  suspend: 'SUSPENDED',
-  resume: 'RESUMED',
+/** What an action does with a resource, by action. The default is `removed`. */
+const DONE_WORDS: Readonly<Record<string, string>> = {
+  provision: 'ready',
+  suspend: 'suspended',
+  resume: 'resumed',
 };
+/** Returns the word for the resources that the operation has completed, for example `removed`. */
+export const doneWord = ({ action }: OperationShape['operation']): string =>
+  DONE_WORDS[action] ?? 'removed';
 
 /** The resource types with their counts. */
 export function typeTable({ operation, tasks }: OperationShape): string {
-  const done = DONE_COLUMN[operation.action] ?? 'REMOVED';
+  const done = doneWord(operation).toUpperCase();
   const rows = tasks.flatMap((task) =>
     Object.entries(task.counts)
       .filter(([, { found }]) => found > 0)

@@ -12,8 +12,8 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
     reason.slice(0, 90),
   ]);
   return (
-    `${total} notifications in quarantine, newest ` +
-    `first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`
+    `${total} notification${total === 1 ? '' : 's'} in quarantine, newest first\n` +
+    `${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`
   );
 }
 

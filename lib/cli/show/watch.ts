@@ -3,6 +3,7 @@ import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { projectTable } from './domain-projects.ts';
 import { waitLines } from './operation.ts';
+import { doneWord } from './operation-tasks.ts';
 import { accountText, colorState, durationOf } from './operations.ts';
 
 /** The number of removed resources at a time, in epoch milliseconds. */
@@ -45,6 +46,7 @@ export function liveView(
     const { found, removed, left } = sumOfTypes(task);
     return [task.service, task.region, colorState(task.state, color), found, removed, left];
   });
+  const done = doneWord(operation).toUpperCase();
   const waiting = waitLines(view, now, color);
   const projects = projectTable(view, color);
   return [
@@ -55,9 +57,9 @@ export function liveView(
     ...(rows.length > 0
       ? [
           '',
-          table(['SERVICE', 'REGION', 'STATE', 'FOUND', 'REMOVED', 'LEFT'], rows, [
+          table(['SERVICE', 'REGION', 'STATE', 'FOUND', done, 'LEFT'], rows, [
             'FOUND',
-            'REMOVED',
+            done,
             'LEFT',
           ]),
         ]
@@ -100,7 +102,7 @@ function progressText(
   const { perSecond, leftMillis } = rateOf(samples, left);
   const isMoving = operation.endedAt === undefined && perSecond !== undefined;
   return [
-    `${removed} of ${found} removed, ${left} left`,
+    `${removed} of ${found} ${doneWord(operation)}, ${left} left`,
     ...(isMoving ? [`${perSecond.toFixed(1)} per second`] : []),
     ...(isMoving && leftMillis !== undefined ? [`about ${durationText(leftMillis)} to go`] : []),
   ].join(', ');

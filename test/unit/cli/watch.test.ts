@@ -209,6 +209,17 @@ describe('the live view', () => {
     );
   });
 
+  it.each([
+    ['suspend', 'suspended'],
+    ['resume', 'resumed'],
+    ['provision', 'ready'],
+  ] as const)('says what a %s has done with the resources', (action, word) => {
+    const view = { ...seen, operation: { ...seen.operation, action } };
+    expect(liveView(view, samples, 10_000, plain)).toContain(`FOUND  ${word.toUpperCase()}`);
+    expect(watchLine(view, samples, 10_000)).toContain(`1 of 4 ${word}, 3 left`);
+    expect(liveView(view, samples, 10_000, plain)).not.toMatch(/removed/i);
+  });
+
   it('replaces the earlier view, and is never larger than the screen', () => {
     const written: string[] = [];
     const redraw = createRedraw({ rows: 5, columns: 6, write: (text) => written.push(text) });
