@@ -53,7 +53,10 @@ export function decideAccount(
 const shownAccount = ({ state }: AccountAnswer): ShownAccount | undefined =>
   state.kind === 'present' ? state.account : undefined;
 
-/** True if another notification about the same change of the domain was ingested before. */
+/**
+ * True if another notification about the same change of the domain was ingested before. Otherwise
+ * the function records this change, so that it returns true for the next notification.
+ */
 function isDomainEcho(
   update: InventoryUpdate,
   notification: AccountNotification,
@@ -62,8 +65,7 @@ function isDomainEcho(
 ): boolean {
   const key = domainEchoKey(notification);
   if (key === undefined) {
-    // The first notification has set `deletedAt` and published the event. For a project,
-    // `deletedAt` would not prove an echo, because a forged notification may have set it.
+    // The first notification has set `deletedAt` and published the event.
     return (
       notification.operation === 'deleted' &&
       isGone(record) &&
@@ -94,11 +96,11 @@ function decideDeletion(
   }
   // If Keystone still shows an account that the inventory lacks, the notification may be forged.
   // The account is then recorded as Keystone shows it.
-  const livingRecord =
+  const recordToMark =
     !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer.members) : record;
-  const deletedAt = isGone(livingRecord) ? livingRecord.deletedAt : batch.now;
-  update.put({ ...livingRecord, deletedAt });
-  update.announce(livingRecord.account, 'deleted', cause);
+  const deletedAt = isGone(recordToMark) ? recordToMark.deletedAt : batch.now;
+  update.put({ ...recordToMark, deletedAt });
+  update.announce(recordToMark.account, 'deleted', cause);
   return { kind: 'announced' };
 }
 
@@ -124,7 +126,7 @@ function recordAccount(
 
 /**
  * Publishes the change. An `updated` notification does not name the change. The function therefore
- * compares the account with `before`, the record with the state that was announced last.
+ * compares the account with `before`. `before` is the record of the state that was announced last.
  */
 function announceChange(
   update: InventoryUpdate,

@@ -86,7 +86,7 @@ async function viewWithTasks(
       ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
       : [],
   ]);
-  const lostMessages = deadLetters
+  const coordinatorDeadLetters = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
   // Ended operations come last, because a person may have to act on the others.
@@ -103,7 +103,7 @@ async function viewWithTasks(
     recoverableUntil: new Date(operation.notBefore).toISOString(),
     children,
     crashedTasks: tasksWithDeadLetter(tasks, deadLetters),
-    lostMessages,
+    coordinatorDeadLetters,
   });
 }
 

@@ -163,25 +163,25 @@ async function carryOutPlan(
 
 /**
  * Opens the cleanup that carries out the approved plan of a project. Refuses if the project was
- * enabled or renamed after the plan was made. The approver has typed the digest of the plan, so the
- * name of an enabled project is not asked for.
+ * enabled or renamed after the plan was made. A direct deletion asks for the name of an enabled
+ * project. Here the digest that the approver typed replaces the name.
  */
 async function openApprovedCleanup(
-  { id, scope, request: planned }: Operation,
+  { id, scope, request: planRequest }: Operation,
   plan: ApprovedPlan,
-  requested: { readonly by: string; readonly reason: string; readonly window: RequestedWindow },
+  approval: { readonly by: string; readonly reason: string; readonly window: RequestedWindow },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   if (scope.type !== 'project') return refusedAnswer(`a ${scope.type} has no plan`);
   const shown = await deps.cloud.keystone.show('project', scope.id);
   const planAgain = `Plan again: propagator project plan ${scope.id}`;
-  if (shown.kind === 'present' && shown.account.enabled && planned?.enabled === false)
+  if (shown.kind === 'present' && shown.account.enabled && planRequest?.enabled === false)
     return refusedAnswer(
       `the project was disabled when ${id} was made, and it is enabled now`,
       planAgain,
     );
   if (shown.kind === 'present' && shown.account.name !== scope.name)
     return refusedAnswer(`the project was renamed after ${id} was made`, planAgain);
-  const input = { ...requested, project: scope.id, name: scope.name, plan };
+  const input = { ...approval, project: scope.id, name: scope.name, plan };
   return openRequestedCleanup(input, deps);
 }

@@ -114,7 +114,7 @@ class RunningSync implements InventorySync {
     return sweepMillis > 0 ? Math.floor(now() / sweepMillis) : 0;
   }
 
-  /** Also lists the members of all projects again, which a sweep does not do. */
+  /** Fills the inventory again, with the members of all projects, and then sweeps. */
   #syncAfterGap(): Promise<void> {
     return this.#retryUntilDone(async () => {
       await this.#deps.syncInventory();
@@ -151,8 +151,9 @@ class RunningSync implements InventorySync {
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (this.#state !== this.#stateWhenSynced)
-          this.#state = `not synchronized: ${error.message}`;
+        // After a first success, a failed retry keeps the good state.
+        const wasSynced = this.#state === this.#stateWhenSynced;
+        if (!wasSynced) this.#state = `not synchronized: ${error.message}`;
         this.#deps.log.warn(error, 'accounts could not be listed in Keystone; retrying');
         await this.#wait(backoffMillis(attempt, RETRY));
       }

@@ -140,8 +140,8 @@ export class Worker<Received extends QueueRecord> {
   }
 
   /**
-   * Stores the result of a delivery. Tries again until the store accepts the result, because no
-   * worker receives a record whose result is missing.
+   * Stores the result of a delivery. Tries again until the store accepts the result. Otherwise the
+   * record would stay locked, and no worker would receive it again.
    */
   async #settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
     // An engine that closes returns unfinished and failed records to the queue, and does not count

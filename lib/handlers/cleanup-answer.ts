@@ -29,7 +29,7 @@ interface CleanupAnswer {
  * Returns Keystone's answer about the account. Only Keystone's own 404 counts as `absent` (safety
  * rule "Keystone decides"). Throws when the answer is not certain.
  */
-export async function cleanupAnswer(
+export async function askKeystoneForCleanup(
   operation: Operation,
   deps: CleanupDeps,
 ): Promise<CleanupAnswer> {
@@ -61,15 +61,15 @@ async function answerIfPresent(
 ): Promise<KeystoneAnswer> {
   const { scope, state } = operation;
   const isRequestToConfirm = operation.request !== undefined && state === 'confirming';
+  if (isRequestToConfirm && scope.type !== 'user' && protectionReason)
+    return { kind: 'protected', because: protectionReason };
   if (isRequestToConfirm && scope.type === 'domain')
-    return protectionReason
-      ? { kind: 'protected', because: protectionReason }
-      : { kind: 'domain', enabled: account.enabled };
+    return { kind: 'domain', enabled: account.enabled };
   const isDisabled = await isDisabledByDomain(operation, account, deps.cloud.keystone);
   const enabled = account.enabled && !isDisabled;
-  if (!isRequestToConfirm || scope.type !== 'project') return { kind: 'present', enabled };
-  if (protectionReason) return { kind: 'protected', because: protectionReason };
-  return answerAboutRequestedProject(operation, scope.id, enabled, deps);
+  return isRequestToConfirm && scope.type === 'project'
+    ? answerAboutRequestedProject(operation, scope.id, enabled, deps)
+    : { kind: 'present', enabled };
 }
 
 /** Returns the answer about a living project whose deletion or plan was requested. */
@@ -80,7 +80,7 @@ async function answerAboutRequestedProject(
   deps: CleanupDeps,
 ): Promise<KeystoneAnswer> {
   const { keystone, projectAdmin } = deps.cloud;
-  // A plan shows why Keystone would refuse the deletion, and is not blocked by these reasons.
+  // Refusals do not block a plan. The API has stored them in the plan.
   if (operation.action !== 'plan') {
     const options = deletionCheckOptions(operation);
     const { refusals } = await projectAdmin.checkDeletion(project, options);

@@ -14,7 +14,7 @@ import type { Policy } from '../policy/schema.ts';
 import { reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
-import { cleanupAnswer } from './cleanup-answer.ts';
+import { askKeystoneForCleanup } from './cleanup-answer.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
 
 /** The dependencies of the coordinator for cleanups and plans. */
@@ -95,7 +95,7 @@ export async function cleanupConfirmation(
   deps: CleanupDeps,
 ): Promise<StepEvent | undefined> {
   if (!awaitsConfirmation(operation, questionNumber)) return undefined;
-  const answer = await cleanupAnswer(operation, deps).catch((thrown: unknown) => ({
+  const answer = await askKeystoneForCleanup(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {
       kind: 'unknown' as const,
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),

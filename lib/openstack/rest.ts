@@ -13,7 +13,7 @@ import { type Method, type RawAnswer, type Transport, TransportError } from './t
 import { buildPath, withoutNames } from './url.ts';
 
 /**
- * The facts about one call that the metrics record, without ids, names and query. `status` is
+ * What the metrics store about one call. It contains no ids, names or query. `status` is
  * `undefined` without an answer.
  */
 export interface CallRecord {
@@ -116,9 +116,10 @@ class RestClient {
     request: RequestOptions,
     watch: SilenceWatch | undefined,
   ): Promise<ApiAnswer> {
-    const sendWithSlot = (begin: () => void): Promise<ApiAnswer> =>
+    // After `onSending`, later callers no longer share this read.
+    const sendWithSlot = (onSending: () => void): Promise<ApiAnswer> =>
       this.#options.limiter.run(currentCaller(), async () => {
-        begin();
+        onSending();
         // The call may have been aborted while it waited for its slot.
         watch?.signal.throwIfAborted();
         return this.#sendUntilAccepted(this.#prepare(method, path, request, watch));

@@ -22,19 +22,38 @@ export function requestReady(transaction: OperationTransaction, step: Overtaking
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
-    const hasResources = totalCounts(task.counts).left > 0;
-    const mayBegin = (one: TaskDependency): boolean =>
-      mayOvertake(transaction, one, step) ||
-      (hasResources && one.strength === 'preferred' && wasCountedEmpty(transaction, one.task));
-    if (!openDependencies.every(mayBegin)) {
-      requestPartialRun(transaction, task, openDependencies, step);
-      continue;
-    }
-    // A dependency that has overtaken a task runs again after that task, and so must this task.
-    const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
-    const overtook = [...new Set([...openDependencies.map((one) => one.task), ...overtakenByThem])];
-    requestRun(transaction, { ...task, overtook }, 'apply', step.now);
+    const isReady = openDependencies.every((dependency) =>
+      mayRunBefore(transaction, task, dependency, step),
+    );
+    if (isReady) {
+      // A dependency that overtook another task runs again after that task has ended. This task
+      // must then run again too.
+      const overtakenByDependencies = dependsOn.flatMap(
+        (dependency) => transaction.task(dependency.task)?.overtook ?? [],
+      );
+      const overtaken = [...openDependencies.map(({ task: id }) => id), ...overtakenByDependencies];
+      requestRun(transaction, { ...task, overtook: [...new Set(overtaken)] }, 'apply', step.now);
+    } else requestPartialRun(transaction, task, openDependencies, step);
   }
+}
+
+/**
+ * True if the task may run before its dependency has ended. A task with resources also runs before
+ * a preferred dependency without resources, which could only delay it.
+ */
+function mayRunBefore(
+  transaction: OperationTransaction,
+  task: Task,
+  dependency: TaskDependency,
+  step: OvertakingInput,
+): boolean {
+  const hasResources = totalCounts(task.counts).left > 0;
+  return (
+    mayOvertake(transaction, dependency, step) ||
+    (hasResources &&
+      dependency.strength === 'preferred' &&
+      wasCountedEmpty(transaction, dependency.task))
+  );
 }
 
 /**
@@ -55,12 +74,12 @@ function reopenOvertaking(transaction: OperationTransaction): void {
  * Requests the partial run of a task, which removes only the types that are independent of the
  * services that the task still waits for. All of these conditions must be met:
  *
- * - Each open dependency leaves some types of the task independent, may be overtaken, or awaits
- *   types that were counted empty.
+ * - Each open dependency is one of these: it leaves some types of the task independent; it may be
+ *   overtaken; or it waits only for types of another task that were counted empty.
  * - At least one of the independent types is not verified empty.
- * - Each task that these types are independent of is removing all its resources. Otherwise a kept
- *   resource may need them: a server with a hold needs its router and floating IPs, so Neutron then
- *   has no partial run.
+ * - Every service that the independent types do not depend on is removing all its resources. A
+ *   resource that the service keeps may need them: a server with a hold needs its router and
+ *   floating IPs, so Neutron then has no partial run.
  */
 function requestPartialRun(
   transaction: OperationTransaction,
@@ -72,9 +91,9 @@ function requestPartialRun(
   const independentDependencies = openDependencies.filter(hasIndependentTypes);
   if (independentDependencies.length === 0) return;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
-  const mayPrecede = (one: TaskDependency): boolean =>
-    mayOvertake(transaction, one, step) || isCountedEmpty(transaction, one);
-  if (!otherDependencies.every(mayPrecede)) return;
+  const mayIgnore = (dependency: TaskDependency): boolean =>
+    mayOvertake(transaction, dependency, step) || isCountedEmpty(transaction, dependency);
+  if (!otherDependencies.every(mayIgnore)) return;
   if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task)))) return;
   const independentTypes = typesIndependentOfAll(independentDependencies);
   if (independentTypes.every((type) => isVerifiedEmptyInAnyPhase(task, type))) return;

@@ -5,7 +5,7 @@ import { hasEnded } from './ended.ts';
 import { ACTION_TEXTS } from './keystone-action-failure.ts';
 import type { Operation, Task } from './model.ts';
 
-/** One cause that an operation waits for, and the actor that can resolve it. */
+/** One reason why an operation waits, and the actor that can remove it. */
 export interface WaitCause {
   readonly on: string;
   readonly since: number;
@@ -34,11 +34,11 @@ export interface WaitInput {
    */
   readonly crashedTasks: ReadonlySet<TaskId>;
   /** The dead-letter messages of the coordinator about this operation: their type and time. */
-  readonly lostMessages: readonly { readonly what: string; readonly at: number }[];
+  readonly coordinatorDeadLetters: readonly { readonly what: string; readonly at: number }[];
 }
 
 /**
- * Returns every cause that an operation waits for. An ended operation can only wait for a Keystone
+ * Returns every reason why an operation waits. An ended operation can only wait for a Keystone
  * action that restores its account.
  */
 export const waitCausesOf = (input: WaitInput): WaitCause[] => [
@@ -47,7 +47,7 @@ export const waitCausesOf = (input: WaitInput): WaitCause[] => [
 ];
 
 function causesOfOpenOperation(input: WaitInput): WaitCause[] {
-  const { operation, tasks, children, crashedTasks, lostMessages } = input;
+  const { operation, tasks, children, crashedTasks, coordinatorDeadLetters } = input;
   const openChildren = children.filter((child) => !hasEnded(child));
   const childCauses =
     openChildren.length > 0
@@ -62,7 +62,7 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
   return [
     ...ownCauses(input),
     ...childCauses,
-    ...lostMessages.map(({ what, at }) => lostMessageCause(operation.id, what, at)),
+    ...coordinatorDeadLetters.map(({ what, at }) => lostMessageCause(operation.id, what, at)),
     ...tasks.flatMap((task) =>
       crashedTasks.has(task.id) && task.state !== 'dead-lettered'
         ? [crashedTaskCause(task)]
@@ -71,11 +71,13 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
   ];
 }
 
-/** Returns the cause that the operation itself waits for, besides its projects and tasks. */
+/** Returns the reason why the operation itself waits, besides its projects and tasks. */
 function ownCauses({ operation, tasks, now, recoverableUntil }: WaitInput): WaitCause[] {
   const { hold, id, openedAt, scope, startedAt, state } = operation;
   if (hold) {
-    const actor = state === 'held' || hold.about ? 'operator' : 'none';
+    // A hold with `about` has a reason that only an operator can remove, in any state.
+    const needsOperator = state === 'held' || hold.about !== undefined;
+    const actor = needsOperator ? 'operator' : 'none';
     return [{ ...causeWithoutActor(hold.reason, hold.since), actor, advice: hold.advice }];
   }
   if (state === 'confirming')
@@ -100,7 +102,7 @@ const causeWithoutActor = (on: string, since: number): WaitCause => ({
   deadLetter: false,
 });
 
-/** Returns the failure of a Keystone action that reverts an earlier change. */
+/** Returns the failed revert of a Keystone action. `failure` is set only for reverts. */
 function failedActionCauses({ id, keystoneAction, scope }: Operation): WaitCause[] {
   if (!keystoneAction?.failure || keystoneAction.done) return [];
   const { failure, since, what } = keystoneAction;
@@ -119,7 +121,7 @@ function failedActionCauses({ id, keystoneAction, scope }: Operation): WaitCause
   ];
 }
 
-/** Returns the causes that the cleanup of a project waits for and that a person must resolve. */
+/** Returns the reasons why the cleanup of a project waits and that a person must remove. */
 function childOperationCauses(child: Operation, { now, childTasks }: WaitInput): WaitCause[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return causesOfOpenOperation({
@@ -128,7 +130,7 @@ function childOperationCauses(child: Operation, { now, childTasks }: WaitInput):
     now,
     children: [],
     crashedTasks: new Set(),
-    lostMessages: [],
+    coordinatorDeadLetters: [],
   })
     .filter(({ actor }) => actor === 'operator')
     .map((cause) => ({
@@ -144,8 +146,10 @@ const windowAdvice = (id: OperationId): string =>
 /** Returns what an operation in state `confirming` waits for next, as a text for a person. */
 function awaitedBeforeStart(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';
-  const answerCount = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
-  if (answerCount < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
+  const { confirmedAt, request } = operation;
+  // A requested cleanup has tasks as soon as Keystone has answered.
+  const hasAllAnswers = confirmedAt.length >= 2 || (request !== undefined && tasks.length > 0);
+  if (!hasAllAnswers) return request ? "Keystone's answer" : "Keystone's second answer";
   const countingServices = tasks
     .filter((task) => task.state === 'planning')
     .map((task) => task.service);
@@ -182,7 +186,7 @@ const lostMessageCause = (id: OperationId, what: string, since: number): WaitCau
 });
 
 const crashedTaskCause = (task: Task): WaitCause => ({
-  on: `${task.service}: its function ended without a report in every delivery`,
+  on: `${task.service}: in every delivery, its function ended without a report`,
   since: task.progressAt,
   actor: 'operator',
   advice:

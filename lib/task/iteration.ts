@@ -19,8 +19,8 @@ import {
 
 /**
  * Lists each resource type once. In phases `pre-delete` and `apply` it also requests the removal of
- * the resources. A type with dependencies is listed after the types that it depends on are empty
- * (until `empty`) or were processed in this iteration (until `done`). Other types are processed
+ * the resources. A type is listed after its dependencies: with `until: 'empty'` after they are
+ * empty, with `until: 'done'` after this iteration has processed them. Other types are processed
  * concurrently. Never throws. Each result has the errors of its type. An error of one type stops no
  * other type (safety rule "One stuck project stops no other").
  */
@@ -126,7 +126,8 @@ function listingResult<Context extends CommonContext>(
   const foreign = resources.filter((one) => ownershipOf(one, owner) === 'foreign');
   const ownerless = resources.filter((one) => ownershipOf(one, owner) === 'ownerless');
   // A row without an owner may be a resource of this account, so its type must not count as empty.
-  // A row of another owner is none (safety rule "Check the owner of every row").
+  // A row of another owner is not a resource of this account (safety rule "Check the owner of
+  // every row").
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
   return {
     resourceType: name,

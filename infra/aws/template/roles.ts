@@ -75,8 +75,8 @@ const WRITE_ACTIONS = [
  */
 const PLAN_COLLECTIONS = ['plan', 'drift'] as const;
 /**
- * The collections that the function of a service with a suspension or a provisioning writes: the
- * states of resources before a suspension, and the claims of resources to create.
+ * If a service can suspend or provision, its function also writes these collections: the states of
+ * resources before a suspension, and the claims of resources to create.
  */
 const LIFECYCLE_COLLECTIONS = ['suspension', 'provision'] as const;
 
@@ -157,7 +157,8 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 
 /**
  * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications.
- * The function of an HTTP plugin that reports later asks the coordinator to check its report.
+ * An HTTP plugin may report later. Its function then sends a delayed message to the coordinator,
+ * which looks for the report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],

@@ -140,8 +140,8 @@ async function routerOrTrunkBlocker(
 }
 
 /**
- * The ports of the project, except ports that Neutron removes with their network, and interfaces of
- * the project's routers (type `router-interface`).
+ * The ports of the project, without two kinds: the ports that Neutron removes with their network,
+ * and the interfaces of the project's routers, which have the type `router-interface`.
  */
 const port = defineType({
   name: 'port',

@@ -429,7 +429,7 @@ describe('dead letters in the API', () => {
         since: engine.time,
       },
       {
-        on: 'nova: its function ended without a report in every delivery',
+        on: 'nova: in every delivery, its function ended without a report',
         actor: 'operator',
         deadLetter: true,
         since: 7,

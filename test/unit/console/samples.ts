@@ -32,7 +32,7 @@ export function operationView(
         now: OPENED_AT + 90_000,
         children: [],
         crashedTasks: new Set(),
-        lostMessages: [],
+        coordinatorDeadLetters: [],
       }),
     ),
   ) as unknown;

@@ -75,10 +75,10 @@ export class Sender {
 
   /**
    * Sends all messages. Throws if a message could not be sent; others may have been sent. The
-   * caller may then send all of them again with the same `id`, and some of them arrive twice. For a
-   * short delay, this function waits for up to a second.
+   * caller may then send all of them again with the same `batchId`, and some of them arrive twice.
+   * For a short delay, this function waits for up to a second.
    */
-  async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
+  async send(outbounds: readonly OutboundMessage[], batchId: string, now: number): Promise<void> {
     const { names } = this.#options;
     const byDestination = Map.groupBy(outbounds, (outbound) => destinationOf(outbound, now));
     const messagesFor = (destination: Destination) => byDestination.get(destination) ?? [];
@@ -89,7 +89,7 @@ export class Sender {
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
       ...messagesFor('schedule').map((outbound) =>
-        this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`),
+        this.#schedule(outbound, `${batchId}-${outbounds.indexOf(outbound)}`),
       ),
     ]);
   }
