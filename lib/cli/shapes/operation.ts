@@ -71,7 +71,7 @@ export const OperationShape = z.looseObject({
     rerun: z
       .looseObject({ of: z.string(), by: z.string(), reason: z.string(), at: z.number() })
       .optional(),
-    next: z.looseObject({ eventType: z.string(), at: z.number() }).optional(),
+    nextDeletion: z.looseObject({ eventType: z.string(), at: z.number() }).optional(),
     plan: z
       .looseObject({
         of: z.string(),

@@ -13,7 +13,8 @@ export function operationHead(
   now: number,
   color: Colors,
 ): string {
-  const { action, generation, hold, id, mode, next, plan, released, scope, state } = operation;
+  const { action, generation, hold, id, mode, nextDeletion, plan, released, scope, state } =
+    operation;
   const cancellation = state === 'canceled' ? hold : undefined;
   const lines: readonly NamedLine[] = [
     ['state', `${colorState(state, color)}, mode ${mode}, for ${durationOf(operation, now)}`],
@@ -32,9 +33,9 @@ export function operationHead(
     ['now', keystoneActionText(operation, now)],
     [
       'next',
-      next &&
-        `another deletion was received (${next.eventType}); its operation starts when this one ` +
-          'ends',
+      nextDeletion &&
+        `another deletion was received (${nextDeletion.eventType}); its operation starts when ` +
+          'this one ends',
     ],
   ];
   return [

@@ -62,6 +62,14 @@ Waiting for
     );
   });
 
+  it('shows that another deletion was received', () => {
+    const nextDeletion = { eventType: 'identity.project.deleted', at: NOON };
+    expect(line(shown({ nextDeletion }), 'next')).toBe(
+      'another deletion was received (identity.project.deleted); its operation starts when this ' +
+        'one ends',
+    );
+  });
+
   it('shows the requester, the reason and the current Keystone action', () => {
     const barbican = taskOf('barbican', { state: 'requested', phase: 'pre-delete' });
     const keystoneAction = { what: 'assign-role', number: 1, since: NOON - 3000, done: false };
