@@ -12,6 +12,7 @@ import {
   StoredRecovery,
   undefinedIfMissing,
 } from './record-parts.ts';
+import { withNewNames } from './renamed-fields.ts';
 
 export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
   type: z.string(),
@@ -161,14 +162,27 @@ const StoredFields = z.looseObject({
   version: z.number(),
 });
 
+const OPERATION_NAMES = { next: 'nextDeletion', waitsBelow: 'waitsForChildProjects' };
+const LIFECYCLE_NAMES = { asked: 'request' };
+
+/** Gives the fields of an operation of an older release their present names. */
+function withPresentNames(stored: unknown): unknown {
+  const operation = z.looseObject({ lifecycle: z.unknown() }).safeParse(stored);
+  if (!operation.success) return stored;
+  const { lifecycle } = operation.data;
+  const renamed = lifecycle ? { lifecycle: withNewNames(lifecycle, LIFECYCLE_NAMES) } : {};
+  return withNewNames({ ...operation.data, ...renamed }, OPERATION_NAMES);
+}
+
 /**
  * A stored operation. An older release stored a cancellation in `recovery`: this schema moves it to
  * `canceled`.
  */
-export const StoredOperation: z.ZodType<Operation> = StoredFields.transform(
-  (operation): Operation => {
+export const StoredOperation: z.ZodType<Operation> = z.preprocess(
+  withPresentNames,
+  StoredFields.transform((operation): Operation => {
     if (!operation.recovery?.canceled) return operation;
     const { canceled, ...recovery } = operation.recovery;
     return { ...operation, recovery, canceled: operation.canceled ?? canceled };
-  },
+  }),
 );

@@ -3,13 +3,14 @@ import { OperationId, ServiceName, TaskId } from '../../events/ids.ts';
 import { Condition, ErrorReport, Phase, VerificationStatus } from '../../events/service.ts';
 import { TASK_STATES, type Task } from '../operation/model.ts';
 import { undefinedIfMissing } from './record-parts.ts';
+import { withNewNames } from './renamed-fields.ts';
 
 const StoredCounts = z.record(
   z.string(),
   z.looseObject({ found: z.number(), removed: z.number(), left: z.number() }),
 );
 
-export const StoredTask: z.ZodType<Task> = z.looseObject({
+const StoredFields = z.looseObject({
   id: TaskId,
   operationId: OperationId,
   service: ServiceName,
@@ -63,3 +64,25 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   endedAt: undefinedIfMissing(z.number()),
   version: z.number(),
 });
+
+const TASK_NAMES = {
+  partial: 'partialRun',
+  distinct: 'distinctIdCounts',
+  askedWaitMillis: 'totalRetryAfterMillis',
+};
+const PARTIAL_RUN_NAMES = { awaiting: 'awaitedServices', endedBefore: 'nextRun' };
+
+/** Gives the fields of a task of an older release their present names. */
+function withPresentNames(stored: unknown): unknown {
+  const task = z
+    .looseObject({ partialRun: z.unknown() })
+    .safeParse(withNewNames(stored, TASK_NAMES));
+  if (!task.success) return stored;
+  const { partialRun, ...others } = task.data;
+  return partialRun
+    ? { ...others, partialRun: withNewNames(partialRun, PARTIAL_RUN_NAMES) }
+    : others;
+}
+
+/** A stored task. */
+export const StoredTask: z.ZodType<Task> = z.preprocess(withPresentNames, StoredFields);
