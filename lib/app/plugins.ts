@@ -32,6 +32,9 @@ const IsService = z.looseObject({
   resourceTypes: z.array(z.unknown()),
   userResourceTypes: z.array(z.unknown()),
   catalogTypes: z.array(z.string()),
+  suspension: z
+    .looseObject({ suspendAfter: z.array(z.string()), types: z.array(z.unknown()) })
+    .optional(),
 });
 
 /**

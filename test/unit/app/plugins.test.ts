@@ -93,6 +93,14 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     expect(await refused(file(text))).toContain('not a service');
   });
 
+  it('stops the start when the suspension of a service has not the fields of this release', async () => {
+    const service = (suspension: string): string =>
+      file(making(`name: 'billing', catalogTypes: [], suspension: ${suspension}`));
+    expect(await refused(service('{ after: [], types: [] }'))).toContain('is not a service');
+    const accepted = service('{ suspendAfter: [], types: [] }');
+    expect(await loadPlugins(known, [accepted])).toHaveLength(3);
+  });
+
   it('stops the start when a name or a catalog type exists already, also in another module', async () => {
     expect(await refused(file(making(`name: 'nova', catalogTypes: []`)))).toContain('nova');
     expect(
