@@ -11,7 +11,7 @@ import { fetchAccountState } from './account-state.ts';
 import { actionStoppedError, canceledError } from './action-stopped.ts';
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
-import { readPreflightInput } from './preflight-input.ts';
+import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
 import { currentStop } from './stop-switch.ts';
 
 type DomainActionName = 'disable' | 'enable' | 'delete';
@@ -84,7 +84,9 @@ async function whyForbidden(
   // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check
   // after it refuses an enabled domain, with a text about the domain.
   const checkedState = isEnabledAgain ? 'disabled' : accountState;
-  const input = await readPreflightInput(operation, checkedState, false, deps);
+  const ignoresHolds = actionsIgnoreHolds(operation);
+  const options = { needsToken: false, ignoresHolds };
+  const input = await readPreflightInput(operation, checkedState, options, deps);
   const refusal = keystoneActionRefusal(what, input);
   if (refusal) return actionStoppedError(refusal);
   if (isEnabledAgain)

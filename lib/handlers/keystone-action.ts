@@ -18,7 +18,7 @@ import {
 } from './action-stopped.ts';
 import type { HoldDeps } from './deletion-holds.ts';
 import { carryOutDomainAction } from './domain-action.ts';
-import { readPreflightInput } from './preflight-input.ts';
+import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
 
 /** The dependencies of a Keystone action. */
@@ -115,7 +115,8 @@ async function stoppedResult(
     return { error, isSent, ...(what === 'disable' ? { accountState } : {}) };
   }
   const isAssignment = what === 'assign-role';
-  const input = await readPreflightInput(operation, accountState, isAssignment, deps);
+  const facts = { needsToken: isAssignment, ignoresHolds: actionsIgnoreHolds(operation) };
+  const input = await readPreflightInput(operation, accountState, facts, deps);
   const refusal = keystoneActionRefusal(what, input);
   if (refusal) return { accountState, error: actionStoppedError(refusal), isSent };
   if (!isAssignment || accountState === 'absent') return undefined;

@@ -15,18 +15,17 @@ export interface PreflightInputDeps extends HoldDeps {
 /**
  * Reads the facts that decide whether a run or a Keystone action is forbidden now. `accountState`:
  * the state of the account in Keystone. `needsToken`: true if the run or the action needs a token
- * on the project. A disabled domain then forbids it.
+ * on the project. A disabled domain then forbids it. `ignoresHolds`: true if a hold does not forbid
+ * it.
  */
 export async function readPreflightInput(
   operation: Operation,
   accountState: AccountState,
-  needsToken: boolean,
+  { needsToken, ignoresHolds }: { readonly needsToken: boolean; readonly ignoresHolds: boolean },
   deps: PreflightInputDeps,
 ): Promise<PreflightInput> {
   const protectionReason = protectedBecause(operation.scope, await deps.protection());
-  // A hold forbids deletions, and nothing is deleted during a recovery window.
-  const deletionHold =
-    operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
+  const deletionHold = ignoresHolds ? undefined : await holdOfAccount(operation, deps);
   const domain =
     needsToken && accountState === 'disabled' ? await disabledDomain(operation, deps) : undefined;
   return {
@@ -38,3 +37,9 @@ export async function readPreflightInput(
     disabledDomain: domain,
   };
 }
+
+/**
+ * True if a hold does not forbid the Keystone actions of the operation. A hold forbids deletions,
+ * and nothing is deleted during a recovery window.
+ */
+export const actionsIgnoreHolds = ({ state }: Operation): boolean => state === 'recoverable';

@@ -51,7 +51,12 @@ async function cleanupPreflight(
   const fetchState = () => fetchAccountState(operation, deps);
   const accountState = await (deps.inFlight?.share(operation.id, fetchState) ?? fetchState());
   const needsToken = data.phase === 'pre-delete';
-  const input = await readPreflightInput(operation, accountState, needsToken, deps);
+  const input = await readPreflightInput(
+    operation,
+    accountState,
+    { needsToken, ignoresHolds: false },
+    deps,
+  );
   const refusal = runRefusal(data.phase, input);
   if (!refusal) return undefined;
   const isEnabledAgain =
