@@ -185,8 +185,12 @@ function profileOf(
     );
   }
   // An unknown profile is ignored, as in openstacksdk.
-  return vendorFields(VENDOR_PROFILES[profileName] ?? {}, profileName, setting);
+  return vendorFields(vendorProfile(profileName) ?? {}, profileName, setting);
 }
+
+/** A name such as `constructor` is no profile. */
+const vendorProfile = (name: string): YamlMapping | undefined =>
+  Object.hasOwn(VENDOR_PROFILES, name) ? VENDOR_PROFILES[name] : undefined;
 
 /**
  * Returns the fields of a vendor profile, or of the vendor profile that this profile names. Throws
@@ -198,7 +202,7 @@ function vendorFields(vendor: YamlMapping, profileName: string, setting: string)
     throw credentialsError(
       `${setting}: a profile at a URL is not supported; set auth.auth_url and regions instead`,
     );
-  const nested = typeof nestedName === 'string' ? VENDOR_PROFILES[nestedName] : undefined;
+  const nested = typeof nestedName === 'string' ? vendorProfile(nestedName) : undefined;
   const fields = nested ?? vendor;
   if (fields.status === 'shutdown')
     throw credentialsError(`${setting}: the cloud of profile ${profileName} no longer exists`);

@@ -43,6 +43,21 @@ const complaint = (
   throw new Error('these credentials were taken');
 };
 
+describe('a profile of clouds.yaml', () => {
+  // An object of JavaScript has fields with these names.
+  it.each(['constructor', '__proto__', 'toString', 'unknown'])(
+    'named %s is ignored, because no vendor has this name',
+    (profile) => {
+      const withProfile = CLOUDS.replace('  app:\n', `  app:\n    profile: ${profile}\n`);
+      const path = '/srv/clouds.yaml';
+      const env = { OS_CLOUD: 'app' };
+      expect(read(env, { [path]: withProfile }).authUrl).toBe(
+        read(env, { [path]: CLOUDS }).authUrl,
+      );
+    },
+  );
+});
+
 describe('credentials from OS_* variables', () => {
   it('log in with a password, a user and a project in their domains', () => {
     const credentials = read(VARIABLES);
