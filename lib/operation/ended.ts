@@ -20,12 +20,22 @@ export function childrenIfAllEnded(
 
 /** Ends an operation that must not continue. Its hold shows the reason. */
 export function refuseOperation(operation: Operation, reason: string, now: number): Operation {
-  return {
-    ...moveOperation(operation, 'refused'),
-    hold: { reason, since: now, advice: refusalAdvice(operation) },
-    endedAt: now,
-  };
+  return endRefused(operation, { reason, since: now, advice: refusalAdvice(operation) });
 }
+
+/** Ends an operation about a protected account. `because`: the result of `protectedBecause`. */
+export function refuseProtected(operation: Operation, because: string, now: number): Operation {
+  const advice =
+    'No resource was changed. A command is also refused while the account is protected. If the ' +
+    'protection is wrong, change the settings or the policy file first.';
+  return endRefused(operation, { reason: `protected: ${because}`, since: now, advice });
+}
+
+const endRefused = (operation: Operation, hold: NonNullable<Operation['hold']>): Operation => ({
+  ...moveOperation(operation, 'refused'),
+  hold,
+  endedAt: hold.since,
+});
 
 function refusalAdvice({ action, id, recovery, scope }: Operation): string {
   if (action === 'plan') return 'No plan was made. The project itself was not changed.';

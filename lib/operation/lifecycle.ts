@@ -1,7 +1,7 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { hasEnded, refuseOperation } from './ended.ts';
+import { hasEnded, refuseProtected } from './ended.ts';
 import { isSameMessage } from './generation.ts';
 import type { LifecycleAction, LifecycleRequest, Mode, Operation, Scope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
@@ -125,8 +125,8 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     },
   };
   if (input.protectedBecause) {
-    const reason = `protected: ${input.protectedBecause}`;
-    return { opened: refuseOperation(operation, reason, now), changed: [], messages: [] };
+    const opened = refuseProtected(operation, input.protectedBecause, now);
+    return { opened, changed: [], messages: [] };
   }
   const superseded = openLifecycles.map((one) => supersede(one, `${id} has replaced it`, now));
   return {

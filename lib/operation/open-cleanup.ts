@@ -1,7 +1,7 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { hasEnded, refuseOperation } from './ended.ts';
+import { hasEnded, refuseProtected } from './ended.ts';
 import { type DeletionTimes, isNewDeletion, isSameMessage } from './generation.ts';
 import type { CleanupRequest, Mode, Operation, Rerun, Scope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
@@ -106,7 +106,7 @@ function openNewGeneration(
   };
   if (input.protectedBecause)
     return {
-      operation: refuseOperation(operation, `protected: ${input.protectedBecause}`, now),
+      operation: refuseProtected(operation, input.protectedBecause, now),
       messages: [],
     };
   if (input.listingProblem)

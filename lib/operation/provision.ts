@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
-import { hasEnded, refuseOperation } from './ended.ts';
+import { hasEnded, refuseProtected } from './ended.ts';
 import { isSameMessage } from './generation.ts';
 import {
   cleanupsOf,
@@ -62,7 +62,7 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
   };
   if (input.protectedBecause)
     return {
-      opened: refuseOperation(operation, `protected: ${input.protectedBecause}`, now),
+      opened: refuseProtected(operation, input.protectedBecause, now),
       changed: [],
       messages: [],
     };

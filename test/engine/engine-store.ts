@@ -23,7 +23,7 @@ export const QUICK_RETRY = { limit: 2, maxDelaySeconds: 1 };
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  seconds = 20,
+  seconds = 50,
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   while (!(await holds())) {
