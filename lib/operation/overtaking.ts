@@ -127,65 +127,38 @@ export const mayOvertakeStuck = (
   isStuck(transaction, dependency.task, step.now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
-    !mayHoldKeepAwaited(transaction, dependency, step.heldTypes));
+    !mayHoldKeep(transaction, dependency.task, step.heldTypes, (type) =>
+      dependency.types.some((awaited) => awaited === type),
+    ));
 
 /**
- * True if a deletion hold may keep a resource of the awaited types, or any resource of a task that
- * the task of the dependency requires.
- */
-function mayHoldKeepAwaited(
-  transaction: OperationTransaction,
-  { task: id, types: awaitedTypes }: Extract<TaskDependency, { until: 'empty' }>,
-  heldTypes: readonly string[],
-): boolean {
-  const task = transaction.task(id);
-  if (!task || hasTaskEnded(task)) return false;
-  const types: readonly string[] = awaitedTypes;
-  return (
-    mayHoldKeep(transaction, task, heldTypes, (type) => types.includes(type)) ||
-    requiredTasksOf(transaction, id).some((required) =>
-      mayHoldKeepAny(transaction, required, heldTypes),
-    )
-  );
-}
-
-/** True if a deletion hold may keep any resource of the task, or of a task that it requires. */
-function mayHoldKeepAny(
-  transaction: OperationTransaction,
-  id: TaskId,
-  heldTypes: readonly string[],
-): boolean {
-  const task = transaction.task(id);
-  if (!task || hasTaskEnded(task)) return false;
-  return (
-    mayHoldKeep(transaction, task, heldTypes, () => true) ||
-    requiredTasksOf(transaction, id).some((required) =>
-      mayHoldKeepAny(transaction, required, heldTypes),
-    )
-  );
-}
-
-/**
- * True if a deletion hold may keep a resource of the task whose type `isAwaited`. A failing task
- * cannot report a hold that began after its last listing. Every stored hold of such a type
- * therefore counts, unless the last listing of the type was empty.
+ * True if a deletion hold may keep a resource of the task whose type `isAwaited`, or any resource
+ * of a task that it requires. A failing task cannot report a hold that began after its last
+ * listing. Every stored hold of such a type therefore counts, unless the last listing of the type
+ * was empty.
  */
 function mayHoldKeep(
   transaction: OperationTransaction,
-  task: Task,
+  id: TaskId,
   heldTypes: readonly string[],
   isAwaited: (type: string) => boolean,
 ): boolean {
+  const task = transaction.task(id);
+  if (!task || hasTaskEnded(task)) return false;
   const isReported = task.conditions.some(
     ({ isHold, resourceType }) => isHold && (resourceType === undefined || isAwaited(resourceType)),
   );
+  const isStored = heldTypes.some(
+    (type) =>
+      type.startsWith(`${task.service}.`) &&
+      isAwaited(type) &&
+      !isTypeCountedEmpty(transaction, task, type),
+  );
   return (
     isReported ||
-    heldTypes.some(
-      (type) =>
-        type.startsWith(`${task.service}.`) &&
-        isAwaited(type) &&
-        !isTypeCountedEmpty(transaction, task, type),
+    isStored ||
+    requiredTasksOf(transaction, id).some((required) =>
+      mayHoldKeep(transaction, required, heldTypes, () => true),
     )
   );
 }
