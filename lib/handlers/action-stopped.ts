@@ -3,7 +3,7 @@ import type { Reads } from '../engine/port.ts';
 import { isIndependentOf, isPartOfDomainDeletion } from '../operation/domain-project.ts';
 import { hasEnded } from '../operation/ended.ts';
 import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-action-model.ts';
-import type { Operation } from '../operation/model.ts';
+import type { KeystoneAction, KeystoneActionResult, Operation } from '../operation/model.ts';
 import type { AccountState } from '../operation/preflight.ts';
 import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
@@ -80,6 +80,16 @@ export async function domainCanceledError(
       `${id} --reason "…"`,
   });
 }
+
+/**
+ * Returns the account state for the result of an action that failed or was stopped. Only the result
+ * of `disable` contains the state, and only if Keystone showed it before the attempt.
+ */
+export const stateBeforeDisable = (
+  what: KeystoneAction['what'],
+  accountState: AccountState | undefined,
+): Pick<KeystoneActionResult, 'accountState'> =>
+  what === 'disable' && accountState !== undefined ? { accountState } : {};
 
 /** Returns the error of a Keystone action that was not sent to Keystone. It is retried later. */
 export const actionStoppedError = ({

@@ -8,7 +8,7 @@ import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { fetchAccountState } from './account-state.ts';
-import { actionStoppedError, canceledError } from './action-stopped.ts';
+import { actionStoppedError, canceledError, stateBeforeDisable } from './action-stopped.ts';
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
 import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
@@ -55,19 +55,23 @@ async function carryOutOnDomain(
     const error =
       canceledError(operation, accountState, deps) ??
       (await whyForbidden(operation, domain, what, accountState, deps));
-    if (error) return { error, isSent, ...(what === 'disable' ? { accountState } : {}) };
+    if (error) return { error, isSent, ...stateBeforeDisable(what, accountState) };
     isSent = true;
-    if (what !== 'delete') {
-      await domainAdmin[what](domain);
-      return { accountState };
-    }
-    const unlisted = await domainAdmin.delete(domain);
-    return { accountState, ...(unlisted.length > 0 ? { unlisted } : {}) };
+    if (what === 'delete') return { accountState, ...(await deleteDomain(domain, domainAdmin)) };
+    await domainAdmin[what](domain);
+    return { accountState };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    const stateBefore = what === 'disable' && accountState ? { accountState } : {};
-    return { error, isSent, ...stateBefore };
+    return { error, isSent, ...stateBeforeDisable(what, accountState) };
   }
+}
+
+async function deleteDomain(
+  domain: DomainId,
+  domainAdmin: KeystoneActionDeps['cloud']['domainAdmin'],
+): Promise<Pick<KeystoneActionResult, 'unlisted'>> {
+  const unlisted = await domainAdmin.delete(domain);
+  return unlisted.length > 0 ? { unlisted } : {};
 }
 
 /** Returns the error of an action that must not be carried out now. */

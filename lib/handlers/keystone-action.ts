@@ -15,6 +15,7 @@ import {
   type CanceledDeps,
   canceledError,
   domainCanceledError,
+  stateBeforeDisable,
 } from './action-stopped.ts';
 import type { HoldDeps } from './deletion-holds.ts';
 import { carryOutDomainAction } from './domain-action.ts';
@@ -66,30 +67,33 @@ async function carryOutOnProject(
   let isSent = false;
   let accountState: AccountState | undefined;
   try {
-    // Revoke the role before the project is disabled. The role is then revoked even if the project
-    // cannot be disabled.
-    if (what === 'disable' || what === 'revoke-role')
+    if (what === 'revoke-role') {
       await projectAdmin.revokeRoles(project, roles);
-    if (what === 'revoke-role') return {};
+      return {};
+    }
     // The operation has ended and must restore the project. The stop switch and holds do not apply,
     // because they concern only removals.
     if (isRestoring(operation, dueAction)) {
       await projectAdmin.enable(project);
       return {};
     }
+    // Revoke the role before the project is disabled. The role is then revoked even if the project
+    // cannot be disabled.
+    if (what === 'disable') await projectAdmin.revokeRoles(project, roles);
     accountState = await fetchAccountState(operation, deps);
     const stopped = await stoppedResult(operation, project, what, accountState, deps);
     if (stopped) return stopped;
-    if (what === 'assign-role' && accountState !== 'absent')
-      await assignRoles(project, roles, projectAdmin);
+    if (what === 'assign-role') {
+      if (accountState !== 'absent') await assignRoles(project, roles, projectAdmin);
+      return { accountState };
+    }
     isSent = true;
-    if (what !== 'assign-role') await projectAdmin[what](project);
+    await projectAdmin[what](project);
     return { accountState };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
     const errorWithAdvice = await withRefusalAdvice(error, project, projectAdmin);
-    const stateBefore = what === 'disable' && accountState ? { accountState } : {};
-    return { error: errorWithAdvice, isSent, ...stateBefore };
+    return { error: errorWithAdvice, isSent, ...stateBeforeDisable(what, accountState) };
   }
 }
 
@@ -112,7 +116,7 @@ async function stoppedResult(
   const stop = await currentStop(deps);
   if (stop) {
     const error = actionStoppedError(stopCondition(stop));
-    return { error, isSent, ...(what === 'disable' ? { accountState } : {}) };
+    return { error, isSent, ...stateBeforeDisable(what, accountState) };
   }
   const isAssignment = what === 'assign-role';
   const facts = { needsToken: isAssignment, ignoresHolds: actionsIgnoreHolds(operation) };
