@@ -50,24 +50,30 @@ export function planGuard(
       const planned = plannedIds(await pages, resourceType);
       if (!planned) return new Map();
       const unplanned = resources.filter(({ id }) => !planned.has(id));
+      if (isCounting) {
+        const count = unplanned.length;
+        appeared.set(resourceType, { count, example: exampleOf(unplanned), isRefused: false });
+        return new Map();
+      }
       const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
-      const allowedKeys = isCounting
-        ? new Set<string>()
-        : await recordAllowed(operation, plan, keys, engine);
+      const allowedKeys = await recordAllowed(operation, plan, keys, engine);
       const refused = unplanned.filter(({ id }) => !allowedKeys.has(keyOf(resourceType, id)));
-      const allowedOfType = [...allowedKeys].filter((key) =>
-        key.startsWith(keyOf(resourceType, '')),
-      );
       appeared.set(resourceType, {
-        count: allowedOfType.length + refused.length,
-        example: (refused[0] ?? unplanned[0])?.id ?? '-',
-        isRefused: !isCounting && refused.length > 0,
+        count: countOfType(allowedKeys, resourceType) + refused.length,
+        example: exampleOf([...refused, ...unplanned]),
+        isRefused: refused.length > 0,
       });
-      if (isCounting) return new Map();
       return new Map(refused.map(({ id }) => [id, blockerOf(plan)]));
     },
   };
 }
+
+/** The id of the first resource, for messages. */
+const exampleOf = ([first]: readonly Resource[]): string => first?.id ?? '-';
+
+/** Returns how many of the recorded resources are of this type. */
+const countOfType = (keys: ReadonlySet<string>, resourceType: ResourceTypeName): number =>
+  [...keys].filter((key) => key.startsWith(keyOf(resourceType, ''))).length;
 
 /**
  * Returns the ids that the plan lists for a type, or `undefined` if the plan lists only some of
