@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { AuditRecord } from '../audit/entry.ts';
-import type { Engine, Reads } from '../engine/port.ts';
+import type { Change, Engine, Reads } from '../engine/port.ts';
 import type { Log } from '../shared/log.ts';
 
 /**
@@ -19,13 +19,16 @@ export const SuspensionHold = z.looseObject({
 });
 export type SuspensionHold = z.infer<typeof SuspensionHold>;
 
+/** A hold with the version of its stored document. */
+type StoredSuspensionHold = SuspensionHold & { readonly version: number };
+
 const HOLD_KEY = { collection: 'hold', partition: 'project' } as const;
 
 /** Returns the hold that keeps this project suspended, if there is one. */
 export async function suspensionHoldOf(
   project: string,
   reads: Pick<Reads, 'documents'>,
-): Promise<(SuspensionHold & { readonly version: number }) | undefined> {
+): Promise<StoredSuspensionHold | undefined> {
   const documents = await reads.documents(HOLD_KEY.collection, HOLD_KEY.partition, project);
   const document = documents.find(({ id }) => id === project);
   return document && { ...SuspensionHold.parse(document.value), version: document.version };
@@ -78,19 +81,18 @@ export async function recordStateDuringHold(
   for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
     const storedHold = await suspensionHoldOf(project, engine.reads);
     if (!storedHold || isEnabled === (storedHold.enabledAt !== undefined)) return;
-    const { version, enabledAt: _, ...hold } = storedHold;
-    const at = now();
-    const newHold: SuspensionHold = isEnabled
-      ? { ...hold, enabledAt: new Date(at).toISOString() }
-      : hold;
-    const commitResult = await engine.commit({
-      documents: [suspensionHoldDocument(project, version, newHold)],
-      ...(isEnabled ? { audit: [contradictionRecord(project, storedHold, newHold, at)] } : {}),
-    });
-    if (commitResult !== 'committed') continue;
+    const change = isEnabled
+      ? enabledDuringHold(project, storedHold, now())
+      : disabledDuringHold(project, storedHold);
+    if ((await engine.commit(change)) !== 'committed') continue;
     if (isEnabled)
       log?.warn(
-        { project, by: hold.by, reason: hold.reason, advice: adviceWhenEnabled(project) },
+        {
+          project,
+          by: storedHold.by,
+          reason: storedHold.reason,
+          advice: adviceWhenEnabled(project),
+        },
         'a project that an operator holds suspended was enabled in Keystone',
       );
     return;
@@ -98,9 +100,25 @@ export async function recordStateDuringHold(
   throw new Error(`project ${project}: other processes changed the hold ${MAX_CONFLICTS} times`);
 }
 
+/** Returns the change that stores the time `at` in the hold, and adds an audit entry. */
+function enabledDuringHold(project: string, storedHold: StoredSuspensionHold, at: number): Change {
+  const { version, enabledAt: _, ...hold } = storedHold;
+  const newHold = { ...hold, enabledAt: new Date(at).toISOString() };
+  return {
+    documents: [suspensionHoldDocument(project, version, newHold)],
+    audit: [contradictionRecord(project, storedHold, newHold, at)],
+  };
+}
+
+/** Returns the change that removes the time of an earlier report from the hold. */
+function disabledDuringHold(project: string, storedHold: StoredSuspensionHold): Change {
+  const { version, enabledAt: _, ...hold } = storedHold;
+  return { documents: [suspensionHoldDocument(project, version, hold)] };
+}
+
 const contradictionRecord = (
   project: string,
-  { version: _, ...before }: SuspensionHold & { readonly version: number },
+  { version: _, ...before }: StoredSuspensionHold,
   after: SuspensionHold,
   at: number,
 ): AuditRecord => ({
