@@ -2,11 +2,11 @@ import type { Outgoing } from '../../events/index.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
 import { plainReport, reportEvent } from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
-import { hasEnded } from '../operation/ended.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
+import { isSuperseded, readCurrentRun } from './current-run.ts';
 import { callPlugin, type HttpPlugin } from './plugin-call.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { preflightReport } from './task-preflight.ts';
@@ -35,22 +35,21 @@ export async function runHttpTask(
   deliveries: readonly Delivery[],
   deps: HttpTaskDeps,
 ): Promise<void> {
-  for (const { message } of deliveries) {
-    if (message.type !== 'service.requested') continue;
-    const { reads } = deps.engine;
-    const [operation, task] = await Promise.all([
-      reads.operation(message.data.operationId),
-      reads.task(message.data.taskId),
-    ]);
-    // Ignore a late or duplicate message, whose run has ended.
-    if (!operation || !task || task.run !== message.data.run || task.endedAt !== undefined)
-      continue;
-    if (operation.state === 'canceled') continue;
-    // A later operation has superseded this one.
-    if (operation.action !== 'cleanup' && hasEnded(operation)) continue;
-    const messages = redactDeep(await messagesOfRun(plugin, message, operation, task, deps));
-    await deps.engine.commit({ messages });
-  }
+  for (const { message } of deliveries)
+    if (message.type === 'service.requested') await handleRequest(plugin, message, deps);
+}
+
+async function handleRequest(
+  plugin: HttpPlugin,
+  message: ServiceRequested,
+  deps: HttpTaskDeps,
+): Promise<void> {
+  const current = await readCurrentRun(message, deps.engine.reads);
+  if (!current) return;
+  const { operation, task } = current;
+  if (operation.state === 'canceled' || isSuperseded(operation)) return;
+  const messages = redactDeep(await messagesOfRun(plugin, message, operation, task, deps));
+  await deps.engine.commit({ messages });
 }
 
 /** Returns the messages that tell the coordinator the result of a run. Does not throw. */

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Delivery } from '../engine/port.ts';
 import { asCaller } from '../openstack/caller.ts';
-import { hasEnded } from '../operation/ended.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, SilenceWatch } from '../task/service.ts';
 import { fetchAccountState } from './account-state.ts';
+import { isSuperseded, readCurrentRun } from './current-run.ts';
 import { missingEndpointError } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
@@ -25,27 +25,26 @@ export async function runTask(
   deliveries: readonly Delivery[],
   deps: ServiceDeps,
 ): Promise<void> {
-  for (const { message } of deliveries) {
-    if (message.type !== 'service.requested') continue;
-    const request = message.data;
-    const [operation, task] = await Promise.all([
-      deps.engine.reads.operation(request.operationId),
-      deps.engine.reads.task(request.taskId),
-    ]);
-    // Ignore a late or duplicate message, whose run has ended.
-    if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
-    // A later operation has superseded this one.
-    if (operation.action !== 'cleanup' && hasEnded(operation)) {
-      // The run may have ended without revoking its role on the project.
-      if (operation.action === 'resume') await revokeRolesOf(operation, deps);
-      continue;
-    }
-    if (operation.state === 'canceled') continue;
-    const report = await asCaller(operation.id, () =>
-      runAndReport(service, message, { operation, task }, deps),
-    );
-    await deps.engine.commit({ messages: [redactDeep(report)] });
+  for (const { message } of deliveries)
+    if (message.type === 'service.requested') await handleRequest(service, message, deps);
+}
+
+async function handleRequest(
+  service: Service,
+  message: ServiceRequested,
+  deps: ServiceDeps,
+): Promise<void> {
+  const current = await readCurrentRun(message, deps.engine.reads);
+  if (!current) return;
+  const { operation } = current;
+  if (isSuperseded(operation)) {
+    // The run may have ended without revoking its role on the project.
+    if (operation.action === 'resume') await revokeRolesOf(operation, deps);
+    return;
   }
+  if (operation.state === 'canceled') return;
+  const report = await asCaller(operation.id, () => runAndReport(service, message, current, deps));
+  await deps.engine.commit({ messages: [redactDeep(report)] });
 }
 
 /** Runs the task within its time limits. An error leads to a report of the run. */
