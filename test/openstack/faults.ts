@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { rabbitUrl } from './driver.ts';
+import { LabService } from './lab-service.ts';
 
 /** A part of the cloud that this suite may stop. */
 export interface Breakable {
@@ -41,45 +42,13 @@ export function broker(): Breakable | string {
   return commands('rabbitmqctl stop_app', 'rabbitmqctl start_app && rabbitmqctl await_startup');
 }
 
-/**
- * Nova's API: a process group of the lab, with its id in `run/nova.pid`. A string is the reason why
- * it can't be stopped.
- */
+/** Nova's API. A string is the reason why it can't be stopped. */
 export function nova(): Breakable | string {
   const configured = fromEnvironment('NOVA');
   if (configured === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
   if (configured !== undefined) return configured;
   const lab = process.env.LAB;
-  const pidFile = `${lab}/run/nova.pid`;
-  if (lab === undefined || !existsSync(pidFile))
+  if (lab === undefined || !existsSync(`${lab}/run/nova.pid`))
     return 'no lab on this machine; set OPENSTACK_TEST_NOVA_STOP and _START';
-  let command: string[] = [];
-  let env: Record<string, string> = {};
-  const list = (file: string) => readFileSync(file, 'utf8').split('\0').filter(Boolean);
-  return {
-    async stop() {
-      const pid = readFileSync(pidFile, 'utf8').trim();
-      command = list(`/proc/${pid}/cmdline`);
-      env = Object.fromEntries(
-        list(`/proc/${pid}/environ`).map((pair) => [
-          pair.slice(0, pair.indexOf('=')),
-          pair.slice(pair.indexOf('=') + 1),
-        ]),
-      );
-      process.kill(-Number(pid), 'SIGTERM');
-    },
-    async start() {
-      const [program, ...args] = command;
-      if (program === undefined) return;
-      const log = openSync(`${lab}/log/nova.log`, 'a');
-      const child = spawn(program, args, {
-        env,
-        cwd: lab,
-        detached: true,
-        stdio: ['ignore', log, log],
-      });
-      child.unref();
-      writeFileSync(pidFile, `${child.pid}\n`);
-    },
-  };
+  return new LabService(lab, 'nova');
 }
