@@ -1,4 +1,5 @@
 import { type ProjectId, UserId } from '../../../events/ids.ts';
+import { isGone } from '../../../lib/account/inventory.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { away, cadf, project, role } from './ingest-fixture.ts';
 import { eachIngest, fixture, record } from './ingest-inventory-fixture.ts';
@@ -141,6 +142,46 @@ describe('members of a project', () => {
     fixture.keystone.fault = away;
     await fixture.take(assigned({ project: 'p1', group: 'g1' }));
     expect(fixture.delayed).toHaveLength(1);
+  });
+  it('wait while Keystone cannot show an unknown project', async () => {
+    fixture.keystone.put(project('p3'));
+    fixture.keystone.fault = away;
+    await fixture.take(assigned({ project: 'p3', user: 'u9' }));
+    expect(fixture.delayed).toHaveLength(1);
+    expect(record('project/p3')).toBeUndefined();
+    fixture.keystone.fault = () => undefined;
+    await fixture.takeDelayed();
+    expect(record('project/p3')?.members).toEqual(['u9']);
+  });
+  it('are recorded for a deleted project, which exists again only if Keystone shows it', async () => {
+    await fixture.take(
+      cadf('identity.project.deleted', 'p1'),
+      cadf('identity.project.deleted', 'p2'),
+    );
+    fixture.keystone.remove('project', 'p2');
+    fixture.engine.time += 10_000;
+    await fixture.take(
+      assigned({ project: 'p1', user: 'u8' }),
+      assigned({ project: 'p2', user: 'u9' }),
+    );
+    const [shown, absent] = [record('project/p1'), record('project/p2')];
+    expect([shown?.members, absent?.members]).toEqual([['u1', 'u8'], ['u9']]);
+    expect([shown && isGone(shown), absent && isGone(absent)]).toEqual([false, true]);
+    expect(fixture.count('notification.recorded')).toBe(2);
+  });
+  it('are not read from a role on a domain, because such a role gives no access to projects', async () => {
+    await fixture.take(assigned({ domain: 'd1', user: 'u9' }));
+    expect(record('project/p1')?.members).toEqual(['u1']);
+    expect(fixture.count('notification.dropped.role-on-domain')).toBe(1);
+  });
+  it.each([
+    ['a user or a group', { project: 'p1' }],
+    ['a project or a domain', { user: 'u1' }],
+  ])('are unreadable without %s', async (_, payload) => {
+    await fixture.take(assigned(payload));
+    expect(fixture.engine.quarantineRecords.map(({ reason }) => reason)).toEqual([
+      'a role assignment without a user or group, or without a project or domain',
+    ]);
   });
   it('are not changed by a failed role assignment', async () => {
     await fixture.take(assigned({ project: 'p1', user: 'u9', outcome: 'failure' }));

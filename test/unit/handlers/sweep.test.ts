@@ -176,6 +176,22 @@ describe('a change that no notification announced', () => {
       'account.project.deleted project p1',
     ]);
   });
+
+  it('is not an older state in the listing than the state that a notification announced', async () => {
+    const { eachPage } = fixture.keystone;
+    fixture.keystone.eachPage = async (type, take) => {
+      fixture.keystone.eachPage = eachPage;
+      const pages: (readonly Account[])[] = [];
+      await eachPage.call(fixture.keystone, type, async (page) => void pages.push(page));
+      fixture.engine.time += 5;
+      fixture.keystone.enable('domain', 'd1', false);
+      await fixture.take(cadf('identity.domain.updated', 'd1'));
+      for (const page of pages) await take(page);
+    };
+    await fixture.sweep();
+    expect(fixture.logged).toEqual(['account.domain.disabled domain d1']);
+    expect(record('domain/d1')?.account.enabled).toBe(false);
+  });
 });
 
 describe('a list of accounts that may be incomplete', () => {
