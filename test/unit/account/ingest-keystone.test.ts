@@ -138,6 +138,16 @@ describe('members of a project', () => {
     await fixture.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
     expect(record('project/other')?.members).toEqual(['u9']);
   });
+  it('are recorded for the known child projects of an unknown project', async () => {
+    fixture.keystone.put(project('p3', { parentId: 'unknown' }));
+    await fixture.syncInventory();
+    await fixture.take(
+      assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }),
+      assigned({ project: 'unknown', user: 'u8', inherited_to_projects: true }),
+    );
+    expect(record('project/p3')?.members).toEqual(['u8', 'u9']);
+    expect(record('project/unknown')).toBeUndefined();
+  });
   it('wait while the members of the group cannot be listed', async () => {
     fixture.keystone.fault = away;
     await fixture.take(assigned({ project: 'p1', group: 'g1' }));

@@ -73,6 +73,14 @@ describe('the form of a notification', () => {
     );
     expect(readable(inner({ message_id: 'a\u0000b' })).messageId).toMatch(/^sha256:/);
   });
+  it('is about its resource_info if a basic payload also has a target', () => {
+    const payload = { resource_info: 'p1', target: { id: 'p2' } };
+    expect(readable(inner({ payload })).accountId).toBe('p1');
+  });
+  it('names no initiator without the id of a user', () => {
+    const payload = { resource_info: 'p1', initiator: { name: 'ann', project_id: 'p2' } };
+    expect(readable(inner({ payload })).initiator).toBeUndefined();
+  });
   it('is readable if another service sent it: it is dropped later, and not quarantined', () => {
     expect(
       readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } }))
@@ -154,6 +162,15 @@ describe('an unreadable notification', () => {
   ])('has a reason when it is wrapped twice: %s', (_, body, reason) =>
     expect(read(body)).toEqual({ kind: 'unreadable', reason }),
   );
+
+  it.each([
+    [50, holds('notification', 'n50')],
+    [51, 'not a notification: event_type is missing or invalid'],
+  ])('is searched for another notification in its first 50 fields: field %d', (place, reason) => {
+    const fields = Array.from({ length: place - 1 }, (_, n) => [`n${n + 1}`, {}]);
+    const wrapped = Object.fromEntries([...fields, [`n${place}`, JSON.parse(inner({}))]]);
+    expect(read(JSON.stringify(wrapped))).toEqual({ kind: 'unreadable', reason });
+  });
 
   it('has a reason within a short time when it is deeply nested', () => {
     const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;

@@ -50,6 +50,13 @@ describe('the deletion of an account that neither Keystone nor the inventory has
     expect((await fixture.engine.reads.suspicions(10)).total).toBe(100);
   });
 
+  it('is checked in Keystone although another account is reported deleted many times', async () => {
+    const fixture = new IngestFixture();
+    const repeated = Array.from({ length: 50 }, () => cadf('identity.project.deleted', 'p1'));
+    await fixture.take(...repeated, cadf('identity.project.deleted', 'p2'));
+    expect(fixture.keystone.asked).toEqual(['show project p1', 'show project p2']);
+  });
+
   it('does not change a known project into a domain', async () => {
     const fixture = new IngestFixture();
     fixture.keystone.put(project('p1'));

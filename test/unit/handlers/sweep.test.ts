@@ -124,6 +124,21 @@ describe('a change that no notification announced', () => {
     expect(record('project/old')?.account.enabled).toBe(false);
   });
 
+  it('is announced for a known account before the first complete comparison', async () => {
+    fixture = new IngestFixture();
+    fixture.keystone.put(domain('d1'));
+    fixture.keystone.put(user('u1'));
+    fixture.keystone.put(project('p1'));
+    await fixture.take(cadf('identity.project.created', 'p1'));
+    fixture.keystone.enable('project', 'p1', false);
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ listed: 3, announcedChanges: 1 });
+    expect(fixture.logged).toEqual([
+      'account.project.created project p1',
+      'account.project.disabled project p1',
+    ]);
+  });
+
   it('is announced once when its notification arrives after the comparison at a start', async () => {
     fixture.keystone.put(project('late'));
     fixture.keystone.put(project('later'));
