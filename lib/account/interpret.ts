@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../events/ids.ts';
-import type { Notification } from './notification.ts';
+import type { Assignment, Notification } from './notification.ts';
 
 type AccountChangeType = 'created' | 'updated' | 'deleted';
 
@@ -136,21 +136,8 @@ function interpretAccount(
 }
 
 function interpretRole({ assignment, at }: Notification, receivedAt: number): Interpretation {
-  const project = ProjectId.safeParse(assignment.project).data;
-  const domain = DomainId.safeParse(assignment.domain).data;
-  const user = UserId.safeParse(assignment.user).data;
-  // The id of a group has the same form as the id of a user.
-  const group = UserId.safeParse(assignment.group).data;
-  const assignee = user
-    ? ({ type: 'user', id: user } as const)
-    : group
-      ? ({ type: 'group', id: group } as const)
-      : undefined;
-  const target = project
-    ? ({ type: 'project', id: project } as const)
-    : domain
-      ? ({ type: 'domain', id: domain } as const)
-      : undefined;
+  const assignee = assigneeOf(assignment);
+  const target = targetOf(assignment);
   if (!assignee || !target)
     return {
       kind: 'unreadable',
@@ -164,6 +151,21 @@ function interpretRole({ assignment, at }: Notification, receivedAt: number): In
     at: at ?? receivedAt,
     assignee,
   };
+}
+
+function assigneeOf(assignment: Assignment): MembershipNotification['assignee'] | undefined {
+  const user = UserId.safeParse(assignment.user).data;
+  if (user) return { type: 'user', id: user };
+  // The id of a group has the same form as the id of a user.
+  const group = UserId.safeParse(assignment.group).data;
+  return group ? { type: 'group', id: group } : undefined;
+}
+
+function targetOf(assignment: Assignment): MembershipNotification['target'] | undefined {
+  const project = ProjectId.safeParse(assignment.project).data;
+  if (project) return { type: 'project', id: project };
+  const domain = DomainId.safeParse(assignment.domain).data;
+  return domain ? { type: 'domain', id: domain } : undefined;
 }
 
 function interpretCredential(

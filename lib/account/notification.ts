@@ -47,7 +47,9 @@ export interface Assignment {
 /** The notification in a stored body, or the reason why the body cannot be read. */
 export type NotificationReading =
   | { readonly kind: 'notification'; readonly notification: Notification }
-  | { readonly kind: 'unreadable'; readonly reason: string };
+  | UnreadableReading;
+type UnreadableReading = { readonly kind: 'unreadable'; readonly reason: string };
+type ParsedPayload = z.infer<typeof Payload>;
 
 /**
  * Reads a stored body: a notification in an envelope 2.0 or without an envelope, with a basic or
@@ -73,36 +75,38 @@ function readBody(data: NotificationReceived['data']): NotificationReading {
     );
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadableReading(data.body.trim() === '' ? 'empty' : 'not JSON');
-  const envelope = Envelope.safeParse(outer);
-  let body: unknown = outer;
-  if (envelope.success) {
-    const version = envelope.data['oslo.version'];
-    if (!/^2(\.|$)/.test(version))
-      return unreadableReading('an envelope of oslo.messaging whose version is not 2');
-    body = parseJson(envelope.data['oslo.message']);
-    if (body === undefined) return unreadableReading('the text in oslo.message is not JSON');
-  }
-  const inner = NotificationBody.safeParse(body);
+  const content = openEnvelope(outer);
+  if (content.kind === 'unreadable') return content;
+  const inner = NotificationBody.safeParse(content.json);
   if (!inner.success)
     return unreadableReading(
-      wrappingOf(body, envelope.success) ?? 'not a notification: event_type is missing or invalid',
+      wrappingOf(content.json, content.hadEnvelope) ??
+        'not a notification: event_type is missing or invalid',
     );
   return parsePayload(inner.data, data.body);
 }
 
+/** Returns the JSON in the envelope; without an envelope, the JSON itself. */
+function openEnvelope(
+  outer: unknown,
+): { kind: 'content'; json: unknown; hadEnvelope: boolean } | UnreadableReading {
+  const envelope = Envelope.safeParse(outer);
+  if (!envelope.success) return { kind: 'content', json: outer, hadEnvelope: false };
+  if (!/^2(\.|$)/.test(envelope.data['oslo.version']))
+    return unreadableReading('an envelope of oslo.messaging whose version is not 2');
+  const json = parseJson(envelope.data['oslo.message']);
+  if (json === undefined) return unreadableReading('the text in oslo.message is not JSON');
+  return { kind: 'content', json, hadEnvelope: true };
+}
+
+/** `body`: the body as it was received, with its envelope. */
 function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): NotificationReading {
   const parsed = Payload.safeParse(inner.payload);
   if (!parsed.success) return unreadableReading('its payload is not an object');
   const payload = parsed.data;
   const isCadf = payload.typeURI !== undefined;
-  if (
-    isCadf &&
-    payload.resource_info !== undefined &&
-    payload.target?.id !== undefined &&
-    payload.target.id !== payload.resource_info
-  )
+  if (isCadf && namesTwoAccounts(payload))
     return unreadableReading('resource_info and target.id differ, which Keystone never sends');
-  const { initiator } = payload;
   return {
     kind: 'notification',
     notification: {
@@ -115,16 +119,8 @@ function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): No
       outcome: isCadf ? payload.outcome : undefined,
       accountId: payload.resource_info ?? payload.target?.id,
       hasReason: payload.reason !== undefined && payload.reason !== null,
-      requestId: initiator?.request_id ?? payload.request_id,
-      // `initiator.id` is not used. For users of LDAP and of a federation it is only derived from
-      // the user's id.
-      initiator: initiator?.user_id
-        ? {
-            userId: initiator.user_id,
-            name: initiator.username ?? initiator.name,
-            projectId: initiator.project_id,
-          }
-        : undefined,
+      requestId: payload.initiator?.request_id ?? payload.request_id,
+      initiator: initiatorOf(payload),
       assignment: {
         project: payload.project,
         domain: payload.domain,
@@ -133,6 +129,22 @@ function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): No
         inherited: payload.inherited_to_projects ?? false,
       },
     },
+  };
+}
+
+const namesTwoAccounts = ({ resource_info, target }: ParsedPayload): boolean =>
+  resource_info !== undefined && target?.id !== undefined && target.id !== resource_info;
+
+/**
+ * `initiator.id` is not used. For users of LDAP and of a federation it is only derived from the
+ * user's id.
+ */
+function initiatorOf({ initiator }: ParsedPayload): Notification['initiator'] {
+  if (!initiator?.user_id) return undefined;
+  return {
+    userId: initiator.user_id,
+    name: initiator.username ?? initiator.name,
+    projectId: initiator.project_id,
   };
 }
 
@@ -184,4 +196,4 @@ function parseJson(source: string): unknown {
   }
 }
 
-const unreadableReading = (reason: string): NotificationReading => ({ kind: 'unreadable', reason });
+const unreadableReading = (reason: string): UnreadableReading => ({ kind: 'unreadable', reason });

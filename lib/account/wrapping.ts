@@ -8,6 +8,8 @@ const Notification = z.looseObject({ event_type: z.string(), payload: z.unknown(
 const JSON_TEXT = 'JSON text';
 /** The depth to which a body is searched for a nested notification. */
 const MAX_NESTING = 4;
+/** The number of fields of an object, or of items of a list, that are searched. */
+const MAX_FIELDS = 50;
 
 /**
  * Searches a body for a complete notification that is nested in it. Returns a text for the operator
@@ -21,23 +23,30 @@ export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefi
 }
 
 function search(value: unknown, path: readonly string[], depth: number): string | undefined {
-  if (typeof value === 'string') {
-    const inner = parseJson(value);
-    return typeof inner === 'object' && inner !== null
-      ? search(inner, [...path, JSON_TEXT], depth)
-      : undefined;
-  }
-  if (typeof value !== 'object' || value === null || depth > MAX_NESTING) return undefined;
+  if (typeof value === 'string') return searchText(value, path, depth);
+  if (!isObject(value) || depth > MAX_NESTING) return undefined;
   // The body itself is not nested. If it has the form of a notification, its fields are invalid.
   const isBody = depth === 0 && path.at(-1) !== JSON_TEXT;
   if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
   if (!isBody && Notification.safeParse(value).success) return wrappedTwice('notification', path);
-  for (const [key, inner] of Object.entries(value).slice(0, 50)) {
+  return searchFields(value, path, depth);
+}
+
+/** Searches the JSON in a text, if the text is a JSON object or list. */
+function searchText(text: string, path: readonly string[], depth: number): string | undefined {
+  const inner = parseJson(text);
+  return isObject(inner) ? search(inner, [...path, JSON_TEXT], depth) : undefined;
+}
+
+function searchFields(value: object, path: readonly string[], depth: number): string | undefined {
+  for (const [key, inner] of Object.entries(value).slice(0, MAX_FIELDS)) {
     const found = search(inner, [...path, displayKey(key)], depth + 1);
     if (found) return found;
   }
   return undefined;
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const wrappedTwice = (
   nestedForm: 'envelope of oslo.messaging' | 'notification',
