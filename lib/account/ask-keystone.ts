@@ -9,6 +9,7 @@ import {
   type CheckedAnswer,
   type KeystoneAnswers,
   knownDomains,
+  type Subject,
   subjectOf,
 } from './keystone-answers.ts';
 import { type KeystoneLists, keyOf } from './merge.ts';
@@ -102,27 +103,21 @@ function accountQuestions(
   const questions = new Map<string, Question>();
   let unknownDeletions = 0;
   for (const notification of notifications) {
-    const { id, type } = notification.kind === 'account' ? notification : notification.target;
-    const key =
-      notification.kind === 'account' ? subjectOf(notification, domains) : keyOf(type, id);
+    const subject = subjectOf(notification, domains);
+    const key = keyOf(subject.type, subject.id);
     const record = records.get(key);
     if (questions.has(key) || !needsState(notification, record)) continue;
-    if (isDeletion(notification)) {
-      if (unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;
-      unknownDeletions += 1;
-    }
-    const isDomain = key.startsWith('domain/');
-    questions.set(key, questionFor(isDomain ? 'domain' : type, id, record));
+    // Of the deletions, only those of unknown accounts need the state.
+    const isUnknownDeletion = isDeletion(notification);
+    if (isUnknownDeletion && unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;
+    if (isUnknownDeletion) unknownDeletions += 1;
+    questions.set(key, questionFor(subject, record));
   }
   return questions;
 }
 
 /** `record`: the account in the inventory, if it is known. */
-function questionFor(
-  type: 'project' | 'domain' | 'user',
-  id: string,
-  record: AccountRecord | undefined,
-): Question {
+function questionFor({ type, id }: Subject, record: AccountRecord | undefined): Question {
   if (type === 'domain') return (keystone) => askDomain(id, keystone);
   if (type === 'user') return (keystone) => askUser(id, keystone);
   return (keystone) => askProject(id, record?.members === undefined, keystone);

@@ -8,8 +8,8 @@ import type { AccountNotification } from './interpret.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import type { InventoryUpdate } from './inventory-update.ts';
 import type { KeystoneState } from './keystone.ts';
-import type { AccountAnswer } from './keystone-answers.ts';
-import { changeOfEnabled, mergeListed, shownRecord } from './merge.ts';
+import type { AccountAnswer, Subject } from './keystone-answers.ts';
+import { changeOfEnabled, type KeystoneLists, keyOf, mergeListed, shownRecord } from './merge.ts';
 
 type ShownAccount = Extract<KeystoneState, { kind: 'present' }>['account'];
 
@@ -20,38 +20,34 @@ type ShownAccount = Extract<KeystoneState, { kind: 'present' }>['account'];
 const DOMAIN_ECHO_MILLIS = 60_000;
 
 /**
- * Decides about a notification that reports a change of an account. `subject` is the key of the
- * account that the notification is about.
+ * Decides about a notification that reports a change of an account. `subject` is the account that
+ * the notification is about.
  */
 export function decideAccount(
   update: InventoryUpdate,
   notification: AccountNotification,
-  subject: string,
+  subject: Subject,
   batch: NotificationBatch,
 ): NotificationResult {
   if (update.wasSeen(messageKey(notification))) return { kind: 'duplicate' };
   const isDeletion = notification.operation === 'deleted';
-  const answer = batch.answers.accounts.get(subject);
+  const answer = batch.answers.accounts.get(keyOf(subject.type, subject.id));
   // A deletion needs no certain answer, because the coordinator confirms it.
   if (answer?.kind === 'uncertain' && !isDeletion) return { kind: 'delayed', error: answer.error };
   const certainAnswer = answer?.kind === 'certain' ? answer.value : undefined;
-  const shown = certainAnswer && shownAccount(certainAnswer);
-  const type = shown?.type ?? (subject.startsWith('domain/') ? 'domain' : notification.type);
+  const type = shownAccount(certainAnswer)?.type ?? subject.type;
   const record = update.recordOf(type, notification.id);
   update.markSeen(messageKey(notification));
   if (type === 'domain' && isDomainEcho(update, notification, record, batch.now))
     return { kind: 'domain-echo' };
-  if (isDeletion) return decideDeletion(update, notification, record, certainAnswer, batch);
-  // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
-  // so the record is not changed.
-  if (!certainAnswer || !shown) return { kind: 'absent' };
-  recordAccount(update, notification, record, certainAnswer, batch.askedAt);
-  announceChange(update, notification, record, shown);
-  return { kind: 'announced' };
+  return isDeletion
+    ? decideDeletion(update, notification, record, certainAnswer, batch)
+    : decideCreationOrUpdate(update, notification, record, certainAnswer, batch);
 }
 
-const shownAccount = ({ state }: AccountAnswer): ShownAccount | undefined =>
-  state.kind === 'present' ? state.account : undefined;
+/** Returns the account in the answer, if Keystone shows it. */
+const shownAccount = (answer: AccountAnswer | undefined): ShownAccount | undefined =>
+  answer?.state.kind === 'present' ? answer.state.account : undefined;
 
 /**
  * True if another notification about the same change of the domain was ingested before. Otherwise
@@ -86,7 +82,7 @@ function decideDeletion(
   batch: NotificationBatch,
 ): NotificationResult {
   const isKnown = record.seenAt > 0;
-  const shown = answer && shownAccount(answer);
+  const shown = shownAccount(answer);
   if (!isKnown && !shown) {
     // A person decides about the deletion of an unknown account (see `Suspicion`).
     const keystone = answer?.state.kind === 'absent' ? 'absent' : 'not asked';
@@ -97,30 +93,38 @@ function decideDeletion(
   // If Keystone still shows an account that the inventory lacks, the notification may be forged.
   // The account is then recorded as Keystone shows it.
   const recordToMark =
-    !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer.members) : record;
+    !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer?.members) : record;
   const deletedAt = isGone(recordToMark) ? recordToMark.deletedAt : batch.now;
   update.put({ ...recordToMark, deletedAt });
   update.announce(recordToMark.account, 'deleted', cause);
   return { kind: 'announced' };
 }
 
-/** Records the account as Keystone shows it, and for a disabled domain its projects and users. */
-function recordAccount(
+/** Decides about any other change: the account is recorded and announced as Keystone shows it. */
+function decideCreationOrUpdate(
   update: InventoryUpdate,
-  { operation }: AccountNotification,
+  notification: AccountNotification,
   record: AccountRecord,
-  answer: AccountAnswer,
-  askedAt: number,
-): void {
-  const account = shownAccount(answer);
-  if (!account) return;
-  const newRecord = shownRecord(record, account, askedAt, answer.members);
+  answer: AccountAnswer | undefined,
+  batch: NotificationBatch,
+): NotificationResult {
+  // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
+  // so the record is not changed.
+  if (answer?.state.kind !== 'present') return { kind: 'absent' };
+  const { account } = answer.state;
+  const newRecord = shownRecord(record, account, batch.askedAt, answer.members);
   // The notification about the creation was lost or follows later. If it was lost, the next sweep
   // announces the creation.
-  const isUnannounced = record.seenAt === 0 && operation !== 'created';
+  const isUnannounced = record.seenAt === 0 && notification.operation !== 'created';
   update.put(isUnannounced ? { ...newRecord, unannounced: true } : newRecord);
-  if (!answer.domainContents) return;
-  for (const listedRecord of mergeListed(answer.domainContents, update.records, askedAt))
+  if (answer.domainContents) recordContents(update, answer.domainContents, batch.askedAt);
+  announceChange(update, notification, record, account);
+  return { kind: 'announced' };
+}
+
+/** Records the projects and users of a domain. */
+function recordContents(update: InventoryUpdate, contents: KeystoneLists, askedAt: number): void {
+  for (const listedRecord of mergeListed(contents, update.records, askedAt))
     update.put(listedRecord);
 }
 

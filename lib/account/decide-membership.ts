@@ -1,7 +1,9 @@
+import type { UserId } from '../../events/ids.ts';
 import type { NotificationBatch, NotificationResult } from './batch.ts';
 import type { MembershipNotification } from './interpret.ts';
 import { isGone } from './inventory.ts';
 import type { InventoryUpdate } from './inventory-update.ts';
+import type { CheckedAnswer, KeystoneAnswers } from './keystone-answers.ts';
 import { keyOf, shownRecord, unionOf } from './merge.ts';
 
 /**
@@ -13,21 +15,29 @@ export function decideMembership(
   { assignee, inherited, target }: MembershipNotification,
   batch: NotificationBatch,
 ): NotificationResult {
-  const group = assignee.type === 'group' ? batch.answers.groups.get(assignee.id) : undefined;
-  if (group?.kind === 'uncertain') return { kind: 'delayed', error: group.error };
+  const users = assignedUsers(assignee, batch.answers);
+  if (users.kind === 'uncertain') return { kind: 'delayed', error: users.error };
   if (target.type === 'project' && !inherited) {
     const result = recordUnknownProject(update, target.id, batch);
     if (result) return result;
   }
-  const users = assignee.type === 'user' ? [assignee.id] : (group?.value ?? []);
   const records = inherited
     ? update.projectsBelow(target.type, target.id)
     : [update.recordOf(target.type, target.id)];
   for (const record of records) {
-    const members = unionOf(record.members, users);
+    const members = unionOf(record.members, users.value);
     if (members !== record.members) update.put({ ...record, members });
   }
   return { kind: 'recorded' };
+}
+
+/** Returns the users who get the role: the user, or the users of the group. */
+function assignedUsers(
+  assignee: MembershipNotification['assignee'],
+  { groups }: KeystoneAnswers,
+): CheckedAnswer<readonly UserId[]> {
+  if (assignee.type === 'user') return { kind: 'certain', value: [assignee.id] };
+  return groups.get(assignee.id) ?? { kind: 'certain', value: [] };
 }
 
 /**

@@ -1,6 +1,7 @@
+import type { Account } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import type { AccountNotification, ChangeNotification } from './interpret.ts';
+import type { ChangeNotification } from './interpret.ts';
 import type { AccountRecord } from './inventory.ts';
 import type { KeystoneState } from './keystone.ts';
 import { type KeystoneLists, keyOf } from './merge.ts';
@@ -30,15 +31,20 @@ export interface KeystoneAnswers {
   readonly groups: ReadonlyMap<string, CheckedAnswer<readonly UserId[]>>;
 }
 
+/** The account that a notification is about. */
+export interface Subject {
+  readonly type: Account['type'];
+  readonly id: string;
+}
+
 /**
- * Returns the key of the account that a notification is about. A project notification with the id
- * of a domain is about the domain.
+ * Returns the account that a notification is about. A project notification with the id of a domain
+ * is about the domain. `domains`: the result of {@link knownDomains}.
  */
-export function subjectOf(notification: AccountNotification, domains: ReadonlySet<string>): string {
-  return keyOf(
-    notification.type === 'project' && domains.has(notification.id) ? 'domain' : notification.type,
-    notification.id,
-  );
+export function subjectOf(notification: ChangeNotification, domains: ReadonlySet<string>): Subject {
+  if (notification.kind === 'membership') return notification.target;
+  const { type, id } = notification;
+  return { type: type === 'project' && domains.has(id) ? 'domain' : type, id };
 }
 
 /**

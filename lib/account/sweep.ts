@@ -82,16 +82,27 @@ export function comparePage(
   const pageChanges: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
     const record = recordByKey.get(keyOfAccount(account));
-    // The record is newer than the listing, so the listing shows nothing new.
-    if (record && record.seenAt >= listedAt) continue;
-    const updatedRecord = shownRecord(record, account, listedAt);
-    if (!differsFromStored(updatedRecord, record)) continue;
-    pageChanges.accounts.push(updatedRecord);
+    const changedRecord = changedRecordOf(account, record, listedAt);
+    if (!changedRecord) continue;
+    pageChanges.accounts.push(changedRecord);
     const changes = changesOf(account, record);
-    if (changes[0] === 'created' && !announceCreated) continue;
+    const isOnlyRecorded = changes.includes('created') && !announceCreated;
+    if (isOnlyRecorded) continue;
     for (const change of changes) pageChanges.messages.push(sweptEvent(account, change, listedAt));
   }
   return pageChanges;
+}
+
+/** Returns the new record of a listed account, or `undefined` if `record` needs no change. */
+function changedRecordOf(
+  listed: Account,
+  record: AccountRecord | undefined,
+  listedAt: number,
+): AccountRecord | undefined {
+  // The record is newer than the listing, so the listing shows nothing new.
+  if (record && record.seenAt >= listedAt) return undefined;
+  const updatedRecord = shownRecord(record, listed, listedAt);
+  return differsFromStored(updatedRecord, record) ? updatedRecord : undefined;
 }
 
 /** Returns the changes that no event has announced yet. */
