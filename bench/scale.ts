@@ -12,7 +12,8 @@ import { type Cost, measure } from './scale/measure.ts';
  * - `domain`: one domain of 200 small projects;
  * - `queue`: 2000 small projects, deleted at the same time.
  *
- * Prints; asserts nothing. On a machine with other load, only the processor time is meaningful.
+ * Prints its progress once a minute, and a table at the end; asserts nothing. On a machine with other
+ * load, only the processor time is meaningful.
  */
 const PARTS = ['project', 'domain', 'queue'] as const;
 type Part = (typeof PARTS)[number];

@@ -11,7 +11,8 @@ import { Propagator } from '../../test/openstack/driver.ts';
 import { customersOf, deletionsOf } from './customers.ts';
 
 const METER_MODULE = fileURLToPath(new URL('./meter.ts', import.meta.url));
-const MAX_SECONDS = 3_000;
+const MAX_SECONDS = 3 * 3_600;
+const PROGRESS_MILLIS = 60_000;
 
 const Meter = z.object({
   processorSeconds: z.number(),
@@ -89,12 +90,24 @@ async function endStatesOf(propagator: Propagator): Promise<string> {
   return counts.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(', ');
 }
 
-/** Waits until every operation has ended. Throws if this takes longer than {@link MAX_SECONDS}. */
-async function waitUntilDone(propagator: Propagator, begunAt: number): Promise<void> {
+/**
+ * Waits until every operation has ended, and calls `onProgress` once a minute. Throws if this takes
+ * longer than {@link MAX_SECONDS}.
+ */
+async function waitUntilDone(
+  propagator: Propagator,
+  begunAt: number,
+  onProgress: () => void,
+): Promise<void> {
+  let nextProgressAt = begunAt + PROGRESS_MILLIS;
   do {
     if (Date.now() - begunAt > MAX_SECONDS * 1000)
       throw new Error(`the operations did not end in ${MAX_SECONDS} s`);
     await delay(1_000);
+    if (Date.now() >= nextProgressAt) {
+      nextProgressAt += PROGRESS_MILLIS;
+      onProgress();
+    }
   } while (!(await isDone(propagator)));
 }
 
@@ -139,7 +152,16 @@ export async function measure(
     cloud.calls.length = 0;
     const begunAt = Date.now();
     await propagator.api('POST', '/v1/notifications', deletions);
-    await waitUntilDone(propagator, begunAt);
+    const resourcesAtStart = cloud.store.resources().length;
+    await waitUntilDone(propagator, begunAt, () => {
+      const removed = resourcesAtStart - cloud.store.resources().length;
+      const meter = readMeter();
+      const used = meter.processorSeconds - meterBefore.processorSeconds;
+      console.log(
+        `after ${Math.round((Date.now() - begunAt) / 1000)} s: ${removed} of ${resources} resources removed, ` +
+          `${((used * 1000) / removed).toFixed(2)} processor ms for each, peak ${meter.peakMegabytes.toFixed(0)} MB`,
+      );
+    });
     const seconds = (Date.now() - begunAt) / 1000;
     const meterAfter = readMeter();
     const calls = cloud.calls.length;
