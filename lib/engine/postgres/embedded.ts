@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 import { fromPglite } from 'pg-boss';
@@ -33,6 +36,18 @@ const DATABASE_ARGUMENTS = [
  */
 const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
+/** The files that PGlite reads from its package when it starts. */
+const PACKAGE_FILES = ['pglite.wasm', 'initdb.wasm', 'pglite.data'];
+
+/**
+ * Throws Node's error if a file of PGlite's package cannot be read. PGlite reads these files in a
+ * promise that no caller can catch, so its own error ends the process.
+ */
+async function checkPackageFiles(): Promise<void> {
+  const folder = dirname(createRequire(import.meta.url).resolve('@electric-sql/pglite'));
+  for (const file of PACKAGE_FILES) await access(join(folder, file), constants.R_OK);
+}
+
 /**
  * Opens PostgreSQL in this process, with its data in a folder. Throws `engine.folder.in-use`,
  * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete` or
@@ -42,6 +57,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   limitCompilerMemory();
   const lockedFolder = lockFolder(folder);
   try {
+    await checkPackageFiles();
     const finishCreation = prepareFolder(folder, lockedFolder.database);
     const isNew = !existsSync(lockedFolder.database);
     const begunAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
