@@ -23,6 +23,28 @@ export function requestNextConfirmation(
 }
 
 /**
+ * Returns `confirmedAt` after one more answer that confirms the change: the times of the first and
+ * of the newest answer.
+ */
+export const withAnswerAt = ([firstAnswerAt]: readonly number[], now: number): number[] =>
+  firstAnswerAt === undefined ? [now] : [firstAnswerAt, now];
+
+/**
+ * Asks Keystone again when its next answer can confirm the operation: after the grace period, and
+ * at least `intervalMillis` after the first answer that is recorded in the operation.
+ */
+export function requestConfirmingAnswer(
+  transaction: OperationTransaction,
+  intervalMillis: number,
+  step: StepInput,
+): void {
+  const { confirmedAt, notBefore } = transaction.operation;
+  const [firstAnswerAt = step.now] = confirmedAt;
+  const dueAt = Math.max(notBefore, firstAnswerAt + intervalMillis);
+  requestNextConfirmation(transaction, delayUntil(dueAt, step));
+}
+
+/**
  * Returns the message that makes the operation ask Keystone, and then continue. The message names
  * the number of the operation's newest question.
  */

@@ -1,5 +1,5 @@
 import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
-import { delayUntil, requestNextConfirmation } from './confirm-again.ts';
+import { requestConfirmingAnswer, withAnswerAt } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { refuseOperation } from './ended.ts';
@@ -127,11 +127,12 @@ function applyShownProject(
 ): void {
   const { operation } = transaction;
   if (!operation.request || operation.scope.type !== 'project') return;
-  if (enabled && !operation.request.enabled && operation.recovery) {
+  const wasEnabledSinceRequest = enabled && !operation.request.enabled;
+  if (wasEnabledSinceRequest && operation.recovery) {
     waitWhileEnabled(transaction, step);
     return;
   }
-  if (enabled && !operation.request.enabled) {
+  if (wasEnabledSinceRequest) {
     transaction.operation = refuseOperation(
       operation,
       operation.parentId === undefined
@@ -166,31 +167,38 @@ function applyAbsentAnswer(
   { cloud, recordedScope }: Extract<KeystoneAnswer, { kind: 'absent' }>,
   step: StepInput,
 ): void {
-  const isUnplanned =
-    transaction.operation.scope.type !== 'domain' && transaction.tasks.length === 0;
-  const operation = withoutFutureTimes(transaction.operation, step.now);
-  const firstAnswerAt = operation.confirmedAt.at(0);
-  transaction.operation = {
-    ...operation,
-    hold: undefined,
-    confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
-    ...(recordedScope ? { scope: mergedRerunScope(operation.scope, recordedScope) } : {}),
-  };
-  // A single 404 before the end of a recovery window may be wrong. If the tasks were planned now,
-  // their counts would be out of date at the end of the window.
-  const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, step);
-  if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, step);
+  // The projects of a domain have their own operations, so a domain has no tasks.
+  const isDomain = transaction.operation.scope.type === 'domain';
+  const isUnplanned = !isDomain && transaction.tasks.length === 0;
+  transaction.operation = withAbsentAnswer(transaction.operation, recordedScope, step.now);
+  if (isUnplanned && cloud && mayPlanTasks(transaction.operation, step))
+    planTasks(transaction, cloud, step);
   // Advance only with planned tasks: without tasks the operation would end immediately and remove
   // nothing.
   const isPlanned = !isUnplanned || cloud !== undefined;
-  if (isPlanned && isConfirmed(transaction.operation, step)) {
-    // The projects of a domain have their own operations, so a domain has no tasks to advance.
-    if (operation.scope.type !== 'domain') advanceOperation(transaction, step);
-    return;
-  }
-  const dueAt = Math.max(
-    operation.notBefore,
-    (firstAnswerAt ?? step.now) + step.confirmationIntervalMillis,
-  );
-  requestNextConfirmation(transaction, delayUntil(dueAt, step));
+  if (!isPlanned || !isConfirmed(transaction.operation, step))
+    requestConfirmingAnswer(transaction, step.confirmationIntervalMillis, step);
+  else if (!isDomain) advanceOperation(transaction, step);
 }
+
+/** Returns the operation with a 404 of Keystone at `now`, and with the data of the inventory. */
+function withAbsentAnswer(
+  stored: Operation,
+  recordedScope: Operation['scope'] | undefined,
+  now: number,
+): Operation {
+  const operation = withoutFutureTimes(stored, now);
+  return {
+    ...operation,
+    hold: undefined,
+    confirmedAt: withAnswerAt(operation.confirmedAt, now),
+    ...(recordedScope ? { scope: mergedRerunScope(operation.scope, recordedScope) } : {}),
+  };
+}
+
+/**
+ * False after a single 404 before the end of a recovery window, because the 404 may be wrong. If
+ * the tasks were planned then, their counts would be out of date at the end of the window.
+ */
+const mayPlanTasks = (operation: Operation, step: StepInput): boolean =>
+  !hasTimeLeft(operation) || isConfirmed(operation, step);

@@ -2,11 +2,12 @@ import { Account } from '../../events/account.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advanceOperation, isConfirmed } from './advance.ts';
 import {
-  delayUntil,
   delayWhileBlocked,
   delayWhileUnchanged,
+  requestConfirmingAnswer,
   requestNextConfirmation,
   SAME_ANSWER_MILLIS,
+  withAnswerAt,
 } from './confirm-again.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { hasEnded, refuseOperation } from './ended.ts';
@@ -72,17 +73,46 @@ export function applyLifecycleConfirmation(
   answer: LifecycleAnswer,
   step: StepInput,
 ): void {
+  if (!awaitsLifecycleConfirmation(transaction.operation, questionNumber)) return;
+  switch (answer.kind) {
+    case 'unknown':
+      retryAfterUnknown(transaction, answer.error, step);
+      break;
+    case 'refused':
+      refuseBeforeChanges(transaction, answer.because, step.now);
+      break;
+    case 'absent':
+      applyContraryAnswer(transaction, 'Keystone no longer shows it', undefined, step);
+      break;
+    case 'present':
+      applyShownAccount(transaction, answer, step);
+      break;
+  }
+}
+
+/** Refuses the operation, unless it may have begun to change resources. */
+function refuseBeforeChanges(
+  transaction: OperationTransaction,
+  because: string,
+  now: number,
+): void {
+  if (transaction.operation.state === 'confirming')
+    transaction.operation = refuseOperation(transaction.operation, because, now);
+}
+
+type PresentAnswer = Extract<LifecycleAnswer, { kind: 'present' }>;
+
+/** Applies an answer that shows the account. */
+function applyShownAccount(
+  transaction: OperationTransaction,
+  answer: PresentAnswer,
+  step: StepInput,
+): void {
   const { operation } = transaction;
-  if (!awaitsLifecycleConfirmation(operation, questionNumber)) return;
-  if (answer.kind === 'unknown') retryAfterUnknown(transaction, answer.error, step);
-  else if (answer.kind === 'refused') {
-    if (operation.state === 'confirming')
-      transaction.operation = refuseOperation(operation, answer.because, step.now);
-  } else if (answer.kind === 'absent')
-    applyContraryAnswer(transaction, 'Keystone no longer shows it', undefined, step);
-  else if (!answer.isWanted)
+  if (!answer.isWanted)
     applyContraryAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
   else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
+  // If Keystone contradicted the operation before, the wait for a repeated answer ends.
   else
     transaction.operation = {
       ...operation,
@@ -90,8 +120,6 @@ export function applyLifecycleConfirmation(
       confirmation: operation.confirmation + 1,
     };
 }
-
-type PresentAnswer = Extract<LifecycleAnswer, { kind: 'present' }>;
 
 /** Applies an answer that agrees with an operation in state `confirming`. */
 function applyAgreeingAnswer(
@@ -102,34 +130,32 @@ function applyAgreeingAnswer(
   const operation = withoutFutureTimes(transaction.operation, step.now);
   const { decision } = answer;
   if (!decision.hasAction) {
-    const because =
-      decision.rule === undefined
-        ? 'the policy has no action for it'
-        : `rule ${decision.rule} of the policy has no action for it`;
-    transaction.operation = refuseOperation(operation, because, step.now);
+    transaction.operation = refuseOperation(operation, noActionReason(decision), step.now);
     return;
   }
-  const firstAnswerAt = operation.confirmedAt.at(0);
   // The decision at the first answer applies to the whole operation, even if Keystone must confirm
   // the operation again.
-  const isFirstAnswer = firstAnswerAt === undefined && transaction.tasks.length === 0;
+  const isFirstAnswer = operation.confirmedAt.length === 0 && transaction.tasks.length === 0;
   transaction.operation = {
     ...(isFirstAnswer ? withDecision(operation, decision) : operation),
     hold: undefined,
-    confirmedAt: firstAnswerAt === undefined ? [step.now] : [firstAnswerAt, step.now],
+    confirmedAt: withAnswerAt(operation.confirmedAt, step.now),
   };
   if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, step);
-  if (isConfirmed(transaction.operation, step)) {
-    if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);
-    else advanceOperation(transaction, step);
-    return;
-  }
-  const { notBefore } = transaction.operation;
-  // A provision needs only one answer (see `isConfirmed`).
-  const interval = operation.action === 'provision' ? 0 : step.confirmationIntervalMillis;
-  const dueAt = Math.max(notBefore, (firstAnswerAt ?? step.now) + interval);
-  requestNextConfirmation(transaction, delayUntil(dueAt, step));
+  if (!isConfirmed(transaction.operation, step))
+    requestConfirmingAnswer(transaction, intervalOf(operation, step), step);
+  else if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);
+  else advanceOperation(transaction, step);
 }
+
+/** A provision needs only one answer (see `isConfirmed`). */
+const intervalOf = ({ action }: Operation, step: StepInput): number =>
+  action === 'provision' ? 0 : step.confirmationIntervalMillis;
+
+const noActionReason = ({ rule }: LifecycleDecision): string =>
+  rule === undefined
+    ? 'the policy has no action for it'
+    : `rule ${rule} of the policy has no action for it`;
 
 const withDecision = (operation: Operation, decision: LifecycleDecision): Operation => ({
   ...operation,
