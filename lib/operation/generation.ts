@@ -1,5 +1,6 @@
 import type { Cause } from '../../events/account.ts';
-import { ENDED_OPERATION_STATES, type Operation } from './model.ts';
+import { hasEnded } from './ended.ts';
+import type { Operation } from './model.ts';
 
 /** The times that tell a new deletion of an account from one that an operation already handles. */
 export interface DeletionTimes {
@@ -40,20 +41,22 @@ export function isNewDeletion(
  * if it handles no deletion.
  */
 function coveredUntil(operation: Operation): number {
-  const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
+  const { request, confirmedAt, startedAt, endedAt } = operation;
   // The removal has not begun. It will begin with a listing, which shows all resources that exist
   // then.
-  if (!ENDED_OPERATION_STATES.includes(state) && startedAt === undefined)
-    return Number.POSITIVE_INFINITY;
+  if (!hasEnded(operation) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
-  // The operation ended without deleting the project.
-  if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
-  // The operation ended without deleting the domain.
-  const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
-  if (endedAt !== undefined && !isDeletion) return 0;
+  if (hasEndedWithoutDeletion(operation)) return 0;
   const ownNotificationUntil =
     endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_NOTIFICATION_MILLIS;
   return confirmedAt.at(-1) ?? ownNotificationUntil;
+}
+
+/** True if a requested operation has ended without deleting its account in Keystone. */
+function hasEndedWithoutDeletion({ endedAt, keystoneAction, scope, state }: Operation): boolean {
+  if (state === 'observed' || state === 'refused' || state === 'canceled') return true;
+  // The operation of a domain ended before it requested the deletion of the domain.
+  return scope.type === 'domain' && keystoneAction?.what !== 'delete' && endedAt !== undefined;
 }
 
 /**

@@ -67,26 +67,29 @@ export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefine
 }
 
 /**
- * Decides what the deletion changes when the account already has a cleanup. Returns the changed
- * cleanup, `open` if a new cleanup opens, or `ignore` if the last cleanup handles the deletion.
+ * What a deletion changes: the last cleanup, a new cleanup (`open`), or nothing (`ignore`), because
+ * the last cleanup handles the deletion.
  */
-function decideByLastCleanup(
-  lastCleanup: Operation,
-  input: OpenCleanupInput,
-): OpenedOperation | 'open' | 'ignore' {
-  const { cause, deletion, listingProblem, mode, protectedBecause } = input;
+type Decision = OpenedOperation | 'open' | 'ignore';
+
+/** Decides what the deletion changes when the account already has a cleanup. */
+function decideByLastCleanup(lastCleanup: Operation, input: OpenCleanupInput): Decision {
+  const { cause, deletion, listingProblem } = input;
   // A notification continues the held operation. Another list with missing accounts does not
   // continue it.
   if (isHeldForListingProblem(lastCleanup))
-    return listingProblem || protectedBecause ? 'ignore' : reconfirm(lastCleanup, input);
-  if (listingProblem && !hasEnded(lastCleanup)) return 'ignore';
+    return listingProblem ? 'ignore' : reconfirmUnlessProtected(lastCleanup, input);
   const isNew = deletion !== undefined && isNewDeletion(lastCleanup, deletion);
-  if (!hasEnded(lastCleanup))
-    return (isNew ? withNextDeletion(lastCleanup, cause) : undefined) ?? 'ignore';
-  if (lastCleanup.state === 'refused' && !lastCleanup.request)
-    return protectedBecause ? 'ignore' : reconfirm(lastCleanup, input);
-  const mayBeCarriedOut = lastCleanup.state === 'observed' && mode === 'enforce';
-  return isNew || mayBeCarriedOut || lastCleanup.state === 'refused' ? 'open' : 'ignore';
+  if (hasEnded(lastCleanup)) return decideAfterEnd(lastCleanup, isNew, input);
+  return isNew && !listingProblem ? withNextDeletion(lastCleanup, cause) : 'ignore';
+}
+
+/** Decides what the deletion changes when the last cleanup of the account has ended. */
+function decideAfterEnd(lastCleanup: Operation, isNew: boolean, input: OpenCleanupInput): Decision {
+  const { request, state } = lastCleanup;
+  if (state === 'refused') return request ? 'open' : reconfirmUnlessProtected(lastCleanup, input);
+  const mayBeCarriedOut = state === 'observed' && input.mode === 'enforce';
+  return isNew || mayBeCarriedOut ? 'open' : 'ignore';
 }
 
 /** Opens a cleanup of the account with the next generation after `lastCleanup`. */
@@ -119,12 +122,17 @@ function openNewGeneration(
 
 /**
  * Records another deletion in an operation that has not ended. After its end a new operation opens
- * for that deletion. Returns `undefined` if the deletion is recorded already.
+ * for that deletion. Returns `ignore` if the deletion is recorded already.
  */
-const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation | undefined =>
+const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation | 'ignore' =>
   operation.nextDeletion && isSameMessage(operation.nextDeletion, cause)
-    ? undefined
+    ? 'ignore'
     : { operation: { ...operation, nextDeletion: cause }, messages: [] };
+
+const reconfirmUnlessProtected = (
+  stopped: Operation,
+  input: OpenCleanupInput,
+): OpenedOperation | 'ignore' => (input.protectedBecause ? 'ignore' : reconfirm(stopped, input));
 
 /** Lets Keystone confirm a refused or held operation again, for the new cause. */
 function reconfirm(stopped: Operation, input: OpenCleanupInput): OpenedOperation {
