@@ -1,3 +1,4 @@
+import type { ErrorReport } from '../shared/errors.ts';
 import { advanceOperation } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { applyDomainEnabled } from './domain-begin.ts';
@@ -23,28 +24,46 @@ export function applyKeystoneAction(
   step: StepInput,
 ): void {
   const { number, accountState, error } = result;
-  const { canceled, keystoneAction, state } = transaction.operation;
+  const { keystoneAction } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
   recordDisableAttempt(transaction, keystoneAction, result);
-  if (canceled && (state === 'recoverable' || state === 'confirming')) {
-    transaction.endKeystoneAction();
-    cancelRecoverable(transaction, canceled, step);
-  } else if (canceled && state === 'closing' && error?.code === KEPT_AFTER_CANCEL)
-    endCanceled(transaction, canceled, [], step);
-  else if (canceled && state === 'closing' && error)
-    askAgainAfterCancel(transaction, keystoneAction, error, step);
-  else if (!error) applyActionSuccess(transaction, keystoneAction, result, step);
-  else if (
-    keystoneAction.what === 'delete' &&
-    accountState === 'enabled' &&
-    invalidateVerifications(transaction)
-  ) {
-    // The project was enabled again, so users may have created resources since. The tasks list the
-    // project again before the next attempt to delete it.
+  if (applyPendingCancellation(transaction, keystoneAction, error, step)) return;
+  if (!error) {
+    applyActionSuccess(transaction, keystoneAction, result, step);
+    return;
+  }
+  const isEnabledAgain = keystoneAction.what === 'delete' && accountState === 'enabled';
+  if (isEnabledAgain && invalidateVerifications(transaction)) {
+    // Users may have created resources in the enabled project. The tasks list the project again
+    // before the next attempt to delete it.
     transaction.endKeystoneAction();
     transaction.operation = moveOperation(transaction.operation, 'running');
     advanceOperation(transaction, step);
   } else applyActionFailure(transaction, keystoneAction, error, step);
+}
+
+/**
+ * Applies the cancellation of an operation that waited for the end of its Keystone action. Returns
+ * false if no cancellation waits for this end. The result of the action is then applied.
+ */
+function applyPendingCancellation(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport | undefined,
+  step: StepInput,
+): boolean {
+  const { canceled, state } = transaction.operation;
+  if (!canceled) return false;
+  if (state === 'recoverable' || state === 'confirming') {
+    transaction.endKeystoneAction();
+    cancelRecoverable(transaction, canceled, step);
+    return true;
+  }
+  // If the action `delete` succeeded, the cancellation is too late.
+  if (state !== 'closing' || !error) return false;
+  if (error.code === KEPT_AFTER_CANCEL) endCanceled(transaction, canceled, [], step);
+  else askAgainAfterCancel(transaction, keystoneAction, error, step);
+  return true;
 }
 
 /** Records in the recovery window whether an attempt has disabled the account. */
