@@ -54,33 +54,64 @@ export interface KeystoneCheck {
  * because Keystone ignores them in these calls.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
-  const { project, domain, children } = facts;
+  const checks = [
+    checkProject(facts),
+    checkToken(facts),
+    checkPermission('disable the project', 'identity:update_project', facts.mayUpdate, facts),
+    checkPermission(
+      'revoke its role on the project',
+      'identity:revoke_grant',
+      facts.mayRevokeRole,
+      facts,
+    ),
+    checkPermission('delete the project', 'identity:delete_project', facts.mayDelete, facts),
+  ];
+  return {
+    refusals: checks.flatMap(({ refusals }) => refusals),
+    unknown: checks.flatMap(({ unknown }) => unknown),
+  };
+}
+
+/** Checks the project itself: Keystone deletes no immutable project, and no parent project. */
+function checkProject({ children, project }: KeystoneFacts): KeystoneCheck {
   const refusals: Refusal[] = [];
-  const unknown: string[] = [];
   if (project.immutable) refusals.push(immutableProjectRefusal(project.id));
   if (children.length > 0) refusals.push(childProjectsRefusal(children));
-  if (project.enabled) {
-    if (domain === undefined)
-      unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
-    else if (!domain.enabled) refusals.push(disabledDomainRefusal(project.id, domain));
-    if (facts.login.isProjectBound) refusals.push(projectBoundLoginRefusal(project.id));
-  }
-  const permissions = [
-    ['disable the project', 'identity:update_project', facts.mayUpdate],
-    ['revoke its role on the project', 'identity:revoke_grant', facts.mayRevokeRole],
-    ['delete the project', 'identity:delete_project', facts.mayDelete],
-  ] as const;
-  for (const [what, rule, permission] of permissions) {
-    // The project may have become immutable after it was read. Keystone then names the option
-    // `immutable` in its message.
-    if (permission?.kind === 'refused' && /\bimmutable\b/i.test(permission.message))
-      refusals.push(immutableProjectRefusal(project.id));
-    else if (permission?.kind === 'refused')
-      refusals.push(deniedByPolicyRefusal(what, rule, permission.message, facts.login));
-    if (permission?.kind === 'unknown')
-      unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
-  }
+  return { refusals, unknown: [] };
+}
+
+/** Checks whether Keystone gives a token on the project. A disabled project needs no token. */
+function checkToken({ domain, login, project }: KeystoneFacts): KeystoneCheck {
+  if (!project.enabled) return { refusals: [], unknown: [] };
+  const refusals: Refusal[] = [];
+  if (domain && !domain.enabled) refusals.push(disabledDomainRefusal(project.id, domain));
+  if (login.isProjectBound) refusals.push(projectBoundLoginRefusal(project.id));
+  const unknown =
+    domain === undefined
+      ? ['Keystone does not show the domain of the project: the domain may be disabled']
+      : [];
   return { refusals, unknown };
+}
+
+/** Checks one permission. `what`: the action for the message. `rule`: Keystone's policy rule. */
+function checkPermission(
+  what: string,
+  rule: string,
+  permission: Permission | undefined,
+  { login, project }: KeystoneFacts,
+): KeystoneCheck {
+  if (permission?.kind === 'unknown')
+    return {
+      refusals: [],
+      unknown: [`whether the propagator may ${what} (${rule}): ${permission.because}`],
+    };
+  if (permission?.kind !== 'refused') return { refusals: [], unknown: [] };
+  // The project may have become immutable after it was read. Keystone then names the option
+  // `immutable` in its message.
+  const refusal = /\bimmutable\b/i.test(permission.message)
+    ? immutableProjectRefusal(project.id)
+    : deniedByPolicyRefusal(what, rule, permission.message, login);
+  return { refusals: [refusal], unknown: [] };
 }
 
 /**
