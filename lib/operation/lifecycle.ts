@@ -101,33 +101,17 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   const earlierLifecycles = suspendsAndResumesOf(allOperations);
   const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
   const sameAction = openLifecycles.find((operation) => operation.action === action);
-  // Only a request of an administrator replaces an open operation of the same action, because the
-  // policy may still refuse that operation.
-  if (sameAction && (input.request === undefined || sameAction.lifecycle?.request))
-    return undefined;
-  if (action === 'resume' && !needsResume(scope.type, allOperations)) {
-    if (openLifecycles.length === 0) return undefined;
-    // The suspension has not begun. Keystone must show whether the account is still disabled.
-    const changed = openLifecycles.map(withoutConfirmations);
-    return { opened: undefined, changed, messages: askAgainMessages(changed) };
-  }
+  if (sameAction && !isReplacedByRequest(sameAction, input.request)) return undefined;
+  // The suspension has not begun. Keystone must show whether the account is still disabled.
+  if (action === 'resume' && !needsResume(scope.type, allOperations))
+    return confirmAgain(openLifecycles);
   const generation = (earlierLifecycles[0]?.generation ?? 0) + 1;
-  const id = operationId(scope, generation, action);
-  const hasStarted = openLifecycles.some(({ startedAt }) => startedAt !== undefined);
-  const operation: Operation = {
-    ...newOperation({ ...input, id, generation, notBefore: now }),
-    action,
-    lifecycle: {
-      request: input.request,
-      ...(input.undoes ? { undoes: input.undoes } : {}),
-      hasSuperseded: openLifecycles.length > 0 || undefined,
-      settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
-    },
-  };
+  const operation = newLifecycle(input, generation, openLifecycles);
   if (input.protectedBecause) {
     const opened = refuseProtected(operation, input.protectedBecause, now);
     return { opened, changed: [], messages: [] };
   }
+  const { id } = operation;
   const superseded = openLifecycles.map((one) => supersede(one, `${id} has replaced it`, now));
   return {
     opened: operation,
@@ -136,6 +120,43 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
       { type: 'operation.confirm', data: { operationId: id, confirmation: 1 } },
       ...superseded.flatMap(finishedMessages),
     ],
+  };
+}
+
+/**
+ * True if a request of an administrator replaces an open operation of the same action. The policy
+ * may still refuse that operation, unless an administrator requested it as well.
+ */
+const isReplacedByRequest = (
+  { lifecycle }: Operation,
+  request: LifecycleRequest | undefined,
+): boolean => request !== undefined && !lifecycle?.request;
+
+/** Lets Keystone confirm the open operations again, without a new operation. */
+function confirmAgain(openLifecycles: readonly Operation[]): OpenedLifecycle | undefined {
+  if (openLifecycles.length === 0) return undefined;
+  const changed = openLifecycles.map(withoutConfirmations);
+  return { opened: undefined, changed, messages: askAgainMessages(changed) };
+}
+
+/** Returns the record of the operation that supersedes `openLifecycles`. */
+function newLifecycle(
+  input: OpenLifecycleInput,
+  generation: number,
+  openLifecycles: readonly Operation[],
+): Operation {
+  const { action, now, request, scope, undoes } = input;
+  const id = operationId(scope, generation, action);
+  const hasStarted = openLifecycles.some(({ startedAt }) => startedAt !== undefined);
+  return {
+    ...newOperation({ ...input, id, generation, notBefore: now }),
+    action,
+    lifecycle: {
+      request,
+      ...(undoes ? { undoes } : {}),
+      hasSuperseded: openLifecycles.length > 0 || undefined,
+      settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
+    },
   };
 }
 
