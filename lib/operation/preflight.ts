@@ -30,42 +30,58 @@ export interface PreflightInput {
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  */
 export function runRefusal(phase: Phase, input: PreflightInput): Condition | undefined {
-  const { operation, accountState, disabledDomain } = input;
   if (phase === 'plan') return undefined;
-  const refusal = standingRefusal(input);
-  if (refusal) return refusal;
-  if (operation.state === 'held')
-    return blockedCondition(
-      `the operation is held: ${operation.hold?.reason ?? 'for a person'}`,
-      'Release the operation, or leave it held.',
-    );
+  return standingRefusal(input) ?? heldRefusal(input.operation) ?? accountRefusal(phase, input);
+}
+
+const heldRefusal = ({ state, hold }: PreflightInput['operation']): Condition | undefined =>
+  state === 'held'
+    ? blockedCondition(
+        `the operation is held: ${hold?.reason ?? 'for a person'}`,
+        'Release the operation, or leave it held.',
+      )
+    : undefined;
+
+/** Returns the reason that the present state of the account in Keystone gives. */
+function accountRefusal(
+  phase: Exclude<Phase, 'plan'>,
+  { operation, accountState, disabledDomain }: PreflightInput,
+): Condition | undefined {
   if (accountState === 'absent') return undefined;
   if (!operation.request)
     return blockedCondition(
       'Keystone shows the account again, so the removals stop',
       'Find out which user restored it in Keystone.',
     );
-  // A pre-delete run needs an enabled project. Every other run needs a disabled project, in which
-  // no user can work.
-  if (phase === 'pre-delete' && disabledDomain !== undefined)
+  if (phase === 'pre-delete') return preDeleteRefusal(accountState, disabledDomain);
+  // Every other run needs a disabled project, in which no user can work.
+  return accountState === 'disabled'
+    ? undefined
+    : blockedCondition(
+        'the project was enabled again in Keystone, so the removals stop',
+        'Disable the project in Keystone (openstack project set --disable). The operation ' +
+          'then continues automatically.',
+      );
+}
+
+/** A pre-delete run needs a token on the project: an enabled project in an enabled domain. */
+function preDeleteRefusal(
+  accountState: AccountState,
+  disabledDomain: DomainId | undefined,
+): Condition | undefined {
+  if (disabledDomain !== undefined)
     return blockedCondition(
       `the domain ${disabledDomain} is disabled in Keystone, so the tasks that need a token on ` +
         'the project wait',
       `Type: openstack domain set --enable ${disabledDomain}. The operation then continues ` +
         'automatically.',
     );
-  const requiredState = phase === 'pre-delete' ? 'enabled' : 'disabled';
-  if (accountState === requiredState) return undefined;
-  return phase === 'pre-delete'
-    ? blockedCondition(
+  return accountState === 'enabled'
+    ? undefined
+    : blockedCondition(
         'the project is disabled in Keystone, so the tasks that need the enabled project wait',
         'Enable the project in Keystone (openstack project set --enable), or delete it ' +
           'there. The operation then continues automatically.',
-      )
-    : blockedCondition(
-        'the project was enabled again in Keystone, so the removals stop',
-        'Disable the project in Keystone (openstack project set --disable). The operation ' +
-          'then continues automatically.',
       );
 }
 
