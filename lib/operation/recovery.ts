@@ -1,3 +1,4 @@
+import type { Outgoing } from '../../events/index.ts';
 import { hasEnded } from './ended.ts';
 import { finishedMessages, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
@@ -21,30 +22,41 @@ export function applyWindow(
   if (operation.canceled) return;
   const recovery = withElapsedTime(operation.recovery, step.now);
   const isOver = recovery.remainingMillis <= 0;
-  const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
-    sentAt === undefined && recovery.remainingMillis <= beforeMillis;
-  const dueReminders = isOver ? [] : recovery.reminders.filter(isDue);
+  const dueReminders = isOver ? [] : dueRemindersOf(recovery);
   const reminders = recovery.reminders.map((one) =>
     dueReminders.includes(one) ? { ...one, sentAt: step.now } : one,
   );
-  const { id, scope } = operation;
   const endsAt = endOfWindow(recovery);
-  if (scope.type !== 'user')
-    for (const { beforeMillis } of dueReminders)
-      transaction.messages.push({
-        type: 'operation.due',
-        data: {
-          operationId: id,
-          ...(scope.type === 'project' ? { project: scope.id } : { domain: scope.id }),
-          ...(scope.name === undefined ? {} : { name: scope.name }),
-          endsAt,
-          beforeSeconds: beforeMillis / 1000,
-        },
-      });
+  transaction.messages.push(...reminderMessages(operation, dueReminders, endsAt));
   const nextWindow = nextCheck({ ...recovery, reminders });
   transaction.operation = { ...operation, recovery: nextWindow, notBefore: endsAt };
   if (isOver) endWindow(transaction, lifecycles, step);
   else transaction.messages.push(checkMessage(operation, nextWindow));
+}
+
+/** Returns the reminders whose time has come and that were not published. */
+const dueRemindersOf = ({ remainingMillis, reminders }: Recovery): Recovery['reminders'] =>
+  reminders.filter(
+    ({ beforeMillis, sentAt }) => sentAt === undefined && remainingMillis <= beforeMillis,
+  );
+
+/** Returns the messages that publish the reminders. A user has no recovery window. */
+function reminderMessages(
+  { id, scope }: Operation,
+  reminders: Recovery['reminders'],
+  endsAt: number,
+): Outgoing[] {
+  if (scope.type === 'user') return [];
+  return reminders.map(({ beforeMillis }) => ({
+    type: 'operation.due',
+    data: {
+      operationId: id,
+      ...(scope.type === 'project' ? { project: scope.id } : { domain: scope.id }),
+      ...(scope.name === undefined ? {} : { name: scope.name }),
+      endsAt,
+      beforeSeconds: beforeMillis / 1000,
+    },
+  }));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { advanceOperation, beginChanges } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
-import type { Operation } from './model.ts';
+import type { KeystoneAction, Operation } from './model.ts';
 import { isHeldForListingProblem } from './open-cleanup.ts';
 import { endWindow } from './recovery.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -73,28 +73,35 @@ function continueReleased(
   hold: Operation['hold'],
   now: number,
 ): void {
-  const { keystoneAction, request, scope, startedAt } = transaction.operation;
-  const what = keystoneAction?.what;
+  const { keystoneAction, request, scope } = transaction.operation;
   if (scope.type === 'domain' && request) releaseDomain(transaction, now);
-  else if (hold?.about === 'leftovers') {
-    transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.requestKeystoneAction('delete', now);
-  } else if (hold?.about === 'keystoneAction' && what) {
+  else if (hold?.about === 'leftovers') requestAction(transaction, 'delete', now);
+  else if (hold?.about === 'keystoneAction' && keystoneAction)
     // The failed action is tried again.
-    transaction.operation = moveOperation(
-      transaction.operation,
-      what === 'delete' ? 'closing' : 'pre-delete',
-    );
-    transaction.requestKeystoneAction(what, now);
-  } else if (
-    scope.type === 'domain' ||
-    // The operation disabled the project before the hold, so its pre-delete phase is over. An
-    // operation that has not started begins instead: its recovery window disabled the project.
-    (startedAt !== undefined && (what === 'disable' || what === 'delete'))
-  )
+    requestAction(transaction, keystoneAction.what, now);
+  else if (scope.type === 'domain' || isPreDeleteOver(transaction.operation))
     transaction.operation = moveOperation(transaction.operation, 'running');
   else beginChanges(transaction, now);
 }
+
+/** Moves the operation to the state in which it waits for this Keystone action, and requests it. */
+function requestAction(
+  transaction: OperationTransaction,
+  what: KeystoneAction['what'],
+  now: number,
+): void {
+  const state = what === 'delete' ? 'closing' : 'pre-delete';
+  transaction.operation = moveOperation(transaction.operation, state);
+  transaction.requestKeystoneAction(what, now);
+}
+
+/**
+ * True if the operation disabled the project before the hold, so that its phase `pre-delete` is
+ * over. False if the operation has not started: then its recovery window disabled the project.
+ */
+const isPreDeleteOver = ({ keystoneAction, startedAt }: Operation): boolean =>
+  startedAt !== undefined &&
+  (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete');
 
 /**
  * Ends a recovery window immediately. If the operation waits because the account was enabled again
