@@ -99,7 +99,6 @@ function applyEvent(
   event: StepEvent,
   stepInput: StepInput,
 ): void {
-  const { operation } = transaction;
   switch (event.kind) {
     case 'confirmation':
       applyConfirmation(transaction, event.questionNumber, event.keystoneAnswer, stepInput);
@@ -110,11 +109,7 @@ function applyEvent(
       applyLifecycleConfirmation(transaction, event.questionNumber, event.answer, stepInput);
       break;
     case 'report':
-      // A run of a superseded suspension, resume or provision may still report. Ignore its report.
-      if (operation.action === 'cleanup' || !hasEnded(operation))
-        applyReport(transaction, event.report, stepInput);
-      // A canceled operation only counts the removals of its last run. No further run may follow.
-      if (operation.state === 'canceled') transaction.dropMessages();
+      applyServiceReport(transaction, event.report, stepInput);
       break;
     case 'keystone-action-result':
       applyKeystoneAction(transaction, event, stepInput);
@@ -135,15 +130,38 @@ function applyEvent(
       applyWindow(transaction, event.number, event.lifecycles, stepInput);
       break;
     case 'child-ended':
-      if (operation.action === 'plan') endDomainPlan(transaction, event.children, stepInput.now);
-      else if (operation.action === 'cleanup')
-        endDomainCleanup(transaction, event.children, stepInput.now);
-      else endDomainLifecycle(transaction, event.children, stepInput.now);
+      applyEndedChild(transaction, event.children, stepInput.now);
       break;
     case 'domain-progress':
       advanceDomain(transaction, event, stepInput);
       break;
   }
+}
+
+/** Applies the report of a run, also after the end of the operation. */
+function applyServiceReport(
+  transaction: OperationTransaction,
+  report: ServiceReport,
+  stepInput: StepInput,
+): void {
+  const { operation } = transaction;
+  // A run of a superseded suspension, resume or provision may still report. Ignore its report.
+  if (operation.action === 'cleanup' || !hasEnded(operation))
+    applyReport(transaction, report, stepInput);
+  // A canceled operation only counts the removals of its last run. No further run may follow.
+  if (operation.state === 'canceled') transaction.dropMessages();
+}
+
+/** Ends the operation of a domain if all its operations about projects have ended. */
+function applyEndedChild(
+  transaction: OperationTransaction,
+  children: readonly Operation[],
+  now: number,
+): void {
+  const { action } = transaction.operation;
+  if (action === 'plan') endDomainPlan(transaction, children, now);
+  else if (action === 'cleanup') endDomainCleanup(transaction, children, now);
+  else endDomainLifecycle(transaction, children, now);
 }
 
 /** True for a requested deletion that ended before Keystone deleted the project or domain. */
