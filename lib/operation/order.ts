@@ -200,15 +200,24 @@ export function dependencyLevels<S extends Dependencies>(services: readonly S[])
  */
 export function assertNoCycle(services: readonly Dependencies[]): void {
   dependencyLevels(services);
-  for (const { name, dependsOn, dependents } of services) {
+  for (const service of services) {
+    const { name, dependsOn, dependents } = service;
     const namedServices = [...dependsOn, ...(dependents ?? [])];
     if (namedServices.some((one) => one.until === 'done' && one.service === name))
       throw new TypeError(`${name} depends on itself`);
-    for (const one of dependsOn) {
-      if (one.until !== 'empty') continue;
-      const other = services.find((service) => service.name === otherService(one));
-      if (other?.resourceTypes && !other.resourceTypes.some((type) => type.name === one.type))
-        throw new TypeError(`${name} depends on ${one.type}, and ${other.name} has no such type`);
-    }
+    assertTypesExist(service, services);
+  }
+}
+
+/** Throws `TypeError` if the service depends on a type that the other service does not have. */
+function assertTypesExist(
+  { name, dependsOn }: Dependencies,
+  services: readonly Dependencies[],
+): void {
+  for (const one of dependsOn) {
+    if (one.until !== 'empty') continue;
+    const other = services.find((service) => service.name === otherService(one));
+    if (other?.resourceTypes && !other.resourceTypes.some((type) => type.name === one.type))
+      throw new TypeError(`${name} depends on ${one.type}, and ${other.name} has no such type`);
   }
 }

@@ -25,15 +25,11 @@ export type OvertakingInput = Pick<StepInput, 'now' | 'heldTypes'>;
 function isStuck(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
   if (!task || task.state === 'dead-lettered' || task.error) return true;
-  if (task.state === 'pending') {
-    const planned = transaction.operation.order.find((one) => one.id === id);
-    return (planned?.dependsOn ?? []).some(
-      ({ task: other, strength }) =>
-        strength === 'required' &&
-        !hasTaskEnded(transaction.task(other)) &&
-        isStuck(transaction, other, now),
+  if (task.state === 'pending')
+    return requiredTasksOf(transaction, id).some(
+      (required) =>
+        !hasTaskEnded(transaction.task(required)) && isStuck(transaction, required, now),
     );
-  }
   return (
     task.state === 'requested' &&
     waitsOnlyForPeople(task.conditions) &&
@@ -163,6 +159,7 @@ function mayHoldKeep(
   );
 }
 
+/** Returns the tasks that must end before this task begins. */
 function requiredTasksOf({ operation }: OperationTransaction, id: TaskId): TaskId[] {
   const planned = operation.order.find((one) => one.id === id);
   return (planned?.dependsOn ?? [])
