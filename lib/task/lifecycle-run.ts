@@ -1,9 +1,9 @@
-import pLimit from 'p-limit';
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { aggregateConditions, inProgressCondition } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
+import { isOutOfTime, makeChanges } from './lifecycle-changes.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { errorOutcome, type Outcome } from './run-outcome.ts';
@@ -143,8 +143,7 @@ async function changeOrEnd(
   const mayRepeat =
     changes.length > 0 &&
     iteration < MAX_ITERATIONS &&
-    input.context.now() < input.deadline &&
-    !input.stopping?.aborted &&
+    !isOutOfTime(input) &&
     (await input.mayContinue());
   return mayRepeat ? undefined : { outcome: { kind: 'again', afterSeconds: 0, error: undefined } };
 }
@@ -183,34 +182,6 @@ function reportOfRun(
     newlyListed: {},
     seenIds: undefined,
   };
-}
-
-async function makeChanges(
-  changes: readonly (() => Promise<void>)[],
-  { concurrency, context, deadline, service, stopping, mayContinue }: LifecycleRunInput,
-): Promise<ErrorReport[]> {
-  const limit = pLimit(concurrency);
-  let isStopped = false;
-  const errors = changes.map((change) =>
-    limit(async (): Promise<ErrorReport | undefined> => {
-      if (isStopped || stopping?.aborted || context.now() >= deadline) return undefined;
-      if (!(await mayContinue())) {
-        isStopped = true;
-        return undefined;
-      }
-      try {
-        await change();
-        return undefined;
-      } catch (thrown) {
-        const code = `${service}.change`;
-        const error = reportOf(thrown, { code, service, region: context.region });
-        if (error.class === 'Denied') isStopped = true;
-        // A resource that vanished needs no change. The next listing shows it.
-        return error.class === 'Gone' ? undefined : error;
-      }
-    }),
-  );
-  return (await Promise.all(errors)).filter((error) => error !== undefined);
 }
 
 const countsOf = (latest: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>

@@ -3,7 +3,7 @@ import { inProgressCondition } from './conditions.ts';
 import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
 import { ownRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
-import type { SuspensionType } from './suspension.ts';
+import type { SuspensionRow, SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
@@ -35,29 +35,59 @@ async function resumeType(
   if (recordsOfType.length === 0)
     return { resourceType, total: 0, left: 0, conditions: [], changes: [] };
   const { rows, conditions } = await ownRows(type, input.context);
-  const rowOf = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
-  const changes: (() => Promise<void>)[] = [];
-  const restoredRecords: SuspensionRecord[] = [];
-  let left = 0;
-  for (const record of recordsOfType) {
-    const row = rowOf.get(recordKey(record));
-    // A resource that no longer exists needs no change, like a restored one.
-    const comparison = row?.compare(record.recordedState) ?? { kind: 'as-recorded' as const };
-    if (comparison.kind === 'changed')
-      conditions.push(changedCondition(record, comparison.message));
-    if (comparison.kind === 'as-recorded') restoredRecords.push(record);
-    else if (comparison.kind !== 'changed' || comparison.isPartlySuspended) {
-      left += 1;
-      if (comparison.kind === 'changing')
-        conditions.push(
-          inProgressCondition(comparison.message, { resourceType, example: record.id }),
-        );
-      else changes.push(() => row?.resume(record.recordedState) ?? Promise.resolve());
-    }
-  }
+  const rowByKey = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
+  const steps = recordsOfType.map((record) =>
+    stepOf(record, rowByKey.get(recordKey(record)), type),
+  );
+  const restoredRecords = recordsOfType.filter((_record, index) => steps[index]?.isRestored);
   if (input.phase === 'apply' && listedAt >= input.settleAt)
     await input.records.remove(restoredRecords);
-  return { resourceType, total: recordsOfType.length, left, conditions, changes };
+  return {
+    resourceType,
+    total: recordsOfType.length,
+    left: steps.filter(({ isLeft }) => isLeft).length,
+    conditions: [...conditions, ...steps.flatMap(({ condition }) => condition ?? [])],
+    changes: steps.flatMap(({ change }) => change ?? []),
+  };
+}
+
+/** What resume does now with one recorded resource. */
+interface ResumeStep {
+  /** True if the resource has its recorded state, or does not exist any more. */
+  readonly isRestored: boolean;
+  /** True if resume has not restored the resource yet, and will. */
+  readonly isLeft: boolean;
+  readonly condition?: Condition;
+  readonly change?: () => Promise<void>;
+}
+
+function stepOf(
+  record: SuspensionRecord,
+  row: SuspensionRow | undefined,
+  { resourceType }: SuspensionType,
+): ResumeStep {
+  // A resource that no longer exists needs no change, like a restored one.
+  if (!row) return { isRestored: true, isLeft: false };
+  const comparison = row.compare(record.recordedState);
+  const change = (): Promise<void> => row.resume(record.recordedState);
+  switch (comparison.kind) {
+    case 'as-recorded':
+      return { isRestored: true, isLeft: false };
+    case 'suspended':
+    case 'partly':
+      return { isRestored: false, isLeft: true, change };
+    case 'changing': {
+      const example = { resourceType, example: record.id };
+      const condition = inProgressCondition(comparison.message, example);
+      return { isRestored: false, isLeft: true, condition };
+    }
+    case 'changed': {
+      const condition = changedCondition(record, comparison.message);
+      return comparison.isPartlySuspended
+        ? { isRestored: false, isLeft: true, condition, change }
+        : { isRestored: false, isLeft: false, condition };
+    }
+  }
 }
 
 const changedCondition = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({
