@@ -7,7 +7,7 @@ import type { Outcome } from './run-outcome.ts';
 import { iterateAndDecide } from './run-step.ts';
 import { refuseOwnProject } from './safety-rules.ts';
 import type { CommonContext, ResourceType } from './service.ts';
-import { hasNothingLeft } from './type-iteration.ts';
+import { hasNothingLeft, type TypeIteration } from './type-iteration.ts';
 
 /** The report of one run. */
 export interface RunReport {
@@ -52,11 +52,7 @@ async function cleanUpTypes<Context extends CommonContext>(
   owner: ProjectId | UserId,
   context: Context,
 ): Promise<RunReport> {
-  if (input.phase !== 'plan' && input.confirmation?.account !== owner)
-    throw new TypeError(
-      `${input.service.name}: a run must not remove resources without a confirmation for this ` +
-        'account',
-    );
+  assertMayRemove(input, owner);
   const counter = new RunCounter(input.seenIds, input.leftBefore ?? {});
   const handledTypes = typesToHandle(allTypes, input);
   const run = { input, owner, context, counter, handledTypes };
@@ -65,9 +61,7 @@ async function cleanUpTypes<Context extends CommonContext>(
   let selectedTypes = notSkipped.length > 0 ? notSkipped : handledTypes;
   for (let iteration = 1; ; iteration += 1) {
     const { typeIterations, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
-    // A status from before the deletion is not included, because this run did not verify it.
-    for (const { resourceType, status, isFromBeforeDeletion } of typeIterations)
-      if (!isFromBeforeDeletion) verification[resourceType] = status;
+    Object.assign(verification, verifiedStatuses(typeIterations));
     if (outcome)
       return {
         verification,
@@ -80,6 +74,30 @@ async function cleanUpTypes<Context extends CommonContext>(
     if (typeIterations.every(hasNothingLeft)) selectedTypes = handledTypes;
   }
 }
+
+/** Throws `TypeError` if the run may remove resources without a confirmation of this account. */
+function assertMayRemove(
+  { confirmation, phase, service }: CleanupInput,
+  owner: ProjectId | UserId,
+): void {
+  if (phase !== 'plan' && confirmation?.account !== owner)
+    throw new TypeError(
+      `${service.name}: a run must not remove resources without a confirmation for this account`,
+    );
+}
+
+/**
+ * Returns the status of each listed type. Omits a status from before the deletion, because this run
+ * did not verify it.
+ */
+const verifiedStatuses = (
+  typeIterations: readonly TypeIteration[],
+): Record<string, VerificationStatus> =>
+  Object.fromEntries(
+    typeIterations
+      .filter(({ isFromBeforeDeletion }) => !isFromBeforeDeletion)
+      .map(({ resourceType, status }) => [resourceType, status]),
+  );
 
 const isSkipped = <Context>(
   { name }: ResourceType<Context>,

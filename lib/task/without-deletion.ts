@@ -53,21 +53,27 @@ function whyRefused(
   service: string,
   method: string,
   path: string,
-  { json, query }: RequestOptions,
+  options: RequestOptions,
 ): string | undefined {
   if (method === 'GET' || method === 'HEAD') return undefined;
   if (method === 'DELETE') return 'the method is DELETE';
   if (service === 'swift' && method !== 'POST') return `${method} can replace an object`;
+  const deleting = actionNames(path, options).find((name) => DELETING.test(name));
+  return deleting === undefined ? undefined : `${deleting} deletes something`;
+}
+
+/**
+ * Returns the names in a call that can name an action: the keys of the body of `…/action`, the
+ * parameters of the query, and the last part of the path `…/actions/NAME`.
+ */
+function actionNames(path: string, { json, query }: RequestOptions): string[] {
   const [lastPart = '', partBefore] = path.split('/').toReversed();
-  const isAction = lastPart === 'action' || lastPart === 'actions';
-  const action = isAction && typeof json === 'object' ? Object.keys(json ?? {}) : [];
-  const names = [
-    ...action,
+  const hasActionBody = lastPart === 'action' || lastPart === 'actions';
+  return [
+    ...(hasActionBody && typeof json === 'object' ? Object.keys(json ?? {}) : []),
     ...Object.keys(query ?? {}),
     ...(partBefore === 'actions' ? [lastPart] : []),
   ];
-  const deleting = names.find((name) => DELETING.test(name));
-  return deleting === undefined ? undefined : `${deleting} deletes something`;
 }
 
 const refused = (api: ServiceApi, call: string, because: string): PropagatorError =>
