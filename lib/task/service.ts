@@ -1,16 +1,6 @@
-import { ServiceName } from '../../events/ids.ts';
+import type { ServiceName } from '../../events/ids.ts';
 import type { UserContext } from './context.ts';
-import type { DefinedType } from './define-type.ts';
-import {
-  assertIndependence,
-  assertTypeOrder,
-  type DeclaredDependency,
-  type Dependent,
-  type ServiceDependencies,
-  type ServiceDependents,
-  serviceDependencies,
-  serviceDependents,
-} from './dependencies.ts';
+import type { DeclaredDependency, Dependent } from './dependencies.ts';
 import type { ProjectProvision, ServiceProvision, UserProvisionContext } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
@@ -29,6 +19,7 @@ export type {
   SilenceWatch,
   UserContext,
 } from './context.ts';
+export { defineService, type ServiceDefinition } from './define-service.ts';
 export { type DefinedType, defineType, defineUserType } from './define-type.ts';
 export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
 export {
@@ -133,91 +124,4 @@ export interface Service {
   readonly provision?: ProjectProvision | undefined;
   /** How a new user gets roles and groups. Only the service file of Keystone sets it. */
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;
-}
-
-/** The input of {@link defineService}. {@link Service} describes the fields. */
-export interface ServiceDefinition {
-  readonly name: string;
-  readonly catalogTypes: readonly string[];
-  readonly catalogAliases?: readonly string[];
-  readonly dependsOn?: readonly ServiceDependencies[];
-  readonly dependents?: readonly ServiceDependents[];
-  readonly microversion?: {
-    readonly header: string;
-    readonly floor: string;
-    readonly ceiling: string;
-  };
-  /** Default `project`. */
-  readonly scope?: 'project' | 'system';
-  /** Default: true if a resource type needs the project to exist. */
-  readonly preDelete?: boolean;
-  readonly offByDefault?: string;
-  readonly noProjectResources?: string;
-  readonly releases?: readonly string[];
-  /** Default 8. */
-  readonly concurrency?: number;
-  readonly resourceTypes?: readonly DefinedType[];
-  readonly userResourceTypes?: readonly DefinedType<UserContext>[];
-  readonly userReports?: readonly ((service: string) => UserReport)[];
-  readonly suspension?: ServiceSuspension;
-  /**
-   * The resource types that `suspension` does not change. A test requires an entry for each such
-   * type.
-   */
-  readonly leftBySuspend?: readonly LeftBySuspend[];
-  readonly provision?: ProjectProvision;
-  readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments>;
-}
-
-/**
- * Defines a service. The queue of the service, its place in the order, its contract test and its
- * documentation page are derived from this value. Throws `TypeError` if the resource types have
- * invalid dependencies or names, or if the service has no resource types and gives no reason for
- * it.
- *
- * @example
- * export const aodh = defineService({
- *   name: 'aodh',
- *   catalogTypes: ['alarm', 'alarming'],
- *   preDelete: true,
- *   dependents: [{ services: ['nova'], strength: 'preferred', until: 'done' }],
- *   resourceTypes: [alarm],
- * });
- */
-export function defineService(definition: ServiceDefinition): Service {
-  const { name } = definition;
-  const resourceTypes = (definition.resourceTypes ?? []).map((createType) => createType(name));
-  const userResourceTypes = (definition.userResourceTypes ?? []).map((createType) =>
-    createType(name),
-  );
-  assertTypeOrder(name, resourceTypes);
-  assertTypeOrder(name, userResourceTypes);
-  assertIndependence(resourceTypes);
-  if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
-    throw new TypeError(
-      `${name}: a service needs resource types, or noProjectResources with the reason for none`,
-    );
-  return {
-    name: ServiceName.parse(name),
-    catalogTypes: definition.catalogTypes,
-    catalogAliases: definition.catalogAliases ?? [],
-    dependsOn: serviceDependencies(definition.dependsOn ?? []),
-    dependents: serviceDependents(definition.dependents ?? []),
-    microversion: definition.microversion,
-    scope: definition.scope ?? 'project',
-    preDelete:
-      definition.preDelete ??
-      resourceTypes.some((resourceType) => resourceType.requiresLiveProject !== undefined),
-    offByDefault: definition.offByDefault,
-    noProjectResources: definition.noProjectResources,
-    releases: definition.releases ?? [],
-    concurrency: definition.concurrency ?? 8,
-    resourceTypes,
-    userResourceTypes,
-    userReports: (definition.userReports ?? []).map((createReport) => createReport(name)),
-    suspension: definition.suspension,
-    leftBySuspend: definition.leftBySuspend ?? [],
-    provision: definition.provision,
-    userProvision: definition.userProvision,
-  };
 }
