@@ -3,6 +3,7 @@ import { startEmbedded } from '../app/embedded.ts';
 import { readCredentials } from '../openstack/credentials.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings, type Settings, settingError } from '../shared/settings.ts';
+import { limitHeapGrowth } from './heap-growth.ts';
 import { handleUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,6 +21,7 @@ export async function start(
   environment: Environment,
   { beginEmpty = false }: StartOptions = {},
 ): Promise<void> {
+  limitHeapGrowth();
   const settings = readSettings(environment);
   if (settings.PROPAGATOR_INGEST_QUEUE_URL !== undefined)
     throw settingError(
