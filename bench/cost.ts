@@ -254,7 +254,8 @@ function monthlyCosts(): CostLine[] {
     ['alarms', String(alarmCount), alarmCount * PRICE.alarmMonth],
     [
       'own metrics',
-      `${metricCount} metrics, if each hour has a deletion; less in proportion`,
+      `${metricCount} metrics, if every hour has a deletion; ` +
+        'metrics are charged only for hours with a deletion',
       metricCount * PRICE.metricMonth,
     ],
     ['dashboards', '2', 2 * PRICE.dashboardMonth],
