@@ -2,6 +2,7 @@ import type { OperationReads } from '../port.ts';
 import { StoredOperation, StoredTask } from '../records.ts';
 import type { Database } from './database.ts';
 import { parseBodies, readNumber } from './rows.ts';
+import { countStarted } from './schema.ts';
 import { stepRecords } from './step-records.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -52,13 +53,5 @@ export const operationReads = (database: Database): OperationReads => ({
     return task;
   },
   countStartedSince: (at, type, action = 'cleanup') =>
-    readNumber(
-      database,
-      `SELECT count(*)::int AS number FROM propagator.operation
-        WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
-       AND body->>'action' = $3 AND NOT body->'cause' ? 'suspicious'`,
-      at,
-      type,
-      action,
-    ),
+    readNumber(database, `SELECT ${countStarted('$1', '$2', '$3')} AS number`, at, type, action),
 });

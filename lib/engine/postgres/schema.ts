@@ -21,6 +21,21 @@ export const BUSY_TABLES = [
 ];
 
 /**
+ * The operations that `countStartedSince` counts. Part of a released migration: see
+ * {@link MIGRATIONS}.
+ */
+const IS_COUNTED = `started_at IS NOT NULL AND mode = 'enforce' AND NOT body->'cause' ? 'suspicious'`;
+
+/**
+ * A subquery that counts started operations with the index `operation_counted`. The parameters are
+ * SQL expressions.
+ */
+export const countStarted = (since: string, scopeType: string, action: string): string =>
+  `(SELECT count(*)::int FROM propagator.operation started
+    WHERE started.started_at >= ${since} AND started.scope_type = ${scopeType}
+      AND started.body->>'action' = ${action} AND ${IS_COUNTED})`;
+
+/**
  * The migrations of the propagator's own tables, in order. Never change a released migration. A
  * release with a newer version of the pg-boss tables also needs a migration here, even an empty
  * one: an older release refuses the database because of the number of migrations.
@@ -137,6 +152,14 @@ const MIGRATIONS: readonly string[] = [
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
   CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON propagator.audit
     FOR EACH STATEMENT EXECUTE FUNCTION propagator.refuse_audit_change();
+  `,
+  // Each step counts these operations. The index has the whole condition, so PostgreSQL does not
+  // unpack the body of each started operation.
+  `
+  CREATE INDEX operation_counted ON propagator.operation
+    (scope_type, (body->>'action'), started_at)
+    WHERE ${IS_COUNTED};
+  DROP INDEX propagator.operation_started;
   `,
 ];
 

@@ -4,6 +4,7 @@ import { storableText } from '../json.ts';
 import type { StepQuery, StepRecords } from '../port-reads.ts';
 import { StoredOperation, StoredTask, StoredWaiver } from '../records.ts';
 import type { Database } from './database.ts';
+import { countStarted } from './schema.ts';
 
 const StepRow = z.object({
   operation: StoredOperation,
@@ -21,10 +22,7 @@ const STATEMENT = `
   SELECT o.body AS operation,
     (SELECT coalesce(jsonb_agg(t.body ORDER BY t.id), '[]') FROM propagator.task t
       WHERE t.operation_id = o.id) AS tasks,
-    (SELECT count(*)::int FROM propagator.operation s
-      WHERE s.started_at >= $2 AND s.mode = 'enforce' AND s.scope_type = o.scope_type
-        AND s.body->>'action' = o.body->>'action'
-        AND NOT s.body->'cause' ? 'suspicious') AS started,
+    ${countStarted('$2', 'o.scope_type', "o.body->>'action'")} AS started,
     (SELECT coalesce(jsonb_agg(w.body ORDER BY w.type), '[]') FROM propagator.waiver w) AS waivers,
     (SELECT coalesce(
         jsonb_agg(
