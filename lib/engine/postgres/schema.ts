@@ -24,7 +24,8 @@ export const BUSY_TABLES = [
  * The operations that `countStartedSince` counts. Part of a released migration: see
  * {@link MIGRATIONS}.
  */
-const IS_COUNTED = `started_at IS NOT NULL AND mode = 'enforce' AND NOT body->'cause' ? 'suspicious'`;
+const IS_COUNTED = `
+  started_at IS NOT NULL AND mode = 'enforce' AND NOT body->'cause' ? 'suspicious'`;
 
 /**
  * A subquery that counts started operations with the index `operation_counted`. The parameters are
