@@ -23,15 +23,23 @@ export function customersOf(cloud: RehearsalCloud, size: Size, count: number): C
   return { cloud, domain, projects };
 }
 
+/** The API limits the size of a request. */
+const DELETIONS_AT_ONCE = 100;
+
 /**
- * Deletes the projects, or their domain as a whole, in Keystone. Returns the notifications that
- * Keystone sent about the deletion, as a JSON array.
+ * Deletes the projects, or their domain as a whole, in Keystone. Yields the notifications that
+ * Keystone sent about each part of the deletions, as a JSON array.
  */
-export async function deletionsOf(
+export async function* deletionsOf(
   { cloud, domain, projects }: Customers,
   target: 'projects' | 'domain',
-): Promise<string> {
-  const sent: string[] = [];
+): AsyncGenerator<string> {
+  let sent: string[] = [];
+  const takeSent = (): string => {
+    const notifications = `[${sent.join(',')}]`;
+    sent = [];
+    return notifications;
+  };
   const unsubscribe = cloud.onNotification((notification) =>
     sent.push(JSON.stringify(notification)),
   );
@@ -43,8 +51,14 @@ export async function deletionsOf(
       const disabled = { json: { domain: { enabled: false } } };
       await api.request('PATCH', `/v3/domains/${domain}`, disabled);
       await api.request('DELETE', `/v3/domains/${domain}`);
-    } else await Promise.all(projects.map((id) => api.request('DELETE', `/v3/projects/${id}`)));
-    return `[${sent.join(',')}]`;
+      yield takeSent();
+      return;
+    }
+    for (let from = 0; from < projects.length; from += DELETIONS_AT_ONCE) {
+      const part = projects.slice(from, from + DELETIONS_AT_ONCE);
+      await Promise.all(part.map((id) => api.request('DELETE', `/v3/projects/${id}`)));
+      yield takeSent();
+    }
   } finally {
     unsubscribe();
     await admin.close();

@@ -111,6 +111,12 @@ async function waitUntilDone(
   } while (!(await isDone(propagator)));
 }
 
+async function ingest(propagator: Propagator, notifications: string): Promise<void> {
+  const { status, json } = await propagator.api('POST', '/v1/notifications', notifications);
+  if (status >= 300)
+    throw new Error(`the API refused the notifications: ${status} ${JSON.stringify(json)}`);
+}
+
 /**
  * Deletes the projects of a new cloud with a propagator in a separate process, and waits for the
  * end of all operations.
@@ -148,11 +154,11 @@ export async function measure(
     process.kill(propagator.pid ?? 0, 'SIGUSR2');
     const meterBefore = readMeter();
     const loadBefore = loadavg()[0] ?? 0;
-    const deletions = await deletionsOf(customers, kind);
+    const resourcesAtStart = cloud.store.resources().length;
     cloud.calls.length = 0;
     const begunAt = Date.now();
-    await propagator.api('POST', '/v1/notifications', deletions);
-    const resourcesAtStart = cloud.store.resources().length;
+    for await (const notifications of deletionsOf(customers, kind))
+      await ingest(propagator, notifications);
     await waitUntilDone(propagator, begunAt, () => {
       const removed = resourcesAtStart - cloud.store.resources().length;
       const meter = readMeter();
