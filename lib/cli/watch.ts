@@ -24,37 +24,88 @@ export interface FollowOperationDeps {
  */
 export async function* followOperation(
   id: string,
-  { client, sleep }: FollowOperationDeps,
+  deps: FollowOperationDeps,
 ): AsyncGenerator<OperationShape> {
-  const path = `/v1/operations/${encodeURIComponent(id)}`;
-  let isStreaming = true;
   let previousText = '';
-  let failedAttempts = 0;
-  for (;;) {
-    let hasState = false;
-    const states = isStreaming ? client.events(`${path}/events`, OperationShape) : undefined;
-    try {
-      for await (const state of states ?? [await client.get(path, OperationShape)]) {
-        hasState = true;
-        failedAttempts = 0;
-        const text = JSON.stringify(state);
-        if (text !== previousText) yield state;
-        previousText = text;
-        if (hasEnded(state)) return;
-      }
-    } catch (thrown) {
-      const code = thrown instanceof PropagatorError ? thrown.report.code : '';
-      if (isStreaming && NO_STREAM_CODES.includes(code)) {
-        isStreaming = false;
-        continue;
-      }
-      failedAttempts += 1;
-      const mayRestart = previousText !== '' && failedAttempts < MAX_FAILED_ATTEMPTS;
-      if (!mayRestart || !RESTART_CODES.includes(code)) throw thrown;
-    }
-    await sleep(isStreaming && hasState ? REOPEN_MILLIS : POLL_MILLIS);
+  for await (const state of statesOf(id, deps)) {
+    const text = JSON.stringify(state);
+    if (text !== previousText) yield state;
+    previousText = text;
+    if (hasEnded(state)) return;
   }
 }
+
+/** Yields the states of an operation without an end: one attempt to read them after another. */
+async function* statesOf(
+  id: string,
+  { client, sleep }: FollowOperationDeps,
+): AsyncGenerator<OperationShape> {
+  const reader = new StateReader(client, `/v1/operations/${encodeURIComponent(id)}`);
+  for (;;) {
+    try {
+      yield* reader.read();
+    } catch (thrown) {
+      if (!reader.mayRetryAfter(thrown)) throw thrown;
+    }
+    await sleep(reader.pauseMillis);
+  }
+}
+
+/** Reads the states of an operation in attempts, and counts the attempts that failed. */
+class StateReader {
+  readonly #client: FollowOperationDeps['client'];
+  readonly #path: string;
+  #isStreaming = true;
+  /** True if any attempt has read a state. */
+  #hasAnswered = false;
+  /** True if the last attempt has read a state. */
+  #hasState = false;
+  /** The number of attempts that failed since the last state. */
+  #failedAttempts = 0;
+
+  constructor(client: FollowOperationDeps['client'], path: string) {
+    this.#client = client;
+    this.#path = path;
+  }
+
+  /** Makes one attempt: yields the states of one stream, or the present state. */
+  async *read(): AsyncGenerator<OperationShape> {
+    this.#hasState = false;
+    for await (const state of this.#readStates()) {
+      this.#hasState = true;
+      this.#hasAnswered = true;
+      this.#failedAttempts = 0;
+      yield state;
+    }
+  }
+
+  async *#readStates(): AsyncGenerator<OperationShape> {
+    if (this.#isStreaming) {
+      try {
+        return yield* this.#client.events(`${this.#path}/events`, OperationShape);
+      } catch (thrown) {
+        if (!NO_STREAM_CODES.includes(codeOf(thrown))) throw thrown;
+        this.#isStreaming = false;
+      }
+    }
+    yield await this.#client.get(this.#path, OperationShape);
+  }
+
+  /** Counts a failed attempt. Returns true if the error may be that of a restart. */
+  mayRetryAfter(thrown: unknown): boolean {
+    this.#failedAttempts += 1;
+    const mayRestart = this.#hasAnswered && this.#failedAttempts < MAX_FAILED_ATTEMPTS;
+    return mayRestart && RESTART_CODES.includes(codeOf(thrown));
+  }
+
+  /** The pause before the next attempt. */
+  get pauseMillis(): number {
+    return this.#isStreaming && this.#hasState ? REOPEN_MILLIS : POLL_MILLIS;
+  }
+}
+
+const codeOf = (thrown: unknown): string =>
+  thrown instanceof PropagatorError ? thrown.report.code : '';
 
 /**
  * The error codes of an API that does not stream: on AWS, with too many streams, or of an earlier

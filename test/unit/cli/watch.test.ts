@@ -37,11 +37,19 @@ describe('the states that a watch follows', () => {
   const states = [stateOf('running', 1), stateOf('running', 1), stateOf('finished', 10)];
   const refused = (code: string) =>
     new PropagatorError({ code, class: 'Unexpected', message: 'm', advice: 'a' });
-  const collect = async (events: (path: string) => AsyncGenerator<unknown>) => {
-    const left = [...states];
+  const collect = async (
+    events: (path: string) => AsyncGenerator<unknown>,
+    answers: readonly (OperationShape | PropagatorError)[] = states,
+  ) => {
+    const left = [...answers];
     const slept: number[] = [];
     const seen: string[] = [];
-    const client = { events, get: async () => left.shift() } as never;
+    const get = async () => {
+      const answer = left.shift();
+      if (answer instanceof PropagatorError) throw answer;
+      return answer;
+    };
+    const client = { events, get } as never;
     const sleep = async (millis: number) => void slept.push(millis);
     for await (const { operation: one } of followOperation('op-1', { client, sleep }))
       seen.push(one.state);
@@ -117,12 +125,41 @@ describe('the states that a watch follows', () => {
     expect(slept.every((millis) => millis === 2000)).toBe(true);
   });
 
-  it('end with the error of the API', async () => {
+  it('are read in intervals during a restart where the API does not stream', async () => {
+    let streams = 0;
+    const events = async function* (): AsyncGenerator<unknown> {
+      streams += 1;
+      yield* [];
+      throw refused('api.streams');
+    };
+    const answers = [stateOf('running', 1), refused('cli.no-answer'), stateOf('finished', 10)];
+    const { seen, slept } = await collect(events, answers);
+    expect({ seen, slept, streams }).toEqual({
+      seen: ['running', 'finished'],
+      slept: [2000, 2000],
+      streams: 1,
+    });
+  });
+
+  it('survive any number of short restarts', async () => {
+    const restart = Array.from({ length: 20 }, () => refused('api.http.503'));
+    const first = stateOf('running', 1);
+    const answers = [first, ...restart, first, ...restart, stateOf('finished', 10)];
     const events = async function* (): AsyncGenerator<unknown> {
       yield* [];
-      throw refused('api.operation');
+      throw refused('api.stream');
     };
-    await expect(collect(events)).rejects.toThrow('m');
+    expect((await collect(events, answers)).seen).toEqual(['running', 'finished']);
+  });
+
+  it.each(['api.operation', 'api.path'])('end with the error %s of the API', async (code) => {
+    const events = async function* (): AsyncGenerator<unknown> {
+      yield* [];
+      throw refused(code);
+    };
+    await expect(collect(events, [stateOf('running', 1), refused(code)])).rejects.toMatchObject({
+      report: { code },
+    });
   });
 });
 
