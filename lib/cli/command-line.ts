@@ -40,21 +40,24 @@ export async function runCommand(
     await commands(terminal).parseAsync(commandLine, { from: 'user' });
     return terminal.exitCode;
   } catch (thrown) {
+    // Commander has already written its text.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (thrown instanceof UsageError) {
       terminal.writeError(`error: ${escapeControls(thrown.message)}\n`);
       return EXIT.usage;
     }
-    const { message, advice } =
-      thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
-    terminal.writeError(
-      `propagator: ${escapeControls(message)}\n${advice ? `${escapeControls(advice)}\n` : ''}`,
-    );
-    // The API refused an input that the command line contains.
-    return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
-      ? EXIT.usage
-      : EXIT.error;
+    return writeFailure(thrown, terminal);
   }
+}
+
+/** Writes the error of a failed command, and its advice. Returns the exit code. */
+function writeFailure(thrown: unknown, terminal: Terminal): number {
+  const report = thrown instanceof PropagatorError ? thrown.report : undefined;
+  const message = report?.message ?? String(thrown);
+  const adviceLine = report?.advice ? `${escapeControls(report.advice)}\n` : '';
+  terminal.writeError(`propagator: ${escapeControls(message)}\n${adviceLine}`);
+  // The API refused an input that the command line contains.
+  return report?.code === 'api.input' ? EXIT.usage : EXIT.error;
 }
 
 function commands(terminal: Terminal): Command {
@@ -72,6 +75,24 @@ function commands(terminal: Terminal): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .version(terminal.version, '--version', 'print the version');
+  processCommands(program);
+  operationCommands(program, terminal);
+  watchCommand(program, terminal);
+  policyCommands(program, terminal);
+  holdCommands(program, terminal);
+  serviceCommands(program, terminal);
+  deadLetterCommands(program, terminal);
+  queueCommands(program, terminal);
+  suspiciousCommands(program, terminal);
+  auditCommands(program, terminal);
+  stopCommands(program, terminal);
+  registerCommands(program, terminal);
+  completionCommand(program, terminal);
+  return program;
+}
+
+/** `start` and `relay`: the commands whose process works until it is stopped. */
+function processCommands(program: Command): void {
   program
     .command('start')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_MODE=observe propagator start')
@@ -96,17 +117,9 @@ function commands(terminal: Terminal): Command {
       const { relay } = await import('./relay.ts');
       await relay(process.env);
     });
-  operationCommands(program, terminal);
-  watchCommand(program, terminal);
-  policyCommands(program, terminal);
-  holdCommands(program, terminal);
-  serviceCommands(program, terminal);
-  deadLetterCommands(program, terminal);
-  queueCommands(program, terminal);
-  suspiciousCommands(program, terminal);
-  auditCommands(program, terminal);
-  stopCommands(program, terminal);
-  registerCommands(program, terminal);
+}
+
+function completionCommand(program: Command, terminal: Terminal): void {
   program
     .command('completion <shell>')
     .description(`print a shell script that completes commands and options: ${SHELLS.join(', ')}`)
@@ -117,5 +130,4 @@ function commands(terminal: Terminal): Command {
         throw new UsageError(`there is no completion for ${name}; use one of ${SHELLS.join(', ')}`);
       terminal.write(completionFor(shell, program));
     });
-  return program;
 }

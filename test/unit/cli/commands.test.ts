@@ -8,6 +8,7 @@ import { operation, task } from '../../engine/samples.ts';
 import { CONTROL, TARGET } from '../../property/simulation.ts';
 import { commandLine } from './command-line.ts';
 import { plain } from './samples.ts';
+import { clientOfAnn, typed } from './typed.ts';
 
 const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.unknown()) });
 
@@ -247,5 +248,28 @@ describe('the command line', () => {
       1,
       expect.stringContaining('no propagator answered'),
     ]);
+  });
+
+  it.each([
+    ['an input that the API refuses', { code: 'api.input', message: 'no' }, 64, 'no\n'],
+    [
+      'another error',
+      { code: 'api.busy', message: 'n\u001bo', advice: 'Wait.' },
+      1,
+      'n\\u{1b}o\nWait.\n',
+    ],
+  ])('exits with the code for %s', async (_, error, code, text) => {
+    const client = clientOfAnn(async () => Response.json({ error }, { status: 400 }));
+    expect(await typed('status', { client, now: () => 0 })).toEqual({
+      code,
+      out: '',
+      err: `propagator: ${text}`,
+    });
+  });
+
+  it('exits with 1 for an answer of another form', async () => {
+    const client = clientOfAnn(async () => Response.json([]));
+    const { code, err } = await typed('status', { client, now: () => 0 });
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/^propagator: .*object/) });
   });
 });
