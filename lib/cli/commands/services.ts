@@ -39,10 +39,16 @@ function serviceListCommand(program: Command, terminal: Terminal): void {
 }
 
 function waiverCommands(program: Command, terminal: Terminal): void {
-  const { client } = terminal;
   const waiver = program
     .command('waiver')
     .description('waivers: decisions that an uncovered service type has no resources of projects');
+  waiverListCommand(waiver, terminal);
+  waiverAddCommand(waiver, terminal);
+  waiverRemoveCommand(waiver, terminal);
+}
+
+function waiverListCommand(waiver: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withOutputOptions(waiver.command('list'), 'waiver list')
     .description('list the waivers in force')
     .action(async (options: OutputOptions) => {
@@ -64,7 +70,10 @@ function waiverCommands(program: Command, terminal: Terminal): void {
         },
       });
     });
+}
 
+function waiverAddCommand(waiver: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withOutputOptions(
     waiver.command('add <type>'),
     'waiver add rating --reason "it only reads meters, and stores nothing of projects"',
@@ -86,7 +95,10 @@ function waiverCommands(program: Command, terminal: Terminal): void {
           'If an operation is held because of it, release that operation.',
       );
     });
+}
 
+function waiverRemoveCommand(waiver: Command, terminal: Terminal): void {
+  const { client } = terminal;
   withOutputOptions(waiver.command('remove <type>'), 'waiver remove rating')
     .description('remove a waiver')
     .action(async (type: string, options: OutputOptions) => {

@@ -13,16 +13,23 @@ export function apiUrl(givenUrl: string): string {
   const url = URL.parse(givenUrl);
   if (!url || !/^https?:$/.test(url.protocol))
     throw urlError('give a complete URL, for example https://propagator.example.org:8787');
-  if (url.username !== '' || url.password !== '')
-    throw urlError('every user of the cloud could read the password in it');
-  if (url.search !== '' || url.hash !== '') throw urlError('remove the part from ? or # on');
-  // Keystone replaces `$(…)s` and `%(…)s`, and hides an endpoint with any other `%`.
-  if (/[$%]/.test(givenUrl)) throw urlError('Keystone would replace the part after $ or %');
-  if (url.protocol === 'http:' && !isLoopback(url.hostname))
-    throw urlError('use https://, because the tokens of the callers would be sent unencrypted');
+  const refusal = refusalOf(url, givenUrl);
+  if (refusal !== undefined) throw urlError(refusal);
   const path = url.pathname.replace(/\/+$/, '');
   if (/\/v\d+$/.test(path)) throw urlError('remove the version at its end');
   const text = `${url.origin}${path}`;
   if (text.length > MAX_URL_LENGTH) throw urlError(`it has more than ${MAX_URL_LENGTH} characters`);
   return text;
+}
+
+/** Returns why the catalog must not contain this URL, or `undefined` if it may. */
+function refusalOf(url: URL, givenUrl: string): string | undefined {
+  if (url.username !== '' || url.password !== '')
+    return 'every user of the cloud could read the password in it';
+  if (url.search !== '' || url.hash !== '') return 'remove the part from ? or # on';
+  // Keystone replaces `$(…)s` and `%(…)s`, and hides an endpoint with any other `%`.
+  if (/[$%]/.test(givenUrl)) return 'Keystone would replace the part after $ or %';
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    return 'use https://, because the tokens of the callers would be sent unencrypted';
+  return undefined;
 }

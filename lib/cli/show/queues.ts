@@ -32,16 +32,18 @@ const fieldInWords = (field: string): string =>
  */
 function valueText(field: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number')
-    return /(?:At|^since)$/.test(field) ? timeText(value) : String(value);
-  if (Array.isArray(value)) return value.map((one) => valueText('', one)).join(', ') || 'none';
+  if (typeof value === 'number') return numberText(field, value);
+  if (Array.isArray(value)) return listText(value.map((one) => valueText('', one)));
   if (typeof value !== 'object' || value === null) return String(value);
   const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return (
-    fields.map(([name, inner]) => `${fieldInWords(name)} ${valueText(name, inner)}`).join(', ') ||
-    'none'
-  );
+  return listText(fields.map(([name, inner]) => `${fieldInWords(name)} ${valueText(name, inner)}`));
 }
+
+/** Returns a number as text, and as a time if the name of its field says so. */
+const numberText = (field: string, value: number): string =>
+  /(?:At|^since)$/.test(field) ? timeText(value) : String(value);
+
+const listText = (parts: readonly string[]): string => parts.join(', ') || 'none';
 
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
