@@ -139,26 +139,34 @@ export class Worker<Received extends QueueRecord> {
     this.#running.add(run);
   }
 
-  /**
-   * Stores the result of a delivery. Tries again until the store accepts the result. Otherwise the
-   * record would stay locked, and no worker would receive it again.
-   */
+  /** Stores the result of a delivery. The records are then settled. */
   async #settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
     // An engine that closes returns unfinished and failed records to the queue, and does not count
     // this delivery.
     if (this.#closed || (error && this.#closing)) return;
+    if (!(await this.#storeResult(records, error))) return;
+    for (const { id } of records) this.#unsettled.delete(id);
+  }
+
+  /**
+   * Tries again until the store accepts the result. Otherwise the record would stay locked, and no
+   * worker would receive it again. Returns false if an attempt fails while the engine closes.
+   */
+  async #storeResult(
+    records: readonly Received[],
+    error: ErrorReport | undefined,
+  ): Promise<boolean> {
     for (let waitMillis = 250; ; waitMillis = Math.min(waitMillis * 2, 10_000)) {
       try {
         if (error) await this.#source.fail(records, error);
         else await this.#source.complete(records);
-        break;
+        return true;
       } catch (cause) {
-        if (this.#closing) return;
+        if (this.#closing) return false;
         const text = `The result of ${records.length} messages of queue ${this.#queue}`;
         this.#warn(`${text} could not be stored yet`, cause);
         await new Promise((resolve) => setTimeout(resolve, waitMillis));
       }
     }
-    for (const { id } of records) this.#unsettled.delete(id);
   }
 }
