@@ -1,5 +1,6 @@
+import type { Outgoing } from '../../events/index.ts';
 import { totalCounts } from '../operation/counts.ts';
-import type { Operation } from '../operation/model.ts';
+import type { Operation, Task } from '../operation/model.ts';
 import type { Log } from '../shared/log.ts';
 import type { Change, Engine } from './port.ts';
 
@@ -47,45 +48,53 @@ export function observedEngine(engine: Engine, log: Log): Engine {
 }
 
 function logChange(
-  change: Change,
+  { operations = [], tasks = [], messages = [], deadLetters = [], quarantine = [] }: Change,
   log: Log,
   isNewState: (id: string, state: string) => boolean,
 ): void {
-  for (const operation of change.operations ?? []) {
-    if (!isNewState(operation.id, operation.state)) continue;
-    const fields = {
-      operation: operation.id,
-      about: subjectOf(operation),
-      mode: operation.mode,
-      reason: operation.hold?.reason,
-    };
-    log[operation.hold ? 'warn' : 'info'](fields, `operation ${operation.state}`);
-  }
-  for (const task of change.tasks ?? []) {
-    if (!isNewState(task.id, task.state)) continue;
-    const { found, removed, left } = totalCounts(task.counts);
-    const fields = {
-      operation: task.operationId,
-      service: task.service,
-      region: task.region,
-      found,
-      removed,
-      left,
-      because: task.because,
-    };
-    log.info(fields, `task ${task.state}`);
-  }
-  for (const message of change.messages ?? [])
+  for (const operation of operations)
+    if (isNewState(operation.id, operation.state)) logOperation(operation, log);
+  for (const task of tasks) if (isNewState(task.id, task.state)) logTask(task, log);
+  logReminders(messages, log);
+  for (const { message, error } of deadLetters)
+    log.error(
+      { operation: message.data.operationId, ...error },
+      'dead letter: fix the cause, then redrive',
+    );
+  for (const { reason, source, bytes } of quarantine)
+    log.warn({ reason, source, bytes }, 'notification in quarantine');
+}
+
+function logOperation(operation: Operation, log: Log): void {
+  const fields = {
+    operation: operation.id,
+    about: subjectOf(operation),
+    mode: operation.mode,
+    reason: operation.hold?.reason,
+  };
+  log[operation.hold ? 'warn' : 'info'](fields, `operation ${operation.state}`);
+}
+
+function logTask(task: Task, log: Log): void {
+  const { found, removed, left } = totalCounts(task.counts);
+  const fields = {
+    operation: task.operationId,
+    service: task.service,
+    region: task.region,
+    found,
+    removed,
+    left,
+    because: task.because,
+  };
+  log.info(fields, `task ${task.state}`);
+}
+
+/** Logs each reminder that a recovery window ends. */
+function logReminders(messages: readonly Outgoing[], log: Log): void {
+  for (const message of messages)
     if (message.type === 'operation.due')
       log.warn(
         message.data,
         'operation.due: the deletion begins when the recovery window ends, at endsAt',
       );
-  for (const { message, error } of change.deadLetters ?? [])
-    log.error(
-      { operation: message.data.operationId, ...error },
-      'dead letter: fix the cause, then redrive',
-    );
-  for (const { reason, source, bytes } of change.quarantine ?? [])
-    log.warn({ reason, source, bytes }, 'notification in quarantine');
 }

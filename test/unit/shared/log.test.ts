@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { observedEngine } from '../../../lib/engine/observed.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
+import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from './secrets.ts';
 
@@ -79,5 +80,52 @@ describe('the log', () => {
       ],
     });
     expect(lines).toEqual([]);
+  });
+
+  it('has one line for each reminder, dead letter, quarantined notification and held operation', async () => {
+    const { lines, log } = capture();
+    const held = operation({ state: 'held', hold: { reason: 'cap' } as never });
+    const error = { code: 'c', class: 'Denied', message: 'm', advice: 'a' } as const;
+    const deadLetter = { message: requested('nova', 1, held.id), error };
+    const reminder = { operationId: held.id, endsAt: 5, beforeSeconds: 60 };
+    const change = {
+      operations: [held],
+      tasks: [task(held.id)],
+      messages: [confirmation(held.id), { type: 'operation.due' as const, data: reminder }],
+      deadLetters: [deadLetter],
+      quarantine: [quarantined()],
+    };
+    const engine = observedEngine(new SteppedEngine(), log);
+    expect(await engine.commit(change)).toBe('committed');
+    const first = lines.map((line): object => JSON.parse(line));
+    expect(first).toMatchObject([
+      {
+        level: 'warn',
+        msg: 'operation held',
+        operation: held.id,
+        about: 'project shop',
+        reason: 'cap',
+      },
+      {
+        level: 'info',
+        msg: 'task planning',
+        operation: held.id,
+        service: 'nova',
+        found: 0,
+        left: 0,
+      },
+      { level: 'warn', msg: expect.stringMatching(/^operation.due: /), endsAt: 5 },
+      {
+        level: 'error',
+        msg: expect.stringMatching(/^dead letter: /),
+        operation: held.id,
+        code: 'c',
+      },
+      { level: 'warn', msg: 'notification in quarantine', reason: 'not JSON', source: 'http' },
+    ]);
+    // Only a new state of an operation or a task is logged.
+    const again = { ...held, version: 1, confirmation: 2 };
+    expect(await engine.commit({ operations: [again] })).toBe('committed');
+    expect(lines).toHaveLength(first.length);
   });
 });
