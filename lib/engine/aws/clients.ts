@@ -6,7 +6,7 @@ import * as Secrets from '@aws-sdk/client-secrets-manager';
 import * as Sqs from '@aws-sdk/client-sqs';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { backoffMillis } from '../../shared/backoff.ts';
-import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
+import { AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
 
 /**
  * The calls to AWS that the engine makes. Each AWS service is one function, so that a test can
@@ -159,14 +159,25 @@ function callerOf(
   return async (action, input) => {
     const Command = commands[action];
     if (Command === undefined) throw new TypeError(`${action} is not an action of this client`);
-    for (let attempt = 1; ; attempt += 1) {
+    return withConflictRetries(maxTries, async () => {
       try {
         return await client.send(new Command(input as never) as never);
       } catch (thrown) {
-        const error: AwsError = await toAwsError(thrown, action, credentials);
-        if (attempt >= maxTries || !isTransactionConflict(error)) throw error;
+        throw await toAwsError(thrown, action, credentials);
       }
-      await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
-    }
+    });
   };
+}
+
+/** Sends up to `maxTries` times, until `send` succeeds or throws another error than a conflict. */
+async function withConflictRetries(maxTries: number, send: () => Promise<object>): Promise<object> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (thrown) {
+      const isConflict = thrown instanceof AwsError && isTransactionConflict(thrown);
+      if (attempt >= maxTries || !isConflict) throw thrown;
+    }
+    await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
+  }
 }

@@ -1,28 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../../../../events/index.ts';
-import type { AuditEntry } from '../../../audit/entry.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableText } from '../../json.ts';
 import type { Change } from '../../port.ts';
 import { toAuditOutbound, toDeadLetter, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { pause } from '../pause.ts';
-import { accountRows } from './accounts.ts';
-import { auditWrites } from './audit.ts';
-import { checkCounters, counterWrites } from './counters.ts';
+import type { ChangePart } from './change-part.ts';
+import { checkCounters } from './counters.ts';
 import { deliverOutbox, type Outbox, outboxOf } from './outbox.ts';
-import type { Item, Write } from './rows.ts';
-import { type ChangePart, type OutboundWithSubject, splitChange } from './split-change.ts';
+import { type PartRows, partRowsOf } from './part-rows.ts';
+import type { Write } from './rows.ts';
+import { type OutboundWithSubject, splitChange } from './split-change.ts';
 import type { Store } from './table.ts';
-import {
-  documentWrite,
-  operationWrites,
-  quarantineWrites,
-  seenWrite,
-  stopWrites,
-  taskWrites,
-  waiverWrites,
-} from './writes.ts';
 
 /**
  * The maximum number of attempts to write one part of a change. After a conflict with another
@@ -129,30 +119,49 @@ async function writePart(
   now: number,
   store: Store,
 ): Promise<{ readonly outbox: Outbox | undefined } | 'conflict'> {
-  let outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
   for (let tries = 1; ; tries += 1) {
     const rows = await partRowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.pointersBeforeTransaction);
-    // Each attempt computes new sequence numbers for the entries of the audit log, and the outbox
-    // contains an event for each entry.
-    if (rows.auditEntries.length > 0)
-      outbox = outboxOf([...part.outbounds, ...rows.auditEntries.map(toAuditOutbound)], now);
-    const writes = [
-      ...rows.guardWrites,
-      ...rows.otherWrites,
-      ...(outbox?.items ?? []).map((Item): Write => ({ Put: { Item } })),
-    ];
-    if (writes.length === 0) return { outbox };
-    const transaction = await store.transact(writes);
-    if (transaction.kind === 'done') return { outbox };
-    const isGuardRefused =
-      transaction.kind === 'refused' &&
-      transaction.refusedIndexes.some((index) => index < rows.guardWrites.length);
-    if (isGuardRefused) return 'conflict';
+    const outbox = attemptOutbox(part, rows, now);
+    const outcome = await writeRows(rows, outbox, store);
+    if (outcome === 'written') return { outbox };
+    if (outcome === 'conflict') return 'conflict';
     if (tries === MAX_TRIES) return afterLastTry(rows);
     await pause(Math.min(tries, 5));
   }
+}
+
+/**
+ * Returns the outbox of one attempt: the messages of the part, and an event for each entry of the
+ * audit log, because each attempt computes new sequence numbers for these entries.
+ */
+function attemptOutbox(
+  { outbounds }: ChangePart,
+  { auditEntries }: PartRows,
+  now: number,
+): Outbox | undefined {
+  const allOutbounds = [...outbounds, ...auditEntries.map(toAuditOutbound)];
+  return allOutbounds.length > 0 ? outboxOf(allOutbounds, now) : undefined;
+}
+
+/**
+ * Writes the rows of one attempt and the outbox in one transaction. `retry`: another process has
+ * locked or changed a row that the commit can merge.
+ */
+async function writeRows(
+  { guardWrites, otherWrites }: PartRows,
+  outbox: Outbox | undefined,
+  store: Store,
+): Promise<'written' | 'conflict' | 'retry'> {
+  const outboxWrites = (outbox?.items ?? []).map((Item): Write => ({ Put: { Item } }));
+  const writes = [...guardWrites, ...otherWrites, ...outboxWrites];
+  if (writes.length === 0) return 'written';
+  const transaction = await store.transact(writes);
+  if (transaction.kind === 'done') return 'written';
+  if (transaction.kind === 'busy') return 'retry';
+  const isGuardRefused = transaction.refusedIndexes.some((index) => index < guardWrites.length);
+  return isGuardRefused ? 'conflict' : 'retry';
 }
 
 /** Returns `conflict` for a part with guard rows, because its caller then decides again. */
@@ -163,51 +172,4 @@ function afterLastTry({ guardWrites }: PartRows): 'conflict' {
     `Other processes changed the same rows during ${MAX_TRIES} attempts.`,
     'The message is delivered again; no action is needed.',
   );
-}
-
-/** The rows of one part of a change. */
-interface PartRows {
-  /**
-   * Rows whose failed condition is a conflict of the whole change, because another process has made
-   * the same decision.
-   */
-  readonly guardWrites: readonly Write[];
-  /** Rows whose failed condition leads to another attempt. */
-  readonly otherWrites: readonly Write[];
-  /** Pointers that are written before the transaction. */
-  readonly pointersBeforeTransaction: readonly Item[];
-  readonly auditEntries: readonly AuditEntry[];
-}
-
-async function partRowsOf(
-  part: ChangePart,
-  now: number,
-  store: Store,
-): Promise<PartRows | 'conflict'> {
-  const [accounts, tasks, audit] = await Promise.all([
-    accountRows(part.accounts ?? [], store),
-    taskWrites(part.tasks ?? [], store),
-    auditWrites(part.audit ?? [], store),
-  ]);
-  if (tasks === 'conflict') return 'conflict';
-  const operations = (part.operations ?? []).map((operation) => operationWrites(operation, now));
-  return {
-    guardWrites: [
-      ...operations.map(({ row }) => row),
-      ...(part.seen ?? []).map((id) => seenWrite(id, now)),
-      ...(part.documents ?? []).map(documentWrite),
-    ],
-    otherWrites: [
-      ...operations.flatMap(({ pointers }) => pointers),
-      ...tasks,
-      ...accounts.writes,
-      ...(part.quarantine ?? []).flatMap(quarantineWrites),
-      ...waiverWrites(part.waivers ?? [], part.removedWaivers ?? []),
-      ...(part.stopDecision ? stopWrites(part.stopDecision) : []),
-      ...audit.writes,
-      ...counterWrites(part.counters ?? {}, accounts.addedCount),
-    ],
-    auditEntries: audit.entries,
-    pointersBeforeTransaction: accounts.pointersBeforeTransaction,
-  };
 }

@@ -1,11 +1,14 @@
 import type { Change } from '../../port.ts';
 import type { OutboundMessage } from '../messaging/envelope.ts';
-import { tasksKey } from './keys.ts';
+import {
+  type ChangeGroup,
+  type ChangePart,
+  EMPTY_PART,
+  maxBytesOf,
+  maxRowsOf,
+  withGroup,
+} from './change-part.ts';
 
-/** A part of a change that fits in one transaction: records, and the messages about them. */
-export interface ChangePart extends Omit<Change, 'messages' | 'deadLetters'> {
-  readonly outbounds: readonly OutboundMessage[];
-}
 /** A message, and the account or operation that it is about. */
 export interface OutboundWithSubject {
   readonly outbound: OutboundMessage;
@@ -19,8 +22,6 @@ export interface OutboundWithSubject {
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
-/** The maximum number of rows of one record, including its pointers. */
-const MAX_ROWS_PER_RECORD = { account: 2, quarantine: 2, operation: 5, stopDecision: 2 };
 /** The number of entries of the audit log that always fit in one transaction. */
 const MAX_AUDIT_RECORDS = 40;
 
@@ -56,7 +57,7 @@ export function splitChange(
       parts.push(part);
       [part, rows, bytes] = [undefined, 0, 0];
     }
-    part = part ? mergeParts(part, group) : group;
+    part = withGroup(part ?? EMPTY_PART, group);
     rows += moreRows;
     bytes += moreBytes;
   }
@@ -64,24 +65,24 @@ export function splitChange(
 }
 
 /** Divides a change into groups that must not be divided further, in the order of the parts. */
-function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): ChangePart[] {
+function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): ChangeGroup[] {
   const { accounts = [], quarantine = [], documents = [], seen = [], stopDecision } = change;
   const outboundsBySubject = groupBySubject(change, messages);
   const outboundsAbout = (subject: string): OutboundMessage[] =>
     outboundsBySubject.get(subject) ?? [];
   return [
     ...auditGroups(change),
-    ...accounts.map((record): ChangePart => {
+    ...accounts.map((record): ChangeGroup => {
       const { type, id } = record.account;
       return { accounts: [record], outbounds: outboundsAbout(`${type} ${id}`) };
     }),
-    ...quarantine.map((record): ChangePart => ({ quarantine: [record], outbounds: [] })),
+    ...quarantine.map((record): ChangeGroup => ({ quarantine: [record], outbounds: [] })),
     { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
-    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies ChangePart] : []),
-    ...outboundsAbout(NO_RECORD).map((outbound): ChangePart => ({ outbounds: [outbound] })),
+    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies ChangeGroup] : []),
+    ...outboundsAbout(NO_RECORD).map((outbound): ChangeGroup => ({ outbounds: [outbound] })),
     ...operationGroups(change, outboundsAbout),
-    ...documents.map((document): ChangePart => ({ documents: [document], outbounds: [] })),
-    ...seen.map((id): ChangePart => ({ seen: [id], outbounds: [] })),
+    ...documents.map((document): ChangeGroup => ({ documents: [document], outbounds: [] })),
+    ...seen.map((id): ChangeGroup => ({ seen: [id], outbounds: [] })),
     lastGroup(change, outboundsAbout),
   ];
 }
@@ -108,7 +109,7 @@ function groupBySubject(
 }
 
 /** The entries of the audit log come first, so that no record is stored before its decision. */
-const auditGroups = ({ audit = [] }: Change): ChangePart[] =>
+const auditGroups = ({ audit = [] }: Change): ChangeGroup[] =>
   Array.from({ length: Math.ceil(audit.length / MAX_AUDIT_RECORDS) }, (_, index) => ({
     audit: audit.slice(index * MAX_AUDIT_RECORDS, (index + 1) * MAX_AUDIT_RECORDS),
     outbounds: [],
@@ -118,20 +119,20 @@ const auditGroups = ({ audit = [] }: Change): ChangePart[] =>
 function operationGroups(
   { operations = [], tasks = [] }: Change,
   outboundsAbout: (subject: string) => OutboundMessage[],
-): ChangePart[] {
+): ChangeGroup[] {
   const tasksByOperation = Map.groupBy(tasks, ({ operationId }) => operationId);
   const unwrittenOperationIds = [...tasksByOperation.keys()].filter(
     (id) => !operations.some((operation) => operation.id === id),
   );
   return [
-    ...operations.slice(1).map((operation): ChangePart => {
+    ...operations.slice(1).map((operation): ChangeGroup => {
       const operationGroup = {
         operations: [operation],
         tasks: tasksByOperation.get(operation.id) ?? [],
       };
       return { ...operationGroup, outbounds: outboundsAbout(`operation ${operation.id}`) };
     }),
-    ...unwrittenOperationIds.map((id): ChangePart => {
+    ...unwrittenOperationIds.map((id): ChangeGroup => {
       const outbounds = outboundsAbout(`operation ${id}`);
       return { tasks: tasksByOperation.get(id) ?? [], outbounds };
     }),
@@ -142,7 +143,7 @@ function operationGroups(
 function lastGroup(
   { operations: [first] = [], tasks = [], counters = {} }: Change,
   outboundsAbout: (subject: string) => OutboundMessage[],
-): ChangePart {
+): ChangeGroup {
   if (!first) return { counters, outbounds: [] };
   return {
     operations: [first],
@@ -150,56 +151,4 @@ function lastGroup(
     counters,
     outbounds: outboundsAbout(`operation ${first.id}`),
   };
-}
-
-const mergeParts = (one: ChangePart, other: ChangePart): ChangePart => ({
-  seen: [...(one.seen ?? []), ...(other.seen ?? [])],
-  accounts: [...(one.accounts ?? []), ...(other.accounts ?? [])],
-  quarantine: [...(one.quarantine ?? []), ...(other.quarantine ?? [])],
-  operations: [...(one.operations ?? []), ...(other.operations ?? [])],
-  tasks: [...(one.tasks ?? []), ...(other.tasks ?? [])],
-  waivers: [...(one.waivers ?? []), ...(other.waivers ?? [])],
-  removedWaivers: [...(one.removedWaivers ?? []), ...(other.removedWaivers ?? [])],
-  ...(one.stopDecision ? { stopDecision: one.stopDecision } : {}),
-  ...(other.stopDecision ? { stopDecision: other.stopDecision } : {}),
-  audit: [...(one.audit ?? []), ...(other.audit ?? [])],
-  documents: [...(one.documents ?? []), ...(other.documents ?? [])],
-  counters: { ...one.counters, ...other.counters },
-  outbounds: [...one.outbounds, ...other.outbounds],
-});
-
-/** Returns the maximum number of rows that a part writes, including its pointers. */
-function maxRowsOf({
-  seen = [],
-  accounts = [],
-  quarantine = [],
-  operations = [],
-  tasks = [],
-  waivers = [],
-  removedWaivers = [],
-  stopDecision,
-  audit = [],
-  documents = [],
-}: ChangePart): number {
-  // All tasks of an operation in one region are in one row.
-  const taskRows = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
-  return (
-    seen.length +
-    accounts.length * MAX_ROWS_PER_RECORD.account +
-    quarantine.length * MAX_ROWS_PER_RECORD.quarantine +
-    operations.length * MAX_ROWS_PER_RECORD.operation +
-    taskRows.size +
-    waivers.length +
-    removedWaivers.length +
-    (stopDecision ? MAX_ROWS_PER_RECORD.stopDecision : 0) +
-    (audit.length > 0 ? audit.length + 1 : 0) +
-    documents.length
-  );
-}
-
-/** Returns the size of a part before its compression, which is the maximum size of its rows. */
-function maxBytesOf({ outbounds, ...rows }: ChangePart): number {
-  return (
-    JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
-  );
 }

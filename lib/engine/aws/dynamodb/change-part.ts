@@ -1,0 +1,86 @@
+import type { Change } from '../../port.ts';
+import type { OutboundMessage } from '../messaging/envelope.ts';
+import { tasksKey } from './keys.ts';
+
+/** Records of a change that must not be divided further, and the messages about them. */
+export interface ChangeGroup extends Omit<Change, 'messages' | 'deadLetters'> {
+  readonly outbounds: readonly OutboundMessage[];
+}
+/** A part of a change that fits in one transaction: one or more groups. */
+export interface ChangePart extends Required<Omit<ChangeGroup, 'stopDecision'>> {
+  readonly stopDecision: Change['stopDecision'];
+}
+
+/** The maximum number of rows of one record, including its pointers. */
+const MAX_ROWS_PER_RECORD = { account: 2, quarantine: 2, operation: 5, stopDecision: 2 };
+
+export const EMPTY_PART: ChangePart = {
+  seen: [],
+  accounts: [],
+  quarantine: [],
+  operations: [],
+  tasks: [],
+  waivers: [],
+  removedWaivers: [],
+  stopDecision: undefined,
+  audit: [],
+  documents: [],
+  counters: {},
+  outbounds: [],
+};
+
+/** Returns a part with its own groups and one more group. */
+export function withGroup(part: ChangePart, group: ChangeGroup): ChangePart {
+  const { stopDecision = part.stopDecision, ...records } = group;
+  const added = { ...EMPTY_PART, ...records };
+  return {
+    seen: [...part.seen, ...added.seen],
+    accounts: [...part.accounts, ...added.accounts],
+    quarantine: [...part.quarantine, ...added.quarantine],
+    operations: [...part.operations, ...added.operations],
+    tasks: [...part.tasks, ...added.tasks],
+    waivers: [...part.waivers, ...added.waivers],
+    removedWaivers: [...part.removedWaivers, ...added.removedWaivers],
+    stopDecision,
+    audit: [...part.audit, ...added.audit],
+    documents: [...part.documents, ...added.documents],
+    counters: { ...part.counters, ...added.counters },
+    outbounds: [...part.outbounds, ...added.outbounds],
+  };
+}
+
+/** Returns the maximum number of rows of a group, including its pointers. */
+export function maxRowsOf({
+  seen = [],
+  accounts = [],
+  quarantine = [],
+  operations = [],
+  tasks = [],
+  waivers = [],
+  removedWaivers = [],
+  stopDecision,
+  audit = [],
+  documents = [],
+}: ChangeGroup): number {
+  // All tasks of an operation in one region are in one row.
+  const taskRows = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
+  return (
+    seen.length +
+    accounts.length * MAX_ROWS_PER_RECORD.account +
+    quarantine.length * MAX_ROWS_PER_RECORD.quarantine +
+    operations.length * MAX_ROWS_PER_RECORD.operation +
+    taskRows.size +
+    waivers.length +
+    removedWaivers.length +
+    (stopDecision ? MAX_ROWS_PER_RECORD.stopDecision : 0) +
+    (audit.length > 0 ? audit.length + 1 : 0) +
+    documents.length
+  );
+}
+
+/** Returns the size of a group before its compression, which is the maximum size of its rows. */
+export function maxBytesOf({ outbounds, ...rows }: ChangeGroup): number {
+  return (
+    JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
+  );
+}
