@@ -1,10 +1,16 @@
 import { type QueueName, queueOf } from '../../../events/index.ts';
-import type { QuarantineRecord } from '../../account/inventory.ts';
+import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
+import type { Waiver } from '../../operation/model.ts';
 import { mergeAccounts } from '../accounts.ts';
 import { engineError } from '../engine-error.ts';
 import { storableMessage } from '../json.ts';
-import { type Change, MAX_QUARANTINED } from '../port.ts';
+import {
+  type Change,
+  MAX_QUARANTINED,
+  type StoredDocument,
+  type WrittenDocument,
+} from '../port.ts';
 import { appendAudit } from './audit.ts';
 import { moveToDeadLetters } from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
@@ -74,28 +80,52 @@ const isOutdated = (records: readonly Versioned[], stored: ReadonlyMap<string, V
   records.some(({ id, version }) => (stored.get(id)?.version ?? 0) !== version);
 
 function writeRecords(store: MemoryStore, change: Change, now: number): void {
-  for (const operation of change.operations ?? [])
-    store.operations.set(operation.id, { ...operation, version: operation.version + 1 });
-  for (const task of change.tasks ?? [])
-    store.tasks.set(task.id, { ...task, version: task.version + 1 });
-  for (const record of change.accounts ?? []) {
-    const key = accountKey(record.account.type, record.account.id);
-    store.accounts.set(key, mergeAccounts(store.accounts.get(key), record));
-  }
-  for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
-  for (const type of change.removedWaivers ?? []) store.waivers.delete(type);
+  writeVersioned(store.operations, change.operations ?? []);
+  writeVersioned(store.tasks, change.tasks ?? []);
+  writeAccounts(store.accounts, change.accounts ?? []);
+  writeWaivers(store.waivers, change);
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
-  for (const document of change.documents ?? []) {
-    const { value, version } = document;
-    const key = documentKey(document);
-    if (value === undefined) store.documents.delete(key);
-    else store.documents.set(key, { ...document, value, version: version + 1 });
-  }
+  writeDocuments(store.documents, change.documents ?? []);
   for (const id of change.seen ?? []) store.seen.set(id, now);
   removeOldIds(store.seen, now - SEEN_MILLIS);
   addToQuarantine(store.quarantineRecords, change.quarantine ?? []);
-  for (const [name, amount] of Object.entries(change.counters ?? {}))
-    store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
+  addToCounters(store.counters, change.counters ?? {});
+}
+
+function writeVersioned<R extends Versioned>(stored: Map<string, R>, records: readonly R[]): void {
+  for (const record of records) stored.set(record.id, { ...record, version: record.version + 1 });
+}
+
+function writeAccounts(
+  stored: Map<string, AccountRecord>,
+  records: readonly AccountRecord[],
+): void {
+  for (const record of records) {
+    const key = accountKey(record.account.type, record.account.id);
+    stored.set(key, mergeAccounts(stored.get(key), record));
+  }
+}
+
+/** Writes and removes waivers. If the change adds and removes the same waiver, it is removed. */
+function writeWaivers(
+  stored: Map<string, Waiver>,
+  { waivers = [], removedWaivers = [] }: Change,
+): void {
+  for (const waiver of waivers) stored.set(waiver.type, waiver);
+  for (const type of removedWaivers) stored.delete(type);
+}
+
+/** Writes documents. A document without a value is deleted. */
+function writeDocuments(
+  stored: Map<string, StoredDocument>,
+  documents: readonly WrittenDocument[],
+): void {
+  for (const document of documents) {
+    const { value, version } = document;
+    const key = documentKey(document);
+    if (value === undefined) stored.delete(key);
+    else stored.set(key, { ...document, value, version: version + 1 });
+  }
 }
 
 /** Removes the ids that were recorded before `oldestAt`. The oldest id is the first of the map. */
@@ -110,4 +140,12 @@ function addToQuarantine(stored: QuarantineRecord[], records: readonly Quarantin
   const knownIds = new Set(records.length > 0 ? stored.map(({ id }) => id) : []);
   stored.push(...records.filter(({ id }) => !knownIds.has(id)));
   stored.splice(0, Math.max(0, stored.length - MAX_QUARANTINED));
+}
+
+function addToCounters(
+  stored: Map<string, number>,
+  amounts: Readonly<Record<string, number>>,
+): void {
+  for (const [name, amount] of Object.entries(amounts))
+    stored.set(name, (stored.get(name) ?? 0) + amount);
 }

@@ -25,20 +25,7 @@ export const accountReads = (database: Database): AccountReads => ({
         ]);
     return parseBodies(StoredAccount, rows);
   },
-  async suspicions(limit) {
-    const openSuspicion = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
-    const total = await readNumber(
-      database,
-      `SELECT count(*)::int AS number FROM propagator.account WHERE ${openSuspicion}`,
-    );
-    const rows = await database.query(
-      `SELECT body FROM propagator.account WHERE body ? 'suspicion'
-       ORDER BY (body->'suspicion' ? 'dropped'),
-          (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
-      [limit],
-    );
-    return { total, records: parseBodies(StoredAccount, rows) };
-  },
+  suspicions: (limit) => readSuspicions(database, limit),
   async accountsWithFoldedId(type, folded) {
     const rows = await database.query(
       'SELECT body FROM propagator.account WHERE type = $1 AND folded = $2 ORDER BY id',
@@ -61,23 +48,47 @@ export const accountReads = (database: Database): AccountReads => ({
     );
     return parseBodies(StoredAccount, rows);
   },
-  async projectsOfMember(userId) {
-    const read = (session: Session) =>
-      session.query(
-        "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
-          'jsonb_build_array($1::text) ORDER BY id',
-        [userId],
-      );
-    const rows =
-      database.kind === 'server'
-        ? await read(database)
-        : await database.transaction(async (session) => {
-            // The embedded database disables bitmap scans, the only scans of a GIN index.
-            await session.query('SET LOCAL enable_bitmapscan = on');
-            return read(session);
-          });
-    return parseBodies(StoredAccount, rows);
-  },
+  projectsOfMember: (userId) => readProjectsOfMember(database, userId),
   accountCount: () =>
     readNumber(database, 'SELECT count(*)::int AS number FROM propagator.account'),
 });
+
+/** Reads the suspicious deletions: the open ones first, then the dropped ones, newest first. */
+async function readSuspicions(
+  database: Database,
+  limit: number,
+): ReturnType<AccountReads['suspicions']> {
+  const openSuspicion = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
+  const total = await readNumber(
+    database,
+    `SELECT count(*)::int AS number FROM propagator.account WHERE ${openSuspicion}`,
+  );
+  const rows = await database.query(
+    `SELECT body FROM propagator.account WHERE body ? 'suspicion'
+     ORDER BY (body->'suspicion' ? 'dropped'),
+        (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
+    [limit],
+  );
+  return { total, records: parseBodies(StoredAccount, rows) };
+}
+
+async function readProjectsOfMember(
+  database: Database,
+  userId: string,
+): ReturnType<AccountReads['projectsOfMember']> {
+  const read = (session: Session) =>
+    session.query(
+      "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
+        'jsonb_build_array($1::text) ORDER BY id',
+      [userId],
+    );
+  const rows =
+    database.kind === 'server'
+      ? await read(database)
+      : await database.transaction(async (session) => {
+          // The embedded database disables bitmap scans, the only scans of a GIN index.
+          await session.query('SET LOCAL enable_bitmapscan = on');
+          return read(session);
+        });
+  return parseBodies(StoredAccount, rows);
+}
