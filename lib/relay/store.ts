@@ -71,27 +71,31 @@ export function batchStore({
     nextCheckAt = now() + CHECK_MILLIS;
   };
 
-  return async (messages: readonly NotificationReceived[]): Promise<void> => {
-    if (ingest && (await mayIngestDirectly())) {
-      const begunAt = now();
-      try {
-        const isIngested = await endsWithin(giveUpMillis, () => ingest(messages), stopping);
-        if (isIngested) {
-          if (now() - begunAt > MAX_DIRECT_MILLIS) useQueue();
-          return;
-        }
-        // The direct ingestion may still succeed. The queue then delivers each notification a
-        // second time, and ingest recognizes the duplicate by its id.
-        useQueue();
-      } catch (thrown) {
-        if (stopping.aborted) throw thrown;
-        useQueue();
-        const error = reportOf(thrown, { code: 'relay.ingest' });
-        const text =
-          'the ingestion of a batch of notifications failed; the batch goes to the ingest queue';
-        log.warn({ error, notifications: messages.length }, text);
-      }
+  /** Returns false if the batch must go to the queue. Throws if the process stops. */
+  const ingestDirectly = async (
+    messages: readonly NotificationReceived[],
+    ingestBatch: NonNullable<typeof ingest>,
+  ): Promise<boolean> => {
+    const begunAt = now();
+    try {
+      const isIngested = await endsWithin(giveUpMillis, () => ingestBatch(messages), stopping);
+      // An ingestion that takes too long may still succeed. The queue then delivers each
+      // notification a second time, and ingest recognizes the duplicate by its id.
+      if (!isIngested || now() - begunAt > MAX_DIRECT_MILLIS) useQueue();
+      return isIngested;
+    } catch (thrown) {
+      if (stopping.aborted) throw thrown;
+      useQueue();
+      const error = reportOf(thrown, { code: 'relay.ingest' });
+      const text =
+        'the ingestion of a batch of notifications failed; the batch goes to the ingest queue';
+      log.warn({ error, notifications: messages.length }, text);
+      return false;
     }
+  };
+
+  return async (messages: readonly NotificationReceived[]): Promise<void> => {
+    if (ingest && (await mayIngestDirectly()) && (await ingestDirectly(messages, ingest))) return;
     await storeNotifications(messages, { engine });
   };
 }

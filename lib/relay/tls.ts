@@ -41,26 +41,7 @@ export function brokerTls(settings: TlsSettings): BrokerTls {
   const ca = readPem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
   const cert = readPem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
   const key = readPem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');
-  if (cert !== undefined && key === undefined)
-    throw settingError(
-      'RABBITMQ_CERT_FILE',
-      'also set RABBITMQ_KEY_FILE, the private key of this certificate',
-    );
-  if (key !== undefined && cert === undefined)
-    throw settingError(
-      'RABBITMQ_KEY_FILE',
-      'also set RABBITMQ_CERT_FILE, the certificate of this key',
-    );
-  if (cert !== undefined && key !== undefined) {
-    try {
-      createSecureContext({ cert, key });
-    } catch {
-      throw settingError(
-        'RABBITMQ_KEY_FILE',
-        'the key does not match RABBITMQ_CERT_FILE, or it needs a passphrase',
-      );
-    }
-  }
+  checkClientCertificate(cert, key);
   const servername = settings.RABBITMQ_SERVER_NAME;
   return {
     ...(ca !== undefined && { ca }),
@@ -68,6 +49,29 @@ export function brokerTls(settings: TlsSettings): BrokerTls {
     ...(key !== undefined && { key }),
     ...(servername !== undefined && { servername }),
   };
+}
+
+/** Throws if a certificate or a key was given without the other, or if they do not match. */
+function checkClientCertificate(cert: string | undefined, key: string | undefined): void {
+  if (cert === undefined && key === undefined) return;
+  if (key === undefined)
+    throw settingError(
+      'RABBITMQ_CERT_FILE',
+      'also set RABBITMQ_KEY_FILE, the private key of this certificate',
+    );
+  if (cert === undefined)
+    throw settingError(
+      'RABBITMQ_KEY_FILE',
+      'also set RABBITMQ_CERT_FILE, the certificate of this key',
+    );
+  try {
+    createSecureContext({ cert, key });
+  } catch {
+    throw settingError(
+      'RABBITMQ_KEY_FILE',
+      'the key does not match RABBITMQ_CERT_FILE, or it needs a passphrase',
+    );
+  }
 }
 
 function readPem(

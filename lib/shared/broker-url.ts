@@ -40,29 +40,43 @@ export function brokerUrls(text: string): string[] {
 }
 
 /**
- * Throws if a login in `text` contains a reserved character, because a URL parser would end the
- * password at this character. `start`: the index after the scheme.
+ * Throws if `text` contains a character that a URL parser would not read as a part of its login,
+ * its host or its path. `start`: the index after the scheme.
  */
 function refuseReservedCharacters(text: string, start: number): void {
   const endOfLogins = text.lastIndexOf('@');
-  const refuse = (index: number): never => {
+  for (let index = start; index < text.length; index += 1) {
+    if (!isReserved(text, index, index < endOfLogins)) continue;
     const encoded = encodeURIComponent(text.charAt(index));
     throw new BrokerUrlError(
       `character ${index + 1} is reserved in a URL; in a user, password or virtual host ` +
         `write it as ${encoded}`,
     );
-  };
-  for (let index = start; index < text.length; index += 1) {
-    const isInLogin = index < endOfLogins;
-    const character = text.charAt(index);
-    if (/[#\s]/.test(character)) refuse(index);
-    if (character === '%' && !/^[0-9a-fA-F]{2}/.test(text.slice(index + 1, index + 3)))
-      refuse(index);
-    if (isInLogin && /[/?[\]]/.test(character) && !isIpv6Bracket(text, index)) refuse(index);
+  }
+}
+
+/** True if the character at `index` must be written in its encoded form. */
+function isReserved(text: string, index: number, isInLogin: boolean): boolean {
+  const character = text.charAt(index);
+  switch (character) {
+    case '#':
+      return true;
+    case '%':
+      return !/^[0-9a-fA-F]{2}/.test(text.slice(index + 1, index + 3));
+    // A URL parser would end the password at this character.
+    case '/':
+    case '?':
+    case '[':
+    case ']':
+      return isInLogin && !isIpv6Bracket(text, index);
     // A host has at most one @. If the text of one host has a second @, the first @ belongs to the
     // password.
-    const restOfHost = text.slice(index + 1).split(',')[0] ?? '';
-    if (character === '@' && restOfHost.includes('@')) refuse(index);
+    case '@': {
+      const restOfHost = text.slice(index + 1).split(',')[0] ?? '';
+      return restOfHost.includes('@');
+    }
+    default:
+      return /\s/.test(character);
   }
 }
 
