@@ -1,5 +1,3 @@
-import { createApi } from '../api/api.ts';
-import { withConsole } from '../api/console.ts';
 import { auditEvent } from '../audit/cadf.ts';
 import { observedEngine } from '../engine/observed.ts';
 import type { Engine } from '../engine/port.ts';
@@ -16,8 +14,8 @@ import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
-import { approvalRulesOf } from './approval-rules.ts';
 import { checkCloud } from './check-cloud.ts';
+import { createApiWithConsole } from './embedded-api.ts';
 import { type IngestBatch, startWorkers, type WorkerDeps } from './embedded-workers.ts';
 import {
   type InventorySync,
@@ -108,14 +106,9 @@ async function start(
   const startedAt = now();
   const inventory = startInventory(deps, relay, startedAt);
   undo.add(() => inventory.stop());
-  const app = createApi({
-    ...deps,
-    approvalRules: approvalRulesOf(settings),
-    authentication,
-    httpPlugins: httpPlugins.map(({ name }) => name),
-    health: () => healthOf(deps, { relay, inventory, callCounts, startedAt }),
-  });
-  server.serve(withConsole(app, { isLoopbackOnly: authentication.by === 'tokens' }));
+  server.serve(
+    createApiWithConsole(deps, authentication, { relay, inventory, callCounts, startedAt }),
+  );
   return {
     engine,
     port: server.port,
@@ -175,31 +168,6 @@ function startInventory(
     log,
     now,
   });
-}
-
-/** The running parts whose state `/healthz` shows. */
-interface RunningParts {
-  readonly relay: Relay | undefined;
-  readonly inventory: InventorySync;
-  readonly callCounts: Readonly<Record<string, number>>;
-  readonly startedAt: number;
-}
-
-function healthOf(
-  { mode, services, httpPlugins }: WorkerDeps,
-  { relay, inventory, callCounts, startedAt }: RunningParts,
-) {
-  const relayState = relay?.state();
-  return {
-    ok: relayState === undefined || (relayState.connected && !relayState.storeFailing),
-    mode,
-    relay: relayState ?? 'not configured',
-    // Ingest and the coordinator have one worker each.
-    workers: services.length + httpPlugins.length + 2,
-    inventory: inventory.state(),
-    calls: callCounts,
-    startedAt,
-  };
 }
 
 /** Opens PostgreSQL, or the embedded database in the data folder. */
