@@ -203,6 +203,17 @@ describe('the store of a relay', () => {
     expect(fixture.logged).toEqual(['account.project.created project a']);
   });
 
+  it('queues the batches after one whose ingestion hangs', async () => {
+    const fixture = newFixture('a', 'b');
+    const whole = fixture.ingestBatch;
+    fixture.ingestBatch = () => new Promise(() => undefined);
+    await fixture.store(created('a'));
+    fixture.ingestBatch = whole;
+    await fixture.store(created('b'));
+    expect(fixture.queued).toBe(2);
+    expect(fixture.logged).toEqual([]);
+  });
+
   it('begins no ingestion once the process stops', async () => {
     const fixture = newFixture('a');
     let begun = 0;
