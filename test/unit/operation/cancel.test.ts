@@ -272,6 +272,38 @@ describe('the cancellation of a requested operation', () => {
     });
   });
 
+  it('is refused before its message is handled if the operation is canceled already', async () => {
+    await simulation.ask();
+    expect(await cancel()).toMatchObject({ status: 202 });
+    expect(await cancel()).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('is canceled already, by ann') } },
+    });
+  });
+
+  it('is tried again after a conflict, at most ten times', async () => {
+    await simulation.ask();
+    const { engine } = simulation;
+    const commit = engine.commit.bind(engine);
+    let conflicts = 10;
+    engine.commit = async (change) => {
+      conflicts -= 1;
+      return conflicts >= 0 ? 'conflict' : commit(change);
+    };
+    expect(await cancel()).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('changed during each attempt') } },
+    });
+    expect(simulation.operation.canceled).toBeUndefined();
+    conflicts = 9;
+    expect(await cancel()).toMatchObject({ status: 202 });
+    expect(simulation.operation.canceled).toMatchObject({ by: 'ann' });
+  });
+
+  it('is refused for an unknown operation', async () => {
+    expect(await cancel('op-0123456789ab')).toMatchObject({ status: 404 });
+  });
+
   it('is refused if the operation follows from a deletion in Keystone, and names the hold', async () => {
     simulation.cloud.delete(TARGET);
     await simulation.handle(deleted('project', TARGET));

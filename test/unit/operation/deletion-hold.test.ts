@@ -164,6 +164,8 @@ describe('POST /v1/holds', () => {
     ['a resource without a type', { resource: 'target-1' }, 400],
     ['an unknown type', { resource: 'network.prot/1' }, 409],
     ['an unknown project', { project: 'tagret' }, 409],
+    ['an unknown domain', { domain: 'defualt' }, 409],
+    ['a resource of an unknown project', { resource: 'network.port/1', project: 'tagret' }, 409],
     ['an end in the past', { project: TARGET, until: '1969-01-01T00:00:00Z' }, 409],
     ['an end without a zone', { project: TARGET, until: '2127-01-01T00:00:00' }, 400],
   ])('refuses %s, because it would keep nothing', async (_, what, status) => {
