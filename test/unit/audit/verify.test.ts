@@ -121,7 +121,7 @@ describe('the verification of the audit log', () => {
     });
     expect(await verify(logOf(2), before.head)).toMatchObject({
       ok: false,
-      broken: { because: 'entry 3 is missing, although its hash is known' },
+      broken: { sequence: 3, because: 'entry 3 is missing, although its hash is known' },
     });
   });
 

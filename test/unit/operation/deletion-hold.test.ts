@@ -176,6 +176,24 @@ describe('POST /v1/holds', () => {
     });
   });
 
+  it('adds a hold of a domain', async () => {
+    simulation.cloud.domains.set('default', { name: 'Default', enabled: true });
+    expect(await hold({ domain: 'default' })).toMatchObject({
+      status: 201,
+      body: { target: 'domain', id: 'default', by: 'ann', reason: 'lawsuit' },
+    });
+  });
+
+  it('replaces a hold that has ended', async () => {
+    const until = new Date(simulation.engine.time + 1000).toISOString();
+    await hold({ project: TARGET, until });
+    simulation.engine.time += 1000;
+    expect(await hold({ project: TARGET, reason: 'appeal' })).toMatchObject({ status: 201 });
+    expect((await simulation.call('GET', '/v1/holds')).body).toMatchObject({
+      holds: [{ id: TARGET, reason: 'appeal' }],
+    });
+  });
+
   it('names the person who set the first hold, if a hold exists already', async () => {
     await hold({ project: TARGET });
     const again = { project: TARGET, reason: 'other' };

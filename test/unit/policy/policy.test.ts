@@ -179,17 +179,28 @@ rules:
       ],
     });
     const [rule] = text.split('  - on:');
-    expect(readPolicy(rule ?? '', SECTIONS)).toEqual({
+    const withParent = rule?.replace('tags: [trial]', 'tags: [trial], parent: d1');
+    expect(readPolicy(withParent ?? '', SECTIONS)).toEqual({
       kind: 'invalid',
-      problems: [
-        {
-          line: 3,
-          message:
-            'rules.0.match.tags: users have no tags: write a separate rule for the changes of ' +
-            'users',
-        },
-      ],
+      problems: ['parent', 'tags'].map((part) => ({
+        line: 3,
+        message:
+          `rules.0.match.${part}: users have no ${part}: write a separate rule for the changes ` +
+          'of users',
+      })),
     });
+  });
+
+  it('names the line of a field, not the line of its value', () => {
+    const text = `version:
+  2
+rules:
+  - on:
+      project.disabled:
+        action:
+          stop
+`;
+    expect(readPolicy(text, SECTIONS)).toMatchObject({ problems: [{ line: 1 }, { line: 6 }] });
   });
 
   it('names the roles and groups of a new user, and reports every error with its line', () => {
