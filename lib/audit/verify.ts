@@ -50,13 +50,7 @@ export async function verifyLog(
     verified = result.head;
     const head = await source.auditHead();
     const isEnd = head.sequence === verified.sequence && head.hash === verified.hash;
-    if (isEnd && known !== undefined && known.sequence > verified.sequence)
-      return broken(
-        verified,
-        verified.sequence + 1,
-        `entry ${known.sequence} is missing, although its hash is known`,
-      );
-    if (isEnd) return result;
+    if (isEnd) return resultAtEnd(verified, known);
     if (reads >= MAX_READS_OF_END) return differentHead(verified, head);
     await pause();
   }
@@ -79,6 +73,16 @@ async function verifyRows(
     if (rows.length < ROWS_PER_READ) return { ok: true, head: lastVerified };
   }
 }
+
+/** Returns the result for a log without an error up to its last entry, `head`. */
+const resultAtEnd = (head: AuditHead, known: KnownEntry | undefined): Verification =>
+  known !== undefined && known.sequence > head.sequence
+    ? broken(
+        head,
+        head.sequence + 1,
+        `entry ${known.sequence} is missing, although its hash is known`,
+      )
+    : { ok: true, head };
 
 /** Returns the result for a log whose stored head does not match its last entry. */
 const differentHead = (verified: AuditHead, head: AuditHead): Verification =>
