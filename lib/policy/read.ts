@@ -58,16 +58,24 @@ const withPath = (path: readonly PropertyKey[], message: string): string =>
  */
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   for (let length = path.length; length > 0; length -= 1) {
-    const parent =
-      length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const last = path[length - 1];
-    if (isMap(parent)) {
-      const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
-      if (pair && isScalar(pair.key) && pair.key.range) return pair.key.range[0];
-    }
-    const node: unknown = document.getIn(path.slice(0, length), true);
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
-      return Number(node.range[0]);
+    const nearestPath = path.slice(0, length);
+    const offset = keyOffset(document, nearestPath) ?? valueOffset(document, nearestPath);
+    if (offset !== undefined) return offset;
   }
   return 0;
+}
+
+/** Returns the offset of the key at a path, or `undefined` if the file does not have the key. */
+function keyOffset(document: Document, path: readonly PropertyKey[]): number | undefined {
+  const parent = document.getIn(path.slice(0, -1), true);
+  if (!isMap(parent)) return undefined;
+  const pair = parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1));
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+}
+
+/** Returns the offset of the value at a path, for example of a list item, or `undefined`. */
+function valueOffset(document: Document, path: readonly PropertyKey[]): number | undefined {
+  const node: unknown = document.getIn(path, true);
+  const hasRange = typeof node === 'object' && node !== null && 'range' in node;
+  return hasRange && Array.isArray(node.range) ? Number(node.range[0]) : undefined;
 }

@@ -151,18 +151,31 @@ export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
       )
       .default({}),
   }).superRefine(({ rules, profiles }, context) => {
-    for (const [index, { match: matched, on }] of rules.entries()) {
-      for (const part of ['parent', 'tags'] as const)
-        if (matched[part] !== undefined && USER_CHANGES.some((change) => on[change]))
-          context.addIssue({
-            code: 'custom',
-            message: `users have no ${part}: write a separate rule for the changes of users`,
-            path: ['rules', index, 'match', part],
-          });
-      const profile = on['project.created']?.profile;
-      if (profile === undefined || Object.hasOwn(profiles, profile)) continue;
-      const message = `there is no profile "${profile}" under "profiles"`;
-      const path = ['rules', index, 'on', 'project.created', 'profile'];
-      context.addIssue({ code: 'custom', message, path });
-    }
+    for (const [index, rule] of rules.entries())
+      for (const { message, path } of [...userProblems(rule), ...profileProblems(rule, profiles)])
+        context.addIssue({ code: 'custom', message, path: ['rules', index, ...path] });
   });
+
+/** An error of a rule. `path`: the place in the rule. */
+interface RuleProblem {
+  readonly message: string;
+  readonly path: readonly string[];
+}
+
+/** Returns an error for each condition that a user cannot meet, if the rule is for users. */
+function userProblems({ match: matched, on }: Rule): RuleProblem[] {
+  if (!USER_CHANGES.some((change) => on[change])) return [];
+  const conditions = (['parent', 'tags'] as const).filter((part) => matched[part] !== undefined);
+  return conditions.map((part) => ({
+    message: `users have no ${part}: write a separate rule for the changes of users`,
+    path: ['match', part],
+  }));
+}
+
+/** Returns an error if the rule names a profile that does not exist. */
+function profileProblems({ on }: Rule, profiles: Policy['profiles']): RuleProblem[] {
+  const profile = on['project.created']?.profile;
+  if (profile === undefined || Object.hasOwn(profiles, profile)) return [];
+  const message = `there is no profile "${profile}" under "profiles"`;
+  return [{ message, path: ['on', 'project.created', 'profile'] }];
+}
