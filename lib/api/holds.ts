@@ -63,25 +63,19 @@ async function answerHolds(context: Context, { engine, now }: ApiDeps): Promise<
 
 async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
   const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
-  const [target, id] = namedTarget(named);
-  const project = target === 'resource' ? named.project : undefined;
-  const unknown =
-    (await whyUnknown(target, id, deps)) ??
-    (project === undefined ? undefined : await whyUnknown('project', project, deps));
-  if (unknown !== undefined) return context.json(problemBody('hold', unknown), 409);
+  const held = namedTarget(named);
+  const { target, id } = held;
   const until = end === undefined ? undefined : Date.parse(end);
+  const refuse = (because: string) => context.json(problemBody('hold', because), 409);
+  const unknown = await whyUnknown(held, deps);
+  if (unknown !== undefined) return refuse(unknown);
   if (until !== undefined && until <= deps.now())
-    return context.json(problemBody('hold', 'the field until is a time in the past'), 409);
+    return refuse('the field until is a time in the past');
   const before = await findHold(target, id, deps);
   if (before && isInForce(before, deps.now()))
-    return context.json(
-      problemBody('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
-      409,
-    );
+    return refuse(`${before.by} holds ${target} ${id} already: ${before.reason}`);
   const hold: DeletionHold = {
-    target,
-    id,
-    ...(project === undefined ? {} : { project }),
+    ...held,
     by: callerOf(context),
     reason,
     at: deps.now(),
@@ -150,37 +144,52 @@ function commitHold(
   });
 }
 
+/** The target of a hold. `project`: the project of a resource, if the person named it. */
+type NamedTarget = Pick<DeletionHold, 'target' | 'id' | 'project'>;
+
 /** Returns the target that the body of a request names. */
 function namedTarget({
   project,
   domain,
   resource,
-}: Pick<z.infer<typeof NewHold>, 'project' | 'domain' | 'resource'>): [HoldTarget, string] {
-  if (domain !== undefined) return ['domain', domain];
-  return resource === undefined ? ['project', project ?? ''] : ['resource', resource];
+}: Pick<z.infer<typeof NewHold>, 'project' | 'domain' | 'resource'>): NamedTarget {
+  if (domain !== undefined) return { target: 'domain', id: domain };
+  if (resource === undefined) return { target: 'project', id: project ?? '' };
+  return { target: 'resource', id: resource, ...(project === undefined ? {} : { project }) };
 }
 
 /**
  * Returns why the target of a hold is unknown, for example after a typing error; `undefined` for a
- * known account, or for a resource of a known type.
+ * known account, or for a resource of a known type in a known project.
  */
 async function whyUnknown(
-  target: HoldTarget,
-  id: string,
-  { cloud, engine, services }: ApiDeps,
+  { target, id, project }: NamedTarget,
+  deps: ApiDeps,
 ): Promise<string | undefined> {
-  if (target === 'resource') {
-    const type = id.slice(0, id.indexOf('/'));
-    const isKnown = services.some(({ resourceTypes }) =>
-      resourceTypes.some(({ name }) => name === type),
-    );
-    return isKnown ? undefined : `there is no resource type ${type}; see: propagator service list`;
-  }
+  if (target !== 'resource') return whyUnknownAccount(target, id, deps);
+  const unknownType = whyUnknownType(id, deps);
+  if (unknownType !== undefined || project === undefined) return unknownType;
+  return whyUnknownAccount('project', project, deps);
+}
+
+function whyUnknownType(resource: string, { services }: ApiDeps): string | undefined {
+  const type = resource.slice(0, resource.indexOf('/'));
+  const isKnown = services.some(({ resourceTypes }) =>
+    resourceTypes.some(({ name }) => name === type),
+  );
+  return isKnown ? undefined : `there is no resource type ${type}; see: propagator service list`;
+}
+
+async function whyUnknownAccount(
+  type: 'project' | 'domain',
+  id: string,
+  { cloud, engine }: ApiDeps,
+): Promise<string | undefined> {
   const [keystoneState, record] = await Promise.all([
-    cloud.keystone.show(target, id),
-    engine.reads.account(target, id),
+    cloud.keystone.show(type, id),
+    engine.reads.account(type, id),
   ]);
   return keystoneState.kind === 'present' || record
     ? undefined
-    : `Keystone and the inventory have no ${target} with this id`;
+    : `Keystone and the inventory have no ${type} with this id`;
 }

@@ -45,11 +45,38 @@ const MAX_NAME_LENGTH = 255;
  * the rate limit, and 503 if Keystone cannot validate the token.
  */
 export function requireKeystoneToken(
-  { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
-  { log, now }: TokenDeps,
+  authentication: KeystoneAuthentication,
+  deps: TokenDeps,
 ): MiddlewareHandler {
+  const { policy, callsPerMinute } = authentication;
+  const checkToken = tokenCheck(authentication, deps);
+  const callerLimit = rateLimit(callsPerMinute, deps.now);
+  return async (context, next) => {
+    const access = accessOf(context);
+    if (access === 'public') return next();
+    const facts = await checkToken(context);
+    if (facts instanceof Response) return facts;
+    const waitSeconds = callerLimit(facts.user.id);
+    if (waitSeconds > 0) return tooMany(context, waitSeconds);
+    const level = checkLevel(context, facts, access, policy);
+    if (level instanceof Response) return level;
+    const { id: userId, name } = facts.user;
+    const userName = plainText(name, MAX_NAME_LENGTH);
+    context.set('caller', `${userName} (${userId})`);
+    context.set('identity', { userId, userName, scope: facts.scope, level });
+    return next();
+  };
+}
+
+/**
+ * Returns the function that checks the token of a request. Its result is what Keystone says about
+ * the token, or the response that refuses the request.
+ */
+function tokenCheck(
+  { authUrl, validate, callsPerMinute }: KeystoneAuthentication,
+  { log, now }: TokenDeps,
+): (context: Context) => Promise<TokenFacts | Response> {
   const cache = tokenCache(validate, now);
-  const callerLimit = rateLimit(callsPerMinute, now);
   const addressLimit = rateLimit(callsPerMinute, now);
   const unauthorized = (context: Context, message: string) => {
     context.header('WWW-Authenticate', `Keystone uri="${authUrl}"`);
@@ -58,8 +85,7 @@ export function requireKeystoneToken(
       'with OS_CLOUD or the OS_* variables.';
     return context.json(problemBody('token', `${message}; nothing was changed`, advice), 401);
   };
-  /** Returns the facts about the token, or the response that refuses the request. */
-  const checkToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
+  const validateToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address,
     // not all calls. Callers without an address share one limit.
@@ -68,31 +94,34 @@ export function requireKeystoneToken(
     const facts = cached ? cached.facts : await cache.validate(token);
     return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
   };
-  return async (context, next) => {
-    const access = accessOf(context);
-    if (access === 'public') return next();
+  return async (context) => {
     const token = context.req.header('x-auth-token');
     if (token === undefined) return unauthorized(context, 'the request has no token');
     if (!TOKEN_PATTERN.test(token))
       return unauthorized(context, 'the header X-Auth-Token contains no token');
-    const facts = await checkToken(context, token).catch((thrown: unknown) => {
+    return validateToken(context, token).catch((thrown: unknown) => {
       if (thrown instanceof PropagatorError) return keystoneUnavailable(context, thrown, log);
       throw thrown;
     });
-    if (facts instanceof Response) return facts;
-    const waitSeconds = callerLimit(facts.user.id);
-    if (waitSeconds > 0) return tooMany(context, waitSeconds);
-    const granted = levelOf(facts, policy);
-    if (granted.kind === 'refused')
-      return context.json(problemBody('scope', granted.message, granted.advice), 403);
-    if (access !== undefined && !includesLevel(granted.level, access))
-      return context.json(roleMissing(context, access, granted.level, policy), 403);
-    const { id: userId, name } = facts.user;
-    const userName = plainText(name, MAX_NAME_LENGTH);
-    context.set('caller', `${userName} (${userId})`);
-    context.set('identity', { userId, userName, scope: facts.scope, level: granted.level });
-    return next();
   };
+}
+
+/**
+ * Returns the level of a token, or the response that refuses the request because its route needs
+ * more. `access`: the level that the route needs, or `undefined` for an unknown route.
+ */
+function checkLevel(
+  context: Context,
+  facts: TokenFacts,
+  access: Level | undefined,
+  policy: AccessPolicy,
+): Level | Response {
+  const granted = levelOf(facts, policy);
+  if (granted.kind === 'refused')
+    return context.json(problemBody('scope', granted.message, granted.advice), 403);
+  if (access !== undefined && !includesLevel(granted.level, access))
+    return context.json(roleMissing(context, access, granted.level, policy), 403);
+  return granted.level;
 }
 
 function keystoneUnavailable(

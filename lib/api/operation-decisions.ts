@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
@@ -17,42 +17,60 @@ import { answerUnknownOperation, problemBody } from './problem.ts';
 /** The body of a release and of a cancellation. */
 export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
 
+/** The person who decides about an operation, and the reason. */
+interface Decision {
+  readonly by: string;
+  readonly reason: string;
+}
+
 /** The maximum attempts of a cancellation. After a conflict the route reads and decides again. */
 const MAX_CONFLICTS = 10;
 
 /** The route that cancels a requested operation. */
-export function cancelRoute(app: Hono, { engine, now }: ApiDeps): void {
+export function cancelRoute(app: Hono, deps: ApiDeps): void {
   app.post('/v1/operations/:id/cancel', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, ReleaseBody);
-    const by = callerOf(context);
+    const decision = { by: callerOf(context), reason };
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
-      const operation = await engine.reads.operation(operationId);
-      if (!operation) return answerUnknownOperation(context);
-      const because = whyNotCancelable(operation);
-      if (because !== undefined) return context.json(problemBody('operation', because), 409);
-      const auditedDecision = {
-        what: 'operation.canceled',
-        target: targetOf(operation),
-        reason,
-        before: { state: operation.state },
-        after: { canceled: true },
-      } as const;
-      const outcome = await engine.commit({
-        // The field `canceled` stops every deletion in Keystone even before the message below is
-        // handled. In a recovery window the field stops every removal.
-        operations: [{ ...operation, canceled: { by, reason, at: now() } }],
-        messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
-        audit: [auditRecord(context, now(), auditedDecision)],
-      });
-      if (outcome === 'committed')
-        return context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
+      const response = await cancelOperation(context, operationId, decision, deps);
+      if (response !== 'conflict') return response;
     }
     return context.json(
       problemBody('conflict', `${operationId} changed during each attempt; try again`),
       409,
     );
   });
+}
+
+/** Returns `conflict` if the operation changed between the read and the commit. */
+async function cancelOperation(
+  context: Context,
+  operationId: OperationId,
+  { by, reason }: Decision,
+  { engine, now }: ApiDeps,
+): Promise<Response | 'conflict'> {
+  const operation = await engine.reads.operation(operationId);
+  if (!operation) return answerUnknownOperation(context);
+  const because = whyNotCancelable(operation);
+  if (because !== undefined) return context.json(problemBody('operation', because), 409);
+  const auditedDecision = {
+    what: 'operation.canceled',
+    target: targetOf(operation),
+    reason,
+    before: { state: operation.state },
+    after: { canceled: true },
+  } as const;
+  const outcome = await engine.commit({
+    // The field `canceled` stops every deletion in Keystone even before the message below is
+    // handled. In a recovery window the field stops every removal.
+    operations: [{ ...operation, canceled: { by, reason, at: now() } }],
+    messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
+    audit: [auditRecord(context, now(), auditedDecision)],
+  });
+  return outcome === 'conflict'
+    ? outcome
+    : context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
 }
 
 function whyNotCancelable(operation: Operation): string | undefined {
@@ -92,7 +110,7 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
  */
 function releaseMessage(
   operation: Operation,
-  decision: { readonly by: string; readonly reason: string },
+  decision: Decision,
   mode: Mode,
 ): Outgoing | undefined {
   const { id, state, scope, cause, request, hold } = operation;
