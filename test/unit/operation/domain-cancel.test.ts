@@ -1,5 +1,6 @@
 import type { OperationId } from '../../../events/ids.ts';
 import type { Operation } from '../../../lib/operation/model.ts';
+import { Policy } from '../../../lib/policy/schema.ts';
 import { DOMAIN } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
 import {
@@ -175,7 +176,8 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
   });
 
   describe('with a project that drifted, and a newer plan of that project', () => {
-    async function replaced(): Promise<Operation> {
+    /** Returns the plan of the project, which the held operation does not carry out. */
+    async function newerPlan(): Promise<{ id: string; digest: string }> {
       simulation.approvalRules = {
         twoApprovers: { domain: false, resources: undefined, tags: [] },
         drift: { resources: 0, percent: 0 },
@@ -184,19 +186,39 @@ describe('the operation of an approved plan of a domain that is canceled', () =>
       simulation.cloud.make('compute.server', 'single');
       await simulation.approve(plan);
       await simulation.settle();
-      const held = cleanupOf('single');
-      expect(held).toMatchObject({ state: 'held', hold: { about: 'drift' } });
+      expect(cleanupOf('single')).toMatchObject({ state: 'held', hold: { about: 'drift' } });
       const asked = await simulation.call('POST', '/v1/projects/single/plan', {});
       await simulation.settle();
       const path = `/v1/operations/${asked.body.opened}/plan`;
-      const { body } = await simulation.call('GET', path);
-      expect(await simulation.approve(body as never)).toMatchObject({ status: 202 });
+      return (await simulation.call('GET', path)).body as never;
+    }
+
+    async function replaced(): Promise<Operation> {
+      const plan = await newerPlan();
+      const held = cleanupOf('single');
+      expect(await simulation.approve(plan)).toMatchObject({ status: 202 });
       const { id, children } = simulation.domainOperation;
       expect(cleanupOf('single')).toMatchObject({ parentId: id });
       expect(children).toContain(cleanupOf('single')?.id);
       expect(children).not.toContain(held?.id);
       return cleanupOf('single') as Operation;
     }
+
+    it.each([
+      ['no recovery window, although the policy has one', {}, undefined],
+      ['the recovery window that its approval requests', { recoverForSeconds: 600 }, 600_000],
+    ])('gives the newer operation %s', async (_, window, lengthMillis) => {
+      const { id, digest } = await newerPlan();
+      const rule = { match: { name: 'name-single' }, deletion: { recoverFor: '30d' } };
+      const policy = Policy.parse({ version: 1, rules: [rule] });
+      Object.defineProperty(simulation, 'deps', { value: { ...simulation.deps, policy } });
+      const path = `/v1/operations/${id}/approve`;
+      expect(await simulation.call('POST', path, { digest, ...window })).toMatchObject({
+        status: 202,
+      });
+      expect(cleanupOf('single')).toMatchObject({ parentId: simulation.domainOperation.id });
+      expect(cleanupOf('single')?.recovery?.lengthMillis).toBe(lengthMillis);
+    });
 
     it('waits for the newer operation, and deletes the domain after it', async () => {
       await replaced();
