@@ -1,3 +1,4 @@
+import type { Account } from '../../events/account.ts';
 import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { KeystoneState } from '../account/keystone.ts';
 import type { AuditRecord } from '../audit/entry.ts';
@@ -7,8 +8,9 @@ import { requiresPlans } from '../operation/approval.ts';
 import { hasEnded } from '../operation/ended.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { ApprovedPlan, Operation } from '../operation/model.ts';
-import { endOfWindow } from '../operation/recovery-window.ts';
+import { endOfWindow, type RecoveryWindow } from '../operation/recovery-window.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
+import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
@@ -67,16 +69,9 @@ export async function openRequestedCleanup(
   const cleanups = cleanupsOf(allOperations);
   if (state.kind !== 'present' || state.account.type !== 'project')
     return refusalOfAccount(state, cleanups);
-  const { id, name, domainId, enabled } = state.account;
-  const scope = {
-    type: 'project' as const,
-    id,
-    ...(name === undefined ? {} : { name }),
-    ...(domainId === undefined ? {} : { domainId }),
-  };
-  const parentId = cleanups.find((operation) => !hasEnded(operation))?.parentId;
-  const parent = parentId && (await deps.engine.reads.operation(parentId));
-  const recoverForSeconds = requested.window?.recoverForSeconds;
+  const { id, name, enabled } = state.account;
+  const scope = projectScope(state.account, undefined);
+  const parent = await parentOfOpenCleanup(cleanups, deps.engine);
   const input = {
     scope,
     by: requested.by,
@@ -91,16 +86,35 @@ export async function openRequestedCleanup(
     ...(requested.plan ? { plan: requested.plan } : {}),
     allOperations,
     ...(parent ? { parent } : {}),
-    // While a domain is being deleted, the policy gives its projects no window.
-    window:
-      parent && recoverForSeconds === undefined
-        ? undefined
-        : await windowOf(state.account, requested.window, deps),
+    window: await windowOfProject(state.account, requested.window, parent, deps),
   };
   // The check in Keystone makes many calls, so all other rules are checked first.
   const answer = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
   if (answer.kind === 'refused') return answer;
   return openRequest({ ...input, keystoneCheck: await projectAdmin.checkDeletion(id) });
+}
+
+/** Returns the operation of the domain that opened the cleanup in progress, if a domain did. */
+async function parentOfOpenCleanup(
+  cleanups: readonly Operation[],
+  { reads }: Pick<Engine, 'reads'>,
+): Promise<Operation | undefined> {
+  const parentId = cleanups.find((operation) => !hasEnded(operation))?.parentId;
+  return parentId && reads.operation(parentId);
+}
+
+/**
+ * Returns the recovery window of a project. While its domain is being deleted by the operation
+ * `parent`, the policy gives the project no window, and only the request can give one.
+ */
+async function windowOfProject(
+  account: Account,
+  requested: RequestedWindow | undefined,
+  parent: Operation | undefined,
+  deps: ApiDeps,
+): Promise<RecoveryWindow | undefined> {
+  if (parent && requested?.recoverForSeconds === undefined) return undefined;
+  return windowOf(account, requested, deps);
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
