@@ -18,9 +18,10 @@ export type AccountNotification = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * A notification about a new role of a user or a group. The inventory records the users, because
- * Keystone deletes the role assignments of a deleted project. `inherited`: the role does not apply
- * to the target, but to the projects below it.
+ * A notification about a new role of a user or a group. After a project is deleted, Keystone no
+ * longer shows its role assignments. The inventory therefore records in advance which users have a
+ * role on the project. `inherited`: the role does not apply to the target, but to the projects
+ * below it.
  */
 export interface MembershipNotification {
   readonly kind: 'membership';
@@ -117,8 +118,8 @@ function interpretAccount(
   operation: AccountChangeType,
   receivedAt: number,
 ): Interpretation {
-  // Keystone reports a password change that its policy rejected as a successful update with a
-  // reason.
+  // If the password policy rejects a password change, Keystone still sends a notification of a
+  // successful update, with a `reason`.
   if (type === 'user' && operation === 'updated' && notification.hasReason)
     return droppedBecause('rejected-password-change');
   const id = ID_SCHEMAS[type].safeParse(notification.accountId);

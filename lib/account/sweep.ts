@@ -112,8 +112,8 @@ function changesOf(listed: Account, record: AccountRecord | undefined): Change[]
 }
 
 /**
- * True if the record must be stored. If only `seenAt` differs, the record is stored only for an
- * account that was reported deleted, because the account exists again ({@link isGone}).
+ * True if the record must be stored. A record that differs only in `seenAt` is not stored.
+ * Exception: the account was reported deleted and exists again ({@link isGone}).
  */
 export const differsFromStored = (
   record: AccountRecord,

@@ -37,7 +37,11 @@ export interface EmbeddedOptions {
   readonly log: Logger;
   /** Default: all services of the project. */
   readonly services?: readonly Service[];
-  /** True to create an empty database if the database in the data folder is missing or damaged. */
+  /**
+   * True: if the data folder held a database that is now missing or damaged, the start renames what
+   * is left of it and creates an empty database. A new data folder gets a database without this
+   * option.
+   */
   readonly beginEmpty?: boolean;
 }
 
@@ -184,8 +188,9 @@ const openEngine = (
   });
 
 /**
- * Returns the time since which every notification is received. Without a relay, this is the start
- * of the process, because other sources send notifications to the API.
+ * Returns the time since which every notification is received. Without a relay, notifications
+ * arrive only at the API, which has accepted them since the process started. Returns `undefined`
+ * while the relay is not receiving.
  */
 function subscriptionStateOf(
   relay: Relay | undefined,

@@ -99,9 +99,9 @@ export async function holdOfAccount(
 const FRESH_MILLIS = 1000;
 
 /**
- * Returns a function that finds the held resources among the given resources of one type. The
- * result has the reason for each held id. One read of the store covers all types, because a run
- * asks about many types at the same time, and few resources have a hold.
+ * Returns a function that finds the resources with a hold among the given resources of one type.
+ * The result has the reason of each hold by resource id. One read of the store covers all types,
+ * because a run asks about many types at the same time, and few resources have a hold.
  */
 export function heldResourceFinder({ engine, now }: HoldDeps) {
   let lastRead: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;

@@ -53,7 +53,7 @@ export async function readSuspensionHolds(
   });
 }
 
-/** Returns the advice for a held project that was enabled in Keystone. */
+/** Returns the advice for a project that was enabled in Keystone during its hold. */
 export const adviceWhenEnabled = (project: string): string =>
   'Find out in the log of Keystone which user enabled it. To keep it suspended and refuse tokens ' +
   `again: openstack project set --disable ${project}. To let it run again: propagator project ` +
@@ -69,9 +69,9 @@ export interface RecordDeps {
 const MAX_CONFLICTS = 5;
 
 /**
- * Records that Keystone shows a held project as enabled or disabled. The resources stay suspended,
- * although Keystone gives tokens on an enabled project. The first report that the project is
- * enabled writes an audit entry and a warning. Throws after too many lock conflicts.
+ * Records that Keystone shows a project with a hold as enabled or disabled. The resources stay
+ * suspended, although Keystone gives tokens on an enabled project. The first report that the
+ * project is enabled writes an audit entry and a warning. Throws after too many lock conflicts.
  */
 export async function recordStateDuringHold(
   project: string,

@@ -20,7 +20,7 @@ export const awaitsConfirmation = (operation: Operation, questionNumber: number)
 
 /**
  * True for a requested operation while another client may delete its project. In these states the
- * operation applies an answer of Keystone as in state `confirming`.
+ * operation also accepts answers of Keystone; {@link applyConfirmation} handles each state.
  */
 const mayBeDeletedByOthers = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
@@ -44,8 +44,8 @@ export function applyConfirmation(
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, questionNumber)) return;
   if (operation.state === 'recoverable') {
-    // After a 404, another client may have deleted the project. The operation asks Keystone again,
-    // as at the end of its recovery window.
+    // A 404 suggests that another client deleted the project. The operation therefore asks Keystone
+    // again, as at the end of the recovery window.
     if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], step);
     return;
   }

@@ -106,8 +106,8 @@ export function runErrorOf(report: ServiceReport): ErrorReport | undefined {
 
 /**
  * Returns the deletion holds among the earlier conditions of a task that still apply although the
- * report lacks them. Such a hold still applies if the run could not list the type of the held
- * resource, or if the run failed before it could report the hold.
+ * report lacks them. Such a hold still applies if the run could not list the type of its resource,
+ * or if the run failed before it could report the hold.
  */
 export function holdsStillKnown(
   earlierConditions: readonly Condition[],

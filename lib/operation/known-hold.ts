@@ -6,8 +6,8 @@ import type { Operation, Task } from './model.ts';
 /**
  * Returns the condition of a deletion hold on a resource of the task, or `undefined` if no hold is
  * known. The dead-letter message of a task with a known hold must not be discarded. The discard
- * would end the task and start the services that wait for the held resource. For example, Swift
- * would remove the data of a held backup.
+ * would end the task and start the services that wait for the resource. For example, Swift would
+ * remove the data of a backup that has a hold.
  *
  * `heldTypes`: the resource types of all stored holds in force. A hold in the metadata of a
  * resource is not stored. It counts until a run no longer reports it.

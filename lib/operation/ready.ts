@@ -75,11 +75,11 @@ function reopenOvertaking(transaction: OperationTransaction): void {
  * services that the task still waits for. All of these conditions must be met:
  *
  * - Each open dependency is one of these: it leaves some types of the task independent; it may be
- *   overtaken; or it waits only for types of another task that were counted empty.
+ *   overtaken; or the task needs from it only types that were counted empty.
  * - At least one of the independent types is not verified empty.
- * - Every service that the independent types do not depend on is removing all its resources. A
- *   resource that the service keeps may need them: a server with a hold needs its router and
- *   floating IPs, so Neutron then has no partial run.
+ * - Each dependency that leaves types independent is removing all its resources. If Nova keeps a
+ *   server because of a hold, the server still needs its router and floating IPs. Neutron then has
+ *   no partial run.
  */
 function requestPartialRun(
   transaction: OperationTransaction,

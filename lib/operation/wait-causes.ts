@@ -75,7 +75,8 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
 function ownCauses({ operation, tasks, now, recoverableUntil }: WaitInput): WaitCause[] {
   const { hold, id, openedAt, scope, startedAt, state } = operation;
   if (hold) {
-    // A hold with `about` has a reason that only an operator can remove, in any state.
+    // An operation can have a hold while its state is not `held`. If that hold has a kind
+    // (`about`), an operator must act.
     const needsOperator = state === 'held' || hold.about !== undefined;
     const actor = needsOperator ? 'operator' : 'none';
     return [{ ...causeWithoutActor(hold.reason, hold.since), actor, advice: hold.advice }];
@@ -121,7 +122,7 @@ function failedActionCauses({ id, keystoneAction, scope }: Operation): WaitCause
   ];
 }
 
-/** Returns the reasons why the cleanup of a project waits and that a person must remove. */
+/** Returns the wait causes of a project's operation that need an operator. */
 function childOperationCauses(child: Operation, { now, childTasks }: WaitInput): WaitCause[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return causesOfOpenOperation({

@@ -102,8 +102,8 @@ export function batchStore({
 
 /**
  * Begins `work` and waits for it. Returns true if `work` ends in time, and false if it takes longer
- * than `millis`. Throws immediately when `signal` aborts. An error of `work` after that time has no
- * effect, because the caller has stored the notifications in the queue.
+ * than `millis`. Throws immediately when `signal` aborts. An error of `work` after the timeout is
+ * ignored, because the caller then stores the notifications in the queue.
  */
 async function endsWithin(
   millis: number,

@@ -9,7 +9,7 @@ const MAX_CONDITIONS = 25;
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
  * `requestId` come from the first condition. In the result, holds are first, because other services
- * wait for the held resources. Missing features of the cloud are last.
+ * wait for the resources with a hold. Missing features of the cloud are last.
  */
 export function aggregateConditions(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();

@@ -171,8 +171,9 @@ function removalResult<Context extends CommonContext>(
 }
 
 /**
- * Sets `blocked` on the resources that are held or missing in the approved plan. Returns the error
- * if the blockers could not be read. Phase `plan` removes nothing, so it ignores the error.
+ * Sets `blocked` on each resource that has a hold, and on each resource that the approved plan does
+ * not list. Returns the error if these blockers could not be read. Phase `plan` removes nothing, so
+ * it ignores the error.
  */
 async function addBlockers<Context extends CommonContext>(
   name: ResourceTypeName,

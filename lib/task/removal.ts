@@ -105,7 +105,7 @@ const isStopped = async <Context extends CommonContext>({
   results.haltFor(await input.whyHalted?.());
 
 /**
- * Returns the resources that no person holds now, and records the held ones as blocked. A person
+ * Returns the resources without a hold, and records each resource with a hold as blocked. A person
  * may have added a hold after the listing.
  */
 async function withoutHeld<Context extends CommonContext>(

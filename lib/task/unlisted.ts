@@ -98,9 +98,10 @@ export function unreachableResult(
 /**
  * Returns the result for a type whose listing failed (safety rule "Not listed is not empty"). The
  * type counts as empty only in two cases:
- * - the service file reports that this cloud has no such resources, because an extension or a
- *   release is missing;
- * - the type was verified empty before the project's deletion, and this release now hides it.
+ * - the service file reports that this cloud has no such resources, because the service lacks an
+ *   extension or is too old;
+ * - the type was verified empty before the project's deletion, and the service file now reports it
+ *   as hidden (error code `….hidden`).
  */
 export function failedListingResult(
   { name }: TypeFields,

@@ -65,9 +65,7 @@ describe('The sender of messages', () => {
     expect(
       await engine.commit({ operations: [opened], messages: [requested('nova', 2, opened.id)] }),
     ).toBe('committed');
-    expect(warnings.some((warning) => warning.includes('could not be sent; the next run'))).toBe(
-      true,
-    );
+    expect(warnings.some((warning) => warning.includes('could not be sent; they stay'))).toBe(true);
     expect(await engine.reads.operation(opened.id)).toMatchObject({ version: 1 });
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -61,7 +61,7 @@ describe('the plan of a project', () => {
     expect(after).toEqual(before);
   });
 
-  it('is carried out after its approval; the operation names a held server, and removes it after the end of the hold', async () => {
+  it('is carried out after its approval; the operation names a server with a hold, and removes it after the end of the hold', async () => {
     const project = on.idOf('planned');
     const shown = await plan();
     const approve = (digest: string) =>

@@ -108,7 +108,7 @@ const keyOf = ({ resourceType, id }: { resourceType: string; id: string }): stri
   `${resourceType}/${id}`;
 const COPIES = ['volumes.backup', 'images.image'];
 const heldCopies = fc.record({
-  /** For each held resource the number of deliveries after which its hold ends. */
+  /** For each resource with a hold the number of deliveries after which its hold ends. */
   holds: fc.dictionary(
     fc.constantFrom(
       ...['compute.server', 'volumes.volume', ...COPIES].flatMap((type) =>

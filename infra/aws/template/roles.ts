@@ -76,7 +76,7 @@ const WRITE_ACTIONS = [
 const PLAN_COLLECTIONS = ['plan', 'drift'] as const;
 /**
  * If a service can suspend or provision, its function also writes these collections: the states of
- * resources before a suspension, and the claims of resources to create.
+ * resources before a suspension, and the claims that stop two runs from creating the same resource.
  */
 const LIFECYCLE_COLLECTIONS = ['suspension', 'provision'] as const;
 

@@ -160,7 +160,8 @@ class DynamoEngine implements AwsEngine {
         this.#warn(`The unsent messages of ${flushedCount} committed changes were sent now`);
     } catch (error) {
       this.#warn(
-        'The unsent messages of committed changes could not be sent; the next run tries again',
+        'The unsent messages of committed changes could not be sent; a later commit or the sweep ' +
+          'tries again',
         error,
       );
     }

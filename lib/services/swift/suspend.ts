@@ -121,8 +121,8 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
     unchanged: [
       'ACL entries for users and projects are not changed, because Keystone decides about their ' +
         'tokens.',
-      'A key that is too long for the prefix is reported, and an ACL or key with characters ' +
-        'other than ASCII.',
+      'A key that is too long for the prefix is reported and not changed. An ACL or key with ' +
+        'characters other than ASCII is also reported, and the public access stays.',
     ],
   },
   recordedState: recordedAccess,

@@ -43,7 +43,7 @@ function storeOf(hold: SuspensionHold | undefined, conflicts = 0) {
   return { ...world, deps };
 }
 
-describe('the record of a held project in Keystone', () => {
+describe('the record of a project with a hold in Keystone', () => {
   it('compares with the hold that another process has stored in between', async () => {
     const { deps, changes, warnings, hold } = storeOf(ann, 1);
     await recordStateDuringHold(PROJECT, true, deps);

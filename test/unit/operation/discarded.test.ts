@@ -146,7 +146,7 @@ describe('a task whose dead letter was discarded', () => {
 });
 
 describe('a task that has a resource with a hold', () => {
-  it('does not end by a discard, so the data of a held backup stays', async () => {
+  it('does not end by a discard, so the data of a backup with a hold stays', async () => {
     const { simulation, volumes, addHold, endHold } = await deletedWithBackups();
     await addHold();
     await simulation.until(() => volumes()?.conditions.some(({ isHold }) => isHold) === true);

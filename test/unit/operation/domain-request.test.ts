@@ -92,7 +92,7 @@ describe('an approved plan of a domain', () => {
     expect(projectsLeft()).toEqual(['root', 'middle']);
     expect(simulation.left('middle')).toEqual({ 'compute.server': 1, 'network.port': 1 });
     expect(simulation.left('root')).toEqual({ 'compute.server': 1, 'network.port': 1 });
-    // The users of the held project go on working, so the domain and the projects above stay.
+    // The users of the project with the hold go on working, so the domain and the projects above stay.
     expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
     for (const id of ['root', 'middle'])
       expect(simulation.cloud.projects.get(id)).toMatchObject({ enabled: true });

@@ -50,7 +50,7 @@ describe('a task that is under way when a service that it requires runs again', 
 });
 
 describe('a count that was made after an earlier, wrong 404 of Keystone', () => {
-  it('does not let a service begin before the services that may have a held resource', async () => {
+  it('does not let a service begin before the services that may have a resource with a hold', async () => {
     simulation = new StatefulSimulation([
       { name: 'volumes', resourceTypes: { backup: 'A' } },
       { name: 'store', resourceTypes: { object: 'A' }, dependsOn: [awaited('volumes.backup')] },

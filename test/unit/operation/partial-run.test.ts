@@ -66,7 +66,7 @@ describe('a resource type that is independent of a service that its own service 
     expect(simulation.left()).toEqual({});
   });
 
-  it('waits while a resource of that service, such as a held server, waits for a person', async () => {
+  it('waits while a resource of that service, such as a server with a hold, waits for a person', async () => {
     await begin([COMPUTE, NETWORK], []);
     simulation.cloud.blocks.set('compute', { message: 'held', actor: 'operator' });
     await simulation.settle(60);

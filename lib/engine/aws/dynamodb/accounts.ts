@@ -11,8 +11,8 @@ import type { Store } from './table.ts';
 export interface AccountRows {
   readonly writes: readonly Write[];
   /**
-   * Pointers that the commit writes before the transaction, to keep the transaction small. A
-   * pointer without its row does no harm, because readers ignore it.
+   * Pointers that the commit writes before the transaction, to keep the transaction small. Readers
+   * ignore a pointer without its target.
    */
   readonly pointersBeforeTransaction: readonly Item[];
   /** The number of new accounts. */

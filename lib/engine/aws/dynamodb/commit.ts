@@ -61,8 +61,8 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
     await deliverOutbox(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${outbox.outbounds.length} messages of a change could not be sent; the next run of a ` +
-        'function sends them',
+      `${outbox.outbounds.length} messages of a change could not be sent; they stay in the ` +
+        'outbox, and the coordinator, the API or the sweep sends them later',
       error,
     );
   }
@@ -90,8 +90,8 @@ function subjectOf({ data }: Message): string | undefined {
 }
 
 /**
- * True if an operation, a task or a document occurs twice: the second of them has an outdated
- * version.
+ * True if the change writes the same operation, task or document twice. The first write raises the
+ * stored version, so the second would fail its version check.
  */
 function hasDuplicateIds({ operations = [], tasks = [], documents = [] }: Change): boolean {
   const ids = [

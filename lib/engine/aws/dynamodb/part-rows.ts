@@ -18,13 +18,16 @@ import {
 /** The rows of one part of a change. */
 export interface PartRows {
   /**
-   * Rows whose failed condition is a conflict of the whole change, because another process has made
-   * the same decision.
+   * Rows with a condition (version, or not yet stored). If one condition fails, another process has
+   * already acted, and the whole change is a conflict.
    */
   readonly guardWrites: readonly Write[];
   /** Rows whose failed condition leads to another attempt. */
   readonly otherWrites: readonly Write[];
-  /** Pointers that are written before the transaction. */
+  /**
+   * Pointers that are written before the transaction, to keep the transaction small. Readers ignore
+   * a pointer without its target.
+   */
   readonly pointersBeforeTransaction: readonly Item[];
   readonly auditEntries: readonly AuditEntry[];
 }
