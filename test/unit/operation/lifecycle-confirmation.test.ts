@@ -1,46 +1,14 @@
-import { ProjectId } from '../../../events/ids.ts';
 import type {
   LifecycleAnswer,
   LifecycleDecision,
 } from '../../../lib/operation/lifecycle-confirmation.ts';
 import type { Operation } from '../../../lib/operation/model.ts';
-import { newOperation, operationId } from '../../../lib/operation/new-operation.ts';
 import { step } from '../../../lib/operation/step.ts';
-import type { StepInput } from '../../../lib/operation/transaction.ts';
-
-const NOW = 1_000_000;
-const INTERVAL_MILLIS = 10_000;
-
-const stepInput = (now: number): StepInput => ({
-  now,
-  confirmationIntervalMillis: INTERVAL_MILLIS,
-  stallTimeoutMillis: 3_600_000,
-  maxWaitMillis: 3_600_000,
-  maxAttempts: 3,
-  maxResourcesPerOperation: 1000,
-  maxOperationsPerHour: 1000,
-  startedLastHour: 0,
-  waivers: [],
-  heldTypes: [],
-});
-
-const scope = { type: 'project', id: ProjectId.parse('p1') } as const;
+import { INTERVAL_MILLIS, OPENED_AT as NOW, operationAt, stepInput } from './step-fixture.ts';
 
 /** A suspension of a project, opened at `NOW`, that waits for Keystone's first answer. */
-const suspension = (fields: Partial<Operation> = {}): Operation => ({
-  ...newOperation({
-    id: operationId(scope, 1, 'suspend'),
-    scope,
-    generation: 1,
-    mode: 'enforce',
-    cause: { messageId: 'm-1', eventType: 'identity.project.disabled', at: NOW },
-    notBefore: NOW,
-    now: NOW,
-  }),
-  action: 'suspend',
-  lifecycle: {},
-  ...fields,
-});
+const suspension = (fields: Partial<Operation> = {}): Operation =>
+  operationAt({ action: 'suspend', lifecycle: {}, ...fields });
 
 const decision = (fields: Partial<LifecycleDecision> = {}): LifecycleDecision => ({
   hasAction: true,

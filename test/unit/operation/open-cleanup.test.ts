@@ -86,6 +86,19 @@ describe('a second deletion of an account', () => {
     expect(afterSecond(refused)?.operation).toMatchObject({ generation: 2, state: 'confirming' });
   });
 
+  it.each(['observed', 'refused', 'canceled'] as const)(
+    'is new after a request that ended %s, because the project was not deleted then',
+    (state) => {
+      const request = { by: 'ann', reason: 'test', at: 1000, enabled: false };
+      const ended = earlierCleanup({ state, startedAt: 1100, endedAt: 1500, request });
+      const deletion = { announcedAt: 1400, seenAliveAt: undefined };
+      const more = { deletion, mode: 'observe' } as const;
+      expect(afterSecond(ended, more)?.operation.generation).toBe(2);
+      // The project was deleted at the end of a finished request, and Keystone announced that.
+      expect(afterSecond({ ...ended, state: 'finished' }, more)).toBeUndefined();
+    },
+  );
+
   it('opens a new cleanup after an observed one only in mode enforce', () => {
     const observed = earlierCleanup({ state: 'observed', endedAt: 1500 });
     expect(afterSecond(observed)?.operation.generation).toBe(2);

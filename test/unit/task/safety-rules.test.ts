@@ -27,15 +27,16 @@ describe('safety rule "Keystone decides"', () => {
         Confirmation.fromAnswers(CONTROL, [0, 5000], 5000),
       ),
     ).rejects.toThrow('without a confirmation');
-    await expect(
-      runProjectCleanup({
-        service: storageService(snapshots, [], removeRow),
-        context: contextOf(),
-        phase: 'apply',
-        confirmation: undefined,
-        deadline: 9e9,
-      }),
-    ).rejects.toThrow();
+    for (const phase of ['pre-delete', 'apply'] as const)
+      await expect(
+        runProjectCleanup({
+          service: storageService(snapshots, [], removeRow),
+          context: contextOf(),
+          phase,
+          confirmation: undefined,
+          deadline: 9e9,
+        }),
+      ).rejects.toThrow('without a confirmation');
     expect(snapshots).toHaveLength(1);
   });
   it('removes nothing before the grace period ends, and queries Keystone again at its end', async () => {
