@@ -72,41 +72,43 @@ export const groupSnapshotsOf = sharedListing(
 export const transfersOf = sharedListing('/volume-transfers/detail', 'transfers', transferRow);
 export const backupsOf = sharedListing('/backups/detail', 'backups', backupRow);
 
+type AttachmentRow = z.infer<typeof attachmentRow>;
+
+/** Lists the attachments of the project, once per iteration. */
+export const attachmentsOf = (context: ProjectContext): Promise<AttachmentRow[]> =>
+  context.memoize('cinder/attachments', () => listAttachments(context));
+
 /**
  * Lists attachments. Cinder returns pages without a link to the next page (seen on 21.3), so only
  * an empty page ends the list.
  */
-export const attachmentsOf = ({
-  api,
-  project,
-  memoize,
-}: ProjectContext): Promise<z.infer<typeof attachmentRow>[]> =>
-  memoize('cinder/attachments', async () => {
-    const rows = new Map<string, z.infer<typeof attachmentRow>>();
-    for (let marker: string | undefined; ; ) {
-      const query = { all_tenants: 1, project_id: project, marker };
-      const page = await api.list('/attachments', {
-        collection: 'attachments',
-        row: attachmentRow,
-        paging: 'marker',
-        query,
-      });
-      const newRows = page.rows.filter((row) => !rows.has(row.id));
-      if (newRows.length < page.rows.length)
-        throw new PropagatorError({
-          code: 'cinder.attachments.endless',
-          class: 'Unexpected',
-          message: 'cinder: the pages of the list of attachments repeat endlessly',
-          advice:
-            'The propagator does not trust this list. Check whether a proxy in front of ' +
-            'Cinder drops the query parameter "marker".',
-          service: 'cinder',
-          region: api.region,
-        });
-      if (newRows.length === 0) return [...rows.values()];
-      for (const row of newRows) rows.set(row.id, row);
-      marker = newRows.at(-1)?.id;
-    }
+async function listAttachments({ api, project }: ProjectContext): Promise<AttachmentRow[]> {
+  const rows = new Map<string, AttachmentRow>();
+  for (let marker: string | undefined; ; ) {
+    const query = { all_tenants: 1, project_id: project, marker };
+    const page = await api.list('/attachments', {
+      collection: 'attachments',
+      row: attachmentRow,
+      paging: 'marker',
+      query,
+    });
+    if (page.rows.some((row) => rows.has(row.id))) throw repeatedPagesError(api.region);
+    if (page.rows.length === 0) return [...rows.values()];
+    for (const row of page.rows) rows.set(row.id, row);
+    marker = page.rows.at(-1)?.id;
+  }
+}
+
+const repeatedPagesError = (region: string): PropagatorError =>
+  new PropagatorError({
+    code: 'cinder.attachments.endless',
+    class: 'Unexpected',
+    message: 'cinder: the pages of the list of attachments repeat endlessly',
+    advice:
+      'The propagator does not trust this list. Check whether a proxy in front of ' +
+      'Cinder drops the query parameter "marker".',
+    service: 'cinder',
+    region,
   });
 
 /** Cinder deletes snapshots, group snapshots and backups in these states without a reset. */

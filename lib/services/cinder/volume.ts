@@ -111,13 +111,8 @@ function volumeBlocker(
   uses: VolumeUses,
   context: ProjectContext,
 ): Blocker | undefined {
-  // The list of attachments and the row of the volume must both show no attachment. Otherwise the
-  // deletion would detach the volume from a running server.
-  if (uses.attachedVolumeIds.has(row.id) || (row.attachments ?? []).length > 0)
-    return temporaryBlocker('the volume is attached to a server');
-  // Nova sets the state of a volume before it attaches the volume. In some releases no attachment
-  // exists at that time.
-  if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
+  if (isAttached(row, uses)) return temporaryBlocker('the volume is attached to a server');
+  if (mayBeUsedByNova(row, context))
     return temporaryBlocker('Nova may still use the volume for a server that it deletes');
   if (uses.volumeIdsInTransfer.has(row.id))
     return temporaryBlocker('the transfer of the volume to another project must be canceled first');
@@ -129,6 +124,20 @@ function volumeBlocker(
     return busyBlocker({ ...row, status: 'migrating' }, context);
   return isDeletable(row, context) ? undefined : busyBlocker(row, context);
 }
+
+/**
+ * True if the list of attachments or the row of the volume shows an attachment. The deletion would
+ * then detach the volume from a running server.
+ */
+const isAttached = (row: VolumeRow, { attachedVolumeIds }: VolumeUses): boolean =>
+  attachedVolumeIds.has(row.id) || (row.attachments ?? []).length > 0;
+
+/**
+ * True if Nova may use the volume for a server that it deletes. Nova sets the state of a volume
+ * before it attaches the volume. In some releases no attachment exists at that time.
+ */
+const mayBeUsedByNova = (row: VolumeRow, context: ProjectContext): boolean =>
+  ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context);
 
 /**
  * True if the state of the volume permits its deletion. A volume in `creating` can be deleted by
