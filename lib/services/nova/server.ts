@@ -135,17 +135,18 @@ async function requestDeletions(
 ): Promise<(Removal | PropagatorError)[]> {
   const results = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
+  const requestDeletion = async (row: ServerRow): Promise<Removal | PropagatorError> => {
+    try {
+      return await removeServer(row, context);
+    } catch (error) {
+      if (!(error instanceof PropagatorError)) throw error;
+      if (error.class === 'Denied') refusal = error;
+      return error;
+    }
+  };
   const queue = rows.entries();
   const worker = async (): Promise<void> => {
-    for (const [index, row] of queue) {
-      try {
-        results[index] = refusal ?? (await removeServer(row, context));
-      } catch (error) {
-        if (!(error instanceof PropagatorError)) throw error;
-        results[index] = error;
-        if (error.class === 'Denied') refusal = error;
-      }
-    }
+    for (const [index, row] of queue) results[index] = refusal ?? (await requestDeletion(row));
   };
   await Promise.all(Array.from({ length: NOVA_CONCURRENCY }, worker));
   return results;
