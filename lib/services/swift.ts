@@ -1,65 +1,29 @@
-import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
-import { defineService, defineType, type ProjectContext } from '../task/service.ts';
+import { defineService, defineType } from '../task/service.ts';
 import {
   accountOf,
   clusterInfoOf,
-  DEFAULT_PAGE_SIZE,
   isMissingAccount,
   requestAccount,
   withRoleAdvice,
 } from './swift/account.ts';
-import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
+import {
+  type ContainerRow,
+  containerRow,
+  containersOf,
+  incompleteContainers,
+  objectCount,
+  objectsOfAccount,
+} from './swift/listing.ts';
+import { type ObjectRow, pathOfContainer, removeObjects } from './swift/object.ts';
 import { provision } from './swift/provision.ts';
 import { publicAccessSuspension } from './swift/suspend.ts';
 
-/**
- * The maximum number of objects that one iteration lists. An iteration with this number of objects
- * takes one to two minutes and little memory.
- */
-const MAX_LISTED_OBJECTS = 10_000;
 /**
  * The value of `independentOf` for types whose removal does not wait for Nova: no server needs the
  * objects.
  */
 const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
-/** The number of containers that are listed in parallel. */
-const PARALLEL_LISTINGS = 8;
-
-const containerRow = z.object({ name: z.string() });
-interface ContainerRow {
-  readonly name: string;
-  readonly owner: string;
-}
-
-/**
- * Returns the containers of the account. For an account that was never created, Swift returns an
- * empty list (`account_autocreate`). For a deleted account, Swift answers 410. In both cases there
- * is no data.
- */
-function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
-  return context.memoize('swift.containers', async () => {
-    const { endpoint, project } = accountOf(context);
-    const pageSize =
-      (await clusterInfoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
-    try {
-      const { rows } = await withRoleAdvice(
-        context.api.list('', { row: containerRow, paging: 'swift', pageSize, endpoint }),
-      );
-      return rows.map(({ name }) => ({ name, owner: project }));
-    } catch (error) {
-      if (await isMissingAccount(error, context)) return [];
-      throw error;
-    }
-  });
-}
-
-/**
- * Returns the names of containers with more objects than this iteration has listed. The listing of
- * the type `object` changes this set. The iteration does not delete these containers.
- */
-const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
-  context.memoize('swift.incomplete-containers', async () => new Set<string>());
 
 /**
  * Objects, versions and delete markers of all containers. Manifests and segments are ordinary
@@ -69,26 +33,9 @@ const object = defineType<ObjectRow>({
   name: 'object',
   independentOf: INDEPENDENT_OF_NOVA,
   async list(context) {
-    const containers = await containersOf(context);
-    const incompleteNames = await incompleteContainers(context);
-    // A container counts as incomplete until all its objects are listed.
-    for (const { name } of containers) incompleteNames.add(name);
-    const rows: ObjectRow[] = [];
-    for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
-      const listings = await listObjectsIn(
-        containers.slice(from, from + PARALLEL_LISTINGS),
-        context,
-      );
-      for (const listing of listings) {
-        for (const row of listing.rows) rows.push(row);
-        if (!listing.hasMore) incompleteNames.delete(listing.container);
-      }
-      const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
-      const isTruncated = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
-      if (isTruncated || listings.some(({ hasMore }) => hasMore))
-        return { rows, hasMore: true, total: Math.max(rows.length, await objectCount(context)) };
-    }
-    return rows;
+    const { rows, hasMore } = await objectsOfAccount(context);
+    if (!hasMore) return rows;
+    return { rows, hasMore, total: Math.max(rows.length, await objectCount(context)) };
   },
   id: (row) =>
     `${row.container}/${row.name}${row.version === undefined ? '' : `?version-id=${row.version}`}`,
@@ -100,21 +47,6 @@ const object = defineType<ObjectRow>({
   },
   batch: { maxItems: 500, remove: removeObjects },
 });
-
-/** Lists the objects of these containers in parallel. */
-const listObjectsIn = (containers: readonly ContainerRow[], context: ProjectContext) =>
-  Promise.all(
-    containers.map(async ({ name }) => ({
-      container: name,
-      ...(await objectsOf(context, name, MAX_LISTED_OBJECTS)),
-    })),
-  );
-
-/** Returns the number of objects from the account's statistics, which may be some minutes old. */
-async function objectCount(context: ProjectContext): Promise<number> {
-  const { headers } = await requestAccount(context, 'HEAD', '');
-  return Number(headers.get('x-account-object-count') ?? 0) || 0;
-}
 
 /** Containers. The deletion of a container ends public read access to it. */
 const container = defineType<ContainerRow>({
