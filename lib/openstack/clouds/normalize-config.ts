@@ -74,16 +74,18 @@ export function normalizeConfig(
 /** Moves each login field from any of its keys, in `fields` or `auth`, to its key in `auth`. */
 function moveLoginFields(fields: YamlMapping, auth: YamlMapping): void {
   for (const [loginField, aliases] of Object.entries(LOGIN_FIELD_ALIASES)) {
-    let value: unknown;
-    for (const alias of aliases) {
-      // A field outside `auth` has priority, because it may come from a variable.
-      for (const mapping of [auth, fields]) {
-        if (alias in mapping) value = mapping[alias];
-        delete mapping[alias];
-      }
-    }
+    // The last value has priority. A field outside `auth` follows the same field in `auth`, because
+    // it may come from a variable.
+    const value = aliases.flatMap((alias) => [...take(auth, alias), ...take(fields, alias)]).at(-1);
     if (value !== undefined && value !== null && value !== '') auth[loginField] = value;
   }
+}
+
+/** Removes a key from the mapping. Returns an array with its value, or an empty array. */
+function take(mapping: YamlMapping, key: string): unknown[] {
+  const values = key in mapping ? [mapping[key]] : [];
+  delete mapping[key];
+  return values;
 }
 
 /**

@@ -70,7 +70,7 @@ function overridesOf({ fields, regions, settingName }: CloudConfig): Record<stri
   for (const [key, value] of Object.entries(fields)) {
     const type = /^(.+)_endpoint_override$/.exec(key)?.[1];
     if (type === undefined || value === null || value === '') continue;
-    if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
+    if (!isHttpUrl(value))
       throw credentialsError(`${settingName(key)} is not an http or https URL`);
     // A URL lists the resources of one region. The resources of a second region would remain.
     if (regions.length !== 1)
@@ -85,6 +85,9 @@ function overridesOf({ fields, regions, settingName }: CloudConfig): Record<stri
   }
   return overrides;
 }
+
+const isHttpUrl = (value: unknown): value is string =>
+  typeof value === 'string' && /^https?:$/.test(URL.parse(value)?.protocol ?? '');
 
 /**
  * Reads the variables of proxies like Python's `requests`. A variable in lower case has priority

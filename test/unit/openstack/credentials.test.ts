@@ -43,6 +43,43 @@ const complaint = (
   throw new Error('these credentials were taken');
 };
 
+describe('an endpoint override of clouds.yaml', () => {
+  const withOverride = (line: string) => ({
+    '/srv/clouds.yaml': CLOUDS.replace('  app:\n', `  app:\n    ${line}\n`),
+  });
+  const env = { OS_CLOUD: 'app' };
+
+  it('is the endpoint of its service', () => {
+    const files = withOverride('load_balancer_endpoint_override: http://lb.example.org/octavia//');
+    expect(read(env, files).endpointOverrides).toEqual({
+      'load-balancer': 'http://lb.example.org/octavia',
+    });
+  });
+
+  it.each(['null', "''"])('that is %s has no effect', (value) => {
+    expect(read(env, withOverride(`image_endpoint_override: ${value}`)).endpointOverrides).toEqual(
+      {},
+    );
+  });
+
+  it.each([
+    ['image_endpoint_override: 7', /is not an http or https URL/],
+    ['image_endpoint_override: glance', /is not an http or https URL/],
+    ['image_endpoint_override: ftp://glance.example.org', /is not an http or https URL/],
+    ['identity_endpoint_override: ftp://k.example.org', /is not an http or https URL/],
+    ['identity_endpoint_override: https://k.example.org', /Keystone is called at auth_url/],
+  ])('%s is refused', (line, message) => {
+    expect(complaint(env, withOverride(line))).toMatch(message);
+  });
+
+  it('needs one region', () => {
+    const override = 'image_endpoint_override: https://glance.example.org';
+    const path = '/srv/clouds.yaml';
+    const files = { [path]: CLOUDS.replace('    interface: internal\n', `    ${override}\n`) };
+    expect(complaint({ OS_CLOUD: 'prod', OS_PASSWORD: 'x' }, files)).toMatch(/needs one region/);
+  });
+});
+
 describe('a profile of clouds.yaml', () => {
   // An object of JavaScript has fields with these names.
   it.each(['constructor', '__proto__', 'toString', 'unknown'])(
