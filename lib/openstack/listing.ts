@@ -53,43 +53,84 @@ async function readOnce<S extends z.ZodType>(
   options: ListOptions<S>,
   failureContext: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | { refusedMarker: string | undefined }> {
-  const { collection, row, paging, pageSize: _, maxRows, onPage, ...request } = options;
+  const { collection, row, paging, pageSize, maxRows, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
-  const rows: z.infer<S>[] = [];
-  let rowCount = 0;
-  const visitedPositions = new Set<string>();
+  const listed: ListedRows<S> = { rows: [], rowCount: 0, visitedPositions: new Set() };
   let query = firstQuery;
   for (;;) {
     const hasMarker = query !== firstQuery && 'marker' in query;
-    const answer = await fetchPage({ ...request, query }).catch((error: unknown) => {
-      if (hasMarker && isMarkerGone(error)) return error;
-      throw error;
-    });
+    const answer = await fetchUnlessMarkerGone(fetchPage, { ...request, query }, hasMarker);
     if (answer instanceof PropagatorError) return { refusedMarker: answer.report.requestId };
-    try {
-      const page = pageOf(answer.json, collection);
-      const pageRows = page.rows.map((one) => validRow(row, one));
-      rowCount += pageRows.length;
-      const next = PAGING_STYLES[paging](page, collection, rowCount);
-      // The check of the paging comes first, so that `onPage` never receives a truncated page.
-      if (onPage) await onPage(pageRows);
-      else for (const one of pageRows) rows.push(one);
-      if (!next) return { rows, hasMore: false };
-      // The row limit applies only if there is a next page: a list in one page is complete.
-      assertRowLimit(rows.length);
-      if (maxRows !== undefined && rowCount >= maxRows) return { rows, hasMore: true };
-      assertNewPosition(page, next, visitedPositions);
-      query = { ...firstQuery, ...next };
-    } catch (error) {
-      if (!(error instanceof PagingError)) throw error;
-      throw answerFailure(
-        { code: error.code, message: `${error.message} (GET ${path})` },
-        failureContext,
-        answer.requestId,
-      );
-    }
+    const next = await addPage(answer.json, options, listed).catch((error: unknown) => {
+      throw toAnswerFailure(error, path, failureContext, answer.requestId);
+    });
+    if (next === 'complete') return { rows: listed.rows, hasMore: false };
+    if (next === 'enough') return { rows: listed.rows, hasMore: true };
+    query = { ...firstQuery, ...next };
   }
 }
+
+/** Fetches a page. Returns the error if the service no longer knows the marker of the request. */
+async function fetchUnlessMarkerGone(
+  fetchPage: FetchPage,
+  request: RequestOptions,
+  hasMarker: boolean,
+): Promise<ApiAnswer | PropagatorError> {
+  try {
+    return await fetchPage(request);
+  } catch (error) {
+    if (hasMarker && isMarkerGone(error)) return error;
+    throw error;
+  }
+}
+
+/** The rows of the pages that were read so far. */
+interface ListedRows<S extends z.ZodType> {
+  /** Empty if the rows are passed to `onPage`. */
+  readonly rows: z.infer<S>[];
+  rowCount: number;
+  readonly visitedPositions: Set<string>;
+}
+
+/**
+ * Adds the rows of a page to `listed`, or passes them to `onPage`. Returns the query of the next
+ * page, or the reason why the listing ends with this page: `complete` after the last page, `enough`
+ * after `maxRows` rows. Throws {@link PagingError} for a page that cannot be trusted.
+ */
+async function addPage<S extends z.ZodType>(
+  body: unknown,
+  { collection, row, paging, maxRows, onPage }: ListOptions<S>,
+  listed: ListedRows<S>,
+): Promise<NextQuery | 'complete' | 'enough'> {
+  const page = pageOf(body, collection);
+  const pageRows = page.rows.map((one) => validRow(row, one));
+  listed.rowCount += pageRows.length;
+  const next = PAGING_STYLES[paging](page, collection, listed.rowCount);
+  // The check of the paging comes first, so that `onPage` never receives a truncated page.
+  if (onPage) await onPage(pageRows);
+  else for (const one of pageRows) listed.rows.push(one);
+  if (!next) return 'complete';
+  // The row limit applies only if there is a next page: a list in one page is complete.
+  assertRowLimit(listed.rows.length);
+  if (maxRows !== undefined && listed.rowCount >= maxRows) return 'enough';
+  assertNewPosition(page, next, listed.visitedPositions);
+  return next;
+}
+
+/** Converts a {@link PagingError}. Any other error is returned unchanged. */
+const toAnswerFailure = (
+  error: unknown,
+  path: string,
+  failureContext: FailureContext,
+  requestId: string | undefined,
+): unknown =>
+  error instanceof PagingError
+    ? answerFailure(
+        { code: error.code, message: `${error.message} (GET ${path})` },
+        failureContext,
+        requestId,
+      )
+    : error;
 
 function firstQueryOf<S extends z.ZodType>({
   paging,
