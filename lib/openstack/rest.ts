@@ -67,6 +67,12 @@ interface PreparedCall {
   readonly watch: SilenceWatch | undefined;
 }
 
+/** The token of one call. The call logs in again at most once. */
+interface CallLogin {
+  token: Token;
+  mayLogInAgain: boolean;
+}
+
 /** Creates the REST API of one service in one region, with a shared session and transport. */
 export const createRest = (options: RestOptions): ServiceApi =>
   new RestClient(options).api(undefined);
@@ -155,26 +161,34 @@ class RestClient {
   async #sendUntilAccepted(call: PreparedCall): Promise<ApiAnswer> {
     const { session, now, sleep } = this.#options;
     const { method, label, request } = call;
-    let token = await session.token();
-    let mayLogInAgain = now() >= this.#newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
-    for (let waits = 0; ; ) {
-      const answer = await this.#send(call, token);
-      if (isAccepted(answer.status, request))
-        return toAnswer(answer, method, label, this.#failureContext);
-      if (answer.status === 401 && mayLogInAgain) {
-        mayLogInAgain = false;
-        token = await session.replaceToken(token);
-        continue;
-      }
-      if (answer.status === 401) this.#newTokenRefusedAt = now();
-      const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
-      if (waitSeconds === undefined) {
-        const failureContext = { ...this.#failureContext, secrets: [token.value()] };
-        throw httpFailure(answer, label, failureContext, now());
-      }
-      waits += 1;
+    const token = await session.token();
+    const mayLogInAgain = now() >= this.#newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
+    const login: CallLogin = { token, mayLogInAgain };
+    let answer = await this.#sendWithLogin(call, login);
+    for (let waits = 0; waits < MAX_WAITS && !isAccepted(answer.status, request); waits += 1) {
+      const waitSeconds = waitBeforeRepeat(answer, method, now());
+      if (waitSeconds === undefined) break;
       await sleep(waitSeconds);
+      answer = await this.#sendWithLogin(call, login);
     }
+    if (isAccepted(answer.status, request))
+      return toAnswer(answer, method, label, this.#failureContext);
+    const failureContext = { ...this.#failureContext, secrets: [login.token.value()] };
+    throw httpFailure(answer, label, failureContext, now());
+  }
+
+  /** Sends the call. After a 401, it logs in again and repeats the call, if it may do so. */
+  async #sendWithLogin(call: PreparedCall, login: CallLogin): Promise<RawAnswer> {
+    const { session, now } = this.#options;
+    const answer = await this.#send(call, login.token);
+    if (answer.status !== 401 || isAccepted(401, call.request)) return answer;
+    if (!login.mayLogInAgain) {
+      this.#newTokenRefusedAt = now();
+      return answer;
+    }
+    login.mayLogInAgain = false;
+    login.token = await session.replaceToken(login.token);
+    return this.#sendWithLogin(call, login);
   }
 
   /** Sends the call once, and records its status and duration. */

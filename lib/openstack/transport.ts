@@ -103,28 +103,45 @@ export type HttpClientFactory = (tls: Tls, timeouts: Timeouts, proxies: Proxies)
 /** Repeats calls after a broken connection, and converts the errors of the client. */
 export function createTransport(client: HttpClient, timeouts: Timeouts): Transport {
   return {
-    async send(call) {
-      for (let repeats = call.repeatable ? 2 : REPEATS_AFTER_RESET[call.method]; ; repeats -= 1) {
-        const signals = [
-          AbortSignal.timeout(timeouts.callSeconds * 1000),
-          ...(call.signal ? [call.signal] : []),
-        ];
-        try {
-          return await client.send({ ...call, signal: AbortSignal.any(signals) });
-        } catch (thrown) {
-          const error = toTransportError(thrown, timeouts);
-          if (!error) throw thrown;
-          if (error.reason !== 'reset' || repeats <= 0) throw error;
-        }
-      }
-    },
+    send: (call) => sendWithRepeats(client, call, timeouts),
     close: () => client.close(),
   };
 }
 
+async function sendWithRepeats(
+  client: HttpClient,
+  call: OutgoingCall,
+  timeouts: Timeouts,
+): Promise<RawAnswer> {
+  for (let repeats = call.repeatable ? 2 : REPEATS_AFTER_RESET[call.method]; ; repeats -= 1) {
+    try {
+      return await sendOnce(client, call, timeouts);
+    } catch (error) {
+      const isReset = error instanceof TransportError && error.reason === 'reset';
+      if (!isReset || repeats <= 0) throw error;
+    }
+  }
+}
+
+/** Sends the call once, within its time limit. */
+async function sendOnce(
+  client: HttpClient,
+  call: OutgoingCall,
+  timeouts: Timeouts,
+): Promise<RawAnswer> {
+  const timeLimit = AbortSignal.timeout(timeouts.callSeconds * 1000);
+  const signals = call.signal ? [timeLimit, call.signal] : [timeLimit];
+  try {
+    return await client.send({ ...call, signal: AbortSignal.any(signals) });
+  } catch (thrown) {
+    throw toTransportError(thrown, timeouts) ?? thrown;
+  }
+}
+
 /**
- * Converts an error of the HTTP client. The original error is not kept as the cause, because a
- * parser error of undici contains the response, which may contain a token.
+ * Converts an error of the HTTP client. Returns `undefined` for a defect of the caller. The
+ * original error is not kept as the cause, because a parser error of undici contains the response,
+ * which may contain a token.
  */
 function toTransportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);

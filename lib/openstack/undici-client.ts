@@ -32,14 +32,17 @@ export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxie
       const request = { origin, path, method, headers, body: body ?? null, signal };
       const answer = await agentFor(origin).request(request);
       const text = await answer.body.text();
-      const received = new Headers();
-      for (const [name, value] of Object.entries(answer.headers))
-        for (const one of Array.isArray(value) ? value : [value])
-          if (one !== undefined) received.append(name, one);
-      return { status: answer.statusCode, headers: received, text };
+      return { status: answer.statusCode, headers: toHeaders(answer.headers), text };
     },
     close: async () => {
       await Promise.all([agent, ...proxyAgents.values()].map((one) => one.destroy()));
     },
   };
+}
+
+function toHeaders(headers: Dispatcher.ResponseData['headers']): Headers {
+  const pairs = Object.entries(headers).flatMap(([name, value = []]) =>
+    [value].flat().map((one): [string, string] => [name, one]),
+  );
+  return new Headers(pairs);
 }

@@ -20,18 +20,28 @@ export function buildPath(
       `a call to ${serviceUrl.host} must not go to ${base.host}, because it carries the token`,
     );
   if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path must begin with a slash');
-  const segments = base.pathname.replace(/\/+$/, '').split('/');
-  if (VERSION.test(segments.at(-1) ?? '') && VERSION.test(path.split(/[/?]/)[1] ?? ''))
-    segments.pop();
-  const pathAndQuery = `${segments.join('/')}${path}`;
-  const parameters = Object.entries(query ?? {}).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`],
-  );
-  const search =
-    parameters.length === 0
-      ? ''
-      : `${pathAndQuery.includes('?') ? '&' : '?'}${parameters.join('&')}`;
+  const pathAndQuery = `${basePathFor(base, path)}${path}`;
+  const parameters = parametersOf(query);
+  const separator = pathAndQuery.includes('?') ? '&' : '?';
+  const search = parameters === '' ? '' : `${separator}${parameters}`;
   return `${pathAndQuery.startsWith('/') ? '' : '/'}${pathAndQuery}${search}`;
+}
+
+/** Returns the path of the endpoint. Omits its version if `path` begins with a version. */
+function basePathFor(endpoint: URL, path: string): string {
+  const segments = endpoint.pathname.replace(/\/+$/, '').split('/');
+  const lastSegment = segments.at(-1) ?? '';
+  const firstOfPath = path.split(/[/?]/)[1] ?? '';
+  if (VERSION.test(lastSegment) && VERSION.test(firstOfPath)) segments.pop();
+  return segments.join('/');
+}
+
+/** Returns the query without `?`, or an empty text if no parameter has a value. */
+function parametersOf(query: RequestOptions['query'] = {}): string {
+  return Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
+    .join('&');
 }
 
 /** The path segment after one of these segments is a name that a customer chose. */
