@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Account } from '../../events/account.ts';
-import { ProjectId, UserId } from '../../events/ids.ts';
+import { type DomainId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ListOptions, ServiceApi } from '../task/service.ts';
@@ -18,35 +18,6 @@ const assignment = z.object({
 
 /** Implements `Keystone` with Keystone's API v3, which `api` calls. */
 export function createKeystone(api: ServiceApi): Keystone {
-  // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
-  // next page.
-  const list = async <S extends z.ZodType>(
-    path: string,
-    collection: string,
-    row: S,
-    query: ListOptions<S>['query'] = {},
-  ): Promise<z.infer<S>[]> =>
-    (
-      await api.list(path, {
-        collection,
-        row,
-        paging: 'next',
-        query: { ...query, limit: undefined },
-      })
-    ).rows;
-  const readPages = async <S extends z.ZodType>(
-    type: Account['type'],
-    row: S,
-    onPage: (rows: z.infer<S>[]) => Promise<void>,
-    query: ListOptions<S>['query'] = {},
-  ): Promise<void> => {
-    const options = { collection: `${type}s`, row, paging: 'next', onPage } as const;
-    await api.list(`/v3/${type}s`, { ...options, query: { ...query, limit: undefined } });
-  };
-  const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', shownDomain);
-  const listUsers = (domainId?: string): Promise<Account[]> =>
-    list('/v3/users', 'users', shownUser, { domain_id: domainId });
-
   return {
     async show(type, id) {
       const path = `/v3/${type}s/${encodeURIComponent(id)}`;
@@ -54,67 +25,112 @@ export function createKeystone(api: ServiceApi): Keystone {
       return stateFromAnswer(answer, type, id, api.endpoint);
     },
     async eachPage(type, handlePage) {
-      if (type === 'domain') return readPages(type, shownDomain, handlePage);
-      if (type === 'project')
-        return readPages(type, shownProject, (rows) =>
-          handlePage(rows.filter((account) => account.type === 'project')),
-        );
-      const domainIds = new Set<string | undefined>();
-      const handleUsers = (rows: Account[]): Promise<void> => {
-        for (const account of rows)
-          domainIds.add(account.type === 'user' ? account.domainId : undefined);
-        return handlePage(rows);
-      };
-      await readPages(type, shownUser, handleUsers);
-      // Keystone may have listed the users of only one domain: see `users`.
-      if (domainIds.size > 1) return;
-      for (const { id } of await domains())
-        await readPages(type, shownUser, handleUsers, { domain_id: id });
+      if (type === 'domain') return readPages(api, type, shownDomain, handlePage);
+      if (type === 'user') return readUserPages(api, handlePage);
+      return readPages(api, type, shownProject, (rows) => handlePage(withoutDomains(rows)));
     },
     async projects(domainId) {
-      const projectRows = await list('/v3/projects', 'projects', shownProject, {
-        domain_id: domainId,
-      });
-      return projectRows.filter((account) => account.type === 'project');
+      const query = { domain_id: domainId };
+      return withoutDomains(await list(api, '/v3/projects', 'projects', shownProject, query));
     },
-    domains,
-    /**
-     * If a list of all users shows users of only one domain, the users of each domain are listed
-     * too. With `domain_specific_drivers_enabled`, Keystone answers a list without a domain with
-     * only the users of the domain of the token's project.
-     */
-    async users(domainId) {
-      const listedUsers = await listUsers(domainId);
-      const domainIds = new Set(
-        listedUsers.map((account) => account.type === 'user' && account.domainId),
-      );
-      if (domainId !== undefined || domainIds.size > 1) return listedUsers;
-      const perDomain = await Promise.all((await domains()).map(({ id }) => listUsers(id)));
-      const byId = new Map(
-        [...listedUsers, ...perDomain.flat()].map((account) => [account.id, account]),
-      );
-      return [...byId.values()];
-    },
-    /**
-     * Leaves out roles on the system and on domains. The query has no `include_names`, because
-     * Keystone treats every value except 0 as true.
-     */
-    async members(projectId) {
-      const query = { effective: true, 'scope.project.id': projectId };
-      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, query).catch(
-        (error: unknown) => {
-          // Keystone answers 404 with the id for a deleted project: it has no members.
-          if (projectId === undefined || !isNotFoundOf(error, projectId)) throw error;
-          return [];
-        },
-      );
-      return membersIn(rows);
-    },
+    domains: () => listDomains(api),
+    users: (domainId) => listUsers(api, domainId),
+    members: (projectId) => listMembers(api, projectId),
     async groupMembers(groupId) {
-      const rows = await list(`/v3/groups/${encodeURIComponent(groupId)}/users`, 'users', idRow);
+      const path = `/v3/groups/${encodeURIComponent(groupId)}/users`;
+      const rows = await list(api, path, 'users', idRow);
       return rows.flatMap((row) => UserId.safeParse(row.id).data ?? []);
     },
   };
+}
+
+/**
+ * Lists a collection. No `limit` is sent, because Keystone before 2025.1 has no paging. Later
+ * releases link to the next page.
+ */
+async function list<S extends z.ZodType>(
+  api: ServiceApi,
+  path: string,
+  collection: string,
+  row: S,
+  query: ListOptions<S>['query'] = {},
+): Promise<z.infer<S>[]> {
+  const options = { collection, row, paging: 'next' } as const;
+  return (await api.list(path, { ...options, query: { ...query, limit: undefined } })).rows;
+}
+
+/** Calls `onPage` with each page of the accounts of a type. No `limit` is sent, as in `list`. */
+async function readPages<S extends z.ZodType>(
+  api: ServiceApi,
+  type: Account['type'],
+  row: S,
+  onPage: (rows: z.infer<S>[]) => Promise<void>,
+  query: ListOptions<S>['query'] = {},
+): Promise<void> {
+  const options = { collection: `${type}s`, row, paging: 'next', onPage } as const;
+  await api.list(`/v3/${type}s`, { ...options, query: { ...query, limit: undefined } });
+}
+
+const withoutDomains = (accounts: readonly Account[]): Account[] =>
+  accounts.filter((account) => account.type === 'project');
+
+const domainOfUser = (account: Account): string | undefined =>
+  account.type === 'user' ? account.domainId : undefined;
+
+const listDomains = (api: ServiceApi): Promise<Account[]> =>
+  list(api, '/v3/domains', 'domains', shownDomain);
+
+/** Calls `onPage` with each page of all users. The reason for the lists by domain: `listUsers`. */
+async function readUserPages(
+  api: ServiceApi,
+  onPage: (rows: readonly Account[]) => Promise<void>,
+): Promise<void> {
+  const domainIds = new Set<string | undefined>();
+  const handleUsers = (rows: Account[]): Promise<void> => {
+    for (const account of rows) domainIds.add(domainOfUser(account));
+    return onPage(rows);
+  };
+  await readPages(api, 'user', shownUser, handleUsers);
+  if (domainIds.size > 1) return;
+  for (const { id } of await listDomains(api))
+    await readPages(api, 'user', shownUser, handleUsers, { domain_id: id });
+}
+
+/**
+ * If a list of all users shows users of only one domain, the users of each domain are listed too.
+ * With `domain_specific_drivers_enabled`, Keystone answers a list without a domain with only the
+ * users of the domain of the token's project.
+ */
+async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promise<Account[]> {
+  const usersIn = (domain: string | undefined): Promise<Account[]> =>
+    list(api, '/v3/users', 'users', shownUser, { domain_id: domain });
+  const listedUsers = await usersIn(domainId);
+  const domainIds = new Set(listedUsers.map(domainOfUser));
+  if (domainId !== undefined || domainIds.size > 1) return listedUsers;
+  const domains = await listDomains(api);
+  const perDomain = await Promise.all(domains.map(({ id }) => usersIn(id)));
+  const byId = new Map([...listedUsers, ...perDomain.flat()].map((user) => [user.id, user]));
+  return [...byId.values()];
+}
+
+/**
+ * Leaves out roles on the system and on domains. The query has no `include_names`, because Keystone
+ * treats every value except 0 as true.
+ */
+async function listMembers(
+  api: ServiceApi,
+  projectId: ProjectId | undefined,
+): Promise<{ projectId: ProjectId; userId: UserId }[]> {
+  const query = { effective: true, 'scope.project.id': projectId };
+  const path = '/v3/role_assignments';
+  const rows = await list(api, path, 'role_assignments', assignment, query).catch(
+    (error: unknown) => {
+      // Keystone answers 404 with the id for a deleted project: it has no members.
+      if (projectId === undefined || !isNotFoundOf(error, projectId)) throw error;
+      return [];
+    },
+  );
+  return membersIn(rows);
 }
 
 /** Returns the pairs of project and user in role assignments, each pair once. */

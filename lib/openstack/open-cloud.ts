@@ -18,7 +18,12 @@ import { createServiceApis, type ServiceLogin } from './service-apis.ts';
 import type { Session } from './session.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createTokenValidator } from './token-validation.ts';
-import { createTransport, type HttpClientFactory, type Timeouts } from './transport.ts';
+import {
+  createTransport,
+  type HttpClientFactory,
+  type Timeouts,
+  type Transport,
+} from './transport.ts';
 
 export type { CallRecord } from './rest.ts';
 
@@ -48,21 +53,14 @@ export function openCloud(
   credentials: Credentials,
   options: ConnectOptions = {},
 ): Cloud {
-  const now = options.clock ?? Date.now;
   const timeouts = { connectSeconds: 10, answerSeconds: 60, callSeconds: 300, ...options.timeouts };
   const client = createHttpClient(credentials.tls, timeouts, credentials.proxies);
   const transport = createTransport(client, timeouts);
   const limiterOf = createLimiters(options.concurrency);
-  const sharedDeps = {
-    transport,
-    userAgent: options.userAgent ?? 'keystone-propagator',
-    now,
-    sleep: options.sleep ?? ((seconds: number) => delay(seconds * 1000)),
-    onCall: options.onCall,
-  };
+  const sharedDeps = restDepsOf(transport, options);
   const openServiceApi = createServiceApis({
     credentials,
-    now,
+    now: sharedDeps.now,
     createRestApi: (target, concurrency) =>
       createRest({
         ...target,
@@ -111,6 +109,15 @@ export function openCloud(
     close: () => transport.close(),
   };
 }
+
+/** Returns the options that all REST APIs of the cloud share. */
+const restDepsOf = (transport: Transport, options: ConnectOptions) => ({
+  transport,
+  userAgent: options.userAgent ?? 'keystone-propagator',
+  now: options.clock ?? Date.now,
+  sleep: options.sleep ?? ((seconds: number) => delay(seconds * 1000)),
+  onCall: options.onCall,
+});
 
 /**
  * Returns a function that returns the limiter of a service and region, the same one at each call.

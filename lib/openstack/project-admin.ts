@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
 import { checkKeystone, factsInDomain, type KeystoneCheck } from '../operation/keystone-check.ts';
-import { PropagatorError } from '../shared/errors.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 import { isMemberCredential } from './member.ts';
 import { readKeystoneFacts } from './project-facts.ts';
@@ -59,50 +59,16 @@ export function createProjectAdmin(
   sessionOn: (project: ProjectId) => Session,
   isProjectBound: boolean,
 ): ProjectAdmin {
-  const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
     const { user } = await ownSession.token();
-    const roles = `${path(project)}/users/${encodeURIComponent(user.id)}/roles`;
+    const roles = `${pathOf(project)}/users/${encodeURIComponent(user.id)}/roles`;
     return `${roles}/${encodeURIComponent(role)}`;
   };
-  /**
-   * Deletes the application credentials of member sessions on the project. Keystone keeps
-   * application credentials when it deletes the role or the project (seen on Keystone 30).
-   */
-  const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
-    const { user } = await ownSession.token();
-    const credentials = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
-    const { rows } = await api.list(credentials, {
-      collection: 'application_credentials',
-      row: credential,
-      paging: 'next',
-    });
-    for (const { id, name, project_id } of rows)
-      if (project_id === project && isMemberCredential(name))
-        await api.request('DELETE', `${credentials}/${encodeURIComponent(id)}`, { accept: [404] });
-  };
   const setEnabled = async (project: ProjectId, enabled: boolean): Promise<void> => {
-    await api.request('PATCH', path(project), { json: { project: { enabled } }, accept: [404] });
+    await api.request('PATCH', pathOf(project), { json: { project: { enabled } }, accept: [404] });
   };
-  const projectAdmin: ProjectAdmin = {
-    async missingRoles(project) {
-      const { user, roles } = await ownSession.token();
-      // The role `admin` includes its implied roles. Without `admin`, the propagator needs all
-      // roles that it has on its own project.
-      const adminRoles = roles.filter((role) => role.name === 'admin');
-      const requiredRoles = (adminRoles.length > 0 ? adminRoles : roles).map((role) => role.id);
-      // Only direct assignments are read. A role that the propagator has through a group or a
-      // domain is assigned once more, and only this direct assignment is revoked later.
-      const query = { 'user.id': user.id, 'scope.project.id': project };
-      const { rows } = await api.list('/v3/role_assignments', {
-        collection: 'role_assignments',
-        row: assignment,
-        paging: 'next',
-        query,
-      });
-      const assignedRoleIds = new Set(rows.map((row) => row.role.id));
-      return requiredRoles.filter((role) => !assignedRoleIds.has(role));
-    },
+  return {
+    missingRoles: (project) => missingRolesOn(project, api, ownSession),
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
       // The session may have a token of an earlier assignment, which Keystone has revoked.
@@ -110,30 +76,22 @@ export function createProjectAdmin(
       await projectSession.replaceToken(await projectSession.token());
     },
     async revokeRoles(project, roles) {
-      await deleteMemberCredentials(project);
+      await deleteMemberCredentials(project, api, ownSession);
       for (const role of roles)
         await api.request('DELETE', await rolePath(project, role), { accept: [404] });
     },
     disable: (project) => setEnabled(project, false),
     enable: (project) => setEnabled(project, true),
     async delete(project) {
-      await deleteMemberCredentials(project);
-      await api.request('DELETE', path(project), { accept: [404] });
-      const answer = await api.request('GET', path(project), { accept: [404] });
-      if (answer.status !== 404)
-        throw new PropagatorError({
-          code: 'keystone.project.still-there',
-          class: 'Transient',
-          message: 'Keystone accepted the deletion of the project but still shows the project',
-          advice: 'The answer may be stale. The propagator checks again.',
-          service: 'keystone',
-          requestId: answer.requestId,
-        });
+      await deleteMemberCredentials(project, api, ownSession);
+      await api.request('DELETE', pathOf(project), { accept: [404] });
+      const answer = await api.request('GET', pathOf(project), { accept: [404] });
+      if (answer.status !== 404) throw stillThereError(answer.requestId);
     },
     async checkDeletion(project, { readOnly, inDomain } = {}) {
       const [token, missingRoles] = await Promise.all([
         ownSession.token(),
-        projectAdmin.missingRoles(project),
+        missingRolesOn(project, api, ownSession),
       ]);
       const login = { ...token, isProjectBound };
       const permissionTest = readOnly ? undefined : { missingRoles };
@@ -141,5 +99,61 @@ export function createProjectAdmin(
       return checkKeystone(inDomain ? factsInDomain(facts) : facts);
     },
   };
-  return projectAdmin;
 }
+
+const pathOf = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
+
+/** Returns the ids of the roles that the user of the login needs on the project and lacks there. */
+async function missingRolesOn(
+  project: ProjectId,
+  api: ServiceApi,
+  login: Session,
+): Promise<string[]> {
+  const { user, roles } = await login.token();
+  // The role `admin` includes its implied roles. Without `admin`, the propagator needs all
+  // roles that it has on its own project.
+  const adminRoles = roles.filter((role) => role.name === 'admin');
+  const requiredRoles = (adminRoles.length > 0 ? adminRoles : roles).map((role) => role.id);
+  // Only direct assignments are read. A role that the propagator has through a group or a
+  // domain is assigned once more, and only this direct assignment is revoked later.
+  const query = { 'user.id': user.id, 'scope.project.id': project };
+  const { rows } = await api.list('/v3/role_assignments', {
+    collection: 'role_assignments',
+    row: assignment,
+    paging: 'next',
+    query,
+  });
+  const assignedRoleIds = new Set(rows.map((row) => row.role.id));
+  return requiredRoles.filter((role) => !assignedRoleIds.has(role));
+}
+
+/**
+ * Deletes the application credentials of member sessions on the project. Keystone keeps application
+ * credentials when it deletes the role or the project (seen on Keystone 30).
+ */
+async function deleteMemberCredentials(
+  project: ProjectId,
+  api: ServiceApi,
+  login: Session,
+): Promise<void> {
+  const { user } = await login.token();
+  const credentials = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
+  const { rows } = await api.list(credentials, {
+    collection: 'application_credentials',
+    row: credential,
+    paging: 'next',
+  });
+  for (const { id, name, project_id } of rows)
+    if (project_id === project && isMemberCredential(name))
+      await api.request('DELETE', `${credentials}/${encodeURIComponent(id)}`, { accept: [404] });
+}
+
+const stillThereError = (requestId: ErrorReport['requestId']): PropagatorError =>
+  new PropagatorError({
+    code: 'keystone.project.still-there',
+    class: 'Transient',
+    message: 'Keystone accepted the deletion of the project but still shows the project',
+    advice: 'The answer may be stale. The propagator checks again.',
+    service: 'keystone',
+    requestId,
+  });

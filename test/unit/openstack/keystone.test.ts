@@ -222,6 +222,33 @@ describe('the lists of Keystone', () => {
     expect([...seen]).toEqual(['u1', 'jane.doe@example.org', 'u2']);
   });
 
+  it('are returned once for users if Keystone lists several domains', async () => {
+    serving({ '/users': { users: [user('u1', 'd1'), user('u2', 'd2')] } });
+    const pages: string[][] = [];
+    await cloud.connect().keystone.eachPage('user', async (page) => {
+      pages.push(page.map(({ id }) => id));
+    });
+    expect(pages).toEqual([['u1', 'u2']]);
+  });
+
+  it('are returned in pages for domains, and omit projects that act as a domain', async () => {
+    serving({
+      '/domains': { domains: [{ id: 'd1', name: 'D', enabled: true }] },
+      '/projects': { projects: [project('a'), project('d1', { is_domain: true })] },
+    });
+    const { keystone } = cloud.connect();
+    for (const [type, expected] of [
+      ['domain', [['d1']]],
+      ['project', [['a']]],
+    ] as const) {
+      const pages: string[][] = [];
+      await keystone.eachPage(type, async (page) => {
+        pages.push(page.map(({ id }) => id));
+      });
+      expect(pages).toEqual(expected);
+    }
+  });
+
   it('contain the users of LDAP, whose ids may be any text', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },
