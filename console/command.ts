@@ -39,22 +39,26 @@ const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
  * a character that a shell interprets.
  */
 export function commandsIn(advice: string): string[] {
-  const commands = new Set<string>();
-  for (const { index } of advice.matchAll(/\bpropagator /g)) {
-    const words: string[] = [];
-    let remainingText = advice.slice(index);
-    for (;;) {
-      const word = WORD.exec(remainingText)?.[0];
-      if (word === undefined) break;
-      words.push(word);
-      remainingText = remainingText.slice(word.length);
-      const gap = /^ +/.exec(remainingText)?.[0];
-      if (gap === undefined) break;
-      remainingText = remainingText.slice(gap.length);
-    }
-    const [, noun = '', verb = ''] = words;
-    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`))
-      commands.add(words.join(' '));
+  const commands = [...advice.matchAll(/\bpropagator /g)]
+    .map(({ index }) => wordsAtStart(advice.slice(index)))
+    .filter(isOffered)
+    .map((words) => words.join(' '));
+  return [...new Set(commands)];
+}
+
+const isOffered = ([, noun = '', verb = '']: readonly string[]): boolean =>
+  OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`);
+
+function wordsAtStart(text: string): string[] {
+  const words: string[] = [];
+  let remainingText = text;
+  for (;;) {
+    const word = WORD.exec(remainingText)?.[0];
+    if (word === undefined) return words;
+    words.push(word);
+    remainingText = remainingText.slice(word.length);
+    const gap = /^ +/.exec(remainingText)?.[0];
+    if (gap === undefined) return words;
+    remainingText = remainingText.slice(gap.length);
   }
-  return [...commands];
 }

@@ -36,13 +36,17 @@ export function h(
   const shown: Record<string, string> = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
-    if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
-      throw new TypeError(`the console sets no attribute ${name}`);
-    if (name === 'href' && !value.startsWith('#'))
-      throw new TypeError('a link of the console begins with #');
+    assertPermitted(name, value);
     shown[name] = value;
   }
   return { tag, attributes: shown, children: flat(children) };
+}
+
+function assertPermitted(name: string, value: string): void {
+  if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
+    throw new TypeError(`the console sets no attribute ${name}`);
+  if (name === 'href' && !value.startsWith('#'))
+    throw new TypeError('a link of the console begins with #');
 }
 
 function flat(children: readonly Child[]): (El | string)[] {

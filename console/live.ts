@@ -36,6 +36,12 @@ export const waitAfter = (
   { waitMillis = 0 }: { waitMillis?: number | undefined },
 ) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
 
+/** The failures in a row, and the id of the last event that was reported. */
+interface StreamPosition {
+  failures: number;
+  lastId: string | undefined;
+}
+
 /**
  * Reports an operation now and after each change, until it ends or the signal aborts. A stream that
  * the server has ended is opened again immediately. A broken connection is opened again after a
@@ -43,33 +49,46 @@ export const waitAfter = (
  */
 export async function followOperation(
   id: string,
-  { api, sleep, onData, onConnection }: LiveDeps<Operation>,
+  deps: LiveDeps<Operation>,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
-  let [failures, lastId]: [number, string | undefined] = [0, undefined];
+  const position: StreamPosition = { failures: 0, lastId: undefined };
   while (!signal.aborted) {
     try {
-      for await (const event of api.events(path, lastId, signal, QUIET_MILLIS)) {
-        if (event.event === 'end') return onConnection({ kind: 'ended' });
-        const data = api.checked(json(event.data), operationShape);
-        [failures, lastId] = [0, event.id];
-        onData(data);
-        onConnection({ kind: 'live' });
-        if (ENDED.includes(data.operation.state)) return onConnection({ kind: 'ended' });
-      }
+      if ((await reportEvents(id, position, deps, signal)) === 'operation ended') return;
       // This pause limits the calls to a server that ends each stream immediately.
-      await sleep(FIRST_WAIT_MILLIS / 2, signal);
+      await deps.sleep(FIRST_WAIT_MILLIS / 2, signal);
     } catch (thrown) {
-      if (signal.aborted) return;
-      const error = apiErrorOf(thrown);
-      if (FINAL_FAILURES.includes(error.kind)) return onConnection({ kind: 'stopped', error });
-      failures += 1;
-      const wait = waitAfter(failures, error);
-      onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
-      await sleep(wait, signal);
+      position.failures += 1;
+      if ((await waitAfterFailure(thrown, position.failures, deps, signal)) === 'stopped') return;
     }
   }
+}
+
+/** Reports each event of one stream until the stream or the operation has ended. */
+async function reportEvents(
+  id: string,
+  position: StreamPosition,
+  { api, onData, onConnection }: LiveDeps<Operation>,
+  signal: AbortSignal,
+): Promise<'operation ended' | 'stream ended'> {
+  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
+  for await (const event of api.events(path, position.lastId, signal, QUIET_MILLIS)) {
+    if (event.event === 'end') {
+      onConnection({ kind: 'ended' });
+      return 'operation ended';
+    }
+    const data = api.checked(json(event.data), operationShape);
+    position.failures = 0;
+    position.lastId = event.id;
+    onData(data);
+    onConnection({ kind: 'live' });
+    if (ENDED.includes(data.operation.state)) {
+      onConnection({ kind: 'ended' });
+      return 'operation ended';
+    }
+  }
+  return 'stream ended';
 }
 
 /**
@@ -79,7 +98,7 @@ export async function followOperation(
 export async function poll<T>(
   load: () => Promise<T>,
   everyMillis: number,
-  { api, sleep, onData, onConnection }: LiveDeps<T>,
+  deps: LiveDeps<T>,
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
@@ -88,19 +107,36 @@ export async function poll<T>(
       const data = await load();
       if (signal.aborted) return;
       failures = 0;
-      onData(data);
-      onConnection({ kind: 'live' });
-      await sleep(everyMillis, signal);
+      deps.onData(data);
+      deps.onConnection({ kind: 'live' });
+      await deps.sleep(everyMillis, signal);
     } catch (thrown) {
-      if (signal.aborted) return;
-      const error = apiErrorOf(thrown);
-      if (FINAL_FAILURES.includes(error.kind)) return onConnection({ kind: 'stopped', error });
       failures += 1;
-      const wait = waitAfter(failures, error);
-      onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
-      await sleep(wait, signal);
+      if ((await waitAfterFailure(thrown, failures, deps, signal)) === 'stopped') return;
     }
   }
+}
+
+/**
+ * Reports a failed attempt and waits until the next one. Returns `stopped` without a wait if the
+ * signal has aborted, or if a person must act first.
+ */
+async function waitAfterFailure(
+  thrown: unknown,
+  failures: number,
+  { api, sleep, onConnection }: Omit<LiveDeps<never>, 'onData'>,
+  signal: AbortSignal,
+): Promise<'stopped' | 'waited'> {
+  if (signal.aborted) return 'stopped';
+  const error = apiErrorOf(thrown);
+  if (FINAL_FAILURES.includes(error.kind)) {
+    onConnection({ kind: 'stopped', error });
+    return 'stopped';
+  }
+  const wait = waitAfter(failures, error);
+  onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
+  await sleep(wait, signal);
+  return 'waited';
 }
 
 /**

@@ -175,19 +175,13 @@ function waitingCards({ waitsOn, ...view }: Operation, now: number): Child {
 }
 
 function operationFacts({ operation }: Operation, now: number): Child {
-  const { scope, cause, request, rerun, released, plan, recovery } = operation;
-  const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
+  const { scope, rerun, released, plan, recovery } = operation;
   return facts([
     ['Operation', operation.id],
     [capital(scope.type), scope.name === undefined ? scope.id : `${scope.name} (${scope.id})`],
     ['Domain', scope.domainId],
     ['Mode', operation.mode],
-    [
-      'Because',
-      request
-        ? `requested by ${request.by} at ${time(request.at)}: ${request.reason}`
-        : `${cause.eventType}${by}${cause.note === undefined ? '' : `; ${cause.note}`}`,
-    ],
+    ['Because', causeText(operation)],
     [
       'Plan',
       plan && [
@@ -210,6 +204,14 @@ function operationFacts({ operation }: Operation, now: number): Child {
     ['Ended', operation.endedAt !== undefined && time(operation.endedAt)],
     ['Duration', duration((operation.endedAt ?? now) - operation.openedAt)],
   ]);
+}
+
+/** The request of a person, or the notification, that led to the operation. */
+function causeText({ cause, request }: Operation['operation']): string {
+  if (request) return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
+  const { eventType, initiator, note } = cause;
+  const by = initiator ? ` by ${initiator.name ?? initiator.userId}` : '';
+  return `${eventType}${by}${note === undefined ? '' : `; ${note}`}`;
 }
 
 function decisionTable(details: Details | undefined, now: number): Child {

@@ -6,25 +6,44 @@ import type { El } from './element.ts';
  * attribute `data-key` keeps its element when other children are added before it.
  */
 export function patch(parent: Element, children: readonly (El | string)[]): void {
-  const keyed = new Map<string, Element>();
-  for (const node of parent.children) {
-    const key = node.getAttribute('data-key');
-    if (key !== null) keyed.set(key, node);
-  }
-  const wanted = new Set(children.map(keyOf).filter((key) => key !== undefined));
-  for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
+  const keyed = keyedElements(parent);
+  removeUnwanted(keyed, children);
+  /** The first node that no child has used yet. */
   let position: ChildNode | null = parent.firstChild;
   for (const child of children) {
     const key = keyOf(child);
     const candidate = key === undefined ? position : (keyed.get(key) ?? null);
     const node =
       candidate && canBecome(candidate, child) ? candidate : create(child, parent.ownerDocument);
-    if (node !== position) parent.insertBefore(node, position);
-    else position = position?.nextSibling ?? null;
-    if (typeof child === 'string') {
-      if (node.nodeValue !== child) node.nodeValue = child;
-    } else change(node as Element, child);
+    if (node === position) position = node.nextSibling;
+    else parent.insertBefore(node, position);
+    changeNode(node, child);
   }
+  removeFrom(position);
+}
+
+/** The elements with the attribute `data-key`, by its value. */
+function keyedElements(parent: Element): ReadonlyMap<string, Element> {
+  const keyed = new Map<string, Element>();
+  for (const node of parent.children) {
+    const key = node.getAttribute('data-key');
+    if (key !== null) keyed.set(key, node);
+  }
+  return keyed;
+}
+
+/** Removes the elements whose key no child has. */
+function removeUnwanted(
+  keyed: ReadonlyMap<string, Element>,
+  children: readonly (El | string)[],
+): void {
+  const wanted = new Set(children.map(keyOf));
+  for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
+}
+
+/** Removes the node and all nodes after it. */
+function removeFrom(first: ChildNode | null): void {
+  let position = first;
   while (position) {
     const next: ChildNode | null = position.nextSibling;
     position.remove();
@@ -52,7 +71,12 @@ const create = (child: El | string, document: Document): ChildNode =>
 /** The attributes that a person can change, for example by typing into a field. */
 const CHANGED_BY_PERSON: readonly string[] = ['open', 'value', 'selected'];
 
-function change(element: Element, { attributes, children }: El): void {
+function changeNode(node: ChildNode, child: El | string): void {
+  if (typeof child !== 'string') changeElement(node as Element, child);
+  else if (node.nodeValue !== child) node.nodeValue = child;
+}
+
+function changeElement(element: Element, { attributes, children }: El): void {
   const isNew = element.attributes.length === 0 && element.childNodes.length === 0;
   for (const name of element.getAttributeNames())
     if (!(name in attributes) && !isChangedByPerson(element, name)) element.removeAttribute(name);

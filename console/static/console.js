@@ -397,13 +397,16 @@ function h(tag, attributes = {}, ...children) {
   const shown = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === void 0 || value === false) continue;
-    if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
-      throw new TypeError(`the console sets no attribute ${name}`);
-    if (name === "href" && !value.startsWith("#"))
-      throw new TypeError("a link of the console begins with #");
+    assertPermitted(name, value);
     shown[name] = value;
   }
   return { tag, attributes: shown, children: flat(children) };
+}
+function assertPermitted(name, value) {
+  if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
+    throw new TypeError(`the console sets no attribute ${name}`);
+  if (name === "href" && !value.startsWith("#"))
+    throw new TypeError("a link of the console begins with #");
 }
 function flat(children) {
   return children.flatMap((child) => {
@@ -476,51 +479,64 @@ var FIRST_WAIT_MILLIS = 1e3;
 var MAX_WAIT_MILLIS = 3e4;
 var FINAL_FAILURES = ["token", "role", "missing", "wrong", "shape"];
 var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
-async function followOperation(id, { api, sleep: sleep2, onData, onConnection }, signal) {
-  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
-  let [failures, lastId] = [0, void 0];
+async function followOperation(id, deps, signal) {
+  const position = { failures: 0, lastId: void 0 };
   while (!signal.aborted) {
     try {
-      for await (const event of api.events(path, lastId, signal, QUIET_MILLIS)) {
-        if (event.event === "end") return onConnection({ kind: "ended" });
-        const data = api.checked(json(event.data), operationShape);
-        [failures, lastId] = [0, event.id];
-        onData(data);
-        onConnection({ kind: "live" });
-        if (ENDED.includes(data.operation.state)) return onConnection({ kind: "ended" });
-      }
-      await sleep2(FIRST_WAIT_MILLIS / 2, signal);
+      if (await reportEvents(id, position, deps, signal) === "operation ended") return;
+      await deps.sleep(FIRST_WAIT_MILLIS / 2, signal);
     } catch (thrown) {
-      if (signal.aborted) return;
-      const error2 = apiErrorOf(thrown);
-      if (FINAL_FAILURES.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
-      failures += 1;
-      const wait = waitAfter(failures, error2);
-      onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
-      await sleep2(wait, signal);
+      position.failures += 1;
+      if (await waitAfterFailure(thrown, position.failures, deps, signal) === "stopped") return;
     }
   }
 }
-async function poll(load, everyMillis, { api, sleep: sleep2, onData, onConnection }, signal) {
+async function reportEvents(id, position, { api, onData, onConnection }, signal) {
+  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
+  for await (const event of api.events(path, position.lastId, signal, QUIET_MILLIS)) {
+    if (event.event === "end") {
+      onConnection({ kind: "ended" });
+      return "operation ended";
+    }
+    const data = api.checked(json(event.data), operationShape);
+    position.failures = 0;
+    position.lastId = event.id;
+    onData(data);
+    onConnection({ kind: "live" });
+    if (ENDED.includes(data.operation.state)) {
+      onConnection({ kind: "ended" });
+      return "operation ended";
+    }
+  }
+  return "stream ended";
+}
+async function poll(load, everyMillis, deps, signal) {
   let failures = 0;
   while (!signal.aborted) {
     try {
       const data = await load();
       if (signal.aborted) return;
       failures = 0;
-      onData(data);
-      onConnection({ kind: "live" });
-      await sleep2(everyMillis, signal);
+      deps.onData(data);
+      deps.onConnection({ kind: "live" });
+      await deps.sleep(everyMillis, signal);
     } catch (thrown) {
-      if (signal.aborted) return;
-      const error2 = apiErrorOf(thrown);
-      if (FINAL_FAILURES.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
       failures += 1;
-      const wait = waitAfter(failures, error2);
-      onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
-      await sleep2(wait, signal);
+      if (await waitAfterFailure(thrown, failures, deps, signal) === "stopped") return;
     }
   }
+}
+async function waitAfterFailure(thrown, failures, { api, sleep: sleep2, onConnection }, signal) {
+  if (signal.aborted) return "stopped";
+  const error2 = apiErrorOf(thrown);
+  if (FINAL_FAILURES.includes(error2.kind)) {
+    onConnection({ kind: "stopped", error: error2 });
+    return "stopped";
+  }
+  const wait = waitAfter(failures, error2);
+  onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
+  await sleep2(wait, signal);
+  return "waited";
 }
 var apiErrorOf = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
   "shape",
@@ -684,24 +700,22 @@ var OFFERED = new Set(
 var OFFERED_WORDS = ["resume-all", "status"];
 var WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 function commandsIn(advice) {
-  const commands = /* @__PURE__ */ new Set();
-  for (const { index } of advice.matchAll(/\bpropagator /g)) {
-    const words = [];
-    let remainingText = advice.slice(index);
-    for (; ; ) {
-      const word = WORD.exec(remainingText)?.[0];
-      if (word === void 0) break;
-      words.push(word);
-      remainingText = remainingText.slice(word.length);
-      const gap = /^ +/.exec(remainingText)?.[0];
-      if (gap === void 0) break;
-      remainingText = remainingText.slice(gap.length);
-    }
-    const [, noun = "", verb = ""] = words;
-    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`))
-      commands.add(words.join(" "));
+  const commands = [...advice.matchAll(/\bpropagator /g)].map(({ index }) => wordsAtStart(advice.slice(index))).filter(isOffered).map((words) => words.join(" "));
+  return [...new Set(commands)];
+}
+var isOffered = ([, noun = "", verb = ""]) => OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`);
+function wordsAtStart(text2) {
+  const words = [];
+  let remainingText = text2;
+  for (; ; ) {
+    const word = WORD.exec(remainingText)?.[0];
+    if (word === void 0) return words;
+    words.push(word);
+    remainingText = remainingText.slice(word.length);
+    const gap = /^ +/.exec(remainingText)?.[0];
+    if (gap === void 0) return words;
+    remainingText = remainingText.slice(gap.length);
   }
-  return [...commands];
 }
 
 // console/parts.ts
@@ -1197,17 +1211,13 @@ function waitingCards({ waitsOn, ...view }, now) {
   );
 }
 function operationFacts({ operation: operation2 }, now) {
-  const { scope, cause, request, rerun, released, plan, recovery } = operation2;
-  const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : "";
+  const { scope, rerun, released, plan, recovery } = operation2;
   return facts([
     ["Operation", operation2.id],
     [capital(scope.type), scope.name === void 0 ? scope.id : `${scope.name} (${scope.id})`],
     ["Domain", scope.domainId],
     ["Mode", operation2.mode],
-    [
-      "Because",
-      request ? `requested by ${request.by} at ${time(request.at)}: ${request.reason}` : `${cause.eventType}${by}${cause.note === void 0 ? "" : `; ${cause.note}`}`
-    ],
+    ["Because", causeText(operation2)],
     [
       "Plan",
       plan && [
@@ -1228,6 +1238,12 @@ function operationFacts({ operation: operation2 }, now) {
     ["Ended", operation2.endedAt !== void 0 && time(operation2.endedAt)],
     ["Duration", duration((operation2.endedAt ?? now) - operation2.openedAt)]
   ]);
+}
+function causeText({ cause, request }) {
+  if (request) return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
+  const { eventType, initiator, note } = cause;
+  const by = initiator ? ` by ${initiator.name ?? initiator.userId}` : "";
+  return `${eventType}${by}${note === void 0 ? "" : `; ${note}`}`;
 }
 function decisionTable(details, now) {
   if (!details) return empty("The audit log is being read.");
@@ -1634,24 +1650,33 @@ var uncoveredCard = ({ type, name, region, because, advice }) => h(
 
 // console/patch.ts
 function patch(parent, children) {
-  const keyed = /* @__PURE__ */ new Map();
-  for (const node of parent.children) {
-    const key = node.getAttribute("data-key");
-    if (key !== null) keyed.set(key, node);
-  }
-  const wanted = new Set(children.map(keyOf).filter((key) => key !== void 0));
-  for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
+  const keyed = keyedElements(parent);
+  removeUnwanted(keyed, children);
   let position = parent.firstChild;
   for (const child of children) {
     const key = keyOf(child);
     const candidate = key === void 0 ? position : keyed.get(key) ?? null;
     const node = candidate && canBecome(candidate, child) ? candidate : create(child, parent.ownerDocument);
-    if (node !== position) parent.insertBefore(node, position);
-    else position = position?.nextSibling ?? null;
-    if (typeof child === "string") {
-      if (node.nodeValue !== child) node.nodeValue = child;
-    } else change(node, child);
+    if (node === position) position = node.nextSibling;
+    else parent.insertBefore(node, position);
+    changeNode(node, child);
   }
+  removeFrom(position);
+}
+function keyedElements(parent) {
+  const keyed = /* @__PURE__ */ new Map();
+  for (const node of parent.children) {
+    const key = node.getAttribute("data-key");
+    if (key !== null) keyed.set(key, node);
+  }
+  return keyed;
+}
+function removeUnwanted(keyed, children) {
+  const wanted = new Set(children.map(keyOf));
+  for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
+}
+function removeFrom(first) {
+  let position = first;
   while (position) {
     const next = position.nextSibling;
     position.remove();
@@ -1667,7 +1692,11 @@ function canBecome(node, child) {
 }
 var create = (child, document2) => typeof child === "string" ? document2.createTextNode("") : document2.createElement(child.tag);
 var CHANGED_BY_PERSON = ["open", "value", "selected"];
-function change(element, { attributes, children }) {
+function changeNode(node, child) {
+  if (typeof child !== "string") changeElement(node, child);
+  else if (node.nodeValue !== child) node.nodeValue = child;
+}
+function changeElement(element, { attributes, children }) {
   const isNew = element.attributes.length === 0 && element.childNodes.length === 0;
   for (const name of element.getAttributeNames())
     if (!(name in attributes) && !isChangedByPerson(element, name)) element.removeAttribute(name);

@@ -102,6 +102,18 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
+  it('ends with the stream, if the server says that the operation has ended', async () => {
+    const stream = eventStream();
+    const tab = follow(stream);
+    stream.send('operation', at(6));
+    await tab.until(() => tab.header() === 'Live');
+    stream.send('end', {});
+    await tab.until(() => tab.header().startsWith('Ended'));
+    expect(tab.text()).toContain('6 left');
+    expect(tab.connections()).toHaveLength(1);
+    await tab.close();
+  });
+
   it('ends with the operation, and sends no further request', async () => {
     const stream = eventStream();
     const tab = follow(stream);

@@ -29,7 +29,8 @@ const plan = planShape({
   approvalsNeeded: 1,
   keystoneCheck: { refusals: [] },
 });
-type Fields = Parameters<typeof operationView>[1];
+type Fields = NonNullable<Parameters<typeof operationView>[1]>;
+type Cause = NonNullable<Fields['cause']>;
 const page = (
   fields: Fields,
   details: Partial<Details> = {},
@@ -46,6 +47,29 @@ const linesOf = (one: El | string): string[] =>
         ...(one.attributes['data-copy'] === undefined ? [] : [one.attributes['data-copy']]),
         ...one.children.flatMap(linesOf),
       ];
+
+describe('the cause of an operation', () => {
+  const cause = { messageId: 'm1', eventType: 'identity.project.deleted', at: OPENED_AT };
+  const initiator = { userId: 'u1' } as NonNullable<Cause['initiator']>;
+  const shownCause = (fields: Fields) =>
+    /Because(.*?)(?:Plan|Runs again|Released|Recoverable|Opened)/.exec(textOf(page(fields)))?.[1];
+
+  it.each<[Partial<Cause>, string]>([
+    [{}, 'identity.project.deleted'],
+    [{ initiator }, 'identity.project.deleted by u1'],
+    [{ initiator: { ...initiator, name: 'ben' } }, 'identity.project.deleted by ben'],
+    [{ note: 'found by the sweep' }, 'identity.project.deleted; found by the sweep'],
+    [{ initiator, note: 'n' }, 'identity.project.deleted by u1; n'],
+  ])('is its notification: %j', (more, expected) => {
+    expect(shownCause({ cause: { ...cause, ...more } as Cause })).toBe(expected);
+  });
+
+  it('is the request of a person, if there is one', () => {
+    expect(shownCause({ cause: { ...cause, initiator } as Cause, request })).toMatch(
+      /^requested by ann at .*: r$/,
+    );
+  });
+});
 
 describe('the page of a plan', () => {
   const shown = page({ action: 'plan', state: 'observed' }, { plan });
