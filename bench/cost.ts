@@ -91,13 +91,13 @@ const OTHER_NOTIFICATIONS = 20;
 /** The messages and writes of one deletion. */
 interface DeletionCounts {
   /** The number of messages of each type. */
-  readonly messages: Readonly<Record<string, number>>;
+  readonly messages: Record<string, number>;
   /** The number of messages with a delay, which do not use the bus. */
-  readonly delayed: number;
+  delayed: number;
   /** Seconds for which functions wait before they send messages with short delays. */
-  readonly waitSeconds: number;
-  readonly commits: number;
-  readonly writeUnits: number;
+  waitSeconds: number;
+  commits: number;
+  writeUnits: number;
 }
 
 /** Runs one deletion on a cloud in memory, and counts its messages and writes. */
@@ -119,19 +119,17 @@ async function countDeletion(): Promise<DeletionCounts> {
   simulation.cloud.beforeRemoval = () => {
     simulation.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
   };
-  const messages: Record<string, number> = {};
-  let [delayed, waitSeconds, commits, writeUnits] = [0, 0, 0, 0];
+  const counts: DeletionCounts = {
+    messages: {},
+    delayed: 0,
+    waitSeconds: 0,
+    commits: 0,
+    writeUnits: 0,
+  };
   const commit = simulation.engine.commit.bind(simulation.engine);
   simulation.engine.commit = async (change: Change) => {
     const outcome = await commit(change);
-    if (outcome !== 'committed') return outcome;
-    commits += 1;
-    writeUnits += writeUnitsOf(change);
-    for (const { type, delaySeconds } of change.messages ?? []) {
-      messages[type] = (messages[type] ?? 0) + 1;
-      if (delaySeconds) delayed += 1;
-      if (delaySeconds && delaySeconds <= MAX_EXACT_SECONDS) waitSeconds += delaySeconds % 1;
-    }
+    if (outcome === 'committed') addCommit(counts, change);
     return outcome;
   };
   simulation.cloud.delete(TARGET);
@@ -139,7 +137,18 @@ async function countDeletion(): Promise<DeletionCounts> {
   await simulation.settle(5000);
   if (simulation.state !== 'finished')
     throw new Error(`the operation ended as ${simulation.state}`);
-  return { messages, delayed, waitSeconds, commits, writeUnits };
+  return counts;
+}
+
+function addCommit(counts: DeletionCounts, change: Change): void {
+  counts.commits += 1;
+  counts.writeUnits += writeUnitsOf(change);
+  for (const { type, delaySeconds } of change.messages ?? []) {
+    counts.messages[type] = (counts.messages[type] ?? 0) + 1;
+    if (!delaySeconds) continue;
+    counts.delayed += 1;
+    if (delaySeconds <= MAX_EXACT_SECONDS) counts.waitSeconds += delaySeconds % 1;
+  }
 }
 
 /**
@@ -147,19 +156,17 @@ async function countDeletion(): Promise<DeletionCounts> {
  * outbox is written in the transaction and deleted separately.
  */
 function writeUnitsOf(change: Change): number {
+  const { operations = [], tasks = [], messages = [], accounts = [], seen = [] } = change;
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
-  const others =
-    (change.accounts?.length ?? 0) +
-    (change.seen?.length ?? 0) +
-    Object.keys(change.counters ?? {}).length;
+  const others = accounts.length + seen.length + Object.keys(change.counters ?? {}).length;
   const bytes = [
-    ...(change.operations ?? []).map(() => ROW_BYTES.operation),
-    ...((change.tasks?.length ?? 0) > 0 ? [ROW_BYTES.tasks] : []),
+    ...operations.map(() => ROW_BYTES.operation),
+    ...(tasks.length > 0 ? [ROW_BYTES.tasks] : []),
     ...Array.from({ length: others }, () => ROW_BYTES.other),
-    ...((change.messages?.length ?? 0) > 0 ? [ROW_BYTES.outbox] : []),
+    ...(messages.length > 0 ? [ROW_BYTES.outbox] : []),
   ];
-  const indexUnits = (change.operations ?? []).length * 2;
-  const outboxDeletion = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
+  const indexUnits = operations.length * 2;
+  const outboxDeletion = messages.length > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
   return (
     bytes.reduce((sum, rowBytes) => sum + 2 * kilobytes(rowBytes), 0) + indexUnits + outboxDeletion
   );
@@ -172,9 +179,8 @@ type CostLine = readonly [title: string, basis: string, dollars: number];
 const gigabytesOf = (name: string): number =>
   (functionsOf(stackOf('prod', {})).find((one) => one.name === name)?.megabytes ?? 512) / 1024;
 
-/** Returns the costs of 1,000 deletions by service of AWS. */
-async function deletionCosts(): Promise<CostLine[]> {
-  const { messages, delayed, waitSeconds, commits, writeUnits } = await countDeletion();
+/** Returns the quantities that AWS charges for one deletion. */
+function usageOf({ messages, delayed, waitSeconds }: DeletionCounts) {
   const messageCount = Object.values(messages).reduce((sum, count) => sum + count, 0);
   const runRequests = messages['service.requested'] ?? 0;
   const coordinated = messageCount - runRequests;
@@ -187,6 +193,15 @@ async function deletionCosts(): Promise<CostLine[]> {
     serviceGigabyteSeconds;
   const busEvents = messageCount - delayed;
   const logGigabytes = (invocations * LOG_LINES * LOG_BYTES) / 1e9;
+  return { busEvents, gigabyteSeconds, invocations, logGigabytes, serviceGigabyteSeconds };
+}
+
+/** Returns the costs of 1,000 deletions by service of AWS. */
+async function deletionCosts(): Promise<CostLine[]> {
+  const counts = await countDeletion();
+  const { commits, writeUnits } = counts;
+  const { busEvents, gigabyteSeconds, invocations, logGigabytes, serviceGigabyteSeconds } =
+    usageOf(counts);
   const quantity = (number: number, unit: string) => `${number.toLocaleString('en')} ${unit}`;
   const thousand = (dollars: number) => dollars * 1000;
   return [

@@ -22,18 +22,33 @@ export async function invocationsSince(endpoint: string, since: number): Promise
   const invocations: Invocation[] = [];
   for (const { logGroupName } of logGroups) {
     const name = logGroupName.split('/').at(-1) ?? logGroupName;
-    for (let nextToken: string | undefined, isFirst = true; isFirst || nextToken; ) {
-      isFirst = false;
-      const query = { logGroupName, startTime: since, ...(nextToken ? { nextToken } : {}) };
-      const page = Events.parse(await callLogs(endpoint, 'FilterLogEvents', query));
-      for (const { message } of page.events) {
-        const millis = /^REPORT .*\tDuration: ([\d.]+) ms/.exec(message)?.[1];
-        if (millis !== undefined) invocations.push({ name, millis: Number(millis) });
-      }
-      nextToken = page.nextToken === nextToken ? undefined : page.nextToken;
-    }
+    for (const millis of await durationsIn(logGroupName, endpoint, since))
+      invocations.push({ name, millis });
   }
   return invocations;
+}
+
+/** Reads all pages of a log. Returns the duration in each line `REPORT`, in milliseconds. */
+async function durationsIn(
+  logGroupName: string,
+  endpoint: string,
+  since: number,
+): Promise<number[]> {
+  const durations: number[] = [];
+  let nextToken: string | undefined;
+  do {
+    const query = { logGroupName, startTime: since, ...(nextToken ? { nextToken } : {}) };
+    const page = Events.parse(await callLogs(endpoint, 'FilterLogEvents', query));
+    durations.push(...page.events.flatMap(({ message }) => durationIn(message) ?? []));
+    // A token that repeats marks the end of the log.
+    nextToken = page.nextToken === nextToken ? undefined : page.nextToken;
+  } while (nextToken);
+  return durations;
+}
+
+function durationIn(logLine: string): number | undefined {
+  const millis = /^REPORT .*\tDuration: ([\d.]+) ms/.exec(logLine)?.[1];
+  return millis === undefined ? undefined : Number(millis);
 }
 
 /** Calls CloudWatch Logs and returns the parsed answer. Throws for a failed call. */

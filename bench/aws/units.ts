@@ -123,16 +123,22 @@ export function unitsSince(file: string, since: number): { reads: number; writes
   const units = { reads: 0, writes: 0 };
   const lastStates = new Map<string, string>();
   for (const line of lines) {
-    const { at, reads, writes, states } = RecordedCall.parse(JSON.parse(line));
-    if (at >= since) {
-      units.reads += reads;
-      units.writes += writes;
-    }
-    for (const { operation, state } of states) {
-      const stateBefore = lastStates.get(operation);
-      if (at >= since && stateBefore !== state) units.writes += stateBefore === undefined ? 1 : 2;
-      lastStates.set(operation, state);
-    }
+    const call = RecordedCall.parse(JSON.parse(line));
+    const indexWrites = sum(call.states.map((one) => indexWritesOf(one, lastStates)));
+    if (call.at < since) continue;
+    units.reads += call.reads;
+    units.writes += call.writes + indexWrites;
   }
   return units;
+}
+
+/** Returns the writes to the index for a stored operation, and keeps its state in `lastStates`. */
+function indexWritesOf(
+  { operation, state }: Units['states'][number],
+  lastStates: Map<string, string>,
+): number {
+  const stateBefore = lastStates.get(operation);
+  lastStates.set(operation, state);
+  if (stateBefore === state) return 0;
+  return stateBefore === undefined ? 1 : 2;
 }
