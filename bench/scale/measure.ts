@@ -117,6 +117,28 @@ async function ingest(propagator: Propagator, notifications: string): Promise<vo
     throw new Error(`the API refused the notifications: ${status} ${JSON.stringify(json)}`);
 }
 
+/** Starts the propagator, and waits until the meter in its process writes to `meterFile`. */
+async function startMetered(
+  propagator: Propagator,
+  credentials: Awaited<ReturnType<typeof slowCloud>>['credentials'],
+  meterFile: string,
+): Promise<void> {
+  await propagator.start({
+    mode: 'enforce',
+    broker: 'none',
+    environment: {
+      ...credentials,
+      OS_CLOUD: '',
+      PROPAGATOR_LOG_LEVEL: 'warn',
+      PROPAGATOR_MAX_OPERATIONS_PER_HOUR: '100000',
+      PROPAGATOR_MAX_RESOURCES_PER_OPERATION: '1000000',
+      NODE_OPTIONS: `--import=${METER_MODULE}`,
+      BENCH_METER: meterFile,
+    },
+  });
+  while (!existsSync(meterFile)) await delay(100);
+}
+
 /**
  * Deletes the projects of a new cloud with a propagator in a separate process, and waits for the
  * end of all operations.
@@ -137,20 +159,7 @@ export async function measure(
       (sum, id) => sum + cloud.store.resources(id).length,
       0,
     );
-    await propagator.start({
-      mode: 'enforce',
-      broker: 'none',
-      environment: {
-        ...cloud.credentials,
-        OS_CLOUD: '',
-        PROPAGATOR_LOG_LEVEL: 'warn',
-        PROPAGATOR_MAX_OPERATIONS_PER_HOUR: '100000',
-        PROPAGATOR_MAX_RESOURCES_PER_OPERATION: '1000000',
-        NODE_OPTIONS: `--import=${METER_MODULE}`,
-        BENCH_METER: meterFile,
-      },
-    });
-    while (!existsSync(meterFile)) await delay(100);
+    await startMetered(propagator, cloud.credentials, meterFile);
     process.kill(propagator.pid ?? 0, 'SIGUSR2');
     const meterBefore = readMeter();
     const loadBefore = loadavg()[0] ?? 0;
