@@ -4,7 +4,7 @@ import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
 import { METRICS } from '../lib/engine/aws/lambda/metrics.ts';
-import { MAX_EXACT_SECONDS } from '../lib/engine/aws/messaging/sender.ts';
+import { MAX_UNROUNDED_DELAY_SECONDS } from '../lib/engine/aws/messaging/sender.ts';
 import type { Change } from '../lib/engine/port.ts';
 import { preferred } from '../test/dependencies.ts';
 import type { Described } from '../test/property/stateful-service.ts';
@@ -147,7 +147,7 @@ function addCommit(counts: DeletionCounts, change: Change): void {
     counts.messages[type] = (counts.messages[type] ?? 0) + 1;
     if (!delaySeconds) continue;
     counts.delayed += 1;
-    if (delaySeconds <= MAX_EXACT_SECONDS) counts.waitSeconds += delaySeconds % 1;
+    if (delaySeconds <= MAX_UNROUNDED_DELAY_SECONDS) counts.waitSeconds += delaySeconds % 1;
   }
 }
 

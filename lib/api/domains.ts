@@ -109,11 +109,11 @@ function domainChange(
 
 /** Returns the first change of the domain's projects since the plan was made, or `undefined`. */
 function projectsChange(
-  { id, projects: members = [] }: Operation,
+  { id, projects: plannedProjects = [] }: Operation,
   accounts: readonly Account[],
 ): string | undefined {
   const projects = accounts.flatMap((account) => (account.type === 'project' ? [account] : []));
-  const plannedAs = new Map(members.map((member) => [member.id, member]));
+  const plannedAs = new Map(plannedProjects.map((project) => [project.id, project]));
   const added = projects.find((project) => !plannedAs.has(project.id));
   if (added)
     return `the domain has the project ${added.name ?? added.id}, which ${id} does not list`;
@@ -189,17 +189,17 @@ export async function openApprovedDomainDeletion(
  * also approves the plans of the projects.
  */
 const withApprovedPlans = (
-  members: readonly DomainPlanEntry[],
+  plannedProjects: readonly DomainPlanEntry[],
   projectPlans: readonly Plan[],
   { approvals }: ApprovedPlan,
   { drift }: ApprovalRules,
 ): DomainPlanEntry[] =>
-  members.map((member) => {
-    const plan = projectPlans.find(({ id }) => id === member.planId);
-    if (!plan?.digest) return member;
+  plannedProjects.map((project) => {
+    const plan = projectPlans.find(({ id }) => id === project.planId);
+    if (!plan?.digest) return project;
     const ownDrift = allowedDrift(drift, plan.resources);
     return {
-      ...member,
+      ...project,
       plan: { of: plan.id, digest: plan.digest, allowedDrift: ownDrift, approvals },
     };
   });

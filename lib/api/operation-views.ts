@@ -88,7 +88,7 @@ async function viewWithTasks(
   ]);
   const coordinatorDeadLetters = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
-    .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
+    .map(({ message, at }) => ({ messageType: message?.type ?? 'unreadable', at }));
   // Ended operations come last, because a person may have to act on the others.
   const openFirst = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
   const childTasks = openFirst

@@ -69,13 +69,13 @@ export function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPropaga
 }
 
 async function start(
-  { settings, credentials, log, services: ownServices = SERVICES, beginEmpty }: EmbeddedOptions,
+  { settings, credentials, log, services: builtInServices = SERVICES, beginEmpty }: EmbeddedOptions,
   undo: Teardown,
 ): Promise<EmbeddedPropagator> {
   const now = steadyClock();
   const stopping = new AbortController();
   undo.add(() => stopping.abort());
-  const services = await loadPlugins(ownServices, settings.PROPAGATOR_SERVICE_MODULES);
+  const services = await loadPlugins(builtInServices, settings.PROPAGATOR_SERVICE_MODULES);
   const { optedIn, httpPlugins } = resolvePlugins(settings, services);
   const server = await listen(settings.PROPAGATOR_PORT, apiListener(settings, log));
   undo.add(() => server.close());

@@ -91,8 +91,8 @@ async function answerAboutRequestedProject(
     projectAdmin.missingRoles(project),
     keystone.members(project),
   ]);
-  const projectToDelete = { ...cloud, roles, members: members.map(({ userId }) => userId) };
-  return { kind: 'present', enabled, projectToDelete };
+  const deletionFacts = { ...cloud, roles, members: members.map(({ userId }) => userId) };
+  return { kind: 'present', enabled, deletionFacts };
 }
 
 /** Returns the answer about an account after Keystone's 404. */
@@ -110,7 +110,7 @@ async function answerIfAbsent(
       ? undefined
       : await fetchCloudSnapshot(operation, deps);
   const recordedScope = await scopeInInventory(operation, deps);
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud, recordedScope };
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloudSnapshot: cloud, recordedScope };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await recordedProjects(scope.id, deps) }
     : { keystoneAnswer };

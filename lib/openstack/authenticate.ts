@@ -33,7 +33,7 @@ export interface Token {
   /** Epoch milliseconds. After this time a new token is fetched in the background. */
   readonly renewAt: number;
   /** Epoch milliseconds. After this time the token is no longer used. */
-  readonly lastUseAt: number;
+  readonly useUntil: number;
 }
 
 /** A scope other than that of the credentials. */
@@ -103,7 +103,7 @@ export async function authenticate(
     catalog: token.catalog,
     requestedAt: startedAt,
     renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN_MILLIS),
-    lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
+    useUntil: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
   };
 }
 

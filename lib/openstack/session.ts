@@ -56,7 +56,7 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   };
   return {
     async token() {
-      if (!currentToken || now() >= currentToken.lastUseAt) return logIn();
+      if (!currentToken || now() >= currentToken.useUntil) return logIn();
       if (now() >= currentToken.renewAt && now() >= renewalStartedAt + RENEWAL_PAUSE_MILLIS) {
         renewalStartedAt = now();
         // The renewal runs in the background, so that a short outage of Keystone does no harm. If
@@ -74,7 +74,7 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
     async tokenNotOlderThan(maxAgeMillis) {
       return currentToken &&
         now() - currentToken.requestedAt <= maxAgeMillis &&
-        now() < currentToken.lastUseAt
+        now() < currentToken.useUntil
         ? currentToken
         : logIn();
     },

@@ -105,11 +105,11 @@ type ShownAnswer = Extract<KeystoneAnswer, { kind: 'present' }>;
 
 function applyShownAccount(
   transaction: OperationTransaction,
-  { enabled, projectToDelete }: ShownAnswer,
+  { enabled, deletionFacts }: ShownAnswer,
   step: StepInput,
 ): void {
-  if (transaction.operation.request && projectToDelete)
-    applyShownProject(transaction, enabled, projectToDelete, step);
+  if (transaction.operation.request && deletionFacts)
+    applyShownProject(transaction, enabled, deletionFacts, step);
   else
     applyPresentAnswer(
       transaction,
@@ -122,7 +122,7 @@ function applyShownAccount(
 function applyShownProject(
   transaction: OperationTransaction,
   enabled: boolean,
-  projectToDelete: NonNullable<ShownAnswer['projectToDelete']>,
+  deletionFacts: NonNullable<ShownAnswer['deletionFacts']>,
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -150,11 +150,11 @@ function applyShownProject(
     // The project exists, so an earlier 404 was wrong.
     confirmation: operation.confirmation + 1,
     confirmedAt: [],
-    scope: { ...operation.scope, members: projectToDelete.members },
+    scope: { ...operation.scope, members: deletionFacts.members },
     request: { ...operation.request, enabled },
-    roles: projectToDelete.roles,
+    roles: deletionFacts.roles,
   };
-  if (transaction.tasks.length === 0) planTasks(transaction, projectToDelete, step);
+  if (transaction.tasks.length === 0) planTasks(transaction, deletionFacts, step);
   advanceOperation(transaction, step);
 }
 
@@ -164,18 +164,18 @@ function applyShownProject(
  */
 function applyAbsentAnswer(
   transaction: OperationTransaction,
-  { cloud, recordedScope }: Extract<KeystoneAnswer, { kind: 'absent' }>,
+  { cloudSnapshot, recordedScope }: Extract<KeystoneAnswer, { kind: 'absent' }>,
   step: StepInput,
 ): void {
   // The projects of a domain have their own operations, so a domain has no tasks.
   const isDomain = transaction.operation.scope.type === 'domain';
   const isUnplanned = !isDomain && transaction.tasks.length === 0;
   transaction.operation = withAbsentAnswer(transaction.operation, recordedScope, step.now);
-  if (isUnplanned && cloud && mayPlanTasks(transaction.operation, step))
-    planTasks(transaction, cloud, step);
+  if (isUnplanned && cloudSnapshot && mayPlanTasks(transaction.operation, step))
+    planTasks(transaction, cloudSnapshot, step);
   // Advance only with planned tasks: without tasks the operation would end immediately and remove
   // nothing.
-  const isPlanned = !isUnplanned || cloud !== undefined;
+  const isPlanned = !isUnplanned || cloudSnapshot !== undefined;
   if (!isPlanned || !isConfirmed(transaction.operation, step))
     requestConfirmingAnswer(transaction, step.confirmationIntervalMillis, step);
   else if (!isDomain) advanceOperation(transaction, step);

@@ -9,7 +9,7 @@ export type KeystoneAnswer =
   | {
       readonly kind: 'absent';
       /** The services of the cloud. Set only if the tasks are not planned yet. */
-      readonly cloud: CloudSnapshot | undefined;
+      readonly cloudSnapshot: CloudSnapshot | undefined;
       /** The account in the inventory; `undefined` if the inventory does not have it. */
       readonly recordedScope?: Scope | undefined;
     }
@@ -18,7 +18,7 @@ export type KeystoneAnswer =
       readonly kind: 'present';
       readonly enabled: boolean;
       /** The data for the cleanup of an existing project. Set only for a requested cleanup. */
-      readonly projectToDelete?: CloudSnapshot & {
+      readonly deletionFacts?: CloudSnapshot & {
         readonly roles: readonly string[];
         readonly members: readonly UserId[];
       };

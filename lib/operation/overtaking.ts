@@ -56,9 +56,9 @@ function areAwaitedTypesEmpty(
 export const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  step: OvertakingInput,
+  input: OvertakingInput,
 ): boolean =>
-  mayOvertakeStuck(transaction, dependency, step) ||
+  mayOvertakeStuck(transaction, dependency, input) ||
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
@@ -117,13 +117,13 @@ function mayStillRun(transaction: OperationTransaction, id: TaskId): boolean {
 export const mayOvertakeStuck = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  step: OvertakingInput,
+  input: OvertakingInput,
 ): boolean =>
   dependency.strength === 'preferred' &&
-  isStuck(transaction, dependency.task, step.now) &&
+  isStuck(transaction, dependency.task, input.now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
-    !mayHoldKeep(transaction, dependency.task, step.heldTypes, (type) =>
+    !mayHoldKeep(transaction, dependency.task, input.heldTypes, (type) =>
       dependency.types.some((awaited) => awaited === type),
     ));
 

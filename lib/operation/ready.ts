@@ -16,14 +16,14 @@ import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /** Requests a run of every pending task whose dependencies have ended or may be overtaken. */
-export function requestReady(transaction: OperationTransaction, step: OvertakingInput): void {
+export function requestReady(transaction: OperationTransaction, input: OvertakingInput): void {
   reopenOvertaking(transaction);
   for (const { id, dependsOn } of transaction.operation.order) {
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
     const isReady = openDependencies.every((dependency) =>
-      mayRunBefore(transaction, task, dependency, step),
+      mayRunBefore(transaction, task, dependency, input),
     );
     if (isReady) {
       // A dependency that overtook another task runs again after that task has ended. This task
@@ -32,8 +32,8 @@ export function requestReady(transaction: OperationTransaction, step: Overtaking
         (dependency) => transaction.task(dependency.task)?.overtook ?? [],
       );
       const overtaken = [...openDependencies.map(({ task: id }) => id), ...overtakenByDependencies];
-      requestRun(transaction, { ...task, overtook: [...new Set(overtaken)] }, 'apply', step.now);
-    } else requestPartialRun(transaction, task, openDependencies, step);
+      requestRun(transaction, { ...task, overtook: [...new Set(overtaken)] }, 'apply', input.now);
+    } else requestPartialRun(transaction, task, openDependencies, input);
   }
 }
 
@@ -45,11 +45,11 @@ function mayRunBefore(
   transaction: OperationTransaction,
   task: Task,
   dependency: TaskDependency,
-  step: OvertakingInput,
+  input: OvertakingInput,
 ): boolean {
   const hasResources = totalCounts(task.counts).left > 0;
   return (
-    mayOvertake(transaction, dependency, step) ||
+    mayOvertake(transaction, dependency, input) ||
     (hasResources &&
       dependency.strength === 'preferred' &&
       wasCountedEmpty(transaction, dependency.task))
@@ -85,14 +85,14 @@ function requestPartialRun(
   transaction: OperationTransaction,
   task: Task,
   openDependencies: readonly TaskDependency[],
-  step: OvertakingInput,
+  input: OvertakingInput,
 ): void {
   if (task.partialRun || task.startedAt !== undefined) return;
   const independentDependencies = openDependencies.filter(hasIndependentTypes);
   if (independentDependencies.length === 0) return;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
   const mayIgnore = (dependency: TaskDependency): boolean =>
-    mayOvertake(transaction, dependency, step) || isCountedEmpty(transaction, dependency);
+    mayOvertake(transaction, dependency, input) || isCountedEmpty(transaction, dependency);
   if (!otherDependencies.every(mayIgnore)) return;
   if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task)))) return;
   const independentTypes = typesIndependentOfAll(independentDependencies);
@@ -104,21 +104,21 @@ function requestPartialRun(
     ...task,
     partialRun: { state: 'running', awaitedServices: [...new Set(awaitedServices)] },
   };
-  requestRun(transaction, taskWithPartialRun, 'apply', step.now);
+  requestRun(transaction, taskWithPartialRun, 'apply', input.now);
 }
 
-type IndependentDependency = Extract<TaskDependency, { until: 'done' }> & {
+type DependencyWithIndependentTypes = Extract<TaskDependency, { until: 'done' }> & {
   readonly independentTypes: readonly ResourceTypeName[];
 };
 
-const hasIndependentTypes = (one: TaskDependency): one is IndependentDependency =>
+const hasIndependentTypes = (one: TaskDependency): one is DependencyWithIndependentTypes =>
   one.until === 'done' && one.independentTypes !== undefined;
 
 /** Returns the types that all these dependencies leave independent. */
 const typesIndependentOfAll = ([
   first,
   ...otherDependencies
-]: readonly IndependentDependency[]): ResourceTypeName[] =>
+]: readonly DependencyWithIndependentTypes[]): ResourceTypeName[] =>
   (first?.independentTypes ?? []).filter((type) =>
     otherDependencies.every(({ independentTypes }) => independentTypes.includes(type)),
   );
@@ -170,14 +170,14 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
 }
 
 /** Requests each due pre-delete run whose dependencies allow it. */
-export function requestPreDelete(transaction: OperationTransaction, step: OvertakingInput): void {
+export function requestPreDelete(transaction: OperationTransaction, input: OvertakingInput): void {
   const dueTasks = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
   for (const planned of dueTasks) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, dueTasks, transaction, step))
-      requestRun(transaction, task, 'pre-delete', step.now);
+    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, dueTasks, transaction, input))
+      requestRun(transaction, task, 'pre-delete', input.now);
   }
 }
 
@@ -186,13 +186,13 @@ function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,
-  step: OvertakingInput,
+  input: OvertakingInput,
 ): boolean {
   return planned.dependsOn.every(
     (one) =>
       hasTaskEnded(transaction.task(one.task)) ||
       !due.some(({ id }) => id === one.task) ||
-      mayOvertakeStuck(transaction, one, step),
+      mayOvertakeStuck(transaction, one, input),
   );
 }
 

@@ -33,8 +33,8 @@ export interface WaitInput {
    * no report of the failure exists.
    */
   readonly crashedTasks: ReadonlySet<TaskId>;
-  /** The dead-letter messages of the coordinator about this operation: their type and time. */
-  readonly coordinatorDeadLetters: readonly { readonly what: string; readonly at: number }[];
+  /** The dead-letter messages of the coordinator about this operation. */
+  readonly coordinatorDeadLetters: readonly { readonly messageType: string; readonly at: number }[];
 }
 
 /**
@@ -62,7 +62,9 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
   return [
     ...ownCauses(input),
     ...childCauses,
-    ...coordinatorDeadLetters.map(({ what, at }) => lostMessageCause(operation.id, what, at)),
+    ...coordinatorDeadLetters.map(({ messageType, at }) =>
+      lostMessageCause(operation.id, messageType, at),
+    ),
     ...tasks.flatMap((task) =>
       crashedTasks.has(task.id) && task.state !== 'dead-lettered'
         ? [crashedTaskCause(task)]
@@ -175,8 +177,8 @@ function taskCauses(task: Task): WaitCause[] {
     }));
 }
 
-const lostMessageCause = (id: OperationId, what: string, since: number): WaitCause => ({
-  on: `the coordinator could not handle a message of this operation: ${what}`,
+const lostMessageCause = (id: OperationId, messageType: string, since: number): WaitCause => ({
+  on: `the coordinator could not handle a message of this operation: ${messageType}`,
   since,
   actor: 'operator',
   advice:

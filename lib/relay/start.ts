@@ -1,6 +1,6 @@
 import type { RelayOptions } from './options.ts';
 import { type Relay, type RelayDeps, startRelay } from './relay.ts';
-import { type BatchStoreDeps, batchStore } from './store.ts';
+import { type BatchStorerDeps, createBatchStorer } from './store.ts';
 
 export type { Relay, RelayState } from './relay.ts';
 
@@ -10,5 +10,5 @@ export type { Relay, RelayState } from './relay.ts';
  */
 export const startRelayWithEngine = (
   options: RelayOptions,
-  deps: BatchStoreDeps & Pick<RelayDeps, 'log'>,
-): Relay => startRelay(options, { log: deps.log, now: deps.now, store: batchStore(deps) });
+  deps: BatchStorerDeps & Pick<RelayDeps, 'log'>,
+): Relay => startRelay(options, { log: deps.log, now: deps.now, store: createBatchStorer(deps) });

@@ -5,8 +5,8 @@ import { storeNotifications } from '../handlers/receive.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
-/** The dependencies of {@link batchStore}. */
-export interface BatchStoreDeps {
+/** The dependencies of {@link createBatchStorer}. */
+export interface BatchStorerDeps {
   readonly engine: Pick<Engine, 'commit'> & {
     readonly reads: Pick<Engine['reads'], 'accounts' | 'hasDue'>;
   };
@@ -47,14 +47,14 @@ const CHECK_MILLIS = 1_000;
  * stores the batch in the queue. The queue delivers the notifications of a failed batch one by one,
  * so that one bad notification blocks no other. Throws if the queue could not store the batch.
  */
-export function batchStore({
+export function createBatchStorer({
   engine,
   ingest,
   stopping,
   log,
   now,
   giveUpMillis = GIVE_UP_MILLIS,
-}: BatchStoreDeps) {
+}: BatchStorerDeps) {
   // True while batches are ingested directly, and false while they go to the queue.
   let isDirect = false;
   let nextCheckAt = Number.NEGATIVE_INFINITY;

@@ -62,14 +62,14 @@ export interface SuspensionDefinition<Row, RecordedState> {
   owner(row: Row): string | undefined;
   /**
    * `option`: the option that the policy file chose; `''` for a type without `options`.
-   * `replacedState`: the recorded state that the result replaces, because another actor has changed
+   * `earlierRecord`: the recorded state that the result replaces, because another actor has changed
    * the resource; `undefined` if no state is recorded.
    */
   assess(
     row: Row,
     context: ProjectContext,
     option: string,
-    replacedState: RecordedState | undefined,
+    earlierRecord: RecordedState | undefined,
   ): Assessment<RecordedState>;
   suspend(row: Row, recordedState: RecordedState, context: ProjectContext): Promise<void>;
   compare(row: Row, recordedState: RecordedState): Comparison;
@@ -83,8 +83,8 @@ export interface SuspensionDefinition<Row, RecordedState> {
 export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
-  /** `replacedState`: the recorded state that the result replaces. */
-  assess(option?: string, replacedState?: unknown): Assessment<unknown>;
+  /** `earlierRecord`: the recorded state that the result replaces. */
+  assess(option?: string, earlierRecord?: unknown): Assessment<unknown>;
   compare(recordedState: unknown): Comparison;
   suspend(recordedState: unknown): Promise<void>;
   resume(recordedState: unknown): Promise<void>;
@@ -134,12 +134,12 @@ export function defineSuspension<Row, RecordedState>(
       return rows.map((row) => ({
         id: definition.id(row),
         owner: definition.owner(row),
-        assess: (option = '', replacedState = undefined) =>
+        assess: (option = '', earlierRecord = undefined) =>
           definition.assess(
             row,
             context,
             option,
-            replacedState === undefined ? undefined : definition.recordedState.parse(replacedState),
+            earlierRecord === undefined ? undefined : definition.recordedState.parse(earlierRecord),
           ),
         compare: (state) => definition.compare(row, definition.recordedState.parse(state)),
         suspend: (state) => definition.suspend(row, definition.recordedState.parse(state), context),

@@ -108,7 +108,7 @@ export function failedListingResult(
   error: ErrorReport,
   verifiedBeforeDeletion: readonly ResourceTypeName[],
 ): TypeIteration {
-  const isHidden = isReportedByFile(error) && error.code.endsWith('.hidden');
+  const isHidden = isDeclaredUnsupported(error) && error.code.endsWith('.hidden');
   if (isHidden && verifiedBeforeDeletion.includes(name)) return resultFromBeforeDeletion(name);
   if (isHidden)
     // The type is unreachable, like a type of class C after the project's deletion.
@@ -122,7 +122,7 @@ export function failedListingResult(
       ],
       leftReason: { type: 'unreachable', because: error.message },
     };
-  if (isReportedByFile(error))
+  if (isDeclaredUnsupported(error))
     return {
       ...emptyResult(name),
       conditions: [
@@ -139,7 +139,7 @@ export function failedListingResult(
  * True if the service file itself reports the type as unsupported. A 405 or 501 alone is no proof,
  * because it may come from a proxy.
  */
-const isReportedByFile = (error: ErrorReport): boolean =>
+const isDeclaredUnsupported = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
 /**

@@ -42,17 +42,17 @@ const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   const queueFunctions = topology.queues.map(
     ({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
-      const role = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
+      const functionType = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
       return {
         name: queue,
-        description: DESCRIPTIONS[role](queue),
+        description: DESCRIPTIONS[functionType](queue),
         seconds: functionSeconds,
-        megabytes: role === 'service' ? 256 : 512,
+        megabytes: functionType === 'service' ? 256 : 512,
         queue: {
           name: queue,
           batchSize,
           batchingSeconds,
-          maxConcurrency: MAX_CONCURRENCY[role],
+          maxConcurrency: MAX_CONCURRENCY[functionType],
         },
         flushesOutboxes: queue === 'coordinate',
       };

@@ -148,19 +148,19 @@ async function deleteAfterQuestion(
       'The plan is kept.',
     );
   const answer = await approve(plan.id, plan.digest ?? '', options, terminal);
-  const { opened, waitsFor, recoverableUntil } = answer;
-  if (opened === undefined) {
+  const { opened: operationId, waitsFor, recoverableUntil } = answer;
+  if (operationId === undefined) {
     terminal.write(
       `${plan.id} is approved by you; ${waitsFor ?? 'it waits'}. ${secondApprovalText(plan.id)}\n`,
     );
     return;
   }
   if (recoverableUntil !== undefined) {
-    terminal.write(`${recoveryWindowText(opened, recoverableUntil, kind)}\n`);
+    terminal.write(`${recoveryWindowText(operationId, recoverableUntil, kind)}\n`);
     return;
   }
-  terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
-  await followToEnd(opened, terminal);
+  terminal.write(`${operationId} begins. Ctrl-C ends only this view.\n`);
+  await followToEnd(operationId, terminal);
 }
 
 /** Follows the operation until it has ended or is held. */
@@ -178,12 +178,16 @@ async function deleteUnplanned(
 ): Promise<void> {
   const body = { action: 'cleanup', project: id, name, reason, ...recoveryWindowBody(options) };
   const answer = await terminal.client.post('/v1/operations', body, OpenedAnswer);
-  const text = ({ opened, unknown, recoverableUntil }: z.infer<typeof OpenedAnswer>): string =>
+  const text = ({
+    opened: operationId,
+    unknown: unchecked,
+    recoverableUntil,
+  }: z.infer<typeof OpenedAnswer>): string =>
     [
-      ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+      ...unchecked.map((what) => `Could not be checked in advance: ${what}.`),
       recoverableUntil === undefined
-        ? `${opened} was opened. Follow it: propagator operation show ${opened}`
-        : recoveryWindowText(opened, recoverableUntil, 'project'),
+        ? `${operationId} was opened. Follow it: propagator operation show ${operationId}`
+        : recoveryWindowText(operationId, recoverableUntil, 'project'),
     ].join('\n');
   presentResult(terminal, answer, options, text);
 }

@@ -55,14 +55,21 @@ export const secondApprovalText = (id: string): string =>
 
 export const approvedText =
   (id: string) =>
-  ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof ApprovedAnswer>): string =>
-    opened === undefined
+  ({
+    opened: operationId,
+    waitsFor,
+    unknown: unchecked,
+    recoverableUntil,
+    type,
+  }: z.infer<typeof ApprovedAnswer>): string =>
+    operationId === undefined
       ? `${id} is approved by you; ${waitsFor}. ${secondApprovalText(id)}`
       : [
-          ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+          ...unchecked.map((what) => `Could not be checked in advance: ${what}.`),
           recoverableUntil === undefined
-            ? `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`
-            : recoveryWindowText(opened, recoverableUntil, type),
+            ? `${operationId} carries out ${id}. Follow it: propagator operation show ` +
+              operationId
+            : recoveryWindowText(operationId, recoverableUntil, type),
         ].join('\n');
 
 export const planError = (message: string, advice: string): PropagatorError =>
@@ -112,16 +119,16 @@ export async function makePlan(
   { client, sleep = pause }: Terminal,
 ): Promise<PlanShape> {
   const path = `/v1/${kind}s/${encodeURIComponent(id)}/plan`;
-  const { opened } = await client.post(path, { reason }, OpenedAnswer);
+  const { opened: planId } = await client.post(path, { reason }, OpenedAnswer);
   const detailQuery = queryString({ resources: resources ? 'true' : undefined });
   for (;;) {
-    const plan = await client.get(`/v1/operations/${opened}/plan${detailQuery}`, PlanShape);
+    const plan = await client.get(`/v1/operations/${planId}/plan${detailQuery}`, PlanShape);
     if (plan.digest !== undefined) return plan;
     if (ENDED_OPERATION_STATES.some((state) => state === plan.state)) {
-      const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);
+      const { operation } = await client.get(`/v1/operations/${planId}`, OperationShape);
       throw planError(
-        `the plan ${opened} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,
-        `See: propagator operation show ${opened}`,
+        `the plan ${planId} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,
+        `See: propagator operation show ${planId}`,
       );
     }
     await sleep(POLL_MILLIS);

@@ -6,7 +6,7 @@ import { type Change, MAX_QUARANTINED } from '../port.ts';
 import type { Session } from './database.ts';
 import {
   VersionConflict,
-  versionedWrite,
+  versionedWriteSql,
   writeDocuments,
   writeVersioned,
 } from './versioned-rows.ts';
@@ -77,12 +77,12 @@ const taskRow = (task: Task) => ({
   body: { ...task, version: task.version + 1 },
 });
 
-const WRITE_OPERATIONS = versionedWrite(
+const WRITE_OPERATIONS = versionedWriteSql(
   'operation',
   'scope_type text, scope_id text, domain_id text, parent_id text, mode text, state text, ' +
     'generation int, opened_at double precision, started_at double precision',
 );
-const WRITE_TASKS = versionedWrite('task', 'operation_id text, state text');
+const WRITE_TASKS = versionedWriteSql('task', 'operation_id text, state text');
 
 const accountRow = (record: AccountRecord) => ({
   type: record.account.type,

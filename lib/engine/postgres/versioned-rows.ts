@@ -14,7 +14,7 @@ export class VersionConflict extends Error {}
  * It locks the rows in the order of their ids, because concurrent writers could otherwise deadlock.
  * `columns`: the columns of the table without `id`, `version` and `body`, with their types.
  */
-export function versionedWrite(table: string, columns: string): string {
+export function versionedWriteSql(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
   return `
     WITH input AS MATERIALIZED (
@@ -37,7 +37,7 @@ export function versionedWrite(table: string, columns: string): string {
 }
 
 /**
- * Runs a statement of {@link versionedWrite}. Throws {@link VersionConflict} if it leaves a row
+ * Runs a statement of {@link versionedWriteSql}. Throws {@link VersionConflict} if it leaves a row
  * out.
  */
 export async function writeVersioned(
@@ -49,7 +49,7 @@ export async function writeVersioned(
   if (writtenRows.length < rows.length) throw new VersionConflict();
 }
 
-const WRITE_DOCUMENTS = versionedWrite('document', 'collection text, partition text, key text');
+const WRITE_DOCUMENTS = versionedWriteSql('document', 'collection text, partition text, key text');
 const documentId = ({ collection, partition, id }: DocumentKey): string =>
   storableText([collection, partition, id].join('\n'));
 

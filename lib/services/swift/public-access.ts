@@ -93,16 +93,16 @@ export function compare(row: AccountOrContainer, { read, keys }: RecordedAccess)
 }
 
 /**
- * Returns the state that suspend must record now. `replacedState`: the recorded state that the
+ * Returns the state that suspend must record now. `earlierRecord`: the recorded state that the
  * result replaces. The result keeps the parts of it that are still suspended.
  */
 export function stateToRecord(
   row: AccountOrContainer,
-  replacedState: RecordedAccess | undefined,
+  earlierRecord: RecordedAccess | undefined,
 ): RecordedAccess {
-  const isRecorded = (name: string): boolean => replacedState?.keys.includes(name) ?? false;
+  const isRecorded = (name: string): boolean => earlierRecord?.keys.includes(name) ?? false;
   const keys = [...row.keys].filter(([name, key]) => !isMasked(key) || isRecorded(name));
-  const recordedAcl = replacedState?.read;
+  const recordedAcl = earlierRecord?.read;
   const isAclSuspended = recordedAcl !== undefined && aclState(row, recordedAcl) === 'suspended';
   const read = isPublic(row) ? row.readAcl : isAclSuspended ? recordedAcl : undefined;
   return { ...(read === undefined ? {} : { read }), keys: keys.map(([name]) => name) };

@@ -129,7 +129,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
   list: listAccountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
-  assess(row, _context, _option, replacedState) {
+  assess(row, _context, _option, earlierRecord) {
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
     if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
@@ -151,7 +151,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
         advice:
           "Remove the public access by hand if necessary: swift post --read-acl '' CONTAINER.",
       };
-    return { kind: 'suspend', recordedState: stateToRecord(row, replacedState) };
+    return { kind: 'suspend', recordedState: stateToRecord(row, earlierRecord) };
   },
   suspend: (row, recorded, context) =>
     writeAccess(

@@ -14,7 +14,7 @@ const token = (value: string, roles: readonly string[]): Token => ({
   catalog: [],
   requestedAt: 0,
   renewAt: 1,
-  lastUseAt: 2,
+  useUntil: 2,
 });
 const sessionOf = (one: Token): Session => ({
   token: async () => one,

@@ -4,7 +4,7 @@ import type { Operation, Recovery } from '../../../lib/operation/model.ts';
 import { step } from '../../../lib/operation/step.ts';
 import { INTERVAL_MILLIS, OPENED_AT, operationAt, stepInput } from './step-fixture.ts';
 
-type Cloud = Extract<KeystoneAnswer, { kind: 'absent' }>['cloud'];
+type Cloud = Extract<KeystoneAnswer, { kind: 'absent' }>['cloudSnapshot'];
 
 const cloud: Cloud = {
   services: [{ name: ServiceName.parse('nova'), dependsOn: [], regions: ['one'] }],
@@ -12,9 +12,9 @@ const cloud: Cloud = {
   leftOut: [],
 };
 
-/** Applies a 404 of Keystone at `now`. `cloud`: `undefined` if the services could not be read. */
+/** Applies a 404 of Keystone at `now`. `services`: `undefined` if they could not be read. */
 function afterAbsence(operation: Operation, now: number, services: Cloud) {
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud: services };
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloudSnapshot: services };
   const questionNumber = operation.confirmation;
   const event = { kind: 'confirmation', questionNumber, keystoneAnswer } as const;
   const result = step(operation, [], event, stepInput(now));

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import type { NotificationReceived } from '../../../events/notification.ts';
 import type { Change, Engine } from '../../../lib/engine/port.ts';
 import { ingest } from '../../../lib/handlers/ingest.ts';
-import { batchStore } from '../../../lib/relay/store.ts';
+import { createBatchStorer } from '../../../lib/relay/store.ts';
 import { runs } from '../../property/runs.ts';
 import { cadf, IngestFixture, project, silent } from '../account/ingest-fixture.ts';
 
@@ -34,7 +34,7 @@ class StoreFixture extends IngestFixture {
     },
   };
   readonly counted = { ...this.deps, engine: this.#engine };
-  readonly #store = batchStore({
+  readonly #store = createBatchStorer({
     engine: this.#engine,
     ingest: (messages) => this.ingestBatch(messages),
     stopping: this.stopping.signal,

@@ -14,7 +14,7 @@ export interface AccountRows {
    * Pointers that the commit writes before the transaction, to keep the transaction small. Readers
    * ignore a pointer without its target.
    */
-  readonly pointersBeforeTransaction: readonly Item[];
+  readonly pointersWrittenFirst: readonly Item[];
   /** The number of new accounts. */
   readonly addedCount: number;
 }
@@ -37,9 +37,7 @@ export async function accountRows(
   const rows = [...newest].map(([key, record]) => rowsOf(record, itemsByKey.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
-    pointersBeforeTransaction: rows.flatMap(
-      ({ pointersBeforeTransaction }) => pointersBeforeTransaction,
-    ),
+    pointersWrittenFirst: rows.flatMap(({ pointersWrittenFirst }) => pointersWrittenFirst),
     addedCount: rows.reduce((sum, { addedCount }) => sum + addedCount, 0),
   };
 }
@@ -66,7 +64,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
         : []),
       ...domainPointers(merged, storedRecord).map((pointer): Write => ({ Put: { Item: pointer } })),
     ],
-    pointersBeforeTransaction: [
+    pointersWrittenFirst: [
       ...(item ? [] : foldedIdPointers(merged)),
       ...(merged.suspicion && !storedRecord?.suspicion ? [suspicionPointer(merged)] : []),
       ...memberPointers(merged, storedRecord),

@@ -122,7 +122,7 @@ async function writePart(
   for (let tries = 1; ; tries += 1) {
     const rows = await partRowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
-    await store.put(rows.pointersBeforeTransaction);
+    await store.put(rows.pointersWrittenFirst);
     const outbox = attemptOutbox(part, rows, now);
     const outcome = await writeRows(rows, outbox, store);
     if (outcome === 'written') return { outbox };

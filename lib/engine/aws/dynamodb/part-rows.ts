@@ -28,7 +28,7 @@ export interface PartRows {
    * Pointers that are written before the transaction, to keep the transaction small. Readers ignore
    * a pointer without its target.
    */
-  readonly pointersBeforeTransaction: readonly Item[];
+  readonly pointersWrittenFirst: readonly Item[];
   readonly auditEntries: readonly AuditEntry[];
 }
 
@@ -66,6 +66,6 @@ export async function partRowsOf(
       ...counterWrites(part.counters, accounts.addedCount),
     ],
     auditEntries: audit.entries,
-    pointersBeforeTransaction: accounts.pointersBeforeTransaction,
+    pointersWrittenFirst: accounts.pointersWrittenFirst,
   };
 }

@@ -15,7 +15,7 @@ const MAX_DELAY_SECONDS = 900;
  * operation has about ten such delays, for example of half a second until a service is listed
  * again, and would take seconds longer if they were rounded up. A longer delay is rounded up.
  */
-export const MAX_EXACT_SECONDS = 3;
+export const MAX_UNROUNDED_DELAY_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
 const MAX_SCHEDULED_BYTES = 256 * 1024;
 
@@ -216,7 +216,7 @@ function delayOf(
   now: number,
 ): { readonly seconds: number; readonly waitMillis: number } {
   const millis = Math.max(0, dueAt - now);
-  return millis > MAX_EXACT_SECONDS * 1000
+  return millis > MAX_UNROUNDED_DELAY_SECONDS * 1000
     ? { seconds: Math.min(MAX_DELAY_SECONDS, Math.ceil(millis / 1000)), waitMillis: 0 }
     : { seconds: Math.floor(millis / 1000), waitMillis: Math.ceil(millis % 1000) };
 }
