@@ -45,21 +45,20 @@ export class ApiClient {
 
   /** `path` includes its query. `shape` validates the answer. */
   async get<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
-    return shape.parse(await this.#call(path, {}));
+    return parseAnswer(shape, path, await this.#call(path, {}));
   }
 
   async post<S extends z.ZodType>(path: string, body: unknown, shape: S): Promise<z.infer<S>> {
-    return shape.parse(
-      await this.#call(path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      }),
-    );
+    const answer = await this.#call(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return parseAnswer(shape, path, answer);
   }
 
   async delete<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
-    return shape.parse(await this.#call(path, { method: 'DELETE' }));
+    return parseAnswer(shape, path, await this.#call(path, { method: 'DELETE' }));
   }
 
   /**
@@ -71,13 +70,13 @@ export class ApiClient {
     if (!body) return;
     for await (const { event, data } of serverSentEvents(untilBroken(body))) {
       if (event === 'end') return;
-      yield shape.parse(JSON.parse(data));
+      yield parseAnswer(shape, path, parseJson(data));
     }
   }
 
   async #call(path: string, init: RequestInit): Promise<unknown> {
     const answer = await this.#send(path, init);
-    return answer.json().catch(() => undefined);
+    return parseJson(await answer.text());
   }
 
   /** Returns a successful response. */
@@ -105,6 +104,34 @@ export class ApiClient {
     if (answer.ok) return answer;
     throw await apiErrorOf(answer);
   }
+}
+
+/** Returns the value of a JSON text; `undefined` for any other text. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws `cli.answer` for an answer that does not have the expected shape. */
+function parseAnswer<S extends z.ZodType>(shape: S, path: string, answer: unknown): z.infer<S> {
+  const parsed = shape.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
+  throw new PropagatorError(
+    {
+      code: 'cli.answer',
+      class: 'Unexpected',
+      message: `the answer to ${path} has another form than this release expects${field}`,
+      advice:
+        'Check that PROPAGATOR_API_URL is the URL of a propagator, and that the propagator and ' +
+        'this command have the same release: propagator --version',
+    },
+    { cause: parsed.error },
+  );
 }
 
 /** Yields the bytes of a body until its end, or until the connection breaks. */

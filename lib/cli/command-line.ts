@@ -33,7 +33,7 @@ export async function runCommand(
 ): Promise<number> {
   const renamed = renamedCommand(commandLine);
   if (renamed !== undefined) {
-    terminal.writeError(`error: ${renamed}\n`);
+    terminal.writeError(`error: ${escapeControls(renamed)}\n`);
     return EXIT.usage;
   }
   try {

@@ -76,7 +76,9 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
         deadLetters: [{ message: requested(service), error }],
         counters: { [unique()]: Number.NaN },
       };
-      await expect(engine.commit(change)).rejects.toThrow();
+      await expect(engine.commit(change)).rejects.toMatchObject({
+        report: { code: 'engine.counter', advice: expect.stringContaining('Report') },
+      });
       expect(await engine.reads.operation(opened.id)).toBeUndefined();
       expect(await engine.reads.tasks(opened.id)).toEqual([]);
       expect(await engine.reads.seenMessageIds([seen])).toEqual(new Set());

@@ -3,7 +3,7 @@ import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { Waiver } from '../../operation/model.ts';
 import { mergeAccounts } from '../accounts.ts';
-import { engineError } from '../engine-error.ts';
+import { checkCounterAmounts } from '../counter-amounts.ts';
 import { storableMessage } from '../json.ts';
 import {
   type Change,
@@ -33,7 +33,7 @@ export type CommitResult =
  */
 export function commit(store: MemoryStore, change: Change, now: number): CommitResult {
   for (const queue of queuesOf(change)) store.queues.ensure(queue);
-  checkCounters(change.counters ?? {});
+  checkCounterAmounts(change.counters ?? {});
   if (isInConflict(store, change)) return 'conflict';
   const { messages = [], deadLetters = [], audit = [], ...state } = change;
   writeRecords(store, structuredClone(state), now);
@@ -48,16 +48,6 @@ export function commit(store: MemoryStore, change: Change, now: number): CommitR
 
 function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
   return new Set([...messages, ...deadLetters.map(({ message }) => message)].map(queueOf));
-}
-
-function checkCounters(counters: Readonly<Record<string, number>>): void {
-  for (const [name, amount] of Object.entries(counters))
-    if (!Number.isSafeInteger(amount))
-      throw engineError(
-        'counter',
-        `The amount ${amount} cannot be added to the counter ${name}.`,
-        'Report this defect of the propagator: a counter adds only integers.',
-      );
 }
 
 function isInConflict(store: MemoryStore, { seen, operations, tasks, documents }: Change): boolean {

@@ -1,6 +1,7 @@
 import { foldId } from '../../../events/ids.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation, Task } from '../../operation/model.ts';
+import { checkCounterAmounts } from '../counter-amounts.ts';
 import { storableRecord, storableText, toJson } from '../json.ts';
 import { type Change, MAX_QUARANTINED } from '../port.ts';
 import type { Session } from './database.ts';
@@ -132,10 +133,12 @@ const WRITE_QUARANTINE = `
   )
   DELETE FROM propagator.quarantine WHERE sequence <= (SELECT max(sequence) FROM added) - $2::int`;
 
+/** Throws `engine.counter` for an amount that is not an integer. */
 export async function addToCounters(
   session: Session,
   counters: Readonly<Record<string, number>>,
 ): Promise<void> {
+  checkCounterAmounts(counters);
   if (Object.keys(counters).length > 0)
     await session.query(
       `INSERT INTO propagator.counter AS old (name, value)

@@ -267,9 +267,19 @@ describe('the command line', () => {
     });
   });
 
-  it('exits with 1 for an answer of another form', async () => {
-    const client = clientOfAnn(async () => Response.json([]));
-    const { code, err } = await typed('status', { client, now: () => 0 });
-    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/^propagator: .*object/) });
+  it.each([
+    ['a list', () => Response.json([]), ''],
+    ['a wrong field', () => Response.json({ queues: 1 }), / at \w+/],
+    ['text that is not JSON', () => new Response('<html>'), ''],
+    ['no text', () => new Response(''), ''],
+  ])('exits with 1 for an answer of another form: %s', async (_, answer, field) => {
+    const client = clientOfAnn(async () => answer());
+    const { code, out, err } = await typed('status', { client, now: () => 0 });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^propagator: the answer to \/\S+ has another form than this release/),
+      expect.stringContaining('PROPAGATOR_API_URL'),
+    ]);
+    expect(err).toMatch(field);
   });
 });

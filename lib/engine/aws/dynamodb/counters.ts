@@ -1,3 +1,4 @@
+import { checkCounterAmounts } from '../../counter-amounts.ts';
 import { engineError } from '../../engine-error.ts';
 import { COUNTER_SHARES } from './keys.ts';
 import { keyOf, type Write } from './rows.ts';
@@ -14,13 +15,11 @@ const NAME_PREFIX = 'n:';
 const ACCOUNTS_ATTRIBUTE = 'accounts';
 
 /**
- * Throws `TypeError` for a value that is not an integer, and `engine.change.too-big` for counters
- * that do not fit in one transaction.
+ * Throws `engine.counter` for an amount that is not an integer, and `engine.change.too-big` for
+ * counters that do not fit in one transaction.
  */
 export function checkCounters(counters: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(counters))
-    if (!Number.isSafeInteger(value))
-      throw new TypeError(`counter ${name}: ${value} is not an integer`);
+  checkCounterAmounts(counters);
   rowCountOf(Object.keys(counters).length);
 }
 
