@@ -16,6 +16,7 @@ import {
   type ChangeDeps,
   changeOperation,
   commitWithRetries,
+  type KeystoneInput,
   type StoredInput,
 } from './operation-change.ts';
 import { recordEnd } from './operation-end.ts';
@@ -88,8 +89,8 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
       return confirmOperation(message, deps);
     case 'operation.keystone-action': {
       const { operationId, number } = message.data;
-      const ask = (operation: Operation) => carryOutKeystoneAction(operation, number, deps);
-      return changeOperation(message, operationId, { ask, questionOf: actionQuestion }, deps);
+      const obtainEvent = (operation: Operation) => carryOutKeystoneAction(operation, number, deps);
+      return changeOperation(message, operationId, { obtainEvent, keyOf: actionKey }, deps);
     }
     case 'operation.undo': {
       const { operationId } = message.data;
@@ -114,32 +115,45 @@ function confirmOperation(
   deps: CoordinateDeps,
 ): Promise<void> {
   const { operationId, confirmation } = message.data;
+  // For a cleanup, an answer stays valid until its question changes. For the other topics, it stays
+  // valid only while the operation has the same version.
+  const keyOfVersion = ({ version }: Operation): string => String(version);
+  const inputs: Readonly<Record<ConfirmationTopic, KeystoneInput>> = {
+    'domain-progress': {
+      obtainEvent: (operation) => progressOf(operation, deps),
+      keyOf: keyOfVersion,
+    },
+    cleanup: {
+      obtainEvent: (operation) => cleanupConfirmation(operation, confirmation, deps),
+      keyOf: confirmationKey,
+    },
+    lifecycle: {
+      obtainEvent: (operation) => lifecycleConfirmation(operation, confirmation, deps),
+      keyOf: keyOfVersion,
+    },
+  };
+  const inputOf = (operation: Operation): KeystoneInput => inputs[confirmationTopicOf(operation)];
   return changeOperation(
     message,
     operationId,
     {
-      ask(operation) {
-        const topic = confirmationTopicOf(operation);
-        if (topic === 'domain-progress') return progressOf(operation, deps);
-        return topic === 'cleanup'
-          ? cleanupConfirmation(operation, confirmation, deps)
-          : lifecycleConfirmation(operation, confirmation, deps);
-      },
-      // An answer about another topic applies only to the version of the operation that was read.
-      questionOf: (operation) =>
-        confirmationTopicOf(operation) === 'cleanup'
-          ? confirmationQuestion(operation)
-          : String(operation.version),
+      obtainEvent: (operation) => inputOf(operation).obtainEvent(operation),
+      keyOf: (operation) => inputOf(operation).keyOf(operation),
     },
     deps,
   );
 }
 
+type ConfirmationTopic = 'domain-progress' | 'cleanup' | 'lifecycle';
+
 /**
- * Returns what the coordinator asks for an operation: the progress of a domain's deletion, or
- * whether the account still requires the cleanup or the other action.
+ * Returns what the confirmation of an operation is about:
+ *
+ * - `domain-progress`: the progress of the projects in a domain that is being deleted;
+ * - `cleanup`: whether the cleanup of the account, or its plan, may go on;
+ * - `lifecycle`: whether the account still requires its suspend, resume or provision.
  */
-function confirmationTopicOf(operation: Operation): 'domain-progress' | 'cleanup' | 'lifecycle' {
+function confirmationTopicOf(operation: Operation): ConfirmationTopic {
   if (deletesProjects(operation)) return 'domain-progress';
   return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
 }
@@ -172,9 +186,9 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<S
  * Returns a key of the question that a cleanup asks Keystone. When the key changes, an earlier
  * answer no longer applies.
  */
-const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
+const confirmationKey = ({ state, confirmation, order }: Operation): string =>
   `${state} ${confirmation} ${order.length > 0}`;
 
 /** Returns a key of the due Keystone action. When the key changes, an earlier result is ignored. */
-const actionQuestion = ({ state, keystoneAction: due }: Operation): string =>
+const actionKey = ({ state, keystoneAction: due }: Operation): string =>
   `${state} ${due?.number} ${due?.done}`;

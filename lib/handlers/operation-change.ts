@@ -31,14 +31,12 @@ const HOUR_MILLIS = 3_600_000;
  */
 export type StoredInput = (operation: Operation) => Promise<StepEvent>;
 
-/**
- * Asks Keystone for the data of an event. After a lock conflict Keystone is asked again only if the
- * question has changed.
- */
+/** Obtains an event from Keystone: asks it about the account, or carries out a change there. */
 export interface KeystoneInput {
-  ask(operation: Operation): Promise<StepEvent | undefined>;
-  /** Returns a key. An answer also applies to a later state of the operation with the same key. */
-  questionOf(operation: Operation): string;
+  /** After a lock conflict, this function is called again only if the key has changed. */
+  obtainEvent(operation: Operation): Promise<StepEvent | undefined>;
+  /** Returns a key. The event also applies to a later state of the operation with the same key. */
+  keyOf(operation: Operation): string;
 }
 
 /**
@@ -60,9 +58,9 @@ export async function commitWithRetries(
 const changedTooOften = ({ type }: Message): Error =>
   new Error(`${type}: other processes changed the operation during ${MAX_CONFLICTS} attempts`);
 
-/** An answer of Keystone, and when it arrived in epoch milliseconds. */
-interface AnsweredQuestion {
-  readonly question: string;
+/** An event from Keystone with its key, and when it arrived in epoch milliseconds. */
+interface ObtainedEvent {
+  readonly key: string;
   readonly event: StepEvent;
   readonly at: number;
 }
@@ -112,8 +110,7 @@ async function changeByAnswer(
     let isOutdated = false;
     const decide = async () => {
       const records = await readRecords(id, answer.at, deps);
-      isOutdated =
-        records !== undefined && source.questionOf(records.operation) !== answer.question;
+      isOutdated = records !== undefined && source.keyOf(records.operation) !== answer.key;
       // A confirmation has the time of Keystone's answer. The commit may be later.
       return records && !isOutdated ? nextStep(records, answer.event, answer.at, deps) : undefined;
     };
@@ -132,12 +129,12 @@ const inQueueOfOperation = (
 
 async function askAboutOperation(
   id: OperationId,
-  { ask, questionOf }: KeystoneInput,
+  { obtainEvent, keyOf }: KeystoneInput,
   { engine, now }: ChangeDeps,
-): Promise<AnsweredQuestion | undefined> {
+): Promise<ObtainedEvent | undefined> {
   const operation = await engine.reads.operation(id);
-  const event = operation && (await ask(operation));
-  return operation && event && { question: questionOf(operation), event, at: now() };
+  const event = operation && (await obtainEvent(operation));
+  return operation && event && { key: keyOf(operation), event, at: now() };
 }
 
 const readRecords = (
