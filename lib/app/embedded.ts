@@ -198,5 +198,6 @@ function subscriptionStateOf(
 ): ReturnType<InventorySyncDeps['subscriptionState']> {
   if (!relay) return { since: startedAt, lastAt: undefined };
   const { connected, waiting, since, lastReceivedAt } = relay.state();
-  return connected && waiting === undefined ? { since, lastAt: lastReceivedAt } : undefined;
+  const isReceiving = connected && waiting === undefined;
+  return isReceiving ? { since, lastAt: lastReceivedAt } : undefined;
 }

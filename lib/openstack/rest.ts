@@ -122,17 +122,30 @@ class RestClient {
     request: RequestOptions,
     watch: SilenceWatch | undefined,
   ): Promise<ApiAnswer> {
-    // After `onSending`, later callers no longer share this read.
-    const sendWithSlot = (onSending: () => void): Promise<ApiAnswer> =>
-      this.#options.limiter.run(currentCaller(), async () => {
-        onSending();
-        // The call may have been aborted while it waited for its slot.
-        watch?.signal.throwIfAborted();
-        return this.#sendUntilAccepted(this.#prepare(method, path, request, watch));
-      });
+    const sendInSlot = (onSending: () => void): Promise<ApiAnswer> =>
+      this.#sendInSlot(method, path, request, watch, onSending);
     return method === 'GET'
-      ? this.#sharedReads.read(keyOfRead(path, request), watch, sendWithSlot)
-      : sendWithSlot(() => {});
+      ? this.#sharedReads.read(keyOfRead(path, request), watch, sendInSlot)
+      : sendInSlot(() => {});
+  }
+
+  /**
+   * Sends the call in a slot of the limiter. `onSending` marks the start of the call. A read that
+   * begins later does not share its answer.
+   */
+  #sendInSlot(
+    method: Method,
+    path: string,
+    request: RequestOptions,
+    watch: SilenceWatch | undefined,
+    onSending: () => void,
+  ): Promise<ApiAnswer> {
+    return this.#options.limiter.run(currentCaller(), async () => {
+      onSending();
+      // The call may have been aborted while it waited for its slot.
+      watch?.signal.throwIfAborted();
+      return this.#sendUntilAccepted(this.#prepare(method, path, request, watch));
+    });
   }
 
   /** Throws if a proxy could change the call on its way to the service. */

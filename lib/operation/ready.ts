@@ -202,15 +202,15 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The verifications of the count remain valid in the first full run after Keystone's
+  // The verifications that phase `plan` stored remain valid in the first full run after Keystone's
   // confirmation. An earlier partial run does not make them stale, because its types create no
   // resources and the full run lists every type again.
-  const isFirst = task.startedAt === undefined || task.run === task.partialRun?.nextRun;
-  const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
+  const isFirstFullRun = isFirstRun(task) || wasLastRunPartial(task);
+  const arePlanVerificationsValid = transaction.operation.confirmedAt.length > 0 && isFirstFullRun;
   const requestedTask: Task = {
     ...moveTask(task, 'requested'),
     phase,
-    verifications: isCountValid
+    verifications: arePlanVerificationsValid
       ? task.verifications
       : staleVerifications(task.verifications, ['plan']),
     run: task.run + 1,
@@ -226,3 +226,7 @@ function requestRun(
   transaction.putTask(requestedTask);
   transaction.messages.push(transaction.runRequest(requestedTask, now));
 }
+
+const isFirstRun = ({ startedAt }: Task): boolean => startedAt === undefined;
+
+const wasLastRunPartial = ({ partialRun, run }: Task): boolean => run === partialRun?.nextRun;
