@@ -146,9 +146,9 @@ const mayContinue = (
   iteration < MAX_ITERATIONS;
 
 /**
- * Records the listings for the usual duration of deletions. Returns the milliseconds until a
- * listing is likely to show a change. Returns 0 if a resource waits for anything other than its own
- * deletion.
+ * Records the listings. The usual duration of deletions is computed from them. Returns the
+ * milliseconds until a listing is likely to show a change. Returns 0 if a resource waits for
+ * anything other than its own deletion.
  */
 function recordListings(
   types: readonly TypeIteration[],

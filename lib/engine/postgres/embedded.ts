@@ -63,8 +63,8 @@ export async function openEmbedded(folder: string): Promise<Database> {
     const begunAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
       fs: new SyncedFiles(lockedFolder.database),
-      // PGlite would create a database with three instances of PostgreSQL in memory, which needs
-      // 1.1 GB and 2 s.
+      // Loads a prepared data folder. Without it, PGlite would start three instances of PostgreSQL
+      // to create the database (1.1 GB, 2 s).
       ...(isNew ? { loadDataDir: await dataDir() } : {}),
       startParams: [
         ...PGlite.defaultStartParams.filter((argument) => argument !== '-F'),
@@ -137,8 +137,9 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * Writes the marker. Runs vacuum and a checkpoint if they are due, because PGlite has no
-   * autovacuum and no checkpointer: dead rows and the write-ahead log would grow without limit.
+   * Writes the marker, the file with the numbers of records. Runs vacuum and a checkpoint if they
+   * are due, because PGlite has no autovacuum and no checkpointer: dead rows and the write-ahead
+   * log would grow without limit.
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeMarker();
@@ -155,7 +156,7 @@ class Embedded implements Database {
 
   async close(): Promise<void> {
     try {
-      // An engine that could not migrate the database closes it without tables.
+      // After a failed migration the tables are missing, so the marker cannot be written.
       await this.#writeMarker().catch(() => undefined);
       await this.#pglite.close();
     } finally {
