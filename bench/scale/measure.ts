@@ -120,7 +120,7 @@ async function ingest(propagator: Propagator, notifications: string): Promise<vo
 /** Starts the propagator, and waits until the meter in its process writes to `meterFile`. */
 async function startMetered(
   propagator: Propagator,
-  credentials: Awaited<ReturnType<typeof slowCloud>>['credentials'],
+  credentials: RehearsalCloud['credentials'],
   meterFile: string,
 ): Promise<void> {
   await propagator.start({
