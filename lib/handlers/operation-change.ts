@@ -31,7 +31,10 @@ const HOUR_MILLIS = 3_600_000;
  */
 export type StoredInput = (operation: Operation) => Promise<StepEvent>;
 
-/** Obtains an event from Keystone: asks it about the account, or carries out a change there. */
+/**
+ * Obtains an event outside of the operation's queue: asks Keystone about the account, carries out a
+ * change in Keystone, or reads the progress of a domain's deletion.
+ */
 export interface KeystoneInput {
   /** After a lock conflict, this function is called again only if the key has changed. */
   obtainEvent(operation: Operation): Promise<StepEvent | undefined>;
