@@ -51,7 +51,7 @@ function endPartialRun(transaction: OperationTransaction, task: Task): void {
     // run number makes such a message outdated.
     run: task.run + 1,
     runProgressed: false,
-    // Keep the deletion holds, because other services wait for these resources.
+    // Keep the deletion holds, because other services wait for the held resources.
     conditions: task.conditions.filter(({ isHold }) => isHold),
     error: undefined,
     attempts: 0,

@@ -202,11 +202,11 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The verifications that phase `plan` stored remain valid in the first full run after Keystone's
-  // confirmation. An earlier partial run does not make them stale, because its types create no
-  // resources and the full run lists every type again.
-  const isFirstFullRun = isFirstRun(task) || wasLastRunPartial(task);
-  const arePlanVerificationsValid = transaction.operation.confirmedAt.length > 0 && isFirstFullRun;
+  // The verifications that phase `plan` stored remain valid until the first full run after
+  // Keystone's confirmation. An earlier partial run does not make them stale, because its types
+  // create no resources and the full run lists every type again.
+  const isBeforeFullRun = isFirstRun(task) || wasLastRunPartial(task);
+  const arePlanVerificationsValid = transaction.operation.confirmedAt.length > 0 && isBeforeFullRun;
   const requestedTask: Task = {
     ...moveTask(task, 'requested'),
     phase,

@@ -172,8 +172,8 @@ function removalResult<Context extends CommonContext>(
 
 /**
  * Sets `blocked` on each resource that has a hold, and on each resource that the approved plan does
- * not list. Returns the error if these blockers could not be read. Phase `plan` removes nothing, so
- * it ignores the error.
+ * not allow to be removed. Returns the error if these blockers could not be read. Phase `plan`
+ * removes nothing, so it ignores the error.
  */
 async function addBlockers<Context extends CommonContext>(
   name: ResourceTypeName,

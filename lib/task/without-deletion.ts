@@ -63,8 +63,8 @@ function whyRefused(
 }
 
 /**
- * Returns the names in a call that can name an action: the keys of the body of `…/action`, the
- * parameters of the query, and the last part of the path `…/actions/NAME`.
+ * Returns the names in a call that can name an action: the keys of the body of `…/action` or
+ * `…/actions`, the parameters of the query, and the last part of the path `…/actions/NAME`.
  */
 function actionNames(path: string, { json, query }: RequestOptions): string[] {
   const [lastPart = '', partBefore] = path.split('/').toReversed();
