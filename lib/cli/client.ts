@@ -76,7 +76,19 @@ export class ApiClient {
 
   async #call(path: string, init: RequestInit): Promise<unknown> {
     const answer = await this.#send(path, init);
-    return parseJson(await answer.text());
+    try {
+      return parseJson(await answer.text());
+    } catch (cause) {
+      throw new PropagatorError(
+        {
+          code: 'cli.no-answer',
+          class: 'Transient',
+          message: `the connection to ${await this.#base()} broke before the end of the answer`,
+          advice: 'The propagator may have carried out the request. See: propagator operation list',
+        },
+        { cause },
+      );
+    }
   }
 
   /** Returns a successful response. */

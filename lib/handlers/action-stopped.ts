@@ -82,8 +82,8 @@ export async function domainCanceledError(
 }
 
 /**
- * Returns the account state for the result of an action that failed or was stopped. Only the result
- * of `disable` contains the state, and only if Keystone showed it before the attempt.
+ * Returns the account state for the result of a `disable` that failed or was stopped, if Keystone
+ * showed the state before the attempt. Returns an empty object for other actions.
  */
 export const stateBeforeDisable = (
   what: KeystoneAction['what'],

@@ -21,6 +21,9 @@ export async function readCurrentRun(
   return isCurrent ? { operation, task } : undefined;
 }
 
-/** True if a later operation has superseded this suspend, resume or provision. */
+/**
+ * True if a plan, suspend, resume or provision has ended, for example because a later operation has
+ * superseded it. Its runs have no further effect.
+ */
 export const isSuperseded = (operation: Operation): boolean =>
   operation.action !== 'cleanup' && hasEnded(operation);

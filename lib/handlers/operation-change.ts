@@ -99,7 +99,7 @@ function changeFromStore(
 /**
  * Asks Keystone and applies the answer. Keystone is asked outside of the operation's queue, so that
  * a slow Keystone does not delay reports of services. After a lock conflict the same answer is
- * applied again. If the question has changed in the meantime, Keystone is asked again.
+ * applied again. If its key has changed in the meantime, Keystone is asked again.
  */
 async function changeByAnswer(
   message: Message,

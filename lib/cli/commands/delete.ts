@@ -86,7 +86,7 @@ function deleteProjectCommand(project: Command, terminal: Terminal): void {
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option(
       '--name <name>',
-      'delete without a plan; type the name of the project. Required if the project is enabled',
+      'delete without a plan; the name of the project. Without a plan, an enabled project needs it',
     )
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverForOption('project'))

@@ -52,13 +52,17 @@ export function damageError(database: string, message: string, cause: unknown): 
 export function installationError(error: unknown, folder: string): PropagatorError | undefined {
   const path = detailOf(error, 'path');
   if (typeof path !== 'string' || path.startsWith(resolve(folder) + sep)) return undefined;
-  return engineError(
+  return packageFileError(error);
+}
+
+/** Creates `engine.installation` for an error of Node about a file of PGlite's package. */
+export const packageFileError = (error: unknown): PropagatorError =>
+  engineError(
     'installation',
     `A file of the installed embedded database cannot be read: ${messageOf(error)}.`,
     'Install the propagator again: npm ci. The data folder is not damaged.',
     error,
   );
-}
 
 /** True if `--begin-empty` may replace the database that caused this error. */
 export const isDamage = (thrown: unknown): boolean =>

@@ -7,7 +7,7 @@ import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
 import { limitCompilerMemory } from './compiler-memory.ts';
-import { damageError, installationError } from './damage.ts';
+import { damageError, installationError, packageFileError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
@@ -40,12 +40,16 @@ const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 const PACKAGE_FILES = ['pglite.wasm', 'initdb.wasm', 'pglite.data'];
 
 /**
- * Throws Node's error if a file of PGlite's package cannot be read. PGlite reads these files in a
- * promise that no caller can catch, so its own error ends the process.
+ * Throws `engine.installation` if a file of PGlite's package cannot be read. PGlite reads these
+ * files in a promise that no caller can catch, so its own error ends the process.
  */
 async function checkPackageFiles(): Promise<void> {
   const folder = dirname(createRequire(import.meta.url).resolve('@electric-sql/pglite'));
-  for (const file of PACKAGE_FILES) await access(join(folder, file), constants.R_OK);
+  try {
+    for (const file of PACKAGE_FILES) await access(join(folder, file), constants.R_OK);
+  } catch (error) {
+    throw packageFileError(error);
+  }
 }
 
 /**

@@ -21,20 +21,13 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * The operations that `countStartedSince` counts. Part of a released migration: see
- * {@link MIGRATIONS}.
- */
-const IS_COUNTED = `
-  started_at IS NOT NULL AND mode = 'enforce' AND NOT body->'cause' ? 'suspicious'`;
-
-/**
- * A subquery that counts started operations with the index `operation_counted`. The parameters are
- * SQL expressions.
+ * Returns a subquery that counts started operations with the index `operation_counted`. The
+ * parameters are SQL expressions.
  */
 export const countStarted = (since: string, scopeType: string, action: string): string =>
   `(SELECT count(*)::int FROM propagator.operation started
-    WHERE started.started_at >= ${since} AND started.scope_type = ${scopeType}
-      AND started.body->>'action' = ${action} AND ${IS_COUNTED})`;
+    WHERE started.is_counted AND started.started_at >= ${since}
+      AND started.scope_type = ${scopeType} AND started.action = ${action})`;
 
 /**
  * The migrations of the propagator's own tables, in order. Never change a released migration. A
@@ -154,12 +147,16 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON propagator.audit
     FOR EACH STATEMENT EXECUTE FUNCTION propagator.refuse_audit_change();
   `,
-  // Each step counts these operations. The index has the whole condition, so PostgreSQL does not
-  // unpack the body of each started operation.
+  // Each step counts operations for the hourly cap. The index has all conditions of this count, so
+  // PostgreSQL does not unpack the body of each started operation. An index on expressions over the
+  // body would change with each update of an operation; the generated columns do not.
   `
-  CREATE INDEX operation_counted ON propagator.operation
-    (scope_type, (body->>'action'), started_at)
-    WHERE ${IS_COUNTED};
+  ALTER TABLE propagator.operation
+    ADD COLUMN action text GENERATED ALWAYS AS (body->>'action') STORED,
+    ADD COLUMN is_counted boolean GENERATED ALWAYS AS
+      (mode = 'enforce' AND NOT body->'cause' ? 'suspicious') STORED;
+  CREATE INDEX operation_counted ON propagator.operation (scope_type, action, started_at)
+    WHERE is_counted AND started_at IS NOT NULL;
   DROP INDEX propagator.operation_started;
   `,
 ];

@@ -22,7 +22,7 @@ const STATEMENT = `
   SELECT o.body AS operation,
     (SELECT coalesce(jsonb_agg(t.body ORDER BY t.id), '[]') FROM propagator.task t
       WHERE t.operation_id = o.id) AS tasks,
-    ${countStarted('$2', 'o.scope_type', "o.body->>'action'")} AS started,
+    ${countStarted('$2', 'o.scope_type', 'o.action')} AS started,
     (SELECT coalesce(jsonb_agg(w.body ORDER BY w.type), '[]') FROM propagator.waiver w) AS waivers,
     (SELECT coalesce(
         jsonb_agg(

@@ -282,4 +282,17 @@ describe('the command line', () => {
     ]);
     expect(err).toMatch(field);
   });
+
+  it('exits with 1 and an advice for an answer that breaks off', async () => {
+    const body = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new TextEncoder().encode('{"queues":'));
+        controller.error(new TypeError('terminated'));
+      },
+    });
+    const client = clientOfAnn(async () => new Response(body));
+    const { code, out, err } = await typed('status', { client, now: () => 0 });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(/^propagator: the connection to http\S+ broke .*\n.*operation list\n$/);
+  });
 });

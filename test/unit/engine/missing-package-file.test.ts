@@ -41,6 +41,14 @@ describe('a package of the embedded database that lacks a file', () => {
     expect(create).not.toHaveBeenCalled();
   });
 
+  it('does not count as damage if the data folder contains the installation', async () => {
+    rmSync(join(packageFolder, 'pglite.wasm'));
+    const options = { dataFolder: root, beginEmpty: true };
+    await expect(openPostgresEngine(options)).rejects.toMatchObject({
+      report: { code: 'engine.installation' },
+    });
+  });
+
   it('is complete otherwise: PGlite is called', async () => {
     await expect(open()).rejects.toThrow('PGlite was called');
   });
