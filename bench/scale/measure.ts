@@ -171,10 +171,12 @@ export async function measure(
     await waitUntilDone(propagator, begunAt, () => {
       const removed = resourcesAtStart - cloud.store.resources().length;
       const meter = readMeter();
-      const used = meter.processorSeconds - meterBefore.processorSeconds;
+      const usedMillis = (meter.processorSeconds - meterBefore.processorSeconds) * 1000;
       console.log(
-        `after ${Math.round((Date.now() - begunAt) / 1000)} s: ${removed} of ${resources} resources removed, ` +
-          `${((used * 1000) / removed).toFixed(2)} processor ms for each, peak ${meter.peakMegabytes.toFixed(0)} MB`,
+        `after ${Math.round((Date.now() - begunAt) / 1000)} s: ` +
+          `${removed} of ${resources} resources removed, ` +
+          `${(usedMillis / Math.max(1, removed)).toFixed(2)} processor ms for each, ` +
+          `peak ${meter.peakMegabytes.toFixed(0)} MB`,
       );
     });
     const seconds = (Date.now() - begunAt) / 1000;

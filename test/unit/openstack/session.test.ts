@@ -104,6 +104,37 @@ describe('a 401', () => {
   });
 });
 
+describe('a 401 after a wait', () => {
+  /** Answers the first call with `Retry-After`, and makes its token invalid. */
+  const waitFirst: ScriptedCloud['script'] = (_asked, response) => {
+    cloud.valid.clear();
+    cloud.script = (_next, answer) => json(answer, 200, { ports: [] });
+    json(response, 503, {}, { 'retry-after': '0' });
+  };
+  const refused: ScriptedCloud['script'] = (_asked, response) => json(response, 401, {});
+
+  it('causes one new login, and the call is repeated', async () => {
+    const api = await cloud.network({ clock });
+    cloud.script = waitFirst;
+    expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
+    expect(logins()).toBe(2);
+  });
+
+  it('is Denied for the new token, and the next call does not log in again', async () => {
+    const api = await cloud.network({ clock });
+    cloud.script = (asked, response) => {
+      waitFirst(asked, response);
+      cloud.script = refused;
+    };
+    for (let calls = 0; calls < 2; calls += 1)
+      expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+        code: 'neutron.http.401',
+        class: 'Denied',
+      });
+    expect(logins()).toBe(2);
+  });
+});
+
 describe('a login that fails', () => {
   it('is Denied for a wrong password, with the request id and the source of the credentials', async () => {
     cloud.login = (_asked, response) =>
