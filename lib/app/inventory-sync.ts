@@ -8,8 +8,8 @@ export interface InventorySyncDeps {
   /** Fills the inventory. Throws while Keystone does not answer. */
   syncInventory(): Promise<unknown>;
   /**
-   * Compares the inventory with Keystone's lists and announces changes without a notification.
-   * Throws while Keystone does not answer.
+   * Compares the inventory with Keystone's lists, and announces each change for which no
+   * notification arrived. Throws while Keystone does not answer.
    */
   sweep(): Promise<{ readonly held: number }>;
   /**
@@ -33,7 +33,7 @@ export interface InventorySyncDeps {
 
 /** The running synchronization. */
 export interface InventorySync {
-  /** The state in words, for `/healthz`. */
+  /** Returns the state as text, for `/healthz`. */
   state(): string;
   stop(): Promise<void>;
 }
@@ -65,9 +65,12 @@ class RunningSync implements InventorySync {
   readonly #deps: InventorySyncDeps;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
-  #state = 'initial listing in progress';
-  /** The state after the last successful synchronization. */
-  #stateWhenSynced = 'filled';
+  /** True after the first successful synchronization. A later failure does not change it. */
+  #hasSynced = false;
+  /** The message of the newest failure. */
+  #lastFailure: string | undefined;
+  /** The number of accounts that the newest sweep has held. */
+  #heldCount = 0;
 
   constructor(deps: InventorySyncDeps) {
     this.#deps = deps;
@@ -75,7 +78,14 @@ class RunningSync implements InventorySync {
   }
 
   state(): string {
-    return this.#state;
+    if (!this.#hasSynced)
+      return this.#lastFailure === undefined
+        ? 'initial listing in progress'
+        : `not synchronized: ${this.#lastFailure}`;
+    return this.#heldCount > 0
+      ? `filled; ${this.#heldCount} accounts are missing from Keystone's lists, and their cleanups ` +
+          'are held; list them: propagator operation list --state held'
+      : 'filled';
   }
 
   async stop(): Promise<void> {
@@ -87,14 +97,18 @@ class RunningSync implements InventorySync {
     const { signal } = this.#stopping;
     await this.#retryUntilDone(() => this.#deps.syncInventory());
     let sweptSlot = this.#currentSlot();
-    /** The begin of the newest subscription for which the inventory was compared. */
-    let sweptSince: number | undefined;
+    /** The start of the newest subscription for which the inventory was compared. */
+    let handledSubscriptionSince: number | undefined;
     while (!signal.aborted) {
       const subscription = this.#deps.subscriptionState();
       const slot = this.#currentSlot();
-      if (subscription && subscription.since !== sweptSince && this.#isSettled(subscription)) {
+      if (
+        subscription &&
+        subscription.since !== handledSubscriptionSince &&
+        this.#isSettled(subscription)
+      ) {
         await this.#syncAfterGap();
-        sweptSince = subscription.since;
+        handledSubscriptionSince = subscription.since;
       } else if (slot !== sweptSlot) {
         await this.#sweepIfClaimed(slot);
         sweptSlot = slot;
@@ -133,27 +147,21 @@ class RunningSync implements InventorySync {
 
   async #sweep(): Promise<void> {
     const { held } = await this.#deps.sweep();
-    this.#stateWhenSynced =
-      held > 0
-        ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are ` +
-          'held; list them: propagator operation list --state held'
-        : 'filled';
+    this.#heldCount = held;
   }
 
-  /** Calls `work` until it succeeds or the process stops, and keeps the state in words. */
+  /** Calls `work` until it succeeds or the process stops, and records the result for `state()`. */
   async #retryUntilDone(work: () => Promise<unknown>): Promise<void> {
     const { signal } = this.#stopping;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await work();
-        this.#state = this.#stateWhenSynced;
+        this.#hasSynced = true;
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        // After a first success, a failed retry keeps the good state.
-        const wasSynced = this.#state === this.#stateWhenSynced;
-        if (!wasSynced) this.#state = `not synchronized: ${error.message}`;
+        this.#lastFailure = error.message;
         this.#deps.log.warn(error, 'accounts could not be listed in Keystone; retrying');
         await this.#wait(backoffMillis(attempt, RETRY));
       }

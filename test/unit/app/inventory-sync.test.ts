@@ -14,11 +14,21 @@ afterEach(async () => {
   await Promise.all(running.map((one) => one.stop()));
 });
 
+const NO_FAILURE = async (): Promise<void> => undefined;
+
 /** Starts one of several processes with a common store, which has received every notification. */
-function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 })): void {
+function start(
+  name: string,
+  sweepMillis = HOUR,
+  sweep = async () => ({ held: 0 }),
+  fill = NO_FAILURE,
+): void {
   running.push(
     startInventorySync({
-      syncInventory: async () => calls.push(`${name} fills`),
+      async syncInventory() {
+        await fill();
+        calls.push(`${name} fills`);
+      },
       async sweep() {
         calls.push(`${name} sweeps`);
         return sweep();
@@ -36,6 +46,7 @@ function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 
     }),
   );
 }
+const state = (): string | undefined => running[0]?.state();
 const count = (call: RegExp) => calls.filter((one) => call.test(one)).length;
 
 describe('the sweep', () => {
@@ -72,5 +83,32 @@ describe('the sweep', () => {
     time += 5 * HOUR;
     await until('the other sweeps', () => count(/b sweeps/) === 1);
     expect(count(/a sweeps|a asks/)).toBe(0);
+  });
+});
+
+describe('the state', () => {
+  it('names the failure until the first success, and a later failure does not change it', async () => {
+    let [hasKeystone, sweeps] = [false, 0];
+    const unlessDown = async (): Promise<void> => {
+      if (!hasKeystone) throw new Error('Keystone does not answer');
+    };
+    const sweep = async () => {
+      sweeps += 1;
+      await unlessDown();
+      return { held: 0 };
+    };
+    start('a', HOUR, sweep, unlessDown);
+    expect(state()).toBe('initial listing in progress');
+    await until('the failure', () => state()?.includes('Keystone does not answer') === true);
+    expect(state()).toMatch(/^not synchronized: /);
+    hasKeystone = true;
+    await until('the fill', () => state() === 'filled');
+    hasKeystone = false;
+    time += HOUR;
+    await until('the failed sweep', () => sweeps === 1);
+    expect(state()).toBe('filled');
+    hasKeystone = true;
+    await until('the retry', () => sweeps === 2);
+    expect(state()).toBe('filled');
   });
 });
