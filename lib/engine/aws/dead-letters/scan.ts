@@ -17,6 +17,7 @@ const MAX_LISTED_MESSAGES = 10_000;
 /** With long polling, SQS reads from all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
 const CONCURRENT_RECEIVES = 8;
+const LEASE_POLL_MILLIS = 100;
 
 export interface DeadLetterDeps {
   readonly store: Store;
@@ -88,12 +89,12 @@ async function scanQueue(
   visit: (page: Received[]) => Promise<readonly Received[]>,
 ): Promise<void> {
   const { queues } = deps.sender;
-  const { until, release } = await acquireLease(sqsQueue, deps);
+  const { leaseEnd, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
     let parallelReceives = 1;
     while (heldMessages.size < MAX_LISTED_MESSAGES) {
-      const page = await receivePage(sqsQueue, parallelReceives, until, deps);
+      const page = await receivePage(sqsQueue, parallelReceives, leaseEnd, deps);
       // An empty page ends the scan. So does a page of messages that this scan still holds: SQS
       // delivers them a second time only when their visibility timeout has ended.
       if (page.every(({ id }) => heldMessages.has(id))) break;
@@ -136,14 +137,17 @@ async function receivePage(
 async function acquireLease(
   sqsQueue: string,
   deps: DeadLetterDeps,
-): Promise<{ readonly until: number; release(): Promise<void> }> {
+): Promise<{ readonly leaseEnd: number; release(): Promise<void> }> {
   const { store, visibilitySeconds, maxLeaseWaitMillis } = deps;
   const key = leaseKey(sqsQueue);
-  for (const waitEnd = Date.now() + maxLeaseWaitMillis; Date.now() < waitEnd; await delay(100)) {
+  const leaseMillis = visibilitySeconds * 1000;
+  const waitEnd = Date.now() + maxLeaseWaitMillis;
+  while (Date.now() < waitEnd) {
     const now = Date.now();
-    const until = now + visibilitySeconds * 1000;
-    if (await store.acquireLease(key, now, visibilitySeconds * 1000, false))
-      return { until, release: () => store.releaseLease(key, until) };
+    const leaseEnd = now + leaseMillis;
+    if (await store.acquireLease(key, now, leaseMillis, { mustExist: false }))
+      return { leaseEnd, release: () => store.releaseLease(key, leaseEnd) };
+    await delay(LEASE_POLL_MILLIS);
   }
   throw busyError(
     `Another process lists the dead-letter messages in ${sqsQueue}, or died during a listing.`,
@@ -159,8 +163,8 @@ const busyError = (message: string, { visibilitySeconds }: DeadLetterDeps) =>
   );
 
 /**
- * Reads the dead-letter message in an SQS message. `queue`: its source queue, or `undefined` for an
- * event that EventBridge could not deliver: such an event names the target queue of its rule.
+ * Reads the dead-letter message in an SQS message. `queue`: its source queue. An event that
+ * EventBridge could not deliver has no source queue. It names the target queue of its rule instead.
  */
 function deadLetterIn(
   received: Received,

@@ -94,7 +94,7 @@ export async function flushOutbox(
   for (const item of await readOutboxesBefore(Date.now() - olderThanMillis, store)) {
     const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
     // The lease begins now. A flush of many outboxes may take longer than a lease.
-    if (!(await store.acquireLease(key, Date.now(), LEASE_MILLIS, true))) continue;
+    if (!(await store.acquireLease(key, Date.now(), LEASE_MILLIS, { mustExist: true }))) continue;
     const id = textOf(item, 'uuid');
     const furtherPartCount = numberOf(item, 'parts');
     try {

@@ -134,10 +134,16 @@ export class Store {
   }
 
   /**
-   * Acquires the lease of a row for `millis`. Returns false if another process has the lease.
-   * Without `mustExist`, this function creates a missing row.
+   * Acquires the lease of a row for `millis`. Returns false if another process has the lease. If
+   * the row is missing, the result is false with `mustExist: true`. Otherwise the function creates
+   * the row.
    */
-  async acquireLease(key: Key, now: number, millis: number, mustExist: boolean): Promise<boolean> {
+  async acquireLease(
+    key: Key,
+    now: number,
+    millis: number,
+    { mustExist }: { readonly mustExist: boolean },
+  ): Promise<boolean> {
     try {
       await this.#dynamodb('UpdateItem', {
         TableName: this.#table,
