@@ -33,19 +33,24 @@ export async function askKeystoneForCleanup(
   operation: Operation,
   deps: CleanupDeps,
 ): Promise<CleanupAnswer> {
-  const { scope, request, state } = operation;
+  const { scope } = operation;
   const { keystone } = deps.cloud;
   const findSimilar = () => findAccountWithSimilarId(scope, deps.engine.reads, keystone);
-  // Without a request the account was announced as deleted. The search for similar ids is then
-  // always needed, so it runs at the same time as the question about the account.
-  const parallelSearch = state === 'confirming' && !request ? findSimilar() : undefined;
+  const isConfirming = operation.state === 'confirming';
+  const isRequested = operation.request !== undefined;
+  // An operation without a request was opened because a notification or the sweep reported a
+  // deletion. Keystone then normally answers 404, and a 404 needs the search for similar ids. The
+  // search therefore runs at the same time as the question about the account.
+  const parallelSearch = isConfirming && !isRequested ? findSimilar() : undefined;
+  // If the search is not needed, nothing awaits it. Its error must then not end the process.
   parallelSearch?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
   const protectionReason = protectedBecause(scope, await deps.protection());
   if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
-  if (state === 'confirming' && (shown.kind === 'absent' || request)) {
-    const living = await (parallelSearch ?? findSimilar());
-    if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
+  const needsSearch = isConfirming && (isRequested || shown.kind === 'absent');
+  if (needsSearch) {
+    const similarId = await (parallelSearch ?? findSimilar());
+    if (similarId !== undefined) return { keystoneAnswer: { kind: 'alike', living: similarId } };
   }
   return shown.kind === 'present'
     ? { keystoneAnswer: await answerIfPresent(operation, shown.account, protectionReason, deps) }
@@ -86,12 +91,13 @@ async function answerAboutRequestedProject(
     const { refusals } = await projectAdmin.checkDeletion(project, options);
     if (refusals.length > 0) return { kind: 'blocked', ...summarizeRefusals(refusals) };
   }
-  const [cloud, roles, members] = await Promise.all([
+  const [snapshot, missingRoles, members] = await Promise.all([
     fetchCloudSnapshot(operation, deps),
     projectAdmin.missingRoles(project),
     keystone.members(project),
   ]);
-  const deletionFacts = { ...cloud, roles, members: members.map(({ userId }) => userId) };
+  const memberIds = members.map(({ userId }) => userId);
+  const deletionFacts = { ...snapshot, roles: missingRoles, members: memberIds };
   return { kind: 'present', enabled, deletionFacts };
 }
 
@@ -105,23 +111,23 @@ async function answerIfAbsent(
   if (protectionReason) return { keystoneAnswer: { kind: 'protected', because: protectionReason } };
   // The order of an operation is saved with the first answer. Later lists of Keystone do not change
   // this order.
-  const cloud =
+  const snapshot =
     scope.type === 'domain' || order.length > 0
       ? undefined
       : await fetchCloudSnapshot(operation, deps);
-  const recordedScope = await scopeInInventory(operation, deps);
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloudSnapshot: cloud, recordedScope };
+  const recordedScope = await accountFromInventory(operation, deps);
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloudSnapshot: snapshot, recordedScope };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await recordedProjects(scope.id, deps) }
     : { keystoneAnswer };
 }
 
 /**
- * Returns the scope of the account from the inventory: a project with its members, or a user with
- * its projects. The notification of a deletion overtakes other notifications, so the inventory may
- * have recorded members after the operation was opened.
+ * Returns the account from the inventory, as a scope: a project with its members, or a user with its
+ * projects. A deletion can be handled before older notifications of the same project. The inventory
+ * may therefore have received members after the operation was opened.
  */
-async function scopeInInventory(
+async function accountFromInventory(
   { scope }: Operation,
   { engine: { reads } }: CleanupDeps,
 ): Promise<Scope | undefined> {
