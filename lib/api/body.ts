@@ -115,6 +115,6 @@ export const reasonText = typedText(1000)
 /**
  * The caller's name comes from authentication. A body that names a caller is refused, not ignored.
  */
-export const refusedCallerName = z
+export const callerNotAllowedInBody = z
   .undefined('omit this field: the API uses the name of your token or IAM principal')
   .optional();

@@ -7,7 +7,7 @@ import { causeOf, displayBody } from '../engine/dead-letters.ts';
 import type { DeadLetter } from '../engine/port.ts';
 import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { recordUnrestoredAccounts, whyNotDiscarded } from './discard.ts';
 import { ListLimit } from './limit.ts';
@@ -29,14 +29,14 @@ const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
 export const RedriveBody = DeadLetterSelection.extend({
   all: z.boolean().optional(),
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
   reason: reasonText.optional(),
 }).refine(
   ({ all, ...selection }) => all || hasSelection(selection),
   'select messages by service, queue, operation, cause or id, or send all: true',
 );
 export const DiscardBody = DeadLetterSelection.extend({
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
   reason: reasonText,
 }).refine(hasSelection, 'select messages by service, queue, operation, cause or id');
 export const DecisionQuery = z.strictObject({

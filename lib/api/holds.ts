@@ -11,7 +11,7 @@ import {
 } from '../operation/deletion-hold.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
 
@@ -28,7 +28,7 @@ export const NewHold = z
     ticket: typedText(100).optional(),
     /** ISO 8601 with a time zone. */
     until: z.iso.datetime({ offset: true }).optional(),
-    by: refusedCallerName,
+    by: callerNotAllowedInBody,
   })
   .refine(
     ({ project, domain, resource }) =>

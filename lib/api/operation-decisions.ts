@@ -10,12 +10,12 @@ import { startAdvice } from '../operation/start-advice.ts';
 import { auditRecord } from './audit.ts';
 import { targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerUnknownOperation, problemBody } from './problem.ts';
 
 /** The body of a release and of a cancellation. */
-export const ReleaseBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
+export const ReleaseBody = z.strictObject({ reason: reasonText, by: callerNotAllowedInBody });
 
 /** The person who decides about an operation, and the reason. */
 interface Decision {

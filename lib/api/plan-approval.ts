@@ -9,7 +9,7 @@ import type { RequestAnswer } from '../operation/request.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { openApprovedDomainDeletion } from './domains.ts';
 import { commitOpened, openRequestedCleanup, refusedAnswer } from './open-operation.ts';
@@ -17,12 +17,14 @@ import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from
 import { answerRefused, answerUnknownOperation, problemBody } from './problem.ts';
 import { type RequestedWindow, windowFields } from './recovery-window.ts';
 
-const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
+const Digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be the digest of a plan (64 hexadecimal digits)');
 
 export const ApproveRequest = z.strictObject({
   digest: Digest,
   reason: reasonText.optional(),
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
   ...windowFields,
 });
 
@@ -163,8 +165,9 @@ async function carryOutPlan(
 
 /**
  * Opens the cleanup that carries out the approved plan of a project. Refuses if the project was
- * enabled or renamed after the plan was made. A direct deletion asks for the name of an enabled
- * project. Here the digest that the approver typed replaces the name.
+ * enabled or renamed after the plan was made. To delete an enabled project without a plan, the
+ * operator must type its name as a confirmation. Here the digest that the approver typed replaces
+ * the name.
  */
 async function openApprovedCleanup(
   { id, scope, request: planRequest }: Operation,

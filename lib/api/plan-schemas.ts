@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { reasonText, refusedCallerName, typedText } from './body.ts';
+import { callerNotAllowedInBody, reasonText, typedText } from './body.ts';
 
 /** The body of a request for a plan of a project or a domain. */
 export const PlanRequest = z.strictObject({
   reason: reasonText.default('planned by an administrator'),
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
 });
 /** The query of the list of domains. */
 export const DomainQuery = z.strictObject({

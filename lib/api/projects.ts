@@ -17,7 +17,7 @@ import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerRefused, problemBody } from './problem.ts';
 import {
@@ -30,7 +30,7 @@ import {
 } from './project-request.ts';
 
 /** The body of a request to suspend or resume a project. */
-export const SuspendResumeBody = z.strictObject({ reason: reasonText, by: refusedCallerName });
+export const SuspendResumeBody = z.strictObject({ reason: reasonText, by: callerNotAllowedInBody });
 
 /** A request to suspend or resume a project that Keystone shows. */
 interface SuspendResumeRequest {

@@ -10,7 +10,7 @@ import { openProvision } from '../operation/provision.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerRefused, problemBody } from './problem.ts';
 import {
@@ -25,7 +25,7 @@ import {
 export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
 export const ProvisionRequest = z.strictObject({
   reason: reasonText,
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
   ...ProfileQuery.shape,
   reconcile: z.boolean().optional(),
 });

@@ -7,7 +7,7 @@ import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
 
@@ -20,7 +20,7 @@ const CatalogType = z
   );
 export const NewWaiver = z.strictObject({
   type: CatalogType,
-  by: refusedCallerName,
+  by: callerNotAllowedInBody,
   reason: reasonText,
 });
 

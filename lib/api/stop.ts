@@ -3,11 +3,11 @@ import * as z from 'zod';
 import type { StopDecision } from '../operation/stop.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { LimitQuery } from './limit.ts';
 
-export const StopRequest = z.strictObject({ by: refusedCallerName, reason: reasonText });
+export const StopRequest = z.strictObject({ by: callerNotAllowedInBody, reason: reasonText });
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is a

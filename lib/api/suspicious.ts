@@ -7,7 +7,7 @@ import type { AuditRecord } from '../audit/entry.ts';
 import type { Reads } from '../engine/port.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, reasonText, refusedCallerName } from './body.ts';
+import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { ListLimit } from './limit.ts';
 
@@ -20,7 +20,7 @@ const AccountName = z.object({
 });
 export const SuspicionBody = z
   .strictObject({
-    by: refusedCallerName,
+    by: callerNotAllowedInBody,
     reason: reasonText,
     accounts: z.array(AccountName).max(MAX_AT_ONCE).optional(),
     all: z.literal(true).optional(),
