@@ -6,16 +6,16 @@ import { EXIT } from './terminal.ts';
 export const hasEnded = ({ operation }: OperationShape): boolean =>
   ENDED_OPERATION_STATES.some((state) => state === operation.state);
 
-/** The states with the exit code 3. */
-const UNPROVEN_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
+/** The states with the exit code `EXIT.unverified`. */
+const UNVERIFIED_EXIT_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
 /** The exit codes of {@link exitCodeOf} except 0, as text for the help. */
 export const STATE_CODES =
-  `3 the operation is ${UNPROVEN_STATES.join(', ')};\n` +
+  `3 the operation is ${UNVERIFIED_EXIT_STATES.join(', ')};\n` +
   '4 the operation waits for a decision about a dead letter; 5 the operation has not ended';
 
 /** Returns the exit code of a command that shows or follows the operation. */
 export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
   if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
   if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;
-  return UNPROVEN_STATES.includes(operation.state) ? EXIT.unproven : EXIT.running;
+  return UNVERIFIED_EXIT_STATES.includes(operation.state) ? EXIT.unverified : EXIT.running;
 }

@@ -5,14 +5,15 @@ import type { createColors } from './output.ts';
 export type Colors = ReturnType<typeof createColors>;
 
 /**
- * The exit codes. `unproven`: the operation ended without proof, or is held. `deadLetter`: a
- * dead-letter message waits for a decision. `readerStopped`: the reader of the output closed the
- * pipe; 141 is SIGPIPE in a shell.
+ * The exit codes. `unverified`: the operation ended in a state other than `finished` and `observed`,
+ * or is held; `audit verify` and `project drift` also use this code. `deadLetter`: a dead-letter
+ * message waits for a decision. `readerStopped`: the reader of the output closed the pipe; 141 is
+ * SIGPIPE in a shell.
  */
 export const EXIT = {
   done: 0,
   error: 1,
-  unproven: 3,
+  unverified: 3,
   deadLetter: 4,
   running: 5,
   usage: 64,

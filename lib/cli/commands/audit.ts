@@ -54,7 +54,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
         AuditVerificationShape,
       );
       presentResult(terminal, answer, options, verificationText);
-      if (!answer.ok) terminal.exitCode = EXIT.unproven;
+      if (!answer.ok) terminal.exitCode = EXIT.unverified;
     });
 }
 

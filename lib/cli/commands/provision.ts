@@ -40,8 +40,8 @@ interface ProvisionOptions extends OutputOptions {
   readonly reason?: string;
 }
 
-/** For scripts, drift has the same exit code as an operation that ended without proof. */
-const DRIFT_EXIT_CODE = EXIT.unproven;
+/** Drift has exit code 3, as an operation that ended `unverified`. */
+const DRIFT_EXIT_CODE = EXIT.unverified;
 /** The number of projects that are compared at the same time. */
 const CONCURRENCY = 4;
 
