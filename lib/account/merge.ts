@@ -17,7 +17,7 @@ export const keyOfAccount = (account: Account): string => keyOf(account.type, ac
 
 /**
  * Returns the recorded members and the added ones. Former members are kept, because they may have
- * left resources.
+ * left resources behind.
  */
 export function unionOf(
   recorded: readonly UserId[] | undefined,
@@ -52,11 +52,11 @@ export function shownRecord(
  * enabled, like a new account.
  */
 export function changeOfEnabled(
-  announced: boolean | undefined,
-  shown: boolean | undefined,
+  announcedEnabled: boolean | undefined,
+  shownEnabled: boolean | undefined,
 ): Change | undefined {
-  if (shown === undefined || shown === (announced ?? true)) return undefined;
-  return shown ? 'enabled' : 'disabled';
+  if (shownEnabled === undefined || shownEnabled === (announcedEnabled ?? true)) return undefined;
+  return shownEnabled ? 'enabled' : 'disabled';
 }
 
 /** True if no event has announced the creation of the account, as far as the inventory knows. */

@@ -151,8 +151,8 @@ function assertRowLimit(rowCount: number): void {
 }
 
 /**
- * Throws if the next page was read before, or after too many pages. Adds the position of the next
- * page to `visitedPositions`.
+ * Throws if the next page was already read, or if too many pages were read. Otherwise adds the
+ * position of the next page to `visitedPositions`.
  */
 function assertNewPosition(page: Page, next: NextQuery, visitedPositions: Set<string>): void {
   // A service that ignores `offset` repeats the first page. A service that ignores `marker` repeats

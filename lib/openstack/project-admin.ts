@@ -1,6 +1,10 @@
 import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
-import { checkKeystone, factsInDomain, type KeystoneCheck } from '../operation/keystone-check.ts';
+import {
+  checkKeystone,
+  factsForDomainDeletion,
+  type KeystoneCheck,
+} from '../operation/keystone-check.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 import { isMemberCredential } from './member.ts';
@@ -11,7 +15,7 @@ import type { Session } from './session.ts';
 export interface DeletionCheckOptions {
   /** Makes only GET calls. Each permission is then unknown. */
   readonly readOnly?: true;
-  /** The project is deleted together with its domain (`factsInDomain`). */
+  /** The project is deleted together with its domain (`factsForDomainDeletion`). */
   readonly inDomain?: true;
 }
 
@@ -96,7 +100,7 @@ export function createProjectAdmin(
       const login = { ...token, isProjectBound };
       const permissionTest = readOnly ? undefined : { missingRoles };
       const facts = await readKeystoneFacts(api, login, project, permissionTest);
-      return checkKeystone(inDomain ? factsInDomain(facts) : facts);
+      return checkKeystone(inDomain ? factsForDomainDeletion(facts) : facts);
     },
   };
 }

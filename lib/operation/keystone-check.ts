@@ -50,8 +50,8 @@ export interface KeystoneCheck {
  * Returns all reasons why Keystone would refuse to give a token on the project, to disable it or to
  * delete it (safety rule "Know the end before the beginning"). The reasons come from Keystone's
  * source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed
- * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons,
- * because Keystone ignores them in these calls.
+ * and 2026.2). The check ignores an immutable domain, an immutable role and the limits of the
+ * project, because Keystone ignores them in these calls.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const checks = [
@@ -80,7 +80,10 @@ function checkProject({ children, project }: KeystoneFacts): KeystoneCheck {
   return { refusals, unknown: [] };
 }
 
-/** Checks whether Keystone gives a token on the project. A disabled project needs no token. */
+/**
+ * Checks whether Keystone gives a token on the project. The cleanup of a disabled project uses no
+ * token on the project, so nothing is checked.
+ */
 function checkToken({ domain, login, project }: KeystoneFacts): KeystoneCheck {
   if (!project.enabled) return { refusals: [], unknown: [] };
   const refusals: Refusal[] = [];
@@ -115,11 +118,11 @@ function checkPermission(
 }
 
 /**
- * Returns the facts of a project in the deletion of its whole domain. The projects below it are
+ * Returns the facts for a project that is deleted together with its domain. The child projects are
  * deleted first, so they are not a reason for a refusal. A project in a disabled domain counts as
- * disabled, because no user can work in it.
+ * disabled, because no user can work in the project.
  */
-export const factsInDomain = (facts: KeystoneFacts): KeystoneFacts => ({
+export const factsForDomainDeletion = (facts: KeystoneFacts): KeystoneFacts => ({
   ...facts,
   project: { ...facts.project, enabled: facts.project.enabled && facts.domain?.enabled !== false },
   children: [],
@@ -164,7 +167,7 @@ function childProjectsRefusal(children: KeystoneFacts['children']): Refusal {
   const subject = children.length === 1 ? '1 project is' : `${children.length} projects are`;
   return {
     message:
-      `${subject} below it, and Keystone deletes them only before the project itself: ` +
+      `${subject} below it, and Keystone does not delete a project that has child projects: ` +
       `${names.join(', ')}${unnamedCount > 0 ? ` and ${unnamedCount} more` : ''}`,
     advice: `Check each of them and delete it first: openstack project delete ${ids.join(' ')}`,
   };
@@ -178,13 +181,13 @@ function disabledDomainRefusal(
   project: string,
   domain: { id: string; immutable: boolean },
 ): Refusal {
-  const mutableCommand = domain.immutable
+  const clearImmutablePrefix = domain.immutable
     ? `openstack project set --no-immutable ${domain.id} && `
     : '';
   return {
     message: `its domain ${domain.id} is disabled, so Keystone gives no token on the project`,
     advice:
-      `Type: ${mutableCommand}openstack domain set --enable ${domain.id} ` +
+      `Type: ${clearImmutablePrefix}openstack domain set --enable ${domain.id} ` +
       `(or continue without a token on the project: openstack project set --disable ${project})`,
   };
 }

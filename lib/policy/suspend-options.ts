@@ -35,8 +35,8 @@ export const SUSPEND_OPTIONS = {
       pause: {
         does: 'locks and pauses servers, which keep their memory',
         loses:
-          'paused servers keep their memory on the host, and a restart or failure of the ' +
-          'host ends them',
+          'the memory of paused servers stays on the host, and is lost if the host restarts or ' +
+          'fails',
       },
       shelve: {
         does: 'locks and shelves servers, which frees their hosts',
@@ -68,8 +68,8 @@ export const SUSPEND_OPTIONS = {
       'routers-down': {
         does: 'sets routers administratively down',
         loses:
-          'connections through the routers and their floating IP addresses break, and so do ' +
-          'connections of VPNs and of load balancers that stay up',
+          'connections through the routers and their floating IP addresses break. These include ' +
+          'VPN connections and connections to load balancers, even if the load balancers stay up',
       },
     },
   },
@@ -105,8 +105,8 @@ export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila']
 
 /** The loss of `quotas.SERVICE: zero`. */
 export const QUOTA_LOSES =
-  'a project without limits of its own has the default limits of the time of the suspension ' +
-  'afterwards, and later changes of the defaults do not affect it';
+  'the resume gives a project without limits of its own the default limits that applied at the ' +
+  'suspension. Later changes of the defaults no longer affect the project';
 
 /** The choice of the policy file for one service. */
 export interface ChosenOption {
@@ -116,7 +116,7 @@ export interface ChosenOption {
   readonly loses?: string | undefined;
 }
 
-const optionsOf: Readonly<Record<string, ServiceOptions>> = SUSPEND_OPTIONS;
+const optionsByService: Readonly<Record<string, ServiceOptions>> = SUSPEND_OPTIONS;
 
 const optionSchema = (service: ServiceOptions) => {
   const names = [...Object.keys(service.options), 'none'];
@@ -129,7 +129,7 @@ const quota = z.enum(['zero', 'none'], { error: 'write zero or none' }).default(
 /** The part `suspend` of the policy file. */
 export const SuspendOptions = z.strictObject({
   ...(Object.fromEntries(
-    Object.entries(optionsOf).map(([name, service]) => [name, optionSchema(service)]),
+    Object.entries(optionsByService).map(([name, service]) => [name, optionSchema(service)]),
   ) as Record<keyof typeof SUSPEND_OPTIONS, ReturnType<typeof optionSchema>>),
   quotas: z
     .strictObject(
@@ -147,7 +147,7 @@ export type SuspendOptions = z.infer<typeof SuspendOptions>;
  * example a plugin, is always suspended.
  */
 export const hasOptions = (service: string): boolean =>
-  Object.hasOwn(optionsOf, service) || QUOTA_SERVICES.some((name) => name === service);
+  Object.hasOwn(optionsByService, service) || QUOTA_SERVICES.some((name) => name === service);
 
 /**
  * Returns the names of the options that the policy chooses for a service. The result is empty if
@@ -170,7 +170,7 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
 export function lossesOf(policy: SuspendOptions): ChosenOption[] {
   const { quotas, ...options } = policy;
   const chosen = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
-    const optionDefinition = optionsOf[name]?.options[option];
+    const optionDefinition = optionsByService[name]?.options[option];
     return optionDefinition ? [{ text: `${name}: ${option}`, ...optionDefinition }] : [];
   });
   const zeroed = Object.entries(quotas).flatMap(([name, option]): ChosenOption[] =>

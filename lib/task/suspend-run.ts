@@ -10,8 +10,8 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
 /**
  * Suspends one service of a project. The run first records the state of a resource that resume must
  * restore (safety rule "Record the state before the first change"). After that the run suspends the
- * resource. The run has finished when a listing at or after `settleAt` shows all resources at rest.
- * Before `settleAt`, services may still accept cached tokens.
+ * resource. The run has finished when a listing at or after `settleAt` shows that each resource that
+ * suspend changes is suspended. Before `settleAt`, services may still accept cached tokens.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   const chosen = chosenTypes(input.types, input.options);
@@ -115,7 +115,8 @@ function stepOfRecorded(
   if (comparison.kind !== 'changed')
     return { kind: 'change', change: () => row.suspend(record.recordedState) };
   // Another actor has changed the resource after its state was recorded. If the resource runs
-  // again, its present state replaces the recorded state, except for parts that are suspended.
+  // again, its present state replaces the recorded state. For each part of the resource that is
+  // still suspended, the recorded value is kept.
   const assessment = row.assess(option, record.recordedState);
   if (assessment.kind !== 'suspend') return stepWithoutChange(assessment);
   const { recordedState } = assessment;

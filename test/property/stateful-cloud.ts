@@ -2,7 +2,7 @@ import { DomainId, ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import {
   checkKeystone,
-  factsInDomain,
+  factsForDomainDeletion,
   type Permission,
 } from '../../lib/operation/keystone-check.ts';
 import type { KeystoneAction } from '../../lib/operation/model.ts';
@@ -371,7 +371,7 @@ export class StatefulCloud {
           mayRevokeRole: undefined,
           mayDelete: this.mayDelete,
         };
-        return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
+        return checkKeystone(how?.inDomain ? factsForDomainDeletion(facts) : facts);
       },
     },
     domainAdmin: {

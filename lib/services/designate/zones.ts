@@ -127,8 +127,8 @@ function inProgressRemoval(row: ZoneRow, { now }: ProjectContext): Removal {
 }
 
 /**
- * Returns a blocker for a zone with child zones, which Designate refuses to delete. After a zone
- * transfer, a child zone belongs to another project.
+ * Returns a blocker for a zone with child zones: Designate refuses to delete such a zone. A child
+ * zone can belong to another project, for example after a zone transfer.
  */
 async function childZoneBlocker(
   row: ZoneRow,
