@@ -83,8 +83,8 @@ class RunningSync implements InventorySync {
         ? 'initial listing in progress'
         : `not synchronized: ${this.#lastFailure}`;
     return this.#heldCount > 0
-      ? `filled; ${this.#heldCount} accounts are missing from Keystone's lists, and their cleanups ` +
-          'are held; list them: propagator operation list --state held'
+      ? `filled; ${this.#heldCount} accounts are missing from Keystone's lists, and their ` +
+          'cleanups are held; list them: propagator operation list --state held'
       : 'filled';
   }
 

@@ -5,10 +5,12 @@ import type { createColors } from './output.ts';
 export type Colors = ReturnType<typeof createColors>;
 
 /**
- * The exit codes. `unverified`: the operation ended in a state other than `finished` and `observed`,
- * or is held; `audit verify` and `project drift` also use this code. `deadLetter`: a dead-letter
- * message waits for a decision. `readerStopped`: the reader of the output closed the pipe; 141 is
- * SIGPIPE in a shell.
+ * The exit codes:
+ *
+ * - `unverified`: the operation is held, or ended in a state other than `finished` and `observed`.
+ *   `audit verify` and `project drift` also use this code
+ * - `deadLetter`: a dead-letter message waits for a decision
+ * - `readerStopped`: the reader of the output closed the pipe; 141 is SIGPIPE in a shell
  */
 export const EXIT = {
   done: 0,

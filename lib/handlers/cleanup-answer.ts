@@ -123,7 +123,7 @@ async function answerIfAbsent(
 }
 
 /**
- * Returns the account from the inventory, as a scope: a project with its members, or a user with its
+ * Returns the account from the inventory as a scope: a project with its members, or a user with its
  * projects. A deletion can be handled before older notifications of the same project. The inventory
  * may therefore have received members after the operation was opened.
  */

@@ -10,8 +10,8 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
 /**
  * Suspends one service of a project. The run first records the state of a resource that resume must
  * restore (safety rule "Record the state before the first change"). After that the run suspends the
- * resource. The run has finished when a listing at or after `settleAt` shows that each resource that
- * suspend changes is suspended. Before `settleAt`, services may still accept cached tokens.
+ * resource. The run has finished when a listing at or after `settleAt` shows no resource that
+ * suspend must still change. Before `settleAt`, services may still accept cached tokens.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   const chosen = chosenTypes(input.types, input.options);
