@@ -25,8 +25,9 @@ const CONCURRENCY = 8;
  */
 const MAX_FAILURES = 3;
 /**
- * Of the deletions of unknown accounts in one batch, ingest checks at most this many in Keystone.
- * It holds the others without a check, so that forged notifications cannot delay real ones.
+ * In one batch, ingest asks Keystone about at most this many deletions of unknown accounts. Ingest
+ * holds the other deletions and does not ask Keystone about them, so that forged notifications
+ * cannot delay real ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
@@ -64,7 +65,7 @@ class KeystoneCalls {
   #failures = 0;
   #lastError: ErrorReport | undefined;
 
-  /** Never throws. After `MAX_FAILURES` failed calls, returns the last error without a call. */
+  /** Never throws. After `MAX_FAILURES` failed calls, makes no call and returns the last error. */
   answerOf<T>(call: () => Promise<T>): Promise<CheckedAnswer<T>> {
     return this.#limit(async (): Promise<CheckedAnswer<T>> => {
       if (this.#lastError && this.#failures >= MAX_FAILURES)

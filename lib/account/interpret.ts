@@ -43,7 +43,9 @@ export type ChangeNotification = AccountNotification | MembershipNotification;
  */
 export type Interpretation =
   | ChangeNotification
-  /** A known notification without effect. `because` is the last part of the name of a counter. */
+  /**
+   * A known notification that has no effect. `because` is the last part of the name of a counter.
+   */
   | { readonly kind: 'dropped'; readonly because: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
@@ -59,9 +61,9 @@ const changesOf = (...resources: string[]): string[] =>
     ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
   );
 /**
- * Other event types of Keystone, each with its own counter. All unknown types share one counter, so
- * that a sender cannot create arbitrary counters. The name `project tag` has a space in Keystone,
- * too.
+ * The other known event types of Keystone. Each of them has its own counter. All unknown types
+ * share one counter, so that a sender cannot create arbitrary counters. The name `project tag` has
+ * a space in Keystone, too.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...changesOf(

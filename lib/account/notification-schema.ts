@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Text that every engine can store, without control characters and unpaired surrogates. */
+/** Text that every engine can store: it has no control characters and no unpaired surrogates. */
 const textUpTo = (maxLength: number) =>
   z
     .string()

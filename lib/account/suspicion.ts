@@ -10,7 +10,7 @@ export interface SuspicionDecision {
 
 /**
  * Releases held deletions. Each deletion is published as an account event, and Keystone must then
- * confirm it like every deletion. Records without a suspicion are ignored.
+ * confirm it like every deletion. Records that have no suspicion are ignored.
  */
 export function releaseSuspicions(
   records: readonly AccountRecord[],

@@ -64,11 +64,11 @@ export interface PageChanges {
 }
 
 /**
- * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
- * its accounts. A creation or a change of `enabled` without a notification is recorded and
- * announced. If the notification about a creation arrives later, `created` is announced a second
- * time, and subscribers must accept this. If `announceCreated` is false, new accounts are only
- * recorded.
+ * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the inventory
+ * records of the same accounts. Each creation or change of `enabled` for which no notification
+ * arrived is recorded and announced. If the notification about a creation arrives later, `created`
+ * is announced a second time, and subscribers must accept this. If `announceCreated` is false, new
+ * accounts are only recorded.
  */
 export function comparePage(
   page: readonly Account[],

@@ -68,7 +68,7 @@ const accessByRoute: Readonly<Record<string, RouteAccess>> = ROUTE_ACCESS;
 export const includesLevel = (level: Level, needed: Level): boolean =>
   LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
 
-/** The routes of an app as `METHOD /path`, without its middlewares. */
+/** Returns the routes of an app as `METHOD /path`. The middlewares of the app are left out. */
 export const routesOf = (app: Pick<Hono, 'routes'>): string[] => [
   ...new Set(
     app.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [`${method} ${path}`])),

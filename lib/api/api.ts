@@ -32,7 +32,7 @@ export function createApi(deps: ApiDeps): Hono {
   const app = new Hono();
   protectApi(app, deps);
   app.get('/healthz', (context) => answerHealth(context, deps));
-  // The routes of events come first, because `:id` of the other routes would match `events`.
+  // The routes of the event streams come first. Otherwise a route with `:id` would match `events`.
   watchRoutes(app, deps, deps.watchTimes);
   openApiRoutes(app);
   operationRoutes(app, deps);

@@ -41,7 +41,8 @@ export type Authentication =
 const NO_TOKEN = problemBody(
   'token',
   'the request would change something, but it has no valid API token; nothing was changed',
-  // No colon after the header's name: redaction would treat the text after it as a secret.
+  // The text has no colon after the name of the header. Redaction would treat the text after a
+  // colon as a secret.
   'Send the token as a bearer token in the Authorization header. The token is in the file ' +
     'api-token in the data folder of the propagator. The commands read that file if they run ' +
     'as the user of the propagator. On another machine set PROPAGATOR_API_TOKEN.',

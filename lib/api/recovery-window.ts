@@ -50,8 +50,8 @@ async function windowOfPolicy(
   cloud: ApiDeps['cloud'],
 ): Promise<RecoveryWindow | undefined> {
   if (account.type === 'user') return undefined;
-  // The facts of a domain have no name, parent and tags, so only rules without these conditions
-  // match.
+  // The facts of a domain contain no project name, parent or tags, so only rules that have none of
+  // these conditions match.
   if (account.type === 'domain') {
     const { id, name: domainName } = account;
     const ofDomain = { id, name: undefined, domainId: id, domainName };

@@ -88,7 +88,10 @@ const codeOf = (thrown: unknown): string =>
     ? String(thrown.code)
     : 'unknown';
 
-/** A user without a name, as in a container, is named by its id. */
+/**
+ * Returns the name of the user. In a container the user may have no name. The result is then the id
+ * of the user.
+ */
 function nameOfUser(uid: number): string {
   try {
     return userInfo().username;

@@ -39,8 +39,8 @@ export interface EmbeddedOptions {
   readonly services?: readonly Service[];
   /**
    * True: if the data folder held a database that is now missing or damaged, the start renames what
-   * is left of it and creates an empty database. A new data folder gets a database without this
-   * option.
+   * is left of it and creates an empty database. A new data folder always gets a database, also if
+   * this option is not set.
    */
   readonly beginEmpty?: boolean;
 }

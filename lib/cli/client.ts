@@ -28,8 +28,8 @@ const ApiError = z.object({
 });
 
 /**
- * A client of a running propagator's API. Throws {@link PropagatorError} with the API's error, or
- * when there is no response.
+ * A client for the API of a running propagator. Throws {@link PropagatorError} if the API answers
+ * with an error, or if it does not answer.
  */
 export class ApiClient {
   readonly #base: () => Promise<string>;
@@ -63,7 +63,7 @@ export class ApiClient {
 
   /**
    * Yields the data of each server-sent event of `path`, until the event `end` or the end of the
-   * connection. A broken connection is no error, because the caller opens a new stream.
+   * connection. A broken connection is not an error, because the caller opens a new stream.
    */
   async *events<S extends z.ZodType>(path: string, shape: S): AsyncGenerator<z.infer<S>> {
     const { body } = await this.#send(path, { headers: { accept: 'text/event-stream' } });

@@ -26,7 +26,10 @@ ${STATE_CODES}.
 Example:
   propagator operation list --state held`;
 
-/** Runs one command line, given without the program's name. Returns the exit code; never throws. */
+/**
+ * Runs one command line. `commandLine` does not contain the name of the program. Returns the exit
+ * code; never throws.
+ */
 export async function runCommand(
   commandLine: readonly string[],
   terminal: Terminal,

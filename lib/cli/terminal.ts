@@ -36,7 +36,7 @@ export interface Terminal {
   /** Epoch milliseconds. */
   now(): number;
   readonly version: string;
-  /** Asks a person; `undefined` without a terminal. */
+  /** Asks a person a question. `undefined` if there is no terminal. */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Waits between two calls of a command that follows an operation. Tests replace it. */
   readonly sleep?: (millis: number) => Promise<void>;

@@ -13,10 +13,10 @@ export const isLoopback = (hostname: string): boolean => LOOPBACK.includes(hostn
 export const MISSING_TOKEN = 'cli.token.missing';
 
 /**
- * Adds the API token to every call that changes something. The token is `PROPAGATOR_API_TOKEN`, or
- * without this variable the content of the token file. The token of the file is sent only to this
- * machine. No token is sent to another machine over plain HTTP. Without a token, the returned
- * function throws `PropagatorError` and sends nothing.
+ * Adds the API token to every call that changes something. The token is the value of
+ * `PROPAGATOR_API_TOKEN`. If this variable is not set, the token is the content of the token file,
+ * and is sent only to this machine. No token is sent to another machine over plain HTTP. If there
+ * is no token, the returned function throws `PropagatorError` and sends nothing.
  */
 export function withApiToken(
   base: string,

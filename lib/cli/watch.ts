@@ -35,7 +35,10 @@ export async function* followOperation(
   }
 }
 
-/** Yields the states of an operation without an end: one attempt to read them after another. */
+/**
+ * Reads the states of an operation again and again, and yields each state. The caller must end the
+ * loop.
+ */
 async function* statesOf(
   id: string,
   { client, sleep }: FollowOperationDeps,

@@ -27,7 +27,8 @@ export interface CanceledDeps {
  *
  * - the deletion of the account, after two 404 answers of Keystone with the confirmation interval
  *   between them: the account is already deleted, so the cancellation is too late;
- * - the action `disable` in a recovery window, because the cancellation waits for its end.
+ * - the action `disable` in a recovery window, because the cancellation waits for the end of this
+ *   action.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,

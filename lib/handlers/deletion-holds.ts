@@ -58,7 +58,8 @@ export function heldTypesOf(documents: readonly StoredDocument[], now: number): 
 }
 
 /**
- * Returns the document that stores a hold. Without `hold`, the document removes the stored hold.
+ * Returns the document that stores a hold. If `hold` is `undefined`, the document removes the
+ * stored hold.
  */
 export const deletionHoldDocument = (
   target: HoldTarget,

@@ -65,7 +65,7 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
   return shown?.kind === 'present' && shown.account.enabled === false;
 }
 
-/** Returns the refusal of an operation when Keystone shows the account `id` instead of its own. */
+/** Returns the refusal of an operation when Keystone shows another account (`id`) instead. */
 export const refusedForSimilarId = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,

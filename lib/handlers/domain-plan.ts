@@ -24,8 +24,8 @@ interface DomainPlanDeps {
 }
 
 /**
- * Returns all projects of a domain for its plan, with the reasons for which Keystone would refuse
- * their deletion. Makes only GET calls.
+ * Returns all projects for the plan of a domain, with the reasons why Keystone would refuse to
+ * delete them. Makes only GET calls.
  */
 export async function projectsToPlan(
   domain: DomainId,
@@ -89,8 +89,8 @@ export const storeDomainContents = (
   );
 
 /**
- * Reads the plans of the projects of a domain, with the stored pages of their listings, and
- * estimates the duration of the deletion.
+ * Reads the plans of all projects in a domain, with the stored pages of each plan, and estimates
+ * the duration of the deletion.
  */
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });

@@ -26,7 +26,7 @@ async function readStoredRoles(project: string, { engine }: RoleDeps) {
 }
 
 /**
- * Assigns the propagator's roles on a project to its own user, so that Keystone gives a token on
+ * Assigns roles on a project to the propagator's user, so that Keystone gives the user a token on
  * the project. The roles are stored before the first assignment. After a crash, the next run can
  * therefore revoke them. Throws the error of a failed call to Keystone.
  */

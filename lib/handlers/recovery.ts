@@ -172,8 +172,8 @@ async function resumeDomain(
 }
 
 /**
- * Opens the resume that follows a canceled deletion. `undoes`: the canceled operation, if the
- * resume undoes only the suspension of its recovery window.
+ * Opens the resume that follows a canceled deletion. `undoes`: the canceled operation. It is set
+ * only if the resume undoes nothing but the suspension of the recovery window.
  */
 function resumeStep(
   { id, hold, request, scope }: Operation,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PropagatorError } from '../shared/errors.ts';
 import type { SilenceWatch } from '../task/service.ts';
 
-/** The longest time without a complete answer of an API while the resources are counted. */
+/** The maximum time in which an API gives no complete answer while the resources are counted. */
 export const MAX_SILENCE_MILLIS = 20_000;
 
 /**

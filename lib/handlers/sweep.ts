@@ -31,11 +31,11 @@ const MAX_HELD_OPERATIONS = 10_000;
 
 /**
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. Only
- * the ids of a list are in memory. A creation, a deletion or a change of `enabled` without a
- * notification is published as an account event with the cause `sweep`.
+ * the ids of a list are in memory. Each creation, deletion or change of `enabled` for which no
+ * notification arrived is published as an account event with the cause `sweep`.
  *
- * If too many accounts of a type are missing (`findListingProblem`), no deletion of this type
- * is published. Instead, each missing account gets a held operation. It continues when an operator
+ * If too many accounts of a type are missing (`findListingProblem`), no deletion of this type is
+ * published. Instead, each missing account gets a held operation. It continues when an operator
  * releases it, or when a notification of the deletion arrives. It ends when Keystone lists the
  * account again.
  *

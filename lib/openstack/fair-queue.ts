@@ -4,7 +4,7 @@ interface WaitingItems<Item> {
   head: number;
 }
 
-/** When this many items of a key have been taken, they are removed from the start of its array. */
+/** After this many items of a key have been taken, the queue removes them from the key's array. */
 const COMPACT_AT = 1024;
 
 /**

@@ -87,7 +87,7 @@ export function negotiate(
   return { version, api: newestEntry.api };
 }
 
-/** An API version of a version document, with the range of its microversions. */
+/** An API version that a version document lists, with the range of its microversions. */
 interface SupportedRange {
   readonly api: string;
   readonly highest: string;

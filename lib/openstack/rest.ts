@@ -14,7 +14,7 @@ import { buildPath, withoutNames } from './url.ts';
 
 /**
  * What the metrics store about one call. It contains no ids, names or query. `status` is
- * `undefined` without an answer.
+ * `undefined` if no answer arrived.
  */
 export interface CallRecord {
   readonly service: string;
@@ -29,7 +29,7 @@ export interface CallRecord {
 export interface RestOptions {
   readonly service: string;
   readonly region: string;
-  /** Without a trailing slash. */
+  /** The URL has no trailing slash. */
   readonly endpoint: string;
   readonly ownProject: string;
   readonly apiVersion: ApiVersion | undefined;

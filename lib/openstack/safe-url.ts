@@ -2,9 +2,9 @@ import { PropagatorError } from '../shared/errors.ts';
 
 /**
  * Throws for a path that a proxy or web server could change. Proxies and web servers decode `%2F`
- * and `%2E` before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. A
- * segment that is empty, `.` or `..` could therefore address a resource of another project. `path`
- * is the encoded path with its query.
+ * and `%2E` before routing. For example, Keystone gives the same answer for `/v3/projects/a%2F` and
+ * `/v3/projects/a`. A segment that is empty, `.` or `..` could therefore address a resource of
+ * another project. `path` is the encoded path with its query.
  *
  * The code of the error is `SERVICE.id.hidden`, and its advice names the unsafe id or name. A type
  * whose listing fails with a code that ends with `.hidden` never counts as empty. If the error

@@ -117,7 +117,10 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   };
 }
 
-/** Returns a refusal if the operation is no complete plan, or if the plan was approved before. */
+/**
+ * Returns a refusal if the operation is not a complete plan, or if another operation already
+ * carries out the plan.
+ */
 function whyNotApprovable(
   operation: Operation,
   plan: Plan,

@@ -173,8 +173,8 @@ function applyAbsentAnswer(
   transaction.operation = withAbsentAnswer(transaction.operation, recordedScope, step.now);
   if (isUnplanned && cloudSnapshot && mayPlanTasks(transaction.operation, step))
     planTasks(transaction, cloudSnapshot, step);
-  // Advance only with planned tasks: without tasks the operation would end immediately and remove
-  // nothing.
+  // Advance only if the tasks are planned. An operation that has no tasks would end immediately and
+  // remove nothing.
   const isPlanned = !isUnplanned || cloudSnapshot !== undefined;
   if (!isPlanned || !isConfirmed(transaction.operation, step))
     requestConfirmingAnswer(transaction, step.confirmationIntervalMillis, step);

@@ -13,7 +13,7 @@ export interface CoveringService {
   readonly noProjectResources?: string | undefined;
 }
 
-/** The type that a waiver names for a registration without a type. */
+/** The type that a waiver names if a registration has no type. */
 export const UNTYPED_TYPE = 'untyped';
 
 /** True if the settings include the region. Without a setting, all regions are included. */
@@ -129,8 +129,9 @@ export function describeUnknownType({
 }
 
 /**
- * Returns the entries without duplicates, sorted by type. An entry without a reason is about a type
- * in the catalog that no service covers. It replaces the entries of its type that have a reason.
+ * Returns the entries sorted by type, without duplicates. An entry that has no reason is about a
+ * catalog type that no service covers. If a type has such an entry, its entries with a reason are
+ * left out.
  */
 export function withoutDuplicates(all: readonly UncoveredRegistration[]): UncoveredRegistration[] {
   const typesInCatalog = new Set(

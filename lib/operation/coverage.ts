@@ -150,7 +150,7 @@ function chosenEndpoints(
     : configuredEndpoints;
 }
 
-/** Returns the places of the chosen endpoint and of the other interfaces of its registration. */
+/** Returns the places of the chosen endpoint and of the other interfaces in its registration. */
 function placesOf(
   serviceRegistrations: readonly Registration[],
   { registration, endpoint }: ChosenEndpoint,

@@ -44,9 +44,9 @@ export function unrestoredText(operation: Operation, message: Message): string |
 }
 
 /**
- * Returns an ended operation after the discard of a message that would have restored its account.
- * Its Keystone action counts as done, so the operation waits for nothing. Its hold shows `text`,
- * the result of {@link unrestoredText}.
+ * Returns an ended operation after a person has discarded the message that would have restored the
+ * account. The Keystone action counts as done, so the operation waits for nothing. The hold of the
+ * operation shows `text`, the result of {@link unrestoredText}.
  */
 export function withUnrestoredText(
   operation: Operation,

@@ -91,8 +91,8 @@ export function advanceDomain(
 }
 
 /**
- * Lets the cleanup of a project continue or cancels it. `childCleanups`: the cleanups of its child
- * projects, `undefined` for a project whose cleanup is not open yet.
+ * Lets the cleanup of a project continue or cancels it. `childCleanups`: one item for each child
+ * project: its cleanup, or `undefined` if no cleanup of it is open yet.
  */
 function advanceProject(
   transaction: OperationTransaction,

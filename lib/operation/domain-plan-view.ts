@@ -57,7 +57,7 @@ export function domainPlanOf(
 
 const projectName = ({ scope }: Plan): string => `project ${scope.name ?? scope.id}`;
 
-/** Returns notes of the plan of a project, each with the name of the project in its message. */
+/** Returns the notes about a project, each with the name of the project in its message. */
 const notesWithProject = (plan: Plan, notes: readonly PlanNote[]): PlanNote[] =>
   notes.map((note) => ({ ...note, message: `${projectName(plan)}: ${note.message}` }));
 

@@ -97,7 +97,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   };
 }
 
-/** The plans of the projects of a domain, with one entry per project for the plan of the domain. */
+/** The plans for the projects of a domain, and one entry per project for the domain's own plan. */
 interface ProjectPlans {
   readonly kind: 'opened';
   /** The opened plans, and the earlier plans that they replace. */

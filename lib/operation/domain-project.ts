@@ -13,8 +13,8 @@ export const isPartOfDomainDeletion = ({ action, parentId, request, scope }: Ope
   request !== undefined;
 
 /**
- * True for a cleanup of a project that the operation of its domain (`domain`) did not open. The
- * operation of the domain only waits for the end of such a cleanup.
+ * True if a project's cleanup was not opened by the operation of the project's domain (`domain`).
+ * The operation of the domain only waits for the end of such a cleanup.
  */
 export const isIndependentOf = ({ action, cause }: Operation, domain: Operation): boolean =>
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);

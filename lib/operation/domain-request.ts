@@ -15,7 +15,7 @@ export interface DomainRequest {
   readonly by: string;
   readonly reason: string;
   readonly enabled: boolean;
-  /** All projects of the domain. Each one without a protection has its part of the plan. */
+  /** All projects of the domain. Each project that is not protected has its part of the plan. */
   readonly projects: readonly DomainPlanEntry[];
   readonly plan: ApprovedPlan;
   readonly keystoneCheck: KeystoneCheck;

@@ -174,8 +174,9 @@ const withoutConfirmations = (operation: Operation): Operation =>
 export const UNDO_CAUSE_PREFIX = 'undone/';
 
 /**
- * True for a resume that undoes the suspension of a recovery window, of a project or of a domain
- * and its projects. The resume ignores protections, because it only restores.
+ * True for a resume that undoes the suspension of a recovery window. The window belongs to a
+ * project, or to a domain with its projects. The resume ignores protections, because it only
+ * restores.
  */
 export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' &&

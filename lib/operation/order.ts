@@ -95,7 +95,10 @@ export const dependenciesOf = (
       );
     });
 
-/** Returns the strength of the dependency on the whole other service; `undefined` without one. */
+/**
+ * Returns the strength of the dependency on the whole other service, or `undefined` if there is no
+ * such dependency.
+ */
 function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
   const ownDependencies = service.dependsOn.filter(
     (one) =>
@@ -111,7 +114,10 @@ function strengthOf(service: Dependencies, other: Dependencies): Strength | unde
 export const dependsOnEveryOther = ({ dependsOn }: Dependencies): boolean =>
   dependsOn.some((one) => one.until === 'done' && one.service === EVERY_OTHER);
 
-/** Returns the name of the service on which the dependency is, directly or by one of its types. */
+/**
+ * Returns the name of the service that a dependency is on. The dependency names the service itself
+ * or one of its types.
+ */
 export const otherService = (dependency: ServiceDependency): string =>
   dependency.until === 'done'
     ? dependency.service

@@ -22,7 +22,8 @@ const hasPassedDisable = ({ state }: Operation): boolean =>
 /** True if the cleanup has started and is held, and its project is disabled. */
 function isHeldAfterDisable({ keystoneAction, startedAt, state }: Operation): boolean {
   if (state !== 'held' || startedAt === undefined) return false;
-  // Without a Keystone action, the project was disabled before its cleanup began.
+  // If the operation has no Keystone action, the project was already disabled when its cleanup
+  // began.
   if (keystoneAction === undefined || keystoneAction.what === 'delete') return true;
   return keystoneAction.what === 'disable' && keystoneAction.done;
 }

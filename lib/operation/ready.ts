@@ -38,8 +38,8 @@ export function requestReady(transaction: OperationTransaction, input: Overtakin
 }
 
 /**
- * True if the task may run before its dependency has ended. A task with resources also runs before
- * a preferred dependency without resources, which could only delay it.
+ * True if the task may run before its dependency has ended. A task that has resources also runs
+ * before a preferred dependency that has none, because such a dependency could only delay the task.
  */
 function mayRunBefore(
   transaction: OperationTransaction,

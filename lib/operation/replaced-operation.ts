@@ -60,7 +60,7 @@ export const fieldsFromReplaced = ({
   ...(recovery ? { recovery: { ...recovery, remainingMillis: 0 } } : {}),
 });
 
-/** Returns the operation of a domain after the operation of one of its projects was replaced. */
+/** Returns a domain's operation in which a new operation of a project replaces an earlier one. */
 export const withChild = (
   parent: Operation,
   before: OperationId,

@@ -11,8 +11,8 @@ import { REGION_CODE } from './registry.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
 /**
- * Applies an answer that neither shows the account nor is a 404. The operation asks Keystone again,
- * and shows the error as the reason.
+ * Applies an uncertain answer: Keystone has not shown the account, and has not answered 404. The
+ * operation asks Keystone again, and shows the error as the reason.
  */
 export function applyUnknownAnswer(
   transaction: OperationTransaction,
@@ -43,8 +43,8 @@ export function applyUnknownAnswer(
 }
 
 /**
- * Lets an operation wait that has removed nothing yet, because Keystone would refuse the deletion.
- * The operation continues automatically when Keystone would allow it.
+ * Lets the operation wait, because Keystone would refuse the deletion. The operation has removed
+ * nothing yet. It continues automatically when Keystone would allow the deletion.
  */
 export function applyBlockedAnswer(
   transaction: OperationTransaction,

@@ -95,7 +95,7 @@ function ownCauses({ operation, tasks, now, recoverableUntil }: WaitInput): Wait
   return [{ ...causeWithoutActor(on, openedAt), advice: windowAdvice(id) }];
 }
 
-/** Returns a cause that ends without an action of a person. */
+/** Returns a cause that ends although no person acts. */
 const causeWithoutActor = (on: string, since: number): WaitCause => ({
   on,
   since,

@@ -71,7 +71,7 @@ export const blockedConditions = (
   );
 
 /**
- * Returns the conditions for rows of other owners or without an owner. These rows are never changed
+ * Returns the conditions for rows that have another owner or no owner. These rows are never changed
  * (safety rule "Check the owner of every row").
  */
 export const ownershipConditions = (
@@ -142,7 +142,7 @@ export function removalCondition(
   };
 }
 
-/** Returns a condition that ends without an action of a person: the service only needs time. */
+/** Returns a condition that ends although no person acts: the service only needs time. */
 export const inProgressCondition = (
   message: string,
   about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},

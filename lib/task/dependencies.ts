@@ -31,9 +31,9 @@ export interface ServiceDependents {
 }
 
 /**
- * The types of the same service that a resource type depends on, without prefix. `required` until
- * `empty`: the type is listed only when these types have no resources. `preferred` until `done`:
- * the type is listed when these types have been processed in the same iteration.
+ * The types of the same service that a resource type depends on. The names have no prefix.
+ * `required` until `empty`: the type is listed only when these types have no resources. `preferred`
+ * until `done`: the type is listed when these types have been processed in the same iteration.
  */
 export type TypeDependencies =
   | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }

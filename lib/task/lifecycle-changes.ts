@@ -15,8 +15,8 @@ export const isOutOfTime = ({ context, deadline, stopping }: ChangesInput): bool
   stopping?.aborted === true || context.now() >= deadline;
 
 /**
- * Makes the changes of a run that suspends or resumes a service. Returns their errors, without
- * those of resources that vanished. A change begins only while the run may continue.
+ * Makes the changes of a run that suspends or resumes a service. Returns the errors of the changes,
+ * except for resources that have vanished. A change begins only while the run may continue.
  */
 export async function makeChanges(
   changes: readonly (() => Promise<void>)[],

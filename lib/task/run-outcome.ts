@@ -58,7 +58,7 @@ export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
   );
 }
 
-/** Returns the outcome of a run after which resources are left without an error. */
+/** Returns the outcome of a run that had no error, and after which resources are left. */
 export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
   kind: 'again',
   afterSeconds: waitMillis / 1000,
@@ -66,7 +66,7 @@ export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: num
   reappeared: types.find(({ reappeared }) => reappeared)?.reappeared,
 });
 
-/** Returns the outcome of a run with these errors, or `undefined` without an error. */
+/** Returns the outcome of a run with these errors, or `undefined` if there are none. */
 export function errorOutcome(errors: readonly ErrorReport[]): Outcome | undefined {
   const error = worstError(errors);
   if (!error) return undefined;

@@ -54,7 +54,7 @@ export async function iterateAndDecide<Context extends CommonContext>(
 /**
  * Ends a run that only waits for deletions in progress. Other services may wait for types that this
  * run has just emptied, and they begin only after the report of this run. The run therefore lists
- * the emptied types again, and ends without a wait for the deletions.
+ * the emptied types again, and then ends while the deletions are still in progress.
  */
 async function listEmptiedAgain<Context extends CommonContext>(
   typeIterations: readonly TypeIteration[],

@@ -31,8 +31,8 @@ const emptyResult = (resourceType: ResourceTypeName) => ({
 type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeIteration };
 
 /**
- * Returns the API that can list a resource type of class C: the API with a token on the project.
- * Returns the result of the type instead if there is no such token.
+ * Returns the API that can list a resource type of class C: the API with a token on the project. If
+ * there is no such token, the function returns the result of the type instead.
  */
 export function accessWithProjectToken<Context extends CommonContext>(
   resourceType: TypeFields,

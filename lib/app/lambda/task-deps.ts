@@ -17,7 +17,7 @@ const MAX_RUN_MILLIS = 150_000;
  */
 export const PROGRESS_MILLIS = 10_000;
 
-/** Returns the dependencies of all functions, without the list of services. */
+/** Returns the dependencies that all functions have. The list of services is not among them. */
 export const commonDeps = ({
   observedEngine: engine,
   cloud,

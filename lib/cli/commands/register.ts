@@ -123,7 +123,10 @@ async function withKeystone(
   }
 }
 
-/** Keystone would refuse an unknown region only after the service was created. */
+/**
+ * Returns the region of the endpoints. An unknown region is refused here, because Keystone would
+ * refuse it only after the service was created.
+ */
 function regionOf(wantedRegion: string | undefined, knownRegions: readonly string[]): string {
   const [only] = knownRegions;
   const region = wantedRegion ?? (knownRegions.length === 1 ? only : undefined);

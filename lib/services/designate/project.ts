@@ -6,8 +6,8 @@ export const optionalText = z.string().nullish();
 /**
  * Returns the header with which an administrator acts for the project (policy `use_sudo`), because
  * Designate has no filter by project. Designate does not check the project in Keystone. Every call
- * for a resource of the project needs the header: without it, Designate answers 404, and such a 404
- * would wrongly count as gone.
+ * for a resource of the project needs the header. If the header is missing, Designate answers 404,
+ * and the resource would wrongly count as gone.
  */
 export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
@@ -32,7 +32,7 @@ export async function rowsOf<S extends z.ZodType<OwnedRow>>(
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
   // Rows with the project null belong to the cloud, and Designate shows them to every project. Rows
-  // without the field are returned, so that the owner check reports them.
+  // that lack the field are returned, so that the owner check reports them.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 

@@ -34,11 +34,12 @@ function rethrowAsHidden(error: unknown): never {
 const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 
 /**
- * PTR records of floating IPs. Designate stores them in its own zone and shows no project, so the
- * owner is the owner of the floating IP in Neutron. For a listing, Designate reads the floating IPs
- * from Neutron with the caller's token. Neutron's cleanup waits for this type, because before
- * 2023.1 the record of a deleted floating IP cannot be found. During each listing, Designate also
- * removes records that earlier owners set on the project's floating IPs.
+ * PTR records of floating IPs. Designate stores these records in its own zone and shows no project.
+ * The owner of a record is therefore the owner of the floating IP in Neutron. For a listing,
+ * Designate reads the floating IPs from Neutron with the caller's token. Neutron's cleanup waits
+ * for this type, because before 2023.1 the record of a deleted floating IP cannot be found. During
+ * each listing, Designate also removes records that earlier owners set on the project's floating
+ * IPs.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
