@@ -82,9 +82,11 @@ export function mergeListed(
   ];
   return [...listed.domains, ...listed.projects, ...listed.users].map((account) => {
     const record = records.get(keyOfAccount(account));
-    const { enabled: listedState, ...withoutState } = account;
-    const announced = record?.account.enabled ?? (isFirstListing ? listedState : undefined);
-    const merged = announced === undefined ? withoutState : { ...account, enabled: announced };
+    const { enabled: listedEnabled, ...withoutEnabled } = account;
+    const announcedEnabled =
+      record?.account.enabled ?? (isFirstListing ? listedEnabled : undefined);
+    const merged =
+      announcedEnabled === undefined ? withoutEnabled : { ...account, enabled: announcedEnabled };
     const currentRecord = shownRecord(
       record,
       merged,

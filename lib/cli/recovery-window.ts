@@ -18,8 +18,8 @@ function millisOf(option: string, text: string): number {
 
 /** `--recover-for`: the length of the recovery window. */
 export const recoverForOption = (kind: 'project' | 'domain' | 'plan'): Option =>
-  new Option('--recover-for <time>', `${WINDOW_HELP[kind]}; 0s: without a window`).argParser(
-    (text) => millisOf('--recover-for', text),
+  new Option('--recover-for <time>', `${WINDOW_HELP[kind]}; 0s: no window`).argParser((text) =>
+    millisOf('--recover-for', text),
   );
 
 const WINDOW_HELP = {

@@ -47,7 +47,7 @@ function transientAdvice(status: number, service: string, waitSeconds: number | 
       `calls: PROPAGATOR_CONCURRENCY=${service}=2.`
     );
   if (status === 503 && waitSeconds !== undefined)
-    return `${service} asks for ${waitSeconds} s without calls. The task continues after that.`;
+    return `${service} asks for a pause of ${waitSeconds} s. The task continues after that.`;
   return (
     'The propagator repeats the call. If the error persists, search the log of ' +
     `${service} for the request id.`

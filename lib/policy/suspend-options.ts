@@ -154,9 +154,9 @@ export const hasOptions = (service: string): boolean =>
  * the policy excludes the service.
  */
 export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
-  const optionByService: Readonly<Record<string, string>> = options;
+  const chosenByService: Readonly<Record<string, string>> = options;
   const quotaByService: Readonly<Record<string, string>> = quotas;
-  const option = optionByService[service];
+  const option = chosenByService[service];
   return [
     ...(option === undefined || option === 'none' ? [] : [option]),
     ...(quotaByService[service] === 'zero' ? [ZERO_QUOTA] : []),

@@ -26,7 +26,7 @@ export async function ownRows(
     class: 'Blocked',
     resourceType: type.resourceType,
     message:
-      'the listing showed resources without an owner or of another owner; they are not changed',
+      'the listing showed resources that have another owner or no owner; they are not changed',
     actor: 'operator',
     advice: `Find out why ${type.resourceType} lists them for this project.`,
     count: foreignRows.length,

@@ -86,7 +86,8 @@ function deleteProjectCommand(project: Command, terminal: Terminal): void {
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option(
       '--name <name>',
-      'delete without a plan; the name of the project. Without a plan, an enabled project needs it',
+      'delete without a plan; NAME is the name of the project. Without a plan, the deletion of ' +
+        'an enabled project requires this option',
     )
     .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverForOption('project'))

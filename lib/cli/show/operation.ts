@@ -40,14 +40,11 @@ export function showOperation(
   return joinBlocks(blocks);
 }
 
-/**
- * The types of which a rerun found more resources than the earlier operation had left or listed.
- */
+/** Returns a line for each type of which a rerun found more than the earlier operation had left. */
 function newlyFoundLines({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];
-  if (found.length === 0)
-    return [`no further resources: ${rerun.of} had left or listed all of them`];
+  if (found.length === 0) return [`no new resources: ${rerun.of} had already listed all of them`];
   return found.map(
     ({ resourceType, region, found: count, leftBefore }) =>
       `${resourceType} in ${region}: ${count}; ${rerun.of} ` +

@@ -104,7 +104,7 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
     : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...truncatedPages].join('\n');
 }
 
-const UNLISTED = 'Removed without a list, because only a token on the project can list these types';
+const UNLISTED = 'Removed, but not listed here: only a token on the project can list these types';
 
 const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
