@@ -12,7 +12,7 @@ import type { WatchTimes } from './watch.ts';
 export interface ApiDeps {
   readonly engine: Engine;
   readonly mode: Mode;
-  /** The policy file; without it, a disabled project is only reported. */
+  /** The policy file. If there is none, a disabled project is only reported. */
   readonly policy?: Policy;
   readonly cloud: Pick<
     Cloud,

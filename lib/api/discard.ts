@@ -25,8 +25,8 @@ export const whyNotDiscarded = async (
   (await whyNeeded(deadLetters, engine)) ?? (await whyHeld(deadLetters, engine, now));
 
 /**
- * Returns why a message of the coordinator must not be discarded: without it, an open operation
- * would never continue. A message of a service may be discarded, because its task then ends.
+ * Returns why a message of the coordinator must not be discarded: an open operation would then
+ * never continue. A message of a service may be discarded, because its task then ends.
  */
 async function whyNeeded(
   deadLetters: readonly DeadLetter[],

@@ -116,7 +116,7 @@ const findHold = async (
 ): Promise<StoredHold | undefined> =>
   (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
 
-/** The change of one hold. Without `after`, the hold is removed. */
+/** The change of one hold. If `after` is not set, the hold is removed. */
 interface HoldChange {
   readonly target: HoldTarget;
   readonly id: string;

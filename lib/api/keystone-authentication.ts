@@ -88,7 +88,7 @@ function tokenCheck(
   const validateToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address,
-    // not all calls. Callers without an address share one limit.
+    // not all calls. Callers whose address is unknown share one limit.
     const waitSeconds = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
     if (waitSeconds > 0) return tooMany(context, waitSeconds);
     const facts = cached ? cached.facts : await cache.validate(token);

@@ -47,8 +47,9 @@ export async function viewOfOperation(operation: Operation, deps: ApiDeps) {
 }
 
 /**
- * Returns the dead-letter messages, or none without a filter. Only one command at a time can list
- * them. While another command lists them, the result is empty and a notice says why.
+ * Returns the dead-letter messages that match the filter, or none if there is no filter. Only one
+ * command at a time can list them. While another command lists them, the result is empty and a
+ * notice says why.
  */
 async function deadLettersOf(
   engine: Engine,

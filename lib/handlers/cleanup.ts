@@ -23,7 +23,7 @@ export interface CleanupDeps extends KnownServices {
   readonly cloud: Pick<Cloud, 'keystone' | 'projectAdmin' | 'registry'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
-  /** The policy file; without it, the settings alone decide about cleanups. */
+  /** The policy file. If there is none, the settings alone decide about cleanups. */
   readonly policy?: Policy;
   /** The accounts that the settings protect. */
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;

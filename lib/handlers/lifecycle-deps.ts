@@ -16,7 +16,7 @@ export interface LifecycleDeps extends Omit<KnownServices, 'services'> {
   readonly mode: Mode;
   /** The actions that each HTTP plugin supports, by the name of the plugin. */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
-  /** The policy file; without it, a disabled project is only reported. */
+  /** The policy file. If there is none, a disabled project is only reported. */
   readonly policy?: Policy;
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   readonly protection: () => Promise<Protection>;

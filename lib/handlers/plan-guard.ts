@@ -19,7 +19,7 @@ const StoredDrift = z.looseObject({ resources: z.array(z.string()) });
 export interface PlanGuard {
   /** Returns the resources that the run must not remove, with the reason. */
   readonly findBlockers: FindBlockers;
-  /** Returns, for the report of the run, how many resources of each type the plan does not list. */
+  /** Returns how many resources of each type the plan does not list, for the report of the run. */
   readonly appeared: () => Appeared;
 }
 

@@ -89,8 +89,8 @@ const commonInput = (
 });
 
 /**
- * True if the operation still runs without a hold, the stop switch is not set, and no cleanup of
- * the account is open.
+ * True if all of these conditions are met: the operation is running and has no hold, the stop
+ * switch is not set, and no cleanup of the account is open.
  */
 async function mayContinue(
   { id, scope }: Operation,

@@ -17,7 +17,7 @@ export interface MissingDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
-  /** The policy file; without it, the settings alone decide about cleanups. */
+  /** The policy file. If there is none, the settings alone decide about cleanups. */
   readonly policy?: Policy;
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;

@@ -17,7 +17,7 @@ export interface ReportInput {
   readonly reconcile: boolean;
 }
 
-/** Returns the report of a run with this outcome. `conditions`: besides those of the items. */
+/** Returns the report of a run with this outcome. `conditions`: added to those of the items. */
 export function reportOfRun(
   items: readonly ProvisionItem[],
   outcome: Outcome,

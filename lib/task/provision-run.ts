@@ -57,7 +57,7 @@ export async function provisionRun<Context extends AnyProvisionContext, Section>
 interface Progress {
   readonly items: readonly ProvisionItem[];
   readonly outcome?: Outcome;
-  /** Conditions besides those of the items. */
+  /** The conditions in addition to those of the items. */
   readonly conditions?: readonly Condition[];
 }
 
@@ -119,8 +119,8 @@ async function createItems<Context extends AnyProvisionContext, Section>(
 }
 
 /**
- * Returns the items to create or change now, by their function `make`. An item that could be
- * created twice is included only if this run has the claim for it.
+ * Returns the items to create or change now. The key of each item is its function `make`. An item
+ * that could be created twice is included only if this run has the claim for it.
  */
 function itemsToMake(
   items: readonly ProvisionItem[],

@@ -28,8 +28,8 @@ export interface RunReport {
 /**
  * Cleans up one service of one project. The run lists, checks the owner of each row, removes, and
  * lists again. An API error is in the outcome and is not thrown. A run may be repeated. Throws
- * `TypeError` without a confirmation of this project, and `PropagatorError` for the propagator's
- * own project.
+ * `TypeError` if there is no confirmation of this project, and `PropagatorError` for the
+ * propagator's own project.
  */
 export async function runProjectCleanup(input: ProjectCleanupInput): Promise<RunReport> {
   const { project, api } = input.context;
@@ -75,7 +75,9 @@ async function cleanUpTypes<Context extends CommonContext>(
   }
 }
 
-/** Throws `TypeError` if the run may remove resources without a confirmation of this account. */
+/**
+ * Throws `TypeError` if the run may remove resources and there is no confirmation of this account.
+ */
 function assertMayRemove(
   { confirmation, phase, service }: CleanupInput,
   owner: ProjectId | UserId,
