@@ -49,7 +49,7 @@ async function restoreProject(
     reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')
-    return stepAfterDeletion(deletion, resumeStep(deletion, allOperations, deps), deps.now());
+    return stepForAbsentAccount(deletion, resumeStep(deletion, allOperations, deps), deps.now());
   if (state.kind !== 'present') return undefined;
   if (state.suspensionCauses.length === 0) return endSuspension(deletion, allOperations, deps);
   if (mustBeSuspended(state, deps.policy))
@@ -77,12 +77,12 @@ function endSuspension(
   deletion: Operation,
   allOperations: readonly Operation[],
   deps: LifecycleDeps,
-  undoes?: OperationId,
+  canceledDeletion?: OperationId,
 ): StepResult | undefined {
   const { id, recovery } = deletion;
   const suspension = allOperations.find((one) => one.id === recovery?.suspension);
   if (!suspension || hasEnded(suspension) || mayBeSuspended(allOperations))
-    return resumeStep(deletion, allOperations, deps, undoes);
+    return resumeStep(deletion, allOperations, deps, canceledDeletion);
   const ended = supersede(suspension, `${id} was canceled`, deps.now());
   return { operations: [ended], tasks: [], messages: finishedMessages(ended), deadLetters: [] };
 }
@@ -93,12 +93,12 @@ function endSuspension(
  * deletion again, so this step announces it. The announcement opens a cleanup, which asks Keystone
  * twice.
  *
- * The deletion is not announced if the canceled operation itself had continued after a 404: an
- * operator has then canceled exactly this cleanup.
+ * The deletion is not announced if the canceled operation had already passed its confirmation by a
+ * 404. The operator has then canceled the very cleanup that the announcement would open.
  *
  * The 404 may be wrong, so `resume` also opens. The resume ends if Keystone repeats the 404.
  */
-function stepAfterDeletion(
+function stepForAbsentAccount(
   deletion: Operation,
   resume: StepResult | undefined,
   now: number,
@@ -153,33 +153,43 @@ async function resumeDomain(
   domain: DomainId,
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
-  const { id, recovery, startedAt } = deletion;
   const allOperations = await deps.engine.reads.operationsAbout('domain', domain);
-  // The newest operation may be a resume under the policy, if the domain was enabled in Keystone.
-  const wasSuspended =
-    recovery?.suspension !== undefined ||
-    suspendsAndResumesOf(allOperations)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);
-  const isAbsent = shown.kind === 'absent';
-  if (!wasSuspended)
-    return isAbsent ? stepAfterDeletion(deletion, undefined, deps.now()) : undefined;
-  // The operation has just enabled the domain, and Keystone may still show it as disabled.
-  const hasEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
-  const resume =
-    hasEnabled || isEnabled ? resumeStep(deletion, allOperations, deps, id) : undefined;
-  return isAbsent ? stepAfterDeletion(deletion, resume, deps.now()) : resume;
+  const resume = mustResumeDomain(deletion, allOperations, isEnabled)
+    ? resumeStep(deletion, allOperations, deps, deletion.id)
+    : undefined;
+  return shown.kind === 'absent' ? stepForAbsentAccount(deletion, resume, deps.now()) : resume;
 }
 
 /**
- * Opens the resume that follows a canceled deletion. `undoes`: the canceled operation. It is set
- * only if the resume undoes nothing but the suspension of the recovery window.
+ * True if the domain was suspended and is enabled now. `isEnabled`: Keystone shows it as enabled.
+ */
+function mustResumeDomain(
+  { recovery, startedAt }: Operation,
+  allOperations: readonly Operation[],
+  isEnabled: boolean,
+): boolean {
+  // If the domain was enabled in Keystone, a resume may already have followed the suspension of the
+  // window. `recovery.suspension` is therefore checked first, and then the newest operation.
+  const wasSuspended =
+    recovery?.suspension !== undefined ||
+    suspendsAndResumesOf(allOperations)[0]?.action === 'suspend';
+  // The operation has just enabled the domain, and Keystone may still show it as disabled.
+  const wasJustEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
+  return wasSuspended && (wasJustEnabled || isEnabled);
+}
+
+/**
+ * Opens the resume that follows a canceled deletion. `canceledDeletion`: the id of this deletion,
+ * set if the resume undoes the suspension of the recovery window. Not set if the resume restores
+ * the account in general.
  */
 function resumeStep(
   { id, hold, request, scope }: Operation,
   allOperations: readonly Operation[],
   deps: LifecycleDeps,
-  undoes?: OperationId,
+  canceledDeletion?: OperationId,
 ): StepResult | undefined {
   const reason = hold?.reason ?? `${id} was canceled`;
   const opened = openLifecycle({
@@ -196,7 +206,7 @@ function resumeStep(
     now: deps.now(),
     protectedBecause: undefined,
     request: { by: request?.by ?? '', reason },
-    ...(undoes === undefined ? {} : { undoes }),
+    ...(canceledDeletion === undefined ? {} : { undoes: canceledDeletion }),
   });
   return opened && lifecycleStep(opened);
 }
