@@ -205,6 +205,17 @@ describe('propagator register', () => {
     expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
   });
 
+  it('prefers --region to the region of the login, and this region to the one of Keystone', async () => {
+    const login = { OS_REGION_NAME: 'RegionTwo' };
+    expect(await type(REGISTER, login)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no region RegionTwo'),
+    });
+    expect(services()).toEqual([]);
+    expect((await type(`${REGISTER} --region RegionOne`, login)).code).toBe(0);
+    expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
+  });
+
   it('works with a token on the system', async () => {
     const system = {
       OS_PROJECT_NAME: undefined,
@@ -293,7 +304,7 @@ describe('propagator unregister', () => {
     expect(JSON.stringify([services(), endpoints()])).toBe(before);
     expect(await type('unregister')).toMatchObject({
       code: 0,
-      out: expect.stringContaining('Nothing to remove'),
+      out: "Nothing to remove: Keystone's catalog has no entry made by `propagator register`.\n",
     });
   });
 

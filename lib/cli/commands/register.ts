@@ -48,7 +48,7 @@ function registerCommand(program: Command, terminal: Terminal): void {
     .option(
       '--interface <interface>',
       `${INTERFACES.join(', ')} (default: public); may be repeated`,
-      interfaces,
+      addInterface,
     )
     .option('--plan', 'only print the changes')
     .action(
@@ -58,10 +58,7 @@ function registerCommand(program: Command, terminal: Terminal): void {
           const rows = await readRows(api);
           const desired = {
             url,
-            region: regionOf(
-              region ?? (regions.length === 1 ? regions[0] : undefined),
-              rows.regions,
-            ),
+            region: chooseRegion(region, regions, rows.regions),
             interfaces: names ?? (['public'] as const),
           };
           const changes = planRegister(rows, desired);
@@ -104,7 +101,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-function interfaces(value: string, before: Interface[] | undefined): Interface[] {
+function addInterface(value: string, before: Interface[] | undefined): Interface[] {
   const name = INTERFACES.find((one) => one === value);
   if (!name) throw new InvalidArgumentError(`one of ${INTERFACES.join(', ')}`);
   return [...new Set([...(before ?? []), name])];
@@ -124,12 +121,16 @@ async function withKeystone(
 }
 
 /**
- * Returns the region of the endpoints. An unknown region is refused here, because Keystone would
- * refuse it only after the service was created.
+ * Returns the region of the endpoints: the value of `--region`, else the only region of the
+ * settings, else the only region of Keystone. An unknown region is refused here, because Keystone
+ * would refuse it only after the service was created.
  */
-function regionOf(wantedRegion: string | undefined, knownRegions: readonly string[]): string {
-  const [only] = knownRegions;
-  const region = wantedRegion ?? (knownRegions.length === 1 ? only : undefined);
+function chooseRegion(
+  optionRegion: string | undefined,
+  settingsRegions: readonly string[],
+  knownRegions: readonly string[],
+): string {
+  const region = optionRegion ?? onlyOf(settingsRegions) ?? onlyOf(knownRegions);
   if (region !== undefined && knownRegions.includes(region)) return region;
   throw registerError(
     `${region === undefined ? 'a region is needed' : `Keystone has no region ${region}`}; ` +
@@ -139,6 +140,9 @@ function regionOf(wantedRegion: string | undefined, knownRegions: readonly strin
       : `Give --region, one of: ${[...knownRegions].sort().join(', ')}`,
   );
 }
+
+const onlyOf = (regions: readonly string[]): string | undefined =>
+  regions.length === 1 ? regions[0] : undefined;
 
 function assertNoChangeLeft(remainingChanges: readonly CatalogChange[]): void {
   if (remainingChanges.length === 0) return;
@@ -192,5 +196,5 @@ const REGISTER_PRESENTATION = presentation(
   "Nothing to change: Keystone's catalog has this API already.",
 );
 const UNREGISTER_PRESENTATION = presentation(
-  "Nothing to remove: `propagator register` made nothing in Keystone's catalog.",
+  "Nothing to remove: Keystone's catalog has no entry made by `propagator register`.",
 );
