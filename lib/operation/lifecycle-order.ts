@@ -1,6 +1,6 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Action } from './model.ts';
-import type { PlacedService } from './order.ts';
+import type { ServiceInCloud } from './order.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 
 /** A service that takes part in suspend, resume or provision. */
@@ -29,7 +29,7 @@ export function lifecycleSnapshot(
     action !== 'resume'
       ? suspendAfter
       : services.filter((other) => other.suspendAfter.includes(name)).map((other) => other.name);
-  const placedServices = services.flatMap((one): PlacedService[] => {
+  const orderedServices = services.flatMap((one): ServiceInCloud[] => {
     const placed = snapshot.services.find(({ name }) => name === one.name);
     if (!placed) return [];
     const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } = placed;
@@ -50,5 +50,5 @@ export function lifecycleSnapshot(
       },
     ];
   });
-  return { services: placedServices, uncovered: [], leftOut: snapshot.leftOut };
+  return { services: orderedServices, uncovered: [], leftOut: snapshot.leftOut };
 }

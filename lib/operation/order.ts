@@ -10,15 +10,17 @@ import type { PlannedTask, UncoveredRegistration } from './model.ts';
 /*
  * Why the order is safe.
  *
- * No cycle. When the program starts, `assertNoCycle` checks the dependencies of all services.
- * `planOrder` checks the dependencies of one operation again and saves them in the operation, so
- * that a later version of the propagator cannot change the order of a running operation.
+ * No cycle. When the program starts, `assertValidDependencies` checks the dependencies of all
+ * services. `planOrder` checks the dependencies of one operation again and saves them in the
+ * operation, so that a later version of the propagator cannot change the order of a running
+ * operation.
  *
- * No guard is removed before its workload. A task with a required dependency is requested only
- * after the end of the task that it depends on. A task ends when a listing is empty, when the cloud
- * lacks the service, or when the service can no longer be listed. Between services, a required
- * dependency is always on the whole service. A dependency on one type would be too weak, because
- * the verification of the type can become stale while the task runs.
+ * A required dependency ends first. For example, Neutron removes networks only after the task of
+ * Nova has ended. A task with a required dependency is requested only after the end of the task
+ * that it depends on. A task ends when a listing is empty, when the cloud lacks the service, or
+ * when the service can no longer be listed. Between services, a required dependency is always on
+ * the whole service. A dependency on one type would be too weak, because the verification of the
+ * type can become stale while the task runs.
  *
  * Partial runs. A resource type may be independent of a service that its own service depends on.
  * While the other service deletes resources, the task has one partial run, which handles only the
@@ -54,7 +56,7 @@ export interface Dependencies {
 }
 
 /** A service with its dependencies, and with its place in this cloud. */
-export interface PlacedService extends Dependencies {
+export interface ServiceInCloud extends Dependencies {
   /** The regions in which the service can be called. */
   readonly regions: readonly string[];
   readonly catalogTypes?: readonly string[];
@@ -72,8 +74,8 @@ export interface PlacedService extends Dependencies {
 
 /** The region of a task whose service the catalog lacks. */
 export const NO_REGION = 'none';
-/** The region of a service of the operator that is in no catalog. */
-export const OWN_REGION = 'everywhere';
+/** The region of a plugin that has no catalog type. */
+export const PLUGIN_REGION = 'everywhere';
 
 /**
  * Returns the dependencies of a service on the other services in `services`. Both the service
@@ -131,10 +133,10 @@ export const otherService = (dependency: ServiceDependency): string =>
  */
 export function planOrder(
   operationId: OperationId,
-  services: readonly PlacedService[],
+  services: readonly ServiceInCloud[],
 ): PlannedTask[] {
-  assertNoCycle(services);
-  const taskIds = (service: PlacedService): TaskId[] =>
+  assertValidDependencies(services);
+  const taskIds = (service: ServiceInCloud): TaskId[] =>
     (service.regions.length > 0 ? service.regions : [NO_REGION]).map((region) =>
       TaskId.parse(`${operationId}/${service.name}/${region}`),
     );
@@ -158,7 +160,10 @@ export function planOrder(
   });
 }
 
-/** Returns the dependency on one task, from the dependencies on its service. */
+/**
+ * Returns the dependency on `task`, derived from the dependencies on the task's service. The list
+ * is empty if there is no such dependency.
+ */
 function taskDependency(
   task: TaskId,
   dependencies: readonly ServiceDependency[],
@@ -185,16 +190,16 @@ function taskDependency(
 export function dependencyLevels<S extends Dependencies>(services: readonly S[]): S[][] {
   const placedNames = new Set<string>();
   const orderedLevels: S[][] = [];
-  for (let open = [...services]; open.length > 0; ) {
-    const readyServices = open.filter((service) =>
+  for (let unplaced = [...services]; unplaced.length > 0; ) {
+    const readyServices = unplaced.filter((service) =>
       dependenciesOf(service, services).every((one) => placedNames.has(otherService(one))),
     );
     if (readyServices.length === 0)
       throw new TypeError(
-        `the dependencies form a cycle among ${open.map((service) => service.name).join(', ')}`,
+        `the dependencies form a cycle among ${unplaced.map((service) => service.name).join(', ')}`,
       );
     for (const service of readyServices) placedNames.add(service.name);
-    open = open.filter((service) => !placedNames.has(service.name));
+    unplaced = unplaced.filter((service) => !placedNames.has(service.name));
     orderedLevels.push(readyServices);
   }
   return orderedLevels;
@@ -204,7 +209,7 @@ export function dependencyLevels<S extends Dependencies>(services: readonly S[])
  * Throws `TypeError` with the names if the dependencies form a cycle, a service depends on itself,
  * or a dependency names an unknown resource type.
  */
-export function assertNoCycle(services: readonly Dependencies[]): void {
+export function assertValidDependencies(services: readonly Dependencies[]): void {
   dependencyLevels(services);
   for (const service of services) {
     const { name, dependsOn, dependents } = service;

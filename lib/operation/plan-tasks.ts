@@ -1,6 +1,6 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { PlannedTask, Task } from './model.ts';
-import { type PlacedService, planOrder } from './order.ts';
+import { planOrder, type ServiceInCloud } from './order.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
@@ -30,7 +30,7 @@ export function planTasks(
  */
 function endStateWithoutRun(
   planned: PlannedTask,
-  service: PlacedService | undefined,
+  service: ServiceInCloud | undefined,
 ): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
   const uncallable = service?.uncallable ?? [];
   if (uncallable.length > 0) {
@@ -58,7 +58,7 @@ function endStateWithoutRun(
 function firstTask(
   planned: PlannedTask,
   operationId: OperationId,
-  service: PlacedService | undefined,
+  service: ServiceInCloud | undefined,
   now: number,
 ): Task {
   const endState = endStateWithoutRun(planned, service);

@@ -2,22 +2,22 @@ import type { ServiceName } from '../../events/ids.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type { CoveringService } from './coverage-findings.ts';
 import type { ExcludedRegion, Scope, UncoveredRegistration } from './model.ts';
-import { OWN_REGION, type PlacedService } from './order.ts';
+import { PLUGIN_REGION, type ServiceInCloud } from './order.ts';
 import type { Registry } from './registry.ts';
 
 /** The services of the cloud at one time. */
 export interface CloudSnapshot {
-  readonly services: readonly PlacedService[];
+  readonly services: readonly ServiceInCloud[];
   readonly uncovered: readonly UncoveredRegistration[];
   readonly leftOut: readonly ExcludedRegion[];
 }
 
 /** A service file, with the fields that a snapshot needs. */
 export interface KnownService
-  extends Omit<PlacedService, 'regions' | 'resourceTypes'>,
+  extends Omit<ServiceInCloud, 'regions' | 'resourceTypes'>,
     CoveringService {
   readonly catalogTypes: readonly string[];
-  readonly resourceTypes: NonNullable<PlacedService['resourceTypes']>;
+  readonly resourceTypes: NonNullable<ServiceInCloud['resourceTypes']>;
   readonly userResourceTypes: readonly unknown[];
   readonly offByDefault?: string | undefined;
 }
@@ -51,8 +51,8 @@ export function cloudSnapshot(
   const coverage = coverageOf(registry, services);
   const isOff = ({ name, offByDefault }: KnownService): boolean =>
     offByDefault !== undefined && !optedIn.includes(name);
-  const placedServices = candidates.map((service) =>
-    placedService(service, type, isOff(service), coverage),
+  const servicesInCloud = candidates.map((service) =>
+    serviceInCloud(service, type, isOff(service), coverage),
   );
   const unverified = candidates.flatMap((service) => {
     const { regions, unverifiedRegistrations } = coverage.ofService(service);
@@ -61,9 +61,9 @@ export function cloudSnapshot(
   const allowedPlugins = type === 'project' ? httpPlugins : [];
   return {
     services: [
-      ...placedServices,
+      ...servicesInCloud,
       ...allowedPlugins.map(
-        (name): PlacedService => ({ name, dependsOn: [], regions: [OWN_REGION] }),
+        (name): ServiceInCloud => ({ name, dependsOn: [], regions: [PLUGIN_REGION] }),
       ),
     ],
     uncovered: [
@@ -76,12 +76,12 @@ export function cloudSnapshot(
 }
 
 /** Returns a service with its regions in this cloud. `isOff`: it is off by default. */
-function placedService(
+function serviceInCloud(
   service: KnownService,
   type: Scope['type'],
   isOff: boolean,
   coverage: Coverage,
-): PlacedService {
+): ServiceInCloud {
   const { regions, unverifiedRegistrations } = coverage.ofService(service);
   const { offByDefault, resourceTypes } = service;
   return {
@@ -89,7 +89,7 @@ function placedService(
     // Types may be independent of other services only in the cleanup of a project.
     resourceTypes: type === 'project' ? resourceTypes : resourceTypes.map(({ name }) => ({ name })),
     preDelete: type === 'project' && service.preDelete === true,
-    regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
+    regions: service.catalogTypes.length > 0 ? regions : [PLUGIN_REGION],
     skippedBecause: isOff
       ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
       : undefined,

@@ -1,4 +1,4 @@
-import { assertNoCycle } from '../operation/order.ts';
+import { assertValidDependencies } from '../operation/order.ts';
 import type { Service } from '../task/service.ts';
 import { aetos } from './aetos.ts';
 import { aodh } from './aodh.ts';
@@ -66,4 +66,4 @@ export const SERVICES: readonly Service[] = [
   blazar,
   keystonePropagator,
 ];
-assertNoCycle(SERVICES);
+assertValidDependencies(SERVICES);

@@ -150,5 +150,5 @@ export function withService(index: string, name: string): string {
   );
   if (extended === index)
     throw new TypeError('lib/services/index.ts has no list SERVICES to extend');
-  return extended.replace(/^(?=import \{ assertNoCycle)/m, importLine);
+  return extended.replace(/^(?=import \{ assertValidDependencies)/m, importLine);
 }

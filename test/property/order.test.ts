@@ -132,7 +132,7 @@ async function live(
 }
 
 describe('any order of the services, with any of them held up', () => {
-  it('no guard is removed before its workload, and no resource is left, also if resources are created during the cleanup', async () => {
+  it('each required dependency ends first, and no resource is left, also if resources are created during the cleanup', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
         const simulation = await live(history, schedule);
