@@ -14,8 +14,8 @@ interface DiscardRefusal {
 }
 
 /**
- * Returns why one of the messages must not be discarded, or `undefined`: an open operation needs
- * the message, or its task has a resource with a hold.
+ * Returns the reason against discarding the messages: an open operation needs one of them, or the
+ * task of one of them has a resource with a hold. Returns `undefined` if there is no reason.
  */
 export const whyNotDiscarded = async (
   deadLetters: readonly DeadLetter[],
@@ -32,13 +32,13 @@ async function whyNeeded(
   deadLetters: readonly DeadLetter[],
   { reads }: Engine,
 ): Promise<DiscardRefusal | undefined> {
-  const neededTypes = new Map(
+  const messageTypeByOperation = new Map(
     deadLetters.flatMap(({ queue, message }): [OperationId, string][] => {
       const id = queue === 'coordinate' && message ? waitingOperation(message) : undefined;
       return id && message ? [[id, message.type]] : [];
     }),
   );
-  for (const [id, type] of neededTypes) {
+  for (const [id, type] of messageTypeByOperation) {
     const operation = await reads.operation(id);
     if (operation && !hasEnded(operation))
       return {

@@ -15,7 +15,7 @@ function codeOf(thrown: unknown): number | string | undefined {
 /** True if the broker reported that the queue or exchange does not exist. */
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
-/** A failure of the broker, with the data that its texts name. */
+/** A failure of the broker, with the values that its error texts contain. */
 interface Failure {
   readonly thrown: unknown;
   /** The text of the broker. */
@@ -141,7 +141,8 @@ export function missingText(source: Source): string {
   if (source.mode === 'topic')
     return (
       `queue ${source.queue} does not exist yet; Keystone creates it with its first ` +
-      `notification if topics in keystone.conf has ${source.queue.replace(/\.info$/, '')}`
+      'notification if the option topics in keystone.conf contains ' +
+      source.queue.replace(/\.info$/, '')
     );
   return (
     `exchange ${source.exchange} does not exist yet; Keystone creates it with its first ` +

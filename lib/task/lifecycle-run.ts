@@ -82,9 +82,9 @@ interface Ending {
 }
 
 /**
- * Compares and changes the resources repeatedly, until a listing shows the desired state or the
- * service only needs time. An error of one type stops no other type. API errors are in the outcome
- * and are not thrown.
+ * Compares and changes the resources repeatedly, until a listing shows the desired state, an error
+ * occurs, or this run can change nothing more. In the last case the task runs again later. An error
+ * of one type stops no other type. API errors are in the outcome and are not thrown.
  */
 export async function lifecycleRun(
   input: LifecycleRunInput,
@@ -174,8 +174,7 @@ function reportOfRun(
     counts,
     conditions: aggregateConditions([...types.flatMap((type) => type.conditions), ...conditions]),
     outcome,
-    // With `empty`, the next services begin. They must not wait until cached tokens have expired,
-    // so `settleAt` has no influence here.
+    // A type that is `empty` lets dependent services begin. They need not wait for `settleAt`.
     verification: Object.fromEntries(
       types.map((type) => [type.resourceType, type.left === 0 ? 'empty' : 'present'] as const),
     ),

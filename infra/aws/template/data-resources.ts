@@ -121,8 +121,8 @@ function table({ topology: { table: definition }, parameters: { kmsKey, protectT
 
 /**
  * Returns the ARN of the table, built from its name. It is not a reference to the resource, because
- * a stack that uses the kept table of an earlier stack has no such resource. If the ARN changed
- * when the table is imported, other resources would also change, which CloudFormation refuses.
+ * a stack that uses the kept table of an earlier stack has no such resource. CloudFormation refuses
+ * an import that changes other resources, so the ARN must be the same before and after the import.
  */
 export const tableArn = ({ topology: { table: definition } }: Stack) =>
   substitute(

@@ -45,7 +45,7 @@ export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
   refuseTrust(fields, settingName);
   if (scopes === 'project') refuseOtherScopes(fields, settingName);
   const url = expandUrl(fields.required('auth_url'), cloud.fields, settingName);
-  return { authUrl: authUrlOf(url, settingName('auth.auth_url')), ...identityOf(cloud, fields) };
+  return { authUrl: authUrlOf(url, settingName('auth.auth_url')), ...loginPartsOf(cloud, fields) };
 }
 
 /** Returns the login fields. As in osc-lib, a field directly under the cloud overrides `auth`. */
@@ -97,7 +97,7 @@ const APPLICATION_CREDENTIAL = 'v3applicationcredential';
 
 type LoginParts = Pick<Login, 'identity' | 'scope' | 'secret'>;
 
-function identityOf(cloud: CloudConfig, fields: LoginFields): LoginParts {
+function loginPartsOf(cloud: CloudConfig, fields: LoginFields): LoginParts {
   const type = loginType(cloud, fields);
   if (type === APPLICATION_CREDENTIAL) return credentialLogin(cloud, fields);
   if (type === 'password' || type === 'v3password') return passwordLogin(cloud, fields);
@@ -159,7 +159,8 @@ function userOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown
 
 function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown> {
   const { get, required } = fields;
-  // `refuseOtherScopes` has refused `system_scope` and a domain where only a project is allowed.
+  // If only a project is allowed, `refuseOtherScopes` has already refused `system_scope` and
+  // domains.
   if (get('system_scope')) return { system: { all: true } };
   const id = get('project_id');
   if (id) return { project: { id } };

@@ -7,7 +7,7 @@ import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
 /**
  * The result of a transaction. `refused`: the conditions of the rows with the indexes
- * `refusedIndexes` failed. `busy`: another transaction locked a row, also at the last retry.
+ * `refusedIndexes` failed. `busy`: at the last retry, another transaction still had a row locked.
  */
 export type TransactionResult =
   | { readonly kind: 'done' }
@@ -135,8 +135,8 @@ export class Store {
 
   /**
    * Acquires the lease of a row for `millis`. Returns false if another process has the lease. If
-   * the row is missing, the result is false with `mustExist: true`. Otherwise the function creates
-   * the row.
+   * the row is missing: with `mustExist: true` returns false, with `mustExist: false` creates the
+   * row.
    */
   async acquireLease(
     key: Key,
