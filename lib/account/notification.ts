@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { NotificationReceived } from '../../events/notification.ts';
+import { parseJson } from './json.ts';
 import { Envelope, NotificationBody, Payload } from './notification-schema.ts';
 import { bodyBytes } from './received.ts';
 import { utcMillis } from './time.ts';
@@ -186,14 +187,6 @@ function compressionHint(bytes: Uint8Array): string {
   if (starts(0x1f, 0x8b) || starts(0x78, 0x9c) || starts(0x78, 0x01) || starts(0x78, 0xda))
     return ': compressed';
   return '';
-}
-
-function parseJson(source: string): unknown {
-  try {
-    return JSON.parse(source);
-  } catch {
-    return undefined;
-  }
 }
 
 const unreadableReading = (reason: string): UnreadableReading => ({ kind: 'unreadable', reason });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseJson } from './json.ts';
 
 /** An envelope 2.0 of oslo.messaging has these two keys. */
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
@@ -60,11 +61,3 @@ const wrappedTwice = (
 /** Returns a key of the sender in a form that a terminal can show. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const displayKey = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

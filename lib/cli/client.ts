@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 import { PropagatorError } from '../shared/errors.ts';
+import { parseJson } from '../shared/json.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
 /**
@@ -66,7 +67,8 @@ export class ApiClient {
    * connection. A broken connection is not an error, because the caller opens a new stream.
    */
   async *events<S extends z.ZodType>(path: string, shape: S): AsyncGenerator<z.infer<S>> {
-    const { body } = await this.#send(path, { headers: { accept: 'text/event-stream' } });
+    const { answer } = await this.#send(path, { headers: { accept: 'text/event-stream' } });
+    const { body } = answer;
     if (!body) return;
     for await (const { event, data } of serverSentEvents(untilBroken(body))) {
       if (event === 'end') return;
@@ -75,7 +77,7 @@ export class ApiClient {
   }
 
   async #call(path: string, init: RequestInit): Promise<unknown> {
-    const answer = await this.#send(path, init);
+    const { answer, base } = await this.#send(path, init);
     try {
       return parseJson(await answer.text());
     } catch (cause) {
@@ -83,7 +85,7 @@ export class ApiClient {
         {
           code: 'cli.no-answer',
           class: 'Transient',
-          message: `the connection to ${await this.#base()} broke before the end of the answer`,
+          message: `the connection to ${base} broke before the end of the answer`,
           advice: 'The propagator may have carried out the request. See: propagator operation list',
         },
         { cause },
@@ -91,8 +93,11 @@ export class ApiClient {
     }
   }
 
-  /** Returns a successful response. */
-  async #send(path: string, init: RequestInit): Promise<Response> {
+  /** Returns a successful response, and the URL of the API. */
+  async #send(
+    path: string,
+    init: RequestInit,
+  ): Promise<{ readonly answer: Response; readonly base: string }> {
     const base = await this.#base();
     let answer: Response;
     try {
@@ -113,17 +118,8 @@ export class ApiClient {
         { cause },
       );
     }
-    if (answer.ok) return answer;
+    if (answer.ok) return { answer, base };
     throw await apiErrorOf(answer);
-  }
-}
-
-/** Returns the value of a JSON text; `undefined` for any other text. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
+import { parseJson } from '../shared/json.ts';
 import { requestIdOf } from './answer-status.ts';
 import { type CatalogService, catalogService } from './catalog.ts';
 import type { Credentials } from './credentials.ts';
 import { answerFailure, type FailureContext, httpFailure, transportFailure } from './failure.ts';
-import { parseJson } from './json.ts';
 import { boundCredentialError, loginRefusal, scopeRefusal } from './login-refusal.ts';
 import { type OutgoingCall, type Transport, TransportError } from './transport.ts';
 

@@ -1,8 +1,8 @@
 import { PropagatorError } from '../shared/errors.ts';
+import { parseJson } from '../shared/json.ts';
 import type { ApiAnswer, RequestOptions } from '../task/service.ts';
 import { RATE_LIMIT_STATUSES, requestIdOf, retryAfterSeconds } from './answer-status.ts';
 import { answerFailure, type FailureContext } from './failure.ts';
-import { parseJson } from './json.ts';
 import type { Method, RawAnswer } from './transport.ts';
 
 /**

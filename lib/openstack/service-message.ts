@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import { parseJson } from '../shared/json.ts';
 import { plainText } from '../shared/plain-text.ts';
-import { parseJson } from './json.ts';
 
 const MAX_MESSAGE_LENGTH = 300;
 /** At most this many characters of an error page are searched for its message. */
