@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { until } from './cloud.ts';
 
 /** uWSGI waits up to 60 s for the requests that its processes answer. */
@@ -20,21 +19,12 @@ function groupExists(group: number): boolean {
   }
 }
 
-/** Whether an HTTP server on this address sends an answer, whatever its status is. */
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host, port });
-    const end = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(10_000, () => end(false));
-    socket.once('connect', () => socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`));
-    socket.once('data', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('close', () => end(false));
-  });
-}
+/** Whether an HTTP server on this address (`HOST:PORT`) sends an answer, whatever its status is. */
+const answers = (address: string): Promise<boolean> =>
+  fetch(`http://${address}/`, { signal: AbortSignal.timeout(10_000) }).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * A service of the lab on this machine. Its processes are one group, with its id in
@@ -108,10 +98,9 @@ export class LabService {
 
   /** The address is an option of the command line: `--http-socket HOST:PORT`. */
   #answers(): Promise<boolean> {
-    const address = this.#command[this.#command.indexOf('--http-socket') + 1] ?? '';
-    const [host, port] = address.split(':');
-    if (!host || !port)
-      throw new Error(`no --http-socket HOST:PORT in: ${this.#command.join(' ')}`);
-    return answers(host, Number(port));
+    const option = this.#command.indexOf('--http-socket');
+    const address = option === -1 ? undefined : this.#command[option + 1];
+    if (!address) throw new Error(`no --http-socket HOST:PORT in: ${this.#command.join(' ')}`);
+    return answers(address);
   }
 }
