@@ -11,12 +11,12 @@ import { SHARING_TYPES } from './neutron/sharing.ts';
 import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
- * Neutron, Networking API v2.0. All its calls are synchronous, and none checks the project in
- * Keystone. Never call `GET /auto-allocated-topology/PROJECT`: this call creates an auto-allocated
- * topology (safety rule: listing must not create). Such a topology consists of an ordinary network,
- * subnet and router, which the cleanup removes. Neutron's cleanup runs after Nova's, because Nova
- * unbinds and removes the ports of its servers. At most six calls run in parallel, because more
- * parallel deletions deadlock in Neutron's database.
+ * Neutron, Networking API v2.0. All its calls are synchronous, and Neutron does not ask Keystone
+ * whether the project exists. Never call `GET /auto-allocated-topology/PROJECT`: this call creates
+ * an auto-allocated topology (safety rule: listing must not create). Such a topology consists of an
+ * ordinary network, subnet and router, which the cleanup removes. Neutron's cleanup runs after
+ * Nova's, because Nova unbinds and removes the ports of its servers. At most six calls run in
+ * parallel, because more parallel deletions deadlock in Neutron's database.
  */
 export const neutron = defineService({
   name: 'neutron',

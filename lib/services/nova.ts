@@ -67,12 +67,12 @@ const limitsBody = z.object({ limits: z.object({ absolute: z.record(z.string(), 
 const quota = defineProjectQuota({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
-    const [ownAnswer, defaultAnswer] = await Promise.all([
+    const [limitsAnswer, defaultsAnswer] = await Promise.all([
       api.request('GET', '/limits', { query: { tenant_id: project } }),
       api.request('GET', '/os-quota-class-sets/default'),
     ]);
-    const { absolute } = limitsBody.parse(ownAnswer.json).limits;
-    const { quota_class_set: defaults } = quotaClassBody.parse(defaultAnswer.json);
+    const { absolute } = limitsBody.parse(limitsAnswer.json).limits;
+    const { quota_class_set: defaults } = quotaClassBody.parse(defaultsAnswer.json);
     const differingLimits = Object.entries(LIMIT_NAMES).filter(
       ([name, nameInLimits]) =>
         defaults[name] !== undefined &&

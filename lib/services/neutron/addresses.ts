@@ -34,15 +34,19 @@ const floatingIpsOf = async (context: ProjectContext): Promise<FloatingIp[]> => 
   );
 };
 
-/** Returns the ids of a floating IP's port forwardings from its row, or with a call if needed. */
+/**
+ * Returns the ids of a floating IP's port forwardings. Reads them from `row` if the row shows all
+ * of them, and from Neutron otherwise.
+ */
 async function forwardingIds(row: FloatingIp, context: ProjectContext): Promise<string[]> {
   // Neutron allows no port forwarding on a floating IP that is bound to a port (pf_plugin,
   // FipInUseByPortForwarding).
   if (row.port_id) return [];
-  const isShownInRow = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
-  if (isShownInRow && row.port_forwardings) {
+  const rowShowsForwardings = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
+  if (rowShowsForwardings && row.port_forwardings) {
     const ids = row.port_forwardings.flatMap(({ id }) => (id === undefined ? [] : [id]));
-    if (ids.length === row.port_forwardings.length) return ids;
+    const haveAllAnId = ids.length === row.port_forwardings.length;
+    if (haveAllAnId) return ids;
   }
   const forwardingCollection = {
     path: `${FLOATING_IPS_PATH}/${urlEncode(row.id)}/port_forwardings`,

@@ -50,7 +50,7 @@ export const bgpVpn = defineType<BgpVpn>({
   },
 });
 
-/** Returns the owners of the connected resources that do not belong to the project. */
+/** Returns the owner of each connected resource that does not belong to the project. */
 export async function foreignOwners(
   collection: string,
   connectedIds: readonly string[],

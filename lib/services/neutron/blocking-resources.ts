@@ -6,7 +6,7 @@ import { extensionsOf, type Filters, OwnedRow, ownerOf, rowsOf } from './collect
  * The values of `device_owner` for ports that Neutron removes with their network
  * (`AUTO_DELETE_PORT_OWNERS`). Neutron's agents would recreate such a port.
  */
-export const NETWORK_PORT_OWNERS: readonly string[] = [
+export const NETWORK_PORT_DEVICE_OWNERS: readonly string[] = [
   'network:dhcp',
   'network:distributed',
   'network:floatingip_agent_gateway',
@@ -25,36 +25,36 @@ export interface BlockingCollection {
   readonly extension?: string;
 }
 
-/** Returns the ports in which `filter` has the value `id`, as a blocking collection. */
-export const portsWhere = (filter: string, id: string): BlockingCollection => ({
+/** Returns the collection of the ports whose `field` has this value. */
+export const portsWhere = (field: string, value: string): BlockingCollection => ({
   path: '/v2.0/ports',
   collection: 'ports',
-  filters: [[filter, id]],
+  filters: [[field, value]],
   noun: ['port', 'ports'],
 });
 
 /**
  * Returns a blocker that names the resources that prevent a deletion, or `undefined` if no
  * collection contains such a resource. If resources of this project and of another project prevent
- * the deletion, the blocker names those of the other project. Resources of this project need no
- * action of a person, because the cleanup removes them.
+ * the deletion, the blocker names only the resources of the other project. The cleanup removes the
+ * resources of this project, so they need no action of a person.
  */
 export async function findBlocker(
   context: ProjectContext,
   collections: readonly BlockingCollection[],
 ): Promise<Blocker | undefined> {
-  let ownBlocker: Blocker | undefined;
+  let sameProjectBlocker: Blocker | undefined;
   for (const collection of collections) {
     const owners = await ownersIn(collection, context);
     const foreignOwners = owners.filter((owner) => owner !== context.project);
     if (foreignOwners.length > 0) return foreignBlocker(foreignOwners, collection.noun);
     if (owners.length > 0)
-      ownBlocker ??= {
-        message: `in use by ${withNoun(owners.length, collection.noun)} of the same project`,
+      sameProjectBlocker ??= {
+        message: `in use by ${countWithNoun(owners.length, collection.noun)} of the same project`,
         actor: 'none',
       };
   }
-  return ownBlocker;
+  return sameProjectBlocker;
 }
 
 /**
@@ -71,7 +71,8 @@ async function ownersIn(
   const rows = await rowsOf(context.api, { ...source, row }, source.filters);
   return rows
     .filter(
-      (one) => !('device_owner' in one && NETWORK_PORT_OWNERS.includes(String(one.device_owner))),
+      (one) =>
+        !('device_owner' in one && NETWORK_PORT_DEVICE_OWNERS.includes(String(one.device_owner))),
     )
     .map(ownerOf);
 }
@@ -90,7 +91,7 @@ export function foreignBlocker(
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([owner, count]) =>
-        `${withNoun(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
+        `${countWithNoun(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
   return {
     message: `${counts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
@@ -101,5 +102,5 @@ export function foreignBlocker(
   };
 }
 
-const withNoun = (count: number, [one, many]: BlockingCollection['noun']): string =>
+const countWithNoun = (count: number, [one, many]: BlockingCollection['noun']): string =>
   `${count} ${count === 1 ? one : many}`;

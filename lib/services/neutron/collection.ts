@@ -72,21 +72,21 @@ export async function rowsOf<S extends z.ZodObject>(
 /** The maximum number of ids in one URL, because proxies refuse lines of more than 8 kB. */
 const IDS_PER_CALL = 100;
 
-/** Returns the rows in which the field `filter` has one of the `values`. */
+/** Returns the rows in which `field` has one of the `values`. */
 export async function rowsWhere<S extends z.ZodObject>(
   api: ServiceApi,
   source: Collection<S>,
-  filter: string,
+  field: string,
   values: readonly string[],
   otherFilters: Filters = [],
 ): Promise<z.infer<S>[]> {
   const chunks: (readonly string[])[] = [];
-  for (let at = 0; at < values.length; at += IDS_PER_CALL)
-    chunks.push(values.slice(at, at + IDS_PER_CALL));
-  const answers = chunks.map((chunk) =>
-    rowsOf(api, source, [...chunk.map((value) => [filter, value] as const), ...otherFilters]),
+  for (let start = 0; start < values.length; start += IDS_PER_CALL)
+    chunks.push(values.slice(start, start + IDS_PER_CALL));
+  const rowsOfChunks = chunks.map((chunk) =>
+    rowsOf(api, source, [...chunk.map((value) => [field, value] as const), ...otherFilters]),
   );
-  return (await Promise.all(answers)).flat();
+  return (await Promise.all(rowsOfChunks)).flat();
 }
 
 const aliasRow = z.object({ alias: z.string() });
@@ -156,22 +156,22 @@ const neutronError = z.object({
 /**
  * Deletes one resource. Converts a 409 to a blocker, because a 409 of Neutron means that another
  * resource depends on this resource. For subnet pools and VPN endpoint groups, a 400 has the same
- * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` receives the
- * blocker with Neutron's message. It returns a blocker that names the resource that prevents the
- * deletion, or `undefined` if it finds none.
+ * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explainRefusal`
+ * receives the blocker with Neutron's message. The function returns a blocker that names the
+ * resource that prevents the deletion, or `undefined` if no such resource is found.
  */
 export async function deleteResource(
   api: ServiceApi,
   path: string,
   row: Pick<OwnedRow, 'id'>,
-  explain?: (reported: Blocker) => Promise<Blocker | undefined>,
+  explainRefusal?: (reported: Blocker) => Promise<Blocker | undefined>,
 ): Promise<Removal> {
   const answer = await api.request('DELETE', `${path}/${urlEncode(row.id)}`, {
     accept: [400, 404, 409],
   });
   if (answer.status !== 400 && answer.status !== 409) return { kind: 'gone' };
   const reportedBlocker = refusalBlocker(answer.json, row.id);
-  return { kind: 'blocked', ...((await explain?.(reportedBlocker)) ?? reportedBlocker) };
+  return { kind: 'blocked', ...((await explainRefusal?.(reportedBlocker)) ?? reportedBlocker) };
 }
 
 /**
@@ -199,7 +199,10 @@ export interface PlainTypeDefinition {
   readonly dependsOn?: readonly TypeDependencies[];
   readonly independentOf?: readonly string[];
   /** See {@link deleteResource}. */
-  readonly explain?: (row: OwnedRow, context: ProjectContext) => Promise<Blocker | undefined>;
+  readonly explainRefusal?: (
+    row: OwnedRow,
+    context: ProjectContext,
+  ) => Promise<Blocker | undefined>;
 }
 
 /** Defines a resource type that needs only a listing by project and one call to delete a row. */
@@ -210,7 +213,7 @@ export function definePlainType({
   extension,
   dependsOn = [],
   independentOf = [],
-  explain,
+  explainRefusal,
 }: PlainTypeDefinition): DefinedType {
   return defineType({
     name,
@@ -226,6 +229,11 @@ export function definePlainType({
     owner: (row) => ownerOf(row),
     label: (row) => labelOf(row),
     remove: (row, context) =>
-      deleteResource(context.api, path, row, explain && (() => explain(row, context))),
+      deleteResource(
+        context.api,
+        path,
+        row,
+        explainRefusal && (() => explainRefusal(row, context)),
+      ),
   });
 }

@@ -6,7 +6,7 @@ import { type Filters, OwnedRow, rowsOf } from './collection.ts';
 export const Network = OwnedRow.extend({ shared: z.boolean().nullish() });
 
 /** The result of {@link findNetwork}. `no-single-match`: no network, or several networks. */
-export type FoundNetwork =
+export type NetworkMatch =
   | { readonly kind: 'network'; readonly network: z.infer<typeof Network> }
   | { readonly kind: 'no-single-match'; readonly message: string; readonly advice: string };
 
@@ -15,7 +15,7 @@ export async function findNetwork(
   nameOrId: string,
   filters: Filters,
   { api }: ProvisionContext,
-): Promise<FoundNetwork> {
+): Promise<NetworkMatch> {
   const networkCollection = { path: '/v2.0/networks', collection: 'networks', row: Network };
   const [withName, withId] = await Promise.all([
     rowsOf(api, networkCollection, [...filters, ['name', nameOrId]]),

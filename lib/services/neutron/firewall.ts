@@ -44,17 +44,18 @@ async function listWithoutSideEffect<S extends typeof OwnedRow>(
   return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
 }
 
-/** Returns the owners of the group's policies that do not belong to the project. */
+/** Returns the owner of each policy of the group that does not belong to the project. */
 async function foreignPolicyOwners(
   group: FirewallGroup,
   { api, project }: ProjectContext,
 ): Promise<(string | undefined)[]> {
-  const policies = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
-  const ids = new Set(policies.filter((id) => typeof id === 'string'));
-  const policyOwners = [...ids].map(async (id) => {
+  const optionalIds = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
+  const policyIds = new Set(optionalIds.filter((id) => typeof id === 'string'));
+  const policyOwners = [...policyIds].map(async (id) => {
     const { json, status } = await api.request('GET', `${POLICIES_PATH}/${urlEncode(id)}`, {
       accept: [404],
     });
+    // A deleted policy counts as a policy of the project, so that it does not block the deletion.
     return status === 404
       ? project
       : ownerOf(z.object({ firewall_policy: OwnedRow }).parse(json).firewall_policy);
@@ -63,8 +64,9 @@ async function foreignPolicyOwners(
 }
 
 /**
- * Firewall groups. With the default group, Neutron also deletes its policies and does not check
- * their owners. A default group with a shared policy of another project therefore stays.
+ * Firewall groups. When Neutron deletes the default group of a project, it also deletes the
+ * policies of this group, and does not check the owners of the policies. A default group with a
+ * shared policy of another project therefore stays.
  */
 const firewallGroup = defineType<FirewallGroup>({
   name: 'firewall-group',

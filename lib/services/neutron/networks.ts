@@ -176,7 +176,7 @@ const addressScope = definePlainType({
   collection: 'address_scopes',
   extension: 'address-scope',
   dependsOn: [{ types: ['subnet-pool'], strength: 'preferred', until: 'done' }],
-  explain: (row, context) =>
+  explainRefusal: (row, context) =>
     findBlocker(context, [
       {
         path: '/v2.0/subnetpools',

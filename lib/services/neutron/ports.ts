@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
-import { foreignBlocker, NETWORK_PORT_OWNERS } from './blocking-resources.ts';
+import { foreignBlocker, NETWORK_PORT_DEVICE_OWNERS } from './blocking-resources.ts';
 import {
   deleteResource,
   labelOf,
@@ -10,7 +10,7 @@ import {
   rowsOf,
   urlEncode,
 } from './collection.ts';
-import { INTERFACE_OWNERS, routersOf } from './routing.ts';
+import { INTERFACE_DEVICE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = OwnedRow.extend({ admin_state_up: z.boolean().nullish() });
 
@@ -89,9 +89,9 @@ const PORT_CREATORS: readonly PortCreator[] = [
 ];
 
 /**
- * Returns a blocker for a port that another service created and may still need. Returns `undefined`
- * if that service answers 404 for the resource of the port, or if the catalog lacks the service.
- * Throws if the service does not answer.
+ * Returns a blocker for a port that another service created for a resource of its own, for example
+ * for a server. Returns `undefined` if that service answers 404 for the resource, or if the catalog
+ * lacks the service. Throws if the service does not answer.
  */
 async function creatorBlocker(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
   const creator = PORT_CREATORS.find(({ deviceOwner }) =>
@@ -113,9 +113,9 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
 }
 
 /**
- * Returns a blocker that names the router or trunk that must be deleted before the port. `reported`
- * has Neutron's message, from which the id of the trunk is read: the row of the port does not show
- * its trunk.
+ * Returns a blocker that names the router or trunk that must be deleted before the port. Returns
+ * `undefined` if neither prevents the deletion. The id of the trunk is read from Neutron's message
+ * in `reported`, because the row of the port does not show its trunk.
  */
 async function routerOrTrunkBlocker(
   port: Port,
@@ -123,17 +123,16 @@ async function routerOrTrunkBlocker(
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(reported.message)?.[1];
-  const routerId = INTERFACE_OWNERS.includes(port.device_owner ?? '') ? port.device_id : undefined;
+  const routerId = INTERFACE_DEVICE_OWNERS.includes(port.device_owner ?? '')
+    ? port.device_id
+    : undefined;
   if (!trunkId && !routerId) return undefined;
   const [path, noun, plural] = trunkId
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
     : [`/v2.0/routers/${urlEncode(routerId ?? '')}`, 'router', 'routers'];
   const { json, status } = await context.api.request('GET', path, { accept: [404] });
-  const shownResource = z.object({ [noun]: OwnedRow.partial() }).safeParse(json);
-  const owner =
-    shownResource.success && shownResource.data[noun]
-      ? ownerOf(shownResource.data[noun])
-      : undefined;
+  const resource = z.object({ [noun]: OwnedRow.partial() }).safeParse(json).data?.[noun];
+  const owner = resource && ownerOf(resource);
   if (status === 404 || owner === context.project)
     return { message: `the ${noun} that uses the port must be deleted first`, actor: 'none' };
   return foreignBlocker([owner], [noun, plural]);
@@ -170,9 +169,11 @@ const port = defineType({
       routersOf(context),
     ]);
     const routerIds = new Set(routers.map(({ id }) => id));
-    return ports.filter(({ device_owner: owner, device_id: device }) => {
-      if (NETWORK_PORT_OWNERS.includes(owner ?? '')) return false;
-      return !(INTERFACE_OWNERS.includes(owner ?? '') && routerIds.has(device ?? ''));
+    return ports.filter(({ device_owner: deviceOwner, device_id: deviceId }) => {
+      if (NETWORK_PORT_DEVICE_OWNERS.includes(deviceOwner ?? '')) return false;
+      return !(
+        INTERFACE_DEVICE_OWNERS.includes(deviceOwner ?? '') && routerIds.has(deviceId ?? '')
+      );
     });
   },
   id: (row) => row.id,

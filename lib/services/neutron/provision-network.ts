@@ -3,7 +3,7 @@ import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/se
 import { OwnedRow, ownerOf, rowsOf, urlEncode } from './collection.ts';
 import { findNetwork } from './find-network.ts';
 import type { NeutronSection, ProfileNetwork } from './provision-schema.ts';
-import { INTERFACE_OWNERS } from './routing.ts';
+import { INTERFACE_DEVICE_OWNERS } from './routing.ts';
 
 const Subnet = OwnedRow.extend({ network_id: z.string(), cidr: z.string() });
 type Subnet = z.infer<typeof Subnet>;
@@ -71,16 +71,18 @@ async function findRouter(
   return routers.find((row) => ownerOf(row) === project && row.name === name);
 }
 
-/** Compares the network. `count`: the number of the project's networks with this name. */
+/** Compares the network. `sameNameCount`: how many networks of the project have this name. */
 function networkItem(
   { name }: ProfileNetwork,
   presentNetwork: OwnedRow | undefined,
-  count: number,
+  sameNameCount: number,
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'network', name, wanted: name };
-  if (presentNetwork)
-    return { ...item, state: 'as-wanted', found: count > 1 ? `${count} of this name` : name };
+  if (presentNetwork) {
+    const found = sameNameCount > 1 ? `${sameNameCount} of this name` : name;
+    return { ...item, state: 'as-wanted', found };
+  }
   const json = { network: { name, project_id: project } };
   return {
     ...item,
@@ -91,19 +93,19 @@ function networkItem(
 }
 
 /**
- * Compares the subnet. A network with other subnets differs from the profile. The wanted subnet can
- * then still be created: Neutron refuses only a subnet that overlaps with another subnet of the
- * network.
+ * Compares the subnet. `presentSubnet`: the subnet with the wanted address range. If the network
+ * has only other subnets, it differs from the profile. The wanted subnet can still be created:
+ * Neutron refuses only a subnet that overlaps with another subnet of the network.
  */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
   presentNetwork: OwnedRow | undefined,
-  subnet: Subnet | undefined,
+  presentSubnet: Subnet | undefined,
   subnets: readonly Subnet[],
   { api, project }: ProvisionContext,
 ): ProvisionItem {
   const item = { type: 'subnet', name: cidr, wanted: cidr };
-  if (subnet) return { ...item, state: 'as-wanted', found: cidr };
+  if (presentSubnet) return { ...item, state: 'as-wanted', found: cidr };
   if (!presentNetwork)
     return { ...item, state: 'waiting', message: `it is created after the network ${name}` };
   const json = {
@@ -180,7 +182,7 @@ async function interfaceItem(
     return { ...item, state: 'waiting', message: 'it is created after the subnet and the router' };
   const ports = await rowsOf(api, PORT_COLLECTION, [
     ['network_id', subnet.network_id],
-    ...INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
+    ...INTERFACE_DEVICE_OWNERS.map((owner) => ['device_owner', owner] as const),
   ]);
   const portsOnSubnet = ports.filter(({ fixed_ips }) =>
     fixed_ips?.some(({ subnet_id }) => subnet_id === subnet.id),

@@ -6,7 +6,7 @@ import { type NeutronSection, schema } from './provision-schema.ts';
 import { sharedNetworks } from './provision-shared.ts';
 import { quotaSet } from './quota.ts';
 
-/** Provisions limits. Neutron creates the quota row of a project with its first limit. */
+/** Provisions limits. Neutron creates the quota row of a project when its first limit is set. */
 const quota = provisionQuotaSet<NeutronSection>(quotaSet);
 
 /** The section of Neutron in a profile, and how a project is compared with it. */

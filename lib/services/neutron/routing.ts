@@ -26,7 +26,7 @@ const ROUTERS_PATH = '/v2.0/routers';
  * The values of `device_owner` for ports that connect a router to an internal network: of a plain
  * router, a distributed router (DVR) and a highly available router.
  */
-export const INTERFACE_OWNERS: readonly string[] = [
+export const INTERFACE_DEVICE_OWNERS: readonly string[] = [
   'network:router_interface',
   'network:router_interface_distributed',
   'network:ha_router_replicated_interface',
@@ -76,7 +76,7 @@ const interfacesOf = (
   context: ProjectContext,
   routerIds: readonly string[],
 ): Promise<InterfacePort[]> => {
-  const ownerFilters = INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const);
+  const ownerFilters = INTERFACE_DEVICE_OWNERS.map((owner) => ['device_owner', owner] as const);
   return rowsWhere(
     context.api,
     { path: '/v2.0/ports', collection: 'ports', row: InterfacePort },
@@ -135,7 +135,9 @@ const routerInterface = defineType({
     const ports = await interfacesOf(context, [...routers.keys()]);
     return ports.flatMap((port) => {
       const router = routers.get(port.device_id);
-      return router && INTERFACE_OWNERS.includes(port.device_owner) ? [{ port, router }] : [];
+      return router && INTERFACE_DEVICE_OWNERS.includes(port.device_owner)
+        ? [{ port, router }]
+        : [];
     });
   },
   id: ({ port }) => port.id,

@@ -44,7 +44,7 @@ const securityGroup = defineType({
       projectFilterWithoutSideEffect(context),
     );
     const groups = listedGroups.filter((row) => ownerOf(row) !== context.api.ownProject);
-    const ownIds = new Set(
+    const projectGroupIds = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
     // The rules are listed without a filter by project, because Neutron creates the project's
@@ -54,13 +54,15 @@ const securityGroup = defineType({
       collection: 'security_group_rules',
       row: Rule,
     };
-    const rules = await rowsWhere(context.api, ruleCollection, 'remote_group_id', [...ownIds]);
-    const idsInForeignRules = rules
-      .filter((rule) => !ownIds.has(rule.security_group_id))
-      .map((rule) => rule.remote_group_id);
+    const referringRules = await rowsWhere(context.api, ruleCollection, 'remote_group_id', [
+      ...projectGroupIds,
+    ]);
+    const foreignRules = referringRules.filter(
+      (rule) => !projectGroupIds.has(rule.security_group_id),
+    );
     return groups.map((row) => ({
       ...row,
-      foreignRuleCount: idsInForeignRules.filter((id) => id === row.id).length,
+      foreignRuleCount: foreignRules.filter((rule) => rule.remote_group_id === row.id).length,
     }));
   },
   id: (row) => row.id,
@@ -91,7 +93,7 @@ const addressGroup = definePlainType({
   collection: 'address_groups',
   extension: 'address-group',
   dependsOn: [{ types: ['security-group', 'firewall-rule'], strength: 'preferred', until: 'done' }],
-  explain: (row, context) =>
+  explainRefusal: (row, context) =>
     findBlocker(context, [
       {
         path: '/v2.0/security-group-rules',
@@ -111,16 +113,17 @@ const qosPolicy = definePlainType({
     { types: ['port', 'network', 'router', 'floating-ip'], strength: 'required', until: 'empty' },
   ],
   /**
-   * Names another project without a listing, because some releases cannot list resources by policy.
-   * The resources of this project that could use the policy are already removed.
+   * Does not list the resources that use the policy, because some releases cannot list resources by
+   * policy. These resources belong to other projects, because the cleanup has already removed the
+   * resources of this project that could use the policy.
    */
-  explain: async () => ({
+  explainRefusal: async () => ({
     message: 'a port, network, floating IP or router of another project uses the policy',
     actor: 'other-project',
     advice:
-      'The policy was shared by RBAC. Ask its users to choose another policy. The ' +
-      'answer of Neutron to "openstack network qos policy delete POLICY" names the ' +
-      'first user.',
+      'The policy was shared by RBAC. Ask the projects that use it to choose another policy. ' +
+      'The answer of Neutron to "openstack network qos policy delete POLICY" names the first ' +
+      'resource that uses the policy.',
   }),
 });
 

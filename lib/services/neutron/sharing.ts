@@ -34,7 +34,10 @@ const listPolicies = async (context: ProjectContext, filters: Filters): Promise<
   );
 };
 
-/** Deletes a policy. Neutron refuses this while the receiving project uses the object. */
+/**
+ * Deletes an RBAC policy. Neutron refuses the deletion while the receiving project (the project
+ * with which the policy shares an object) uses the object.
+ */
 const deletePolicy = (
   api: ServiceApi,
   row: RbacPolicy,
@@ -48,7 +51,7 @@ const deletePolicy = (
   }));
 
 /**
- * Policies with which the project shares objects, for example a network. Neutron removes the
+ * RBAC policies of the project. Each shares one object, for example a network. Neutron removes the
  * policies of an object when it deletes the object. The cleanup therefore removes the objects
  * first. An object in use is then reported once, and its policies are not reported.
  */
@@ -81,10 +84,11 @@ const rbacPolicy = defineType({
 });
 
 /**
- * Policies with which another project shares an object with exactly this project. Neutron shows the
- * sharing project as the owner. Such a policy has no use without the receiving project, like a role
- * assignment. The owner check therefore compares the receiving project. A policy for `*` (all
- * projects) belongs to no receiving project. The shared object does not change.
+ * RBAC policies of other projects that name this project as the receiving project. Neutron shows
+ * the sharing project as the owner of such a policy. Like a role assignment, the policy is useless
+ * after the deletion of the receiving project. The owner check therefore compares the receiving
+ * project. A policy for `*` (all projects) stays. The removal of a policy does not change the
+ * shared object.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

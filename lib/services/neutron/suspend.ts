@@ -3,7 +3,7 @@ import { type Comparison, defineSuspension, type ProjectContext } from '../../ta
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 import { extensionsOf, OwnedRow, ownerOf, rowsOf, rowsWhere, urlEncode } from './collection.ts';
 import { quotaSet } from './quota.ts';
-import { INTERFACE_OWNERS } from './routing.ts';
+import { INTERFACE_DEVICE_OWNERS } from './routing.ts';
 
 const Router = OwnedRow.extend({ admin_state_up: z.boolean() });
 const Port = OwnedRow.pick({ id: true, project_id: true, tenant_id: true }).extend({
@@ -19,28 +19,28 @@ const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port } 
  * network of the router.
  */
 async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[]> {
-  const rows = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
+  const routers = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
     ['project_id', project],
   ]);
   const interfaces = await rowsWhere(
     api,
     PORT_COLLECTION,
     'device_id',
-    rows.map(({ id }) => id),
-    INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
+    routers.map(({ id }) => id),
+    INTERFACE_DEVICE_OWNERS.map((owner) => ['device_owner', owner] as const),
   );
   const networkIds = [...new Set(interfaces.map((port) => port.network_id))];
-  const ports = await rowsWhere(api, PORT_COLLECTION, 'network_id', networkIds);
+  const portsOnNetworks = await rowsWhere(api, PORT_COLLECTION, 'network_id', networkIds);
   // A port without an owner belongs to Neutron itself.
   const networksWithForeignPort = new Set(
-    ports
+    portsOnNetworks
       .filter((port) => ownerOf(port) && ownerOf(port) !== project)
       .map((port) => port.network_id),
   );
-  return rows.map((row) => ({
-    ...row,
+  return routers.map((router) => ({
+    ...router,
     hasForeignPort: interfaces.some(
-      (port) => port.device_id === row.id && networksWithForeignPort.has(port.network_id),
+      (port) => port.device_id === router.id && networksWithForeignPort.has(port.network_id),
     ),
   }));
 }

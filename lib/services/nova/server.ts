@@ -47,7 +47,10 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
   return oldestRequest;
 }
 
-/** Returns the result for a deletion request that Nova accepted before or now. */
+/**
+ * Returns the result `accepted`, with `stuckSince` if the oldest deletion request was made more
+ * than {@link STUCK_AFTER_MILLIS} ago.
+ */
 async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
   const since = await deletingSince(row, api);
   return since !== undefined && now() - since > STUCK_AFTER_MILLIS
@@ -56,8 +59,8 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
 }
 
 /**
- * True if the deletion is in progress and not stuck, so that {@link removeServer} makes no call.
- * Nova lists a server with the status `DELETED` for a moment after its deletion.
+ * True if the deletion is in progress and not stuck. {@link removeServer} then makes no call. Nova
+ * lists a server with the status `DELETED` for a moment after its deletion.
  */
 const isDeletionInProgress = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||

@@ -97,7 +97,8 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
-    // The lock is removed last, because it marks the server as suspended.
+    // One call of `resume` requests one change. The lock marks the server as suspended, so the lock
+    // is removed last.
     const actions = ACTIONS[how];
     if (stop && actions.suspendedStates.includes(stateOf(row)))
       await start(row, actions.resume, context);

@@ -65,6 +65,10 @@ export const userQuota = defineUserQuota({
   },
 });
 
+/**
+ * Returns one row that names the limits of the user that differ from the limits of the project.
+ * Returns no row if none differs or if the project was deleted.
+ */
 async function limitsOfUser(project: string, { api, user }: UserContext) {
   const path = `/os-quota-sets/${encodeURIComponent(project)}`;
   try {
