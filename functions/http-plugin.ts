@@ -5,7 +5,10 @@ import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { runHttpTask } from '../lib/handlers/http-task.ts';
 import type { HttpPlugin } from '../lib/handlers/plugin-call.ts';
 
-/** Creates the Lambda handler that calls one HTTP plugin: a service of the operator. */
+/**
+ * Creates the Lambda handler that calls one HTTP plugin: a service that the operator added, and
+ * that the propagator calls over HTTP.
+ */
 export const httpPluginFunction = (environment: Environment, plugin: HttpPlugin) =>
   middy()
     .use(sqsMiddlewares(`service-${plugin.name}`, lazyContext(environment)))

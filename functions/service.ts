@@ -7,8 +7,8 @@ import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
 
 /**
- * Creates the Lambda handler of one service. `services`: how each service is found in the catalog,
- * because the code of a service may call the API of another service.
+ * Creates the Lambda handler of one service. `services`: the catalog types and microversions of all
+ * services, because the code of a service may call the API of another service.
  */
 export const serviceFunction = (
   environment: Environment,

@@ -16,7 +16,7 @@ export const targetOf = ({ id, scope }: Operation) => ({
  * Returns a function that makes the audit record of an operation that this request opened.
  * `earlier`: the operation that the request approves or runs again.
  */
-export const openedRecord =
+export const auditRecordBuilder =
   (
     context: Context,
     what: AuditedDecision,
@@ -32,11 +32,11 @@ export const openedRecord =
         operations: [opened.id, ...(earlier ? [earlier.id] : [])],
       },
       reason,
-      before: stateOf(superseded ?? earlier),
-      after: stateOf(opened),
+      before: auditedStateOf(superseded ?? earlier),
+      after: auditedStateOf(opened),
     });
 
-const stateOf = (operation: Operation | undefined) =>
+const auditedStateOf = (operation: Operation | undefined) =>
   operation
     ? {
         operation: operation.id,

@@ -29,7 +29,7 @@ function auditCallerOf(context: Context): AuditCaller {
 
 /**
  * The audit record of the decision in a request, with redacted secrets. Every route that changes
- * something for a person commits a record with its change.
+ * something for a person commits such a record in the same transaction as the change.
  */
 export const auditRecord = (
   context: Context,
@@ -54,7 +54,8 @@ export const VerifyQuery = z.strictObject({
     .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'must be SEQUENCE:HASH, as an earlier verification printed')
     .optional(),
 });
-const PAUSE_MILLIS = 100;
+/** The pause between two reads of the end of the log, to which other requests may add entries. */
+const VERIFY_PAUSE_MILLIS = 100;
 
 /** Routes that list the audit log, newest first, and verify it. */
 export function auditRoutes(app: Hono, { engine }: ApiDeps): void {
@@ -69,7 +70,7 @@ export function auditRoutes(app: Hono, { engine }: ApiDeps): void {
     return context.json(
       await verifyLog(engine.reads, {
         known: sequence === undefined ? undefined : { sequence: Number(sequence), hash },
-        pause: () => new Promise((resolve) => setTimeout(resolve, PAUSE_MILLIS)),
+        pause: () => new Promise((resolve) => setTimeout(resolve, VERIFY_PAUSE_MILLIS)),
       }),
     );
   });

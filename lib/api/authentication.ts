@@ -38,7 +38,7 @@ export type Authentication =
   | KeystoneAuthentication
   | { readonly by: 'iam' };
 
-const NO_TOKEN = problemBody(
+const NO_TOKEN_PROBLEM = problemBody(
   'token',
   'the request would change something, but it has no valid API token; nothing was changed',
   // The text has no colon after the name of the header. Redaction would treat the text after a
@@ -47,7 +47,7 @@ const NO_TOKEN = problemBody(
     'api-token in the data folder of the propagator. The commands read that file if they run ' +
     'as the user of the propagator. On another machine set PROPAGATOR_API_TOKEN.',
 );
-const NO_PRINCIPAL = problemBody(
+const NO_PRINCIPAL_PROBLEM = problemBody(
   'principal',
   'API Gateway sent no IAM principal with this request; nothing was changed',
   'The route in API Gateway must have the IAM authorizer (AWS_IAM). Deploy the stack again.',
@@ -74,7 +74,10 @@ export function callerOf(context: Context): string {
   return caller;
 }
 
-/** The caller's name for a comparison with the names of HTTP plugins. */
+/**
+ * The caller's name. For a user of Keystone, the result does not contain the id. An HTTP plugin
+ * calls the API with a token or as a user that has the name of the plugin.
+ */
 export const pluginNameOf = (context: Context): string =>
   context.get('identity')?.userName ?? callerOf(context);
 
@@ -87,9 +90,9 @@ function requireTokenForChanges(tokens: readonly ApiToken[]): MiddlewareHandler 
       if (name !== undefined) context.set('caller', name);
       return name !== undefined;
     },
-    noAuthenticationHeader: { message: NO_TOKEN },
-    invalidAuthenticationHeader: { message: NO_TOKEN },
-    invalidToken: { message: NO_TOKEN },
+    noAuthenticationHeader: { message: NO_TOKEN_PROBLEM },
+    invalidAuthenticationHeader: { message: NO_TOKEN_PROBLEM },
+    invalidToken: { message: NO_TOKEN_PROBLEM },
   });
   // A read needs no token: the API listens only on loopback, and no response contains a secret.
   return (context, next) => (isRead(context.req.method) ? next() : bearer(context, next));
@@ -119,7 +122,7 @@ const SignedRequest = z.object({
 
 const requireIamPrincipal: MiddlewareHandler = async (context, next) => {
   const request = SignedRequest.safeParse(context.env);
-  if (!request.success) return context.json(NO_PRINCIPAL, 403);
+  if (!request.success) return context.json(NO_PRINCIPAL_PROBLEM, 403);
   context.set('caller', request.data.requestContext.authorizer.iam.userArn);
   return next();
 };

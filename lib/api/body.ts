@@ -11,7 +11,7 @@ const KIBIBYTE = 1024;
 export const MAX_BODY = 64 * KIBIBYTE;
 export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
 export const NOTIFICATIONS_PATH = '/v1/notifications';
-/** JSON lines have no registered media type. Clients use both names. */
+/** JSON lines have no registered media type. Clients use these two. */
 export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
 const JSON_ONLY: readonly string[] = ['application/json'];
 
@@ -20,9 +20,9 @@ export const mediaType = ({ req }: Context): string =>
   (req.header('content-type') ?? '').split(';', 1).join('').trim().toLowerCase();
 
 /**
- * Accepts only a body that is declared as JSON. A web page of another origin can send JSON only
- * after a preflight request, which this API never grants. JSON lines are accepted only at
- * NOTIFICATIONS_PATH.
+ * Accepts only a body that is declared as JSON. A browser sends JSON from a page of another origin
+ * only if the API allows it in the answer to an `OPTIONS` request (CORS). This API never allows it.
+ * JSON lines are accepted only at NOTIFICATIONS_PATH.
  */
 export const requireJsonType: MiddlewareHandler = async (context, next) => {
   if (isRead(context.req.method) || isEmptyDelete(context)) return next();

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
 
-/** The fields in which the Node server or API Gateway passes the address of the caller. */
-const Connection = z.union([
+/** Reads the address of the caller from the fields that the Node server or API Gateway sets. */
+const AddressOfCaller = z.union([
   z
     .object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) })
     .transform(({ incoming }) => incoming.socket.remoteAddress),
@@ -13,4 +13,4 @@ const Connection = z.union([
 
 /** The address of the caller; `undefined` if the platform passes no address. */
 export const callerAddress = ({ env }: Context): string | undefined =>
-  Connection.safeParse(env).data;
+  AddressOfCaller.safeParse(env).data;

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { secureHeaders } from 'hono/secure-headers';
 import { problemBody } from './problem.ts';
-import { loopbackOnly, noForeignPage } from './same-site.ts';
+import { loopbackOnly, refuseForeignPages } from './same-site.ts';
 
 /** The path of the web console. Its files need no token, because they contain no data. */
 export const CONSOLE_PATH = '/console/';
@@ -53,7 +53,7 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
     }),
   );
   if (isLoopbackOnly) app.use(loopbackOnly);
-  app.use(noForeignPage, etag());
+  app.use(refuseForeignPages, etag());
   app.notFound((context) => context.json(problemBody('path', 'the console has no such file'), 404));
   app.get('/console', (context) => context.redirect(CONSOLE_PATH, 308));
   for (const [name, type] of Object.entries(FILES)) {

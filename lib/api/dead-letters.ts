@@ -50,7 +50,7 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const deadLetters = await engine.deadLetters(
       filterOf(DeadLetterSelection.parse(context.req.query())),
     );
-    return context.json({ deadLetters: deadLetters.map(displayed) });
+    return context.json({ deadLetters: deadLetters.map(displayedDeadLetter) });
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, RedriveBody);
@@ -68,8 +68,9 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     // meantime may be needed by its operation.
     const ids = deadLetters.map(({ id }) => id);
     const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decision);
-    // If fewer messages were discarded, another person has handled some of them. A redriven message
-    // may still restore its account, so nothing is recorded.
+    // If fewer messages were discarded than selected, another person has handled the others. If
+    // that person redrove a message, it may still restore an account. Therefore nothing is
+    // recorded.
     const unrestoredTexts =
       discarded < ids.length
         ? []
@@ -91,7 +92,7 @@ const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
   withoutUndefined({ service, queue, operationId: operation, cause, id });
 
 /** A dead-letter message for display, with long bodies cut. */
-const displayed = (deadLetter: DeadLetter) => ({
+const displayedDeadLetter = (deadLetter: DeadLetter) => ({
   ...deadLetter,
   cause: causeOf(deadLetter),
   message: deadLetter.message && displayedMessage(deadLetter.message),

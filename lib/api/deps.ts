@@ -21,7 +21,10 @@ export interface ApiDeps {
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
-  /** The operator's own services. The propagator calls them over HTTP, and they may report here. */
+  /**
+   * The names of the HTTP plugins: services of the operator that the propagator calls over HTTP.
+   * They report the results of their tasks to this API.
+   */
   readonly httpPlugins: readonly string[];
   readonly authentication: Authentication;
   /** The log for errors, with the request id of the response. */
@@ -29,8 +32,8 @@ export interface ApiDeps {
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
   /**
-   * The rules for two approvals and for resources that appear after a plan. Default: one approval;
-   * the larger of 10 resources and 5 %.
+   * The rules for two approvals and for resources that appear after a plan. By default one approval
+   * is sufficient, and at most 10 resources or 5 % of the plan may appear, whichever is more.
    */
   readonly approvalRules?: ApprovalRules;
   /** False on Lambda, which sends a response only as a whole. Default true. */

@@ -95,8 +95,8 @@ const refusalOfHold = (
     `--operation ${id}`,
 });
 
-/** The maximum attempts to store a text. After a conflict the operation is read again. */
-const MAX_CONFLICTS = 20;
+/** The maximum number of attempts to store a text. After a conflict the operation is read again. */
+const MAX_ATTEMPTS = 20;
 
 /** A person's decision to discard messages. */
 interface DiscardDecision {
@@ -106,7 +106,8 @@ interface DiscardDecision {
 
 /**
  * Returns a text for each account that stays disabled or suspended after the discard, with the
- * commands that restore the account. An ended operation stores its text for `operation show`.
+ * commands that restore the account. If the operation has ended, its text is also stored in the
+ * operation, so that `operation show` prints it.
  */
 export async function recordUnrestoredAccounts(
   deadLetters: readonly DeadLetter[],
@@ -131,10 +132,10 @@ async function recordUnrestored(
   const id = 'operationId' in message.data ? message.data.operationId : undefined;
   if (!id) return undefined;
   let text: string | undefined;
-  for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const operation = await engine.reads.operation(id);
     text = operation && unrestoredText(operation, message);
-    // The task of a running operation stores the discard itself.
+    // A running operation learns of the discard from the message `task.discarded`.
     if (!operation || text === undefined || !hasEnded(operation)) return text;
     const recorded = withUnrestoredText(operation, text, decision, now);
     if ((await engine.commit({ operations: [recorded] })) === 'committed') return text;

@@ -12,7 +12,7 @@ import { plansOf } from '../operation/open-plan.ts';
 import type { Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { openedRecord } from './audit-operation.ts';
+import { auditRecordBuilder } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -61,18 +61,18 @@ async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
   // The listing is stored before the operation, so that no incomplete plan is shown.
   await storeDomainContents(operation, contents, engine);
   const opened = [answer.opened, ...answer.projects];
-  const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+  const auditRecordOf = auditRecordBuilder(context, 'plan.requested', planRequest.reason, deps);
   const outcome = await engine.commit({
     operations: opened.map((one) => one.operation),
     messages: opened.flatMap(({ messages }) => messages),
     audit: [auditRecordOf(operation, undefined)],
   });
   return outcome === 'conflict'
-    ? context.json(PLANNED_MEANWHILE, 409)
+    ? context.json(PLANNED_MEANWHILE_PROBLEM, 409)
     : context.json({ opened: operation.id, unknown: answer.unknown }, 202);
 }
 
-const PLANNED_MEANWHILE = problemBody(
+const PLANNED_MEANWHILE_PROBLEM = problemBody(
   'conflict',
   'another request planned this domain or one of its projects at the same time; try again',
 );
@@ -113,18 +113,20 @@ function projectsChange(
   accounts: readonly Account[],
 ): string | undefined {
   const projects = accounts.flatMap((account) => (account.type === 'project' ? [account] : []));
-  const plannedAs = new Map(plannedProjects.map((project) => [project.id, project]));
-  const added = projects.find((project) => !plannedAs.has(project.id));
+  const plannedById = new Map(plannedProjects.map((project) => [project.id, project]));
+  const added = projects.find((project) => !plannedById.has(project.id));
   if (added)
     return `the domain has the project ${added.name ?? added.id}, which ${id} does not list`;
-  const renamed = projects.find(({ id: project, name }) => plannedAs.get(project)?.name !== name);
+  const renamed = projects.find(
+    ({ id: projectId, name }) => plannedById.get(projectId)?.name !== name,
+  );
   if (renamed)
     return (
       `the project ${renamed.id} was renamed after ${id} was made: its name is ` +
       `${renamed.name ?? 'empty'} now`
     );
   const enabled = projects.find(
-    (project) => project.enabled && plannedAs.get(project.id)?.enabled === false,
+    (project) => project.enabled && plannedById.get(project.id)?.enabled === false,
   );
   return (
     enabled &&

@@ -17,10 +17,10 @@ const MAX_CAUSES = 5;
 const MAX_TEXT_LENGTH = 300;
 
 /**
- * Processes the responses of all routes: redacts secrets, because other programs wrote much of the
- * text, and adds the request id of the log to errors.
+ * Redacts secrets in the JSON responses of all routes. Much of their text comes from other
+ * programs. Each error also gets the request id, which the log of the error has too.
  */
-export const processResponses: MiddlewareHandler = async (context, next) => {
+export const redactResponses: MiddlewareHandler = async (context, next) => {
   await next();
   const { status, headers } = context.res;
   // The response to an error of a middleware lacks the header.
@@ -39,12 +39,12 @@ export const processResponses: MiddlewareHandler = async (context, next) => {
 export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
   return (thrown, context) => {
     if (thrown instanceof HTTPException) return thrown.getResponse();
-    const wrong = wrongInput(thrown);
-    if (wrong !== undefined) return context.json(problemBody('input', wrong), 400);
+    const invalidInput = invalidInputMessage(thrown);
+    if (invalidInput !== undefined) return context.json(problemBody('input', invalidInput), 400);
     // The client closed the connection before its body was complete, and receives no response.
     if (context.req.raw.signal.aborted)
       return context.json(problemBody('aborted', 'the request ended before it was complete'), 400);
-    const request = requestOf(context);
+    const request = logFieldsOf(context);
     if (thrown instanceof PropagatorError) {
       log.warn(
         { ...request, error: thrown.report, causes: causesOf(thrown.cause) },
@@ -76,7 +76,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
 }
 
 /** Answers 404 for an unknown path. */
-export const notFound = (app: Hono) =>
+export const answerUnknownPaths = (app: Hono) =>
   app.notFound((context) =>
     context.json(
       problemBody(
@@ -87,14 +87,14 @@ export const notFound = (app: Hono) =>
     ),
   );
 
-function wrongInput(thrown: unknown): string | undefined {
+function invalidInputMessage(thrown: unknown): string | undefined {
   if (thrown instanceof BodyError) return thrown.message;
   if (!(thrown instanceof z.ZodError)) return undefined;
   const [issue] = thrown.issues;
   return `${issue?.path.join('.') || 'request'}: ${issue?.message}`.slice(0, MAX_TEXT_LENGTH);
 }
 
-const requestOf = (context: Context) => ({
+const logFieldsOf = (context: Context) => ({
   requestId: context.get('requestId'),
   method: context.req.method,
   path: context.req.path.slice(0, MAX_TEXT_LENGTH),

@@ -62,20 +62,20 @@ async function answerHolds(context: Context, { engine, now }: ApiDeps): Promise<
 }
 
 async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
-  const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
-  const held = namedTarget(named);
-  const { target, id } = held;
-  const until = end === undefined ? undefined : Date.parse(end);
+  const { reason, ticket, until: endText, ...targetFields } = await readJson(context, NewHold);
+  const namedTarget = namedTargetOf(targetFields);
+  const { target, id } = namedTarget;
+  const until = endText === undefined ? undefined : Date.parse(endText);
   const refuse = (because: string) => context.json(problemBody('hold', because), 409);
-  const unknown = await whyUnknown(held, deps);
-  if (unknown !== undefined) return refuse(unknown);
+  const unknownBecause = await whyUnknown(namedTarget, deps);
+  if (unknownBecause !== undefined) return refuse(unknownBecause);
   if (until !== undefined && until <= deps.now())
     return refuse('the field until is a time in the past');
   const before = await findHold(target, id, deps);
   if (before && isInForce(before, deps.now()))
     return refuse(`${before.by} holds ${target} ${id} already: ${before.reason}`);
   const hold: DeletionHold = {
-    ...held,
+    ...namedTarget,
     by: callerOf(context),
     reason,
     at: deps.now(),
@@ -148,7 +148,7 @@ function commitHold(
 type NamedTarget = Pick<DeletionHold, 'target' | 'id' | 'project'>;
 
 /** Returns the target that the body of a request names. */
-function namedTarget({
+function namedTargetOf({
   project,
   domain,
   resource,
@@ -159,8 +159,9 @@ function namedTarget({
 }
 
 /**
- * Returns why the target of a hold is unknown, for example after a typing error; `undefined` for a
- * known account, or for a resource of a known type in a known project.
+ * Returns why the target of a hold is unknown, for example after a typing error. Returns
+ * `undefined` for a known account. For a resource, only its type is checked, and its project if the
+ * request names one.
  */
 async function whyUnknown(
   { target, id, project }: NamedTarget,

@@ -7,7 +7,8 @@ import type { Hono } from 'hono';
 export interface HttpServer {
   readonly port: number;
   /**
-   * Accepts no new connection, waits one second for running responses, then closes all connections.
+   * Accepts no new connection, waits one second for the responses in progress, then closes all
+   * connections.
    */
   close(): Promise<void>;
 }
@@ -50,11 +51,11 @@ export async function serveHttp(
   { address = '127.0.0.1', tls }: ListenOptions = {},
 ): Promise<HttpServer> {
   const options = { ...SERVER_LIMITS, ...limits };
-  const where = { fetch: app.fetch, port, hostname: address };
+  const listenAddress = { fetch: app.fetch, port, hostname: address };
   const server = serve(
     tls
-      ? { ...where, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
-      : { ...where, serverOptions: options },
+      ? { ...listenAddress, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
+      : { ...listenAddress, serverOptions: options },
   ) as Server;
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;
@@ -76,7 +77,7 @@ export async function serveHttp(
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const force = setTimeout(() => server.closeAllConnections(), CLOSE_MILLIS);
+  const forceTimer = setTimeout(() => server.closeAllConnections(), CLOSE_MILLIS);
   await closed;
-  clearTimeout(force);
+  clearTimeout(forceTimer);
 }

@@ -57,7 +57,7 @@ export function requireKeystoneToken(
     const facts = await checkToken(context);
     if (facts instanceof Response) return facts;
     const waitSeconds = callerLimit(facts.user.id);
-    if (waitSeconds > 0) return tooMany(context, waitSeconds);
+    if (waitSeconds > 0) return answerTooManyRequests(context, waitSeconds);
     const level = checkLevel(context, facts, access, policy);
     if (level instanceof Response) return level;
     const { id: userId, name } = facts.user;
@@ -86,11 +86,11 @@ function tokenCheck(
     return context.json(problemBody('token', `${message}; nothing was changed`, advice), 401);
   };
   const validateToken = async (context: Context, token: string): Promise<TokenFacts | Response> => {
-    const cached = cache.cached(token);
+    const cached = cache.cachedAnswer(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address,
     // not all calls. Callers whose address is unknown share one limit.
     const waitSeconds = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
-    if (waitSeconds > 0) return tooMany(context, waitSeconds);
+    if (waitSeconds > 0) return answerTooManyRequests(context, waitSeconds);
     const facts = cached ? cached.facts : await cache.validate(token);
     return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
   };
@@ -100,7 +100,7 @@ function tokenCheck(
     if (!TOKEN_PATTERN.test(token))
       return unauthorized(context, 'the header X-Auth-Token contains no token');
     return validateToken(context, token).catch((thrown: unknown) => {
-      if (thrown instanceof PropagatorError) return keystoneUnavailable(context, thrown, log);
+      if (thrown instanceof PropagatorError) return answerKeystoneUnavailable(context, thrown, log);
       throw thrown;
     });
   };
@@ -120,11 +120,11 @@ function checkLevel(
   if (granted.kind === 'refused')
     return context.json(problemBody('scope', granted.message, granted.advice), 403);
   if (access !== undefined && !includesLevel(granted.level, access))
-    return context.json(roleMissing(context, access, granted.level, policy), 403);
+    return context.json(roleMissingProblem(context, access, granted.level, policy), 403);
   return granted.level;
 }
 
-function keystoneUnavailable(
+function answerKeystoneUnavailable(
   context: Context,
   { report }: PropagatorError,
   log: TokenDeps['log'],
@@ -142,7 +142,7 @@ function keystoneUnavailable(
   );
 }
 
-function tooMany(context: Context, seconds: number): Response {
+function answerTooManyRequests(context: Context, seconds: number): Response {
   context.header('Retry-After', `${seconds}`);
   return context.json(
     problemBody(
@@ -155,7 +155,12 @@ function tooMany(context: Context, seconds: number): Response {
   );
 }
 
-function roleMissing(context: Context, needed: Level, level: Level, { roles }: AccessPolicy) {
+function roleMissingProblem(
+  context: Context,
+  needed: Level,
+  level: Level,
+  { roles }: AccessPolicy,
+) {
   const sufficient = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
     (one) => roles[one],
   );

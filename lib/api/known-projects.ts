@@ -10,7 +10,7 @@ export const ProjectQuery = z.strictObject({
   limit: ListLimit,
 });
 
-/** The existing projects of the inventory, by name and domain. */
+/** The projects of the inventory that are not deleted. `domain`: the id or the name of a domain. */
 export async function knownProjects(
   { name, domain, limit }: z.infer<typeof ProjectQuery>,
   { engine }: ApiDeps,

@@ -10,7 +10,7 @@ import { problemBody } from './problem.ts';
  * transaction would delay other requests.
  */
 export const MAX_NOTIFICATIONS = 1000;
-const TOO_MANY = problemBody(
+const TOO_MANY_PROBLEM = problemBody(
   'too-many',
   `more than ${MAX_NOTIFICATIONS} notifications in one call; nothing was stored`,
   `Send at most ${MAX_NOTIFICATIONS} in one call.`,
@@ -27,10 +27,12 @@ export function notificationRoutes(
   app.post(NOTIFICATIONS_PATH, async (context) => {
     const receivedAt = now();
     const bytes = new Uint8Array(await context.req.arrayBuffer());
-    const bodies = JSON_LINES.includes(mediaType(context)) ? linesOf(bytes) : bodiesOf(bytes);
-    if (bodies === 'too many') return context.json(TOO_MANY, 413);
-    if (bodies.length === 0) throw new BodyError('the body is empty');
-    const messages = bodies.map((body) =>
+    const notifications = JSON_LINES.includes(mediaType(context))
+      ? notificationsByLine(bytes)
+      : notificationsInJson(bytes);
+    if (notifications === 'too many') return context.json(TOO_MANY_PROBLEM, 413);
+    if (notifications.length === 0) throw new BodyError('the body is empty');
+    const messages = notifications.map((body) =>
       notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
     );
     await storeNotifications(messages, { engine });
@@ -43,7 +45,7 @@ export function notificationRoutes(
  * line that is not JSON is one notification, which ingest moves to quarantine. Throws {@link
  * BodyError} for JSON lines without their content type, and for JSON that is nested too deeply.
  */
-function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
+function notificationsInJson(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const text = new TextDecoder().decode(bytes).trim();
   if (text === '') return [];
   let parsed: unknown;
@@ -68,7 +70,7 @@ const LINE_END = 10;
 const BLANK_BYTES: readonly number[] = [9, LINE_END, 13, 32];
 
 /** Returns one notification per line. Stops at the limit, because a body may have many lines. */
-function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
+function notificationsByLine(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];
   let position = 0;
   while (position < bytes.length) {

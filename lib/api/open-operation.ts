@@ -94,7 +94,10 @@ export async function openRequestedCleanup(
   return openRequest({ ...input, keystoneCheck: await projectAdmin.checkDeletion(id) });
 }
 
-/** Returns the operation of the domain that opened the cleanup in progress, if a domain did. */
+/**
+ * Returns the domain's operation that opened the cleanup in progress. Returns `undefined` if there
+ * is no such cleanup, or if no operation of a domain opened it.
+ */
 async function parentOfOpenCleanup(
   cleanups: readonly Operation[],
   { reads }: Pick<Engine, 'reads'>,
@@ -132,10 +135,10 @@ function refusalOfAccount(state: KeystoneState, cleanups: readonly Operation[]):
   return refusedAnswer(`Keystone has no project with this id; ${afterDeletionAdvice(cleanups)}`);
 }
 
-const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
-  last
-    ? `its cleanup is operation ${last.id}. After the operation has ended, you can run it again: ` +
-      `propagator operation rerun ${last.id} --reason "…"`
+const afterDeletionAdvice = ([newestCleanup]: readonly Operation[]): string =>
+  newestCleanup
+    ? `its cleanup is operation ${newestCleanup.id}. After the operation has ended, you can run ` +
+      `it again: propagator operation rerun ${newestCleanup.id} --reason "…"`
     : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
 
 /**
@@ -163,17 +166,17 @@ export async function commitOpened(
     documents,
     audit: [auditRecordOf(operation, answer.superseded?.operation)],
   });
-  if (committed === 'conflict') return { status: 409, body: OPENED_MEANWHILE } as const;
+  if (committed === 'conflict') return { status: 409, body: OPENED_MEANWHILE_PROBLEM } as const;
   const { recovery, scope, state } = operation;
-  const recoverable =
+  const recoveryFields =
     recovery && state === 'recoverable'
       ? { recoverableUntil: endOfWindow(recovery), type: scope.type }
       : {};
-  const body = { opened: operation.id, unknown: answer.unknown, ...recoverable };
+  const body = { opened: operation.id, unknown: answer.unknown, ...recoveryFields };
   return { status: 202, body } as const;
 }
 
-const OPENED_MEANWHILE = problemBody(
+const OPENED_MEANWHILE_PROBLEM = problemBody(
   'conflict',
   'another request opened an operation for this account at the same time. List it: ' +
     'propagator operation list',

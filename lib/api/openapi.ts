@@ -166,8 +166,8 @@ function jsonSchema(shape: z.ZodType): Json {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, {
     io: 'input',
     unrepresentable: 'any',
-    override: ({ zodSchema, jsonSchema: made }) => {
-      if (zodSchema._zod.def.type === 'undefined') made.not = {};
+    override: ({ zodSchema, jsonSchema: generated }) => {
+      if (zodSchema._zod.def.type === 'undefined') generated.not = {};
     },
   });
   return schema;

@@ -23,8 +23,8 @@ interface Decision {
   readonly reason: string;
 }
 
-/** The maximum attempts of a cancellation. After a conflict the route reads and decides again. */
-const MAX_CONFLICTS = 10;
+/** The maximum number of attempts to cancel. After a conflict the route reads and decides again. */
+const MAX_ATTEMPTS = 10;
 
 /** The route that cancels a requested operation. */
 export function cancelRoute(app: Hono, deps: ApiDeps): void {
@@ -32,7 +32,7 @@ export function cancelRoute(app: Hono, deps: ApiDeps): void {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, ReleaseBody);
     const decision = { by: callerOf(context), reason };
-    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const response = await cancelOperation(context, operationId, decision, deps);
       if (response !== 'conflict') return response;
     }

@@ -91,8 +91,8 @@ async function viewWithTasks(
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ messageType: message?.type ?? 'unreadable', at }));
   // Ended operations come last, because a person may have to act on the others.
-  const openFirst = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
-  const childTasks = openFirst
+  const childrenOpenFirst = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
+  const childTasks = childrenOpenFirst
     .slice(0, MAX_SHOWN_PROJECTS)
     .map(async ({ id }) => [id, await engine.reads.tasks(id)] as const);
   return operationView({

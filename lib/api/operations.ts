@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId, ProjectId } from '../../events/ids.ts';
-import { openedRecord } from './audit-operation.ts';
+import { auditRecordBuilder } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -45,7 +45,7 @@ async function requestCleanup(context: Context, deps: ApiDeps): Promise<Response
   const refusal = refusalWithoutPlan(requested.project, deps);
   if (refusal) return answerRefused(context, refusal.because, refusal.advice);
   const input = { ...requested, window: requested, by: callerOf(context) };
-  const auditRecordOf = openedRecord(context, 'operation.requested', input.reason, deps);
+  const auditRecordOf = auditRecordBuilder(context, 'operation.requested', input.reason, deps);
   const answer = await openRequestedCleanup(input, deps);
   const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf);
   return context.json(body, status);
@@ -63,7 +63,7 @@ async function rerun(context: Context, deps: ApiDeps): Promise<Response> {
   const earlier = await deps.engine.reads.operation(OperationId.parse(context.req.param('id')));
   const input = { ...(await readJson(context, RerunBody)), by: callerOf(context) };
   if (!earlier) return answerUnknownOperation(context);
-  const auditRecordOf = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
+  const auditRecordOf = auditRecordBuilder(context, 'operation.rerun', input.reason, deps, earlier);
   const answer = await rerunOperation(earlier, input, deps);
   const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf);
   return context.json(body, status);

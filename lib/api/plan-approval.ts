@@ -7,7 +7,7 @@ import type { ApprovedPlan, Operation } from '../operation/model.ts';
 import type { Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { auditRecord } from './audit.ts';
-import { openedRecord, targetOf } from './audit-operation.ts';
+import { auditRecordBuilder, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -158,7 +158,13 @@ async function carryOutPlan(
     approvals: approvedPlan.approvals,
     opened: answer.opened.operation.id,
   });
-  const auditRecordOf = openedRecord(context, 'operation.approved', reason, deps, planOperation);
+  const auditRecordOf = auditRecordBuilder(
+    context,
+    'operation.approved',
+    reason,
+    deps,
+    planOperation,
+  );
   const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf, [document]);
   return context.json(body, status);
 }
@@ -176,15 +182,19 @@ async function openApprovedCleanup(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   if (scope.type !== 'project') return refusedAnswer(`a ${scope.type} has no plan`);
-  const shown = await deps.cloud.keystone.show('project', scope.id);
-  const planAgain = `Plan again: propagator project plan ${scope.id}`;
-  if (shown.kind === 'present' && shown.account.enabled && planRequest?.enabled === false)
+  const keystoneState = await deps.cloud.keystone.show('project', scope.id);
+  const planAgainAdvice = `Plan again: propagator project plan ${scope.id}`;
+  if (
+    keystoneState.kind === 'present' &&
+    keystoneState.account.enabled &&
+    planRequest?.enabled === false
+  )
     return refusedAnswer(
       `the project was disabled when ${id} was made, and it is enabled now`,
-      planAgain,
+      planAgainAdvice,
     );
-  if (shown.kind === 'present' && shown.account.name !== scope.name)
-    return refusedAnswer(`the project was renamed after ${id} was made`, planAgain);
+  if (keystoneState.kind === 'present' && keystoneState.account.name !== scope.name)
+    return refusedAnswer(`the project was renamed after ${id} was made`, planAgainAdvice);
   const input = { ...approval, project: scope.id, name: scope.name, plan };
   return openRequestedCleanup(input, deps);
 }

@@ -48,7 +48,7 @@ export async function readPlanWithPages(
   return { plan: planOf(operation, tasks, pages), pages, plans: [], estimate };
 }
 
-/** Returns the stored approvals of a plan, with the key and version for their next change. */
+/** Returns the stored approvals of a plan, with the key and the version of their document. */
 export async function readApprovals(plan: OperationId, engine: Engine) {
   const [stored] = await engine.reads.documents('approval', plan, 'approvals');
   const value: StoredApprovals & RequestedWindow = stored

@@ -6,7 +6,7 @@ import { allowedDrift } from '../operation/drift.ts';
 import { openPlan, plansOf } from '../operation/open-plan.ts';
 import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { openedRecord } from './audit-operation.ts';
+import { auditRecordBuilder } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -50,7 +50,7 @@ async function planProject(context: Context, deps: ApiDeps): Promise<Response> {
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
   });
-  const auditRecordOf = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+  const auditRecordOf = auditRecordBuilder(context, 'plan.requested', planRequest.reason, deps);
   const { body, status } = await commitOpened(answer, engine, auditRecordOf);
   return context.json(body, status);
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 
-/** The body of an error. `processResponses` adds the request id. */
+/** The body of an error. `redactResponses` adds the request id. */
 export const problemBody = (code: string, message: string, advice?: string) => ({
   error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
 });

@@ -35,7 +35,7 @@ export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
  * Returns the input that opens an operation for an administrator's request. The caller has checked
  * that the project is not protected.
  */
-export async function requestedInput<
+export async function operationInputOf<
   Request extends { readonly by: string; readonly reason: string },
 >(
   action: string,
@@ -61,7 +61,7 @@ export async function requestedInput<
 }
 
 /** The answer 409 if the project changed after the route read it. */
-export const CHANGED_PROBLEM = problemBody(
+export const PROJECT_CHANGED_PROBLEM = problemBody(
   'conflict',
   'the project was changed at the same moment; try again',
 );

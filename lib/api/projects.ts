@@ -21,10 +21,10 @@ import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerRefused, problemBody } from './problem.ts';
 import {
-  CHANGED_PROBLEM,
+  operationInputOf,
+  PROJECT_CHANGED_PROBLEM,
   type PresentProject,
   projectState,
-  requestedInput,
   scopeOf,
   whyNotPresent,
 } from './project-request.ts';
@@ -130,7 +130,7 @@ async function endHoldOnly(
     audit: [auditOf('resume', request, undefined, now())],
   });
   return outcome === 'conflict'
-    ? context.json(CHANGED_PROBLEM, 409)
+    ? context.json(PROJECT_CHANGED_PROBLEM, 409)
     : context.json({ opened: null, because: describeCauses(otherCauses) }, 202);
 }
 
@@ -141,7 +141,7 @@ async function openAndCommit(
   deps: ApiDeps,
 ): Promise<Response> {
   const { context, project, decision, holdDocument } = request;
-  const input = await requestedInput(action, scopeOf(project), decision, deps);
+  const input = await operationInputOf(action, scopeOf(project), decision, deps);
   const lifecycle = openLifecycle({ ...input, action });
   const openedId = lifecycle?.opened?.id;
   const { operations, messages } = lifecycleStep(lifecycle);
@@ -151,12 +151,10 @@ async function openAndCommit(
     messages,
     audit: [auditOf(action, request, openedId, deps.now())],
   });
-  if (outcome === 'conflict') return context.json(CHANGED_PROBLEM, 409);
+  if (outcome === 'conflict') return context.json(PROJECT_CHANGED_PROBLEM, 409);
+  if (openedId !== undefined) return context.json({ opened: openedId }, 202);
   const because = 'the suspension changed nothing, so there is nothing to resume';
-  return context.json(
-    openedId === undefined ? { opened: null, because } : { opened: openedId },
-    202,
-  );
+  return context.json({ opened: null, because }, 202);
 }
 
 function auditOf(

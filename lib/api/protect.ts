@@ -5,14 +5,14 @@ import { secureHeaders } from 'hono/secure-headers';
 import * as z from 'zod';
 import { type Authentication, authenticate, pluginNameOf } from './authentication.ts';
 import { limitBodySize, requireJsonType } from './body.ts';
-import { type ErrorDeps, errorHandler, notFound, processResponses } from './errors.ts';
+import { answerUnknownPaths, type ErrorDeps, errorHandler, redactResponses } from './errors.ts';
 import { isRead } from './methods.ts';
 import { problemBody } from './problem.ts';
-import { loopbackOnly, noForeignPage } from './same-site.ts';
+import { loopbackOnly, refuseForeignPages } from './same-site.ts';
 
 export interface ProtectDeps extends ErrorDeps {
   readonly authentication: Authentication;
-  /** The operator's services. A caller with the name of a service may only report tasks. */
+  /** The names of the HTTP plugins. A caller with one of these names may only report tasks. */
   readonly httpPlugins: readonly string[];
   /** Epoch milliseconds. */
   now(): number;
@@ -41,24 +41,24 @@ export function protectApi(app: Hono, deps: ProtectDeps): void {
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     }),
   );
-  app.use(notStored, processResponses);
+  app.use(forbidCaching, redactResponses);
   app.onError(errorHandler(deps));
-  notFound(app);
+  answerUnknownPaths(app);
   if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
-  app.use(noForeignPage, authenticate(deps.authentication, deps));
-  app.use(pluginsOnlyReport(deps.httpPlugins), requireJsonType, limitBodySize);
+  app.use(refuseForeignPages, authenticate(deps.authentication, deps));
+  app.use(limitPluginsToReports(deps.httpPlugins), requireJsonType, limitBodySize);
 }
 
 /**
  * Forbids caches. A shared proxy does not know that an answer depends on `X-Auth-Token`, and could
  * send a stored answer to another caller.
  */
-const notStored: MiddlewareHandler = async (context, next) => {
+const forbidCaching: MiddlewareHandler = async (context, next) => {
   await next();
   context.res.headers.set('cache-control', 'no-store');
 };
 
-const pluginsOnlyReport =
+const limitPluginsToReports =
   (httpPlugins: readonly string[]): MiddlewareHandler =>
   async (context, next) => {
     const { method, path } = context.req;

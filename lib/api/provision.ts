@@ -14,10 +14,10 @@ import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerRefused, problemBody } from './problem.ts';
 import {
-  CHANGED_PROBLEM,
+  operationInputOf,
+  PROJECT_CHANGED_PROBLEM,
   type PresentProject,
   projectState,
-  requestedInput,
   scopeOf,
   whyNotPresent,
 } from './project-request.ts';
@@ -105,7 +105,7 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
   const scope = scopeOf(project);
   const because = protectedBecause(scope, await deps.protection());
   if (because) return answerRefused(context, `it is protected: ${because}`);
-  const input = await requestedInput('provision', scope, requested, deps);
+  const input = await operationInputOf('provision', scope, requested, deps);
   const provision = openProvision(input);
   if (!provision)
     return answerRefused(
@@ -130,7 +130,7 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
   const audit = [auditRecord(context, input.now, auditedDecision)];
   const outcome = await deps.engine.commit({ operations, messages, audit });
   return outcome === 'conflict'
-    ? context.json(CHANGED_PROBLEM, 409)
+    ? context.json(PROJECT_CHANGED_PROBLEM, 409)
     : context.json({ opened: openedId ?? null }, 202);
 }
 

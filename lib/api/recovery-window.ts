@@ -18,7 +18,7 @@ export const windowFields = {
   remindBeforeSeconds: z.array(z.number().min(0).max(MAX_SECONDS)).max(20).optional(),
 };
 
-/** The window that a person requests. Times are seconds. */
+/** The recovery window that a person requests. A field that is not set: the policy decides. */
 export interface RequestedWindow {
   readonly recoverForSeconds?: number | undefined;
   readonly remindBeforeSeconds?: readonly number[] | undefined;
@@ -33,14 +33,14 @@ export async function windowOf(
   requested: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<RecoveryWindow | undefined> {
-  const byPolicy = policy && (await windowOfPolicy(account, policy, cloud));
+  const policyWindow = policy && (await windowOfPolicy(account, policy, cloud));
   const lengthMillis =
     requested?.recoverForSeconds === undefined
-      ? byPolicy?.lengthMillis
+      ? policyWindow?.lengthMillis
       : requested.recoverForSeconds * 1000;
   if (!lengthMillis) return undefined;
   const reminders = requested?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
-  return { lengthMillis, remindMillis: reminders ?? byPolicy?.remindMillis ?? [] };
+  return { lengthMillis, remindMillis: reminders ?? policyWindow?.remindMillis ?? [] };
 }
 
 /** Returns the recovery window of the policy. The policy has no windows for users. */
@@ -54,8 +54,8 @@ async function windowOfPolicy(
   // these conditions match.
   if (account.type === 'domain') {
     const { id, name: domainName } = account;
-    const ofDomain = { id, name: undefined, domainId: id, domainName };
-    return decideDeletion(policy, { ...ofDomain, parentId: undefined, tags: [] });
+    const domainFacts = { id, name: undefined, domainId: id, domainName };
+    return decideDeletion(policy, { ...domainFacts, parentId: undefined, tags: [] });
   }
   const { domainId, id, name, parentId, tags = [] } = account;
   const domain = domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);

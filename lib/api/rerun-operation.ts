@@ -14,7 +14,10 @@ import {
   refusedAnswer,
 } from './open-operation.ts';
 
-/** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
+/**
+ * Opens the operation that runs an ended operation again, at the request of a person. Throws the
+ * error of a failed call to Keystone.
+ */
 export async function rerunOperation(
   earlier: Operation,
   requested: AdministratorRequest,
@@ -33,9 +36,9 @@ export async function rerunOperation(
   const scope = record
     ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
-  const because = protectedBecause(scope, protection);
-  const refused = whyNotRerun(earlier, cleanups, because);
-  if (refused !== undefined) return refusedAnswer(refused);
+  const protectedReason = protectedBecause(scope, protection);
+  const refusedBecause = whyNotRerun(earlier, cleanups, protectedReason);
+  if (refusedBecause !== undefined) return refusedAnswer(refusedBecause);
   if (earlier.request && earlier.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
     // approvals.
@@ -55,11 +58,14 @@ export async function rerunOperation(
     reason: requested.reason,
     mode: deps.mode,
     now: deps.now(),
-    protectedBecause: because,
+    protectedBecause: protectedReason,
   });
 }
 
-/** Only cleanups can run again. The cleanup of a domain that still exists needs a new plan. */
+/**
+ * Returns the refusal of a rerun, or `undefined`. Only cleanups can run again. The cleanup of a
+ * domain that still exists needs a new plan.
+ */
 async function refusalOfRerun(
   { action, id, request, scope }: Operation,
   { cloud }: ApiDeps,

@@ -23,7 +23,7 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
  * Refuses requests that a page of another origin sends from an operator's browser. Hono's `csrf`
  * checks only the media types of HTML forms, and accepts a foreign `Origin` with JSON.
  */
-export const noForeignPage: MiddlewareHandler = async (context, next) => {
+export const refuseForeignPages: MiddlewareHandler = async (context, next) => {
   if (isForeign(context) && !isNavigation(context))
     return context.json(
       problemBody('origin', 'the request came from a web page of another origin and was refused'),

@@ -50,14 +50,14 @@ async function answerServices(context: Context, deps: ApiDeps): Promise<Response
     uncovered.map((registration) => ({ ...registration, types: [registration.type] })),
     waivers,
   );
-  const described = dependencyLevels(services)
+  const descriptions = dependencyLevels(services)
     .flat()
     .map(async (service) => ({
       ...describeService(service, coverage.ofService(service).regions, deps),
       ...(await accessProblem(service, coverage, deps)),
     }));
   return context.json({
-    services: await Promise.all(described),
+    services: await Promise.all(descriptions),
     httpPlugins,
     uncovered: unwaived.map(({ types: _, ...registration }) => registration),
     leftOut: coverage.leftOut,

@@ -12,9 +12,9 @@ import type { ApiDeps } from './deps.ts';
 import { ListLimit } from './limit.ts';
 
 /** The maximum number of accounts per call. The caller repeats the call for the other accounts. */
-const MAX_AT_ONCE = 1000;
+const MAX_ACCOUNTS_PER_CALL = 1000;
 
-const AccountName = z.object({
+const AccountReference = z.object({
   type: z.enum(['project', 'domain', 'user']),
   id: z.string().min(1),
 });
@@ -22,7 +22,7 @@ export const SuspicionBody = z
   .strictObject({
     by: callerNotAllowedInBody,
     reason: reasonText,
-    accounts: z.array(AccountName).max(MAX_AT_ONCE).optional(),
+    accounts: z.array(AccountReference).max(MAX_ACCOUNTS_PER_CALL).optional(),
     all: z.literal(true).optional(),
   })
   .refine(({ accounts, all }) => (accounts === undefined) !== (all === undefined), {
@@ -71,10 +71,13 @@ function auditOf(
   at: number,
 ): AuditRecord {
   const accounts = records.map(({ account }) => `${account.type}/${account.id}`);
-  const [only] = accounts;
+  const [firstAccount] = accounts;
   return auditRecord(context, at, {
     what: `suspicious.${what}`,
-    target: { type: 'accounts', id: accounts.length === 1 && only ? only : 'several' },
+    target: {
+      type: 'accounts',
+      id: accounts.length === 1 && firstAccount ? firstAccount : 'several',
+    },
     reason,
     before: { accounts, state: 'suspicious' },
     after: { accounts, state: what },
@@ -82,15 +85,15 @@ function auditOf(
 }
 
 /**
- * Returns the records of the named accounts, including dropped accounts. With `all`, returns the
- * records of all suspicious accounts that are not dropped.
+ * Returns the records of the named accounts. A person may have dropped the deletions of some of
+ * them. With `all`, returns the records of all suspicious accounts without a dropped deletion.
  */
 async function selectedRecords(
   { accounts, all }: Pick<z.infer<typeof SuspicionBody>, 'accounts' | 'all'>,
   reads: Reads,
 ): Promise<AccountRecord[]> {
   if (all) {
-    const { records } = await reads.suspicions(MAX_AT_ONCE);
+    const { records } = await reads.suspicions(MAX_ACCOUNTS_PER_CALL);
     return records.filter(({ suspicion }) => suspicion && !suspicion.dropped);
   }
   const namedRecords = await Promise.all(
@@ -98,6 +101,6 @@ async function selectedRecords(
   );
   return newestSuspicions(
     namedRecords.filter((record) => record !== undefined),
-    MAX_AT_ONCE,
+    MAX_ACCOUNTS_PER_CALL,
   ).records;
 }

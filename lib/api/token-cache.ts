@@ -10,7 +10,7 @@ const REFUSED_MILLIS = 10_000;
 const MAX_ENTRIES = 2000;
 const ANSWER_TIMEOUT_MILLIS = 10_000;
 
-interface Entry {
+interface CachedAnswer {
   readonly facts: TokenFacts | undefined;
   /** Epoch milliseconds. */
   readonly validUntil: number;
@@ -18,7 +18,7 @@ interface Entry {
 
 export interface TokenCache {
   /** The cached answer; `undefined`: the cache has no valid answer. */
-  cached(token: string): { readonly facts: TokenFacts | undefined } | undefined;
+  cachedAnswer(token: string): { readonly facts: TokenFacts | undefined } | undefined;
   /**
    * Asks Keystone. Concurrent calls for one token share one request. Throws the error of this
    * request.
@@ -37,10 +37,10 @@ export function tokenCache(
   timeoutMillis = ANSWER_TIMEOUT_MILLIS,
 ): TokenCache {
   // Two maps, so that many forged tokens do not evict valid tokens.
-  const validEntries = new Map<string, Entry>();
-  const refusedEntries = new Map<string, Entry>();
+  const validEntries = new Map<string, CachedAnswer>();
+  const refusedEntries = new Map<string, CachedAnswer>();
   const pendingAnswers = new Map<string, Promise<TokenFacts | undefined>>();
-  const keepEntry = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
+  const keepEntry = (entries: Map<string, CachedAnswer>, key: string, entry: CachedAnswer): void =>
     setNewest(entries, key, entry, MAX_ENTRIES);
   const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
@@ -54,7 +54,7 @@ export function tokenCache(
     return facts;
   };
   return {
-    cached(token) {
+    cachedAnswer(token) {
       const key = digestOf(token);
       for (const entries of [validEntries, refusedEntries]) {
         const entry = entries.get(key);

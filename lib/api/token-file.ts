@@ -57,27 +57,30 @@ export function openTokenFile(path: string): ApiToken {
 /** Creates the file atomically, so that two processes that start together use the same token. */
 function createIfMissing(path: string): void {
   if (existsSync(path)) return;
-  const draft = `${path}.${process.pid}`;
+  const temporaryPath = `${path}.${process.pid}`;
   withFileError(path, 'be created', () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+    writeFileSync(temporaryPath, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     try {
-      linkSync(draft, path);
+      linkSync(temporaryPath, path);
     } catch (thrown) {
       if (codeOf(thrown) !== 'EEXIST') throw thrown;
     } finally {
-      unlinkSync(draft);
+      unlinkSync(temporaryPath);
     }
   });
 }
 
-function withFileError<T>(path: string, what: string, step: () => T): T {
+/**
+ * Calls `work`. Converts its error to an error of the setting, with the text `PATH cannot VERB`.
+ */
+function withFileError<T>(path: string, verb: 'be read' | 'be created', work: () => T): T {
   try {
-    return step();
+    return work();
   } catch (thrown) {
     throw settingError(
       TOKEN_FILE_SETTING,
-      `${path} cannot ${what} (${codeOf(thrown)}); name a file in a folder that this user ` +
+      `${path} cannot ${verb} (${codeOf(thrown)}); name a file in a folder that this user ` +
         'can write to, or set PROPAGATOR_API_TOKENS',
     );
   }

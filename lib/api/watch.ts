@@ -26,12 +26,12 @@ const DEFAULT_TIMES: WatchTimes = {
 /** The maximum number of open streams of this process. Each stream reads the store every second. */
 const MAX_STREAMS = 50;
 
-const TOO_MANY = problemBody(
+const TOO_MANY_STREAMS_PROBLEM = problemBody(
   'streams',
   `${MAX_STREAMS} clients already watch operations`,
   'Close one of them, or read GET /v1/operations/:id in intervals.',
 );
-const NO_STREAM = problemBody(
+const NO_STREAM_PROBLEM = problemBody(
   'stream',
   'the API runs on Lambda and cannot stream events',
   'Read GET /v1/operations/:id in intervals. The command `propagator operation watch` does this.',
@@ -46,22 +46,25 @@ const NO_STREAM = problemBody(
 export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAULT_TIMES): void {
   let openStreamCount = 0;
 
-  /** `read` returns the data of an event. `isLast`: no other state follows. */
-  function stream(
+  /**
+   * Answers with a stream of events. `readState` reads the data of the next event. `isLast`: the
+   * stream ends after this event.
+   */
+  function answerStream(
     context: Context,
     event: string,
-    read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
+    readState: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   ): Response {
-    if (deps.canStream === false) return context.json(NO_STREAM, 406);
+    if (deps.canStream === false) return context.json(NO_STREAM_PROBLEM, 406);
     if (openStreamCount >= MAX_STREAMS) {
       context.header('retry-after', '10');
-      return context.json(TOO_MANY, 503);
+      return context.json(TOO_MANY_STREAMS_PROBLEM, 503);
     }
     openStreamCount += 1;
     context.header('x-accel-buffering', 'no');
-    return streamSSE(context, async (out) => {
+    return streamSSE(context, async (stream) => {
       try {
-        await sendStates(out, event, read, times);
+        await sendStates(stream, event, readState, times);
       } finally {
         openStreamCount -= 1;
       }
@@ -70,7 +73,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
 
   app.get('/v1/operations/events', (context) => {
     const query = OperationQuery.parse(context.req.query());
-    return stream(context, 'operations', async () => ({
+    return answerStream(context, 'operations', async () => ({
       data: await viewsOfOperations(query, deps),
       isLast: false,
     }));
@@ -80,7 +83,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
     const id = OperationId.parse(context.req.param('id'));
     const operation = await deps.engine.reads.operation(id);
     if (!operation) return answerUnknownOperation(context);
-    return stream(context, 'operation', async () => {
+    return answerStream(context, 'operation', async () => {
       const data = await viewOfOperation(
         (await deps.engine.reads.operation(id)) ?? operation,
         deps,
@@ -92,31 +95,31 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = DEFAUL
 
 /** Sends each changed state. Ends after the last state, or at the end of `streamMillis`. */
 async function sendStates(
-  out: SSEStreamingApi,
+  stream: SSEStreamingApi,
   event: string,
-  read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
+  readState: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   { pollMillis, heartbeatMillis, streamMillis }: WatchTimes,
 ): Promise<void> {
   const begin = performance.now();
   let lastText = '';
   let lastWrittenAt = begin;
   let eventNumber = 0;
-  while (!out.aborted && !out.closed && performance.now() - begin < streamMillis) {
-    const { data, isLast } = await read();
+  while (!stream.aborted && !stream.closed && performance.now() - begin < streamMillis) {
+    const { data, isLast } = await readState();
     const text = JSON.stringify(redactDeep(data));
     if (text !== lastText) {
       eventNumber += 1;
-      await out.writeSSE({ event, data: text, id: String(eventNumber) });
+      await stream.writeSSE({ event, data: text, id: String(eventNumber) });
       lastText = text;
       lastWrittenAt = performance.now();
     } else if (performance.now() - lastWrittenAt >= heartbeatMillis) {
-      await out.write(': heartbeat\n\n');
+      await stream.write(': heartbeat\n\n');
       lastWrittenAt = performance.now();
     }
     if (isLast) {
-      await out.writeSSE({ event: 'end', data: '{}' });
+      await stream.writeSSE({ event: 'end', data: '{}' });
       return;
     }
-    await out.sleep(pollMillis);
+    await stream.sleep(pollMillis);
   }
 }
