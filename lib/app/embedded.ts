@@ -1,5 +1,5 @@
 import { auditEvent } from '../audit/cadf.ts';
-import { observedEngine } from '../engine/observed.ts';
+import { loggingEngine } from '../engine/logging-engine.ts';
 import type { Engine } from '../engine/port.ts';
 import { openPostgresEngine } from '../engine/postgres/open.ts';
 import { sweepAccounts } from '../handlers/sweep.ts';
@@ -81,7 +81,7 @@ async function start(
   undo.add(() => server.close());
   const postgresEngine = await openEngine(settings, log, beginEmpty);
   undo.add(() => postgresEngine.close());
-  const engine = observedEngine(postgresEngine, log);
+  const engine = loggingEngine(postgresEngine, log);
   const { cloud, callCounts } = connectCountedCloud(credentials, settings, now);
   undo.add(() => cloud.close());
   const authentication = apiAuthentication(settings, credentials.authUrl, cloud);

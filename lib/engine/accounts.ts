@@ -7,17 +7,20 @@ import type { AccountRecord } from '../account/inventory.ts';
  * other fields come from the new record. On PostgreSQL, an SQL statement merges in the same way.
  */
 export function mergeAccounts(
-  stored: AccountRecord | undefined,
-  added: AccountRecord,
+  storedRecord: AccountRecord | undefined,
+  newRecord: AccountRecord,
 ): AccountRecord {
-  if (!stored) return added;
+  if (!storedRecord) return newRecord;
   const members =
-    stored.members || added.members ? union(stored.members ?? [], added.members ?? []) : undefined;
+    storedRecord.members || newRecord.members
+      ? union(storedRecord.members ?? [], newRecord.members ?? [])
+      : undefined;
   const deletedAt =
-    stored.deletedAt === undefined
-      ? added.deletedAt
-      : Math.max(stored.deletedAt, added.deletedAt ?? 0);
-  return { ...added, seenAt: Math.max(stored.seenAt, added.seenAt), deletedAt, members };
+    storedRecord.deletedAt === undefined
+      ? newRecord.deletedAt
+      : Math.max(storedRecord.deletedAt, newRecord.deletedAt ?? 0);
+  const seenAt = Math.max(storedRecord.seenAt, newRecord.seenAt);
+  return { ...newRecord, seenAt, deletedAt, members };
 }
 
 const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>

@@ -9,7 +9,7 @@ import {
 } from '../audit/entry.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { toJson } from './json.ts';
-import type { Decision } from './port.ts';
+import type { DeadLetterDecision } from './port.ts';
 
 /** The parts of the audit log that all engines share. */
 
@@ -51,7 +51,7 @@ export const auditEntriesAfter = (head: AuditHead, records: readonly AuditRecord
  * each queue and cause. Without an `origin`, there is no record.
  */
 export function auditRecordsOf(
-  decisions: readonly Decision[],
+  decisions: readonly DeadLetterDecision[],
   { origin }: { readonly origin?: AuditOrigin | undefined },
 ): AuditRecord[] {
   if (!origin) return [];

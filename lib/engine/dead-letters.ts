@@ -6,8 +6,8 @@ import { bodyBytes } from '../account/received.ts';
 import { redactText } from '../shared/redaction.ts';
 import {
   type DeadLetter,
+  type DeadLetterDecision,
   type DeadLetterFilter,
-  type Decision,
   type DecisionAuthor,
   GAVE_UP_WITHOUT_ERROR,
   MAX_SHOWN_LENGTH,
@@ -94,7 +94,7 @@ export function decisionMessages(
   author: DecisionAuthor & { readonly reason: string },
 ): Message[];
 export function decisionMessages(
-  what: Decision['what'],
+  what: DeadLetterDecision['what'],
   deadLetters: readonly DeadLetter[],
   { by, reason }: DecisionAuthor,
 ): Message[] {
@@ -113,11 +113,11 @@ export function decisionMessages(
  * time of the decision in epoch milliseconds.
  */
 export function decisionsOf(
-  what: Decision['what'],
+  what: DeadLetterDecision['what'],
   deadLetters: readonly DeadLetter[],
   author: DecisionAuthor,
   at: number,
-): Decision[] {
+): DeadLetterDecision[] {
   const groups = Map.groupBy(deadLetters, (deadLetter) =>
     JSON.stringify([deadLetter.operationId, deadLetter.queue, causeOf(deadLetter)]),
   );

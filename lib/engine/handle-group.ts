@@ -24,17 +24,17 @@ export interface DeliveryProblem {
   readonly recordCount: number;
 }
 
-/** The functions that read, handle and settle the records of one queue. */
+/** The functions that read and handle the records of one queue, and store the result. */
 export interface DeliverySteps<Received extends QueueRecord> {
   readonly queue: QueueName;
   /** Returns the message of a record, not yet validated. */
   bodyOf(record: Received): unknown;
   readonly handler: Handler;
   /**
-   * Stores the result of a delivery. Without `error`, the records are handled. With `error`, the
-   * engine retries or dead-letters them.
+   * Stores the result of a delivery. Without `error`, the handler has succeeded. With `error`, the
+   * engine retries the records, or dead-letters them after the last delivery.
    */
-  settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void>;
+  storeResult(records: readonly Received[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
 
@@ -59,7 +59,7 @@ export function handlerGroups<Received extends QueueRecord>(
 /**
  * Handles one group of {@link handlerGroups}. Unreadable records fail with
  * `engine.message.unreadable`. The handler receives the messages of all other records. If the
- * handler throws, these records fail. This function throws only if `settle` throws.
+ * handler throws, these records fail. This function throws only if `storeResult` throws.
  */
 export async function handleGroup<Received extends QueueRecord>(
   group: readonly Received[],
@@ -75,19 +75,20 @@ export async function handleGroup<Received extends QueueRecord>(
     message ? [{ message, receiveCount }] : [],
   );
   if (unreadable.length > 0) await failUnreadable(unreadable, steps);
-  if (readable.length > 0) await steps.settle(readable, await errorOfHandler(deliveries, steps));
+  if (readable.length > 0)
+    await steps.storeResult(readable, await errorOfHandler(deliveries, steps));
 }
 
 async function failUnreadable<Received extends QueueRecord>(
   records: readonly Received[],
-  { queue, settle, onProblem }: DeliverySteps<Received>,
+  { queue, storeResult, onProblem }: DeliverySteps<Received>,
 ): Promise<void> {
   const text =
     `This release cannot read ${records.length} messages of queue ${queue}. ` +
     'They become dead-letter messages after the last delivery.';
   const problem = { text, error: UNREADABLE_MESSAGE, operationId: undefined };
   onProblem({ ...problem, recordCount: records.length });
-  await settle(records, UNREADABLE_MESSAGE);
+  await storeResult(records, UNREADABLE_MESSAGE);
 }
 
 /** Calls the handler. Returns and reports the error that it throws; `undefined` after success. */

@@ -22,19 +22,19 @@ function withStorableText(value: unknown): unknown {
 }
 
 /**
- * Returns JSON text that every store accepts. Most values contain no unstorable character: their
- * text has none of the escapes that `JSON.stringify` writes for these characters.
+ * Returns JSON text that every store accepts. `JSON.stringify` writes an unstorable character as an
+ * escape. Most texts contain no such escape, and are returned unchanged.
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value);
   return /\\u(0000|d[89a-f])/i.test(text) ? JSON.stringify(withStorableText(value)) : text;
 }
 
-type Body = { readonly body: string; readonly encoding: 'utf8' | 'base64' };
-const withStorableBody = <B extends Body>(holder: B): B =>
-  holder.encoding === 'utf8' && UNSTORABLE.test(holder.body)
-    ? { ...holder, body: Buffer.from(holder.body, 'utf8').toString('base64'), encoding: 'base64' }
-    : holder;
+type WithBody = { readonly body: string; readonly encoding: 'utf8' | 'base64' };
+const withStorableBody = <R extends WithBody>(record: R): R =>
+  record.encoding === 'utf8' && UNSTORABLE.test(record.body)
+    ? { ...record, body: Buffer.from(record.body, 'utf8').toString('base64'), encoding: 'base64' }
+    : record;
 
 /** Returns the record with a body that every store accepts. The bytes of the body are unchanged. */
 export const storableRecord = (record: QuarantineRecord): QuarantineRecord =>

@@ -15,9 +15,10 @@ import type { ErrorReport } from '../shared/errors.ts';
  */
 export interface Change {
   /**
-   * The ids of the notifications that this change ingests, or the id of the sweep that it claims.
-   * Only one commit can record an id: the commit is a `conflict` if an earlier commit has recorded
-   * one of these ids.
+   * The ids of the notifications that this change ingests, or the id of a sweep. A process records
+   * the id of a sweep before it begins, so that no other process makes the same sweep. Only one
+   * commit can record an id: the commit is a `conflict` if an earlier commit has recorded one of
+   * these ids.
    */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];

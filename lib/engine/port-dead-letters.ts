@@ -3,7 +3,10 @@ import type { Message, QueueName } from '../../events/index.ts';
 import type { AuditOrigin } from '../audit/entry.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
-/** A message that is not retried any more: its queue gave it up, or its task did. */
+/**
+ * A message that is not retried any more. Either all its deliveries failed, or the coordinator gave
+ * the message up, for example because too many runs of its task failed.
+ */
 export interface DeadLetter {
   readonly id: string;
   /** The queue from which the message came. A redrive sends the message back to this queue. */
@@ -25,13 +28,13 @@ export interface DeadLetter {
   /** `undefined` if the message was given up without an error, because its function died. */
   readonly error: ErrorReport | undefined;
   /**
-   * The number of deliveries before the queue gave the message up. `undefined` if the number is
-   * unknown, and for a message that its task gave up.
+   * The number of failed deliveries. `undefined` if the number is unknown, and for a message that
+   * the coordinator gave up.
    */
   readonly receiveCount: number | undefined;
   /**
-   * Epoch milliseconds at which the message was given up. For a message that an SQS queue gave up:
-   * epoch milliseconds at which it was first sent.
+   * Epoch milliseconds at which the message became a dead letter. Exception: if SQS itself moved it
+   * to the dead-letter queue, this is the time at which it was first sent to its queue.
    */
   readonly at: number;
   /**
@@ -56,7 +59,7 @@ export interface DecisionAuthor {
  * operations, queues or causes has one record for each of them: see `decisionsOf`. Records are
  * never deleted.
  */
-export interface Decision extends Omit<DecisionAuthor, 'origin'> {
+export interface DeadLetterDecision extends Omit<DecisionAuthor, 'origin'> {
   readonly id: string;
   readonly what: 'redriven' | 'discarded';
   readonly at: number;

@@ -5,7 +5,7 @@ import type { AuditHead, AuditRow } from '../audit/entry.ts';
 import type { Action, Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
 import type { StopDecision } from '../operation/stop.ts';
 import type { DocumentKey, StoredDocument } from './port-change.ts';
-import type { Decision } from './port-dead-letters.ts';
+import type { DeadLetterDecision } from './port-dead-letters.ts';
 
 /** Selects the operations that match all fields that are set. */
 export interface OperationFilter {
@@ -45,18 +45,19 @@ export interface OperationReads {
    * them.
    */
   stepRecords(id: OperationId, query: StepQuery): Promise<StepRecords | undefined>;
-  /** All generations of the operation about an account, newest first. */
+  /** All operations about an account. The operation with the newest generation is first. */
   operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
   /** The matching operations, newest first. */
   operations(filter: OperationFilter): Promise<Operation[]>;
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
   /**
-   * Returns the number of operations in mode `enforce` that have started to change resources since
-   * `at` (epoch milliseconds), with this action (default `cleanup`) and on accounts of this type.
-   * Operations about suspicious deletions do not count. The hourly cap uses this number.
+   * Counts the operations with this action (default `cleanup`) on accounts of this type, in mode
+   * `enforce`. Only operations that have started to change resources at or after `since` (epoch
+   * milliseconds) count. Operations about suspicious deletions do not count. The hourly cap uses
+   * this number.
    */
-  countStartedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
+  countStartedSince(since: number, type: Scope['type'], action?: Action): Promise<number>;
 }
 
 /** Reads of the inventory. */
@@ -70,12 +71,12 @@ export interface AccountReads {
    */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /**
-   * Accounts, including deleted accounts, with an id that `foldId` maps to this text: ids that
-   * Keystone's database may treat as equal, for example because they differ only in case.
+   * Accounts, including deleted accounts, whose id `foldId` maps to `foldedId`. Keystone's database
+   * may treat these ids as equal, for example because they differ only in case.
    */
   accountsWithFoldedId(
     type: 'project' | 'domain' | 'user',
-    folded: string,
+    foldedId: string,
   ): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
@@ -106,10 +107,10 @@ export interface DecisionReads {
   decisions(filter: {
     readonly operationId?: OperationId;
     readonly limit: number;
-  }): Promise<Decision[]>;
+  }): Promise<DeadLetterDecision[]>;
   /** Rows of the audit log, in the order of their sequence numbers, from `from` on. */
   auditRows(from: number, limit: number): Promise<AuditRow[]>;
-  /** The newest entry of the audit log. */
+  /** The sequence number and the hash of the newest entry of the audit log. */
   auditHead(): Promise<AuditHead>;
 }
 
@@ -121,7 +122,7 @@ export interface RecordReads {
     partition: string,
     prefix?: string,
   ): Promise<StoredDocument[]>;
-  /** Returns those of the ids that an earlier commit has recorded: see `Change.seen`. */
+  /** Returns the ids of `messageIds` that an earlier commit has recorded: see `Change.seen`. */
   seenMessageIds(messageIds: readonly string[]): Promise<Set<string>>;
   /** The newest records first. `total` is the number of all records. */
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;

@@ -38,16 +38,17 @@ export interface Engine {
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**
-   * Sends the selected messages back to their source queues, sends a `task.redriven` for each of
-   * their tasks, and records the decision. Returns the number of redriven messages. On PostgreSQL
-   * this is one transaction. On AWS the engine first records the decision, then sends the messages,
-   * and deletes the dead-letter messages last: a message may be sent twice, but no message is lost.
+   * Sends the selected messages back to their source queues, and records the decision. For each
+   * message of a task, the coordinator receives a message `task.redriven`. Returns the number of
+   * redriven messages. On PostgreSQL this is one transaction. On AWS the engine first records the
+   * decision, then sends the messages, and deletes the dead-letter messages last: a message may be
+   * sent twice, but no message is lost.
    */
   redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number>;
   /**
-   * Deletes the selected messages, sends a `task.discarded` for each of their tasks, and records
-   * the decision, with the same guarantees as {@link redrive}. This function does not check whether
-   * a message may be discarded: its caller does.
+   * Deletes the selected messages, and records the decision, with the same guarantees as
+   * {@link redrive}. For each message of a task, the coordinator receives a message
+   * `task.discarded`. The caller must check first that the messages may be discarded.
    */
   discard(
     filter: DeadLetterFilter,

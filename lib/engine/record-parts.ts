@@ -5,8 +5,8 @@ import { KeystoneActionName } from '../../events/operation.ts';
 /** Schemas of the parts of a stored operation. */
 
 /**
- * Returns `undefined` for a missing field. The model always has the field, and JSON omits a field
- * whose value is `undefined`.
+ * Returns a schema that sets a missing field to `undefined`. JSON omits a field whose value is
+ * `undefined`, but the type of the record requires the field.
  */
 export const undefinedIfMissing = <Schema extends z.ZodType>(schema: Schema) =>
   schema.optional().transform((value) => value);
@@ -22,7 +22,7 @@ export const StoredPlan = z.looseObject({
 });
 
 /** One project in the plan of a domain, or in the request to delete a domain. */
-export const StoredMember = z.looseObject({
+export const StoredDomainPlanEntry = z.looseObject({
   id: ProjectId,
   name: undefinedIfMissing(z.string()),
   parentId: undefinedIfMissing(ProjectId),
@@ -68,7 +68,7 @@ export const StoredRecovery = z.looseObject({
     z.looseObject({ beforeMillis: z.number(), sentAt: undefinedIfMissing(z.number()) }),
   ),
   suspension: undefinedIfMissing(OperationId),
-  // Releases before 0.1.0 stored a cancellation here until the call that disables the account in
-  // Keystone had ended.
+  // Releases before 0.1.0 stored a cancellation here while the call that disables the account in
+  // Keystone was in progress. `StoredOperation` moves it to `canceled` of the operation.
   canceled: undefinedIfMissing(StoredCancellation),
 });

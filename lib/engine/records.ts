@@ -7,7 +7,7 @@ import { OperationEvent } from '../../events/operation.ts';
 import { ServiceEvent } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { StopDecision } from '../operation/stop.ts';
-import type { Decision } from './port.ts';
+import type { DeadLetterDecision } from './port.ts';
 import { undefinedIfMissing } from './record-parts.ts';
 
 export { StoredOperation, StoredWaiver } from './stored-operation.ts';
@@ -57,7 +57,7 @@ const StoredQueue = z.custom<QueueName>(
   (name) => typeof name === 'string' && /^(ingest|coordinate|service-.+)$/.test(name),
 );
 
-export const StoredDecision: z.ZodType<Decision> = z.looseObject({
+export const StoredDeadLetterDecision: z.ZodType<DeadLetterDecision> = z.looseObject({
   id: z.string(),
   what: z.enum(['redriven', 'discarded']),
   by: z.string(),

@@ -6,8 +6,8 @@ import { ACTIONS, OPERATION_STATES, type Operation, type Waiver } from '../opera
 import { engineError } from './engine-error.ts';
 import {
   StoredCancellation,
+  StoredDomainPlanEntry,
   StoredKeystoneAction,
-  StoredMember,
   StoredPlan,
   StoredRecovery,
   undefinedIfMissing,
@@ -40,9 +40,9 @@ const StoredScope = z.discriminatedUnion('type', [
 ]);
 
 /**
- * Parses a field that has one of these words as its value. Throws `engine.record.newer` for any
- * other word, because a newer release stored it, and this release must not act on an unknown state
- * or action.
+ * Parses a field that has one of these words as its value. Any other word comes from a newer
+ * release, and this release must not act on an unknown state or action. For such a word the schema
+ * throws `engine.record.newer`.
  */
 const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {
@@ -148,7 +148,7 @@ const StoredFields = z.looseObject({
     })
     .optional(),
   plan: StoredPlan.optional(),
-  projects: z.array(StoredMember).optional(),
+  projects: z.array(StoredDomainPlanEntry).optional(),
   isUnverified: z.boolean().optional(),
   waitsForChildProjects: z.boolean().optional(),
   recovery: StoredRecovery.optional(),

@@ -10,8 +10,8 @@ type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 /**
  * Wakes the workers of a queue in this process, immediately or when a delayed message is due. `now`
  * is the clock in milliseconds (default: the monotonic clock). An engine whose store has its own
- * clock passes `makeDue`: when the timer of a delayed message ends, this function makes the message
- * due in the store. By the store's clock it may be due later, if that clock was set back.
+ * clock passes `makeDue`, which runs when the timer of a delayed message ends. `makeDue` makes the
+ * message due in the store, even if the store's clock was set back meanwhile.
  */
 export class WorkerWakeups {
   readonly #callbacks = new Map<string, Set<() => void>>();

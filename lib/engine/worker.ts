@@ -35,16 +35,16 @@ export class Worker<Received extends QueueRecord> {
   readonly #warn: Warn;
   readonly #poll: NodeJS.Timeout;
   /** The records whose result is not stored yet, by id. */
-  readonly #unsettled = new Map<string, Received>();
+  readonly #unfinished = new Map<string, Received>();
   readonly #running = new Set<Promise<void>>();
   /** The received groups for which no handler was free. */
   #waitingGroups: Received[][] = [];
   #queueMayHaveMore = true;
   #receiving: Promise<void> | undefined;
   /** True from the start of `close`. */
-  #closing = false;
+  #isClosing = false;
   /** True from the end of `close`. */
-  #closed = false;
+  #isClosed = false;
   #isReceiveFailing = false;
 
   constructor(
@@ -71,8 +71,8 @@ export class Worker<Received extends QueueRecord> {
   }
 
   /** The received records whose result is not stored yet. */
-  get unsettled(): Received[] {
-    return [...this.#unsettled.values()];
+  get unfinished(): Received[] {
+    return [...this.#unfinished.values()];
   }
 
   /**
@@ -80,7 +80,7 @@ export class Worker<Received extends QueueRecord> {
    * records whose result is not stored.
    */
   async close(gracePeriodMillis: number): Promise<Received[]> {
-    this.#closing = true;
+    this.#isClosing = true;
     clearInterval(this.#poll);
     await this.#receiving;
     let timer: NodeJS.Timeout | undefined;
@@ -89,13 +89,13 @@ export class Worker<Received extends QueueRecord> {
     });
     await Promise.race([Promise.all(this.#running), graceTimeout]);
     clearTimeout(timer);
-    this.#closed = true;
-    return this.unsettled;
+    this.#isClosed = true;
+    return this.unfinished;
   }
 
   /** Starts handlers for waiting groups, then receives more records if a handler is still free. */
   #fillHandlers(): void {
-    if (this.#closing) return;
+    if (this.#isClosing) return;
     while (this.#waitingGroups.length > 0 && this.#running.size < this.#concurrency)
       this.#start(this.#waitingGroups.shift() ?? []);
     if (this.#receiving || !this.#queueMayHaveMore || this.#running.size >= this.#concurrency)
@@ -113,7 +113,7 @@ export class Worker<Received extends QueueRecord> {
       const records = await this.#source.receive(maxRecords);
       this.#isReceiveFailing = false;
       this.#queueMayHaveMore ||= records.length === maxRecords;
-      for (const record of records) this.#unsettled.set(record.id, record);
+      for (const record of records) this.#unfinished.set(record.id, record);
       this.#waitingGroups = handlerGroups(records, this.#batch);
     } catch (error) {
       // The next poll retries. Warn once per outage.
@@ -128,9 +128,9 @@ export class Worker<Received extends QueueRecord> {
       queue: this.#queue,
       bodyOf: (record) => this.#source.bodyOf(record),
       handler: this.#handler,
-      settle: (records, error) => this.#settle(records, error),
+      storeResult: (records, error) => this.#storeResult(records, error),
       onProblem: ({ text, error }) => {
-        if (!this.#closing) this.#warn(text, `${error.code}: ${error.message}`);
+        if (!this.#isClosing) this.#warn(text, `${error.code}: ${error.message}`);
       },
     }).finally(() => {
       this.#running.delete(run);
@@ -139,20 +139,20 @@ export class Worker<Received extends QueueRecord> {
     this.#running.add(run);
   }
 
-  /** Stores the result of a delivery. The records are then settled. */
-  async #settle(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
-    // An engine that closes returns unfinished and failed records to the queue, and does not count
-    // this delivery.
-    if (this.#closed || (error && this.#closing)) return;
-    if (!(await this.#storeResult(records, error))) return;
-    for (const { id } of records) this.#unsettled.delete(id);
+  /** Stores the result of a delivery. The records then count as finished. */
+  async #storeResult(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
+    // An engine that closes puts its unfinished records back on the queue, and their delivery does
+    // not count. A failed record therefore stays unfinished during the close.
+    if (this.#isClosed || (error && this.#isClosing)) return;
+    if (!(await this.#storeResultWithRetries(records, error))) return;
+    for (const { id } of records) this.#unfinished.delete(id);
   }
 
   /**
-   * Tries again until the store accepts the result. Otherwise the record would stay locked, and no
-   * worker would receive it again. Returns false if an attempt fails while the engine closes.
+   * Tries again until the store accepts the result. Otherwise the records would stay locked, and no
+   * worker would receive them again. Returns false if an attempt fails while the engine closes.
    */
-  async #storeResult(
+  async #storeResultWithRetries(
     records: readonly Received[],
     error: ErrorReport | undefined,
   ): Promise<boolean> {
@@ -162,7 +162,7 @@ export class Worker<Received extends QueueRecord> {
         else await this.#source.complete(records);
         return true;
       } catch (cause) {
-        if (this.#closing) return false;
+        if (this.#isClosing) return false;
         const text = `The result of ${records.length} messages of queue ${this.#queue}`;
         this.#warn(`${text} could not be stored yet`, cause);
         await new Promise((resolve) => setTimeout(resolve, waitMillis));

@@ -5,7 +5,7 @@ import { functionLog } from '../../engine/aws/lambda/log.ts';
 import { type MetricValues, meteredEngine, metricLine } from '../../engine/aws/lambda/metrics.ts';
 import { rotatingCredentials } from '../../engine/aws/lambda/secret.ts';
 import { openAwsEngine } from '../../engine/aws/open.ts';
-import { observedEngine } from '../../engine/observed.ts';
+import { loggingEngine } from '../../engine/logging-engine.ts';
 import { openCloud } from '../../openstack/open-cloud.ts';
 import { readSettings } from '../../shared/settings.ts';
 import { protectionOf } from '../protection.ts';
@@ -92,7 +92,7 @@ async function openContext(
   const protectedIds = protectedIdsOf(settings);
   return {
     engine,
-    observedEngine: meteredEngine(observedEngine(engine, log), metrics.countMetrics),
+    loggingEngine: meteredEngine(loggingEngine(engine, log), metrics.countMetrics),
     cloud,
     authUrl: credentials.authUrl,
     settings,

@@ -19,7 +19,7 @@ export const PROGRESS_MILLIS = 10_000;
 
 /** Returns the dependencies that all functions have. The list of services is not among them. */
 export const commonDeps = ({
-  observedEngine: engine,
+  loggingEngine: engine,
   cloud,
   settings,
   log,

@@ -35,8 +35,8 @@ export function commit(store: MemoryStore, change: Change, now: number): CommitR
   for (const queue of queuesOf(change)) store.queues.ensure(queue);
   checkCounterAmounts(change.counters ?? {});
   if (isInConflict(store, change)) return 'conflict';
-  const { messages = [], deadLetters = [], audit = [], ...state } = change;
-  writeRecords(store, structuredClone(state), now);
+  const { messages = [], deadLetters = [], audit = [], ...records } = change;
+  writeRecords(store, structuredClone(records), now);
   for (const { message, error } of deadLetters)
     moveToDeadLetters(store, queueOf(message), storableMessage(message), { error, at: now });
   const auditEntries = appendAudit(store, audit);
@@ -52,7 +52,7 @@ function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
 
 function isInConflict(store: MemoryStore, { seen, operations, tasks, documents }: Change): boolean {
   return (
-    seen?.some((id) => store.seen.has(id)) === true ||
+    seen?.some((id) => store.seenTimesById.has(id)) === true ||
     isOutdated(operations ?? [], store.operations) ||
     isOutdated(tasks ?? [], store.tasks) ||
     isOutdated(
@@ -76,8 +76,8 @@ function writeRecords(store: MemoryStore, change: Change, now: number): void {
   writeWaivers(store.waivers, change);
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
   writeDocuments(store.documents, change.documents ?? []);
-  for (const id of change.seen ?? []) store.seen.set(id, now);
-  removeOldIds(store.seen, now - SEEN_MILLIS);
+  for (const id of change.seen ?? []) store.seenTimesById.set(id, now);
+  removeOldIds(store.seenTimesById, now - SEEN_MILLIS);
   addToQuarantine(store.quarantineRecords, change.quarantine ?? []);
   addToCounters(store.counters, change.counters ?? {});
 }
@@ -119,10 +119,10 @@ function writeDocuments(
 }
 
 /** Removes the ids that were recorded before `oldestAt`. The oldest id is the first of the map. */
-function removeOldIds(seen: Map<string, number>, oldestAt: number): void {
-  for (const [id, at] of seen) {
+function removeOldIds(timesById: Map<string, number>, oldestAt: number): void {
+  for (const [id, at] of timesById) {
     if (at >= oldestAt) return;
-    seen.delete(id);
+    timesById.delete(id);
   }
 }
 

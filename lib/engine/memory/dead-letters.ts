@@ -3,10 +3,10 @@ import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { auditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, matchesFilter, parseDeadLetter } from '../dead-letters.ts';
-import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../port.ts';
+import type { DeadLetter, DeadLetterDecision, DeadLetterFilter, DecisionAuthor } from '../port.ts';
 import { appendAudit } from './audit.ts';
 import type { QueuedMessage } from './queues.ts';
-import type { DeadMessage, MemoryStore } from './store.ts';
+import type { MemoryStore, StoredDeadLetter } from './store.ts';
 
 type DeadLetterDetails = Pick<DeadLetter, 'at'> &
   Partial<Pick<DeadLetter, 'id' | 'error' | 'receiveCount' | 'expiresAt'>>;
@@ -28,12 +28,12 @@ export function moveToDeadLetters(
     expiresAt,
     at: Math.round(at),
   });
-  store.deadMessages.push({ deadLetter, body });
+  store.deadLetters.push({ deadLetter, body });
 }
 
 /** Returns the matching dead-letter messages, oldest first. */
 export const listDeadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
-  store.deadMessages
+  store.deadLetters
     .map(({ deadLetter }) => deadLetter)
     .filter((deadLetter) => matchesFilter(deadLetter, filter));
 
@@ -61,12 +61,12 @@ export function redrive(
     store.queues.put(deadLetter.queue, body, now),
   );
   const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
-  const notices = decisionMessages('redriven', deadLetters, author).map((message) =>
+  const coordinatorMessages = decisionMessages('redriven', deadLetters, author).map((message) =>
     store.queues.send(message, now),
   );
   return {
     deadLetterCount: removedMessages.length,
-    sentMessages: [...redrivenMessages, ...notices],
+    sentMessages: [...redrivenMessages, ...coordinatorMessages],
     auditEntries,
   };
 }
@@ -80,25 +80,25 @@ export function discard(
 ): DecisionResult {
   const { removedMessages, auditEntries } = removeMatching(store, filter, 'discarded', author, now);
   const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
-  const notices = decisionMessages('discarded', deadLetters, author).map((message) =>
+  const sentMessages = decisionMessages('discarded', deadLetters, author).map((message) =>
     store.queues.send(message, now),
   );
-  return { deadLetterCount: removedMessages.length, sentMessages: notices, auditEntries };
+  return { deadLetterCount: removedMessages.length, sentMessages, auditEntries };
 }
 
 /** Removes the matching messages and records the decision about them. */
 function removeMatching(
   store: MemoryStore,
   filter: DeadLetterFilter,
-  what: Decision['what'],
+  what: DeadLetterDecision['what'],
   author: DecisionAuthor,
   now: number,
-): { readonly removedMessages: DeadMessage[]; readonly auditEntries: readonly AuditEntry[] } {
-  const removedMessages = store.deadMessages.filter(({ deadLetter }) =>
+): { readonly removedMessages: StoredDeadLetter[]; readonly auditEntries: readonly AuditEntry[] } {
+  const removedMessages = store.deadLetters.filter(({ deadLetter }) =>
     matchesFilter(deadLetter, filter),
   );
   for (const message of removedMessages)
-    store.deadMessages.splice(store.deadMessages.indexOf(message), 1);
+    store.deadLetters.splice(store.deadLetters.indexOf(message), 1);
   const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
   const decisions = decisionsOf(what, deadLetters, author, Math.round(now));
   store.decisions.unshift(...decisions);

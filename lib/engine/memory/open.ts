@@ -41,7 +41,7 @@ export interface MemoryEngineOptions {
   readonly onAudited?: (entry: AuditEntry) => void;
 }
 
-const RETRY = { limit: 8, maxDelaySeconds: 300 };
+const DEFAULT_RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /**
@@ -50,8 +50,8 @@ const preciseNow = (): number => performance.timeOrigin + performance.now();
  *
  * @example
  * const engine = new MemoryEngine();
- * await engine.work('coordinate', { concurrency: 4 }, (deliveries) => coordinate(deliveries,
- * deps));
+ * const handler = (deliveries) => coordinate(deliveries, deps);
+ * await engine.work('coordinate', { concurrency: 4 }, handler);
  */
 export class MemoryEngine implements WorkerEngine {
   readonly reads;
@@ -69,7 +69,7 @@ export class MemoryEngine implements WorkerEngine {
   constructor(options: MemoryEngineOptions = {}) {
     this.store = options.store ?? new MemoryStore();
     this.#now = options.now ?? preciseNow;
-    this.#retry = options.retry ?? RETRY;
+    this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#warn = options.onWarning ?? (() => {});
     this.#onAudited = options.onAudited ?? (() => {});
     this.#wakeups = new WorkerWakeups({ now: this.#now });
@@ -78,10 +78,10 @@ export class MemoryEngine implements WorkerEngine {
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#throwIfClosed();
-    const committed = commit(this.store, change, this.#now());
-    if (committed === 'conflict') return committed;
-    this.#wake(committed.sentMessages);
-    committed.auditEntries.forEach(this.#onAudited);
+    const result = commit(this.store, change, this.#now());
+    if (result === 'conflict') return 'conflict';
+    this.#wake(result.sentMessages);
+    result.auditEntries.forEach(this.#onAudited);
     return 'committed';
   }
 
@@ -128,7 +128,7 @@ export class MemoryEngine implements WorkerEngine {
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
     );
     this.#closed = true;
-    // Another engine on the same store receives these messages. Their delivery does not count.
+    // Another engine on the same store may receive these messages. This delivery does not count.
     for (const unfinished of unfinishedByWorker.flat()) {
       unfinished.isActive = false;
       unfinished.receiveCount -= 1;

@@ -30,7 +30,10 @@ export class MemoryQueues {
   readonly #queues = new Map<QueueName, Map<string, QueuedMessage>>();
   #sequence = 0;
 
-  /** Creates a queue if it does not exist, so that {@link depths} lists it. */
+  /**
+   * Creates a queue if it does not exist, so that {@link depths} lists it. Returns the messages of
+   * the queue, by id.
+   */
   ensure(queue: QueueName): Map<string, QueuedMessage> {
     const queueMessages = this.#queues.get(queue) ?? new Map<string, QueuedMessage>();
     this.#queues.set(queue, queueMessages);

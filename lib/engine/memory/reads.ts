@@ -49,13 +49,13 @@ function operationReads(store: MemoryStore): Omit<OperationReads, 'stepRecords'>
         .filter((task) => task.operationId === operationId)
         .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     task: async (id) => store.tasks.get(id),
-    countStartedSince: async (at, type, action = 'cleanup') =>
+    countStartedSince: async (since, type, action = 'cleanup') =>
       operations(
         (operation) =>
           operation.action === action &&
           operation.scope.type === type &&
           operation.mode === 'enforce' &&
-          (operation.startedAt ?? -1) >= at &&
+          (operation.startedAt ?? -1) >= since &&
           !operation.cause.suspicious,
       ).length,
   };
@@ -76,8 +76,8 @@ function accountReads(store: MemoryStore): AccountReads {
       );
     },
     suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),
-    accountsWithFoldedId: async (type, folded) =>
-      accounts(({ account }) => account.type === type && foldId(account.id) === folded),
+    accountsWithFoldedId: async (type, foldedId) =>
+      accounts(({ account }) => account.type === type && foldId(account.id) === foldedId),
     accountsAfter: async (type, after, limit) =>
       accounts(
         ({ account }) => account.type === type && (after === undefined || account.id > after),
@@ -119,7 +119,7 @@ const recordReads = (store: MemoryStore): RecordReads => ({
           document.id.startsWith(prefix),
       )
       .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
-  seenMessageIds: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
+  seenMessageIds: async (ids) => new Set(ids.filter((id) => store.seenTimesById.has(id))),
   quarantine: async (limit) => ({
     total: store.quarantineRecords.length,
     records: store.quarantineRecords.toReversed().slice(0, limit),
@@ -134,7 +134,7 @@ const queueReads = (store: MemoryStore, now: () => number): QueueReads => ({
     return depth !== undefined && depth.ready + depth.active > 0;
   },
   depths: async () => {
-    const deadByQueue = Map.groupBy(store.deadMessages, ({ deadLetter }) => deadLetter.queue);
+    const deadByQueue = Map.groupBy(store.deadLetters, ({ deadLetter }) => deadLetter.queue);
     return Object.fromEntries(
       [...store.queues.depths(now())].map(([queue, depth]) => [
         queue,

@@ -52,7 +52,7 @@ export class SteppedEngine extends MemoryEngine {
     return this.store.waivers;
   }
   get seenIds() {
-    return this.store.seen;
+    return this.store.seenTimesById;
   }
   get counters() {
     return this.store.counters;
@@ -64,7 +64,7 @@ export class SteppedEngine extends MemoryEngine {
     return this.store.audit;
   }
   get deadLetterList(): readonly DeadLetter[] {
-    return this.store.deadMessages.map(({ deadLetter }) => deadLetter);
+    return this.store.deadLetters.map(({ deadLetter }) => deadLetter);
   }
   get waiting(): readonly WaitingMessage[] {
     return this.store.queues.allMessages();
@@ -102,12 +102,12 @@ export class SteppedEngine extends MemoryEngine {
    * immediately, because a test cannot deliver it.
    */
   override async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
-    const unreadable = this.store.deadMessages.filter(
+    const unreadable = this.store.deadLetters.filter(
       ({ deadLetter }) => deadLetter.message === undefined,
     );
     const redriven = await super.redrive(filter, author);
-    this.store.deadMessages.push(
-      ...unreadable.filter((one) => !this.store.deadMessages.includes(one)),
+    this.store.deadLetters.push(
+      ...unreadable.filter((one) => !this.store.deadLetters.includes(one)),
     );
     for (const waiting of this.waiting)
       if (!StoredMessage.safeParse(waiting.message).success) this.removeDelivered(waiting);

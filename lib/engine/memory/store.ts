@@ -2,11 +2,11 @@ import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts
 import { type AuditHead, type AuditRow, EMPTY_LOG } from '../../audit/entry.ts';
 import type { Operation, Task, Waiver } from '../../operation/model.ts';
 import type { StopDecision } from '../../operation/stop.ts';
-import type { DeadLetter, Decision, DocumentKey, StoredDocument } from '../port.ts';
+import type { DeadLetter, DeadLetterDecision, DocumentKey, StoredDocument } from '../port.ts';
 import { MemoryQueues } from './queues.ts';
 
 /** A dead-letter message, with the body that a redrive returns to the queue. */
-export interface DeadMessage {
+export interface StoredDeadLetter {
   readonly deadLetter: DeadLetter;
   readonly body: unknown;
 }
@@ -26,17 +26,17 @@ export class MemoryStore {
   /** By {@link documentKey}. */
   readonly documents = new Map<string, StoredDocument>();
   /** Ids of ingested notifications, with the time in epoch milliseconds; the oldest first. */
-  readonly seen = new Map<string, number>();
+  readonly seenTimesById = new Map<string, number>();
   readonly counters = new Map<string, number>();
   /** The newest first. */
-  readonly decisions: Decision[] = [];
+  readonly decisions: DeadLetterDecision[] = [];
   /** The newest first. */
   readonly stopDecisions: StopDecision[] = [];
   /** The audit log, in its order. */
   readonly audit: AuditRow[] = [];
   auditHead: AuditHead = EMPTY_LOG;
   /** The dead-letter messages of all queues, the oldest first. */
-  readonly deadMessages: DeadMessage[] = [];
+  readonly deadLetters: StoredDeadLetter[] = [];
   readonly queues = new MemoryQueues();
 }
 

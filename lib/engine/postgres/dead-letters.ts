@@ -4,7 +4,7 @@ import type { AuditEntry } from '../../audit/entry.ts';
 import { auditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf } from '../dead-letters.ts';
 import { storableMessage, toJson } from '../json.ts';
-import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../port.ts';
+import type { DeadLetter, DeadLetterDecision, DeadLetterFilter, DecisionAuthor } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { appendAudit } from './audit.ts';
 import { bossDatabaseOn, type Database, engineError, type Session } from './database.ts';
@@ -13,7 +13,7 @@ import type { Queues } from './queues.ts';
 
 /** The steps that differ between redrive and discard. */
 interface DecisionSteps {
-  readonly what: Decision['what'];
+  readonly what: DeadLetterDecision['what'];
   /** Moves or deletes the jobs with these ids in the dead-letter queue of `queue`. */
   removeJobs(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
   /** Builds the messages that inform the coordinator. */
@@ -118,7 +118,10 @@ async function deleteJobs(
   await boss.deleteJob(deadLetterQueueOf(queue), ids, { db: bossDatabaseOn(session) });
 }
 
-async function storeDecisions(session: Session, decisions: readonly Decision[]): Promise<void> {
+async function storeDecisions(
+  session: Session,
+  decisions: readonly DeadLetterDecision[],
+): Promise<void> {
   if (decisions.length > 0)
     await session.query(
       `INSERT INTO propagator.decision (operation_id, body)

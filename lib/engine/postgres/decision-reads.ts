@@ -1,6 +1,6 @@
 import type { StopDecision } from '../../operation/stop.ts';
 import type { DecisionReads } from '../port.ts';
-import { StoredDecision, StoredStopDecision, StoredWaiver } from '../records.ts';
+import { StoredDeadLetterDecision, StoredStopDecision, StoredWaiver } from '../records.ts';
 import { readAuditHead, readAuditRows } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseBodies } from './rows.ts';
@@ -23,7 +23,7 @@ export const decisionReads = (database: Database): DecisionReads => ({
         'ORDER BY sequence DESC LIMIT $2',
       [operationId ?? null, limit],
     );
-    return parseBodies(StoredDecision, rows);
+    return parseBodies(StoredDeadLetterDecision, rows);
   },
   auditRows: (from, limit) => readAuditRows(database, from, limit),
   auditHead: () => readAuditHead(database),

@@ -180,7 +180,7 @@ export class PostgresEngine implements WorkerEngine {
   async #heartbeat(): Promise<void> {
     await Promise.all(
       this.#workers.map(({ queue, worker }) =>
-        sendHeartbeat(this.#queues.boss, queue, worker.unsettled),
+        sendHeartbeat(this.#queues.boss, queue, worker.unfinished),
       ),
     );
     for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, 'silent'))

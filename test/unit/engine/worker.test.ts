@@ -44,7 +44,7 @@ describe('a worker', () => {
     const source = new OneMessageQueue(2);
     const { worker, warnings } = started(source);
     await until('the first attempt', () => source.attempts > 0);
-    expect(worker.unsettled).toHaveLength(1);
+    expect(worker.unfinished).toHaveLength(1);
     await until('the result', () => source.results.length > 0);
     expect(source.results).toEqual(['completed']);
     const text = 'The result of 1 messages of queue service-nova could not be stored yet';

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
+import { loggingEngine } from '../../../lib/engine/logging-engine.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
-import { observedEngine } from '../../../lib/engine/observed.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
@@ -53,7 +53,7 @@ describe('the log', () => {
       failures: 0,
       failWith: 'Transient',
     });
-    const engine = observedEngine(simulation.engine, log);
+    const engine = loggingEngine(simulation.engine, log);
     await engine.commit({ messages: [deleted(TARGET)] });
     await simulation.settle({ ...simulation.deps, engine });
     const logged = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
@@ -74,7 +74,7 @@ describe('the log', () => {
     const { lines, log } = capture();
     const engine = new SteppedEngine();
     engine.commit = async () => 'conflict';
-    await observedEngine(engine, log).commit({
+    await loggingEngine(engine, log).commit({
       quarantine: [
         { id: '1', reason: 'r', body: '', encoding: 'utf8', bytes: 0, source: 's', receivedAt: 0 },
       ],
@@ -95,7 +95,7 @@ describe('the log', () => {
       deadLetters: [deadLetter],
       quarantine: [quarantined()],
     };
-    const engine = observedEngine(new SteppedEngine(), log);
+    const engine = loggingEngine(new SteppedEngine(), log);
     expect(await engine.commit(change)).toBe('committed');
     const first = lines.map((line): object => JSON.parse(line));
     expect(first).toMatchObject([

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { auditRecordsOf } from '../../audit.ts';
 import { decisionMessages, decisionsOf } from '../../dead-letters.ts';
-import type { DeadLetter, DeadLetterFilter, Decision, DecisionAuthor } from '../../port.ts';
+import type {
+  DeadLetter,
+  DeadLetterDecision,
+  DeadLetterFilter,
+  DecisionAuthor,
+} from '../../port.ts';
 import { pack } from '../dynamodb/codec.ts';
 import { commit } from '../dynamodb/commit.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
@@ -87,14 +92,14 @@ const sendImmediately = (outbounds: readonly OutboundMessage[], sender: Sender):
  * Returns the number of messages.
  */
 async function decideOnEachPage(
-  what: Decision['what'],
+  what: DeadLetterDecision['what'],
   filter: DeadLetterFilter,
   author: DecisionAuthor,
   deps: DeadLetterDeps,
   send: (sqsQueue: string, page: readonly FoundDeadLetter[]) => Promise<void>,
 ): Promise<number> {
   const decidedAt = Date.now();
-  const decisions = new Map<string, Decision>();
+  const decisions = new Map<string, DeadLetterDecision>();
   const handledWorkKeys = new Set<string>();
   let handledCount = 0;
   // A redriven message may fail and return to this queue during the scan. The redrive skips such a
@@ -127,8 +132,8 @@ async function decideOnEachPage(
  * stored decisions of all pages.
  */
 async function storeDecisions(
-  decisionsOfPage: readonly Decision[],
-  decisions: Map<string, Decision>,
+  decisionsOfPage: readonly DeadLetterDecision[],
+  decisions: Map<string, DeadLetterDecision>,
   { store }: DeadLetterDeps,
 ): Promise<void> {
   const mergedDecisions = decisionsOfPage.map((decision) => {

@@ -1,5 +1,5 @@
 import type { DecisionReads } from '../../port.ts';
-import { StoredDecision, StoredStopDecision, StoredWaiver } from '../../records.ts';
+import { StoredDeadLetterDecision, StoredStopDecision, StoredWaiver } from '../../records.ts';
 import { readAuditHead, readAuditRows } from './audit.ts';
 import { parseBodies } from './codec.ts';
 import { decisionsPk, STOP_KEY, STOPS_PK } from './keys.ts';
@@ -19,7 +19,7 @@ export const decisionReads = (store: Store): DecisionReads => ({
   },
   async decisions({ operationId, limit }) {
     const rows = await store.query({ pk: decisionsPk(operationId), newestFirst: true, limit });
-    return parseBodies(StoredDecision, rows);
+    return parseBodies(StoredDeadLetterDecision, rows);
   },
   auditRows: (from, limit) => readAuditRows(store, from, limit),
   auditHead: () => readAuditHead(store),

@@ -1,7 +1,7 @@
 import type { OperationId, TaskId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
 import type { Action, Operation, Scope } from '../../../operation/model.ts';
-import type { Decision } from '../../port.ts';
+import type { DeadLetterDecision } from '../../port.ts';
 import type { Key } from './rows.ts';
 
 /**
@@ -110,7 +110,7 @@ export const decisionKeys = ({
   id,
   at,
   operationId,
-}: Pick<Decision, 'id' | 'at' | 'operationId'>): Key[] =>
+}: Pick<DeadLetterDecision, 'id' | 'at' | 'operationId'>): Key[] =>
   [...new Set([decisionsPk(undefined), decisionsPk(operationId)])].map((pk) => ({
     pk,
     sk: `${sortableTime(at)}#${id}`,

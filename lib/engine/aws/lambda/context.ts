@@ -10,7 +10,7 @@ import type { MetricValues } from './metrics.ts';
 export interface LambdaContext {
   readonly engine: AwsEngine;
   /** The same engine, with a log line and metrics for each commit. */
-  readonly observedEngine: Engine;
+  readonly loggingEngine: Engine;
   readonly cloud: Cloud;
   /** The Keystone URL at which the propagator logs in. */
   readonly authUrl: string;

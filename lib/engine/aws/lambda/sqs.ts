@@ -114,7 +114,7 @@ const deliverySteps = (
   queue,
   bodyOf: ({ body }) => messageIn(body),
   handler: (deliveries) => handler(deliveries, lambda),
-  settle: async (records, error) => {
+  storeResult: async (records, error) => {
     // The middleware `partialBatchFailure` lets SQS delete the successful records.
     if (error === undefined) return;
     for (const { id } of await storeFailure(queue, records, error, lambda)) errors.set(id, error);

@@ -28,7 +28,7 @@ function apiFunction(environment: Record<string, string>) {
   const validated: string[] = [];
   const propagator = {
     engine,
-    observedEngine: engine,
+    loggingEngine: engine,
     cloud: {
       keystone: {},
       async validateToken(token: string) {

@@ -6,14 +6,14 @@ import type { Change, Engine } from './port.ts';
 
 const subjectOf = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
-/** The number of operations and tasks whose last logged state an observed engine remembers. */
+/** The number of operations and tasks whose last logged state a logging engine remembers. */
 const MAX_LOGGED_STATES = 10_000;
 
 /**
  * Wraps an engine. The result logs each committed change: new states of operations and tasks,
  * dead-letter messages, and notifications in quarantine.
  */
-export function observedEngine(engine: Engine, log: Log): Engine {
+export function loggingEngine(engine: Engine, log: Log): Engine {
   const loggedStates = new Map<string, string>();
   const isNewState = (id: string, state: string): boolean => {
     if (loggedStates.get(id) === state) return false;
