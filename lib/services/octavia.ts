@@ -129,7 +129,7 @@ const loadBalancer = defineType({
 });
 
 /**
- * Octavia, Load Balancer API v2. None of its calls checks the project in Keystone. Flavors,
+ * Octavia, Load Balancer API v2. Octavia does not ask Keystone whether a project exists. Flavors,
  * availability zones and amphorae belong to the operator. Octavia's cleanup runs before Neutron's,
  * because Octavia needs the VIP port in the project to remove the load balancer. While the ports of
  * amphorae exist, they also block the deletion of subnets.

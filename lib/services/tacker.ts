@@ -113,9 +113,9 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 
 /**
  * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of the legacy API. Tacker's
- * cleanup runs before Heat's, because VNFs are stacks in Heat, and before those of the services
- * whose resources the stacks contain. Tacker's cleanup runs in phase `pre-delete`, because Tacker
- * uses logins that may end with the project.
+ * cleanup runs before Heat's, because VNFs are stacks in Heat. It also runs before the cleanup of
+ * each service whose resources these stacks contain. It takes part in phase `pre-delete`, because
+ * Tacker uses logins that may end with the project.
  */
 export const tacker = defineService({
   name: 'tacker',

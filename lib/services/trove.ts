@@ -10,7 +10,7 @@ import {
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
 import { provision } from './trove/provision.ts';
-import { blockedWhileInUse } from './trove/rows.ts';
+import { removeUnlessInUse } from './trove/rows.ts';
 import { databaseSuspension } from './trove/suspend.ts';
 
 const moduleRow = z.object({
@@ -30,11 +30,12 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 
 /**
  * Returns true if a 500 comes from a known fault of Trove since 2023.2: for an administrator,
- * `Modules.load` raises an UnboundLocalError. If Trove can list clusters, Trove is not down, so
- * this fault is the cause of the 500.
+ * `Modules.load` raises an UnboundLocalError.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
+  // `isAdministrator` lists clusters. If the list succeeds, Trove is not down, so the fault is the
+  // cause of the 500.
   return isAdministrator(api).catch(() => false);
 }
 
@@ -50,8 +51,9 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
 
 /**
  * Modules. Trove lists the modules of the whole cloud to an administrator. Modules with the tenant
- * `all` apply to all projects and belong to the cloud. If the listing fails, the modules are listed
- * with a member's token. After the deletion of the project, Keystone gives no such token.
+ * `all` apply to all projects and belong to the cloud. If the listing fails with the fault of
+ * {@link isModuleListingBroken}, the modules are listed with a member's token. After the deletion
+ * of the project, Keystone gives no such token.
  */
 const module = defineType({
   name: 'module',
@@ -81,7 +83,7 @@ const module = defineType({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
-    blockedWhileInUse(context, /applied to/i, async () => {
+    removeUnlessInUse(context, /applied to/i, async () => {
       // Only an administrator may delete hidden modules and automatically applied modules.
       await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
       return { kind: 'gone' };
@@ -98,8 +100,8 @@ const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
 /**
  * Configuration groups. No row names its owner. With a member's token, Trove lists only the groups
  * of the project, which proves the owner. With an administrator's token, Trove lists the groups of
- * the whole cloud, so one row stands for all of them. A group that a slow build uses is not
- * removed, and the operation reports it.
+ * the whole cloud, so one row stands for all of them. A group stays if an instance that uses it is
+ * still being built when phase `pre-delete` ends. The operation then reports the group.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -144,7 +146,7 @@ const configuration = defineType({
           'Configuration groups hold only database settings. A member of the project can ' +
           'delete them: openstack database configuration delete GROUP',
       };
-    return blockedWhileInUse(context, /associated with/i, async () => {
+    return removeUnlessInUse(context, /associated with/i, async () => {
       await row.api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
       return { kind: 'gone' };
     });

@@ -11,8 +11,8 @@ const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
   leftover: 'queues and topics (names and settings; messages and subscriptions expire)',
   advice:
-    'No API call can reach them. Delete the rows of the project from the queues in ' +
-    'the management store of Zaqar.',
+    'No API call can reach them. Delete the rows of the project from the table Queues ' +
+    '(MongoDB: the collection queues) in the management store of Zaqar.',
 };
 
 /** Zaqar requires every client to send a UUID, and accepts any UUID. */

@@ -160,19 +160,19 @@ const registry = defineType({
 const quotaBody = z.record(z.string(), z.number());
 
 /**
- * Limits that were set for the project, which are reset last. Zun does not check the project in
- * Keystone. Zun's answer names no owner, so the owner is the project of the path.
+ * Limits that were set for the project, which are reset last. Zun does not ask Keystone whether the
+ * project exists. Zun's answer names no owner, so the owner is the project of the path.
  */
 const quota = defineProjectQuota({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const quotaPath = `/v1/quotas/${encodeURIComponent(project)}`;
-    const [ownAnswer, defaultAnswer] = await Promise.all([
+    const [limitsAnswer, defaultsAnswer] = await Promise.all([
       api.request('GET', quotaPath),
       api.request('GET', `${quotaPath}/defaults`),
     ]);
-    const limits = quotaBody.parse(ownAnswer.json);
-    const defaults = quotaBody.parse(defaultAnswer.json);
+    const limits = quotaBody.parse(limitsAnswer.json);
+    const defaults = quotaBody.parse(defaultsAnswer.json);
     return limitsRows(project, differingLimits(limits, defaults));
   },
   async reset(row, { api }) {

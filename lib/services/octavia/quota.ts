@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ProjectContext, ServiceApi } from '../../task/service.ts';
 import type { QuotaWithDefaults } from '../kit/provision-quota.ts';
 import { defineQuota, type LimitsRow } from '../kit/quota.ts';
-import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
+import type { Limits } from '../kit/suspend-quota.ts';
 
 /** A limit of a project. Null means that the default applies. */
 const optionalLimit = z.number().nullish();
@@ -22,7 +22,7 @@ type LimitName = keyof typeof limitFields;
 const quotaDefaults = z.object({
   quota: z.object({ ...limitFields, load_balancer: optionalLimit, health_monitor: optionalLimit }),
 });
-type Limits = Partial<Record<LimitName, number | null | undefined>>;
+type OptionalLimits = Partial<Record<LimitName, number | null | undefined>>;
 
 const LIMIT_NAMES = Object.keys(limitFields) as LimitName[];
 const PATH = '/v2.0/lbaas/quotas';
@@ -36,17 +36,17 @@ const PATH = '/v2.0/lbaas/quotas';
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<LimitsRow[]> {
-    // Without defaults, each limit that is set counts. Rows of other projects and rows without an
-    // owner are kept, so that the owner check reports them.
+    // Rows of other projects and rows without an owner are kept, so that the owner check reports
+    // them. The defaults are requested only if a row has a limit.
     const rowsWithLimits = (await rowsOf(context)).filter(
-      (row) => namesOfSetLimits(row, {}).length > 0,
+      (row) => namesOfDifferingLimits(row, {}).length > 0,
     );
     if (rowsWithLimits.length === 0) return [];
     const defaults = await defaultsOf(context.project, context.api);
     return rowsWithLimits
       .map((row) => ({
         project: row.project_id ?? '',
-        limits: namesOfSetLimits(row, defaults).join(', '),
+        limits: namesOfDifferingLimits(row, defaults).join(', '),
       }))
       .filter((row) => row.limits !== '');
   },
@@ -73,7 +73,7 @@ export async function readQuota(context: ProjectContext): Promise<QuotaWithDefau
 
 /** Sets only these limits. */
 export async function writeQuota(
-  newLimits: WantedLimits,
+  newLimits: Limits,
   { api, project }: ProjectContext,
 ): Promise<void> {
   await api.request('PUT', pathOf(project), { json: { quota: newLimits } });
@@ -82,10 +82,10 @@ export async function writeQuota(
 const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
 
 /**
- * Returns the quota row of the project, if there is one. The first request ignores a link to a next
- * page, because Octavia adds a link after every row if [api_settings] pagination_max_limit is
- * negative. A row of another project means that Octavia ignored the filter. The second request then
- * returns the rows of all projects, and throws if its answer is not complete.
+ * Returns the quota rows that Octavia lists for the project: one row or none. The first request
+ * ignores a link to a next page, because Octavia adds a link after every row if [api_settings]
+ * pagination_max_limit is negative. A row of another project means that Octavia ignored the filter.
+ * The second request then lists the rows of all projects, and throws if the list is not complete.
  */
 async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
   const query = { project_id: project };
@@ -95,7 +95,7 @@ async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof 
   return (await api.list(PATH, options)).rows;
 }
 
-async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
+async function defaultsOf(project: string, api: ServiceApi): Promise<OptionalLimits> {
   const answer = await api.request('GET', `${pathOf(project)}/default`);
   const { load_balancer, health_monitor, ...defaults } = quotaDefaults.parse(answer.json).quota;
   return {
@@ -105,6 +105,6 @@ async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
   };
 }
 
-/** Returns the names of the limits that are set and differ from the defaults. */
-const namesOfSetLimits = (row: Limits, defaults: Limits): LimitName[] =>
+/** Returns the names of the limits that have a value, and whose value is not the default. */
+const namesOfDifferingLimits = (row: OptionalLimits, defaults: OptionalLimits): LimitName[] =>
   LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);

@@ -48,10 +48,10 @@ async function listBalancers({ api, project }: ProjectContext): Promise<Balancer
     ),
     ...pools.filter((one) => one.tls_container_ref || one.ca_tls_container_ref),
   ];
-  const balancerIds = new Set(
-    partsWithCertificate.flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
+  const idsWithCertificate = new Set(
+    partsWithCertificate.flatMap((part) => (part.loadbalancers ?? []).map(({ id }) => id)),
   );
-  return rows.map((row) => ({ ...row, hasCertificate: balancerIds.has(row.id) }));
+  return rows.map((row) => ({ ...row, hasCertificate: idsWithCertificate.has(row.id) }));
 }
 
 const pendingMessage = (status: string): string =>
@@ -112,8 +112,8 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       return {
         kind: 'report-only',
         message:
-          'a load balancer with certificates stays up: an update would drop a listener without ' +
-          'its certificate',
+          'a load balancer with certificates stays up: with an update, Octavia would drop each ' +
+          'listener whose certificate it cannot read',
         advice:
           'If it must not answer requests, set it down: openstack loadbalancer set --disable ID.',
       };

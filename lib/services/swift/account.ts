@@ -63,7 +63,7 @@ export type ClusterInfo = z.infer<typeof infoBody>;
 
 /**
  * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator has
- * disabled `/info`. Throws only `Transient`.
+ * disabled `/info`. Throws only errors of class `Transient`.
  */
 export function clusterInfoOf(context: ProjectContext): Promise<ClusterInfo | undefined> {
   return context.memoize('swift.info', async () => {

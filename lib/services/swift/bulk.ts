@@ -33,21 +33,21 @@ export async function bulkDelete(
     bulkDeleteError(status, detail, context.region, answer.requestId);
   if (!parsed.success) throw errorOf('502', 'the answer is not the report of a bulk delete');
   const {
-    Errors: failed,
+    Errors: failures,
     'Response Status': status,
     'Number Deleted': deleted,
     'Number Not Found': notFound,
   } = parsed.data;
-  if (!status.startsWith('2') && failed.length === 0)
+  if (!status.startsWith('2') && failures.length === 0)
     throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
-  const reasons = new Map(failed.map(([name, reason]) => [unescapePath(name), reason]));
+  const reasonByPath = new Map(failures.map(([path, reason]) => [unescapePath(path), reason]));
   // After many failures the middleware stops. Its report does not name the remaining objects.
-  const isUnfinished = deleted + notFound + failed.length < paths.length;
+  const isUnfinished = deleted + notFound + failures.length < paths.length;
   // The report does not name the missing objects. If all objects are missing, the container's
   // listing is outdated, and only a new listing proves that they are gone.
   const isListingOutdated = notFound === paths.length;
   return paths.map((path) => {
-    const reason = reasons.get(unescapePath(path));
+    const reason = reasonByPath.get(unescapePath(path));
     if (reason !== undefined) return errorOf(reason, 'an object was not deleted');
     if (isUnfinished)
       return errorOf('503', 'the bulk delete stopped before it had processed all objects');

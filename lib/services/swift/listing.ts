@@ -65,15 +65,16 @@ export async function objectsOfAccount(
   // A container counts as incomplete until all its objects are listed.
   for (const { name } of containers) incompleteNames.add(name);
   const rows: ObjectRow[] = [];
-  for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
-    const group = containers.slice(from, from + PARALLEL_LISTINGS);
+  for (let start = 0; start < containers.length; start += PARALLEL_LISTINGS) {
+    const group = containers.slice(start, start + PARALLEL_LISTINGS);
     const listings = await listObjectsIn(group, context);
     for (const row of listings.flatMap((listing) => listing.rows)) rows.push(row);
-    const complete = listings.filter(({ hasMore }) => !hasMore);
-    for (const { container } of complete) incompleteNames.delete(container);
-    const hasUnlistedContainers = from + PARALLEL_LISTINGS < containers.length;
+    const completeListings = listings.filter(({ hasMore }) => !hasMore);
+    for (const { container } of completeListings) incompleteNames.delete(container);
+    const hasUnlistedContainers = start + PARALLEL_LISTINGS < containers.length;
     const isTruncated = rows.length >= MAX_LISTED_OBJECTS && hasUnlistedContainers;
-    if (isTruncated || complete.length < listings.length) return { rows, hasMore: true };
+    const hasIncompleteListing = completeListings.length < listings.length;
+    if (isTruncated || hasIncompleteListing) return { rows, hasMore: true };
   }
   return { rows, hasMore: false };
 }

@@ -59,6 +59,7 @@ export async function objectsOf(
       rows: rows.map(({ name, version_id: version }) => ({
         container,
         name,
+        // Swift shows the version id `null` for an object without a version.
         version: version === 'null' ? undefined : version,
         owner: project,
       })),
@@ -81,7 +82,7 @@ export async function removeObjects(
   for (const container of new Set(rows.map((row) => row.container)))
     await stopSideEffects(container, context);
   const bulkDeleteLimits = (await clusterInfoOf(context))?.bulk_delete;
-  const results: Results = new Map();
+  const results: ResultByRow = new Map();
   // The bulk delete does not support version ids.
   const canBulkDelete = (row: ObjectRow): boolean =>
     bulkDeleteLimits !== undefined && row.version === undefined;
@@ -98,17 +99,17 @@ async function removeInBulk(
   rows: readonly ObjectRow[],
   maxPathsPerRequest: number,
   context: ProjectContext,
-  results: Results,
+  results: ResultByRow,
 ): Promise<void> {
-  for (let at = 0; at < rows.length; at += maxPathsPerRequest) {
-    const chunk = rows.slice(at, at + maxPathsPerRequest);
+  for (let start = 0; start < rows.length; start += maxPathsPerRequest) {
+    const chunk = rows.slice(start, start + maxPathsPerRequest);
     const removals = await bulkDelete(chunk.map(pathOfObject), context);
     for (const [index, row] of chunk.entries())
       results.set(row, removals[index] ?? { kind: 'accepted' });
   }
 }
 
-type Results = Map<ObjectRow, Removal | PropagatorError>;
+type ResultByRow = Map<ObjectRow, Removal | PropagatorError>;
 
 /** The maximum of parallel calls for one batch of rows. The limit of the API also applies. */
 const PARALLEL_DELETIONS = 8;
@@ -117,7 +118,7 @@ const PARALLEL_DELETIONS = 8;
 async function removeSingly(
   rows: readonly ObjectRow[],
   context: ProjectContext,
-  results: Results,
+  results: ResultByRow,
 ): Promise<void> {
   const remainingRows = rows.values();
   let refusal: PropagatorError | undefined;
@@ -163,8 +164,8 @@ const SIDE_EFFECT_HEADERS = ['versions-location', 'history-location', 'container
  * synchronization (`X-Container-Sync-To`) of a container. With the older versioning, a DELETE would
  * restore the previous version, or copy the object to another container. With the synchronization,
  * Swift would also delete the objects in the target container, which may belong to another project.
- * Both also work in clusters whose `/info` lists neither. A POST to a missing container answers 404
- * and creates nothing.
+ * A cluster may have these two features although its `/info` does not list them. A POST to a
+ * missing container answers 404 and creates nothing.
  */
 async function stopSideEffects(container: string, context: ProjectContext): Promise<void> {
   await context.memoize(`swift.side-effects/${container}`, async () => {

@@ -18,7 +18,7 @@ async function readQuotaBytes(context: ProvisionContext): Promise<number | undef
   return header ? Number(header) : undefined;
 }
 
-/** The limit of the account. The request creates a missing account. */
+/** The limit of the account. The request that sets the limit creates a missing account. */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: { bytes: await readQuotaBytes(context) }, defaults: {} }),
@@ -33,8 +33,8 @@ const quota = provisionQuota<Section>({
 export const provision = defineProvision<Section>({
   schema,
   summary: [
-    'The limit of bytes of the account (`quota`), with the reseller role and the middleware ' +
-      'account_quotas. The request that sets the limit creates a missing account.',
+    'The limit of bytes of the account (`quota`). It requires the reseller role and the ' +
+      'middleware account_quotas. The request that sets the limit creates a missing account.',
   ],
   parts: [quota],
 });

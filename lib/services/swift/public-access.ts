@@ -28,7 +28,9 @@ export type RecordedAccess = z.infer<typeof recordedAccess>;
  * container.
  */
 const MASK_PATTERN = /^kp1:[0-9a-f]{32}:/;
+/** The maximum length of a key: Swift's default limit for a metadata value. */
 export const MAX_VALUE_LENGTH = 256;
+/** The length of the prefix that {@link MASK_PATTERN} matches. */
 export const MASK_LENGTH = 37;
 
 /** The API client sends only ASCII characters in a header. */
@@ -58,30 +60,25 @@ export function maskKey(key: string): string {
 
 type PartState = 'suspended' | 'as-recorded' | 'changed';
 
-/** Compares the read ACL with the recorded one. */
-export function aclState(row: AccountOrContainer, read: string): PartState {
-  const shownAcl = normalizedAcl(row.readAcl);
-  const [recorded, closedAcl] = [read, withoutPublicEntries(read)].map(normalizedAcl);
-  return shownAcl === recorded ? 'as-recorded' : shownAcl === closedAcl ? 'suspended' : 'changed';
+/** Compares the read ACL with the recorded read ACL. */
+export function aclState(row: AccountOrContainer, recordedAcl: string): PartState {
+  const presentAcl = normalizedAcl(row.readAcl);
+  if (presentAcl === normalizedAcl(recordedAcl)) return 'as-recorded';
+  const suspendedAcl = normalizedAcl(withoutPublicEntries(recordedAcl));
+  return presentAcl === suspendedAcl ? 'suspended' : 'changed';
 }
 
 function keyState(row: AccountOrContainer, name: string): PartState {
   const key = row.keys.get(name);
-  return key === undefined ? 'changed' : isMasked(key) ? 'suspended' : 'as-recorded';
+  if (key === undefined) return 'changed';
+  return isMasked(key) ? 'suspended' : 'as-recorded';
 }
 
 /** Compares the account or a container with its recorded state. */
-export function compare(row: AccountOrContainer, { read, keys }: RecordedAccess): Comparison {
-  const acl = read === undefined ? undefined : aclState(row, read);
-  const keyStates = keys.map((name) => keyState(row, name));
-  const states = acl === undefined ? keyStates : [acl, ...keyStates];
-  const isNewlyPublic = acl === undefined && isPublic(row);
-  const newKeys = [...row.keys].filter(([name, key]) => !keys.includes(name) && !isMasked(key));
-  const changes = [
-    ...(acl === 'changed' || isNewlyPublic ? ['its read ACL has changed'] : []),
-    ...keys.flatMap((name, at) => (keyStates[at] === 'changed' ? [`its ${name} is gone`] : [])),
-    ...newKeys.map(([name]) => `its ${name} is new`),
-  ];
+export function compare(row: AccountOrContainer, recorded: RecordedAccess): Comparison {
+  const states = recorded.keys.map((name) => keyState(row, name));
+  if (recorded.read !== undefined) states.push(aclState(row, recorded.read));
+  const changes = changesSince(recorded, row);
   if (changes.length > 0) {
     const isPartlySuspended = states.includes('suspended');
     return { kind: 'changed', message: changes.join(', '), isPartlySuspended };
@@ -92,9 +89,21 @@ export function compare(row: AccountOrContainer, { read, keys }: RecordedAccess)
     : { kind: 'partly' };
 }
 
+/** Returns one text for each part that another client has changed since the state was recorded. */
+function changesSince({ read, keys }: RecordedAccess, row: AccountOrContainer): string[] {
+  const isAclChanged = read === undefined ? isPublic(row) : aclState(row, read) === 'changed';
+  const missingKeys = keys.filter((name) => !row.keys.has(name));
+  const newKeys = [...row.keys].filter(([name, key]) => !keys.includes(name) && !isMasked(key));
+  return [
+    ...(isAclChanged ? ['its read ACL has changed'] : []),
+    ...missingKeys.map((name) => `its ${name} is gone`),
+    ...newKeys.map(([name]) => `its ${name} is new`),
+  ];
+}
+
 /**
- * Returns the state that suspend must record now. `earlierRecord`: the recorded state that the
- * result replaces. The result keeps the parts of it that are still suspended.
+ * Returns the state that suspend must record now. The result replaces `earlierRecord`, and takes
+ * from it the parts that are still suspended.
  */
 export function stateToRecord(
   row: AccountOrContainer,

@@ -53,7 +53,7 @@ async function readAccountOrContainer(
   };
 }
 
-const MAX_PARALLEL = 8;
+const MAX_PARALLEL_READS = 8;
 
 /** Lists the account, if it exists, and its containers. */
 async function listAccountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
@@ -73,18 +73,18 @@ async function listAccountAndContainers(context: ProjectContext): Promise<Accoun
     throw error;
   }
   const rows: AccountOrContainer[] = [];
-  for (let from = 0; from < names.length; from += MAX_PARALLEL) {
-    const batch = names
-      .slice(from, from + MAX_PARALLEL)
+  for (let start = 0; start < names.length; start += MAX_PARALLEL_READS) {
+    const reads = names
+      .slice(start, start + MAX_PARALLEL_READS)
       .map((name) => readAccountOrContainer(name, context));
-    rows.push(...(await Promise.all(batch)).filter((row) => row !== undefined));
+    rows.push(...(await Promise.all(reads)).filter((row) => row !== undefined));
   }
   return rows;
 }
 
 /**
- * Writes the recorded ACL and the present keys with one POST. `changeAcl` and `changeKey` first
- * change them. An ACL that another actor has changed stays.
+ * Writes the recorded ACL, changed by `changeAcl`, and the present keys, changed by `changeKey`,
+ * with one POST. Does not write the ACL if another client has changed it since it was recorded.
  */
 async function writeAccess(
   row: AccountOrContainer,
@@ -105,8 +105,8 @@ async function writeAccess(
 
 /**
  * Removes public access to the account and its containers. Suspend removes the public entries from
- * read ACLs. It masks the keys of temporary URLs with a prefix, so that Swift refuses URLs that
- * were signed with the original keys.
+ * read ACLs. Suspend also masks the keys of temporary URLs with a prefix, so that Swift refuses
+ * URLs that were signed with the original keys.
  */
 export const publicAccessSuspension = defineSuspension<AccountOrContainer, RecordedAccess>({
   name: 'public-access',
@@ -130,8 +130,8 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
   id: (row) => row.id,
   owner: (row) => row.owner,
   assess(row, _context, _option, earlierRecord) {
-    const keys = [...row.keys].filter(([, key]) => !isMasked(key));
-    if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
+    const unmaskedKeys = [...row.keys.values()].filter((key) => !isMasked(key));
+    if (unmaskedKeys.some((key) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
         kind: 'report-only',
         message:
@@ -141,8 +141,9 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
           'Ask the owner to set a shorter key, or remove the key (openstack object store account ' +
           'unset).',
       };
-    if (!isPublic(row) && keys.length === 0) return { kind: 'at-rest' };
-    if (![...(isPublic(row) ? [row.readAcl] : []), ...keys.map(([, key]) => key)].every(isAscii))
+    if (!isPublic(row) && unmaskedKeys.length === 0) return { kind: 'at-rest' };
+    const valuesToChange = isPublic(row) ? [row.readAcl, ...unmaskedKeys] : unmaskedKeys;
+    if (!valuesToChange.every(isAscii))
       return {
         kind: 'report-only',
         message:

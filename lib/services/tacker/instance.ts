@@ -38,7 +38,7 @@ const OPERATIONS_PATH = '/vnflcm/v1/vnf_lcm_op_occs';
 /**
  * VNF instances. A running instance is terminated by force, and a later iteration removes its
  * record. During a termination, Tacker deletes the resources with the login of their VIM, and then
- * searches a default VIM in the caller's project. Both steps are more likely to succeed with a
+ * searches for a default VIM in the caller's project. Both steps are more likely to succeed with a
  * token on the project.
  */
 export const vnfInstance = defineType<InstanceRow>({
@@ -46,8 +46,8 @@ export const vnfInstance = defineType<InstanceRow>({
   blockers: [
     'Tacker logs in to the VIM with stored credentials. If these credentials ended ' +
       'with the project, the termination fails.',
-    'After a termination Tacker searches a default VIM in the project of the caller, ' +
-      'and fails if there is none.',
+    'After a termination Tacker searches for a default VIM in the project of the caller. The ' +
+      'termination fails if there is none.',
     'An operation in FAILED_TEMP blocks all other operations. The propagator rolls ' +
       'back a failed instantiation, and marks any other operation as failed.',
   ],
@@ -75,8 +75,9 @@ export const vnfInstance = defineType<InstanceRow>({
 });
 
 /**
- * Returns the result for an instance that Tacker refuses to remove. If the newest operation on the
- * instance is in progress, the run waits for it. If that operation failed, the run ends it.
+ * Returns the result for an instance that Tacker refuses to remove. If the newest operation of
+ * Tacker on the instance is in progress, the result is `accepted`. If that operation is in
+ * FAILED_TEMP, the function ends the operation.
  */
 async function removalAfterRefusal(
   row: InstanceRow,
@@ -94,9 +95,9 @@ async function removalAfterRefusal(
     latestOperation &&
     ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latestOperation.operationState)
   ) {
-    const since = epochOf(latestOperation.startTime);
-    return now() - since > STUCK_AFTER_MILLIS
-      ? { kind: 'accepted', stuckSince: since }
+    const startedAt = epochOf(latestOperation.startTime);
+    return now() - startedAt > STUCK_AFTER_MILLIS
+      ? { kind: 'accepted', stuckSince: startedAt }
       : { kind: 'accepted' };
   }
   if (latestOperation?.operationState === 'FAILED_TEMP')

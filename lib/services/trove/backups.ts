@@ -27,8 +27,8 @@ const backupsOf = async (
 
 /**
  * Backups. With a token on the project, Trove also removes the data of a backup. With another
- * token, Trove searches the data in the caller's Swift account and removes only the row. Swift's
- * task then removes the data with the project's containers.
+ * token, Trove searches for the data in the caller's Swift account, and removes only the row. The
+ * task of Swift then removes the data with the project's containers.
  */
 export const backup = defineType({
   name: 'backup',
@@ -78,7 +78,7 @@ export const backup = defineType({
     try {
       await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     } catch (error) {
-      return refusedRemoval(row, error, context);
+      return removalAfterRefusal(row, error, context);
     }
     return { kind: 'accepted' };
   },
@@ -87,7 +87,7 @@ export const backup = defineType({
 const pathOf = (row: BackupRow): string => `/backups/${encodeURIComponent(row.id)}`;
 
 /** Converts a refusal of Trove to the result of the removal. Throws any other error again. */
-async function refusedRemoval(
+async function removalAfterRefusal(
   row: BackupRow,
   error: unknown,
   { api }: ProjectContext,
@@ -117,15 +117,16 @@ async function refusedRemoval(
  * backups are based on each other in a circle.
  */
 function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRow[] {
-  const foundBackups = new Set<BackupRow>();
-  for (let parents = [row.id]; parents.length > 0; ) {
+  const descendantRows = new Set<BackupRow>();
+  for (let parentIds = [row.id]; parentIds.length > 0; ) {
     const children = candidates.filter(
-      (child) => child.parent_id && parents.includes(child.parent_id) && !foundBackups.has(child),
+      (child) =>
+        child.parent_id && parentIds.includes(child.parent_id) && !descendantRows.has(child),
     );
-    for (const child of children) foundBackups.add(child);
-    parents = children.map(({ id }) => id);
+    for (const child of children) descendantRows.add(child);
+    parentIds = children.map(({ id }) => id);
   }
-  return [...foundBackups];
+  return [...descendantRows];
 }
 
 /**
@@ -133,11 +134,11 @@ function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRo
  * instance, so the function does nothing if the instance belongs to another project.
  */
 async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
-  const ownInstance = (await instancesOf(context)).find(
+  const projectInstance = (await instancesOf(context)).find(
     (one) => one.id === row.instance_id && one.tenant_id === context.project,
   );
-  if (!ownInstance) return;
-  const path = `/mgmt/instances/${encodeURIComponent(ownInstance.id)}/action`;
+  if (!projectInstance) return;
+  const path = `/mgmt/instances/${encodeURIComponent(projectInstance.id)}/action`;
   await context.api.request('POST', path, { json: { 'reset-task-status': {} }, accept: [404] });
 }
 

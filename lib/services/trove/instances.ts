@@ -1,13 +1,13 @@
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import {
-  blockedIfRefused,
   buildBlocker,
   changedAt,
   clustersOf,
   instancesOf,
   isSlowBuild,
   isUnchangedFor,
+  removeUnlessRefused,
   STUCK_AFTER_MILLIS,
 } from './rows.ts';
 
@@ -17,7 +17,7 @@ const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean
 
 interface Deletion {
   readonly path: string;
-  /** Set if an earlier deletion is stuck: the time since when. */
+  /** Set if an earlier deletion is stuck: the time of its last progress, in epoch milliseconds. */
   readonly stuckSince: number | undefined;
   /** Matches the message of an error that is a refusal. */
   readonly refusalText: RegExp;
@@ -28,7 +28,7 @@ const requestDeletion = (
   { path, stuckSince, refusalText }: Deletion,
   { api, projectApi = api }: ProjectContext,
 ): Promise<Removal> =>
-  blockedIfRefused(refusalText, async () => {
+  removeUnlessRefused(refusalText, async () => {
     await projectApi.request('DELETE', path);
     return stuckSince === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince };
   });
@@ -60,8 +60,8 @@ export const cluster = defineType({
 /**
  * Instances, listed with the API for administrators. The servers and volumes of an instance belong
  * to Trove's own project. Trove also removes its ports in the project's networks. If a TLS
- * certificate in Barbican has Trove as a consumer, Trove needs a token on the project to remove
- * this entry.
+ * certificate in Barbican names Trove as a consumer, Trove needs a token on the project to remove
+ * this consumer.
  */
 export const instance = defineType({
   name: 'instance',
@@ -77,15 +77,15 @@ export const instance = defineType({
   async list(context) {
     const rows = await instancesOf(context);
     const clusters = rows.some((row) => row.cluster_id) ? await clustersOf(context) : [];
-    const slowBuilds = new Set(
+    const slowBuildIds = new Set(
       rows.filter((row) => row.status === 'BUILD' && isSlowBuild(row, context)).map(({ id }) => id),
     );
     return rows.map((row) => {
-      const cluster = clusters.find(({ id }) => id === row.cluster_id);
-      const waitsForSlowBuild = cluster
-        ? isBusy(cluster) && isSlowBuild(cluster, context)
-        : (row.replicas ?? []).some(({ id }) => slowBuilds.has(id));
-      return { ...row, cluster, waitsForSlowBuild };
+      const clusterOfRow = clusters.find(({ id }) => id === row.cluster_id);
+      const waitsForSlowBuild = clusterOfRow
+        ? isBusy(clusterOfRow) && isSlowBuild(clusterOfRow, context)
+        : (row.replicas ?? []).some(({ id }) => slowBuildIds.has(id));
+      return { ...row, cluster: clusterOfRow, waitsForSlowBuild };
     });
   },
   id: (row) => row.id,

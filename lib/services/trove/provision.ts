@@ -19,8 +19,8 @@ const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   async read(context) {
     const limits = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data ?? {};
-    // With equal defaults, a limit that differs from the profile counts as missing: the propagator
-    // itself has set the recorded value.
+    // The recorded limits are also returned as the defaults. A limit that differs from the profile
+    // then counts as missing, and not as a limit that a person has set.
     return { limits, defaults: limits };
   },
   async write(limits, context) {

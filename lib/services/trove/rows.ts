@@ -28,8 +28,8 @@ const clusterRow = z.object({
 });
 
 /**
- * Returns the project's instances. Without `deleted`, Trove also lists deleted instances. Without
- * `include_clustered`, Trove omits members of clusters.
+ * Returns the project's instances. Without `deleted: false`, Trove also lists deleted instances.
+ * Without `include_clustered`, Trove omits members of clusters.
  */
 export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<InstanceRow[]> =>
   memoize('trove/instances', async () => {
@@ -78,22 +78,23 @@ const BUILD_LIMIT_MILLIS = 60 * MINUTE;
  */
 const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
+type DatedRow = z.infer<z.ZodObject<typeof datedFields>>;
 /** Returns the time of the last change in epoch milliseconds. */
-export const changedAt = (row: z.infer<z.ZodObject<typeof datedFields>>): number =>
-  epochOf(row.updated ?? row.created);
+export const changedAt = (row: DatedRow): number => epochOf(row.updated ?? row.created);
 /** True if the resource has not changed for this long. False if its row has no time. */
 export const isUnchangedFor = (
   millis: number,
-  row: Parameters<typeof changedAt>[0],
+  row: DatedRow,
   { now }: Pick<ProjectContext, 'now'>,
 ): boolean => hasElapsed(millis, changedAt(row), now());
 
 /**
- * Returns a blocker for a resource that Trove is building, because an interrupted build would leave
- * servers and volumes in Trove's own project. `activity` completes the sentence: `being built`.
+ * Returns a blocker for a resource that Trove is building, or `undefined` if the build has taken
+ * more than an hour. The blocker is necessary because an interrupted build would leave servers and
+ * volumes in Trove's own project. The message is `the resource is ACTIVITY`.
  */
 export const buildBlocker = (
-  row: Parameters<typeof changedAt>[0],
+  row: DatedRow,
   context: Pick<ProjectContext, 'now'>,
   activity: string,
 ): Blocker | undefined =>
@@ -108,17 +109,15 @@ export const buildBlocker = (
       };
 
 /** Returns true if phase `pre-delete` no longer waits for the build. */
-export const isSlowBuild = (
-  row: Parameters<typeof changedAt>[0],
-  context: Pick<ProjectContext, 'now'>,
-): boolean => isUnchangedFor(PRE_DELETE_BUILD_LIMIT_MILLIS, row, context);
+export const isSlowBuild = (row: DatedRow, context: Pick<ProjectContext, 'now'>): boolean =>
+  isUnchangedFor(PRE_DELETE_BUILD_LIMIT_MILLIS, row, context);
 
 /**
  * Calls `remove`, and converts a refusal to a blocker. Trove answers 400, 403 or 422 where other
  * services answer 409. The error is therefore a refusal only if its message matches `refusalText`.
  * Throws any other error again.
  */
-export async function blockedIfRefused(
+export async function removeUnlessRefused(
   refusalText: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
@@ -136,15 +135,15 @@ export async function blockedIfRefused(
 }
 
 /**
- * Like {@link blockedIfRefused}, for resources that an instance uses. While the project has a slow
- * build, phase `pre-delete` does not wait for such a resource.
+ * Like {@link removeUnlessRefused}, for a resource that an instance may use. While the project has
+ * a slow build ({@link isSlowBuild}), phase `pre-delete` does not wait for the resource.
  */
-export async function blockedWhileInUse(
+export async function removeUnlessInUse(
   context: ProjectContext,
   refusalText: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
-  const removal = await blockedIfRefused(refusalText, remove);
+  const removal = await removeUnlessRefused(refusalText, remove);
   if (removal.kind !== 'blocked') return removal;
   const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
   const isRemovableAfterDeletion = rows.some(

@@ -11,7 +11,7 @@ const BUSY_STATUSES = [
   ...['NEW', 'RESTARTING', 'UPGRADING'],
 ];
 
-const pathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent(id)}/action`;
+const actionPathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent(id)}/action`;
 
 /**
  * Returns the state of an instance. For a running server this is the state of the database, because
@@ -82,13 +82,13 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
   },
   async suspend(row, _recordedState, { api }) {
     try {
-      await api.request('POST', `/mgmt${pathOf(row)}`, { json: { stop: {} } });
+      await api.request('POST', `/mgmt${actionPathOf(row)}`, { json: { stop: {} } });
     } catch (error) {
       throw isAgentTimeout(error) ? agentTimeoutError(error) : error;
     }
   },
   compare,
   async resume(row, _recordedState, { api }) {
-    await api.request('POST', pathOf(row), { json: { restart: {} } });
+    await api.request('POST', actionPathOf(row), { json: { restart: {} } });
   },
 });
