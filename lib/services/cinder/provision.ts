@@ -37,7 +37,7 @@ export const PRIVATE_VOLUME_TYPES: PrivateTypes = {
 
 const typeAccess = provisionAccess<Section>({
   types: PRIVATE_VOLUME_TYPES,
-  namesIn: (section) => section.volumeTypes,
+  typeNamesIn: (section) => section.volumeTypes,
   isPublicValue: 'None',
   publicField: 'is_public',
   grantBody: (project) => ({ addProjectAccess: { project } }),

@@ -11,7 +11,7 @@ export const typeNamesSchema = z
 /** The calls with which a provisioning gives a project access to private types. */
 export interface AccessProvision<Section> {
   readonly types: PrivateTypes;
-  namesIn(section: Section): readonly string[] | undefined;
+  typeNamesIn(section: Section): readonly string[] | undefined;
   /** Path of the listing. The default is the path of the types. */
   readonly listPath?: string;
   /** The value of the query parameter `is_public` that lists public and private types. */
@@ -29,7 +29,7 @@ type TypeRow = z.infer<typeof typeRow>;
 export const provisionAccess =
   <Section>(definition: AccessProvision<Section>): ComparePart<Section> =>
   async (section, context) => {
-    const typeNames = definition.namesIn(section) ?? [];
+    const typeNames = definition.typeNamesIn(section) ?? [];
     if (typeNames.length === 0) return [];
     const { types, listPath = types.path, isPublicValue } = definition;
     const { collection, paging } = types;

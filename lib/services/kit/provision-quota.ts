@@ -36,13 +36,14 @@ export interface QuotaProvision<Section> {
   limitsIn(section: Section): QuotaLimits | undefined;
   /** Reads the limits. Must not create anything. */
   read(context: ProvisionContext): Promise<QuotaWithDefaults>;
-  /** Sets only these limits. */
+  /** Sets these limits. Other limits keep their values. */
   write(limits: QuotaLimits, context: ProvisionContext): Promise<void>;
 }
 
 /**
- * Provisions limits. A limit with the default value counts as missing. A limit with any other value
- * was set by a person, so its state is `differs`. One call sets all limits of the same state.
+ * Provisions limits. A limit with the wanted value is `as-wanted`. A limit that is unset or has the
+ * default value is `missing`. A limit with another value `differs`, because a person has set it.
+ * One call sets all limits of the same state.
  *
  * @example
  * const quota = provisionQuota<Section>({
@@ -73,13 +74,13 @@ export const provisionQuota =
     };
     return wantedLimits.map(([name, wanted]): ProvisionItem => {
       const state = stateOf(name, wanted, currentQuota);
-      const foundLimit = currentQuota.limits[name] ?? undefined;
+      const presentLimit = currentQuota.limits[name] ?? undefined;
       return {
         type: 'quota',
         name,
         state,
         wanted: String(wanted),
-        ...(foundLimit === undefined ? {} : { found: String(foundLimit) }),
+        ...(presentLimit === undefined ? {} : { found: String(presentLimit) }),
         make: makeByState[state],
       };
     });

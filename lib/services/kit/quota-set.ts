@@ -8,7 +8,7 @@ export interface QuotaSet {
   readLimits(context: ProjectContext): Promise<QuotaWithDefaults['limits']>;
   /** Reads the effective limits and the defaults, with one call for each. */
   readWithDefaults(context: ProjectContext): Promise<QuotaWithDefaults>;
-  /** Sets only these limits. */
+  /** Sets these limits. Other limits keep their values. */
   write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface QuotaSetAddress {
   /** The key of the limits in requests and answers. Default `quota_set`. */
   readonly key?: string;
   /** The last part of the path of the defaults. Default `defaults`. */
-  readonly defaults?: string;
+  readonly defaultsSegment?: string;
 }
 
 const limits = z.record(z.string(), z.unknown());
@@ -35,7 +35,7 @@ const limits = z.record(z.string(), z.unknown());
 export function quotaSetAt({
   path,
   key = 'quota_set',
-  defaults = 'defaults',
+  defaultsSegment = 'defaults',
 }: QuotaSetAddress): QuotaSet {
   const body = z.object({ [key]: limits });
   const pathOf = ({ project }: ProjectContext): string => `${path}/${encodeURIComponent(project)}`;
@@ -52,7 +52,7 @@ export function quotaSetAt({
     async readWithDefaults(context) {
       const [effectiveLimits, defaultLimits] = await Promise.all([
         readLimits(context),
-        readQuotaSet(context, `${pathOf(context)}/${defaults}`),
+        readQuotaSet(context, `${pathOf(context)}/${defaultsSegment}`),
       ]);
       return { limits: effectiveLimits, defaults: defaultLimits };
     },

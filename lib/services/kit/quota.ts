@@ -63,7 +63,7 @@ export const defineProjectQuota = (
     label: (row) => row.limits,
   });
 
-const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
+const quotaSetBody = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
  * Defines the quota of a service that shows limits and the id of their owner at `PATH/PROJECT`, and
@@ -81,8 +81,8 @@ export const defineProjectQuotaAt = (
         api.request('GET', quotaPath),
         api.request('GET', `${quotaPath}/defaults`),
       ]);
-      const limits = quotaSet.parse(ownAnswer.json).quota_set;
-      const defaults = quotaSet.parse(defaultAnswer.json).quota_set;
+      const limits = quotaSetBody.parse(ownAnswer.json).quota_set;
+      const defaults = quotaSetBody.parse(defaultAnswer.json).quota_set;
       return limitsRows(limits.id, differingLimits(limits, defaults));
     },
     async reset(row, { api }) {
@@ -145,11 +145,13 @@ async function findRowAgain<Row, Context>(
 }
 
 /**
- * Returns the names of the limits that differ from the defaults. Ignores limits that only `own` or
- * only `defaults` contains.
+ * Returns the names of the limits that differ from the defaults. Ignores a limit that only one of
+ * the two records contains.
  */
 export const differingLimits = (
-  own: Readonly<Record<string, unknown>>,
-  defaults: Readonly<Record<string, unknown>>,
+  ownLimits: Readonly<Record<string, unknown>>,
+  defaultLimits: Readonly<Record<string, unknown>>,
 ): string[] =>
-  Object.keys(defaults).filter((name) => own[name] !== undefined && own[name] !== defaults[name]);
+  Object.keys(defaultLimits).filter(
+    (name) => ownLimits[name] !== undefined && ownLimits[name] !== defaultLimits[name],
+  );

@@ -12,7 +12,7 @@ export type Limits = Readonly<Record<string, number>>;
 
 /** The calls that read and write the limits of a project in one service. */
 export interface QuotaSuspension {
-  /** The limits that suspend lowers. Limits that the service itself needs are not in the list. */
+  /** The names of the limits that suspend lowers. Omit the limits that the service itself needs. */
   readonly limits: readonly string[];
   /** Sentences for the documentation: the reasons why other limits are not changed. */
   readonly unchanged?: readonly string[];
@@ -30,20 +30,23 @@ export interface QuotaSuspension {
 interface QuotaRow {
   readonly project: string;
   readonly limits: Limits;
-  /** The value to which suspend lowers each limit: zero, or the present usage. */
-  readonly lowered: Limits;
+  /** The lowest value that suspend may now write for each limit: zero, or the present usage. */
+  readonly lowestLimits: Limits;
 }
 
 const numberSchema = z.number();
 const limitsByName = z.record(z.string(), numberSchema);
-/** `lowered`: the values that suspend writes. Suspend sets a limit without a value to zero. */
+/**
+ * The limits before the suspension. `lowered`: the values that suspend writes. Suspend sets a limit
+ * without such a value to zero.
+ */
 const recordedLimits = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
 type RecordedLimits = z.infer<typeof recordedLimits>;
 
 /** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
-/** Returns the values that suspend writes for the recorded limits. */
+/** Returns the value that suspend writes for each recorded limit. */
 const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
@@ -52,32 +55,37 @@ const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
  * suspend writes, the recorded value, or a third value that another actor has set.
  */
 function groupByPresentValue({ limits }: QuotaRow, state: RecordedLimits) {
-  const lowered = loweredLimits(state);
-  // Suspend and resume write the same value to any other limit.
-  const names = Object.keys(state.limits).filter((name) => state.limits[name] !== lowered[name]);
-  const isLowered = (name: string): boolean => limits[name] === lowered[name];
+  const valuesOfSuspend = loweredLimits(state);
+  // A limit whose recorded value equals the value of suspend is omitted: suspend and resume would
+  // write the same value.
+  const names = Object.keys(state.limits).filter(
+    (name) => state.limits[name] !== valuesOfSuspend[name],
+  );
+  const isLowered = (name: string): boolean => limits[name] === valuesOfSuspend[name];
   const isRecorded = (name: string): boolean => limits[name] === state.limits[name];
   return {
-    lowered: names.filter(isLowered),
-    recorded: names.filter(isRecorded),
-    changed: names.filter((name) => !isLowered(name) && !isRecorded(name)),
+    loweredNames: names.filter(isLowered),
+    recordedNames: names.filter(isRecorded),
+    changedNames: names.filter((name) => !isLowered(name) && !isRecorded(name)),
   };
 }
 
 /**
- * While one limit has its lowered value, the result is `suspended` or `partly`, even if another
- * actor has changed another limit. Resume then still restores the lowered limits.
+ * Compares the present limits with the record. While any limit has its lowered value, the result is
+ * `suspended` or `partly`, so that resume restores this limit. This also applies if another actor
+ * has changed other limits.
  */
 function compare(row: QuotaRow, state: RecordedLimits): Comparison {
-  const { lowered, recorded, changed } = groupByPresentValue(row, state);
-  if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
-  if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
-  // If the usage has grown, the service would refuse the recorded lowered value. The result
+  const { loweredNames, recordedNames, changedNames } = groupByPresentValue(row, state);
+  if (loweredNames.length > 0) return { kind: recordedNames.length > 0 ? 'partly' : 'suspended' };
+  if (changedNames.length > 0)
+    return { kind: 'changed', message: `its limits: ${changedNames.join(', ')}` };
+  // If the usage has grown, the service would refuse the lowered value of the record. The result
   // `changed` makes suspend record the state again.
-  const isBelowUsage = Object.entries(loweredLimits(state)).some(
-    ([name, limit]) => (row.lowered[name] ?? 0) > limit,
+  const isRecordBelowUsage = Object.entries(loweredLimits(state)).some(
+    ([name, limit]) => (row.lowestLimits[name] ?? 0) > limit,
   );
-  return isBelowUsage
+  return isRecordBelowUsage
     ? { kind: 'changed', message: 'its usage has grown since the limits were recorded' }
     : { kind: 'as-recorded' };
 }
@@ -85,18 +93,18 @@ function compare(row: QuotaRow, state: RecordedLimits): Comparison {
 const pickLimits = (from: Limits, names: readonly string[]): Limits =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
-/** Records the limits that are higher than the value to which suspend lowers them. */
-function assess({ limits, lowered }: QuotaRow): Assessment<RecordedLimits> {
+/** Records the limits that suspend can lower. */
+function assess({ limits, lowestLimits }: QuotaRow): Assessment<RecordedLimits> {
   const names = Object.keys(limits).filter((name) =>
-    isHigher(limits[name] ?? 0, lowered[name] ?? 0),
+    isHigher(limits[name] ?? 0, lowestLimits[name] ?? 0),
   );
   if (names.length === 0) return { kind: 'at-rest' };
-  const isUsed = names.some((name) => (lowered[name] ?? 0) > 0);
+  const hasUsage = names.some((name) => (lowestLimits[name] ?? 0) > 0);
   return {
     kind: 'suspend',
     recordedState: {
       limits: pickLimits(limits, names),
-      ...(isUsed ? { lowered: pickLimits(lowered, names) } : {}),
+      ...(hasUsage ? { lowered: pickLimits(lowestLimits, names) } : {}),
     },
   };
 }
@@ -111,20 +119,20 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
     const value = numberSchema.safeParse(shownLimits[name]);
     return value.success ? [[name, value.data]] : [];
   });
-  const lowered = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
+  const lowestLimits = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
   return {
     // The answer names no owner, so the owner is the project of the request.
     project: context.project,
     limits: Object.fromEntries(limits),
-    lowered: Object.fromEntries(lowered),
+    lowestLimits: Object.fromEntries(lowestLimits),
   };
 }
 
 /**
  * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
- * the recorded values back. It also writes a value that was a default, because most services do not
- * show which values are defaults, and because resume may not send the DELETE that resets limits.
- * Later changes of the default then do not affect the project.
+ * the recorded values back, also a value that was a default. Most services do not show which values
+ * are defaults, and a reset to the defaults needs a DELETE, which the client of a resume refuses.
+ * Later changes of the default therefore do not affect the project.
  */
 export const defineQuotaSuspension = (
   quota: QuotaSuspension,
@@ -148,13 +156,14 @@ export const defineQuotaSuspension = (
     owner: ({ project }) => project,
     assess,
     async suspend(row, state, context) {
-      const { lowered, recorded } = groupByPresentValue(row, state);
-      const names = [...lowered, ...recorded];
+      const { loweredNames, recordedNames } = groupByPresentValue(row, state);
+      const names = [...loweredNames, ...recordedNames];
       if (names.length > 0) await quota.write(pickLimits(loweredLimits(state), names), context);
     },
     compare,
     async resume(row, state, context) {
-      const { lowered } = groupByPresentValue(row, state);
-      if (lowered.length > 0) await quota.write(pickLimits(state.limits, lowered), context);
+      const { loweredNames } = groupByPresentValue(row, state);
+      if (loweredNames.length > 0)
+        await quota.write(pickLimits(state.limits, loweredNames), context);
     },
   });

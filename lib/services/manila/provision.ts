@@ -29,7 +29,7 @@ const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/quota-sets' }));
 
 const typeAccess = provisionAccess<Section>({
   types: PRIVATE_SHARE_TYPES,
-  namesIn: (section) => section.shareTypes,
+  typeNamesIn: (section) => section.shareTypes,
   isPublicValue: 'all',
   publicField: 'share_type_access:is_public',
   grantBody: (project) => ({ addProjectAccess: { project } }),

@@ -5,7 +5,11 @@ import { OwnedRow, ownerOf, requireExtension, rowsOf, urlEncode } from './collec
 const Quota = OwnedRow.pick({ project_id: true, tenant_id: true });
 
 /** The calls for the limits of a project. */
-export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
+export const quotaSet = quotaSetAt({
+  path: '/v2.0/quotas',
+  key: 'quota',
+  defaultsSegment: 'default',
+});
 
 /**
  * The project's own quota. `GET /quotas/PROJECT` returns the defaults for a project without a

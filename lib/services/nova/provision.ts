@@ -34,7 +34,7 @@ export const PRIVATE_FLAVORS: PrivateTypes = {
 
 const flavorAccess = provisionAccess<Section>({
   types: PRIVATE_FLAVORS,
-  namesIn: (section) => section.flavors,
+  typeNamesIn: (section) => section.flavors,
   listPath: '/flavors/detail',
   isPublicValue: 'None',
   publicField: 'os-flavor-access:is_public',
