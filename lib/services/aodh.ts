@@ -9,7 +9,7 @@ import {
   type ServiceApi,
 } from '../task/service.ts';
 import { alarmSuspension } from './aodh/suspend.ts';
-import { trustAlarmsOf } from './aodh/user-alarms.ts';
+import { alarmsWithTrustOf } from './aodh/user-alarms.ts';
 import { userReports } from './aodh/user-reports.ts';
 
 const alarmRow = z.object({
@@ -66,7 +66,7 @@ const alarm = defineType({
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
-  list: trustAlarmsOf,
+  list: alarmsWithTrustOf,
   id: (row) => row.alarm_id,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -80,8 +80,9 @@ const alarmOfUser = defineUserType({
 
 /**
  * Aodh, Alarming API v2. Its cleanup runs before those of the services that alarms may scale or
- * restart, and begins in phase `pre-delete` if possible. Quotas are no resource type, because a
- * listing would create the row of the quota (safety rule: listing must not create).
+ * restart. If the project still exists, the cleanup begins in phase `pre-delete`. Quotas are no
+ * resource type, because a listing would create the row of the quota (safety rule: listing must not
+ * create).
  */
 export const aodh = defineService({
   name: 'aodh',

@@ -171,7 +171,8 @@ const projectQuota = defineProjectQuota({
 /**
  * Barbican, Key Manager API v1. The propagator calls Barbican without a microversion (1.0), because
  * microversion 1.2 refuses to delete a secret with consumers. The cleanup of a user does not change
- * the ACLs of existing projects, because the id of a deleted user in an ACL grants nothing.
+ * the ACLs of secrets in existing projects, because the id of a deleted user in an ACL grants
+ * nothing.
  */
 export const barbican = defineService({
   name: 'barbican',

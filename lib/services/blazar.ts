@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { PropagatorError } from '../shared/errors.ts';
 import {
   type Blocker,
   type CommonContext,
@@ -9,6 +8,7 @@ import {
   type ProjectContext,
   type Removal,
 } from '../task/service.ts';
+import { hasStatus } from './kit/errors.ts';
 import { epochOf, hasElapsed } from './kit/time.ts';
 
 const optionalText = z.string().nullish();
@@ -43,8 +43,9 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
     row: leaseRow,
     paging: 'none',
   });
-  // To a user without the administrator role, Blazar silently lists only the user's project. If no
-  // row is of another project, this request proves the role: without it, Blazar answers 403.
+  // To a user without the administrator role, Blazar silently lists only the project of the token.
+  // If no row is of another project, the next request proves the role: Blazar answers 403 to a user
+  // without the role.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -108,12 +109,7 @@ const lease = defineType({
       // blazar-manager reports every failure as a 500 without a reason. The first 500 may be
       // temporary, so it is thrown and the deletion is retried. For a lease in ERROR, an earlier
       // deletion has already failed.
-      if (
-        !(error instanceof PropagatorError) ||
-        error.report.status !== 500 ||
-        row.status !== 'ERROR'
-      )
-        throw error;
+      if (!hasStatus(error, 500) || row.status !== 'ERROR') throw error;
       return {
         kind: 'blocked',
         message:
@@ -163,8 +159,8 @@ async function unusableTrustBlocker(
 }
 
 /**
- * Leases of a deleted user, which Blazar cannot start or end. A lease that has ended (TERMINATED)
- * no longer needs the user.
+ * Leases that a deleted user created. Blazar can no longer start or end these leases. A lease that
+ * has ended (TERMINATED) no longer needs the user.
  */
 const leaseOfUser = defineUserType({
   name: 'lease-of-user',

@@ -30,8 +30,8 @@ const endpointWithoutProject = (api: ServiceApi): string =>
     : api.endpoint;
 
 /**
- * The default volume type of a project (3.62, Victoria). Cinder answers 404 for a deleted project,
- * so the default types of all projects are listed.
+ * The default volume type of a project (since microversion 3.62, Victoria). Cinder answers 404 for
+ * a deleted project, so the default types of all projects are listed.
  */
 const defaultType = defineType({
   name: 'default-type',
@@ -82,10 +82,10 @@ const defaultType = defineType({
 });
 
 /**
- * Limits that were set for the project. Cinder does not check the project in Keystone, and its
- * answer names the project. The rows of usage and reservations remain in Cinder's database, because
- * no API removes them. The quota is reset last, because the reset gives the project the default
- * limits.
+ * Limits that were set for the project. Cinder does not check the project in Keystone, so the
+ * limits of a deleted project can be listed and reset. The rows of usage and reservations remain in
+ * Cinder's database, because no API removes them. The quota is reset last: the default limits would
+ * permit new resources where the project's own limit is 0.
  */
 const quota = defineProjectQuotaAt('/os-quota-sets', {
   dependsOn: [

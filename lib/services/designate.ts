@@ -22,7 +22,7 @@ interface ZoneTaskDefinition<Row> {
   readonly collection: string;
   readonly row: z.ZodType<Row>;
   label(row: Row): string | null | undefined;
-  /** True for a row that the listing shows but that belongs to another project. Default: none. */
+  /** True for a listed row that belongs to another project. By default, no row is foreign. */
   isForeign?(row: Row, project: string): boolean;
 }
 

@@ -55,8 +55,8 @@ async function assertListsAllOwners({
 
 /**
  * Returns the documents of one collection that belong to the project. Freezer ignores the project
- * in the path: it lists the jobs of the whole cloud to an administrator, and the central clients of
- * other projects to every user.
+ * in the path. To an administrator it lists the jobs of the whole cloud. To every user it lists the
+ * central clients of other projects, which are schedulers that work for all projects.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
   context: ProjectContext,
@@ -142,8 +142,8 @@ const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
   dependsOn: [{ types: ['job'], strength: 'preferred', until: 'done' }],
   blockers: [
-    'A central client of another project with the same id blocks a client: Freezer ' +
-      'then answers 403.',
+    'Freezer refuses (403) to delete a client if a central client of another project has ' +
+      'the same id.',
   ],
   list: (context) => documentsOf(context, 'clients', clientRow),
   id: (row) => row.client.client_id,

@@ -4,8 +4,10 @@ const equalityFilter = (field: string) =>
   z.strictObject({ '=': z.strictObject({ [field]: z.string() }) });
 const creatorFilterSchema = equalityFilter('created_by_project_id');
 /**
- * The filter that Aodh adds. The second form also matches resources of the project that the project
- * in [api] gnocchi_external_project_owner created, usually Ceilometer's.
+ * The filter by project that Aodh adds to a query. The first form matches the resources that the
+ * alarm's project created. The second form also matches resources of the alarm's project that
+ * another project created: the project in [api] gnocchi_external_project_owner, usually
+ * Ceilometer's.
  */
 const projectFilter = z.union([
   creatorFilterSchema,

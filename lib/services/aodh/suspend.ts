@@ -39,7 +39,7 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
     resume: 'The alarm is enabled again after all other resources are resumed.',
     unchanged: ['An alarm that is already disabled stays disabled.'],
   },
-  // The state needs no fields, because suspend changes only enabled alarms.
+  // The recorded state needs no fields, because suspend changes only enabled alarms.
   recordedState: z.object({}),
   async list({ api, project }) {
     const { rows } = await api.list('/v2/alarms', {

@@ -13,7 +13,7 @@ const alarmOfUserRow = z.object({
 });
 
 /** Returns the alarms of a user, in any project, with an action that uses a trust of the user. */
-export async function trustAlarmsOf({ api, user }: UserContext) {
+export async function alarmsWithTrustOf({ api, user }: UserContext) {
   const filters = { all_projects: 'true', user_id: user };
   const query = Object.entries(filters).map(
     ([field, value]) => `q.field=${field}&q.op=eq&q.value=${encodeURIComponent(value)}`,

@@ -1,14 +1,14 @@
 import { defineUserReport } from '../../task/service.ts';
-import { trustAlarmsOf } from './user-alarms.ts';
+import { alarmsWithTrustOf } from './user-alarms.ts';
 
 /** The resources in Aodh that a suspension of a user reports. */
 export const userReports = [
-  defineUserReport<Awaited<ReturnType<typeof trustAlarmsOf>>[number]>({
+  defineUserReport<Awaited<ReturnType<typeof alarmsWithTrustOf>>[number]>({
     name: 'alarm-of-user',
     because:
       'An alarm belongs to its project; Keystone refuses the trust of the user in its actions ' +
       'until the user is enabled.',
-    list: trustAlarmsOf,
+    list: alarmsWithTrustOf,
     id: (row) => row.alarm_id,
     owner: (row) => row.user_id ?? undefined,
     label: (row) => row.name ?? undefined,

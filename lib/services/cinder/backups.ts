@@ -13,11 +13,17 @@ import {
   refusalBlocker,
 } from './rows.ts';
 
-/** True if the 404 does not concern the backup: no cinder-backup service runs (seen on 21.3). */
+/**
+ * True for a 404 that means that no cinder-backup service runs (seen on 21.3). The backup still
+ * exists.
+ */
 const isBackupServiceMissing = (error: unknown): boolean =>
   error instanceof PropagatorError &&
   error.report.status === 404 &&
   /Service .*could not be found/.test(error.message);
+
+/** The deletion of a backup that takes longer than this counts as stuck. */
+const BACKUP_STUCK_AFTER_MILLIS = 60 * MINUTE;
 
 /**
  * Backups. Cinder permits an administrator to delete a backup on which incremental backups depend.
@@ -43,7 +49,7 @@ export const backup = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/backups/${encodeURIComponent(row.id)}`;
-    if (row.status === 'deleting' && !isUnchangedFor(60 * MINUTE, row, context))
+    if (row.status === 'deleting' && !isUnchangedFor(BACKUP_STUCK_AFTER_MILLIS, row, context))
       return { kind: 'accepted' };
     try {
       if (DELETABLE_COPY_STATES.includes(row.status)) {

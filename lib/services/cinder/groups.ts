@@ -25,15 +25,15 @@ export const group = defineType({
       attachmentsOf(context),
     ]);
     return rows.map((row) => {
-      const members = volumes.filter((volume) => volume.group_id === row.id);
-      const memberIds = new Set<string | null | undefined>(members.map(({ id }) => id));
+      const volumesOfGroup = volumes.filter((volume) => volume.group_id === row.id);
+      const volumeIds = new Set<string | null | undefined>(volumesOfGroup.map(({ id }) => id));
       const blocker = groupBlocker({
         hasSnapshots:
           groupSnapshots.some((one) => one.group_id === row.id) ||
-          snapshots.some((one) => memberIds.has(one.volume_id)),
-        isAttached: attachments.some((one) => memberIds.has(one.volume_id)),
+          snapshots.some((one) => volumeIds.has(one.volume_id)),
+        hasAttachedVolume: attachments.some((one) => volumeIds.has(one.volume_id)),
       });
-      return { ...row, blocker, lastChange: latestChange(members) };
+      return { ...row, blocker, lastChange: latestChange(volumesOfGroup) };
     });
   },
   id: (row) => row.id,
@@ -61,10 +61,13 @@ export const group = defineType({
   },
 });
 
-function groupBlocker(uses: { hasSnapshots: boolean; isAttached: boolean }): Blocker | undefined {
+function groupBlocker(uses: {
+  readonly hasSnapshots: boolean;
+  readonly hasAttachedVolume: boolean;
+}): Blocker | undefined {
   if (uses.hasSnapshots)
     return temporaryBlocker('the snapshots of the group must be deleted first');
-  return uses.isAttached
+  return uses.hasAttachedVolume
     ? temporaryBlocker('a volume of the group is attached to a server')
     : undefined;
 }

@@ -48,8 +48,8 @@ const backupRow = z.object({
 });
 
 /**
- * Returns a function that lists one collection as an administrator, once per iteration. All
- * resource types share this list, because resources of one type block resources of another type.
+ * Returns a function that lists one collection as an administrator, once per iteration. Several
+ * resource types need the same list, because resources of one type block resources of another type.
  * Without `all_tenants`, Cinder silently lists the token's own project. The filter must be
  * `project_id`: for an unknown filter such as `tenant_id`, Cinder returns an empty list.
  */
@@ -139,13 +139,13 @@ export const isNovaDeleting = ({ awaitedServices }: ProjectContext): boolean =>
 
 export const MINUTE = 60_000;
 /**
- * A deletion that takes longer than this counts as stuck and is requested again. This is safe: if
- * the first deletion still runs, the second one waits for its lock.
+ * A deletion that takes longer than this counts as stuck and is requested again. The second request
+ * is safe: while the first deletion runs, it holds a lock, and the second deletion waits.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
 /**
  * If a resource is in a busy state for longer than this, the report asks the operator to act. The
- * copy of a large volume takes long.
+ * limit is high, because the copy of a large volume takes long.
  */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 

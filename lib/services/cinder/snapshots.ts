@@ -68,9 +68,9 @@ export const snapshot = defineType({
 });
 
 /**
- * While Nova still deletes servers of the project: the ids of volumes that may be attached to one.
- * Otherwise an empty set. The removal of a snapshot of such a volume must wait, because some
- * drivers (NFS) call Nova to delete the snapshot.
+ * Returns the ids of the volumes that may be attached to a server that Nova is still deleting. The
+ * set is empty if Nova deletes no servers of the project. The removal of a snapshot of such a
+ * volume must wait, because some drivers (NFS) call Nova to delete the snapshot.
  */
 async function attachedVolumeIds(
   context: ProjectContext,

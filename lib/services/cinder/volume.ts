@@ -133,8 +133,8 @@ const isAttached = (row: VolumeRow, { attachedVolumeIds }: VolumeUses): boolean 
   attachedVolumeIds.has(row.id) || (row.attachments ?? []).length > 0;
 
 /**
- * True if Nova may use the volume for a server that it deletes. Nova sets the state of a volume
- * before it attaches the volume. In some releases no attachment exists at that time.
+ * True if a server that Nova is deleting may still use the volume. In some releases only the state
+ * of the volume shows this use, because Nova sets the state before the attachment exists.
  */
 const mayBeUsedByNova = (row: VolumeRow, context: ProjectContext): boolean =>
   ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context);

@@ -66,19 +66,20 @@ async function compareZone(
       state: 'missing',
       make: () => createZone(name, email, creationProject, context),
     };
-  // Only a zone in the project of the parent zone may be the zone of an earlier run.
-  if (creationProject === project || existingZone.project_id !== creationProject)
+  // An earlier run may have created the zone in the project of the parent zone and not yet
+  // transferred it.
+  if (existingZone.project_id === creationProject)
     return {
       ...item,
-      state: 'blocked',
-      message: `the zone ${name} belongs to project ${existingZone.project_id}`,
-      advice: 'Ask that project, or give the zone of the profile another name.',
+      state: 'missing',
+      found: `in project ${creationProject}`,
+      make: () => transferZone(existingZone, creationProject, context),
     };
   return {
     ...item,
-    state: 'missing',
-    found: `in project ${creationProject}`,
-    make: () => transferZone(existingZone, creationProject, context),
+    state: 'blocked',
+    message: `the zone ${name} belongs to project ${existingZone.project_id}`,
+    advice: 'Ask that project, or give the zone of the profile another name.',
   };
 }
 
@@ -104,7 +105,10 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
   return rows.filter((row) => row.name === name);
 }
 
-/** Returns the nearest parent zone in any project. */
+/**
+ * Returns the nearest parent zone in any project. A top-level domain (`org.`) does not count as a
+ * parent zone.
+ */
 async function findParentZone(name: string, context: ProvisionContext): Promise<Zone | undefined> {
   const labels = name.split('.');
   for (let from = 1; from < labels.length - 2; from += 1) {

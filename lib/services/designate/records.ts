@@ -59,9 +59,9 @@ export const ptrRecord = defineType({
     const { rows } = await api.list('/v2/reverse/floatingips', options);
     const recordsWithName = rows.filter((row) => row.ptrdname);
     if (recordsWithName.length === 0) return [];
-    const addresses = await listFloatingIps(context, `project_id=${encodeURIComponent(project)}`);
+    const floatingIps = await listFloatingIps(context, `project_id=${encodeURIComponent(project)}`);
     const ownerById = new Map(
-      addresses.map((address) => [`${context.region}:${address.id}`, ownerOf(address)]),
+      floatingIps.map((floatingIp) => [`${context.region}:${floatingIp.id}`, ownerOf(floatingIp)]),
     );
     return recordsWithName.map((row) => ({ ...row, owner: ownerById.get(row.id) }));
   },

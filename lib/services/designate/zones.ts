@@ -175,7 +175,7 @@ async function foreignRecordBlocker(
     paging: 'next',
     headers,
   });
-  const sharedWith = new Set(shares.rows.map((share) => share.target_project_id));
+  const targetProjects = new Set(shares.rows.map((share) => share.target_project_id));
   const records = await api.list(`${pathOf(row)}/recordsets`, {
     collection: 'recordsets',
     row: recordsetRow,
@@ -183,7 +183,7 @@ async function foreignRecordBlocker(
     headers,
   });
   const foreignRecords = records.rows.filter(
-    (record) => ownerOf(record) !== project && sharedWith.has(record.project_id),
+    (record) => ownerOf(record) !== project && targetProjects.has(record.project_id),
   );
   if (foreignRecords.length === 0) return undefined;
   const recordCounts = describeCountByOwner(foreignRecords, ['recordset', 'recordsets']);

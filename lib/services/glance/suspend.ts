@@ -36,7 +36,10 @@ async function listImagesWithUse(context: ProjectContext): Promise<ImageRow[]> {
   return rows;
 }
 
-/** `shared` is the default visibility: only members can use the image, and it may have none. */
+/**
+ * Returns true if another project can use the image. An image with the default visibility `shared`
+ * can be used only by its owner and its members, and may have no members.
+ */
 async function isUsableByOthers(
   { id, visibility }: z.infer<typeof imageRow>,
   api: ServiceApi,
