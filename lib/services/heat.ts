@@ -15,7 +15,8 @@ const MINUTE = 60_000;
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
  * Heat's own timeout for a deletion is one hour ([DEFAULT] stack_action_timeout). If a deletion
- * takes longer than this, its Heat engine has ended, and the propagator requests it again.
+ * takes longer than this, the Heat engine that worked on the deletion has ended. The propagator
+ * then requests the deletion again.
  */
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 

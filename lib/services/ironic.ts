@@ -217,7 +217,7 @@ export const ironic = defineService({
     },
     {
       types: ['lease'],
-      because: 'The option `power-off` powers off the machine, which has the type `node`.',
+      because: 'The option `power-off` changes the machine (type `node`), not its lease.',
     },
   ],
 });

@@ -85,8 +85,8 @@ const applicationCredential = defineType({
         }),
       ),
     );
-    // Keystone lists only by user. The filter therefore drops the rows of other projects, and the
-    // rows of the system, whose project is null.
+    // Keystone lists only by user. The filter therefore drops the rows of other projects, and rows
+    // with system scope, whose project is null.
     const mayBelongToProject = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBelongToProject);
@@ -104,8 +104,8 @@ const applicationCredential = defineType({
 /**
  * The resources that Keystone keeps when a project is deleted. Keystone removes role assignments,
  * credentials, trusts, limits, tags and endpoint filters with the project (seen on Keystone 22,
- * 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`: it ignores
- * the project and returns the secrets of all projects.
+ * 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`: Keystone
+ * ignores this filter and returns the secrets of all projects.
  */
 export const keystone = defineService({
   name: 'keystone',

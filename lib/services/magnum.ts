@@ -31,10 +31,12 @@ const template = defineType({
       paging: 'next',
     });
     // Magnum cannot filter templates by project.
-    const ownRows = rows.filter((row) => row.project_id === context.project || !row.project_id);
-    if (ownRows.length === 0) return [];
+    const templateRows = rows.filter(
+      (row) => row.project_id === context.project || !row.project_id,
+    );
+    if (templateRows.length === 0) return [];
     const clusters = await clustersOf(context);
-    return ownRows.map((row) => ({
+    return templateRows.map((row) => ({
       ...row,
       clusters: clusters.filter((one) => one.cluster_template_id === row.uuid),
     }));
@@ -96,8 +98,8 @@ const quotaRow = z.object({
 const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(project)}/Cluster`;
 
 /**
- * The limit of clusters, which is Magnum's only limit. It is reset last, because the reset gives
- * the project the default limit.
+ * The limit of clusters, which is Magnum's only limit. The limit is reset last: the default limit
+ * would permit new clusters where the project's own limit is 0.
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['cluster'], strength: 'required', until: 'empty' }],

@@ -11,8 +11,8 @@ import { groupTypeAccess, typeAccess } from './manila/types.ts';
 
 /**
  * Limits that were set for the project and for its members. Manila does not check the project in
- * Keystone, and its answer names the project. The quota is reset last: a reset also removes the
- * usage counters, which Manila needs when it removes other resources.
+ * Keystone, so the limits of a deleted project can be listed and reset. The quota is reset last: a
+ * reset also removes the usage counters, which Manila needs when it removes other resources.
  */
 const quota = defineProjectQuotaAt('/quota-sets', {
   dependsOn: [

@@ -111,10 +111,10 @@ const actionExecution = defineType({
 });
 
 /**
- * Mistral, Workflow API v2. Mistral removes many resources only with a token on the project, so its
- * cleanup begins in phase `pre-delete` if possible. Mistral's cleanup runs after Heat's, because
- * Heat removes the Mistral resources of its stacks. It runs before those of the services in which
- * triggers may create resources.
+ * Mistral, Workflow API v2. Mistral removes many resources only with a token on the project. If the
+ * project still exists, the cleanup therefore begins in phase `pre-delete`. Mistral's cleanup runs
+ * after Heat's, because Heat removes the Mistral resources of its stacks. It runs before those of
+ * the services in which triggers may create resources.
  */
 export const mistral = defineService({
   name: 'mistral',

@@ -102,27 +102,31 @@ async function findForeignEffect(
     (resource) => isUnfinished(resource) && mayHaveType(resource, ASSOCIATION_TYPES),
   );
   if (unfinishedAssociation) return unfinishedAssociationBlocker(unfinishedAssociation);
-  const candidatesFor = (types: readonly string[]): readonly ResourceRow[] =>
+  const resourcesThatMayHave = (types: readonly string[]): readonly ResourceRow[] =>
     resources.filter(
       (resource) => isCustomType(resource.resource_type) || mayHaveType(resource, types),
     );
-  for (const nameRule of TYPES_REMOVED_BY_NAME) {
-    const conflict = await findNameConflict(candidatesFor(nameRule.types), nameRule, context);
+  for (const typeRemovedByName of TYPES_REMOVED_BY_NAME) {
+    const conflict = await findNameConflict(
+      resourcesThatMayHave(typeRemovedByName.types),
+      typeRemovedByName,
+      context,
+    );
     if (conflict) return conflict;
   }
-  return findMetadataConflict(candidatesFor(SERVER_TYPES), context);
+  return findMetadataConflict(resourcesThatMayHave(SERVER_TYPES), context);
 }
 
 /** Returns a blocker if the name of one of the resources is also the name of a foreign resource. */
 async function findNameConflict(
   resources: readonly ResourceRow[],
-  nameRule: TypeRemovedByName,
+  typeRemovedByName: TypeRemovedByName,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   if (resources.length === 0) return undefined;
-  const names = await conflictingNames(context, nameRule);
+  const names = await conflictingNames(context, typeRemovedByName);
   const conflict = resources.find(({ physical_resource_id: id }) => id && names.has(foldName(id)));
-  return conflict && nameConflictBlocker(nameRule, conflict.physical_resource_id ?? '');
+  return conflict && nameConflictBlocker(typeRemovedByName, conflict.physical_resource_id ?? '');
 }
 
 const privilegedTypeBlocker = (type: string): Blocker => ({
@@ -145,12 +149,15 @@ const unfinishedAssociationBlocker = ({
   advice: MANUAL_DELETION,
 });
 
-const nameConflictBlocker = (nameRule: TypeRemovedByName, name: string): Blocker => ({
+const nameConflictBlocker = (
+  { noun, ownerPhrase, advice }: TypeRemovedByName,
+  name: string,
+): Blocker => ({
   message:
-    'Heat deletes a resource of the stack by name, with the token of the ' +
-    `propagator, and would also delete the ${nameRule.noun} "${name}" ${nameRule.ownerPhrase}`,
+    'Heat deletes a resource of the stack by name, with the token of the propagator, and would ' +
+    `also delete the ${noun} "${name}" ${ownerPhrase}`,
   actor: 'operator',
-  advice: nameRule.advice,
+  advice,
 });
 
 const metadataBody = z.object({

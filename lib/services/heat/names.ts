@@ -151,9 +151,9 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
  */
 export const conflictingNames = (
   context: NameContext,
-  nameRule: TypeRemovedByName,
+  typeRemovedByName: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
   context.memoize(
-    `heat.names.${nameRule.noun}`,
-    async () => new Set((await nameRule.foreignNames(context)).map(foldName)),
+    `heat.names.${typeRemovedByName.noun}`,
+    async () => new Set((await typeRemovedByName.foreignNames(context)).map(foldName)),
   );

@@ -44,9 +44,9 @@ export const PRIVILEGED_TYPES = [
 /**
  * Types of associations. When Heat deletes an association, it also changes the resource that the
  * template names. If Heat could not create the association with the owner's token, that resource
- * may belong to another project. The check of the status does not detect every case: an owner can
- * make a failed update look complete. Only a deletion without the administrator role would then
- * protect the other project.
+ * may belong to another project. A stack with an unfinished association is therefore kept. The
+ * status of the association does not show every case: an owner can make a failed update look
+ * complete. Only a deletion without the administrator role would then protect the other project.
  */
 export const ASSOCIATION_TYPES = [
   ...[

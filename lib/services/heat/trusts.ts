@@ -10,7 +10,7 @@ const idRow = z.object({ id: z.string() });
  * its project. If another user has the same name, no stack is returned. The field `user` in the
  * result comes from this check and not from Heat.
  */
-export async function trustedStacks(context: UserContext) {
+export async function stacksWithTrustOf(context: UserContext) {
   const { user, userName, projects } = context;
   const [anyProject] = projects;
   if (userName === undefined || anyProject === undefined) return [];
@@ -36,7 +36,7 @@ export async function trustedStacks(context: UserContext) {
  */
 export const trustedStack = defineUserType({
   name: 'trusted-stack',
-  list: trustedStacks,
+  list: stacksWithTrustOf,
   id: (stack) => stack.id,
   owner: (stack) => stack.user,
   label: (stack) => stack.stack_name,

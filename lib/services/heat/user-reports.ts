@@ -1,14 +1,14 @@
 import { defineUserReport } from '../../task/service.ts';
-import { trustedStacks } from './trusts.ts';
+import { stacksWithTrustOf } from './trusts.ts';
 
 /** The resources in Heat that a suspension of a user reports. */
 export const userReports = [
-  defineUserReport<Awaited<ReturnType<typeof trustedStacks>>[number]>({
+  defineUserReport<Awaited<ReturnType<typeof stacksWithTrustOf>>[number]>({
     name: 'trusted-stack',
     because:
       'A stack belongs to its project; Keystone refuses the trust of the user, which the stack ' +
       'uses, until the user is enabled.',
-    list: trustedStacks,
+    list: stacksWithTrustOf,
     id: ({ id }) => id,
     owner: ({ user }) => user,
     label: (stack) => stack.stack_name,

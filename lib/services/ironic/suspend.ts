@@ -52,16 +52,17 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
 }
 
 /**
- * Powers off machines that Nova does not use. With `soft power off`, Ironic requests this from the
- * operating system of the machine.
+ * Powers off machines that Nova does not use. With `soft power off`, Ironic asks the operating
+ * system of the machine to shut down.
  */
 export const machineSuspension = defineSuspension<NodeRow, object>({
   name: 'node',
   options: ['power-off'],
   summary: {
     suspend:
-      'Option `power-off`: the operating systems of machines are requested to power off. This ' +
-      'concerns machines that the project leases, and machines that it owns and no project leases.',
+      'Option `power-off`: Ironic asks the operating system of each machine to shut down. ' +
+      'This applies to machines that the project leases, and to machines that it owns and does ' +
+      'not lease to another project.',
     record: 'The id.',
     resume: 'The machine is powered on.',
     unchanged: [

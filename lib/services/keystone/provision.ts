@@ -16,8 +16,8 @@ const assignment = z
     user: name.optional(),
     group: name.optional(),
     /**
-     * The name or id of the domain of the user or group. A name of a user or group needs its
-     * domain.
+     * The name or id of the domain of the user or group. Needed if `user` or `group` is a name and
+     * not an id.
      */
     domain: name.optional(),
   })

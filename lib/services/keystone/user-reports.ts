@@ -10,7 +10,10 @@ const trustRow = z.object({
 });
 const userBody = z.object({ user: z.object({ name: z.string() }) });
 
-/** Returns the name of the trustee: `heat`, `mistral`, or the trustee of one Magnum cluster. */
+/**
+ * Returns the name of the user that acts with a trust, for example `heat`. Returns the id if
+ * Keystone no longer has this user.
+ */
 const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
   memoize(`keystone/user/${id}`, async () => {
     const { json, status } = await api.request('GET', `/v3/users/${urlEncode(id)}`, {

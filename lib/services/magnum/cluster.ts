@@ -47,8 +47,9 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
       row: clusterRow,
       paging: 'next',
     });
-    // To a user without the administrator role, Magnum silently lists only the user's project. If
-    // no row is of another project, this request proves the role: without it, Magnum answers 403.
+    // To a user without the administrator role, Magnum silently lists only the project of the
+    // token. If no row is of another project, the next request proves the role: Magnum answers 403
+    // to a user without the role.
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
     return rows;

@@ -67,15 +67,16 @@ export const backup = defineType<OwnedBackup>({
     requireResourceType(context, FIRST_BACKUP_VERSION);
     const { project } = context;
     const [shares, usage] = await Promise.all([sharesOf(context), readBackupUsage(context)]);
-    const ownShares = new Set(
+    const ownShareIds = new Set(
       shares.filter((row) => row.project_id === project).map(({ id }) => id),
     );
-    const backupsOfCloud = ownShares.size === 0 ? [] : await backupsOf(context);
-    const rows = backupsOfCloud.filter((row) => ownShares.has(row.share_id));
+    const backupsOfCloud = ownShareIds.size === 0 ? [] : await backupsOf(context);
+    const rows = backupsOfCloud.filter((row) => ownShareIds.has(row.share_id));
     const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
     const isConfirmedByUsage = usage.count === rows.length && usage.gigabytes === gigabytes;
     // Manila lowers the usage before it deletes the row, so the usage cannot confirm the owner of a
-    // backup in `deleting`. The run makes no call for such a backup, so the owner does no harm.
+    // backup in `deleting`. The run makes no call for such a backup, so a wrong owner would do no
+    // harm.
     const backupsWithOwner = rows.map((row) => ({
       ...row,
       owner: isConfirmedByUsage || row.status === 'deleting' ? project : undefined,

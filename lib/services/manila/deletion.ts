@@ -109,14 +109,16 @@ async function stuckSince(
  */
 const MAX_CHECKED_DELETIONS = 5;
 
-/** `checksStuck`: the run checks whether the deletion of the row's resource is stuck. */
-export type WithStuckCheck<Row> = Row & { readonly checksStuck: boolean };
+/** A row, with the decision whether the run checks if the deletion of its resource is stuck. */
+export type WithStuckCheck<Row> = Row & { readonly mustCheckIfStuck: boolean };
+
+/** Adds this decision to the rows: they are checked only while few deletions are in progress. */
 export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],
 ): WithStuckCheck<Row>[] => {
   const deletionsInProgress = rows.filter((row) => row.status === 'deleting');
-  const checksStuck = deletionsInProgress.length <= MAX_CHECKED_DELETIONS;
-  return rows.map((row) => ({ ...row, checksStuck }));
+  const mustCheckIfStuck = deletionsInProgress.length <= MAX_CHECKED_DELETIONS;
+  return rows.map((row) => ({ ...row, mustCheckIfStuck }));
 };
 
 /** Returns the result for a deletion in progress, with its start time if it is stuck. */
@@ -126,6 +128,6 @@ export async function inProgressRemoval(
   collection: string,
   context: ProjectContext,
 ): Promise<Removal> {
-  const since = row.checksStuck ? await stuckSince(path, collection, context) : undefined;
+  const since = row.mustCheckIfStuck ? await stuckSince(path, collection, context) : undefined;
   return since === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince: since };
 }

@@ -1,12 +1,10 @@
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { refusalBlocker } from './deletion.ts';
+import { busyBlocker, refusalBlocker } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
 const stateBlocker = (status: string): Blocker | undefined =>
-  /^(available|deleting)$|error/.test(status)
-    ? undefined
-    : temporaryBlocker(`Manila is still processing the resource (status ${status})`);
+  /^(available|deleting)$|error/.test(status) ? undefined : busyBlocker(status);
 
 /**
  * Removes a group or a group snapshot. Its deletion never counts as stuck, because its row has no

@@ -103,9 +103,9 @@ export function requireResourceType(
 }
 
 /**
- * Returns a function that lists one collection, once per iteration. All resource types share this
- * list, because resources of one type block resources of another type. With `firstVersion`, the
- * function throws class `Unsupported` on an older release.
+ * Returns a function that lists one collection, once per iteration. Several resource types need the
+ * same list, because resources of one type block resources of another type. With `firstVersion`,
+ * the function throws class `Unsupported` on an older release.
  */
 const sharedListing =
   <S extends z.ZodType>(
@@ -234,7 +234,8 @@ export const EXPERIMENTAL_HEADERS = { 'X-OpenStack-Manila-API-Experimental': 'tr
 
 /**
  * Calls `list`, or returns an empty list if the release does not have the resource type. Use it
- * only to find blockers: as the list of a type, an empty list would mean that no resource is left.
+ * only to find blockers: in the listing of a resource type, an empty list would mean that no
+ * resource is left.
  */
 export const listIfSupported = <Row>(
   version: string,

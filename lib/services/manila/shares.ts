@@ -72,13 +72,13 @@ export const share = defineType<ShareWithBlocker>({
       listIfSupported('2.80', backupsOf, context),
       listIfSupported('2.81', locksOf, context),
     ]);
-    const sharesInUse: SharesInUse = {
-      snapshots: shareIds(snapshots),
-      backups: shareIds(backups),
-      groupSnapshots: shareIds(groupSnapshots.flatMap((row) => row.members ?? [])),
-      locks: new Set(locks.map((row) => row.resource_id)),
+    const uses: ShareUses = {
+      idsWithSnapshots: shareIds(snapshots),
+      idsWithBackups: shareIds(backups),
+      idsInGroupSnapshots: shareIds(groupSnapshots.flatMap((row) => row.members ?? [])),
+      lockedIds: new Set(locks.map((row) => row.resource_id)),
     };
-    return shares.map((row) => ({ ...row, blocker: shareBlocker(row, sharesInUse) }));
+    return shares.map((row) => ({ ...row, blocker: shareBlocker(row, uses) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -99,28 +99,28 @@ export const share = defineType<ShareWithBlocker>({
 
 type ShareIds = ReadonlySet<string | null | undefined>;
 
-/** For each type of resource: the ids of the shares that such a resource needs or locks. */
-interface SharesInUse {
-  readonly snapshots: ShareIds;
-  readonly backups: ShareIds;
-  readonly groupSnapshots: ShareIds;
-  readonly locks: ShareIds;
+/** The ids of shares that cannot be deleted yet, by the resources that need or lock them. */
+interface ShareUses {
+  readonly idsWithSnapshots: ShareIds;
+  readonly idsWithBackups: ShareIds;
+  readonly idsInGroupSnapshots: ShareIds;
+  readonly lockedIds: ShareIds;
 }
 
 const shareIds = (rows: readonly { readonly share_id?: string | null | undefined }[]): ShareIds =>
   new Set(rows.map((row) => row.share_id));
 
 /** Returns the reason why a share cannot be deleted now, or `undefined` if it can. */
-function shareBlocker(row: ShareRow, sharesInUse: SharesInUse): Blocker | undefined {
-  if (sharesInUse.locks.has(row.id))
+function shareBlocker(row: ShareRow, uses: ShareUses): Blocker | undefined {
+  if (uses.lockedIds.has(row.id))
     return temporaryBlocker('the lock of the share must be removed first');
   if (row.status === 'awaiting_transfer')
     return temporaryBlocker('the transfer of the share to another project must be canceled first');
-  if (sharesInUse.snapshots.has(row.id))
+  if (uses.idsWithSnapshots.has(row.id))
     return temporaryBlocker('the snapshots of the share must be deleted first');
-  if (sharesInUse.backups.has(row.id))
+  if (uses.idsWithBackups.has(row.id))
     return temporaryBlocker('the backups of the share must be deleted first');
-  if (sharesInUse.groupSnapshots.has(row.id))
+  if (uses.idsInGroupSnapshots.has(row.id))
     return temporaryBlocker('the group snapshots that contain the share must be deleted first');
   if (row.has_replicas)
     return temporaryBlocker('the other replicas of the share must be deleted first');

@@ -18,7 +18,7 @@ const defineCodeType = (
     readonly blockers?: readonly string[];
   } = {},
 ) => {
-  const listIfSupported = async (context: ProjectContext): Promise<CodeRow[]> => {
+  const listOrThrowUnsupported = async (context: ProjectContext): Promise<CodeRow[]> => {
     try {
       return await list(context);
     } catch (error) {
@@ -29,14 +29,14 @@ const defineCodeType = (
     name,
     dependsOn: options.dependsOn ?? [],
     blockers: ['The resource is public.', ...(options.blockers ?? [])],
-    list: listIfSupported,
+    list: listOrThrowUnsupported,
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,
     label: (row) => row.name ?? undefined,
     blocked: (row) => publicBlocker(row) ?? foreignUseBlocker(row),
     remove: (row, context) =>
       removeAndVerify(row, context, collection, () =>
-        context.memoize(`mistral.${collection}.again`, () => listIfSupported(context)),
+        context.memoize(`mistral.${collection}.again`, () => listOrThrowUnsupported(context)),
       ),
   });
 };

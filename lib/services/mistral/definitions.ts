@@ -49,8 +49,9 @@ export const workflow = defineType({
         !/triggers? associated/.test(error.message)
       )
         throw error;
-      const ownTriggers = context.projectApi ? [] : await listEventTriggersAgain(context);
-      if (ownTriggers.some(({ workflow_id }) => workflow_id === row.id))
+      // With a token on the project, Mistral deletes every trigger of the project.
+      const undeletableTriggers = context.projectApi ? [] : await listEventTriggersAgain(context);
+      if (undeletableTriggers.some(({ workflow_id }) => workflow_id === row.id))
         return {
           kind: 'retained',
           message:
@@ -76,20 +77,16 @@ export const workflow = defineType({
 /**
  * Ad-hoc actions. Before 2026.1, Mistral lists them only to a token on the project. No release has
  * a filter by project. Mistral lists the actions of one namespace at a time and cannot list
- * namespaces. The namespaces are therefore those of the project's workflows and workbooks. The
- * listing drops built-in and dynamic actions, whose id is their name.
+ * namespaces. The listing therefore covers the namespaces of the project's workflows and workbooks.
+ * The listing drops built-in and dynamic actions, whose id is their name.
  */
 export const action = defineType({
   name: 'action',
   requiresLiveProject,
   blockers: ['The action is public.'],
   async list(context) {
-    const namespaces = new Set(['']);
-    for (const { namespace } of [
-      ...(await listWorkflows(context)),
-      ...(await listWorkbooks(context)),
-    ])
-      namespaces.add(namespace ?? '');
+    const rows = [...(await listWorkflows(context)), ...(await listWorkbooks(context))];
+    const namespaces = new Set(['', ...rows.map(({ namespace }) => namespace ?? '')]);
     const listings = await Promise.all(
       [...namespaces].map((namespace) =>
         listAll(context.api, 'actions', namespace === '' ? {} : { namespace }),
