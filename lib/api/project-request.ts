@@ -1,5 +1,5 @@
 import { ProjectId } from '../../events/ids.ts';
-import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
+import { type EffectiveState, fetchProjectState } from '../handlers/project-state.ts';
 import type { ProjectScope } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import type { ApiDeps } from './deps.ts';
@@ -13,7 +13,7 @@ export const projectState = (
   id: ProjectId,
   { cloud, engine }: Pick<ApiDeps, 'cloud' | 'engine'>,
 ): Promise<EffectiveState> =>
-  fetchEffectiveState(id, { keystone: cloud.keystone, reads: engine.reads });
+  fetchProjectState(id, { keystone: cloud.keystone, reads: engine.reads });
 
 /** Returns why Keystone shows no project with the requested id. */
 export const whyNotPresent = (state: Exclude<EffectiveState, PresentProject>): string =>

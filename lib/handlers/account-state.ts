@@ -21,18 +21,20 @@ export async function fetchAccountState(
   deps: AccountStateDeps,
 ): Promise<AccountState> {
   const { scope } = operation;
-  const shown = await deps.cloud.keystone.show(scope.type, scope.id);
-  if (shown.kind === 'absent') return 'absent';
-  if (shown.kind === 'other')
+  const keystoneState = await deps.cloud.keystone.show(scope.type, scope.id);
+  if (keystoneState.kind === 'absent') return 'absent';
+  if (keystoneState.kind === 'other')
     throw new PropagatorError({
       code: 'keystone.id.alike',
       class: 'Denied',
-      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
+      message:
+        `Keystone shows ${keystoneState.id} for ${scope.id}: its database treats both ids as ` +
+        'equal',
       advice: `No resource is removed. Change the id of the other ${scope.type}.`,
       service: 'keystone',
     });
-  if (!shown.account.enabled) return 'disabled';
-  return (await isDisabledByDomain(operation, shown.account, deps.cloud.keystone))
+  if (!keystoneState.account.enabled) return 'disabled';
+  return (await isDisabledByDomain(operation, keystoneState.account, deps.cloud.keystone))
     ? 'disabled'
     : 'enabled';
 }
@@ -41,19 +43,26 @@ export async function fetchAccountState(
  * Returns the domain of the operation's project if only the domain is disabled, and the project is
  * deleted with it. Returns `undefined` in all other cases. Throws when the answer is not certain.
  */
-export async function disabledDomain(
+export async function findDisabledDomain(
   operation: Operation,
   { cloud: { keystone } }: AccountStateDeps,
 ): Promise<DomainId | undefined> {
-  const shown = await keystone.show(operation.scope.type, operation.scope.id);
-  if (shown.kind !== 'present' || shown.account.type !== 'project' || !shown.account.enabled)
+  const keystoneState = await keystone.show(operation.scope.type, operation.scope.id);
+  if (
+    keystoneState.kind !== 'present' ||
+    keystoneState.account.type !== 'project' ||
+    !keystoneState.account.enabled
+  )
     return undefined;
-  return (await isDisabledByDomain(operation, shown.account, keystone))
-    ? shown.account.domainId
+  return (await isDisabledByDomain(operation, keystoneState.account, keystone))
+    ? keystoneState.account.domainId
     : undefined;
 }
 
-/** Returns the options with which Keystone's refusals of the project's deletion are found. */
+/**
+ * Returns the options for `checkDeletion` on the operation's project. They are set only if the
+ * project is deleted with its domain.
+ */
 export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
   isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
 

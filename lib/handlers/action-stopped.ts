@@ -9,8 +9,8 @@ import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * In these states, an accepted cancellation stops the next Keystone action. The message of the
- * action may arrive before the message that ends the operation.
+ * In these states, an accepted cancellation stops the next Keystone action. The operation has
+ * stored the cancellation and ends at a later message. The message of the action may arrive first.
  */
 const CANCELABLE_STATES = ['pre-delete', 'waiting', 'closing'];
 
@@ -25,8 +25,8 @@ export interface CanceledDeps {
  * action is allowed. All actions of an operation that is not canceled are allowed. After a
  * cancellation, two actions are still allowed:
  *
- * - the deletion of the account, after two 404 answers of Keystone with the confirmation interval
- *   between them: the account is already deleted, so the cancellation is too late;
+ * - the deletion of the account, if two 404 answers of Keystone with the confirmation interval
+ *   between them have shown that the account is already deleted. The cancellation is then too late;
  * - the action `disable` in a recovery window, because the cancellation waits for the end of this
  *   action.
  */
@@ -70,9 +70,11 @@ export async function domainCanceledError(
 ): Promise<ErrorReport | undefined> {
   const { id, parentId } = operation;
   if (parentId === undefined || !isPartOfDomainDeletion(operation)) return undefined;
-  const domain = await engine.reads.operation(parentId);
-  if (!domain || isIndependentOf(operation, domain)) return undefined;
-  const isCanceled = domain.state === 'canceled' || (domain.canceled && !hasEnded(domain));
+  const domainOperation = await engine.reads.operation(parentId);
+  if (!domainOperation || isIndependentOf(operation, domainOperation)) return undefined;
+  const isCanceled =
+    domainOperation.state === 'canceled' ||
+    (domainOperation.canceled && !hasEnded(domainOperation));
   if (!isCanceled) return undefined;
   return actionStoppedError({
     message: `the deletion of its domain is canceled (${parentId})`,
@@ -83,8 +85,9 @@ export async function domainCanceledError(
 }
 
 /**
- * Returns the account state for the result of a `disable` that failed or was stopped, if Keystone
- * showed the state before the attempt. Returns an empty object for other actions.
+ * Returns the field `accountState` for the result of a `disable` that failed or was stopped.
+ * Returns an empty object for any other action, and if Keystone has not shown the state of the
+ * account. `accountState`: the state before the attempt.
  */
 export const stateBeforeDisable = (
   what: KeystoneAction['what'],
@@ -92,7 +95,7 @@ export const stateBeforeDisable = (
 ): Pick<KeystoneActionResult, 'accountState'> =>
   what === 'disable' && accountState !== undefined ? { accountState } : {};
 
-/** Returns the error of a Keystone action that was not sent to Keystone. It is retried later. */
+/** Returns the error of a Keystone action that was not sent. The action is retried later. */
 export const actionStoppedError = ({
   message,
   advice = '',

@@ -44,16 +44,24 @@ export async function askKeystoneForCleanup(
   const parallelSearch = isConfirming && !isRequested ? findSimilar() : undefined;
   // If the search is not needed, nothing awaits it. Its error must then not end the process.
   parallelSearch?.catch(() => undefined);
-  const shown = await keystone.show(scope.type, scope.id);
+  const keystoneState = await keystone.show(scope.type, scope.id);
   const protectionReason = protectedBecause(scope, await deps.protection());
-  if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
-  const needsSearch = isConfirming && (isRequested || shown.kind === 'absent');
+  if (keystoneState.kind === 'other')
+    return { keystoneAnswer: { kind: 'alike', living: keystoneState.id } };
+  const needsSearch = isConfirming && (isRequested || keystoneState.kind === 'absent');
   if (needsSearch) {
     const similarId = await (parallelSearch ?? findSimilar());
     if (similarId !== undefined) return { keystoneAnswer: { kind: 'alike', living: similarId } };
   }
-  return shown.kind === 'present'
-    ? { keystoneAnswer: await answerIfPresent(operation, shown.account, protectionReason, deps) }
+  return keystoneState.kind === 'present'
+    ? {
+        keystoneAnswer: await answerIfPresent(
+          operation,
+          keystoneState.account,
+          protectionReason,
+          deps,
+        ),
+      }
     : answerIfAbsent(operation, protectionReason, deps);
 }
 
@@ -65,14 +73,14 @@ async function answerIfPresent(
   deps: CleanupDeps,
 ): Promise<KeystoneAnswer> {
   const { scope, state } = operation;
-  const isRequestToConfirm = operation.request !== undefined && state === 'confirming';
-  if (isRequestToConfirm && scope.type !== 'user' && protectionReason)
+  const isConfirmingRequest = operation.request !== undefined && state === 'confirming';
+  if (isConfirmingRequest && scope.type !== 'user' && protectionReason)
     return { kind: 'protected', because: protectionReason };
-  if (isRequestToConfirm && scope.type === 'domain')
+  if (isConfirmingRequest && scope.type === 'domain')
     return { kind: 'domain', enabled: account.enabled };
   const isDisabled = await isDisabledByDomain(operation, account, deps.cloud.keystone);
   const enabled = account.enabled && !isDisabled;
-  return isRequestToConfirm && scope.type === 'project'
+  return isConfirmingRequest && scope.type === 'project'
     ? answerAboutRequestedProject(operation, scope.id, enabled, deps)
     : { kind: 'present', enabled };
 }

@@ -94,7 +94,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
 const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
-/** The result of a check for a cancellation and for holds is used for this time. */
+/** The result of {@link cancellationOrHold} is reused for this time. */
 const HALT_CHECK_FRESH_MILLIS = 1000;
 
 /**
@@ -145,8 +145,9 @@ function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) 
 }
 
 /**
- * Returns the guard of the approved plan, if the operation has one. The plan does not list types of
- * class C, because their listing needs a token on the project.
+ * Returns the guard that compares the listings of the run with the approved plan, or `undefined` if
+ * the operation has no approved plan. The plan does not list types of class C, because their
+ * listing needs a token on the project.
  */
 function planGuardOf({ data, deps, operation, service, task }: ServiceRun) {
   const unlistedTypes = service.resourceTypes

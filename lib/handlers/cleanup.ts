@@ -36,9 +36,9 @@ export interface CleanupDeps extends KnownServices {
 }
 
 /**
- * Opens a cleanup after the deletion of an account was announced. If an administrator requested the
- * deletion, a cleanup is already open. This cleanup then asks Keystone about the account again.
- * Returns `undefined` when the announcement has no effect.
+ * Returns the step that opens a cleanup after the deletion of an account was announced. If an
+ * administrator requested the deletion, a cleanup is already open. The step then lets this cleanup
+ * ask Keystone about the account again. Returns `undefined` when the announcement has no effect.
  */
 export async function openForDeletion(
   event: AccountEvent,
@@ -65,11 +65,11 @@ export async function openForDeletion(
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
   if (!opened) return askAgainStep(cleanups);
-  const toAskAgain = [...suspendsAndResumesOf(operations), ...provisionsOf(operations)];
+  const operationsToAskAgain = [...suspendsAndResumesOf(operations), ...provisionsOf(operations)];
   return {
     operations: [opened.operation, ...pausedProvisions(operations, now)],
     tasks: [],
-    messages: [...opened.messages, ...askAgainMessages(toAskAgain)],
+    messages: [...opened.messages, ...askAgainMessages(operationsToAskAgain)],
     deadLetters: [],
   };
 }

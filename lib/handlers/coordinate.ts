@@ -16,12 +16,12 @@ import {
   type ChangeDeps,
   changeOperation,
   commitWithRetries,
-  type KeystoneInput,
-  type StoredInput,
+  type KeystoneEventSource,
+  type StoredEventSource,
 } from './operation-change.ts';
-import { recordEnd } from './operation-end.ts';
+import { updateAccountRecords } from './operation-end.ts';
 import { restoreAccount } from './recovery.ts';
-import { storedInputOf } from './stored-input.ts';
+import { storedEventSourceOf } from './stored-event-source.ts';
 
 /** The dependencies of {@link coordinate}. */
 export interface CoordinateDeps extends CleanupDeps, ChangeDeps {
@@ -101,10 +101,10 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
       return commitWithRetries(message, undo, deps);
     }
     case 'operation.finished':
-      return recordEndAndUpdateParent(message, deps);
+      return updateRecordsAndParent(message, deps);
     default: {
-      const input = storedInputOf(message, deps);
-      return input && changeOperation(message, input.operationId, input.readEvent, deps);
+      const source = storedEventSourceOf(message, deps);
+      return source && changeOperation(message, source.operationId, source.readEvent, deps);
     }
   }
 }
@@ -118,7 +118,7 @@ function confirmOperation(
   // For a cleanup, an answer stays valid until its question changes. For the other topics, it stays
   // valid only while the operation has the same version.
   const keyOfVersion = ({ version }: Operation): string => String(version);
-  const inputs: Readonly<Record<ConfirmationTopic, KeystoneInput>> = {
+  const sources: Readonly<Record<ConfirmationTopic, KeystoneEventSource>> = {
     'domain-progress': {
       obtainEvent: (operation) => progressOf(operation, deps),
       keyOf: keyOfVersion,
@@ -132,13 +132,14 @@ function confirmOperation(
       keyOf: keyOfVersion,
     },
   };
-  const inputOf = (operation: Operation): KeystoneInput => inputs[confirmationTopicOf(operation)];
+  const sourceOf = (operation: Operation): KeystoneEventSource =>
+    sources[confirmationTopicOf(operation)];
   return changeOperation(
     message,
     operationId,
     {
-      obtainEvent: (operation) => inputOf(operation).obtainEvent(operation),
-      keyOf: (operation) => inputOf(operation).keyOf(operation),
+      obtainEvent: (operation) => sourceOf(operation).obtainEvent(operation),
+      keyOf: (operation) => sourceOf(operation).keyOf(operation),
     },
     deps,
   );
@@ -158,15 +159,15 @@ function confirmationTopicOf(operation: Operation): ConfirmationTopic {
   return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
 }
 
-/** Updates the stored records after the end of an operation, and changes its parent operation. */
-async function recordEndAndUpdateParent(
+/** Updates the records of the account after its operation has ended, and the parent operation. */
+async function updateRecordsAndParent(
   message: MessageOf<'operation.finished'>,
   deps: CoordinateDeps,
 ): Promise<void> {
   const { parentId, operationId } = message.data;
-  await recordEnd(operationId, deps);
+  await updateAccountRecords(operationId, deps);
   if (!parentId) return;
-  const readEvent: StoredInput = async (parent) =>
+  const readEvent: StoredEventSource = async (parent) =>
     deletesProjects(parent)
       ? progressOf(parent, deps)
       : {

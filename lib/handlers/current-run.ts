@@ -22,8 +22,8 @@ export async function readCurrentRun(
 }
 
 /**
- * True if a plan, suspend, resume or provision has ended, for example because a later operation has
- * superseded it. Its runs have no further effect.
+ * True if the operation is a plan, suspend, resume or provision that has ended, for example because
+ * a later operation has superseded it. A run of this operation has no further effect.
  */
-export const isSuperseded = (operation: Operation): boolean =>
+export const isRunObsolete = (operation: Operation): boolean =>
   operation.action !== 'cleanup' && hasEnded(operation);

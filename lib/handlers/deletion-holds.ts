@@ -88,7 +88,7 @@ export async function holdOfAccount(
   const [holdsOnAccount, holdsOnDomain, shown] = await Promise.all([
     scope.type === 'user' ? [] : readHolds(scope.type, reads, scope.id),
     domainId === undefined ? [] : readHolds('domain', reads, domainId),
-    // If there is no request, the project was deleted in Keystone.
+    // Without a request, the project was deleted in Keystone, so it has no tags.
     request && scope.type === 'project' ? deps.cloud.keystone.show('project', scope.id) : undefined,
   ]);
   const tags =
@@ -96,7 +96,7 @@ export async function holdOfAccount(
   return holdOnAccount(scope, [...holdsOnAccount, ...holdsOnDomain], tags, deps.now());
 }
 
-/** One read of the holds is used for this time. */
+/** One read of the holds is reused for this time. */
 const FRESH_MILLIS = 1000;
 
 /**

@@ -117,9 +117,10 @@ async function unplannedProjects(
   what: DomainActionName,
   { cloud }: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
-  const allowed = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
+  const allowedIds = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
   const unplanned = (await cloud.keystone.projects(domain)).filter(
-    (one) => one.type === 'project' && (one.domainId ?? domain) === domain && !allowed.has(one.id),
+    (one) =>
+      one.type === 'project' && (one.domainId ?? domain) === domain && !allowedIds.has(one.id),
   );
   const [firstProject] = unplanned;
   if (!firstProject) return undefined;
@@ -143,14 +144,14 @@ async function unplannedContents(
 ): Promise<ErrorReport | undefined> {
   if (!plan || plan.driftAccepted) return undefined;
   const pages = await readPlan(plan.of, engine.reads);
-  const planned = new Set(
+  const plannedKeys = new Set(
     pages.flatMap(({ resourceType, resources }) =>
       resources.map((one) => `${resourceType} ${one.id}`),
     ),
   );
   const appeared = resources.flatMap(({ resourceType, rows }) =>
     rows
-      .filter((one) => !planned.has(`${resourceType} ${one.id}`))
+      .filter((one) => !plannedKeys.has(`${resourceType} ${one.id}`))
       .map((one) => `${resourceType} ${one.name ?? one.id}`),
   );
   if (appeared.length <= plan.allowedDrift) return undefined;

@@ -18,17 +18,17 @@ export async function answerAboutDomain(
   id: DomainId,
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
-  const shown = await deps.cloud.keystone.show('domain', id);
-  if (shown.kind === 'absent') return { kind: 'absent' };
-  if (shown.kind === 'other') return refusedForSimilarId(shown.id);
-  const { enabled } = shown.account;
-  const pending = await findPendingDeletion('domain', id, deps.engine.reads);
-  const isActive = enabled && pending === undefined;
+  const keystoneState = await deps.cloud.keystone.show('domain', id);
+  if (keystoneState.kind === 'absent') return { kind: 'absent' };
+  if (keystoneState.kind === 'other') return refusedForSimilarId(keystoneState.id);
+  const { enabled } = keystoneState.account;
+  const pendingDeletion = await findPendingDeletion('domain', id, deps.engine.reads);
+  const isActive = enabled && pendingDeletion === undefined;
   return {
     kind: 'present',
     isWanted: (operation.action === 'suspend') === !isActive,
-    because: pending
-      ? `${pending.operationId} deletes it later`
+    because: pendingDeletion
+      ? `${pendingDeletion.operationId} deletes it later`
       : `it is ${enabled ? 'enabled' : 'disabled'}`,
     decision: { hasAction: true, mode: deps.mode, delayMillis: 0, rule: undefined },
     projects: await projectsToChange(operation, id, deps),

@@ -14,8 +14,14 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
 import { readRates } from './rates.ts';
 
-/** The plan of a domain stores its users, groups and roles here. Keystone has no region. */
-const KEYSTONE_PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
+/**
+ * The service and region under which a plan stores the users, groups and roles of a domain.
+ * Keystone has no region.
+ */
+const DOMAIN_CONTENTS_PLACE = {
+  service: ServiceName.parse('keystone'),
+  region: NO_REGION,
+} as const;
 
 interface DomainPlanDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
@@ -63,8 +69,8 @@ async function mapInBatches<From, To>(
   map: (one: From) => Promise<To>,
 ): Promise<To[]> {
   const mapped: To[] = [];
-  for (let at = 0; at < all.length; at += PROJECTS_AT_ONCE)
-    mapped.push(...(await Promise.all(all.slice(at, at + PROJECTS_AT_ONCE).map(map))));
+  for (let from = 0; from < all.length; from += PROJECTS_AT_ONCE)
+    mapped.push(...(await Promise.all(all.slice(from, from + PROJECTS_AT_ONCE).map(map))));
   return mapped;
 }
 
@@ -76,7 +82,7 @@ export const storeDomainContents = (
 ): Promise<void> =>
   storePlan(
     id,
-    KEYSTONE_PLACE,
+    DOMAIN_CONTENTS_PLACE,
     resources.map(({ resourceType, rows }) => ({
       resourceType,
       resources: rows.map((row) => ({

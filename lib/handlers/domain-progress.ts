@@ -6,27 +6,28 @@ import type { Operation } from '../operation/model.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
 /**
- * Reads the operations of the projects in a domain whose deletion was requested. Also returns which
- * projects without an operation are protected. The propagator's own project is not known here. The
- * operation of each project checks this protection before it begins.
+ * Returns the operations of the projects in a domain whose deletion was requested. For each project
+ * without such an operation, also returns the cleanups of the project. If the project is protected,
+ * the reason is returned, too. The propagator's own project is not known here. The protection of
+ * this project is checked when its operation begins.
  */
 export async function domainProgress(
-  { id, scope, projects = [], children: openedIds }: Operation,
+  { id, scope, projects = [], children: openedOperationIds }: Operation,
   {
     engine,
     protectedIds,
   }: { readonly engine: Engine; readonly protectedIds: Pick<Protection, 'projects' | 'domains'> },
 ): Promise<DomainProgress> {
   const children = await engine.reads.operations({ parentId: id, limit: 10_000 });
-  const openedProjects = new Set(
+  const openedProjectIds = new Set(
     children
-      .filter((child) => openedIds.includes(child.id))
+      .filter((child) => openedOperationIds.includes(child.id))
       .map((child) => child.scope.id as string),
   );
   const cleanupsByProject = new Map<ProjectId, readonly Operation[]>();
   const protectionReasons = new Map<ProjectId, string>();
   for (const project of projects) {
-    if (openedProjects.has(project.id)) continue;
+    if (openedProjectIds.has(project.id)) continue;
     const operations = await engine.reads.operationsAbout('project', project.id);
     cleanupsByProject.set(project.id, cleanupsOf(operations));
     const { name } = project;

@@ -44,10 +44,10 @@ export function otherApiFinder(
   region: string,
   { cloud, services, waivers }: OtherApiDeps,
 ): (name: string) => Promise<ServiceApi | undefined> {
-  const errors = new Map<string, Promise<PropagatorError | undefined>>();
+  const errorByName = new Map<string, Promise<PropagatorError | undefined>>();
   return async (name) => {
     const knownService = services.find((other) => other.name === name);
-    // Any other name is a catalog type. Its calls count for the service that makes them.
+    // Any other name is a catalog type. The calls to it count towards the limit of `service`.
     const address: ServiceAddress = knownService ?? {
       name: service.name,
       catalogTypes: [name],
@@ -56,8 +56,8 @@ export function otherApiFinder(
     };
     const api = await cloud.api(address, region);
     if (api) return api;
-    const checking = errors.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
-    errors.set(name, checking);
+    const checking = errorByName.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+    errorByName.set(name, checking);
     const error = await checking;
     if (error) throw error;
     return undefined;

@@ -6,7 +6,7 @@ import type { Operation, Task } from '../operation/model.ts';
 import { reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
-import { isSuperseded, readCurrentRun } from './current-run.ts';
+import { isRunObsolete, readCurrentRun } from './current-run.ts';
 import { callPlugin, type HttpPlugin } from './plugin-call.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { preflightReport } from './task-preflight.ts';
@@ -36,10 +36,10 @@ export async function runHttpTask(
   deps: HttpTaskDeps,
 ): Promise<void> {
   for (const { message } of deliveries)
-    if (message.type === 'service.requested') await handleRequest(plugin, message, deps);
+    if (message.type === 'service.requested') await callAndCommitMessages(plugin, message, deps);
 }
 
-async function handleRequest(
+async function callAndCommitMessages(
   plugin: HttpPlugin,
   message: ServiceRequested,
   deps: HttpTaskDeps,
@@ -47,7 +47,7 @@ async function handleRequest(
   const current = await readCurrentRun(message, deps.engine.reads);
   if (!current) return;
   const { operation, task } = current;
-  if (operation.state === 'canceled' || isSuperseded(operation)) return;
+  if (operation.state === 'canceled' || isRunObsolete(operation)) return;
   const messages = redactDeep(await messagesOfRun(plugin, message, operation, task, deps));
   await deps.engine.commit({ messages });
 }
@@ -92,8 +92,8 @@ const undeclaredActionReport = (
 
 /**
  * Returns two messages for a plugin that reports later. The first message says that the present run
- * continues. The second message, which is delayed, starts a new run. A new run without the delay
- * would make the present run an old one, and the report of the plugin would be ignored.
+ * continues. The second message, which is delayed, starts a new run. The coordinator accepts only
+ * the report of the newest run. Without the delay, it would therefore ignore the plugin's report.
  */
 function messagesUntilReport({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;

@@ -34,8 +34,8 @@ const MAX_CONFLICTS = 20;
  * Handles notifications: interprets them, asks Keystone, and reads the inventory. The changes of
  * the inventory and the account events (`lib/account/ingest.ts`) are committed in one transaction.
  * If Keystone gave no certain answer about a notification, the notification returns to the queue in
- * the same transaction. Batches of 100 or more notifications need the fewest calls to Keystone and
- * the store. Throws when the commit fails. The store is then unchanged.
+ * the same transaction. Throws when the commit fails. The store is then unchanged. In a batch of at
+ * least 100, a notification needs the fewest calls to Keystone and the store.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): InterpretedNotification[] => {
@@ -53,17 +53,17 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
   });
   if (items.length === 0) return;
   for (let tries = 1; ; tries += 1) {
-    const { decision, uncertain } = await askAndDecide(items, deps);
+    const { decision, keystoneError } = await askAndDecide(items, deps);
     if ((await deps.engine.commit(decision)) === 'committed')
-      return logDecision(decision, uncertain, deps.log);
+      return logDecision(decision, keystoneError, deps.log);
     if (tries >= MAX_CONFLICTS)
       throw new Error(`other processes handled the same notifications during ${tries} attempts`);
   }
 }
 
 /**
- * Asks Keystone about the accounts of the notifications, and returns the decision. `uncertain`: the
- * error of the first uncertain answer.
+ * Asks Keystone about the accounts of the notifications, and returns the decision. `keystoneError`:
+ * the error of the first uncertain answer.
  */
 async function askAndDecide(
   items: readonly InterpretedNotification[],
@@ -85,7 +85,7 @@ async function askAndDecide(
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
     engine.reads.seenMessageIds(duplicateKeys(items)),
   ]);
-  const firstError = [...answers.accounts.values(), ...answers.groups.values()].find(
+  const keystoneError = [...answers.accounts.values(), ...answers.groups.values()].find(
     (answer) => answer.kind === 'uncertain',
   )?.error;
   return {
@@ -98,7 +98,7 @@ async function askAndDecide(
       now: now(),
       maxWaitMillis,
     }),
-    uncertain: firstError,
+    keystoneError,
   };
 }
 
@@ -158,16 +158,16 @@ function domainsOfInheritedRoles(
 
 function logDecision(
   { messages, quarantine, counters }: BatchDecision,
-  uncertain: ErrorReport | undefined,
+  keystoneError: ErrorReport | undefined,
   log: IngestDeps['log'],
 ): void {
   for (const message of messages) {
     if (message.type !== 'notification.received')
       log.info({ account: message.data.account, cause: message.data.cause }, message.type);
   }
-  if (uncertain)
+  if (keystoneError)
     log.warn(
-      { error: uncertain, waiting: counters['notification.delayed'] ?? 0 },
+      { error: keystoneError, waiting: counters['notification.delayed'] ?? 0 },
       'Keystone gave no certain answer, so the notifications are retried',
     );
   const suspicious = counters['notification.suspicious'] ?? 0;

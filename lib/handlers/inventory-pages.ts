@@ -3,7 +3,7 @@ import type { AccountRecord } from '../account/inventory.ts';
 import type { Engine } from '../engine/port.ts';
 
 export type AccountType = Account['type'];
-/** The number of records in memory and in one commit. */
+/** The maximum number of records that are read together, and that are written in one commit. */
 const BATCH_SIZE = 500;
 
 interface PageDeps {

@@ -119,8 +119,11 @@ async function stoppedResult(
     return { error, isSent, ...stateBeforeDisable(what, accountState) };
   }
   const isAssignment = what === 'assign-role';
-  const facts = { needsToken: isAssignment, ignoresHolds: actionsIgnoreHolds(operation) };
-  const input = await readPreflightInput(operation, accountState, facts, deps);
+  const preflightOptions = {
+    needsToken: isAssignment,
+    ignoresHolds: actionsIgnoreHolds(operation),
+  };
+  const input = await readPreflightInput(operation, accountState, preflightOptions, deps);
   const refusal = keystoneActionRefusal(what, input);
   if (refusal) return { accountState, error: actionStoppedError(refusal), isSent };
   if (!isAssignment || accountState === 'absent') return undefined;

@@ -12,7 +12,7 @@ import { answerAboutDomain, refusedForSimilarId } from './domain-lifecycle.ts';
 import { readRegistry } from './endpoints.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { lifecycleEntryOf, pluginsFor } from './lifecycle-services.ts';
-import { fetchEffectiveState, fetchUserState, type PresentState } from './project-state.ts';
+import { fetchProjectState, fetchUserState, type PresentState } from './project-state.ts';
 import { answerAboutProjectProvision, answerAboutUserProvision } from './provision-answer.ts';
 import { suspendedServices } from './suspension-store.ts';
 
@@ -33,7 +33,7 @@ export async function lifecycleAnswer(
   const { keystone } = deps.cloud;
   const state =
     scope.type === 'project'
-      ? await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads })
+      ? await fetchProjectState(scope.id, { keystone, reads: deps.engine.reads })
       : await fetchUserState(scope.id, keystone);
   if (state.kind === 'absent') return { kind: 'absent' };
   if (state.kind === 'other') return refusedForSimilarId(state.id);

@@ -17,8 +17,8 @@ export const pluginsFor = (
 
 /**
  * Returns the entry of a service for the order of a suspend or resume, or an empty array if the
- * service has no part in it. `recordedServices`: the services with suspension
- * records of the project.
+ * service has no part in it. `recordedServices`: the services with suspension records of the
+ * project.
  */
 export function lifecycleEntryOf(
   { name, suspension, leftBySuspend }: Service,
@@ -47,25 +47,27 @@ export function lifecycleEntryOf(
   ];
 }
 
-/** True if this part of the policy suspends at least one resource type of the service. */
-const isSuspendedUnder = (name: string, suspend: Policy['suspend']): boolean =>
+/** True if the section `suspend` of a policy suspends at least one resource type of the service. */
+const suspendsService = (name: string, suspend: Policy['suspend']): boolean =>
   !hasOptions(name) || chosenOptions(name, suspend).length > 0;
 
 const whySuspendSkips = (name: string, suspend: Policy['suspend']): string | undefined =>
-  isSuspendedUnder(name, suspend) ? undefined : `the policy excludes it (suspend.${name}: none)`;
+  suspendsService(name, suspend) ? undefined : `the policy excludes it (suspend.${name}: none)`;
 
 /**
- * Resume skips a service only if certainly none of its resources was suspended. The service then
- * does not block the resume while it is unreachable. The policy may have been different at the time
- * of the suspension, so the default of the policy and the records also count.
+ * Returns the reason why a resume skips the service, or `undefined` if the service takes part. A
+ * resume skips a service so that an unreachable service without suspended resources does not block
+ * it. Nothing was suspended if neither the present policy nor the default policy suspends the
+ * service, and no suspension records exist. The present policy alone proves nothing, because it may
+ * have changed since the suspension.
  */
 const whyResumeSkips = (
   name: string,
   suspend: Policy['suspend'],
   recordedServices: ReadonlySet<string>,
 ): string | undefined =>
-  isSuspendedUnder(name, suspend) ||
-  isSuspendedUnder(name, NO_POLICY.suspend) ||
+  suspendsService(name, suspend) ||
+  suspendsService(name, NO_POLICY.suspend) ||
   recordedServices.has(name)
     ? undefined
     : 'no resource of it was suspended';

@@ -15,7 +15,7 @@ import { type Protection, protectedBecause, refuseOwnProject } from '../task/saf
 import type { Service, ServiceApi } from '../task/service.ts';
 import { suspendRun } from '../task/suspend-run.ts';
 import { assignProjectRoles, revokeProjectRoles } from './project-role.ts';
-import { fetchEffectiveState, fetchUserState } from './project-state.ts';
+import { fetchProjectState, fetchUserState } from './project-state.ts';
 import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
@@ -58,7 +58,7 @@ export async function lifecycleRefusal(
   const state =
     scope.type === 'user'
       ? await fetchUserState(scope.id, keystone)
-      : await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
+      : await fetchProjectState(scope.id, { keystone, reads: deps.engine.reads });
   const isWanted =
     state.kind === 'present' &&
     causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses);
@@ -170,9 +170,9 @@ function runInput(
   const isSuspend = action === 'suspend';
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
   const place = { partition: context.project, service: service.name, region };
-  // A service accepts the tokens that it has cached until this time. Their users can still change
+  // Until this time a service accepts the tokens that it has cached, so users can still change
   // resources.
-  const cacheEnd = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
+  const tokenCacheEnd = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
   return {
     service: service.name,
     types: isSuspend ? types : types.toReversed(),
@@ -180,7 +180,7 @@ function runInput(
     context,
     records: suspensionStore(place, deps.engine),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
-    settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? cacheEnd : 0),
+    settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? tokenCacheEnd : 0),
     deadline: deps.now() + deps.budgetMillis,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     stopping: deps.stopping,

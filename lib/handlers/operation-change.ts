@@ -26,16 +26,15 @@ export interface ChangeDeps {
 const MAX_CONFLICTS = 20;
 const HOUR_MILLIS = 3_600_000;
 
-/**
- * Reads the data of an event from the store. The data are read again after each lock conflict.
- */
-export type StoredInput = (operation: Operation) => Promise<StepEvent>;
+/** Returns an event, with data from the store. Called again after each lock conflict. */
+export type StoredEventSource = (operation: Operation) => Promise<StepEvent>;
 
 /**
- * Obtains an event outside of the operation's queue: asks Keystone about the account, carries out a
- * change in Keystone, or reads the progress of a domain's deletion.
+ * Obtains an event: asks Keystone about the account, carries out a change in Keystone, or reads the
+ * progress of a domain's deletion. The call may be slow. It is therefore made outside of the
+ * {@link ChangeDeps.operationQueue}, and does not delay other messages about the operation.
  */
-export interface KeystoneInput {
+export interface KeystoneEventSource {
   /** After a lock conflict, this function is called again only if the key has changed. */
   obtainEvent(operation: Operation): Promise<StepEvent | undefined>;
   /** Returns a key. The event also applies to a later state of the operation with the same key. */
@@ -61,32 +60,33 @@ export async function commitWithRetries(
 const changedTooOften = ({ type }: Message): Error =>
   new Error(`${type}: other processes changed the operation during ${MAX_CONFLICTS} attempts`);
 
-/** An event from Keystone with its key, and when it arrived in epoch milliseconds. */
+/** The event of a {@link KeystoneEventSource}, with its key. */
 interface ObtainedEvent {
   readonly key: string;
   readonly event: StepEvent;
+  /** Epoch milliseconds when Keystone answered. */
   readonly at: number;
 }
 
 /**
- * Changes an operation by the event of a message, and commits the result. `source` supplies the
- * data of the event.
+ * Changes an operation by the event of a message, and commits the result. `source` returns the
+ * event.
  */
 export function changeOperation(
   message: Message,
   id: OperationId,
-  source: StoredInput | KeystoneInput,
+  source: StoredEventSource | KeystoneEventSource,
   deps: ChangeDeps,
 ): Promise<void> {
   return typeof source === 'function'
     ? changeFromStore(message, id, source, deps)
-    : changeByAnswer(message, id, source, deps);
+    : changeByObtainedEvent(message, id, source, deps);
 }
 
 function changeFromStore(
   message: Message,
   id: OperationId,
-  readEvent: StoredInput,
+  readEvent: StoredEventSource,
   deps: ChangeDeps,
 ): Promise<void> {
   const decide = async () => {
@@ -97,29 +97,30 @@ function changeFromStore(
 }
 
 /**
- * Asks Keystone and applies the answer. Keystone is asked outside of the operation's queue, so that
- * a slow Keystone does not delay reports of services. After a lock conflict the same answer is
- * applied again. If its key has changed in the meantime, Keystone is asked again.
+ * Obtains an event and applies it to the operation. After a lock conflict the same event is applied
+ * again, if the operation still has the key of the event. Otherwise a new event is obtained.
  */
-async function changeByAnswer(
+async function changeByObtainedEvent(
   message: Message,
   id: OperationId,
-  source: KeystoneInput,
+  source: KeystoneEventSource,
   deps: ChangeDeps,
 ): Promise<void> {
-  for (let questions = 1; ; questions += 1) {
-    const answer = await askAboutOperation(id, source, deps);
-    if (!answer) return;
+  for (let attempts = 1; ; attempts += 1) {
+    const obtained = await obtainEvent(id, source, deps);
+    if (!obtained) return;
     let isOutdated = false;
     const decide = async () => {
-      const records = await readRecords(id, answer.at, deps);
-      isOutdated = records !== undefined && source.keyOf(records.operation) !== answer.key;
+      const records = await readRecords(id, obtained.at, deps);
+      isOutdated = records !== undefined && source.keyOf(records.operation) !== obtained.key;
       // A confirmation has the time of Keystone's answer. The commit may be later.
-      return records && !isOutdated ? nextStep(records, answer.event, answer.at, deps) : undefined;
+      return records && !isOutdated
+        ? nextStep(records, obtained.event, obtained.at, deps)
+        : undefined;
     };
     await inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
     if (!isOutdated) return;
-    if (questions >= MAX_CONFLICTS) throw changedTooOften(message);
+    if (attempts >= MAX_CONFLICTS) throw changedTooOften(message);
   }
 }
 
@@ -130,14 +131,14 @@ const inQueueOfOperation = (
   work: () => Promise<void>,
 ): Promise<void> => operationQueue?.run(id, work) ?? work();
 
-async function askAboutOperation(
+async function obtainEvent(
   id: OperationId,
-  { obtainEvent, keyOf }: KeystoneInput,
+  source: KeystoneEventSource,
   { engine, now }: ChangeDeps,
 ): Promise<ObtainedEvent | undefined> {
   const operation = await engine.reads.operation(id);
-  const event = operation && (await obtainEvent(operation));
-  return operation && event && { key: keyOf(operation), event, at: now() };
+  const event = operation && (await source.obtainEvent(operation));
+  return operation && event && { key: source.keyOf(operation), event, at: now() };
 }
 
 const readRecords = (

@@ -6,11 +6,14 @@ import { removeSuspensionRecords } from './suspension-store.ts';
 import { removeUserRecords } from './user-task.ts';
 
 /**
- * Updates the stored records of an account after the end of an operation. A provision stores that
- * the project was provisioned. A cleanup removes all records of the account, because the account no
- * longer exists.
+ * Updates the stored records of an account after one of its operations has ended:
+ *
+ * - after a provision, records that the project was provisioned;
+ * - after the cleanup of a project, removes its suspension and provision records, because the
+ *   project no longer exists. Also records how fast the services removed its resources;
+ * - after an operation on a user, removes the records of the user that are no longer needed.
  */
-export async function recordEnd(
+export async function updateAccountRecords(
   id: OperationId,
   { engine, now }: { readonly engine: Pick<Engine, 'reads' | 'commit'>; now(): number },
 ): Promise<void> {

@@ -9,8 +9,8 @@ import type { FindBlockers } from '../task/type-iteration.ts';
 import { readPlan, type ServicePlace } from './plan-store.ts';
 
 /**
- * Every run of the operation writes the same document. Lock conflicts are therefore normal, but
- * rarely repeat.
+ * All runs of the operation write one document, which records the allowed resources. Lock conflicts
+ * are therefore normal, but rarely repeat.
  */
 const MAX_CONFLICTS = 50;
 const StoredDrift = z.looseObject({ resources: z.array(z.string()) });
@@ -56,7 +56,7 @@ export function planGuard(
         return new Map();
       }
       const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
-      const allowedKeys = await recordAllowed(operation, plan, keys, engine);
+      const allowedKeys = await recordUpToLimit(operation, plan, keys, engine);
       const refused = unplanned.filter(({ id }) => !allowedKeys.has(keyOf(resourceType, id)));
       appeared.set(resourceType, {
         count: countOfType(allowedKeys, resourceType) + refused.length,
@@ -104,7 +104,7 @@ const blockerOf = ({ of, allowedDrift }: ApprovedPlan): Blocker => ({
  * Records the resources that the run wants to remove in addition to the plan, up to the allowed
  * number. Returns the keys of all resources that the operation has recorded, in any run.
  */
-async function recordAllowed(
+async function recordUpToLimit(
   { id }: Operation,
   { allowedDrift }: ApprovedPlan,
   keys: readonly string[],

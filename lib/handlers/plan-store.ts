@@ -68,8 +68,8 @@ export async function storePlan(
     .filter(({ id }) => !writtenIds.has(id))
     .map(({ id, version }) => ({ ...key, id, version }));
   const documents = [...written, ...removed];
-  for (let at = 0; at < documents.length; at += DOCUMENTS_PER_COMMIT) {
-    const change = { documents: documents.slice(at, at + DOCUMENTS_PER_COMMIT) };
+  for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT) {
+    const change = { documents: documents.slice(from, from + DOCUMENTS_PER_COMMIT) };
     if ((await engine.commit(change)) === 'conflict') throw conflictError(place.service);
   }
 }

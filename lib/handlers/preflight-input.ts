@@ -2,7 +2,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import type { AccountState, PreflightInput } from '../operation/preflight.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
-import { disabledDomain } from './account-state.ts';
+import { findDisabledDomain } from './account-state.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 
 /** The dependencies of {@link readPreflightInput}. */
@@ -13,10 +13,12 @@ export interface PreflightInputDeps extends HoldDeps {
 }
 
 /**
- * Reads the facts that decide whether a run or a Keystone action is forbidden now. `accountState`:
- * the state of the account in Keystone. `needsToken`: true if the run or the action needs a token
- * on the project. A disabled domain then forbids it. `ignoresHolds`: true if a hold does not forbid
- * it.
+ * Reads the facts that decide whether a run or a Keystone action is forbidden now.
+ *
+ * - `accountState`: the state of the account in Keystone;
+ * - `needsToken`: true if the run or the action needs a token on the project. The result then
+ *   contains the domain of the project if that domain is disabled;
+ * - `ignoresHolds`: true if holds forbid nothing. The function then reads no holds.
  */
 export async function readPreflightInput(
   operation: Operation,
@@ -27,7 +29,9 @@ export async function readPreflightInput(
   const protectionReason = protectedBecause(operation.scope, await deps.protection());
   const deletionHold = ignoresHolds ? undefined : await holdOfAccount(operation, deps);
   const domain =
-    needsToken && accountState === 'disabled' ? await disabledDomain(operation, deps) : undefined;
+    needsToken && accountState === 'disabled'
+      ? await findDisabledDomain(operation, deps)
+      : undefined;
   return {
     operation,
     mode: deps.mode,

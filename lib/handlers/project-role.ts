@@ -32,9 +32,9 @@ async function readStoredRoles(project: string, { engine }: RoleDeps) {
  */
 export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
   const { engine, cloud } = deps;
-  const stored = await readStoredRoles(project, deps);
-  const roles = stored?.roles ?? (await cloud.projectAdmin.missingRoles(project));
-  if (!stored && roles.length > 0)
+  const storedRoles = await readStoredRoles(project, deps);
+  const roles = storedRoles?.roles ?? (await cloud.projectAdmin.missingRoles(project));
+  if (!storedRoles && roles.length > 0)
     await engine.commit({ documents: [{ ...keyOf(project), version: 0, value: { roles } }] });
   await cloud.projectAdmin.assignRoles(project, roles);
 }

@@ -28,7 +28,7 @@ export type EffectiveState =
 /** The effective state of an account that Keystone shows. */
 export type PresentState = Extract<EffectiveState, { readonly kind: 'present' }>;
 
-/** The reads that {@link fetchEffectiveState} needs. */
+/** The reads that {@link fetchProjectState} needs. */
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 
 /** Returns the requested deletion of the project or domain during its recovery window. */
@@ -48,7 +48,7 @@ export async function findPendingDeletion(
  * Returns the effective state of a project. A project is active if it and its domain are enabled
  * and no decision of an operator suspends it. Throws when an answer of Keystone is not certain.
  */
-export async function fetchEffectiveState(
+export async function fetchProjectState(
   id: string,
   deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
@@ -99,7 +99,7 @@ async function causesAndFacts(
 ) {
   const { domainId, enabled, id, name, type } = account;
   const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
-  const domain = shown && presentDomain(`${type} ${id}`, shown);
+  const domain = shown && requirePresentDomain(`${type} ${id}`, shown);
   return {
     suspensionCauses: causesOf({
       type,
@@ -112,7 +112,8 @@ async function causesAndFacts(
   };
 }
 
-function presentDomain(account: string, domain: KeystoneState) {
+/** Returns the domain of the account, or throws if Keystone does not show the domain. */
+function requirePresentDomain(account: string, domain: KeystoneState) {
   if (domain.kind === 'present') return domain.account;
   throw new PropagatorError({
     code: 'keystone.domain.missing',

@@ -9,7 +9,7 @@ import { type AccountFacts, decideChange, type PolicyDecision } from '../policy/
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { fetchEffectiveState, fetchUserState } from './project-state.ts';
+import { fetchProjectState, fetchUserState } from './project-state.ts';
 
 /**
  * Opens a provision after a project or a user was created. If a provision of the account was
@@ -51,7 +51,7 @@ async function isProvisionRequired(
   const { keystone } = deps.cloud;
   const { reads } = deps.engine;
   const fetching =
-    type === 'user' ? fetchUserState(id, keystone) : fetchEffectiveState(id, { keystone, reads });
+    type === 'user' ? fetchUserState(id, keystone) : fetchProjectState(id, { keystone, reads });
   const state = await fetching.catch(() => undefined);
   if (state === undefined) return true;
   if (state.kind !== 'present') return false;
@@ -87,8 +87,10 @@ export function userProvisionDecision(
 }
 
 /** Returns the decision of the policy about the creation of a project. */
-export const decideProvision = (facts: AccountFacts, policy: Policy = NO_POLICY): PolicyDecision =>
-  decideChange(policy, 'project.created', facts);
+export const policyDecisionOnCreation = (
+  facts: AccountFacts,
+  policy: Policy = NO_POLICY,
+): PolicyDecision => decideChange(policy, 'project.created', facts);
 
 /**
  * Returns the desired state of a project. The profile comes from the command of an administrator
@@ -103,7 +105,7 @@ export function desiredState(
     readonly reconcile?: boolean | undefined;
   },
 ): DesiredState | undefined {
-  const policyDecision = decideProvision(facts, policy);
+  const policyDecision = policyDecisionOnCreation(facts, policy);
   const profile = requested?.profile ?? policyDecision.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
   if (profile === undefined || !sections) return undefined;
@@ -120,7 +122,7 @@ export function provisionDecision(
   facts: AccountFacts,
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
-  const policyDecision = decideProvision(facts, policy);
+  const policyDecision = policyDecisionOnCreation(facts, policy);
   const requested = lifecycle?.request;
   // The desired state that was decided at the first answer applies to the whole operation.
   const provision = lifecycle?.provision ?? desiredState(facts, policy, requested);

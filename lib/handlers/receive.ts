@@ -13,8 +13,8 @@ export interface ReceiveDeps {
 
 /**
  * Stores received notifications in the ingest queue, in one commit. A notification is urgent if it
- * is the first deletion of an account that the inventory shows as living. It overtakes the waiting
- * notifications, so a flood of forged notifications does not delay the deletion. Throws
+ * is the first deletion of an account that the inventory shows as living. An urgent notification
+ * overtakes the waiting notifications, so a flood of forged ones does not delay a deletion. Throws
  * `PropagatorError` (class `Transient`) if another process stored the same messages at the same
  * time. In this case, the call has stored none of its messages.
  */
@@ -41,7 +41,7 @@ export async function storeNotifications(
  * Only notifications that contain one of these event types are parsed here. Ingest later parses all
  * notifications.
  */
-const DELETION = /identity\.(?:project|domain|user)\.deleted/;
+const DELETION_EVENT = /identity\.(?:project|domain|user)\.deleted/;
 
 async function findUrgent(
   messages: readonly NotificationReceived[],
@@ -50,9 +50,9 @@ async function findUrgent(
   try {
     const deletions = firstDeletions(messages);
     const accounts = [...deletions.values()].map(({ notification }) => notification);
-    const living = await livingAccounts(accounts, reads);
+    const livingKeys = await livingAccountKeys(accounts, reads);
     return new Set(
-      [...deletions].flatMap(([key, { message }]) => (living.has(key) ? [message] : [])),
+      [...deletions].flatMap(([key, { message }]) => (livingKeys.has(key) ? [message] : [])),
     );
   } catch {
     // If the store fails, no notification is urgent. The commit reports the error of the store.
@@ -76,7 +76,7 @@ function firstDeletions(messages: readonly NotificationReceived[]) {
 }
 
 /** Returns the keys of the accounts that the inventory shows as living. */
-async function livingAccounts(
+async function livingAccountKeys(
   accounts: readonly Pick<AccountNotification, 'type' | 'id'>[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<string>> {
@@ -91,7 +91,7 @@ async function livingAccounts(
 }
 
 function deletionIn({ data }: NotificationReceived): AccountNotification | undefined {
-  if (data.encoding !== 'utf8' || !DELETION.test(data.body)) return undefined;
+  if (data.encoding !== 'utf8' || !DELETION_EVENT.test(data.body)) return undefined;
   const reading = readNotification(data);
   if (reading.kind !== 'notification') return undefined;
   const notification = interpretNotification(reading.notification, data.receivedAt);

@@ -19,7 +19,7 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { lifecycleStep } from './lifecycle.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { fetchEffectiveState, type PresentState } from './project-state.ts';
+import { fetchProjectState, type PresentState } from './project-state.ts';
 
 /**
  * Restores an account after its deletion was canceled or refused. A suspended project is resumed,
@@ -45,7 +45,7 @@ async function restoreProject(
   const { id, recovery, startedAt } = deletion;
   const { reads } = deps.engine;
   const [state, allOperations] = await Promise.all([
-    fetchEffectiveState(project, { keystone: deps.cloud.keystone, reads }),
+    fetchProjectState(project, { keystone: deps.cloud.keystone, reads }),
     reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')

@@ -38,7 +38,7 @@ export function commonContext(
     now: deps.now,
     memoize: createMemoize(),
     apiOf: async (name) => {
-      const otherApi = watched(await withStopSwitch(findApi(name), data.phase, deps), watch);
+      const otherApi = addWatch(await withStopSwitch(findApi(name), data.phase, deps), watch);
       return otherApi && isPlan ? readOnly(otherApi) : otherApi;
     },
   };
@@ -58,7 +58,7 @@ export async function projectApis(
 }
 
 /** Returns the API with the watch. The watch counts the answers and can abort the calls. */
-const watched = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWatch | undefined) =>
+const addWatch = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWatch | undefined) =>
   watch ? (api?.withWatch?.(watch) ?? api) : api;
 
 /**
@@ -66,11 +66,11 @@ const watched = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWat
  * returned unchanged, because the phase only reads.
  */
 const withStopSwitch = async (
-  opening: Promise<ServiceApi | undefined>,
+  apiPromise: Promise<ServiceApi | undefined>,
   phase: Phase,
   deps: StopDeps,
 ): Promise<ServiceApi | undefined> => {
-  const api = await opening;
+  const api = await apiPromise;
   return api && phase !== 'plan' ? stoppable(api, deps) : api;
 };
 
@@ -85,14 +85,14 @@ export async function apiOfRun(
   deps: ServiceDeps,
   watch: SilenceWatch | undefined,
 ): Promise<ServiceApi | undefined> {
-  return watched(await withStopSwitch(apiFor(service, region, deps), phase, deps), watch);
+  return addWatch(await withStopSwitch(plainApi(service, region, deps), phase, deps), watch);
 }
 
 /**
- * Returns the API client of a service. A plugin without a catalog type has no endpoint, and its
- * client refuses every call.
+ * Returns the API client of a service, without a watch and stop switch. A plugin without a catalog
+ * type has no endpoint, and its client refuses every call.
  */
-async function apiFor(
+async function plainApi(
   service: Service,
   region: string,
   deps: ServiceDeps,

@@ -4,8 +4,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/context.ts';
 
 /**
- * One read of the stop switch is used for this time. Together with the time that a read takes, a
- * stop takes effect within 2 s.
+ * One read of the stop switch is reused for this time. A stop takes effect within 2 s: at most this
+ * time, plus the time of one read.
  */
 const FRESH_MILLIS = 1000;
 

@@ -60,7 +60,7 @@ export const adviceWhenEnabled = (project: string): string =>
   `resume ${project} --reason "…".`;
 
 /** The dependencies of {@link recordStateDuringHold}. */
-export interface RecordDeps {
+export interface HoldStateDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly log?: Pick<Log, 'warn'> | undefined;
   now(): number;
@@ -76,7 +76,7 @@ const MAX_CONFLICTS = 5;
 export async function recordStateDuringHold(
   project: string,
   isEnabled: boolean,
-  { engine, log, now }: RecordDeps,
+  { engine, log, now }: HoldStateDeps,
 ): Promise<void> {
   for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
     const storedHold = await suspensionHoldOf(project, engine.reads);

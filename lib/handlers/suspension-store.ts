@@ -80,7 +80,7 @@ export async function suspendedServices(
   return [...new Set(documents.map(({ id }) => id.split('/')[0] ?? ''))];
 }
 
-/** Removes all suspension records of an account that was cleaned up or has no use for them. */
+/** Removes all suspension records of an account that no longer needs them. */
 export async function removeSuspensionRecords(
   partition: RecordPlace['partition'],
   engine: Pick<Engine, 'reads' | 'commit'>,

@@ -58,9 +58,9 @@ export async function announceOrHoldMissing(
       isMissing(record, listed, listedAt),
     );
     for (const record of records) {
-      const result = await announceOrHoldAccount(record, listingProblem, deps);
-      if (result === 'deleted') deletedCount += 1;
-      else if (result) heldOperations.push(result);
+      const outcome = await announceOrHoldAccount(record, listingProblem, deps);
+      if (outcome === 'announced') deletedCount += 1;
+      else if (outcome) heldOperations.push(outcome);
     }
   }
   if (heldOperations.length > 0) logHeld(type, heldOperations, listingProblem, log);
@@ -87,14 +87,14 @@ async function findMissing(
 
 /**
  * Announces the deletion of one missing account, or opens a held operation if there is a problem
- * with the listing. Returns the held operation. Returns `undefined` if another operation handles
- * the deletion, or if the account is protected.
+ * with the listing. Returns `announced` or the held operation. Returns `undefined` if another
+ * operation handles the deletion, or if the account is protected.
  */
 async function announceOrHoldAccount(
   record: AccountRecord,
   listingProblem: string | undefined,
   deps: MissingDeps,
-): Promise<'deleted' | Operation | undefined> {
+): Promise<'announced' | Operation | undefined> {
   const { account } = record;
   const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
   const cleanups = cleanupsOf(operations);
@@ -104,11 +104,11 @@ async function announceOrHoldAccount(
   if (newestCleanup && isHeldForListingProblem(newestCleanup)) return newestCleanup;
   if (listingProblem === undefined) {
     await announceDeletion(record, deps);
-    return 'deleted';
+    return 'announced';
   }
   // An open operation may already handle this deletion, so no second one is opened.
   if (newestCleanup && !hasEnded(newestCleanup)) return undefined;
-  return openHeld(record, cleanups, listingProblem, deps);
+  return commitHeldCleanup(record, cleanups, listingProblem, deps);
 }
 
 async function announceDeletion(
@@ -128,18 +128,18 @@ async function announceDeletion(
 }
 
 /**
- * Opens a held cleanup of a missing account and returns it. Returns `undefined` if an earlier
- * operation has handled this deletion, or if the account is protected. The deletion is then only
- * recorded.
+ * Commits a held cleanup of a missing account and returns it. In two cases nothing is held, and the
+ * function only records the deletion and returns `undefined`: an earlier operation has handled the
+ * deletion, or the account is protected.
  */
-async function openHeld(
+async function commitHeldCleanup(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,
   deps: MissingDeps,
 ): Promise<Operation | undefined> {
   const { engine } = deps;
-  const opened = await openMissing(record, cleanups, listingProblem, deps);
+  const opened = await cleanupOfMissing(record, cleanups, listingProblem, deps);
   if (opened && isHeldForListingProblem(opened)) {
     const result = await engine.commit({
       operations: [opened],
@@ -158,7 +158,7 @@ async function openHeld(
  * Returns the cleanup of a missing account: held for the problem with the listing, or refused if
  * the account is protected. Returns `undefined` if an earlier operation has handled this deletion.
  */
-async function openMissing(
+async function cleanupOfMissing(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,

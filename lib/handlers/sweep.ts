@@ -23,10 +23,10 @@ export interface SweepCounts extends MissingCounts {
 
 const ACCOUNT_TYPES: readonly AccountType[] = ['domain', 'project', 'user'];
 /**
- * The maximum number of projects whose members one sweep requests. More projects can be new only
- * while the inventory is empty.
+ * The maximum number of projects whose members one sweep requests. Only projects without recorded
+ * members need a request. There are more of them only while the inventory is almost empty.
  */
-const MAX_PROJECTS_WITH_MEMBERS = 200;
+const MAX_MEMBER_REQUESTS = 200;
 const MAX_HELD_OPERATIONS = 10_000;
 
 /**
@@ -35,9 +35,9 @@ const MAX_HELD_OPERATIONS = 10_000;
  * notification arrived is published as an account event with the cause `sweep`.
  *
  * If too many accounts of a type are missing (`findListingProblem`), no deletion of this type is
- * published. Instead, each missing account gets a held operation. It continues when an operator
- * releases it, or when a notification of the deletion arrives. It ends when Keystone lists the
- * account again.
+ * published. Instead, each missing account gets a held operation. The operation continues when an
+ * operator releases it, or when a notification of the deletion arrives. The operation ends when
+ * Keystone lists the account again.
  *
  * Throws `PropagatorError` when a list is empty or cannot be read completely. No account then
  * counts as missing.
@@ -74,15 +74,15 @@ async function readList(type: AccountType, listedAt: number, deps: SweepDeps) {
   const ids = new Set<string>();
   // Before the first complete fill, all accounts of the cloud are new in the inventory. Their
   // creations are then not announced.
-  const announceCreated = (await engine.reads.counters())[INVENTORY_FILLED] !== undefined;
+  const announcesCreations = (await engine.reads.counters())[INVENTORY_FILLED] !== undefined;
   let announcedChanges = 0;
-  let membersBudget = MAX_PROJECTS_WITH_MEMBERS;
+  let membersBudget = MAX_MEMBER_REQUESTS;
   await keystone.eachPage(type, async (page) => {
     for (const accounts of inBatches(page)) {
       stopping?.throwIfAborted();
       const pageIds = accounts.map(({ id }) => id);
       const storedRecords = await engine.reads.accounts(type, pageIds);
-      const changes = comparePage(accounts, storedRecords, listedAt, announceCreated);
+      const changes = comparePage(accounts, storedRecords, listedAt, announcesCreations);
       const projects = projectsWithoutMembers(changes).slice(0, membersBudget);
       membersBudget -= projects.length;
       await commitChanges(changes, await readMembers(projects, deps), deps);

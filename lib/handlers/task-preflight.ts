@@ -32,7 +32,8 @@ export async function preflightReport(
   if (data.phase === 'plan') return undefined;
   const stop = await currentStop(deps);
   if (stop) {
-    // No run of the resume is in progress, so the role is no longer needed.
+    // A resume may assign itself a role on the project. No run changes resources while the stop
+    // switch is set, so none needs the role.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return retryReport(data, stopCondition(stop));
   }

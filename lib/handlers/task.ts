@@ -6,7 +6,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, SilenceWatch } from '../task/service.ts';
 import { fetchAccountState } from './account-state.ts';
-import { isSuperseded, readCurrentRun } from './current-run.ts';
+import { isRunObsolete, readCurrentRun } from './current-run.ts';
 import { missingEndpointError } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
@@ -26,10 +26,10 @@ export async function runTask(
   deps: ServiceDeps,
 ): Promise<void> {
   for (const { message } of deliveries)
-    if (message.type === 'service.requested') await handleRequest(service, message, deps);
+    if (message.type === 'service.requested') await runAndCommitReport(service, message, deps);
 }
 
-async function handleRequest(
+async function runAndCommitReport(
   service: Service,
   message: ServiceRequested,
   deps: ServiceDeps,
@@ -37,7 +37,7 @@ async function handleRequest(
   const current = await readCurrentRun(message, deps.engine.reads);
   if (!current) return;
   const { operation } = current;
-  if (isSuperseded(operation)) {
+  if (isRunObsolete(operation)) {
     // The run may have ended without revoking its role on the project.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return;
@@ -92,7 +92,7 @@ async function reportOfRun(
   const runKey = runKeyOf(data);
   const refusalReport = await preflightReport(message, operation, deps);
   if (refusalReport) return refusalReport;
-  // Another client has deleted the project, so the pre-delete phase is over. The task continues as
+  // If another client has deleted the project, phase `pre-delete` is over. The task continues as
   // after any deletion.
   if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
     return {

@@ -1,6 +1,6 @@
 import { describeCauses } from '../../../lib/account/causes.ts';
 import type { AuditRecord } from '../../../lib/audit/entry.ts';
-import { fetchEffectiveState } from '../../../lib/handlers/project-state.ts';
+import { fetchProjectState } from '../../../lib/handlers/project-state.ts';
 import {
   readSuspensionHolds,
   suspensionHoldDocument,
@@ -179,7 +179,7 @@ describe('a resume', () => {
     await simulation.settle();
     expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
     // The enable in Keystone is reported with the hold, because an operator did not expect it.
-    const state = await fetchEffectiveState(TARGET, {
+    const state = await fetchProjectState(TARGET, {
       keystone: simulation.deps.cloud.keystone,
       reads: simulation.engine.reads,
     });

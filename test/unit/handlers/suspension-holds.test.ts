@@ -1,6 +1,6 @@
 import type { Change } from '../../../lib/engine/port.ts';
 import {
-  type RecordDeps,
+  type HoldStateDeps,
   recordStateDuringHold,
   SuspensionHold,
 } from '../../../lib/handlers/suspension-holds.ts';
@@ -39,7 +39,7 @@ function storeOf(hold: SuspensionHold | undefined, conflicts = 0) {
     },
     log: { warn: (fields: object) => world.warnings.push(fields) },
     now: () => Date.parse('2026-01-02T03:04:05Z'),
-  } as unknown as RecordDeps;
+  } as unknown as HoldStateDeps;
   return { ...world, deps };
 }
 

@@ -4,45 +4,45 @@ import type { Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/ended.ts';
 import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
-import type { StoredInput } from './operation-change.ts';
+import type { StoredEventSource } from './operation-change.ts';
 
-interface StoredInputDeps {
+interface StoredEventDeps {
   readonly engine: Pick<Engine, 'reads'>;
 }
 
 /**
  * Returns the id of the operation that a message changes, and a function that returns the event of
- * the change. The function reads the missing data of the event from the store. Returns `undefined`
- * for account events that only external subscribers use.
+ * the change. The function reads from the store the data that the event needs and the message does
+ * not contain. Returns `undefined` for account events that only external subscribers use.
  */
-export function storedInputOf(
+export function storedEventSourceOf(
   message: Message,
-  deps: StoredInputDeps,
-): { readonly operationId: OperationId; readonly readEvent: StoredInput } | undefined {
+  deps: StoredEventDeps,
+): { readonly operationId: OperationId; readonly readEvent: StoredEventSource } | undefined {
   switch (message.type) {
     case 'operation.released': {
       const { operationId, by, reason, since } = message.data;
-      const readEvent: StoredInput = async (operation) => ({
+      const readEvent: StoredEventSource = async (operation) => ({
         kind: 'released',
         by,
         reason,
         since,
-        lifecycles: await lifecyclesInWindow(operation, deps),
+        lifecycles: await suspendsAndResumesInWindow(operation, deps),
       });
       return { operationId, readEvent };
     }
     case 'operation.window': {
       const { operationId, number } = message.data;
-      const readEvent: StoredInput = async (operation) => ({
+      const readEvent: StoredEventSource = async (operation) => ({
         kind: 'window-check',
         number,
-        lifecycles: await lifecyclesInWindow(operation, deps),
+        lifecycles: await suspendsAndResumesInWindow(operation, deps),
       });
       return { operationId, readEvent };
     }
     case 'operation.canceled': {
       const { operationId, by, reason } = message.data;
-      const readEvent: StoredInput = async ({ children }) => ({
+      const readEvent: StoredEventSource = async ({ children }) => ({
         kind: 'canceled',
         by,
         reason,
@@ -73,24 +73,24 @@ export function storedInputOf(
  * Returns the suspend and resume operations of an account in its recovery window. For a domain, the
  * result includes the suspend and resume operations of its projects.
  */
-async function lifecyclesInWindow(
+async function suspendsAndResumesInWindow(
   { scope, state }: Operation,
-  { engine: { reads } }: StoredInputDeps,
+  { engine: { reads } }: StoredEventDeps,
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
-  const ownLifecycles = suspendsAndResumesOf(await reads.operationsAbout(scope.type, scope.id));
-  if (scope.type !== 'domain') return ownLifecycles;
-  const openLifecycles = ownLifecycles.filter((one) => !hasEnded(one));
+  const ofAccount = suspendsAndResumesOf(await reads.operationsAbout(scope.type, scope.id));
+  if (scope.type !== 'domain') return ofAccount;
+  const openOfDomain = ofAccount.filter((one) => !hasEnded(one));
   const ofProjects = await Promise.all(
-    openLifecycles.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 })),
+    openOfDomain.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 })),
   );
-  return [...ownLifecycles, ...suspendsAndResumesOf(ofProjects.flat())];
+  return [...ofAccount, ...suspendsAndResumesOf(ofProjects.flat())];
 }
 
 /** Returns the stored operations with these ids. */
 async function operationsOf(
   ids: readonly OperationId[],
-  { engine }: StoredInputDeps,
+  { engine }: StoredEventDeps,
 ): Promise<Operation[]> {
   const operations = await Promise.all(ids.map((id) => engine.reads.operation(id)));
   return operations.filter((one) => one !== undefined);
