@@ -108,7 +108,7 @@ function accountQuestions(
     const key = keyOf(subject.type, subject.id);
     const record = records.get(key);
     if (questions.has(key) || !needsState(notification, record)) continue;
-    // Of the deletions, only those of unknown accounts need the state.
+    // `needsState` is false for the deletion of a known account, so this account is unknown.
     const isUnknownDeletion = isDeletion(notification);
     if (isUnknownDeletion && unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;
     if (isUnknownDeletion) unknownDeletions += 1;

@@ -18,7 +18,10 @@ export interface NotificationBatch {
    * `project/<id>`.
    */
   readonly records: ReadonlyMap<string, AccountRecord>;
-  /** The keys of {@link duplicateKeys} that are stored, because they were ingested before. */
+  /**
+   * The keys of {@link duplicateKeys} that are stored. A notification with such a key was ingested
+   * in an earlier batch.
+   */
   readonly seenKeys: ReadonlySet<string>;
   readonly answers: KeystoneAnswers;
   /** The time at which Keystone was asked. */
@@ -63,8 +66,8 @@ export const messageKey = ({ cause }: AccountNotification): string =>
   JSON.stringify([cause.messageId, cause.digest]);
 
 /**
- * Returns the keys by which a repeated notification of the batch is recognized. The caller reads
- * which of them are stored, and passes these to `decideBatch`.
+ * Returns the keys by which `decideBatch` recognizes a repeated notification. The keys that are
+ * already stored are its input `seenKeys`.
  */
 export function duplicateKeys(items: readonly InterpretedNotification[]): string[] {
   return items.flatMap(({ interpretation }) => {

@@ -19,7 +19,7 @@ export type SuspensionCause =
 
 /** A deletion that an administrator requested, and whose recovery window has not ended. */
 export interface PendingDeletion {
-  /** Set if the deletion is that of the account's domain. */
+  /** Set if the whole domain of the account is to be deleted. */
   readonly domainId?: string | undefined;
   readonly operationId: string;
   readonly by: string;
@@ -92,8 +92,8 @@ export const isDecision = ({ kind }: SuspensionCause): boolean =>
 
 /**
  * True if the causes require the action: `suspend` requires a cause, and `resume` requires that
- * there is none. If `undoes` is set, the resume undoes the suspension of a canceled deletion. Such
- * a resume ignores the state in Keystone, and only the decision of a person prevents it.
+ * there is none. `undoes`: the id of a canceled deletion whose suspension the resume undoes. Such a
+ * resume ignores the state in Keystone, and only the decision of a person prevents it.
  */
 export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },

@@ -61,8 +61,8 @@ export interface StoredInventory {
 
 /**
  * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
- * caller must read the stored records after the end of the listing. Otherwise an account that was
- * added during the listing would count as vanished.
+ * caller must read the stored records after the end of the listing. Otherwise the result would undo
+ * the changes that notifications made during the listing.
  */
 export function mergeAll(
   listed: KeystoneLists,

@@ -38,8 +38,10 @@ export function decideAccount(
   const type = shownAccount(certainAnswer)?.type ?? subject.type;
   const record = update.recordOf(type, notification.id);
   update.markSeen(messageKey(notification));
-  if (type === 'domain' && isDomainEcho(update, notification, record, batch.now))
-    return { kind: 'domain-echo' };
+  if (type === 'domain') {
+    if (isDomainEcho(update, notification, record, batch.now)) return { kind: 'domain-echo' };
+    markDomainChange(update, notification);
+  }
   return isDeletion
     ? decideDeletion(update, notification, record, certainAnswer, batch)
     : decideCreationOrUpdate(update, notification, record, certainAnswer, batch);
@@ -49,10 +51,7 @@ export function decideAccount(
 const shownAccount = (answer: AccountAnswer | undefined): ShownAccount | undefined =>
   answer?.state.kind === 'present' ? answer.state.account : undefined;
 
-/**
- * True if another notification about the same change of the domain was ingested before. Otherwise
- * the function records this change, so that it returns true for the next notification.
- */
+/** True if another notification about the same change of the domain was ingested before. */
 function isDomainEcho(
   update: InventoryUpdate,
   notification: AccountNotification,
@@ -60,17 +59,19 @@ function isDomainEcho(
   now: number,
 ): boolean {
   const key = domainEchoKey(notification);
-  if (key === undefined) {
-    // The first notification has set `deletedAt` and published the event.
-    return (
-      notification.operation === 'deleted' &&
-      isGone(record) &&
-      now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
-    );
-  }
-  if (update.wasSeen(key)) return true;
-  update.markSeen(key);
-  return false;
+  if (key !== undefined) return update.wasSeen(key);
+  // The first notification has set `deletedAt` and published the event.
+  return (
+    notification.operation === 'deleted' &&
+    isGone(record) &&
+    now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
+  );
+}
+
+/** Records the change, so that the second notification about it counts as an echo. */
+function markDomainChange(update: InventoryUpdate, notification: AccountNotification): void {
+  const key = domainEchoKey(notification);
+  if (key !== undefined) update.markSeen(key);
 }
 
 /** Decides about a reported deletion. The coordinator asks Keystone before it removes anything. */
@@ -92,11 +93,11 @@ function decideDeletion(
   }
   // If Keystone still shows an account that the inventory lacks, the notification may be forged.
   // The account is then recorded as Keystone shows it.
-  const recordToMark =
+  const currentRecord =
     !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer?.members) : record;
-  const deletedAt = isGone(recordToMark) ? recordToMark.deletedAt : batch.now;
-  update.put({ ...recordToMark, deletedAt });
-  update.announce(recordToMark.account, 'deleted', cause);
+  const deletedAt = isGone(currentRecord) ? currentRecord.deletedAt : batch.now;
+  update.put({ ...currentRecord, deletedAt });
+  update.announce(currentRecord.account, 'deleted', cause);
   return { kind: 'announced' };
 }
 
@@ -130,12 +131,12 @@ function recordContents(update: InventoryUpdate, contents: KeystoneLists, askedA
 
 /**
  * Publishes the change. An `updated` notification does not name the change. The function therefore
- * compares the account with `before`. `before` is the record of the state that was announced last.
+ * compares the account with `announcedRecord`, the record of the state that was announced last.
  */
 function announceChange(
   update: InventoryUpdate,
   { cause, operation }: AccountNotification,
-  before: AccountRecord,
+  announcedRecord: AccountRecord,
   account: ShownAccount,
 ): void {
   if (operation === 'created') {
@@ -145,7 +146,7 @@ function announceChange(
     if (!account.enabled) update.announce(account, 'disabled', cause);
     return;
   }
-  if (before.unannounced) update.announce(account, 'created', cause);
-  const change = changeOfEnabled(before.account.enabled, account.enabled) ?? 'updated';
+  if (announcedRecord.unannounced) update.announce(account, 'created', cause);
+  const change = changeOfEnabled(announcedRecord.account.enabled, account.enabled) ?? 'updated';
   update.announce(account, change, cause);
 }

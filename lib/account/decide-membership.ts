@@ -18,7 +18,7 @@ export function decideMembership(
   const users = assignedUsers(assignee, batch.answers);
   if (users.kind === 'uncertain') return { kind: 'delayed', error: users.error };
   if (target.type === 'project' && !inherited) {
-    const result = recordUnknownProject(update, target.id, batch);
+    const result = recordProjectIfUnknown(update, target.id, batch);
     if (result) return result;
   }
   const records = inherited
@@ -41,10 +41,11 @@ function assignedUsers(
 }
 
 /**
- * Records a project that the inventory lacks or has as deleted, from Keystone's answer. Returns the
- * result of the notification if no membership can be recorded; otherwise `undefined`.
+ * If the inventory lacks the project, or has it as deleted, the function records the project as
+ * Keystone shows it. Returns `undefined` if the members can now be recorded. Otherwise returns the
+ * result of the notification.
  */
-function recordUnknownProject(
+function recordProjectIfUnknown(
   update: InventoryUpdate,
   id: string,
   { answers, askedAt }: NotificationBatch,

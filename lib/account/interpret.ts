@@ -2,7 +2,10 @@ import type { Cause } from '../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Assignment, Notification } from './notification.ts';
 
-type AccountChangeType = 'created' | 'updated' | 'deleted';
+const ACCOUNT_TYPES = ['project', 'domain', 'user'] as const;
+const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
+type AccountType = (typeof ACCOUNT_TYPES)[number];
+type AccountChangeType = (typeof CHANGE_TYPES)[number];
 
 /**
  * A notification about an account. It only suggests that the account has changed. Keystone and the
@@ -50,15 +53,21 @@ export type Interpretation =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 const ID_SCHEMAS = { project: ProjectId, domain: DomainId, user: UserId } as const;
-const CHANGE_TYPES: Readonly<Record<string, AccountChangeType>> = {
-  created: 'created',
-  updated: 'updated',
-  deleted: 'deleted',
-};
+/** The account type and the change by event type, for example by `identity.project.deleted`. */
+const ACCOUNT_EVENTS: ReadonlyMap<
+  string,
+  { readonly type: AccountType; readonly operation: AccountChangeType }
+> = new Map(
+  ACCOUNT_TYPES.flatMap((type) =>
+    CHANGE_TYPES.map(
+      (operation) => [`identity.${type}.${operation}`, { type, operation }] as const,
+    ),
+  ),
+);
 
-const changesOf = (...resources: string[]): string[] =>
+const eventTypesOf = (...resources: string[]): string[] =>
   resources.flatMap((resource) =>
-    ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
+    CHANGE_TYPES.map((operation) => `identity.${resource}.${operation}`),
   );
 /**
  * The other known event types of Keystone. Each of them has its own counter. All unknown types
@@ -66,7 +75,7 @@ const changesOf = (...resources: string[]): string[] =>
  * a space in Keystone, too.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
-  ...changesOf(
+  ...eventTypesOf(
     'group',
     'role',
     'region',
@@ -77,7 +86,7 @@ const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
     'OS-TRUST:trust',
     'project tag',
   ),
-  ...changesOf(
+  ...eventTypesOf(
     'OS-OAUTH1:consumer',
     'OS-OAUTH1:access_token',
     'OS-OAUTH1:request_token',
@@ -97,14 +106,13 @@ export function interpretNotification(
   receivedAt: number,
 ): Interpretation {
   const { eventType } = notification;
-  const [, type = '', operation = ''] =
-    /^identity\.(project|domain|user)\.(created|updated|deleted)$/.exec(eventType) ?? [];
   // CADF notifications also report failed attempts. A basic payload has no outcome, because
   // Keystone sends it only after a success.
   if (notification.outcome !== undefined && notification.outcome !== 'success')
     return droppedBecause('outcome');
-  if (type === 'project' || type === 'domain' || type === 'user')
-    return interpretAccount(notification, type, CHANGE_TYPES[operation] ?? 'updated', receivedAt);
+  const accountEvent = ACCOUNT_EVENTS.get(eventType);
+  if (accountEvent)
+    return interpretAccount(notification, accountEvent.type, accountEvent.operation, receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return interpretRole(notification, receivedAt);
   // A user creates an application credential with a token on a project, and therefore has a role on
@@ -116,7 +124,7 @@ export function interpretNotification(
 
 function interpretAccount(
   notification: Notification,
-  type: 'project' | 'domain' | 'user',
+  type: AccountType,
   operation: AccountChangeType,
   receivedAt: number,
 ): Interpretation {

@@ -5,13 +5,13 @@ import { parseJson } from './json.ts';
 import { Envelope, NotificationBody, Payload } from './notification-schema.ts';
 import { bodyBytes } from './received.ts';
 import { utcMillis } from './time.ts';
-import { wrappingOf } from './wrapping.ts';
+import { describeWrapping } from './wrapping.ts';
 
 /** A parsed notification of Keystone, in any of its formats. Its content may be forged. */
 export interface Notification {
   /**
-   * The id is the same on all topics of the notification. The sender chooses the id, so the id
-   * alone does not prove a duplicate.
+   * If Keystone sends the notification to several topics, all copies have the same id. The sender
+   * chooses the id, so the id alone does not prove a duplicate.
    */
   readonly messageId: string;
   /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
@@ -23,7 +23,10 @@ export interface Notification {
   readonly outcome: string | undefined;
   /** The id of the changed account. `role_assignment` and `authenticate` have none. */
   readonly accountId: string | undefined;
-  /** CADF's `reason`. On `user.updated` it means that a password change was rejected. */
+  /**
+   * True if the payload has CADF's field `reason`. In `identity.user.updated`, this field means
+   * that a password change was rejected.
+   */
   readonly hasReason: boolean;
   readonly requestId: string | undefined;
   /** `projectId` is the scope of the caller's token, never the target. */
@@ -54,8 +57,8 @@ type ParsedPayload = z.infer<typeof Payload>;
 
 /**
  * Reads a stored body: a notification in an envelope 2.0 or without an envelope, with a basic or
- * CADF payload. Version 1, the Kafka transport and the `log` driver send no envelope. For an
- * unreadable body the result is `unreadable`, and no error is thrown.
+ * CADF payload. The driver `messaging` (version 1), the driver `log` and the Kafka transport send
+ * no envelope. For an unreadable body the result is `unreadable`, and no error is thrown.
  */
 export function readNotification(data: NotificationReceived['data']): NotificationReading {
   try {
@@ -81,7 +84,7 @@ function readBody(data: NotificationReceived['data']): NotificationReading {
   const inner = NotificationBody.safeParse(content.json);
   if (!inner.success)
     return unreadableReading(
-      wrappingOf(content.json, content.hadEnvelope) ??
+      describeWrapping(content.json, content.hadEnvelope) ??
         'not a notification: event_type is missing or invalid',
     );
   return parsePayload(inner.data, data.body);
@@ -100,9 +103,12 @@ function openEnvelope(
   return { kind: 'content', json, hadEnvelope: true };
 }
 
-/** `body`: the body as it was received, with its envelope. */
-function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): NotificationReading {
-  const parsed = Payload.safeParse(inner.payload);
+/** `receivedBody`: the body with its envelope. */
+function parsePayload(
+  notificationBody: z.infer<typeof NotificationBody>,
+  receivedBody: string,
+): NotificationReading {
+  const parsed = Payload.safeParse(notificationBody.payload);
   if (!parsed.success) return unreadableReading('its payload is not an object');
   const payload = parsed.data;
   const isCadf = payload.typeURI !== undefined;
@@ -113,10 +119,12 @@ function parsePayload(inner: z.infer<typeof NotificationBody>, body: string): No
     notification: {
       // Without a `message_id` the hash of the bytes identifies duplicates, because the broker
       // repeats the bytes unchanged.
-      messageId: inner.message_id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`,
-      digest: digestOf(inner),
-      eventType: inner.event_type,
-      at: utcMillis(inner.timestamp) ?? utcMillis(payload.eventTime),
+      messageId:
+        notificationBody.message_id ??
+        `sha256:${createHash('sha256').update(receivedBody).digest('hex')}`,
+      digest: digestOf(notificationBody),
+      eventType: notificationBody.event_type,
+      at: utcMillis(notificationBody.timestamp) ?? utcMillis(payload.eventTime),
       outcome: isCadf ? payload.outcome : undefined,
       accountId: payload.resource_info ?? payload.target?.id,
       hasReason: payload.reason !== undefined && payload.reason !== null,

@@ -29,13 +29,17 @@ export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' 
  */
 export function notificationReceived(
   bytes: Uint8Array,
-  from: { id: string; source: string; receivedAt: number },
+  metadata: { id: string; source: string; receivedAt: number },
 ): NotificationReceived {
   if (bytes.byteLength <= MAX_BODY_BYTES)
-    return { type: 'notification.received', data: { ...from, ...encodeBody(bytes) } };
+    return { type: 'notification.received', data: { ...metadata, ...encodeBody(bytes) } };
   return {
     type: 'notification.received',
-    data: { ...from, ...encodeBody(cutBytes(bytes, MAX_STORED_BYTES)), cutFrom: bytes.byteLength },
+    data: {
+      ...metadata,
+      ...encodeBody(cutBytes(bytes, MAX_STORED_BYTES)),
+      cutFrom: bytes.byteLength,
+    },
   };
 }
 

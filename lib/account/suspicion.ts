@@ -1,7 +1,7 @@
 import type { AccountEvent } from '../../events/account.ts';
 import type { AccountRecord } from './inventory.ts';
 
-/** The decision of a person about held deletions. */
+/** The decision of a person about held deletions (`Suspicion` in `inventory.ts`). */
 export interface SuspicionDecision {
   readonly by: string;
   readonly reason: string;
@@ -60,12 +60,15 @@ export function newestSuspicions(
   records: readonly AccountRecord[],
   limit: number,
 ): { total: number; records: AccountRecord[] } {
-  const isOpen = ({ suspicion }: AccountRecord): boolean => suspicion?.dropped === undefined;
+  const isUndecided = ({ suspicion }: AccountRecord): boolean => suspicion?.dropped === undefined;
   const held = records.filter(({ suspicion }) => suspicion);
-  const openAndNewestFirst = held.toSorted(
+  const undecidedAndNewestFirst = held.toSorted(
     (one, other) =>
-      Number(isOpen(other)) - Number(isOpen(one)) ||
+      Number(isUndecided(other)) - Number(isUndecided(one)) ||
       (other.suspicion?.at ?? 0) - (one.suspicion?.at ?? 0),
   );
-  return { total: held.filter(isOpen).length, records: openAndNewestFirst.slice(0, limit) };
+  return {
+    total: held.filter(isUndecided).length,
+    records: undecidedAndNewestFirst.slice(0, limit),
+  };
 }

@@ -7,7 +7,7 @@ const DAY = 86_400_000;
  * Returns the epoch milliseconds of a notification's timestamp, or `undefined` for any other text.
  * The `timestamp` of oslo.messaging is Python's `str(utcnow())`: UTC with a space and without a
  * time zone. It has no fraction if the fraction is zero. CADF's `eventTime` ends in `+0000`.
- * `Date.parse` is not used, because it would read the first form as local time.
+ * `Date.parse` is not used, because it would read oslo.messaging's form as local time.
  */
 export function utcMillis(timestamp: string | undefined): number | undefined {
   const parts = timestamp === undefined ? null : TIMESTAMP.exec(timestamp);

@@ -5,7 +5,7 @@ import { parseJson } from './json.ts';
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Notification = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 
-/** The step of a path from a text to the JSON in this text. */
+/** The element of a path that stands for JSON that was parsed from a text. */
 const JSON_TEXT = 'JSON text';
 /** The depth to which a body is searched for a nested notification. */
 const MAX_NESTING = 4;
@@ -18,30 +18,33 @@ const MAX_FIELDS = 50;
  * if it had one. A nested notification is not interpreted, because only the sender knows whether
  * the nesting was intended.
  */
-export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {
+export function describeWrapping(body: unknown, hasEnvelope: boolean): string | undefined {
   const path = hasEnvelope ? ['oslo.message'] : [];
-  return search(body, path, 0);
+  return searchValue(body, path, 0);
 }
 
-function search(value: unknown, path: readonly string[], depth: number): string | undefined {
+function searchValue(value: unknown, path: readonly string[], depth: number): string | undefined {
   if (typeof value === 'string') return searchText(value, path, depth);
   if (!isObject(value) || depth > MAX_NESTING) return undefined;
-  // The body itself is not nested. If it has the form of a notification, its fields are invalid.
+  // The caller has already refused the body itself as a notification. Only a notification below the
+  // body counts.
   const isBody = depth === 0 && path.at(-1) !== JSON_TEXT;
-  if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
-  if (!isBody && Notification.safeParse(value).success) return wrappedTwice('notification', path);
+  if (Envelope.safeParse(value).success)
+    return wrappedTwiceText('envelope of oslo.messaging', path);
+  if (!isBody && Notification.safeParse(value).success)
+    return wrappedTwiceText('notification', path);
   return searchFields(value, path, depth);
 }
 
 /** Searches the JSON in a text, if the text is a JSON object or list. */
 function searchText(text: string, path: readonly string[], depth: number): string | undefined {
   const inner = parseJson(text);
-  return isObject(inner) ? search(inner, [...path, JSON_TEXT], depth) : undefined;
+  return isObject(inner) ? searchValue(inner, [...path, JSON_TEXT], depth) : undefined;
 }
 
 function searchFields(value: object, path: readonly string[], depth: number): string | undefined {
   for (const [key, inner] of Object.entries(value).slice(0, MAX_FIELDS)) {
-    const found = search(inner, [...path, displayKey(key)], depth + 1);
+    const found = searchValue(inner, [...path, displayKey(key)], depth + 1);
     if (found) return found;
   }
   return undefined;
@@ -49,7 +52,7 @@ function searchFields(value: object, path: readonly string[], depth: number): st
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const wrappedTwice = (
+const wrappedTwiceText = (
   nestedForm: 'envelope of oslo.messaging' | 'notification',
   path: readonly string[],
 ): string =>

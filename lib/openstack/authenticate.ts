@@ -131,7 +131,7 @@ export async function issueToken(credentials: Credentials, deps: LoginDeps): Pro
   return { value, catalog: token.catalog };
 }
 
-const LOGIN = 'POST /v3/auth/tokens';
+const LOGIN_CALL = 'POST /v3/auth/tokens';
 
 /** Logs in. Returns the value of the token, and its body as `schema` parses it. */
 async function requestToken<TokenBody>(
@@ -155,10 +155,12 @@ async function requestToken<TokenBody>(
   };
   const call = loginCall(url, credentials, scope, userAgent);
   const answer = await transport.send(call).catch((error: unknown) => {
-    throw error instanceof TransportError ? transportFailure(error, LOGIN, failureContext) : error;
+    throw error instanceof TransportError
+      ? transportFailure(error, LOGIN_CALL, failureContext)
+      : error;
   });
   if (answer.status !== 201) {
-    const failure = httpFailure(answer, LOGIN, failureContext, now());
+    const failure = httpFailure(answer, LOGIN_CALL, failureContext, now());
     throw scope ? scopeRefusal(failure, scope) : loginRefusal(failure, credentials);
   }
   const value = answer.headers.get('x-subject-token');
@@ -168,7 +170,7 @@ async function requestToken<TokenBody>(
     throw answerFailure(
       {
         code: 'unexpected',
-        message: `${failureContext.host} answered 201 to ${LOGIN} without a token`,
+        message: `${failureContext.host} answered 201 to ${LOGIN_CALL} without a token`,
       },
       failureContext,
       requestId,

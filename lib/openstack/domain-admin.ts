@@ -36,7 +36,7 @@ export interface DomainAdmin {
   delete(domain: DomainId): Promise<readonly string[]>;
 }
 
-const shownDomain = z.object({
+const domainAnswer = z.object({
   domain: z.object({
     id: z.string(),
     options: z.object({ immutable: z.boolean().nullish() }).nullish(),
@@ -70,7 +70,7 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
 
   return {
     async contents(domain) {
-      const shown = shownDomain.parse((await api.request('GET', path(domain))).json);
+      const shown = domainAnswer.parse((await api.request('GET', path(domain))).json);
       const refusals =
         shown.domain.options?.immutable === true
           ? [

@@ -34,7 +34,7 @@ const row = z.object({ id: z.string(), name: z.string().nullish() });
 const ownedRow = row.extend({ domain_id: z.string().nullish() });
 const limitRow = ownedRow.extend({ resource_name: z.string().nullish() });
 const protocolRow = z.object({ id: z.string(), mapping_id: z.string().nullish() });
-const shownConfig = z.object({ config: z.record(z.string(), z.unknown()) });
+const configAnswer = z.object({ config: z.record(z.string(), z.unknown()) });
 const PROVIDERS_PATH = '/v3/OS-FEDERATION/identity_providers';
 
 type Row = { readonly id: string; readonly name?: string | null | undefined };
@@ -56,22 +56,22 @@ export function domainListings(
     query: Record<string, string> = {},
     listingApi: ServiceApi = api,
   ): Promise<z.infer<S>[]> => {
-    const listing = { collection, row: shape, paging: 'next' as const };
-    return (await listingApi.list(path, { ...listing, query: { ...query, limit: undefined } }))
+    const options = { collection, row: shape, paging: 'next' as const };
+    return (await listingApi.list(path, { ...options, query: { ...query, limit: undefined } }))
       .rows;
   };
   // Keystone ignores unknown filters, so the domain in each row is checked.
-  const ownedBy =
+  const listingByDomain =
     (path: string, collection: string): Listing =>
     async (domain) =>
       (await list(path, collection, ownedRow, { domain_id: domain })).filter(
         (one) => one.domain_id === domain,
       );
-  const providers = ownedBy(PROVIDERS_PATH, 'identity_providers');
+  const providers = listingByDomain(PROVIDERS_PATH, 'identity_providers');
   return {
-    user: ownedBy('/v3/users', 'users'),
-    group: ownedBy('/v3/groups', 'groups'),
-    role: ownedBy('/v3/roles', 'roles'),
+    user: listingByDomain('/v3/users', 'users'),
+    group: listingByDomain('/v3/groups', 'groups'),
+    role: listingByDomain('/v3/roles', 'roles'),
     'identity-provider': providers,
     mapping: async (domain) => {
       const ids = new Set<string>();
@@ -90,7 +90,7 @@ export function domainListings(
       const path = `/v3/domains/${encodeURIComponent(domain)}/config`;
       const answer = await api.request('GET', path, { accept: [404] });
       if (answer.status === 404) return [];
-      return Object.keys(shownConfig.parse(answer.json).config).map((id) => ({ id }));
+      return Object.keys(configAnswer.parse(answer.json).config).map((id) => ({ id }));
     },
   };
 }

@@ -8,8 +8,8 @@ interface WaitingItems<Item> {
 const COMPACT_AT = 1024;
 
 /**
- * A queue that alternates between keys. `next` takes an item of the key that has waited longest for
- * its turn.
+ * A queue that alternates between keys. `takeNext` takes an item of the key that has waited longest
+ * for its turn.
  */
 export class FairQueue<Item> {
   /** The key with the next turn comes first: a `Map` keeps the order of insertion. */
@@ -28,7 +28,7 @@ export class FairQueue<Item> {
   }
 
   /** Takes the first item of the next key, or `undefined` if the queue is empty. */
-  next(): Item | undefined {
+  takeNext(): Item | undefined {
     const [first] = this.#waitingByKey;
     if (!first) return undefined;
     const [key, waiting] = first;

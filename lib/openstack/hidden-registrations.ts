@@ -100,14 +100,14 @@ function servicesWithoutEndpoint(
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
     ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
   ]);
-  const listed = (lists?.services ?? []).filter(({ id }) => !idsWithEndpoint.has(id));
-  const listedIds = new Set(listed.map(({ id }) => id));
+  const listedServices = (lists?.services ?? []).filter(({ id }) => !idsWithEndpoint.has(id));
+  const listedIds = new Set(listedServices.map(({ id }) => id));
   const onlyInCatalog = catalog.filter(
     ({ id, endpoints }) =>
       endpoints.length === 0 && !idsWithEndpoint.has(id) && !listedIds.has(id ?? ''),
   );
   return [
-    ...listed.map(({ id, type, name, enabled }) => ({
+    ...listedServices.map(({ id, type, name, enabled }) => ({
       id,
       type,
       name,

@@ -43,11 +43,11 @@ export async function logIn(credentials: Credentials): Promise<IssuedToken> {
  */
 export function connectIdentity(credentials: Credentials): IdentityApi {
   const transport = openTransport(credentials);
-  const isSystem = credentials.scope !== undefined && 'system' in credentials.scope;
+  const hasSystemScope = credentials.scope !== undefined && 'system' in credentials.scope;
   const session = createSession(
     credentials,
     loginDeps(transport),
-    isSystem ? { kind: 'system' } : undefined,
+    hasSystemScope ? { kind: 'system' } : undefined,
   );
   const api = createRest({
     service: 'keystone',

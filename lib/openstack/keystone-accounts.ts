@@ -31,7 +31,7 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
  * Keystone also shows each domain as a project with `is_domain` (Identity API 3.6). This schema
  * converts it to a domain.
  */
-export const shownProject = projectRow.transform(
+export const projectSchema = projectRow.transform(
   ({ domain_id, parent_id, is_domain, tags, ...row }, context) =>
     toAccount(
       is_domain
@@ -46,19 +46,19 @@ export const shownProject = projectRow.transform(
       context,
     ),
 );
-export const shownDomain = z
+export const domainSchema = z
   .object(commonFields)
   .transform((row, context) => toAccount({ type: 'domain', ...row }, context));
-export const shownUser = z
+export const userSchema = z
   .object({ ...commonFields, domain_id: z.string() })
   .transform(({ domain_id, ...row }, context) =>
     toAccount({ type: 'user', ...row, domainId: domain_id }, context),
   );
 /** The body of `GET /v3/TYPEs/ID`, by type. */
-const shownAccounts = {
-  project: z.object({ project: shownProject }).transform((body) => body.project),
-  domain: z.object({ domain: shownDomain }).transform((body) => body.domain),
-  user: z.object({ user: shownUser }).transform((body) => body.user),
+const answerSchemas = {
+  project: z.object({ project: projectSchema }).transform((body) => body.project),
+  domain: z.object({ domain: domainSchema }).transform((body) => body.domain),
+  user: z.object({ user: userSchema }).transform((body) => body.user),
 };
 
 /**
@@ -75,7 +75,7 @@ const namesId = (message: string, id: string): boolean =>
  * Creates the error for an id with a slash. Web servers decode `%2F` before routing, so Keystone
  * never receives such an id.
  */
-const unaddressableId = (type: string): PropagatorError =>
+const unaddressableIdError = (type: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.id.hidden',
     class: 'Unsupported',
@@ -111,12 +111,12 @@ export function stateFromAnswer(
     const body = notFound.safeParse(answer.json);
     // A 404 without the id may come from a proxy or from a wrong URL.
     if (body.success && namesId(body.data.error.message, id)) return { kind: 'absent' };
-    if (id.includes('/')) throw unaddressableId(type);
+    if (id.includes('/')) throw unaddressableIdError(type);
     throw unexpectedAnswer(
       `the 404 for a ${type} does not come from Keystone: it does not name the id`,
     );
   }
-  const body = shownAccounts[type].safeParse(answer.json);
+  const body = answerSchemas[type].safeParse(answer.json);
   if (body.success && body.data.id !== id && mayBeSameId(body.data.id, id))
     return { kind: 'other', id: body.data.id };
   if (!body.success || body.data.id !== id || body.data.enabled === undefined)

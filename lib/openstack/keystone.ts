@@ -4,7 +4,7 @@ import { type DomainId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ListOptions, ServiceApi } from '../task/service.ts';
-import { shownDomain, shownProject, shownUser, stateFromAnswer } from './keystone-accounts.ts';
+import { domainSchema, projectSchema, stateFromAnswer, userSchema } from './keystone-accounts.ts';
 
 /** True for a 404 of Keystone that names the id. */
 const isNotFoundOf = (error: unknown, id: string): boolean =>
@@ -25,13 +25,13 @@ export function createKeystone(api: ServiceApi): Keystone {
       return stateFromAnswer(answer, type, id, api.endpoint);
     },
     async eachPage(type, handlePage) {
-      if (type === 'domain') return readPages(api, type, shownDomain, handlePage);
+      if (type === 'domain') return readPages(api, type, domainSchema, handlePage);
       if (type === 'user') return readUserPages(api, handlePage);
-      return readPages(api, type, shownProject, (rows) => handlePage(withoutDomains(rows)));
+      return readPages(api, type, projectSchema, (rows) => handlePage(withoutDomains(rows)));
     },
     async projects(domainId) {
       const query = { domain_id: domainId };
-      return withoutDomains(await list(api, '/v3/projects', 'projects', shownProject, query));
+      return withoutDomains(await list(api, '/v3/projects', 'projects', projectSchema, query));
     },
     domains: () => listDomains(api),
     users: (domainId) => listUsers(api, domainId),
@@ -78,9 +78,12 @@ const domainOfUser = (account: Account): string | undefined =>
   account.type === 'user' ? account.domainId : undefined;
 
 const listDomains = (api: ServiceApi): Promise<Account[]> =>
-  list(api, '/v3/domains', 'domains', shownDomain);
+  list(api, '/v3/domains', 'domains', domainSchema);
 
-/** Calls `onPage` with each page of all users. The reason for the lists by domain: `listUsers`. */
+/**
+ * Calls `onPage` with each page of all users. The users of each domain are listed in the same case
+ * as in `listUsers`.
+ */
 async function readUserPages(
   api: ServiceApi,
   onPage: (rows: readonly Account[]) => Promise<void>,
@@ -90,10 +93,10 @@ async function readUserPages(
     for (const account of rows) domainIds.add(domainOfUser(account));
     return onPage(rows);
   };
-  await readPages(api, 'user', shownUser, handleUsers);
+  await readPages(api, 'user', userSchema, handleUsers);
   if (domainIds.size > 1) return;
   for (const { id } of await listDomains(api))
-    await readPages(api, 'user', shownUser, handleUsers, { domain_id: id });
+    await readPages(api, 'user', userSchema, handleUsers, { domain_id: id });
 }
 
 /**
@@ -103,7 +106,7 @@ async function readUserPages(
  */
 async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promise<Account[]> {
   const usersIn = (domain: string | undefined): Promise<Account[]> =>
-    list(api, '/v3/users', 'users', shownUser, { domain_id: domain });
+    list(api, '/v3/users', 'users', userSchema, { domain_id: domain });
   const listedUsers = await usersIn(domainId);
   const domainIds = new Set(listedUsers.map(domainOfUser));
   if (domainId !== undefined || domainIds.size > 1) return listedUsers;
@@ -114,8 +117,8 @@ async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promi
 }
 
 /**
- * Leaves out roles on the system and on domains. The query has no `include_names`, because Keystone
- * treats every value except 0 as true.
+ * Lists the users with a role on a project. Omits roles on the system and on domains. The query has
+ * no `include_names`, because Keystone would treat even `include_names=false` as true.
  */
 async function listMembers(
   api: ServiceApi,

@@ -18,7 +18,6 @@ export interface LimiterOptions {
   readonly ceiling: number;
 }
 
-/** The initial limit. */
 const INITIAL_LIMIT = 4;
 /**
  * The lowest limit for a service that is slow, or that answers more than half of the calls with
@@ -56,8 +55,9 @@ export class AdaptiveLimiter {
   readonly #usualMillis = new Map<string, number>();
   #limit: number;
   #active = 0;
-  #ratios: number[] = [];
-  #conflicts = 0;
+  /** The ratio of latency to usual latency, for each answer of this window. */
+  #latencyRatios: number[] = [];
+  #conflictCount = 0;
   /** True if a call has waited for its turn in this window. */
   #isSaturated = false;
   /**
@@ -89,7 +89,7 @@ export class AdaptiveLimiter {
       return await work();
     } finally {
       this.#active -= 1;
-      this.#startWaiting();
+      this.#startWaitingCalls();
     }
   }
 
@@ -103,27 +103,31 @@ export class AdaptiveLimiter {
       this.#shrink(0.5, 1);
       return;
     }
-    this.#ratios.push(this.#ratioOf(call, millis));
-    if (status === 409) this.#conflicts += 1;
-    if (this.#ratios.length >= Math.max(ANSWERS_PER_WINDOW, this.#limit)) this.#endWindow();
+    this.#latencyRatios.push(this.#recordLatency(call, millis));
+    if (status === 409) this.#conflictCount += 1;
+    if (this.#latencyRatios.length >= Math.max(ANSWERS_PER_WINDOW, this.#limit)) this.#endWindow();
   }
 
   /** Adapts the limit to the answers of the window: their conflicts and their median latency. */
   #endWindow(): void {
-    const sorted = this.#ratios.sort((a, b) => a - b);
+    const sorted = this.#latencyRatios.sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
-    const isConflicting = this.#conflicts * 2 > sorted.length;
+    const isConflicting = this.#conflictCount * 2 > sorted.length;
     const wasSaturated = this.#isSaturated;
     this.#beginWindow();
     if (isConflicting) this.#shrink(0.5, SLOW_FLOOR);
     else if (median > CONGESTED_RATIO) this.#shrink(0.8, SLOW_FLOOR);
     else if (median < UNCONGESTED_RATIO && wasSaturated) {
       this.#limit = Math.min(this.#ceiling, this.#limit + 1);
-      this.#startWaiting();
+      this.#startWaitingCalls();
     }
   }
 
-  #ratioOf(call: string, millis: number): number {
+  /**
+   * Returns the ratio of the latency to the usual latency of the call, at least 1. Also updates the
+   * usual latency.
+   */
+  #recordLatency(call: string, millis: number): number {
     const latency = Math.max(millis, NOISE_MILLIS);
     const usualMillis = this.#usualMillis.get(call);
     if (usualMillis === undefined || latency < usualMillis) {
@@ -136,25 +140,25 @@ export class AdaptiveLimiter {
   }
 
   #shrink(factor: number, floor: number): void {
-    const smallest = Math.min(floor, this.#limit);
-    this.#limit = Math.max(smallest, Math.floor(this.#limit * factor));
+    const minimum = Math.min(floor, this.#limit);
+    this.#limit = Math.max(minimum, Math.floor(this.#limit * factor));
     // The calls in progress were sent under the old limit.
     this.#answersToIgnore = Math.max(0, this.#active - 1);
     this.#beginWindow();
   }
 
   #beginWindow(): void {
-    this.#ratios = [];
-    this.#conflicts = 0;
+    this.#latencyRatios = [];
+    this.#conflictCount = 0;
     this.#isSaturated = this.#waiting.size > 0;
   }
 
-  #startWaiting(): void {
+  #startWaitingCalls(): void {
     while (this.#active < this.#limit) {
-      const next = this.#waiting.next();
-      if (!next) return;
+      const startCall = this.#waiting.takeNext();
+      if (!startCall) return;
       this.#active += 1;
-      next();
+      startCall();
     }
   }
 }

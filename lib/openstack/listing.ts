@@ -32,27 +32,27 @@ export async function readListing<S extends z.ZodType>(
   failureContext: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; hasMore: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
-    const readResult = await readOnce(fetchPage, path, options, failureContext);
-    if (!('refusedMarker' in readResult)) return readResult;
+    const result = await readOnce(fetchPage, path, options, failureContext);
+    if (!(result instanceof PropagatorError)) return result;
     if (restarts >= MAX_RESTARTS)
       throw answerFailure(
         { code: 'changed', message: `the list changed while it was read (GET ${path})` },
         failureContext,
-        readResult.refusedMarker,
+        result.report.requestId,
       );
   }
 }
 
 /**
- * Reads the listing once, from its first page. Returns `refusedMarker`, with the request id, if the
- * service no longer knows the marker of a page.
+ * Reads the listing once, from its first page. If the service no longer knows the marker of a page,
+ * the function returns the error of this page.
  */
 async function readOnce<S extends z.ZodType>(
   fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
   failureContext: FailureContext,
-): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | { refusedMarker: string | undefined }> {
+): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | PropagatorError> {
   const { collection, row, paging, pageSize, maxRows, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
   const listed: ListedRows<S> = { rows: [], rowCount: 0, visitedPositions: new Set() };
@@ -60,7 +60,7 @@ async function readOnce<S extends z.ZodType>(
   for (;;) {
     const hasMarker = query !== firstQuery && 'marker' in query;
     const answer = await fetchUnlessMarkerGone(fetchPage, { ...request, query }, hasMarker);
-    if (answer instanceof PropagatorError) return { refusedMarker: answer.report.requestId };
+    if (answer instanceof PropagatorError) return answer;
     const next = await addPage(answer.json, options, listed).catch((error: unknown) => {
       throw toAnswerFailure(error, path, failureContext, answer.requestId);
     });
@@ -105,8 +105,8 @@ async function addPage<S extends z.ZodType>(
   const page = pageOf(body, collection);
   const pageRows = page.rows.map((one) => validRow(row, one));
   listed.rowCount += pageRows.length;
+  // This call throws for a truncated page, so `onPage` never receives such a page.
   const next = PAGING_STYLES[paging](page, collection, listed.rowCount);
-  // The check of the paging comes first, so that `onPage` never receives a truncated page.
   if (onPage) await onPage(pageRows);
   else for (const one of pageRows) listed.rows.push(one);
   if (!next) return 'complete';

@@ -11,8 +11,11 @@ const MEMBER = 'member';
 const CREDENTIAL_PREFIX = 'keystone-propagator-member-';
 /** True if a member session created this application credential of the propagator's user. */
 export const isMemberCredential = (name: string): boolean => name.startsWith(CREDENTIAL_PREFIX);
-/** The credential expires after this time, even if this process has ended and never deletes it. */
-const LIFETIME_MILLIS = 60 * 60_000;
+/**
+ * The application credential of a member session expires after this time, even if this process has
+ * ended and never deletes it.
+ */
+const CREDENTIAL_LIFETIME_MILLIS = 60 * 60_000;
 
 const createdCredential = z.object({
   application_credential: z.object({ id: z.string(), secret: z.string() }),
@@ -37,7 +40,7 @@ export function createMemberSession(
   let openedSession: Promise<Session> | undefined;
   const openWithNewCredential = async (): Promise<Session> => {
     const { user, roles } = await projectSession.token();
-    if (!roles.some(({ name }) => name === MEMBER)) throw missingRole();
+    if (!roles.some(({ name }) => name === MEMBER)) throw missingRoleError();
     const { id, secret } = await createCredential(user.id, identity, now());
     return open({
       identity: () => ({
@@ -87,14 +90,14 @@ async function createCredential(
         name: `${CREDENTIAL_PREFIX}${randomUUID()}`,
         description: 'Login of keystone-propagator with only the role member, for a cleanup',
         roles: [{ name: MEMBER }],
-        expires_at: new Date(now + LIFETIME_MILLIS).toISOString(),
+        expires_at: new Date(now + CREDENTIAL_LIFETIME_MILLIS).toISOString(),
       },
     },
   });
   return createdCredential.parse(answer.json).application_credential;
 }
 
-function missingRole(): PropagatorError {
+function missingRoleError(): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.member',
     class: 'Denied',

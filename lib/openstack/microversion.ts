@@ -59,17 +59,17 @@ function entriesInHeaders(headers: Headers): z.infer<typeof versionEntry>[] {
 
 /**
  * Returns the highest microversion that both sides support, and the API's path (`v2.1`) for an
- * endpoint without a version. `document` is the response at the root of the API. Throws class
+ * endpoint without a version. `rootAnswer`: the answer at the root of the API. Throws class
  * `Unsupported`, with both ranges, if they do not overlap.
  */
 export function negotiate(
-  document: Pick<ApiAnswer, 'json' | 'headers' | 'requestId'>,
+  rootAnswer: Pick<ApiAnswer, 'json' | 'headers' | 'requestId'>,
   wanted: MicroversionRange,
   failureContext: FailureContext,
-): { version: string; api: string } {
-  const { requestId } = document;
-  const parsed = versionDocument.safeParse(document.json);
-  const entries = parsed.success ? parsed.data : entriesInHeaders(document.headers);
+): { version: string; path: string } {
+  const { requestId } = rootAnswer;
+  const parsed = versionDocument.safeParse(rootAnswer.json);
+  const entries = parsed.success ? parsed.data : entriesInHeaders(rootAnswer.headers);
   if (entries.length === 0)
     throw answerFailure(
       { code: 'unexpected', message: 'its version document cannot be read' },
@@ -81,15 +81,16 @@ export function negotiate(
     newestEntry !== undefined &&
     compareVersions(newestEntry.lowest || wanted.floor, wanted.ceiling) > 0;
   if (!newestEntry || isTooNew || compareVersions(newestEntry.highest, wanted.floor) < 0)
-    throw unsupported(newestEntry, wanted, isTooNew, { ...failureContext, requestId });
+    throw unsupportedError(newestEntry, wanted, isTooNew, { ...failureContext, requestId });
   const version =
     compareVersions(newestEntry.highest, wanted.ceiling) < 0 ? newestEntry.highest : wanted.ceiling;
-  return { version, api: newestEntry.api };
+  return { version, path: newestEntry.path };
 }
 
 /** An API version that a version document lists, with the range of its microversions. */
 interface SupportedRange {
-  readonly api: string;
+  /** For example `v2.1`. */
+  readonly path: string;
   readonly highest: string;
   /** Empty if the document does not contain it. */
   readonly lowest: string;
@@ -99,7 +100,7 @@ interface SupportedRange {
 const newestOf = (entries: readonly z.infer<typeof versionEntry>[]): SupportedRange | undefined =>
   entries
     .map((one) => ({
-      api: apiPathOf(one),
+      path: apiPathOf(one),
       highest: one.version || one.max_version || '',
       lowest: one.min_version || '',
     }))
@@ -108,7 +109,7 @@ const newestOf = (entries: readonly z.infer<typeof versionEntry>[]): SupportedRa
     .at(0);
 
 /** Creates the error for a service whose microversions do not overlap with `wanted`. */
-function unsupported(
+function unsupportedError(
   supported: SupportedRange | undefined,
   wanted: MicroversionRange,
   isTooNew: boolean,

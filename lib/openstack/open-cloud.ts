@@ -80,13 +80,13 @@ export function openCloud(
       limiter: limiterOf('keystone', limiterName, KEYSTONE_CONCURRENCY),
     });
   const sessions = createSessions(credentials, sharedDeps, identityApi);
-  const { ownSession: own } = sessions;
-  const identity = identityApi(own);
+  const { ownSession } = sessions;
+  const identity = identityApi(ownSession);
   return {
     keystone: createKeystone(identity),
     projectAdmin: createProjectAdmin(
       identity,
-      own,
+      ownSession,
       (id) => sessions.scopedSession({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
@@ -96,10 +96,10 @@ export function openCloud(
     ),
     // The validation of tokens has its own limiter, so that long lists of Keystone do not delay the
     // callers of the propagator's API.
-    validateToken: createTokenValidator(identityApi(own, 'tokens')),
-    ownProject: async () => (await own.token()).project,
-    ownUser: async () => (await own.token()).user,
-    registry: () => readRegistry(own, identity, credentials),
+    validateToken: createTokenValidator(identityApi(ownSession, 'tokens')),
+    ownProject: async () => (await ownSession.token()).project,
+    ownUser: async () => (await ownSession.token()).user,
+    registry: () => readRegistry(ownSession, identity, credentials),
     missingAccess: async ({ name, scope }) =>
       scope === 'system' ? missingSystemRole(name, sessions) : undefined,
     async api(service, region, onProject, role) {
@@ -120,8 +120,9 @@ const restDepsOf = (transport: Transport, options: ConnectOptions) => ({
 });
 
 /**
- * Returns a function that returns the limiter of a service and region, the same one at each call.
- * The ceiling is that of `configuredConcurrency`, or else the last argument.
+ * Returns a function that returns the limiter of a service and region. Later calls return the same
+ * limiter. Its ceiling is the value in `configuredConcurrency`; if there is none, the argument
+ * `ceiling`.
  */
 function createLimiters(
   configuredConcurrency: Readonly<Record<string, number>> = {},

@@ -107,13 +107,15 @@ export function createProjectAdmin(
 
 const pathOf = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
 
-/** Returns the ids of the roles that the user of the login needs on the project and lacks there. */
+/**
+ * Returns the ids of the roles that the user of the session needs on the project and lacks there.
+ */
 async function missingRolesOn(
   project: ProjectId,
   api: ServiceApi,
-  login: Session,
+  session: Session,
 ): Promise<string[]> {
-  const { user, roles } = await login.token();
+  const { user, roles } = await session.token();
   // The role `admin` includes its implied roles. Without `admin`, the propagator needs all
   // roles that it has on its own project.
   const adminRoles = roles.filter((role) => role.name === 'admin');
@@ -138,9 +140,9 @@ async function missingRolesOn(
 async function deleteMemberCredentials(
   project: ProjectId,
   api: ServiceApi,
-  login: Session,
+  session: Session,
 ): Promise<void> {
-  const { user } = await login.token();
+  const { user } = await session.token();
   const credentials = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
   const { rows } = await api.list(credentials, {
     collection: 'application_credentials',

@@ -9,7 +9,7 @@ import { serviceMessage } from './service-message.ts';
 import type { Method } from './transport.ts';
 
 const options = z.object({ immutable: z.boolean().nullish() }).nullish();
-const shownProject = z.object({
+const projectAnswer = z.object({
   project: z.object({
     id: z.string(),
     enabled: z.boolean(),
@@ -17,7 +17,7 @@ const shownProject = z.object({
     options,
   }),
 });
-const shownDomain = z.object({
+const domainAnswer = z.object({
   domain: z.object({ id: z.string(), enabled: z.boolean(), options }),
 });
 const childRow = z.object({ id: z.string(), name: z.string() });
@@ -42,7 +42,7 @@ export async function readKeystoneFacts(
   {
     user,
     roles,
-    project: own,
+    project: ownProject,
     isProjectBound,
   }: Pick<Token, 'user' | 'roles' | 'project'> & {
     isProjectBound: boolean;
@@ -50,7 +50,7 @@ export async function readKeystoneFacts(
   id: ProjectId,
   permissionTest: PermissionTest | undefined,
 ): Promise<KeystoneFacts> {
-  const { project } = parseAnswer(shownProject, await api.request('GET', projectPath(id)), api);
+  const { project } = parseAnswer(projectAnswer, await api.request('GET', projectPath(id)), api);
   const immutable = project.options?.immutable === true;
   const [domain, children] = await Promise.all([
     project.domain_id ? readDomain(api, project.domain_id) : undefined,
@@ -72,7 +72,7 @@ export async function readKeystoneFacts(
     children,
     login: {
       userId: user.id,
-      ownProject: own.id,
+      ownProject: ownProject.id,
       isAdmin: roles.some(({ name }) => name === 'admin'),
       isProjectBound,
     },
@@ -93,7 +93,7 @@ async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['d
   const path = `/v3/domains/${encodeURIComponent(id)}`;
   const answer = await api.request('GET', path, { accept: [403, 404] });
   if (answer.status !== 200) return undefined;
-  const { domain } = parseAnswer(shownDomain, answer, api);
+  const { domain } = parseAnswer(domainAnswer, answer, api);
   return { id: domain.id, enabled: domain.enabled, immutable: domain.options?.immutable === true };
 }
 
@@ -120,7 +120,7 @@ const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
  * before it answers 404.
  */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
-  const unusedProjectId = newId();
+  const unusedProjectId = unusedId();
   const answer = await permissionFor(api, 'DELETE', projectPath(unusedProjectId));
   if (answer.kind !== 'refused') return answer;
   // A policy that compares the domain of the project refuses every unknown id, for a deletion and
@@ -133,7 +133,8 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
 
 /**
  * Tests the permission first with a user that does not exist. A policy that compares users may
- * refuse this user, so after a refusal the propagator's user is tested.
+ * refuse this user, so after a refusal the propagator's user is tested. Neither user has the role,
+ * so no call revokes anything.
  */
 async function mayRevoke(
   api: ServiceApi,
@@ -143,7 +144,7 @@ async function mayRevoke(
 ): Promise<Permission> {
   const path = (userId: string): string =>
     `${projectPath(id)}/users/${encodeURIComponent(userId)}/roles/${encodeURIComponent(role)}`;
-  const answer = await permissionFor(api, 'DELETE', path(newId()));
+  const answer = await permissionFor(api, 'DELETE', path(unusedId()));
   return answer.kind === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
 }
 
@@ -166,7 +167,7 @@ async function permissionFor(
   return { kind: 'refused', message: text ?? `HTTP ${answer.status} to ${method}` };
 }
 
-const newId = (): string => randomUUID().replaceAll('-', '');
+const unusedId = (): string => randomUUID().replaceAll('-', '');
 
 function parseAnswer<S extends z.ZodType>(
   schema: S,

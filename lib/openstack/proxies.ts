@@ -28,12 +28,12 @@ export function proxyFor(origin: string, proxies: Proxies): string | undefined {
   return proxy !== undefined && !isInNoProxy(hostname, host, proxies.noProxy) ? proxy : undefined;
 }
 
-function isInNoProxy(hostname: string, host: string, except: string): boolean {
-  const names = except.toLowerCase().replaceAll(' ', '').split(',').filter(Boolean);
-  if (names.includes('*')) return true;
-  return names.some((name) => {
-    if (isIPv4(hostname)) return hostname === name || isInNetwork(hostname, name);
-    return hostname.endsWith(name) || host.endsWith(name) || `.${hostname}`.endsWith(name);
+function isInNoProxy(hostname: string, host: string, noProxy: string): boolean {
+  const entries = noProxy.toLowerCase().replaceAll(' ', '').split(',').filter(Boolean);
+  if (entries.includes('*')) return true;
+  return entries.some((entry) => {
+    if (isIPv4(hostname)) return hostname === entry || isInNetwork(hostname, entry);
+    return hostname.endsWith(entry) || host.endsWith(entry) || `.${hostname}`.endsWith(entry);
   });
 }
 

@@ -54,8 +54,8 @@ export function overrideRegistrations(
 
 /**
  * Returns an error if a list of Keystone is incomplete, or `undefined`. A list is incomplete if it
- * lacks a service of the catalog, because a policy or a proxy has removed it. An empty list is
- * incomplete too, because Keystone itself must be in the list.
+ * lacks a service of the catalog: a policy or a proxy has then removed the service from the list.
+ * An empty list is incomplete too, because Keystone itself must be in the list.
  */
 function incompleteListError(
   catalog: readonly CatalogService[],
@@ -71,16 +71,19 @@ function incompleteListError(
     ({ type, endpoints }) => endpoints.length > 0 && !typesWithEndpoint.has(typeKey(type)),
   );
   if (missingService)
-    return incompleteList('services', `lacks ${missingService.type}, which is in the catalog`);
+    return incompleteListReport(
+      'services',
+      `lacks ${missingService.type}, which is in the catalog`,
+    );
   if (serviceWithoutEndpoints)
-    return incompleteList(
+    return incompleteListReport(
       'endpoints',
       `lacks the endpoints of ${serviceWithoutEndpoints.type}, which are in the catalog`,
     );
-  return lists.services.length === 0 ? incompleteList('services', 'is empty') : undefined;
+  return lists.services.length === 0 ? incompleteListReport('services', 'is empty') : undefined;
 }
 
-const incompleteList = (list: 'services' | 'endpoints', fault: string): ErrorReport => ({
+const incompleteListReport = (list: 'services' | 'endpoints', fault: string): ErrorReport => ({
   code: 'keystone.answer.incomplete',
   class: 'Unexpected',
   service: 'keystone',

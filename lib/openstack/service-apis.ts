@@ -92,8 +92,8 @@ function endpointUrl(
     ...overrideRegistrations(credentials, project.id),
     ...catalogRegistrations(catalog, project.id),
   ];
-  // All regions may share one Keystone, which has an endpoint only in some of them. It is the
-  // Keystone of the login, so its endpoint in another region is used too.
+  // If all regions share one Keystone, the catalog may list its endpoint only in some regions. The
+  // propagator has logged in to this Keystone, so the endpoint of another region is used as well.
   const otherRegions = service.catalogTypes.includes('identity')
     ? registrations.flatMap((registration) => registration.region ?? [])
     : [];
@@ -103,12 +103,12 @@ function endpointUrl(
     )
     .find((choice) => choice !== undefined);
   const url = chosenEndpoint?.endpoint.url.trim().replace(/\/+$/, '');
-  if (url !== undefined && !URL.canParse(url)) throw invalidUrl(service, region);
+  if (url !== undefined && !URL.canParse(url)) throw invalidUrlError(service, region);
   return url;
 }
 
 /** Creates the error for a service that exists but cannot be called. */
-function invalidUrl(service: ServiceAddress, region: string): PropagatorError {
+function invalidUrlError(service: ServiceAddress, region: string): PropagatorError {
   const report: ErrorReport = {
     code: `${service.name}.endpoint.invalid`,
     class: 'Unsupported',
@@ -139,14 +139,14 @@ async function negotiateApi(
   const hasVersion = versionIndex >= 0;
   const root = hasVersion ? segments.slice(0, versionIndex + 1).join('/') : endpoint;
   const discoveryApi = open(root, undefined);
-  const document = await discoveryApi.request('GET', '/', { accept: [300] });
+  const rootAnswer = await discoveryApi.request('GET', '/', { accept: [300] });
   const failureContext = {
     service: service.name,
     region: discoveryApi.region,
     host: new URL(root).host,
   };
-  const negotiated = negotiate(document, wanted, failureContext);
-  return open(hasVersion ? endpoint : `${endpoint}/${negotiated.api}`, {
+  const negotiated = negotiate(rootAnswer, wanted, failureContext);
+  return open(hasVersion ? endpoint : `${endpoint}/${negotiated.path}`, {
     header: wanted.header,
     version: negotiated.version,
   });

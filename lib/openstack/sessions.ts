@@ -36,16 +36,16 @@ export function createSessions(
     for (const oldest of cache.keys()) if (cache.size > MAX_SCOPED_SESSIONS) cache.delete(oldest);
     return session;
   };
-  const scoped = (scope: Scope): Session =>
+  const scopedSession = (scope: Scope): Session =>
     cachedSession(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
       createSession(credentials, deps, scope),
     );
   return {
     ownSession: createSession(credentials, deps),
-    scopedSession: scoped,
+    scopedSession,
     memberSession: (project) =>
       cachedSession(`member ${project}`, () => {
-        const sessionWithAllRoles = scoped({ kind: 'project', id: project });
+        const sessionWithAllRoles = scopedSession({ kind: 'project', id: project });
         // `refresh` reads the login of the credentials, which the member session does not use.
         const { refresh: _, ...otherCredentials } = credentials;
         const open = (login: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>

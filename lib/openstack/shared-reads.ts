@@ -8,9 +8,10 @@ interface WaitingRead {
 }
 
 /**
- * Sends a read when the limiter has a free slot. Calls `begin` immediately before the read is sent.
+ * Sends a read when the limiter has a free slot. Calls `onSending` immediately before the read is
+ * sent.
  */
-type SendWithSlot = (begin: () => void) => Promise<ApiAnswer>;
+type SendInSlot = (onSending: () => void) => Promise<ApiAnswer>;
 
 /**
  * The reads of one API that wait for a slot of the limiter. If another operation needs the same
@@ -28,31 +29,27 @@ export class SharedReads {
   async read(
     key: string,
     watch: SilenceWatch | undefined,
-    sendWithSlot: SendWithSlot,
+    sendInSlot: SendInSlot,
   ): Promise<ApiAnswer> {
     const waitingRead = this.#waiting.get(key);
-    if (!waitingRead) return this.#send(key, watch, sendWithSlot);
+    if (!waitingRead) return this.#send(key, watch, sendInSlot);
     try {
       const answer = await untilAborted(waitingRead.answer, watch?.signal);
       watch?.answered();
       return answer;
     } catch (error) {
       if (!waitingRead.signal?.aborted || watch?.signal.aborted) throw error;
-      return this.read(key, watch, sendWithSlot);
+      return this.read(key, watch, sendInSlot);
     }
   }
 
-  #send(
-    key: string,
-    watch: SilenceWatch | undefined,
-    sendWithSlot: SendWithSlot,
-  ): Promise<ApiAnswer> {
-    let hasBegun = false;
-    const answer = sendWithSlot(() => {
-      hasBegun = true;
+  #send(key: string, watch: SilenceWatch | undefined, sendInSlot: SendInSlot): Promise<ApiAnswer> {
+    let isSent = false;
+    const answer = sendInSlot(() => {
+      isSent = true;
       this.#waiting.delete(key);
     });
-    if (!hasBegun) this.#waiting.set(key, { answer, signal: watch?.signal });
+    if (!isSent) this.#waiting.set(key, { answer, signal: watch?.signal });
     return answer;
   }
 }

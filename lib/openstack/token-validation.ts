@@ -64,9 +64,10 @@ const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message
 
 /**
  * Returns a function that validates a token of another user with the propagator's own login. The
- * call omits the header `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token with
- * access rules, because the propagator's API does not apply such rules. The function throws the
- * error of a failed call, and class `Unexpected` if the answer does not come from Keystone.
+ * propagator's API does not apply access rules, so the call omits the header
+ * `OpenStack-Identity-Access-Rules`. Keystone then refuses a token that has access rules. The
+ * function throws the error of a failed call, and class `Unexpected` if the answer does not come
+ * from Keystone.
  */
 export const createTokenValidator =
   (identity: ServiceApi): ValidateToken =>

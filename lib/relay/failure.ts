@@ -137,7 +137,7 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
  * Returns the text about the queue or exchange of the source that Keystone has not created yet.
  * This is not an error: Keystone creates them with its first notification.
  */
-export function missingText(source: Source): string {
+export function describeMissing(source: Source): string {
   if (source.mode === 'topic')
     return (
       `queue ${source.queue} does not exist yet; Keystone creates it with its first ` +

@@ -28,15 +28,15 @@ export async function brokerFindings(
   const connectedText =
     `connected to ${server.product ?? 'the broker'} ${server.version ?? ''} at ${broker}, ` +
     `virtual host ${virtualHost}`;
-  const queue = `queue ${source.queue} (${describeQueue(reading, source)})`;
+  const queueText = `queue ${source.queue} (${describeQueue(reading, source)})`;
   return [
     { level: 'info', text: connectedText },
-    { level: 'info', text: `${queue}: ${messageCount} waiting messages` },
+    { level: 'info', text: `${queueText}: ${messageCount} waiting messages` },
     ...lossWarnings(
       reading.kind === 'read' ? reading.queue : { arguments: argumentsOf(source), durable: true },
       source.queue,
     ),
-    ...(reading.kind === 'unread' ? [uncheckedPoliciesText(reading.because, virtualHost)] : []),
+    ...(reading.kind === 'unread' ? [uncheckedPoliciesFinding(reading.because, virtualHost)] : []),
     ...(limitsDeliveries(reading, source, server.version)
       ? [deliveryLimitFinding(source.queue)]
       : []),
@@ -70,7 +70,7 @@ function describeQueue(reading: QueueReading, source: Source): string {
     : 'created by Keystone';
 }
 
-const uncheckedPoliciesText = (because: string, virtualHost: string): Finding => ({
+const uncheckedPoliciesFinding = (because: string, virtualHost: string): Finding => ({
   level: 'info',
   text:
     'could not check whether a policy deletes messages of this queue (management API: ' +
@@ -87,10 +87,10 @@ function limitsDeliveries(
   const declaredArguments = argumentsOf(source);
   const managedQueue = reading.kind === 'read' ? reading.queue : undefined;
   const type = managedQueue ? managedQueue.type : declaredArguments['x-queue-type'];
-  const hasOwnLimit =
+  const hasConfiguredLimit =
     declaredArguments['x-delivery-limit'] !== undefined ||
     managedQueue?.effective_policy_definition?.['delivery-limit'] !== undefined;
-  return type === 'quorum' && Number.parseInt(brokerVersion ?? '', 10) >= 4 && !hasOwnLimit;
+  return type === 'quorum' && Number.parseInt(brokerVersion ?? '', 10) >= 4 && !hasConfiguredLimit;
 }
 
 const deliveryLimitFinding = (queue: string): Finding => ({

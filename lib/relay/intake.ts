@@ -42,7 +42,7 @@ export class Intake<M extends BrokerMessage> {
   readonly #batch: { readonly size: number; readonly waitMillis: number };
   readonly #ended = new AbortController();
   #waiting: Delivery<M>[] = [];
-  #bytes = 0;
+  #waitingBytes = 0;
   #wake: (() => void) | undefined;
   readonly #running: Promise<void>;
 
@@ -57,12 +57,12 @@ export class Intake<M extends BrokerMessage> {
     this.#running = this.#run();
   }
 
-  /** Adds a delivery. The intake keeps only the stored form of its content. */
+  /** Adds a message. To save memory, the intake keeps its content only in the event. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
     const event = toReceived(message, this.#deps.now());
     this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, event });
-    this.#bytes += event.data.body.length;
+    this.#waitingBytes += event.data.body.length;
     if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();
   }
 
@@ -77,7 +77,7 @@ export class Intake<M extends BrokerMessage> {
   }
 
   #isFull(): boolean {
-    return this.#waiting.length >= this.#batch.size || this.#bytes >= MAX_BYTES;
+    return this.#waiting.length >= this.#batch.size || this.#waitingBytes >= MAX_BYTES;
   }
 
   async #run(): Promise<void> {
@@ -96,7 +96,7 @@ export class Intake<M extends BrokerMessage> {
       return index + 1 >= this.#batch.size || bytes >= MAX_BYTES;
     });
     const batch = this.#waiting.splice(0, lastIndex < 0 ? this.#waiting.length : lastIndex + 1);
-    this.#bytes = this.#waiting.reduce((sum, { event }) => sum + event.data.body.length, 0);
+    this.#waitingBytes = this.#waiting.reduce((sum, { event }) => sum + event.data.body.length, 0);
     return batch;
   }
 

@@ -15,9 +15,8 @@ export type Source =
       readonly arguments: Readonly<Record<string, string | number | boolean>>;
     }
   /**
-   * The queue of an additional topic, which Keystone publishes for the relay alone (`topics =
-   * notifications,ours` in keystone.conf). Keystone creates the queue, and the relay only consumes
-   * it.
+   * The queue of an additional topic that no other program consumes (`topics = notifications,ours`
+   * in keystone.conf). Keystone creates the queue, and the relay only consumes it.
    */
   | { readonly mode: 'topic'; readonly queue: string };
 
@@ -40,12 +39,12 @@ export interface RelayOptions {
    * The interval at which the relay checks whether a missing exchange or queue exists. The interval
    * is short, because notifications that Keystone sends before the queue is bound are lost.
    */
-  readonly pollMillis: number;
+  readonly existenceCheckMillis: number;
   /**
    * The interval at which the binding is renewed. An exchange that was deleted and created again
    * has lost its bindings.
    */
-  readonly renewMillis: number;
+  readonly bindingRenewalMillis: number;
   /**
    * RabbitMQ's management API, for facts that AMQP does not show. A URL without a login uses the
    * broker's login.
@@ -64,8 +63,8 @@ export const DEFAULTS = {
   prefetch: 1000,
   batch: { size: 500, waitMillis: 20 },
   backOff: { firstMillis: 500, maxMillis: 30_000 },
-  pollMillis: 5_000,
-  renewMillis: 30_000,
+  existenceCheckMillis: 5_000,
+  bindingRenewalMillis: 30_000,
   managementUrl: undefined,
 } satisfies Partial<RelayOptions>;
 
@@ -92,13 +91,13 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
     RABBITMQ_ROUTING_KEY: routingKey,
   } = settings;
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
-    throw settingsRefused(
+    throw settingsError(
       `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
       'Unset RABBITMQ_TOPIC_QUEUE, so that the relay binds its own queue to the exchange. If ' +
         'no other program consumes the shared queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))
-    throw settingsRefused(
+    throw settingsError(
       `RABBITMQ_QUEUE: ${queue} is a queue that Keystone declares`,
       'Set RABBITMQ_QUEUE to another name, or consume the queue of a topic with ' +
         'RABBITMQ_TOPIC_QUEUE.',
@@ -122,7 +121,7 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   };
 }
 
-function settingsRefused(message: string, advice: string): PropagatorError {
+function settingsError(message: string, advice: string): PropagatorError {
   return new PropagatorError({ code: 'settings.wrong', class: 'Denied', message, advice });
 }
 

@@ -67,7 +67,7 @@ class RunningRelay implements Relay {
   #storeFailures = 0;
   #storeError: string | undefined;
   /** The text about the queue or exchange that Keystone has not created yet. */
-  #missing: string | undefined;
+  #missingText: string | undefined;
 
   constructor(options: RelayOptions, deps: RelayDeps) {
     this.#options = options;
@@ -80,7 +80,7 @@ class RunningRelay implements Relay {
       received: 0,
       lastReceivedAt: undefined,
     };
-    this.#running = this.#run();
+    this.#running = this.#runSessions();
   }
 
   state(): RelayState {
@@ -92,7 +92,7 @@ class RunningRelay implements Relay {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #runSessions(): Promise<void> {
     const { urls } = this.#options;
     const { signal } = this.#stopping;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -110,9 +110,11 @@ class RunningRelay implements Relay {
     const { source, urls } = this.#options;
     this.#connectionFailures += 1;
     const { report } = brokerFailure(thrown, source, url, this.#hasSeenQueue);
-    // The relay tries the next host immediately, and waits after all hosts have failed.
-    const failuresPerHost = this.#connectionFailures / urls.length;
-    const waitMillis = Number.isInteger(failuresPerHost) ? this.#backOff(failuresPerHost) : 0;
+    // The relay tries the next host immediately. After a failure of the last host, it waits.
+    const hasTriedEachHost = this.#connectionFailures % urls.length === 0;
+    const waitMillis = hasTriedEachHost
+      ? this.#retryDelayMillis(this.#connectionFailures / urls.length)
+      : 0;
     if (this.#state.waiting !== report.message)
       this.#deps.log.warn(
         { error: report, againInSeconds: Math.round(waitMillis / 100) / 10 },
@@ -130,7 +132,7 @@ class RunningRelay implements Relay {
       onStored: (count) => this.#onStored(count),
       pauseAfterStoreFailure: (thrown) => this.#pauseAfterStoreFailure(thrown),
       onConsuming: (connection, messageCount) => this.#onConsuming(url, connection, messageCount),
-      onQueueChecked: (missingText) => this.#onChecked(missingText),
+      onQueueChecked: (missingText) => this.#onQueueChecked(missingText),
     };
   }
 
@@ -145,7 +147,7 @@ class RunningRelay implements Relay {
       received: this.#state.received + count,
       lastReceivedAt: this.#deps.now(),
     };
-    this.#setState(this.#state.connected, this.#missing);
+    this.#setState(this.#state.connected, this.#missingText);
   }
 
   #pauseAfterStoreFailure(thrown: unknown): number {
@@ -159,13 +161,13 @@ class RunningRelay implements Relay {
         'notifications cannot be stored; they stay in the queue, and the relay retries',
       );
     this.#setState(this.#state.connected, this.#storeError);
-    return this.#backOff(this.#storeFailures);
+    return this.#retryDelayMillis(this.#storeFailures);
   }
 
   #onConsuming(url: string, { connection }: ChannelModel, messageCount: number): void {
     this.#connectionFailures = 0;
     this.#hasSeenQueue = true;
-    this.#setState(true, this.#storeError ?? this.#missing);
+    this.#setState(true, this.#storeError ?? this.#missingText);
     // The findings are not awaited, because the management API may be slow.
     brokerFindings(url, this.#options, connection.serverProperties, messageCount)
       .then((findings) => {
@@ -174,13 +176,13 @@ class RunningRelay implements Relay {
       .catch(() => undefined);
   }
 
-  #onChecked(missingText: string | undefined): void {
-    if (missingText !== this.#missing) {
+  #onQueueChecked(missingText: string | undefined): void {
+    if (missingText !== this.#missingText) {
       if (missingText === undefined)
         this.#deps.log.info(this.#logFields, 'the queue is bound to the exchange of Keystone');
       else this.#deps.log.warn(this.#logFields, `waiting: ${missingText}`);
     }
-    this.#missing = missingText;
+    this.#missingText = missingText;
     this.#setState(this.#state.connected, this.#storeError ?? missingText);
   }
 
@@ -197,7 +199,7 @@ class RunningRelay implements Relay {
    * Returns the milliseconds to wait after this number of failures: a random time of at least half
    * the back-off, so that two relays do not retry at the same time.
    */
-  #backOff(failures: number): number {
+  #retryDelayMillis(failures: number): number {
     return backoffMillis(failures, this.#options.backOff, 0.5 + Math.random() / 2);
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { isMissing, missingText } from './failure.ts';
+import { describeMissing, isMissing } from './failure.ts';
 import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
 import type { BrokerTls } from './tls.ts';
@@ -15,7 +15,10 @@ export interface SessionDeps {
   onStored(count: number): void;
   /** Called when the store failed. Returns the milliseconds until the next attempt. */
   pauseAfterStoreFailure(thrown: unknown): number;
-  /** Called when the relay consumes the queue. `messageCount`: the messages in the queue. */
+  /**
+   * Called after the relay has begun to consume the queue. `messageCount`: the number of messages
+   * that the queue had before.
+   */
   onConsuming(connection: ChannelModel, messageCount: number): void;
   /**
    * Called after each check whether Keystone has created its queue or exchange. `missingText`: the
@@ -169,7 +172,7 @@ async function openQueue(
   const { source } = options;
   while (!signal.aborted) {
     try {
-      const { messageCount } = await onChannel(connection, (channel) =>
+      const { messageCount } = await withNewChannel(connection, (channel) =>
         source.mode === 'own'
           ? channel.assertQueue(source.queue, { durable: true, arguments: source.arguments })
           : channel.checkQueue(source.queue),
@@ -178,8 +181,8 @@ async function openQueue(
       return messageCount;
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
-      deps.onQueueChecked(missingText(source));
-      await delay(options.pollMillis, undefined, { signal }).catch(() => undefined);
+      deps.onQueueChecked(describeMissing(source));
+      await delay(options.existenceCheckMillis, undefined, { signal }).catch(() => undefined);
     }
   }
   return undefined;
@@ -197,11 +200,10 @@ async function keepQueueBound(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const exists = await bindQueue(connection, options.source);
-    deps.onQueueChecked(exists ? undefined : missingText(options.source));
-    await delay(exists ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
-      () => undefined,
-    );
+    const exchangeExists = await bindQueue(connection, options.source);
+    deps.onQueueChecked(exchangeExists ? undefined : describeMissing(options.source));
+    const waitMillis = exchangeExists ? options.bindingRenewalMillis : options.existenceCheckMillis;
+    await delay(waitMillis, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -209,7 +211,7 @@ async function keepQueueBound(
 async function bindQueue(connection: ChannelModel, source: Source): Promise<boolean> {
   if (source.mode === 'topic') return true;
   try {
-    await onChannel(connection, async (channel) => {
+    await withNewChannel(connection, async (channel) => {
       await channel.checkExchange(source.exchange);
       await channel.bindQueue(source.queue, source.exchange, source.routingKey);
     });
@@ -221,7 +223,7 @@ async function bindQueue(connection: ChannelModel, source: Source): Promise<bool
 }
 
 /** Runs `work` on a separate channel, because a refused call closes its channel. */
-async function onChannel<T>(
+async function withNewChannel<T>(
   connection: ChannelModel,
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {

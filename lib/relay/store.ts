@@ -27,8 +27,8 @@ export interface BatchStorerDeps {
 /**
  * After a direct ingestion that takes longer than this, the next batches go to the queue. The
  * ingestion may take long because Keystone is slow, or because the notifications are about many
- * accounts. A write to the queue takes less time. Also, an urgent notification ({@link
- * storeNotifications}) can overtake others in the queue, but not in the broker.
+ * accounts. The queue then has two advantages: a write to the queue takes less time, and an urgent
+ * notification ({@link storeNotifications}) overtakes others in the queue, but not in the broker.
  */
 const MAX_DIRECT_MILLIS = 1_000;
 /**

@@ -151,8 +151,8 @@ export class RelayFixture {
         arguments: {},
       },
       backOff: { firstMillis: 20, maxMillis: 200 },
-      pollMillis: 50,
-      renewMillis: 200,
+      existenceCheckMillis: 50,
+      bindingRenewalMillis: 200,
       ...rest,
     };
   }

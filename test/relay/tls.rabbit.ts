@@ -101,7 +101,11 @@ function start(set: Readonly<Record<string, string>>): { relay: Relay; store: St
     ...environment,
   });
   const relay = startRelay(
-    { ...relayOptions(settings), pollMillis: 50, backOff: { firstMillis: 20, maxMillis: 200 } },
+    {
+      ...relayOptions(settings),
+      existenceCheckMillis: 50,
+      backOff: { firstMillis: 20, maxMillis: 200 },
+    },
     { store: store.store, now: Date.now, log: createLogger('silent') },
   );
   relays.push(relay);

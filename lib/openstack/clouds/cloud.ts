@@ -52,15 +52,15 @@ const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
  * file, variable or field.
  */
 export function readCloudConfig(from: CloudFiles): CloudConfig {
-  const { own, source, settingName } = readOwnFields(from);
-  const profile = profileOf(own, from, settingName);
-  const withProfile = mergeFields({ ...DEFAULTS, auth: {} }, profile, settingName);
-  const fields = mergeFields(withProfile, own, settingName);
+  const { ownFields, source, settingName } = readOwnFields(from);
+  const profile = profileOf(ownFields, from, settingName);
+  const profileWithDefaults = mergeFields({ ...DEFAULTS, auth: {} }, profile, settingName);
+  const fields = mergeFields(profileWithDefaults, ownFields, settingName);
   const variables = overridingVariables(from.env);
   // The cloud's own regions override those of its profile, even if the two use different keys.
-  const hasRegions = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
+  const hasRegions = Object.keys(ownFields).some((key) => /^(regions|region[_-]name)$/.test(key));
   const { regions, values } = regionsOf(
-    hasRegions ? own : profile,
+    hasRegions ? ownFields : profile,
     variables.region_name,
     settingName,
   );
@@ -69,28 +69,28 @@ export function readCloudConfig(from: CloudFiles): CloudConfig {
 
 /** The fields of a cloud without those of its profile, and the names of its settings. */
 interface OwnFields extends Pick<CloudConfig, 'source' | 'settingName'> {
-  readonly own: YamlMapping;
+  readonly ownFields: YamlMapping;
 }
 
 /** Reads the cloud of clouds.yaml that `OS_CLOUD` names, or the cloud of the `OS_*` variables. */
 function readOwnFields(from: CloudFiles): OwnFields {
   const { env } = from;
-  const variablesCloud = env.OS_CLOUD_NAME || 'envvars';
-  const name = env.OS_CLOUD || (env.OS_AUTH_URL ? variablesCloud : undefined);
+  const variablesCloudName = env.OS_CLOUD_NAME || 'envvars';
+  const name = env.OS_CLOUD || (env.OS_AUTH_URL ? variablesCloudName : undefined);
   if (name === undefined)
     throw credentialsError(
       'OS_CLOUD: set it to a cloud of clouds.yaml, or set OS_AUTH_URL and the other ' +
         'OS_* variables',
     );
-  if (name === variablesCloud)
+  if (name === variablesCloudName)
     return {
-      own: cloudFromVariables(from, name),
+      ownFields: cloudFromVariables(from, name),
       source: 'the OS_* variables',
       settingName: variableName,
     };
-  const { own, path } = cloudFromFile(name, from);
+  const { ownFields, path } = cloudFromFile(name, from);
   return {
-    own,
+    ownFields,
     source: `${path} (${name})`,
     settingName: (key) =>
       isOverridden(key, env) ? variableName(key) : `${path}: clouds.${name}.${key}`,
@@ -143,12 +143,12 @@ function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
     cloud: _cloud,
     cloud_name: _name,
     profile: _profile,
-    ...own
+    ...ownFields
   } = Object.fromEntries(setFields);
-  return own;
+  return ownFields;
 }
 
-function cloudFromFile(name: string, from: CloudFiles): { own: YamlMapping; path: string } {
+function cloudFromFile(name: string, from: CloudFiles): { ownFields: YamlMapping; path: string } {
   const { clouds, path } = readClouds(from);
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
@@ -158,8 +158,8 @@ function cloudFromFile(name: string, from: CloudFiles): { own: YamlMapping; path
       `OS_CLOUD=${name}: ${path} has ${names === '' ? 'no clouds' : `only ${names}`}`,
     );
   }
-  const own = YamlMapping.safeParse(clouds[name]);
-  if (own.success) return { own: own.data, path };
+  const cloud = YamlMapping.safeParse(clouds[name]);
+  if (cloud.success) return { ownFields: cloud.data, path };
   throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
 }
 
@@ -168,13 +168,13 @@ function cloudFromFile(name: string, from: CloudFiles): { own: YamlMapping; path
  * `profile`.
  */
 function profileOf(
-  own: YamlMapping,
+  ownFields: YamlMapping,
   from: CloudFiles,
   settingName: (key: string) => string,
 ): YamlMapping {
-  const profileName = own.profile ?? own.cloud;
+  const profileName = ownFields.profile ?? ownFields.cloud;
   if (profileName === undefined || profileName === null || profileName === '') return {};
-  const setting = settingName(own.profile === undefined ? 'cloud' : 'profile');
+  const setting = settingName(ownFields.profile === undefined ? 'cloud' : 'profile');
   if (typeof profileName !== 'string') throw credentialsError(`${setting} is not a string`);
   const publicProfiles = readPublicProfiles(from);
   if (Object.hasOwn(publicProfiles, profileName)) {

@@ -26,7 +26,7 @@ interface ParsedFile {
   readonly content: YamlMapping;
 }
 
-/** File endings in the order in which openstacksdk tries them in each folder. */
+/** File extensions in the order in which openstacksdk tries them in each folder. */
 const FILE_EXTENSIONS = ['yaml', 'yml', 'json'];
 
 const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
@@ -55,7 +55,7 @@ export function readClouds(from: CloudFiles): {
   const secureFile = readFirstFile(from, 'secure', 'OS_CLIENT_SECURE_FILE');
   const clouds = file ? cloudsOf(file) : {};
   return {
-    clouds: secureFile ? YamlMapping.parse(mergeOver(clouds, cloudsOf(secureFile))) : clouds,
+    clouds: secureFile ? YamlMapping.parse(mergeDeep(clouds, cloudsOf(secureFile))) : clouds,
     path: file?.path ?? secureFile?.path,
   };
 }
@@ -71,14 +71,18 @@ export function readPublicProfiles(from: CloudFiles): YamlMapping {
 
 /**
  * Reads the file that the variable `setting` names. Without this variable, reads the first file
- * `base` in the folders of openstacksdk.
+ * with the name `fileName` and any of the extensions in the folders of openstacksdk.
  */
-function readFirstFile(from: CloudFiles, base: string, setting?: string): ParsedFile | undefined {
+function readFirstFile(
+  from: CloudFiles,
+  fileName: string,
+  setting?: string,
+): ParsedFile | undefined {
   const chosenPath = setting && from.env[setting];
   const paths = chosenPath
     ? [chosenPath]
     : foldersOf(from).flatMap((folder) =>
-        FILE_EXTENSIONS.map((ending) => `${folder}/${base}.${ending}`),
+        FILE_EXTENSIONS.map((extension) => `${folder}/${fileName}.${extension}`),
       );
   for (const path of paths) {
     const text = from.readFile(path);
@@ -110,11 +114,12 @@ function cloudsOf({ path, content }: ParsedFile): YamlMapping {
 /**
  * Returns `base` with the values of `overrides`, which have priority. Mappings are merged by key.
  */
-function mergeOver(base: unknown, overrides: unknown): unknown {
-  const [below, above] = [YamlMapping.safeParse(base), YamlMapping.safeParse(overrides)];
-  if (!above.success || !below.success) return overrides ?? base;
-  const merged: YamlMapping = { ...below.data };
-  for (const [key, value] of Object.entries(above.data))
-    merged[key] = mergeOver(below.data[key], value);
+function mergeDeep(base: unknown, overrides: unknown): unknown {
+  const baseMapping = YamlMapping.safeParse(base);
+  const overridesMapping = YamlMapping.safeParse(overrides);
+  if (!overridesMapping.success || !baseMapping.success) return overrides ?? base;
+  const merged: YamlMapping = { ...baseMapping.data };
+  for (const [key, value] of Object.entries(overridesMapping.data))
+    merged[key] = mergeDeep(baseMapping.data[key], value);
   return merged;
 }

@@ -29,7 +29,7 @@ interface LoginFields {
    * Returns a login field, or throws when it is missing. The error names the field and, if given,
    * the alternative field `alternativeField`.
    */
-  required(field: string, alternativeField?: string): string;
+  getRequired(field: string, alternativeField?: string): string;
 }
 
 /**
@@ -44,7 +44,7 @@ export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
   const { settingName } = cloud;
   refuseTrust(fields, settingName);
   if (scopes === 'project') refuseOtherScopes(fields, settingName);
-  const url = expandUrl(fields.required('auth_url'), cloud.fields, settingName);
+  const url = expandUrl(fields.getRequired('auth_url'), cloud.fields, settingName);
   return { authUrl: authUrlOf(url, settingName('auth.auth_url')), ...loginPartsOf(cloud, fields) };
 }
 
@@ -61,7 +61,7 @@ function fieldsOf({ fields, auth, settingName }: CloudConfig): LoginFields {
     asText(fields[field], field) ?? asText(auth[field], field);
   return {
     get,
-    required(field, alternativeField) {
+    getRequired(field, alternativeField) {
       const value = get(field);
       if (value !== undefined) return value;
       const alternative =
@@ -120,15 +120,15 @@ function loginType({ fields }: CloudConfig, { get }: LoginFields): string {
 }
 
 function credentialLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
-  const { get, required } = fields;
-  const secret = required('application_credential_secret');
+  const { get, getRequired } = fields;
+  const secret = getRequired('application_credential_secret');
   const id = get('application_credential_id');
   const credential = id
     ? { id }
     : {
         name:
           get('application_credential_name') ??
-          required('application_credential_id', 'application_credential_name'),
+          getRequired('application_credential_id', 'application_credential_name'),
         user: userOf(cloud, fields),
       };
   return {
@@ -142,7 +142,7 @@ function credentialLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
 }
 
 function passwordLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
-  const password = fields.required('password');
+  const password = fields.getRequired('password');
   const user = userOf(cloud, fields);
   return {
     identity: () => ({ methods: ['password'], password: { user: { ...user, password } } }),
@@ -154,11 +154,14 @@ function passwordLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
 function userOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown> {
   const id = fields.get('user_id');
   if (id) return { id };
-  return { name: fields.required('username', 'user_id'), domain: domainOf('user', cloud, fields) };
+  return {
+    name: fields.getRequired('username', 'user_id'),
+    domain: domainOf('user', cloud, fields),
+  };
 }
 
 function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknown> {
-  const { get, required } = fields;
+  const { get, getRequired } = fields;
   // If only a project is allowed, `refuseOtherScopes` has already refused `system_scope` and
   // domains.
   if (get('system_scope')) return { system: { all: true } };
@@ -167,7 +170,7 @@ function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknow
   const [domainId, domainName] = [get('domain_id'), get('domain_name')];
   if (get('project_name') === undefined && (domainId ?? domainName))
     return { domain: domainId ? { id: domainId } : { name: domainName } };
-  const name = required('project_name', 'project_id');
+  const name = getRequired('project_name', 'project_id');
   return { project: { name, domain: domainOf('project', cloud, fields) } };
 }
 
@@ -178,7 +181,7 @@ function scopeOf(cloud: CloudConfig, fields: LoginFields): Record<string, unknow
 function domainOf(
   accountType: 'user' | 'project',
   cloud: CloudConfig,
-  { get, required }: LoginFields,
+  { get, getRequired }: LoginFields,
 ): Record<string, string> {
   const ownName = get(`${accountType}_domain_name`);
   const defaultId =
@@ -188,7 +191,7 @@ function domainOf(
   const id = get(`${accountType}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
   if (id) return { id };
   const name = ownName ?? get('default_domain_name');
-  return { name: name ?? required(`${accountType}_domain_name`, `${accountType}_domain_id`) };
+  return { name: name ?? getRequired(`${accountType}_domain_name`, `${accountType}_domain_id`) };
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */

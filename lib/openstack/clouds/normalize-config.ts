@@ -74,15 +74,17 @@ export function normalizeConfig(
 /** Moves each login field from any of its keys, in `fields` or `auth`, to its key in `auth`. */
 function moveLoginFields(fields: YamlMapping, auth: YamlMapping): void {
   for (const [loginField, aliases] of Object.entries(LOGIN_FIELD_ALIASES)) {
-    // The last value has priority. A field outside `auth` follows the same field in `auth`, because
-    // it may come from a variable.
-    const value = aliases.flatMap((alias) => [...take(auth, alias), ...take(fields, alias)]).at(-1);
+    // The last value has priority. The value in `fields` is the later one, because it may come from
+    // a variable.
+    const value = aliases
+      .flatMap((alias) => [...removeKey(auth, alias), ...removeKey(fields, alias)])
+      .at(-1);
     if (value !== undefined && value !== null && value !== '') auth[loginField] = value;
   }
 }
 
 /** Removes a key from the mapping. Returns an array with its value, or an empty array. */
-function take(mapping: YamlMapping, key: string): unknown[] {
+function removeKey(mapping: YamlMapping, key: string): unknown[] {
   const values = key in mapping ? [mapping[key]] : [];
   delete mapping[key];
   return values;
@@ -101,9 +103,9 @@ const withInterfaceNames = (fields: YamlMapping): YamlMapping =>
   );
 
 /**
- * If the login has a project, `domain_id` and `domain_name` are the domain of the user and of the
- * project, unless these have their own domain fields. Without a project, they stay: they are the
- * scope of the login.
+ * If the login has a project, `domain_id` and `domain_name` fill the missing domain fields of the
+ * user and of the project. Without a project, both fields stay, because they are the scope of the
+ * login.
  */
 function withDomains({ domain_id, domain_name, ...auth }: YamlMapping): YamlMapping {
   const filledFields: YamlMapping = { ...auth };

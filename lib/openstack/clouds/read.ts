@@ -72,7 +72,8 @@ function overridesOf({ fields, regions, settingName }: CloudConfig): Record<stri
     if (type === undefined || value === null || value === '') continue;
     if (!isHttpUrl(value))
       throw credentialsError(`${settingName(key)} is not an http or https URL`);
-    // A URL lists the resources of one region. The resources of a second region would remain.
+    // The URL of an override serves only one region. The resources of a second region would never
+    // be listed, and would remain.
     if (regions.length !== 1)
       throw credentialsError(
         `${settingName(key)} needs one region: set ${settingName('region_name')} as well`,

@@ -20,41 +20,50 @@ export function regionsOf(
   settingName: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
   const configuredRegions = configuredRegionsOf(withUnderscores(cloudOrProfile), settingName);
-  const requestedNames = listOf(requested);
-  const unknownName = requestedNames.find(
-    (name) => configuredRegions.length > 0 && !configuredRegions.some((one) => one.name === name),
-  );
-  if (unknownName !== undefined) {
-    const names = configuredRegions.map((region) => region.name).join(', ');
-    throw credentialsError(
-      `OS_REGION_NAME: ${settingName('regions')} has no region ${unknownName}, only ${names}`,
-    );
-  }
+  const requestedNames = textsOf(requested);
+  if (configuredRegions.length === 0) return { regions: [...new Set(requestedNames)], values: {} };
+  refuseUnknownRegion(requestedNames, configuredRegions, settingName);
   const chosenRegions =
     requestedNames.length === 0
       ? configuredRegions
       : configuredRegions.filter(({ name }) => requestedNames.includes(name));
-  const names =
-    chosenRegions.length === 0 ? requestedNames : chosenRegions.map((region) => region.name);
-  const [firstRegion] = chosenRegions;
-  const differentRegion = chosenRegions.find(
-    (one) => !isDeepStrictEqual(one.values, firstRegion?.values),
+  refuseDifferentValues(chosenRegions, settingName);
+  const names = chosenRegions.map(({ name }) => name).filter((name) => name !== '');
+  return { regions: [...new Set(names)], values: chosenRegions[0]?.values ?? {} };
+}
+
+function refuseUnknownRegion(
+  requestedNames: readonly string[],
+  configuredRegions: readonly Region[],
+  settingName: (key: string) => string,
+): void {
+  const configuredNames = configuredRegions.map(({ name }) => name);
+  const unknownName = requestedNames.find((name) => !configuredNames.includes(name));
+  if (unknownName !== undefined)
+    throw credentialsError(
+      `OS_REGION_NAME: ${settingName('regions')} has no region ${unknownName}, only ` +
+        configuredNames.join(', '),
+    );
+}
+
+function refuseDifferentValues(
+  [firstRegion, ...otherRegions]: readonly Region[],
+  settingName: (key: string) => string,
+): void {
+  const differentRegion = otherRegions.find(
+    ({ values }) => !isDeepStrictEqual(values, firstRegion?.values),
   );
   if (firstRegion && differentRegion)
     throw credentialsError(
       `${settingName('regions')}: ${firstRegion.name} and ${differentRegion.name} have different ` +
         'values; set OS_REGION_NAME, and start one propagator for each region',
     );
-  return {
-    regions: [...new Set(names.filter((name) => name !== ''))],
-    values: firstRegion?.values ?? {},
-  };
 }
 
 function configuredRegionsOf(cloud: YamlMapping, settingName: (key: string) => string): Region[] {
   const { regions } = cloud;
   if (regions === undefined || regions === null)
-    return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
+    return textsOf(cloud.region_name).map((name) => ({ name, values: {} }));
   if (!Array.isArray(regions)) throw credentialsError(`${settingName('regions')} is not a list`);
   return regions.map((entry: unknown): Region => {
     if (typeof entry === 'string') return { name: entry, values: {} };
@@ -73,7 +82,7 @@ function configuredRegionsOf(cloud: YamlMapping, settingName: (key: string) => s
 }
 
 /** Returns the texts of a list, or of one text in which commas separate them. */
-function listOf(value: unknown): string[] {
+function textsOf(value: unknown): string[] {
   const items = Array.isArray(value) ? value : String(value ?? '').split(',');
   return items.map((one) => String(one).trim()).filter((one) => one !== '');
 }

@@ -9,7 +9,7 @@ import type { CloudConfig } from './normalize-config.ts';
  * `verify: false`, the CA file is not read. Throws an error that names the field and the file.
  */
 export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
-  const verify = isVerified(from, cloud);
+  const verify = verifiesCertificates(from, cloud);
   const client = clientCertificate(from, cloud);
   const authorityFile = verify ? caFile(from, cloud) : undefined;
   const ca = authorityFile && readPem(from, authorityFile.path, authorityFile.field);
@@ -20,7 +20,10 @@ export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   return { ca, verify, ...client };
 }
 
-function isVerified({ env }: CredentialSources, { fields, settingName }: CloudConfig): boolean {
+function verifiesCertificates(
+  { env }: CredentialSources,
+  { fields, settingName }: CloudConfig,
+): boolean {
   if (/^(true|yes|1|on)$/i.test(env.OS_INSECURE ?? '')) return false;
   if (/^true$/i.test(String(fields.insecure ?? ''))) return false;
   const { verify } = fields;

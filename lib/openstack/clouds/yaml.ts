@@ -9,7 +9,7 @@ import {
 
 type Tag = Exclude<Tags[number], TagId>;
 
-/** Value of a YAML 1.1 date, which no field of clouds.yaml accepts. */
+/** The parsed value of every YAML 1.1 date. No field of clouds.yaml accepts a date. */
 export const YAML_DATE = Symbol('date');
 
 const INTEGER = /^[-+]?(0b[01_]+|0x[\da-fA-F_]+|0[0-7_]+|0|[1-9][\d_]*|[1-9][\d_]*(:[0-5]?\d)+)$/;
@@ -42,11 +42,11 @@ const SCALARS: Tag[] = [
     test: /^(yes|Yes|YES|true|True|TRUE|on|On|ON|no|No|NO|false|False|FALSE|off|Off|OFF)$/,
     resolve: (text) => /^(yes|true|on)$/i.test(text),
   },
-  { tag: 'tag:yaml.org,2002:int', default: true, test: INTEGER, resolve: integer },
-  { tag: 'tag:yaml.org,2002:float', default: true, test: FLOAT, resolve: float },
+  { tag: 'tag:yaml.org,2002:int', default: true, test: INTEGER, resolve: pythonInteger },
+  { tag: 'tag:yaml.org,2002:float', default: true, test: FLOAT, resolve: pythonFloat },
   { tag: 'tag:yaml.org,2002:timestamp', default: true, test: DATE, resolve: () => YAML_DATE },
 ];
-/** The tags of YAML 1.1 that PyYAML reads like the package `yaml`. {@link SCALARS} has the rest. */
+/** The tags that the package `yaml` reads as PyYAML does. {@link SCALARS} replaces the others. */
 const KEPT_TAGS = /:(map|seq|str|null|merge)$/;
 
 const PARSE_OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
@@ -80,7 +80,7 @@ function toPlainObjects(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, content]) => [key, toPlainObjects(content)]));
 }
 
-function integer(text: string): string {
+function pythonInteger(text: string): string {
   const digits = text.replace(/[-+_]/g, '');
   const sign = text.startsWith('-') ? -1n : 1n;
   if (digits.includes(':'))
@@ -89,14 +89,14 @@ function integer(text: string): string {
   return String(sign * BigInt(octal ? `0o${digits.slice(1)}` : digits));
 }
 
-function float(text: string): string {
+function pythonFloat(text: string): string {
   const digits = text.toLowerCase().replace(/_|^[-+]/g, '');
   const sign = text.startsWith('-') ? -1 : 1;
   if (digits === '.nan') return 'nan';
   if (digits === '.inf') return sign < 0 ? '-inf' : 'inf';
   const number = sign * digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
-  const size = Math.abs(number);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16))
+  const magnitude = Math.abs(number);
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16))
     return number.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
   return Number.isInteger(number) ? `${number}.0` : String(number);
 }

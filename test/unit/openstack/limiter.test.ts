@@ -175,8 +175,8 @@ test('a fair queue loses no call, keeps the order of each key, and alternates be
     fc.property(fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 200 }), (keys) => {
       const queue = new FairQueue<{ key: string; at: number }>();
       for (const [at, key] of keys.entries()) queue.add(key, { key, at });
-      const taken = keys.map(() => queue.next());
-      expect(queue.next()).toBeUndefined();
+      const taken = keys.map(() => queue.takeNext());
+      expect(queue.takeNext()).toBeUndefined();
       expect(queue.size).toBe(0);
       for (const key of ['a', 'b', 'c'] as const) {
         const of = taken.filter((one) => one?.key === key).map((one) => one?.at ?? -1);

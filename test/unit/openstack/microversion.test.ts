@@ -30,7 +30,7 @@ describe('a service that has its versions in headers', () => {
   it('is called with the highest microversion that both sides support', () => {
     expect(negotiate(versionHeaders('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
       version: '1.36',
-      api: '',
+      path: '',
     });
     expect(negotiate(versionHeaders('1.1', '1.51'), WANTED, WHERE)).toMatchObject({
       version: '1.40',
@@ -64,7 +64,7 @@ describe('a service that has its versions in headers', () => {
     };
     expect(negotiate({ ...versionHeaders('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({
       version: '1.38',
-      api: 'v1',
+      path: 'v1',
     });
   });
 });
