@@ -1,6 +1,6 @@
 import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
-import { ScheduleInput, sweepStage } from '../lib/app/lambda/sweep.ts';
+import { runScheduledSweep, ScheduleInput } from '../lib/app/lambda/sweep.ts';
 import { errorReport, parseEvent, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
@@ -13,4 +13,4 @@ export const sweepFunction = (environment: Environment, policy: Policy) =>
     .use(withPropagator('sweep', lazyContext(environment)))
     .use(errorReport())
     .use(parseEvent(ScheduleInput))
-    .handler((event: unknown, context: unknown) => sweepStage(event, context, policy));
+    .handler((event: unknown, context: unknown) => runScheduledSweep(event, context, policy));

@@ -16,9 +16,9 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
  * the key cannot be used.
  */
 export function apiListener(settings: Settings, log: Log): ListenOptions {
-  const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: by } = settings;
+  const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: authMethod } = settings;
   const isLocal = LOOPBACK.test(address);
-  if (!isLocal && by !== 'keystone')
+  if (!isLocal && authMethod !== 'keystone')
     throw settingError(
       'PROPAGATOR_API_ADDRESS',
       `the API listens on ${address} only with PROPAGATOR_API_AUTH=keystone`,
@@ -57,10 +57,10 @@ function tlsOf({
   if (keyFile === undefined)
     throw settingError('PROPAGATOR_API_KEY_FILE', 'set it together with PROPAGATOR_API_CERT_FILE');
   const tls = {
-    cert: textOf('PROPAGATOR_API_CERT_FILE', certFile),
-    key: textOf('PROPAGATOR_API_KEY_FILE', keyFile),
+    cert: readPemFile('PROPAGATOR_API_CERT_FILE', certFile),
+    key: readPemFile('PROPAGATOR_API_KEY_FILE', keyFile),
   };
-  if (!isPair(tls))
+  if (!isMatchingPair(tls))
     throw settingError(
       'PROPAGATOR_API_CERT_FILE',
       `${certFile} and ${keyFile} are not a PEM certificate and its key`,
@@ -69,10 +69,10 @@ function tlsOf({
 }
 
 /**
- * True if the key belongs to the certificate. An error of OpenSSL counts as false, because its
- * message does not name the file.
+ * True if the key belongs to the certificate. Also returns false for an error of OpenSSL,
+ * because the error of the caller names the files and the message of OpenSSL does not.
  */
-function isPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
+function isMatchingPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
@@ -80,7 +80,7 @@ function isPair({ cert, key }: { readonly cert: string; readonly key: string }):
   }
 }
 
-function textOf(setting: string, path: string): string {
+function readPemFile(setting: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {

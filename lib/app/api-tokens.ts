@@ -10,7 +10,11 @@ import type { Settings } from '../shared/settings.ts';
  * openTokenFile}.
  */
 export function apiTokens(settings: Settings): readonly ApiToken[] {
-  const { PROPAGATOR_API_TOKENS: named, PROPAGATOR_API_TOKEN_FILE: file } = settings;
-  if (file === undefined && named.length > 0) return named;
-  return [...named, openTokenFile(file ?? join(settings.PROPAGATOR_DATA, TOKEN_FILE))];
+  const { PROPAGATOR_API_TOKENS: configuredTokens, PROPAGATOR_API_TOKEN_FILE: tokenFile } =
+    settings;
+  if (tokenFile === undefined && configuredTokens.length > 0) return configuredTokens;
+  return [
+    ...configuredTokens,
+    openTokenFile(tokenFile ?? join(settings.PROPAGATOR_DATA, TOKEN_FILE)),
+  ];
 }

@@ -21,22 +21,23 @@ export async function checkCloud(
   services: readonly Service[],
   log: Log,
 ): Promise<void> {
-  const checkEnd = new AbortController();
-  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: checkEnd.signal }).then(
+  const warningAbort = new AbortController();
+  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: warningAbort.signal }).then(
     () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );
-  const checking = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
+  const catalogCheck = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
     if (error instanceof PropagatorError && error.report.code === REGION_CODE) throw error;
     const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });
     log.warn({ advice }, `the catalog was not checked: ${message}`);
   });
   try {
-    await Promise.race([checking, warnIfLate]);
+    await Promise.race([catalogCheck, warnIfLate]);
   } finally {
-    checkEnd.abort();
-    // A failure after the time limit is already logged.
-    checking.catch(() => undefined);
+    warningAbort.abort();
+    // After the time limit nothing awaits the check. Without this handler, a failure of the check
+    // would be an unhandled rejection.
+    catalogCheck.catch(() => undefined);
   }
 }
 

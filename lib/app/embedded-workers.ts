@@ -47,11 +47,11 @@ const RUN_BUDGET_MILLIS = 60_000;
 /** The shortest time between two progress reports of one run, for the person who watches it. */
 const PROGRESS_MILLIS = 1000;
 /**
- * The shortest time between two progress reports of all runs. A report takes up to 50 ms of the
- * event loop, because its commit and the step of the coordinator wait for the disk. During many
- * operations the runs need this time.
+ * The shortest time between two progress reports of this process, even if they are of different
+ * runs. A report takes up to 50 ms of the event loop, because its commit and the step of the
+ * coordinator wait for the disk. With many runs, too many reports would slow down the runs.
  */
-const PROCESS_PROGRESS_MILLIS = 500;
+const ALL_RUNS_PROGRESS_MILLIS = 500;
 const CONCURRENT_TASKS = 4;
 
 /**
@@ -59,7 +59,7 @@ const CONCURRENT_TASKS = 4;
  * Returns the function that ingests a batch, for the relay.
  */
 export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Promise<IngestBatch> {
-  const ingestBatch = ingestInOrder(deps);
+  const ingestBatch = createIngestBatch(deps);
   await queues.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   await startCoordinator(queues, deps);
   const tasks = taskSettings(deps.settings);
@@ -72,7 +72,7 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
     inFlight,
     budgetMillis: RUN_BUDGET_MILLIS,
     progressMillis: PROGRESS_MILLIS,
-    progressThrottle: new Throttle(PROCESS_PROGRESS_MILLIS, deps.now),
+    progressThrottle: new Throttle(ALL_RUNS_PROGRESS_MILLIS, deps.now),
   };
   const options = { concurrency: CONCURRENT_TASKS };
   for (const service of deps.services)
@@ -86,7 +86,7 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
   return ingestBatch;
 }
 
-function ingestInOrder({ engine, cloud, settings, now, log }: WorkerDeps): IngestBatch {
+function createIngestBatch({ engine, cloud, settings, now, log }: WorkerDeps): IngestBatch {
   // The queue worker and the relay share this limit, because two batches must not decide about the
   // same account at the same time.
   const limit = pLimit(1);

@@ -13,7 +13,8 @@ export interface InventorySyncDeps {
    */
   sweep(): Promise<{ readonly held: number }>;
   /**
-   * Milliseconds between two sweeps. With 0 a sweep follows only after a gap in the notifications.
+   * Milliseconds between two sweeps. With 0, the only sweeps are those after a gap in the
+   * notifications.
    */
   readonly sweepMillis: number;
   /**
@@ -96,12 +97,12 @@ class RunningSync implements InventorySync {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#retryUntilDone(() => this.#deps.syncInventory());
-    let sweptSlot = this.#currentSlot();
+    let sweptIntervalNumber = this.#currentIntervalNumber();
     /** The start of the newest subscription for which the inventory was compared. */
     let handledSubscriptionSince: number | undefined;
     while (!signal.aborted) {
       const subscription = this.#deps.subscriptionState();
-      const slot = this.#currentSlot();
+      const intervalNumber = this.#currentIntervalNumber();
       if (
         subscription &&
         subscription.since !== handledSubscriptionSince &&
@@ -109,9 +110,9 @@ class RunningSync implements InventorySync {
       ) {
         await this.#syncAfterGap();
         handledSubscriptionSince = subscription.since;
-      } else if (slot !== sweptSlot) {
-        await this.#sweepIfClaimed(slot);
-        sweptSlot = slot;
+      } else if (intervalNumber !== sweptIntervalNumber) {
+        await this.#sweepIfClaimed(intervalNumber);
+        sweptIntervalNumber = intervalNumber;
       }
       await this.#wait(POLL_MILLIS);
     }
@@ -122,8 +123,11 @@ class RunningSync implements InventorySync {
     return now - Math.max(since, lastAt ?? 0) >= SETTLE_MILLIS || now - since >= MAX_SETTLE_MILLIS;
   }
 
-  /** Returns the time slot of now. All processes use the same slots, and claim the same sweep. */
-  #currentSlot(): number {
+  /**
+   * Returns the number of the sweep interval that contains the present time. All processes compute
+   * the same number, so that only one of them can claim the sweep of an interval.
+   */
+  #currentIntervalNumber(): number {
     const { now, sweepMillis } = this.#deps;
     return sweepMillis > 0 ? Math.floor(now() / sweepMillis) : 0;
   }
@@ -136,11 +140,11 @@ class RunningSync implements InventorySync {
     });
   }
 
-  async #sweepIfClaimed(slot: number): Promise<void> {
+  async #sweepIfClaimed(intervalNumber: number): Promise<void> {
     let hasClaim = false;
     await this.#retryUntilDone(async () => {
       // After a successful claim, this process also makes the retries.
-      hasClaim ||= await this.#deps.claim(`sweep/${this.#deps.sweepMillis}/${slot}`);
+      hasClaim ||= await this.#deps.claim(`sweep/${this.#deps.sweepMillis}/${intervalNumber}`);
       if (hasClaim) await this.#sweep();
     });
   }

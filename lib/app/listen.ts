@@ -19,7 +19,7 @@ export interface ListeningServer extends HttpServer {
  * with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
  */
 export async function listen(port: number, options: ListenOptions = {}): Promise<ListeningServer> {
-  let app: Pick<Hono, 'fetch'> = { fetch: startingAnswer };
+  let app: Pick<Hono, 'fetch'> = { fetch: answerStarting };
   const server = await serveHttp(
     { fetch: (...call) => app.fetch(...call) },
     port,
@@ -36,7 +36,7 @@ export async function listen(port: number, options: ListenOptions = {}): Promise
   };
 }
 
-const startingAnswer = (): Response =>
+const answerStarting = (): Response =>
   Response.json(
     {
       ok: false,

@@ -27,7 +27,7 @@ export const pluginKit = {
 };
 export type PluginKit = typeof pluginKit;
 
-const IsService = z.looseObject({
+const ServiceLike = z.looseObject({
   name: z.string(),
   resourceTypes: z.array(z.unknown()),
   userResourceTypes: z.array(z.unknown()),
@@ -102,21 +102,21 @@ function requireOffByDefault(optedIn: readonly string[], services: readonly Serv
   const optional = services
     .filter(({ offByDefault }) => offByDefault !== undefined)
     .map(({ name }): string => name);
-  const unknown = optedIn.find((name) => !optional.includes(name));
-  if (unknown !== undefined)
+  const unknownName = optedIn.find((name) => !optional.includes(name));
+  if (unknownName !== undefined)
     throw settingError(
       'PROPAGATOR_INCLUDE_SERVICES',
-      `${unknown} is not a service that is off by default; these are: ${optional.join(', ')}`,
+      `${unknownName} is not a service that is off by default; these are: ${optional.join(', ')}`,
     );
 }
 
 /** Refuses a limit of concurrent calls for a service that does not exist. */
-function requireKnownLimits(limited: readonly string[], names: readonly string[]): void {
-  const unknown = limited.find((name) => !names.includes(name));
-  if (unknown !== undefined)
+function requireKnownLimits(limitedNames: readonly string[], names: readonly string[]): void {
+  const unknownName = limitedNames.find((name) => !names.includes(name));
+  if (unknownName !== undefined)
     throw settingError(
       'PROPAGATOR_CONCURRENCY',
-      `there is no service ${unknown}; the services are: ${names.toSorted().join(', ')}`,
+      `there is no service ${unknownName}; the services are: ${names.toSorted().join(', ')}`,
     );
 }
 
@@ -130,7 +130,7 @@ async function loadService(path: string): Promise<Service> {
   } catch (cause) {
     throw moduleError(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  if (!IsService.safeParse(candidate).success)
+  if (!ServiceLike.safeParse(candidate).success)
     throw moduleError(path, 'the default export is not a service; create it with defineService');
   return candidate as Service;
 }

@@ -6,8 +6,8 @@ import { profileSections } from '../task/provision.ts';
 
 /**
  * Returns the policy of the file at `path`, or the default policy if there is no path. The schemas
- * of `services` validate the profiles. Throws `PropagatorError` with one line if the file cannot be
- * read or has an error. A policy with an error is not applied at all.
+ * of `services` validate the profiles. Throws `PropagatorError` if the file cannot be read or has
+ * an error. A policy with an error is not applied at all.
  */
 export function loadPolicy(
   path: string | undefined,
@@ -21,9 +21,9 @@ export function loadPolicy(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw settingError('PROPAGATOR_POLICY', `the file cannot be read: ${why}`);
   }
-  const read = readPolicy(text, profileSections(services));
-  if (read.kind === 'policy') return read.policy;
-  const [first] = read.problems;
+  const result = readPolicy(text, profileSections(services));
+  if (result.kind === 'policy') return result.policy;
+  const [first] = result.problems;
   throw settingError(
     'PROPAGATOR_POLICY',
     `line ${first?.line}: ${first?.message} (all errors: propagator policy check ${path})`,

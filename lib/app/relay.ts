@@ -22,7 +22,7 @@ export interface RelayOnlyOptions {
   /** Default: the credential chain of the AWS SDK. */
   readonly credentials?: () => Promise<AwsCredentials>;
   readonly log: Logger;
-  readonly beatMillis?: number;
+  readonly heartbeatMillis?: number;
 }
 /**
  * A relay that only forwards notifications to a queue of AWS. It has no database and no OpenStack
@@ -37,7 +37,7 @@ export interface RelayOnly {
 
 /**
  * Starts a relay without the rest of the propagator. Throws `PropagatorError` when a setting is
- * wrong or the port cannot be used. An absent broker or queue does not fail the start.
+ * wrong or the port cannot be used. An unreachable broker or queue does not fail the start.
  */
 export function startRelayOnly(options: RelayOnlyOptions): Promise<RelayOnly> {
   return startOrUndo((undo) => start(options, undo));
@@ -49,7 +49,7 @@ async function start(
     environment,
     credentials = ownCredentials(),
     log,
-    beatMillis = HEARTBEAT_MILLIS,
+    heartbeatMillis = HEARTBEAT_MILLIS,
   }: RelayOnlyOptions,
   undo: Teardown,
 ): Promise<RelayOnly> {
@@ -77,7 +77,7 @@ async function start(
   undo.add(() => relay.stop());
   const stopping = new AbortController();
   const heartbeat: Heartbeat = { failure: undefined };
-  const heartbeats = sendHeartbeats(relay, sink, log, beatMillis, heartbeat, stopping.signal);
+  const heartbeats = sendHeartbeats(relay, sink, log, heartbeatMillis, heartbeat, stopping.signal);
   const app = new Hono();
   app.get('/healthz', (context) => {
     const state = relay.state();

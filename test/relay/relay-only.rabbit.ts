@@ -94,7 +94,7 @@ beforeEach(async () => {
     environment: { AWS_REGION: 'eu-central-1' },
     credentials: async () => ({ accessKeyId: 'test', secretAccessKey: 'test' }),
     log: createLogger('silent'),
-    beatMillis: 100,
+    heartbeatMillis: 100,
   });
   // The relay connects before its queue is bound to the exchange. Messages that are published in
   // between are lost.

@@ -18,7 +18,7 @@ const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
  * One app per context. The app caches validated tokens of Keystone and rate limits, so it must be
  * reused.
  */
-const apps = new WeakMap<LambdaContext, Hono>();
+const appByContext = new WeakMap<LambdaContext, Hono>();
 
 /** Answers one request of the HTTP API, as API Gateway passes it. */
 export async function answerApi(
@@ -27,12 +27,12 @@ export async function answerApi(
   policy: Policy,
 ): Promise<unknown> {
   const { propagator } = context as InvocationContext;
-  const app = apps.get(propagator) ?? appOf(propagator, policy);
-  apps.set(propagator, app);
+  const app = appByContext.get(propagator) ?? createApiApp(propagator, policy);
+  appByContext.set(propagator, app);
   return withinResponseLimit(await handle(app)(event as LambdaEvent));
 }
 
-function appOf(propagator: LambdaContext, policy: Policy): Hono {
+function createApiApp(propagator: LambdaContext, policy: Policy): Hono {
   const { mode, ...deps } = allServicesDeps(propagator, policy);
   return createApi({
     ...deps,
@@ -45,8 +45,8 @@ function appOf(propagator: LambdaContext, policy: Policy): Hono {
 }
 
 /**
- * By default API Gateway authenticates the caller by the signature. With Keystone authentication,
- * the routes have no authorizer, and the function itself validates the token.
+ * By default API Gateway authenticates the caller by the signature of the request. With Keystone
+ * authentication, the routes have no authorizer, and the function itself validates the token.
  */
 const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authentication =>
   settings.PROPAGATOR_API_AUTH === 'keystone'

@@ -15,7 +15,7 @@ import { createLambdaHttpClient } from './http-client.ts';
 /** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const Stack = z.object({
+const StackVariables = z.object({
   AWS_REGION: z.string(),
   AWS_ACCESS_KEY_ID: z.string(),
   AWS_SECRET_ACCESS_KEY: z.string(),
@@ -33,7 +33,8 @@ const Stack = z.object({
 
 /**
  * The limits of a call to AWS. Three attempts of 5 s end within 29 s, the shortest function timeout
- * of the stack (the API). No call takes longer, because functions do not poll queues.
+ * of the stack (the API). No call needs more than 5 s, because no function waits for messages of a
+ * queue (long polling).
  */
 const AWS_CALL_LIMITS = {
   answerTimeoutMillis: 5000,
@@ -62,7 +63,7 @@ async function openContext(
   environment: Environment,
   write: (line: string) => unknown,
 ): Promise<LambdaContext> {
-  const stack = Stack.parse(environment);
+  const stack = StackVariables.parse(environment);
   const settings = readSettings(environment);
   const log = functionLog(settings.PROPAGATOR_LOG_LEVEL, write);
   const aws = awsClientsOf(stack);
@@ -85,7 +86,8 @@ async function openContext(
     services,
     schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
-    // A function that may send only to its own queue cannot flush the outboxes of others.
+    // A function without this variable may not send to all queues. Such a function never sends the
+    // messages that other functions left in the outbox.
     ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
   const metrics = metricCounter(stack.STACK_PREFIX, write);
@@ -103,7 +105,7 @@ async function openContext(
   };
 }
 
-const awsClientsOf = (stack: z.infer<typeof Stack>) =>
+const awsClientsOf = (stack: z.infer<typeof StackVariables>) =>
   createAws({
     region: stack.AWS_REGION,
     endpoint: stack.AWS_ENDPOINT_URL,

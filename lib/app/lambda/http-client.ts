@@ -71,17 +71,17 @@ interface Body extends AsyncIterable<Uint8Array> {
 async function readBody(body: Body, partMillis: number, signal: AbortSignal): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  const stop = (): unknown => body.destroy(errorWithCode('UND_ERR_ABORTED'));
-  signal.addEventListener('abort', stop, { once: true });
+  const abortBody = (): unknown => body.destroy(errorWithCode('UND_ERR_ABORTED'));
+  signal.addEventListener('abort', abortBody, { once: true });
   let timer: NodeJS.Timeout | undefined;
-  const restart = (): void => {
+  const restartTimer = (): void => {
     clearTimeout(timer);
     timer = setTimeout(() => body.destroy(errorWithCode('UND_ERR_BODY_TIMEOUT')), partMillis);
   };
   try {
-    restart();
+    restartTimer();
     for await (const piece of body) {
-      restart();
+      restartTimer();
       bytes += piece.byteLength;
       if (bytes > MAX_RESPONSE_BYTES) throw errorWithCode('UND_ERR_RES_EXCEEDED_MAX_SIZE');
       pieces.push(piece);
@@ -89,13 +89,13 @@ async function readBody(body: Body, partMillis: number, signal: AbortSignal): Pr
     return new TextDecoder().decode(Buffer.concat(pieces));
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', abortBody);
   }
 }
 
 /**
- * Converts an error of the handler to an error with a code that the transport knows. All time-outs
- * of the handler have the same name, and only their codes differ.
+ * Converts an error of the handler to an error with a code that the transport knows. All time-out
+ * errors of the handler have the name `TimeoutError`. Their codes tell them apart.
  */
 function transportError(error: unknown): unknown {
   // Node refused an invalid path or header, which is a defect of the caller.

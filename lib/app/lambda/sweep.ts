@@ -10,22 +10,26 @@ import { commonDeps } from './task-deps.ts';
 
 const MAX_COUNTED = 1000;
 
-/** The input of the schedule. */
+/** The input that a schedule passes to the function: see {@link runScheduledSweep}. */
 export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
 
 /**
  * Sends the messages that a failed function left in the outbox, and counts the operations that wait
  * for an operator. With `compare`, or while the inventory is empty, the function also compares the
- * inventory with Keystone's lists. It then announces changes that had no notification.
+ * inventory with Keystone's lists, and announces each change for which no notification arrived.
  */
-export async function sweepStage(event: unknown, context: unknown, policy: Policy): Promise<void> {
+export async function runScheduledSweep(
+  event: unknown,
+  context: unknown,
+  policy: Policy,
+): Promise<void> {
   const { compare } = event as z.infer<typeof ScheduleInput>;
   const { propagator } = context as InvocationContext;
   const { engine, settings } = propagator;
   propagator.countMetrics({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
   await recordPolicyOnce(propagator, policy);
-  await countWaiting(propagator);
+  await countWaitingForOperator(propagator);
   // The inventory of a new stage is empty, so the first sweep fills it immediately. Without the
   // inventory, the name, domain and members of a deleted project are unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
@@ -42,7 +46,10 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
 }
 
 /** Counts the operations and accounts that wait for an operator, for the alarms. */
-async function countWaiting({ engine, countMetrics: count }: LambdaContext): Promise<void> {
+async function countWaitingForOperator({
+  engine,
+  countMetrics: count,
+}: LambdaContext): Promise<void> {
   const { total: suspicious } = await engine.reads.suspicions(1);
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
@@ -57,11 +64,11 @@ async function countWaiting({ engine, countMetrics: count }: LambdaContext): Pro
 }
 
 /** The contexts for which this process has recorded the policy. */
-const recorded = new WeakSet<LambdaContext>();
+const contextsWithRecordedPolicy = new WeakSet<LambdaContext>();
 
 /** Records the policy of the stack once per process. After a failure the next sweep retries. */
 async function recordPolicyOnce(propagator: LambdaContext, policy: Policy): Promise<void> {
-  if (recorded.has(propagator)) return;
+  if (contextsWithRecordedPolicy.has(propagator)) return;
   await recordPolicy(policy, { engine: propagator.engine, now: Date.now });
-  recorded.add(propagator);
+  contextsWithRecordedPolicy.add(propagator);
 }

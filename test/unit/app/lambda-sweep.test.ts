@@ -1,4 +1,4 @@
-import { sweepStage } from '../../../lib/app/lambda/sweep.ts';
+import { runScheduledSweep } from '../../../lib/app/lambda/sweep.ts';
 import { policyDigest } from '../../../lib/app/policy-audit.ts';
 import { StoredAuditEntry } from '../../../lib/engine/audit.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
@@ -29,7 +29,7 @@ describe('one run of the sweep on AWS', () => {
       },
       countMetrics: (values: Record<string, number>) => Object.assign(counted, values),
     };
-    await sweepStage({ compare: false }, { propagator }, NO_POLICY);
+    await runScheduledSweep({ compare: false }, { propagator }, NO_POLICY);
     expect(counted).toEqual({
       Repaired: 0,
       Held: 2,
@@ -68,7 +68,7 @@ describe('the policy of the deployed stack', () => {
         isBroken ? Promise.reject(new Error('the store failed')) : store.commit(change),
     };
     const propagator = { engine, countMetrics: () => undefined };
-    return (policy: Policy) => sweepStage({ compare: false }, { propagator }, policy);
+    return (policy: Policy) => runScheduledSweep({ compare: false }, { propagator }, policy);
   };
   const recorded = () => store.auditRows.map(({ entry }) => StoredAuditEntry.parse(entry));
 
