@@ -87,7 +87,7 @@ export function apiInCatalog(
     registrations.filter(({ isOverride }) => !isOverride).map(({ serviceId }) => serviceId),
   );
   if (serviceIds.size > 1)
-    throw notFound(
+    throw catalogError(
       `Keystone's catalog has ${serviceIds.size} services of type ${OWN_REGISTRATION.type}`,
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
@@ -101,15 +101,15 @@ export function apiInCatalog(
       return chosen?.endpoint.url ?? [];
     }),
   );
-  const [url, second] = urls;
+  const [url, otherUrl] = urls;
   if (url === undefined)
-    throw notFound(
+    throw catalogError(
       `Keystone's catalog has no service of type ${OWN_REGISTRATION.type}` +
         (selectedRegions.length > 0 ? ` in ${selectedRegions.join(', ')}` : ''),
       'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
     );
-  if (second !== undefined)
-    throw notFound(
+  if (otherUrl !== undefined)
+    throw catalogError(
       "Keystone's catalog has the API in several regions: " +
         [...new Set(registeredRegions)].sort().join(', '),
       'Select one with OS_REGION_NAME.',
@@ -117,5 +117,5 @@ export function apiInCatalog(
   return url;
 }
 
-const notFound = (message: string, advice: string): PropagatorError =>
+const catalogError = (message: string, advice: string): PropagatorError =>
   new PropagatorError({ code: 'cli.catalog', class: 'Denied', message, advice });

@@ -12,15 +12,15 @@ import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
 import { watchCommand } from './commands/watch.ts';
 import { completionFor, SHELLS } from './completion.ts';
-import { STATE_CODES } from './exit-code.ts';
+import { OPERATION_EXIT_CODES_TEXT } from './exit-code.ts';
 import { escapeControls } from './format.ts';
-import { renamedCommand } from './renamed-commands.ts';
+import { renamedCommandText } from './renamed-commands.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 success, 1 error or refused request, 64 wrong usage, 141 the output pipe was closed.
 Commands that show or follow an operation also return:
-${STATE_CODES}.
+${OPERATION_EXIT_CODES_TEXT}.
 \`audit verify\` returns 3 for a broken log, and \`project drift\` for a difference.
 
 Example:
@@ -34,13 +34,13 @@ export async function runCommand(
   commandLine: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const renamed = renamedCommand(commandLine);
-  if (renamed !== undefined) {
-    terminal.writeError(`error: ${escapeControls(renamed)}\n`);
+  const renamedText = renamedCommandText(commandLine);
+  if (renamedText !== undefined) {
+    terminal.writeError(`error: ${escapeControls(renamedText)}\n`);
     return EXIT.usage;
   }
   try {
-    await commands(terminal).parseAsync(commandLine, { from: 'user' });
+    await createProgram(terminal).parseAsync(commandLine, { from: 'user' });
     return terminal.exitCode;
   } catch (thrown) {
     // Commander has already written its text.
@@ -63,7 +63,7 @@ function writeFailure(thrown: unknown, terminal: Terminal): number {
   return report?.code === 'api.input' ? EXIT.usage : EXIT.error;
 }
 
-function commands(terminal: Terminal): Command {
+function createProgram(terminal: Terminal): Command {
   const program = new Command('propagator')
     .description(
       'Carries account changes of Keystone to every OpenStack service and shows their progress.',

@@ -12,11 +12,11 @@ interface CommandWords {
 
 /** A script that completes commands and options in this shell. The script never calls the API. */
 export function completionFor(shell: Shell, program: Command): string {
-  const nodes = nodesOf(program, '');
-  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](nodes);
+  const allCommandWords = commandWordsOf(program, '');
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](allCommandWords);
 }
 
-function nodesOf(command: Command, path: string): CommandWords[] {
+function commandWordsOf(command: Command, path: string): CommandWords[] {
   const help = command.createHelp();
   const commands = command.commands.filter((one) => one.name() !== 'help');
   const options = help.visibleOptions(command);
@@ -27,8 +27,10 @@ function nodesOf(command: Command, path: string): CommandWords[] {
       description,
     })),
   ];
-  const subcommandNodes = commands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`.trim()));
-  return [{ path, words }, ...subcommandNodes];
+  const wordsOfSubcommands = commands.flatMap((one) =>
+    commandWordsOf(one, `${path} ${one.name()}`.trim()),
+  );
+  return [{ path, words }, ...wordsOfSubcommands];
 }
 
 const wordList = ({ words }: CommandWords): string => words.map(({ word }) => word).join(' ');
@@ -37,19 +39,19 @@ const wordList = ({ words }: CommandWords): string => words.map(({ word }) => wo
  * The script finds the longest command at the start of the line, and completes with the words that
  * can follow it. It skips the arguments of the command.
  */
-const bashScript = (nodes: readonly CommandWords[]): string => `_propagator() {
+const bashScript = (allCommandWords: readonly CommandWords[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     candidate="\${path:+$path }$word"
     case "$candidate" in
-      ${nodes
+      ${allCommandWords
         .filter(({ path }) => path !== '')
         .map(({ path }) => `"${path}"`)
         .join(' | ')}) path="$candidate" ;;
     esac
   done
   case "$path" in
-${nodes.map((node) => `    "${node.path}") words="${wordList(node)}" ;;`).join('\n')}
+${allCommandWords.map((node) => `    "${node.path}") words="${wordList(node)}" ;;`).join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
@@ -57,16 +59,16 @@ complete -o default -F _propagator propagator
 `;
 
 /** zsh can run bash completions. */
-const zshScript = (nodes: readonly CommandWords[]): string => `#compdef propagator
+const zshScript = (allCommandWords: readonly CommandWords[]): string => `#compdef propagator
 autoload -U +X bashcompinit && bashcompinit
-${bashScript(nodes)}`;
+${bashScript(allCommandWords)}`;
 
-const fishScript = (nodes: readonly CommandWords[]): string =>
+const fishScript = (allCommandWords: readonly CommandWords[]): string =>
   `function __propagator_path
   set -l path
   for word in (commandline -opc)[2..-1]
     set -l candidate (string join ' ' $path $word)
-    contains -- $candidate ${nodes
+    contains -- $candidate ${allCommandWords
       .filter(({ path }) => path !== '')
       .map(({ path }) => `'${path}'`)
       .join(' ')}; and set path $candidate
@@ -74,7 +76,7 @@ const fishScript = (nodes: readonly CommandWords[]): string =>
   echo $path
 end
 complete -c propagator -f
-${nodes
+${allCommandWords
   .flatMap(({ path, words }) =>
     words.map(
       ({ word, description }) =>

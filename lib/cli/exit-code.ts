@@ -9,7 +9,7 @@ export const hasEnded = ({ operation }: OperationShape): boolean =>
 /** The states with the exit code `EXIT.unverified`. */
 const UNVERIFIED_EXIT_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];
 /** The exit codes of {@link exitCodeOf} except 0, as text for the help. */
-export const STATE_CODES =
+export const OPERATION_EXIT_CODES_TEXT =
   `3 the operation is ${UNVERIFIED_EXIT_STATES.join(', ')};\n` +
   '4 the operation waits for a decision about a dead letter; 5 the operation has not ended';
 

@@ -99,19 +99,20 @@ function selectedColumns<Answer extends object, Row>(
   return cells.map((row) => row.join(isSingle ? '\n' : ' ')).join('\n');
 }
 
+/** Returns the selected columns: their names, and the cells of each row. */
 function gridOf<Answer extends object, Row>(
   answer: Answer,
-  wanted: readonly string[],
+  selection: readonly string[],
   { rows, columns, isSingle }: Presentation<Answer, Row>,
 ): { head: string[]; rows: Cell[][] } {
-  const readers: Readonly<Record<string, (row: Row) => Cell>> = columns;
-  if (isSingle && Object.keys(readers).length === 0) {
+  const cellReaders: Readonly<Record<string, (row: Row) => Cell>> = columns;
+  if (isSingle && Object.keys(cellReaders).length === 0) {
     const fields = new Map(Object.entries(answer).map(([name, value]) => [name, toCell(value)]));
-    const head = selectedNames(wanted, [...fields.keys()]);
+    const head = selectedNames(selection, [...fields.keys()]);
     return { head, rows: [head.map((name) => fields.get(name))] };
   }
-  const head = selectedNames(wanted, Object.keys(readers));
-  return { head, rows: rows(answer).map((row) => head.map((name) => readers[name]?.(row))) };
+  const head = selectedNames(selection, Object.keys(cellReaders));
+  return { head, rows: rows(answer).map((row) => head.map((name) => cellReaders[name]?.(row))) };
 }
 
 const toCell = (value: unknown): Cell =>
@@ -121,10 +122,10 @@ const toCell = (value: unknown): Cell =>
       ? undefined
       : JSON.stringify(value);
 
-/** Returns the names of the columns that `wanted` selects, in any case of letters. */
-function selectedNames(wanted: readonly string[], names: readonly string[]): string[] {
-  if (wanted.length === 0) return [...names];
-  return wanted.map((word) => {
+/** Returns the names of the columns in `selection`. Upper and lower case do not matter. */
+function selectedNames(selection: readonly string[], names: readonly string[]): string[] {
+  if (selection.length === 0) return [...names];
+  return selection.map((word) => {
     const name = names.find((one) => one.toLowerCase() === word.toLowerCase());
     if (name === undefined)
       throw new UsageError(`there is no column ${word}; the columns are ${names.join(', ')}`);

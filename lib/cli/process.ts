@@ -159,18 +159,18 @@ const PROGRESS_DELAY_MILLIS = 2000;
 
 /** Shows a progress line on the terminal while a call takes long. */
 export function withProgress<Arguments extends unknown[], Result>(
-  call: (...given: Arguments) => Promise<Result>,
+  call: (...args: Arguments) => Promise<Result>,
   stream: NodeJS.WriteStream,
-): (...given: Arguments) => Promise<Result> {
+): (...args: Arguments) => Promise<Result> {
   if (!stream.isTTY) return call;
-  return async (...given) => {
+  return async (...args) => {
     const since = Date.now();
     const timer = setInterval(() => {
       const seconds = Math.round((Date.now() - since) / 1000);
       stream.write(`\rwaiting for the propagator, ${seconds} s`);
     }, PROGRESS_DELAY_MILLIS);
     try {
-      return await call(...given);
+      return await call(...args);
     } finally {
       clearInterval(timer);
       if (Date.now() - since >= PROGRESS_DELAY_MILLIS) stream.write('\r\u001b[K');

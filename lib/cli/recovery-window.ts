@@ -3,13 +3,13 @@ import { duration } from '../shared/setting-values.ts';
 import { timeText } from './output.ts';
 import { UsageError } from './terminal.ts';
 
-/** The options of a command that deletes later. Times are milliseconds. */
+/** The options that set a recovery window for a deletion. Times are milliseconds. */
 export interface RecoveryWindowOptions {
   readonly recoverFor?: number;
   readonly remind?: readonly number[];
 }
 
-function millisOf(option: string, text: string): number {
+function parseMillis(option: string, text: string): number {
   const parsed = duration.safeParse(text);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -19,7 +19,7 @@ function millisOf(option: string, text: string): number {
 /** `--recover-for`: the length of the recovery window. */
 export const recoverForOption = (kind: 'project' | 'domain' | 'plan'): Option =>
   new Option('--recover-for <time>', `${WINDOW_HELP[kind]}; 0s: no window`).argParser((text) =>
-    millisOf('--recover-for', text),
+    parseMillis('--recover-for', text),
   );
 
 const WINDOW_HELP = {
@@ -35,7 +35,7 @@ export const remindOption = (): Option =>
   new Option(
     '--remind <times>',
     'publish a reminder at each of these times before the end of the recovery window (7d,1d)',
-  ).argParser((text) => text.split(',').map((one) => millisOf('--remind', one.trim())));
+  ).argParser((text) => text.split(',').map((one) => parseMillis('--remind', one.trim())));
 
 /** The fields of a request body for these options. */
 export const recoveryWindowBody = ({

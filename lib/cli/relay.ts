@@ -7,8 +7,8 @@ import { handleUnhandledErrors, runUntilSignal } from './process.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Runs only the relay, into an SQS queue, until SIGTERM or SIGINT. Throws `PropagatorError` with
- * one line when a setting is wrong.
+ * Runs only the relay until SIGTERM or SIGINT. The relay sends the notifications to an SQS queue.
+ * Throws `PropagatorError` when a setting is wrong.
  */
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);

@@ -16,23 +16,23 @@ const RENAMED_COMMANDS: Readonly<Record<string, string>> = {
  * Returns one line that names the new command if the command line begins with an old command,
  * otherwise `undefined`.
  */
-export function renamedCommand([first, second]: readonly string[]): string | undefined {
+export function renamedCommandText([first, second]: readonly string[]): string | undefined {
   if (first === undefined) return undefined;
   if (first === 'dead-letters' && second === 'show')
-    return renamedText('dead-letters show', 'dead-letter show');
+    return renamingText('dead-letters show', 'dead-letter show');
   if (first === 'operation' && second?.startsWith('op-'))
-    return renamedText(`operation ${second}`, `operation show ${second}`);
+    return renamingText(`operation ${second}`, `operation show ${second}`);
   if (
     first === 'quarantine' &&
     (second === undefined || OPTIONS_OF_OLD_QUARANTINE.includes(second))
   )
-    return renamedText('quarantine', 'quarantine list');
+    return renamingText('quarantine', 'quarantine list');
   const newName = Object.hasOwn(RENAMED_COMMANDS, first) ? RENAMED_COMMANDS[first] : undefined;
-  return newName === undefined ? undefined : renamedText(first, newName);
+  return newName === undefined ? undefined : renamingText(first, newName);
 }
 
 /** The command `quarantine` of earlier versions had no verb: an option followed it. */
 const OPTIONS_OF_OLD_QUARANTINE = ['--json', '--limit'];
 
-const renamedText = (oldName: string, newName: string): string =>
+const renamingText = (oldName: string, newName: string): string =>
   `"propagator ${oldName}" is now "propagator ${newName}"`;

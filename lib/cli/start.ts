@@ -14,8 +14,8 @@ export interface StartOptions {
 }
 
 /**
- * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` with one line for a wrong
- * setting, and for a data folder or a port that is in use.
+ * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` for a wrong setting, and
+ * for a data folder or a port that is in use.
  */
 export async function start(
   environment: Environment,

@@ -6,7 +6,7 @@ import { OperationShape } from './shapes.ts';
 const POLL_MILLIS = 2000;
 /** The pause before a new stream, so that a proxy that cuts each stream causes no fast loop. */
 const REOPEN_MILLIS = 500;
-/** After this number of failed attempts in a row, the propagator does not count as restarting. */
+/** After this number of failed attempts in a row, {@link followOperation} throws the error. */
 const MAX_FAILED_ATTEMPTS = 30;
 
 /** The dependencies of {@link followOperation}. */
@@ -48,7 +48,8 @@ async function* statesOf(
     try {
       yield* reader.read();
     } catch (thrown) {
-      if (!reader.mayRetryAfter(thrown)) throw thrown;
+      reader.countFailedAttempt();
+      if (!reader.mayBeRestart(thrown)) throw thrown;
     }
     await sleep(reader.pauseMillis);
   }
@@ -60,9 +61,9 @@ class StateReader {
   readonly #path: string;
   #isStreaming = true;
   /** True if any attempt has read a state. */
-  #hasAnswered = false;
+  #hasReadAnyState = false;
   /** True if the last attempt has read a state. */
-  #hasState = false;
+  #hasReadInLastAttempt = false;
   /** The number of attempts that failed since the last state. */
   #failedAttempts = 0;
 
@@ -73,10 +74,10 @@ class StateReader {
 
   /** Makes one attempt: yields the states of one stream, or the present state. */
   async *read(): AsyncGenerator<OperationShape> {
-    this.#hasState = false;
+    this.#hasReadInLastAttempt = false;
     for await (const state of this.#readStates()) {
-      this.#hasState = true;
-      this.#hasAnswered = true;
+      this.#hasReadInLastAttempt = true;
+      this.#hasReadAnyState = true;
       this.#failedAttempts = 0;
       yield state;
     }
@@ -94,16 +95,19 @@ class StateReader {
     yield await this.#client.get(this.#path, OperationShape);
   }
 
-  /** Counts a failed attempt. Returns true if the error may be that of a restart. */
-  mayRetryAfter(thrown: unknown): boolean {
+  countFailedAttempt(): void {
     this.#failedAttempts += 1;
-    const mayRestart = this.#hasAnswered && this.#failedAttempts < MAX_FAILED_ATTEMPTS;
-    return mayRestart && RESTART_CODES.includes(codeOf(thrown));
+  }
+
+  /** True if the error of the last attempt may come from a restart of the propagator. */
+  mayBeRestart(thrown: unknown): boolean {
+    if (!this.#hasReadAnyState || this.#failedAttempts >= MAX_FAILED_ATTEMPTS) return false;
+    return RESTART_CODES.includes(codeOf(thrown));
   }
 
   /** The pause before the next attempt. */
   get pauseMillis(): number {
-    return this.#isStreaming && this.#hasState ? REOPEN_MILLIS : POLL_MILLIS;
+    return this.#isStreaming && this.#hasReadInLastAttempt ? REOPEN_MILLIS : POLL_MILLIS;
   }
 }
 

@@ -24,9 +24,9 @@ export function withKeystoneLogin(
   send: Fetch = fetch,
 ): Fetch {
   let token: string | undefined;
-  const withKeystoneToken = (url: string, init: RequestInit, value: string) => {
+  const sendWithKeystoneToken = (url: string, init: RequestInit, keystoneToken: string) => {
     const headers = new Headers(init.headers);
-    headers.set('x-auth-token', value);
+    headers.set('x-auth-token', keystoneToken);
     return send(url, { ...init, headers });
   };
   /**
@@ -52,13 +52,13 @@ export function withKeystoneLogin(
     const answer =
       token === undefined
         ? await sendOrProbe(url, init)
-        : await withKeystoneToken(url, init, token);
+        : await sendWithKeystoneToken(url, init, token);
     if (!requiresKeystoneToken(answer)) return answer;
     refusePlainHttp(base);
     token = await issueToken().catch((thrown: unknown) => {
       throw loginError(base, thrown);
     });
-    return withKeystoneToken(url, init, token);
+    return sendWithKeystoneToken(url, init, token);
   };
 }
 

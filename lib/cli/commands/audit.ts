@@ -103,13 +103,13 @@ function verificationText({ ok, head, broken }: AuditVerificationShape): string 
   ].join('\n');
 }
 
-const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const MILLIS_BY_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Returns the time that is an age before now, or a date, in epoch milliseconds. */
 function sinceArgument(text: string, now: number): number {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined)
-    return Math.max(0, now - Number(amount) * UNITS[unit as keyof typeof UNITS]);
+    return Math.max(0, now - Number(amount) * MILLIS_BY_UNIT[unit as keyof typeof MILLIS_BY_UNIT]);
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at))
     throw new InvalidArgumentError('an age (30m, 12h, 7d) or a date (2026-03-01)');

@@ -44,21 +44,21 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
 
 /** `dead-letter list|show|redrive|discard`. */
 export function deadLetterCommands(program: Command, terminal: Terminal): void {
-  const deadLetter = program
+  const group = program
     .command('dead-letter')
     .description('messages that failed in every retry; each needs a decision of a person');
-  listCommand(deadLetter, terminal);
-  showCommand(deadLetter, terminal);
-  redriveCommand(deadLetter, terminal);
-  discardCommand(deadLetter, terminal);
+  listCommand(group, terminal);
+  showCommand(group, terminal);
+  redriveCommand(group, terminal);
+  discardCommand(group, terminal);
 }
 
 const fetchDeadLetters = (client: ApiClient, selection: DeadLetterSelection) =>
   client.get(`/v1/dead-letters${queryString({ ...selection })}`, DeadLettersShape);
 
-function listCommand(deadLetter: Command, terminal: Terminal): void {
+function listCommand(group: Command, terminal: Terminal): void {
   const { client, now } = terminal;
-  withSelection(withOutputOptions(deadLetter.command('list'), 'dead-letter list --service nova'))
+  withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
     .action(async ({ json, format, column, ...selection }: DeadLetterSelection & OutputOptions) =>
       present(
@@ -74,27 +74,27 @@ function listCommand(deadLetter: Command, terminal: Terminal): void {
     );
 }
 
-function showCommand(deadLetter: Command, terminal: Terminal): void {
+function showCommand(group: Command, terminal: Terminal): void {
   const { client, now } = terminal;
-  withOutputOptions(deadLetter.command('show <id>'), 'dead-letter show nova/6f1c')
+  withOutputOptions(group.command('show <id>'), 'dead-letter show nova/6f1c')
     .description('show one dead letter: its error, the advice and the message')
     .action(async (id: string, options: OutputOptions) => {
-      const [message] = (await fetchDeadLetters(client, { id })).deadLetters;
-      if (!message) throw notFound(id);
-      present(terminal, message, options, {
-        text: (shown) => showDeadLetter(shown, now()),
-        rows: (shown) => [shown],
+      const [deadLetter] = (await fetchDeadLetters(client, { id })).deadLetters;
+      if (!deadLetter) throw deadLetterNotFound(id);
+      present(terminal, deadLetter, options, {
+        text: (one) => showDeadLetter(one, now()),
+        rows: (one) => [one],
         columns: COLUMNS,
         isSingle: true,
       });
     });
 }
 
-function redriveCommand(deadLetter: Command, terminal: Terminal): void {
+function redriveCommand(group: Command, terminal: Terminal): void {
   const { client } = terminal;
   withSelection(
     withOutputOptions(
-      deadLetter.command('redrive'),
+      group.command('redrive'),
       'dead-letter redrive --service nova --cause nova.http.403 --reason "role granted"',
     ),
   )
@@ -139,11 +139,11 @@ async function presentSelection(
   });
 }
 
-function discardCommand(deadLetter: Command, terminal: Terminal): void {
+function discardCommand(group: Command, terminal: Terminal): void {
   const { client } = terminal;
   withSelection(
     withOutputOptions(
-      deadLetter.command('discard'),
+      group.command('discard'),
       'dead-letter discard --id nova/6f1c --reason "removed by hand"',
     ),
   )
@@ -184,18 +184,21 @@ type RedriveOptions = DeadLetterSelection &
 
 const NOTHING_MATCHED = 'No dead letter matched. List all of them: propagator dead-letter list';
 
-/** Refuses a command without a selection, which would affect all messages. */
+/**
+ * Refuses a command without a selection of messages, because it would affect all messages.
+ * `otherOptionsText`: the end of the list of options in the error.
+ */
 function requireSelection(
   { service, queue, operation, cause, id }: DeadLetterSelection,
-  lastOptions: string,
+  otherOptionsText: string,
 ): void {
   if ([service, queue, operation, cause, id].every((one) => one === undefined))
     throw new UsageError(
-      `select messages with --service, --queue, --operation, --cause${lastOptions}`,
+      `select messages with --service, --queue, --operation, --cause${otherOptionsText}`,
     );
 }
 
-const notFound = (id: string): PropagatorError =>
+const deadLetterNotFound = (id: string): PropagatorError =>
   new PropagatorError({
     code: 'cli.dead-letter',
     class: 'Gone',

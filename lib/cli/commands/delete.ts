@@ -134,7 +134,7 @@ async function deleteAfterQuestion(
   const name = plan.scope.name ?? plan.scope.id;
   // The text shows no command to copy, because it would lack the options of this command, such as
   // `--recover-for`. The answer to the question below approves the plan.
-  terminal.write(`${showPlan(plan, now(), terminal.color, 'asked')}\n\n`);
+  terminal.write(`${showPlan(plan, now(), terminal.color, 'question')}\n\n`);
   if (plan.keystoneCheck.refusals.length > 0)
     throw planError(
       `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,

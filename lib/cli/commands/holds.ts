@@ -182,8 +182,8 @@ function endTime(text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
   const parsedDuration = duration.safeParse(text);
   // `Date.parse` takes a bare number as a month or a year.
-  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  const millis = parsedDuration.success ? now + parsedDuration.data : at;
+  const dateMillis = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  const millis = parsedDuration.success ? now + parsedDuration.data : dateMillis;
   if (Number.isNaN(millis))
     throw new UsageError(
       `--until ${text}: write a time such as 2027-01-31T00:00:00Z, or a duration with its unit, ` +

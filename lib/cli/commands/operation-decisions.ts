@@ -64,8 +64,8 @@ function rerunCommand(operation: Command, terminal: Terminal): void {
 }
 
 /**
- * `putBack`: nothing was removed, Keystone has not answered 404, and the account is resumed. An
- * older API does not send this field.
+ * `putBack`: nothing was removed, Keystone has not answered 404, and the propagator restores the
+ * former state of the account. An older API does not send this field.
  */
 const CancelAnswer = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { OPERATION_STATES } from '../../operation/model.ts';
-import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
+import { exitCodeOf, hasEnded, OPERATION_EXIT_CODES_TEXT } from '../exit-code.ts';
 import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
 import { timeText } from '../output.ts';
 import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
@@ -73,7 +73,7 @@ function listCommand(operation: Command, terminal: Terminal): void {
         answer,
         { json, format, column },
         {
-          text: (shown) => showOperations(shown, now(), color),
+          text: (list) => showOperations(list, now(), color),
           rows: ({ operations }) => operations,
           columns: COLUMNS,
         },
@@ -86,7 +86,10 @@ function showCommand(operation: Command, terminal: Terminal): void {
   withOutputOptions(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
     .description('show one operation with its tasks, counts and obstacles')
     .option('--resources', 'for a plan: show its digest and every resource that would be removed')
-    .addHelpText('after', `\nExit codes: 0 the operation is finished or observed;\n${STATE_CODES}.`)
+    .addHelpText(
+      'after',
+      `\nExit codes: 0 the operation is finished or observed;\n${OPERATION_EXIT_CODES_TEXT}.`,
+    )
     .action(async (id: string, { resources, ...options }: OutputOptions & { resources?: true }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}`;
       const view = await client.get(path, OperationShape);
@@ -107,8 +110,8 @@ function showCommand(operation: Command, terminal: Terminal): void {
         ? view.operation.waived
         : (await client.get('/v1/waivers', WaiversShape)).waivers;
       present(terminal, view, options, {
-        text: (shown) => showOperation(shown, waivers, now(), color),
-        rows: (shown) => [shown],
+        text: (one) => showOperation(one, waivers, now(), color),
+        rows: (one) => [one],
         columns: COLUMNS,
         isSingle: true,
       });

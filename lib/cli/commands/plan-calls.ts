@@ -21,7 +21,7 @@ export interface PlanOptions extends OutputOptions {
 /** The fields that the API adds to the answer of a request with a recovery window. */
 const recoveryWindowFields = {
   recoverableUntil: z.number().optional(),
-  /** `project` or `domain`. An older API does not send it. */
+  /** `project` or `domain`. An older API does not send this field. */
   type: z.string().optional(),
 };
 
@@ -38,11 +38,11 @@ const ApprovedAnswer = z.looseObject({
   ...recoveryWindowFields,
 });
 
-const FoundProjects = z.object({
+const ProjectsAnswer = z.object({
   projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
 });
 
-const FoundDomains = z.object({ domains: z.array(z.looseObject({ id: z.string() })) });
+const DomainsAnswer = z.object({ domains: z.array(z.looseObject({ id: z.string() })) });
 
 const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis));
@@ -53,6 +53,10 @@ const POLL_MILLIS = 1000;
 export const secondApprovalText = (id: string): string =>
   `Another person must read and approve the plan: propagator operation show ${id} --resources`;
 
+/**
+ * Returns a function that makes the output after the approval of the plan `id`, from the answer of
+ * the API.
+ */
 export const approvedText =
   (id: string) =>
   ({
@@ -84,7 +88,7 @@ export async function projectIdOf(
   if (domain === undefined) return nameOrId;
   const { projects } = await client.get(
     `/v1/projects${queryString({ name: nameOrId, domain })}`,
-    FoundProjects,
+    ProjectsAnswer,
   );
   const [project, ...others] = projects;
   if (project && others.length === 0) return project.id;
@@ -96,11 +100,11 @@ export async function projectIdOf(
   );
 }
 
-/** Returns the id of the domain with this name. If no domain has this name, it is an id. */
+/** Returns the id of the domain with this name. If no domain has this name, returns `nameOrId`. */
 export async function domainIdOf(nameOrId: string, { client }: Terminal): Promise<string> {
   const { domains } = await client.get(
     `/v1/domains${queryString({ name: nameOrId })}`,
-    FoundDomains,
+    DomainsAnswer,
   );
   const [domain, ...others] = domains;
   if (domain && others.length === 0) return domain.id;

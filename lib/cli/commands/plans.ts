@@ -40,8 +40,8 @@ const COLUMNS: Presentation<PlanShape, PlanShape>['columns'] = {
 
 /** How a plan is printed, with the command that approves it. */
 export const planPresentation = ({ now, color }: Terminal): Presentation<PlanShape, PlanShape> => ({
-  text: (shown) => showPlan(shown, now(), color, 'approve'),
-  rows: (shown) => [shown],
+  text: (plan) => showPlan(plan, now(), color, 'command'),
+  rows: (plan) => [plan],
   columns: COLUMNS,
   isSingle: true,
 });

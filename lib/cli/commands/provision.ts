@@ -95,17 +95,17 @@ function driftCommand(project: Command, terminal: Terminal): void {
     .action(async (id: string | undefined, output: OutputOptions) => {
       const ids = id === undefined ? await provisionedProjects(terminal) : [id];
       const limit = pLimit(CONCURRENCY);
-      const compared = await Promise.all(
-        ids.map((one) =>
+      const comparisons = await Promise.all(
+        ids.map((projectId) =>
           limit(async () => {
-            const answer = client.get(`${pathOf(one)}/drift`, Comparison);
+            const answer = client.get(`${pathOf(projectId)}/drift`, Comparison);
             if (id !== undefined) return answer;
             // One project that cannot be compared must not hide the others.
-            return answer.catch((thrown: unknown) => failedComparison(one, thrown));
+            return answer.catch((thrown: unknown) => failedComparison(projectId, thrown));
           }),
         ),
       );
-      present(terminal, { projects: compared }, output, {
+      present(terminal, { projects: comparisons }, output, {
         text: ({ projects }) =>
           projects.length === 0
             ? 'No project was provisioned.'
@@ -113,7 +113,7 @@ function driftCommand(project: Command, terminal: Terminal): void {
         rows: ({ projects }) => projects.flatMap(rowsIn),
         columns: COLUMNS,
       });
-      if (compared.some(hasDrift)) terminal.exitCode = DRIFT_EXIT_CODE;
+      if (comparisons.some(hasDrift)) terminal.exitCode = DRIFT_EXIT_CODE;
     });
 }
 
@@ -158,7 +158,7 @@ function presentPlan(
   reconcile: boolean,
 ): void {
   present(terminal, plan, output, {
-    text: (shown) => planText(shown, reconcile),
+    text: (comparison) => planText(comparison, reconcile),
     rows: rowsIn,
     columns: COLUMNS,
   });
@@ -189,12 +189,12 @@ function planText(plan: Comparison, reconcile: boolean): string {
   return lines.join('\n');
 }
 
-function driftText(compared: Comparison): string {
-  const rows = rowsIn(compared).filter((row) => !isAsWanted(row));
+function driftText(comparison: Comparison): string {
+  const rows = rowsIn(comparison).filter((row) => !isAsWanted(row));
   const lines = rows.map((row) => `  ${row.state === 'missing' ? '-' : '~'} ${lineText(row)}`);
-  const errors = errorLines(compared);
-  if (lines.length + errors.length === 0) return `${headText(compared)}: as the profile says`;
-  return [headText(compared), ...lines, ...errors].join('\n');
+  const errors = errorLines(comparison);
+  if (lines.length + errors.length === 0) return `${headText(comparison)}: as the profile says`;
+  return [headText(comparison), ...lines, ...errors].join('\n');
 }
 
 const headText = ({ project, name, profile }: Comparison): string =>

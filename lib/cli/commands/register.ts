@@ -173,7 +173,7 @@ function changeText(change: CatalogChange, planned: boolean): string {
   return `endpoint ${placeText}${id}: ${verb}: ${url}${previousUrlText}`;
 }
 
-const presentation = (emptyText: string): Presentation<RegisterResult, CatalogChange> => ({
+const presentationWith = (emptyText: string): Presentation<RegisterResult, CatalogChange> => ({
   text: ({ planned, changes, kept }) =>
     [
       ...(changes.length === 0 ? [emptyText] : changes.map((one) => changeText(one, planned))),
@@ -192,9 +192,9 @@ const presentation = (emptyText: string): Presentation<RegisterResult, CatalogCh
     URL: ({ url }) => url,
   },
 });
-const REGISTER_PRESENTATION = presentation(
+const REGISTER_PRESENTATION = presentationWith(
   "Nothing to change: Keystone's catalog has this API already.",
 );
-const UNREGISTER_PRESENTATION = presentation(
+const UNREGISTER_PRESENTATION = presentationWith(
   "Nothing to remove: Keystone's catalog has no entry made by `propagator register`.",
 );

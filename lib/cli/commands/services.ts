@@ -23,7 +23,7 @@ function serviceListCommand(program: Command, terminal: Terminal): void {
     .action(async (options: OutputOptions) => {
       const answer = await client.get('/v1/services', ServicesShape);
       present(terminal, answer, options, {
-        text: (shown) => showServices(shown, color),
+        text: (list) => showServices(list, color),
         rows: ({ services }) => services,
         columns: {
           Service: ({ name }) => name,

@@ -19,7 +19,7 @@ const RESULT_TEXT = {
  */
 export function stopCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
-  const switchCommand = (name: keyof typeof RESULT_TEXT, example: string, description: string) =>
+  const addSwitchCommand = (name: keyof typeof RESULT_TEXT, example: string, description: string) =>
     withOutputOptions(program.command(name), example)
       .description(description)
       .requiredOption(...reasonOption('with your name'))
@@ -27,12 +27,12 @@ export function stopCommands(program: Command, terminal: Terminal): void {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
         presentResult(terminal, answer, options, () => RESULT_TEXT[name]);
       });
-  switchCommand(
+  addSwitchCommand(
     'stop-all',
     'stop-all --reason "projects are deleted by mistake"',
     'stop all destructive work immediately, on every engine',
   );
-  switchCommand('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
+  addSwitchCommand('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
   const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
   withOutputOptions(audit.command('stops'), 'audit stops')
     .description('list the decisions to stop or resume all destructive work, newest first')

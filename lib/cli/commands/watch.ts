@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
+import { exitCodeOf, hasEnded, OPERATION_EXIT_CODES_TEXT } from '../exit-code.ts';
 import { withoutControlCharacters } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
@@ -22,7 +22,7 @@ export function watchCommand(program: Command, terminal: Terminal): void {
       `
 On a terminal the view is redrawn in place; otherwise each change is one line.
 Exit codes: 0 the operation is finished or observed;
-${STATE_CODES}.
+${OPERATION_EXIT_CODES_TEXT}.
 Ctrl-C ends only the command, not the operation.
 
 Example:

@@ -34,18 +34,18 @@ export interface DesiredEndpoints {
 /**
  * Returns the changes that `register` must make, in their order; none if the catalog is as desired.
  * Endpoints of other regions and interfaces stay. Throws `PropagatorError` in two cases: another
- * program made a service of this type, or a row exists twice.
+ * program made the service or one of the endpoints, or one of them exists twice.
  */
 export function planRegister(
   rows: CatalogRows,
   { url, region, interfaces }: DesiredEndpoints,
 ): CatalogChange[] {
   const service = ownService(rows);
-  const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
+  const serviceEndpoints = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): CatalogChange[] => {
     const row = { type: 'endpoint', interface: name, region, url } as const;
     const endpoint = ownEndpoint(
-      ofService.filter((one) => one.interface === name && one.region_id === region),
+      serviceEndpoints.filter((one) => one.interface === name && one.region_id === region),
       row,
     );
     if (!endpoint) return [{ action: 'create', ...row }];
@@ -87,7 +87,8 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): U
         url: one.url,
       });
     const keptEndpoints = endpoints.filter((one) => !isRemoved(one)).map((one) => one.id);
-    // When Keystone deletes a service, it also deletes the endpoints of the service.
+    // When Keystone deletes a service, it also deletes the endpoints of the service. Therefore a
+    // service with kept endpoints stays. With `region`, a service that has no endpoints stays too.
     if (keptEndpoints.length > 0) kept.push({ id, endpoints: keptEndpoints });
     else if (region === undefined || endpoints.length > 0)
       changes.push({ action: 'delete', type: 'service', id });
@@ -105,8 +106,8 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
         `${OWN_REGISTRATION.type} that \`propagator register\` did not make`,
       `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
     );
-  const [service, second] = ofType;
-  if (service && second)
+  const [service, duplicate] = ofType;
+  if (service && duplicate)
     throw nothingChangedError(
       `Keystone has the service ${OWN_REGISTRATION.name} more than once: ` +
         ofType.map(({ id }) => id).join(', '),
@@ -121,8 +122,8 @@ function ownEndpoint(
   place: { readonly interface: string; readonly region: string },
 ): EndpointRow | undefined {
   const placeText = `interface ${place.interface} in ${place.region}`;
-  const [endpoint, second] = endpoints;
-  if (endpoint && second)
+  const [endpoint, duplicate] = endpoints;
+  if (endpoint && duplicate)
     throw nothingChangedError(
       `Keystone has ${endpoints.length} endpoints of ${OWN_REGISTRATION.name} for ${placeText}: ` +
         endpoints.map(({ id }) => id).join(', '),

@@ -28,7 +28,7 @@ export function operationHead(
       action === 'plan' && state === 'observed' && `propagator operation show ${id} --resources`,
     ],
     ['generation', generation > 1 && action !== 'plan' && generationText(operation)],
-    ['Keystone', keystoneState(operation)],
+    ['Keystone', keystoneText(operation)],
     ['released', released && `by ${released.by} at ${timeText(released.at)}: ${released.reason}`],
     ['now', keystoneActionText(operation, now)],
     [
@@ -86,11 +86,11 @@ function becauseText({
   if (request && action === 'plan')
     return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   if (request) {
-    const account = request.enabled
+    const accountAtRequest = request.enabled
       ? `The ${scope.type} was enabled, and ${request.by} confirmed its name.`
       : `The ${scope.type} was disabled.`;
     const requestedText = `requested by ${request.by} at ${timeText(request.at)}.`;
-    return `${requestedText} ${account} Reason: ${request.reason}`;
+    return `${requestedText} ${accountAtRequest} Reason: ${request.reason}`;
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
   const noteText = cause.note ? `; ${cause.note}` : '';
@@ -110,15 +110,15 @@ function generationText({ generation, request, rerun }: OperationShape['operatio
 }
 
 /** Returns what Keystone showed of the account, and how an action has changed it since. */
-function keystoneState(operation: OperationShape['operation']): string {
+function keystoneText(operation: OperationShape['operation']): string {
   const { action, hold, confirmedAt, scope } = operation;
-  if (action === 'cleanup') return keystoneStateInCleanup(operation);
+  if (action === 'cleanup') return keystoneTextOfCleanup(operation);
   if (confirmedAt.length > 0) return `showed this change at ${timesText(confirmedAt)}`;
   if (action === 'plan' && !hold) return `shows the ${scope.type}; a plan changes nothing`;
   return unconfirmedText(operation);
 }
 
-function keystoneStateInCleanup(operation: OperationShape['operation']): string {
+function keystoneTextOfCleanup(operation: OperationShape['operation']): string {
   const { state, request, confirmedAt, scope } = operation;
   if (confirmedAt.length > 0) return `answered 404 at ${timesText(confirmedAt)}`;
   if (!request || state === 'confirming' || state === 'refused') return unconfirmedText(operation);
@@ -132,20 +132,20 @@ const unconfirmedText = ({ hold }: OperationShape['operation']): string =>
 const timesText = (times: readonly number[]): string =>
   times.map((at) => timeText(at)).join(' and ');
 
-/** Returns `deleted` or `disabled` if the operation has done this in Keystone. */
+/** Returns how the operation has changed the account in Keystone, or `undefined`. */
 function changeInKeystone(
-  { keystoneAction: current }: OperationShape['operation'],
+  { keystoneAction }: OperationShape['operation'],
   wasEnabled: boolean,
 ): 'deleted' | 'disabled' | undefined {
-  if (current?.what === 'delete' && current.done) return 'deleted';
+  if (keystoneAction?.what === 'delete' && keystoneAction.done) return 'deleted';
   const isDisabled =
-    current?.what === 'delete' ||
-    (current?.what === 'disable' && current.done) ||
-    (current?.what === 'enable' && !current.done);
+    keystoneAction?.what === 'delete' ||
+    (keystoneAction?.what === 'disable' && keystoneAction.done) ||
+    (keystoneAction?.what === 'enable' && !keystoneAction.done);
   return wasEnabled && isDisabled ? 'disabled' : undefined;
 }
 
-const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
+const IN_PROGRESS_TEXTS: Readonly<Record<KeystoneActionName, string>> = {
   'assign-role': 'assigning a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
@@ -168,7 +168,7 @@ function keystoneActionText(
   )
     return undefined;
   return (
-    `${IN_PROGRESS[keystoneAction.what]} the ${scope.type} in Keystone, for ` +
+    `${IN_PROGRESS_TEXTS[keystoneAction.what]} the ${scope.type} in Keystone, for ` +
     `${durationText(now - keystoneAction.since)}`
   );
 }

@@ -6,25 +6,25 @@ import { colorState } from './operations.ts';
 
 /** The services with their states. */
 export function serviceTable({ tasks }: OperationShape, color: Colors): string {
-  // Most clouds lack most of the services, so the lacking services share one line.
-  const isLacking = ({ region, state }: TaskShape): boolean =>
+  // Most clouds have only some of the services, so all services that are absent share one line.
+  const isAbsent = ({ region, state }: TaskShape): boolean =>
     region === NO_REGION && state === 'skipped';
   const rows = tasks
-    .filter((task) => !isLacking(task))
+    .filter((task) => !isAbsent(task))
     .map((task) => [
       task.service,
       task.region,
       colorState(task.state, color),
-      task.because ?? note(task),
+      task.because ?? taskNote(task),
     ]);
-  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  const absentServices = tasks.filter(isAbsent).map(({ service }) => service);
   return [
     ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
-    ...(lacking.length > 0 ? [`not in this cloud: ${lacking.join(', ')}`] : []),
+    ...(absentServices.length > 0 ? [`not in this cloud: ${absentServices.join(', ')}`] : []),
   ].join('\n');
 }
 
-const note = ({ phase, state }: TaskShape): string =>
+const taskNote = ({ phase, state }: TaskShape): string =>
   phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
 /** What an action does with a resource, by action. The default is `removed`. */
@@ -52,7 +52,11 @@ export function typeTable({ operation, tasks }: OperationShape): string {
 
 export const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable';
 
-const operatorConditions = ({ conditions }: TaskShape) =>
+/**
+ * Returns the conditions about resources that the operation cannot list or leaves as they are, if
+ * an operator can act on them.
+ */
+const unsupportedConditions = ({ conditions }: TaskShape) =>
   conditions.filter(
     ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
   );
@@ -60,9 +64,9 @@ const operatorConditions = ({ conditions }: TaskShape) =>
 /** Returns the lines for an unreachable task. Types with the same reason share one entry. */
 export const unreachableLines = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
-  ...[...byReason(operatorConditions(task)).values()].flatMap((same) => {
-    const types = same.map(({ resourceType }) => resourceType ?? task.service).join(', ');
-    const { message, advice } = same[0] as (typeof same)[number];
+  ...[...groupByReason(unsupportedConditions(task)).values()].flatMap((sameReason) => {
+    const types = sameReason.map(({ resourceType }) => resourceType ?? task.service).join(', ');
+    const { message, advice } = sameReason[0] as (typeof sameReason)[number];
     return [
       wrapText(`${types}: ${message}`, '    '),
       ...(advice ? [wrapText(advice, '      ')] : []),
@@ -72,7 +76,7 @@ export const unreachableLines = (task: TaskShape): string[] => [
 
 /** Returns the lines for the resources that a task keeps. */
 export const retainedLines = (task: TaskShape): string[] =>
-  operatorConditions(task).flatMap(({ resourceType, message, advice, count, example }) => [
+  unsupportedConditions(task).flatMap(({ resourceType, message, advice, count, example }) => [
     `- ${resourceType ?? task.service}: ${message}`,
     ...(example === undefined
       ? []
@@ -80,5 +84,5 @@ export const retainedLines = (task: TaskShape): string[] =>
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
-const byReason = (conditions: TaskShape['conditions']) =>
+const groupByReason = (conditions: TaskShape['conditions']) =>
   Map.groupBy(conditions, ({ message, advice }) => `${message}\n${advice ?? ''}`);

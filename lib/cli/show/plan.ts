@@ -5,21 +5,22 @@ import { leftOutLines, uncoveredLines } from './coverage.ts';
 
 /**
  * Returns a plan as text: the resources to remove, the resources that stay, and the reasons why
- * Keystone would refuse the deletion. With `approve`, the text ends with the command that approves
- * the plan. With `asked`, it has no such command, because the caller then asks for the approval.
+ * Keystone would refuse the deletion. `approveBy`: with `command`, the text ends with the command
+ * that approves the plan. With `question`, the text has no such command, because the caller asks
+ * for the approval afterwards.
  */
 export function showPlan(
   plan: PlanShape,
   now: number,
   color: Colors,
-  next: 'approve' | 'asked',
+  approveBy: 'command' | 'question',
 ): string {
   const blocks = [
     headBlock(plan, color),
     projectsBlock(plan),
     countsBlock(plan),
     resourcesBlock(plan, now),
-    titledBlock(UNLISTED, unlistedLines(plan)),
+    titledBlock(UNLISTED_TITLE, unlistedLines(plan)),
     titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
     titledBlock(
       'Not removed now: another person must act first',
@@ -37,7 +38,7 @@ export function showPlan(
       ...uncoveredLines(plan.uncovered),
     ]),
     titledBlock('Excluded by a setting', leftOutLines(plan.leftOut)),
-    footBlock(plan, next),
+    footBlock(plan, approveBy),
   ];
   return joinBlocks(blocks);
 }
@@ -49,21 +50,23 @@ const headBlock = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Color
   ].join('\n');
 
 /** The projects of a domain, in the order in which they are deleted. */
-function projectsBlock({ scope, projects: members }: PlanShape): string {
+function projectsBlock({ scope, projects: plannedProjects }: PlanShape): string {
   if (scope.type !== 'domain') return '';
   const order =
     'First, each project is disabled, a child before its parent; then the domain is ' +
     'disabled.\nThen each project is emptied and deleted in the same order. The domain is ' +
     'deleted last.';
-  if (members.length === 0) return `The domain has no projects.\n${order}`;
-  const rows = members.map(({ id, name = '', parentId = '-', resources: count, planId }) => [
-    id,
-    name,
-    parentId,
-    count,
-    planId ?? '-',
-  ]);
-  const protectedLines = members.flatMap(({ id, name = id, protectedBecause }) =>
+  if (plannedProjects.length === 0) return `The domain has no projects.\n${order}`;
+  const rows = plannedProjects.map(
+    ({ id, name = '', parentId = '-', resources: count, planId }) => [
+      id,
+      name,
+      parentId,
+      count,
+      planId ?? '-',
+    ],
+  );
+  const protectedLines = plannedProjects.flatMap(({ id, name = id, protectedBecause }) =>
     protectedBecause === undefined
       ? []
       : [`! project ${name} stays, and the domain stays with it. Reason: ${protectedBecause}`],
@@ -75,14 +78,14 @@ function projectsBlock({ scope, projects: members }: PlanShape): string {
   ].join('\n');
 }
 
-function countsBlock({ services, resources: sum }: PlanShape): string {
+function countsBlock({ services, resources: resourceCount }: PlanShape): string {
   const rows = services.flatMap(({ service, region, types }) =>
     types.map(({ resourceType, count }) => [service, region, resourceType, count]),
   );
   if (rows.length === 0) return 'No service lists a resource.';
   return [
     table(['SERVICE', 'REGION', 'TYPE', 'RESOURCES'], rows, ['RESOURCES']),
-    `${sum} resources will be removed.`,
+    `${resourceCount} resources will be removed.`,
   ].join('\n');
 }
 
@@ -104,7 +107,8 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
     : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...truncatedPages].join('\n');
 }
 
-const UNLISTED = 'Removed, but not listed here: only a token on the project can list these types';
+const UNLISTED_TITLE =
+  'Removed, but not listed here: only a token on the project can list these types';
 
 const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
@@ -130,7 +134,7 @@ const refusalLines = ({ message, advice }: { message: string; advice: string }):
   wrapText(advice, '    '),
 ];
 
-function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
+function footBlock(plan: PlanShape, approveBy: 'command' | 'question'): string {
   const {
     id,
     digest,
@@ -150,7 +154,7 @@ function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
     ...estimateLines(estimate),
     ...(carriedOutBy
       ? [`carried out by ${carriedOutBy}`]
-      : digest && next === 'approve'
+      : digest && approveBy === 'command'
         ? [
             `approve    propagator operation approve ${id} --digest ${digest}`,
             '           This command asks no question. Add --recover-for TIME for a recovery ' +
@@ -164,10 +168,11 @@ function footBlock(plan: PlanShape, next: 'approve' | 'asked'): string {
 function estimateLines(estimate: PlanShape['estimate']): string[] {
   if (!estimate) return [];
   const { calls, millis, unmeasured } = estimate;
-  const missing = unmeasured.length > 0 ? ` (not measured yet: ${unmeasured.join(', ')})` : '';
-  const time =
+  const unmeasuredText =
+    unmeasured.length > 0 ? ` (not measured yet: ${unmeasured.join(', ')})` : '';
+  const durationEstimate =
     millis === undefined
-      ? `unknown before the first cleanup has ended${missing}`
-      : `${unmeasured.length > 0 ? 'at least' : 'about'} ${durationText(millis)}${missing}`;
-  return [`calls      about ${calls}`, wrapText(time, 'duration   ', '           ')];
+      ? `unknown before the first cleanup has ended${unmeasuredText}`
+      : `${unmeasured.length > 0 ? 'at least' : 'about'} ${durationText(millis)}${unmeasuredText}`;
+  return [`calls      about ${calls}`, wrapText(durationEstimate, 'duration   ', '           ')];
 }

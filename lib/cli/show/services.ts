@@ -98,15 +98,15 @@ function noteLines({
 }
 
 /** Wraps words into lines of about this width, so that the columns fit on the screen. */
-function wrapWords(words: readonly string[], width: number, between = ', '): string {
+function wrapWords(words: readonly string[], width: number, separator = ', '): string {
   const lines: string[] = [];
   for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + between.length + word.length <= width)
-      lines[lines.length - 1] = `${last}${between}${word}`;
+    const lastLine = lines.at(-1);
+    if (lastLine !== undefined && lastLine.length + separator.length + word.length <= width)
+      lines[lines.length - 1] = `${lastLine}${separator}${word}`;
     else lines.push(word);
   }
-  return lines.join(`${between.trimEnd()}\n`);
+  return lines.join(`${separator.trimEnd()}\n`);
 }
 
 const WAIVE_ADVICE =

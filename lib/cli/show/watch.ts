@@ -11,10 +11,10 @@ export interface Sample {
   readonly at: number;
   readonly removed: number;
 }
-/** The rate is measured over the samples of this time before the newest sample. */
-const WINDOW_MILLIS = 60_000;
-/** A rate over a shorter time is not reliable. */
-const MIN_MILLIS = 3000;
+/** The rate is the mean over this time, which ends with the newest sample. */
+const RATE_WINDOW_MILLIS = 60_000;
+/** If the samples cover a shorter time, the rate is unknown. */
+const MIN_RATE_WINDOW_MILLIS = 3000;
 const BAR_WIDTH = 30;
 
 /**
@@ -25,11 +25,13 @@ export function rateOf(
   samples: readonly Sample[],
   left: number,
 ): { readonly perSecond: number | undefined; readonly leftMillis: number | undefined } {
-  const last = samples.at(-1);
-  const first = samples.find(({ at }) => last !== undefined && last.at - at <= WINDOW_MILLIS);
-  if (!last || !first || last.at - first.at < MIN_MILLIS)
+  const newest = samples.at(-1);
+  const oldest = samples.find(
+    ({ at }) => newest !== undefined && newest.at - at <= RATE_WINDOW_MILLIS,
+  );
+  if (!newest || !oldest || newest.at - oldest.at < MIN_RATE_WINDOW_MILLIS)
     return { perSecond: undefined, leftMillis: undefined };
-  const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
+  const perSecond = ((newest.removed - oldest.removed) * 1000) / (newest.at - oldest.at);
   if (perSecond <= 0) return { perSecond: undefined, leftMillis: undefined };
   return { perSecond, leftMillis: (left * 1000) / perSecond };
 }
@@ -46,8 +48,8 @@ export function liveView(
     const { found, removed, left } = sumOfTypes(task);
     return [task.service, task.region, colorState(task.state, color), found, removed, left];
   });
-  const done = doneWord(operation).toUpperCase();
-  const waiting = waitLines(view, now, color);
+  const doneHeading = doneWord(operation).toUpperCase();
+  const waitingLines = waitLines(view, now, color);
   const projects = projectTable(view, color);
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
@@ -57,32 +59,35 @@ export function liveView(
     ...(rows.length > 0
       ? [
           '',
-          table(['SERVICE', 'REGION', 'STATE', 'FOUND', done, 'LEFT'], rows, [
+          table(['SERVICE', 'REGION', 'STATE', 'FOUND', doneHeading, 'LEFT'], rows, [
             'FOUND',
-            done,
+            doneHeading,
             'LEFT',
           ]),
         ]
       : []),
     ...(projects === '' ? [] : ['', projects]),
-    ...(waiting.length > 0 ? ['', 'Waiting for', ...waiting] : []),
+    ...(waitingLines.length > 0 ? ['', 'Waiting for', ...waitingLines] : []),
   ].join('\n');
 }
 
 /** One line for a log: the state, the counts, the rate, and the first reason why it waits. */
 export function watchLine(view: OperationShape, samples: readonly Sample[], now: number): string {
-  const [first, ...others] = view.waitsOn;
-  const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
-  const waiting = first
-    ? `; waits for ${first.on} (${actor}, for ${durationText(now - first.since)})`
+  const [firstWait, ...otherWaits] = view.waitsOn;
+  const actor =
+    firstWait?.actor === 'none' ? 'no action needed' : `the ${firstWait?.actor} must act`;
+  const waitingText = firstWait
+    ? `; waits for ${firstWait.on} (${actor}, for ${durationText(now - firstWait.since)})`
     : '';
-  const moreText = others.length > 0 ? ` and ${others.length} more` : '';
+  const moreText = otherWaits.length > 0 ? ` and ${otherWaits.length} more` : '';
   const { projects = [] } = view;
-  const endedCount = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
-  const projectCount =
-    projects.length > 0 ? `, ${endedCount.length} of ${projects.length} projects ended` : '';
-  const progress = `${progressText(view, samples)}${projectCount}`;
-  return `${timeText(now)} ${view.operation.state}: ${progress}${waiting}${moreText}`;
+  const endedProjects = projects.filter(
+    ({ state }) => state === 'finished' || state === 'unverified',
+  );
+  const projectsText =
+    projects.length > 0 ? `, ${endedProjects.length} of ${projects.length} projects ended` : '';
+  const progress = `${progressText(view, samples)}${projectsText}`;
+  return `${timeText(now)} ${view.operation.state}: ${progress}${waitingText}${moreText}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */
