@@ -27,8 +27,9 @@ export interface Browser {
   sleep(millis: number, signal: AbortSignal): Promise<void>;
   hash(): string;
   setHash(hash: string): void;
-  /** The token of this tab. `undefined` removes it. */
+  /** The token of this tab. */
   token(): string | undefined;
+  /** Stores the token of this tab. `undefined` removes it. */
   setToken(token: string | undefined): void;
   /** True if the connection is encrypted or stays on this machine. */
   readonly isSafe: boolean;
@@ -128,7 +129,7 @@ export class Console {
   filter(fields: Readonly<Record<string, string>>): void {
     const { state = '', action = '', domain = '', text = '' } = fields;
     const route = this.#route;
-    const limit = route.page === 'operations' ? route.filters.limit : LIMITS.first;
+    const limit = route.page === 'operations' ? route.filters.limit : LIMITS.initial;
     const trimmed = { domain: domain.trim(), text: text.trim() };
     this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
   }
@@ -169,7 +170,7 @@ export class Console {
       return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS,
+        route.filters.limit > LIMITS.initial ? LONG_MILLIS : SHORT_MILLIS,
       );
     if (route.page === 'dead-letters')
       return pollPage(

@@ -8,14 +8,14 @@ export const quoted = (word: string): string =>
 export const command = (fixed: string, ...values: readonly string[]): string =>
   ['propagator', fixed, ...values.map(quoted)].join(' ');
 
-export const REASON = '--reason "…"';
+export const REASON_OPTION = '--reason "…"';
 
 /**
  * The commands that a text of the API may offer to copy. A text may quote a name that a customer
  * chose. The list therefore has no command that deletes an account, approves a plan, ends a
  * protection or discards a message.
  */
-const OFFERED = new Set(
+const OFFERED_COMMANDS = new Set(
   [
     'operation release|cancel|rerun|show|watch|list',
     'dead-letter redrive|list|show',
@@ -30,7 +30,7 @@ const OFFERED = new Set(
     return verbs.split('|').map((verb) => `${noun} ${verb}`);
   }),
 );
-const OFFERED_WORDS: readonly string[] = ['resume-all', 'status'];
+const OFFERED_ONE_WORD_COMMANDS: readonly string[] = ['resume-all', 'status'];
 /** A word without a character that a shell interprets, or an ellipsis in quotes. */
 const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 
@@ -47,7 +47,7 @@ export function commandsIn(advice: string): string[] {
 }
 
 const isOffered = ([, noun = '', verb = '']: readonly string[]): boolean =>
-  OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`);
+  OFFERED_ONE_WORD_COMMANDS.includes(noun) || OFFERED_COMMANDS.has(`${noun} ${verb}`);
 
 function wordsAtStart(text: string): string[] {
   const words: string[] = [];

@@ -15,7 +15,7 @@ const ATTRIBUTES = new Set(
     'maxlength spellcheck href'
   ).split(' '),
 );
-const FAMILIES = /^(?:aria|data)-[a-z]+$/;
+const ATTRIBUTE_FAMILIES = /^(?:aria|data)-[a-z]+$/;
 const TAGS = new Set(
   (
     'a button caption code dd details div dl dt form h1 h2 h3 input label li nav option p ' +
@@ -43,7 +43,7 @@ export function h(
 }
 
 function assertPermitted(name: string, value: string): void {
-  if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
+  if (!ATTRIBUTES.has(name) && !ATTRIBUTE_FAMILIES.test(name))
     throw new TypeError(`the console sets no attribute ${name}`);
   if (name === 'href' && !value.startsWith('#'))
     throw new TypeError('a link of the console begins with #');

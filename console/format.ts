@@ -42,11 +42,11 @@ export const number = (value: number): string =>
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** `1 resource`, `2 resources`. */
-export const counted = (value: number, noun: string): string =>
+export const countWithNoun = (value: number, noun: string): string =>
   `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 
 /** The removed share of the found resources, from 0 to 1; `undefined` if none were found. */
-export const share = ({
+export const doneShare = ({
   found,
   left,
 }: {
@@ -56,7 +56,7 @@ export const share = ({
   found <= 0 ? undefined : Math.max(0, Math.min(1, (found - left) / found));
 
 /** Adds up counts. */
-export const sum = (
+export const sumCounts = (
   counts: Iterable<{ readonly found: number; readonly removed: number; readonly left: number }>,
 ) => {
   let [found, removed, left] = [0, 0, 0];

@@ -20,17 +20,17 @@ export interface Overview {
   /** The newest operations, which are counted by state. */
   readonly newest: readonly Operation[];
   /** Older operations that may need a person. */
-  readonly others: readonly Operation[];
+  readonly older: readonly Operation[];
   readonly plans: readonly OpenPlan[];
-  /** The number of further plans, without details. */
+  /** The number of plans that may wait for approval, in addition to `plans`. */
   readonly morePlans: number;
-  /** The states in which more operations may exist, because the list that was read is full. */
-  readonly cutStates: readonly string[];
+  /** The states in which more operations may exist than were read: their lists were full. */
+  readonly statesWithMore: readonly string[];
   readonly notice: string | undefined;
 }
 
 /** The number of operations that are counted by state. */
-export const NEWEST = 100;
+export const NEWEST_COUNT = 100;
 /** The maximum number of plans with details. */
 const MAX_PLANS = 5;
 /**
@@ -52,11 +52,11 @@ interface OperationList {
 
 /** Returns a function that reads the overview. The function reuses recent lists and plans. */
 export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
-  const recentList = withReuse<OperationList>(api);
-  const recentPlan = withReuse<Plan | undefined>(api);
+  const recentList = cachedLoader<OperationList>(api);
+  const recentPlan = cachedLoader<Plan | undefined>(api);
   return async (signal) => {
     const readList = (query: string): Promise<OperationList> =>
-      api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+      api.get(`/v1/operations?limit=${NEWEST_COUNT}${query}`, operationsShape, signal);
     const listOfState = (state: string): Promise<OperationList> => {
       const read = () => readList(`&state=${state}`);
       return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
@@ -66,12 +66,12 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       readList(''),
     ]);
     // A list below the limit contains all operations.
-    const isComplete = newest.operations.length < NEWEST;
+    const isComplete = newest.operations.length < NEWEST_COUNT;
     const states = isComplete ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states.map(async (state) => ({ state, ...(await listOfState(state)) })),
     );
-    const all = withoutDuplicates([newest, ...lists]);
+    const all = mergeLists([newest, ...lists]);
     const candidates = openPlans(all);
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation) => {
@@ -82,19 +82,19 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
     return {
       status,
       newest: newest.operations,
-      others: all.slice(newest.operations.length),
+      older: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
       morePlans: Math.max(0, candidates.length - MAX_PLANS),
-      cutStates: lists
-        .filter(({ operations }) => operations.length >= NEWEST)
+      statesWithMore: lists
+        .filter(({ operations }) => operations.length >= NEWEST_COUNT)
         .map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== undefined)?.notice,
     };
   };
 }
 
-/** Returns the operations of all lists. An operation is taken from the first list that has it. */
-function withoutDuplicates(lists: readonly OperationList[]): Operation[] {
+/** Returns the operations of all lists, each once: from the first list that has it. */
+function mergeLists(lists: readonly OperationList[]): Operation[] {
   const byId = new Map<string, Operation>();
   for (const view of lists.flatMap(({ operations }) => operations))
     if (!byId.has(view.operation.id)) byId.set(view.operation.id, view);
@@ -129,7 +129,7 @@ function openPlans(all: readonly Operation[]): Operation[] {
 }
 
 /** Returns a function that calls `load` only if the last value of `key` is not recent. */
-function withReuse<T>(clock: { now(): number }) {
+function cachedLoader<T>(clock: { now(): number }) {
   const cache = new Map<string, { readonly at: number; readonly value: T }>();
   return async (key: string, load: () => Promise<T>): Promise<T> => {
     const last = cache.get(key);

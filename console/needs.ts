@@ -1,6 +1,6 @@
-import { command, REASON } from './command.ts';
+import { command, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { counted } from './format.ts';
+import { countWithNoun } from './format.ts';
 import type { OpenPlan, Overview } from './load-overview.ts';
 import { accountOf, firstReason, listAddress, needsPerson } from './operations.ts';
 import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
@@ -16,10 +16,10 @@ export interface Need {
 
 /** The actions that persons must take, the most severe first. */
 export function needsOf(
-  { status, newest, others, plans, morePlans }: Overview,
+  { status, newest, older, plans, morePlans }: Overview,
   now: number,
 ): Need[] {
-  const all = [...newest, ...others];
+  const all = [...newest, ...older];
   const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
   const queueNames = queuesWithDead.map(([queue]) => queue);
@@ -60,7 +60,7 @@ const stopNeed = (stopped: NonNullable<Status['stopped']>, now: number): Need =>
         age(stopped.at, now),
         `: ${stopped.reason ?? 'no reason'}`,
       ),
-      commandLine(`propagator resume-all ${REASON}`),
+      commandLine(`propagator resume-all ${REASON_OPTION}`),
     ],
   );
 
@@ -79,7 +79,7 @@ const deadNeed = (count: number, queues: readonly string[]): Need =>
   need(
     'dead',
     'bad',
-    [link('#/dead-letters', `${counted(count, 'dead-letter message')}`)],
+    [link('#/dead-letters', `${countWithNoun(count, 'dead-letter message')}`)],
     [h('p', {}, `Queues: ${queues.join(', ')}. The list shows each cause with its command.`)],
   );
 
@@ -99,7 +99,7 @@ function operationNeed(view: Operation, tone: Need['tone'], now: number): Need {
       adviceOf(first?.advice),
       operation.state === 'held' &&
         !first?.advice?.includes('operation release') &&
-        commandLine(`${command('operation release', operation.id)} ${REASON}`),
+        commandLine(`${command('operation release', operation.id)} ${REASON_OPTION}`),
     ],
   );
 }
@@ -122,7 +122,7 @@ const planNeed = ({ operation: view, details }: OpenPlan, now: number): Need => 
         'p',
         {},
         details
-          ? `${counted(details.resources, 'resource')}; ${details.approvals.length} of ` +
+          ? `${countWithNoun(details.resources, 'resource')}; ${details.approvals.length} of ` +
               `${details.approvalsNeeded} approvals; planned `
           : 'The plan could not be read now; planned ',
         age(openedAt, now),
@@ -137,7 +137,7 @@ const morePlansNeed = (count: number): Need =>
   need(
     'more plans',
     'wait',
-    [`${counted(count, 'older plan')} may wait for approval`],
+    [`${countWithNoun(count, 'older plan')} may wait for approval`],
     [h('p', {}, link(listAddress({ action: 'plan', state: 'observed' }), 'See the plans'))],
   );
 
@@ -145,7 +145,7 @@ const enabledDuringHoldNeed = (count: number): Need =>
   need(
     'enabled',
     'bad',
-    [`${counted(count, 'project')} held suspended, but enabled in Keystone`],
+    [`${countWithNoun(count, 'project')} held suspended, but enabled in Keystone`],
     [h('p', {}, link('#/holds', 'See the holds'))],
   );
 
@@ -153,6 +153,6 @@ const suspiciousNeed = (count: number): Need =>
   need(
     'suspicious',
     'wait',
-    [`${counted(count, 'deletion')} held: Keystone never showed the account`],
+    [`${countWithNoun(count, 'deletion')} held: Keystone never showed the account`],
     [commandLine('propagator suspicious list')],
   );

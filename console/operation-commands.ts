@@ -1,6 +1,6 @@
-import { command, REASON } from './command.ts';
+import { command, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { counted, time } from './format.ts';
+import { countWithNoun, time } from './format.ts';
 import { hasEnded } from './operations.ts';
 import { adviceOf, commandLine, facts, operationLink, section } from './parts.ts';
 import type { Operation, Plan } from './shapes.ts';
@@ -11,7 +11,7 @@ export function planSection(plan: Plan): Child {
   return section(
     'Plan',
     facts([
-      ['Would remove', counted(resources, 'resource')],
+      ['Would remove', countWithNoun(resources, 'resource')],
       ['Digest', digest ?? 'the plan is not complete yet'],
       [
         'Approvals',
@@ -55,7 +55,7 @@ export function offeredCommands(view: Operation): Child {
   // cleanup.
   const isCleanup = action === 'cleanup';
   const ended = hasEnded(view);
-  const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON}`;
+  const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON_OPTION}`;
   const offered: (readonly [string, string] | false | undefined)[] = [
     !ended && ['Follow it in a terminal', command('operation watch', id)],
     !isPlan && state === 'held' && ['Continue it', withReason('release')],

@@ -1,7 +1,7 @@
-import { REASON } from './command.ts';
+import { REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { capital, counted, number, sum } from './format.ts';
-import { hasEnded, isCount } from './operations.ts';
+import { capital, countWithNoun, number, sumCounts } from './format.ts';
+import { hasEnded, onlyCounts } from './operations.ts';
 import { adviceOf, amount, bar, empty, operationLink, section, stateOf, table } from './parts.ts';
 import type { Operation } from './shapes.ts';
 
@@ -27,7 +27,7 @@ export function servicesSection(view: Operation): Child {
       )
     );
   const skipped = tasks.filter(isSkipped).map(({ service }) => service);
-  const totals = ({ counts }: TaskView) => sum(Object.values(counts));
+  const totals = ({ counts }: TaskView) => sumCounts(Object.values(counts));
   const progressColumns = [
     { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
     numberColumn('Found', (task) => totals(task).found),
@@ -41,7 +41,7 @@ export function servicesSection(view: Operation): Child {
       [
         { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: 'State', cell: ({ state }) => stateOf(state) },
-        ...(isCount(view)
+        ...(onlyCounts(view)
           ? [numberColumn('Counted', (task) => totals(task).found)]
           : progressColumns),
         { title: 'Resources', cell: (task) => typesOf(task, doneWord(operation.action)) },
@@ -70,7 +70,7 @@ function typesOf({ counts, because }: TaskView, done: string): Child {
       h(
         'details',
         {},
-        h('summary', {}, counted(foundTypes.length, 'type')),
+        h('summary', {}, countWithNoun(foundTypes.length, 'type')),
         h(
           'ul',
           {},
@@ -110,7 +110,7 @@ export function projectsSection({ projects = [] }: Operation): Child {
 }
 
 /** The title of {@link remainsSection}. */
-export const REMAINS = 'Remains or is unknown';
+export const REMAINS_TITLE = 'Remains or is unknown';
 
 /** Shows the resources that remain, could not be listed, or are not covered. */
 export function remainsSection({ operation, tasks }: Operation): Child {
@@ -132,12 +132,12 @@ export function remainsSection({ operation, tasks }: Operation): Child {
     what: 'not covered, so its resources are unknown',
     advice:
       advice ??
-      `If this type has no resources of projects: propagator waiver add ${type} ${REASON}`,
+      `If this type has no resources of projects: propagator waiver add ${type} ${REASON_OPTION}`,
   }));
   const all = [...notes, ...uncovered];
   if (all.length === 0) return undefined;
   return section(
-    REMAINS,
+    REMAINS_TITLE,
     all.map(({ key, title, what, advice }) =>
       h(
         'div',

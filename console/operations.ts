@@ -14,7 +14,7 @@ export const needsPerson = (view: Operation): boolean =>
     view.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
 
 /** True if the operation only counts resources. It then has no progress. */
-export const isCount = ({ operation: { action, mode, state } }: Operation): boolean =>
+export const onlyCounts = ({ operation: { action, mode, state } }: Operation): boolean =>
   action === 'plan' || mode === 'observe' || state === 'observed';
 
 /** The first reason why an operation waits or is held; empty without one. */
@@ -36,7 +36,7 @@ export interface Filters {
 }
 
 export const PAGE_ROWS = 25;
-export const LIMITS = { first: 100, most: 1000 } as const;
+export const LIMITS = { initial: 100, max: 1000 } as const;
 const FIELDS = ['state', 'action', 'domain', 'text'] as const;
 
 export function filtersOf(query: URLSearchParams): Filters {
@@ -47,7 +47,7 @@ export function filtersOf(query: URLSearchParams): Filters {
     domain: text('domain'),
     text: text('text'),
     page: Math.max(1, Math.trunc(Number(query.get('page')) || 1)),
-    limit: Number(query.get('limit')) > LIMITS.first ? LIMITS.most : LIMITS.first,
+    limit: Number(query.get('limit')) > LIMITS.initial ? LIMITS.max : LIMITS.initial,
   };
 }
 
@@ -55,14 +55,14 @@ export function filtersOf(query: URLSearchParams): Filters {
 export function listAddress(filters: Partial<Filters>): string {
   const query = new URLSearchParams();
   for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
-  if ((filters.limit ?? 0) > LIMITS.first) query.set('limit', String(filters.limit));
+  if ((filters.limit ?? 0) > LIMITS.initial) query.set('limit', String(filters.limit));
   if ((filters.page ?? 1) > 1) query.set('page', String(filters.page));
   const text = query.toString();
   return text === '' ? '#/operations' : `#/operations?${text}`;
 }
 
 /**
- * The query of the API, which filters by state and domain. {@link matching} applies the other
+ * The query of the API, which filters by state and domain. {@link filterOperations} applies the other
  * filters.
  */
 export function apiQuery({ state, domain, limit }: Filters): string {
@@ -73,17 +73,17 @@ export function apiQuery({ state, domain, limit }: Filters): string {
 }
 
 /** The operations that match the filters by action and text. */
-export function matching(
+export function filterOperations(
   all: readonly Operation[],
   { action, text }: Pick<Filters, 'action' | 'text'>,
 ): Operation[] {
-  const wanted = text.toLowerCase();
+  const searchedText = text.toLowerCase();
   return all.filter((view) => {
     const { id, scope } = view.operation;
     const fields = [id, scope.id, scope.name ?? '', scope.domainId ?? '', firstReason(view)];
     return (
       (action === '' || view.operation.action === action) &&
-      (wanted === '' || fields.some((field) => field.toLowerCase().includes(wanted)))
+      (searchedText === '' || fields.some((field) => field.toLowerCase().includes(searchedText)))
     );
   });
 }

@@ -22,9 +22,9 @@ export const withSample = (samples: readonly Sample[], sample: Sample): Sample[]
 export function removalRate(
   samples: readonly Sample[],
   left: number,
-): { readonly perSecond: number; readonly leftMillis: number } | undefined {
+): { readonly perSecond: number; readonly remainingMillis: number } | undefined {
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last || last.at - first.at < MIN_MILLIS) return undefined;
   const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
-  return perSecond > 0 ? { perSecond, leftMillis: (left * 1000) / perSecond } : undefined;
+  return perSecond > 0 ? { perSecond, remainingMillis: (left * 1000) / perSecond } : undefined;
 }

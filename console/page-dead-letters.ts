@@ -1,12 +1,12 @@
 import { command } from './command.ts';
 import { type Child, h } from './element.ts';
-import { counted, duration } from './format.ts';
+import { countWithNoun, duration } from './format.ts';
 import { age, commandLine, empty, operationLink } from './parts.ts';
 import type { DeadLetter } from './shapes.ts';
 
 const serviceOf = (queue: string): string => queue.replace(/^service-/, '');
 
-/** Dead-letter messages by cause, because each cause is fixed once. */
+/** The dead-letter messages, with one card for all messages that have the same cause. */
 export function deadLettersPage(
   { deadLetters }: { readonly deadLetters: readonly DeadLetter[] },
   now: number,
@@ -19,7 +19,7 @@ export function deadLettersPage(
       : h(
           'p',
           { class: 'note' },
-          `${counted(deadLetters.length, 'message')}, ${counted(groups.size, 'cause')}.`,
+          `${countWithNoun(deadLetters.length, 'message')}, ${countWithNoun(groups.size, 'cause')}.`,
         ),
     [...groups].map(([key, group]) => causeCard(key, group, now)),
   ];
@@ -42,7 +42,7 @@ function causeCard(key: string, group: readonly DeadLetter[], now: number): Chil
     h(
       'p',
       {},
-      `${counted(group.length, 'message')}, the oldest for `,
+      `${countWithNoun(group.length, 'message')}, the oldest for `,
       age(oldest, now),
       Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`,
     ),

@@ -1,4 +1,4 @@
-import { command, quoted, REASON } from './command.ts';
+import { command, quoted, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
 import { time } from './format.ts';
 import { adviceOf, age, commandLine, empty, section, table, wrapped } from './parts.ts';
@@ -19,7 +19,7 @@ export function holdsPage(
       holds.length === 0
         ? empty(
             'No hold is in force. To add one:',
-            commandLine(`propagator hold add --project ID ${REASON}`),
+            commandLine(`propagator hold add --project ID ${REASON_OPTION}`),
           )
         : holdTable(holds, now),
       h(
@@ -78,6 +78,6 @@ function suspensionCard(
     h('p', {}, `By ${by} for `, age(at, now), `: ${reason}`),
     isEnabled && h('p', {}, h('strong', {}, enabledText)),
     adviceOf(advice),
-    !isEnabled && commandLine(`${command('project resume', project)} ${REASON}`),
+    !isEnabled && commandLine(`${command('project resume', project)} ${REASON_OPTION}`),
   );
 }

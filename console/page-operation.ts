@@ -1,15 +1,15 @@
 import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
-import { capital, counted, duration, number, time } from './format.ts';
+import { capital, countWithNoun, duration, number, time } from './format.ts';
 import { offeredCommands, planSection } from './operation-commands.ts';
 import {
   doneWord,
   projectsSection,
-  REMAINS,
+  REMAINS_TITLE,
   remainsSection,
   servicesSection,
 } from './operation-services.ts';
-import { accountOf, hasEnded, isCount } from './operations.ts';
+import { accountOf, hasEnded, onlyCounts } from './operations.ts';
 import { removalRate, type Sample } from './pace.ts';
 import {
   adviceOf,
@@ -30,7 +30,7 @@ export interface Details {
   readonly audit: readonly AuditEntry[];
   readonly plan: Plan | undefined;
   /** The plan that a recoverable operation carries out after its window. */
-  readonly planned: Plan | undefined;
+  readonly approvedPlan: Plan | undefined;
 }
 
 /** Reads the audit entries of an operation, and the plans that its page shows. */
@@ -38,21 +38,21 @@ export async function loadDetails(
   api: Api,
   { operation }: Operation,
   signal: AbortSignal,
-  before?: Details,
+  previous?: Details,
 ): Promise<Details> {
   const { id, action, state } = operation;
   const readPlan = (planId: string) =>
     api
       .get(`/v1/operations/${encodeURIComponent(planId)}/plan`, planShape, signal)
       .catch(() => undefined);
-  const plannedBy = state === 'recoverable' ? operation.plan?.of : undefined;
-  const [{ entries }, ownPlan, planned] = await Promise.all([
+  const approvedPlanId = state === 'recoverable' ? operation.plan?.of : undefined;
+  const [{ entries }, ownPlan, approvedPlan] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
     action === 'plan' ? readPlan(id) : undefined,
     // The plan that the operation carries out does not change, so it is read only once.
-    before?.planned ?? (plannedBy === undefined ? undefined : readPlan(plannedBy)),
+    previous?.approvedPlan ?? (approvedPlanId === undefined ? undefined : readPlan(approvedPlanId)),
   ]);
-  return { audit: entries, plan: ownPlan, planned };
+  return { audit: entries, plan: ownPlan, approvedPlan };
 }
 
 /**
@@ -70,7 +70,7 @@ export function operationPage(
     h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
     h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(view)),
     endCard(view),
-    progressLine(view, details?.planned, samples),
+    progressLine(view, details?.approvedPlan, samples),
     waitingCards(view, now),
     details?.plan && planSection(details.plan),
     servicesSection(view),
@@ -88,13 +88,15 @@ function meaningOf(view: Operation): string {
   const meaning = MEANINGS[state] ?? '';
   if (state === 'recoverable') return `${IN_WINDOW[scope.type] ?? ''}${meaning}`;
   if (state !== 'finished') return meaning;
-  const rest =
+  const exception =
     remainsSection(view) !== undefined
-      ? `the resources under “${REMAINS}”`
+      ? `the resources under “${REMAINS_TITLE}”`
       : view.resources.left > 0
-        ? 'the resources that are left'
+        ? 'the resources that remain'
         : undefined;
-  return rest === undefined ? meaning : `A new listing proved the end, except for ${rest}.`;
+  return exception === undefined
+    ? meaning
+    : `A new listing showed that nothing is left to do, except for ${exception}.`;
 }
 
 /** The changes at the start of a recovery window, by the type of the account. */
@@ -120,21 +122,24 @@ function endCard(view: Operation): Child {
 
 function progressLine(
   view: Operation,
-  planned: Plan | undefined,
+  approvedPlan: Plan | undefined,
   samples: readonly Sample[],
 ): Child {
   const { operation, resources } = view;
   const { found, removed, left } = resources;
   if (operation.state === 'recoverable')
-    return planned && h('p', {}, `The plan lists ${counted(planned.resources, 'resource')}.`);
-  if (isCount(view))
-    return h('p', {}, `${counted(found, 'resource')} counted; nothing is changed.`);
+    return (
+      approvedPlan &&
+      h('p', {}, `The plan lists ${countWithNoun(approvedPlan.resources, 'resource')}.`)
+    );
+  if (onlyCounts(view))
+    return h('p', {}, `${countWithNoun(found, 'resource')} counted; nothing is changed.`);
   const rate = hasEnded(view) ? undefined : removalRate(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation.action)}`,
     `${number(left)} left`,
     ...(rate
-      ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`]
+      ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.remainingMillis)} to go`]
       : []),
   ];
   return h(

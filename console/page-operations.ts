@@ -1,15 +1,15 @@
 import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
-import { counted, number } from './format.ts';
+import { countWithNoun, number } from './format.ts';
 import {
   accountOf,
   apiQuery,
   type Filters,
+  filterOperations,
   firstReason,
-  isCount,
   LIMITS,
   listAddress,
-  matching,
+  onlyCounts,
   pageOf,
 } from './operations.ts';
 import { age, amount, bar, empty, link, operationLink, stateOf, table, wrapped } from './parts.ts';
@@ -31,7 +31,7 @@ export function operationsPage(
   filters: Filters,
   now: number,
 ): Child[] {
-  const matchingOperations = matching(operations, filters);
+  const matchingOperations = filterOperations(operations, filters);
   const { rows, page, pages } = pageOf(matchingOperations, filters.page);
   const isFiltered = [filters.state, filters.action, filters.domain, filters.text].some(
     (one) => one !== '',
@@ -53,14 +53,14 @@ export function operationsPage(
 /** The number of searched operations, and a link that searches more. */
 function extentText(found: number, read: number, filters: Filters): Child {
   const hasReadAll = read < filters.limit;
-  if (hasReadAll) return `${counted(found, 'operation')}.`;
-  const first = `${counted(found, 'operation')} among the newest ${read}. `;
-  return filters.limit < LIMITS.most
+  if (hasReadAll) return `${countWithNoun(found, 'operation')}.`;
+  const amongNewest = `${countWithNoun(found, 'operation')} among the newest ${read}. `;
+  return filters.limit < LIMITS.max
     ? [
-        first,
-        link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`),
+        amongNewest,
+        link(listAddress({ ...filters, limit: LIMITS.max }), `Search the newest ${LIMITS.max}`),
       ]
-    : `${first}For older operations, filter by state or domain.`;
+    : `${amongNewest}For older operations, filter by state or domain.`;
 }
 
 const operationTable = (rows: readonly Operation[], now: number) =>
@@ -82,7 +82,7 @@ const operationTable = (rows: readonly Operation[], now: number) =>
 
 function progressOf(view: Operation): Child {
   const note = (text: string) => h('span', { class: 'bar note' }, text);
-  if (isCount(view)) return note(`${number(view.resources.found)} counted`);
+  if (onlyCounts(view)) return note(`${number(view.resources.found)} counted`);
   if (view.operation.state === 'recoverable') return note('not begun');
   return bar(view.resources, view.operation.id);
 }

@@ -1,6 +1,6 @@
 import { type Child, type El, h } from './element.ts';
 import { number } from './format.ts';
-import { NEWEST, type Overview } from './load-overview.ts';
+import { NEWEST_COUNT, type Overview } from './load-overview.ts';
 import { type Need, needsOf } from './needs.ts';
 import { LIMITS, listAddress } from './operations.ts';
 import { commandLine, empty, link, section, stateOf } from './parts.ts';
@@ -27,23 +27,23 @@ export function overviewPage(overview: Overview, now: number): Child[] {
   ];
 }
 
-const needsTitle = (count: number, { cutStates }: Overview): string =>
+const needsTitle = (count: number, { statesWithMore }: Overview): string =>
   count === 0
-    ? `Nothing ${cutStates.length > 0 ? 'that was read ' : ''}needs a person now`
-    : `Needs a person now: ${count}${cutStates.length > 0 ? ' or more' : ''}`;
+    ? `Nothing ${statesWithMore.length > 0 ? 'that was read ' : ''}needs a person now`
+    : `Needs a person now: ${count}${statesWithMore.length > 0 ? ' or more' : ''}`;
 
 /** A sentence about the extent of this page, if older operations may exist. */
-const extentNote = ({ newest, cutStates }: Overview): Child =>
-  newest.length >= NEWEST &&
+const extentNote = ({ newest, statesWithMore }: Overview): Child =>
+  newest.length >= NEWEST_COUNT &&
   h(
     'p',
     { class: 'note' },
-    `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each ` +
-      'state before the end.',
-    cutStates.length > 0 && ' See all: ',
-    cutStates.map((state, index) => [
+    `This page considers the newest ${NEWEST_COUNT} operations, and of each state that is not an ` +
+      `end state the newest ${NEWEST_COUNT}.`,
+    statesWithMore.length > 0 && ' See all: ',
+    statesWithMore.map((state, index) => [
       index > 0 && ', ',
-      link(listAddress({ state, limit: LIMITS.most }), state),
+      link(listAddress({ state, limit: LIMITS.max }), state),
     ]),
   );
 
@@ -91,7 +91,7 @@ function stateTiles({ newest }: Overview): Child {
     h(
       'p',
       { class: 'note' },
-      newest.length < NEWEST ? 'All operations.' : `The newest ${NEWEST} operations.`,
+      newest.length < NEWEST_COUNT ? 'All operations.' : `The newest ${NEWEST_COUNT} operations.`,
     ),
   ];
 }

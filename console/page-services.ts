@@ -1,6 +1,6 @@
-import { command, REASON } from './command.ts';
+import { command, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { counted } from './format.ts';
+import { countWithNoun } from './format.ts';
 import { adviceOf, age, commandLine, empty, section, stateOf, table, wrapped } from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
@@ -28,7 +28,7 @@ export function servicesPage(
     section(
       'Covered, in the order of the cleanup',
       coveredTable(services),
-      absent(services, httpPlugins),
+      absentServicesNote(services, httpPlugins),
     ),
     waived.length > 0 &&
       section(
@@ -69,11 +69,11 @@ function coveredTable(services: readonly Service[]): Child {
 
 const typesOf = ({ resourceTypes, noProjectResources }: Service): Child =>
   resourceTypes.length === 0
-    ? wrapped(noProjectResources ?? 'none of projects')
+    ? wrapped(noProjectResources ?? 'no resources of projects')
     : h(
         'details',
         {},
-        h('summary', {}, counted(resourceTypes.length, 'type')),
+        h('summary', {}, countWithNoun(resourceTypes.length, 'type')),
         h(
           'ul',
           {},
@@ -81,7 +81,7 @@ const typesOf = ({ resourceTypes, noProjectResources }: Service): Child =>
         ),
       );
 
-function absent(services: readonly Service[], httpPlugins: readonly string[]): Child {
+function absentServicesNote(services: readonly Service[], httpPlugins: readonly string[]): Child {
   const names = services.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
   return [
     names.length > 0 && h('p', { class: 'note' }, `Not in this cloud: ${names.join(', ')}.`),
@@ -103,6 +103,6 @@ const uncoveredCard = ({ type, name, region, because, advice }: Uncovered): Chil
           'ends as unverified.',
     ),
     advice === undefined
-      ? commandLine(`${command('waiver add', type)} ${REASON}`, `waive ${type}`)
+      ? commandLine(`${command('waiver add', type)} ${REASON_OPTION}`, `waive ${type}`)
       : adviceOf(advice),
   );

@@ -1,6 +1,6 @@
 import { commandsIn } from './command.ts';
 import { type Child, type El, h } from './element.ts';
-import { duration, number, share, time } from './format.ts';
+import { doneShare, duration, number, time } from './format.ts';
 import { markOf, toneOf } from './states.ts';
 
 /** A state: its word with a mark and a color. */
@@ -42,7 +42,7 @@ export const bar = (
   counts: { readonly found: number; readonly left: number },
   about: string,
 ): El => {
-  const done = share(counts);
+  const done = doneShare(counts);
   if (done === undefined) return h('span', { class: 'bar note' }, 'none found');
   const percent = Math.floor(done * 100);
   return h(

@@ -43,7 +43,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   running: 'The services are working.',
   waiting: 'The domain waits for its projects.',
   closing: 'Everything is empty. Keystone deletes the account.',
-  finished: 'A new listing proved the end.',
+  finished: 'A new listing showed that nothing is left to do.',
   observed: 'Resources were counted. Nothing was changed.',
   refused: 'Keystone does not confirm the change, or a rule, a setting or the policy forbids it.',
   unverified: 'Some resources could not be listed and may remain.',

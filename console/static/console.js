@@ -369,12 +369,12 @@ function duration(millis) {
 var time = (millis) => millis === void 0 || !Number.isFinite(millis) || Math.abs(millis) > 864e13 ? "-" : new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
 var number = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
 var capital = (text2) => text2.charAt(0).toUpperCase() + text2.slice(1);
-var counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
-var share = ({
+var countWithNoun = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+var doneShare = ({
   found,
   left
 }) => found <= 0 ? void 0 : Math.max(0, Math.min(1, (found - left) / found));
-var sum = (counts) => {
+var sumCounts = (counts) => {
   let [found, removed, left] = [0, 0, 0];
   for (const one of counts) {
     found += one.found;
@@ -388,7 +388,7 @@ var sum = (counts) => {
 var ATTRIBUTES = new Set(
   "class id role scope type value max title for name tabindex open selected autocomplete maxlength spellcheck href".split(" ")
 );
-var FAMILIES = /^(?:aria|data)-[a-z]+$/;
+var ATTRIBUTE_FAMILIES = /^(?:aria|data)-[a-z]+$/;
 var TAGS = new Set(
   "a button caption code dd details div dl dt form h1 h2 h3 input label li nav option p progress section select span strong summary table tbody td th thead time tr ul".split(" ")
 );
@@ -403,7 +403,7 @@ function h(tag, attributes = {}, ...children) {
   return { tag, attributes: shown, children: flat(children) };
 }
 function assertPermitted(name, value) {
-  if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
+  if (!ATTRIBUTES.has(name) && !ATTRIBUTE_FAMILIES.test(name))
     throw new TypeError(`the console sets no attribute ${name}`);
   if (name === "href" && !value.startsWith("#"))
     throw new TypeError("a link of the console begins with #");
@@ -456,7 +456,7 @@ var MEANINGS = {
   running: "The services are working.",
   waiting: "The domain waits for its projects.",
   closing: "Everything is empty. Keystone deletes the account.",
-  finished: "A new listing proved the end.",
+  finished: "A new listing showed that nothing is left to do.",
   observed: "Resources were counted. Nothing was changed.",
   refused: "Keystone does not confirm the change, or a rule, a setting or the policy forbids it.",
   unverified: "Some resources could not be listed and may remain.",
@@ -545,7 +545,7 @@ var apiErrorOf = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
 );
 
 // console/load-overview.ts
-var NEWEST = 100;
+var NEWEST_COUNT = 100;
 var MAX_PLANS = 5;
 var REUSE_MILLIS = 3e4;
 var ALWAYS_READ_STATES = ["held", "running"];
@@ -553,10 +553,10 @@ var REUSED_STATES = STATES.filter(
   (state) => state === "observed" || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state))
 );
 function overviewLoader(api) {
-  const recentList = withReuse(api);
-  const recentPlan = withReuse(api);
+  const recentList = cachedLoader(api);
+  const recentPlan = cachedLoader(api);
   return async (signal) => {
-    const readList = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+    const readList = (query) => api.get(`/v1/operations?limit=${NEWEST_COUNT}${query}`, operationsShape, signal);
     const listOfState = (state) => {
       const read = () => readList(`&state=${state}`);
       return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
@@ -565,12 +565,12 @@ function overviewLoader(api) {
       api.get("/v1/status", statusShape, signal),
       readList("")
     ]);
-    const isComplete = newest.operations.length < NEWEST;
+    const isComplete = newest.operations.length < NEWEST_COUNT;
     const states = isComplete ? [] : [...ALWAYS_READ_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states.map(async (state) => ({ state, ...await listOfState(state) }))
     );
-    const all = withoutDuplicates([newest, ...lists]);
+    const all = mergeLists([newest, ...lists]);
     const candidates = openPlans(all);
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation2) => {
@@ -581,15 +581,15 @@ function overviewLoader(api) {
     return {
       status,
       newest: newest.operations,
-      others: all.slice(newest.operations.length),
+      older: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
       morePlans: Math.max(0, candidates.length - MAX_PLANS),
-      cutStates: lists.filter(({ operations }) => operations.length >= NEWEST).map(({ state }) => state),
+      statesWithMore: lists.filter(({ operations }) => operations.length >= NEWEST_COUNT).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
     };
   };
 }
-function withoutDuplicates(lists) {
+function mergeLists(lists) {
   const byId = /* @__PURE__ */ new Map();
   for (const view of lists.flatMap(({ operations }) => operations))
     if (!byId.has(view.operation.id)) byId.set(view.operation.id, view);
@@ -604,7 +604,7 @@ function openPlans(all) {
     )
   ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
 }
-function withReuse(clock) {
+function cachedLoader(clock) {
   const cache = /* @__PURE__ */ new Map();
   return async (key, load) => {
     const last = cache.get(key);
@@ -619,10 +619,10 @@ function withReuse(clock) {
 var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
 var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
 var needsPerson = (view) => !hasEnded(view) && (view.operation.state === "held" || view.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
-var isCount = ({ operation: { action, mode, state } }) => action === "plan" || mode === "observe" || state === "observed";
+var onlyCounts = ({ operation: { action, mode, state } }) => action === "plan" || mode === "observe" || state === "observed";
 var firstReason = ({ operation: operation2, waitsOn }) => (waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0])?.on ?? operation2.hold?.reason ?? "";
 var PAGE_ROWS = 25;
-var LIMITS = { first: 100, most: 1e3 };
+var LIMITS = { initial: 100, max: 1e3 };
 var FIELDS = ["state", "action", "domain", "text"];
 function filtersOf(query) {
   const text2 = (name) => (query.get(name) ?? "").trim().slice(0, 255);
@@ -632,13 +632,13 @@ function filtersOf(query) {
     domain: text2("domain"),
     text: text2("text"),
     page: Math.max(1, Math.trunc(Number(query.get("page")) || 1)),
-    limit: Number(query.get("limit")) > LIMITS.first ? LIMITS.most : LIMITS.first
+    limit: Number(query.get("limit")) > LIMITS.initial ? LIMITS.max : LIMITS.initial
   };
 }
 function listAddress(filters) {
   const query = new URLSearchParams();
   for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
-  if ((filters.limit ?? 0) > LIMITS.first) query.set("limit", String(filters.limit));
+  if ((filters.limit ?? 0) > LIMITS.initial) query.set("limit", String(filters.limit));
   if ((filters.page ?? 1) > 1) query.set("page", String(filters.page));
   const text2 = query.toString();
   return text2 === "" ? "#/operations" : `#/operations?${text2}`;
@@ -649,12 +649,12 @@ function apiQuery({ state, domain, limit }) {
   if (domain !== "") query.set("domain", domain);
   return query.toString();
 }
-function matching(all, { action, text: text2 }) {
-  const wanted = text2.toLowerCase();
+function filterOperations(all, { action, text: text2 }) {
+  const searchedText = text2.toLowerCase();
   return all.filter((view) => {
     const { id, scope } = view.operation;
     const fields = [id, scope.id, scope.name ?? "", scope.domainId ?? "", firstReason(view)];
-    return (action === "" || view.operation.action === action) && (wanted === "" || fields.some((field2) => field2.toLowerCase().includes(wanted)));
+    return (action === "" || view.operation.action === action) && (searchedText === "" || fields.some((field2) => field2.toLowerCase().includes(searchedText)));
   });
 }
 function pageOf(rows, page2) {
@@ -675,14 +675,14 @@ function removalRate(samples, left) {
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last || last.at - first.at < MIN_MILLIS) return void 0;
   const perSecond = (last.removed - first.removed) * 1e3 / (last.at - first.at);
-  return perSecond > 0 ? { perSecond, leftMillis: left * 1e3 / perSecond } : void 0;
+  return perSecond > 0 ? { perSecond, remainingMillis: left * 1e3 / perSecond } : void 0;
 }
 
 // console/command.ts
 var quoted = (word) => /^[\w.:@/+-]+$/.test(word) ? word : `'${visible(word).replaceAll("'", `'\\''`)}'`;
 var command = (fixed, ...values) => ["propagator", fixed, ...values.map(quoted)].join(" ");
-var REASON = '--reason "…"';
-var OFFERED = new Set(
+var REASON_OPTION = '--reason "…"';
+var OFFERED_COMMANDS = new Set(
   [
     "operation release|cancel|rerun|show|watch|list",
     "dead-letter redrive|list|show",
@@ -697,13 +697,13 @@ var OFFERED = new Set(
     return verbs.split("|").map((verb) => `${noun} ${verb}`);
   })
 );
-var OFFERED_WORDS = ["resume-all", "status"];
+var OFFERED_ONE_WORD_COMMANDS = ["resume-all", "status"];
 var WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 function commandsIn(advice) {
   const commands = [...advice.matchAll(/\bpropagator /g)].map(({ index }) => wordsAtStart(advice.slice(index))).filter(isOffered).map((words) => words.join(" "));
   return [...new Set(commands)];
 }
-var isOffered = ([, noun = "", verb = ""]) => OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`);
+var isOffered = ([, noun = "", verb = ""]) => OFFERED_ONE_WORD_COMMANDS.includes(noun) || OFFERED_COMMANDS.has(`${noun} ${verb}`);
 function wordsAtStart(text2) {
   const words = [];
   let remainingText = text2;
@@ -744,7 +744,7 @@ var adviceOf = (advice) => advice !== void 0 && advice !== "" && [
   commandsIn(advice).map((line) => commandLine(line))
 ];
 var bar = (counts, about) => {
-  const done = share(counts);
+  const done = doneShare(counts);
   if (done === void 0) return h("span", { class: "bar note" }, "none found");
   const percent = Math.floor(done * 100);
   return h(
@@ -814,7 +814,7 @@ function deadLettersPage({ deadLetters }, now) {
     deadLetters.length === 0 ? empty("No message was given up. There is nothing to do.") : h(
       "p",
       { class: "note" },
-      `${counted(deadLetters.length, "message")}, ${counted(groups.size, "cause")}.`
+      `${countWithNoun(deadLetters.length, "message")}, ${countWithNoun(groups.size, "cause")}.`
     ),
     [...groups].map(([key, group]) => causeCard(key, group, now))
   ];
@@ -836,7 +836,7 @@ function causeCard(key, group, now) {
     h(
       "p",
       {},
-      `${counted(group.length, "message")}, the oldest for `,
+      `${countWithNoun(group.length, "message")}, the oldest for `,
       age(oldest, now),
       Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`
     ),
@@ -870,7 +870,7 @@ function holdsPage({
       "Kept from being deleted",
       holds.length === 0 ? empty(
         "No hold is in force. To add one:",
-        commandLine(`propagator hold add --project ID ${REASON}`)
+        commandLine(`propagator hold add --project ID ${REASON_OPTION}`)
       ) : holdTable(holds, now),
       h(
         "p",
@@ -918,7 +918,7 @@ function suspensionCard({ project, by, reason, at, enabledAt, advice }, now) {
     h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
     isEnabled && h("p", {}, h("strong", {}, enabledText)),
     adviceOf(advice),
-    !isEnabled && commandLine(`${command("project resume", project)} ${REASON}`)
+    !isEnabled && commandLine(`${command("project resume", project)} ${REASON_OPTION}`)
   );
 }
 
@@ -928,7 +928,7 @@ function planSection(plan) {
   return section(
     "Plan",
     facts([
-      ["Would remove", counted(resources, "resource")],
+      ["Would remove", countWithNoun(resources, "resource")],
       ["Digest", digest ?? "the plan is not complete yet"],
       [
         "Approvals",
@@ -962,7 +962,7 @@ function offeredCommands(view) {
   const isPlan = action === "plan";
   const isCleanup = action === "cleanup";
   const ended = hasEnded(view);
-  const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
+  const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON_OPTION}`;
   const offered = [
     !ended && ["Follow it in a terminal", command("operation watch", id)],
     !isPlan && state === "held" && ["Continue it", withReason("release")],
@@ -1008,7 +1008,7 @@ function servicesSection(view) {
       )
     );
   const skipped = tasks.filter(isSkipped).map(({ service }) => service);
-  const totals = ({ counts }) => sum(Object.values(counts));
+  const totals = ({ counts }) => sumCounts(Object.values(counts));
   const progressColumns = [
     { title: "Progress", cell: (task2) => bar(totals(task2), task2.service) },
     numberColumn("Found", (task2) => totals(task2).found),
@@ -1022,7 +1022,7 @@ function servicesSection(view) {
       [
         { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: "State", cell: ({ state }) => stateOf(state) },
-        ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : progressColumns,
+        ...onlyCounts(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : progressColumns,
         { title: "Resources", cell: (task2) => typesOf(task2, doneWord(operation2.action)) }
       ],
       shownTasks,
@@ -1043,7 +1043,7 @@ function typesOf({ counts, because }, done) {
     foundTypes.length > 0 && h(
       "details",
       {},
-      h("summary", {}, counted(foundTypes.length, "type")),
+      h("summary", {}, countWithNoun(foundTypes.length, "type")),
       h(
         "ul",
         {},
@@ -1079,7 +1079,7 @@ function projectsSection({ projects = [] }) {
     )
   );
 }
-var REMAINS = "Remains or is unknown";
+var REMAINS_TITLE = "Remains or is unknown";
 function remainsSection({ operation: operation2, tasks }) {
   const notes = tasks.flatMap(
     ({ service, region, state, conditions }) => conditions.filter((one) => one.class === "Unsupported" && one.actor === "operator").map((one) => ({
@@ -1093,12 +1093,12 @@ function remainsSection({ operation: operation2, tasks }) {
     key: `uncovered ${type}`,
     title: `${type} (${name})${because === void 0 ? "" : `: ${because}`}`,
     what: "not covered, so its resources are unknown",
-    advice: advice ?? `If this type has no resources of projects: propagator waiver add ${type} ${REASON}`
+    advice: advice ?? `If this type has no resources of projects: propagator waiver add ${type} ${REASON_OPTION}`
   }));
   const all = [...notes, ...uncovered2];
   if (all.length === 0) return void 0;
   return section(
-    REMAINS,
+    REMAINS_TITLE,
     all.map(
       ({ key, title, what, advice }) => h(
         "div",
@@ -1112,17 +1112,17 @@ function remainsSection({ operation: operation2, tasks }) {
 }
 
 // console/page-operation.ts
-async function loadDetails(api, { operation: operation2 }, signal, before) {
+async function loadDetails(api, { operation: operation2 }, signal, previous) {
   const { id, action, state } = operation2;
   const readPlan2 = (planId) => api.get(`/v1/operations/${encodeURIComponent(planId)}/plan`, planShape, signal).catch(() => void 0);
-  const plannedBy = state === "recoverable" ? operation2.plan?.of : void 0;
-  const [{ entries }, ownPlan, planned] = await Promise.all([
+  const approvedPlanId = state === "recoverable" ? operation2.plan?.of : void 0;
+  const [{ entries }, ownPlan, approvedPlan] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
     action === "plan" ? readPlan2(id) : void 0,
     // The plan that the operation carries out does not change, so it is read only once.
-    before?.planned ?? (plannedBy === void 0 ? void 0 : readPlan2(plannedBy))
+    previous?.approvedPlan ?? (approvedPlanId === void 0 ? void 0 : readPlan2(approvedPlanId))
   ]);
-  return { audit: entries, plan: ownPlan, planned };
+  return { audit: entries, plan: ownPlan, approvedPlan };
 }
 function operationPage(view, details, samples, now) {
   const { operation: operation2 } = view;
@@ -1130,7 +1130,7 @@ function operationPage(view, details, samples, now) {
     h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
     h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(view)),
     endCard(view),
-    progressLine(view, details?.planned, samples),
+    progressLine(view, details?.approvedPlan, samples),
     waitingCards(view, now),
     details?.plan && planSection(details.plan),
     servicesSection(view),
@@ -1146,8 +1146,8 @@ function meaningOf(view) {
   const meaning = MEANINGS[state] ?? "";
   if (state === "recoverable") return `${IN_WINDOW[scope.type] ?? ""}${meaning}`;
   if (state !== "finished") return meaning;
-  const rest = remainsSection(view) !== void 0 ? `the resources under “${REMAINS}”` : view.resources.left > 0 ? "the resources that are left" : void 0;
-  return rest === void 0 ? meaning : `A new listing proved the end, except for ${rest}.`;
+  const exception = remainsSection(view) !== void 0 ? `the resources under “${REMAINS_TITLE}”` : view.resources.left > 0 ? "the resources that remain" : void 0;
+  return exception === void 0 ? meaning : `A new listing showed that nothing is left to do, except for ${exception}.`;
 }
 var IN_WINDOW = {
   project: "The project is disabled and suspended. ",
@@ -1162,18 +1162,18 @@ function endCard(view) {
     adviceOf(hold.advice)
   );
 }
-function progressLine(view, planned, samples) {
+function progressLine(view, approvedPlan, samples) {
   const { operation: operation2, resources } = view;
   const { found, removed, left } = resources;
   if (operation2.state === "recoverable")
-    return planned && h("p", {}, `The plan lists ${counted(planned.resources, "resource")}.`);
-  if (isCount(view))
-    return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
+    return approvedPlan && h("p", {}, `The plan lists ${countWithNoun(approvedPlan.resources, "resource")}.`);
+  if (onlyCounts(view))
+    return h("p", {}, `${countWithNoun(found, "resource")} counted; nothing is changed.`);
   const rate = hasEnded(view) ? void 0 : removalRate(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
     `${number(left)} left`,
-    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`] : []
+    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.remainingMillis)} to go`] : []
   ];
   return h(
     "div",
@@ -1267,7 +1267,7 @@ function decisionTable(details, now) {
 var ACTIONS = ["cleanup", "suspend", "resume", "provision", "plan"];
 var loadOperations = (api, filters, signal) => api.get(`/v1/operations?${apiQuery(filters)}`, operationsShape, signal);
 function operationsPage({ operations, notice }, filters, now) {
-  const matchingOperations = matching(operations, filters);
+  const matchingOperations = filterOperations(operations, filters);
   const { rows, page: page2, pages } = pageOf(matchingOperations, filters.page);
   const isFiltered = [filters.state, filters.action, filters.domain, filters.text].some(
     (one) => one !== ""
@@ -1283,12 +1283,12 @@ function operationsPage({ operations, notice }, filters, now) {
 }
 function extentText(found, read, filters) {
   const hasReadAll = read < filters.limit;
-  if (hasReadAll) return `${counted(found, "operation")}.`;
-  const first = `${counted(found, "operation")} among the newest ${read}. `;
-  return filters.limit < LIMITS.most ? [
-    first,
-    link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`)
-  ] : `${first}For older operations, filter by state or domain.`;
+  if (hasReadAll) return `${countWithNoun(found, "operation")}.`;
+  const amongNewest = `${countWithNoun(found, "operation")} among the newest ${read}. `;
+  return filters.limit < LIMITS.max ? [
+    amongNewest,
+    link(listAddress({ ...filters, limit: LIMITS.max }), `Search the newest ${LIMITS.max}`)
+  ] : `${amongNewest}For older operations, filter by state or domain.`;
 }
 var operationTable = (rows, now) => table(
   "Operations, newest first",
@@ -1307,7 +1307,7 @@ var operationTable = (rows, now) => table(
 );
 function progressOf(view) {
   const note = (text2) => h("span", { class: "bar note" }, text2);
-  if (isCount(view)) return note(`${number(view.resources.found)} counted`);
+  if (onlyCounts(view)) return note(`${number(view.resources.found)} counted`);
   if (view.operation.state === "recoverable") return note("not begun");
   return bar(view.resources, view.operation.id);
 }
@@ -1357,8 +1357,8 @@ var pager = (filters, page2, pages) => h(
 );
 
 // console/needs.ts
-function needsOf({ status, newest, others, plans, morePlans }, now) {
-  const all = [...newest, ...others];
+function needsOf({ status, newest, older, plans, morePlans }, now) {
+  const all = [...newest, ...older];
   const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
   const queueNames = queuesWithDead.map(([queue]) => queue);
@@ -1391,7 +1391,7 @@ var stopNeed = (stopped, now) => need(
       age(stopped.at, now),
       `: ${stopped.reason ?? "no reason"}`
     ),
-    commandLine(`propagator resume-all ${REASON}`)
+    commandLine(`propagator resume-all ${REASON_OPTION}`)
   ]
 );
 var healthNeed = () => need(
@@ -1406,7 +1406,7 @@ var healthNeed = () => need(
 var deadNeed = (count2, queues) => need(
   "dead",
   "bad",
-  [link("#/dead-letters", `${counted(count2, "dead-letter message")}`)],
+  [link("#/dead-letters", `${countWithNoun(count2, "dead-letter message")}`)],
   [h("p", {}, `Queues: ${queues.join(", ")}. The list shows each cause with its command.`)]
 );
 function operationNeed(view, tone, now) {
@@ -1423,7 +1423,7 @@ function operationNeed(view, tone, now) {
     [
       h("p", {}, firstReason(view), first && [" (for ", age(first.since, now), ")"]),
       adviceOf(first?.advice),
-      operation2.state === "held" && !first?.advice?.includes("operation release") && commandLine(`${command("operation release", operation2.id)} ${REASON}`)
+      operation2.state === "held" && !first?.advice?.includes("operation release") && commandLine(`${command("operation release", operation2.id)} ${REASON_OPTION}`)
     ]
   );
 }
@@ -1440,7 +1440,7 @@ var planNeed = ({ operation: view, details }, now) => {
       h(
         "p",
         {},
-        details ? `${counted(details.resources, "resource")}; ${details.approvals.length} of ${details.approvalsNeeded} approvals; planned ` : "The plan could not be read now; planned ",
+        details ? `${countWithNoun(details.resources, "resource")}; ${details.approvals.length} of ${details.approvalsNeeded} approvals; planned ` : "The plan could not be read now; planned ",
         age(openedAt, now),
         " ago. ",
         link(`#/operations/${encodeURIComponent(id)}`, "Read the plan")
@@ -1451,19 +1451,19 @@ var planNeed = ({ operation: view, details }, now) => {
 var morePlansNeed = (count2) => need(
   "more plans",
   "wait",
-  [`${counted(count2, "older plan")} may wait for approval`],
+  [`${countWithNoun(count2, "older plan")} may wait for approval`],
   [h("p", {}, link(listAddress({ action: "plan", state: "observed" }), "See the plans"))]
 );
 var enabledDuringHoldNeed = (count2) => need(
   "enabled",
   "bad",
-  [`${counted(count2, "project")} held suspended, but enabled in Keystone`],
+  [`${countWithNoun(count2, "project")} held suspended, but enabled in Keystone`],
   [h("p", {}, link("#/holds", "See the holds"))]
 );
 var suspiciousNeed = (count2) => need(
   "suspicious",
   "wait",
-  [`${counted(count2, "deletion")} held: Keystone never showed the account`],
+  [`${countWithNoun(count2, "deletion")} held: Keystone never showed the account`],
   [commandLine("propagator suspicious list")]
 );
 
@@ -1485,15 +1485,15 @@ function overviewPage(overview, now) {
     section("Propagator", healthFacts(overview.status))
   ];
 }
-var needsTitle = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cutStates.length > 0 ? " or more" : ""}`;
-var extentNote = ({ newest, cutStates }) => newest.length >= NEWEST && h(
+var needsTitle = (count2, { statesWithMore }) => count2 === 0 ? `Nothing ${statesWithMore.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${statesWithMore.length > 0 ? " or more" : ""}`;
+var extentNote = ({ newest, statesWithMore }) => newest.length >= NEWEST_COUNT && h(
   "p",
   { class: "note" },
-  `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state before the end.`,
-  cutStates.length > 0 && " See all: ",
-  cutStates.map((state, index) => [
+  `This page considers the newest ${NEWEST_COUNT} operations, and of each state that is not an end state the newest ${NEWEST_COUNT}.`,
+  statesWithMore.length > 0 && " See all: ",
+  statesWithMore.map((state, index) => [
     index > 0 && ", ",
-    link(listAddress({ state, limit: LIMITS.most }), state)
+    link(listAddress({ state, limit: LIMITS.max }), state)
   ])
 );
 var needCard = ({ key, tone, title, detail }) => h(
@@ -1538,7 +1538,7 @@ function stateTiles({ newest }) {
     h(
       "p",
       { class: "note" },
-      newest.length < NEWEST ? "All operations." : `The newest ${NEWEST} operations.`
+      newest.length < NEWEST_COUNT ? "All operations." : `The newest ${NEWEST_COUNT} operations.`
     )
   ];
 }
@@ -1583,7 +1583,7 @@ function servicesPage({ services, httpPlugins, uncovered: uncovered2, waived }, 
     section(
       "Covered, in the order of the cleanup",
       coveredTable(services),
-      absent(services, httpPlugins)
+      absentServicesNote(services, httpPlugins)
     ),
     waived.length > 0 && section(
       "Waived",
@@ -1619,17 +1619,17 @@ function coveredTable(services) {
     ({ name }) => name
   );
 }
-var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? wrapped(noProjectResources ?? "none of projects") : h(
+var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? wrapped(noProjectResources ?? "no resources of projects") : h(
   "details",
   {},
-  h("summary", {}, counted(resourceTypes.length, "type")),
+  h("summary", {}, countWithNoun(resourceTypes.length, "type")),
   h(
     "ul",
     {},
     resourceTypes.map((type) => h("li", {}, type))
   )
 );
-function absent(services, httpPlugins) {
+function absentServicesNote(services, httpPlugins) {
   const names = services.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
   return [
     names.length > 0 && h("p", { class: "note" }, `Not in this cloud: ${names.join(", ")}.`),
@@ -1645,7 +1645,7 @@ var uncoveredCard = ({ type, name, region, because, advice }) => h(
     {},
     because ?? "No service file covers this type. Its resources are not removed, and each operation ends as unverified."
   ),
-  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON}`, `waive ${type}`) : adviceOf(advice)
+  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON_OPTION}`, `waive ${type}`) : adviceOf(advice)
 );
 
 // console/patch.ts
@@ -1907,7 +1907,7 @@ var Console = class {
   filter(fields) {
     const { state = "", action = "", domain = "", text: text2 = "" } = fields;
     const route = this.#route;
-    const limit = route.page === "operations" ? route.filters.limit : LIMITS.first;
+    const limit = route.page === "operations" ? route.filters.limit : LIMITS.initial;
     const trimmed = { domain: domain.trim(), text: text2.trim() };
     this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
   }
@@ -1938,7 +1938,7 @@ var Console = class {
       return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.first ? LONG_MILLIS : SHORT_MILLIS
+        route.filters.limit > LIMITS.initial ? LONG_MILLIS : SHORT_MILLIS
       );
     if (route.page === "dead-letters")
       return pollPage(

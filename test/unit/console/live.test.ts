@@ -119,7 +119,7 @@ describe('the page of an operation', () => {
     const tab = follow(stream);
     stream.send('operation', at(0, 'finished'));
     await tab.until(() => tab.header().startsWith('Ended'));
-    expect(tab.text()).toContain('A new listing proved the end.');
+    expect(tab.text()).toContain('A new listing showed that nothing is left to do.');
     expect(tab.connections()).toHaveLength(1);
     await tab.close();
   });
@@ -232,7 +232,7 @@ describe('the removal rate', () => {
     ];
     const samples = withSample(withSample([first], second), { at: 100_000, removed: 600 });
     expect(samples[0]).toBe(second);
-    expect(removalRate(samples, 30)).toEqual({ perSecond: 2, leftMillis: 15_000 });
+    expect(removalRate(samples, 30)).toEqual({ perSecond: 2, remainingMillis: 15_000 });
     expect(removalRate([second, { at: 60_000, removed: 500 }], 30)).toBeUndefined();
     expect(removalRate([second], 30)).toBeUndefined();
   });

@@ -37,7 +37,7 @@ const page = (
   tasks?: Parameters<typeof operationView>[2],
 ): El => {
   const seen = operationShape(operationView('shop', fields, tasks));
-  const all = { audit: [], plan: undefined, planned: undefined, ...details };
+  const all = { audit: [], plan: undefined, approvedPlan: undefined, ...details };
   return h('div', {}, operationPage(seen, all, [], NOW));
 };
 const linesOf = (one: El | string): string[] =>
@@ -104,7 +104,7 @@ describe('the page of a recoverable operation, about its progress,', () => {
   const fields: Fields = { state: 'recoverable', request, recovery };
 
   it('shows the size of the plan, and no progress', () => {
-    const text = textOf(page(fields, { planned: plan }, []));
+    const text = textOf(page(fields, { approvedPlan: plan }, []));
     expect(text).toContain('The plan lists 258 resources.');
     expect(text).toContain('The services begin after the recovery window.');
     expect(text).not.toMatch(/none found|0 of 0|0 left/);
@@ -134,11 +134,13 @@ describe('the page of a finished operation', () => {
 
   it('names the remaining resources for which there is no proof', () => {
     const none = { counts: {} };
-    expect(textOf(page(fields, {}, [none]))).toContain('A new listing proved the end.');
-    expect(textOf(page(fields))).toContain('except for the resources that are left.');
+    expect(textOf(page(fields, {}, [none]))).toContain(
+      'A new listing showed that nothing is left to do.',
+    );
+    expect(textOf(page(fields))).toContain('except for the resources that remain.');
     const text = textOf(page(fields, {}, [{ state: 'finished', conditions: [condition] }]));
     expect(text).toContain('except for the resources under “Remains or is unknown”.');
-    expect(text).not.toContain('proved the end.');
+    expect(text).not.toContain('showed that nothing is left to do.');
   });
 });
 

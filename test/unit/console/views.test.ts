@@ -3,12 +3,19 @@ import * as fc from 'fast-check';
 import { JSDOM } from 'jsdom';
 import { command, commandsIn, quoted } from '../../../console/command.ts';
 import { type El, h, textOf } from '../../../console/element.ts';
-import { counted, duration, number, share, time, visible } from '../../../console/format.ts';
+import {
+  countWithNoun,
+  doneShare,
+  duration,
+  number,
+  time,
+  visible,
+} from '../../../console/format.ts';
 import {
   apiQuery,
+  filterOperations,
   filtersOf,
   listAddress,
-  matching,
   needsPerson,
   pageOf,
 } from '../../../console/operations.ts';
@@ -54,7 +61,7 @@ describe('the texts of the console', () => {
       '12\u202f345',
       '1\u202f234\u202f567',
     ]);
-    expect([counted(1, 'type'), counted(0, 'type')]).toEqual(['1 type', '0 types']);
+    expect([countWithNoun(1, 'type'), countWithNoun(0, 'type')]).toEqual(['1 type', '0 types']);
     expect([-5, 42_000, 423_000, 7_500_000, 273_600_000].map(duration)).toEqual([
       '0s',
       '42s',
@@ -68,7 +75,10 @@ describe('the texts of the console', () => {
       '-',
       '-',
     ]);
-    expect([share({ found: 0, left: 0 }), share({ found: 4, left: 9 })]).toEqual([undefined, 0]);
+    expect([doneShare({ found: 0, left: 0 }), doneShare({ found: 4, left: 9 })]).toEqual([
+      undefined,
+      0,
+    ]);
   });
 
   it('name every state, and mark the states in which an operation has ended', () => {
@@ -158,7 +168,7 @@ describe('the list', () => {
   it('finds operations by action and by name, id or reason', () => {
     const all = [seen('shop'), seen('Billing', { action: 'suspend' })];
     const names = (action: string, text: string) =>
-      matching(all, { action, text }).map(({ operation }) => operation.scope.name);
+      filterOperations(all, { action, text }).map(({ operation }) => operation.scope.name);
     expect(names('', '')).toEqual(['shop', 'Billing']);
     expect(names('suspend', '')).toEqual(['Billing']);
     expect(names('', 'bill')).toEqual(['Billing']);
@@ -179,10 +189,10 @@ describe('the overview', () => {
   const data = (fields: object = {}) => ({
     status: statusShape(STATUS),
     newest: [] as Operation[],
-    others: [] as Operation[],
+    older: [] as Operation[],
     plans: [],
     morePlans: 0,
-    cutStates: [] as string[],
+    statesWithMore: [] as string[],
     notice: undefined,
     ...fields,
   });
@@ -209,7 +219,7 @@ describe('the overview', () => {
     const status = { ...STATUS, ok: false, stopped, suspicious: 2, enabledDuringHold: 1 };
     const queues = { 'service-nova': { ready: 0, delayed: 0, active: 0, dead: 3 } };
     const cards = cardsOf(
-      overviewPage(data({ status: { ...status, queues }, others: [held] }), NOW),
+      overviewPage(data({ status: { ...status, queues }, older: [held] }), NOW),
     );
     expect(cards.map((card) => card.slice(0, 30))).toEqual([
       expect.stringContaining('All destructive work is'),
