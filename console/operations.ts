@@ -62,8 +62,8 @@ export function listAddress(filters: Partial<Filters>): string {
 }
 
 /**
- * The query of the API, which filters by state and domain. {@link filterOperations} applies the other
- * filters.
+ * The query of the API, which filters by state and domain. {@link filterOperations} applies the
+ * other filters.
  */
 export function apiQuery({ state, domain, limit }: Filters): string {
   const query = new URLSearchParams({ limit: String(limit) });

@@ -19,7 +19,8 @@ export function deadLettersPage(
       : h(
           'p',
           { class: 'note' },
-          `${countWithNoun(deadLetters.length, 'message')}, ${countWithNoun(groups.size, 'cause')}.`,
+          `${countWithNoun(deadLetters.length, 'message')}, ` +
+            `${countWithNoun(groups.size, 'cause')}.`,
         ),
     [...groups].map(([key, group]) => causeCard(key, group, now)),
   ];

@@ -1,9 +1,10 @@
 import type { El } from './element.ts';
 
 /**
- * Makes the children of `parent` equal to `children`. An element that stays is changed in place, and
- * keeps the focus, the selection and the scroll position. An opened `details` element stays open. A
- * child with the attribute `data-key` keeps its element when other children are added before it.
+ * Makes the children of `parent` equal to `children`. An element that stays is changed in place,
+ * and keeps the focus, the selection and the scroll position. An opened `details` element stays
+ * open. A child with the attribute `data-key` keeps its element when other children are added
+ * before it.
  */
 export function patch(parent: Element, children: readonly (El | string)[]): void {
   const keyed = keyedElements(parent);
@@ -91,8 +92,8 @@ const isChangedByPerson = (element: Element, name: string): boolean =>
   element.localName !== 'progress' && CHANGED_BY_PERSON.includes(name);
 
 /**
- * True if the console may set this attribute of an element that is not new. A `details` element that
- * a person has closed has no attribute `open`, and must stay closed.
+ * True if the console may set this attribute of an element that is not new. A `details` element
+ * that a person has closed has no attribute `open`, and must stay closed.
  */
 const maySet = (element: Element, name: string): boolean =>
   name !== 'open' && !(isChangedByPerson(element, name) && element.hasAttribute(name));

@@ -30,7 +30,7 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
     'oldest-message',
     `dead-letter messages for ${days(nova?.deadLetterQueue.retentionSeconds)} days`,
   ],
-  ['oldest-message', `emptied by ${atOnce('service-nova')} functions`],
+  ['oldest-message', `At most ${atOnce('service-nova')} invocations of a service's function`],
   ['oldest-message', `after ${nova?.maxReceives} deliveries`],
   [
     'function-errors',
@@ -43,13 +43,16 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['dead-letters', `after ${nova?.maxReceives} deliveries`],
   ['dead-letters', `up to ${Math.floor(toDeath / 60)} hours ${toDeath % 60} minutes`],
   ['function-throttles', `For ${limit.throttleMinutes} minutes Lambda`],
-  ['function-throttles', `At most ${atOnce('service-nova')} functions work on a queue`],
-  ['function-throttles', `\`coordinate\` ${atOnce('coordinate')}, \`ingest\` ${atOnce('ingest')}`],
+  ['function-throttles', `At most ${atOnce('service-nova')} invocations of a service's function`],
+  [
+    'function-throttles',
+    `\`coordinate\`: ${atOnce('coordinate')}, \`ingest\`: ${atOnce('ingest')}`,
+  ],
   ['silent-source', `For ${stack.parameters.silentMinutes} minutes`],
   ['sweep-missing', `has not run for ${limit.sweepMinutes} minutes`],
   ['dead-letters-expire', `the last ${days(nova?.deadLetterQueue.retentionSeconds) / 2} days`],
   ['dead-letters-expire', `after ${days(nova?.deadLetterQueue.retentionSeconds)} days`],
-  ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} days are gone`],
+  ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} of the`],
   ['api-errors', `more than ${limit.api5xx} requests failed within ${limit.apiMinutes} minutes`],
   ['api-errors', `longer than ${limit.apiSeconds} s (p99) for ${limit.apiSlowMinutes} minutes`],
   ['README', `arrived for ${stack.parameters.silentMinutes} minutes`],
@@ -66,8 +69,8 @@ describe('the numbers of the runbooks', () => {
   it('include the concurrency of a service, which docs/settings.md multiplies', () => {
     const file = new URL('../../../docs/settings.md', import.meta.url);
     expect(readFileSync(file, 'utf8')).toContain(
-      `a queue has up to ${atOnce('service-nova')} functions, so a service gets up to ` +
-        `${atOnce('service-nova')} times as many calls`,
+      `up to ${atOnce('service-nova')} invocations of a service's function run at the same time, so a ` +
+        `service gets up to ${atOnce('service-nova')} times as many calls`,
     );
   });
 });
