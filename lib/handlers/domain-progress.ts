@@ -24,12 +24,12 @@ export async function domainProgress(
       .filter((child) => openedOperationIds.includes(child.id))
       .map((child) => child.scope.id as string),
   );
-  const cleanupsByProject = new Map<ProjectId, readonly Operation[]>();
+  const allCleanupsByProject = new Map<ProjectId, readonly Operation[]>();
   const protectionReasons = new Map<ProjectId, string>();
   for (const project of projects) {
     if (openedProjectIds.has(project.id)) continue;
     const operations = await engine.reads.operationsAbout('project', project.id);
-    cleanupsByProject.set(project.id, cleanupsOf(operations));
+    allCleanupsByProject.set(project.id, cleanupsOf(operations));
     const { name } = project;
     const reason = protectedBecause(
       {
@@ -42,5 +42,5 @@ export async function domainProgress(
     );
     if (reason !== undefined) protectionReasons.set(project.id, reason);
   }
-  return { children, cleanupsByProject, protectedBecause: protectionReasons };
+  return { children, allCleanupsByProject, protectedBecause: protectionReasons };
 }

@@ -1,5 +1,6 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { confirmMessage } from './confirm-again.ts';
+import { disableOrDeleteDomain } from './domain-deletion.ts';
 import { mustWaitForChildProjects, openPlannedCleanup } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
@@ -9,14 +10,16 @@ import {
   isProjectDisabled,
 } from './project-deletion-state.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
-import { moveOperation } from './transitions.ts';
 
-/** The stored state of the projects of a requested domain. */
+/**
+ * The stored state of the projects of a requested domain: a domain whose deletion an administrator
+ * requested under an approved plan.
+ */
 export interface DomainProgress {
   /** The stored cleanups that belong to the operation of the domain. */
   readonly children: readonly Operation[];
   /** For each project of the plan that is not in `children`: all its cleanups, newest first. */
-  readonly cleanupsByProject: ReadonlyMap<ProjectId, readonly Operation[]>;
+  readonly allCleanupsByProject: ReadonlyMap<ProjectId, readonly Operation[]>;
   /** For each protected project: why the project must not be deleted now. */
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
@@ -46,97 +49,71 @@ export function scheduleDomainAdvance(transaction: OperationTransaction): void {
  *   none in a disabled domain. The domain stays enabled while a project is held or protected.
  * - When the domain is disabled and all its projects are deleted, the domain is deleted.
  *
- * If the cleanup of a project ends without deleting the project, the cleanups of the projects above
- * it are canceled, and the domain is kept. Other projects continue.
+ * If the cleanup of a project ends without deleting the project, the domain is kept. The cleanups
+ * of the projects above this project are canceled, and the other cleanups continue.
  */
 export function advanceDomain(
   transaction: OperationTransaction,
-  { children, cleanupsByProject, protectedBecause }: DomainProgress,
+  { children, allCleanupsByProject, protectedBecause }: DomainProgress,
   step: StepInput,
 ): void {
   if (!deletesProjects(transaction.operation)) return;
   const { projects = [], children: childIds } = transaction.operation;
-  const cleanups = new Map<string, Operation>(
-    children.filter(({ id }) => childIds.includes(id)).map((child) => [child.scope.id, child]),
+  const childCleanups = children.filter(({ id }) => childIds.includes(id));
+  const childCleanupByProject = new Map<string, Operation>(
+    childCleanups.map((cleanup) => [cleanup.scope.id, cleanup]),
   );
   const openedCleanups: Operation[] = [];
   for (const project of projects) {
-    const childCleanups = projects
+    const cleanup = childCleanupByProject.get(project.id);
+    const cleanupsBelow = projects
       .filter(({ parentId }) => parentId === project.id)
-      .map(({ id }) => cleanups.get(id));
-    const cleanup = cleanups.get(project.id);
-    if (cleanup) advanceProject(transaction, cleanup, childCleanups);
-    else if (project.plan && childCleanups.every(isProjectDisabled))
+      .map(({ id }) => childCleanupByProject.get(id));
+    if (cleanup) advanceProject(transaction, cleanup, cleanupsBelow);
+    else if (project.plan && cleanupsBelow.every(isProjectDisabled))
       openedCleanups.push(
         openPlannedCleanup(
           transaction,
-          { ...project, waitsForChildProjects: !childCleanups.every(isProjectDeleted) },
-          cleanupsByProject.get(project.id) ?? [],
+          { ...project, waitsForChildProjects: !cleanupsBelow.every(isProjectDeleted) },
+          allCleanupsByProject.get(project.id) ?? [],
           protectedBecause.get(project.id),
           step.now,
         ),
       );
   }
-  if (openedCleanups.length > 0) {
-    const { operation } = transaction;
-    const ids = openedCleanups.map(({ id }) => id);
-    transaction.operation = { ...operation, children: [...operation.children, ...ids] };
-  }
-  disableOrDeleteDomain(
-    transaction,
-    projects.map(({ id }) => cleanups.get(id)),
-    [...cleanups.values(), ...openedCleanups],
-    step.now,
-  );
+  addChildren(transaction, openedCleanups);
+  const ofPlan = projects.map(({ id }) => childCleanupByProject.get(id));
+  const all = [...childCleanupByProject.values(), ...openedCleanups];
+  disableOrDeleteDomain(transaction, { ofPlan, all }, step.now);
+}
+
+/** Records the opened cleanups as children of the operation. */
+function addChildren(
+  transaction: OperationTransaction,
+  openedCleanups: readonly Operation[],
+): void {
+  if (openedCleanups.length === 0) return;
+  const { operation } = transaction;
+  const ids = openedCleanups.map(({ id }) => id);
+  transaction.operation = { ...operation, children: [...operation.children, ...ids] };
 }
 
 /**
- * Lets the cleanup of a project continue or cancels it. `childCleanups`: one item for each child
- * project: its cleanup, or `undefined` if no cleanup of it is open yet.
+ * Lets the cleanup of a project continue, or cancels the cleanup. `cleanupsBelow`: for each child
+ * project its cleanup, or `undefined` if the child project has none yet.
  */
 function advanceProject(
   transaction: OperationTransaction,
   cleanup: Operation,
-  childCleanups: readonly (Operation | undefined)[],
+  cleanupsBelow: readonly (Operation | undefined)[],
 ): void {
-  if (cleanup.waitsForChildProjects && childCleanups.every(isProjectDeleted))
+  if (cleanup.waitsForChildProjects && cleanupsBelow.every(isProjectDeleted))
     startRemoval(transaction, cleanup);
-  const failedChild = childCleanups.find((one) => one !== undefined && endedWithoutDeletion(one));
+  const failedChild = cleanupsBelow.find((one) => one !== undefined && endedWithoutDeletion(one));
   if (failedChild) cancelProjectAbove(transaction, cleanup, failedChild);
 }
 
-/**
- * Disables or deletes the domain, or ends its operation, if the state of the projects allows it.
- * `cleanupsOfPlan`: for each project of the plan its cleanup, or `undefined` if it did not exist
- * before this step. `all`: all cleanups of the operation, including those that this step opened.
- */
-function disableOrDeleteDomain(
-  transaction: OperationTransaction,
-  cleanupsOfPlan: readonly (Operation | undefined)[],
-  all: readonly Operation[],
-  now: number,
-): void {
-  const step = nextDomainStep(transaction.operation, cleanupsOfPlan, all);
-  if (step === 'disable') transaction.requestKeystoneAction('disable', now);
-  if (step === 'delete') deleteDomain(transaction, all, now);
-  if (step === 'keep') endKeepingDomain(transaction, all, now);
-}
-
-/** Returns what the operation of the domain does now. `wait`: nothing. */
-function nextDomainStep(
-  { keystoneAction }: Operation,
-  cleanupsOfPlan: readonly (Operation | undefined)[],
-  all: readonly Operation[],
-): 'disable' | 'delete' | 'keep' | 'wait' {
-  const haveAllEnded = all.every(hasEnded);
-  if (!cleanupsOfPlan.every(isProjectDisabled)) return haveAllEnded ? 'keep' : 'wait';
-  if (keystoneAction === undefined || keystoneAction.what === 'enable') return 'disable';
-  if (!haveAllEnded) return 'wait';
-  if (!cleanupsOfPlan.every(isProjectDeleted)) return 'keep';
-  return keystoneAction.done ? 'delete' : 'wait';
-}
-
-/** Starts the removal in a cleanup. Until now it waited for the projects below its project. */
+/** Starts the removal in a cleanup. Until now the cleanup waited for the child projects. */
 function startRemoval(transaction: OperationTransaction, cleanup: Operation): void {
   transaction.putOtherOperation({ ...cleanup, waitsForChildProjects: undefined });
   transaction.messages.push(confirmMessage(cleanup));
@@ -163,59 +140,4 @@ function cancelProjectAbove(
       reason: `a project below it was not deleted: ${name} (${id} is ${state})`,
     },
   });
-}
-
-function deleteDomain(
-  transaction: OperationTransaction,
-  cleanups: readonly Operation[],
-  now: number,
-): void {
-  // Projects that the plan does not list may have cleanups, too: if another client deleted the
-  // domain, `openCleanupsOfDeletedDomain` opened a cleanup for each project of the inventory. A
-  // project may have resources left unless its cleanup is `finished`.
-  const isUnverified = cleanups.some(({ state }) => state !== 'finished');
-  transaction.operation = {
-    ...moveOperation(transaction.operation, 'closing'),
-    ...(isUnverified ? { isUnverified } : {}),
-  };
-  transaction.requestKeystoneAction('delete', now);
-}
-
-/**
- * Ends the operation of a domain and keeps the domain, because one of its projects was not deleted.
- * The recovery window may have suspended projects whose cleanups were never opened. The message
- * `operation.undo` resumes these projects.
- */
-function endKeepingDomain(
-  transaction: OperationTransaction,
-  cleanups: readonly Operation[],
-  now: number,
-): void {
-  const { operation } = transaction;
-  const { id: domain } = operation.scope;
-  const undeleted = cleanups.filter((cleanup) => !isProjectDeleted(cleanup));
-  const names = [
-    ...undeleted.map(({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`),
-    ...(operation.projects ?? []).flatMap(({ id, name, protectedBecause }) =>
-      protectedBecause === undefined ? [] : [`${name ?? id} (protected: ${protectedBecause})`],
-    ),
-  ];
-  const isDomainDisabled =
-    operation.keystoneAction?.what === 'disable' && operation.keystoneAction.done;
-  const enableAdvice = isDomainDisabled
-    ? ` The domain is disabled. To enable it: openstack domain set --enable ${domain}`
-    : '';
-  transaction.operation = {
-    ...moveOperation(operation, 'unverified'),
-    hold: {
-      reason: `the domain was not deleted, because these projects exist: ${names.join('; ')}`,
-      since: now,
-      advice:
-        `Clear the cause of each, then plan again: propagator domain plan ${domain}.` +
-        enableAdvice,
-    },
-    endedAt: now,
-  };
-  if (operation.recovery)
-    transaction.messages.push({ type: 'operation.undo', data: { operationId: operation.id } });
 }
