@@ -10,7 +10,7 @@ import {
   suspensionHoldOf,
 } from '../handlers/suspension-holds.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
-import type { LifecycleAction } from '../operation/model.ts';
+import type { SuspendOrResume } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, PROJECT_CHANGES } from '../policy/schema.ts';
 import { lossesOf } from '../policy/suspend-options.ts';
@@ -136,7 +136,7 @@ async function endHoldOnly(
 
 /** Opens the suspend or resume. Commits it with the hold and the audit record. */
 async function openAndCommit(
-  action: LifecycleAction,
+  action: SuspendOrResume,
   request: SuspendResumeRequest,
   deps: ApiDeps,
 ): Promise<Response> {
@@ -158,7 +158,7 @@ async function openAndCommit(
 }
 
 function auditOf(
-  action: LifecycleAction,
+  action: SuspendOrResume,
   { context, project, decision, holdBefore, holdDocument }: SuspendResumeRequest,
   openedId: OperationId | undefined,
   now: number,

@@ -2,7 +2,7 @@ import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
-import { mergedRerunScope, scopeOf } from '../operation/scope.ts';
+import { mergedScope, scopeOf } from '../operation/scope.ts';
 import { startAdvice } from '../operation/start-advice.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
@@ -34,7 +34,7 @@ export async function rerunOperation(
     deps.protection(),
   ]);
   const scope = record
-    ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
+    ? mergedScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const protectedReason = protectedBecause(scope, protection);
   const refusedBecause = whyNotRerun(earlier, cleanups, protectedReason);

@@ -4,7 +4,7 @@ import {
   awaitsLifecycleConfirmation,
   type LifecycleAnswer,
 } from '../operation/lifecycle-confirmation.ts';
-import type { LifecycleAction, Operation } from '../operation/model.ts';
+import type { Operation, SuspendOrResume } from '../operation/model.ts';
 import type { StepEvent } from '../operation/step.ts';
 import type { StepResult } from '../operation/transaction.ts';
 import { reportOf } from '../shared/errors.ts';
@@ -15,7 +15,7 @@ import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { provisionForChange } from './provision.ts';
 import { recordStateDuringHold, suspensionHoldOf } from './suspension-holds.ts';
 
-const ACTION_BY_CHANGE: Readonly<Record<string, LifecycleAction>> = {
+const ACTION_BY_CHANGE: Readonly<Record<string, SuspendOrResume>> = {
   disabled: 'suspend',
   enabled: 'resume',
 };

@@ -13,7 +13,7 @@ import {
   UNDO_CAUSE_PREFIX,
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
-import { hasDisabledAccount } from '../operation/recovery-window.ts';
+import { mayHaveDisabledAccount } from '../operation/recovery-window.ts';
 import type { StepResult } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
@@ -176,7 +176,7 @@ function mustResumeDomain(
     recovery?.suspension !== undefined ||
     suspendsAndResumesOf(allOperations)[0]?.action === 'suspend';
   // The operation has just enabled the domain, and Keystone may still show it as disabled.
-  const wasJustEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
+  const wasJustEnabled = mayHaveDisabledAccount(recovery) && startedAt === undefined;
   return wasSuspended && (wasJustEnabled || isEnabled);
 }
 

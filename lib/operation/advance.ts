@@ -5,8 +5,8 @@ import { applyWaivers, leftoversOf } from './leftovers.ts';
 import { holdAtHourlyCap, holdAtLimit, holdOperation } from './limits.ts';
 import type { Hold, Operation, Task } from './model.ts';
 import { hasTaskEnded } from './overtaking.ts';
-import { requestPreDelete, requestReady } from './ready.ts';
-import { hasDisabledAccount } from './recovery-window.ts';
+import { requestPreDeleteRuns, requestReadyRuns } from './ready.ts';
+import { mayHaveDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -28,7 +28,7 @@ export function advanceOperation(transaction: OperationTransaction, step: StepIn
     transaction.operation.state === 'running' &&
     !mustWaitForChildProjects(transaction.operation)
   ) {
-    if (!holdAtLimit(transaction, step)) requestReady(transaction, step);
+    if (!holdAtLimit(transaction, step)) requestReadyRuns(transaction, step);
   }
   endWhenDone(transaction, step);
 }
@@ -48,8 +48,8 @@ export function isConfirmed(operation: Operation, step: StepInput): boolean {
 }
 
 /**
- * Starts a confirmed operation when every service was counted once. In mode `observe` the operation
- * ends instead.
+ * Starts a confirmed operation when the first count of each service has ended. In mode `observe`
+ * the operation ends instead.
  */
 function startWhenConfirmed(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
@@ -65,8 +65,8 @@ function startWhenConfirmed(transaction: OperationTransaction, step: StepInput):
 }
 
 /**
- * True until the first run of the task has reported. If this run fails, the operation starts
- * without the count (safety rule "One stuck project stops no other").
+ * True until the first run of the task has reported the count of its resources. If this run fails,
+ * the operation starts without this count (safety rule "One stuck project stops no other").
  */
 const awaitsFirstCount = ({ run, sequence, state }: Task): boolean =>
   state === 'planning' && sequence === 0 && run === 1;
@@ -82,7 +82,7 @@ export function beginChanges(transaction: OperationTransaction, now: number): vo
   // on the enabled project, so the operation enables the project again.
   const mustEnable =
     !isEnabled &&
-    hasDisabledAccount(operation.recovery) &&
+    mayHaveDisabledAccount(operation.recovery) &&
     transaction.tasks.some((task) => task.preDelete === 'due' && !hasTaskEnded(task));
   const hasPreDelete = isOnLivingProject(operation) && (isEnabled || mustEnable);
   transaction.operation = {
@@ -103,7 +103,7 @@ function advancePreDelete(transaction: OperationTransaction, step: StepInput): v
     transaction.requestKeystoneAction('revoke-role', step.now);
     return;
   }
-  requestPreDelete(transaction, step);
+  requestPreDeleteRuns(transaction, step);
   if (transaction.tasks.every((task) => task.preDelete !== 'due' || hasTaskEnded(task)))
     transaction.requestKeystoneAction('disable', step.now);
 }
@@ -119,7 +119,7 @@ function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
     endOperation(transaction, operation.isUnverified ? operation.hold : undefined, step);
     return;
   }
-  // An operation has no tasks if no service has resources of the account. It also ends here.
+  // An operation without tasks also ends here: no service can have resources of its account.
   const isDone =
     state === 'running' &&
     !mustWaitForChildProjects(operation) &&
@@ -129,7 +129,10 @@ function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
   else endOperation(transaction, undefined, step);
 }
 
-/** Ends the operation as `unverified` if resources may be left, otherwise as `finished`. */
+/**
+ * Ends the operation as `unverified` if resources may be left, otherwise as `finished`. `hold`: the
+ * reason that the ended operation shows.
+ */
 function endOperation(
   transaction: OperationTransaction,
   hold: Hold | undefined,

@@ -1,6 +1,6 @@
 import { allowedDrift, type DriftLimit } from './drift.ts';
 import type { Approval, ApprovedPlan, Operation } from './model.ts';
-import { isComplete, type Plan } from './plan.ts';
+import { isCompletePlan, type Plan } from './plan.ts';
 
 /** The settings that decide which plans need two approvals. */
 export interface TwoApproverRules {
@@ -136,7 +136,7 @@ function whyNotApprovable(
           ? 'Only a plan for a project or a domain can be approved.'
           : `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
     };
-  if (!isComplete(operation) || plan.digest === undefined)
+  if (!isCompletePlan(operation) || plan.digest === undefined)
     return {
       kind: 'refused',
       because: `the plan ${id} is ${operation.state}, and only a complete plan can be approved`,

@@ -16,7 +16,7 @@ export function whyNotCanceled(operation: Operation): string | undefined {
   if (!request)
     return (
       `${scope.type} ${scope.id} was deleted in Keystone, so its deletion cannot be canceled` +
-      // Holds exist for projects, domains and resources.
+      // No deletion hold can name a user.
       (scope.type === 'user'
         ? ''
         : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
@@ -126,11 +126,11 @@ function cancelChildren(
 /**
  * Returns a canceled operation with new advice, because Keystone does not show its account after
  * the cancellation. If Keystone answered 404 before the cancellation and again after it, the
- * deletion is confirmed. `isFollowed`: a cleanup of the deleted account follows.
+ * deletion is confirmed. `willCleanUp`: true if a new cleanup of the deleted account opens.
  */
 export function withAbsenceAdvice(
   operation: Operation,
-  isFollowed: boolean,
+  willCleanUp: boolean,
   now: number,
 ): Operation {
   const { id, confirmedAt, hold, scope, startedAt, state } = operation;
@@ -144,12 +144,12 @@ export function withAbsenceAdvice(
   const domainContents = type === 'domain' ? ', with its projects and users' : '';
   const absenceText = isDeletionConfirmed
     ? `The ${type} is deleted in Keystone${domainContents}, so nothing is put back. ` +
-      (isFollowed
+      (willCleanUp
         ? `Its resources are removed: ${listCommand}`
         : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
           `${id} --reason "…"`)
     : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back` +
-      `${isFollowed ? ', and its resources are removed' : ''}. If this answer is wrong, the ` +
+      `${willCleanUp ? ', and its resources are removed' : ''}. If this answer is wrong, the ` +
       `suspended resources are resumed. See: ${listCommand}`;
   return {
     ...operation,

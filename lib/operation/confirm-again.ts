@@ -55,8 +55,8 @@ export const confirmMessage = ({ id, confirmation: questionNumber }: Operation) 
 
 /**
  * Returns the delay in seconds of the next question to Keystone while an external cause blocks the
- * operation. `since`: when the block began. The delay is the time since then, but at least one
- * second and at most one minute.
+ * operation. `since`: when the block began. The delay is as long as the block has lasted, but at
+ * least one second and at most one minute.
  */
 export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
@@ -68,6 +68,6 @@ export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
 export const delayWhileUnchanged = (since: number, step: StepInput): number =>
   Math.min(20, Math.max(step.confirmationIntervalMillis, step.now - since) / 1000);
 
-/** Returns the delay in seconds until `due`, which is in epoch milliseconds. */
-export const delayUntil = (due: number, { now }: StepInput): number =>
-  Math.max(0.05, (due - now) / 1000);
+/** Returns the delay in seconds until `dueAt`, which is in epoch milliseconds. */
+export const delayUntil = (dueAt: number, { now }: StepInput): number =>
+  Math.max(0.05, (dueAt - now) / 1000);

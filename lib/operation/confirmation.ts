@@ -9,7 +9,7 @@ import type { Operation } from './model.ts';
 import { planTasks } from './plan-tasks.ts';
 import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
-import { mergedRerunScope } from './scope.ts';
+import { mergedScope } from './scope.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { applyBlockedAnswer, applyPresentAnswer, applyUnknownAnswer } from './unconfirmed.ts';
 
@@ -192,7 +192,7 @@ function withAbsentAnswer(
     ...operation,
     hold: undefined,
     confirmedAt: withAnswerAt(operation.confirmedAt, now),
-    ...(recordedScope ? { scope: mergedRerunScope(operation.scope, recordedScope) } : {}),
+    ...(recordedScope ? { scope: mergedScope(operation.scope, recordedScope) } : {}),
   };
 }
 

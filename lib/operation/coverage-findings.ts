@@ -29,20 +29,20 @@ export const isCalledType = ({ catalogTypes }: CoveringService, { type }: Regist
 
 /**
  * Returns a registration of the service that is not cleaned up, with the reason and the advice for
- * the operator. `chosen`: the endpoints that the cleanup of the service calls.
+ * the operator. `calledEndpoints`: the endpoints that the cleanup of the service calls.
  */
 export function describeUncovered(
   registry: Registry,
   service: CoveringService,
   registration: Registration,
-  chosen: readonly ChosenEndpoint[],
+  calledEndpoints: readonly ChosenEndpoint[],
 ): UncoveredRegistration {
   const { type, name, region } = registration;
   return {
     type,
     name,
     ...(region === undefined ? {} : { region }),
-    ...whyUncovered(registry, service, registration, chosen),
+    ...whyUncovered(registry, service, registration, calledEndpoints),
   };
 }
 
@@ -50,13 +50,13 @@ function whyUncovered(
   registry: Registry,
   service: CoveringService,
   registration: Registration,
-  chosen: readonly ChosenEndpoint[],
+  calledEndpoints: readonly ChosenEndpoint[],
 ): Required<Pick<UncoveredRegistration, 'because' | 'advice'>> {
   const { type, region, hiddenBecause } = registration;
-  const inRegion = region === undefined ? '' : ` in ${region}`;
+  const regionText = region === undefined ? '' : ` in ${region}`;
   if (hiddenBecause !== undefined)
     return {
-      because: `it is registered${inRegion}, but ${hiddenBecause}`,
+      because: `it is registered${regionText}, but ${hiddenBecause}`,
       advice:
         'Enable it, or show it to the project of the propagator, and run the operation again.',
     };
@@ -68,31 +68,34 @@ function whyUncovered(
   if (isRegionExcluded(registry, registration))
     return {
       because:
-        `it is registered only${inRegion}, and ${registry.setting} names only ` +
+        `it is registered only${regionText}, and ${registry.setting} names only ` +
         `${registry.regions.join(', ')}`,
       advice:
         `Add ${region} to the regions in clouds.yaml (regions: ` +
         `[${[...registry.regions, region].join(', ')}]).`,
     };
-  const chosenInRegion = chosen.find((one) => one.registration.region === region);
-  if (chosenInRegion)
+  const calledInRegion = calledEndpoints.find((one) => one.registration.region === region);
+  if (calledInRegion)
     return {
       because:
-        `it is registered twice${inRegion}; the cleanup covers ${chosenInRegion.endpoint.place}, ` +
-        `and does not cover ${otherPlaces(registration, chosenInRegion)}`,
+        `it is registered twice${regionText}; the cleanup covers ` +
+        `${calledInRegion.endpoint.place}, and does not cover ` +
+        otherPlaces(registration, calledInRegion),
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
   if (isCalledType(service, registration))
     return {
-      because: `the catalog has no public, internal or admin endpoint of this type${inRegion}`,
+      because: `the catalog has no public, internal or admin endpoint of this type${regionText}`,
       advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
     };
-  const [main = ''] = service.catalogTypes;
+  const [officialType = ''] = service.catalogTypes;
   return {
     because:
-      `the catalog has it${inRegion} under ${type} only, and not under ` +
+      `the catalog has it${regionText} under ${type} only, and not under ` +
       `${service.catalogTypes.join(' or ')}`,
-    advice: `Register its current API: openstack service create --name ${service.name} ${main}`,
+    advice:
+      'Register its current API: openstack service create --name ' +
+      `${service.name} ${officialType}`,
   };
 }
 
@@ -133,12 +136,14 @@ export function describeUnknownType({
  * catalog type that no service covers. If a type has such an entry, its entries with a reason are
  * left out.
  */
-export function withoutDuplicates(all: readonly UncoveredRegistration[]): UncoveredRegistration[] {
-  const typesInCatalog = new Set(
-    all.filter(({ because }) => because === undefined).map(({ type }) => type),
+export function withoutDuplicates(
+  registrations: readonly UncoveredRegistration[],
+): UncoveredRegistration[] {
+  const typesWithoutReason = new Set(
+    registrations.filter(({ because }) => because === undefined).map(({ type }) => type),
   );
-  const keptRegistrations = all.filter(
-    ({ type, because }) => because === undefined || !typesInCatalog.has(type),
+  const keptRegistrations = registrations.filter(
+    ({ type, because }) => because === undefined || !typesWithoutReason.has(type),
   );
   const byContent = new Map(
     keptRegistrations.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),

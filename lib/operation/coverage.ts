@@ -46,6 +46,7 @@ export interface Coverage {
 
 /** The type that a waiver names if the list of services and endpoints cannot be read. */
 export const UNLISTED_TYPE = 'unlisted';
+
 /**
  * Assigns every registration in Keystone to one of three groups: cleaned up, excluded by a named
  * setting, or unverified. A service without a registration counts as absent if Keystone's list of
@@ -64,7 +65,7 @@ export function coverageOf(registry: Registry, services: readonly CoveringServic
       registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(describeUnknownType),
     ),
     leftOut: excludedRegions(
-      [...byService.values()].flatMap(({ excluded }) => excluded),
+      [...byService.values()].flatMap(({ excludedRegistrations }) => excludedRegistrations),
       registry.setting,
     ),
     unlisted: unlisted && {
@@ -84,49 +85,54 @@ const typeKeys = ({ catalogTypes, catalogAliases = [] }: CoveringService): strin
   [...catalogTypes, ...catalogAliases].map(typeKey);
 
 /** Groups registrations in excluded regions by region. */
-function excludedRegions(excluded: readonly Registration[], setting: string): ExcludedRegion[] {
-  const types = new Map<string, Set<string>>();
-  for (const { region = '', type } of excluded)
-    types.set(region, (types.get(region) ?? new Set()).add(type));
-  return [...types]
-    .map(([region, inRegion]) => ({ region, types: [...inRegion].sort(), setting }))
+function excludedRegions(
+  excludedRegistrations: readonly Registration[],
+  setting: string,
+): ExcludedRegion[] {
+  const typesByRegion = new Map<string, Set<string>>();
+  for (const { region = '', type } of excludedRegistrations)
+    typesByRegion.set(region, (typesByRegion.get(region) ?? new Set()).add(type));
+  return [...typesByRegion]
+    .map(([region, types]) => ({ region, types: [...types].sort(), setting }))
     .sort((a, b) => (a.region < b.region ? -1 : 1));
 }
 
 function serviceCoverage(
   registry: Registry,
   service: CoveringService,
-): ServiceCoverage & { readonly excluded: readonly Registration[] } {
+): ServiceCoverage & { readonly excludedRegistrations: readonly Registration[] } {
   const serviceTypeKeys = new Set(typeKeys(service));
   const serviceRegistrations = registry.registrations.filter(({ type }) =>
     serviceTypeKeys.has(typeKey(type)),
   );
-  const chosen = chosenEndpoints(registry, service, serviceRegistrations);
-  const regions = chosen
+  const calledEndpoints = chooseEndpoints(registry, service, serviceRegistrations);
+  const regions = calledEndpoints
     .map(({ registration }) => registration.region)
     .filter((region) => region !== undefined);
   if (service.noProjectResources !== undefined)
-    return { regions, unverifiedRegistrations: [], excluded: [] };
-  const cleanedPlaces = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
+    return { regions, unverifiedRegistrations: [], excludedRegistrations: [] };
+  const cleanedPlaces = new Set(
+    calledEndpoints.flatMap((one) => placesOf(serviceRegistrations, one)),
+  );
   const uncoveredRegistrations = serviceRegistrations.filter(
     (registration) =>
-      !isCovered(registration, service, serviceRegistrations, chosen, cleanedPlaces),
+      !isCovered(registration, service, serviceRegistrations, calledEndpoints, cleanedPlaces),
   );
   const isExcluded = (registration: Registration): boolean =>
-    chosen.length > 0 && isRegionExcluded(registry, registration);
+    calledEndpoints.length > 0 && isRegionExcluded(registry, registration);
   return {
     regions,
     unverifiedRegistrations: withoutDuplicates(
       uncoveredRegistrations
         .filter((registration) => !isExcluded(registration))
-        .map((registration) => describeUncovered(registry, service, registration, chosen)),
+        .map((registration) => describeUncovered(registry, service, registration, calledEndpoints)),
     ),
-    excluded: uncoveredRegistrations.filter(isExcluded),
+    excludedRegistrations: uncoveredRegistrations.filter(isExcluded),
   };
 }
 
 /** Returns the endpoints to call, at most one for each region. */
-function chosenEndpoints(
+function chooseEndpoints(
   registry: Registry,
   service: CoveringService,
   serviceRegistrations: readonly Registration[],
@@ -150,7 +156,7 @@ function chosenEndpoints(
     : configuredEndpoints;
 }
 
-/** Returns the places of the chosen endpoint and of the other interfaces in its registration. */
+/** Returns the places of a called endpoint and of the other interfaces in its registration. */
 function placesOf(
   serviceRegistrations: readonly Registration[],
   { registration, endpoint }: ChosenEndpoint,
@@ -165,26 +171,31 @@ function placesOf(
 }
 
 /**
- * True if the cleanup of the service reaches this registration. `chosen`: the endpoints that the
- * cleanup calls. `cleanedPlaces`: the places of these endpoints.
+ * True if the cleanup of the service reaches this registration. `calledEndpoints`: the endpoints
+ * that the cleanup calls. `cleanedPlaces`: the places of these endpoints. A place is a URL without
+ * version and project (see {@link Endpoint}).
  */
 function isCovered(
   registration: Registration,
   service: CoveringService,
   serviceRegistrations: readonly Registration[],
-  chosen: readonly ChosenEndpoint[],
+  calledEndpoints: readonly ChosenEndpoint[],
   cleanedPlaces: ReadonlySet<string>,
 ): boolean {
   const { endpoints, region, serviceId } = registration;
   // A registration without an endpoint cannot be called. Another registration of the service covers
   // it.
-  if (endpoints.length === 0) return chosen.length > 0;
-  const calledRegistration = chosen.find((one) => one.registration.region === region)?.registration;
+  if (endpoints.length === 0) return calledEndpoints.length > 0;
+  const calledRegistration = calledEndpoints.find(
+    (one) => one.registration.region === region,
+  )?.registration;
   // The settings replace the endpoint that Keystone has in this region.
   if (calledRegistration?.isOverride) return true;
   const isCleaned = ({ place }: Endpoint): boolean => cleanedPlaces.has(place);
   const isAmbiguousEndpoint = (endpoint: Endpoint): boolean =>
     isAmbiguous(endpoint, registration, serviceRegistrations);
+  // Each interface of the called registration leads to the called service, unless the interface has
+  // several places. All these places must then be cleaned.
   if (calledRegistration === registration)
     return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
   // If the called registration of the same service lacks the interface of an endpoint, this
@@ -194,5 +205,7 @@ function isCovered(
     !hasInterface(calledRegistration, endpoint) &&
     !isAmbiguousEndpoint(endpoint);
   if (endpoints.every((endpoint) => isCleaned(endpoint) || leadsToCalled(endpoint))) return true;
+  // A registration under an older type of the service counts as covered if the service is called
+  // under its present type in the same region.
   return calledRegistration !== undefined && !isCalledType(service, registration);
 }

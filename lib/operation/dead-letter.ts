@@ -29,7 +29,7 @@ export function applyRedrive(
 }
 
 /** Returns the error of a message that stays a dead-letter message because of a deletion hold. */
-const heldError = (
+const notDiscardedError = (
   { service, region }: Task,
   { message, advice = '' }: Condition,
 ): ErrorReport => ({
@@ -62,9 +62,9 @@ export function applyDiscard(
 ): void {
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
-  const held = knownHold(transaction.operation, task, step.heldTypes);
-  if (held) {
-    deadLetterTask(transaction, task, task.error ?? heldError(task, held), step.now);
+  const hold = knownHold(transaction.operation, task, step.heldTypes);
+  if (hold) {
+    deadLetterTask(transaction, task, task.error ?? notDiscardedError(task, hold), step.now);
     return;
   }
   // The person has decided against another run. With an empty `overtook`, the task is not reopened

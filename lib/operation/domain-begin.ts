@@ -3,13 +3,14 @@ import { scheduleDomainAdvance } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { waitWhileEnabled } from './recovery.ts';
-import { hasDisabledAccount } from './recovery-window.ts';
+import { mayHaveDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Applies an answer that shows the domain of a request. After a recovery window the operation first
- * enables the domain, because Keystone gives no token on the projects of a disabled domain.
+ * Applies an answer that shows the domain whose deletion was requested. After a recovery window the
+ * operation first enables the domain, because Keystone gives no token on the projects of a disabled
+ * domain.
  */
 export function applyDomainShown(
   transaction: OperationTransaction,
@@ -25,12 +26,13 @@ export function applyDomainShown(
     const { confirmation } = operation;
     transaction.operation = { ...operation, hold: undefined, confirmation: confirmation + 1 };
     transaction.requestKeystoneAction('enable', step.now);
-  } else beginDomain(transaction, enabled, step);
+  } else beginProjectCleanups(transaction, enabled, step);
 }
 
 /** True if the recovery window has disabled a domain that had an enabled project. */
 const mustEnableDomain = ({ projects = [], recovery }: Operation): boolean =>
-  hasDisabledAccount(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
+  mayHaveDisabledAccount(recovery) &&
+  projects.some(({ enabled, plan }) => plan && enabled !== false);
 
 /** Continues after the domain was enabled at the end of its recovery window. */
 export function applyDomainEnabled(
@@ -41,14 +43,18 @@ export function applyDomainEnabled(
   if (transaction.operation.state !== 'confirming') return;
   // Another client has deleted the domain. Keystone must confirm this deletion.
   if (accountState === 'absent') requestNextConfirmation(transaction, 0);
-  else beginDomain(transaction, true, step);
+  else beginProjectCleanups(transaction, true, step);
 }
 
 /**
  * Moves the operation to state `waiting`, in which it opens the cleanups of its projects.
- * `enabled`: true if the domain is enabled. The operation must then disable it later.
+ * `enabled`: true if the domain is enabled. The operation then disables the domain later.
  */
-function beginDomain(transaction: OperationTransaction, enabled: boolean, step: StepInput): void {
+function beginProjectCleanups(
+  transaction: OperationTransaction,
+  enabled: boolean,
+  step: StepInput,
+): void {
   const { operation } = transaction;
   const { confirmation, keystoneAction, recovery, request } = operation;
   // The last action disabled the domain for the recovery window. Replace this action, because the

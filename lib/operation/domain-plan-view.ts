@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation } from './model.ts';
 import {
-  isComplete,
+  isCompletePlan,
   type Plan,
   type PlanNote,
   type PlannedService,
@@ -25,9 +25,9 @@ export function domainPlanOf(
   plans: readonly Plan[],
 ): Plan & { readonly projects: readonly PlannedProject[] } {
   const planById = new Map(plans.map((plan) => [plan.id as string, plan]));
-  const projects = (operation.projects ?? []).map((member): PlannedProject => {
-    const plan = planById.get(member.planId ?? '');
-    return { ...member, resources: plan?.resources ?? 0, digest: plan?.digest };
+  const projects = (operation.projects ?? []).map((planEntry): PlannedProject => {
+    const plan = planById.get(planEntry.planId ?? '');
+    return { ...planEntry, resources: plan?.resources ?? 0, digest: plan?.digest };
   });
   const plan = {
     id: operation.id,
@@ -51,7 +51,7 @@ export function domainPlanOf(
     keystoneCheck: domainKeystoneCheck(operation, plans),
     projects,
   };
-  const areAllComplete = isComplete(operation) && projects.every(hasCompletePlan);
+  const areAllComplete = isCompletePlan(operation) && projects.every(hasCompletePlan);
   return { ...plan, digest: areAllComplete ? domainDigest(operation, pages, projects) : undefined };
 }
 
@@ -110,9 +110,9 @@ const MAPPING = 'keystone.mapping';
 
 /** Returns Keystone as a service of the plan, with the resources of the domain. */
 function keystoneService(pages: readonly PlanPage[]): PlannedService[] {
-  const [first] = pages;
-  if (!first) return [];
-  const { service, region } = first;
+  const [firstPage] = pages;
+  if (!firstPage) return [];
+  const { service, region } = firstPage;
   const counts = new Map<string, number>();
   for (const { resourceType, resources } of pages)
     counts.set(resourceType, (counts.get(resourceType) ?? 0) + resources.length);
@@ -144,7 +144,7 @@ function sumServices(services: readonly PlannedService[]): PlannedService[] {
 }
 
 function domainDigest(
-  { id, scope, projects: members = [] }: Operation,
+  { id, scope, projects: planEntries = [] }: Operation,
   pages: readonly PlanPage[],
   projects: readonly PlannedProject[],
 ): string {
@@ -152,7 +152,7 @@ function domainDigest(
     ...projects.map(({ id: project, name = '', parentId = '', digest = '' }) =>
       JSON.stringify(['project', project, name, parentId, digest]),
     ),
-    ...members.flatMap(({ id: project, protectedBecause }) =>
+    ...planEntries.flatMap(({ id: project, protectedBecause }) =>
       protectedBecause === undefined
         ? []
         : [JSON.stringify(['protected', project, protectedBecause])],

@@ -6,7 +6,7 @@ import type { DomainPlanEntry, Operation, ProjectScope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
 import type { OpenedOperation } from './open-cleanup.ts';
 import { openPlan } from './open-plan.ts';
-import { isComplete } from './plan.ts';
+import { isCompletePlan } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -54,8 +54,8 @@ export type DomainPlanAnswer =
 
 /**
  * Opens the plan of a domain that is not protected, with one plan for each project. A protected
- * project has no plan. A cleanup under the plan keeps the domain, each protected project, and the
- * projects above it.
+ * project has no plan. The cleanup that carries out the plan keeps each protected project, the
+ * projects above a protected project, and their domain.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const { scope, by, reason, now } = input;
@@ -141,8 +141,11 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
   const depthOf = ({ parentId }: ProjectToPlan): number => {
     let ancestor = byId.get(parentId ?? '');
     let ancestorCount = 0;
-    for (; ancestor && ancestorCount <= projects.length; ancestorCount += 1)
+    // The limit ends the loop even if the parents form a cycle.
+    while (ancestor && ancestorCount <= projects.length) {
+      ancestorCount += 1;
       ancestor = byId.get(ancestor.parentId ?? '');
+    }
     return ancestorCount;
   };
   return [...projects].sort(
@@ -151,8 +154,8 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
 }
 
 /**
- * Ends the plan of a domain when the plans of all its projects have ended. If one of them is not
- * complete, the plan of the domain is refused. `children`: all stored plans of the projects.
+ * Ends the plan of a domain when the plans of all its projects have ended. If the plan of a project
+ * is not complete, the plan of the domain is refused. `children`: all stored plans of the projects.
  */
 export function endDomainPlan(
   transaction: OperationTransaction,
@@ -162,16 +165,17 @@ export function endDomainPlan(
   const { operation } = transaction;
   const endedPlans = operation.state === 'waiting' && childrenIfAllEnded(operation, children);
   if (!endedPlans) return;
-  const incomplete = endedPlans.find((child) => !isComplete(child));
-  transaction.operation = incomplete
+  const incompletePlan = endedPlans.find((child) => !isCompletePlan(child));
+  transaction.operation = incompletePlan
     ? {
         ...moveOperation(operation, 'refused'),
         endedAt: now,
         hold: {
           reason:
-            `the plan ${incomplete.id} of project ` +
-            `${incomplete.scope.name ?? incomplete.scope.id} ended ${incomplete.state}: ` +
-            `${incomplete.hold?.reason ?? 'without a reason'}`,
+            `the plan ${incompletePlan.id} of project ` +
+            `${incompletePlan.scope.name ?? incompletePlan.scope.id} ended ` +
+            `${incompletePlan.state}: ` +
+            `${incompletePlan.hold?.reason ?? 'without a reason'}`,
           since: now,
           advice: `Plan again: propagator domain plan ${operation.scope.id}`,
         },

@@ -20,9 +20,10 @@ export const isIndependentOf = ({ action, cause }: Operation, domain: Operation)
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
 
 /**
- * Opens the cleanup of one project of a requested domain. If the project already has an open
- * cleanup, that cleanup becomes part of the domain's operation instead. `waitsForChildProjects`:
- * true while child projects of the project are not deleted.
+ * Opens the cleanup of one project of a domain whose deletion was requested. If the project already
+ * has an open cleanup, that cleanup becomes part of the domain's operation instead. `cleanups`: all
+ * cleanups of the project, newest first. `waitsForChildProjects`: true while child projects of the
+ * project are not deleted.
  */
 export function openPlannedCleanup(
   transaction: OperationTransaction,
@@ -37,9 +38,9 @@ export function openPlannedCleanup(
     throw new TypeError(`${parentId}: only a requested domain opens projects`);
   const lastCleanup = cleanups[0];
   if (lastCleanup && !hasEnded(lastCleanup)) {
-    const linked = { ...lastCleanup, parentId };
-    transaction.putOtherOperation(linked);
-    return linked;
+    const linkedCleanup = { ...lastCleanup, parentId };
+    transaction.putOtherOperation(linkedCleanup);
+    return linkedCleanup;
   }
   const opened = openCleanup({
     scope: { type: 'project', id, ...(name === undefined ? {} : { name }), domainId: domain.id },
@@ -70,14 +71,17 @@ export function openPlannedCleanup(
 
 /**
  * Tells the operation of the domain that the project of this cleanup is now disabled. The domain's
- * operation may then open the cleanup of the parent project, or disable the domain. `before`: the
- * cleanup before this step.
+ * operation may then open the cleanup of the parent project, or disable the domain.
+ * `cleanupBefore`: the cleanup before this step.
  */
-export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
+export function announceDisabled(
+  transaction: OperationTransaction,
+  cleanupBefore: Operation,
+): void {
   const { operation } = transaction;
   const { parentId, state } = operation;
   if (parentId === undefined || !isPartOfDomainDeletion(operation)) return;
-  if (state !== 'running' || before.state === 'running') return;
+  if (state !== 'running' || cleanupBefore.state === 'running') return;
   transaction.messages.push({
     type: 'operation.confirm',
     data: { operationId: parentId, confirmation: 1 },
@@ -85,8 +89,8 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
 }
 
 /**
- * True if the cleanup must not remove resources yet, because a project below its project exists. A
- * project that another client deleted no longer waits.
+ * True if the cleanup must not remove resources yet, because a project below its project exists.
+ * The cleanup no longer waits if another client has deleted its project.
  */
 export const mustWaitForChildProjects = (operation: Operation): boolean =>
   operation.waitsForChildProjects === true && operation.confirmedAt.length === 0;

@@ -33,7 +33,7 @@ export interface DomainRequest {
 /** Opens the operation that deletes a domain with all its projects under an approved plan. */
 export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const { scope, by, reason, now, cleanups, plan, projects } = input;
-  const refusal = whyNotRequested(input);
+  const refusal = requestRefusal(input);
   if (refusal) return refusal;
   const cause: Cause = {
     messageId: `requested/${scope.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
@@ -71,7 +71,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
 
 /** Returns the refusal of a request that must not begin, or `undefined`. */
-function whyNotRequested({
+function requestRefusal({
   cleanups,
   keystoneCheck,
   protectedBecause,

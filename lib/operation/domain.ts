@@ -24,8 +24,8 @@ export interface DomainProject {
 /**
  * Opens one cleanup for each project of a domain that Keystone has confirmed as deleted. A
  * notification about the project is not needed. If a notification has already opened a cleanup of
- * the project, this cleanup becomes a child of the domain's operation. The operation of a requested
- * domain then also opens the cleanups of the other projects in its plan.
+ * the project, this cleanup becomes a child of the domain's operation. If the deletion of the
+ * domain was requested, the operation also opens the cleanups of projects that only its plan lists.
  */
 export function openCleanupsOfDeletedDomain(
   transaction: OperationTransaction,
@@ -39,7 +39,9 @@ export function openCleanupsOfDeletedDomain(
     !isConfirmed(operation, step)
   )
     return;
-  const children = projects.flatMap((project) => childOf(project, transaction, step) ?? []);
+  const children = projects.flatMap(
+    (project) => openOrLinkCleanup(project, transaction, step) ?? [],
+  );
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),
     startedAt: step.now,
@@ -54,7 +56,7 @@ export function openCleanupsOfDeletedDomain(
  * Opens the cleanup of a project, or links the last cleanup of the project to the operation of the
  * domain. Returns the cleanup, or `undefined` if the project needs none.
  */
-function childOf(
+function openOrLinkCleanup(
   project: DomainProject,
   transaction: OperationTransaction,
   step: StepInput,
@@ -89,8 +91,8 @@ function childOf(
 }
 
 /**
- * Ends the operation of a deleted domain when the cleanups of all its projects have ended. It ends
- * `finished` only if all of them are `finished`. `children`: the stored cleanups.
+ * Ends the operation of a deleted domain when the cleanups of all its projects have ended. The
+ * operation ends `finished` only if every cleanup is `finished`. `children`: the stored cleanups.
  */
 export function endDomainCleanup(
   transaction: OperationTransaction,

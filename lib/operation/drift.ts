@@ -16,11 +16,11 @@ export interface DriftLimit {
 const MAX_DRIFT = 1000;
 
 /**
- * Returns how many resources may be removed although a plan with `planned` resources does not list
- * them.
+ * Returns how many resources may be removed although a plan with `plannedCount` resources does not
+ * list them.
  */
-export const allowedDrift = ({ resources, percent }: DriftLimit, planned: number): number =>
-  Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
+export const allowedDrift = ({ resources, percent }: DriftLimit, plannedCount: number): number =>
+  Math.min(MAX_DRIFT, Math.max(resources, Math.floor((plannedCount * percent) / 100)));
 
 /** Returns why the operation exceeds the drift that its approved plan allows, or `undefined`. */
 export function whyOverDrift(

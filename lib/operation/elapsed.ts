@@ -2,10 +2,10 @@ import type { Task } from './model.ts';
 import type { StepInput } from './transaction.ts';
 
 /**
- * Returns the task with an idle time that a jump of the clock cannot distort. The time between two
- * reports counts as idle time, but at most the requested delay plus a quarter of the stall timeout.
- * A clock that was set forward, or a process that was stopped for hours, therefore does not exhaust
- * the stall timeout.
+ * Returns the task with an idle time that a jump of the clock cannot distort. The idle time is the
+ * time since `progressAt`. Between two reports, at most the delay with which the run was
+ * requested plus a quarter of the stall timeout counts as idle time. A clock that was set forward,
+ * or a process that was stopped for hours, therefore does not exhaust the stall timeout.
  */
 export function withCorrectedIdleTime(
   task: Task,

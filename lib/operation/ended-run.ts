@@ -6,7 +6,7 @@ import { applyFailedRun, applyUnfinishedRun } from './next-run.ts';
 import { reopenTask } from './ready.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
-import { afterPreDelete } from './verification.ts';
+import { verificationsAfterPreDelete } from './verification.ts';
 
 /**
  * Decides what follows for a task after a run has ended: its end, its next phase, or another run.
@@ -19,7 +19,7 @@ export function applyEndedRun(
   step: StepInput,
 ): void {
   const error = runErrorOf(report);
-  if (error && transaction.operation.action === 'plan' && isNotListable(task, error))
+  if (error && transaction.operation.action === 'plan' && isLastListingAttempt(task, error))
     endUnlistableTask(transaction, task, error, step.now);
   else if (task.partialRun?.state === 'running' && !foundEnabledProject(report))
     endPartialRun(transaction, task);
@@ -64,9 +64,10 @@ function endPartialRun(transaction: OperationTransaction, task: Task): void {
 const MAX_PLAN_RUNS = 2;
 
 /**
- * True if a plan does not try again to list the service. A call that was denied is not repeated.
+ * True if the plan does not list the service again, because its runs are used up or the service has
+ * denied the call.
  */
-const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
+const isLastListingAttempt = ({ run }: Task, error: ErrorReport): boolean =>
   run >= MAX_PLAN_RUNS || error.class === 'Denied';
 
 /** Ends the task of a plan whose service cannot be listed. The plan shows the reason. */
@@ -108,12 +109,15 @@ function applyFinishedRun(
     transaction.putTask({
       ...moveTask(taskWithoutError, 'pending'),
       preDelete: 'done',
-      verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
+      verifications: verificationsAfterPreDelete(
+        task.verifications,
+        report.data.verification ?? {},
+      ),
     });
   else endTask(transaction, taskWithoutError, report.data.result, now);
 }
 
-/** Ends the task. Opens it again if its verifications became stale during its run. */
+/** Ends the task. If its verifications became stale during the run, the task is reopened. */
 function endTask(
   transaction: OperationTransaction,
   task: Task,

@@ -23,7 +23,7 @@ export function refuseOperation(operation: Operation, reason: string, now: numbe
   return endRefused(operation, { reason, since: now, advice: refusalAdvice(operation) });
 }
 
-/** Ends an operation about a protected account. `because`: the result of `protectedBecause`. */
+/** Ends an operation about a protected account. `because`: why the account is protected. */
 export function refuseProtected(operation: Operation, because: string, now: number): Operation {
   const advice =
     'No resource was changed. A command is also refused while the account is protected. If the ' +

@@ -2,11 +2,14 @@ import type { Cause } from '../../events/account.ts';
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
 
-/** The times that tell a new deletion of an account from one that an operation already handles. */
+/**
+ * The times that distinguish a new deletion of an account from a deletion that an operation already
+ * handles.
+ */
 export interface DeletionTimes {
   /**
-   * Epoch milliseconds of the notification, by the clock of the Keystone host. `undefined` for a
-   * project of a deleted domain that was not announced itself.
+   * Epoch milliseconds of the notification, by the clock of the Keystone host. `undefined` if no
+   * notification announced the deletion, but the deletion of the project's domain is confirmed.
    */
   readonly announcedAt: number | undefined;
   /** Epoch milliseconds when Keystone last showed the account; `undefined` if it never did. */
@@ -23,16 +26,16 @@ const OWN_NOTIFICATION_MILLIS = 60_000;
 
 /**
  * True if the last cleanup of the account does not handle this deletion (safety rule "Every ended
- * operation can be run again"). The cleanup covers the time until {@link coveredUntil}. The
- * deletion is new if it was announced after this time, or if Keystone showed the account after this
- * time. In doubt the result is true, because a second cleanup does no harm.
+ * operation can be run again"). The deletion is new if it was announced after the time that
+ * {@link handledUntil} returns, or if Keystone showed the account after this time. In doubt the
+ * result is true, because a second cleanup does no harm.
  */
 export function isNewDeletion(
   lastCleanup: Operation,
   { announcedAt, seenAliveAt }: DeletionTimes,
 ): boolean {
-  const coverageEnd = coveredUntil(lastCleanup);
-  return (announcedAt ?? 0) > coverageEnd || (seenAliveAt ?? 0) > coverageEnd;
+  const handledTime = handledUntil(lastCleanup);
+  return (announcedAt ?? 0) > handledTime || (seenAliveAt ?? 0) > handledTime;
 }
 
 /**
@@ -40,7 +43,7 @@ export function isNewDeletion(
  * was created before this time. The time is infinite if the operation handles all resources, and 0
  * if it handles no deletion.
  */
-function coveredUntil(operation: Operation): number {
+function handledUntil(operation: Operation): number {
   const { request, confirmedAt, startedAt, endedAt } = operation;
   // The removal has not begun. It will begin with a listing, which shows all resources that exist
   // then.
@@ -49,6 +52,7 @@ function coveredUntil(operation: Operation): number {
   if (hasEndedWithoutDeletion(operation)) return 0;
   const ownNotificationUntil =
     endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_NOTIFICATION_MILLIS;
+  // `confirmedAt` has times only if another client deleted the account.
   return confirmedAt.at(-1) ?? ownNotificationUntil;
 }
 

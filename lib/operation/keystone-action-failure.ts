@@ -18,7 +18,9 @@ export const ACTION_TEXTS: Readonly<Record<KeystoneAction['what'], string>> = {
   delete: 'deleting',
 };
 
-/** Retries a failed action, holds the operation, or dead-letters the action. */
+/**
+ * Applies a failed attempt: retries the action, holds the operation, or dead-letters the action.
+ */
 export function applyActionFailure(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
@@ -27,30 +29,31 @@ export function applyActionFailure(
 ): void {
   const { state } = transaction.operation;
   const { what } = keystoneAction;
-  // The role must be revoked in any state of the operation. The account must be enabled again after
-  // a cancellation or a refusal.
-  const isRevert =
-    what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
-  // At the end of a recovery window a domain is enabled before its resources are removed.
+  // Before the first removal the operation can wait, so every failure is retried. In state
+  // `confirming`, after its recovery window, a domain is enabled for the removals in its projects.
   const isBeforeRemovals = state === 'recoverable' || (state === 'confirming' && what === 'enable');
-  if (isRevert) retryRevert(transaction, keystoneAction, error, step);
+  // Only the operation of a requested domain has an action in state `waiting`.
+  const isDuringRemovals = ['pre-delete', 'closing', 'waiting'].includes(state);
+  if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')
     applyDisableFailure(transaction, keystoneAction, step);
-  else if (isBeforeRemovals) {
-    // No later step depends on the action, so every failure is retried.
-    showFailure(transaction, keystoneAction, error);
-    retry(transaction, keystoneAction, step);
-  }
-  // Only a requested domain has an action in state `waiting`.
-  else if (['pre-delete', 'closing', 'waiting'].includes(state))
-    retryOrHold(transaction, keystoneAction, error, step);
+  else if (isBeforeRemovals) showAndRetry(transaction, keystoneAction, error, step);
+  else if (isDuringRemovals) retryOrHold(transaction, keystoneAction, error, step);
 }
 
 /**
+ * True if the action reverts an earlier change. The role must be revoked in any state of the
+ * operation. The account must be enabled again after a cancellation or a refusal.
+ */
+const isRevert = ({ what }: KeystoneAction, state: Operation['state']): boolean =>
+  what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
+
+/**
  * Applies a failed attempt to disable the account after its recovery window has ended. If the
- * window had time left, a 404 of Keystone ended it. The 404 may be wrong, so the account must still
- * be disabled. If no time was left, a person released the window. The operation then continues with
- * an enabled account, and no cancellation waits for the call.
+ * window has time left, a 404 of Keystone ended the window early. The 404 may be wrong, so the
+ * account must still be disabled. If no time is left, a person released the window. The operation
+ * then continues with an enabled account. The action counts as done, so that a cancellation does
+ * not wait for it.
  */
 function applyDisableFailure(
   transaction: OperationTransaction,
@@ -69,8 +72,7 @@ function retryOrHold(
   step: StepInput,
 ): void {
   if (isRetried(error)) {
-    showFailure(transaction, keystoneAction, error);
-    retry(transaction, keystoneAction, step);
+    showAndRetry(transaction, keystoneAction, error, step);
     return;
   }
   const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
@@ -79,7 +81,8 @@ function retryOrHold(
 }
 
 /**
- * `Gone`: another client deleted the account, so the next attempt finds no account and succeeds.
+ * True if a later attempt may succeed. `Gone`: another client deleted the account, so the next
+ * attempt finds no account and succeeds.
  */
 const isRetried = (error: ErrorReport): boolean =>
   error.class === 'Blocked' || error.class === 'Transient' || error.class === 'Gone';
@@ -92,14 +95,16 @@ const failureReason = (
   `${ACTION_TEXTS[what]} the ${scope.type} in Keystone ` +
   `${error.class === 'Blocked' ? 'waits' : 'failed'}: ${error.message}`;
 
-/** Shows a failure that is retried as the reason for which the operation waits. */
-function showFailure(
+/** Retries the action, and shows its failure as the reason for which the operation waits. */
+function showAndRetry(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
-  // A retry alone does not clear a block or an error of another class, so a person must act.
+  // A retry alone clears only an error of class `Transient` or `Gone`. For any other error a person
+  // must act.
   const needsPerson = error.class === 'Blocked' || !isRetried(error);
   transaction.operation = {
     ...operation,
@@ -110,6 +115,7 @@ function showFailure(
       ...(needsPerson ? { about: 'keystoneAction' } : {}),
     },
   };
+  retry(transaction, keystoneAction, step);
 }
 
 function retry(

@@ -12,9 +12,9 @@ export interface KeystoneAction {
   readonly since: number;
   readonly done: boolean;
   /**
-   * Set if a person canceled the operation during the action `delete`: when Keystone first answered
-   * 404 afterwards. If Keystone answers 404 again one confirmation interval later, the cancellation
-   * is too late, and the deletion counts as done.
+   * The time of Keystone's first 404 after a person canceled the operation during the action
+   * `delete`, in epoch milliseconds. If Keystone answers 404 again one confirmation interval later,
+   * the cancellation is too late, and the deletion counts as done.
    */
   readonly absentSince?: number | undefined;
   /**

@@ -18,7 +18,7 @@ import { moveOperation } from './transitions.ts';
  * error or a block is retried. Any other error holds the operation, because the next step depends
  * on the action and a person must act.
  */
-export function applyKeystoneAction(
+export function applyKeystoneActionResult(
   transaction: OperationTransaction,
   result: KeystoneActionResult,
   step: StepInput,
@@ -43,8 +43,9 @@ export function applyKeystoneAction(
 }
 
 /**
- * Applies the cancellation of an operation that waited for the end of its Keystone action. Returns
- * false if no cancellation waits for this end. The result of the action is then applied.
+ * Applies a cancellation that waited for the end of the operation's Keystone action. Returns false
+ * if no cancellation waits, or if it is too late. The caller must then apply the result of the
+ * action.
  */
 function applyPendingCancellation(
   transaction: OperationTransaction,

@@ -10,7 +10,7 @@ import type { Operation, Task } from './model.ts';
  * remove the data of a backup that has a hold.
  *
  * `heldTypes`: the resource types of all stored holds in force. A hold in the metadata of a
- * resource is not stored. It counts until a run no longer reports it.
+ * resource is not stored. Such a hold counts until a run no longer reports it.
  */
 export function knownHold(
   operation: Operation,

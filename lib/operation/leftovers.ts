@@ -35,7 +35,7 @@ export function leftoversOf(
   ];
 }
 
-/** Returns the leftovers that no waiver covers, and the waivers that cover the others. */
+/** Returns the leftovers that no waiver covers, and the waivers that cover other leftovers. */
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],

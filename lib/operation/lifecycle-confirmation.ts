@@ -32,7 +32,7 @@ export interface LifecycleDecision {
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
-/** Keystone's answer about an account that is to be suspended or resumed. */
+/** Keystone's answer about an account that is to be suspended, resumed or provisioned. */
 export type LifecycleAnswer =
   | {
       readonly kind: 'present';
@@ -112,7 +112,8 @@ function applyShownAccount(
   if (!answer.isWanted)
     applyContraryAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
   else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
-  // If Keystone contradicted the operation before, the wait for a repeated answer ends.
+  // An earlier answer may have contradicted the operation. The wait for a repetition of that answer
+  // ends.
   else
     transaction.operation = {
       ...operation,

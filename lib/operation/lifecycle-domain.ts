@@ -1,6 +1,6 @@
 import { childrenIfAllEnded } from './ended.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
-import type { LifecycleAction, Operation, ProjectScope } from './model.ts';
+import type { Operation, ProjectScope, SuspendOrResume } from './model.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -50,7 +50,7 @@ export function openLifecycleProjects(
  */
 function openOperationsOfProject(
   { scope, allOperations, protectedBecause }: LifecycleProject,
-  action: LifecycleAction,
+  action: SuspendOrResume,
   { cause, id, lifecycle, mode }: Operation,
   { now }: StepInput,
 ): OpenedLifecycle[] {

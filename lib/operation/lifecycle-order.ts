@@ -16,9 +16,10 @@ export interface LifecycleService {
 
 /**
  * Returns the services of a snapshot that take part in the action, with their dependencies. Resume
- * has the reverse order of suspend. A service begins when no resource of the earlier services has
- * to be changed any more. A service does not wait for a stuck service (safety rule "One stuck
- * project stops no other"), and does not wait until cached tokens expire.
+ * has the reverse order of suspend. Each service has a preferred dependency on the types of the
+ * earlier services. It does not wait for an earlier service that is stuck (safety rule "One stuck
+ * project stops no other"). Here a type counts as empty when none of its resources has to be
+ * changed any more.
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,
@@ -30,9 +31,10 @@ export function lifecycleSnapshot(
       ? suspendAfter
       : services.filter((other) => other.suspendAfter.includes(name)).map((other) => other.name);
   const orderedServices = services.flatMap((one): ServiceInCloud[] => {
-    const placed = snapshot.services.find(({ name }) => name === one.name);
-    if (!placed) return [];
-    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } = placed;
+    const snapshotService = snapshot.services.find(({ name }) => name === one.name);
+    if (!snapshotService) return [];
+    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } =
+      snapshotService;
     return [
       {
         name,
@@ -41,7 +43,7 @@ export function lifecycleSnapshot(
         ...(catalogAliases ? { catalogAliases } : {}),
         ...(uncallable ? { uncallable } : {}),
         absentBecause,
-        skippedBecause: one.skippedBecause ?? placed.skippedBecause,
+        skippedBecause: one.skippedBecause ?? snapshotService.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),
         dependsOn: services
           .filter((other) => servicesBefore(one).includes(other.name))

@@ -3,13 +3,13 @@ import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { hasEnded, refuseProtected } from './ended.ts';
 import { isSameMessage } from './generation.ts';
-import type { LifecycleAction, LifecycleRequest, Mode, Operation, Scope } from './model.ts';
+import type { LifecycleRequest, Mode, Operation, Scope, SuspendOrResume } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The input of {@link openLifecycle}. Times are epoch milliseconds. */
 export interface OpenLifecycleInput {
-  readonly action: LifecycleAction;
+  readonly action: SuspendOrResume;
   readonly scope: Scope;
   readonly cause: Cause;
   /** All operations about the account, of every action. */
@@ -62,14 +62,17 @@ export function mayBeSuspended(operations: readonly Operation[]): boolean {
   return false;
 }
 
-/** True if the newest suspend or resume operation is a suspension that has begun and is valid. */
+/**
+ * True if the newest suspend or resume operation is a suspension that has begun, and that was
+ * neither superseded nor refused. Operations in mode `observe` do not count.
+ */
 export function isSuspended(operations: readonly Operation[]): boolean {
-  const newest = suspendsAndResumesOf(operations).find(({ mode }) => mode === 'enforce');
+  const newestOperation = suspendsAndResumesOf(operations).find(({ mode }) => mode === 'enforce');
   return (
-    newest?.action === 'suspend' &&
-    newest.startedAt !== undefined &&
-    newest.state !== 'superseded' &&
-    newest.state !== 'refused'
+    newestOperation?.action === 'suspend' &&
+    newestOperation.startedAt !== undefined &&
+    newestOperation.state !== 'superseded' &&
+    newestOperation.state !== 'refused'
   );
 }
 
@@ -79,8 +82,8 @@ export function isSuspended(operations: readonly Operation[]): boolean {
  * when it is enabled.
  */
 function hasUncomparedReport(operations: readonly Operation[]): boolean {
-  const ended = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');
-  return ended?.action === 'suspend';
+  const newestReport = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');
+  return newestReport?.action === 'suspend';
 }
 
 const needsResume = (type: Scope['type'], operations: readonly Operation[]): boolean =>
@@ -100,9 +103,11 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
   const earlierLifecycles = suspendsAndResumesOf(allOperations);
   const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
-  const sameAction = openLifecycles.find((operation) => operation.action === action);
-  if (sameAction && !isReplacedByRequest(sameAction, input.request)) return undefined;
-  // The suspension has not begun. Keystone must show whether the account is still disabled.
+  const openWithSameAction = openLifecycles.find((operation) => operation.action === action);
+  if (openWithSameAction && !isReplacedByRequest(openWithSameAction, input.request))
+    return undefined;
+  // Nothing is suspended, so no resume opens. An open suspension must ask Keystone again whether
+  // the account is still disabled.
   if (action === 'resume' && !needsResume(scope.type, allOperations))
     return confirmAgain(openLifecycles);
   const generation = (earlierLifecycles[0]?.generation ?? 0) + 1;

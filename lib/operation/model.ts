@@ -13,7 +13,7 @@ export * from './plan-model.ts';
 export * from './recovery-model.ts';
 export * from './task-model.ts';
 
-/** `observe`: count resources and change nothing. `enforce`: remove resources. */
+/** `observe`: count resources and change nothing. `enforce`: carry out the action. */
 export type Mode = 'observe' | 'enforce';
 
 /**
@@ -31,7 +31,7 @@ export type Mode = 'observe' | 'enforce';
  * - `closing`: all services are empty, and Keystone deletes the project.
  *
  * The end states:
- * - `finished`: every service was listed empty.
+ * - `finished`: for each service, a listing after the last call showed that nothing was left to do.
  * - `observed`: mode `observe`. The resources were counted, and nothing was changed.
  * - `refused`: Keystone still shows the account, or a rule forbids the operation.
  * - `unverified`: resources may be left, because a service was unreachable or the catalog has a
@@ -72,7 +72,7 @@ export const ENDED_OPERATION_STATES: readonly OperationState[] = [
  */
 export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as const;
 export type Action = (typeof ACTIONS)[number];
-export type LifecycleAction = 'suspend' | 'resume';
+export type SuspendOrResume = 'suspend' | 'resume';
 
 /** The account that an operation is about, with the data that services need. */
 export type Scope =

@@ -3,7 +3,7 @@ import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { nextRunSeconds } from './counts.ts';
 import type { Task, TaskState } from './model.ts';
-import { stillOvertaken } from './overtaking.ts';
+import { tasksStillOvertaken } from './overtaking.ts';
 import { invalidateVerifications } from './ready.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
@@ -46,8 +46,8 @@ export function applyUnfinishedRun(
     deadLetterTask(transaction, task, lastingError, step.now);
     return;
   }
-  // For a short time after the removals, a listing may still show removed resources. They count as
-  // an error only after `LISTING_LAG_MILLIS`.
+  // `returned` is set if a listing still shows resources that were removed. This is normal for a
+  // short time, so it counts as an error only after `LISTING_LAG_MILLIS`.
   const error = next.error ?? (idleMillis >= LISTING_LAG_MILLIS ? next.returned : undefined);
   const requestedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
   const retryAfterMillis = next.error?.retryAfterSeconds ? requestedSeconds * 1000 : 0;
@@ -97,7 +97,7 @@ function requestNextRun(
   const activeTask = task.state === state ? task : moveTask(task, state);
   const nextTask: Task = {
     ...activeTask,
-    overtook: stillOvertaken(transaction, task),
+    overtook: tasksStillOvertaken(transaction, task),
     run: task.run + 1,
     runProgressed: false,
     nextAt: now + delaySeconds * 1000,

@@ -130,18 +130,19 @@ const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation |
     : { operation: { ...operation, nextDeletion: cause }, messages: [] };
 
 const reconfirmUnlessProtected = (
-  stopped: Operation,
+  stoppedCleanup: Operation,
   input: OpenCleanupInput,
-): OpenedOperation | 'ignore' => (input.protectedBecause ? 'ignore' : reconfirm(stopped, input));
+): OpenedOperation | 'ignore' =>
+  input.protectedBecause ? 'ignore' : reconfirm(stoppedCleanup, input);
 
 /** Lets Keystone confirm a refused or held operation again, for the new cause. */
-function reconfirm(stopped: Operation, input: OpenCleanupInput): OpenedOperation {
+function reconfirm(stoppedCleanup: Operation, input: OpenCleanupInput): OpenedOperation {
   const operation: Operation = {
-    ...moveOperation(stopped, 'confirming'),
+    ...moveOperation(stoppedCleanup, 'confirming'),
     cause: input.cause,
     mode: input.mode,
     confirmedAt: [],
-    confirmation: stopped.confirmation + 1,
+    confirmation: stoppedCleanup.confirmation + 1,
     notBefore: input.now + input.gracePeriodMillis,
     hold: undefined,
     endedAt: undefined,

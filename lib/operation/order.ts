@@ -19,25 +19,29 @@ import type { PlannedTask, UncoveredRegistration } from './model.ts';
  * Nova has ended. A task with a required dependency is requested only after the end of the task
  * that it depends on. A task ends when a listing is empty, when the cloud lacks the service, or
  * when the service can no longer be listed. Between services, a required dependency is always on
- * the whole service. A dependency on one type would be too weak, because the verification of the
- * type can become stale while the task runs.
+ * the whole service. A dependency on one type would be too weak: after a listing has shown no
+ * resource of the type, the other service may still create one.
  *
  * Partial runs. A resource type may be independent of a service that its own service depends on.
- * While the other service deletes resources, the task has one partial run, which handles only the
- * independent types. After the partial run the task is `pending` again. Its full run begins when
- * the dependencies have ended, and lists every type.
+ * For example, Neutron depends on Nova, and floating IPs are independent of Nova. While Nova
+ * deletes servers, the task of Neutron has one partial run, which handles only the independent
+ * types. After the partial run the task is `pending` again. Its full run begins when the
+ * dependencies have ended, and lists every type.
  *
- * Overtaking. A task may overtake a preferred dependency that is stuck, or whose awaited types were
- * verified empty. The task records the overtaken tasks. When they have ended, the task and all
- * tasks that depend on it run once more. The operation cannot end before these runs.
+ * Overtaking. A task overtakes another task if it depends on that task and begins before its end.
+ * Only a preferred dependency can be overtaken, in one of three cases: the other task is stuck
+ * (`isStuck` in `overtaking.ts`), it has verified the awaited types as empty, or no resources were
+ * counted for it. The overtaking task records the tasks that it overtook. When these tasks have
+ * ended, the overtaking task and all tasks that depend on it run once more. The operation cannot
+ * end before these runs.
  *
  * A stuck dependency. If a required dependency is dead-lettered, its dependents wait until an
  * operator redrives or discards it. The operation shows the dead letter as the cause. A
  * dead-lettered preferred dependency stops no task.
  */
 
-/** The dependencies of a service. */
-export interface Dependencies {
+/** A service with its dependencies, as its service file declares them. */
+export interface ServiceWithDependencies {
   readonly name: ServiceName;
   readonly dependsOn: readonly (
     | ServiceDependency
@@ -51,12 +55,13 @@ export interface Dependencies {
   }[];
   readonly resourceTypes?: readonly {
     readonly name: ResourceTypeName;
+    /** The services of which the type is independent (see "Partial runs" above). */
     readonly independentOf?: readonly string[];
   }[];
 }
 
-/** A service with its dependencies, and with its place in this cloud. */
-export interface ServiceInCloud extends Dependencies {
+/** A service with its dependencies, and with its regions and registrations in this cloud. */
+export interface ServiceInCloud extends ServiceWithDependencies {
   /** The regions in which the service can be called. */
   readonly regions: readonly string[];
   readonly catalogTypes?: readonly string[];
@@ -83,8 +88,8 @@ export const PLUGIN_REGION = 'everywhere';
  * the stronger declaration counts. Each dependency is on a whole service or on one type.
  */
 export const dependenciesOf = (
-  service: Dependencies,
-  services: readonly Dependencies[],
+  service: ServiceWithDependencies,
+  services: readonly ServiceWithDependencies[],
 ): ServiceDependency[] =>
   services
     .filter((other) => other.name !== service.name)
@@ -101,26 +106,30 @@ export const dependenciesOf = (
  * Returns the strength of the dependency on the whole other service, or `undefined` if there is no
  * such dependency.
  */
-function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
-  const ownDependencies = service.dependsOn.filter(
-    (one) =>
-      one.until === 'done' &&
-      (one.service === other.name || (one.service === EVERY_OTHER && !dependsOnEveryOther(other))),
+function strengthOf(
+  service: ServiceWithDependencies,
+  other: ServiceWithDependencies,
+): Strength | undefined {
+  // Two services that depend on every other service do not depend on each other.
+  const coversOther = (name: ServiceName | typeof EVERY_OTHER): boolean =>
+    name === other.name || (name === EVERY_OTHER && !dependsOnEveryOther(other));
+  const declaredByService = service.dependsOn.filter(
+    (one) => one.until === 'done' && coversOther(one.service),
   );
   const declaredByOther = (other.dependents ?? []).filter((one) => one.service === service.name);
-  const strengths = [...ownDependencies, ...declaredByOther].map(({ strength }) => strength);
+  const strengths = [...declaredByService, ...declaredByOther].map(({ strength }) => strength);
   return strengths.includes('required') ? 'required' : strengths.at(0);
 }
 
 /** True if the service depends on all other services, so that it is cleaned up last. */
-export const dependsOnEveryOther = ({ dependsOn }: Dependencies): boolean =>
+export const dependsOnEveryOther = ({ dependsOn }: ServiceWithDependencies): boolean =>
   dependsOn.some((one) => one.until === 'done' && one.service === EVERY_OTHER);
 
 /**
  * Returns the name of the service that a dependency is on. The dependency names the service itself
  * or one of its types.
  */
-export const otherService = (dependency: ServiceDependency): string =>
+export const awaitedServiceOf = (dependency: ServiceDependency): string =>
   dependency.until === 'done'
     ? dependency.service
     : dependency.type.slice(0, dependency.type.indexOf('.'));
@@ -128,8 +137,8 @@ export const otherService = (dependency: ServiceDependency): string =>
 /**
  * Returns the order of an operation: one task for each service and region, with its dependencies. A
  * service depends on another service in all regions, because a volume in one region may block the
- * deletion of an image in another region. Dependencies outside of `services` are ignored. Throws
- * `TypeError` on a cycle.
+ * deletion of an image in another region. A dependency on a service that is not in `services` is
+ * ignored. Throws `TypeError` on a cycle.
  */
 export function planOrder(
   operationId: OperationId,
@@ -143,11 +152,15 @@ export function planOrder(
   return services.flatMap((service) => {
     const dependencies = dependenciesOf(service, services);
     const dependsOn = services.flatMap((other) => {
-      const ofOther = dependencies.filter((one) => otherService(one) === other.name);
-      const independent = (service.resourceTypes ?? [])
+      const dependenciesOnOther = dependencies.filter(
+        (one) => awaitedServiceOf(one) === other.name,
+      );
+      const independentTypes = (service.resourceTypes ?? [])
         .filter(({ independentOf }) => independentOf?.includes(other.name))
         .map(({ name }) => name);
-      return taskIds(other).flatMap((task) => taskDependency(task, ofOther, independent));
+      return taskIds(other).flatMap((task) =>
+        dependencyOnTask(task, dependenciesOnOther, independentTypes),
+      );
     });
     return taskIds(service).map((id, index) => ({
       id,
@@ -164,17 +177,17 @@ export function planOrder(
  * Returns the dependency on `task`, derived from the dependencies on the task's service. The list
  * is empty if there is no such dependency.
  */
-function taskDependency(
+function dependencyOnTask(
   task: TaskId,
   dependencies: readonly ServiceDependency[],
   independentTypes: readonly ResourceTypeName[],
 ): PlannedTask['dependsOn'] {
-  const [whole] = dependencies.flatMap((one) => (one.until === 'done' ? [one] : []));
-  if (whole)
+  const [wholeService] = dependencies.flatMap((one) => (one.until === 'done' ? [one] : []));
+  if (wholeService)
     return [
       {
         task,
-        strength: whole.strength,
+        strength: wholeService.strength,
         until: 'done',
         ...(independentTypes.length > 0 ? { independentTypes } : {}),
       },
@@ -187,12 +200,12 @@ function taskDependency(
  * Returns the services in levels. Each service depends only on services of earlier levels. Throws
  * `TypeError` with the names when no order is possible.
  */
-export function dependencyLevels<S extends Dependencies>(services: readonly S[]): S[][] {
+export function dependencyLevels<S extends ServiceWithDependencies>(services: readonly S[]): S[][] {
   const placedNames = new Set<string>();
   const orderedLevels: S[][] = [];
   for (let unplaced = [...services]; unplaced.length > 0; ) {
     const readyServices = unplaced.filter((service) =>
-      dependenciesOf(service, services).every((one) => placedNames.has(otherService(one))),
+      dependenciesOf(service, services).every((one) => placedNames.has(awaitedServiceOf(one))),
     );
     if (readyServices.length === 0)
       throw new TypeError(
@@ -209,7 +222,7 @@ export function dependencyLevels<S extends Dependencies>(services: readonly S[])
  * Throws `TypeError` with the names if the dependencies form a cycle, a service depends on itself,
  * or a dependency names an unknown resource type.
  */
-export function assertValidDependencies(services: readonly Dependencies[]): void {
+export function assertValidDependencies(services: readonly ServiceWithDependencies[]): void {
   dependencyLevels(services);
   for (const service of services) {
     const { name, dependsOn, dependents } = service;
@@ -222,12 +235,12 @@ export function assertValidDependencies(services: readonly Dependencies[]): void
 
 /** Throws `TypeError` if the service depends on a type that the other service does not have. */
 function assertTypesExist(
-  { name, dependsOn }: Dependencies,
-  services: readonly Dependencies[],
+  { name, dependsOn }: ServiceWithDependencies,
+  services: readonly ServiceWithDependencies[],
 ): void {
   for (const one of dependsOn) {
     if (one.until !== 'empty') continue;
-    const other = services.find((service) => service.name === otherService(one));
+    const other = services.find((service) => service.name === awaitedServiceOf(one));
     if (other?.resourceTypes && !other.resourceTypes.some((type) => type.name === one.type))
       throw new TypeError(`${name} depends on ${one.type}, and ${other.name} has no such type`);
   }

@@ -38,9 +38,9 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if the task of the dependency has verified in phase `apply` that the awaited types are
- * empty. False unless that task is running, or is pending after a partial run. A partial run
- * handles the types that need not wait.
+ * True if the awaited task (the task that the dependency names) has verified in phase `apply` that
+ * the awaited types are empty. Only the verifications of a run in progress, or of a partial run
+ * that has ended, count.
  */
 function areAwaitedTypesEmpty(
   transaction: OperationTransaction,
@@ -62,11 +62,11 @@ export const mayOvertake = (
   (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
- * True if phase `plan` counted no resources in this task and in the tasks that it depends on, after
- * Keystone's first 404. Then nothing in these tasks can create a resource, and a task that depends
- * on this task need not wait for it. Also true for an ended task.
+ * True if phase `plan`, after Keystone's first 404, counted no resources in this task nor in any
+ * task that it depends on directly or indirectly. None of these tasks can then create a resource,
+ * so a dependent need not wait for this task. Also true for an ended task.
  */
-export function wasCountedEmpty(transaction: OperationTransaction, id: TaskId): boolean {
+export function isChainCountedEmpty(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
   if (hasTaskEnded(task)) return true;
   if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
@@ -75,21 +75,21 @@ export function wasCountedEmpty(transaction: OperationTransaction, id: TaskId): 
   return (
     types.length > 0 &&
     types.every((type) => isTypeCountedEmpty(transaction, task, type)) &&
-    (planned?.dependsOn ?? []).every((one) => wasCountedEmpty(transaction, one.task))
+    (planned?.dependsOn ?? []).every((one) => isChainCountedEmpty(transaction, one.task))
   );
 }
 
 /**
  * Returns the overtaken tasks that may still create resources in the service of this task. This
- * task runs once more when they have ended. Omits an overtaken task that has ended for good: the
- * run that this task is about to make lists everything the other task created.
+ * task runs once more when they have ended. Omits an overtaken task that cannot run again: its
+ * resources already exist, so the next run of this task lists them.
  */
-export function stillOvertaken(
+export function tasksStillOvertaken(
   transaction: OperationTransaction,
   { id, overtook }: Pick<Task, 'id' | 'overtook'>,
 ): readonly TaskId[] {
   // If a dependency of this task runs again, this task must run again after it. A task runs again
-  // only if its list of overtaken tasks is not empty, so the list stays complete.
+  // only if it has overtaken tasks, so none of them is removed from the list.
   if (mayDependencyStillRun(transaction, id)) return overtook;
   return overtook.filter((other) => mayStillRun(transaction, other));
 }
@@ -101,8 +101,7 @@ function mayDependencyStillRun(transaction: OperationTransaction, id: TaskId): b
 }
 
 /**
- * True if the task has not ended. An overtaken task that has ended may run again if it has itself
- * overtaken a third task.
+ * True if the task has not ended, or if it runs again because it has itself overtaken another task.
  */
 function mayStillRun(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
@@ -122,18 +121,18 @@ export const mayOvertakeStuck = (
   dependency.strength === 'preferred' &&
   isStuck(transaction, dependency.task, input.now) &&
   (dependency.until === 'done' ||
-    isCountedEmpty(transaction, dependency) ||
-    !mayHoldKeep(transaction, dependency.task, input.heldTypes, (type) =>
+    areAwaitedTypesCountedEmpty(transaction, dependency) ||
+    !mayHoldKeepResources(transaction, dependency.task, input.heldTypes, (type) =>
       dependency.types.some((awaited) => awaited === type),
     ));
 
 /**
- * True if a deletion hold may keep a resource of the task whose type `isAwaited`, or any resource
- * of a task that it requires. A failing task cannot report a hold that began after its last
- * listing. Every stored hold of such a type therefore counts, unless the last listing of the type
- * was empty.
+ * True if a deletion hold may keep a resource of the task, or of a task that the task requires. In
+ * the task itself only the types that `isAwaited` accepts count. A failing task cannot report a
+ * hold that began after its last listing. Every stored hold on a resource of such a type therefore
+ * counts, unless the last listing of the type was empty.
  */
-function mayHoldKeep(
+function mayHoldKeepResources(
   transaction: OperationTransaction,
   id: TaskId,
   heldTypes: readonly string[],
@@ -141,20 +140,20 @@ function mayHoldKeep(
 ): boolean {
   const task = transaction.task(id);
   if (!task || hasTaskEnded(task)) return false;
-  const isReported = task.conditions.some(
+  const hasReportedHold = task.conditions.some(
     ({ isHold, resourceType }) => isHold && (resourceType === undefined || isAwaited(resourceType)),
   );
-  const isStored = heldTypes.some(
+  const hasStoredHold = heldTypes.some(
     (type) =>
       type.startsWith(`${task.service}.`) &&
       isAwaited(type) &&
       !isTypeCountedEmpty(transaction, task, type),
   );
   return (
-    isReported ||
-    isStored ||
+    hasReportedHold ||
+    hasStoredHold ||
     requiredTasksOf(transaction, id).some((required) =>
-      mayHoldKeep(transaction, required, heldTypes, () => true),
+      mayHoldKeepResources(transaction, required, heldTypes, () => true),
     )
   );
 }
@@ -172,7 +171,7 @@ function requiredTasksOf({ operation }: OperationTransaction, id: TaskId): TaskI
  * is enough: after Keystone has confirmed the deletion of the account, no user can create resources
  * in it.
  */
-export function isCountedEmpty(
+export function areAwaitedTypesCountedEmpty(
   transaction: OperationTransaction,
   dependency: TaskDependency,
 ): boolean {
@@ -181,7 +180,10 @@ export function isCountedEmpty(
   return dependency.types.every((type) => isTypeCountedEmpty(transaction, task, type));
 }
 
-/** True if the last listing of this type was empty (see {@link isCountedEmpty}). */
+/**
+ * True if the last listing of this type was empty, and was made after Keystone's first answer that
+ * confirmed the deletion (see {@link areAwaitedTypesCountedEmpty}).
+ */
 function isTypeCountedEmpty(
   { operation }: OperationTransaction,
   { verifications }: Task,

@@ -75,8 +75,8 @@ export interface Plan {
   readonly keystoneCheck: KeystoneCheck;
 }
 
-/** True for a plan in which each service was listed or is known to be unreachable. */
-export const isComplete = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
+/** True if the operation has made a plan: each service was listed or is known to be unreachable. */
+export const isCompletePlan = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
   action === 'plan' && state === 'observed';
 
 /**
@@ -117,7 +117,7 @@ export function planOf(
   };
   return {
     ...plan,
-    digest: isComplete(operation) ? planDigest(plan, pages) : undefined,
+    digest: isCompletePlan(operation) ? planDigest(plan, pages) : undefined,
   };
 }
 
@@ -142,7 +142,7 @@ type Note = PlanNote & { readonly kind: 'unreachable' | 'left' };
 
 function notesOf(task: Task): Note[] {
   const { service, region } = task;
-  const withoutReason: Note[] =
+  const notesWithoutCondition: Note[] =
     task.state === 'unreachable' && task.conditions.length === 0
       ? [
           {
@@ -158,7 +158,7 @@ function notesOf(task: Task): Note[] {
   const isNoted = ({ class: kind, actor }: Condition): boolean =>
     actor !== 'none' && (kind === 'Unsupported' || kind === 'Blocked' || kind === 'Unexpected');
   return [
-    ...withoutReason,
+    ...notesWithoutCondition,
     ...task.conditions.filter(isNoted).map(
       (condition): Note => ({
         kind: condition.class === 'Unsupported' ? 'unreachable' : 'left',

@@ -5,7 +5,7 @@ import type { KeystoneAction, Mode, Operation } from './model.ts';
 /** The state of an account in Keystone. `absent`: Keystone answers 404. */
 export type AccountState = 'absent' | 'enabled' | 'disabled';
 
-/** What decides whether a run or a Keystone action is forbidden now. */
+/** The facts that decide whether a run or a Keystone action is forbidden now. */
 export interface PreflightInput {
   readonly operation: Pick<Operation, 'request' | 'state' | 'hold'>;
   readonly mode: Mode;
@@ -31,10 +31,17 @@ export interface PreflightInput {
  */
 export function runRefusal(phase: Phase, input: PreflightInput): Condition | undefined {
   if (phase === 'plan') return undefined;
-  return standingRefusal(input) ?? heldRefusal(input.operation) ?? accountRefusal(phase, input);
+  return (
+    refusalInAnyState(input) ??
+    heldOperationRefusal(input.operation) ??
+    accountStateRefusal(phase, input)
+  );
 }
 
-const heldRefusal = ({ state, hold }: PreflightInput['operation']): Condition | undefined =>
+const heldOperationRefusal = ({
+  state,
+  hold,
+}: PreflightInput['operation']): Condition | undefined =>
   state === 'held'
     ? blockedCondition(
         `the operation is held: ${hold?.reason ?? 'for a person'}`,
@@ -42,8 +49,8 @@ const heldRefusal = ({ state, hold }: PreflightInput['operation']): Condition | 
       )
     : undefined;
 
-/** Returns the reason that the present state of the account in Keystone gives. */
-function accountRefusal(
+/** Returns a refusal if the present state of the account in Keystone forbids a run of the phase. */
+function accountStateRefusal(
   phase: Exclude<Phase, 'plan'>,
   { operation, accountState, disabledDomain }: PreflightInput,
 ): Condition | undefined {
@@ -93,12 +100,12 @@ export function keystoneActionRefusal(
   action: Exclude<KeystoneAction['what'], 'revoke-role'>,
   input: PreflightInput,
 ): Condition | undefined {
-  if (action === 'disable' || action === 'enable') return standingRefusal(input);
+  if (action === 'disable' || action === 'enable') return refusalInAnyState(input);
   return runRefusal(action === 'assign-role' ? 'pre-delete' : 'apply', input);
 }
 
-/** Returns the reason that does not depend on the state of the account in Keystone. */
-function standingRefusal({
+/** Returns a refusal that does not depend on the state of the account in Keystone. */
+function refusalInAnyState({
   mode,
   protectedBecause,
   deletionHold,

@@ -12,7 +12,7 @@ export interface ProjectView {
   readonly operationId: OperationId | undefined;
   /** `protected` projects have no operation. */
   readonly state: OperationState | 'not begun' | 'protected';
-  /** Absent if the counts of the project were not read, because the domain has many projects. */
+  /** Absent if the domain has so many projects that the counts of this project were not read. */
   readonly resources: ResourceTypeCount | undefined;
 }
 
@@ -20,12 +20,12 @@ export interface ProjectView {
 export function projectViews(
   { projects = [] }: Operation,
   children: readonly Operation[],
-  tasks: ReadonlyMap<OperationId, readonly Task[]>,
+  tasksByOperation: ReadonlyMap<OperationId, readonly Task[]>,
 ): ProjectView[] {
   const byProject = new Map(children.map((child) => [child.scope.id as string, child]));
   const plannedViews = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
     const child = byProject.get(id);
-    const childTasks = child && tasks.get(child.id);
+    const childTasks = child && tasksByOperation.get(child.id);
     return {
       id,
       name,
@@ -38,7 +38,7 @@ export function projectViews(
   const plannedIds = new Set<string>(projects.map(({ id }) => id));
   const otherViews = children.flatMap(({ id: operationId, scope, state }): ProjectView[] => {
     if (scope.type !== 'project' || plannedIds.has(scope.id)) return [];
-    const childTasks = tasks.get(operationId);
+    const childTasks = tasksByOperation.get(operationId);
     const resources = childTasks && sumCounts(childTasks.map((task) => totalCounts(task.counts)));
     return [{ id: scope.id, name: scope.name, parentId: undefined, operationId, state, resources }];
   });

@@ -74,8 +74,9 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
 }
 
 /**
- * Pauses the open provision operations, because the deletion of the project was announced. Their
- * runs make no further calls. Keystone's next answer ends either the pause or the operation.
+ * Returns the open provision operations, paused by a hold because the deletion of the project was
+ * announced. Their runs make no further calls. The pause ends if Keystone still shows the project.
+ * The operation ends if Keystone no longer shows it.
  */
 export const pausedProvisions = (operations: readonly Operation[], now: number): Operation[] =>
   provisionsOf(operations)

@@ -1,47 +1,58 @@
 import type { TaskDependency } from '../../events/dependency.ts';
-import type { ResourceTypeName } from '../../events/ids.ts';
+import type { ResourceTypeName, TaskId } from '../../events/ids.ts';
 import { totalCounts } from './counts.ts';
 import type { PlannedTask, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import {
+  areAwaitedTypesCountedEmpty,
   hasTaskEnded,
-  isCountedEmpty,
+  isChainCountedEmpty,
   mayOvertake,
   mayOvertakeStuck,
   type OvertakingInput,
-  wasCountedEmpty,
 } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /** Requests a run of every pending task whose dependencies have ended or may be overtaken. */
-export function requestReady(transaction: OperationTransaction, input: OvertakingInput): void {
-  reopenOvertaking(transaction);
+export function requestReadyRuns(transaction: OperationTransaction, input: OvertakingInput): void {
+  reopenOvertakingTasks(transaction);
   for (const { id, dependsOn } of transaction.operation.order) {
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
     const isReady = openDependencies.every((dependency) =>
-      mayRunBefore(transaction, task, dependency, input),
+      mayRunBeforeDependency(transaction, task, dependency, input),
     );
     if (isReady) {
-      // A dependency that overtook another task runs again after that task has ended. This task
-      // must then run again too.
-      const overtakenByDependencies = dependsOn.flatMap(
-        (dependency) => transaction.task(dependency.task)?.overtook ?? [],
-      );
-      const overtaken = [...openDependencies.map(({ task: id }) => id), ...overtakenByDependencies];
-      requestRun(transaction, { ...task, overtook: [...new Set(overtaken)] }, 'apply', input.now);
+      const overtook = overtakenTasks(transaction, dependsOn, openDependencies);
+      requestRun(transaction, { ...task, overtook }, 'apply', input.now);
     } else requestPartialRun(transaction, task, openDependencies, input);
   }
+}
+
+/**
+ * Returns the tasks that a task overtakes if it begins now: its open dependencies, and the tasks
+ * that its dependencies have overtaken. A dependency that overtook a third task runs again after
+ * the end of the third task. The task must then run again too.
+ */
+function overtakenTasks(
+  transaction: OperationTransaction,
+  dependsOn: readonly TaskDependency[],
+  openDependencies: readonly TaskDependency[],
+): TaskId[] {
+  const overtakenByDependencies = dependsOn.flatMap(
+    (dependency) => transaction.task(dependency.task)?.overtook ?? [],
+  );
+  return [...new Set([...openDependencies.map(({ task }) => task), ...overtakenByDependencies])];
 }
 
 /**
  * True if the task may run before its dependency has ended. A task that has resources also runs
  * before a preferred dependency that has none, because such a dependency could only delay the task.
  */
-function mayRunBefore(
+function mayRunBeforeDependency(
   transaction: OperationTransaction,
   task: Task,
   dependency: TaskDependency,
@@ -52,7 +63,7 @@ function mayRunBefore(
     mayOvertake(transaction, dependency, input) ||
     (hasResources &&
       dependency.strength === 'preferred' &&
-      wasCountedEmpty(transaction, dependency.task))
+      isChainCountedEmpty(transaction, dependency.task))
   );
 }
 
@@ -60,7 +71,7 @@ function mayRunBefore(
  * Reopens each ended task when all tasks that it overtook have ended, because an overtaken task may
  * have created resources in the service of the overtaking task.
  */
-function reopenOvertaking(transaction: OperationTransaction): void {
+function reopenOvertakingTasks(transaction: OperationTransaction): void {
   for (const task of transaction.tasks)
     if (
       task.overtook.length > 0 &&
@@ -74,6 +85,7 @@ function reopenOvertaking(transaction: OperationTransaction): void {
  * Requests the partial run of a task, which removes only the types that are independent of the
  * services that the task still waits for. All of these conditions must be met:
  *
+ * - The task has had no run, apart from the count of phase `plan`.
  * - Each open dependency is one of these: it leaves some types of the task independent; it may be
  *   overtaken; or the task needs from it only types that were counted empty.
  * - At least one of the independent types is not verified empty.
@@ -92,7 +104,8 @@ function requestPartialRun(
   if (independentDependencies.length === 0) return;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
   const mayIgnore = (dependency: TaskDependency): boolean =>
-    mayOvertake(transaction, dependency, input) || isCountedEmpty(transaction, dependency);
+    mayOvertake(transaction, dependency, input) ||
+    areAwaitedTypesCountedEmpty(transaction, dependency);
   if (!otherDependencies.every(mayIgnore)) return;
   if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task)))) return;
   const independentTypes = typesIndependentOfAll(independentDependencies);
@@ -126,7 +139,9 @@ const typesIndependentOfAll = ([
 const isVerifiedEmptyInAnyPhase = ({ verifications }: Task, type: ResourceTypeName): boolean =>
   verifications[type]?.status === 'empty' && !verifications[type].stale;
 
-/** True if the task has reported deletions in progress, and no resource of it needs a person. */
+/**
+ * True if the task has reported deletions in progress, and none of its resources needs a person.
+ */
 const isRemoving = (task: Task | undefined): boolean =>
   task?.state === 'requested' &&
   task.phase === 'apply' &&
@@ -136,8 +151,9 @@ const isRemoving = (task: Task | undefined): boolean =>
 
 /**
  * Marks all verifications as stale and reopens the ended tasks, because the project was enabled and
- * users could work in it. A run in progress may have listed its types before that, so the
- * verifications of its report are also stale. Returns true if a task must run again.
+ * users could work in it. A run in progress may have listed its types while the project was
+ * enabled, so the verifications in the report of this run will also be stale. Returns true if at
+ * least one task has not ended afterwards.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -170,19 +186,22 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
 }
 
 /** Requests each due pre-delete run whose dependencies allow it. */
-export function requestPreDelete(transaction: OperationTransaction, input: OvertakingInput): void {
+export function requestPreDeleteRuns(
+  transaction: OperationTransaction,
+  input: OvertakingInput,
+): void {
   const dueTasks = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
   for (const planned of dueTasks) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, dueTasks, transaction, input))
+    if (task?.state === 'pending' && mayStartPreDelete(planned, dueTasks, transaction, input))
       requestRun(transaction, task, 'pre-delete', input.now);
   }
 }
 
 /** True if each dependency has ended, has no due pre-delete run, or may be overtaken. */
-function mayRunBeforeDeletion(
+function mayStartPreDelete(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,

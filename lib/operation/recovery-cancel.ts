@@ -1,6 +1,6 @@
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { hasDisabledAccount, isRecoverable } from './recovery-window.ts';
+import { isRecoverable, mayHaveDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -62,7 +62,7 @@ export const hasPendingCancellation = (operation: Operation): boolean =>
  */
 export function restoreAccount(transaction: OperationTransaction, step: StepInput): void {
   const { id, recovery } = transaction.operation;
-  if (hasDisabledAccount(recovery) && isRecoverable(transaction.operation))
+  if (mayHaveDisabledAccount(recovery) && isRecoverable(transaction.operation))
     transaction.requestKeystoneAction('enable', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

@@ -52,7 +52,7 @@ export function withWindow(
 ): OpenedOperation {
   const { id, request } = operation;
   const recovery: Recovery = {
-    wasEnabled: request?.enabled === true || hasDisabledAccount(earlier),
+    wasEnabled: request?.enabled === true || mayHaveDisabledAccount(earlier),
     suspension: suspension ?? earlier?.suspension,
     lengthMillis,
     remainingMillis: lengthMillis,
@@ -64,13 +64,13 @@ export function withWindow(
       .toSorted((one, other) => other - one)
       .map((beforeMillis) => ({ beforeMillis })),
   };
-  const next = nextCheck(recovery);
+  const windowWithCheck = nextCheck(recovery);
   const disableAction = { what: 'disable', number: 1 } as const;
   return {
     operation: {
       ...moveOperation(operation, 'recoverable'),
-      recovery: next,
-      notBefore: endOfWindow(next),
+      recovery: windowWithCheck,
+      notBefore: endOfWindow(windowWithCheck),
       ...(request?.enabled
         ? { keystoneAction: { ...disableAction, since: now, done: false } }
         : {}),
@@ -84,7 +84,7 @@ export function withWindow(
             },
           ]
         : []),
-      checkMessage(operation, next),
+      checkMessage(operation, windowWithCheck),
     ],
   };
 }
@@ -93,7 +93,7 @@ export function withWindow(
  * True if the operation may have disabled the account for its recovery window. A cancellation then
  * enables the account again. A removal that needs a token on the project also enables the account.
  */
-export const hasDisabledAccount = (recovery: Recovery | undefined): boolean =>
+export const mayHaveDisabledAccount = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**

@@ -11,7 +11,7 @@ import { moveOperation } from './transitions.ts';
  * ends the window when its time is over. A message about an earlier check is ignored, so each
  * reminder is published once. `lifecycles`: the suspend and resume operations of the account.
  */
-export function applyWindow(
+export function applyWindowCheck(
   transaction: OperationTransaction,
   number: number,
   lifecycles: readonly Operation[],

@@ -97,7 +97,8 @@ function requestAction(
 
 /**
  * True if the operation disabled the project before the hold, so that its phase `pre-delete` is
- * over. False if the operation has not started: then its recovery window disabled the project.
+ * over. An action `disable` before the start of the operation belongs to its recovery window, and
+ * does not count.
  */
 const isPreDeleteOver = ({ keystoneAction, startedAt }: Operation): boolean =>
   startedAt !== undefined &&

@@ -5,32 +5,32 @@ import type { OpenedOperation } from './open-cleanup.ts';
 
 /** The open operation that a request replaces. */
 export interface ReplacedOperation {
-  readonly before: Operation;
+  readonly openOperation: Operation;
   /** The operation in its end state, with the message about its end. */
   readonly ended: OpenedOperation;
-  /** The operation of the domain, if it has not ended. It waits for the replaced operation. */
+  /** The operation of the domain that waits for the replaced operation, if it has not ended. */
   readonly parent: Operation | undefined;
 }
 
 /** The request that replaces an operation, with the operation of the domain as `parent`. */
-interface Replacement {
+interface ReplacingRequest {
   readonly by: string;
   readonly now: number;
   readonly parent?: Operation | undefined;
   readonly plan?: ApprovedPlan;
 }
 
-/** Ends the open operation (`before`) that a request replaces. */
+/** Ends the open operation that a request replaces. */
 export function replaceOperation(
-  before: Operation,
-  { by, now, parent, plan }: Replacement,
+  openOperation: Operation,
+  { by, now, parent, plan }: ReplacingRequest,
 ): ReplacedOperation {
-  const because = isReplacedByPlan(before, plan)
+  const because = isReplacedByPlan(openOperation, plan)
     ? `${by} approved the newer plan ${plan?.of}`
     : `Keystone shows the project, and ${by} asked for its cleanup`;
   return {
-    before,
-    ended: refuseReplaced(before, because, now),
+    openOperation,
+    ended: refuseReplaced(openOperation, because, now),
     parent: parent && !hasEnded(parent) ? parent : undefined,
   };
 }
@@ -52,7 +52,7 @@ export const isReplacedByPlan = (
 
 /** Returns the fields that the new operation takes over from the replaced one. */
 export const fieldsFromReplaced = ({
-  before: { recovery, waitsForChildProjects },
+  openOperation: { recovery, waitsForChildProjects },
   parent,
 }: ReplacedOperation): Partial<Operation> => ({
   ...(parent ? { parentId: parent.id, waitsForChildProjects } : {}),
@@ -61,13 +61,13 @@ export const fieldsFromReplaced = ({
 });
 
 /** Returns a domain's operation in which a new operation of a project replaces an earlier one. */
-export const withChild = (
+export const withReplacedChild = (
   parent: Operation,
-  before: OperationId,
-  after: OperationId,
+  earlierId: OperationId,
+  newId: OperationId,
 ): Operation => ({
   ...parent,
-  children: parent.children.map((id) => (id === before ? after : id)),
+  children: parent.children.map((id) => (id === earlierId ? newId : id)),
 });
 
 /**

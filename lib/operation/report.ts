@@ -11,7 +11,7 @@ import { withCorrectedIdleTime } from './elapsed.ts';
 import { applyEndedRun } from './ended-run.ts';
 import type { Task } from './model.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
-import { applyVerification } from './verification.ts';
+import { mergeVerifications } from './verification.ts';
 
 /**
  * Applies a report of a service to its task. Ignores a report of another run, and a progress report
@@ -25,6 +25,7 @@ export function applyReport(
   const storedTask = transaction.task(report.data.taskId);
   if (!storedTask || !awaitsReport(storedTask, report.data.run)) return;
   const task = withCorrectedIdleTime(storedTask, step);
+  // A progress report with `again` is the last report of its run: the task needs another run.
   if (report.type === 'service.progressed' && !report.data.again) {
     applyProgress(transaction, task, report, step.now);
     return;
@@ -46,7 +47,7 @@ function applyProgress(
 ): void {
   const { sequence } = report.data;
   if (sequence <= task.sequence) return;
-  const counted = applyCounts(task, report, now);
+  const counted = withReportedCounts(task, report, now);
   // A progress report may have no conditions, because they are known only at the end of a run.
   const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
   transaction.putTask({ ...counted, conditions, sequence });
@@ -55,7 +56,7 @@ function applyProgress(
 /** Returns the task with all data of the report of its ended run. */
 function withReport(task: Task, report: ServiceReport, now: number): Task {
   const { appeared, fresh: newlyListed, seenIds = task.seenIds, verification = {} } = report.data;
-  const counted = applyCounts(task, report, now);
+  const counted = withReportedCounts(task, report, now);
   return {
     ...counted,
     sequence: 0,
@@ -63,7 +64,7 @@ function withReport(task: Task, report: ServiceReport, now: number): Task {
     distinctIdCounts: addIdCounts(task.distinctIdCounts, newlyListed),
     seenIds,
     ...(appeared ? { appeared: { ...task.appeared, ...appeared } } : {}),
-    verifications: applyVerification(task.verifications, verification, {
+    verifications: mergeVerifications(task.verifications, verification, {
       phase: task.phase,
       now,
       isStale: task.run < task.validFromRun,
@@ -75,7 +76,7 @@ function withReport(task: Task, report: ServiceReport, now: number): Task {
  * Returns the task with the counts and conditions of the report. If the counts show progress, the
  * idle time and the attempts of the task begin again.
  */
-function applyCounts(task: Task, report: ServiceReport, now: number): Task {
+function withReportedCounts(task: Task, report: ServiceReport, now: number): Task {
   const counts = mergeCounts(
     task.baseline,
     report.data.counts,

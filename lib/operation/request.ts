@@ -13,7 +13,7 @@ import {
   isReplacedByPlan,
   type ReplacedOperation,
   replaceOperation,
-  withChild,
+  withReplacedChild,
 } from './replaced-operation.ts';
 
 /** The request of an administrator, and the present state of the project. */
@@ -53,9 +53,9 @@ export type RequestAnswer =
        * because of them.
        */
       readonly unknown: readonly string[];
-      /** The operation that this one supersedes. */
+      /** The open operation that the opened operation supersedes. */
       readonly superseded?: OpenedOperation;
-      /** The operation of the domain, which waits for this one instead of the superseded one. */
+      /** The operation of the domain. It now waits for the opened operation. */
       readonly parent?: Operation | undefined;
       /** The suspension of a project in a recovery window. */
       readonly suspension?: OpenedLifecycle | undefined;
@@ -70,7 +70,7 @@ export type RequestAnswer =
 export function openRequest(input: RequestInput): RequestAnswer {
   const { keystoneCheck, mode, now, window } = input;
   const openOperation = input.cleanups.find((operation) => !hasEnded(operation));
-  const refusal = whyNotRequested(input, openOperation);
+  const refusal = requestRefusal(input, openOperation);
   if (refusal) return refusal;
   const replaced = openOperation && replaceOperation(openOperation, input);
   const opened = openRequestedCleanup(input, replaced);
@@ -80,20 +80,29 @@ export function openRequest(input: RequestInput): RequestAnswer {
     unknown: keystoneCheck.unknown,
     ...(replaced ? { superseded: replaced.ended } : {}),
     ...(replaced?.parent
-      ? { parent: withChild(replaced.parent, replaced.before.id, opened.operation.id) }
+      ? {
+          parent: withReplacedChild(
+            replaced.parent,
+            replaced.openOperation.id,
+            opened.operation.id,
+          ),
+        }
       : {}),
   };
   if (!window || mode !== 'enforce') return { ...openedAnswer, opened };
   const suspension = openSuspension(input, replaced);
-  const id = suspension.opened?.id;
-  const changes = { earlier: replaced?.before.recovery, ...(id ? { suspension: id } : {}) };
-  return { ...openedAnswer, opened: withWindow(opened, window, changes, now), suspension };
+  const suspensionId = suspension.opened?.id;
+  const earlierChanges = {
+    earlier: replaced?.openOperation.recovery,
+    ...(suspensionId ? { suspension: suspensionId } : {}),
+  };
+  return { ...openedAnswer, opened: withWindow(opened, window, earlierChanges, now), suspension };
 }
 
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
 
 /** Returns the refusal of a request that must not begin, or `undefined`. */
-function whyNotRequested(
+function requestRefusal(
   { confirmedName, keystoneCheck, plan, protectedBecause, keystoneState }: RequestInput,
   openOperation: Operation | undefined,
 ): RefusedRequest | undefined {
@@ -123,13 +132,14 @@ function openRequestedCleanup(
   replaced: ReplacedOperation | undefined,
 ): OpenedOperation | undefined {
   const { by, keystoneState, mode, now, plan, reason, rerunOf, scope } = input;
-  const { before, parent } = replaced ?? {};
+  const { openOperation, parent } = replaced ?? {};
   const cleanups = input.cleanups.map((one) =>
-    one.id === replaced?.before.id ? replaced.ended.operation : one,
+    one.id === replaced?.openOperation.id ? replaced.ended.operation : one,
   );
   // If the domain opened the replaced operation, the new one also belongs to the domain and is
   // canceled with it.
-  const opener = before && parent && !isIndependentOf(before, parent) ? parent.id : 'requested';
+  const isOpenedByDomain = openOperation && parent && !isIndependentOf(openOperation, parent);
+  const opener = isOpenedByDomain ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
@@ -167,7 +177,7 @@ function openSuspension(
   const { allOperations = [], by, mode, now, reason, scope } = input;
   const noChange = { opened: undefined, changed: [], messages: [] };
   const operations = allOperations.map((one) =>
-    one.id === replaced?.before.id ? replaced.ended.operation : one,
+    one.id === replaced?.openOperation.id ? replaced.ended.operation : one,
   );
   if (isSuspended(operations)) return noChange;
   const opened = openLifecycle({

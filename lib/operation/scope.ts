@@ -45,22 +45,26 @@ export function projectScope(
 }
 
 /**
- * Returns the scope of a rerun. `earlier`: the scope of the earlier operation. `now`: the scope
- * from the inventory. The members of a project and the projects of a user are taken from both,
- * because each of the two may be incomplete.
+ * Returns the scope of an operation with the present data of the inventory (`recorded`). The
+ * members of a project and the projects of a user are taken from both scopes, because each of the
+ * two may be incomplete.
  */
-export function mergedRerunScope(earlier: Scope, now: Scope): Scope {
-  if (earlier.type === 'project' && now.type === 'project') {
+export function mergedScope(earlier: Scope, recorded: Scope): Scope {
+  if (earlier.type === 'project' && recorded.type === 'project') {
     const { members = [] } = earlier;
     const allMembers =
-      earlier.members || now.members ? [...members, ...(now.members ?? [])] : undefined;
-    return { ...earlier, ...now, ...(allMembers ? { members: [...new Set(allMembers)] } : {}) };
-  }
-  if (earlier.type === 'user' && now.type === 'user')
+      earlier.members || recorded.members ? [...members, ...(recorded.members ?? [])] : undefined;
     return {
       ...earlier,
-      ...now,
-      projects: [...new Set([...earlier.projects, ...now.projects])],
+      ...recorded,
+      ...(allMembers ? { members: [...new Set(allMembers)] } : {}),
     };
-  return { ...earlier, ...now } as Scope;
+  }
+  if (earlier.type === 'user' && recorded.type === 'user')
+    return {
+      ...earlier,
+      ...recorded,
+      projects: [...new Set([...earlier.projects, ...recorded.projects])],
+    };
+  return { ...earlier, ...recorded } as Scope;
 }

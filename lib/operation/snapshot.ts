@@ -36,29 +36,30 @@ const NOT_SHOWN_REASON =
   'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
- * Returns the services that may have resources of an account of this type (`candidates`), with
- * their regions, and the registrations that are not cleaned up. A catalog type that no service
+ * Returns the services that may have resources of an account of type `accountType` (`candidates`),
+ * with their regions, and the registrations that are not cleaned up. A catalog type that no service
  * covers is reported only for projects.
  */
 export function cloudSnapshot(
   registry: Registry,
-  type: Scope['type'],
+  accountType: Scope['type'],
   { services, optedIn, httpPlugins }: KnownServices,
   candidates = services.filter(
-    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
+    (service) =>
+      (accountType === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
   ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
   const isOff = ({ name, offByDefault }: KnownService): boolean =>
     offByDefault !== undefined && !optedIn.includes(name);
   const servicesInCloud = candidates.map((service) =>
-    serviceInCloud(service, type, isOff(service), coverage),
+    serviceInCloud(service, accountType, isOff(service), coverage),
   );
   const unverified = candidates.flatMap((service) => {
     const { regions, unverifiedRegistrations } = coverage.ofService(service);
     return !isOff(service) && regions.length > 0 ? unverifiedRegistrations : [];
   });
-  const allowedPlugins = type === 'project' ? httpPlugins : [];
+  const allowedPlugins = accountType === 'project' ? httpPlugins : [];
   return {
     services: [
       ...servicesInCloud,
@@ -67,7 +68,7 @@ export function cloudSnapshot(
       ),
     ],
     uncovered: [
-      ...(type === 'project' ? coverage.unknownRegistrations : []),
+      ...(accountType === 'project' ? coverage.unknownRegistrations : []),
       ...(coverage.unlisted ? [coverage.unlisted] : []),
       ...unverified,
     ],
@@ -78,7 +79,7 @@ export function cloudSnapshot(
 /** Returns a service with its regions in this cloud. `isOff`: it is off by default. */
 function serviceInCloud(
   service: KnownService,
-  type: Scope['type'],
+  accountType: Scope['type'],
   isOff: boolean,
   coverage: Coverage,
 ): ServiceInCloud {
@@ -87,8 +88,9 @@ function serviceInCloud(
   return {
     ...service,
     // Types may be independent of other services only in the cleanup of a project.
-    resourceTypes: type === 'project' ? resourceTypes : resourceTypes.map(({ name }) => ({ name })),
-    preDelete: type === 'project' && service.preDelete === true,
+    resourceTypes:
+      accountType === 'project' ? resourceTypes : resourceTypes.map(({ name }) => ({ name })),
+    preDelete: accountType === 'project' && service.preDelete === true,
     regions: service.catalogTypes.length > 0 ? regions : [PLUGIN_REGION],
     skippedBecause: isOff
       ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`

@@ -9,12 +9,12 @@ import { advanceDomain, type DomainProgress } from './domain-advance.ts';
 import { endDomainPlan } from './domain-plan.ts';
 import { announceDisabled } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
-import { applyKeystoneAction } from './keystone-actions.ts';
+import { applyKeystoneActionResult } from './keystone-actions.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-confirmation.ts';
 import { endDomainLifecycle } from './lifecycle-domain.ts';
 import type { KeystoneActionResult, Operation, Task } from './model.ts';
-import { applyWindow } from './recovery.ts';
+import { applyWindowCheck } from './recovery.ts';
 import { cancelRecoverable, hasPendingCancellation, restoreAccount } from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
@@ -112,7 +112,7 @@ function applyEvent(
       applyServiceReport(transaction, event.report, stepInput);
       break;
     case 'keystone-action-result':
-      applyKeystoneAction(transaction, event, stepInput);
+      applyKeystoneActionResult(transaction, event, stepInput);
       break;
     case 'redriven':
       applyRedrive(transaction, transaction.task(event.taskId), stepInput);
@@ -127,7 +127,7 @@ function applyEvent(
       applyCancel(transaction, event, stepInput);
       break;
     case 'window-check':
-      applyWindow(transaction, event.number, event.lifecycles, stepInput);
+      applyWindowCheck(transaction, event.number, event.lifecycles, stepInput);
       break;
     case 'child-ended':
       applyEndedChild(transaction, event.children, stepInput.now);

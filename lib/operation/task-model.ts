@@ -87,8 +87,8 @@ export interface Task {
   /** The result of the last listing of each resource type (`verification.ts`). */
   readonly verifications: Verifications;
   /**
-   * The number of the first run whose listings are valid. The project was enabled during an earlier
-   * run, so the verifications of earlier runs are stale.
+   * The verifications of all runs with a lower number are stale, because the project was enabled
+   * during one of them. 0: the project was never enabled during a run.
    */
   readonly validFromRun: number;
   /**
@@ -97,8 +97,9 @@ export interface Task {
    */
   readonly overtook: readonly TaskId[];
   /**
-   * Set if the task had a partial run, which handles only types that are independent of the
-   * services in `awaitedServices`. A task has at most one partial run, and is `pending` after it.
+   * Set when a partial run begins, and kept after its end. A partial run handles only types that
+   * are independent of the services in `awaitedServices`. A task has at most one partial run, and
+   * is `pending` after it.
    */
   readonly partialRun?:
     | {

@@ -4,7 +4,7 @@ import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
-import { emptyBeforeDeletion, skippableTypes } from './verification.ts';
+import { emptyBeforeDeletion, typesToListLast } from './verification.ts';
 
 /**
  * The settings, the present time and other facts that a step uses besides the operation itself.
@@ -45,8 +45,8 @@ export interface StepResult {
 export class OperationTransaction {
   operation: Operation;
   readonly #tasks: Map<TaskId, Task>;
-  readonly #changed = new Set<TaskId>();
-  readonly #others: Operation[] = [];
+  readonly #changedTaskIds = new Set<TaskId>();
+  readonly #otherOperations: Operation[] = [];
   readonly messages: Outgoing[] = [];
   readonly deadLetters: {
     message: ServiceRequested | KeystoneActionMessage;
@@ -68,12 +68,12 @@ export class OperationTransaction {
 
   putTask(task: Task): void {
     this.#tasks.set(task.id, task);
-    this.#changed.add(task.id);
+    this.#changedTaskIds.add(task.id);
   }
 
   /** Adds another operation that this step opens or changes, for example of a domain's project. */
   putOtherOperation(operation: Operation): void {
-    this.#others.push(operation);
+    this.#otherOperations.push(operation);
   }
 
   /** Returns the message that requests the present run of the task. */
@@ -93,18 +93,19 @@ export class OperationTransaction {
         ...accountFields(scope),
         confirmedAt: isRemoval ? [...confirmedAt] : [],
         verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
-        skipTypes: isRemoval ? this.#skipTypes(task, now) : [],
+        skipTypes: isRemoval ? this.#typesToListLast(task, now) : [],
       },
     };
   }
 
   /**
-   * Returns the types that the run lists last (see {@link skippableTypes}). A type that another
+   * Returns the types that the run lists last (see {@link typesToListLast}). A type that another
    * task awaits is not among them, because that task can begin as soon as a listing of the type is
    * empty.
    */
-  #skipTypes(task: Task, now: number): ResourceTypeName[] {
-    const emptyTypes = skippableTypes(task.verifications, task.phase, now);
+  #typesToListLast(task: Task, now: number): ResourceTypeName[] {
+    const emptyTypes = typesToListLast(task.verifications, task.phase, now);
+    // If all types were empty, the run lists all of them immediately.
     if (emptyTypes.length === Object.keys(task.verifications).length) return emptyTypes;
     const awaited = this.operation.order.flatMap(({ dependsOn }) =>
       dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),
@@ -138,10 +139,11 @@ export class OperationTransaction {
     this.deadLetters.length = 0;
   }
 
+  /** Returns all changes that were collected so far. */
   changes(): StepResult {
-    const tasks = this.tasks.filter((task) => this.#changed.has(task.id));
+    const tasks = this.tasks.filter((task) => this.#changedTaskIds.has(task.id));
     return {
-      operations: [this.operation, ...this.#others],
+      operations: [this.operation, ...this.#otherOperations],
       tasks,
       messages: this.messages,
       deadLetters: this.deadLetters,

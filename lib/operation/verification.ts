@@ -43,7 +43,7 @@ const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
  * run. If the run could not list a type, its verification of phase `pre-delete` is kept, because
  * the type may never be listed again.
  */
-export function applyVerification(
+export function mergeVerifications(
   before: Verifications,
   reported: Readonly<Record<string, VerificationStatus>>,
   { phase, now, isStale }: { phase: Phase; now: number; isStale: boolean },
@@ -76,14 +76,14 @@ export const staleVerifications = (
  * Returns the verifications at the end of phase `pre-delete`. Only listings of its last run count,
  * because the project may have been in use between two runs.
  */
-export const afterPreDelete = (
+export const verificationsAfterPreDelete = (
   verifications: Verifications,
-  lastRun: Readonly<Record<string, VerificationStatus>>,
+  statusesOfLastRun: Readonly<Record<string, VerificationStatus>>,
 ): Verifications =>
   Object.fromEntries(
     Object.entries(verifications).map(([type, one]) => [
       type,
-      type in lastRun ? one : { ...one, stale: true },
+      type in statusesOfLastRun ? one : { ...one, stale: true },
     ]),
   );
 
@@ -115,7 +115,7 @@ export function isVerifiedEmpty(verifications: Verifications, type: ResourceType
  * were empty in an earlier run of this phase or, for phase `apply`, in a recent count of phase
  * `plan`. A task ends only after a listing of all types.
  */
-export const skippableTypes = (
+export const typesToListLast = (
   verifications: Verifications,
   phase: Phase,
   now: number,

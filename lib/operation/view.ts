@@ -26,9 +26,9 @@ export interface ViewInput extends WaitInput {
 }
 
 /**
- * Returns an operation with its tasks in order, its sums and the causes that it waits for. Each
- * cause is reported once (safety rule "Every failure has an owner"). A task that only waits for
- * other tasks is therefore omitted.
+ * Returns an operation with its tasks in order, the sums of its resources, and the causes that it
+ * waits for. Each cause is reported once (safety rule "Every failure has an owner"). A task that
+ * only waits for other tasks is therefore no cause.
  */
 export function operationView(input: ViewInput): OperationView {
   const { operation } = input;

@@ -1,5 +1,5 @@
 import type { ServiceDependency } from '../../events/dependency.ts';
-import { dependenciesOf, otherService } from '../../lib/operation/order.ts';
+import { awaitedServiceOf, dependenciesOf } from '../../lib/operation/order.ts';
 import type { ResourceType, Service } from '../../lib/task/service.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
@@ -33,7 +33,7 @@ export const shortName = (name: string): string => name.slice(name.indexOf('.') 
 export const requiredDependencies = (service: Service, services: readonly Service[]): string[] =>
   dependenciesOf(service, services)
     .filter(({ strength }) => strength === 'required')
-    .map(otherService)
+    .map(awaitedServiceOf)
     .sort();
 
 /**
@@ -44,11 +44,11 @@ export function preferredDependencies(service: Service, services: readonly Servi
   const dependencies = dependenciesOf(service, services).filter(
     ({ strength }) => strength === 'preferred',
   );
-  return [...new Set(dependencies.map(otherService))]
+  return [...new Set(dependencies.map(awaitedServiceOf))]
     .map((name) =>
       withTypes(
         name,
-        dependencies.filter((dependency) => otherService(dependency) === name),
+        dependencies.filter((dependency) => awaitedServiceOf(dependency) === name),
       ),
     )
     .sort();
@@ -63,7 +63,7 @@ export function dependentsOf(service: Service, services: readonly Service[]): st
     .map((other) => ({
       name: other.name,
       dependencies: dependenciesOf(other, services).filter(
-        (dependency) => otherService(dependency) === service.name,
+        (dependency) => awaitedServiceOf(dependency) === service.name,
       ),
     }))
     .filter(({ dependencies }) => dependencies.length > 0)

@@ -2,13 +2,13 @@ import { ResourceTypeName } from '../../../events/ids.ts';
 import type { Phase, VerificationStatus } from '../../../events/service.ts';
 import {
   ALL_PHASES,
-  afterPreDelete,
-  applyVerification,
   emptyBeforeDeletion,
   isVerifiedEmpty,
-  skippableTypes,
+  mergeVerifications,
   staleVerifications,
+  typesToListLast,
   type Verifications,
+  verificationsAfterPreDelete,
 } from '../../../lib/operation/verification.ts';
 
 const PORT = ResourceTypeName.parse('network.port');
@@ -22,7 +22,7 @@ const reported = (
     now = 0,
     isStale = false,
   }: { before?: Verifications; now?: number; isStale?: boolean } = {},
-): Verifications => applyVerification(before, { [PORT]: status }, { phase, now, isStale });
+): Verifications => mergeVerifications(before, { [PORT]: status }, { phase, now, isStale });
 
 describe('the verification of a resource type', () => {
   it.each<[VerificationStatus, Phase, boolean]>([
@@ -40,8 +40,8 @@ describe('the verification of a resource type', () => {
       const stale = staleVerifications(reported('empty', phase), [phase]);
       expect(isVerifiedEmpty(stale, PORT)).toBe(false);
       expect(emptyBeforeDeletion(stale)).toEqual([]);
-      expect(skippableTypes(stale, phase, 0)).toEqual([]);
-      expect(skippableTypes(stale, 'apply', 0)).toEqual([]);
+      expect(typesToListLast(stale, phase, 0)).toEqual([]);
+      expect(typesToListLast(stale, 'apply', 0)).toEqual([]);
     }
   });
 
@@ -51,9 +51,9 @@ describe('the verification of a resource type', () => {
 
   it('is used for ten minutes, and only in phase apply, if it is from phase plan', () => {
     const counted = reported('empty', 'plan', { now: 5 });
-    expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE - 1)).toEqual([PORT]);
-    expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE)).toEqual([]);
-    expect(skippableTypes(counted, 'pre-delete', 5)).toEqual([]);
+    expect(typesToListLast(counted, 'apply', 5 + 10 * MINUTE - 1)).toEqual([PORT]);
+    expect(typesToListLast(counted, 'apply', 5 + 10 * MINUTE)).toEqual([]);
+    expect(typesToListLast(counted, 'pre-delete', 5)).toEqual([]);
   });
 
   it('is kept if the project existed when it was made, and the type can no longer be listed', () => {
@@ -66,7 +66,9 @@ describe('the verification of a resource type', () => {
 
   it('is used after the deletion of the project only if the last pre-delete run made it', () => {
     const before = reported('empty', 'pre-delete');
-    expect(emptyBeforeDeletion(afterPreDelete(before, { [PORT]: 'empty' }))).toEqual([PORT]);
-    expect(emptyBeforeDeletion(afterPreDelete(before, {}))).toEqual([]);
+    expect(emptyBeforeDeletion(verificationsAfterPreDelete(before, { [PORT]: 'empty' }))).toEqual([
+      PORT,
+    ]);
+    expect(emptyBeforeDeletion(verificationsAfterPreDelete(before, {}))).toEqual([]);
   });
 });
