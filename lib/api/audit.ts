@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import type { AuditCaller, AuditOrigin, AuditRecord } from '../audit/entry.ts';
-import { auditPage } from '../audit/list.ts';
+import { listAuditEntries } from '../audit/list.ts';
 import { verifyLog } from '../audit/verify.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
@@ -62,7 +62,7 @@ export function auditRoutes(app: Hono, { engine }: ApiDeps): void {
   app.get('/v1/audit', async (context) => {
     const { since, by, operation, limit } = AuditQuery.parse(context.req.query());
     const filter = withoutUndefined({ since, by, operationId: operation });
-    return context.json({ entries: await auditPage(engine.reads, { ...filter, limit }) });
+    return context.json({ entries: await listAuditEntries(engine.reads, { ...filter, limit }) });
   });
   app.get('/v1/audit/verify', async (context) => {
     const { known } = VerifyQuery.parse(context.req.query());

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Account } from '../../events/account.ts';
 import type { RecoveryWindow } from '../operation/recovery-window.ts';
-import { decideDeletion } from '../policy/decide.ts';
+import { decideRecoveryWindow } from '../policy/decide.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { ApiDeps } from './deps.ts';
 
@@ -55,10 +55,10 @@ async function windowOfPolicy(
   if (account.type === 'domain') {
     const { id, name: domainName } = account;
     const domainFacts = { id, name: undefined, domainId: id, domainName };
-    return decideDeletion(policy, { ...domainFacts, parentId: undefined, tags: [] });
+    return decideRecoveryWindow(policy, { ...domainFacts, parentId: undefined, tags: [] });
   }
   const { domainId, id, name, parentId, tags = [] } = account;
   const domain = domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);
   const domainName = domain?.kind === 'present' ? domain.account.name : undefined;
-  return decideDeletion(policy, { id, name, domainId, domainName, parentId, tags });
+  return decideRecoveryWindow(policy, { id, name, domainId, domainName, parentId, tags });
 }

@@ -8,7 +8,7 @@ import { runTask } from '../handlers/task.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode } from '../operation/model.ts';
 import type { Policy } from '../policy/schema.ts';
-import { InFlight } from '../shared/in-flight.ts';
+import { InFlightRequests } from '../shared/in-flight.ts';
 import { KeyedQueue } from '../shared/keyed-queue.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
@@ -64,7 +64,7 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
   await startCoordinator(queues, deps);
   const tasks = taskSettings(deps.settings);
   const deletionTimes = new DeletionTimes();
-  const inFlight = new InFlight(deps.now);
+  const inFlight = new InFlightRequests(deps.now);
   const taskDeps = {
     ...deps,
     ...tasks,

@@ -12,18 +12,18 @@ const INITIATOR_TYPES: Readonly<Record<AuditCaller['kind'], string>> = {
  * The maximum length of `before` and of `after` in an event, in characters of JSON. EventBridge
  * accepts an event of 1 MiB.
  */
-const MAX_CONTENT = 200_000;
+const MAX_STATE_LENGTH = 200_000;
 const JSON_TYPE = 'mime:application/json';
 
 /**
  * Returns the event that announces an entry of the audit log. If `before` or `after` is longer than
- * {@link MAX_CONTENT}, the event omits it, and only the log contains it.
+ * {@link MAX_STATE_LENGTH}, the event omits this state, and only the log contains it.
  */
 export function auditEvent(entry: AuditEntry): AuditRecorded {
   const { by, from, target, reason, sequence, previous, hash, requestId } = entry;
-  const states = (['before', 'after'] as const).flatMap((name) => {
+  const stateAttachments = (['before', 'after'] as const).flatMap((name) => {
     const content = entry[name];
-    return content === undefined || JSON.stringify(content).length > MAX_CONTENT
+    return content === undefined || JSON.stringify(content).length > MAX_STATE_LENGTH
       ? []
       : [{ name, typeURI: JSON_TYPE, content }];
   });
@@ -51,7 +51,7 @@ export function auditEvent(entry: AuditEntry): AuditRecorded {
       ...(reason === undefined ? {} : { reason: { reasonType: 'comment', reasonCode: reason } }),
       ...(requestId === undefined ? {} : { tags: [`request:${requestId}`] }),
       attachments: [
-        ...states,
+        ...stateAttachments,
         { name: 'audit-log', typeURI: JSON_TYPE, content: { sequence, previous, hash } },
       ],
     },

@@ -56,7 +56,8 @@ export interface AuditTarget {
 }
 
 /**
- * One decision, before it is added to the log. `before` and `after`: the target's state, as JSON.
+ * One decision, before it is added to the log. `before` and `after`: the state of the target before
+ * and after the decision, as JSON.
  */
 export interface AuditRecord extends AuditOrigin {
   readonly id: string;
@@ -71,7 +72,7 @@ export interface AuditRecord extends AuditOrigin {
 
 /**
  * An entry of the log. `sequence` counts from 1 without gaps. `hash` is the SHA-256 over all other
- * fields, in hexadecimal, and `previous` is the hash of the entry before.
+ * fields, in hexadecimal. `previous` is the hash of the preceding entry.
  */
 export interface AuditEntry extends AuditRecord {
   readonly sequence: number;
@@ -86,7 +87,7 @@ export interface AuditHead {
 }
 
 /** The head of an empty log. */
-export const EMPTY_LOG: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
+export const EMPTY_LOG_HEAD: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
 
 /** A stored row. `entry` is not validated, because somebody may have changed the row. */
 export interface AuditRow {
@@ -94,15 +95,15 @@ export interface AuditRow {
   readonly entry: unknown;
 }
 
-/** Returns the entries that append the records to the log that ends with `head`. */
+/** Converts the records to the next entries of a log whose newest entry is `head`. */
 export function chainEntries(head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] {
   let { sequence, hash: previous } = head;
   return records.map((record) => {
     sequence += 1;
-    const linked = { ...record, sequence, previous };
-    const hash = hashOf(linked);
+    const entryWithoutHash = { ...record, sequence, previous };
+    const hash = hashOf(entryWithoutHash);
     previous = hash;
-    return { ...linked, hash };
+    return { ...entryWithoutHash, hash };
   });
 }
 
@@ -112,10 +113,10 @@ export const headAfter = (head: AuditHead, entries: readonly AuditEntry[]): Audi
   return last ? { sequence: last.sequence, hash: last.hash } : head;
 };
 
-/** Returns the SHA-256 hash of an entry without its field `hash`, over JSON with sorted keys. */
+/** Returns the SHA-256 hash of all fields of an entry except `hash`, as JSON with sorted keys. */
 export function hashOf(entry: object): string {
-  const { hash: _, ...rest } = entry as { readonly hash?: unknown };
-  return createHash('sha256').update(canonicalJson(rest)).digest('hex');
+  const { hash: _, ...hashedFields } = entry as { readonly hash?: unknown };
+  return createHash('sha256').update(canonicalJson(hashedFields)).digest('hex');
 }
 
 /** Returns JSON with sorted keys at every level, because stores may change the order of keys. */

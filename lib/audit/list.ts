@@ -1,7 +1,7 @@
 import type { AuditRow } from './entry.ts';
 import type { AuditSource } from './verify.ts';
 
-/** Selects the newest `limit` entries that match all other fields that are set. */
+/** Selects the newest `limit` entries. Each other field that is set is a condition. */
 export interface AuditFilter {
   /** Epoch milliseconds: only entries from this time on. */
   readonly since?: number;
@@ -15,20 +15,24 @@ export interface AuditFilter {
 const ROWS_PER_READ = 500;
 
 /**
- * Returns the newest matching entries, the newest first, as they are stored. An unreadable entry is
- * listed as `{ sequence, unreadable: true }`.
+ * Returns the newest matching entries, the newest first, as they are stored. An unreadable entry
+ * matches every filter, and is returned as `{ sequence, unreadable: true }`.
  */
-export async function auditPage(source: AuditSource, filter: AuditFilter): Promise<unknown[]> {
+export async function listAuditEntries(
+  source: AuditSource,
+  filter: AuditFilter,
+): Promise<unknown[]> {
   const entries: unknown[] = [];
-  // Each read returns the rows before the rows of the previous read.
+  // The log is read from its end to its start. The last read may return rows of the read before it
+  // again, so only rows before `end` are used.
   let end = Number.POSITIVE_INFINITY;
   let from = (await source.auditHead()).sequence + 1;
   while (from > 1 && entries.length < filter.limit) {
     from = Math.max(1, from - ROWS_PER_READ);
     const rows = await source.auditRows(from, ROWS_PER_READ);
-    const page = rows.filter(({ sequence }) => sequence < end).toReversed();
+    const newestFirst = rows.filter(({ sequence }) => sequence < end).toReversed();
     end = from;
-    entries.push(...page.filter((row) => matchesFilter(row, filter)).map(entryOrUnreadable));
+    entries.push(...newestFirst.filter((row) => matchesFilter(row, filter)).map(entryOrUnreadable));
   }
   return entries.slice(0, filter.limit);
 }

@@ -1,6 +1,6 @@
-import { type AuditHead, type AuditRow, EMPTY_LOG, hashOf } from './entry.ts';
+import { type AuditHead, type AuditRow, EMPTY_LOG_HEAD, hashOf } from './entry.ts';
 
-/** The stored log that {@link verifyLog} reads. */
+/** The calls that read the stored log. */
 export interface AuditSource {
   /** Returns at most `limit` rows in the order of their sequence, beginning at `from`. */
   auditRows(from: number, limit: number): Promise<readonly AuditRow[]>;
@@ -8,8 +8,8 @@ export interface AuditSource {
 }
 
 /**
- * The result of a verification. `broken` is the first invalid or missing entry. `head` is the
- * newest verified entry.
+ * The result of a verification. `head` is the newest entry that was verified. `broken` is the first
+ * invalid or missing entry.
  */
 export type Verification =
   | { readonly ok: true; readonly head: AuditHead }
@@ -43,7 +43,7 @@ export async function verifyLog(
   source: AuditSource,
   { known, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
 ): Promise<Verification> {
-  let verified = EMPTY_LOG;
+  let verified = EMPTY_LOG_HEAD;
   for (let reads = 1; ; reads += 1) {
     const result = await verifyRows(source, verified, known);
     if (!result.ok) return result;
@@ -51,7 +51,7 @@ export async function verifyLog(
     const head = await source.auditHead();
     const isEnd = head.sequence === verified.sequence && head.hash === verified.hash;
     if (isEnd) return resultAtEnd(verified, known);
-    if (reads >= MAX_READS_OF_END) return differentHead(verified, head);
+    if (reads >= MAX_READS_OF_END) return resultForOtherHead(verified, head);
     await pause();
   }
 }
@@ -66,8 +66,8 @@ async function verifyRows(
   for (;;) {
     const rows = await source.auditRows(lastVerified.sequence + 1, ROWS_PER_READ);
     for (const row of rows) {
-      const because = whyBroken(row, lastVerified, known);
-      if (because !== undefined) return broken(lastVerified, lastVerified.sequence + 1, because);
+      const because = defectOf(row, lastVerified, known);
+      if (because !== undefined) return brokenAt(lastVerified.sequence + 1, because, lastVerified);
       lastVerified = { sequence: row.sequence, hash: hashOf(row.entry as object) };
     }
     if (rows.length < ROWS_PER_READ) return { ok: true, head: lastVerified };
@@ -77,31 +77,35 @@ async function verifyRows(
 /** Returns the result for a log without an error up to its last entry, `head`. */
 const resultAtEnd = (head: AuditHead, known: KnownEntry | undefined): Verification =>
   known !== undefined && known.sequence > head.sequence
-    ? broken(
-        head,
+    ? brokenAt(
         head.sequence + 1,
         `entry ${known.sequence} is missing, although its hash is known`,
+        head,
       )
     : { ok: true, head };
 
 /** Returns the result for a log whose stored head does not match its last entry. */
-const differentHead = (verified: AuditHead, head: AuditHead): Verification =>
-  head.sequence > verified.sequence
-    ? broken(verified, verified.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
-    : broken(
+const resultForOtherHead = (verified: AuditHead, storedHead: AuditHead): Verification =>
+  storedHead.sequence > verified.sequence
+    ? brokenAt(
+        verified.sequence + 1,
+        `it is missing; the log has ${storedHead.sequence} entries`,
         verified,
+      )
+    : brokenAt(
         verified.sequence,
-        `it does not match the stored head of the log, which names entry ${head.sequence}`,
+        `it does not match the stored head of the log, which names entry ${storedHead.sequence}`,
+        verified,
       );
 
-const broken = (head: AuditHead, sequence: number, because: string): Verification => ({
+const brokenAt = (sequence: number, because: string, head: AuditHead): Verification => ({
   ok: false,
   head,
   broken: { sequence, because },
 });
 
-/** Returns why a row is not the valid next entry of the log, or `undefined` if it is. */
-function whyBroken(
+/** Returns why a row is not the valid next entry of the log, or `undefined` if it is valid. */
+function defectOf(
   { sequence, entry }: AuditRow,
   lastVerified: AuditHead,
   known: KnownEntry | undefined,

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import type { Mode, Operation, Task } from '../operation/model.ts';
-import type { InFlight } from '../shared/in-flight.ts';
+import type { InFlightRequests } from '../shared/in-flight.ts';
 import type { Throttle } from '../shared/throttle.ts';
 import type { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
@@ -19,7 +19,7 @@ export interface ServiceDeps {
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
   /** Services that begin at the same time share one request to Keystone about the account. */
-  readonly inFlight?: InFlight;
+  readonly inFlight?: InFlightRequests;
   /** The measured durations of deletions. They decide when a run lists again. */
   readonly deletionTimes?: DeletionTimes;
   /** A run may begin removals during this number of milliseconds after its start. */

@@ -45,8 +45,9 @@ const DEFAULT_ACTION = {
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
- * The mode of each change if no rule matches. A suspension then only reports. A resume still
- * restores all suspended resources. A cleanup has the mode of the settings.
+ * The mode of each change if no rule matches. An operation changes resources only if this mode and
+ * the setting `PROPAGATOR_MODE` are both `enforce`. Without a rule, a suspension therefore only
+ * reports, while a resume or a cleanup of a project has the mode of the setting.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.created': 'observe',
@@ -67,8 +68,8 @@ export function decideChange(
   change: PolicyChange,
   facts: AccountFacts,
 ): PolicyDecision {
-  const index = policy.rules.findIndex((rule) => rule.on[change] && ruleMatches(rule, facts));
-  const reaction = policy.rules[index]?.on[change];
+  const ruleIndex = policy.rules.findIndex((rule) => rule.on[change] && ruleMatches(rule, facts));
+  const reaction = policy.rules[ruleIndex]?.on[change];
   if (!reaction)
     return {
       action: DEFAULT_ACTION[change],
@@ -77,7 +78,7 @@ export function decideChange(
       rule: undefined,
     };
   const { action, after, mode } = reaction;
-  const decision = { action, afterMillis: after, mode, rule: index + 1 };
+  const decision = { action, afterMillis: after, mode, rule: ruleIndex + 1 };
   if ('roles' in reaction) {
     const { groups, roles } = reaction;
     return { ...decision, assignments: { groups, roles } };
@@ -86,26 +87,30 @@ export function decideChange(
   return { ...decision, profile: reaction.profile, reconcile: reaction.reconcile };
 }
 
-/** The recovery window of a requested deletion. Times are milliseconds. */
-export interface DeletionDecision {
+/** The recovery window that the policy names for a requested deletion. */
+export interface RecoveryWindowDecision {
   readonly lengthMillis: number;
+  /** For each reminder: the time from the reminder to the end of the window. */
   readonly remindMillis: readonly number[];
   /** The number of the rule in the file, from 1. */
   readonly rule: number;
 }
 
 /**
- * Returns the recovery window of a requested deletion, or `undefined`. The first rule that matches
- * the project and names a window decides.
+ * Returns the recovery window of a requested deletion. The first rule that matches the account and
+ * names a window decides. Returns `undefined` if there is no such rule.
  */
-export function decideDeletion(policy: Policy, facts: AccountFacts): DeletionDecision | undefined {
-  const index = policy.rules.findIndex((rule) => rule.deletion && ruleMatches(rule, facts));
-  const deletion = policy.rules[index]?.deletion;
+export function decideRecoveryWindow(
+  policy: Policy,
+  facts: AccountFacts,
+): RecoveryWindowDecision | undefined {
+  const ruleIndex = policy.rules.findIndex((rule) => rule.deletion && ruleMatches(rule, facts));
+  const deletion = policy.rules[ruleIndex]?.deletion;
   return (
     deletion && {
       lengthMillis: deletion.recoverFor,
       remindMillis: deletion.remind,
-      rule: index + 1,
+      rule: ruleIndex + 1,
     }
   );
 }

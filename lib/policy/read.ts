@@ -44,12 +44,12 @@ function problemsOf(
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       line: lineOf([...issue.path, key]),
-      message: withPath(issue.path, `there is no field "${key}"`),
+      message: messageWithPath(issue.path, `there is no field "${key}"`),
     }));
-  return [{ line: lineOf(issue.path), message: withPath(issue.path, issue.message) }];
+  return [{ line: lineOf(issue.path), message: messageWithPath(issue.path, issue.message) }];
 }
 
-const withPath = (path: readonly PropertyKey[], message: string): string =>
+const messageWithPath = (path: readonly PropertyKey[], message: string): string =>
   path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
 
 /**

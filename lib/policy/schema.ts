@@ -52,10 +52,10 @@ const provisionSchema = reactionSchema('provision')
   });
 
 /**
- * The reaction of a rule to a change of a user. The mode is always `observe`, because resources of
- * a user cannot be suspended.
+ * The reaction of a rule to a disabled or enabled user. The mode is always `observe`, because
+ * resources of a user cannot be suspended.
  */
-const userReaction = <Action extends string>(action: Action) =>
+const userReactionSchema = <Action extends string>(action: Action) =>
   reactionSchema(action).extend({
     mode: z
       .literal('observe', {
@@ -64,19 +64,21 @@ const userReaction = <Action extends string>(action: Action) =>
       .default('observe'),
   });
 
-const userProvision = reactionSchema('provision')
+const userProvisionSchema = reactionSchema('provision')
   .extend(UserAssignments.shape)
   .refine(({ action, groups, roles }) => action === 'none' || groups.length + roles.length > 0, {
     error: 'name roles or groups: { action: provision, groups: [staff] }',
   });
 
-const recoveryTime = z.string({ error: 'write a number and a unit: 12h, 30d' }).pipe(duration);
+const recoveryTimeSchema = z
+  .string({ error: 'write a number and a unit: 12h, 30d' })
+  .pipe(duration);
 
 /** The recovery window of a requested deletion. */
 const deletionSchema = z.strictObject({
-  recoverFor: recoveryTime,
+  recoverFor: recoveryTimeSchema,
   /** A reminder is published this long before the end of the window. */
-  remind: z.array(recoveryTime).max(20).default([]),
+  remind: z.array(recoveryTimeSchema).max(20).default([]),
 });
 
 const ruleSchema = z.strictObject({
@@ -88,9 +90,9 @@ const ruleSchema = z.strictObject({
       'project.disabled': reactionSchema('suspend').optional(),
       'project.enabled': reactionSchema('resume').optional(),
       'project.deleted': reactionSchema('cleanup').optional(),
-      'user.created': userProvision.optional(),
-      'user.disabled': userReaction('suspend').optional(),
-      'user.enabled': userReaction('resume').optional(),
+      'user.created': userProvisionSchema.optional(),
+      'user.disabled': userReactionSchema('suspend').optional(),
+      'user.enabled': userReactionSchema('resume').optional(),
     })
     .prefault({}),
 });
@@ -135,8 +137,9 @@ export type Profile = Policy['profiles'][string];
 export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });
 
 /**
- * Returns the schema of a policy file for a cloud with these services. The schema checks each
- * section of each profile, and that each profile that a rule names exists.
+ * Returns the schema of a policy file for a cloud with these services. In addition to {@link
+ * Policy}, the schema checks the sections of each profile, the conditions of rules for users, and
+ * that each profile in a rule exists.
  */
 export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
   Policy.extend({
@@ -162,11 +165,16 @@ interface RuleProblem {
   readonly path: readonly string[];
 }
 
-/** Returns an error for each condition that a user cannot meet, if the rule is for users. */
+/**
+ * Returns an error for each condition of the rule that no user can meet. Returns no error if the
+ * rule names no change of a user.
+ */
 function userProblems({ match: matched, on }: Rule): RuleProblem[] {
   if (!USER_CHANGES.some((change) => on[change])) return [];
-  const conditions = (['parent', 'tags'] as const).filter((part) => matched[part] !== undefined);
-  return conditions.map((part) => ({
+  const impossibleConditions = (['parent', 'tags'] as const).filter(
+    (part) => matched[part] !== undefined,
+  );
+  return impossibleConditions.map((part) => ({
     message: `users have no ${part}: write a separate rule for the changes of users`,
     path: ['match', part],
   }));

@@ -103,8 +103,8 @@ export const ZERO_QUOTA = 'quota-zero';
 /** The services whose limits can be set to zero. */
 export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila'] as const;
 
-/** The loss of `quotas.SERVICE: zero`. */
-export const QUOTA_LOSES =
+/** The state that a resume cannot restore after `quotas.SERVICE: zero`. */
+const ZERO_QUOTA_LOSS =
   'the resume gives a project without limits of its own the default limits that applied at the ' +
   'suspension. Later changes of the defaults no longer affect the project';
 
@@ -118,13 +118,13 @@ export interface ChosenOption {
 
 const optionsByService: Readonly<Record<string, ServiceOptions>> = SUSPEND_OPTIONS;
 
-const optionSchema = (service: ServiceOptions) => {
-  const names = [...Object.keys(service.options), 'none'];
-  const listed = `${names.slice(0, -1).join(', ')} or none`;
-  return z.enum(names, { error: `write ${listed}` }).default(service.default);
+const optionSchema = (serviceOptions: ServiceOptions) => {
+  const names = [...Object.keys(serviceOptions.options), 'none'];
+  const choices = `${names.slice(0, -1).join(', ')} or none`;
+  return z.enum(names, { error: `write ${choices}` }).default(serviceOptions.default);
 };
 
-const quota = z.enum(['zero', 'none'], { error: 'write zero or none' }).default('none');
+const quotaSchema = z.enum(['zero', 'none'], { error: 'write zero or none' }).default('none');
 
 /** The part `suspend` of the policy file. */
 export const SuspendOptions = z.strictObject({
@@ -133,9 +133,9 @@ export const SuspendOptions = z.strictObject({
   ) as Record<keyof typeof SUSPEND_OPTIONS, ReturnType<typeof optionSchema>>),
   quotas: z
     .strictObject(
-      Object.fromEntries(QUOTA_SERVICES.map((name) => [name, quota])) as Record<
+      Object.fromEntries(QUOTA_SERVICES.map((name) => [name, quotaSchema])) as Record<
         (typeof QUOTA_SERVICES)[number],
-        typeof quota
+        typeof quotaSchema
       >,
     )
     .prefault({}),
@@ -154,9 +154,9 @@ export const hasOptions = (service: string): boolean =>
  * the policy excludes the service.
  */
 export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
-  const chosenByService: Readonly<Record<string, string>> = options;
+  const optionByService: Readonly<Record<string, string>> = options;
   const quotaByService: Readonly<Record<string, string>> = quotas;
-  const option = chosenByService[service];
+  const option = optionByService[service];
   return [
     ...(option === undefined || option === 'none' ? [] : [option]),
     ...(quotaByService[service] === 'zero' ? [ZERO_QUOTA] : []),
@@ -169,20 +169,20 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
  */
 export function lossesOf(policy: SuspendOptions): ChosenOption[] {
   const { quotas, ...options } = policy;
-  const chosen = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
+  const serviceChoices = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
     const optionDefinition = optionsByService[name]?.options[option];
     return optionDefinition ? [{ text: `${name}: ${option}`, ...optionDefinition }] : [];
   });
-  const zeroed = Object.entries(quotas).flatMap(([name, option]): ChosenOption[] =>
+  const quotaChoices = Object.entries(quotas).flatMap(([name, option]): ChosenOption[] =>
     option === 'zero'
       ? [
           {
             text: `quotas.${name}: zero`,
             does: 'sets the limits of the project to zero',
-            loses: QUOTA_LOSES,
+            loses: ZERO_QUOTA_LOSS,
           },
         ]
       : [],
   );
-  return [...chosen, ...zeroed].filter(({ loses }) => loses !== undefined);
+  return [...serviceChoices, ...quotaChoices].filter(({ loses }) => loses !== undefined);
 }

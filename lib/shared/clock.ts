@@ -25,9 +25,9 @@ export function jumpDetector(
 ): () => number {
   let offset = systemNow() - monotonicNow();
   return () => {
-    const current = systemNow() - monotonicNow();
-    const jump = current - offset;
-    offset = current;
+    const newOffset = systemNow() - monotonicNow();
+    const jump = newOffset - offset;
+    offset = newOffset;
     return Math.abs(jump) >= MIN_JUMP_MILLIS ? Math.round(jump) : 0;
   };
 }

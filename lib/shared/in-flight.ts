@@ -8,7 +8,7 @@ const MAX_AGE_MILLIS = 1000;
  * Combines equal requests that overlap in time. Only a running request is shared, so each caller
  * gets an answer that arrives after the caller's own request.
  */
-export class InFlight {
+export class InFlightRequests {
   readonly #requests = new Map<
     string,
     { readonly at: number; readonly answer: Promise<unknown> }

@@ -13,7 +13,7 @@ export const duration = z
     return Number(number) * MILLIS_BY_UNIT[unit as keyof typeof MILLIS_BY_UNIT];
   })
   .refine((millis) => millis <= 366 * MILLIS_BY_UNIT.d, 'must be at most 366d');
-/** A JSON array of ids, for ids that contain a comma or spaces at an end. */
+/** A JSON array of ids, for ids that contain a comma, or that begin or end with a space. */
 const jsonIds = z
   .string()
   .transform((text, context) => {
@@ -51,8 +51,8 @@ export const idList = z.string().transform((text, context): string[] => {
 export const wordList = z.string().transform((text) =>
   text
     .split(',')
-    .map((id) => id.trim())
-    .filter((id) => id !== ''),
+    .map((word) => word.trim())
+    .filter((word) => word !== ''),
 );
 /** A whole number within limits. */
 export const wholeNumber = (min: number, max: number) =>
@@ -63,15 +63,15 @@ export const wholeNumber = (min: number, max: number) =>
     .refine((number) => number >= min && number <= max, `must be from ${min} to ${max}`);
 /** Numbers by service: `nova=8,neutron=4`. */
 export const numberPerService = z.string().transform((text, context): Record<string, number> => {
-  const entries = text.split(',').filter((part) => part.trim() !== '');
-  const pairs = entries.map((part) => /^\s*([a-z][a-z0-9-]*)\s*=\s*([1-9]\d{0,2})\s*$/.exec(part));
-  if (pairs.some((pair) => pair === null))
+  const parts = text.split(',').filter((part) => part.trim() !== '');
+  const matches = parts.map((part) => /^\s*([a-z][a-z0-9-]*)\s*=\s*([1-9]\d{0,2})\s*$/.exec(part));
+  if (matches.some((match) => match === null))
     context.addIssue({
       code: 'custom',
       message: 'write service=number pairs, for example nova=8,neutron=4',
     });
   return Object.fromEntries(
-    pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
+    matches.flatMap((match) => (match?.[1] ? [[match[1], Number(match[2])]] : [])),
   );
 });
 /** The actions that an HTTP plugin can support in addition to the cleanup. */
@@ -84,30 +84,31 @@ interface HttpPluginSetting {
   readonly actions: readonly PluginAction[];
 }
 /**
- * HTTP plugins: `NAME=URL`. If a plugin supports actions in addition to the cleanup, they follow
- * its name: `NAME+suspend+resume=URL`.
+ * HTTP plugins: `NAME=URL`. If a plugin supports actions in addition to the cleanup, its name is
+ * followed by these actions: `NAME+suspend+resume=URL`.
  */
 export const httpPlugins = z.string().transform((text, context): HttpPluginSetting[] => {
   const parts = text.split(',').filter((part) => part.trim() !== '');
-  const pairs = parts.map((part) =>
+  const matches = parts.map((part) =>
     /^\s*([a-z][a-z0-9-]{1,30})((?:\+[a-z]+)*)=(https?:\/\/\S+?)\s*$/.exec(part),
   );
-  if (pairs.some((pair) => pair === null))
+  if (matches.some((match) => match === null))
     context.addIssue({
       code: 'custom',
       message: 'write name=url pairs, for example billing=http://127.0.0.1:9000/tasks',
     });
-  return pairs.flatMap((pair) => {
-    const [, name, actionSuffix = '', url] = pair ?? [];
+  return matches.flatMap((match) => {
+    const [, name, actionSuffix = '', url] = match ?? [];
     if (name === undefined || url === undefined) return [];
-    const words = actionSuffix.split('+').slice(1);
-    const actions = PLUGIN_ACTIONS.filter((action) => words.includes(action));
-    if (actions.length < words.length || words.includes('suspend') !== words.includes('resume'))
+    const actionNames = actionSuffix.split('+').slice(1);
+    const actions = PLUGIN_ACTIONS.filter((action) => actionNames.includes(action));
+    const hasUnknownOrRepeatedName = actions.length < actionNames.length;
+    if (hasUnknownOrRepeatedName || actions.includes('suspend') !== actions.includes('resume'))
       context.addIssue({
         code: 'custom',
         message:
-          `${name}${actionSuffix}: write the actions ${PLUGIN_ACTIONS.join(', ')}, each once; ` +
-          'suspend and resume belong together',
+          `${name}${actionSuffix}: the actions can be ${PLUGIN_ACTIONS.join(', ')}, each at most ` +
+          'once; suspend and resume belong together',
       });
     return [{ name, url, actions }];
   });
@@ -121,17 +122,17 @@ export const twoApprovers = z.string().transform((text, context) => {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
-  const isKnown = parts.every((part) => /^(domain|resources=\d{1,9}|tag=\S{1,255})$/.test(part));
-  if (!isKnown)
+  const areValid = parts.every((part) => /^(domain|resources=\d{1,9}|tag=\S{1,255})$/.test(part));
+  if (!areValid)
     context.addIssue({
       code: 'custom',
       message: 'write domain, resources=NUMBER and tag=NAME, separated by commas',
     });
   const textAfterSign = (part: string): string => part.slice(part.indexOf('=') + 1);
-  const resources = parts.find((part) => part.startsWith('resources='));
+  const resourcesPart = parts.find((part) => part.startsWith('resources='));
   return {
     domain: parts.includes('domain'),
-    resources: resources === undefined ? undefined : Number(textAfterSign(resources)),
+    resources: resourcesPart === undefined ? undefined : Number(textAfterSign(resourcesPart)),
     tags: parts.filter((part) => part.startsWith('tag=')).map(textAfterSign),
   };
 });
@@ -165,14 +166,14 @@ export const namedTokens = z
   .string()
   .transform((text, context): { name: string; token: string }[] => {
     const parts = text.split(',').filter((part) => part.trim() !== '');
-    const pairs = parts.map((part) => /^\s*([\w.@-]{1,64})=([\w.~+/-]{32,200}=*)\s*$/.exec(part));
-    if (pairs.some((pair) => pair === null))
+    const matches = parts.map((part) => /^\s*([\w.@-]{1,64})=([\w.~+/-]{32,200}=*)\s*$/.exec(part));
+    if (matches.some((match) => match === null))
       context.addIssue({
         code: 'custom',
         message:
           'write name=token pairs, separated by commas; create a token: openssl rand -hex 32',
       });
-    return pairs.flatMap((pair) =>
-      pair?.[1] && pair[2] ? [{ name: pair[1], token: pair[2] }] : [],
+    return matches.flatMap((match) =>
+      match?.[1] && match[2] ? [{ name: match[1], token: match[2] }] : [],
     );
   });

@@ -161,7 +161,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 function unknownSettingError(name: string): PropagatorError {
   const presentName = RENAMED_SETTINGS[name];
   if (presentName !== undefined) return settingError(name, `this setting is now ${presentName}`);
-  const similarNames = Object.keys(Settings.shape).filter((known) => distance(known, name) <= 3);
+  const similarNames = Object.keys(Settings.shape).filter(
+    (settingName) => editDistance(settingName, name) <= 3,
+  );
   const suggestion =
     similarNames.length === 0 ? '' : `; did you mean ${similarNames.join(' or ')}?`;
   return settingError(name, `there is no setting with this name${suggestion}`);
@@ -179,21 +181,21 @@ const RENAMED_SETTINGS: Readonly<Record<string, keyof Settings>> = {
 };
 
 /** Returns the Levenshtein distance: the number of characters to add, remove or change. */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [line, character] of [...one].entries()) {
-    const next = [line + 1];
-    for (const [column, compared] of [...other].entries())
-      next.push(
+function editDistance(one: string, other: string): number {
+  let previousRow = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [index, character] of [...one].entries()) {
+    const row = [index + 1];
+    for (const [column, otherCharacter] of [...other].entries())
+      row.push(
         Math.min(
-          (row[column] ?? 0) + (character === compared ? 0 : 1),
-          (row[column + 1] ?? 0) + 1,
-          (next[column] ?? 0) + 1,
+          (previousRow[column] ?? 0) + (character === otherCharacter ? 0 : 1),
+          (previousRow[column + 1] ?? 0) + 1,
+          (row[column] ?? 0) + 1,
         ),
       );
-    row = next;
+    previousRow = row;
   }
-  return row.at(-1) ?? 0;
+  return previousRow.at(-1) ?? 0;
 }
 
 /** Returns the error for a wrong setting. The message is one line that names the setting. */

@@ -1,5 +1,5 @@
 /**
- * Permits something at most once in an interval, for all its callers together.
+ * Permits an action at most once per interval. All callers of `permits` share this limit.
  *
  * @example
  * const throttle = new Throttle(500, Date.now);

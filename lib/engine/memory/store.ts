@@ -1,5 +1,5 @@
 import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
-import { type AuditHead, type AuditRow, EMPTY_LOG } from '../../audit/entry.ts';
+import { type AuditHead, type AuditRow, EMPTY_LOG_HEAD } from '../../audit/entry.ts';
 import type { Operation, Task, Waiver } from '../../operation/model.ts';
 import type { StopDecision } from '../../operation/stop.ts';
 import type { DeadLetter, DeadLetterDecision, DocumentKey, StoredDocument } from '../port.ts';
@@ -34,7 +34,7 @@ export class MemoryStore {
   readonly stopDecisions: StopDecision[] = [];
   /** The audit log, in its order. */
   readonly audit: AuditRow[] = [];
-  auditHead: AuditHead = EMPTY_LOG;
+  auditHead: AuditHead = EMPTY_LOG_HEAD;
   /** The dead-letter messages of all queues, the oldest first. */
   readonly deadLetters: StoredDeadLetter[] = [];
   readonly queues = new MemoryQueues();

@@ -1,4 +1,4 @@
-import { EMPTY_LOG } from '../../audit/entry.ts';
+import { EMPTY_LOG_HEAD } from '../../audit/entry.ts';
 import { type Database, engineError } from './database.ts';
 
 /**
@@ -141,7 +141,7 @@ const MIGRATIONS: readonly string[] = [
     sequence bigint NOT NULL,
     hash text NOT NULL
   );
-  INSERT INTO propagator.audit_head (sequence, hash) VALUES (0, '${EMPTY_LOG.hash}');
+  INSERT INTO propagator.audit_head (sequence, hash) VALUES (0, '${EMPTY_LOG_HEAD.hash}');
   CREATE FUNCTION propagator.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
   CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON propagator.audit

@@ -171,7 +171,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
     ],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'cmdb+archive=http://127.0.0.1/' },
-      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+archive: write the actions suspend, resume, provision/,
+      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+archive: the actions can be suspend, resume, provision/,
     ],
     [{ PROPAGATOR_REMOTE_SERVICES: 'cmdb' }, /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/],
     [

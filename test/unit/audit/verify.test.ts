@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type AuditRow, EMPTY_LOG, hashOf, headAfter } from '../../../lib/audit/entry.ts';
+import { type AuditRow, EMPTY_LOG_HEAD, hashOf, headAfter } from '../../../lib/audit/entry.ts';
 import { type KnownEntry, verifyLog } from '../../../lib/audit/verify.ts';
 import { auditEntriesAfter } from '../../../lib/engine/audit.ts';
 import { auditRecord } from '../../engine/suite-audit.ts';
@@ -9,13 +9,13 @@ type Row = { sequence: number; entry: Record<string, unknown> };
 /** A log of `count` entries, and the head that its store keeps. */
 function logOf(count: number) {
   const records = Array.from({ length: count }, () => auditRecord());
-  const entries = auditEntriesAfter(EMPTY_LOG, records);
+  const entries = auditEntriesAfter(EMPTY_LOG_HEAD, records);
   const rows: Row[] = entries.map((entry) => ({ sequence: entry.sequence, entry: { ...entry } }));
-  return { rows, head: headAfter(EMPTY_LOG, entries) };
+  return { rows, head: headAfter(EMPTY_LOG_HEAD, entries) };
 }
 
 const verify = (
-  { rows, head }: { rows: readonly AuditRow[]; head: typeof EMPTY_LOG },
+  { rows, head }: { rows: readonly AuditRow[]; head: typeof EMPTY_LOG_HEAD },
   known?: KnownEntry,
 ) =>
   verifyLog(
@@ -80,7 +80,7 @@ const TAMPERING: Readonly<
     return Math.min(at, other);
   },
   'an inserted entry': ({ rows }, at) => {
-    const [inserted] = auditEntriesAfter(EMPTY_LOG, [auditRecord()]);
+    const [inserted] = auditEntriesAfter(EMPTY_LOG_HEAD, [auditRecord()]);
     for (const row of rows.slice(at - 1)) row.sequence += 1;
     const entry = { ...inserted, sequence: at, previous: rows[at - 2]?.entry.hash };
     rows.splice(at - 1, 0, { sequence: at, entry });
@@ -133,7 +133,7 @@ describe('the verification of the audit log', () => {
         auditHead: async () => {
           visible = Math.min(6, visible + 1);
           const last = all.rows[visible - 1];
-          return last ? { sequence: visible, hash: String(last.entry.hash) } : EMPTY_LOG;
+          return last ? { sequence: visible, hash: String(last.entry.hash) } : EMPTY_LOG_HEAD;
         },
         auditRows: async (from) =>
           all.rows.filter(({ sequence }) => sequence >= from && sequence <= visible),

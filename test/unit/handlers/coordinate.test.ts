@@ -1,6 +1,6 @@
 import type { Message } from '../../../events/index.ts';
 import type { Change } from '../../../lib/engine/port.ts';
-import { InFlight } from '../../../lib/shared/in-flight.ts';
+import { InFlightRequests } from '../../../lib/shared/in-flight.ts';
 import { KeyedQueue } from '../../../lib/shared/keyed-queue.ts';
 import { handleMessage, type SimulationDeps } from '../../property/simulation-parts.ts';
 import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
@@ -155,7 +155,7 @@ describe('the services of one operation that begin at the same time', () => {
   it('ask Keystone once about the account, and again for a later run', async () => {
     const { counted, deps } = begin();
     for (const resource of simulation.cloud.of(TARGET)) resource.lingers = 1;
-    const handling = { ...deps(), inFlight: new InFlight(() => simulation.engine.time) };
+    const handling = { ...deps(), inFlight: new InFlightRequests(() => simulation.engine.time) };
     await open();
     await simulation.until(() => simulation.state === 'running');
     counted.shown = 0;
@@ -175,7 +175,7 @@ describe('the services of one operation that begin at the same time', () => {
 
 test('an answer is not shared if its request is older than a second, or if it has arrived', async () => {
   let [now, questions] = [0, 0];
-  const inFlight = new InFlight(() => now);
+  const inFlight = new InFlightRequests(() => now);
   const waiting: (() => void)[] = [];
   const ask = () => {
     questions += 1;

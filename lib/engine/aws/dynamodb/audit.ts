@@ -3,7 +3,7 @@ import {
   type AuditHead,
   type AuditRecord,
   type AuditRow,
-  EMPTY_LOG,
+  EMPTY_LOG_HEAD,
   headAfter,
 } from '../../../audit/entry.ts';
 import { auditEntriesAfter } from '../../audit.ts';
@@ -15,7 +15,9 @@ import type { Store } from './table.ts';
 /** Reads the newest entry of the audit log. */
 export async function readAuditHead(store: Store): Promise<AuditHead> {
   const item = await store.get(AUDIT_HEAD_KEY);
-  return item ? { sequence: numberOf(item, 'revision'), hash: textOf(item, 'hash') } : EMPTY_LOG;
+  return item
+    ? { sequence: numberOf(item, 'revision'), hash: textOf(item, 'hash') }
+    : EMPTY_LOG_HEAD;
 }
 
 /**
