@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { answerApi } from '../lib/app/lambda/answer-api.ts';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
-import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import { replaceErrorWithReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
 /**
@@ -12,5 +12,5 @@ import type { Policy } from '../lib/policy/schema.ts';
 export const apiFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(withPropagator('api', lazyContext(environment)))
-    .use(errorReport())
+    .use(replaceErrorWithReport())
     .handler((event: unknown, context: unknown) => answerApi(event, context, policy));

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
-import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
+import { recordsHandler, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { coordinate } from '../lib/handlers/coordinate.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
@@ -13,7 +13,7 @@ export const coordinateFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(sqsMiddlewares('coordinate', lazyContext(environment)))
     .handler(
-      handleRecords('coordinate', (deliveries, lambda) =>
+      recordsHandler('coordinate', (deliveries, lambda) =>
         coordinate(deliveries, allServicesDeps(lambda, policy)),
       ),
     );

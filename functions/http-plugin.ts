@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { taskDeps } from '../lib/app/lambda/task-deps.ts';
-import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
+import { recordsHandler, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { runHttpTask } from '../lib/handlers/http-task.ts';
 import type { HttpPlugin } from '../lib/handlers/plugin-call.ts';
 
@@ -13,7 +13,7 @@ export const httpPluginFunction = (environment: Environment, plugin: HttpPlugin)
   middy()
     .use(sqsMiddlewares(`service-${plugin.name}`, lazyContext(environment)))
     .handler(
-      handleRecords(`service-${plugin.name}`, (deliveries, lambda) =>
+      recordsHandler(`service-${plugin.name}`, (deliveries, lambda) =>
         runHttpTask(plugin, deliveries, taskDeps(lambda)),
       ),
     );

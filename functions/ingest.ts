@@ -3,8 +3,8 @@ import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { ingestBroker, ingestHttp } from '../lib/app/lambda/ingest.ts';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
 import { isBrokerEvent } from '../lib/engine/aws/lambda/event-sources.ts';
-import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
-import { handleRecords, isSqsEvent, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
+import { replaceErrorWithReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import { isSqsEvent, recordsHandler, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { isHeartbeat } from '../lib/engine/aws/messaging/relay-sink.ts';
 import { ingest } from '../lib/handlers/ingest.ts';
 
@@ -14,13 +14,13 @@ import { ingest } from '../lib/handlers/ingest.ts';
  */
 export function ingestFunction(environment: Environment) {
   const openContext = lazyContext(environment);
-  const common = [withPropagator('ingest', openContext), errorReport()];
+  const common = [withPropagator('ingest', openContext), replaceErrorWithReport()];
   const broker = middy().use(common).handler(ingestBroker);
   const http = middy().use(common).handler(ingestHttp);
   const queue = middy()
     .use(sqsMiddlewares('ingest', openContext))
     .handler(
-      handleRecords('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
+      recordsHandler('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
         inOneCall: true,
         isIgnored: isHeartbeat,
       }),

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { taskDeps } from '../lib/app/lambda/task-deps.ts';
-import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
+import { recordsHandler, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { runTask } from '../lib/handlers/task.ts';
 import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
@@ -18,7 +18,7 @@ export const serviceFunction = (
   middy()
     .use(sqsMiddlewares(`service-${service.name}`, lazyContext(environment)))
     .handler(
-      handleRecords(`service-${service.name}`, (deliveries, lambda) =>
+      recordsHandler(`service-${service.name}`, (deliveries, lambda) =>
         runTask(service, deliveries, { ...taskDeps(lambda), services }),
       ),
     );

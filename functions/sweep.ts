@@ -1,7 +1,11 @@
 import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { runScheduledSweep, ScheduleInput } from '../lib/app/lambda/sweep.ts';
-import { errorReport, parseEvent, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import {
+  parseEvent,
+  replaceErrorWithReport,
+  withPropagator,
+} from '../lib/engine/aws/lambda/middlewares.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
 /**
@@ -11,6 +15,6 @@ import type { Policy } from '../lib/policy/schema.ts';
 export const sweepFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(withPropagator('sweep', lazyContext(environment)))
-    .use(errorReport())
+    .use(replaceErrorWithReport())
     .use(parseEvent(ScheduleInput))
     .handler((event: unknown, context: unknown) => runScheduledSweep(event, context, policy));

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { type AwsCredentials, createAws } from '../engine/aws/clients.ts';
+import { defaultCredentials } from '../engine/aws/default-credentials.ts';
 import { type QueueSink, queueSink } from '../engine/aws/messaging/relay-sink.ts';
-import { ownCredentials } from '../engine/aws/own-credentials.ts';
 import { relayOptions } from '../relay/options.ts';
 import { type Relay, type RelayState, startRelay } from '../relay/relay.ts';
 import { steadyClock } from '../shared/clock.ts';
@@ -47,7 +47,7 @@ async function start(
   {
     settings,
     environment,
-    credentials = ownCredentials(),
+    credentials = defaultCredentials(),
     log,
     heartbeatMillis = HEARTBEAT_MILLIS,
   }: RelayOnlyOptions,

@@ -2,7 +2,7 @@ import { HttpRequest } from '@smithy/core/protocols';
 import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
-import { ownCredentials } from '../engine/aws/own-credentials.ts';
+import { defaultCredentials } from '../engine/aws/default-credentials.ts';
 import { readFileIfThere } from './process.ts';
 import { withApiToken } from './token.ts';
 import { withKeystoneLogin } from './with-login.ts';
@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function apiFetchOf(
   base: string,
   environment: Environment,
-  credentials: () => Promise<AwsCredentials> = ownCredentials(),
+  credentials: () => Promise<AwsCredentials> = defaultCredentials(),
   send: Fetch = fetch,
   issueToken = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
 ): Fetch {

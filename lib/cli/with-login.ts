@@ -1,4 +1,4 @@
-import { MISSING_CREDENTIALS } from '../engine/aws/own-credentials.ts';
+import { MISSING_CREDENTIALS } from '../engine/aws/default-credentials.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
 

@@ -4,7 +4,7 @@ import type { QueueName } from '../../events/index.ts';
 import type { Aws } from '../../lib/engine/aws/clients.ts';
 import type { LambdaContext } from '../../lib/engine/aws/lambda/context.ts';
 import { functionLog } from '../../lib/engine/aws/lambda/log.ts';
-import { handleRecords, sqsMiddlewares } from '../../lib/engine/aws/lambda/sqs.ts';
+import { recordsHandler, sqsMiddlewares } from '../../lib/engine/aws/lambda/sqs.ts';
 import {
   MAX_RECEIVED_PER_CALL,
   Queues,
@@ -45,7 +45,7 @@ function functionOf(
   const open = async () => context as unknown as LambdaContext;
   return middy()
     .use(sqsMiddlewares(queue, open))
-    .handler(handleRecords(queue, work, { inOneCall })) as unknown as Invoke;
+    .handler(recordsHandler(queue, work, { inOneCall })) as unknown as Invoke;
 }
 
 const eventOf = (records: readonly Received[]) => ({
@@ -161,7 +161,7 @@ export function withEventSources(engine: AwsEngine, options: EventSourceOptions)
     },
     flushOutbox: engine.flushOutbox.bind(engine),
     housekeeping: engine.housekeeping.bind(engine),
-    pollDeadLetterMetrics: engine.pollDeadLetterMetrics.bind(engine),
+    keepDeadLetterMetrics: engine.keepDeadLetterMetrics.bind(engine),
     retryOrDeadLetter: engine.retryOrDeadLetter.bind(engine),
   };
 }

@@ -33,7 +33,7 @@ export async function runScheduledSweep(
   // The inventory of a new stage is empty, so the first sweep fills it immediately. Without the
   // inventory, the name, domain and members of a deleted project are unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
-  await engine.pollDeadLetterMetrics();
+  await engine.keepDeadLetterMetrics();
   const deps = commonDeps(propagator);
   // The sweep does not update the members of known projects, so list all of them here.
   await syncInventory(deps);

@@ -67,7 +67,7 @@ export async function toAwsError(
   const secrets = [accessKeys?.secretAccessKey ?? '', accessKeys?.sessionToken ?? ''];
   const text = secrets
     .filter(({ length }) => length >= MIN_SECRET_LENGTH)
-    .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), redactText(message));
+    .reduce((redacted, secret) => redacted.replaceAll(secret, '[redacted]'), redactText(message));
   return new AwsError(
     name,
     text === '' ? `AWS answered ${action} with ${$metadata.httpStatusCode}` : text,
@@ -79,9 +79,9 @@ export async function toAwsError(
 const RETRYABLE_CODES = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
 
 /**
- * True if the transaction can be retried: another transaction had locked a row, or DynamoDB
- * throttled a row, and no condition failed.
+ * True if a retry of the transaction may succeed: no condition failed, and at least one row was
+ * throttled, or locked by another transaction.
  */
-export const isTransactionConflict = ({ reasons }: AwsError): boolean =>
+export const isRetryableTransaction = ({ reasons }: AwsError): boolean =>
   reasons.some(({ Code = '' }) => RETRYABLE_CODES.includes(Code)) &&
   reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

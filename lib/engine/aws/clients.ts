@@ -6,7 +6,7 @@ import * as Secrets from '@aws-sdk/client-secrets-manager';
 import * as Sqs from '@aws-sdk/client-sqs';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { backoffMillis } from '../../shared/backoff.ts';
-import { AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
+import { AwsError, isRetryableTransaction, toAwsError } from './aws-error.ts';
 
 /**
  * The calls to AWS that the engine makes. Each AWS service is one function, so that a test can
@@ -62,7 +62,7 @@ export interface AwsOptions {
   readonly region: string;
   /** The base URL of an emulator or a VPC endpoint. Default: AWS. */
   readonly endpoint?: string | undefined;
-  /** Provides the credentials. The SDK calls it again before they expire. */
+  /** Provides the credentials. The SDK calls this function again before the credentials expire. */
   readonly credentials: () => Promise<AwsCredentials>;
   /** Attempts per call if AWS throttles or does not answer. Default 5. */
   readonly maxTries?: number;
@@ -148,8 +148,8 @@ interface Client {
 
 /**
  * Returns a function that sends the command of an action with the client. The SDK retries throttled
- * calls. The returned function also retries a transaction that DynamoDB canceled because of a lock
- * conflict.
+ * calls. The returned function also retries a canceled transaction if {@link
+ * isRetryableTransaction} permits it.
  */
 function callerOf(
   client: Client,
@@ -159,7 +159,7 @@ function callerOf(
   return async (action, input) => {
     const Command = commands[action];
     if (Command === undefined) throw new TypeError(`${action} is not an action of this client`);
-    return withConflictRetries(maxTries, async () => {
+    return withTransactionRetries(maxTries, async () => {
       try {
         return await client.send(new Command(input as never) as never);
       } catch (thrown) {
@@ -169,14 +169,20 @@ function callerOf(
   };
 }
 
-/** Sends up to `maxTries` times, until `send` succeeds or throws another error than a conflict. */
-async function withConflictRetries(maxTries: number, send: () => Promise<object>): Promise<object> {
+/**
+ * Calls `send` up to `maxTries` times, until it succeeds or throws an error that a retry cannot
+ * correct.
+ */
+async function withTransactionRetries(
+  maxTries: number,
+  send: () => Promise<object>,
+): Promise<object> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await send();
     } catch (thrown) {
-      const isConflict = thrown instanceof AwsError && isTransactionConflict(thrown);
-      if (attempt >= maxTries || !isConflict) throw thrown;
+      const isRetryable = thrown instanceof AwsError && isRetryableTransaction(thrown);
+      if (attempt >= maxTries || !isRetryable) throw thrown;
     }
     await delay(backoffMillis(attempt, CONFLICT_BACKOFF, Math.random()));
   }

@@ -19,7 +19,7 @@ import { Queues, type Received } from './messaging/queues.ts';
 import { Sender } from './messaging/sender.ts';
 import { namesOf, queueNamesOf } from './names.ts';
 import type { AwsEngine, AwsEngineOptions } from './port.ts';
-import { RETRY, type RetryOptions, retryOrDeadLetter } from './retry.ts';
+import { DEFAULT_RETRY, type RetryOptions, retryOrDeadLetter } from './retry.ts';
 
 export type { AwsEngine, AwsEngineOptions } from './port.ts';
 
@@ -60,7 +60,7 @@ class DynamoEngine implements AwsEngine {
       services,
       schedulerRoleArn,
     });
-    this.#retry = { ...RETRY, ...options.retry };
+    this.#retry = { ...DEFAULT_RETRY, ...options.retry };
     this.#outboxGraceMillis = options.outboxGraceMillis ?? OUTBOX_GRACE_MILLIS;
     this.#warn = options.onWarning ?? (() => {});
     this.reads = readsOf(this.#store, this.#queues, this.#names, services);
@@ -102,7 +102,7 @@ class DynamoEngine implements AwsEngine {
     await trimQuarantine(this.#store);
   }
 
-  async pollDeadLetterMetrics(): Promise<void> {
+  async keepDeadLetterMetrics(): Promise<void> {
     const deadLetterQueues = queueNamesOf(this.#options.services).map((queue) =>
       this.#names.deadLetterQueue(queue),
     );
@@ -125,21 +125,21 @@ class DynamoEngine implements AwsEngine {
 
   async health(): Promise<void> {
     this.#throwIfClosed();
-    const checksEnded = new AbortController();
-    const timeout = delay(HEALTH_TIMEOUT_MILLIS, undefined, { signal: checksEnded.signal }).then(
-      () => {
-        throw engineError(
-          'aws.slow',
-          'DynamoDB and SQS did not answer within 5 s.',
-          'Check the AWS Health Dashboard for this region.',
-        );
-      },
-    );
+    const timerController = new AbortController();
+    const timeout = delay(HEALTH_TIMEOUT_MILLIS, undefined, {
+      signal: timerController.signal,
+    }).then(() => {
+      throw engineError(
+        'aws.slow',
+        'DynamoDB and SQS did not answer within 5 s.',
+        'Check the AWS Health Dashboard for this region.',
+      );
+    });
     const checks = Promise.all([
       this.#store.get(operationKey('health')),
       this.#queues.depth(this.#names.queue('coordinate')),
     ]);
-    await Promise.race([checks, timeout]).finally(() => checksEnded.abort());
+    await Promise.race([checks, timeout]).finally(() => timerController.abort());
   }
 
   /** Refuses later calls. The engine has no background work to stop. */

@@ -43,7 +43,8 @@ export interface AwsEngineOptions {
 export interface AwsEngine extends Engine {
   /**
    * Sends the outboxes that their processes have not sent, for example because a process died.
-   * Returns the number of sent outboxes. Every few seconds, a commit also calls this function.
+   * Returns the number of sent outboxes. A commit also calls this function, if the last call in
+   * this process was more than `outboxGraceMillis` ago.
    */
   flushOutbox(): Promise<number>;
   /**
@@ -52,11 +53,12 @@ export interface AwsEngine extends Engine {
    */
   housekeeping(): Promise<void>;
   /**
-   * Requests the attributes of every dead-letter queue. If a queue gets no request for six hours,
-   * SQS stops sending its metrics to CloudWatch, and the alarm on the queue would end. The sweep
-   * therefore calls this function.
+   * Requests the attributes of every dead-letter queue, so that SQS continues to send the metrics
+   * of these queues to CloudWatch. If a queue gets no request for six hours, its metrics stop, and
+   * an alarm on its messages ends although the messages are still there. The sweep calls this
+   * function.
    */
-  pollDeadLetterMetrics(): Promise<void>;
+  keepDeadLetterMetrics(): Promise<void>;
   /**
    * Prepares SQS records for their retry after the handler threw. Returns the records that SQS
    * retries: the Lambda function must name them in `batchItemFailures`. All other records are now

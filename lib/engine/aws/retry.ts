@@ -13,17 +13,16 @@ export interface RetryOptions {
   readonly maxDelaySeconds: number;
 }
 
-export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds: 300 };
+export const DEFAULT_RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds: 300 };
 
 type FailedMessage = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * Decides about messages after their handler threw. If it was the last delivery of a message, this
- * function moves the message to the dead-letter queue, with the error. If not, SQS delivers the
- * message again after a back-off. Returns the messages that SQS delivers again: the Lambda function
- * must name them in `batchItemFailures`, because SQS deletes all messages that the function does
- * not name. If the Lambda function dies during the last delivery, SQS itself moves the message,
- * without an error.
+ * Retries or dead-letters messages whose handler threw. After the last delivery of a message, this
+ * function moves the message to the dead-letter queue, with the error. SQS delivers all other
+ * messages again after a back-off. Returns these other messages: the Lambda function must name them
+ * in `batchItemFailures`, because SQS deletes all messages that the function does not name. If the
+ * Lambda function dies during the last delivery, SQS itself moves the message, without an error.
  */
 export async function retryOrDeadLetter<M extends FailedMessage>(
   queue: QueueName,

@@ -98,8 +98,8 @@ const FUNCTION_SETTINGS = {
 /** Every message type. */
 export const MESSAGE_TYPES: readonly Message['type'][] = [
   NotificationReceived.shape.type.value,
-  ...(['project', 'domain', 'user'] as const).flatMap((account) =>
-    CHANGES.map((change) => `account.${account}.${change}` as const),
+  ...(['project', 'domain', 'user'] as const).flatMap((accountType) =>
+    CHANGES.map((change) => `account.${accountType}.${change}` as const),
   ),
   ...OperationEvent.options.map((option) => option.shape.type.value),
   ...ServiceEvent.options.map((option) => option.shape.type.value),

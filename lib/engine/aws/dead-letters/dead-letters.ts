@@ -44,22 +44,25 @@ export async function redriveDeadLetters(
   deps: DeadLetterDeps,
 ): Promise<number> {
   const { sender, names } = deps;
-  return decideOnEachPage('redriven', filter, author, deps, async (sqsQueue, page) => {
+  return carryOutDecision('redriven', filter, author, deps, async (sqsQueue, page) => {
     // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
     // unreadable one, returns to its queue unchanged.
     const isUndelivered = sqsQueue === names.undeliveredQueue;
-    const events = isUndelivered
+    const undeliveredEvents = isUndelivered
       ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
       : [];
-    const others = isUndelivered ? [] : page;
-    for (const [queue, group] of Map.groupBy(others, ({ deadLetter }) => deadLetter.queue))
+    const queueMessages = isUndelivered ? [] : page;
+    for (const [queue, group] of Map.groupBy(queueMessages, ({ deadLetter }) => deadLetter.queue))
       await sender.queues.send(
         names.queue(queue),
         group.map(({ received: { body } }) => ({ body })),
       );
-    const notices = decisionMessages('redriven', deadLettersOf(page), author);
+    const coordinatorMessages = decisionMessages('redriven', deadLettersOf(page), author);
     await sendImmediately(
-      [...events, ...notices.map((notice) => toOutbound(notice, Date.now()))],
+      [
+        ...undeliveredEvents,
+        ...coordinatorMessages.map((message) => toOutbound(message, Date.now())),
+      ],
       sender,
     );
   });
@@ -71,10 +74,10 @@ export async function discardDeadLetters(
   author: DecisionAuthor & { readonly reason: string },
   deps: DeadLetterDeps,
 ): Promise<number> {
-  return decideOnEachPage('discarded', filter, author, deps, async (_, page) => {
-    const notices = decisionMessages('discarded', deadLettersOf(page), author);
+  return carryOutDecision('discarded', filter, author, deps, async (_, page) => {
+    const coordinatorMessages = decisionMessages('discarded', deadLettersOf(page), author);
     await sendImmediately(
-      notices.map((notice) => toOutbound(notice, Date.now())),
+      coordinatorMessages.map((message) => toOutbound(message, Date.now())),
       deps.sender,
     );
   });
@@ -91,7 +94,7 @@ const sendImmediately = (outbounds: readonly OutboundMessage[], sender: Sender):
  * messages, and then deletes the dead-letter messages. In this order a crash loses no message.
  * Returns the number of messages.
  */
-async function decideOnEachPage(
+async function carryOutDecision(
   what: DeadLetterDecision['what'],
   filter: DeadLetterFilter,
   author: DecisionAuthor,
@@ -99,51 +102,51 @@ async function decideOnEachPage(
   send: (sqsQueue: string, page: readonly FoundDeadLetter[]) => Promise<void>,
 ): Promise<number> {
   const decidedAt = Date.now();
-  const decisions = new Map<string, DeadLetterDecision>();
-  const handledWorkKeys = new Set<string>();
+  const storedDecisions = new Map<string, DeadLetterDecision>();
+  const handledIdentities = new Set<string>();
   let handledCount = 0;
   // A redriven message may fail and return to this queue during the scan. The redrive skips such a
   // message, because it would otherwise redrive the same message again and again.
   const hasReturned = (found: FoundDeadLetter): boolean =>
-    handledWorkKeys.has(workKeyOf(found)) && found.deadLetter.at > decidedAt;
+    handledIdentities.has(identityOf(found)) && found.deadLetter.at > decidedAt;
   await scanDeadLetterQueues(filter, deps, async (sqsQueue, page) => {
-    const selected =
+    const selectedMessages =
       what === 'discarded'
         ? page
         : page.filter((found) => canBeRedriven(sqsQueue, found, deps) && !hasReturned(found));
-    for (const found of selected) handledWorkKeys.add(workKeyOf(found));
-    const decisionsOfPage = decisionsOf(what, deadLettersOf(selected), author, decidedAt);
-    await storeDecisions(decisionsOfPage, decisions, deps);
+    for (const found of selectedMessages) handledIdentities.add(identityOf(found));
+    const decisionsOfPage = decisionsOf(what, deadLettersOf(selectedMessages), author, decidedAt);
+    await storeDecisions(decisionsOfPage, storedDecisions, deps);
     await commit({ audit: auditRecordsOf(decisionsOfPage, author) }, deps);
-    await send(sqsQueue, selected);
+    await send(sqsQueue, selectedMessages);
     await deps.sender.queues.delete(
       sqsQueue,
-      selected.map(({ received }) => received),
+      selectedMessages.map(({ received }) => received),
     );
-    handledCount += selected.length;
-    return selected;
+    handledCount += selectedMessages.length;
+    return selectedMessages;
   });
   return handledCount;
 }
 
 /**
- * Stores the decisions of one page. A decision about the same operation, queue and cause as a
- * decision of an earlier page replaces it, with the sum of both counts. `decisions` holds the
- * stored decisions of all pages.
+ * Stores the decisions of one page. If an earlier page has a decision about the same operation,
+ * queue and cause, this function replaces the earlier decision by one with the sum of both counts.
+ * `storedDecisions` holds the decisions of all pages, by operation, queue and cause.
  */
 async function storeDecisions(
   decisionsOfPage: readonly DeadLetterDecision[],
-  decisions: Map<string, DeadLetterDecision>,
+  storedDecisions: Map<string, DeadLetterDecision>,
   { store }: DeadLetterDeps,
 ): Promise<void> {
   const mergedDecisions = decisionsOfPage.map((decision) => {
     const { queue, operationId, cause, count } = decision;
     const key = [queue, operationId, cause].join('\n');
-    const earlierDecision = decisions.get(key);
+    const earlierDecision = storedDecisions.get(key);
     const mergedDecision = earlierDecision
       ? { ...earlierDecision, count: earlierDecision.count + count }
       : decision;
-    decisions.set(key, mergedDecision);
+    storedDecisions.set(key, mergedDecision);
     return mergedDecision;
   });
   await store.put(
@@ -153,8 +156,11 @@ async function storeDecisions(
   );
 }
 
-/** Returns a key that is the same for a redriven message that has failed again. */
-const workKeyOf = ({ deadLetter, received }: FoundDeadLetter): string =>
+/**
+ * Returns the id of the message's task, or else the body of the message. Both stay the same when a
+ * redriven message fails again, but its id in SQS changes.
+ */
+const identityOf = ({ deadLetter, received }: FoundDeadLetter): string =>
   deadLetter.task?.taskId ?? received.body;
 
 /** True if the target queue of the message exists. Otherwise logs the reason. */

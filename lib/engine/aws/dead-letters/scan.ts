@@ -16,7 +16,7 @@ import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 const MAX_LISTED_MESSAGES = 10_000;
 /** With long polling, SQS reads from all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
-const CONCURRENT_RECEIVES = 8;
+const MAX_CONCURRENT_RECEIVES = 8;
 const LEASE_POLL_MILLIS = 100;
 
 export interface DeadLetterDeps {
@@ -26,8 +26,8 @@ export interface DeadLetterDeps {
   /** The names of the services that have a queue. */
   readonly services: readonly string[];
   /**
-   * The visibility timeout in seconds. A scan must receive each message. SQS then hides the message
-   * from other processes until the scan releases it, or until this timeout ends.
+   * The visibility timeout in seconds. A scan can read a message only by receiving it. SQS then
+   * hides the message from other processes until the scan releases it, or until this timeout ends.
    */
   readonly visibilitySeconds: number;
   /** The maximum time in milliseconds for which a scan waits for the lease of its queue. */
@@ -57,9 +57,9 @@ export async function scanDeadLetterQueues(
   const { names, services } = deps;
   const allQueues = queueNamesOf(services);
   const queueOfService = filter.service === undefined ? undefined : `service-${filter.service}`;
-  const queues = allQueues.filter((queue) =>
-    [filter.queue, queueOfService].every((wanted) => wanted === undefined || wanted === queue),
-  );
+  const queues = allQueues
+    .filter((queue) => filter.queue === undefined || filter.queue === queue)
+    .filter((queue) => queueOfService === undefined || queueOfService === queue);
   const scan = (sqsQueue: string, queue: QueueName | undefined) =>
     scanQueue(sqsQueue, deps, async (page) => {
       const deadLetters = page.map(
@@ -77,8 +77,8 @@ export async function scanDeadLetterQueues(
     ...queues.map((queue) => scan(names.deadLetterQueue(queue), queue)),
     scan(names.undeliveredQueue, undefined),
   ]);
-  // This function throws only after all scans have released their messages: Lambda freezes the
-  // process when the function has answered.
+  // An error of one scan is thrown after all scans have ended. If it were thrown earlier, Lambda
+  // could freeze the process before the other scans have released their messages.
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -92,15 +92,16 @@ async function scanQueue(
   const { leaseEnd, release } = await acquireLease(sqsQueue, deps);
   const heldMessages = new Map<string, Received>();
   try {
-    let parallelReceives = 1;
+    let concurrentReceives = 1;
     while (heldMessages.size < MAX_LISTED_MESSAGES) {
-      const page = await receivePage(sqsQueue, parallelReceives, leaseEnd, deps);
+      const page = await receivePage(sqsQueue, concurrentReceives, leaseEnd, deps);
       // An empty page ends the scan. So does a page of messages that this scan still holds: SQS
       // delivers them a second time only when their visibility timeout has ended.
       if (page.every(({ id }) => heldMessages.has(id))) break;
       for (const received of page) heldMessages.set(received.id, received);
       for (const { id } of await visit(page)) heldMessages.delete(id);
-      parallelReceives = page.length < MAX_RECEIVED_PER_CALL ? 1 : CONCURRENT_RECEIVES;
+      // After a page of at least ten messages, the queue may have many more.
+      concurrentReceives = page.length < MAX_RECEIVED_PER_CALL ? 1 : MAX_CONCURRENT_RECEIVES;
     }
   } finally {
     await queues.changeVisibility(sqsQueue, [...heldMessages.values()], 0).finally(release);
@@ -114,7 +115,7 @@ async function scanQueue(
  */
 async function receivePage(
   sqsQueue: string,
-  concurrentCalls: number,
+  concurrentReceives: number,
   leaseEnd: number,
   deps: DeadLetterDeps,
 ): Promise<Received[]> {
@@ -122,7 +123,7 @@ async function receivePage(
   if (secondsToLeaseEnd < 1)
     throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
   const { queues } = deps.sender;
-  const calls = Array.from({ length: concurrentCalls }, () =>
+  const calls = Array.from({ length: concurrentReceives }, () =>
     queues.receive(sqsQueue, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, secondsToLeaseEnd),
   );
   return (await Promise.all(calls)).flat();

@@ -37,21 +37,21 @@ export function accountReads(store: Store): AccountReads {
         : parseBodies(StoredAccount, await store.query({ pk: accountPk(type) }));
     },
     async suspicions(limit) {
-      const pointers = await store.sortKeys({ pk: SUSPICION_PK });
-      const keys = pointers.map((sk) => ({
+      const sortKeys = await store.sortKeys({ pk: SUSPICION_PK });
+      const accountKeys = sortKeys.map((sk) => ({
         pk: `account#${sk.slice(0, sk.indexOf('#'))}`,
         sk: idIn(sk),
       }));
-      const accounts = parseBodies(StoredAccount, await store.getMany(keys));
+      const accounts = parseBodies(StoredAccount, await store.getMany(accountKeys));
       return newestSuspicions(
         accounts.filter(({ suspicion }) => suspicion),
         limit,
       );
     },
-    async accountsWithFoldedId(type, folded) {
-      if (folded === '') return [];
-      const pointers = await store.sortKeys({ pk: foldedIdPk(type, folded) });
-      return readAccounts(type, [folded, ...pointers]);
+    async accountsWithFoldedId(type, foldedId) {
+      if (foldedId === '') return [];
+      const otherIds = await store.sortKeys({ pk: foldedIdPk(type, foldedId) });
+      return readAccounts(type, [foldedId, ...otherIds]);
     },
     async accountsAfter(type, after, limit) {
       // The range includes the account `after`, which is not a part of the result.
@@ -62,14 +62,14 @@ export function accountReads(store: Store): AccountReads {
         .slice(0, limit);
     },
     async projectsOf(domainId) {
-      const pointers = await store.sortKeys({ pk: projectsPk(domainId) });
-      return (await readAccounts('project', pointers)).filter(
+      const projectIds = await store.sortKeys({ pk: projectsPk(domainId) });
+      return (await readAccounts('project', projectIds)).filter(
         ({ account }) => account.type === 'project' && account.domainId === domainId,
       );
     },
     async projectsOfMember(userId) {
-      const pointers = await store.sortKeys({ pk: memberPk(userId) });
-      return (await readAccounts('project', pointers)).filter(({ members }) =>
+      const projectIds = await store.sortKeys({ pk: memberPk(userId) });
+      return (await readAccounts('project', projectIds)).filter(({ members }) =>
         members?.includes(userId),
       );
     },

@@ -27,14 +27,14 @@ export async function accountRows(
   records: readonly AccountRecord[],
   store: Store,
 ): Promise<AccountRows> {
-  const newest = new Map(records.map((record) => [keyTextOf(record), record]));
+  const recordsByKey = new Map(records.map((record) => [keyTextOf(record), record]));
   const items = await store.getMany(
-    [...newest.values()].map(({ account }) => accountKey(account.type, account.id)),
+    [...recordsByKey.values()].map(({ account }) => accountKey(account.type, account.id)),
   );
   const itemsByKey = new Map(
     items.map((item) => [`${textOf(item, 'pk')} ${textOf(item, 'sk')}`, item]),
   );
-  const rows = [...newest].map(([key, record]) => rowsOf(record, itemsByKey.get(key)));
+  const rows = [...recordsByKey].map(([key, record]) => rowsOf(record, itemsByKey.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
     pointersWrittenFirst: rows.flatMap(({ pointersWrittenFirst }) => pointersWrittenFirst),
@@ -77,8 +77,8 @@ const suspicionPointer = ({ account }: AccountRecord): Item =>
   keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` });
 
 function foldedIdPointers({ account: { type, id } }: AccountRecord): Item[] {
-  const folded = foldId(id);
-  return folded === id ? [] : [keyOf({ pk: foldedIdPk(type, folded), sk: id })];
+  const foldedId = foldId(id);
+  return foldedId === id ? [] : [keyOf({ pk: foldedIdPk(type, foldedId), sk: id })];
 }
 
 /** Returns the pointer from the domain of a project if the stored record has another domain. */

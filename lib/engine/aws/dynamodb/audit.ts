@@ -12,7 +12,7 @@ import { AUDIT_HEAD_KEY, AUDIT_PK, auditSk } from './keys.ts';
 import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
-/** Reads the newest entry of the audit log. */
+/** Reads the sequence number and the hash of the newest entry of the audit log. */
 export async function readAuditHead(store: Store): Promise<AuditHead> {
   const item = await store.get(AUDIT_HEAD_KEY);
   return item

@@ -1,11 +1,12 @@
-/** The number of concurrent calls to DynamoDB. */
+/** The maximum number of concurrent calls to DynamoDB. */
 const CONCURRENT_BATCHES = 8;
 
 /**
- * Calls `callBatch` with batches of at most `size` entries, for several batches at the same time.
- * Returns the results in the order of the batches.
+ * Divides the entries into batches of at most `size` entries, and calls `callBatch` with each
+ * batch, for up to {@link CONCURRENT_BATCHES} batches at the same time. Returns the results in the
+ * order of the batches.
  */
-export async function inBatches<T, R>(
+export async function callInBatches<T, R>(
   entries: readonly T[],
   size: number,
   callBatch: (batch: T[]) => Promise<R>,

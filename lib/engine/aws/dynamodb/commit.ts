@@ -123,20 +123,21 @@ async function writePart(
     const rows = await partRowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.pointersWrittenFirst);
-    const outbox = attemptOutbox(part, rows, now);
+    const outbox = outboxOfAttempt(part, rows, now);
     const outcome = await writeRows(rows, outbox, store);
     if (outcome === 'written') return { outbox };
     if (outcome === 'conflict') return 'conflict';
-    if (tries === MAX_TRIES) return afterLastTry(rows);
+    if (tries === MAX_TRIES) return failAfterLastTry(rows);
     await pause(Math.min(tries, 5));
   }
 }
 
 /**
- * Returns the outbox of one attempt: the messages of the part, and an event for each entry of the
- * audit log, because each attempt computes new sequence numbers for these entries.
+ * Builds the outbox of one attempt: the messages of the part, and an event for each entry of the
+ * audit log. Each attempt needs a new outbox, because it computes new sequence numbers for these
+ * entries.
  */
-function attemptOutbox(
+function outboxOfAttempt(
   { outbounds }: ChangePart,
   { auditEntries }: PartRows,
   now: number,
@@ -164,8 +165,11 @@ async function writeRows(
   return isGuardRefused ? 'conflict' : 'retry';
 }
 
-/** Returns `conflict` for a part with guard rows, because its caller then decides again. */
-function afterLastTry({ guardWrites }: PartRows): 'conflict' {
+/**
+ * Returns `conflict` for a part with guard rows: the caller of the commit then decides again.
+ * Throws `engine.busy` for any other part.
+ */
+function failAfterLastTry({ guardWrites }: PartRows): 'conflict' {
   if (guardWrites.length > 0) return 'conflict';
   throw engineError(
     'busy',

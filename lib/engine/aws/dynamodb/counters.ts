@@ -23,7 +23,10 @@ export function checkCounters(counters: Readonly<Record<string, number>>): void 
   rowCountOf(Object.keys(counters).length);
 }
 
-/** Returns the number of rows that a change of these counters writes. */
+/**
+ * Returns the number of rows that a change of these counters writes. Throws `engine.change.too-big`
+ * if one transaction cannot write them.
+ */
 function rowCountOf(counterCount: number): number {
   const rowCount = Math.ceil(counterCount / MAX_NAMES_PER_EXPRESSION);
   if (rowCount > COUNTER_SHARES)
@@ -51,14 +54,14 @@ export function counterWrites(
   if (newAccountCount > 0) amounts.push([ACCOUNTS_ATTRIBUTE, newAccountCount]);
   const firstShare = Math.floor(Math.random() * COUNTER_SHARES);
   return Array.from({ length: rowCountOf(amounts.length) }, (_, index) =>
-    additionTo(
+    updateOfShare(
       (firstShare + index) % COUNTER_SHARES,
       amounts.slice(index * MAX_NAMES_PER_EXPRESSION, (index + 1) * MAX_NAMES_PER_EXPRESSION),
     ),
   );
 }
 
-const additionTo = (share: number, amounts: readonly (readonly [string, number])[]): Write => ({
+const updateOfShare = (share: number, amounts: readonly (readonly [string, number])[]): Write => ({
   Update: {
     Key: keyOf({ pk: 'counters', sk: String(share) }),
     UpdateExpression: `ADD ${amounts.map((_, index) => `#${index} :${index}`).join(', ')}`,

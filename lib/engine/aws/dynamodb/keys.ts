@@ -20,11 +20,11 @@ import type { Key } from './rows.ts';
  *   operations of its projects
  * - `started#<type>` / `<started>#<operation>`: pointer to the cleanups that have begun to remove
  *   resources; expires after a day. `started#<type>#<action>`: the same for another action
- * - `account#<type>` / `<id>`: the inventory's record; `revision`
+ * - `account#<type>` / `<id>`: the inventory's record; each write increases `revision`
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
  * - `member#<user>` / `<project>`: pointer to the projects on which a user has, or had, a role
  * - `alike#<type>#<folded id>` / `<id>`: pointer to the accounts with an id that differs from its
- *   folded form
+ *   folded form (see `foldId`)
  * - `suspicion` / `<type>#<id>`: pointer to the accounts with a suspicious deletion
  * - `seen#<message>` / `seen`: a notification that was ingested; expires after 14 days
  * - `quarantine` / `<received>#<id>`: pointer to a quarantine record, in the order of arrival
@@ -32,7 +32,8 @@ import type { Key } from './rows.ts';
  * - `waiver` / `<catalog type>`: the waiver of a catalog type
  * - `stop` / `newest`: the newest decision to stop or resume all destructive work
  * - `stops` / `<time>#<uuid>`: every decision to stop or resume
- * - `document#<collection>#<partition>` / `<id>`: a document of another module; `version`
+ * - `document#<collection>#<partition>` / `<id>`: a document of another module; each write
+ *   increases `version`
  * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision about dead-letter
  *   messages
  * - `counters` / `0` to `7`: the value of a counter is the sum of its attributes in these rows
@@ -55,7 +56,10 @@ export const OUTBOX_SHARES = 4;
 const DAY_SECONDS = 24 * 60 * 60;
 /** The time for which the id of a notification is kept to recognize duplicates. */
 export const SEEN_SECONDS = 14 * DAY_SECONDS;
-/** The time for which the pointer to a started operation is kept. The cap counts an hour. */
+/**
+ * The time for which the pointer to a started operation is kept. The hourly cap needs the pointers
+ * of the last hour.
+ */
 export const STARTED_SECONDS = DAY_SECONDS;
 /**
  * The further rows of an outbox expire after this time. It is much longer than the delivery of an
@@ -94,8 +98,8 @@ export const accountKey = (type: AccountRecord['account']['type'], id: string): 
   pk: accountPk(type),
   sk: id,
 });
-export const foldedIdPk = (type: AccountRecord['account']['type'], folded: string): string =>
-  `alike#${type}#${folded}`;
+export const foldedIdPk = (type: AccountRecord['account']['type'], foldedId: string): string =>
+  `alike#${type}#${foldedId}`;
 export const documentPk = (collection: string, partition: string): string =>
   `document#${collection}#${partition}`;
 export const SUSPICION_PK = 'suspicion';

@@ -17,7 +17,7 @@ import type { Store } from './table.ts';
 import { domainOf } from './writes.ts';
 
 const DEFAULT_LIMIT = 100;
-/** The number of operations that {@link operationReads} reads before it applies a filter. */
+/** The number of operations that a filtered list reads at a time. */
 const PAGE_SIZE = 100;
 
 /** Reads operations and tasks from the table. */
@@ -30,8 +30,8 @@ export function operationReads(store: Store): Omit<OperationReads, 'stepRecords'
       return (await readOperations([id]))[0];
     },
     async operationsAbout(type, id) {
-      const pointers = await store.sortKeys({ pk: operationsAboutPk(type, id) });
-      const operations = await readOperations(pointers.map(idIn));
+      const sortKeys = await store.sortKeys({ pk: operationsAboutPk(type, id) });
+      const operations = await readOperations(sortKeys.map(idIn));
       return operations.toSorted(
         (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
       );
@@ -59,12 +59,12 @@ export function operationReads(store: Store): Omit<OperationReads, 'stepRecords'
       const tasksOfRegion = parseBodies(StoredTask.array(), row ? [row] : []).flat();
       return tasksOfRegion.find((task) => task.id === id);
     },
-    async countStartedSince(at, type, action) {
-      const pointers = await store.sortKeys({
+    async countStartedSince(since, type, action) {
+      const sortKeys = await store.sortKeys({
         pk: startedPk(type, action),
-        from: sortableTime(at),
+        from: sortableTime(since),
       });
-      return new Set(pointers.map(idIn)).size;
+      return new Set(sortKeys.map(idIn)).size;
     },
   };
 }
@@ -82,7 +82,10 @@ async function candidateIds(filter: OperationFilter, store: Store): Promise<stri
     .map((item) => idIn(textOf(item, 'pk')));
 }
 
-/** Returns the partition with pointers to all operations that may match; `undefined` if none. */
+/**
+ * Returns a partition with pointers to all operations that may match. Returns `undefined` for a
+ * filter that sets no id: the index by state then finds the operations.
+ */
 function pointerPartitionOf(filter: OperationFilter): string | undefined {
   const { projectId, userId, parentId, domainId } = filter;
   if (projectId !== undefined) return operationsAboutPk('project', projectId);

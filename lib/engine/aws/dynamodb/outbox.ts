@@ -49,7 +49,8 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     parts: { N: String(furtherParts.length) },
     body: { B: firstPart.toString('base64') },
   };
-  // A process may die after it has deleted the first row. DynamoDB then deletes the further parts.
+  // A process may die after it has deleted the first row. DynamoDB deletes the remaining parts when
+  // they expire.
   const expires = { N: String(Math.floor(now / 1000) + OUTBOX_PART_SECONDS) };
   return {
     id,
@@ -93,7 +94,8 @@ export async function flushOutbox(
   const failures: unknown[] = [];
   for (const item of await readOutboxesBefore(Date.now() - olderThanMillis, store)) {
     const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
-    // The lease begins now. A flush of many outboxes may take longer than a lease.
+    // Each lease begins just before its outbox is sent, because a flush of many outboxes may take
+    // longer than one lease.
     if (!(await store.acquireLease(key, Date.now(), LEASE_MILLIS, { mustExist: true }))) continue;
     const id = textOf(item, 'uuid');
     const furtherPartCount = numberOf(item, 'parts');

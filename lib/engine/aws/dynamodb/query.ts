@@ -1,7 +1,7 @@
 import type { QueryInput } from '@aws-sdk/client-dynamodb';
 
 /** A range of rows in one partition. */
-export interface Range {
+export interface RowRange {
   readonly pk: string;
   /** The first and the last sort key. The range includes both. */
   readonly from?: string;
@@ -15,7 +15,13 @@ export interface Range {
 export type QueryParameters = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
 /** Converts a range to the input of a consistent `Query`. */
-export function queryParametersOf({ pk, prefix, from, to, newestFirst }: Range): QueryParameters {
+export function queryParametersOf({
+  pk,
+  prefix,
+  from,
+  to,
+  newestFirst,
+}: RowRange): QueryParameters {
   const values = { ':pk': pk, ':prefix': prefix, ':from': from, ':to': to };
   const conditions = ['pk = :pk'];
   if (prefix !== undefined) conditions.push('begins_with(sk, :prefix)');

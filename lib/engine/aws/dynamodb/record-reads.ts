@@ -29,9 +29,9 @@ export const recordReads = (store: Store): RecordReads => ({
     const range = { pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINED };
     const ids = (await store.sortKeys(range)).map(idIn);
     const rows = await store.getMany(ids.slice(0, limit).map(quarantineKey));
-    const position = new Map(ids.map((id, index) => [id, index]));
+    const positionById = new Map(ids.map((id, index) => [id, index]));
     const records = parseBodies(StoredQuarantine, rows).toSorted(
-      (one, other) => (position.get(one.id) ?? 0) - (position.get(other.id) ?? 0),
+      (one, other) => (positionById.get(one.id) ?? 0) - (positionById.get(other.id) ?? 0),
     );
     return { total: ids.length, records };
   },

@@ -48,14 +48,17 @@ export const numberOf = (item: Item | undefined, name: string): number =>
   Number(item?.[name]?.N ?? 0);
 
 /**
- * Returns the condition that a row has not changed since it was read. `readNumber`: the value of
- * the attribute that was read, or `undefined` if the row did not exist.
+ * Returns the condition that a row has not changed since it was read. `valueWhenRead`: the value
+ * of the attribute when the row was read, or `undefined` if the row did not exist.
  */
-export const ifUnchanged = (attribute: 'version' | 'revision', readNumber: number | undefined) =>
-  readNumber === undefined
+export const ifUnchanged = (
+  attribute: 'version' | 'revision',
+  valueWhenRead: number | undefined,
+) =>
+  valueWhenRead === undefined
     ? { ConditionExpression: 'attribute_not_exists(pk)' }
     : {
         ConditionExpression: '#number = :read',
         ExpressionAttributeNames: { '#number': attribute },
-        ExpressionAttributeValues: { ':read': { N: String(readNumber) } },
+        ExpressionAttributeValues: { ':read': { N: String(valueWhenRead) } },
       };

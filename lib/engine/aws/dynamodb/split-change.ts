@@ -42,8 +42,8 @@ const MAX_AUDIT_RECORDS = 40;
  *   messages, and the counters. These records normally fit in one part
  *
  * If the process dies before the last part, or if the last part is in conflict, the records of the
- * last part are unchanged. The message of the process is then delivered again, and the repeated
- * decision has the same result. Some messages of the change are sent twice.
+ * last part are unchanged. The message that led to this change is then delivered again, and the
+ * repeated decision has the same result. Some messages of the change are sent twice.
  */
 export function splitChange(
   change: Change,
@@ -52,14 +52,14 @@ export function splitChange(
   const parts: ChangePart[] = [];
   let [part, rows, bytes]: [ChangePart | undefined, number, number] = [undefined, 0, 0];
   for (const group of groupsOf(change, messages)) {
-    const [moreRows, moreBytes] = [maxRowsOf(group), maxBytesOf(group)];
-    if (part && (rows + moreRows > MAX_ROWS || bytes + moreBytes > MAX_BYTES)) {
+    const [groupRows, groupBytes] = [maxRowsOf(group), maxBytesOf(group)];
+    if (part && (rows + groupRows > MAX_ROWS || bytes + groupBytes > MAX_BYTES)) {
       parts.push(part);
       [part, rows, bytes] = [undefined, 0, 0];
     }
     part = withGroup(part ?? EMPTY_PART, group);
-    rows += moreRows;
-    bytes += moreBytes;
+    rows += groupRows;
+    bytes += groupBytes;
   }
   return part ? [...parts, part] : parts;
 }

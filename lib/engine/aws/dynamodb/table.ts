@@ -1,8 +1,8 @@
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
 import { pause } from '../pause.ts';
-import { inBatches } from './call-batches.ts';
-import { type QueryParameters, queryParametersOf, type Range } from './query.ts';
+import { callInBatches } from './call-batches.ts';
+import { type QueryParameters, queryParametersOf, type RowRange } from './query.ts';
 import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
 /**
@@ -44,7 +44,7 @@ export class Store {
    * `keys` must not contain duplicates.
    */
   async getMany(keys: readonly Key[]): Promise<Item[]> {
-    const itemsByBatch = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
+    const itemsByBatch = await callInBatches(keys, MAX_READS_PER_CALL, async (batch) => {
       const items: Item[] = [];
       let remainingKeys: readonly Item[] = batch.map(keyOf);
       for (let tries = 0; remainingKeys.length > 0; tries += 1) {
@@ -61,12 +61,12 @@ export class Store {
   }
 
   /** Reads a range of rows in the order of their sort keys. */
-  query(range: Range): Promise<Item[]> {
+  query(range: RowRange): Promise<Item[]> {
     return this.#queryPages(range.limit, queryParametersOf(range));
   }
 
   /** Reads only the sort keys of a range. */
-  async sortKeys(range: Range): Promise<string[]> {
+  async sortKeys(range: RowRange): Promise<string[]> {
     const items = await this.#queryPages(range.limit, {
       ...queryParametersOf(range),
       ProjectionExpression: 'sk',
@@ -119,16 +119,16 @@ export class Store {
    * rows have the same key, the last row is stored.
    */
   put(items: readonly Item[]): Promise<void> {
-    const newest = new Map(
+    const itemsByKey = new Map(
       items.map((Item) => [JSON.stringify([textOf(Item, 'pk'), textOf(Item, 'sk')]), Item]),
     );
-    return this.#batch([...newest.values()].map((Item) => ({ PutRequest: { Item } })));
+    return this.#writeInBatches([...itemsByKey.values()].map((Item) => ({ PutRequest: { Item } })));
   }
 
   /** Deletes rows without a transaction and without conditions. */
   delete(keys: readonly Key[]): Promise<void> {
     const keysByText = new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key]));
-    return this.#batch(
+    return this.#writeInBatches(
       [...keysByText.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })),
     );
   }
@@ -186,8 +186,8 @@ export class Store {
   /**
    * Each request must be about a different row, because DynamoDB refuses a batch with duplicates.
    */
-  async #batch(requests: readonly object[]): Promise<void> {
-    await inBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
+  async #writeInBatches(requests: readonly object[]): Promise<void> {
+    await callInBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
       let remainingRequests: readonly object[] = batch;
       for (let tries = 0; remainingRequests.length > 0; tries += 1) {
         if (tries > 0) await pause(tries);

@@ -27,9 +27,10 @@ import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './r
 import type { Store } from './table.ts';
 
 /**
- * A record does not show whether its change starts the operation. Each change within this time
- * after `startedAt` therefore writes the pointer to the started operation. The change that starts
- * the operation is always one of them, because a function runs for at most 15 minutes.
+ * The record of an operation does not show which change sets `startedAt`. Every change within this
+ * time after `startedAt` therefore writes the pointer to the started operation. The change that
+ * sets `startedAt` is one of them: a function runs for at most 15 minutes, so it writes this change
+ * within that time.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -100,13 +101,15 @@ export async function taskWrites(
   const keyTextOf = ({ id }: Task): string => Object.values(tasksKey(id)).join('\n');
   const groups = Map.groupBy(tasks, keyTextOf);
   const keys = [...groups.values()].flatMap(([task]) => (task ? [tasksKey(task.id)] : []));
-  const items = new Map(
+  const itemsByKeyText = new Map(
     (await store.getMany(keys)).map((item) => [
       `${textOf(item, 'pk')}\n${textOf(item, 'sk')}`,
       item,
     ]),
   );
-  const writes = [...groups].map(([keyText, group]) => taskWrite(group, items.get(keyText)));
+  const writes = [...groups].map(([keyText, group]) =>
+    taskWrite(group, itemsByKeyText.get(keyText)),
+  );
   return writes.some((write) => write === 'conflict')
     ? 'conflict'
     : writes.filter((write) => write !== 'conflict');

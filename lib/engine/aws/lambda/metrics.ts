@@ -1,3 +1,4 @@
+import type { Message } from '../../../../events/index.ts';
 import type { Change, Engine } from '../../port.ts';
 
 /** The CloudWatch namespace of {@link METRICS}. */
@@ -59,14 +60,7 @@ export function metricsOf({
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;
   const finishedCount = operations.filter(({ endedAt }) => endedAt !== undefined).length;
-  const removedCount = messages.reduce((sum, message) => {
-    const isEndOfRun =
-      message.type === 'service.finished' ||
-      (message.type === 'service.progressed' && message.data.again !== undefined);
-    return isEndOfRun
-      ? sum + Object.values(message.data.counts).reduce((total, { gone }) => total + gone, 0)
-      : sum;
-  }, 0);
+  const removedCount = messages.reduce((sum, message) => sum + removedCountOf(message), 0);
   const values = {
     Capped: cappedCount,
     Finished: finishedCount,
@@ -74,6 +68,15 @@ export function metricsOf({
     Quarantined: quarantine.length,
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value > 0));
+}
+
+/** Returns the number of resources that a run has removed, from its last report; otherwise 0. */
+function removedCountOf(message: Message): number {
+  const isLastReportOfRun =
+    message.type === 'service.finished' ||
+    (message.type === 'service.progressed' && message.data.again !== undefined);
+  if (!isLastReportOfRun) return 0;
+  return Object.values(message.data.counts).reduce((sum, { gone }) => sum + gone, 0);
 }
 
 /** Wraps an engine: the result passes the metrics of each committed change to `count`. */

@@ -34,7 +34,7 @@ export const withPropagator = (
  * Middleware: replaces the error of an invocation by its error report, which contains no secret.
  * Lambda logs this error and counts it in the metric `Errors`.
  */
-export const errorReport = (): MiddlewareObj<unknown, unknown> => ({
+export const replaceErrorWithReport = (): MiddlewareObj<unknown, unknown> => ({
   onError(request) {
     const { code, message, advice } = reportOf(request.error, { code: 'function.failed' });
     const error = new Error(`${message} ${advice}`);

@@ -9,9 +9,9 @@ const CA_FIELD = 'OS_CACERT_PEM';
 const CA_PATH = '/secret/ca.pem';
 const Secret = z.record(z.string(), z.string());
 
-/** A login to Keystone reads the secret again if the last read is older than this. */
+/** Before a login to Keystone, the secret is read again if the last read is older than this. */
 const MAX_AGE_MILLIS = 5 * 60_000;
-/** If Keystone refuses a login, the secret is read again if the last read is older than this. */
+/** After a login that Keystone refuses, the secret is read again if the last read is older. */
 const MAX_AGE_AFTER_REFUSAL_MILLIS = 10_000;
 
 /** The dependencies of {@link rotatingCredentials}. */
@@ -25,9 +25,10 @@ export interface SecretDeps {
 }
 
 /**
- * Reads the login of the cloud from a secret that holds the `OS_*` variables as one JSON object. A
- * login reads the secret again if the last read is older than {@link MAX_AGE_MILLIS}, and after
- * Keystone has refused a login. A new user or password therefore needs no deployment. All other
+ * Reads the credentials of the cloud from a secret that holds the `OS_*` variables as one JSON
+ * object. The client calls `refresh` before a login to Keystone, and after a login that Keystone
+ * has refused. `refresh` reads the secret again if the last read is too old, and returns true if
+ * the secret has a new version. A new user or password therefore needs no deployment. All other
  * variables keep the values of the first read. Throws `PropagatorError`, without the content of the
  * secret, if the first read fails.
  */

@@ -12,7 +12,7 @@ import {
 import type { Delivery } from '../../port.ts';
 import { messageIn } from '../messaging/envelope.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
-import { errorReport, parseEvent, withPropagator } from './middlewares.ts';
+import { parseEvent, replaceErrorWithReport, withPropagator } from './middlewares.ts';
 
 /**
  * The event with which SQS invokes a function. The bodies are parsed later, so that the function
@@ -39,13 +39,13 @@ interface SqsRecord extends QueueRecord {
   readonly body: string;
 }
 
-/** The middlewares of a function that SQS invokes. Its handler is {@link handleRecords}. */
+/** The middlewares of a function that SQS invokes. Its handler is {@link recordsHandler}. */
 export const sqsMiddlewares = (
   queue: QueueName,
   open: () => Promise<LambdaContext>,
 ): MiddlewareObj<unknown, unknown>[] => [
   withPropagator(queue, open),
-  errorReport(),
+  replaceErrorWithReport(),
   parseEvent(SqsEvent),
   partialBatchFailure(),
 ];
@@ -53,7 +53,7 @@ export const sqsMiddlewares = (
 /**
  * `@middy/sqs-partial-batch-failure` without its `onError`, which would hide a failed invocation
  * from Lambda's metric `Errors` and the alarm on this metric. Its logger writes nothing, because
- * {@link handleRecords} logs failed records, without their bodies.
+ * {@link recordsHandler} logs failed records, without their bodies.
  */
 function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
   const { after = () => undefined } = sqsPartialBatchFailure({ logger: () => undefined });
@@ -80,7 +80,7 @@ export interface RecordsOptions {
  * becomes a dead-letter message with the error. The other records succeed. The handler returns one
  * result for each record of the event, for `@middy/sqs-partial-batch-failure`.
  */
-export const handleRecords =
+export const recordsHandler =
   (
     queue: QueueName,
     handler: MessageHandler,
@@ -104,7 +104,10 @@ export const handleRecords =
     });
   };
 
-/** `errors` receives the error of each record that SQS delivers again, by the id of the record. */
+/**
+ * Returns the steps of {@link handleGroup}. They add the error of each record that SQS delivers
+ * again to `errors`, by the id of the record.
+ */
 const deliverySteps = (
   queue: QueueName,
   handler: MessageHandler,

@@ -6,7 +6,9 @@ import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
-/** Stores the notifications of a relay in the ingest queue. The relay knows only its URL. */
+/**
+ * Stores the notifications of a relay in the ingest queue, of which the relay knows only the URL.
+ */
 export interface QueueSink {
   /**
    * Resolves when all messages are in the queue. Throws if AWS does not answer, or refuses a
@@ -27,7 +29,7 @@ export function queueSink(
   now: () => number,
 ): QueueSink {
   // The notifications that SQS has accepted. If SQS refuses a part of a batch, the relay stores the
-  // whole batch again, and the sink skips these notifications.
+  // whole batch again, and the sink skips the accepted notifications.
   const storedMessages = new WeakSet<NotificationReceived>();
   const send = (bodies: readonly string[], onAccepted: (index: number) => void) =>
     sendBodies(bodies, onAccepted, (Entries) => sqs('SendMessageBatch', { QueueUrl, Entries }));

@@ -80,12 +80,12 @@ export class Sender {
    */
   async send(outbounds: readonly OutboundMessage[], batchId: string, now: number): Promise<void> {
     const { names } = this.#options;
-    const byDestination = Map.groupBy(outbounds, (outbound) => destinationOf(outbound, now));
-    const messagesFor = (destination: Destination) => byDestination.get(destination) ?? [];
+    const groups = Map.groupBy(outbounds, (outbound) => destinationOf(outbound, now));
+    const messagesFor = (destination: Destination) => groups.get(destination) ?? [];
     await Promise.all([
-      this.#toBus(messagesFor('bus')),
-      this.#toQueues(messagesFor('dead-letter queue'), now, names.deadLetterQueue),
-      this.#toQueues(messagesFor('queue'), now, names.queue),
+      this.#sendToBus(messagesFor('bus')),
+      this.#sendToQueues(messagesFor('dead-letter queue'), now, names.deadLetterQueue),
+      this.#sendToQueues(messagesFor('queue'), now, names.queue),
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
       ...messagesFor('schedule').map((outbound) =>
@@ -94,7 +94,7 @@ export class Sender {
     ]);
   }
 
-  async #toBus(outbounds: readonly OutboundMessage[]): Promise<void> {
+  async #sendToBus(outbounds: readonly OutboundMessage[]): Promise<void> {
     const { names } = this.#options;
     const entries = outbounds.map(({ type, detail }) => ({
       EventBusName: names.bus,
@@ -128,23 +128,28 @@ export class Sender {
       );
   }
 
-  async #toQueues(
+  /** Sends messages to their queues. `nameOf` returns the full name of the SQS queue. */
+  async #sendToQueues(
     outbounds: readonly OutboundMessage[],
     now: number,
     nameOf: Names['queue'],
   ): Promise<void> {
-    const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
+    const outboundsByQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
     await Promise.all(
-      [...byQueue].flatMap(([queue, group]) =>
-        [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
-          ([waitMillis, sameWait]) => this.#toQueue(nameOf(queue), sameWait, now, waitMillis),
-        ),
-      ),
+      [...outboundsByQueue].flatMap(([queue, outboundsOfQueue]) => {
+        const outboundsByWait = Map.groupBy(
+          outboundsOfQueue,
+          (outbound) => delayOf(outbound, now).waitMillis,
+        );
+        return [...outboundsByWait].map(([waitMillis, group]) =>
+          this.#sendToQueue(nameOf(queue), group, now, waitMillis),
+        );
+      }),
     );
   }
 
   /** Waits, and then sends messages to one SQS queue. */
-  async #toQueue(
+  async #sendToQueue(
     sqsQueue: string,
     outbounds: readonly OutboundMessage[],
     now: number,
@@ -203,8 +208,9 @@ function destinationOf(outbound: OutboundMessage, now: number): Destination {
 }
 
 /**
- * True if a schedule must deliver the message. For a notification that is too big for a schedule,
- * the queue delays the message as long as SQS allows. Its handler then delays it again.
+ * True if a schedule must deliver the message. A notification that is too big for a schedule goes
+ * to its queue instead, with the longest delay of SQS. The handler of this queue then sends the
+ * notification again with the remaining delay.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&

@@ -17,7 +17,7 @@ it('every dead-letter queue is polled, so that SQS keeps its metrics in CloudWat
     prefix: 'propagator-test',
     services: ['nova'],
   });
-  await engine.pollDeadLetterMetrics();
+  await engine.keepDeadLetterMetrics();
   expect(asked.toSorted()).toEqual(
     ['coordinate-dead', 'ingest-dead', 'service-nova-dead', 'undelivered'].map(
       (name) => `GetQueueAttributes https://sqs/propagator-test-${name}`,

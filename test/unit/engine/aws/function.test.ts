@@ -4,9 +4,9 @@ import type { LambdaContext } from '../../../../lib/engine/aws/lambda/context.ts
 import { beginInvocation, functionLog } from '../../../../lib/engine/aws/lambda/log.ts';
 import { meteredEngine, metricLine, metricsOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
 import {
-  handleRecords,
   type MessageHandler,
   type RecordsOptions,
+  recordsHandler,
   sqsMiddlewares,
 } from '../../../../lib/engine/aws/lambda/sqs.ts';
 import type { Engine } from '../../../../lib/engine/port.ts';
@@ -53,7 +53,7 @@ const sqsHandler = (
 ) =>
   middy()
     .use(sqsMiddlewares(queue, open))
-    .handler(handleRecords(queue, work, options));
+    .handler(recordsHandler(queue, work, options));
 const context = { awsRequestId: 'request-1' } as Parameters<ReturnType<typeof sqsHandler>>[1];
 
 describe('a function that a queue invokes', () => {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { ownCredentials } from '../../../../lib/engine/aws/own-credentials.ts';
+import { defaultCredentials } from '../../../../lib/engine/aws/default-credentials.ts';
 
 const EXPIRES = '2099-01-01T00:00:00Z';
 const KEYS = { accessKeyId: 'AKFOUND', secretAccessKey: 'secret', sessionToken: 'token' };
@@ -151,12 +151,12 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
 
 it.each(Object.keys(SOURCES))('finds the credentials in %s', async (source) => {
   SOURCES[source]?.();
-  expect(await ownCredentials()()).toMatchObject(KEYS);
+  expect(await defaultCredentials()()).toMatchObject(KEYS);
   expect(asked).toEqual(CALLS[source] ?? []);
 });
 
 it('names the settings if no source has credentials', async () => {
-  await expect(ownCredentials()()).rejects.toMatchObject({
+  await expect(defaultCredentials()()).rejects.toMatchObject({
     report: { code: 'engine.credentials', advice: expect.stringContaining('AWS_PROFILE') },
   });
 });

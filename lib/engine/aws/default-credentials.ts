@@ -11,7 +11,7 @@ export const MISSING_CREDENTIALS = 'engine.credentials';
  * `credential_process`, web identity, container, instance metadata. The chain renews its cached
  * credentials before they expire. The function throws `engine.credentials` if no source has any.
  */
-export function ownCredentials(): () => Promise<AwsCredentials> {
+export function defaultCredentials(): () => Promise<AwsCredentials> {
   const chain = fromNodeProviderChain();
   return async () => {
     try {
