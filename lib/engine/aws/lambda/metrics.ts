@@ -70,7 +70,7 @@ export function metricsOf({
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value > 0));
 }
 
-/** Returns the number of resources that a run has removed, from its last report; otherwise 0. */
+/** Returns the number of removed resources in the last report of a run; 0 for other messages. */
 function removedCountOf(message: Message): number {
   const isLastReportOfRun =
     message.type === 'service.finished' ||

@@ -11,7 +11,7 @@ const Secret = z.record(z.string(), z.string());
 
 /** Before a login to Keystone, the secret is read again if the last read is older than this. */
 const MAX_AGE_MILLIS = 5 * 60_000;
-/** After a login that Keystone refuses, the secret is read again if the last read is older. */
+/** After a refused login, the secret is read again if the last read is older than this. */
 const MAX_AGE_AFTER_REFUSAL_MILLIS = 10_000;
 
 /** The dependencies of {@link rotatingCredentials}. */
