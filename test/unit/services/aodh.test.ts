@@ -28,7 +28,7 @@ describe('the cleanup of a project in Aodh', () => {
     expect(report.counts).toEqual({ 'aodh.alarm': { listed: 3, gone: 3, left: 0 } });
     expect(fixture.left('aodh')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    // One list, three removals, one of them read again, one list that is empty.
+    // The three GET requests: the first list, one alarm after its deletion failed, the empty list.
     expect([asked('GET').length, asked('DELETE').length]).toEqual([3, 3]);
   });
 

@@ -49,7 +49,8 @@ describe('a service without resources of projects', () => {
       preDelete: false,
     });
     expect(service.offByDefault).toBeUndefined();
-    // Without one its version is not read, and it can't be unreachable.
+    // Without a microversion, the propagator does not read the version of the service. The
+    // service therefore cannot be unreachable.
     expect(service.microversion).toBeUndefined();
     expect(service.catalogTypes.length).toBeGreaterThan(0);
   });

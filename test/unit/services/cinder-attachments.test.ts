@@ -2,8 +2,8 @@ import { attachmentsOf } from '../../../lib/services/cinder/rows.ts';
 import type { ServiceApi } from '../../../lib/task/context.ts';
 import { projectContext } from './project-context.ts';
 
-/** The rows of each page, by the marker with which the page was requested. */
-async function listed(pageAfter: (marker: string) => readonly string[]): Promise<string[]> {
+/** Returns the ids of all listed attachments. `pageAfter` returns the ids after a marker. */
+async function listedIds(pageAfter: (marker: string) => readonly string[]): Promise<string[]> {
   const api = {
     region: 'one',
     async list(_path: string, { query }: { query: { marker?: string } }) {
@@ -17,7 +17,7 @@ async function listed(pageAfter: (marker: string) => readonly string[]): Promise
 describe('the list of attachments of Cinder', () => {
   it('ends only with an empty page', async () => {
     const pages: Record<string, string[]> = { start: ['a', 'b'], b: ['c'], c: [] };
-    expect(await listed((marker) => pages[marker] ?? [])).toEqual(['a', 'b', 'c']);
+    expect(await listedIds((marker) => pages[marker] ?? [])).toEqual(['a', 'b', 'c']);
   });
 
   it.each([
@@ -27,7 +27,7 @@ describe('the list of attachments of Cinder', () => {
       (marker: string) => ({ start: ['a', 'b'], b: ['a', 'c'] })[marker] ?? [],
     ],
   ])('is not trusted if %s', async (_because, pageAfter) => {
-    await expect(listed(pageAfter)).rejects.toMatchObject({
+    await expect(listedIds(pageAfter)).rejects.toMatchObject({
       report: { code: 'cinder.attachments.endless', class: 'Unexpected', region: 'one' },
     });
   });

@@ -1,6 +1,6 @@
 import { cinder } from '../../../lib/services/cinder.ts';
 import {
-  eachCinder,
+  closeCloudAfterEachTest,
   faults,
   finished,
   fixture,
@@ -9,7 +9,7 @@ import {
   openWithServers,
 } from './cinder-fixture.ts';
 
-eachCinder();
+closeCloudAfterEachTest();
 
 describe('Cinder, with a faulty API', () => {
   it('removes no resource of other projects when the API ignores the filter by project', async () => {

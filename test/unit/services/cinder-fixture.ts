@@ -16,16 +16,16 @@ export const left = (resourceType = '') =>
 
 export const faults = () => fixture.fixture.rehearsal.faults;
 
-export const mine = <T extends { project_id: string; name: string }>(
+export const rowOfProject = <T extends { project_id: string; name: string }>(
   rows: readonly T[],
   name: string,
 ): T => {
   const row = rows.find((each) => each.name === name && each.project_id === fixture.project);
-  if (!row) throw new TypeError(`nothing is called ${name}`);
+  if (!row) throw new TypeError(`the project has no resource ${name}`);
   return row;
 };
 
-export const volume = (name: string): Volume => mine(fixture.storage.volumes.all(), name);
+export const volume = (name: string): Volume => rowOfProject(fixture.storage.volumes.all(), name);
 
 export const setFields = (name: string, fields: Partial<Volume>): Volume =>
   Object.assign(volume(name), fields);
@@ -47,6 +47,6 @@ export async function openWithServers(options: Omit<CloudOptions, 'clock'> = {})
 export const finished = { kind: 'finished' };
 
 /** Closes the cloud after each test of the file. */
-export function eachCinder(): void {
+export function closeCloudAfterEachTest(): void {
   afterEach(() => fixture.fixture.close());
 }

@@ -80,7 +80,7 @@ const LIMITS = {
 };
 
 describe('the limits of a project with usage in Cinder', () => {
-  it('are lowered although the usage has grown after the record', async () => {
+  it('are lowered although the usage has grown since the limits were recorded', async () => {
     const { state, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
     state.isDown = true;
     expect((await suspendRun(input)).outcome.kind).toBe('again');
@@ -111,7 +111,7 @@ describe('the limits of a project with usage in Cinder', () => {
     expect(state.limits).toEqual(LIMITS);
   });
 
-  it('are resumed with a record of an earlier release that was applied', async () => {
+  it('are restored from a record that an earlier release stored and applied', async () => {
     const { state, records, input } = cinder(
       { ...LIMITS, groups: 0 },
       { volumes: 1, gigabytes: 1 },
@@ -126,7 +126,7 @@ describe('the limits of a project with usage in Cinder', () => {
     expect(state.limits).toEqual({ ...LIMITS, groups: 0 });
   });
 
-  it('are restored from -1', async () => {
+  it('are restored to -1, which means no limit', async () => {
     const { state, input } = cinder({ ...LIMITS, volumes: -1 }, { volumes: 1, gigabytes: 1 });
     expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 1, gigabytes: 1 });

@@ -1,19 +1,19 @@
 import { cinder } from '../../../lib/services/cinder.ts';
 import {
-  eachCinder,
+  closeCloudAfterEachTest,
   faults,
   finished,
   fixture,
   left,
   MINUTE,
-  mine,
   open,
   openWithServers,
+  rowOfProject,
   setFields,
   volume,
 } from './cinder-fixture.ts';
 
-eachCinder();
+closeCloudAfterEachTest();
 
 const ago = (minutes: number) => fixture.clock.now() - minutes * MINUTE;
 
@@ -21,7 +21,7 @@ describe('A volume whose deletion does not end', () => {
   it('is deleted again when a busy back end made it available again', async () => {
     await open();
     setFields('busy', { busy: 3 });
-    mine(fixture.storage.snapshots.all(), 'source-snapshot').busy = 2;
+    rowOfProject(fixture.storage.snapshots.all(), 'source-snapshot').busy = 2;
     expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
@@ -53,7 +53,7 @@ describe('A volume whose deletion does not end', () => {
     fixture.clock.advance(2 * MINUTE);
     await fixture.run(cinder);
     expect(hung.status).toBe('deleting');
-    // This volume is being filled, which may take long.
+    // Cinder copies the data of a snapshot to this volume, which may take long.
     expect(copy.status).toBe('creating');
     copy.status = 'available';
     expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
@@ -69,9 +69,9 @@ describe('A volume whose deletion does not end', () => {
     async (word, fields) => {
       await open();
       setFields('data-3', { ...fields, updated_at: fixture.clock.now() });
-      const preDelete = await fixture.applyUntilEnd(cinder);
-      expect(preDelete.outcome.kind).toBe('again');
-      expect(preDelete.conditions).toContainEqual(
+      const firstReport = await fixture.applyUntilEnd(cinder);
+      expect(firstReport.outcome.kind).toBe('again');
+      expect(firstReport.conditions).toContainEqual(
         expect.objectContaining({
           actor: 'none',
           message: `Cinder is still processing the resource (status ${word})`,
@@ -172,7 +172,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
   it('is not sent for a volume of which another project has a snapshot', async () => {
     await open();
     const snapshot = {
-      ...mine(fixture.storage.snapshots.all(), 'source-snapshot'),
+      ...rowOfProject(fixture.storage.snapshots.all(), 'source-snapshot'),
       id: 'theirs',
       project_id: fixture.controlProject,
     };
@@ -196,7 +196,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
 
   it('is not sent for a group with a volume of another project', async () => {
     await open();
-    const group = mine(fixture.storage.groups.all(), 'group');
+    const group = rowOfProject(fixture.storage.groups.all(), 'group');
     const [theirs] = fixture.storage.volumes.where(
       (row) => row.project_id === fixture.controlProject && row.group_id === null,
     );
@@ -242,18 +242,21 @@ describe('Cinder, when one of its services fails', () => {
   it('resets and deletes snapshots, group snapshots, groups and backups whose deletion hangs or failed', async () => {
     await open();
     const { snapshots, groupSnapshots, backups, groups } = fixture.storage;
-    mine(snapshots.all(), 'data-0-snapshot-0').status = 'error_deleting';
-    Object.assign(mine(snapshots.all(), 'data-1-snapshot-0'), {
+    rowOfProject(snapshots.all(), 'data-0-snapshot-0').status = 'error_deleting';
+    Object.assign(rowOfProject(snapshots.all(), 'data-1-snapshot-0'), {
       status: 'deleting',
       updated_at: ago(11),
     });
-    mine(backups.all(), 'increment-2').status = 'error_deleting';
-    Object.assign(mine(backups.all(), 'increment-1'), { status: 'deleting', updated_at: ago(61) });
-    const hanging = mine(groupSnapshots.all(), 'group-snapshot');
+    rowOfProject(backups.all(), 'increment-2').status = 'error_deleting';
+    Object.assign(rowOfProject(backups.all(), 'increment-1'), {
+      status: 'deleting',
+      updated_at: ago(61),
+    });
+    const hanging = rowOfProject(groupSnapshots.all(), 'group-snapshot');
     hanging.status = 'deleting';
     for (const part of snapshots.where((row) => row.group_snapshot_id === hanging.id))
       part.updated_at = ago(11);
-    mine(groups.all(), 'group').status = 'error_deleting';
+    rowOfProject(groups.all(), 'group').status = 'error_deleting';
     expect((await fixture.applyUntilEnd(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);

@@ -2,7 +2,7 @@ import { volume as volumeType } from '../../../lib/services/cinder/volume.ts';
 import { cinder } from '../../../lib/services/cinder.ts';
 import { contextOf } from '../task/context.ts';
 import {
-  eachCinder,
+  closeCloudAfterEachTest,
   faults,
   finished,
   fixture,
@@ -13,7 +13,7 @@ import {
   volume,
 } from './cinder-fixture.ts';
 
-eachCinder();
+closeCloudAfterEachTest();
 
 describe('the calls to Cinder for its volumes', () => {
   const listed = async (): Promise<string[]> => {
@@ -57,7 +57,7 @@ describe('the cleanup of a project in Cinder', () => {
     const first = await fixture.run(cinder);
     fixture.clock.advance(10_000);
     const conditions = [...first.conditions, ...(await fixture.run(cinder)).conditions].filter(
-      ({ class: resourceType }) => resourceType === 'Blocked',
+      ({ class: errorClass }) => errorClass === 'Blocked',
     );
     expect(new Set(conditions.map(({ actor }) => actor))).toEqual(new Set(['none']));
     expect(

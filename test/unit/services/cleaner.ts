@@ -11,24 +11,24 @@ import { loginOf } from '../../cloud/login.ts';
 /** The propagator of one service on a rehearsal cloud: logged in over HTTP, one run at a time. */
 export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
-  /** Runs until one has another outcome than `again`, at most `most` times. */
-  runUntilEnd(projectId: string, most?: number): Promise<RunReport>;
-  /** Seconds of `Retry-After` that calls had to wait; no call really waits. */
-  readonly waited: number[];
+  /** Repeats the run while its outcome is `again`, at most `maxRuns` times. */
+  runUntilEnd(projectId: string, maxRuns?: number): Promise<RunReport>;
+  /** The waits that calls requested, in seconds (`Retry-After`). The tests do not really wait. */
+  readonly waitedSeconds: number[];
   close(): Promise<void>;
 }
 
 const REGION = 'RegionOne';
 
-/** `services`: those that the service under test may call. */
+/** `services`: the other services that the service under test may call. */
 export function cleanerOf(
   cloud: RehearsalCloud,
   service: Service,
   services: readonly Service[] = [],
 ): Cleaner {
-  const waited: number[] = [];
+  const waitedSeconds: number[] = [];
   const connected = connectCloud(loginOf(cloud.credentials), {
-    sleep: async (seconds) => void waited.push(seconds),
+    sleep: async (seconds) => void waitedSeconds.push(seconds),
   });
   const run = async (projectId: string, phase: Phase = 'apply'): Promise<RunReport> => {
     const project = ProjectId.parse(projectId);
@@ -64,13 +64,13 @@ export function cleanerOf(
   };
   return {
     run,
-    async runUntilEnd(projectId, most = 10) {
+    async runUntilEnd(projectId, maxRuns = 10) {
       let report = await run(projectId);
-      for (let n = 1; n < most && report.outcome.kind === 'again'; n += 1)
+      for (let n = 1; n < maxRuns && report.outcome.kind === 'again'; n += 1)
         report = await run(projectId);
       return report;
     },
-    waited,
+    waitedSeconds,
     close: () => connected.close(),
   };
 }

@@ -11,8 +11,8 @@ import { loginOf } from '../../cloud/login.ts';
 import type { Filled, SizeName } from '../../cloud/seed.ts';
 
 /**
- * A rehearsal cloud with a customer's project and a control project with the same contents, and the
- * client that empties the first.
+ * A rehearsal cloud with a customer's project and a control project with the same contents. The
+ * tests run the cleanup of the customer's project.
  */
 export class CleanupFixture {
   readonly rehearsal: RehearsalCloud;
@@ -51,7 +51,7 @@ export class CleanupFixture {
     return [UserId.parse(this.customer.user.id)];
   }
 
-  /** Call it again after a test has added resources to the cloud. */
+  /** Saves the resources of other projects, for `controlsAreUntouched`. */
   rememberControls(): void {
     this.#before = this.#controls();
   }
@@ -64,7 +64,7 @@ export class CleanupFixture {
     return resources.map(({ resourceType, label }) => `${resourceType} ${label}`);
   }
 
-  /** True if every resource of other projects is unchanged in each field. */
+  /** True if no resource of another project has changed since `rememberControls`. */
   get controlsAreUntouched(): boolean {
     return this.#before === this.#controls();
   }
@@ -97,8 +97,8 @@ export class CleanupFixture {
     const api = await this.cloud.api(service, 'RegionOne');
     if (!api) throw new TypeError(`the catalog has no ${service.name}`);
     const apiOf = async (name: string) => {
-      const found = this.others.find((one) => one.name === name);
-      return found && this.cloud.api(found, 'RegionOne');
+      const service = this.others.find((one) => one.name === name);
+      return service && this.cloud.api(service, 'RegionOne');
     };
     return {
       project: this.project,

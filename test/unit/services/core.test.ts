@@ -6,13 +6,11 @@ import { swift } from '../../../lib/services/swift.ts';
 import { testServiceContract } from './service-contract.ts';
 import { testSuspensionContract } from './suspension-contract.ts';
 
-/**
- * The contract of every service, for core services. The tests of one service are in its own file.
- */
+// The services whose own test files do not call the contract.
 testServiceContract(glance);
 // The version document is read before any list.
 testServiceContract(nova, { listings: /\/(servers|os-server-groups|flavors|limits)/ });
-// The account is part of each path; no row repeats it.
+// A row of Swift names no owner: the account is part of each path.
 testServiceContract(swift, {
   ownerInRow: false,
   prepare({ rehearsal, project }) {
@@ -24,7 +22,7 @@ testServiceContract(swift, {
   },
 });
 
-// The contract of removals does not fit the parts of these two. Other tests empty them.
+// The contract of removals does not fit Cinder and Neutron. Their own tests cover the removals.
 testSuspensionContract(cinder, { others: [nova] });
 
 testSuspensionContract(neutron, { others: [nova] });

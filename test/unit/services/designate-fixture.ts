@@ -17,13 +17,14 @@ export const tables = () => designateIn(fixture.rehearsal.state);
 export const blocked = (report: RunReport) =>
   report.conditions.filter((one) => one.class === 'Blocked');
 
-export const finished = async (): Promise<void> => {
+/** Runs the cleanup to its end, and expects that only the resources of the project are removed. */
+export const expectCleanedUp = async (): Promise<void> => {
   expect((await fixture.runUntilEnd(designate)).outcome).toEqual({ kind: 'finished' });
   expect(fixture.left('designate')).toEqual([]);
   expect(fixture.controlsAreUntouched).toBe(true);
 };
 
 /** Closes the cloud after each test of the file. */
-export function eachDesignate(): void {
+export function closeCloudAfterEachTest(): void {
   afterEach(() => fixture?.close());
 }

@@ -2,9 +2,16 @@ import { designate } from '../../../lib/services/designate.ts';
 import { designate as before2023 } from '../../cloud/documented/designate.ts';
 import { addZone, MANAGED, setPtr } from '../../cloud/documented/designate-shape.ts';
 import { uuid } from '../../cloud/resource-store.ts';
-import { blocked, eachDesignate, finished, fixture, open, tables } from './designate-fixture.ts';
+import {
+  blocked,
+  closeCloudAfterEachTest,
+  expectCleanedUp,
+  fixture,
+  open,
+  tables,
+} from './designate-fixture.ts';
 
-eachDesignate();
+closeCloudAfterEachTest();
 
 const floatingIps = (project: string = fixture.project) =>
   fixture.rehearsal.state.network.floatingips.where((row) => row.project_id === project);
@@ -79,7 +86,7 @@ describe('PTR records of floating IPs', () => {
     addZone(tables(), fixture.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
     setPtr(tables(), address(second).id, 'own.example.');
     fixture.rememberControls();
-    await finished();
+    await expectCleanedUp();
     expect(
       fixture.rehearsal.calls.filter((call) => call.method === 'PATCH' && call.status >= 400),
     ).toEqual([]);
@@ -103,8 +110,8 @@ describe('PTR records of floating IPs', () => {
       'designate.ptr-record': { listed: 0 },
       'designate.recordset': { listed: 2 },
     });
-    await finished();
-    // The root of that zone was created in the project's name, and is kept.
+    await expectCleanedUp();
+    // Designate created the SOA and NS records of that zone in the project's name. They are kept.
     const [zone] = tables().zones.where((row) => row.project_id === MANAGED);
     expect(
       tables().recordsets.where((row) => row.zone_id === zone?.id && row.type !== 'PTR'),

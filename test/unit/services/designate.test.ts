@@ -9,7 +9,14 @@ import {
   type Zone,
 } from '../../cloud/documented/designate-shape.ts';
 import { uuid } from '../../cloud/resource-store.ts';
-import { blocked, eachDesignate, finished, fixture, open, tables } from './designate-fixture.ts';
+import {
+  blocked,
+  closeCloudAfterEachTest,
+  expectCleanedUp,
+  fixture,
+  open,
+  tables,
+} from './designate-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(designate, {
@@ -19,7 +26,7 @@ testServiceContract(designate, {
   removals: [{ method: 'DELETE' }, { method: 'PATCH' }],
 });
 
-eachDesignate();
+closeCloudAfterEachTest();
 
 const MINUTE = 60_000;
 
@@ -42,7 +49,7 @@ describe('the cleanup of a project in Designate', () => {
       expect.stringContaining('designate.ptr-record'),
     );
     await fixture.deleteProject();
-    await finished();
+    await expectCleanedUp();
   });
 
   it('removes a zone only after its child zones are gone', async () => {
@@ -148,7 +155,7 @@ describe('the cleanup of a project in Designate', () => {
     await open();
     const common = addZone(tables(), null, 'common.example.');
     tables().exports.add({ id: uuid(), project_id: null, zone_id: common.id });
-    await finished();
+    await expectCleanedUp();
     expect(tables().zones.get(common.id)).toMatchObject({ action: 'NONE' });
     expect(tables().exports.where((row) => row.project_id === null)).toHaveLength(1);
   });
@@ -157,7 +164,7 @@ describe('the cleanup of a project in Designate', () => {
 describe('Designate, with zones that several projects use', () => {
   it('reports a child zone of another project, and does not change it', async () => {
     await open(before2023);
-    const given = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
+    const childZone = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
     fixture.rememberControls();
     const report = await fixture.runUntilEnd(designate);
     expect(blocked(report)).toEqual([
@@ -168,10 +175,10 @@ describe('Designate, with zones that several projects use', () => {
       }),
     ]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    expect(given.action).toBe('NONE');
-    tables().zones.delete(given.id);
+    expect(childZone.action).toBe('NONE');
+    tables().zones.delete(childZone.id);
     fixture.rememberControls();
-    await finished();
+    await expectCleanedUp();
   });
 
   it('keeps a shared zone while it has a recordset of another project', async () => {
@@ -182,7 +189,7 @@ describe('Designate, with zones that several projects use', () => {
       SHARING_PROJECT,
       `guest.${topOf({ id: fixture.project })}`,
     );
-    // Created by an administrator for the owner, so it belongs to the owner.
+    // A recordset that an administrator created in the zone does not block the deletion.
     addRecordset(
       tables(),
       zoneOf(''),
@@ -204,7 +211,7 @@ describe('Designate, with zones that several projects use', () => {
     ))
       tables().recordsets.delete(row.id);
     fixture.rememberControls();
-    await finished();
+    await expectCleanedUp();
   });
 
   it('keeps a zone that another project shares or offers, and does not report the API as faulty', async () => {
@@ -263,7 +270,7 @@ describe('Designate, with zones that several projects use', () => {
       }),
     ]);
     expect(fixture.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
-    // SOA and NS of that zone were created in the project's name, too.
+    // Designate created the SOA and NS records of that zone in the project's name, too.
     expect(tables().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
   });
 });

@@ -15,12 +15,12 @@ import {
   open,
 } from './operation-fixture.ts';
 
-const ZONES_TAKE = 60_000;
+const ZONE_DELETION_MILLIS = 60_000;
 
 eachOperation();
 
 const openWith = (release = designateWithShares): Promise<void> =>
-  open({ with: [release], durations: { documented: ZONES_TAKE } });
+  open({ with: [release], durations: { documented: ZONE_DELETION_MILLIS } });
 const stateOf = (service: string) =>
   [...engine.tasks.values()].find((task) => task.service === service)?.state;
 const zonesAreLeft = () =>
@@ -67,8 +67,8 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
   it('removes a floating IP whose name is in such a zone after the zone is gone', async () => {
     await openWith();
     const [named] = floatingIps();
-    // Neutron removes the record from the zone first, which Designate refuses while the zone is
-    // being deleted. Neutron answers with its own error.
+    // Neutron first removes the record from the zone. While the zone is being deleted, Designate
+    // refuses this, and Neutron answers 500.
     const path = new RegExp(`/floatingips/${named?.id}$`);
     const refusal = {
       service: 'neutron',

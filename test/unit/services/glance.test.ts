@@ -13,7 +13,7 @@ const imageNamed = (name: string): Image => {
   if (!image) throw new TypeError(`no image ${name}`);
   return image;
 };
-const namespace = (id: string, owner: string): void => {
+const addNamespace = (id: string, owner: string): void => {
   const row = { id, owner, visibility: 'public', protected: true, created_at: 0 };
   fixture.rehearsal.state.images.namespaces.add(row);
   fixture.rememberControls();
@@ -114,9 +114,9 @@ describe('the cleanup of a project in Glance', () => {
   it('removes no namespace of another project when Glance decodes the name differently', async () => {
     fixture = await CleanupFixture.open();
     // Glance reads %C3%BC as two characters of Latin-1.
-    namespace('Ã¼', fixture.control.project.id);
-    namespace('ü', fixture.project);
-    namespace('with/slash', fixture.project);
+    addNamespace('Ã¼', fixture.control.project.id);
+    addNamespace('ü', fixture.project);
+    addNamespace('with/slash', fixture.project);
     const report = await fixture.applyUntilEnd(glance);
     expect(fixture.left('glance')).toEqual([
       'glance.metadef-namespace with/slash',
@@ -133,7 +133,7 @@ describe('the cleanup of a project in Glance', () => {
     'retains the namespace %j, whose name cannot be in a path',
     async (name) => {
       fixture = await CleanupFixture.open();
-      namespace(name, fixture.project);
+      addNamespace(name, fixture.project);
       const report = await fixture.applyUntilEnd(glance);
       expect(report.outcome).toEqual({ kind: 'finished' });
       expect(fixture.left('glance')).toEqual([`glance.metadef-namespace ${name}`]);
@@ -151,7 +151,7 @@ describe('the cleanup of a project in Glance', () => {
 
   it('removes a namespace with any other character in its name', async () => {
     fixture = await CleanupFixture.open();
-    namespace('a b?c#d%41&e', fixture.project);
+    addNamespace('a b?c#d%41&e', fixture.project);
     expect((await fixture.applyUntilEnd(glance)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('glance')).toEqual([]);
   });

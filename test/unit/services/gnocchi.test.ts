@@ -60,10 +60,10 @@ describe('the cleanup of a project in Gnocchi', () => {
     const listed = (await resourceType?.list(context))?.resources ?? [];
     const [mine] = resources.where((row) => row.project_id === fixture.project);
     if (!mine) throw new TypeError('the fixture has no resource');
-    const sold = resources.add({ ...mine, project_id: fixture.control.projectId });
+    const movedResource = resources.add({ ...mine, project_id: fixture.control.projectId });
     expect(await resourceType?.batch?.remove(listed, context)).toHaveLength(listed.length);
     expect(resources.where((row) => row.project_id === fixture.project)).toEqual([]);
-    expect(resources.get(mine.id)).toEqual(sold);
+    expect(resources.get(mine.id)).toEqual(movedResource);
   });
 
   it('changes no metric on a resource of another project, although a member created it', async () => {

@@ -20,7 +20,7 @@ afterEach(() => timed.fixture.close());
 
 const state = () => timed.fixture.rehearsal.state;
 const left = (): string[] => timed.fixture.left('heat').sort();
-const add = (
+const addStack = (
   name: string,
   resources: Stack['resources'],
   registry: Stack['registry'] = {},
@@ -28,7 +28,7 @@ const add = (
   heatIn(state()).stacks.add(
     made({ name: 'ann' }, timed.project, name, timed.clock.now(), { resources, registry }),
   );
-const empty = () => timed.applyUntilEnd(heatService);
+const cleanUp = () => timed.applyUntilEnd(heatService);
 
 /** The cleaner's own user and project. */
 const cleaner = () => {
@@ -73,10 +73,10 @@ const blocked = (stack: Stack, message: string) =>
   });
 
 describe('a stack whose deletion would remove a resource of the cleaner by its name', () => {
-  it('is kept if the cleaner has a keypair of that name, in every notation; other stacks are removed', async () => {
-    const stack = add('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
+  it('is kept if the cleaner has a keypair of that name, whatever its case and accents; other stacks are removed', async () => {
+    const stack = addStack('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
     const key = ownKeypair('ops-cle');
-    const report = await empty();
+    const report = await cleanUp();
     expect(report.conditions).toEqual([blocked(stack, 'keypair "Ops-Clé"')]);
     expect(left()).toContain('heat.stack with-key');
     expect(left()).not.toContain('heat.stack network');
@@ -84,7 +84,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(state().compute.keypairs.get(key.id)).toBe(key);
     state().compute.keypairs.delete(key.id);
     ownKeypair('renamed');
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(state().compute.keypairs.some((row) => row.name === 'renamed')).toBe(true);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -92,15 +92,15 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
 
   it('is detected with an alias of the stack, a wildcard, and a type that only the operator knows', async () => {
     const stacks = [
-      add('aliased', [resource('My::Key', 'ops')], { 'My::Key': 'OS::Nova::KeyPair' }),
-      add('in-disguise', [resource('OS::Heat::Value', 'ops')], {
+      addStack('aliased', [resource('My::Key', 'ops')], { 'My::Key': 'OS::Nova::KeyPair' }),
+      addStack('in-disguise', [resource('OS::Heat::Value', 'ops')], {
         resources: { any: { 'OS::Heat::Value': 'OS::Nova::KeyPair' } },
       }),
-      add('starred', [resource('My::KeyPair', 'ops')], { 'My::*': 'OS::Nova::Key*' }),
-      add('of-the-operator', [resource('Operator::KeyPair', 'ops')]),
+      addStack('starred', [resource('My::KeyPair', 'ops')], { 'My::*': 'OS::Nova::Key*' }),
+      addStack('of-the-operator', [resource('Operator::KeyPair', 'ops')]),
     ];
     const key = ownKeypair('OPS');
-    const report = await empty();
+    const report = await cleanUp();
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Blocked', count: stacks.length }),
     ]);
@@ -109,18 +109,18 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
   });
 
   it('is detected in a nested stack', async () => {
-    const parent = add('parent', []);
-    const child = add('child', [resource('OS::Nova::KeyPair', 'ops')]);
+    const parent = addStack('parent', []);
+    const child = addStack('child', [resource('OS::Nova::KeyPair', 'ops')]);
     child.parent = parent.id;
     const key = ownKeypair('ops');
-    expect((await empty()).conditions).toEqual([blocked(parent, 'keypair "ops"')]);
+    expect((await cleanUp()).conditions).toEqual([blocked(parent, 'keypair "ops"')]);
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
   it('is kept if the cleaner has a container of that name, unless the token is on the project itself', async () => {
     ownContainer('backups');
-    const stack = add('with-container', [resource('OS::Swift::Container', 'backups')]);
-    expect((await empty()).conditions).toEqual([
+    const stack = addStack('with-container', [resource('OS::Swift::Container', 'backups')]);
+    expect((await cleanUp()).conditions).toEqual([
       blocked(stack, 'Swift container "backups" of the propagator'),
     ]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
@@ -131,7 +131,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
   });
 
   it('is kept if the cleaner has a keypair of that name, even with a token on the project', async () => {
-    const stack = add('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
+    const stack = addStack('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
     const key = ownKeypair('ops');
     await timed.fixture.grantCleaner();
     expect((await preDelete()).conditions).toEqual([blocked(stack, 'keypair "ops"')]);
@@ -141,23 +141,23 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
   it('is kept if the cleaner has the container with the object that a server polls', async () => {
     ownContainer('state files');
     const url = `http://swift/v1/AUTH_${timed.project}/state%20files/x?temp_url_sig=1`;
-    const stack = add('polled', [
+    const stack = addStack('polled', [
       resource('OS::Heat::DeployedServer', undefined, { properties: { metadata_url: url } }),
     ]);
-    add('not-polled', [resource('OS::Heat::DeployedServer')]);
-    expect((await empty()).conditions).toEqual([blocked(stack, 'Swift container "state files"')]);
+    addStack('not-polled', [resource('OS::Heat::DeployedServer')]);
+    expect((await cleanUp()).conditions).toEqual([blocked(stack, 'Swift container "state files"')]);
     expect([...ownContainers().keys()]).toEqual(['state files']);
     expect(left()).not.toContain('heat.stack not-polled');
   });
 
   it('is kept if the cleaner has a queue of that name', async () => {
-    const stack = add('with-queue', [resource('OS::Zaqar::Queue', 'jobs')]);
+    const stack = addStack('with-queue', [resource('OS::Zaqar::Queue', 'jobs')]);
     zaqarIn(state()).queues.add({
       id: `${cleaner().project}/jobs`,
       name: 'jobs',
       project_id: cleaner().project,
     });
-    expect((await empty()).conditions).toEqual([blocked(stack, 'Zaqar queue "jobs"')]);
+    expect((await cleanUp()).conditions).toEqual([blocked(stack, 'Zaqar queue "jobs"')]);
   });
 
   it.each(['OS::Mistral::CronTrigger', 'OS::Mistral::Workflow'])(
@@ -166,10 +166,12 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       const [collection, name] = type.endsWith('Workflow')
         ? (['workflows', 'flow'] as const)
         : (['cron_triggers', 'nightly'] as const);
-      const stack = add('with-mistral', [resource(type, name)]);
+      const stack = addStack('with-mistral', [resource(type, name)]);
       mistralIn(state())[collection].add(madeInMistral(timed.project, 'ours-alone'));
-      const free = add('free', [resource(type, 'ours-alone')]);
-      expect((await empty()).conditions).toEqual([blocked(stack, `"${name}" of another project`)]);
+      const free = addStack('free', [resource(type, 'ours-alone')]);
+      expect((await cleanUp()).conditions).toEqual([
+        blocked(stack, `"${name}" of another project`),
+      ]);
       expect(left()).not.toContain(`heat.stack ${free.name}`);
       await timed.fixture.grantCleaner();
       expect((await preDelete()).conditions).toEqual([
@@ -191,7 +193,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(before).toContain('heat.stack named');
     expect(left()).toContain('heat.stack named');
     fault.clear();
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is checked only if a stack has such a resource type', async () => {
@@ -200,7 +202,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       (one) => one.project_id === timed.project && one.name !== 'network',
     ))
       stacks.delete(row.id);
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
     expect(new Set(timed.fixture.rehearsal.calls.map((call) => call.service))).toEqual(
       new Set(['keystone', 'heat']),
     );
@@ -209,7 +211,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
 
 describe('Heat, with a template that would use the rights of the administrator', () => {
   const quota = (name: string, type: string, registry: Stack['registry']) =>
-    add(
+    addStack(
       name,
       [
         resource(type, '', {
@@ -231,7 +233,7 @@ describe('Heat, with a template that would use the rights of the administrator',
       state().compute.quotas.add({ id: timed.controlProject, values: { instances: 5 } });
       timed.rememberControls();
       const stack = quota('grabbing', type, registry);
-      const report = await empty();
+      const report = await cleanUp();
       expect(report.conditions).toEqual([blocked(stack, 'of other projects')]);
       expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
         'heat.stack grabbing',
@@ -245,9 +247,9 @@ describe('Heat, with a template that would use the rights of the administrator',
   );
 
   it('runs no workflow that a stack requests at its deletion, and deletes nothing in Keystone', async () => {
-    add('runs', [resource('OS::Mistral::ExternalResource')]);
-    add('rules', [resource('OS::Keystone::Project')]);
-    await empty();
+    addStack('runs', [resource('OS::Mistral::ExternalResource')]);
+    addStack('rules', [resource('OS::Keystone::Project')]);
+    await cleanUp();
     expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
       'heat.stack rules',
       'heat.stack runs',
@@ -263,10 +265,10 @@ describe('Heat, with a template that would use the rights of the administrator',
     const port = address.port_id;
     const broken = { status: 'UPDATE_FAILED', properties: { floatingip: address.id } };
     const stacks = ['OS::Neutron::FloatingIPAssociation', 'OS::Quantum::FloatingIPAssociation'].map(
-      (type) => add(`reaching by ${type}`, [resource(type, undefined, broken)]),
+      (type) => addStack(`reaching by ${type}`, [resource(type, undefined, broken)]),
     );
-    add('served', [resource('OS::Neutron::FloatingIPAssociation')]);
-    const report = await empty();
+    addStack('served', [resource('OS::Neutron::FloatingIPAssociation')]);
+    const report = await cleanUp();
     expect(report.conditions).toEqual([
       expect.objectContaining({
         count: stacks.length,
@@ -279,8 +281,8 @@ describe('Heat, with a template that would use the rights of the administrator',
   });
 
   it('deletes a stack whose resource is deleted already', async () => {
-    add('nearly-gone', [resource('OS::Nova::Quota', 'q', { status: 'DELETE_COMPLETE' })]);
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    addStack('nearly-gone', [resource('OS::Nova::Quota', 'q', { status: 'DELETE_COMPLETE' })]);
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });

@@ -23,9 +23,9 @@ afterEach(() => timed?.fixture.close());
 const tables = () => heatIn(timed.fixture.rehearsal.state);
 const left = (): string[] => timed.fixture.left('heat').sort();
 const owner = { name: 'ann' };
-const add = (name: string, more: Partial<Stack> = {}, project = timed.project): Stack =>
+const addStack = (name: string, more: Partial<Stack> = {}, project = timed.project): Stack =>
   tables().stacks.add(made(owner, project, name, timed.clock.now(), more));
-const named = (name: string): Stack => {
+const stackNamed = (name: string): Stack => {
   const [row] = tables().stacks.where(
     (one) => one.name === name && one.project_id === timed.project,
   );
@@ -57,7 +57,7 @@ describe('Heat', () => {
   });
 
   it('deletes root stacks only, and nested stacks whose parent is gone', async () => {
-    const outlived = named('kept');
+    const outlived = stackNamed('kept');
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     const asked = calls('DELETE').map(({ path }) =>
@@ -69,14 +69,14 @@ describe('Heat', () => {
   });
 
   it('finds a nested stack that remains after the deletion of its parent', async () => {
-    const parent = add('parent');
-    add('child', { parent: parent.id, retained: true });
+    const parent = addStack('parent');
+    addStack('child', { parent: parent.id, retained: true });
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('lists all pages', async () => {
-    for (let n = 0; n < 2100; n += 1) add(`one-of-many-${n}`);
+    for (let n = 0; n < 2100; n += 1) addStack(`one-of-many-${n}`);
     const report = await timed.run(heatService, 'plan');
     expect(report.counts).toMatchObject({ 'heat.stack': { listed: 2100 + 7 } });
   });
@@ -92,20 +92,21 @@ describe('Heat', () => {
   });
 
   it('keeps configurations until the stacks and the deployments that use them are gone', async () => {
-    named('network').fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
+    stackNamed('network').fails =
+      'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
     for (let runs = 0; runs < 3; runs += 1) {
       await run();
       timed.clock.advance(10_000);
     }
     expect(left()).toContain('heat.software-config manual');
-    delete named('network').fails;
+    delete stackNamed('network').fails;
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
   it("reports Heat's reason when a deletion failed, and repeats the deletion", async () => {
-    const stack = named('network');
+    const stack = stackNamed('network');
     stack.fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
     await run();
     timed.clock.advance(10_000);
@@ -125,7 +126,7 @@ describe('Heat', () => {
   });
 
   it('does not report a stack as removed that Heat lists but cannot load', async () => {
-    const stack = add('retired', { resources: [resource('OS::Murano::Application')] });
+    const stack = addStack('retired', { resources: [resource('OS::Murano::Application')] });
     const report = await timed.applyUntilEnd(heatService);
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -139,7 +140,7 @@ describe('Heat', () => {
   });
 
   it('reports since when a deletion is stuck, and repeats it after more than an hour', async () => {
-    const stack = named('network');
+    const stack = stackNamed('network');
     const since = timed.clock.now();
     Object.assign(stack, { status: 'DELETE_IN_PROGRESS', updated: since });
     const asked = () => calls('DELETE').filter(({ path }) => path.endsWith(stack.id)).length;
@@ -161,7 +162,7 @@ describe('Heat', () => {
 
   it('reports a pre-delete hook, which stops the deletion until a person clears it', async () => {
     const registry = { resources: { group: { 'web-*': { hooks: ['pre-create', 'pre-delete'] } } } };
-    const stack = add('hooked', { registry });
+    const stack = addStack('hooked', { registry });
     await timed.applyUntilEnd(heatService);
     expect(left()).toEqual(expect.arrayContaining(['heat.stack hooked']));
     timed.clock.advance(2 * MINUTE);
@@ -182,7 +183,7 @@ describe('Heat', () => {
 });
 
 describe('the check whether the cleaner is an administrator in Heat', () => {
-  it('fails for other users, because their empty list is no evidence', async () => {
+  it('fails without the administrator role, because an empty list then proves nothing', async () => {
     await open({ adminRoles: ['member', 'reader'] });
     const before = left();
     const report = await run();
@@ -193,7 +194,7 @@ describe('the check whether the cleaner is an administrator in Heat', () => {
     expect(left()).toEqual(before);
   });
 
-  it('uses the stacks of the cloud if the policy refuses the usual request even to administrators', async () => {
+  it('needs a stack of any project as proof if the policy refuses the usual request to administrators', async () => {
     await open({ with: [heatOf({ newDefaults: true })] });
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
@@ -201,7 +202,7 @@ describe('the check whether the cleaner is an administrator in Heat', () => {
     expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
 
-  it('fails for other users if the policy refuses the usual request to every user', async () => {
+  it('fails without the administrator role if the policy refuses the usual request to every user', async () => {
     await open({ with: [heatOf({ newDefaults: true })], adminRoles: ['member', 'reader'] });
     expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
@@ -211,7 +212,7 @@ describe('Heat, after a user was deleted', () => {
   const user = UserId.parse('0123456789abcdef0123456789abcdef');
   async function userReport(
     projects: readonly string[],
-    known: { userName?: string } = { userName: 'ann' },
+    recorded: { userName?: string } = { userName: 'ann' },
   ): Promise<RunReport> {
     const { cloud } = timed.fixture;
     const api = await cloud.api(heatService, 'RegionOne');
@@ -229,7 +230,7 @@ describe('Heat, after a user was deleted', () => {
     const context = {
       ...common,
       user,
-      userName: known.userName,
+      userName: recorded.userName,
       projects: projects.map((id) => ProjectId.parse(id)),
     };
     const confirmation = Confirmation.fromAnswers(user, [0, 5000], 5000);
@@ -243,15 +244,15 @@ describe('Heat, after a user was deleted', () => {
   }
   beforeEach(async () => {
     await open();
-    add('of-ann', { resources: [resource('OS::Heat::AutoScalingGroup')] });
-    // MySQL treats the names as equal.
+    addStack('of-ann', { resources: [resource('OS::Heat::AutoScalingGroup')] });
+    // MySQL treats the names `ann` and `Ann` as equal.
     tables().stacks.add(made({ name: 'Ann' }, timed.project, 'of-another', timed.clock.now()));
-    add('of-ann', {}, timed.controlProject);
+    addStack('of-ann', {}, timed.controlProject);
   });
-  const before = () => tables().stacks.all();
+  const allStacks = () => tables().stacks.all();
 
   it('reports and keeps the stacks that used a trust of the user', async () => {
-    const all = before();
+    const stacksBefore = allStacks();
     const report = await userReport([timed.project]);
     expect(report.outcome).toEqual(finished);
     expect(report.counts).toEqual({ 'heat.trusted-stack': { listed: 1, gone: 0, left: 1 } });
@@ -263,7 +264,7 @@ describe('Heat, after a user was deleted', () => {
         advice: expect.stringContaining('update'),
       }),
     ]);
-    expect(before()).toEqual(all);
+    expect(allStacks()).toEqual(stacksBefore);
   });
 
   it.each([

@@ -77,7 +77,7 @@ describe('the cleanup of a project in Ironic', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('ends a lease of a foreign machine, and keeps the lease of another project on an own machine', async () => {
+  it('ends a lease of a foreign machine, and keeps the lease of another project on a machine of the project', async () => {
     await open();
     const controlProject = fixture.control.project.id;
     const { nodes } = ironicIn(fixture.rehearsal.state);
@@ -172,7 +172,7 @@ describe('the cleanup of a project in Ironic', () => {
     ['a state of a later release', 'operator'],
     ['deleting', 'none'],
     ['clean wait', 'none'],
-  ])('leaves the lease of a node that is %s, which is up to %s', async (state, actor) => {
+  ])('keeps the lease of a node that is %s, and names the actor %s', async (state, actor) => {
     await open();
     node('on-lease').provision_state = state;
     const report = await fixture.clean(ironic);
@@ -271,7 +271,7 @@ describe('Ironic, by scope of the token', () => {
     const project = await fixture.cloud.api({ ...ironic, scope: 'project' }, 'RegionOne');
     if (!project) throw new TypeError('no Ironic');
     const before = fixture.left('ironic');
-    // A token on the cleaner's own project sees its own nodes: nothing.
+    // A token on the cleaner's own project lists only the nodes of that project, which has none.
     await fixture.clean(ironic, { api: project });
     expect(fixture.left('ironic')).toEqual(before);
     expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });

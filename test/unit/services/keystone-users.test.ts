@@ -12,7 +12,7 @@ const STAFF = `/v3/groups/g1/users/${ANN}`;
 
 /** A Keystone with two roles, a project, a domain and a group, and nothing assigned. */
 function fixture(assigned: readonly string[] = []) {
-  const there = new Set(assigned);
+  const assignedPaths = new Set(assigned);
   const lists: Readonly<Record<string, readonly object[]>> = {
     roles: [
       { id: 'r1', name: 'member' },
@@ -31,8 +31,8 @@ function fixture(assigned: readonly string[] = []) {
     const rows = lists[collection];
     if (method === 'GET' && rows && id === undefined) return { [collection]: rows };
     if (method === 'GET') return rows?.some((row) => 'id' in row && row.id === id) ? {} : 404;
-    if (method === 'PUT') there.add(path);
-    return there.has(path) ? 204 : 404;
+    if (method === 'PUT') assignedPaths.add(path);
+    return assignedPaths.has(path) ? 204 : 404;
   });
   const run = (wish: Partial<UserAssignments>, phase: 'plan' | 'apply' = 'apply') =>
     provisionRun<UserProvisionContext, UserAssignments>({
@@ -60,7 +60,7 @@ function fixture(assigned: readonly string[] = []) {
       now: () => 1,
       mayContinue: async () => true,
     });
-  return { run, writes: () => writes().map(({ method, path }) => `${method} ${path}`), there };
+  return { run, writes: () => writes().map(({ method, path }) => `${method} ${path}`) };
 }
 
 const WISH: UserAssignments = {

@@ -63,7 +63,7 @@ const apiOf: ProjectContext['apiOf'] = async (name) =>
     'RegionOne',
   );
 const run = () => timed.run(magnumService, 'apply', { apiOf });
-const empty = () => timed.applyUntilEnd(magnumService, { apiOf });
+const cleanUp = () => timed.applyUntilEnd(magnumService, { apiOf });
 const preDelete = async (more: Partial<ProjectContext> = {}) =>
   timed.fixture.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
 
@@ -113,7 +113,7 @@ describe('the cleanup of a deleted project in Magnum', () => {
 
   it('repeats a deletion that hangs after the stack is gone, and is not finished while a cluster of Cluster API remains', async () => {
     await timed.fixture.deleteProject();
-    const report = await empty();
+    const report = await cleanUp();
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     // The deletion is accepted, the stacks are gone, and Magnum cannot use its trusts to read them.
     expect(left()).toHaveLength(6);
@@ -142,18 +142,18 @@ describe('the cleanup of a deleted project in Magnum', () => {
     row.updated_at = timed.clock.now() - 31 * MINUTE;
     const id = row.stack ?? '';
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_IN_PROGRESS' }]);
-    // Heat's work in other projects is ignored.
-    const apiOf = Object.assign(clusterNamed('failed'), {
+    // The stack of this cluster is listed for another project, and is therefore ignored.
+    const otherCluster = Object.assign(clusterNamed('failed'), {
       status: 'DELETE_IN_PROGRESS',
       updated_at: row.updated_at,
     });
     stacks.set(timed.controlProject, [
-      { id: apiOf.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' },
+      { id: otherCluster.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' },
     ]);
-    const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(apiOf.id)];
+    const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(otherCluster.id)];
     const report = await run();
     expect(deletionsOf(row.id)).toBe(asked);
-    expect(deletionsOf(apiOf.id)).toBeGreaterThan(askedOther);
+    expect(deletionsOf(otherCluster.id)).toBeGreaterThan(askedOther);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ example: row.id, since: row.updated_at }),
     );
@@ -202,7 +202,7 @@ describe('the cleanup of a deleted project in Magnum', () => {
 
   it('reports the reason of each node group for a deletion that fails repeatedly, and is not finished', async () => {
     Object.assign(clusterNamed('half-deleted'), { failing: 100 });
-    const report = await empty();
+    const report = await cleanUp();
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(left()).toEqual([
       'magnum.cluster half-deleted',
@@ -231,7 +231,7 @@ describe('Cluster templates', () => {
       template: template.id,
     });
     timed.rememberControls();
-    const report = await empty();
+    const report = await cleanUp();
     expect(report.outcome.kind).toBe('again');
     expect(left()).toEqual(['magnum.cluster-template kubernetes']);
     expect(report.conditions).toMatchObject([
@@ -244,19 +244,19 @@ describe('Cluster templates', () => {
     expect(deletionsOf(template.id)).toBe(0);
     expect(timed.controlsAreUntouched).toBe(true);
     tables().clusters.delete('made-from-a-foreign-template');
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('are left to the operator when they are public', async () => {
     templateNamed('hidden').public = true;
-    const report = await empty();
+    const report = await cleanUp();
     expect(left()).toEqual(['magnum.cluster-template hidden']);
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'operator', advice: expect.stringContaining('public=False') },
     ]);
     templateNamed('hidden').public = false;
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
   });
 
   it('are checked again when a cluster was created from one after the listing', async () => {
@@ -277,7 +277,7 @@ describe('Cluster templates', () => {
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', message: expect.stringContaining('referenced') }),
     );
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
   });
 });
 
@@ -293,7 +293,7 @@ describe('Listings of Magnum', () => {
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.cluster': { listed: 4 },
     });
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
@@ -306,7 +306,7 @@ describe('Listings of Magnum', () => {
       kind: 'failed',
       error: { status: 404, class: 'Unexpected' },
     });
-    // Without that list the users of a template are unknown.
+    // Without the list of clusters, the clusters that use a template are unknown.
     expect(left()).toHaveLength(7);
   });
 
@@ -315,7 +315,7 @@ describe('Listings of Magnum', () => {
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.quota': { listed: 0 },
     });
-    expect((await empty()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUp()).outcome).toEqual({ kind: 'finished' });
   });
 });
 

@@ -10,7 +10,7 @@ import type { ManilaResourceType } from '../../cloud/documented/manila-rows.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
-// Beside the listings there is only the version document.
+// All requests below /v2/ are listings. The only other GET request reads the version document.
 testServiceContract(manila, { with: [fake], listings: /^\/v2\/./ });
 
 let fixture: CleanupFixture;
@@ -33,8 +33,8 @@ const asked = (path: RegExp, method = 'GET') =>
   fixture.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
-/** Runs until the remaining resource can no longer change. */
-const exhausted = async (): Promise<RunReport> => {
+/** Repeats the run until it removes no further resource. Returns the last report. */
+const runUntilNothingChanges = async (): Promise<RunReport> => {
   let report = await fixture.clean(manila);
   for (let left = -1; report.outcome.kind === 'again' && left !== fixture.left('manila').length; ) {
     left = fixture.left('manila').length;
@@ -45,7 +45,7 @@ const exhausted = async (): Promise<RunReport> => {
   }
   return report;
 };
-const finished = (report: RunReport): void => {
+const expectCleanedUp = (report: RunReport): void => {
   expect(report.outcome).toEqual({ kind: 'finished' });
   expect(fixture.left('manila')).toEqual([]);
   expect(fixture.controlsAreUntouched).toBe(true);
@@ -64,7 +64,7 @@ describe('the cleanup of a project in Manila', () => {
       times: 1,
       effect: { does: 'answer', status: 500 },
     });
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
     expect(fixture.rehearsal.state.sideEffects).toEqual([]);
     // No call was sent that Manila would have refused.
     expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
@@ -92,7 +92,7 @@ describe('the cleanup of a project in Manila', () => {
     expect((await fixture.plan(manila)).counts).toMatchObject({
       'manila.share': { listed: before },
     });
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
   });
 
   it('removes the last replica with its share, also when none is active', async () => {
@@ -104,14 +104,14 @@ describe('the cleanup of a project in Manila', () => {
     // replica.
     share.delete(replicated.id);
     share.add(replicated);
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
     expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
   });
 
   it('keeps the limits while a share is left', async () => {
     await open();
     tables().stubborn.add(rowOf('share', 'plain').id);
-    await exhausted();
+    await runUntilNothingChanges();
     expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
   });
 });
@@ -126,7 +126,7 @@ describe('the backups of Manila', () => {
     const foreign = rowOf('backup', 'backup');
     foreign.project_id = strangerId();
     fixture.rememberControls();
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
     expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share saved']);
     expect(fixture.controlsAreUntouched).toBe(true);
@@ -141,7 +141,7 @@ describe('the backups of Manila', () => {
     );
     tables().of.backup.delete(foreign.id);
     fixture.rememberControls();
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
   });
 
   it('stay if the usage does not show which of them the project created', async () => {
@@ -149,7 +149,7 @@ describe('the backups of Manila', () => {
     const own = rowOf('backup', 'backup');
     const foreign = tables().of.backup.add({ ...own, id: 'foreign', project_id: strangerId() });
     fixture.rememberControls();
-    await exhausted();
+    await runUntilNothingChanges();
     expect([own.status, foreign.status]).toEqual(['available', 'available']);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -162,7 +162,7 @@ describe('the backups of Manila', () => {
     const own = { ...foreign, id: 'own', project_id: fixture.project, share_id: share, size: 1 };
     tables().of.backup.add(own);
     fixture.rememberControls();
-    await exhausted();
+    await runUntilNothingChanges();
     expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
     expect(fixture.controlsAreUntouched).toBe(true);
   });
@@ -171,7 +171,7 @@ describe('the backups of Manila', () => {
     await open();
     const elsewhere = rowOf('backup', 'backup');
     elsewhere.share_id = strangersShare();
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(report.outcome.kind).toBe('again');
     expect(fixture.left('manila')).toEqual(['manila.backup backup', 'manila.quota quota']);
     expect(report.conditions).toContainEqual(
@@ -183,7 +183,7 @@ describe('the backups of Manila', () => {
       }),
     );
     tables().of.backup.delete(elsewhere.id);
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
   });
 
   it('are reported if the project has no share left', async () => {
@@ -192,7 +192,7 @@ describe('the backups of Manila', () => {
     elsewhere.share_id = strangersShare();
     for (const { id } of tables().of.share.where((row) => row.project_id === fixture.project))
       tables().of.share.delete(id);
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ resourceType: 'manila.backup', actor: 'operator' }),
@@ -205,7 +205,7 @@ describe('Manila of an older release', () => {
   it('is emptied as of Zed (2.73), and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));
     const report = await fixture.runUntilEnd(manila);
-    finished(report);
+    expectCleanedUp(report);
     const lacking = report.conditions
       .filter((condition) => condition.class === 'Unsupported')
       .map(({ resourceType }) => resourceType);
@@ -215,7 +215,7 @@ describe('Manila of an older release', () => {
 
   it('lists shares once, because it has no recycle bin (2.65)', async () => {
     await open(manilaOf('2.65'));
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
     expect(asked(/is_soft_deleted/)).toEqual([]);
   });
 
@@ -233,7 +233,7 @@ describe('Manila, with deletions that fail', () => {
     const share = rowOf('share', 'failed');
     const snapshot = rowOf('snapshot', 'failed');
     for (const { id } of [share, snapshot]) tables().stubborn.add(id);
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(report.outcome.kind).toBe('again');
     expect(fixture.left('manila').sort()).toEqual([
       'manila.quota quota',
@@ -252,7 +252,7 @@ describe('Manila, with deletions that fail', () => {
     );
     expect(asked(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
     tables().stubborn.clear();
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
   });
 
   it.each<[string, ManilaResourceType, string, object, string[], 'operator' | 'none']>([
@@ -265,16 +265,16 @@ describe('Manila, with deletions that fail', () => {
       'operator',
     ],
     [
-      'a share that is half managed',
+      'a share that Manila manages only partly',
       'share',
       'plain',
       { status: 'manage_error' },
       ['share plain'],
       'operator',
     ],
-    ['a share in a transition', 'share', 'plain', { status: 'extending' }, ['share plain'], 'none'],
+    ['a share in extension', 'share', 'plain', { status: 'extending' }, ['share plain'], 'none'],
     [
-      'a share on its way elsewhere',
+      'a share in migration',
       'share',
       'plain',
       { task_state: 'migration_in_progress' },
@@ -282,7 +282,7 @@ describe('Manila, with deletions that fail', () => {
       'none',
     ],
     [
-      'a share whose deletion was put off',
+      'a share whose deletion is deferred',
       'share',
       'plain',
       { status: 'deferred_deleting' },
@@ -290,16 +290,16 @@ describe('Manila, with deletions that fail', () => {
       'none',
     ],
     [
-      'a snapshot at work',
+      'a snapshot in restoration',
       'snapshot',
       'snapshot',
       { status: 'restoring' },
       ['share snapped', 'snapshot snapshot'],
       'none',
     ],
-    ['a group in a transition', 'group', 'group', { status: 'creating' }, ['group group'], 'none'],
+    ['a group in creation', 'group', 'group', { status: 'creating' }, ['group group'], 'none'],
     [
-      'a share server that was brought under management',
+      'a share server that an administrator added to Manila',
       'share-server',
       'server',
       { is_auto_deletable: false },
@@ -311,7 +311,7 @@ describe('Manila, with deletions that fail', () => {
     async (_what, resourceType, name, change, left, actor) => {
       await open();
       setFields(resourceType, name, change);
-      const report = await exhausted();
+      const report = await runUntilNothingChanges();
       expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       // The limits are removed after all other resources.
       expect(fixture.left('manila').sort()).toEqual(
@@ -328,7 +328,7 @@ describe('Manila, with deletions that fail', () => {
   it('resets the state of a share whose extension failed, and then deletes the share', async () => {
     await open();
     setFields('share', 'plain', { status: 'extending_error' });
-    finished(await fixture.runUntilEnd(manila));
+    expectCleanedUp(await fixture.runUntilEnd(manila));
   });
 
   it('keeps a share that an administrator of another project locked, and the lock', async () => {
@@ -342,7 +342,7 @@ describe('Manila, with deletions that fail', () => {
       resource_id: share.id,
     });
     fixture.rememberControls();
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -363,7 +363,7 @@ describe('Manila, with deletions that fail', () => {
     );
     if (network) network._services = service.id;
     fixture.rememberControls();
-    const report = await exhausted();
+    const report = await runUntilNothingChanges();
     expect(fixture.left('manila')).toEqual(['manila.security-service loose']);
     expect(report.conditions).toMatchObject([
       { resourceType: 'manila.security-service', actor: 'operator' },
@@ -400,13 +400,13 @@ describe('a deletion in Manila that hangs', () => {
     ['snapshot', 'snapshot'],
     ['share-server', 'server'],
   ])(
-    '%s: is shown with the time since when, and not before half an hour',
+    '%s: is reported with its start time, but only after half an hour',
     async (resourceType, name) => {
       await open();
       const now = fixture.rehearsal.state.clock.now();
       if (resourceType === 'share-server') tables().of.share.delete(rowOf('share', 'served').id);
       setFields(resourceType, name, { status: 'deleting', _deletedAt: now - HOUR / 4 });
-      expect(overdue(await exhausted(), `manila.${resourceType}`)).toEqual([]);
+      expect(overdue(await runUntilNothingChanges(), `manila.${resourceType}`)).toEqual([]);
       setFields(resourceType, name, { _deletedAt: now - HOUR });
       const late = overdue(await fixture.clean(manila), `manila.${resourceType}`);
       expect(late).toMatchObject([

@@ -12,7 +12,7 @@ export const open = async (documented = fake): Promise<void> => {
 
 export const tables = () => mistralIn(fixture.rehearsal.state);
 
-export const put = (
+export const addRow = (
   collection: Collection,
   project: string,
   name: string,
@@ -23,6 +23,6 @@ export const left = (resourceType: string) =>
   fixture.left('mistral').filter((resource) => resource.startsWith(`mistral.${resourceType} `));
 
 /** Closes the cloud after each test of the file. */
-export function eachMistral(): void {
+export function closeCloudAfterEachTest(): void {
   afterEach(() => fixture?.close());
 }

@@ -1,26 +1,26 @@
 import { mistral } from '../../../lib/services/mistral.ts';
 import { createMemoize } from '../../../lib/task/memoize.ts';
 import { mistralOf } from '../../cloud/documented/mistral.ts';
-import { eachMistral, fixture, left, open, put, tables } from './mistral-fixture.ts';
+import { addRow, closeCloudAfterEachTest, fixture, left, open, tables } from './mistral-fixture.ts';
 
-eachMistral();
+closeCloudAfterEachTest();
 
 describe('the cleanup of a deleted project in Mistral', () => {
-  const dead = async () => {
+  const cleanDeletedProject = async () => {
     await fixture.deleteProject();
     return fixture.clean(mistral);
   };
 
   it('removes the types that any administrator may remove, reports the others, and is unreachable', async () => {
     await open();
-    const report = await dead();
+    const report = await cleanDeletedProject();
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
       because: expect.stringContaining('environments'),
     });
     for (const resourceType of ['cron-trigger', 'execution'])
       expect(left(resourceType)).toEqual([]);
-    // The other one has an event trigger.
+    // Mistral cannot delete the event trigger that uses the workflow `flow`.
     expect(left('workflow')).toEqual(['mistral.workflow flow']);
     for (const resourceType of [
       'event-trigger',
@@ -42,7 +42,7 @@ describe('the cleanup of a deleted project in Mistral', () => {
 
   it('also removes event triggers and code from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
-    const report = await dead();
+    const report = await cleanDeletedProject();
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     for (const resourceType of ['event-trigger', 'workflow', 'dynamic-action', 'code-source'])
       expect(left(resourceType)).toEqual([]);
@@ -65,7 +65,7 @@ describe('the cleanup of a deleted project in Mistral', () => {
 describe('Mistral, in later releases', () => {
   it('is emptied if an administrator lists the rows of all projects, a page at a time', async () => {
     await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
-    for (let n = 0; n < 12; n += 1) put('workflows', fixture.project, `more-${n}`);
+    for (let n = 0; n < 12; n += 1) addRow('workflows', fixture.project, `more-${n}`);
     const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'mistral.workflow': { listed: 14, gone: 14 } });
@@ -79,7 +79,7 @@ describe('Mistral, in later releases', () => {
       await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
       const named = collection === 'workbooks' ? { namespace: 'apart' } : {};
       for (let n = 0; n < 12; n += 1)
-        put(collection, fixture.control.project.id, `more-${n}`, named);
+        addRow(collection, fixture.control.project.id, `more-${n}`, named);
       fixture.rememberControls();
       const report = await fixture.preDelete(mistral);
       expect(report.outcome.kind).not.toBe('finished');

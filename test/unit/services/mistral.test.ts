@@ -1,11 +1,11 @@
 import { mistral } from '../../../lib/services/mistral.ts';
 import { mistral as fake, mistralOf } from '../../cloud/documented/mistral.ts';
-import { eachMistral, fixture, left, open, put, tables } from './mistral-fixture.ts';
+import { addRow, closeCloudAfterEachTest, fixture, left, open, tables } from './mistral-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(mistral, { with: [fake] });
 
-eachMistral();
+closeCloudAfterEachTest();
 
 const calls = (method: string, path: RegExp) =>
   fixture.rehearsal.calls.filter(
@@ -41,7 +41,7 @@ describe('the cleanup of an existing project in Mistral', () => {
   it('keeps a code source that a dynamic action of another project uses', async () => {
     await open();
     const [source] = tables().code_sources.where((row) => row.project_id === fixture.project);
-    put('dynamic_actions', fixture.control.project.id, 'borrowed', {
+    addRow('dynamic_actions', fixture.control.project.id, 'borrowed', {
       code_source_id: source?.id ?? '',
     });
     const controls = () =>
@@ -80,12 +80,12 @@ describe('the cleanup of an existing project in Mistral', () => {
     'keeps the %s while an action that is found through them exists',
     async (collection) => {
       await open();
-      // One of the two workflows that name the namespace.
-      const apiOf = collection === 'workflows' ? 'workbooks' : 'workflows';
-      for (const row of tables()[apiOf].where(
+      // Only the rows of `collection` still name the namespace of the action.
+      const otherCollection = collection === 'workflows' ? 'workbooks' : 'workflows';
+      for (const row of tables()[otherCollection].where(
         (one) => one.namespace === 'apart' && one.project_id === fixture.project,
       ))
-        tables()[apiOf].delete(row.id);
+        tables()[otherCollection].delete(row.id);
       const fault = { service: 'mistral', method: 'DELETE', path: /\/actions\//, times: 2 };
       fixture.rehearsal.faults.inject({ ...fault, effect: { does: 'answer', status: 500 } });
       expect((await fixture.preDelete(mistral)).outcome.kind).toBe('again');
@@ -119,8 +119,8 @@ describe('the cleanup of an existing project in Mistral', () => {
 
   it('never removes resources of Mistral itself, or an action that has the name of a dynamic one', async () => {
     await open();
-    // The action has the name of a dynamic action of the same project: the call must use its id.
-    put('actions', fixture.project, 'own-code');
+    // A dynamic action of the project has the same name, so the call must use the id of the action.
+    addRow('actions', fixture.project, 'own-code');
     await fixture.preDelete(mistral);
     expect(tables().actions.get('std.noop')).toBeDefined();
     expect(calls('DELETE', /actions\/(own-code|std)/)).toEqual([]);
@@ -133,9 +133,9 @@ describe('the cleanup of an existing project in Mistral', () => {
       await open();
       const stranger = fixture.control.project.id;
       const namespace = collection === 'workbooks' ? { namespace: 'apart' } : {};
-      put(collection, fixture.project, 'Shared', namespace);
-      // MySQL treats these as equal.
-      const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
+      addRow(collection, fixture.project, 'Shared', namespace);
+      // MySQL treats these names as equal.
+      const theirs = addRow(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
       fixture.rememberControls();
       const report = await fixture.preDelete(mistral);
       expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
@@ -153,7 +153,7 @@ describe('the cleanup of an existing project in Mistral', () => {
 
   it('removes a workbook if a public one of another project has its name in another namespace', async () => {
     await open();
-    put('workbooks', fixture.control.project.id, 'book', {
+    addRow('workbooks', fixture.control.project.id, 'book', {
       scope: 'public',
       namespace: 'elsewhere',
     });
@@ -166,7 +166,7 @@ describe('the cleanup of an existing project in Mistral', () => {
     await open();
     const all = ['actions', 'environments', 'dynamic_actions', 'code_sources'] as const;
     const ours = all.map((collection) =>
-      put(collection, fixture.project, 'for-all', { scope: 'public' }),
+      addRow(collection, fixture.project, 'for-all', { scope: 'public' }),
     );
     const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
@@ -185,7 +185,7 @@ describe('the cleanup of an existing project in Mistral', () => {
 
   it('leaves a public workflow to the operator', async () => {
     await open();
-    const ours = put('workflows', fixture.project, 'for-all', { scope: 'public' });
+    const ours = addRow('workflows', fixture.project, 'for-all', { scope: 'public' });
     const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
@@ -198,10 +198,10 @@ describe('the cleanup of an existing project in Mistral', () => {
 
   it('makes no call for a name that the API would read as another name', async () => {
     await open();
-    put('environments', fixture.project, 'trail/');
-    put('environments', fixture.project, 'a/b');
-    put('environments', fixture.project, '..');
-    const theirs = put('environments', fixture.control.project.id, 'trail', { scope: 'public' });
+    addRow('environments', fixture.project, 'trail/');
+    addRow('environments', fixture.project, 'a/b');
+    addRow('environments', fixture.project, '..');
+    const theirs = addRow('environments', fixture.control.project.id, 'trail', { scope: 'public' });
     fixture.rememberControls();
     const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
@@ -218,7 +218,7 @@ describe('the cleanup of an existing project in Mistral', () => {
     const [flow] = tables().workflows.where(
       (row) => row.name === 'flow' && row.project_id === fixture.project,
     );
-    const theirs = put('cron_triggers', fixture.control.project.id, 'theirs', {
+    const theirs = addRow('cron_triggers', fixture.control.project.id, 'theirs', {
       workflow_id: flow?.id ?? '',
     });
     fixture.rememberControls();
@@ -236,7 +236,7 @@ describe('the cleanup of an existing project in Mistral', () => {
 
   it('finishes without the results of actions if the operator keeps them, and waits for a running action', async () => {
     await open(mistralOf({}));
-    const running = put('action_executions', fixture.project, 'std.ssh', { state: 'RUNNING' });
+    const running = addRow('action_executions', fixture.project, 'std.ssh', { state: 'RUNNING' });
     const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
@@ -261,7 +261,7 @@ describe('the cleanup of an existing project in Mistral', () => {
       'dynamic_actions',
     ] as const)
       for (let n = 0; n < 1200; n += 1)
-        put(collection, fixture.project, `more-${n}`, { state: 'RUNNING' });
+        addRow(collection, fixture.project, `more-${n}`, { state: 'RUNNING' });
     const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({

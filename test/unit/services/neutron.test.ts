@@ -84,7 +84,7 @@ describe('Neutron, with a faulty API', () => {
       times: 3,
     });
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
-    expect(scene.cleaner.waited).toEqual([2, 2, 2]);
+    expect(scene.cleaner.waitedSeconds).toEqual([2, 2, 2]);
   });
   it('runs again later when a 429 requires a minute', async () => {
     await start();
