@@ -13,7 +13,7 @@ import { KeyedQueue } from '../shared/keyed-queue.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import { Throttle } from '../shared/throttle.ts';
-import { DeletionTimes } from '../task/deletion-times.ts';
+import { DeletionDurations } from '../task/deletion-durations.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { coordinateSettings, taskSettings } from './settings-deps.ts';
@@ -63,12 +63,12 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
   await queues.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   await startCoordinator(queues, deps);
   const tasks = taskSettings(deps.settings);
-  const deletionTimes = new DeletionTimes();
+  const deletionDurations = new DeletionDurations();
   const inFlight = new InFlightRequests(deps.now);
   const taskDeps = {
     ...deps,
     ...tasks,
-    deletionTimes,
+    deletionDurations,
     inFlight,
     budgetMillis: RUN_BUDGET_MILLIS,
     progressMillis: PROGRESS_MILLIS,

@@ -85,7 +85,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     ): number => {
       const type = `${resourceType} ${data.region}`;
       const deletions = { type, task: data.taskId, listedIds, acceptedIds };
-      return deps.deletionTimes?.record(deletions, deps.now()) ?? 0;
+      return deps.deletionDurations?.record(deletions, deps.now()) ?? 0;
     },
   };
 }

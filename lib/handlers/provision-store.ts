@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import type { ProvisionContext } from '../task/provision.ts';
-import { CLAIM_MILLIS, type ItemClaims } from '../task/provision-claims.ts';
+import { CLAIM_VALIDITY_MILLIS, type ItemClaims } from '../task/provision-claims.ts';
 import type { RecordPlace } from './suspension-store.ts';
 
 type Store = Pick<Engine, 'reads' | 'commit'>;
@@ -35,11 +35,11 @@ export function claimStore(
       const storedClaim = await readClaim(id);
       if (storedClaim?.run === run) return 0;
       const at = now();
-      const waitMillis = storedClaim ? storedClaim.at + CLAIM_MILLIS - at : 0;
-      if (waitMillis > 0) return Math.min(CLAIM_MILLIS, waitMillis);
+      const waitMillis = storedClaim ? storedClaim.at + CLAIM_VALIDITY_MILLIS - at : 0;
+      if (waitMillis > 0) return Math.min(CLAIM_VALIDITY_MILLIS, waitMillis);
       const written = { ...key(id), version: storedClaim?.version ?? 0, value: { run, at } };
       const commitResult = await engine.commit({ documents: [written] });
-      return commitResult === 'committed' ? 0 : CLAIM_MILLIS;
+      return commitResult === 'committed' ? 0 : CLAIM_VALIDITY_MILLIS;
     },
     async release(id) {
       const storedClaim = await readClaim(id);

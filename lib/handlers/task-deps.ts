@@ -3,7 +3,7 @@ import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import type { Mode, Operation, Task } from '../operation/model.ts';
 import type { InFlightRequests } from '../shared/in-flight.ts';
 import type { Throttle } from '../shared/throttle.ts';
-import type { DeletionTimes } from '../task/deletion-times.ts';
+import type { DeletionDurations } from '../task/deletion-durations.ts';
 import type { Protection } from '../task/safety-rules.ts';
 
 /** The dependencies of `runTask` (`task.ts`). */
@@ -21,7 +21,7 @@ export interface ServiceDeps {
   /** Services that begin at the same time share one request to Keystone about the account. */
   readonly inFlight?: InFlightRequests;
   /** The measured durations of deletions. They decide when a run lists again. */
-  readonly deletionTimes?: DeletionTimes;
+  readonly deletionDurations?: DeletionDurations;
   /** A run may begin removals during this number of milliseconds after its start. */
   readonly budgetMillis: number;
   /**

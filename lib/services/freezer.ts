@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import {
-  type DefinedType,
   defineService,
   defineType,
   type ProjectContext,
   type Removal,
+  type ResourceTypeFactory,
   type ServiceApi,
 } from '../task/service.ts';
 
@@ -103,7 +103,7 @@ const job = defineType<z.infer<typeof jobRow>>({
 });
 
 /** Defines a resource type of documents that are removed after the jobs. */
-function defineDocumentType(name: 'session' | 'action' | 'backup'): DefinedType {
+function defineDocumentType(name: 'session' | 'action' | 'backup'): ResourceTypeFactory {
   const row = z
     .object({
       [`${name}_id`]: z.string(),

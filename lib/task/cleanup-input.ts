@@ -19,9 +19,8 @@ export interface CleanupInput {
   /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
   /**
-   * Set in a partial run, which begins while some services that this service depends on have not
-   * ended: the services that have not ended. The run handles only the types that are independent
-   * of all these services.
+   * Set in a partial run: the services that this service depends on and that have not ended yet.
+   * The run handles only the types that are independent of all these services.
    */
   readonly awaitedServices?: readonly string[];
   /** The ids that earlier runs of the task listed (see `IdFilter`). */
@@ -45,12 +44,15 @@ export interface CleanupInput {
    * that a person holds or that the approved plan does not list.
    */
   readonly findBlockers?: FindBlockers | undefined;
-  /** Called again right before a removal. Returns the resources that a person holds. */
+  /**
+   * Called right before each removal. Returns the resources that a person holds. A hold may have
+   * been added after the call of `findBlockers`.
+   */
   readonly findHolds?: FindBlockers | undefined;
   /**
    * Called once per listed type, with the listed ids and the ids whose deletion is still in
    * progress. Returns the milliseconds until a listing is likely to show a change (see
-   * `DeletionTimes`).
+   * `DeletionDurations`).
    */
   readonly recordListing?: (
     resourceType: ResourceTypeName,

@@ -8,8 +8,8 @@ const MAX_CONDITIONS = 25;
 
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
- * `requestId` come from the first condition. In the result, holds are first, because other services
- * wait for the resources with a hold. Missing features of the cloud are last.
+ * `requestId` come from the first condition. The conditions of holds come first, because other
+ * services wait for the resources with a hold. The conditions of class `Unsupported` come last.
  */
 export function aggregateConditions(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
@@ -142,7 +142,7 @@ export function removalCondition(
   };
 }
 
-/** Returns a condition that ends although no person acts: the service only needs time. */
+/** Returns a condition that ends without an action of a person: the service only needs time. */
 export const inProgressCondition = (
   message: string,
   about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},

@@ -160,9 +160,8 @@ export interface ProjectContext extends CommonContext {
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set in a partial run, which begins while some services that this service depends on have not
-   * ended: the services that have not ended. The run must keep resources that these services may
-   * still use.
+   * Set in a partial run: the services that this service depends on and that have not ended yet.
+   * The run must keep resources that these services may still use.
    */
   readonly awaitedServices?: readonly string[] | undefined;
 }

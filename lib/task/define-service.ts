@@ -1,6 +1,6 @@
 import { ServiceName } from '../../events/ids.ts';
 import type { UserContext } from './context.ts';
-import type { DefinedType } from './define-type.ts';
+import type { ResourceTypeFactory } from './define-type.ts';
 import {
   assertIndependence,
   assertTypeOrder,
@@ -36,8 +36,8 @@ export interface ServiceDefinition {
   readonly releases?: readonly string[];
   /** Default 8. */
   readonly concurrency?: number;
-  readonly resourceTypes?: readonly DefinedType[];
-  readonly userResourceTypes?: readonly DefinedType<UserContext>[];
+  readonly resourceTypes?: readonly ResourceTypeFactory[];
+  readonly userResourceTypes?: readonly ResourceTypeFactory<UserContext>[];
   readonly userReports?: readonly ((service: string) => UserReport)[];
   readonly suspension?: ServiceSuspension;
   /**
@@ -50,10 +50,10 @@ export interface ServiceDefinition {
 }
 
 /**
- * Defines a service. The queue of the service, its place in the order, its contract test and its
- * documentation page are derived from this value. Throws `TypeError` if the resource types have
- * invalid dependencies or names, or if the service has no resource types and gives no reason for
- * it.
+ * Defines a service. The queue of the service, its place in the order of an operation, its contract
+ * test and its documentation page are derived from the returned value. Throws `TypeError` if the
+ * resource types have invalid dependencies or names. Also throws if the service has no resource
+ * types and does not give the reason (`noProjectResources`).
  *
  * @example
  * export const aodh = defineService({

@@ -4,11 +4,10 @@ import { typeDependencies } from './dependencies.ts';
 import { HELD_BLOCKER } from './held.ts';
 import type { Resource, ResourceType, ResourceTypeDefinition } from './resource-type.ts';
 
-/**
- * A function that creates a resource type for the service of this name. The type of its rows is
- * hidden.
- */
-export type DefinedType<Context = ProjectContext> = (service: string) => ResourceType<Context>;
+/** Creates a resource type for the service with the given name. The type of its rows is hidden. */
+export type ResourceTypeFactory<Context = ProjectContext> = (
+  service: string,
+) => ResourceType<Context>;
 
 /**
  * Defines one resource type of a service file. The row type is inferred from `list` and checked in
@@ -32,7 +31,7 @@ export type DefinedType<Context = ProjectContext> = (service: string) => Resourc
  *   },
  * });
  */
-export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
+export function defineType<Row>(definition: ResourceTypeDefinition<Row>): ResourceTypeFactory {
   return hideRowType(definition);
 }
 
@@ -57,13 +56,13 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
  */
 export function defineUserType<Row>(
   definition: ResourceTypeDefinition<Row, UserContext>,
-): DefinedType<UserContext> {
+): ResourceTypeFactory<UserContext> {
   return hideRowType(definition);
 }
 
 function hideRowType<Row, Context>(
   definition: ResourceTypeDefinition<Row, Context>,
-): DefinedType<Context> {
+): ResourceTypeFactory<Context> {
   const { batch } = definition;
   const rowByResource = new WeakMap<Resource, { readonly row: Row }>();
   const rowOf = (resource: Resource): Row => {

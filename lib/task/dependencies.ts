@@ -90,6 +90,7 @@ export const typeDependencies = (
   declared.flatMap((one): TypeDependency[] =>
     one.types.map((name) => {
       const type = ResourceTypeName.parse(`${service}.${name}`);
+      // Both branches are equal. They show the compiler which `strength` belongs to `until`.
       return one.until === 'empty'
         ? { type, strength: one.strength, until: one.until }
         : { type, strength: one.strength, until: one.until };
@@ -131,17 +132,17 @@ export function assertTypeOrder(
   }[],
 ): void {
   const orderedTypes = new Set<ResourceTypeName>();
-  for (let open = [...types]; open.length > 0; ) {
-    const readyTypes = open.filter(({ dependsOn }) =>
+  for (let unordered = [...types]; unordered.length > 0; ) {
+    const readyTypes = unordered.filter(({ dependsOn }) =>
       dependsOn.every(({ type }) => orderedTypes.has(type)),
     );
     if (readyTypes.length === 0)
       throw new TypeError(
         `${service}: the dependencies form a cycle or name an unknown type among ` +
-          `${open.map(({ name }) => name).join(', ')}`,
+          `${unordered.map(({ name }) => name).join(', ')}`,
       );
     for (const { name } of readyTypes) orderedTypes.add(name);
-    open = open.filter(({ name }) => !orderedTypes.has(name));
+    unordered = unordered.filter(({ name }) => !orderedTypes.has(name));
   }
   if (orderedTypes.size !== types.length)
     throw new TypeError(

@@ -7,8 +7,8 @@ import type { CommonContext, ProjectContext, Resource, ResourceType } from './se
 import {
   allowsDependents,
   type IterationInput,
-  notListed,
   type TypeIteration,
+  unlistedResult,
 } from './type-iteration.ts';
 import {
   accessWithProjectToken,
@@ -29,17 +29,17 @@ export async function runIteration<Context extends CommonContext = ProjectContex
 ): Promise<TypeIteration[]> {
   const results = new Map<ResourceTypeName, Promise<TypeIteration>>();
   /** Starts a type after the types that it depends on, and each type only once. */
-  const start = (resourceType: ResourceType<Context>): Promise<TypeIteration> => {
-    const started = results.get(resourceType.name);
-    if (started !== undefined) return started;
+  const startType = (resourceType: ResourceType<Context>): Promise<TypeIteration> => {
+    const startedResult = results.get(resourceType.name);
+    if (startedResult !== undefined) return startedResult;
     const dependencies = input.resourceTypes
       .filter(({ name }) => resourceType.dependsOn.some(({ type }) => type === name))
-      .map(start);
+      .map(startType);
     const result = processAfter(dependencies, resourceType, input);
     results.set(resourceType.name, result);
     return result;
   };
-  return Promise.all(input.resourceTypes.map(start));
+  return Promise.all(input.resourceTypes.map(startType));
 }
 
 /** Processes a type when the results of the types that it depends on are known. */
@@ -75,7 +75,7 @@ async function listAndRemove<Context extends CommonContext>(
   // A type that this type depends on has resources left. This type is therefore not listed, and its
   // earlier count is kept. The other type reports the cause (safety rule "Every failure has an
   // owner").
-  if (mustWait) return notListed(resourceType.name);
+  if (mustWait) return unlistedResult(resourceType.name);
   const context = access ? { ...input.context, api: access.api } : input.context;
   let listing: Listing<Context>;
   try {
@@ -100,20 +100,20 @@ async function removeListed<Context extends CommonContext>(
   const ours = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
   const { hasMore, total } = listing;
   input.onListed?.(name, ours, hasMore ? (total ?? ours.length) : undefined);
-  const error = await addBlockers(name, ours, input);
-  const listed = listingResult(name, listing, ours, input);
-  if (listed.status === 'empty') return listed;
+  const blockerError = await addBlockers(name, ours, input);
+  const result = listingResult(name, listing, ours, input);
+  if (result.status === 'empty') return result;
   if (input.phase === 'plan')
-    return { ...listed, conditions: [...listed.conditions, ...blockedConditions(name, ours)] };
-  if (error) return { ...listed, errors: [error] };
+    return { ...result, conditions: [...result.conditions, ...blockedConditions(name, ours)] };
+  if (blockerError) return { ...result, errors: [blockerError] };
   if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
     const { conditions, leftReason } = unreachableResult(resourceType, ours);
-    return { ...listed, leftReason, conditions: [...listed.conditions, ...conditions] };
+    return { ...result, leftReason, conditions: [...result.conditions, ...conditions] };
   }
   const reappeared = ours.filter(({ id }) => input.wasRemoved?.(name, id));
   const notYetRemoved = ours.filter((one) => !reappeared.includes(one));
   const removals = await removeAll(resourceType, notYetRemoved, input);
-  return removalResult(listed, removals, reappeared, input);
+  return removalResult(result, removals, reappeared, input);
 }
 
 /** Returns the result of a type after its listing and before its first removal. */

@@ -46,8 +46,12 @@ export async function leftBySuspendWarnings(
       ];
     } catch (thrown) {
       const { region } = context;
-      const error = reportOf(thrown, { code: `${type.name}.list`, service: name, region });
-      const message = `whether the project has resources of this type is unknown: ${error.message}`;
+      const { message: reason } = reportOf(thrown, {
+        code: `${type.name}.list`,
+        service: name,
+        region,
+      });
+      const message = `it is unknown whether the project has resources of this type: ${reason}`;
       return [{ ...conditionFields, message, advice: warns.advice, count: 1 }];
     }
   });

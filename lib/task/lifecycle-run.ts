@@ -90,11 +90,11 @@ export async function lifecycleRun(
   input: LifecycleRunInput,
   steps: LifecycleSteps,
 ): Promise<RunReport> {
-  const latest = new Map<ResourceTypeName, TypeComparison>();
+  const latestByType = new Map<ResourceTypeName, TypeComparison>();
   for (let iteration = 1; ; iteration += 1) {
     const comparison = await compareTypes(input, steps);
-    for (const type of comparison.types) latest.set(type.resourceType, type);
-    const counts = countsOf(latest);
+    for (const type of comparison.types) latestByType.set(type.resourceType, type);
+    const counts = countsOf(latestByType);
     input.onCounts?.(counts);
     const ending = await changeOrEnd(comparison, iteration, input, steps);
     if (ending) return reportOfRun(counts, comparison, ending);
@@ -183,9 +183,9 @@ function reportOfRun(
   };
 }
 
-const countsOf = (latest: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
+const countsOf = (latestByType: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
   Object.fromEntries(
-    [...latest].map(([name, { total, left }]) => [
+    [...latestByType].map(([name, { total, left }]) => [
       name,
       { listed: total, gone: total - left, left },
     ]),

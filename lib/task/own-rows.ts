@@ -7,8 +7,9 @@ import type { SuspensionRow, SuspensionType } from './suspension.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists a type with an API client that cannot delete, and keeps the rows of the project (safety
- * rule "Check the owner of every row").
+ * Returns the rows of a type that belong to the project, and a condition if the listing also has
+ * other rows (safety rule "Check the owner of every row"). Lists with an API client that cannot
+ * delete.
  */
 export async function ownRows(
   type: SuspensionType,

@@ -1,8 +1,11 @@
 import { PropagatorError } from '../shared/errors.ts';
 import type { ProvisionItem } from './provision.ts';
 
-/** After the end of a run, its last call may still have an effect for at most this time. */
-export const CLAIM_MILLIS = 120_000;
+/**
+ * A claim is valid for this time. The call that creates the claimed resource has then certainly
+ * ended, even if the run was killed.
+ */
+export const CLAIM_VALIDITY_MILLIS = 120_000;
 
 /**
  * Prevents two runs from creating the same resource, even if one of them was killed. Claims are

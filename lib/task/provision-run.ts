@@ -47,7 +47,11 @@ export async function provisionRun<Context extends AnyProvisionContext, Section>
 ): Promise<RunReport> {
   let comparedItems: readonly ProvisionItem[] = [];
   for (let iteration = 1; ; iteration += 1) {
-    const { items, outcome, conditions = [] } = await iterate(comparedItems, iteration, input);
+    const {
+      items,
+      outcome,
+      conditions = [],
+    } = await compareAndCreate(comparedItems, iteration, input);
     if (outcome) return reportOfRun(items, outcome, conditions, input);
     comparedItems = items;
   }
@@ -62,7 +66,7 @@ interface Progress {
 }
 
 /** Compares once, and creates items if some are missing. `earlierItems`: the last comparison. */
-async function iterate<Context extends AnyProvisionContext, Section>(
+async function compareAndCreate<Context extends AnyProvisionContext, Section>(
   earlierItems: readonly ProvisionItem[],
   iteration: number,
   input: ProvisionRunInput<Context, Section>,
@@ -91,7 +95,10 @@ async function compareItems<Context extends AnyProvisionContext, Section>(
   try {
     return { items: await compareWithProfile(input) };
   } catch (thrown) {
-    return { items: earlierItems, outcome: errorsOutcome([errorOf(thrown, 'compare', input)]) };
+    return {
+      items: earlierItems,
+      outcome: provisionErrorOutcome([errorOf(thrown, 'compare', input)]),
+    };
   }
 }
 
@@ -107,13 +114,15 @@ async function createItems<Context extends AnyProvisionContext, Section>(
   if (comparison.outcome) return comparison;
   const itemByMake = itemsToMake(comparison.items, claimedKey, input);
   const errors = await makeAll(itemByMake, input);
-  if (errors.length > 0) return { ...comparison, outcome: errorsOutcome(errors) };
+  if (errors.length > 0) return { ...comparison, outcome: provisionErrorOutcome(errors) };
   if (itemByMake.size > 0 || claimedKey !== undefined) return comparison;
   return {
     ...comparison,
     outcome: runAgainAfter(waitMillis / 1000),
     conditions: [
-      inProgressCondition('another run may still be creating it; it is listed again later'),
+      inProgressCondition(
+        'another run may still be creating an item of the profile; it is compared again later',
+      ),
     ],
   };
 }
@@ -188,7 +197,7 @@ const errorOf = (
   { region, service }: ProvisionSettings,
 ): ErrorReport => reportOf(thrown, { code: `${service}.provision.${step}`, service, region });
 
-function errorsOutcome(errors: readonly ErrorReport[]): Outcome {
+function provisionErrorOutcome(errors: readonly ErrorReport[]): Outcome {
   const error = worstError(errors);
   if (error && error.class !== 'Transient' && error.class !== 'Gone')
     return { kind: 'failed', error };

@@ -102,7 +102,7 @@ const isStopped = async <Context extends CommonContext>({
   results.isDenied ||
   input.stopping?.aborted === true ||
   input.context.now() >= input.deadline ||
-  results.haltFor(await input.whyHalted?.());
+  results.recordHalt(await input.whyHalted?.());
 
 /**
  * Returns the resources without a hold, and records each resource with a hold as blocked. A person
@@ -159,7 +159,7 @@ class RemovalResults implements Removals {
    * Records the reason that stops all removals, if there is one. Returns true if this call or an
    * earlier one recorded a reason.
    */
-  haltFor(reason: Condition | undefined): boolean {
+  recordHalt(reason: Condition | undefined): boolean {
     if (reason && !this.#isHalted) {
       this.#isHalted = true;
       this.conditions.push({ ...reason, resourceType: this.#name });

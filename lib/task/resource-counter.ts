@@ -26,7 +26,7 @@ export class ResourceCounter {
   readonly #gone = new Set<string>();
   readonly #wasListedBefore: (id: string) => boolean;
   readonly #leftBefore: number | undefined;
-  #newlyListed = 0;
+  #newlyListedCount = 0;
   #mostListed = 0;
   #left = 0;
 
@@ -44,9 +44,10 @@ export class ResourceCounter {
     return this.#removed.has(id);
   }
 
+  /** Adds the resources of one iteration. */
   add({ listedIds, goneIds, listed, gone, isPartial }: CountedIds): void {
     for (const id of listedIds) {
-      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#newlyListed += 1;
+      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#newlyListedCount += 1;
       this.#listed.add(id);
       this.#gone.delete(id);
     }
@@ -61,15 +62,19 @@ export class ResourceCounter {
   }
 
   /**
-   * Estimates how many resources are left after a listing that was cut. There are two estimates,
-   * and the lower one is used: `leftByTotal`, from the total that the service reports, and the
-   * number at the start of the run minus the removals of the run. The service's total may be
-   * minutes old (Swift). At least one resource is left in addition to `rowsLeft`, the listed rows,
-   * because the listing was cut.
+   * Estimates how many resources are left after a listing that was cut. There are two estimates:
+   *
+   * - `leftByTotal`: the total of the service minus the removals of this iteration. The total may
+   *   be minutes old (Swift);
+   * - the number of resources at the start of the run minus all removals of the run.
+   *
+   * The lower estimate is used. The result is always higher than `rowsLeft`, the number of listed
+   * rows that are left, because a listing that was cut omits at least one resource.
    */
   #estimateLeft(rowsLeft: number, leftByTotal: number): number {
     const atStart = Math.min(this.#mostListed, this.#leftBefore || this.#mostListed);
-    return Math.max(rowsLeft + 1, Math.min(leftByTotal, atStart - this.#gone.size));
+    const leftByRemovals = atStart - this.#gone.size;
+    return Math.max(rowsLeft + 1, Math.min(leftByTotal, leftByRemovals));
   }
 
   /** Returns the count of the run so far. */
@@ -79,7 +84,7 @@ export class ResourceCounter {
 
   /** Returns the number of resources that no earlier run of the task listed. */
   get newlyListed(): number {
-    return this.#newlyListed;
+    return this.#newlyListedCount;
   }
 
   /** Adds all listed ids to `filter`. Returns false if no id was listed. */

@@ -114,9 +114,10 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
   readonly blockers?: readonly string[];
   /**
    * The types of the same service that are removed before this type. Use `required` until `empty`
-   * for a type that creates or guards resources of this type. Use `preferred` until `done` if the
-   * service refuses to remove a resource in use. With `preferred`, a stuck resource of the other
-   * type does not block this type (safety rule "One stuck project stops no other").
+   * for a type that creates or guards resources of this type. Use `preferred` until `done` for a
+   * type that uses resources of this type, if the service refuses to remove a resource in use. With
+   * `preferred`, a stuck resource of the other type does not block this type (safety rule "One
+   * stuck project stops no other").
    */
   readonly dependsOn?: readonly TypeDependencies[];
   /**

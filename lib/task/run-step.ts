@@ -31,23 +31,23 @@ export interface IterationResult {
  * the run ends after it.
  */
 export async function iterateAndDecide<Context extends CommonContext>(
-  selected: readonly ResourceType<Context>[],
+  selectedTypes: readonly ResourceType<Context>[],
   iteration: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
   const { context, handledTypes, input } = run;
   const iterationContext = iteration === 1 ? context : withNewCache(context);
-  const typeIterations = await runIteration(iterationInput(selected, iterationContext, run));
+  const typeIterations = await runIteration(iterationInput(selectedTypes, iterationContext, run));
   const waitMillis = recordListings(typeIterations, input);
   const outcome = outcomeOf(typeIterations, {
     isPlan: input.phase === 'plan',
-    areAllTypesListed: selected.length === handledTypes.length,
+    areAllTypesListed: selectedTypes.length === handledTypes.length,
   });
   if (outcome) return { typeIterations, outcome };
   if (!mayContinue(typeIterations, iteration, input, context))
     return { typeIterations, outcome: runAgainOutcome(typeIterations, waitMillis) };
   return awaitsOnlyDeletions(typeIterations)
-    ? listEmptiedAgain(typeIterations, selected, waitMillis, run)
+    ? listEmptiedAgain(typeIterations, selectedTypes, waitMillis, run)
     : { typeIterations, outcome: undefined };
 }
 
@@ -58,11 +58,11 @@ export async function iterateAndDecide<Context extends CommonContext>(
  */
 async function listEmptiedAgain<Context extends CommonContext>(
   typeIterations: readonly TypeIteration[],
-  selected: readonly ResourceType<Context>[],
+  selectedTypes: readonly ResourceType<Context>[],
   waitMillis: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const typesToList = withDependencies(emptiedTypes(typeIterations), selected);
+  const typesToList = withDependencies(emptiedTypes(typeIterations), selectedTypes);
   const newListings = await runIteration(
     iterationInput(typesToList, withNewCache(run.context), run),
   );
@@ -154,8 +154,8 @@ function recordListings(
   types: readonly TypeIteration[],
   { awaitedServices = [], recordListing }: CleanupInput,
 ): number {
-  // After a partial run, the next listing may be much later than the end of a deletion. Its time
-  // must not count as the duration of the deletion.
+  // After a partial run, the next listing may be much later than the end of a deletion. The time of
+  // that listing must not count as the duration of the deletion.
   if (awaitedServices.length > 0) return 0;
   const waits = types.flatMap((type) => {
     const { resourceType, countedIds, acceptedIds = [], count } = type;

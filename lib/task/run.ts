@@ -56,9 +56,9 @@ async function cleanUpTypes<Context extends CommonContext>(
   const counter = new RunCounter(input.seenIds, input.leftBefore ?? {});
   const handledTypes = typesToHandle(allTypes, input);
   const run = { input, owner, context, counter, handledTypes };
-  const notSkipped = handledTypes.filter((type) => !isSkipped(type, input));
+  const unskippedTypes = handledTypes.filter((type) => !isSkipped(type, input));
   const verification: Record<string, VerificationStatus> = {};
-  let selectedTypes = notSkipped.length > 0 ? notSkipped : handledTypes;
+  let selectedTypes = unskippedTypes.length > 0 ? unskippedTypes : handledTypes;
   for (let iteration = 1; ; iteration += 1) {
     const { typeIterations, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
     Object.assign(verification, verifiedStatuses(typeIterations));
@@ -71,6 +71,7 @@ async function cleanUpTypes<Context extends CommonContext>(
         conditions: aggregateConditions(typeIterations.flatMap(({ conditions }) => conditions)),
         outcome,
       };
+    // The run ends only after a listing of all handled types, including the skipped types.
     if (typeIterations.every(hasNothingLeft)) selectedTypes = handledTypes;
   }
 }

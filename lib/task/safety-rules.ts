@@ -109,7 +109,7 @@ export function protectedBecause(
   protection: Protection,
 ): string | undefined {
   if (account.type === 'domain') return domainProtectedBecause(account, protection);
-  if (account.type === 'user') return protectedByDomain(account, protection);
+  if (account.type === 'user') return protectedBecauseOfDomain(account, protection);
   return projectProtectedBecause(account, protection);
 }
 
@@ -134,15 +134,15 @@ function projectProtectedBecause(
   if (mayBeSameId(id, protection.ownProject))
     return 'it is the project that the propagator is logged in to';
   if (isAmong(id, protection.projects)) return 'the settings protect this project';
-  const byDomain = protectedByDomain(account, protection);
-  if (byDomain) return byDomain;
+  const domainReason = protectedBecauseOfDomain(account, protection);
+  if (domainReason) return domainReason;
   return domainId === 'default' && name !== undefined && SERVICE_PROJECTS.includes(name)
     ? `projects named ${name} in the default domain belong to the cloud itself`
     : undefined;
 }
 
 /** Returns why a project or a user is protected because of its domain. */
-function protectedByDomain(
+function protectedBecauseOfDomain(
   { domainId }: CheckedAccount,
   { domains }: Protection,
 ): string | undefined {

@@ -20,7 +20,7 @@ export type {
   UserContext,
 } from './context.ts';
 export { defineService, type ServiceDefinition } from './define-service.ts';
-export { type DefinedType, defineType, defineUserType } from './define-type.ts';
+export { defineType, defineUserType, type ResourceTypeFactory } from './define-type.ts';
 export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
 export {
   type ComparePart,

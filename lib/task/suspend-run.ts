@@ -73,7 +73,7 @@ async function compareType(
     conditions,
     changes: [
       ...steps.flatMap((step) => (step.kind === 'change' ? [step.change] : [])),
-      ...(input.phase === 'apply' ? await recordAll(unrecorded, input) : []),
+      ...(input.phase === 'apply' ? await recordAndGetChanges(unrecorded, input) : []),
     ],
   };
 }
@@ -131,7 +131,7 @@ function stepOfRecorded(
  * Stores the records, and returns the changes that suspend the resources. If an earlier run has
  * stored a record of a resource, the earlier record is used.
  */
-async function recordAll(
+async function recordAndGetChanges(
   unrecorded: readonly UnrecordedRow[],
   { records, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {

@@ -9,7 +9,7 @@ export type Assessment<RecordedState> =
    * restores it: small JSON without secrets.
    */
   | { readonly kind: 'suspend'; readonly recordedState: RecordedState }
-  /** The resource is already at rest. Suspend and resume do not change it. */
+  /** Suspend has nothing to change, for example on a stopped server. Resume does not change it. */
   | { readonly kind: 'at-rest' }
   /** Suspend does not change the resource. It reports the reason (`message`) and the advice. */
   | { readonly kind: 'report-only'; readonly message: string; readonly advice: string }

@@ -88,7 +88,10 @@ export interface IterationInput<Context extends CommonContext = ProjectContext> 
    * that a person holds or that the approved plan does not list.
    */
   readonly findBlockers?: FindBlockers | undefined;
-  /** Called again right before a removal. Returns the resources that a person holds. */
+  /**
+   * Called right before each removal. Returns the resources that a person holds. A hold may have
+   * been added after the call of `findBlockers`.
+   */
   readonly findHolds?: FindBlockers | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
@@ -97,7 +100,7 @@ export interface IterationInput<Context extends CommonContext = ProjectContext> 
 }
 
 /** Returns the result for a type that was not listed, or whose listing failed. */
-export const notListed = (
+export const unlistedResult = (
   resourceType: ResourceTypeName,
   errors: readonly ErrorReport[] = [],
 ): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });

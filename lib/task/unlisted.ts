@@ -5,8 +5,8 @@ import type { CommonContext, Resource, ResourceType, ServiceApi } from './servic
 import {
   type IterationInput,
   type LeftReason,
-  notListed,
   type TypeIteration,
+  unlistedResult,
 } from './type-iteration.ts';
 
 type TypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
@@ -52,11 +52,11 @@ function resultWithoutToken<Context extends CommonContext>(
   const { name } = resourceType;
   // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must
   // not assign roles.
-  if (phase === 'plan') return notListed(name);
+  if (phase === 'plan') return unlistedResult(name);
   if (verifiedBeforeDeletion.includes(name)) return resultFromBeforeDeletion(name);
-  if (phase === 'apply') return { ...notListed(name), ...unreachableResult(resourceType, []) };
+  if (phase === 'apply') return { ...unlistedResult(name), ...unreachableResult(resourceType, []) };
   const cause = new TypeError('phase pre-delete needs a token on the project, and there is none');
-  return notListed(name, [
+  return unlistedResult(name, [
     reportOf(cause, { code: `${name}.token`, service, region: context.region }),
   ]);
 }
@@ -113,7 +113,7 @@ export function failedListingResult(
   if (isHidden)
     // The type is unreachable, like a type of class C after the project's deletion.
     return {
-      ...notListed(name),
+      ...unlistedResult(name),
       conditions: [
         {
           ...resourceCondition(name, 'Unsupported', error.message, 'operator', undefined),
@@ -132,7 +132,7 @@ export function failedListingResult(
   // A 404 for a collection means that the endpoint is wrong or missing. It does not mean that the
   // collection is empty.
   const isEndpointProblem = error.class === 'Gone' || error.class === 'Unsupported';
-  return notListed(name, [isEndpointProblem ? { ...error, class: 'Unexpected' } : error]);
+  return unlistedResult(name, [isEndpointProblem ? { ...error, class: 'Unexpected' } : error]);
 }
 
 /**

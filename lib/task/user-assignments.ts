@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const name = z.string().min(1).max(255);
 
-/** A role on one project or one domain. Names and ids are possible everywhere. */
+/** A role on one project or one domain. Each field contains a name or an id. */
 const role = z
   .strictObject({ role: name, project: name.optional(), domain: name.optional() })
   .refine(({ project, domain }) => (project === undefined) !== (domain === undefined), {

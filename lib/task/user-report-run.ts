@@ -33,10 +33,10 @@ const MAX_CONDITIONS = 20;
  * of its type are kept.
  */
 export async function userReportRun(input: UserReportInput): Promise<RunReport> {
-  const recorded = await input.records.all();
+  const allRecords = await input.records.all();
   const context = contextWithoutDeletion({ ...input.context, memoize: createMemoize() });
   const reportedTypes = await Promise.all(
-    input.reports.map((report) => reportType(report, recorded, context, input)),
+    input.reports.map((report) => reportOfType(report, allRecords, context, input)),
   );
   const counts: Counts = {};
   for (const { resourceType, total } of reportedTypes)
@@ -58,9 +58,9 @@ interface ReportedType {
   readonly conditions: readonly Condition[];
 }
 
-async function reportType(
+async function reportOfType(
   report: UserReport,
-  recorded: readonly SuspensionRecord[],
+  allRecords: readonly SuspensionRecord[],
   context: UserContext,
   { action, records, service }: UserReportInput,
 ): Promise<ReportedType> {
@@ -78,7 +78,7 @@ async function reportType(
     return { resourceType, total: undefined, conditions: [condition] };
   }
   const total = rows.length;
-  const recordsOfType = recorded.filter((record) => record.resourceType === resourceType);
+  const recordsOfType = allRecords.filter((record) => record.resourceType === resourceType);
   if (action === 'resume')
     return {
       resourceType,

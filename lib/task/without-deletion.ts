@@ -18,7 +18,7 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
     ...api,
     request: async (method, path, options = {}) => {
       const because = whyRefused(api.service, method, path, options);
-      if (because) throw refused(api, `${method} ${path}`, because);
+      if (because) throw refusedError(api, `${method} ${path}`, because);
       return api.request(method, path, options);
     },
     list: (path, options) => api.list(path, options),
@@ -76,7 +76,7 @@ function actionNames(path: string, { json, query }: RequestOptions): string[] {
   ];
 }
 
-const refused = (api: ServiceApi, call: string, because: string): PropagatorError =>
+const refusedError = (api: ServiceApi, call: string, because: string): PropagatorError =>
   new PropagatorError({
     code: 'safety-rules.run-deletes',
     class: 'Denied',

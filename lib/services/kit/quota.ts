@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import type { DefinedType, ProjectContext, Removal, UserContext } from '../../task/service.ts';
+import type {
+  ProjectContext,
+  Removal,
+  ResourceTypeFactory,
+  UserContext,
+} from '../../task/service.ts';
 import { defineType, defineUserType, type ResourceTypeDefinition } from '../../task/service.ts';
 
 /**
@@ -36,7 +41,7 @@ export interface QuotaDefinition<Row, Context = ProjectContext>
  *   },
  * });
  */
-export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
+export function defineQuota<Row>(definition: QuotaDefinition<Row>): ResourceTypeFactory {
   const { reset, ...typeDefinition } = definition;
   return defineType<Row>({ name: 'quota', ...typeDefinition, remove: removalByReset(definition) });
 }
@@ -55,7 +60,7 @@ export const limitsRows = (project: string, names: readonly string[]): LimitsRow
 /** Defines the limits of a project as a resource type with one row, a {@link LimitsRow}. */
 export const defineProjectQuota = (
   definition: Omit<QuotaDefinition<LimitsRow>, 'id' | 'owner' | 'label'>,
-): DefinedType =>
+): ResourceTypeFactory =>
   defineQuota<LimitsRow>({
     ...definition,
     id: (row) => row.project,
@@ -72,7 +77,7 @@ const quotaSetBody = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 export const defineProjectQuotaAt = (
   path: string,
   definition: Omit<Parameters<typeof defineProjectQuota>[0], 'list' | 'reset'>,
-): DefinedType =>
+): ResourceTypeFactory =>
   defineProjectQuota({
     ...definition,
     async list({ api, project }) {
@@ -94,7 +99,7 @@ export const defineProjectQuotaAt = (
 /** Defines the limits of a user as a resource type, like {@link defineQuota} for a project. */
 export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
-): DefinedType<UserContext> {
+): ResourceTypeFactory<UserContext> {
   const { reset, ...typeDefinition } = definition;
   return defineUserType<Row>({
     name: 'quota',

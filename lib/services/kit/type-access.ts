@@ -1,6 +1,11 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
-import { type DefinedType, defineType, type Paging, type ServiceApi } from '../../task/service.ts';
+import {
+  defineType,
+  type Paging,
+  type ResourceTypeFactory,
+  type ServiceApi,
+} from '../../task/service.ts';
 
 /** The listings of a service's private types and of the projects that may use each type. */
 export interface PrivateTypes {
@@ -65,7 +70,10 @@ export async function projectsWithAccess(
  *   revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
  * });
  */
-export const defineTypeAccess = ({ revokeBody, ...types }: TypeAccessDefinition): DefinedType => {
+export const defineTypeAccess = ({
+  revokeBody,
+  ...types
+}: TypeAccessDefinition): ResourceTypeFactory => {
   const { name, path, collection, paging } = types;
   return defineType({
     name,

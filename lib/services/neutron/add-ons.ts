@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type DefinedType, defineType } from '../../task/service.ts';
+import { defineType, type ResourceTypeFactory } from '../../task/service.ts';
 import { bgpPeer, bgpSpeaker } from './bgp.ts';
 import { bgpVpn } from './bgpvpn.ts';
 import {
@@ -23,7 +23,7 @@ const defineExtensionType = (
   collection: string,
   extension: string,
   typesRemovedFirst: readonly string[] = [],
-): DefinedType =>
+): ResourceTypeFactory =>
   definePlainType({
     name,
     path: `/v2.0${path}`,

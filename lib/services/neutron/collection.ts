@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
   type Blocker,
-  type DefinedType,
   defineType,
   type ProjectContext,
   type Removal,
+  type ResourceTypeFactory,
   type ServiceApi,
   type TypeDependencies,
 } from '../../task/service.ts';
@@ -214,7 +214,7 @@ export function definePlainType({
   dependsOn = [],
   independentOf = [],
   explainRefusal,
-}: PlainTypeDefinition): DefinedType {
+}: PlainTypeDefinition): ResourceTypeFactory {
   return defineType({
     name,
     dependsOn,

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import {
-  type DefinedType,
   defineType,
   type ProjectContext,
   type Removal,
+  type ResourceTypeFactory,
   type TypeDependencies,
 } from '../../task/service.ts';
 import { foreignBlocker } from './blocking-resources.ts';
@@ -104,7 +104,7 @@ const defineFirewallPart = (
   name: string,
   collection: string,
   dependsOn: readonly TypeDependencies[],
-): DefinedType => {
+): ResourceTypeFactory => {
   const path = `/v2.0/fwaas/${collection}`;
   return defineType<OwnedRow>({
     name,

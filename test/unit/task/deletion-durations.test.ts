@@ -1,18 +1,18 @@
-import { DeletionTimes } from '../../../lib/task/deletion-times.ts';
+import { DeletionDurations } from '../../../lib/task/deletion-durations.ts';
 
 const TYPE = 'nova.server RegionOne';
 /** Records a listing of task `task`, in which all listed resources are being deleted. */
-const listing = (times: DeletionTimes, task: string, ids: readonly string[], now: number) =>
+const listing = (times: DeletionDurations, task: string, ids: readonly string[], now: number) =>
   times.record({ type: TYPE, task, listedIds: ids, acceptedIds: ids }, now);
 
 it('delays no listing before a deletion of the type has ended', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   expect(listing(times, 'first', ['a'], 0)).toBe(0);
   expect(listing(times, 'first', ['a'], 400)).toBe(0);
 });
 
 it('waits for most of the usual duration, counted from the last acceptance', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   listing(times, 'first', ['a'], 0);
   listing(times, 'first', [], 3000);
   expect(listing(times, 'second', ['b'], 10_000)).toBe(2400);
@@ -22,7 +22,7 @@ it('waits for most of the usual duration, counted from the last acceptance', () 
 });
 
 it('learns from the deletion that was accepted last among those that have ended', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   listing(times, 'first', ['a'], 0);
   listing(times, 'first', ['a', 'b'], 5000);
   listing(times, 'first', [], 7000);
@@ -30,7 +30,7 @@ it('learns from the deletion that was accepted last among those that have ended'
 });
 
 it('returns to the usual duration after some slow deletions', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   listing(times, 'slow', ['a'], 0);
   listing(times, 'slow', [], 9000);
   let wait = 0;
@@ -43,7 +43,7 @@ it('returns to the usual duration after some slow deletions', () => {
 });
 
 it('waits at most ten seconds, and ignores durations of other regions and types', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   listing(times, 'first', ['a'], 0);
   listing(times, 'first', [], 3_600_000);
   expect(listing(times, 'second', ['b'], 3_600_000)).toBe(10_000);
@@ -52,7 +52,7 @@ it('waits at most ten seconds, and ignores durations of other regions and types'
 });
 
 it('does not wait after the clock was set back', () => {
-  const times = new DeletionTimes();
+  const times = new DeletionDurations();
   listing(times, 'first', ['a'], 10_000);
   listing(times, 'first', [], 2000);
   expect(listing(times, 'second', ['b'], 3000)).toBe(0);

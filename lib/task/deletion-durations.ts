@@ -29,7 +29,7 @@ const MAX_TRACKED_IDS = 1000;
  * delayed until it is likely to show a change. The data are in memory, with a limited size. A wrong
  * duration delays a listing by at most ten seconds.
  */
-export class DeletionTimes {
+export class DeletionDurations {
   /** By type: the usual duration in milliseconds. */
   readonly #usualMillis = new Map<string, number>();
   /**
@@ -43,21 +43,21 @@ export class DeletionTimes {
    */
   record({ type, task, listedIds, acceptedIds }: ListedDeletions, now: number): number {
     const key = `${task} ${type}`;
-    const acceptedBefore = this.#acceptedAt.get(key) ?? new Map<string, number>();
-    this.#learn(type, acceptedBefore, new Set(listedIds), now);
-    const acceptedNow = new Map(
+    const earlierAcceptedAt = this.#acceptedAt.get(key) ?? new Map<string, number>();
+    this.#updateUsualMillis(type, earlierAcceptedAt, new Set(listedIds), now);
+    const newAcceptedAt = new Map(
       acceptedIds
         .slice(0, MAX_TRACKED_IDS)
-        .map((id) => [id, acceptedBefore.get(id) ?? now] as const),
+        .map((id) => [id, earlierAcceptedAt.get(id) ?? now] as const),
     );
     this.#acceptedAt.delete(key);
-    if (acceptedNow.size === 0) return 0;
-    this.#acceptedAt.set(key, acceptedNow);
+    if (newAcceptedAt.size === 0) return 0;
+    this.#acceptedAt.set(key, newAcceptedAt);
     for (const oldest of this.#acceptedAt.keys())
       if (this.#acceptedAt.size > MAX_TRACKED_PAIRS) this.#acceptedAt.delete(oldest);
     const usualDeletionMillis = this.#usualMillis.get(type);
     if (usualDeletionMillis === undefined) return 0;
-    const lastAcceptedAt = Math.max(...acceptedNow.values());
+    const lastAcceptedAt = Math.max(...newAcceptedAt.values());
     const nextListingAt = lastAcceptedAt + usualDeletionMillis * WAITED_SHARE;
     return Math.min(MAX_WAIT_MILLIS, Math.max(0, nextListingAt - now));
   }
@@ -66,13 +66,13 @@ export class DeletionTimes {
    * Updates the usual duration. Among the deletions that this listing shows as ended, only the one
    * that was accepted last is used. The others may have ended long before this listing.
    */
-  #learn(
+  #updateUsualMillis(
     type: string,
-    acceptedBefore: ReadonlyMap<string, number>,
+    earlierAcceptedAt: ReadonlyMap<string, number>,
     listed: ReadonlySet<string>,
     now: number,
   ): void {
-    const goneAfterMillis = [...acceptedBefore].flatMap(([id, at]) =>
+    const goneAfterMillis = [...earlierAcceptedAt].flatMap(([id, at]) =>
       listed.has(id) ? [] : [now - at],
     );
     if (goneAfterMillis.length === 0) return;
