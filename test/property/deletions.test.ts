@@ -5,7 +5,7 @@ import type { Keystone } from '../../lib/account/keystone.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { ingest } from '../../lib/handlers/ingest.ts';
 import { required } from '../dependencies.ts';
-import { cadf, silent } from '../unit/account/ingest-fixture.ts';
+import { cadf, silentLog } from '../unit/account/ingest-fixture.ts';
 import { deliveries, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { CONTROL, StatefulSimulation } from './stateful-simulation.ts';
@@ -45,7 +45,7 @@ class AnnouncedSimulation extends StatefulSimulation {
       {
         engine: this.engine,
         keystone: inDomain(this.cloud.port.keystone),
-        log: silent,
+        log: silentLog,
         now: () => this.engine.time,
       },
     );

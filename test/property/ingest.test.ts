@@ -3,12 +3,12 @@ import { AccountEvent } from '../../events/account.ts';
 import { isGone } from '../../lib/account/inventory.ts';
 import { readNotification } from '../../lib/account/notification.ts';
 import {
-  away,
   domain,
   FORMATS,
+  failUnavailable,
   IngestFixture,
   project,
-  recorded,
+  recordedBodies,
   role,
   user,
 } from '../unit/account/ingest-fixture.ts';
@@ -43,8 +43,8 @@ function expectAccountedFor(fixture: IngestFixture, count: number): void {
   const ends = Object.entries(counters).filter(([name]) => name.startsWith('notification.'));
   expect(received).toBe(count);
   expect(ends.reduce((sum, [, number]) => sum + number, 0)).toBe(count);
-  expect(fixture.engine.quarantineRecords).toHaveLength(fixture.count('notification.unreadable'));
-  expect(fixture.delayed).toHaveLength(fixture.count('notification.delayed'));
+  expect(fixture.engine.quarantineRecords).toHaveLength(fixture.counter('notification.unreadable'));
+  expect(fixture.delayedNotifications).toHaveLength(fixture.counter('notification.delayed'));
   for (const event of fixture.events) {
     expect(AccountEvent.parse(event)).toEqual(event);
     expect(isStorable(event)).toBe(true);
@@ -122,7 +122,7 @@ const nearly = fc
       JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(inner) }),
     ),
   );
-const all = FORMATS.flatMap(recorded);
+const all = FORMATS.flatMap(recordedBodies);
 /** A real notification that is truncated or has a few bytes overwritten. */
 const damaged = fc
   .tuple(
@@ -147,7 +147,7 @@ describe('any notification', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 12 }), async (bodies) => {
         const fixture = await newSimulation();
-        await fixture.take(...bodies);
+        await fixture.deliver(...bodies);
         expectAccountedFor(fixture, bodies.length);
       }),
       { numRuns: runs(400) },
@@ -165,7 +165,7 @@ describe('any notification', () => {
 
 describe('the recorded scenario, with the inventory filled before it', () => {
   const names = ['acme', 'a', 'b', 'c', 'alice'] as const;
-  const bodies = recorded('cadf-messagingv2');
+  const bodies = recordedBodies('cadf-messagingv2');
   const ids = bodies.slice(0, 5).map((body) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
     return reading.kind === 'notification' ? (reading.notification.accountId ?? '') : '';
@@ -192,7 +192,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
     return fixture;
   }
   const ending = (fixture: IngestFixture) => ({
-    logged: fixture.logged.toSorted(),
+    logged: fixture.eventTexts.toSorted(),
     gone: [...fixture.engine.accounts.values()]
       .filter(isGone)
       .map(({ account, members }) => [account.name, members])
@@ -240,7 +240,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
     await fc.assert(
       fc.asyncProperty(delivery, async ([order, sizes]) => {
         const fixture = await before();
-        for (const batch of batches(order, sizes)) await fixture.take(...batch);
+        for (const batch of batches(order, sizes)) await fixture.deliver(...batch);
         expect(ending(fixture)).toEqual(expected);
       }),
       { numRuns: runs(150) },
@@ -253,7 +253,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
     await fc.assert(
       fc.asyncProperty(delivery, faults, crashes, async ([order, sizes], fault, crash) => {
         const fixture = await before();
-        fixture.keystone.fault = () => fault.next().value === 'away' && away();
+        fixture.keystone.fault = () => fault.next().value === 'away' && failUnavailable();
         const { commit } = fixture.engine;
         let writes = 0;
         fixture.engine.commit = async (change) => {
@@ -268,7 +268,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
           const messages = batch.map((body) => fixture.received(body));
           for (let tries = 1; ; tries += 1) {
             try {
-              await fixture.takeReceived(...messages);
+              await fixture.deliverReceived(...messages);
               break;
             } catch (thrown) {
               // Delivered again, but not forever.
@@ -278,7 +278,7 @@ describe('the recorded scenario, with the inventory filled before it', () => {
         }
         fixture.keystone.fault = () => undefined;
         fixture.engine.commit = commit;
-        while (fixture.delayed.length > 0) await fixture.takeDelayed();
+        while (fixture.delayedNotifications.length > 0) await fixture.deliverDelayed();
         expect(ending(fixture)).toEqual(expected);
       }),
       { numRuns: runs(150) },

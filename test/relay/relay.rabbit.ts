@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { bodyBytes } from '../../lib/account/received.ts';
-import { recorded } from '../unit/account/ingest-fixture.ts';
+import { recordedBodies } from '../unit/account/ingest-fixture.ts';
 import { BROKER, BrokerProxy, eventually, RelayFixture } from './relay-fixture.ts';
 
 let fixture: RelayFixture;
@@ -49,7 +49,7 @@ describe('the relay between RabbitMQ and the store', () => {
   it('stores published notifications unchanged and in order, and removes them from the queue', async () => {
     const relay = await fixture.started();
     fixture.store.stored.length = 0;
-    const bodies = recorded('cadf-messagingv2');
+    const bodies = recordedBodies('cadf-messagingv2');
     await fixture.publish(...bodies);
     await eventually('all are stored', () => fixture.store.bodies.length === bodies.length);
     expect(fixture.store.bodies).toEqual(bodies);

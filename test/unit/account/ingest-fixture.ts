@@ -12,18 +12,20 @@ import { syncInventory } from '../../../lib/handlers/sync-inventory.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
 
-type Living = Account & { enabled: boolean };
+/** An account as Keystone shows it. */
+type ShownAccount = Account & { enabled: boolean };
 
 /** A Keystone in memory that can fail. */
 export class FakeKeystone implements Keystone {
-  readonly accounts = new Map<string, Living>();
+  readonly accounts = new Map<string, ShownAccount>();
   readonly roles: { projectId: ProjectId; userId: UserId }[] = [];
   readonly groups = new Map<string, UserId[]>();
   /** Called before each answer. It throws if Keystone must fail. */
   fault: (call: string) => void = () => undefined;
-  asked: string[] = [];
+  /** The calls so far, for example `show project p1`. */
+  calls: string[] = [];
 
-  put(account: Living): void {
+  put(account: ShownAccount): void {
     this.accounts.set(`${account.type}/${account.id}`, account);
   }
   enable(type: Account['type'], id: string, enabled: boolean): void {
@@ -34,14 +36,14 @@ export class FakeKeystone implements Keystone {
     this.accounts.delete(`${type}/${id}`);
   }
   #answer<T>(call: string, value: T): T {
-    this.asked.push(call);
+    this.calls.push(call);
     this.fault(call);
     return value;
   }
   async show(type: Account['type'], id: string): Promise<KeystoneState> {
     const domain = type === 'project' ? this.accounts.get(`domain/${id}`) : undefined;
     // A domain also appears as a project without a domain.
-    const asProject: Living | undefined = domain && {
+    const asProject: ShownAccount | undefined = domain && {
       type: 'project',
       id: ProjectId.parse(id),
       enabled: domain.enabled,
@@ -59,15 +61,15 @@ export class FakeKeystone implements Keystone {
         (domainId === undefined || (account.type !== 'domain' && account.domainId === domainId)),
     );
   }
-  /** Rows in one page; Keystone before 2025.1 shows all of them at once. */
+  /** The number of rows in one page. Keystone before 2025.1 shows all rows in one page. */
   pageRows = 2;
   async eachPage(
     type: Account['type'],
-    take: (accounts: readonly Account[]) => Promise<void>,
+    handlePage: (accounts: readonly Account[]) => Promise<void>,
   ): Promise<void> {
     const all = this.#list(type);
     for (let from = 0; from === 0 || from < all.length; from += this.pageRows)
-      await take(this.#answer(`page of ${type}s`, all.slice(from, from + this.pageRows)));
+      await handlePage(this.#answer(`page of ${type}s`, all.slice(from, from + this.pageRows)));
   }
   projects = async (domainId?: DomainId): Promise<Account[]> =>
     this.#answer('projects', this.#list('project', domainId));
@@ -83,7 +85,7 @@ export class FakeKeystone implements Keystone {
     this.#answer(`group ${id}`, this.groups.get(id) ?? []);
 }
 
-export const away = (): never => {
+export const failUnavailable = (): never => {
   throw new PropagatorError({
     code: 'keystone.http.503',
     class: 'Transient',
@@ -93,7 +95,8 @@ export const away = (): never => {
   });
 };
 
-export const silent = createLogger('silent');
+/** A log that writes nothing. */
+export const silentLog = createLogger('silent');
 
 /** The function `ingest` with an engine in memory, a Keystone and a clock. */
 export class IngestFixture {
@@ -102,13 +105,13 @@ export class IngestFixture {
   readonly deps = {
     engine: this.engine as Engine,
     keystone: this.keystone as Keystone,
-    log: silent,
+    log: silentLog,
     now: () => this.engine.time,
   };
 
   /** Delivers these bodies to `ingest` as one batch. */
-  async take(...bodies: (string | Uint8Array)[]): Promise<void> {
-    await this.takeReceived(...bodies.map((body) => this.received(body)));
+  async deliver(...bodies: (string | Uint8Array)[]): Promise<void> {
+    await this.deliverReceived(...bodies.map((body) => this.received(body)));
   }
   received(body: string | Uint8Array): NotificationReceived {
     this.#count += 1;
@@ -119,7 +122,7 @@ export class IngestFixture {
     });
   }
   #count = 0;
-  async takeReceived(...messages: NotificationReceived[]): Promise<void> {
+  async deliverReceived(...messages: NotificationReceived[]): Promise<void> {
     await ingest(
       messages.map((message) => ({ message, receiveCount: 1 })),
       this.deps,
@@ -141,34 +144,35 @@ export class IngestFixture {
       message.type.startsWith('account.') ? [message as AccountEvent] : [],
     );
   }
-  /** `account.project.deleted b`, with the name where it is known. */
-  get logged(): string[] {
+  /** The events as text, with the name if it is known: `account.project.deleted b`. */
+  get eventTexts(): string[] {
     return this.events.map(
       ({ type, data: { account } }) => `${type} ${account.name ?? account.id}`,
     );
   }
-  get delayed() {
+  get delayedNotifications() {
     return this.engine.waiting.filter(({ message }) => message.type === 'notification.received');
   }
   /** Advances the clock to the next delayed notification, and delivers those that are due. */
-  async takeDelayed(): Promise<void> {
+  async deliverDelayed(): Promise<void> {
     this.engine.time = Math.max(
       this.engine.time,
-      Math.min(...this.delayed.map(({ dueAt }) => dueAt)),
+      Math.min(...this.delayedNotifications.map(({ dueAt }) => dueAt)),
     );
-    const due = this.delayed.filter(({ dueAt }) => dueAt <= this.engine.time);
+    const due = this.delayedNotifications.filter(({ dueAt }) => dueAt <= this.engine.time);
     for (const waiting of due) this.engine.removeDelivered(waiting);
-    await this.takeReceived(
+    await this.deliverReceived(
       ...due.flatMap(({ message }) => (message.type === 'notification.received' ? [message] : [])),
     );
   }
-  count(name: string): number {
+  counter(name: string): number {
     return this.engine.counters.get(name) ?? 0;
   }
 }
 
-let made = 0;
-export interface Parts {
+let notificationCount = 0;
+/** The fields of a notification that a test may set. */
+export interface NotificationParts {
   messageId?: string | undefined;
   requestId?: string;
   at?: string;
@@ -178,15 +182,15 @@ export interface Parts {
 export function cadf(
   eventType: string,
   id: string | undefined,
-  { messageId, requestId, at, payload }: Parts = {},
+  { messageId, requestId, at, payload }: NotificationParts = {},
 ): string {
-  made += 1;
-  const about =
+  notificationCount += 1;
+  const target =
     id === undefined ? {} : { target: { id, typeURI: 'data/security' }, resource_info: id };
   return JSON.stringify({
     'oslo.version': '2.0',
     'oslo.message': JSON.stringify({
-      message_id: messageId ?? `message-${made}`,
+      message_id: messageId ?? `message-${notificationCount}`,
       publisher_id: 'identity.test',
       event_type: eventType,
       priority: 'INFO',
@@ -204,7 +208,7 @@ export function cadf(
                 request_id: requestId,
               },
             }),
-        ...about,
+        ...target,
         ...payload,
       },
     }),
@@ -212,7 +216,7 @@ export function cadf(
 }
 
 const domainId = DomainId.parse('d1');
-export const domain = (id: string, enabled = true): Living => ({
+export const domain = (id: string, enabled = true): ShownAccount => ({
   type: 'domain',
   id: DomainId.parse(id),
   name: `domain ${id}`,
@@ -220,16 +224,16 @@ export const domain = (id: string, enabled = true): Living => ({
 });
 export const project = (
   id: string,
-  rest: { enabled?: boolean; parentId?: string; domainId?: DomainId } = {},
-): Living => ({
+  overrides: { enabled?: boolean; parentId?: string; domainId?: DomainId } = {},
+): ShownAccount => ({
   type: 'project',
   id: ProjectId.parse(id),
   name: `project ${id}`,
   domainId,
   enabled: true,
-  ...rest,
+  ...overrides,
 });
-export const user = (id: string, enabled = true): Living => ({
+export const user = (id: string, enabled = true): ShownAccount => ({
   type: 'user',
   id: UserId.parse(id),
   name: `user ${id}`,
@@ -242,8 +246,8 @@ export const role = (projectId: string, userId: string) => ({
 });
 
 export const FORMATS = ['cadf-messagingv2', 'cadf-messaging', 'basic-messagingv2'] as const;
-/** The bodies of a recorded scenario of a real Keystone: 29 in each format. */
-export function recorded(format: (typeof FORMATS)[number]): string[] {
+/** Returns the bodies that a real Keystone sent in a recorded scenario: 29 in each format. */
+export function recordedBodies(format: (typeof FORMATS)[number]): string[] {
   const lines = readFileSync(
     new URL(`../../../events/samples/keystone/${format}.jsonl`, import.meta.url),
     'utf8',

@@ -20,7 +20,7 @@ export function eachIngest(): void {
       fixture.keystone.put(account);
     fixture.keystone.roles.push(role('p1', 'u1'));
     await fixture.syncInventory();
-    fixture.keystone.asked = [];
+    fixture.keystone.calls = [];
     fixture.engine.time += 10_000;
   });
 }

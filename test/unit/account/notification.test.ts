@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { type Notification, readNotification } from '../../../lib/account/notification.ts';
 import { encodeBody, MAX_BODY_BYTES, notificationReceived } from '../../../lib/account/received.ts';
 import { utcMillis } from '../../../lib/account/time.ts';
-import { cadf, recorded } from './ingest-fixture.ts';
+import { cadf, recordedBodies } from './ingest-fixture.ts';
 
 const read = (body: string | Uint8Array) =>
   readNotification({
@@ -10,12 +10,12 @@ const read = (body: string | Uint8Array) =>
     receivedAt: 0,
     ...encodeBody(typeof body === 'string' ? Buffer.from(body) : body),
   });
-function readable(body: string): Notification {
+function readableNotification(body: string): Notification {
   const reading = read(body);
   if (reading.kind === 'unreadable') throw new Error(reading.reason);
   return reading.notification;
 }
-const inner = (parts: object): string =>
+const notificationJson = (parts: object): string =>
   JSON.stringify({
     message_id: 'm',
     event_type: 'identity.project.deleted',
@@ -25,7 +25,7 @@ const inner = (parts: object): string =>
 
 describe('the form of a notification', () => {
   it('is an envelope of version 2 that contains text', () => {
-    expect(readable(recorded('cadf-messagingv2')[18] ?? '')).toMatchObject({
+    expect(readableNotification(recordedBodies('cadf-messagingv2')[18] ?? '')).toMatchObject({
       messageId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       eventType: 'identity.project.deleted',
       outcome: 'success',
@@ -35,13 +35,13 @@ describe('the form of a notification', () => {
     });
   });
   it('is an object of version 1 without an envelope', () => {
-    expect(readable(recorded('cadf-messaging')[18] ?? '')).toMatchObject({
+    expect(readableNotification(recordedBodies('cadf-messaging')[18] ?? '')).toMatchObject({
       eventType: 'identity.project.deleted',
       outcome: 'success',
     });
   });
   it('has a basic payload: one id and a request id', () => {
-    expect(readable(recorded('basic-messagingv2')[18] ?? '')).toMatchObject({
+    expect(readableNotification(recordedBodies('basic-messagingv2')[18] ?? '')).toMatchObject({
       accountId: expect.stringMatching(/^14ecb972/),
       outcome: undefined,
       initiator: undefined,
@@ -49,42 +49,47 @@ describe('the form of a notification', () => {
     });
   });
   it('has no _unique_id and an empty _context if it comes from Kafka or a log', () => {
-    const body = inner({
+    const body = notificationJson({
       _context: {},
       publisher_id: 'identity.h',
       priority: 'INFO',
       timestamp: '2026-11-23 03:49:48',
     });
-    expect(readable(body)).toMatchObject({
+    expect(readableNotification(body)).toMatchObject({
       messageId: 'm',
       accountId: 'p',
       at: Date.UTC(2026, 10, 23, 3, 49, 48),
     });
-    expect(readable(JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': body }))).toEqual(
-      readable(body),
-    );
+    expect(
+      readableNotification(JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': body })),
+    ).toEqual(readableNotification(body));
   });
   it('may lack a message_id, and the notification then gets an id that depends on the body', () => {
-    const none = inner({ message_id: undefined });
-    expect(readable(none).messageId).toBe(readable(none).messageId);
-    expect(readable(none).messageId).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect(readable(inner({ message_id: undefined, timestamp: 'x' })).messageId).not.toBe(
-      readable(none).messageId,
+    const withoutId = notificationJson({ message_id: undefined });
+    expect(readableNotification(withoutId).messageId).toBe(
+      readableNotification(withoutId).messageId,
     );
-    expect(readable(inner({ message_id: 'a\u0000b' })).messageId).toMatch(/^sha256:/);
+    expect(readableNotification(withoutId).messageId).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(
+      readableNotification(notificationJson({ message_id: undefined, timestamp: 'x' })).messageId,
+    ).not.toBe(readableNotification(withoutId).messageId);
+    expect(readableNotification(notificationJson({ message_id: 'a\u0000b' })).messageId).toMatch(
+      /^sha256:/,
+    );
   });
   it('is about its resource_info if a basic payload also has a target', () => {
     const payload = { resource_info: 'p1', target: { id: 'p2' } };
-    expect(readable(inner({ payload })).accountId).toBe('p1');
+    expect(readableNotification(notificationJson({ payload })).accountId).toBe('p1');
   });
   it('names no initiator without the id of a user', () => {
     const payload = { resource_info: 'p1', initiator: { name: 'ann', project_id: 'p2' } };
-    expect(readable(inner({ payload })).initiator).toBeUndefined();
+    expect(readableNotification(notificationJson({ payload })).initiator).toBeUndefined();
   });
   it('is readable if another service sent it: it is dropped later, and not quarantined', () => {
     expect(
-      readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } }))
-        .eventType,
+      readableNotification(
+        notificationJson({ event_type: 'compute.instance.update', payload: { state: 'active' } }),
+      ).eventType,
     ).toBe('compute.instance.update');
   });
 });
@@ -97,16 +102,22 @@ describe('an unreadable notification', () => {
     ['"text"', 'not a notification: event_type is missing or invalid'],
     ['[]', 'not a notification: event_type is missing or invalid'],
     ['{}', 'not a notification: event_type is missing or invalid'],
-    [inner({ event_type: 'a\u0007b' }), 'not a notification: event_type is missing or invalid'],
     [
-      inner({ event_type: 'x'.repeat(201) }),
+      notificationJson({ event_type: 'a\u0007b' }),
       'not a notification: event_type is missing or invalid',
     ],
     [
-      JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': inner({ event_type: '' }) }),
+      notificationJson({ event_type: 'x'.repeat(201) }),
       'not a notification: event_type is missing or invalid',
     ],
-    [inner({ payload: 'text' }), 'its payload is not an object'],
+    [
+      JSON.stringify({
+        'oslo.version': '2.0',
+        'oslo.message': notificationJson({ event_type: '' }),
+      }),
+      'not a notification: event_type is missing or invalid',
+    ],
+    [notificationJson({ payload: 'text' }), 'its payload is not an object'],
     [
       JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
       'an envelope of oslo.messaging whose version is not 2',
@@ -126,49 +137,62 @@ describe('an unreadable notification', () => {
 
   const envelope = (message: string): string =>
     JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': message });
-  const within = (body: string, key: string): string => JSON.stringify({ [key]: JSON.parse(body) });
-  const inOslo = 'wrapped twice: oslo.message contains another envelope of oslo.messaging';
-  const holds = (what: string, path: string): string =>
-    `wrapped twice: it contains a whole ${what} (in ${path}); ` +
+  const wrapInField = (body: string, key: string): string =>
+    JSON.stringify({ [key]: JSON.parse(body) });
+  const twoEnvelopesReason =
+    'wrapped twice: oslo.message contains another envelope of oslo.messaging';
+  const nestedReason = (form: string, path: string): string =>
+    `wrapped twice: it contains a whole ${form} (in ${path}); ` +
     'send the notification of Keystone without a wrapper';
   it.each([
     [
       'an envelope in JSON that was encoded twice',
-      envelope(JSON.stringify(inner({}))),
-      holds('notification', 'oslo.message > JSON text'),
+      envelope(JSON.stringify(notificationJson({}))),
+      nestedReason('notification', 'oslo.message > JSON text'),
     ],
-    ['an oslo.message in an oslo.message', envelope(envelope(inner({}))), inOslo],
+    [
+      'an oslo.message in an oslo.message',
+      envelope(envelope(notificationJson({}))),
+      twoEnvelopesReason,
+    ],
     [
       'an envelope of a forwarder',
-      within(envelope(inner({})), 'message'),
-      holds('envelope of oslo.messaging', 'message'),
+      wrapInField(envelope(notificationJson({})), 'message'),
+      nestedReason('envelope of oslo.messaging', 'message'),
     ],
     [
       'an envelope of an envelope of a forwarder',
-      within(within(inner({}), 'detail'), 'records'),
-      holds('notification', 'records > detail'),
+      wrapInField(wrapInField(notificationJson({}), 'detail'), 'records'),
+      nestedReason('notification', 'records > detail'),
     ],
     [
       'JSON text in a field',
-      JSON.stringify({ Message: envelope(inner({})) }),
-      holds('envelope of oslo.messaging', 'Message > JSON text'),
+      JSON.stringify({ Message: envelope(notificationJson({})) }),
+      nestedReason('envelope of oslo.messaging', 'Message > JSON text'),
     ],
-    ['JSON encoded twice', JSON.stringify(inner({})), holds('notification', 'JSON text')],
+    [
+      'JSON encoded twice',
+      JSON.stringify(notificationJson({})),
+      nestedReason('notification', 'JSON text'),
+    ],
     [
       'a forwarder within oslo.message',
-      envelope(within(inner({}), 'body')),
-      holds('notification', 'oslo.message > body'),
+      envelope(wrapInField(notificationJson({}), 'body')),
+      nestedReason('notification', 'oslo.message > body'),
     ],
   ])('has a reason when it is wrapped twice: %s', (_, body, reason) =>
     expect(read(body)).toEqual({ kind: 'unreadable', reason }),
   );
 
   it.each([
-    [50, holds('notification', 'n50')],
+    [50, nestedReason('notification', 'n50')],
     [51, 'not a notification: event_type is missing or invalid'],
   ])('is searched for another notification in its first 50 fields: field %d', (place, reason) => {
     const fields = Array.from({ length: place - 1 }, (_, n) => [`n${n + 1}`, {}]);
-    const wrapped = Object.fromEntries([...fields, [`n${place}`, JSON.parse(inner({}))]]);
+    const wrapped = Object.fromEntries([
+      ...fields,
+      [`n${place}`, JSON.parse(notificationJson({}))],
+    ]);
     expect(read(JSON.stringify(wrapped))).toEqual({ kind: 'unreadable', reason });
   });
 

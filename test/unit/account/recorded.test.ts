@@ -2,7 +2,7 @@ import { AccountEvent } from '../../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
 import { isGone } from '../../../lib/account/inventory.ts';
 import { readNotification } from '../../../lib/account/notification.ts';
-import { FORMATS, IngestFixture, recorded, role } from './ingest-fixture.ts';
+import { FORMATS, IngestFixture, recordedBodies, role } from './ingest-fixture.ts';
 
 /**
  * Reads the ids in one recording by their names in the scenario: a domain `acme` with the projects
@@ -18,8 +18,11 @@ function namedIds(bodies: string[]) {
   return { acme, a, b, c, alice, group };
 }
 
-/** The accounts in Keystone when each line was sent. */
-function scenario(
+/**
+ * Returns a function that changes the accounts in Keystone to their state when Keystone sent the
+ * given line of the recording.
+ */
+function keystoneChanges(
   fixture: IngestFixture,
   { acme, a, b, c, alice, group }: ReturnType<typeof namedIds>,
 ) {
@@ -63,7 +66,7 @@ function scenario(
   return (line: number) => steps[line]?.();
 }
 
-const EXPECTED = [
+const EXPECTED_EVENTS = [
   'account.domain.created acme',
   'account.project.created a',
   'account.project.created b',
@@ -83,15 +86,15 @@ const EXPECTED = [
 ];
 
 describe.each(FORMATS)('the recording of a real Keystone in the format %s', (format) => {
-  const bodies = recorded(format);
+  const bodies = recordedBodies(format);
 
-  async function play(): Promise<IngestFixture & { ids: ReturnType<typeof namedIds> }> {
+  async function ingestRecording(): Promise<IngestFixture & { ids: ReturnType<typeof namedIds> }> {
     const fixture = Object.assign(new IngestFixture(), { ids: namedIds(bodies) });
-    const at = scenario(fixture, fixture.ids);
+    const applyLine = keystoneChanges(fixture, fixture.ids);
     for (const [line, body] of bodies.entries()) {
-      at(line);
+      applyLine(line);
       fixture.engine.time += 1000;
-      await fixture.take(body);
+      await fixture.deliver(body);
     }
     return fixture;
   }
@@ -105,16 +108,16 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('results in one account event for each change, with names that Keystone no longer has', async () => {
-    const fixture = await play();
-    expect(fixture.logged).toEqual(EXPECTED);
+    const fixture = await ingestRecording();
+    expect(fixture.eventTexts).toEqual(EXPECTED_EVENTS);
     expect(fixture.engine.quarantineRecords).toEqual([]);
-    expect(fixture.delayed).toEqual([]);
-    expect(fixture.count('notification.received')).toBe(29);
+    expect(fixture.delayedNotifications).toEqual([]);
+    expect(fixture.counter('notification.received')).toBe(29);
     for (const event of fixture.events) expect(AccountEvent.parse(event)).toEqual(event);
   });
 
   it('leaves records of deleted accounts with name, domain, parent and members', async () => {
-    const { engine, ids } = await play();
+    const { engine, ids } = await ingestRecording();
     const record = (key: string) => engine.accounts.get(key);
     expect(record(`project/${ids.b}`)?.account).toMatchObject({
       name: 'b',
@@ -128,13 +131,13 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('contains the initiator, if the notification has one', async () => {
-    const fixture = await play();
-    const byWhom = fixture.events.map(({ data }) => data.cause.initiator?.name);
+    const fixture = await ingestRecording();
+    const initiators = fixture.events.map(({ data }) => data.cause.initiator?.name);
     // Basic payloads have no initiator. The deletions that Keystone itself makes while it deletes a
     // domain have none in CADF either.
     const admin = format === 'basic-messagingv2' ? undefined : 'admin';
-    expect(byWhom).toEqual(
-      EXPECTED.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)),
+    expect(initiators).toEqual(
+      EXPECTED_EVENTS.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)),
     );
     expect(
       fixture.events.every(
@@ -145,7 +148,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('counts the notifications without an effect', async () => {
-    const fixture = await play();
+    const fixture = await ingestRecording();
     const dropped = Object.fromEntries(
       [...fixture.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')),
     );
@@ -167,13 +170,13 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   it('ingested later in one batch results in all deletions, with the data of the inventory', async () => {
     const fixture = new IngestFixture();
     const ids = namedIds(bodies);
-    const at = scenario(fixture, ids);
-    for (let line = 0; line <= 13; line += 1) at(line);
+    const applyLine = keystoneChanges(fixture, ids);
+    for (let line = 0; line <= 13; line += 1) applyLine(line);
     fixture.keystone.roles.push(role(ids.a, ids.alice));
     await fixture.syncInventory();
-    for (let line = 14; line <= 28; line += 1) at(line);
-    await fixture.take(...bodies);
-    expect(fixture.logged).toEqual([
+    for (let line = 14; line <= 28; line += 1) applyLine(line);
+    await fixture.deliver(...bodies);
+    expect(fixture.eventTexts).toEqual([
       'account.project.deleted c',
       'account.project.deleted b',
       'account.project.deleted a, renamed',

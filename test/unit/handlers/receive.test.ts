@@ -10,7 +10,7 @@ async function withProjects(): Promise<IngestFixture> {
   const fixture = new IngestFixture();
   for (const id of ['p1', 'p2']) {
     fixture.keystone.put(project(id));
-    await fixture.take(cadf(CREATED, id));
+    await fixture.deliver(cadf(CREATED, id));
   }
   return fixture;
 }
@@ -48,7 +48,7 @@ describe('a received notification', () => {
   it('is not urgent if another notification already reported the deletion', async () => {
     const fixture = await withProjects();
     fixture.keystone.remove('project', 'p1');
-    await fixture.take(cadf(DELETED, 'p1'));
+    await fixture.deliver(cadf(DELETED, 'p1'));
     expect(await urgency(fixture, cadf(DELETED, 'p1'))).toEqual([false]);
   });
 

@@ -6,7 +6,7 @@ import { runTask } from '../../../lib/handlers/task.ts';
 import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
 import { operation, requested, task } from '../../engine/samples.ts';
-import { json, type ScriptedCloud, scriptedCloud } from '../openstack/scripted-cloud.ts';
+import { type ScriptedCloud, sendJson, startScriptedCloud } from '../openstack/scripted-cloud.ts';
 
 const SILENCE = 300;
 const port = z.object({ id: z.string(), project_id: z.string() });
@@ -31,7 +31,7 @@ let cloud: ScriptedCloud;
 let begun: number;
 let closed: number;
 beforeEach(async () => {
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
   begun = 0;
   closed = 0;
 });
@@ -88,9 +88,9 @@ describe('a service in phase plan', () => {
   ])(
     'is reported as slow if it %s, and its calls are aborted',
     async (_, answer) => {
-      cloud.script = (asked, response) => {
+      cloud.script = (request, response) => {
         watchClose(response);
-        if (asked.path.endsWith('/routers')) return json(response, 200, { routers: [] });
+        if (request.path.endsWith('/routers')) return sendJson(response, 200, { routers: [] });
         return answer(response);
       };
       const { reports, millis } = await count();
@@ -110,13 +110,13 @@ describe('a service in phase plan', () => {
 
   it('may take longer while its answers arrive', async () => {
     const pages = 6;
-    cloud.script = async (asked, response) => {
-      if (asked.path.endsWith('/routers')) return json(response, 200, { routers: [] });
+    cloud.script = async (request, response) => {
+      if (request.path.endsWith('/routers')) return sendJson(response, 200, { routers: [] });
       await delay(SILENCE / 3);
-      const page = Number(asked.query.get('marker') ?? 0) + 1;
+      const page = Number(request.query.get('marker') ?? 0) + 1;
       const links = page < pages ? [{ rel: 'next', href: `${cloud.origin}/?marker=${page}` }] : [];
       const ports = [{ id: String(page), project_id: 'another' }];
-      return json(response, 200, { ports, ports_links: links });
+      return sendJson(response, 200, { ports, ports_links: links });
     };
     const { reports, millis } = await count();
     expect(millis).toBeGreaterThan(SILENCE);

@@ -2,9 +2,9 @@ import type { Account } from '../../../events/account.ts';
 import { openCleanup } from '../../../lib/operation/open-cleanup.ts';
 import { step } from '../../../lib/operation/step.ts';
 import {
-  away,
   cadf,
   domain,
+  failUnavailable,
   IngestFixture,
   project,
   role,
@@ -33,14 +33,14 @@ describe('a change that no notification announced', () => {
   it('opens the same operations as an announced change: for a deleted project, domain and user', async () => {
     fixture.keystone.put(domain('d2'));
     await fixture.sweep();
-    expect(fixture.logged).toEqual(['account.domain.created domain d2']);
+    expect(fixture.eventTexts).toEqual(['account.domain.created domain d2']);
     fixture.engine.clear();
     fixture.engine.time += 60_000;
     fixture.keystone.remove('project', 'p2');
     fixture.keystone.remove('domain', 'd2');
     fixture.keystone.remove('user', 'u3');
     expect(await fixture.sweep()).toMatchObject({ deleted: 3, announcedChanges: 0, held: 0 });
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.domain.deleted domain d2',
       'account.project.deleted project p2',
       'account.user.deleted user u3',
@@ -50,7 +50,7 @@ describe('a change that no notification announced', () => {
     expect(record('project/p3')?.deletedAt).toBeUndefined();
     fixture.engine.time += 60_000;
     expect(await fixture.sweep()).toMatchObject({ deleted: 0 });
-    expect(fixture.logged).toHaveLength(3);
+    expect(fixture.eventTexts).toHaveLength(3);
   });
 
   it('is recorded and announced once when an account was disabled or enabled', async () => {
@@ -66,7 +66,7 @@ describe('a change that no notification announced', () => {
     fixture.engine.time += 60_000;
     await fixture.sweep();
     expect(record('project/p1')?.account.enabled).toBe(true);
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.disabled project p1',
       'account.user.disabled user u1',
       'account.project.enabled project p1',
@@ -78,7 +78,7 @@ describe('a change that no notification announced', () => {
     fixture.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
     await fixture.sweep();
     expect(record('project/late')).toMatchObject({ members: ['u1'], deletedAt: undefined });
-    expect(fixture.logged).toEqual(['account.project.created project late']);
+    expect(fixture.eventTexts).toEqual(['account.project.created project late']);
   });
 
   it('is announced for an account that was first seen by the comparison at a start', async () => {
@@ -86,11 +86,11 @@ describe('a change that no notification announced', () => {
     fixture.keystone.put(user('new'));
     fixture.keystone.enable('project', 'p1', false);
     await fixture.syncInventory();
-    expect(fixture.logged).toEqual([]);
+    expect(fixture.eventTexts).toEqual([]);
     expect(record('project/p1')?.account.enabled).toBe(true);
     fixture.engine.time += 60_000;
     expect(await fixture.sweep()).toMatchObject({ announcedChanges: 4 });
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.disabled project p1',
       'account.project.created project late',
       'account.project.disabled project late',
@@ -120,7 +120,7 @@ describe('a change that no notification announced', () => {
     await fixture.syncInventory();
     fixture.engine.time += 60_000;
     await fixture.sweep();
-    expect(fixture.logged).toEqual([]);
+    expect(fixture.eventTexts).toEqual([]);
     expect(record('project/old')?.account.enabled).toBe(false);
   });
 
@@ -129,11 +129,11 @@ describe('a change that no notification announced', () => {
     fixture.keystone.put(domain('d1'));
     fixture.keystone.put(user('u1'));
     fixture.keystone.put(project('p1'));
-    await fixture.take(cadf('identity.project.created', 'p1'));
+    await fixture.deliver(cadf('identity.project.created', 'p1'));
     fixture.keystone.enable('project', 'p1', false);
     fixture.engine.time += 60_000;
     expect(await fixture.sweep()).toMatchObject({ listed: 3, announcedChanges: 1 });
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.created project p1',
       'account.project.disabled project p1',
     ]);
@@ -143,13 +143,13 @@ describe('a change that no notification announced', () => {
     fixture.keystone.put(project('late'));
     fixture.keystone.put(project('later'));
     await fixture.syncInventory();
-    await fixture.take(cadf('identity.project.created', 'late'));
+    await fixture.deliver(cadf('identity.project.created', 'late'));
     // The notification about the creation is lost, and another one follows.
     fixture.keystone.enable('project', 'later', false);
-    await fixture.take(cadf('identity.project.updated', 'later'));
+    await fixture.deliver(cadf('identity.project.updated', 'later'));
     fixture.engine.time += 60_000;
     await fixture.sweep();
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.created project late',
       'account.project.created project later',
       'account.project.disabled project later',
@@ -158,7 +158,7 @@ describe('a change that no notification announced', () => {
 
   it('is announced if only a role assignment had shown the disabled project', async () => {
     fixture.keystone.put({ ...project('quiet'), enabled: false });
-    await fixture.take(
+    await fixture.deliver(
       cadf('identity.role_assignment.created', undefined, {
         payload: { project: 'quiet', user: 'u1', role: 'r' },
       }),
@@ -166,7 +166,7 @@ describe('a change that no notification announced', () => {
     expect(record('project/quiet')?.account.enabled).toBeUndefined();
     fixture.engine.time += 60_000;
     await fixture.sweep();
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.created project quiet',
       'account.project.disabled project quiet',
     ]);
@@ -180,13 +180,13 @@ describe('a change that no notification announced', () => {
       fixture.keystone.eachPage = eachPage;
       fixture.engine.time += 5;
       fixture.keystone.put(project('late'));
-      await fixture.take(cadf('identity.project.created', 'late'));
+      await fixture.deliver(cadf('identity.project.created', 'late'));
       fixture.keystone.remove('project', 'p1');
-      await fixture.take(cadf('identity.project.deleted', 'p1'));
+      await fixture.deliver(cadf('identity.project.deleted', 'p1'));
     };
     fixture.engine.clear();
     expect(await fixture.sweep()).toMatchObject({ deleted: 0, held: 0 });
-    expect(fixture.logged).toEqual([
+    expect(fixture.eventTexts).toEqual([
       'account.project.created project late',
       'account.project.deleted project p1',
     ]);
@@ -200,11 +200,11 @@ describe('a change that no notification announced', () => {
       await eachPage.call(fixture.keystone, type, async (page) => void pages.push(page));
       fixture.engine.time += 5;
       fixture.keystone.enable('domain', 'd1', false);
-      await fixture.take(cadf('identity.domain.updated', 'd1'));
+      await fixture.deliver(cadf('identity.domain.updated', 'd1'));
       for (const page of pages) await take(page);
     };
     await fixture.sweep();
-    expect(fixture.logged).toEqual(['account.domain.disabled domain d1']);
+    expect(fixture.eventTexts).toEqual(['account.domain.disabled domain d1']);
     expect(record('domain/d1')?.account.enabled).toBe(false);
   });
 });
@@ -218,7 +218,7 @@ describe('a list of accounts that may be incomplete', () => {
     const before = new Map(fixture.engine.accounts);
     let pages = 0;
     fixture.keystone.fault = (call) => {
-      if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) away();
+      if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) failUnavailable();
     };
     await expect(fixture.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
     fixture.keystone.fault = () => undefined;
@@ -230,7 +230,7 @@ describe('a list of accounts that may be incomplete', () => {
     });
     expect(fixture.engine.accounts).toEqual(before);
     expect(fixture.engine.operations.size).toBe(0);
-    expect(fixture.logged).toEqual([]);
+    expect(fixture.eventTexts).toEqual([]);
   });
 
   const MISSING = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
@@ -243,7 +243,7 @@ describe('a list of accounts that may be incomplete', () => {
   it('holds each missing account if more than a fifth of the accounts are missing, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is checked on its own. One of twenty users is missing.
-    expect(fixture.logged).toEqual(['account.user.deleted user u1']);
+    expect(fixture.eventTexts).toEqual(['account.user.deleted user u1']);
     expect([...fixture.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
     expect(operationAbout('p0')).toMatchObject({
       state: 'held',
@@ -283,7 +283,7 @@ describe('a list of accounts that may be incomplete', () => {
     for (const id of ['p0', 'p1', 'p2']) fixture.keystone.put(project(id));
     fixture.engine.time += 60_000;
     expect(await fixture.sweep()).toMatchObject({ held: 3, deleted: 0 });
-    expect(fixture.logged).toEqual([]);
+    expect(fixture.eventTexts).toEqual([]);
     // The accounts that are listed again were never deleted.
     expect(operationAbout('p0')).toMatchObject({
       state: 'refused',

@@ -5,11 +5,11 @@ import { catalogRegistrations } from '../../../lib/openstack/registry.ts';
 import { chooseEndpoint } from '../../../lib/operation/registry.ts';
 import {
   failureOf,
-  json,
   NETWORK,
   OWN_PROJECT,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 const endpoint = (name: string, region: string, url: string) => ({
@@ -31,8 +31,8 @@ const CATALOG = [
   { type: 'network', name: 'neutron', endpoints: [] },
 ];
 const CINDER = ['block-storage', 'volumev3', 'volumev2'];
-const findEndpoint = (catalog: typeof CATALOG, ...asked: [string[], string, string[]]) =>
-  chooseEndpoint(catalogRegistrations(catalog, 'p'), ...asked)?.endpoint.url;
+const findEndpoint = (catalog: typeof CATALOG, ...query: [string[], string, string[]]) =>
+  chooseEndpoint(catalogRegistrations(catalog, 'p'), ...query)?.endpoint.url;
 
 describe('the catalog', () => {
   it('returns the endpoint of the first known type, in the requested region and interface', () => {
@@ -54,7 +54,7 @@ describe('the catalog', () => {
 describe('the API of a service', () => {
   let cloud: ScriptedCloud;
   beforeEach(async () => {
-    cloud = await scriptedCloud();
+    cloud = await startScriptedCloud();
   });
   afterEach(() => cloud.close());
 
@@ -71,13 +71,15 @@ describe('the API of a service', () => {
     microversion: { header: 'volume', floor: '3.59', ceiling: '3.71' },
   };
   const sentMicroversion = async (service: typeof NOVA, document: unknown, status = 200) => {
-    cloud.script = (asked, response) =>
-      /\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {});
+    cloud.script = (request, response) =>
+      /\/v[\d.]+\/$/.test(request.path)
+        ? sendJson(response, status, document)
+        : sendJson(response, 200, {});
     const api = await cloud.connect().api(service, 'RegionOne');
     await api?.request('GET', '/resources');
-    const header = cloud.asked.at(-1)?.headers['openstack-api-version'];
-    // A service file reads it from the API: some resource types need a later microversion than the
-    // minimum.
+    const header = cloud.requests.at(-1)?.headers['openstack-api-version'];
+    // A service file reads the microversion from the API, because some resource types need a later
+    // one than the minimum.
     expect(header).toBe(`${service.microversion.header} ${api?.microversion}`);
     return header;
   };
@@ -97,7 +99,7 @@ describe('the API of a service', () => {
       { id: 'v3.0', status: 'CURRENT', version: '3.70', min_version: '3.0' },
     ];
     expect(await sentMicroversion(CINDER_V3, { versions }, 300)).toBe('volume 3.70');
-    expect(cloud.asked.map((asked) => asked.path)).toEqual([
+    expect(cloud.requests.map((request) => request.path)).toEqual([
       '/identity/v3/auth/tokens',
       '/volume/v3/',
       `/volume/v3/${OWN_PROJECT}/resources`,
@@ -107,15 +109,15 @@ describe('the API of a service', () => {
   it('is called below the discovered version if the URL in the catalog has no version', async () => {
     const links = [{ rel: 'self', href: 'http://inner.example.org/v2.1/' }];
     const unversioned = { ...NOVA, catalogTypes: ['network'] };
-    cloud.script = (asked, response) =>
-      asked.path === '/network/'
-        ? json(response, 200, {
+    cloud.script = (request, response) =>
+      request.path === '/network/'
+        ? sendJson(response, 200, {
             versions: [{ id: 'v2.1-id', version: '2.93', min_version: '2.1', links }],
           })
-        : json(response, 200, {});
+        : sendJson(response, 200, {});
     const api = await cloud.connect().api(unversioned, 'RegionOne');
     await api?.request('GET', '/servers');
-    expect(cloud.asked.at(-1)?.path).toBe('/network/v2.1/servers');
+    expect(cloud.requests.at(-1)?.path).toBe('/network/v2.1/servers');
   });
 
   it.each(['2.74', '2.9'])(
@@ -143,25 +145,25 @@ describe('the API of a service', () => {
   });
 
   it('is read again after an error of its version document, and does not count as too old', async () => {
-    cloud.script = (_asked, response) => json(response, 503, {});
+    cloud.script = (_request, response) => sendJson(response, 503, {});
     const connected = cloud.connect();
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
-    cloud.script = (_asked, response) => json(response, 200, { hello: 'world' });
+    cloud.script = (_request, response) => sendJson(response, 200, { hello: 'world' });
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({
       class: 'Unexpected',
     });
-    cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
+    cloud.script = (_request, response) => sendJson(response, 200, nova('2.93'));
     expect(await connected.api(NOVA, 'RegionOne')).toMatchObject({
       endpoint: `${cloud.origin}/compute/v2.1`,
       ownProject: OWN_PROJECT,
     });
   });
 
-  it('is asked for its versions once, and not before every call', async () => {
-    cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
+  it('lists its versions once, and not before every call', async () => {
+    cloud.script = (_request, response) => sendJson(response, 200, nova('2.93'));
     const connected = cloud.connect();
     for (let count = 0; count < 5; count += 1) await connected.api(NOVA, 'RegionOne');
-    expect(cloud.asked.filter((asked) => asked.path === '/compute/v2.1/')).toHaveLength(1);
+    expect(cloud.requests.filter((request) => request.path === '/compute/v2.1/')).toHaveLength(1);
   });
 
   it('has the services of the catalog, and no API of a service that the catalog lacks', async () => {

@@ -9,8 +9,8 @@ import { type Case, type Outcome, readCases, readRecorded, writeCase } from '../
 import { type FakeKeystone, startKeystone } from '../../clouds/keystone.ts';
 
 /**
- * Each case was tried with `openstack` (test/clouds/record.ts), and the answer of the newest client
- * is compared with the propagator's here.
+ * test/clouds/record.ts has tried each case with `openstack`. These tests compare the result of the
+ * newest client with that of the propagator.
  */
 const cases = readCases();
 const { outcomes } = readRecorded();
@@ -35,7 +35,7 @@ const readFile = (path: string): string | undefined => {
 };
 
 /** Logs in as the propagator does. Lists images if region and interface matter. */
-async function tryOurs(one: Case): Promise<Outcome> {
+async function logInAsPropagator(one: Case): Promise<Outcome> {
   const home = mkdtempSync(join(folder, 'home-'));
   keystone.take();
   const hidden = (text: string): string => keystone.blank(text.replaceAll(home, '@home@'));
@@ -70,7 +70,7 @@ it('the table has at least 60 files and 25 environments', () => {
 });
 
 it.each(Object.entries(cases))('%s is read as the openstack client reads it', async (name, one) => {
-  const ours = await tryOurs(one);
+  const ours = await logInAsPropagator(one);
   const theirs = outcomes[name]?.newest;
   if (one.ours && 'refuses' in one.ours)
     expect(ours).toEqual({ refused: expect.stringContaining(one.ours.refuses) });

@@ -1,10 +1,10 @@
 import { createServer } from 'node:net';
 import {
   failureOf,
-  json,
   OWN_PROJECT,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -15,22 +15,22 @@ const sleep = async (seconds: number) => {
 
 beforeEach(async () => {
   slept.length = 0;
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
 });
 afterEach(() => cloud.close());
 
-const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+const calls = () => cloud.requests.filter((request) => !request.path.startsWith('/identity'));
 
 describe('Retry-After', () => {
-  const answers = (...list: [number, (string | undefined)?][]) => {
-    cloud.script = (_asked, response) => {
+  const answerInOrder = (...list: [number, (string | undefined)?][]) => {
+    cloud.script = (_request, response) => {
       const [status, wait] = list[Math.min(calls().length, list.length) - 1] ?? [500];
-      json(response, status, {}, wait === undefined ? {} : { 'retry-after': wait });
+      sendJson(response, status, {}, wait === undefined ? {} : { 'retry-after': wait });
     };
   };
 
   it('is obeyed within the call if it is a few seconds', async () => {
-    answers([429, '2'], [503, '5'], [204]);
+    answerInOrder([429, '2'], [503, '5'], [204]);
     expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(
       204,
     );
@@ -38,14 +38,14 @@ describe('Retry-After', () => {
   });
 
   it('is left to the queue if it is longer, or if it is the third one of a call', async () => {
-    answers([429, '120']);
+    answerInOrder([429, '120']);
     const api = await cloud.network({ sleep });
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
       class: 'Transient',
       retryAfterSeconds: 120,
     });
     expect(slept).toEqual([]);
-    answers([503, '1']);
+    answerInOrder([503, '1']);
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
       class: 'Transient',
       retryAfterSeconds: 1,
@@ -67,7 +67,7 @@ describe('Retry-After', () => {
     [423, undefined, 'Transient', undefined],
     [425, undefined, 'Transient', undefined],
   ])('%i with Retry-After %s is %s', async (status, wait, errorClass, retryAfterSeconds) => {
-    answers([status, wait]);
+    answerInOrder([status, wait]);
     const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
     const failure = await failureOf(api.request('GET', '/v2.0/ports'));
     expect(failure).toMatchObject({ class: errorClass, status });
@@ -77,7 +77,7 @@ describe('Retry-After', () => {
   it.each([413, 429, 498])(
     'repeats a POST within the call after %i if it is a second, because it was not carried out',
     async (status) => {
-      answers([status, '1'], [201]);
+      answerInOrder([status, '1'], [201]);
       const api = await cloud.network({ sleep });
       expect((await api.request('POST', '/v2.0/ports', { json: {} })).status).toBe(201);
       expect(slept).toEqual([1]);
@@ -85,7 +85,7 @@ describe('Retry-After', () => {
   );
 
   it('may be a date', async () => {
-    answers([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);
+    answerInOrder([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);
     const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
       retryAfterSeconds: 90,
@@ -93,16 +93,16 @@ describe('Retry-After', () => {
   });
 
   it('does not repeat a POST after a 503, because the first may have been carried out', async () => {
-    answers([503, '1']);
+    answerInOrder([503, '1']);
     await failureOf((await cloud.network({ sleep })).request('POST', '/v2.0/ports'));
     expect(calls()).toHaveLength(1);
   });
 });
 
 describe('a connection', () => {
-  const resetting = (times: number) => {
-    cloud.script = (_asked, response) =>
-      calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {});
+  const resetConnections = (times: number) => {
+    cloud.script = (_request, response) =>
+      calls().length <= times ? response.socket?.resetAndDestroy() : sendJson(response, 200, {});
   };
 
   it.each([
@@ -110,7 +110,7 @@ describe('a connection', () => {
     ['HEAD', 2, 3],
     ['DELETE', 1, 2],
   ] as const)('is retried if it breaks in a %s, after %i resets', async (method, times, sent) => {
-    resetting(times);
+    resetConnections(times);
     expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
     expect(calls()).toHaveLength(sent);
   });
@@ -121,7 +121,7 @@ describe('a connection', () => {
     ['POST', 1],
     ['PUT', 1],
   ] as const)('is Transient if it always breaks in a %s, after %i tries', async (method, sent) => {
-    resetting(99);
+    resetConnections(99);
     expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject(
       {
         code: 'neutron.unreachable',
@@ -132,7 +132,7 @@ describe('a connection', () => {
   });
 
   it('is not treated as a short answer if it breaks within the body', async () => {
-    cloud.script = (_asked, response) => {
+    cloud.script = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
       response.write('{"ports": []}');
       setImmediate(() => response.socket?.destroy());
@@ -153,7 +153,7 @@ describe('a connection', () => {
   });
 
   it('reaches the time limit if its answer never ends', async () => {
-    cloud.script = (_asked, response) => {
+    cloud.script = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const drip = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(drip));
@@ -173,7 +173,7 @@ describe('a connection', () => {
     await new Promise<void>((resolve) => garbage.listen(0, '127.0.0.1', resolve));
     const address = garbage.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    cloud.login = (_asked, response) => {
+    cloud.answerLogin = (_request, response) => {
       const endpoints = [
         { interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` },
       ];
@@ -184,7 +184,7 @@ describe('a connection', () => {
         project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default' } },
         catalog: [{ type: 'network', name: 'neutron', endpoints }],
       };
-      json(response, 201, { token }, { 'x-subject-token': 'gAAAA' });
+      sendJson(response, 201, { token }, { 'x-subject-token': 'gAAAA' });
     };
     expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
       code: 'neutron.answer.broken',
@@ -195,9 +195,9 @@ describe('a connection', () => {
 
   it('is used again for the next call while it is open', async () => {
     const sockets = new Set<unknown>();
-    cloud.script = (_asked, response) => {
+    cloud.script = (_request, response) => {
       sockets.add(response.socket);
-      json(response, 200, {});
+      sendJson(response, 200, {});
     };
     const api = await cloud.network();
     for (let count = 0; count < 10; count += 1) await api.request('GET', '/v2.0/ports');

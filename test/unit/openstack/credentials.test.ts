@@ -30,7 +30,7 @@ clouds:
 const read = (env: Record<string, string | undefined>, files: Record<string, string> = {}) =>
   readCredentials({ env, readFile: (path) => files[path], home: '/home/op', cwd: '/srv' });
 
-const complaint = (
+const errorMessage = (
   env: Record<string, string | undefined>,
   files: Record<string, string> = {},
 ): string => {
@@ -40,7 +40,7 @@ const complaint = (
     if (error instanceof PropagatorError) return error.report.message;
     throw error;
   }
-  throw new Error('these credentials were taken');
+  throw new Error('these credentials were accepted');
 };
 
 describe('an endpoint override of clouds.yaml', () => {
@@ -69,14 +69,14 @@ describe('an endpoint override of clouds.yaml', () => {
     ['identity_endpoint_override: ftp://k.example.org', /is not an http or https URL/],
     ['identity_endpoint_override: https://k.example.org', /Keystone is called at auth_url/],
   ])('%s is refused', (line, message) => {
-    expect(complaint(env, withOverride(line))).toMatch(message);
+    expect(errorMessage(env, withOverride(line))).toMatch(message);
   });
 
   it('needs one region', () => {
     const override = 'image_endpoint_override: https://glance.example.org';
     const path = '/srv/clouds.yaml';
     const files = { [path]: CLOUDS.replace('    interface: internal\n', `    ${override}\n`) };
-    expect(complaint({ OS_CLOUD: 'prod', OS_PASSWORD: 'x' }, files)).toMatch(/needs one region/);
+    expect(errorMessage({ OS_CLOUD: 'prod', OS_PASSWORD: 'x' }, files)).toMatch(/needs one region/);
   });
 });
 
@@ -171,7 +171,7 @@ describe('credentials from OS_* variables', () => {
   });
 
   it('treat an empty variable as not set', () => {
-    expect(complaint({ ...VARIABLES, OS_PASSWORD: '' })).toBe('OS_PASSWORD is missing');
+    expect(errorMessage({ ...VARIABLES, OS_PASSWORD: '' })).toBe('OS_PASSWORD is missing');
     expect(read({ ...VARIABLES, OS_CLOUD: '', OS_REGION_NAME: '', OS_CACERT: '' }).regions).toEqual(
       [],
     );
@@ -217,7 +217,7 @@ describe('credentials from clouds.yaml', () => {
     expect(read({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/my.yaml' }, all).authUrl).toBe(
       'http://chosen/v3',
     );
-    expect(complaint({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/no.yaml' }, all)).toContain(
+    expect(errorMessage({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/no.yaml' }, all)).toContain(
       'OS_CLIENT_CONFIG_FILE',
     );
   });
@@ -318,7 +318,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       { '/srv/clouds.yaml': 'clouds: {x: {profile: vexxhost}}' },
     ],
   ])('%s …', (expected, env, files) => {
-    const message = complaint(env, files);
+    const message = errorMessage(env, files);
     expect(message).toContain(expected);
     expect(message).not.toContain('\n');
     expect(message).not.toContain('hunter2');

@@ -6,7 +6,7 @@ import type { ServiceApi } from '../../../lib/task/service.ts';
 const DOMAIN = DomainId.parse('customer');
 const IDP = '/v3/OS-FEDERATION/identity_providers';
 
-/** Keystone with the given answers by path. A function decides after the calls so far. */
+/** A Keystone with the given rows by path. It no longer lists a row after the row was deleted. */
 function keystone(answers: Readonly<Record<string, unknown>>, immutable = false) {
   const calls: string[] = [];
   let isDeleted = false;

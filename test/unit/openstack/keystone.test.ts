@@ -1,9 +1,9 @@
 import { ProjectId } from '../../../events/ids.ts';
-import { failureOf, json, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import { failureOf, type ScriptedCloud, sendJson, startScriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 beforeEach(async () => {
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
 });
 afterEach(() => cloud.close());
 
@@ -19,19 +19,19 @@ const project = (id: string, more: object = {}) => ({
 });
 const user = (id: string, domain_id: string) => ({ id, name: id, enabled: true, domain_id });
 /** `/v3/projects` and so on, by what follows `/identity/v3`. */
-const serving = (answers: Record<string, unknown>) => {
-  cloud.script = (asked, response) => {
+const answerWith = (answers: Record<string, unknown>) => {
+  cloud.script = (request, response) => {
     const body =
-      answers[asked.url.replace('/identity/v3', '')] ??
-      answers[asked.path.replace('/identity/v3', '')];
-    return body === undefined ? json(response, 500, {}) : json(response, 200, body);
+      answers[request.url.replace('/identity/v3', '')] ??
+      answers[request.path.replace('/identity/v3', '')];
+    return body === undefined ? sendJson(response, 500, {}) : sendJson(response, 200, body);
   };
 };
-const gone = (message: string) => ({ error: { code: 404, message, title: 'Not Found' } });
+const notFoundBody = (message: string) => ({ error: { code: 404, message, title: 'Not Found' } });
 
 describe('the existence of an account', () => {
   it('is read from Keystone', async () => {
-    serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
+    answerWith({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
     expect(await cloud.connect().keystone.show('project', P)).toEqual({
       kind: 'present',
       account: {
@@ -43,7 +43,7 @@ describe('the existence of an account', () => {
         parentId: 'q',
       },
     });
-    serving({
+    answerWith({
       '/users/u1': { user: user('u1', 'd1') },
       '/domains/d1': { domain: { id: 'd1', name: 'D', enabled: true } },
     });
@@ -59,7 +59,7 @@ describe('the existence of an account', () => {
   });
 
   it('is the same for a project that acts as a domain as for the domain', async () => {
-    serving({
+    answerWith({
       '/projects/d1': {
         project: project('d1', { is_domain: true, domain_id: null, parent_id: null }),
       },
@@ -71,7 +71,8 @@ describe('the existence of an account', () => {
   });
 
   it("is false only after Keystone's own 404, which contains the id", async () => {
-    cloud.script = (_asked, response) => json(response, 404, gone(`Could not find project: ${P}.`));
+    cloud.script = (_request, response) =>
+      sendJson(response, 404, notFoundBody(`Could not find project: ${P}.`));
     expect(await cloud.connect().keystone.show('project', P)).toEqual({ kind: 'absent' });
   });
 
@@ -89,16 +90,16 @@ describe('the existence of an account', () => {
     [
       'about another project',
       'application/json',
-      JSON.stringify(gone('Could not find project: another.')),
+      JSON.stringify(notFoundBody('Could not find project: another.')),
     ],
     [
       'about a URL',
       'application/json',
-      JSON.stringify(gone('The requested URL was not found on the server.')),
+      JSON.stringify(notFoundBody('The requested URL was not found on the server.')),
     ],
     ['without a body', 'application/json', ''],
   ])('is not known from a 404 %s', async (_whose, type, body) => {
-    cloud.script = (_asked, response) =>
+    cloud.script = (_request, response) =>
       response
         .writeHead(404, { 'content-type': type, 'x-openstack-request-id': 'req-3' })
         .end(body);
@@ -117,8 +118,8 @@ describe('the existence of an account', () => {
     [500, 'Transient'],
     [503, 'Transient'],
   ])('is unknown after a %i', async (status, expected) => {
-    cloud.script = (_asked, response) =>
-      json(response, status, gone(`Could not find project: ${P}.`));
+    cloud.script = (_request, response) =>
+      sendJson(response, status, notFoundBody(`Could not find project: ${P}.`));
     expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
       class: expected,
     });
@@ -129,7 +130,7 @@ describe('the existence of an account', () => {
     ['without "enabled"', { project: { id: P, name: 'x' } }],
     ['of nothing', {}],
   ])('is not known from an answer %s', async (_what, body) => {
-    serving({ [`/projects/${P}`]: body });
+    answerWith({ [`/projects/${P}`]: body });
     expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
       class: 'Unexpected',
     });
@@ -138,7 +139,7 @@ describe('the existence of an account', () => {
 
 describe('the lists of Keystone', () => {
   it('contain the projects, without those that are domains', async () => {
-    serving({
+    answerWith({
       '/projects': {
         projects: [project('a'), project('d9', { is_domain: true })],
         links: { next: null },
@@ -150,7 +151,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('are read over all pages if Keystone has paging (2025.1 and later)', async () => {
-    serving({
+    answerWith({
       '/projects': {
         projects: [project('a')],
         truncated: true,
@@ -162,7 +163,9 @@ describe('the lists of Keystone', () => {
   });
 
   it('are an error if list_limit truncates them without a next page', async () => {
-    serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
+    answerWith({
+      '/projects': { projects: [project('a')], truncated: true, links: { next: null } },
+    });
     const report = await failureOf(cloud.connect().keystone.projects());
     expect(report).toMatchObject({ class: 'Unexpected' });
     expect(report.message).toContain('list_limit');
@@ -170,7 +173,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('are read domain by domain for users if Keystone lists one domain only, as with a driver per domain', async () => {
-    serving({
+    answerWith({
       '/users': { users: [user('u1', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
       '/users?domain_id=d1': { users: [user('u1', 'd1')] },
@@ -180,13 +183,13 @@ describe('the lists of Keystone', () => {
   });
 
   it('are returned page by page, each before the request for the next one', async () => {
-    serving({
+    answerWith({
       '/projects': { projects: [project('a')], links: { next: '/v3/projects?marker=a' } },
       '/projects?marker=a': { projects: [project('b')], links: { next: null } },
     });
     const pages: [string[], number][] = [];
-    const before = cloud.asked.length;
-    const calls = () => cloud.asked.slice(before).filter(({ path }) => /projects$/.test(path));
+    const before = cloud.requests.length;
+    const calls = () => cloud.requests.slice(before).filter(({ path }) => /projects$/.test(path));
     await cloud.connect().keystone.eachPage('project', async (page) => {
       pages.push([page.map(({ id }) => id), calls().length]);
     });
@@ -197,7 +200,9 @@ describe('the lists of Keystone', () => {
   });
 
   it('are never returned if a page is truncated by list_limit', async () => {
-    serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
+    answerWith({
+      '/projects': { projects: [project('a')], truncated: true, links: { next: null } },
+    });
     const pages: unknown[] = [];
     const report = await failureOf(
       cloud.connect().keystone.eachPage('project', async (page) => {
@@ -209,7 +214,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('are returned domain by domain for users if Keystone lists one domain only', async () => {
-    serving({
+    answerWith({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
       '/users?domain_id=d1': { users: [user('u1', 'd1')] },
@@ -223,7 +228,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('are returned once for users if Keystone lists several domains', async () => {
-    serving({ '/users': { users: [user('u1', 'd1'), user('u2', 'd2')] } });
+    answerWith({ '/users': { users: [user('u1', 'd1'), user('u2', 'd2')] } });
     const pages: string[][] = [];
     await cloud.connect().keystone.eachPage('user', async (page) => {
       pages.push(page.map(({ id }) => id));
@@ -232,7 +237,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('are returned in pages for domains, and omit projects that act as a domain', async () => {
-    serving({
+    answerWith({
       '/domains': { domains: [{ id: 'd1', name: 'D', enabled: true }] },
       '/projects': { projects: [project('a'), project('d1', { is_domain: true })] },
     });
@@ -250,7 +255,7 @@ describe('the lists of Keystone', () => {
   });
 
   it('contain the users of LDAP, whose ids may be any text', async () => {
-    serving({
+    answerWith({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },
     });
     expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual([
@@ -272,14 +277,14 @@ describe('the lists of Keystone', () => {
       { user: { id: 'u3' }, role: { id: 'r1' }, scope: { system: { all: true } } },
       { group: { id: 'g1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
     ];
-    serving({ '/role_assignments': { role_assignments } });
+    answerWith({ '/role_assignments': { role_assignments } });
     expect(await cloud.connect().keystone.members(P)).toEqual([{ projectId: P, userId: 'u1' }]);
-    const { query } = cloud.asked.at(-1) ?? {};
+    const { query } = cloud.requests.at(-1) ?? {};
     expect(Object.fromEntries(query ?? [])).toEqual({ effective: 'true', 'scope.project.id': P });
   });
 
   it('contain the ids of the users of a group', async () => {
-    serving({ '/groups/g1/users': { users: [user('u1', 'd1'), user('u2', 'd1')] } });
+    answerWith({ '/groups/g1/users': { users: [user('u1', 'd1'), user('u2', 'd1')] } });
     expect(await cloud.connect().keystone.groupMembers('g1')).toEqual(['u1', 'u2']);
   });
 });

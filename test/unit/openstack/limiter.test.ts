@@ -3,24 +3,24 @@ import { asCaller, currentCaller } from '../../../lib/openstack/caller.ts';
 import { FairQueue } from '../../../lib/openstack/fair-queue.ts';
 import { AdaptiveLimiter } from '../../../lib/openstack/limiter.ts';
 
-/** A call that a simulated service will answer at a time. */
-interface Event {
+/** The answer that a simulated service will give at the time `at`. */
+interface PlannedAnswer {
   readonly at: number;
-  readonly end: () => void;
+  readonly answer: () => void;
 }
 
 /**
  * The answer of a simulated service. It depends on the number of calls in progress, this one
  * included.
  */
-type Service = (active: number) => { millis: number; status?: number };
+type Service = (activeCalls: number) => { millis: number; status?: number };
 
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const nextTick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A service behind a limiter, with a virtual clock. No test waits for real time. */
 class Simulation {
   readonly limiter: AdaptiveLimiter;
-  #events: Event[] = [];
+  #plannedAnswers: PlannedAnswer[] = [];
   #now = 0;
   #active = 0;
   /** The time of the last answer of each caller. */
@@ -40,7 +40,7 @@ class Simulation {
       this.peak = Math.max(this.peak, this.#active);
       const { millis, status = 204 } = this.service(this.#active);
       await new Promise<void>((resolve) => {
-        this.#events.push({ at: this.#now + millis, end: resolve });
+        this.#plannedAnswers.push({ at: this.#now + millis, answer: resolve });
       });
       this.#active -= 1;
       this.endedAt.set(caller, this.#now);
@@ -59,12 +59,12 @@ class Simulation {
       isOver = true;
     });
     while (!isOver) {
-      await settled();
-      this.#events.sort((a, b) => a.at - b.at);
-      const next = this.#events.shift();
+      await nextTick();
+      this.#plannedAnswers.sort((a, b) => a.at - b.at);
+      const next = this.#plannedAnswers.shift();
       if (!next) continue;
       this.#now = next.at;
-      next.end();
+      next.answer();
     }
     await over;
     return this.#now - began;
@@ -179,9 +179,9 @@ test('a fair queue loses no call, keeps the order of each key, and alternates be
       expect(queue.takeNext()).toBeUndefined();
       expect(queue.size).toBe(0);
       for (const key of ['a', 'b', 'c'] as const) {
-        const of = taken.filter((one) => one?.key === key).map((one) => one?.at ?? -1);
-        expect(of).toEqual([...of].sort((a, b) => a - b));
-        expect(of).toHaveLength(keys.filter((one) => one === key).length);
+        const itemsOfKey = taken.filter((one) => one?.key === key).map((one) => one?.at ?? -1);
+        expect(itemsOfKey).toEqual([...itemsOfKey].sort((a, b) => a - b));
+        expect(itemsOfKey).toHaveLength(keys.filter((one) => one === key).length);
       }
       const left = new Map<string, number>();
       for (const key of keys) left.set(key, (left.get(key) ?? 0) + 1);
@@ -197,7 +197,7 @@ test('a fair queue loses no call, keeps the order of each key, and alternates be
 
 test('currentCaller returns the caller in everything that the work awaits, and nowhere else', async () => {
   const inside = asCaller('operation-1', async () => {
-    await settled();
+    await nextTick();
     return currentCaller();
   });
   expect(currentCaller()).toBe('');

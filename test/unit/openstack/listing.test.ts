@@ -4,16 +4,16 @@ import { MAX_ROWS } from '../../../lib/openstack/listing.ts';
 import type { ListOptions, Paging } from '../../../lib/task/service.ts';
 import {
   failureOf,
-  json,
   NETWORK,
   type ReceivedRequest,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 beforeEach(async () => {
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
 });
 afterEach(() => cloud.close());
 
@@ -23,35 +23,35 @@ const resources = (count: number) =>
     id: `t${String(index).padStart(3, '0')}`,
     owner: 'p',
   }));
-const pages = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+const pages = () => cloud.requests.filter((request) => !request.path.startsWith('/identity'));
 const ports = async (paging: Paging, more: Partial<ListOptions<typeof row>> = {}) => {
   const api = await cloud.network();
   return api.list('/v2.0/ports', { collection: 'ports', row, paging, ...more });
 };
 
 /**
- * A list as a service returns it: the page of `all` that `limit`, `marker` and `offset` ask
- * for.
+ * Returns the page of `all` that the query asks for with `limit`, `marker` and `offset`. `full`:
+ * the page has as many rows as the query allows.
  */
-const cut = (asked: ReceivedRequest, all: readonly { id: string }[], key = 'id') => {
-  const limit = Math.min(Number(asked.query.get('limit') ?? 1000), 1000);
-  const marker = asked.query.get('marker');
+const pageFor = (request: ReceivedRequest, all: readonly { id: string }[], key = 'id') => {
+  const limit = Math.min(Number(request.query.get('limit') ?? 1000), 1000);
+  const marker = request.query.get('marker');
   const names = all.map((one) =>
     key === 'id' ? one.id : String(Object.entries(one).find(([name]) => name === key)?.[1]),
   );
-  const start = marker ? names.indexOf(marker) + 1 : Number(asked.query.get('offset') ?? 0);
+  const start = marker ? names.indexOf(marker) + 1 : Number(request.query.get('offset') ?? 0);
   return {
     page: all.slice(start, start + limit),
     full: start + limit < all.length || all.length - start === limit,
   };
 };
 
-type Serve = (asked: ReceivedRequest, response: ServerResponse, all: { id: string }[]) => void;
+type Serve = (request: ReceivedRequest, response: ServerResponse, all: { id: string }[]) => void;
 const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
-  marker(asked, response, all) {
-    const { page, full } = cut(asked, all);
+  marker(request, response, all) {
+    const { page, full } = pageFor(request, all);
     const href = `https://inner.example.org:8774/v2.0/ports?limit=1&marker=${page.at(-1)?.id}`;
-    json(response, 200, {
+    sendJson(response, 200, {
       ports: page,
       ...(full
         ? {
@@ -63,19 +63,22 @@ const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
         : {}),
     });
   },
-  next(asked, response, all) {
-    const { page, full } = cut(asked, all);
-    json(response, 200, {
+  next(request, response, all) {
+    const { page, full } = pageFor(request, all);
+    sendJson(response, 200, {
       ports: page,
       first: '/v2/x',
       ...(full && page.length > 0 ? { next: `/v2/images?marker=${page.at(-1)?.id}&limit=1` } : {}),
     });
   },
-  offset: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page }),
-  total: (asked, response, all) =>
-    json(response, 200, { ports: cut(asked, all).page, total: all.length }),
-  swift: (asked, response, all) =>
-    json(response, 200, { ports: cut(asked, all).page.map((one) => ({ ...one, name: one.id })) }),
+  offset: (request, response, all) =>
+    sendJson(response, 200, { ports: pageFor(request, all).page }),
+  total: (request, response, all) =>
+    sendJson(response, 200, { ports: pageFor(request, all).page, total: all.length }),
+  swift: (request, response, all) =>
+    sendJson(response, 200, {
+      ports: pageFor(request, all).page.map((one) => ({ ...one, name: one.id })),
+    }),
 };
 
 describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
@@ -90,12 +93,12 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       [5, 1000],
     ])('returns all of %i rows at %i a page, each once', async (count, pageSize) => {
       const all = resources(count);
-      cloud.script = (asked, response) => STYLES[paging](asked, response, all);
+      cloud.script = (request, response) => STYLES[paging](request, response, all);
       expect(await ports(paging, { pageSize })).toEqual({ rows: all, hasMore: false });
     });
 
     it('keeps the filters of the caller on every page', async () => {
-      cloud.script = (asked, response) => STYLES[paging](asked, response, resources(5));
+      cloud.script = (request, response) => STYLES[paging](request, response, resources(5));
       await ports(paging, {
         pageSize: 2,
         query: { project_id: 'p', all_tenants: 1 },
@@ -114,7 +117,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
     });
 
     it('stops when the caller has enough rows, and reports that there are more', async () => {
-      cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
+      cloud.script = (request, response) => STYLES[paging](request, response, resources(50));
       const { rows, hasMore } = await ports(paging, { pageSize: 4, maxRows: 10 });
       expect([rows.length >= 10, rows.length < 20, hasMore]).toEqual([true, true, true]);
       expect(await ports(paging, { maxRows: 5000 })).toEqual({
@@ -124,10 +127,10 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
     });
 
     it('ends with an error if its pages repeat', async () => {
-      cloud.script = (asked, response) => {
-        asked.query.delete('marker');
-        asked.query.delete('offset');
-        STYLES[paging](asked, response, resources(50));
+      cloud.script = (request, response) => {
+        request.query.delete('marker');
+        request.query.delete('offset');
+        STYLES[paging](request, response, resources(50));
       };
       expect(await failureOf(ports(paging, { pageSize: 10 }))).toMatchObject({
         code: 'neutron.answer.endless',
@@ -140,9 +143,9 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
 
 it('ends with an error before it exhausts the memory if every page is new', async () => {
   const rows = resources(1000);
-  cloud.script = (_asked, response) => {
+  cloud.script = (_request, response) => {
     const href = `http://x/?marker=${pages().length}`;
-    json(response, 200, { ports: rows, ports_links: [{ rel: 'next', href }] });
+    sendJson(response, 200, { ports: rows, ports_links: [{ rel: 'next', href }] });
   };
   expect(await failureOf(ports('marker'))).toMatchObject({
     code: 'neutron.answer.endless',
@@ -153,15 +156,15 @@ it('ends with an error before it exhausts the memory if every page is new', asyn
 
 it('a listing of one page has all its rows, for any number of rows', async () => {
   const rows = resources(MAX_ROWS + 1);
-  cloud.script = (_asked, response) => json(response, 200, { ports: rows });
+  cloud.script = (_request, response) => sendJson(response, 200, { ports: rows });
   expect((await ports('marker')).rows).toHaveLength(MAX_ROWS + 1);
 }, 120_000);
 
 it('links with the singular name of the resource are followed, too, as in Cinder for groups and volume types', async () => {
-  cloud.script = (asked, response) => {
-    const isFirst = asked.query.get('marker') === null;
+  cloud.script = (request, response) => {
+    const isFirst = request.query.get('marker') === null;
     const link = { group_links: [{ rel: 'next', href: 'http://x/v3/groups?marker=t001' }] };
-    json(response, 200, {
+    sendJson(response, 200, {
       groups: isFirst ? resources(2) : resources(3).slice(2),
       ...(isFirst ? link : {}),
     });
@@ -176,13 +179,13 @@ it('links with the singular name of the resource are followed, too, as in Cinder
 });
 
 describe('"cannot list" is never "empty":', () => {
-  const serving = (answer: (response: ServerResponse, page: number) => void) => {
-    cloud.script = (_asked, response) => answer(response, pages().length);
+  const answerPages = (answer: (response: ServerResponse, page: number) => void) => {
+    cloud.script = (_request, response) => answer(response, pages().length);
   };
-  const second = (answer: (response: ServerResponse) => void) =>
-    serving((response, page) =>
+  const answerSecondPage = (answer: (response: ServerResponse) => void) =>
+    answerPages((response, page) =>
       page === 1
-        ? json(response, 200, {
+        ? sendJson(response, 200, {
             ports: resources(2),
             ports_links: [{ rel: 'next', href: 'http://x/?marker=t001' }],
           })
@@ -204,7 +207,7 @@ describe('"cannot list" is never "empty":', () => {
       { ports: [], ports_links: [{ rel: 'next', href: 'http://x/v2.0/ports' }] },
     ],
   ])('%s is an error', async (_name, body) => {
-    serving((response) => json(response, 200, body));
+    answerPages((response) => sendJson(response, 200, body));
     expect(await failureOf(ports('marker'))).toMatchObject({
       code: 'neutron.answer.unexpected',
       class: 'Unexpected',
@@ -212,7 +215,7 @@ describe('"cannot list" is never "empty":', () => {
   });
 
   it('an HTML page with status 200, as a proxy shows it, is an error', async () => {
-    serving((response) =>
+    answerPages((response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'),
     );
     // A maintenance page: it is retried, and dead-lettered only when it lasts.
@@ -223,20 +226,20 @@ describe('"cannot list" is never "empty":', () => {
   });
 
   it('an empty body is an error', async () => {
-    serving((response) => response.writeHead(204).end());
+    answerPages((response) => response.writeHead(204).end());
     expect(await failureOf(ports('marker'))).toMatchObject({ class: 'Unexpected' });
   });
 
   it.each<[string, (response: ServerResponse) => void, string]>([
-    ['is missing (500)', (response) => json(response, 500, {}), 'Transient'],
-    ['is forbidden', (response) => json(response, 403, {}), 'Denied'],
+    ['is missing (500)', (response) => sendJson(response, 500, {}), 'Transient'],
+    ['is forbidden', (response) => sendJson(response, 403, {}), 'Denied'],
     [
       'has broken JSON',
       (response) =>
         response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": ['),
       'Transient',
     ],
-    ['lacks the collection', (response) => json(response, 200, {}), 'Unexpected'],
+    ['lacks the collection', (response) => sendJson(response, 200, {}), 'Unexpected'],
     [
       'breaks off',
       (response) =>
@@ -246,13 +249,13 @@ describe('"cannot list" is never "empty":', () => {
       'Transient',
     ],
   ])('a second page that %s is an error', async (_name, answer, expected) => {
-    second(answer);
+    answerSecondPage(answer);
     expect(await failureOf(ports('marker'))).toMatchObject({ class: expected });
   });
 
   it('further pages of a list without paging are an error', async () => {
-    serving((response) =>
-      json(response, 200, {
+    answerPages((response) =>
+      sendJson(response, 200, {
         ports: resources(1),
         ports_links: [{ rel: 'next', href: 'http://x/?marker=t000' }],
       }),
@@ -262,8 +265,8 @@ describe('"cannot list" is never "empty":', () => {
   });
 
   it('a list whose URL does not exist is an error, and not an empty list', async () => {
-    serving((response) =>
-      json(response, 404, { NeutronError: { message: 'The resource could not be found.' } }),
+    answerPages((response) =>
+      sendJson(response, 404, { NeutronError: { message: 'The resource could not be found.' } }),
     );
     const report = await failureOf(ports('marker'));
     expect(report).toMatchObject({ code: 'neutron.http.404', class: 'Gone' });
@@ -272,13 +275,13 @@ describe('"cannot list" is never "empty":', () => {
 });
 
 describe('a row that is removed between two pages', () => {
-  const vanishing = (status: number, times: number) => {
-    let vanished = 0;
-    cloud.script = (asked, response) => {
-      if (asked.query.get('marker') !== 't001' || vanished >= times)
-        return STYLES.marker(asked, response, resources(5));
-      vanished += 1;
-      return json(response, status, {
+  const refuseMarker = (status: number, times: number) => {
+    let refusals = 0;
+    cloud.script = (request, response) => {
+      if (request.query.get('marker') !== 't001' || refusals >= times)
+        return STYLES.marker(request, response, resources(5));
+      refusals += 1;
+      return sendJson(response, status, {
         badRequest: { code: status, message: 'marker [t001] not found' },
       });
     };
@@ -287,7 +290,7 @@ describe('a row that is removed between two pages', () => {
   it.each([400, 404])(
     'restarts the list when the service answers %i to its marker',
     async (status) => {
-      vanishing(status, 2);
+      refuseMarker(status, 2);
       expect(await ports('marker', { pageSize: 2 })).toEqual({
         rows: resources(5),
         hasMore: false,
@@ -296,7 +299,7 @@ describe('a row that is removed between two pages', () => {
   );
 
   it('makes the listing Transient, and not empty, if it happens repeatedly', async () => {
-    vanishing(400, 99);
+    refuseMarker(400, 99);
     expect(await failureOf(ports('marker', { pageSize: 2 }))).toMatchObject({
       code: 'neutron.answer.changed',
       class: 'Transient',
@@ -305,10 +308,13 @@ describe('a row that is removed between two pages', () => {
 });
 
 it('the next page is read from the link, because key pairs have no id', async () => {
-  cloud.script = (asked, response) => {
-    const first = asked.query.get('marker') === null;
+  cloud.script = (request, response) => {
+    const first = request.query.get('marker') === null;
     const ports_links = first ? [{ rel: 'next', href: 'http://x/?marker=the%20name' }] : [];
-    json(response, 200, { ports: [{ keypair: { name: asked.query.get('marker') } }], ports_links });
+    sendJson(response, 200, {
+      ports: [{ keypair: { name: request.query.get('marker') } }],
+      ports_links,
+    });
   };
   const api = await cloud.network();
   const read = await api.list('/os-keypairs', {
@@ -320,22 +326,22 @@ it('the next page is read from the link, because key pairs have no id', async ()
 });
 
 it("Cinder's links to the next page are read from the singular name: group_links of groups", async () => {
-  cloud.script = (asked, response) => {
+  cloud.script = (request, response) => {
     const more =
-      asked.query.get('marker') === null
+      request.query.get('marker') === null
         ? { port_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] }
         : {};
-    json(response, 200, { ports: [{ id: asked.query.get('marker') ?? 't000' }], ...more });
+    sendJson(response, 200, { ports: [{ id: request.query.get('marker') ?? 't000' }], ...more });
   };
   expect((await ports('marker')).rows).toHaveLength(2);
 });
 
 it("Trove's links to the next page, which have the name links and a marker that counts rows, are followed, and rejected in a list without paging", async () => {
-  cloud.script = (asked, response) => {
-    const from = Number(asked.query.get('marker') ?? 0);
+  cloud.script = (request, response) => {
+    const from = Number(request.query.get('marker') ?? 0);
     const more =
       from === 0 ? { links: [{ rel: 'next', href: 'https://x/v1.0/p/ports?marker=1' }] } : {};
-    json(response, 200, { ports: resources(2).slice(from, from + 1), ...more });
+    sendJson(response, 200, { ports: resources(2).slice(from, from + 1), ...more });
   };
   expect((await ports('marker')).rows.map(({ id }) => id)).toEqual(['t000', 't001']);
   expect(await failureOf(ports('none'))).toMatchObject({ code: 'neutron.answer.unexpected' });
@@ -343,28 +349,28 @@ it("Trove's links to the next page, which have the name links and a marker that 
 
 describe('a list with the total number of rows', () => {
   it('continues after pages that are shorter than requested, and reads no unnecessary page', async () => {
-    cloud.script = (asked, response) => {
-      const from = Number(asked.query.get('offset') ?? 0);
-      json(response, 200, { ports: resources(7).slice(from, from + 3), total: 7 });
+    cloud.script = (request, response) => {
+      const from = Number(request.query.get('offset') ?? 0);
+      sendJson(response, 200, { ports: resources(7).slice(from, from + 3), total: 7 });
     };
     expect((await ports('total')).rows).toEqual(resources(7));
     expect(pages()).toHaveLength(3);
   });
 
   it('is an error when it has fewer rows, or no total', async () => {
-    cloud.script = (asked, response) =>
-      json(response, 200, { ports: asked.query.has('offset') ? [] : resources(3), total: 7 });
+    cloud.script = (request, response) =>
+      sendJson(response, 200, { ports: request.query.has('offset') ? [] : resources(3), total: 7 });
     expect(await failureOf(ports('total'))).toMatchObject({
       code: 'neutron.answer.changed',
       class: 'Transient',
     });
-    cloud.script = (_asked, response) => json(response, 200, { ports: resources(3) });
+    cloud.script = (_request, response) => sendJson(response, 200, { ports: resources(3) });
     expect(await failureOf(ports('total'))).toMatchObject({ code: 'neutron.answer.unexpected' });
   });
 });
 
 describe("Swift's listings", () => {
-  const box = async (more: Partial<ListOptions<z.ZodType>> = {}) => {
+  const listBox = async (more: Partial<ListOptions<z.ZodType>> = {}) => {
     const swift = await cloud
       .connect()
       .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
@@ -374,30 +380,30 @@ describe("Swift's listings", () => {
 
   it('are requested as JSON and continue after the name of the last row, with any characters in it', async () => {
     const names = ['a/b ü%?', '..', 'z&marker=x'];
-    cloud.script = (asked, response) => {
-      expect(asked.query.get('format')).toBe('json');
-      const at = asked.query.get('marker');
+    cloud.script = (request, response) => {
+      expect(request.query.get('format')).toBe('json');
+      const at = request.query.get('marker');
       const next = at === null ? names[0] : names[names.indexOf(at) + 1];
-      json(response, 200, next === undefined ? [] : [{ name: next }]);
+      sendJson(response, 200, next === undefined ? [] : [{ name: next }]);
     };
-    expect((await box({ pageSize: 1 })).rows).toEqual(names.map((name) => ({ name })));
+    expect((await listBox({ pageSize: 1 })).rows).toEqual(names.map((name) => ({ name })));
   });
 
   it('continue among the versions of one object, which share its name', async () => {
     const versions = ['3', '2', '1'].map((version_id) => ({ name: 'o', version_id }));
-    cloud.script = (asked, response) => {
-      const at = asked.query.get('version_marker');
+    cloud.script = (request, response) => {
+      const at = request.query.get('version_marker');
       const next =
-        asked.query.get('marker') === null
+        request.query.get('marker') === null
           ? 0
           : versions.findIndex((one) => one.version_id === at) + 1;
-      json(response, 200, versions.slice(next, next + 1));
+      sendJson(response, 200, versions.slice(next, next + 1));
     };
-    expect((await box({ pageSize: 1, query: { versions: '' } })).rows).toEqual(versions);
+    expect((await listBox({ pageSize: 1, query: { versions: '' } })).rows).toEqual(versions);
   });
 
   it('are an error without names, because they cannot be continued', async () => {
-    cloud.script = (_asked, response) => json(response, 200, [{}]);
-    expect(await failureOf(box())).toMatchObject({ class: 'Unexpected' });
+    cloud.script = (_request, response) => sendJson(response, 200, [{}]);
+    expect(await failureOf(listBox())).toMatchObject({ class: 'Unexpected' });
   });
 });

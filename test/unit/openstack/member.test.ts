@@ -5,7 +5,7 @@ import { createMemberSession } from '../../../lib/openstack/member.ts';
 import type { Session } from '../../../lib/openstack/session.ts';
 import type { ServiceApi } from '../../../lib/task/service.ts';
 
-type Own = Pick<Credentials, 'identity' | 'scope' | 'secret'>;
+type LoginOfCredential = Pick<Credentials, 'identity' | 'scope' | 'secret'>;
 const token = (value: string, roles: readonly string[]): Token => ({
   value: () => value,
   project: { id: 'p', name: 'production', domainId: 'd' },
@@ -24,7 +24,7 @@ const sessionOf = (one: Token): Session => ({
 
 function setUp(roles: readonly string[]) {
   const posted: unknown[] = [];
-  const opened: Own[] = [];
+  const openedLogins: LoginOfCredential[] = [];
   const answers: (Error | undefined)[] = [];
   const identity: ServiceApi = {
     service: 'keystone',
@@ -40,17 +40,17 @@ function setUp(roles: readonly string[]) {
     },
     list: () => Promise.reject(new Error('not here')),
   };
-  const open = (own: Own): Session => {
-    opened.push(own);
-    return sessionOf(token(`member-${opened.length}`, ['member']));
+  const open = (login: LoginOfCredential): Session => {
+    openedLogins.push(login);
+    return sessionOf(token(`member-${openedLogins.length}`, ['member']));
   };
   const session = createMemberSession(sessionOf(token('t', roles)), identity, open, () => 0);
-  return { session, posted, opened, answers };
+  return { session, posted, openedLogins, answers };
 }
 
 describe('a session on a project with the role member alone', () => {
   it('logs in with one credential for many calls, which is restricted to that role and expires', async () => {
-    const { session, posted, opened } = setUp(['admin', 'member', 'reader']);
+    const { session, posted, openedLogins } = setUp(['admin', 'member', 'reader']);
     const tokens = await Promise.all([session.token(), session.token(), session.token()]);
     expect(tokens.map(({ value }) => value())).toEqual(['member-1', 'member-1', 'member-1']);
     expect(posted).toEqual([
@@ -67,12 +67,12 @@ describe('a session on a project with the role member alone', () => {
         },
       },
     ]);
-    expect(opened).toHaveLength(1);
+    expect(openedLogins).toHaveLength(1);
     expect(
-      z.object({ methods: z.tuple([z.string()]) }).parse(opened[0]?.identity()).methods,
+      z.object({ methods: z.tuple([z.string()]) }).parse(openedLogins[0]?.identity()).methods,
     ).toEqual(['application_credential']);
-    // Its project is in the credential.
-    expect(opened[0]?.scope).toBeUndefined();
+    // The credential itself belongs to a project, so the login names no scope.
+    expect(openedLogins[0]?.scope).toBeUndefined();
   });
 
   it('sends no request to Keystone if its own token does not have the role', async () => {

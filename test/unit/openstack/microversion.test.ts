@@ -1,8 +1,8 @@
 import { negotiate } from '../../../lib/openstack/microversion.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 
-const WHERE = { service: 'zun', region: 'one', host: 'cloud' };
-const WANTED = { header: 'container', floor: '1.32', ceiling: '1.40' };
+const FAILURE_CONTEXT = { service: 'zun', region: 'one', host: 'cloud' };
+const WANTED_RANGE = { header: 'container', floor: '1.32', ceiling: '1.40' };
 const answer = (json: unknown, headers: Record<string, string> = {}) => ({
   json,
   headers: new Headers(headers),
@@ -11,9 +11,9 @@ const answer = (json: unknown, headers: Record<string, string> = {}) => ({
 /** The answer of Zun and Magnum at `/v1/`: links without versions. */
 const LINKS = { id: 'v1', media_types: [], links: [], containers: [] };
 
-const classOf = (ask: () => unknown): string | undefined => {
+const errorClassOf = (negotiation: () => unknown): string | undefined => {
   try {
-    ask();
+    negotiation();
   } catch (error) {
     return error instanceof PropagatorError ? error.class : String(error);
   }
@@ -28,27 +28,41 @@ describe('a service that has its versions in headers', () => {
     });
 
   it('is called with the highest microversion that both sides support', () => {
-    expect(negotiate(versionHeaders('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
+    expect(
+      negotiate(versionHeaders('container 1.1', 'container 1.36'), WANTED_RANGE, FAILURE_CONTEXT),
+    ).toEqual({
       version: '1.36',
       path: '',
     });
-    expect(negotiate(versionHeaders('1.1', '1.51'), WANTED, WHERE)).toMatchObject({
+    expect(negotiate(versionHeaders('1.1', '1.51'), WANTED_RANGE, FAILURE_CONTEXT)).toMatchObject({
       version: '1.40',
     });
   });
 
   it('is not called if it is too old or too new', () => {
     expect(
-      classOf(() => negotiate(versionHeaders('container 1.1', 'container 1.9'), WANTED, WHERE)),
+      errorClassOf(() =>
+        negotiate(versionHeaders('container 1.1', 'container 1.9'), WANTED_RANGE, FAILURE_CONTEXT),
+      ),
     ).toBe('Unsupported');
     expect(
-      classOf(() => negotiate(versionHeaders('container 1.41', 'container 1.60'), WANTED, WHERE)),
+      errorClassOf(() =>
+        negotiate(
+          versionHeaders('container 1.41', 'container 1.60'),
+          WANTED_RANGE,
+          FAILURE_CONTEXT,
+        ),
+      ),
     ).toBe('Unsupported');
   });
 
-  it('is an error if it does not send them', () => {
-    expect(classOf(() => negotiate(answer(LINKS), WANTED, WHERE))).toBe('Unexpected');
-    expect(classOf(() => negotiate(answer({ versions: [] }), WANTED, WHERE))).toBe('Unexpected');
+  it('is an error if it sends no versions', () => {
+    expect(errorClassOf(() => negotiate(answer(LINKS), WANTED_RANGE, FAILURE_CONTEXT))).toBe(
+      'Unexpected',
+    );
+    expect(
+      errorClassOf(() => negotiate(answer({ versions: [] }), WANTED_RANGE, FAILURE_CONTEXT)),
+    ).toBe('Unexpected');
   });
 
   it('is called with the version of its document if it also has headers', () => {
@@ -62,7 +76,13 @@ describe('a service that has its versions in headers', () => {
         },
       ],
     };
-    expect(negotiate({ ...versionHeaders('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({
+    expect(
+      negotiate(
+        { ...versionHeaders('1.1', '1.40'), json: document },
+        WANTED_RANGE,
+        FAILURE_CONTEXT,
+      ),
+    ).toEqual({
       version: '1.38',
       path: 'v1',
     });

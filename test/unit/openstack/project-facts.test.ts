@@ -27,9 +27,10 @@ const add = (name: string, parent: string | null, is_domain = false): Project =>
     ...{ id: `${name}0000`, name, parent_id: parent, domain_id: is_domain ? null : domain.id },
     ...{ is_domain, enabled: true, tags: ['kept'], options: {}, description: 'kept' },
   });
-const run = (as = cloud) => as.projectAdmin.checkDeletion(ProjectId.parse(project.id));
+const checkDeletion = (usedCloud = cloud) =>
+  usedCloud.projectAdmin.checkDeletion(ProjectId.parse(project.id));
 /** The complete state of Keystone, which a check must not change. */
-const stored = () => {
+const identityState = () => {
   const { projects, assignments, roles, users } = rehearsal.state.identity;
   return structuredClone([projects, assignments, roles, users].map((table) => table.all()));
 };
@@ -47,14 +48,14 @@ const deny = (method: string, path: RegExp, rule: string) =>
 
 describe('the checks in Keystone before a project is emptied', () => {
   it('change nothing in Keystone, with any result', async () => {
-    const before = stored();
-    expect(await run()).toEqual({ refusals: [], unknown: [] });
+    const before = identityState();
+    expect(await checkDeletion()).toEqual({ refusals: [], unknown: [] });
     project.enabled = false;
-    const disabled = stored();
-    expect(await run()).toEqual({ refusals: [], unknown: [] });
-    expect(stored()).toEqual(disabled);
+    const disabled = identityState();
+    expect(await checkDeletion()).toEqual({ refusals: [], unknown: [] });
+    expect(identityState()).toEqual(disabled);
     project.enabled = true;
-    expect(stored()).toEqual(before);
+    expect(identityState()).toEqual(before);
   });
 
   it.each([undefined, true] as const)(
@@ -71,7 +72,7 @@ describe('the checks in Keystone before a project is emptied', () => {
   );
 
   it('send no deletion with the id of a real project', async () => {
-    await run();
+    await checkDeletion();
     const deletions = rehearsal.calls.filter(({ method }) => method === 'DELETE');
     expect(deletions.length).toBeGreaterThan(0);
     const ids = rehearsal.state.identity.projects.all().map(({ id }) => `/v3/projects/${id}`);
@@ -89,7 +90,7 @@ describe('the checks in Keystone before a project is emptied', () => {
     ['a disabled domain', () => Object.assign(domain, { enabled: false }), 'domain market0000'],
   ])('find %s', async (_, make, message) => {
     make();
-    expect(await run()).toEqual({
+    expect(await checkDeletion()).toEqual({
       refusals: [
         { message: expect.stringContaining(message), advice: expect.stringContaining('openstack') },
       ],
@@ -109,7 +110,7 @@ describe('the checks in Keystone before a project is emptied', () => {
     ],
   ])('do not refuse %s, which Keystone accepts too', async (_, make) => {
     make();
-    expect(await run()).toEqual({ refusals: [], unknown: [] });
+    expect(await checkDeletion()).toEqual({ refusals: [], unknown: [] });
     const id = ProjectId.parse(project.id);
     await cloud.projectAdmin.disable(id);
     await cloud.projectAdmin.delete(id);
@@ -122,7 +123,7 @@ describe('the checks in Keystone before a project is emptied', () => {
     ['DELETE', /\/roles\//, 'revoke_grant'],
   ])('find a policy that forbids %s %s', async (method, path, rule) => {
     deny(method, path, rule);
-    const { refusals, unknown } = await run();
+    const { refusals, unknown } = await checkDeletion();
     expect(refusals).toEqual([
       {
         message: expect.stringContaining(`requested action: identity:${rule}`),
@@ -135,7 +136,7 @@ describe('the checks in Keystone before a project is emptied', () => {
   it('report as unknown the result of a policy that compares domains', async () => {
     deny('PATCH', /\/projects\/[0-9a-f]{32}$/, 'update_project');
     deny('DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project');
-    expect(await run()).toEqual({
+    expect(await checkDeletion()).toEqual({
       refusals: [],
       unknown: [expect.stringContaining('identity:delete_project')],
     });
@@ -143,25 +144,28 @@ describe('the checks in Keystone before a project is emptied', () => {
 
   it('report as unknown a domain that Keystone does not show', async () => {
     deny('GET', /\/domains\/market0000/, 'get_domain');
-    expect(await run()).toEqual({ refusals: [], unknown: [expect.stringContaining('domain')] });
+    expect(await checkDeletion()).toEqual({
+      refusals: [],
+      unknown: [expect.stringContaining('domain')],
+    });
   });
 
   it('use the real user if a policy compares the user of a role', async () => {
     const [admin] = rehearsal.state.identity.users.where(({ name }) => name === 'admin');
     deny('DELETE', new RegExp(`/users/(?!${admin?.id})[^/]+/roles/`), 'revoke_grant');
-    expect(await run()).toEqual({ refusals: [], unknown: [] });
-    const asked = rehearsal.calls.filter(({ path }) => path.includes('/roles/'));
-    expect(asked).toHaveLength(2);
+    expect(await checkDeletion()).toEqual({ refusals: [], unknown: [] });
+    const roleCalls = rehearsal.calls.filter(({ path }) => path.includes('/roles/'));
+    expect(roleCalls).toHaveLength(2);
   });
 
   it('find that an application credential gives no token on an enabled project', async () => {
     const bound = connect(rehearsal.applicationCredentials);
-    const { refusals } = await run(bound);
+    const { refusals } = await checkDeletion(bound);
     expect(refusals).toMatchObject([
       { message: expect.stringContaining('application credential') },
     ]);
     project.enabled = false;
-    expect((await run(bound)).refusals).toEqual([]);
+    expect((await checkDeletion(bound)).refusals).toEqual([]);
     await bound.close();
   });
 
@@ -171,9 +175,9 @@ describe('the checks in Keystone before a project is emptied', () => {
       path: /parent_id/,
       effect: { does: 'answer', status: 503 },
     });
-    await expect(run()).rejects.toMatchObject({ report: { class: 'Transient' } });
+    await expect(checkDeletion()).rejects.toMatchObject({ report: { class: 'Transient' } });
     away.clear();
     rehearsal.state.identity.projects.delete(project.id);
-    await expect(run()).rejects.toMatchObject({ report: { class: 'Gone' } });
+    await expect(checkDeletion()).rejects.toMatchObject({ report: { class: 'Gone' } });
   });
 });

@@ -2,26 +2,26 @@ import { ServiceName } from '../../../events/ids.ts';
 import type { CallRecord } from '../../../lib/openstack/connect.ts';
 import {
   failureOf,
-  json,
   NETWORK,
   OWN_PROJECT,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 
 beforeEach(async () => {
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
 });
 afterEach(() => cloud.close());
 
-const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+const calls = () => cloud.requests.filter((request) => !request.path.startsWith('/identity'));
 
 describe('a call', () => {
   it('sends token, user agent and JSON, and returns JSON, headers and the request id', async () => {
-    cloud.script = (_asked, response) =>
-      json(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
+    cloud.script = (_request, response) =>
+      sendJson(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
     const api = await cloud.network({ userAgent: 'sweeper/1' });
     const answer = await api.request('POST', '/v2.0/networks', {
       json: { network: {} },
@@ -45,7 +45,7 @@ describe('a call', () => {
   it.each(['..', '.', 'a/../b', 'a/', '/a', 'a//b', 'a/.', '%2e%2e/a/'])(
     'rejects an id that a server may read as another path: %s',
     async (id) => {
-      cloud.script = (_asked, response) => response.writeHead(204).end();
+      cloud.script = (_request, response) => response.writeHead(204).end();
       const api = await cloud.network();
       await expect(
         api.request('DELETE', `/v2.0/quotas/${encodeURIComponent(id)}`),
@@ -57,7 +57,7 @@ describe('a call', () => {
   it.each(['a b', 'a%2Fb', 'ü', '...', '..a', '-x', 'a?b#c', `'"`, 'a@b.c', 'a/b'])(
     'encodes every other id: %s',
     async (id) => {
-      cloud.script = (_asked, response) => response.writeHead(204).end();
+      cloud.script = (_request, response) => response.writeHead(204).end();
       const api = await cloud.network();
       await api.request('DELETE', `/v2.0/quotas/${encodeURIComponent(id)}`, {
         query: { project_id: id },
@@ -72,7 +72,7 @@ describe('a call', () => {
   it.each([' a', 'a ', 'Łódź', 'é', 'a\nX-Other: b'])(
     'rejects a header that would arrive as another text: %j',
     async (id) => {
-      cloud.script = (_asked, response) => response.writeHead(204).end();
+      cloud.script = (_request, response) => response.writeHead(204).end();
       const api = await cloud.network();
       await expect(
         api.request('DELETE', '/v2.0/quotas', { headers: { 'x-auth-sudo-project-id': id } }),
@@ -82,7 +82,7 @@ describe('a call', () => {
   );
 
   it("sends a path unchanged, so that an object named '..' is not read as its container", async () => {
-    cloud.script = (_asked, response) => response.writeHead(204).end();
+    cloud.script = (_request, response) => response.writeHead(204).end();
     const swift = await cloud
       .connect()
       .api(
@@ -91,14 +91,14 @@ describe('a call', () => {
       );
     await swift?.request('DELETE', '/box/..');
     await swift?.request('DELETE', `/box/${encodeURIComponent('a/../b ü%?')}`);
-    expect(calls().map((asked) => asked.url)).toEqual([
+    expect(calls().map((request) => request.url)).toEqual([
       `/v1/AUTH_${OWN_PROJECT}/box/..`,
       `/v1/AUTH_${OWN_PROJECT}/box/a%2F..%2Fb%20%C3%BC%25%3F`,
     ]);
   });
 
   it('uses the account of another project if requested, but never another host', async () => {
-    cloud.script = (_asked, response) => response.writeHead(204).end();
+    cloud.script = (_request, response) => response.writeHead(204).end();
     const swift = await cloud
       .connect()
       .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
@@ -115,7 +115,7 @@ describe('a call', () => {
   it.each(['/network', '/network/', '/network/v2.0', '/network/v2.0/', '/v2.0'])(
     'calls the same ports when the catalog has Neutron as %s',
     async (path) => {
-      cloud.script = (_asked, response) => json(response, 200, { ports: [] });
+      cloud.script = (_request, response) => sendJson(response, 200, { ports: [] });
       const api = await cloud.network();
       await api.request('GET', '/v2.0/ports', { endpoint: `${cloud.origin}${path}` });
       expect(calls()[0]?.url).toBe(`${path.replace(/\/?(v2\.0)?\/?$/, '')}/v2.0/ports`);
@@ -125,12 +125,12 @@ describe('a call', () => {
   it('runs at most as many at a time as the service allows, and the settings take precedence', async () => {
     let open = 0;
     let most = 0;
-    cloud.script = async (_asked, response) => {
+    cloud.script = async (_request, response) => {
       open += 1;
       most = Math.max(most, open);
       await new Promise((resolve) => setTimeout(resolve, 5));
       open -= 1;
-      json(response, 200, {});
+      sendJson(response, 200, {});
     };
     const api = await cloud.network();
     await Promise.all(Array.from({ length: 30 }, () => api.request('GET', '/v2.0/ports')));
@@ -142,7 +142,7 @@ describe('a call', () => {
   });
 
   it("uses the caller's headers instead of its own, except for the token", async () => {
-    cloud.script = (_asked, response) => response.writeHead(204).end();
+    cloud.script = (_request, response) => response.writeHead(204).end();
     const headers = {
       Accept: 'text/plain',
       'X-Auth-Token': 'stolen',
@@ -158,7 +158,7 @@ describe('a call', () => {
   });
 
   it("is counted in Swift without the customer's names", async () => {
-    cloud.script = (_asked, response) => response.writeHead(204).end();
+    cloud.script = (_request, response) => response.writeHead(204).end();
     const seen: CallRecord[] = [];
     const SWIFT = { ...NETWORK, name: ServiceName.parse('swift'), catalogTypes: ['object-store'] };
     const swift = await cloud
@@ -169,7 +169,7 @@ describe('a call', () => {
   });
 
   it('is counted without ids and names', async () => {
-    cloud.script = (_asked, response) => response.writeHead(204).end();
+    cloud.script = (_request, response) => response.writeHead(204).end();
     const seen: CallRecord[] = [];
     const api = await cloud.network({ onCall: (call) => seen.push(call) });
     await api.request('DELETE', '/v2.0/ports/0a1b2c3d-0000-4000-8000-000000000000?x=1');
@@ -213,8 +213,8 @@ describe('a status', () => {
     [413, 'Unexpected'],
     [300, 'Unexpected'],
   ])('%i is class %s, with code, service, region and request id', async (status, expected) => {
-    cloud.script = (_asked, response) =>
-      json(response, status, {}, { 'x-openstack-request-id': 'req-9' });
+    cloud.script = (_request, response) =>
+      sendJson(response, status, {}, { 'x-openstack-request-id': 'req-9' });
     const report = await failureOf((await cloud.network()).request('POST', '/v2.0/ports'));
     expect(report).toMatchObject({
       code: `neutron.http.${status}`,
@@ -228,7 +228,7 @@ describe('a status', () => {
   });
 
   it('is returned if the caller accepts it', async () => {
-    cloud.script = (_asked, response) => json(response, 404, { no: 1 });
+    cloud.script = (_request, response) => sendJson(response, 404, { no: 1 });
     expect(
       await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] }),
     ).toMatchObject({
@@ -238,7 +238,7 @@ describe('a status', () => {
   });
 
   it('is not followed if it is a redirect, because the token would be sent along', async () => {
-    cloud.script = (_asked, response) =>
+    cloud.script = (_request, response) =>
       response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
     const report = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
     expect(report.message).toBe(
@@ -250,7 +250,7 @@ describe('a status', () => {
 
 describe('the error message of the service', () => {
   const messageOf = async (body: string, type = 'application/json') => {
-    cloud.script = (_asked, response) =>
+    cloud.script = (_request, response) =>
       response.writeHead(400, { 'content-type': type }).end(body);
     const { message } = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
     return message.replace('neutron answered 400 to GET /v2.0/ports', '').replace(/^: /, '');
@@ -340,7 +340,7 @@ describe('the error message of the service', () => {
   });
 
   it("has Swift's transaction id if there is no other", async () => {
-    cloud.script = (_asked, response) =>
+    cloud.script = (_request, response) =>
       response
         .writeHead(409, { 'x-trans-id': 'tx12' })
         .end('<html><h1>Conflict</h1><p>There was a conflict.</p></html>');
@@ -353,7 +353,7 @@ describe('the error message of the service', () => {
 });
 
 it('an answer with the type JSON and another content is incomplete', async () => {
-  cloud.script = (_asked, response) =>
+  cloud.script = (_request, response) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": [{"id"');
   expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
     code: 'neutron.answer.broken',

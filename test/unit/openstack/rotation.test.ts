@@ -2,11 +2,11 @@ import { rotatingCredentials } from '../../../lib/engine/aws/lambda/secret.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import {
   failureOf,
-  json,
   NETWORK,
   PASSWORD,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -46,12 +46,12 @@ const connect = async () =>
   );
 
 beforeEach(async () => {
-  cloud = await scriptedCloud();
-  cloud.script = (_asked, response) => json(response, 200, { ports: [] });
-  cloud.login = (asked, response) =>
-    asked.body.includes(`"password":"${accepted}"`)
-      ? cloud.logIn(response)
-      : json(response, 401, { error: { code: 401, message: 'wrong password' } });
+  cloud = await startScriptedCloud();
+  cloud.script = (_request, response) => sendJson(response, 200, { ports: [] });
+  cloud.answerLogin = (request, response) =>
+    request.body.includes(`"password":"${accepted}"`)
+      ? cloud.answerWithToken(response)
+      : sendJson(response, 401, { error: { code: 401, message: 'wrong password' } });
   stored = { password: PASSWORD, version: 1 };
   accepted = PASSWORD;
   reads = 0;
@@ -68,7 +68,7 @@ describe('a password that is stored in a secret', () => {
     accepted = 'the-new-password';
     stored = { password: accepted, version: 2 };
     // Keystone revokes the tokens of the earlier password.
-    cloud.valid.clear();
+    cloud.validTokens.clear();
     time += 60_000;
     expect((await api?.request('GET', '/v2.0/ports'))?.status).toBe(200);
     expect(reads).toBe(2);

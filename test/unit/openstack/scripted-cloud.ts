@@ -19,34 +19,35 @@ export interface ReceivedRequest {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
-/** `undefined`: it is a login to Keystone, or the path does not exist. */
-export type Script = (asked: ReceivedRequest, response: ServerResponse) => unknown;
+/** Answers one request. */
+export type Script = (request: ReceivedRequest, response: ServerResponse) => unknown;
 
 /**
  * A loopback server for a whole cloud with one prefix for each service: `/identity`, `/network`, …
- * It carries out logins. All other answers are scripted.
+ * It answers logins with a new token. A test scripts all other answers.
  */
 export interface ScriptedCloud {
   readonly origin: string;
   readonly credentials: Credentials;
-  readonly asked: ReceivedRequest[];
+  readonly requests: ReceivedRequest[];
   /** Issued tokens, oldest first. */
   readonly tokens: string[];
   /** Tokens that services accept; remove one to revoke it. */
-  readonly valid: Set<string>;
-  /** Lifetime of the next tokens in seconds. */
-  lifetime: number;
-  /** Replaces the login. */
-  login: Script | undefined;
-  /** Answers a login with a new token, for use in {@link ScriptedCloud.login}. */
-  logIn(response: ServerResponse): void;
+  readonly validTokens: Set<string>;
+  /** The lifetime of the next tokens. */
+  tokenLifetimeSeconds: number;
+  /** If set, it answers each login in place of the cloud. */
+  answerLogin: Script | undefined;
+  /** Answers a login with a new token, for use in {@link ScriptedCloud.answerLogin}. */
+  answerWithToken(response: ServerResponse): void;
+  /** Answers each request that is not a login and has a valid token. */
   script: Script;
   connect(options?: ConnectOptions): Cloud;
   network(options?: ConnectOptions): Promise<ServiceApi>;
   close(): Promise<void>;
 }
 
-export const json = (
+export const sendJson = (
   response: ServerResponse,
   status: number,
   body: unknown,
@@ -64,37 +65,37 @@ export const NETWORK = {
   concurrency: 4,
 };
 
-export async function scriptedCloud(): Promise<ScriptedCloud> {
+export async function startScriptedCloud(): Promise<ScriptedCloud> {
   const clouds: Cloud[] = [];
-  const server = createServer((request, response) => {
+  const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const url = request.url ?? '/';
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const url = incoming.url ?? '/';
       const { pathname, searchParams } = new URL(url, 'http://any.invalid');
-      const asked: ReceivedRequest = {
-        method: request.method ?? '',
+      const request: ReceivedRequest = {
+        method: incoming.method ?? '',
         url,
         path: pathname,
         query: searchParams,
-        headers: request.headers,
+        headers: incoming.headers,
         body: Buffer.concat(chunks).toString(),
       };
-      cloud.asked.push(asked);
+      cloud.requests.push(request);
       if (pathname === '/identity/v3/auth/tokens' && request.method === 'POST')
-        return cloud.login ? cloud.login(asked, response) : logIn(response);
-      if (!cloud.valid.has(String(request.headers['x-auth-token'])))
-        return json(response, 401, { error: { message: 'no such token' } });
-      return cloud.script(asked, response);
+        return cloud.answerLogin ? cloud.answerLogin(request, response) : answerWithToken(response);
+      if (!cloud.validTokens.has(String(request.headers['x-auth-token'])))
+        return sendJson(response, 401, { error: { message: 'no such token' } });
+      return cloud.script(request, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-  const logIn = (response: ServerResponse): void => {
+  const answerWithToken = (response: ServerResponse): void => {
     const token = `gAAAA-secret-token-${cloud.tokens.length + 1}`;
     cloud.tokens.push(token);
-    cloud.valid.add(token);
+    cloud.validTokens.add(token);
     const endpoints = (path: string) => [
       { interface: 'public', region_id: 'RegionOne', url: `${origin}${path}` },
     ];
@@ -104,7 +105,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
         roles: [{ id: 'role-admin', name: 'admin' }],
         issued_at: '2030-01-01T00:00:00.000000Z',
         expires_at: new Date(
-          Date.parse('2030-01-01T00:00:00Z') + cloud.lifetime * 1000,
+          Date.parse('2030-01-01T00:00:00Z') + cloud.tokenLifetimeSeconds * 1000,
         ).toISOString(),
         project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default', name: 'Default' } },
         catalog: [
@@ -115,7 +116,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
         ],
       },
     };
-    json(response, 201, body, { 'x-subject-token': token });
+    sendJson(response, 201, body, { 'x-subject-token': token });
   };
 
   const cloud: ScriptedCloud = {
@@ -133,13 +134,13 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
       home: '/nowhere',
       cwd: '/nowhere',
     }),
-    asked: [],
+    requests: [],
     tokens: [],
-    valid: new Set(),
-    lifetime: 3600,
-    login: undefined,
-    logIn,
-    script: (_asked, response) => json(response, 500, {}),
+    validTokens: new Set(),
+    tokenLifetimeSeconds: 3600,
+    answerLogin: undefined,
+    answerWithToken,
+    script: (_request, response) => sendJson(response, 500, {}),
     connect(options) {
       const connected = connectCloud(cloud.credentials, options);
       clouds.push(connected);
@@ -147,7 +148,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
     },
     async network(options) {
       const api = await cloud.connect(options).api(NETWORK, 'RegionOne');
-      if (!api) throw new Error('the scripted catalog has a network');
+      if (!api) throw new Error('the scripted catalog has no network');
       return api;
     },
     async close() {

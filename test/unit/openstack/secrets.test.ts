@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import * as z from 'zod';
 import type { CallRecord } from '../../../lib/openstack/connect.ts';
 import { SECRET_PART, TEXTS_WITH_SECRET } from '../shared/secrets.ts';
-import { json, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import { PASSWORD, type ScriptedCloud, sendJson, startScriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 beforeEach(async () => {
-  cloud = await scriptedCloud();
+  cloud = await startScriptedCloud();
 });
 afterEach(() => cloud.close());
 
@@ -31,54 +31,56 @@ function everythingOf(value: unknown, seen = new Set<unknown>()): string {
 
 const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
   'a service that repeats the token in its error': (c) => {
-    c.script = (asked, response) =>
-      json(response, 500, { error: { message: `bad token ${asked.headers['x-auth-token']}` } });
+    c.script = (request, response) =>
+      sendJson(response, 500, {
+        error: { message: `bad token ${request.headers['x-auth-token']}` },
+      });
   },
   'a service that repeats the token in HTML': (c) => {
-    c.script = (asked, response) =>
+    c.script = (request, response) =>
       response
         .writeHead(403)
-        .end(`<body>token &quot;${asked.headers['x-auth-token']}&quot;</body>`);
+        .end(`<body>token &quot;${request.headers['x-auth-token']}&quot;</body>`);
   },
   'a redirect that carries the token': (c) => {
-    c.script = (asked, response) =>
+    c.script = (request, response) =>
       response
-        .writeHead(302, { location: `http://127.0.0.1/?t=${asked.headers['x-auth-token']}` })
+        .writeHead(302, { location: `http://127.0.0.1/?t=${request.headers['x-auth-token']}` })
         .end();
   },
   'broken JSON with the token in it': (c) => {
-    c.script = (asked, response) =>
+    c.script = (request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
-        .end(`{"${asked.headers['x-auth-token']}`);
+        .end(`{"${request.headers['x-auth-token']}`);
   },
   'a listing with the token in a wrong row': (c) => {
-    c.script = (asked, response) =>
-      json(response, 200, { ports: [{ id: [asked.headers['x-auth-token']] }] });
+    c.script = (request, response) =>
+      sendJson(response, 200, { ports: [{ id: [request.headers['x-auth-token']] }] });
   },
   'a reset': (c) => {
-    c.script = (_asked, response) => response.socket?.resetAndDestroy();
+    c.script = (_request, response) => response.socket?.resetAndDestroy();
   },
   'an answer that is no HTTP and holds the token': (c) => {
-    c.script = (asked, response) =>
-      response.socket?.end(`HTTP/9.9 ${asked.headers['x-auth-token']}\r\n\r\n`);
+    c.script = (request, response) =>
+      response.socket?.end(`HTTP/9.9 ${request.headers['x-auth-token']}\r\n\r\n`);
   },
   'a service that refuses the token': (c) => {
-    c.script = (asked, response) =>
-      json(response, 401, { error: { message: `no ${asked.headers['x-auth-token']}` } });
+    c.script = (request, response) =>
+      sendJson(response, 401, { error: { message: `no ${request.headers['x-auth-token']}` } });
   },
   'a login that is refused and says the password': (c) => {
-    c.login = (asked, response) =>
-      json(response, 401, { error: { code: 401, message: asked.body } });
+    c.answerLogin = (request, response) =>
+      sendJson(response, 401, { error: { code: 401, message: request.body } });
   },
   'a login that is a broken answer with the token in it': (c) => {
-    c.login = (_asked, response) =>
+    c.answerLogin = (_request, response) =>
       response.socket?.end(
         'HTTP/1.1 201 Created\r\nX-Subject-Token: gAAAA-secret-token-1\r\nContent-Length: nonsense\r\n\r\n',
       );
   },
   'a login that is cut after the token': (c) => {
-    c.login = (_asked, response) => {
+    c.answerLogin = (_request, response) => {
       response.writeHead(201, {
         'x-subject-token': 'gAAAA-secret-token-1',
         'content-length': '900',
@@ -87,8 +89,13 @@ const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
     };
   },
   'a login whose answer is not as documented': (c) => {
-    c.login = (asked, response) =>
-      json(response, 201, { token: asked.body }, { 'x-subject-token': 'gAAAA-secret-token-1' });
+    c.answerLogin = (request, response) =>
+      sendJson(
+        response,
+        201,
+        { token: request.body },
+        { 'x-subject-token': 'gAAAA-secret-token-1' },
+      );
   },
 };
 
@@ -97,11 +104,11 @@ const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
  */
 for (const [what, text] of Object.entries(TEXTS_WITH_SECRET)) {
   CASES[`a service that repeats ${what} in its error`] = (c) => {
-    c.script = (_asked, response) =>
-      json(response, 400, { badRequest: { message: text, code: 400 } });
+    c.script = (_request, response) =>
+      sendJson(response, 400, { badRequest: { message: text, code: 400 } });
   };
   CASES[`a proxy that says ${what} in HTML`] = (c) => {
-    c.script = (_asked, response) =>
+    c.script = (_request, response) =>
       response
         .writeHead(502)
         .end(`<html><body><p>${text.replaceAll('"', '&quot;')}</p></body></html>`);
@@ -109,8 +116,8 @@ for (const [what, text] of Object.entries(TEXTS_WITH_SECRET)) {
 }
 
 CASES['a long error that is cut off in the middle of a password'] = (c) => {
-  c.script = (_asked, response) =>
-    json(response, 400, {
+  c.script = (_request, response) =>
+    sendJson(response, 400, {
       badRequest: {
         message: `${'x '.repeat(136)}amqp://nova:${SECRET_PART}${'y'.repeat(30)}@rabbit`,
       },

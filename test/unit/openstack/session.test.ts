@@ -2,12 +2,12 @@ import { ProjectId } from '../../../events/ids.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import {
   failureOf,
-  json,
   NETWORK,
   OWN_PROJECT,
   PASSWORD,
   type ScriptedCloud,
-  scriptedCloud,
+  sendJson,
+  startScriptedCloud,
 } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -15,20 +15,20 @@ let time = Date.parse('2031-01-01T00:00:00Z');
 const clock = () => time;
 
 beforeEach(async () => {
-  cloud = await scriptedCloud();
-  cloud.script = (_asked, response) => json(response, 200, { ports: [] });
+  cloud = await startScriptedCloud();
+  cloud.script = (_request, response) => sendJson(response, 200, { ports: [] });
 });
 afterEach(() => cloud.close());
 
-const logins = () =>
-  cloud.asked.filter((asked) => asked.path === '/identity/v3/auth/tokens').length;
+const loginCount = () =>
+  cloud.requests.filter((request) => request.path === '/identity/v3/auth/tokens').length;
 
 describe('one login', () => {
   it('serves many calls that begin at the same time', async () => {
     const connected = cloud.connect();
     await Promise.all(Array.from({ length: 20 }, () => connected.ownProject()));
-    expect(logins()).toBe(1);
-    const { body } = cloud.asked[0] ?? { body: '' };
+    expect(loginCount()).toBe(1);
+    const { body } = cloud.requests[0] ?? { body: '' };
     expect(JSON.parse(body)).toEqual({
       auth: {
         identity: {
@@ -44,18 +44,18 @@ describe('one login', () => {
     const api = await cloud.network({ clock });
     time += 29 * 60_000;
     await api.request('GET', '/v2.0/ports');
-    expect(logins()).toBe(1);
+    expect(loginCount()).toBe(1);
     time += 2 * 60_000;
     await api.request('GET', '/v2.0/ports');
     while (cloud.tokens.length < 2) await new Promise((resolve) => setImmediate(resolve));
     await api.request('GET', '/v2.0/ports');
-    expect(logins()).toBe(2);
+    expect(loginCount()).toBe(2);
   });
 
   it('is used until its end while Keystone is down, and is then an error', async () => {
     const api = await cloud.network({ clock });
-    cloud.login = (_asked, response) =>
-      json(response, 503, { error: { code: 503, message: 'down for maintenance' } });
+    cloud.answerLogin = (_request, response) =>
+      sendJson(response, 503, { error: { code: 503, message: 'down for maintenance' } });
     time += 40 * 60_000;
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
     time += 21 * 60_000;
@@ -63,7 +63,7 @@ describe('one login', () => {
       code: 'keystone.http.503',
       class: 'Transient',
     });
-    cloud.login = undefined;
+    cloud.answerLogin = undefined;
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
   });
 
@@ -72,7 +72,7 @@ describe('one login', () => {
     const api = await cloud.network({ clock });
     await api.request('GET', '/v2.0/ports');
     await api.request('GET', '/v2.0/ports');
-    expect(logins()).toBe(1);
+    expect(loginCount()).toBe(1);
     time = Date.parse('2031-01-01T00:00:00Z');
   });
 });
@@ -80,18 +80,18 @@ describe('one login', () => {
 describe('a 401', () => {
   it('causes one new login for all its calls, and each call is repeated', async () => {
     const api = await cloud.network();
-    cloud.valid.clear();
+    cloud.validTokens.clear();
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => api.request('DELETE', '/v2.0/ports/1')),
     );
     expect(answers.map((answer) => answer.status)).toEqual(Array(8).fill(200));
-    expect(logins()).toBe(2);
+    expect(loginCount()).toBe(2);
   });
 
   it('is Denied for a new token, and causes no further logins', async () => {
     const api = await cloud.network({ clock });
-    cloud.script = (_asked, response) =>
-      json(response, 401, {
+    cloud.script = (_request, response) =>
+      sendJson(response, 401, {
         error: { message: 'The request you have made requires authentication.' },
       });
     for (let calls = 0; calls < 10; calls += 1)
@@ -100,45 +100,45 @@ describe('a 401', () => {
         class: 'Denied',
         status: 401,
       });
-    expect(logins()).toBe(2);
+    expect(loginCount()).toBe(2);
   });
 });
 
 describe('a 401 after a wait', () => {
   /** Answers the first call with `Retry-After`, and makes its token invalid. */
-  const waitFirst: ScriptedCloud['script'] = (_asked, response) => {
-    cloud.valid.clear();
-    cloud.script = (_next, answer) => json(answer, 200, { ports: [] });
-    json(response, 503, {}, { 'retry-after': '0' });
+  const answerWithRetryAfter: ScriptedCloud['script'] = (_request, response) => {
+    cloud.validTokens.clear();
+    cloud.script = (_next, answer) => sendJson(answer, 200, { ports: [] });
+    sendJson(response, 503, {}, { 'retry-after': '0' });
   };
-  const refused: ScriptedCloud['script'] = (_asked, response) => json(response, 401, {});
+  const refuseToken: ScriptedCloud['script'] = (_request, response) => sendJson(response, 401, {});
 
   it('causes one new login, and the call is repeated', async () => {
     const api = await cloud.network({ clock });
-    cloud.script = waitFirst;
+    cloud.script = answerWithRetryAfter;
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
-    expect(logins()).toBe(2);
+    expect(loginCount()).toBe(2);
   });
 
   it('is Denied for the new token, and the next call does not log in again', async () => {
     const api = await cloud.network({ clock });
-    cloud.script = (asked, response) => {
-      waitFirst(asked, response);
-      cloud.script = refused;
+    cloud.script = (request, response) => {
+      answerWithRetryAfter(request, response);
+      cloud.script = refuseToken;
     };
     for (let calls = 0; calls < 2; calls += 1)
       expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
         code: 'neutron.http.401',
         class: 'Denied',
       });
-    expect(logins()).toBe(2);
+    expect(loginCount()).toBe(2);
   });
 });
 
 describe('a login that fails', () => {
   it('is Denied for a wrong password, with the request id and the source of the credentials', async () => {
-    cloud.login = (_asked, response) =>
-      json(
+    cloud.answerLogin = (_request, response) =>
+      sendJson(
         response,
         401,
         { error: { code: 401, message: 'The request you have made requires authentication.' } },
@@ -158,7 +158,7 @@ describe('a login that fails', () => {
   it.each([200, 301, 404, 405])(
     'is a wrong URL after %i, because Keystone answers 201',
     async (status) => {
-      cloud.login = (_asked, response) =>
+      cloud.answerLogin = (_request, response) =>
         response
           .writeHead(status, { 'content-type': 'text/html' })
           .end('<body>Welcome to nginx!</body>');
@@ -169,14 +169,15 @@ describe('a login that fails', () => {
   );
 
   it.each([500, 503, 429])('is Transient and retried after %i', async (status) => {
-    cloud.login = (_asked, response) => json(response, status, {}, { 'retry-after': '30' });
+    cloud.answerLogin = (_request, response) =>
+      sendJson(response, status, {}, { 'retry-after': '30' });
     const connected = cloud.connect();
     expect(await failureOf(connected.ownProject())).toMatchObject({
       class: 'Transient',
       status,
       retryAfterSeconds: 30,
     });
-    cloud.login = undefined;
+    cloud.answerLogin = undefined;
     expect((await connected.ownProject()).name).toBe('cleaner');
   });
 
@@ -187,17 +188,17 @@ describe('a login that fails', () => {
     expect(report).toMatchObject({ code: 'keystone.unreachable', class: 'Transient' });
     expect(report.message).toContain('connection refused');
     await connected.close();
-    cloud = await scriptedCloud();
+    cloud = await startScriptedCloud();
   });
 
   it('names the setting if the token has no project', async () => {
-    cloud.login = (_asked, response) => {
+    cloud.answerLogin = (_request, response) => {
       const token = {
         user: { id: 'cleaner-user' },
         issued_at: '2030-01-01T00:00:00Z',
         expires_at: '2030-01-01T01:00:00Z',
       };
-      json(response, 201, { token }, { 'x-subject-token': 'unscoped' });
+      sendJson(response, 201, { token }, { 'x-subject-token': 'unscoped' });
     };
     const report = await failureOf(cloud.connect().ownProject());
     expect(report).toMatchObject({ code: 'keystone.login.unscoped', class: 'Denied' });

@@ -1,41 +1,41 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceApi, SilenceWatch } from '../../../lib/task/service.ts';
-import { json, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import { type ScriptedCloud, sendJson, startScriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
-/** One call at a time, so that a second call waits for a slot. */
+/** An API that makes one call at a time, so that a second call waits for a slot. */
 let api: ServiceApi;
-/** The requests without an answer, by path. */
-let open: Map<string, ServerResponse>;
+/** The responses that the cloud has not sent yet, by path. */
+let openResponses: Map<string, ServerResponse>;
 
 beforeEach(async () => {
-  cloud = await scriptedCloud();
-  open = new Map();
-  cloud.script = ({ path }, response) => open.set(path, response);
+  cloud = await startScriptedCloud();
+  openResponses = new Map();
+  cloud.script = ({ path }, response) => openResponses.set(path, response);
   api = await cloud.network({ concurrency: { neutron: 1 } });
 });
 afterEach(() => cloud.close());
 
 const sent = (path: string): number =>
-  cloud.asked.filter((asked) => asked.path === `/network${path}`).length;
+  cloud.requests.filter((request) => request.path === `/network${path}`).length;
 
-/** Waits until the cloud has a request without an answer. */
-async function arrived(path: string): Promise<ServerResponse> {
+/** Waits until a request for the path has arrived. Returns its response, which is not sent yet. */
+async function openResponseAt(path: string): Promise<ServerResponse> {
   for (;;) {
-    const response = open.get(`/network${path}`);
+    const response = openResponses.get(`/network${path}`);
     if (response) return response;
     await delay(1);
   }
 }
 
 async function answer(path: string, body: unknown): Promise<void> {
-  const response = await arrived(path);
-  open.delete(`/network${path}`);
-  json(response, 200, body);
+  const response = await openResponseAt(path);
+  openResponses.delete(`/network${path}`);
+  sendJson(response, 200, body);
 }
 
-function watched(watch: SilenceWatch): ServiceApi {
+function apiWith(watch: SilenceWatch): ServiceApi {
   if (!api.withWatch) throw new Error('the API cannot be watched');
   return api.withWatch(watch);
 }
@@ -53,9 +53,9 @@ const watchOf = (controller: AbortController) => {
 
 it('two operations share a read that neither has sent, and each counts its answer', async () => {
   const busy = api.request('GET', '/busy');
-  await arrived('/busy');
+  await openResponseAt('/busy');
   const watches = [watchOf(new AbortController()), watchOf(new AbortController())];
-  const reads = watches.map((watch) => watched(watch).request('GET', '/zones'));
+  const reads = watches.map((watch) => apiWith(watch).request('GET', '/zones'));
   await answer('/busy', {});
   await busy;
   await answer('/zones', { zones: [1] });
@@ -66,7 +66,7 @@ it('two operations share a read that neither has sent, and each counts its answe
 
 it('a read that was sent before a removal does not answer a read after it', async () => {
   const before = api.request('GET', '/zones');
-  await arrived('/zones');
+  await openResponseAt('/zones');
   const removal = api.request('DELETE', '/zones/1');
   const after = api.request('GET', '/zones');
   await answer('/zones', { zones: [1] });
@@ -85,7 +85,7 @@ it.each<[string, Parameters<ServiceApi['request']>]>([
   ['method', ['PUT', '/zones']],
 ])('reads with another %s are not shared', async (_what, second) => {
   const busy = api.request('GET', '/busy');
-  await arrived('/busy');
+  await openResponseAt('/busy');
   const first = api.request('GET', '/zones', { query: { project_id: 'a' } });
   const other = api.request(...second);
   await answer('/busy', {});
@@ -97,10 +97,10 @@ it.each<[string, Parameters<ServiceApi['request']>]>([
 
 it('if the first operation aborts, the second still gets an answer', async () => {
   const busy = api.request('GET', '/busy');
-  await arrived('/busy');
+  await openResponseAt('/busy');
   const controller = new AbortController();
-  const first = watched(watchOf(controller)).request('GET', '/zones');
-  const second = watched(watchOf(new AbortController())).request('GET', '/zones');
+  const first = apiWith(watchOf(controller)).request('GET', '/zones');
+  const second = apiWith(watchOf(new AbortController())).request('GET', '/zones');
   controller.abort(new Error('canceled'));
   await answer('/busy', {});
   await busy;
@@ -111,10 +111,10 @@ it('if the first operation aborts, the second still gets an answer', async () =>
 
 it('an abort of the second operation ends its read at once, and not that of the first', async () => {
   const busy = api.request('GET', '/busy');
-  await arrived('/busy');
+  await openResponseAt('/busy');
   const controller = new AbortController();
   const first = api.request('GET', '/zones');
-  const second = watched(watchOf(controller)).request('GET', '/zones');
+  const second = apiWith(watchOf(controller)).request('GET', '/zones');
   controller.abort(new Error('canceled'));
   await expect(second).rejects.toThrow('canceled');
   expect(sent('/zones')).toBe(0);
@@ -126,12 +126,12 @@ it('an abort of the second operation ends its read at once, and not that of the 
 
 it('both operations get the error of a shared read', async () => {
   const busy = api.request('GET', '/busy');
-  await arrived('/busy');
+  await openResponseAt('/busy');
   const reads = [api.request('GET', '/zones'), api.request('GET', '/zones')];
   const outcomes = Promise.allSettled(reads);
   await answer('/busy', {});
   await busy;
-  json(await arrived('/zones'), 403, {});
+  sendJson(await openResponseAt('/zones'), 403, {});
   expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(sent('/zones')).toBe(1);
 });

@@ -5,7 +5,7 @@ import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType, type ServiceApi } from '../../../lib/task/service.ts';
 import { contextOf } from '../task/context.ts';
-import { json, NETWORK, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import { NETWORK, type ScriptedCloud, sendJson, startScriptedCloud } from './scripted-cloud.ts';
 
 const PROJECT = ProjectId.parse('target');
 const PLAIN = 'plain name';
@@ -14,18 +14,19 @@ const UNSAFE = ["');alert(1)//…", '..', 'a/', '/a', 'a//b', 'a/../b', ' /./é'
 
 let cloud: ScriptedCloud;
 beforeEach(async () => {
-  cloud = await scriptedCloud();
-  cloud.script = (_asked, response) => response.writeHead(204).end();
+  cloud = await startScriptedCloud();
+  cloud.script = (_request, response) => response.writeHead(204).end();
 });
 afterEach(() => cloud.close());
 
 type Send = (api: ServiceApi, id: string) => Promise<unknown>;
-const inPath: Send = (api, id) => api.request('DELETE', `/networks/${encodeURIComponent(id)}`);
-const inHeader: Send = (api, id) =>
+const sendIdInPath: Send = (api, id) =>
+  api.request('DELETE', `/networks/${encodeURIComponent(id)}`);
+const sendIdInHeader: Send = (api, id) =>
   api.request('DELETE', '/networks', { headers: { 'x-name': id === PLAIN ? id : `${id} ` } });
 
 /** Cleans up resources with these ids through the real client of the service. */
-async function clean(
+async function cleanUp(
   { name, catalogTypes }: Pick<(typeof SERVICES)[number], 'name' | 'catalogTypes'>,
   ids: Set<string>,
   send: Send,
@@ -62,24 +63,24 @@ async function clean(
   });
 }
 
-const sent = () => cloud.asked.filter(({ path }) => !path.startsWith('/identity'));
+const serviceRequests = () => cloud.requests.filter(({ path }) => !path.startsWith('/identity'));
 
 describe.each(SERVICES.map((service) => [service.name, service] as const))(
   '%s',
   (name, service) => {
     const ways: readonly (readonly [string, Send])[] = [
       // Swift reads every path unchanged.
-      ...(name === 'swift' ? [] : [['a URL', inPath] as const]),
-      ['a header', inHeader],
+      ...(name === 'swift' ? [] : [['a URL', sendIdInPath] as const]),
+      ['a header', sendIdInHeader],
     ];
 
     it.each(ways)(
       'does not finish with a resource whose name cannot be in %s, names it, and removes the others',
       async (_, send) => {
         for (const unsafe of UNSAFE) {
-          const before = sent().length;
+          const before = serviceRequests().length;
           const ids = new Set([unsafe, PLAIN]);
-          const report = await clean(service, ids, send);
+          const report = await cleanUp(service, ids, send);
           expect([...ids]).toEqual([unsafe]);
           expect(report.outcome).toMatchObject({
             kind: 'failed',
@@ -90,7 +91,7 @@ describe.each(SERVICES.map((service) => [service.name, service] as const))(
             },
           });
           expect(report.counts).toEqual({ [`${name}.resource`]: { listed: 2, gone: 1, left: 1 } });
-          expect(sent().length - before).toBe(1);
+          expect(serviceRequests().length - before).toBe(1);
         }
       },
     );
@@ -102,30 +103,30 @@ describe('an error that does not name one resource', () => {
 
   it('does not end the run as finished if it concerns a batch', async () => {
     const ids = new Set(['a//b', PLAIN]);
-    const report = await clean(service, ids, inPath, true);
+    const report = await cleanUp(service, ids, sendIdInPath, true);
     expect(report.outcome.kind).toBe('failed');
     expect(ids.has('a//b')).toBe(true);
   });
 
   it('names the endpoint if the endpoint is wrong, and sends no call', async () => {
-    cloud.script = (_asked, response) => json(response, 500, {});
+    cloud.script = (_request, response) => sendJson(response, 500, {});
     const ids = new Set([PLAIN]);
     const endpoint = `${cloud.origin}/network/../other`;
-    const report = await clean(service, ids, (api) =>
+    const report = await cleanUp(service, ids, (api) =>
       api.request('DELETE', '/networks', { endpoint }),
     );
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { code: 'neutron.endpoint.hidden', class: 'Unsupported' },
     });
-    expect(sent()).toEqual([]);
+    expect(serviceRequests()).toEqual([]);
   });
 });
 
 it('names the unsafe id, up to the length of a name', async () => {
   const api = await cloud.network();
   const long = `${'x'.repeat(5000)}//`;
-  const thrown = await inPath(api, long).catch((error: unknown) => error);
+  const thrown = await sendIdInPath(api, long).catch((error: unknown) => error);
   expect(thrown).toBeInstanceOf(PropagatorError);
   expect((thrown as PropagatorError).report.advice.length).toBeLessThan(500);
 });

@@ -8,14 +8,14 @@ import { brokerUrls } from '../../../lib/shared/broker-url.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { readSettings } from '../../../lib/shared/settings.ts';
 
-const refusal = (work: () => unknown): string => {
+const refusalMessage = (work: () => unknown): string => {
   try {
     work();
   } catch (thrown) {
     if (thrown instanceof PropagatorError) return thrown.report.message;
     throw thrown;
   }
-  throw new Error('this was taken');
+  throw new Error('nothing was refused');
 };
 
 describe('RABBITMQ_URL', () => {
@@ -50,7 +50,7 @@ describe('RABBITMQ_URL', () => {
     ['rabbit://u:p@h1,user:hunter2#x@h2/v', 29, '%23'],
     ['amqp://u:p@host/hunter2#v', 24, '%23'],
   ])('%s is refused with the place and the encoded form', (text, place, encoded) => {
-    const message = refusal(() => readSettings({ RABBITMQ_URL: text }));
+    const message = refusalMessage(() => readSettings({ RABBITMQ_URL: text }));
     expect(message).toMatch(/^RABBITMQ_URL: /);
     expect(message).toContain(`character ${place} `);
     expect(message).toContain(encoded);
@@ -58,7 +58,9 @@ describe('RABBITMQ_URL', () => {
   });
 
   it('a comma in a password is refused with its encoded form', () => {
-    const message = refusal(() => readSettings({ RABBITMQ_URL: 'amqp://user:hunter2,x@host/v' }));
+    const message = refusalMessage(() =>
+      readSettings({ RABBITMQ_URL: 'amqp://user:hunter2,x@host/v' }),
+    );
     expect(message).toContain('%2C');
     expect(message).not.toContain('hunter2');
   });
@@ -84,8 +86,8 @@ describe('TLS settings of the broker', () => {
     writeFileSync(join(folder, 'text'), 'hello\n');
   });
   afterAll(() => rmSync(folder, { recursive: true }));
-  const options = (set: Record<string, string>) => {
-    const inFolder = Object.entries(set).map(([name, value]) => [
+  const relayOptionsWith = (settings: Record<string, string>) => {
+    const inFolder = Object.entries(settings).map(([name, value]) => [
       name,
       name.endsWith('_FILE') ? join(folder, value) : value,
     ]);
@@ -95,7 +97,7 @@ describe('TLS settings of the broker', () => {
   };
 
   it('are read and passed to the connection', () => {
-    const { tls } = options({
+    const { tls } = relayOptionsWith({
       RABBITMQ_CA_FILE: 'other.pem',
       RABBITMQ_CERT_FILE: 'one.pem',
       RABBITMQ_KEY_FILE: 'one.key',
@@ -122,8 +124,8 @@ describe('TLS settings of the broker', () => {
       'RABBITMQ_SERVER_NAME: this setting requires TLS',
       { RABBITMQ_SERVER_NAME: 'x', RABBITMQ_URL: 'amqp://u:p@h/' },
     ],
-  ])('%s … stops the start', (expected, set) => {
-    const message = refusal(() => options(set));
+  ])('%s … stops the start', (expected, settings) => {
+    const message = refusalMessage(() => relayOptionsWith(settings));
     expect(message).toContain(expected);
     expect(message).not.toContain('\n');
   });
@@ -139,11 +141,15 @@ describe('a failure of the broker', () => {
   };
   const report = (thrown: unknown, hasSeenQueue: boolean) =>
     brokerFailure(thrown, source, 'amqp://u:hunter2@h/nope', hasSeenQueue).report;
-  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  const refusedConnection = Object.assign(new Error('connect ECONNREFUSED'), {
+    code: 'ECONNREFUSED',
+  });
 
   it('states that the queue keeps notifications only if this process has seen the queue', () => {
-    expect(report(away, true).advice).toContain('Queue ours keeps the notifications of Keystone');
-    const { advice } = report(away, false);
+    expect(report(refusedConnection, true).advice).toContain(
+      'Queue ours keeps the notifications of Keystone',
+    );
+    const { advice } = report(refusedConnection, false);
     expect(advice).toContain('has not seen queue ours');
     expect(advice).not.toMatch(/keeps|nothing is lost/i);
   });

@@ -6,7 +6,7 @@ import { readSettings } from '../../../lib/shared/settings.ts';
 
 const BROKER = 'amqp://propagator:s3cr3t@10.0.0.5/keystone';
 const server = { product: 'RabbitMQ', version: '3.10.8' };
-const options = (rest: Partial<RelayOptions> = {}): RelayOptions => ({
+const options = (overrides: Partial<RelayOptions> = {}): RelayOptions => ({
   ...DEFAULTS,
   urls: [BROKER],
   source: {
@@ -16,7 +16,7 @@ const options = (rest: Partial<RelayOptions> = {}): RelayOptions => ({
     routingKey: 'notifications.info',
     arguments: {},
   },
-  ...rest,
+  ...overrides,
 });
 const texts = async (...parameters: Parameters<typeof brokerFindings>) =>
   (await brokerFindings(...parameters)).map(({ text }) => text);
@@ -60,14 +60,14 @@ describe('the findings over the management API', () => {
   let management: Server;
   let managementUrl = '';
   let answer: { status: number; body: unknown } = { status: 200, body: {} };
-  const asked: { path: string | undefined; login: string }[] = [];
+  const requests: { path: string | undefined; login: string }[] = [];
   beforeAll(async () => {
     management = createServer((request, response) => {
       const login = Buffer.from(
         (request.headers.authorization ?? '').replace('Basic ', ''),
         'base64',
       ).toString();
-      asked.push({ path: request.url, login });
+      requests.push({ path: request.url, login });
       response
         .writeHead(answer.status, { 'content-type': 'application/json' })
         .end(JSON.stringify(answer.body));
@@ -101,7 +101,7 @@ describe('the findings over the management API', () => {
       server,
       0,
     );
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       { path: '/api/queues/%2F/keystone-propagator', login: 'propagator:s3cr3t' },
       { path: '/api/queues/keystone/keystone-propagator', login: 'watcher:p@ss' },
     ]);
@@ -126,24 +126,24 @@ describe('the findings over the management API', () => {
       status: 200,
       body: { type: 'classic', durable: false, arguments: [], effective_policy_definition: [] },
     };
-    const found = await texts(
+    const findingTexts = await texts(
       BROKER,
       options({ managementUrl, source: { mode: 'topic', queue: 'ours.info' } }),
       server,
       3,
     );
-    expect(found[1]).toBe(
+    expect(findingTexts[1]).toBe(
       'queue ours.info (classic, NOT durable: a restart of the broker deletes its messages): 3 waiting messages',
     );
   });
   it.each([
     [{ status: 401, body: { error: 'not_authorised' } }, 'answered 401'],
     [{ status: 200, body: ['nothing'] }, 'does not describe a queue'],
-  ])('report an unusable answer and do not fail', async (given, words) => {
-    answer = given;
-    const found = await texts(BROKER, options({ managementUrl }), server, 0);
-    expect(found.at(-1)).toContain(words);
-    expect(found.join()).not.toContain('s3cr3t');
+  ])('report an unusable answer and do not fail', async (wrongAnswer, expectedText) => {
+    answer = wrongAnswer;
+    const findingTexts = await texts(BROKER, options({ managementUrl }), server, 0);
+    expect(findingTexts.at(-1)).toContain(expectedText);
+    expect(findingTexts.join()).not.toContain('s3cr3t');
   });
   it('report a management API that does not answer', async () => {
     expect(
@@ -153,39 +153,41 @@ describe('the findings over the management API', () => {
 });
 
 describe('the settings of the relay', () => {
-  const from = (environment: Record<string, string>) =>
+  const relayOptionsFrom = (environment: Record<string, string>) =>
     relayOptions(readSettings({ RABBITMQ_URL: BROKER, ...environment }));
   it('are a durable classic queue by default, bound to the exchange of Keystone', () => {
-    expect(from({}).source).toEqual({
+    expect(relayOptionsFrom({}).source).toEqual({
       mode: 'own',
       queue: 'keystone-propagator',
       exchange: 'keystone',
       routingKey: 'notifications.info',
       arguments: {},
     });
-    expect(from({ RABBITMQ_QUEUE_TYPE: 'quorum' }).source).toMatchObject({
+    expect(relayOptionsFrom({ RABBITMQ_QUEUE_TYPE: 'quorum' }).source).toMatchObject({
       arguments: { 'x-queue-type': 'quorum' },
     });
-    expect(from({ RABBITMQ_TOPIC_QUEUE: 'ours.info' }).source).toEqual({
+    expect(relayOptionsFrom({ RABBITMQ_TOPIC_QUEUE: 'ours.info' }).source).toEqual({
       mode: 'topic',
       queue: 'ours.info',
     });
   });
   it('refuse the queue that all services share, unless RABBITMQ_SHARED_QUEUE allows it', () => {
-    expect(() => from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(
+    expect(() => relayOptionsFrom({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(
       /all services publish to/,
     );
     expect(
-      from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }).source
-        .queue,
+      relayOptionsFrom({
+        RABBITMQ_TOPIC_QUEUE: 'notifications.info',
+        RABBITMQ_SHARED_QUEUE: 'consume',
+      }).source.queue,
     ).toBe('notifications.info');
   });
   it('refuse the name of a queue that Keystone declares', () => {
     expect(() =>
-      from({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }),
+      relayOptionsFrom({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }),
     ).toThrow(/a queue that Keystone declares/);
     expect(() =>
-      from({ RABBITMQ_QUEUE: 'audit.info', RABBITMQ_ROUTING_KEY: 'audit.info' }),
+      relayOptionsFrom({ RABBITMQ_QUEUE: 'audit.info', RABBITMQ_ROUTING_KEY: 'audit.info' }),
     ).toThrow(/a queue that Keystone declares/);
   });
 });
