@@ -23,7 +23,7 @@ const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
 /**
  * Opens the engine in a new process, so that this process adds nothing to time and memory. Returns
- * what {@link openAndIdle} printed there.
+ * the times and the memory that {@link openAndIdle} printed there.
  */
 function openInNewProcess(folder: string): { millis: number; cpu: number; rss: number } {
   const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
@@ -130,7 +130,7 @@ async function measureIngest(engine: WorkerEngine, batches: number): Promise<voi
   for (let count = 0; count < batches; count += 1)
     await engine.commit({ messages: batchOf(notification) });
   printLine(
-    `stored by the relay, 1 KB each, ${BATCH} per commit`,
+    `notifications stored in the queue, 1 KB each, ${BATCH} per commit`,
     rate(batches * BATCH, storing()),
   );
 
@@ -140,7 +140,10 @@ async function measureIngest(engine: WorkerEngine, batches: number): Promise<voi
   let receiving = stopwatch();
   await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
     if (receivedCount === half) {
-      printLine(`received, ${BATCH} per batch, without processing`, rate(half, receiving()));
+      printLine(
+        `received from the queue, ${BATCH} per batch, without processing`,
+        rate(half, receiving()),
+      );
       receiving = stopwatch();
     }
     const commitWatch = stopwatch();
@@ -180,27 +183,34 @@ async function measure(open: () => Promise<WorkerEngine>): Promise<void> {
 export async function benchEmbedded(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-bench-'));
   console.log('Embedded: PGlite');
-  const fresh = openInNewProcess(folder);
-  printLine('open a new folder (processor time)', `${millis(fresh.millis)} (${millis(fresh.cpu)})`);
-  const existing = openInNewProcess(folder);
+  const newFolder = openInNewProcess(folder);
   printLine(
-    'open an old folder (processor time)',
-    `${millis(existing.millis)} (${millis(existing.cpu)})`,
+    'open a new folder (processor time)',
+    `${millis(newFolder.millis)} (${millis(newFolder.cpu)})`,
   );
-  printLine('resident memory, idle on an old folder, seven workers', `${existing.rss} MB`);
+  const existingFolder = openInNewProcess(folder);
+  printLine(
+    'open an existing folder (processor time)',
+    `${millis(existingFolder.millis)} (${millis(existingFolder.cpu)})`,
+  );
+  printLine(
+    'resident memory, idle with an existing folder, seven workers',
+    `${existingFolder.rss} MB`,
+  );
   await measure(() => openPostgresEngine({ dataFolder: folder }));
   rmSync(folder, { recursive: true });
 }
 
 export async function benchServer(): Promise<void> {
-  const own = process.env.DATABASE_URL === undefined ? await startPostgresql() : undefined;
-  const databaseUrl = process.env.DATABASE_URL ?? (await own?.createDatabase()) ?? '';
+  const temporaryServer =
+    process.env.DATABASE_URL === undefined ? await startPostgresql() : undefined;
+  const databaseUrl = process.env.DATABASE_URL ?? (await temporaryServer?.createDatabase()) ?? '';
   console.log('Server: PostgreSQL');
   const began = performance.now();
   await (await openPostgresEngine({ databaseUrl })).close();
   printLine('open a new database', millis(performance.now() - began));
   await measure(() => openPostgresEngine({ databaseUrl }));
-  await own?.stop();
+  await temporaryServer?.stop();
 }
 
 if (import.meta.main) {

@@ -8,8 +8,8 @@ import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
 
 /**
- * Measures relay and ingest of a complete propagator with a queue of waiting notifications. The
- * notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
+ * Measures the relay and the ingest of a whole propagator, with notifications that wait in a queue.
+ * The notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
  * customer in a hundred is deleted, so that operations run at the same time. The other customers
  * stay. The propagator asks the Keystone of a rehearsal cloud, so the result does not depend on the
  * speed of a real Keystone. Prints; asserts nothing.
@@ -17,14 +17,14 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * `BENCH_FOLDER=existing`: another process creates the data folder before the measurement.
  * `BENCH_MEMORY=small`: the heap is limited as in a container with 512 MB.
  */
-const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
-/** A folder for a processor profile of the propagator, which slows it down. */
+const NOTIFICATION_COUNT = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
+/** A folder for a processor profile of the propagator. The profile slows the propagator down. */
 const PROFILE_FOLDER = process.env.BENCH_PROFILE;
-const HAS_FOLDER = process.env.BENCH_FOLDER === 'existing';
-const IS_SMALL = process.env.BENCH_MEMORY === 'small';
+const HAS_EXISTING_FOLDER = process.env.BENCH_FOLDER === 'existing';
+const HAS_SMALL_HEAP = process.env.BENCH_MEMORY === 'small';
 /** V8 limits its heap to half of the memory of a small container. */
 const SMALL_HEAP_MEGABYTES = 256;
-/** One customer of this number is deleted. */
+/** Of this number of customers, one is deleted. */
 const CUSTOMERS_PER_DELETION = 100;
 const IDLE_POLL_MILLIS = 500;
 /**
@@ -90,10 +90,10 @@ async function publishNotifications(channel: amqp.ConfirmChannel, name: string):
   const remainingCustomer = deletedCustomer.filter(
     (message) => !/identity\.(project|domain)\.deleted/.test(message),
   );
-  for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
+  for (let sent = 0, customer = 0; sent < NOTIFICATION_COUNT; customer += 1) {
     const isDeleted = customer % CUSTOMERS_PER_DELETION === 0;
     const bodies = withNewIds(isDeleted ? deletedCustomer : remainingCustomer);
-    for (const body of bodies.slice(0, WAITING - sent)) {
+    for (const body of bodies.slice(0, NOTIFICATION_COUNT - sent)) {
       channel.publish(name, 'notifications.info', Buffer.from(body), { deliveryMode: 2 });
       sent += 1;
     }
@@ -105,12 +105,12 @@ async function publishNotifications(channel: amqp.ConfirmChannel, name: string):
 /** Waits until the propagator has ingested all notifications. */
 async function waitUntilIngested(
   propagator: Propagator,
-  waiting: () => Promise<number>,
+  countWaiting: () => Promise<number>,
 ): Promise<void> {
   for (let idlePolls = 0; idlePolls < IDLE_POLLS; ) {
     await delay(IDLE_POLL_MILLIS);
     // A status request counts the rows of all queues, so it is sent only near the end.
-    if ((await waiting()) > 0) continue;
+    if ((await countWaiting()) > 0) continue;
     const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
     idlePolls = ingest && ingest.ready + ingest.active > 0 ? 0 : idlePolls + 1;
   }
@@ -131,15 +131,15 @@ interface Measured {
 /** Starts the propagator, and measures it until it has ingested all notifications. */
 async function measure(
   propagator: Propagator,
-  waiting: () => Promise<number>,
+  countWaiting: () => Promise<number>,
   environment: Record<string, string>,
 ): Promise<Measured> {
   let consumingSince: number | undefined;
   const firstDelivery = (async () => {
-    while ((await waiting()) >= WAITING) await delay(50);
+    while ((await countWaiting()) >= NOTIFICATION_COUNT) await delay(50);
     consumingSince = Date.now();
   })();
-  if (HAS_FOLDER) {
+  if (HAS_EXISTING_FOLDER) {
     await propagator.start({ mode: 'observe', broker: 'none', environment });
     await propagator.stop();
   }
@@ -148,7 +148,7 @@ async function measure(
   const begunAt = Date.now() - readyMillis;
   const loadBefore = loadavg()[0] ?? 0;
   const megabytesWhenReady = residentMegabytes(propagator.pid ?? 0, 'VmRSS');
-  await waitUntilIngested(propagator, waiting);
+  await waitUntilIngested(propagator, countWaiting);
   const endedAt = Date.now() - IDLE_POLLS * IDLE_POLL_MILLIS;
   return {
     seconds: (endedAt - begunAt) / 1000,
@@ -164,12 +164,12 @@ function printMeasured(measured: Measured): void {
   const { seconds, consumingSeconds, processorSeconds, loadBefore } = measured;
   const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
   process.stdout.write(
-    `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
-      `${Math.round(WAITING / seconds)} a second (start included), ` +
-      `${Math.round(WAITING / consumingSeconds)} a second from the first one on; ` +
+    `notifications   ${NOTIFICATION_COUNT} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
+      `${Math.round(NOTIFICATION_COUNT / seconds)} a second (start included), ` +
+      `${Math.round(NOTIFICATION_COUNT / consumingSeconds)} a second from the first one on; ` +
       `${processorSeconds.toFixed(1)} s of processor time: ` +
-      `${Math.round(WAITING / processorSeconds)} a second of it; ` +
-      `${HAS_FOLDER ? 'existing' : 'new'} folder, ${IS_SMALL ? 'small' : 'usual'} memory: ` +
+      `${Math.round(NOTIFICATION_COUNT / processorSeconds)} a second of it; ` +
+      `${HAS_EXISTING_FOLDER ? 'existing' : 'new'} folder, ${HAS_SMALL_HEAP ? 'small' : 'usual'} memory: ` +
       `${Math.round(measured.megabytesWhenReady)} MB resident when ready, peak ` +
       `${Math.round(measured.peakMegabytes)} MB; load average ${load}\n`,
   );
@@ -190,11 +190,11 @@ export async function benchNotifications(): Promise<void> {
       PROPAGATOR_LOG_LEVEL: 'warn',
       NODE_OPTIONS: [
         ...(PROFILE_FOLDER ? [`--cpu-prof --cpu-prof-dir=${PROFILE_FOLDER}`] : []),
-        ...(IS_SMALL ? [`--max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : []),
+        ...(HAS_SMALL_HEAP ? [`--max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : []),
       ].join(' '),
     };
-    const waiting = async () => (await channel.checkQueue(name)).messageCount;
-    printMeasured(await measure(propagator, waiting, environment));
+    const countWaiting = async () => (await channel.checkQueue(name)).messageCount;
+    printMeasured(await measure(propagator, countWaiting, environment));
   } finally {
     await propagator.dispose();
     await channel.deleteQueue(name);

@@ -60,8 +60,8 @@ export const mayBeSameId = (one: string, other: string): boolean =>
 
 /**
  * Returns a key by which a store finds similar ids. Two ids for which {@link mayBeSameId} is true
- * have the same key. A few pairs of other ids have the same key, too. An id of lower-case
- * hexadecimal digits is its own key. The key is never empty.
+ * have the same key. A few pairs of ids that are not similar also have the same key. An id of
+ * lower-case hexadecimal digits is its own key. The key is never empty.
  */
 export const foldId = (text: string): string => collated(text, 's').replace(/s+/g, 's') || ' ';
 

@@ -5,13 +5,14 @@ import type { PopulatedProject } from '../../test/openstack/populate.ts';
 
 /** Milliseconds between two listings of the resources whose deletion is asynchronous. */
 const LISTING_MILLIS = 1000;
-/** A resource that is already gone or still in use is not an error. */
+/** Answers about a resource that is already gone (404) or still in use (409) are not errors. */
 const ACCEPTED_STATUSES = [404, 409];
 
 /**
- * Empties a project as a short script would: with DELETE calls, at most `concurrency` of them at
- * the same time, in the order of resource types that the services enforce. Lists servers and
- * volumes once a second. Does not verify the result. The login is that of a member of the project.
+ * Empties a project as a short script would: it only sends DELETE calls, at most `concurrency` at the
+ * same time. It removes the resource types in the order that the services enforce. It lists servers
+ * and volumes once a second, and does not verify the result. The login is that of a member of the
+ * project.
  */
 export async function bareDeletions(project: PopulatedProject, concurrency: number): Promise<void> {
   const deletion = new BareDeletion(project, concurrency);

@@ -4,32 +4,44 @@ import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstac
  * The listings that {@link leftIn} reads. Each shows the rows of all projects with their owners.
  */
 const LISTINGS: readonly {
-  readonly what: string;
+  readonly resourceType: string;
   readonly service: ServiceKey;
   readonly path: string;
   readonly key: string;
   readonly owner: string;
 }[] = [
   {
-    what: 'server',
+    resourceType: 'server',
     service: 'compute',
     path: '/servers/detail?all_tenants=1',
     key: 'servers',
     owner: 'tenant_id',
   },
   {
-    what: 'volume',
+    resourceType: 'volume',
     service: 'volume',
     path: '/volumes/detail?all_tenants=1',
     key: 'volumes',
     owner: 'os-vol-tenant-attr:tenant_id',
   },
-  { what: 'port', service: 'network', path: '/ports', key: 'ports', owner: 'project_id' },
-  { what: 'router', service: 'network', path: '/routers', key: 'routers', owner: 'project_id' },
-  { what: 'network', service: 'network', path: '/networks', key: 'networks', owner: 'project_id' },
-  { what: 'image', service: 'image', path: '/images', key: 'images', owner: 'owner' },
+  { resourceType: 'port', service: 'network', path: '/ports', key: 'ports', owner: 'project_id' },
   {
-    what: 'security group',
+    resourceType: 'router',
+    service: 'network',
+    path: '/routers',
+    key: 'routers',
+    owner: 'project_id',
+  },
+  {
+    resourceType: 'network',
+    service: 'network',
+    path: '/networks',
+    key: 'networks',
+    owner: 'project_id',
+  },
+  { resourceType: 'image', service: 'image', path: '/images', key: 'images', owner: 'owner' },
+  {
+    resourceType: 'security group',
     service: 'network',
     path: '/security-groups',
     key: 'security_groups',
@@ -42,19 +54,22 @@ const ofProject =
   (row: Row): boolean =>
     row[owner] === projectId;
 
-/** Returns the number of remaining resources of a project by type, without types that are empty. */
+/** Counts the remaining resources of a project by type. The result omits types without resources. */
 export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<string, number>> {
   const counted = await Promise.all(
-    LISTINGS.map(async ({ what, service, path, key, owner }) => {
+    LISTINGS.map(async ({ resourceType, service, path, key, owner }) => {
       const rows = await cloud.admin.rows(service, path, key);
-      return [what, rows.filter(ofProject(owner, projectId)).length] as const;
+      return [resourceType, rows.filter(ofProject(owner, projectId)).length] as const;
     }),
   );
   const objects = ['object', await objectsIn(cloud, projectId)] as const;
   return Object.fromEntries([...counted, objects].filter(([, count]) => count > 0));
 }
 
-/** Returns the number of objects in the Swift account of a project. Another project reads it. */
+/**
+ * Returns the number of objects in the Swift account of a project, read with a token on another
+ * project.
+ */
 async function objectsIn(cloud: Cloud, projectId: string): Promise<number> {
   if (!cloud.admin.has('object')) return 0;
   const account = cloud.admin.endpoint('object', projectId);
@@ -75,7 +90,7 @@ export function sumLeft(
 /** Returns the counts as text, for example `2 servers, 1 port`, or `nothing`. */
 export const describeLeft = (left: Readonly<Record<string, number>>): string =>
   Object.entries(left)
-    .map(([what, count]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    .map(([resourceType, count]) => `${count} ${resourceType}${count === 1 ? '' : 's'}`)
     .join(', ') || 'nothing';
 
 /**

@@ -47,7 +47,10 @@ export function gapsOf(calls: readonly TracedCall[], from: number, to: number): 
   return gaps;
 }
 
-/** `GET /servers/detail`, without query, ids and version. */
+/**
+ * Returns the name of a call: the method, and the path without query, ids and version. Example:
+ * `GET /servers/detail`.
+ */
 export const nameOf = ({ method, path }: Pick<TracedCall, 'method' | 'path'>): string => {
   const [plain = ''] = path.split('?');
   const named = plain

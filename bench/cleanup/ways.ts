@@ -10,7 +10,7 @@ import { describeCalls, describeTrace, nameOf, readTrace, type TracedCall } from
 /** The interval between the two confirmations of a deletion by the measured propagator. */
 export const CONFIRMATION_SECONDS = 1;
 
-/** The result of a way. */
+/** The result of emptying projects in one way. */
 export interface EmptiedProjects {
   readonly endedAt: number;
   readonly remark: string;

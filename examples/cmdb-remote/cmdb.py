@@ -32,7 +32,7 @@ def assets_of(database, project):
     The owner is compared again, because a database may ignore the case when it compares.
     """
     rows = database.execute("SELECT id, project, audited FROM asset WHERE project = ?", (project,)).fetchall()
-    return [(number, audited) for number, owner, audited in rows if owner == project]
+    return [(asset_id, audited) for asset_id, owner, audited in rows if owner == project]
 
 
 def connect():
@@ -51,34 +51,34 @@ def suspend(project, phase):
     """
     database = connect()
     try:
-        assets = [number for number, _ in assets_of(database, project)]
+        assets = [asset_id for asset_id, _ in assets_of(database, project)]
         if phase == "apply":
             with database:
-                rows = [(number, project) for number in assets]
+                rows = [(asset_id, project) for asset_id in assets]
                 database.executemany("INSERT OR IGNORE INTO suspended VALUES (?, ?)", rows)
         marked = marked_assets(database, project)
     finally:
         database.close()
-    return report_of(phase, len(assets), left=sum(number not in marked for number in assets))
+    return report_of(phase, len(assets), left=sum(asset_id not in marked for asset_id in assets))
 
 
 def resume(project, phase):
     """Remove the marks of a suspension. Change nothing else. Return the report."""
     database = connect()
     try:
-        assets = [number for number, _ in assets_of(database, project)]
+        assets = [asset_id for asset_id, _ in assets_of(database, project)]
         if phase == "apply":
             with database:
                 database.execute("DELETE FROM suspended WHERE project = ?", (project,))
         marked = marked_assets(database, project)
     finally:
         database.close()
-    return report_of(phase, len(assets), left=sum(number in marked for number in assets))
+    return report_of(phase, len(assets), left=sum(asset_id in marked for asset_id in assets))
 
 
 def marked_assets(database, project):
     rows = database.execute("SELECT asset FROM suspended WHERE project = ?", (project,))
-    return {number for (number,) in rows}
+    return {asset_id for (asset_id,) in rows}
 
 
 def provision(project, phase, name, profile):
@@ -125,19 +125,19 @@ def clean_up(project, phase):
     """
     database = connect()
     try:
-        before = assets_of(database, project)
+        assets_before = assets_of(database, project)
         if phase == "apply":
             with database:
                 database.execute("DELETE FROM suspended WHERE project = ?", (project,))
                 database.execute("DELETE FROM customer WHERE project = ?", (project,))
-            removable = [(number, project) for number, audited in before if not audited]
+            removable = [(asset_id, project) for asset_id, audited in assets_before if not audited]
             with database:
                 database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", removable)
         # A task is finished only when a new listing is empty.
         left = assets_of(database, project)
     finally:
         database.close()
-    counts = {"cmdb.asset": {"listed": len(before), "gone": len(before) - len(left), "left": len(left)}}
+    counts = {"cmdb.asset": {"listed": len(assets_before), "gone": len(assets_before) - len(left), "left": len(left)}}
     if phase == "plan" or not left:
         return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
     condition = {

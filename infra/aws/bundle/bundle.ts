@@ -44,12 +44,19 @@ const FUNCTIONS_WITH_POLICY: readonly string[] = ['coordinate', 'api', 'sweep'];
 /** Generates the entry module of a function, so that a new service needs no file in functions/. */
 async function entryModuleOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
   const httpPlugin = httpPlugins.find((one) => name === `service-${one.name}`);
-  if (httpPlugin) return moduleCalling('http-plugin', JSON.stringify(httpPlugin));
+  if (httpPlugin) return handlerModule('http-plugin', JSON.stringify(httpPlugin));
   const service = SERVICES.find((one) => name === `service-${one.name}`);
-  if (!service)
-    return FUNCTIONS_WITH_POLICY.includes(name)
-      ? moduleCalling(name, JSON.stringify(policy))
-      : moduleCalling(name);
+  if (service) return serviceModule(service);
+  return FUNCTIONS_WITH_POLICY.includes(name)
+    ? handlerModule(name, JSON.stringify(policy))
+    : handlerModule(name);
+}
+
+/**
+ * Generates the entry module of the function of a service. The module imports only the file of this
+ * service. It gets the addresses of all services, because a service may call the API of another.
+ */
+async function serviceModule(service: Service): Promise<string> {
   const addresses = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,
@@ -60,19 +67,23 @@ async function entryModuleOf(name: string, { httpPlugins, policy }: Stack): Prom
   const file = join(ROOT, `lib/services/${service.name}.ts`);
   const exportName = await exportNameOf(service, file);
   const importLine = `import { ${exportName} as service } from ${JSON.stringify(file)};`;
-  return `${importLine}\n${moduleCalling('service', 'service', JSON.stringify(addresses))}`;
+  return `${importLine}\n${handlerModule('service', 'service', JSON.stringify(addresses))}`;
 }
 
 /**
- * Returns a module that calls the function of `functions/<file>.ts` with the environment and these
- * arguments.
+ * Returns a module that exports a Lambda handler. The function of `functions/<file>.ts` creates the
+ * handler from the environment and these arguments.
  */
-const moduleCalling = (file: string, ...furtherArguments: string[]): string =>
-  `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
-export const handler = ${functionName(file)}(${['process.env', ...furtherArguments].join(', ')});`;
+const handlerModule = (file: string, ...furtherArguments: string[]): string => {
+  const factory = handlerFactoryOf(file);
+  const path = JSON.stringify(join(ROOT, `functions/${file}.ts`));
+  const factoryArguments = ['process.env', ...furtherArguments].join(', ');
+  return `import { ${factory} } from ${path};
+export const handler = ${factory}(${factoryArguments});`;
+};
 
-/** Returns the name of a file's export: `httpPluginFunction` for `http-plugin`. */
-const functionName = (file: string): string =>
+/** The function that `functions/<file>.ts` exports: `httpPluginFunction` for `http-plugin`. */
+const handlerFactoryOf = (file: string): string =>
   `${file.replace(/-(.)/g, (_, initial: string) => initial.toUpperCase())}Function`;
 
 /** Returns the name with which the file of a service exports the service. */

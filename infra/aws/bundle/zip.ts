@@ -1,6 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
-export interface Entry {
+/** A file in a zip. */
+export interface ZipEntry {
   readonly name: string;
   readonly data: Uint8Array;
 }
@@ -17,28 +18,34 @@ const MODE = 0o100644 << 16;
  * Creates a zip for Lambda, without the extensions for more than 4 GB. Each file has a header with
  * its data. The central directory at the end repeats the headers, with the offset of each file.
  */
-export function zip(entries: readonly Entry[]): Buffer {
+export function zip(entries: readonly ZipEntry[]): Buffer {
   const [files, centralDirectory]: [Buffer[], Buffer[]] = [[], []];
   let offset = 0;
   for (const { name, data } of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const packed = deflateRawSync(data, { level: 9 });
+    const compressed = deflateRawSync(data, { level: 9 });
     const path = Buffer.from(name);
-    // The fields that both headers of a file have.
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0);
-    common.writeUInt16LE(DEFLATED, 4);
-    common.writeUInt16LE(DATE, 8);
-    common.writeUInt32LE(crc32(data), 10);
-    common.writeUInt32LE(packed.length, 14);
-    common.writeUInt32LE(data.length, 18);
-    common.writeUInt16LE(path.length, 22);
+    // The fields that are in both headers of a file.
+    const commonFields = Buffer.alloc(26);
+    commonFields.writeUInt16LE(20, 0);
+    commonFields.writeUInt16LE(DEFLATED, 4);
+    commonFields.writeUInt16LE(DATE, 8);
+    commonFields.writeUInt32LE(crc32(data), 10);
+    commonFields.writeUInt32LE(compressed.length, 14);
+    commonFields.writeUInt32LE(data.length, 18);
+    commonFields.writeUInt16LE(path.length, 22);
     // The further fields of the header in the central directory.
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE(MODE >>> 0, 6);
-    tail.writeUInt32LE(offset, 10);
-    files.push(Buffer.from('PK\x03\x04'), common, path, packed);
-    centralDirectory.push(Buffer.from('PK\x01\x02'), uint16(MADE_ON_UNIX), common, tail, path);
-    offset += 4 + common.length + path.length + packed.length;
+    const directoryFields = Buffer.alloc(14);
+    directoryFields.writeUInt32LE(MODE >>> 0, 6);
+    directoryFields.writeUInt32LE(offset, 10);
+    files.push(Buffer.from('PK\x03\x04'), commonFields, path, compressed);
+    centralDirectory.push(
+      Buffer.from('PK\x01\x02'),
+      uint16(MADE_ON_UNIX),
+      commonFields,
+      directoryFields,
+      path,
+    );
+    offset += 4 + commonFields.length + path.length + compressed.length;
   }
   const directory = Buffer.concat(centralDirectory);
   const end = Buffer.alloc(18);

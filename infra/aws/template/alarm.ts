@@ -60,8 +60,8 @@ function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
   if (runbooks !== '') return `${runbooks.replace(/\/$/, '')}/${runbook}.md`;
   const region = pseudoRef('Region');
-  const console_ = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}`;
-  return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
+  const cloudWatchUrl = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}`;
+  return `${cloudWatchUrl}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
 }
 
 /** Builds an alarm, which notifies the topic of its severity at its start and at its end. */

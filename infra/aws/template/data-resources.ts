@@ -85,10 +85,13 @@ export const TABLE_ID = 'Table';
 export const tableResource = (stack: Stack): Resource => ({
   Type: 'AWS::DynamoDB::Table',
   ...RETENTION_POLICIES,
-  Properties: table(stack),
+  Properties: tableProperties(stack),
 });
 
-function table({ topology: { table: definition }, parameters: { kmsKey, protectTable } }: Stack) {
+function tableProperties({
+  topology: { table: definition },
+  parameters: { kmsKey, protectTable },
+}: Stack) {
   const key = (partition: string, sort: string) => [
     { AttributeName: partition, KeyType: 'HASH' },
     { AttributeName: sort, KeyType: 'RANGE' },

@@ -2,8 +2,8 @@ import { functionsOf, logGroupId } from './functions.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Builds the section `extensions`: properties that serverless.yml has no keys for, of resources
- * that the Serverless Framework creates.
+ * Builds the section `extensions`. It adds properties to resources that the Serverless Framework
+ * creates. serverless.yml has no other keys for these properties.
  */
 export function resourceExtensions(stack: Stack): Record<string, { readonly Properties: object }> {
   const { kmsKey, apiRate } = stack.parameters;

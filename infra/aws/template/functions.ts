@@ -17,16 +17,16 @@ export interface FunctionDefinition {
     readonly maxConcurrency: number;
   };
   /**
-   * True if the function also sends the outboxes of other processes. Such a function needs the
-   * permission to send to every queue.
+   * True if the function also sends messages that other processes stored in the outbox and did not
+   * send. Such a function needs the permission to send to every queue.
    */
   readonly flushesOutboxes: boolean;
 }
 
 /**
  * True if the function sends messages with a delay of more than 15 minutes, the limit of SQS. These
- * functions are the coordinator, all functions that send outboxes of the coordinator, and `ingest`,
- * which waits as long as a `Retry-After` of Keystone demands.
+ * functions are the coordinator, all functions that send messages from the outbox of the
+ * coordinator, and `ingest`, which waits as long as a `Retry-After` of Keystone demands.
  */
 export const needsSchedules = ({ name, flushesOutboxes }: FunctionDefinition): boolean =>
   flushesOutboxes || name === 'ingest';

@@ -58,9 +58,9 @@ export function queueAlarms({
  * Returns an alarm that starts when a dead-letter queue has not been empty for half of its
  * retention time. Half of this time is a week, the longest time that an alarm covers. The metric
  * with the age of the oldest message is no alternative: SQS excludes messages that were received
- * three times or more, and each listing receives all messages. The retention time of a message that
- * SQS itself moved to this queue begins when the message was first sent. `messages`: the name of
- * the messages in the text of the alarm.
+ * three times or more, and each listing of the dead letters receives all messages. If SQS itself
+ * moved a message to this queue, the retention time of the message begins when the message was
+ * first sent. `messages`: the name of the messages in the text of the alarm.
  */
 const expiryAlarm = (
   deadLetterQueue: { readonly name: string; readonly retentionSeconds: number },

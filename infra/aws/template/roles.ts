@@ -103,7 +103,7 @@ function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
   const index = substitute(
     `${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`,
   );
-  const delayed = delayedMessageQueue(name, stack);
+  const delayedQueue = delayedMessageQueue(name, stack);
   return [
     // The ARN of the log group ends with a wildcard for its streams.
     allowStatement(['logs:CreateLogStream', 'logs:PutLogEvents'], getAttribute(logGroupId(name))),
@@ -113,7 +113,7 @@ function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
     allowStatement(['events:PutEvents'], getAttribute('Bus')),
     allowStatement(['secretsmanager:GetSecretValue'], secretArn(stack)),
     ...(queue ? receivePermissions(queue.name) : []),
-    ...(delayed ? [allowStatement(SEND_ACTIONS, getAttribute(queueId(delayed)))] : []),
+    ...(delayedQueue ? [allowStatement(SEND_ACTIONS, getAttribute(queueId(delayedQueue)))] : []),
     ...(flushesOutboxes ? allQueuesPermissions(definition, stack) : []),
     // A policy for X-Ray cannot name resources.
     ...(parameters.tracing
