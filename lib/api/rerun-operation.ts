@@ -1,5 +1,5 @@
-import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { cleanupsOf } from '../operation/operation-history.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
 import { mergedScope, scopeOf } from '../operation/scope.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
-import { assertValidDependencies } from '../operation/order.ts';
+import { assertValidDependencies } from '../operation/service-dependencies.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
 import {

@@ -1,8 +1,8 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { DomainProgress } from '../operation/domain-advance.ts';
-import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { cleanupsOf } from '../operation/operation-history.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
 /**

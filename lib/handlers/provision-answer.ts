@@ -1,9 +1,9 @@
 import type { UserId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
-import { cleanupsOf, isCleanupUnderWay } from '../operation/lifecycle.ts';
 import type { LifecycleAnswer } from '../operation/lifecycle-confirmation.ts';
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { Operation } from '../operation/model.ts';
+import { cleanupsOf, isCleanupUnderWay } from '../operation/operation-history.ts';
 import { cloudSnapshot } from '../operation/snapshot.ts';
 import { readRegistry } from './endpoints.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
@@ -26,7 +26,7 @@ export async function answerAboutUserProvision(
     kind: 'present',
     ...need,
     decision: userProvisionDecision(operation, state.facts, names, deps),
-    cloud: lifecycleSnapshot(
+    cloudSnapshot: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, assigningServices),
       'provision',
       names.map((name) => ({ name, suspendAfter: [], types: [], skippedBecause: undefined })),
@@ -51,7 +51,9 @@ export async function answerAboutProjectProvision(
     kind: 'present',
     ...need,
     decision,
-    ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services, plugins) } : {}),
+    ...(provision
+      ? { cloudSnapshot: provisionSnapshot(snapshot, provision, deps.services, plugins) }
+      : {}),
   };
 }
 

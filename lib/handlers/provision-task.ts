@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Counts, ServiceRequested } from '../../events/service.ts';
 import { hasEnded } from '../operation/ended.ts';
-import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { cleanupsOf } from '../operation/operation-history.ts';
 import type { ProjectContext, UserContext } from '../task/context.ts';
 import { provisionRun } from '../task/provision-run.ts';
 import type { RunReport } from '../task/run.ts';

@@ -5,14 +5,16 @@ import { withAbsenceAdvice } from '../operation/cancel.ts';
 import { hasEnded } from '../operation/ended.ts';
 import {
   finishedMessages,
-  isSuspended,
-  mayBeSuspended,
   openLifecycle,
   supersede,
-  suspendsAndResumesOf,
   UNDO_CAUSE_PREFIX,
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import {
+  isSuspended,
+  mayBeSuspended,
+  suspendsAndResumesOf,
+} from '../operation/operation-history.ts';
 import { mayHaveDisabledAccount } from '../operation/recovery-window.ts';
 import type { StepResult } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';

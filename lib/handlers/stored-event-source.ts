@@ -2,8 +2,8 @@ import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/ended.ts';
-import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { suspendsAndResumesOf } from '../operation/operation-history.ts';
 import type { StoredEventSource } from './operation-change.ts';
 
 interface StoredEventDeps {

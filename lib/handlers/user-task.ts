@@ -1,7 +1,7 @@
 import type { ServiceRequested } from '../../events/service.ts';
 import type { Engine } from '../engine/port.ts';
-import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { suspendsAndResumesOf } from '../operation/operation-history.ts';
 import type { UserContext } from '../task/context.ts';
 import type { RunReport } from '../task/run.ts';
 import type { Service } from '../task/service.ts';

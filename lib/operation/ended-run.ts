@@ -3,7 +3,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { runErrorOf } from './counts.ts';
 import type { Task } from './model.ts';
 import { applyFailedRun, applyUnfinishedRun } from './next-run.ts';
-import { reopenTask } from './ready.ts';
+import { reopenTask } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { verificationsAfterPreDelete } from './verification.ts';

@@ -7,9 +7,9 @@ import { hasEnded } from './ended.ts';
 import { applyActionFailure, askAgainAfterCancel } from './keystone-action-failure.ts';
 import { KEPT_AFTER_CANCEL, type KeystoneAction, type KeystoneActionResult } from './model.ts';
 import type { AccountState } from './preflight.ts';
-import { invalidateVerifications } from './ready.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
 import { afterDisableAttempt, isRecoverable } from './recovery-window.ts';
+import { invalidateVerifications } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

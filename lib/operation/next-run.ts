@@ -4,7 +4,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { nextRunSeconds } from './counts.ts';
 import type { Task, TaskState } from './model.ts';
 import { tasksStillOvertaken } from './overtaking.ts';
-import { invalidateVerifications } from './ready.ts';
+import { invalidateVerifications } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';

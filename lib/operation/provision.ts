@@ -2,14 +2,10 @@ import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { hasEnded, refuseProtected } from './ended.ts';
 import { isSameMessage } from './generation.ts';
-import {
-  cleanupsOf,
-  isCleanupUnderWay,
-  LAST_CALL_MILLIS,
-  type OpenedLifecycle,
-} from './lifecycle.ts';
+import { LAST_CALL_MILLIS, type OpenedLifecycle } from './lifecycle.ts';
 import type { LifecycleRequest, Mode, Operation, Scope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
+import { cleanupsOf, isCleanupUnderWay } from './operation-history.ts';
 
 /** The input of {@link openProvision}. Times are epoch milliseconds. */
 export interface OpenProvisionInput {

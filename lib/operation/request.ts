@@ -3,9 +3,10 @@ import type { OperationId } from '../../events/ids.ts';
 import { isIndependentOf } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
 import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
-import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
+import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
 import { type OpenedOperation, openCleanup } from './open-cleanup.ts';
+import { isSuspended } from './operation-history.ts';
 import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 import {
   fieldsFromReplaced,

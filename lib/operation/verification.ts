@@ -9,7 +9,8 @@ import type { Phase, VerificationStatus } from '../../events/service.ts';
  *   listed after the project's deletion, and then count as empty.
  * - `isVerifiedEmpty`: the awaited types were empty in phase `apply`. Dependents may then begin
  *   before the task has ended.
- * - `reopenTask`: a task runs once more if a verification becomes stale after its end.
+ * - `reopenTask` (`reopen.ts`): a task runs once more if a verification becomes stale after the
+ *   task has ended.
  *
  * A verification becomes stale when users may have created resources after the listing. A stale
  * verification is ignored.

@@ -1,4 +1,4 @@
-import { assertValidDependencies } from '../operation/order.ts';
+import { assertValidDependencies } from '../operation/service-dependencies.ts';
 import type { Service } from '../task/service.ts';
 import { aetos } from './aetos.ts';
 import { aodh } from './aodh.ts';

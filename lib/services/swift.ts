@@ -148,7 +148,7 @@ export const swift = defineService({
   catalogAliases: ['s3'],
   // Cinder and Glance may store backups and images in the account. The dependencies are only
   // preferred: a public image that waits for the operator must not block Swift's cleanup. A hold on
-  // a backup, an image or a server does block Swift's cleanup (`lib/operation/ready.ts`).
+  // a backup, an image or a server does block Swift's cleanup (`lib/operation/overtaking.ts`).
   dependsOn: [
     { services: ['nova'], strength: 'preferred', until: 'done' },
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },

@@ -1,4 +1,4 @@
-import { dependencyLevels, dependsOnEveryOther } from '../../lib/operation/order.ts';
+import { dependencyLevels, dependsOnEveryOther } from '../../lib/operation/service-dependencies.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { joined, linked, quoted, table } from './markdown.ts';
 import { GENERATED_NOTE } from './page.ts';

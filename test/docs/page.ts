@@ -1,5 +1,5 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
-import { dependsOnEveryOther } from '../../lib/operation/order.ts';
+import { dependsOnEveryOther } from '../../lib/operation/service-dependencies.ts';
 import type { ResourceType, Service } from '../../lib/task/service.ts';
 import { code, joined, list, quoted, table } from './markdown.ts';
 import { type Calls, inOrder } from './rehearse.ts';

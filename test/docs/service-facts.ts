@@ -1,5 +1,5 @@
 import type { ServiceDependency } from '../../events/dependency.ts';
-import { awaitedServiceOf, dependenciesOf } from '../../lib/operation/order.ts';
+import { awaitedServiceOf, dependenciesOf } from '../../lib/operation/service-dependencies.ts';
 import type { ResourceType, Service } from '../../lib/task/service.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { dependenciesOf, dependencyLevels } from '../../../lib/operation/order.ts';
+import { dependenciesOf, dependencyLevels } from '../../../lib/operation/service-dependencies.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 
 describe('the services', () => {
