@@ -63,7 +63,7 @@ async function answerAboutProject(
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses),
     because: describeCauses(state.suspensionCauses),
     decision: projectDecision(isSuspend, lifecycle?.request !== undefined, state, deps),
-    cloud: lifecycleSnapshot(
+    cloudSnapshot: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
       [
@@ -129,7 +129,7 @@ async function answerAboutUser(
       delayMillis: policyDecision.afterMillis ?? 0,
       rule: policyDecision.rule,
     },
-    cloud: lifecycleSnapshot(
+    cloudSnapshot: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, reportingServices),
       isSuspend ? 'suspend' : 'resume',
       reportingServices.map(({ name }) => ({

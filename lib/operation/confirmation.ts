@@ -61,6 +61,7 @@ export function applyConfirmation(
   applyWhileConfirming(transaction, keystoneAnswer, step);
 }
 
+/** Applies an answer to an operation in state `confirming`. */
 function applyWhileConfirming(
   transaction: OperationTransaction,
   keystoneAnswer: KeystoneAnswer,
@@ -103,6 +104,10 @@ function applyWhileConfirming(
 
 type ShownAnswer = Extract<KeystoneAnswer, { kind: 'present' }>;
 
+/**
+ * Applies an answer that shows the account. A requested operation continues. For any other
+ * operation the answer contradicts the announced deletion.
+ */
 function applyShownAccount(
   transaction: OperationTransaction,
   { enabled, deletionFacts }: ShownAnswer,

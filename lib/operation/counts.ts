@@ -144,8 +144,8 @@ export function nextRunSeconds(
   requestedSeconds: number,
 ): number {
   const idleSeconds = Math.max(0, now - task.progressAt) / 1000;
-  const ownDelay = waitsOnlyForPeople(task.conditions)
+  const backoffSeconds = waitsOnlyForPeople(task.conditions)
     ? Math.min(300, Math.max(1, idleSeconds / 2))
     : Math.min(60, Math.max(0.4, idleSeconds / 4));
-  return Math.max(requestedSeconds, ownDelay);
+  return Math.max(requestedSeconds, backoffSeconds);
 }

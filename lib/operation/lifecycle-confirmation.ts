@@ -41,8 +41,8 @@ export type LifecycleAnswer =
       /** The reason, for an operator. */
       readonly because: string;
       readonly decision: LifecycleDecision;
-      /** Projects only: the services that take part, with their order. */
-      readonly cloud?: CloudSnapshot;
+      /** Projects and users: the services that take part, with their dependencies. */
+      readonly cloudSnapshot?: CloudSnapshot;
       /** Domains only. */
       readonly projects?: readonly LifecycleProject[];
     }
@@ -142,7 +142,8 @@ function applyAgreeingAnswer(
     hold: undefined,
     confirmedAt: withAnswerAt(operation.confirmedAt, step.now),
   };
-  if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, step);
+  if (answer.cloudSnapshot && transaction.tasks.length === 0)
+    planTasks(transaction, answer.cloudSnapshot, step);
   if (!isConfirmed(transaction.operation, step))
     requestConfirmingAnswer(transaction, intervalOf(operation, step), step);
   else if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);

@@ -82,16 +82,17 @@ export function step(
   if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
     restoreAccount(transaction, stepInput);
   announceDisabled(transaction, operation);
-  // The operation of the domain waits for the end of this one, and a refusal is also an end.
+  // The operation of a domain waits for the end of each project's operation. A refusal is also an
+  // end.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const changes = transaction.changes();
-  const unchanged =
+  const isUnchanged =
     transaction.operation === operation &&
     changes.operations.length === 1 &&
     changes.tasks.length === 0 &&
     changes.messages.length === 0 &&
     changes.deadLetters.length === 0;
-  return unchanged ? undefined : changes;
+  return isUnchanged ? undefined : changes;
 }
 
 function applyEvent(

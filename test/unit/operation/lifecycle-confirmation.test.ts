@@ -23,7 +23,7 @@ const agreeing = (fields: Partial<LifecycleDecision> = {}): LifecycleAnswer => (
   isWanted: true,
   because: 'disabled',
   decision: decision(fields),
-  cloud: { services: [], uncovered: [], leftOut: [] },
+  cloudSnapshot: { services: [], uncovered: [], leftOut: [] },
 });
 
 /** Applies Keystone's answer to the newest question of the operation, one second after `NOW`. */
