@@ -5,31 +5,31 @@ import { KeyedQueue } from '../../../lib/shared/keyed-queue.ts';
 import { handleMessage, type SimulationDeps } from '../../property/simulation-parts.ts';
 import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
-const NAMES = ['compute', 'network', 'volume'];
+const SERVICE_NAMES = ['compute', 'network', 'volume'];
 let simulation: StatefulSimulation;
 afterEach(() => simulation.expectOthersUntouched());
 
 /** Counts the calls to Keystone and the results of the commits. */
-interface Counted {
+interface CallCounts {
   shown: number;
   registries: number;
   conflicts: number;
 }
 
 /** `beforeCommit`: called with each change before it is committed. */
-function begin(beforeCommit: (change: Change) => Promise<void> = async () => {}) {
+function createSimulation(beforeCommit: (change: Change) => Promise<void> = async () => {}) {
   simulation = new StatefulSimulation(
-    NAMES.map((name) => ({ name, resourceTypes: { resource: 'A' } })),
+    SERVICE_NAMES.map((name) => ({ name, resourceTypes: { resource: 'A' } })),
   );
   simulation.cloud.delete(TARGET);
-  const counted: Counted = { shown: 0, registries: 0, conflicts: 0 };
+  const callCounts: CallCounts = { shown: 0, registries: 0, conflicts: 0 };
   const { keystone, registry } = simulation.cloud.port;
   const { engine } = simulation;
   const commit = engine.commit.bind(engine);
   engine.commit = async (change) => {
     await beforeCommit(change);
     const result = await commit(change);
-    if (result === 'conflict') counted.conflicts += 1;
+    if (result === 'conflict') callCounts.conflicts += 1;
     return result;
   };
   const deps = (): SimulationDeps => ({
@@ -39,51 +39,53 @@ function begin(beforeCommit: (change: Change) => Promise<void> = async () => {})
       keystone: {
         ...keystone,
         show: (...account) => {
-          counted.shown += 1;
+          callCounts.shown += 1;
           return keystone.show(...account);
         },
       },
       registry: () => {
-        counted.registries += 1;
+        callCounts.registries += 1;
         return registry();
       },
     },
   });
-  return { counted, deps };
+  return { callCounts, deps };
 }
 
 const open = () => simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 
 /** Handles the waiting messages of one type, all at the same time. Returns how many there were. */
 async function handleAll(type: Message['type'], deps: SimulationDeps): Promise<number> {
-  const some = simulation.engine.dueMessages().filter(({ message }) => message.type === type);
-  await Promise.all(some.map(({ message }) => handleMessage(message, deps)));
-  for (const waiting of some) simulation.engine.removeDelivered(waiting);
-  return some.length;
+  const messagesOfType = simulation.engine
+    .dueMessages()
+    .filter(({ message }) => message.type === type);
+  await Promise.all(messagesOfType.map(({ message }) => handleMessage(message, deps)));
+  for (const waiting of messagesOfType) simulation.engine.removeDelivered(waiting);
+  return messagesOfType.length;
 }
 
 describe('the confirmation of a deletion', () => {
   it("reads Keystone's lists of services and endpoints once for an operation", async () => {
-    const { counted, deps } = begin();
+    const { callCounts, deps } = createSimulation();
     await open();
     await simulation.until(() => simulation.state === 'confirming');
-    const inOrder = deps();
+    const handlerDeps = deps();
     for (let n = 0; n < 200 && simulation.state !== 'finished'; n += 1)
       for (const waiting of simulation.engine.dueMessages()) {
-        await handleMessage(waiting.message, inOrder);
+        await handleMessage(waiting.message, handlerDeps);
         simulation.engine.removeDelivered(waiting);
       }
     expect(simulation.state).toBe('finished');
     expect(simulation.left()).toEqual({});
-    expect(counted.registries).toBe(1);
+    expect(callCounts.registries).toBe(1);
   });
 
   it('applies the same answer after a conflict, with the time of the answer', async () => {
-    const { engine } = { engine: () => simulation.engine };
-    let meddle = false;
-    const { counted, deps } = begin(async ({ operations = [] }) => {
-      if (!meddle) return;
-      meddle = false;
+    const engine = () => simulation.engine;
+    let causesConflict = false;
+    const { callCounts, deps } = createSimulation(async ({ operations = [] }) => {
+      if (!causesConflict) return;
+      causesConflict = false;
       // Another process changes the operation, some seconds after Keystone's answer.
       const [{ id } = { id: '' }] = operations;
       const stored = engine().operations.get(id as never);
@@ -94,26 +96,26 @@ describe('the confirmation of a deletion', () => {
     await open();
     await simulation.until(() => simulation.state === 'confirming');
     const askedAt = engine().time;
-    meddle = true;
+    causesConflict = true;
     expect(await handleAll('operation.confirm', deps())).toBe(1);
     // The project itself, and its id in capitals.
-    expect(counted).toMatchObject({ conflicts: 1, shown: 2, registries: 1 });
+    expect(callCounts).toMatchObject({ conflicts: 1, shown: 2, registries: 1 });
     expect(simulation.operation.confirmedAt).toEqual([askedAt]);
-    expect(simulation.operation.order).toHaveLength(NAMES.length);
+    expect(simulation.operation.order).toHaveLength(SERVICE_NAMES.length);
   });
 
   it('does not apply an answer to an operation that was canceled before the answer', async () => {
-    const { deps } = begin();
+    const { deps } = createSimulation();
     await open();
     await simulation.until(() => simulation.state === 'confirming');
-    const inTime = deps();
-    const { show } = inTime.cloud.keystone;
-    const canceled: SimulationDeps = {
-      ...inTime,
+    const usualDeps = deps();
+    const { show } = usualDeps.cloud.keystone;
+    const cancelingDeps: SimulationDeps = {
+      ...usualDeps,
       cloud: {
-        ...inTime.cloud,
+        ...usualDeps.cloud,
         keystone: {
-          ...inTime.cloud.keystone,
+          ...usualDeps.cloud.keystone,
           show: async (...account) => {
             const { operation, engine } = simulation;
             engine.operations.set(operation.id, {
@@ -126,7 +128,7 @@ describe('the confirmation of a deletion', () => {
         },
       },
     };
-    expect(await handleAll('operation.confirm', canceled)).toBe(1);
+    expect(await handleAll('operation.confirm', cancelingDeps)).toBe(1);
     expect(simulation.operation).toMatchObject({ state: 'canceled', confirmedAt: [] });
     expect(simulation.tasks).toEqual({});
   });
@@ -137,14 +139,14 @@ describe('messages about one operation that are handled at the same time', () =>
     ['one after the other with a queue', new KeyedQueue(), 0],
     ['again after a conflict without a queue', undefined, 3],
   ])('are decided %s', async (_, operationQueue, conflicts) => {
-    const { counted, deps } = begin();
-    const handling = { ...deps(), ...(operationQueue ? { operationQueue } : {}) };
+    const { callCounts, deps } = createSimulation();
+    const handlerDeps = { ...deps(), ...(operationQueue ? { operationQueue } : {}) };
     await open();
-    await simulation.until(() => simulation.engine.dueMessages().length === NAMES.length);
-    await handleAll('service.requested', handling);
-    expect(await handleAll('service.finished', handling)).toBe(NAMES.length);
-    expect(counted.conflicts).toBe(conflicts);
-    expect(Object.values(simulation.tasks)).toEqual(NAMES.map(() => 'pending'));
+    await simulation.until(() => simulation.engine.dueMessages().length === SERVICE_NAMES.length);
+    await handleAll('service.requested', handlerDeps);
+    expect(await handleAll('service.finished', handlerDeps)).toBe(SERVICE_NAMES.length);
+    expect(callCounts.conflicts).toBe(conflicts);
+    expect(Object.values(simulation.tasks)).toEqual(SERVICE_NAMES.map(() => 'pending'));
     await simulation.settle();
     expect(simulation.state).toBe('finished');
     expect(simulation.left()).toEqual({});
@@ -153,21 +155,21 @@ describe('messages about one operation that are handled at the same time', () =>
 
 describe('the services of one operation that begin at the same time', () => {
   it('ask Keystone once about the account, and again for a later run', async () => {
-    const { counted, deps } = begin();
+    const { callCounts, deps } = createSimulation();
     for (const resource of simulation.cloud.of(TARGET)) resource.lingers = 1;
-    const handling = { ...deps(), inFlight: new InFlightRequests(() => simulation.engine.time) };
+    const handlerDeps = { ...deps(), inFlight: new InFlightRequests(() => simulation.engine.time) };
     await open();
     await simulation.until(() => simulation.state === 'running');
-    counted.shown = 0;
-    expect(await handleAll('service.requested', handling)).toBe(NAMES.length);
-    expect(counted.shown).toBe(1);
+    callCounts.shown = 0;
+    expect(await handleAll('service.requested', handlerDeps)).toBe(SERVICE_NAMES.length);
+    expect(callCounts.shown).toBe(1);
     await simulation.until(() =>
       simulation.engine
         .dueMessages()
         .every(({ message }) => message.type === 'service.requested' && message.data.run > 2),
     );
-    expect(await handleAll('service.requested', handling)).toBe(NAMES.length);
-    expect(counted.shown).toBe(2);
+    expect(await handleAll('service.requested', handlerDeps)).toBe(SERVICE_NAMES.length);
+    expect(callCounts.shown).toBe(2);
     await simulation.settle();
     expect(simulation.left()).toEqual({});
   });
@@ -195,7 +197,7 @@ test('an answer is not shared if its request is older than a second, or if it ha
   await next;
 });
 
-test('work of one operation begins after the earlier work has ended, also if that failed', async () => {
+test('work of one operation begins when the earlier work has ended or failed', async () => {
   const queue = new KeyedQueue();
   const log: string[] = [];
   const work =

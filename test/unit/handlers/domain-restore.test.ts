@@ -51,7 +51,7 @@ const depsOf = (shown: Shown, operations: readonly Operation[]): LifecycleDeps =
     now: () => OPENED_AT,
   }) as unknown as LifecycleDeps;
 
-describe('the end of a deletion of a domain that was canceled', () => {
+describe('the restoration of a domain whose deletion was canceled', () => {
   it.each<Case>([
     {
       suspended: false,

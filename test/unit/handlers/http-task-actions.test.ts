@@ -17,11 +17,11 @@ const ReceivedRequest = z.object({
 });
 const CMDB = ServiceName.parse('cmdb');
 
-/** A simulation with an HTTP plugin that answers each request with a report of the end. */
+/** A simulation with an HTTP plugin that reports the end of each run in its answer. */
 class PluginSimulation extends ProvisionSimulation {
   readonly received: z.infer<typeof ReceivedRequest>['data'][] = [];
   actions: readonly PluginAction[] = ['suspend', 'resume', 'provision'];
-  /** The assets that a report of phase `apply` calls left. */
+  /** The number of assets that the plugin reports as left in phase `apply`. */
   left = 0;
   #server: Server | undefined;
   #url = '';

@@ -43,8 +43,8 @@ afterEach(async () => {
 });
 
 /** Delivers the messages that are due. The HTTP plugin is called over HTTP. */
-async function deliver(most = 40): Promise<void> {
-  for (let n = 0; n < most; n += 1) {
+async function deliver(maxMessages = 40): Promise<void> {
+  for (let n = 0; n < maxMessages; n += 1) {
     const next = simulation.engine.waiting.find(({ dueAt }) => dueAt <= simulation.engine.time);
     if (!next) return;
     const { message } = next;
@@ -67,7 +67,7 @@ const answerFinished: typeof answer = (response, { phase }) =>
   response.writeHead(200).end(body('finished', phase, { result: 'finished' }));
 const body = (type: string, phase: string, data: object) =>
   JSON.stringify({ type: `service.${type}`, phase, data });
-const everything = () =>
+const storedState = () =>
   JSON.stringify([
     ...simulation.engine.tasks.values(),
     ...simulation.engine.operations.values(),
@@ -97,7 +97,7 @@ describe('a secret in any free text of a report', () => {
   const CASES = PLANTED.flatMap(([name, text]) =>
     reportsWithText(text).map(([type, data]) => [name, type, data] as const),
   );
-  const shown = async () => {
+  const shownByApi = async () => {
     const listed = await simulation.call('GET', '/v1/operations');
     const one = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     return JSON.stringify([listed, one]);
@@ -106,8 +106,8 @@ describe('a secret in any free text of a report', () => {
   it.each(CASES)('%s, answered as %s, is neither stored nor shown', async (_, type, data) => {
     answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
     await deliver();
-    expect(everything()).not.toContain(SECRET_PART);
-    expect(await shown()).not.toContain(SECRET_PART);
+    expect(storedState()).not.toContain(SECRET_PART);
+    expect(await shownByApi()).not.toContain(SECRET_PART);
   });
 
   it.each(CASES)('%s, reported as %s, is neither stored nor shown', async (_, type, data) => {
@@ -116,8 +116,8 @@ describe('a secret in any free text of a report', () => {
     const path = `/v1/tasks/${encodeURIComponent(billing().id)}/report`;
     expect(await simulation.call('POST', path, report)).toMatchObject({ status: 202 });
     await deliver();
-    expect(everything()).not.toContain(SECRET_PART);
-    expect(await shown()).not.toContain(SECRET_PART);
+    expect(storedState()).not.toContain(SECRET_PART);
+    expect(await shownByApi()).not.toContain(SECRET_PART);
   });
 });
 
@@ -163,7 +163,7 @@ describe('the answer of an HTTP plugin', () => {
         .end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
     await deliver();
     expect(billing().error).toMatchObject({ message: expect.stringContaining('[redacted]') });
-    expect(everything()).not.toContain(SECRET_PART);
+    expect(storedState()).not.toContain(SECRET_PART);
   });
 
   it.each<[string, (response: ServerResponse) => void, string]>([
@@ -185,7 +185,7 @@ describe('the answer of an HTTP plugin', () => {
       state: 'planning',
       error: { class: 'Transient', message: expect.stringContaining(message) },
     });
-    expect(everything()).not.toContain(SECRET);
+    expect(storedState()).not.toContain(SECRET);
     answer = answerFinished;
     for (let n = 0; n < 3; n += 1) await wait(60);
     expect(billing()).toMatchObject({ state: 'finished', error: undefined });
@@ -225,7 +225,7 @@ describe('the answer of an HTTP plugin', () => {
         error: { code: 'billing.answer', class: 'Unexpected' },
       });
       expect(billing().error?.message).toContain(message);
-      expect(everything()).not.toContain(SECRET);
+      expect(storedState()).not.toContain(SECRET);
     },
   );
 
@@ -236,7 +236,7 @@ describe('the answer of an HTTP plugin', () => {
       state: 'planning',
       error: { code: 'billing.unreachable', class: 'Transient' },
     });
-    expect(everything()).not.toContain('127.0.0.1');
+    expect(storedState()).not.toContain('127.0.0.1');
   });
 
   it.each([301, 302, 303, 307, 308])(
@@ -320,8 +320,8 @@ describe('the request to an HTTP plugin', () => {
 });
 
 describe('POST /v1/tasks/:id/report', () => {
-  const report = (id: string, what: unknown, written = encodeURIComponent(id)) =>
-    simulation.call('POST', `/v1/tasks/${written}/report`, what);
+  const report = (id: string, what: unknown, pathSegment = encodeURIComponent(id)) =>
+    simulation.call('POST', `/v1/tasks/${pathSegment}/report`, what);
   const done = { type: 'service.finished', phase: 'plan', data: { result: 'finished' } };
 
   it.each<[string, string, unknown, number]>([

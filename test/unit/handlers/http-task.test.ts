@@ -76,12 +76,12 @@ class RemoteSimulation extends Simulation {
 
   /**
    * Delivers the messages that are due, one by one, and the messages that follow directly. Stops
-   * before a message if `enough` is true.
+   * before a message if `isEnough` is true.
    */
-  async deliver(enough: () => boolean = () => false): Promise<void> {
+  async deliver(isEnough: () => boolean = () => false): Promise<void> {
     for (;;) {
       const next = this.engine.waiting.find(({ dueAt }) => dueAt <= this.engine.time);
-      if (!next || enough()) return;
+      if (!next || isEnough()) return;
       await this.handle(next.message);
       this.engine.removeDelivered(next);
     }
@@ -107,11 +107,11 @@ beforeEach(async () => {
 });
 afterEach(() => simulation.close());
 
-const one = (left: number) => ({ 'cmdb.asset': { listed: 1, gone: 1 - left, left } });
+const countsOf = (left: number) => ({ 'cmdb.asset': { listed: 1, gone: 1 - left, left } });
 const finished = (phase: string, left = 0) => ({
   type: 'service.finished',
   phase,
-  data: { result: 'finished', counts: one(left) },
+  data: { result: 'finished', counts: countsOf(left) },
 });
 const waitsOn = async () => {
   const app = createApi({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) });
@@ -177,7 +177,7 @@ describe('an HTTP plugin', () => {
     ]);
     await simulation.wait(59);
     expect(simulation.received.length).toBe(1);
-    // The minute has passed. The next call waits for a quarter of the time without progress.
+    // The second call is due after 60 s. It is delayed by a quarter of this time without progress.
     await simulation.wait(1);
     await simulation.wait(15);
     expect(simulation.received.length).toBe(2);
@@ -249,7 +249,7 @@ describe('an HTTP plugin', () => {
       actor: 'operator',
       count: 1,
     };
-    const data = { counts: one(1), conditions: [asset], again: { afterSeconds: 30 } };
+    const data = { counts: countsOf(1), conditions: [asset], again: { afterSeconds: 30 } };
     expect(await simulation.report({ type: 'service.progressed', phase: 'apply', data })).toBe(202);
     await simulation.deliver();
     expect(await waitsOn()).toMatchObject([

@@ -57,7 +57,7 @@ describe('a disabled project', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('finishes, and reports resources of a service without a suspension that work against it', async () => {
+  it('finishes, and reports the resources of a service that cannot be suspended', async () => {
     const cluster = defineType<{ id: string; owner: string }>({
       name: 'cluster',
       list: async ({ project }) => [{ id: 'k8s', owner: project }],
@@ -170,7 +170,7 @@ describe('a resume', () => {
     expect(await simulation.recordsOf(TARGET)).toEqual([]);
   });
 
-  it('waits for the hold of an operator, even if Keystone shows the project enabled', async () => {
+  it('waits until an operator removes the hold of the enabled project', async () => {
     await simulation.set('project', false);
     await simulation.settle();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
@@ -196,7 +196,7 @@ describe('a resume', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('causes one warning and one audit entry each time that it is enabled under a hold', async () => {
+  it('is replaced by one warning and one audit entry if the project has a hold', async () => {
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await simulation.set('project', false);
     await simulation.engine.commit({ documents: [suspensionHoldDocument(TARGET, 0, hold)] });
@@ -211,8 +211,8 @@ describe('a resume', () => {
       await simulation.settle();
       expect(contradictions()).toHaveLength(enables);
       expect(simulation.warnings).toHaveLength(enables);
-      const [shown] = await readSuspensionHolds(simulation.engine.reads);
-      expect(shown).toMatchObject({
+      const [enabledHold] = await readSuspensionHolds(simulation.engine.reads);
+      expect(enabledHold).toMatchObject({
         project: TARGET,
         by: 'ann',
         enabledAt: expect.any(String),
@@ -221,8 +221,8 @@ describe('a resume', () => {
       // A project that is disabled again no longer causes an alarm, and stays suspended.
       await simulation.set('project', false);
       await simulation.settle();
-      const [after] = await readSuspensionHolds(simulation.engine.reads);
-      expect(after).toEqual({ project: TARGET, ...hold });
+      const [disabledHold] = await readSuspensionHolds(simulation.engine.reads);
+      expect(disabledHold).toEqual({ project: TARGET, ...hold });
       expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
     }
     expect(contradictions()[0]).toMatchObject({

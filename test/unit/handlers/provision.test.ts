@@ -1,10 +1,10 @@
 import { NO_POLICY, Policy } from '../../../lib/policy/schema.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
 
-const WISH = { cores: 20, networks: ['default'] };
+const SECTION = { cores: 20, networks: ['default'] };
 let simulation: ProvisionSimulation;
 beforeEach(() => {
-  simulation = new ProvisionSimulation(WISH);
+  simulation = new ProvisionSimulation(SECTION);
 });
 const newest = () => simulation.operations('provision').at(-1);
 const conditions = () => [...simulation.engine.tasks.values()].flatMap((task) => task.conditions);
@@ -16,7 +16,7 @@ describe('a created project', () => {
     expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
     expect(newest()).toMatchObject({
       state: 'finished',
-      lifecycle: { rule: 1, provision: { profile: 'p', sections: { nets: WISH } } },
+      lifecycle: { rule: 1, provision: { profile: 'p', sections: { nets: SECTION } } },
     });
     const [task] = await simulation.engine.reads.tasks(newest()?.id as never);
     expect(task?.counts).toEqual({
@@ -98,7 +98,7 @@ describe('a value that a user or an operator set', () => {
   });
 });
 
-describe('a deletion', () => {
+describe('a deleted project', () => {
   const cleanupBy = async (reaction: object) => {
     const policy = { version: 1, rules: [{ on: { 'project.deleted': reaction } }] };
     simulation.policy = Policy.parse(policy);
@@ -129,7 +129,7 @@ describe('a deletion', () => {
     expect(simulation.stateOf(TARGET).networks).toEqual(['one']);
   });
 
-  it('pauses the provision of the project; the cleanup begins when its last call has ended', async () => {
+  it('is cleaned up after the last call of its paused provision has ended', async () => {
     await simulation.announce('project', 'created');
     for (let n = 0; n < 50 && simulation.writes === 0; n += 1) {
       simulation.killAfter = 6;

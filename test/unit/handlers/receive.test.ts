@@ -19,7 +19,7 @@ async function withProjects(): Promise<IngestFixture> {
 async function urgency(fixture: IngestFixture, ...bodies: string[]): Promise<boolean[]> {
   const sent: Outgoing[] = [];
   const { engine } = fixture;
-  const watched = {
+  const recordingEngine = {
     reads: engine.reads,
     commit: (change: Parameters<typeof engine.commit>[0]) => {
       sent.push(...(change.messages ?? []));
@@ -27,7 +27,7 @@ async function urgency(fixture: IngestFixture, ...bodies: string[]): Promise<boo
     },
   };
   const messages = bodies.map((body) => fixture.received(body));
-  await storeNotifications(messages, { engine: watched });
+  await storeNotifications(messages, { engine: recordingEngine });
   expect(sent).toHaveLength(bodies.length);
   return sent.map(({ isUrgent }) => isUrgent === true);
 }

@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.close());
 
-async function count(): Promise<{ reports: Message[]; millis: number }> {
+async function runCount(): Promise<{ reports: Message[]; millis: number }> {
   const reports: Message[] = [];
   const message = requested('neutron');
   const { data } = message;
@@ -68,7 +68,7 @@ async function count(): Promise<{ reports: Message[]; millis: number }> {
   return { reports, millis: Date.now() - startedAt };
 }
 
-const watchClose = (response: ServerResponse): void => {
+const countClosed = (response: ServerResponse): void => {
   begun += 1;
   response.on('close', () => {
     closed += 1;
@@ -89,11 +89,11 @@ describe('a service in phase plan', () => {
     'is reported as slow if it %s, and its calls are aborted',
     async (_, answer) => {
       cloud.script = (request, response) => {
-        watchClose(response);
+        countClosed(response);
         if (request.path.endsWith('/routers')) return sendJson(response, 200, { routers: [] });
         return answer(response);
       };
-      const { reports, millis } = await count();
+      const { reports, millis } = await runCount();
       expect(reports).toMatchObject([
         {
           type: 'service.progressed',
@@ -118,7 +118,7 @@ describe('a service in phase plan', () => {
       const ports = [{ id: String(page), project_id: 'another' }];
       return sendJson(response, 200, { ports, ports_links: links });
     };
-    const { reports, millis } = await count();
+    const { reports, millis } = await runCount();
     expect(millis).toBeGreaterThan(SILENCE);
     expect(reports).toMatchObject([{ type: 'service.finished', data: { result: 'finished' } }]);
   });

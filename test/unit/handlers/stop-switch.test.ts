@@ -8,10 +8,10 @@ import {
   StatefulSimulation,
 } from '../../property/stateful-simulation.ts';
 
-const simulationOf = () =>
+const newSimulation = () =>
   new Simulation({ resources: [6, 4, 2], lingers: 0, failures: 0, failWith: 'Transient' });
 type EngineHolder = Pick<Simulation, 'engine'>;
-const decide = ({ engine }: EngineHolder, what: StopDecision['what']) =>
+const storeStopDecision = ({ engine }: EngineHolder, what: StopDecision['what']) =>
   engine.commit({ stopDecision: { what, by: 'ann', reason: 'a mistake', at: engine.time } });
 /** One removal at a time, so that a stop comes between two removals. */
 const oneAtATime = (simulation: Simulation) => ({
@@ -21,14 +21,14 @@ const oneAtATime = (simulation: Simulation) => ({
 
 describe('the stop switch', () => {
   it('stops the removals of a running task immediately, and resume-all continues them', async () => {
-    const simulation = simulationOf();
+    const simulation = newSimulation();
     const { engine } = simulation;
     const deps = oneAtATime(simulation);
     let removals = 0;
     simulation.onRemoval = async () => {
       removals += 1;
       if (removals !== 2) return;
-      await decide(simulation, 'stopped');
+      await storeStopDecision(simulation, 'stopped');
       // The longest time for which an answer of the store is cached.
       engine.time += 1000;
     };
@@ -50,7 +50,7 @@ describe('the stop switch', () => {
     ]);
     expect(engine.deadLetterList).toEqual([]);
 
-    await decide(simulation, 'resumed');
+    await storeStopDecision(simulation, 'resumed');
     await simulation.settle(deps, 200);
     expect(simulation.resources(TARGET)).toBe(0);
     expect(simulation.resources(CONTROL)).toBe(6);
@@ -58,26 +58,26 @@ describe('the stop switch', () => {
   });
 
   it('lets no run start a removal, even hours later', async () => {
-    const simulation = simulationOf();
-    await decide(simulation, 'stopped');
+    const simulation = newSimulation();
+    await storeStopDecision(simulation, 'stopped');
     await simulation.handle(deleted(TARGET));
     await simulation.settle(simulation.deps, 300);
     expect(simulation.resources(TARGET)).toBe(12);
     expect(simulation.engine.deadLetterList).toEqual([]);
-    await decide(simulation, 'resumed');
+    await storeStopDecision(simulation, 'resumed');
     await simulation.settle(simulation.deps, 200);
     expect(simulation.resources(TARGET)).toBe(0);
   });
 
   it('prevents all removals while the store cannot be read', async () => {
-    const simulation = simulationOf();
+    const simulation = newSimulation();
     const { reads } = simulation.engine;
-    const read = reads.stopDecision;
+    const readStopDecision = reads.stopDecision;
     reads.stopDecision = () => Promise.reject(new Error('the store does not answer'));
     await simulation.handle(deleted(TARGET));
     await simulation.settle(simulation.deps, 20);
     expect(simulation.resources(TARGET)).toBe(12);
-    reads.stopDecision = read;
+    reads.stopDecision = readStopDecision;
     await simulation.settle(simulation.deps, 200);
     expect(simulation.resources(TARGET)).toBe(0);
   });
@@ -86,11 +86,11 @@ describe('the stop switch', () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     await simulation.ask();
     await simulation.until(() => simulation.state === 'pre-delete');
-    await decide(simulation, 'stopped');
+    await storeStopDecision(simulation, 'stopped');
     await simulation.settle(100);
     expect(simulation.cloud.projects.get(LIVING)).toMatchObject({ enabled: true });
     expect(simulation.state).toBe('pre-delete');
-    await decide(simulation, 'resumed');
+    await storeStopDecision(simulation, 'resumed');
     await simulation.settle();
     expect(simulation.cloud.projects.has(LIVING)).toBe(false);
     expect(simulation.operation.state).toBe('finished');
@@ -99,7 +99,7 @@ describe('the stop switch', () => {
 });
 
 describe('the API of a service under the stop switch', () => {
-  const simulation = simulationOf();
+  const simulation = newSimulation();
   const sent: string[] = [];
   const api: ServiceApi = {
     service: 'nova',
@@ -128,7 +128,7 @@ describe('the API of a service under the stop switch', () => {
   ])('%s sends no call that may change something within 2 s of a stop', async (_, guarded) => {
     sent.length = 0;
     await guarded?.request('DELETE', '/servers/1');
-    await decide(simulation, 'stopped');
+    await storeStopDecision(simulation, 'stopped');
     clock.time += 2000;
     for (const method of ['DELETE', 'POST', 'PUT', 'PATCH'] as const)
       await expect(guarded?.request(method, '/servers/2')).rejects.toMatchObject({
@@ -136,7 +136,7 @@ describe('the API of a service under the stop switch', () => {
       });
     await guarded?.request('GET', '/servers/2');
     expect(sent).toEqual(['DELETE /servers/1', 'GET /servers/2']);
-    await decide(simulation, 'resumed');
+    await storeStopDecision(simulation, 'resumed');
     clock.time += 2000;
     await guarded?.request('DELETE', '/servers/2');
     expect(sent).toContain('DELETE /servers/2');

@@ -43,8 +43,8 @@ function storeOf(hold: SuspensionHold | undefined, conflicts = 0) {
   return { ...world, deps };
 }
 
-describe('the record of a project with a hold in Keystone', () => {
-  it('compares with the hold that another process has stored in between', async () => {
+describe('the record that a project with a hold is enabled or disabled in Keystone', () => {
+  it('uses the hold that another process has stored in the meantime', async () => {
     const { deps, changes, warnings, hold } = storeOf(ann, 1);
     await recordStateDuringHold(PROJECT, true, deps);
     expect(hold()).toEqual({ ...ben, enabledAt: '2026-01-02T03:04:05.000Z' });
@@ -54,7 +54,7 @@ describe('the record of a project with a hold in Keystone', () => {
     expect(warnings).toMatchObject([{ project: PROJECT, by: 'ben', reason: 'abuse' }]);
   });
 
-  it('is no new record if Keystone still shows the same state', async () => {
+  it('is not written if Keystone still shows the same state', async () => {
     const enabled = { ...ann, enabledAt: '2026-01-01T00:00:00.000Z' };
     for (const [hold, isEnabled] of [
       [enabled, true],
@@ -67,7 +67,7 @@ describe('the record of a project with a hold in Keystone', () => {
     }
   });
 
-  it('loses the time of the first report, without a warning, if the project is disabled', async () => {
+  it('is removed without a warning if the project is disabled again', async () => {
     const store = storeOf({ ...ann, enabledAt: '2026-01-01T00:00:00.000Z' });
     await recordStateDuringHold(PROJECT, false, store.deps);
     expect(store.hold()).toEqual(ann);

@@ -81,7 +81,7 @@ describe('a change that no notification announced', () => {
     expect(fixture.eventTexts).toEqual(['account.project.created project late']);
   });
 
-  it('is announced for an account that was first seen by the comparison at a start', async () => {
+  it('is announced for an account that was first listed at the start of the process', async () => {
     fixture.keystone.put({ ...project('late'), enabled: false });
     fixture.keystone.put(user('new'));
     fixture.keystone.enable('project', 'p1', false);
@@ -139,7 +139,7 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is announced once when its notification arrives after the comparison at a start', async () => {
+  it('is announced once when its notification arrives after the listing at the start', async () => {
     fixture.keystone.put(project('late'));
     fixture.keystone.put(project('later'));
     await fixture.syncInventory();
@@ -172,7 +172,7 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is not a change that a notification announced during the listing', async () => {
+  it('does not include a change that a notification announced during the listing', async () => {
     const { eachPage } = fixture.keystone;
     fixture.keystone.eachPage = async (type, take) => {
       await eachPage.call(fixture.keystone, type, take);
@@ -192,7 +192,7 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is not an older state in the listing than the state that a notification announced', async () => {
+  it('does not include a listed state that is older than an announced state', async () => {
     const { eachPage } = fixture.keystone;
     fixture.keystone.eachPage = async (type, take) => {
       fixture.keystone.eachPage = eachPage;
@@ -234,14 +234,14 @@ describe('a list of accounts that may be incomplete', () => {
   });
 
   const MISSING = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
-  const halfListing = async () => {
+  const sweepIncompleteList = async () => {
     for (const id of MISSING) fixture.keystone.remove('project', id);
     fixture.keystone.remove('user', 'u1');
     return fixture.sweep();
   };
 
   it('holds each missing account if more than a fifth of the accounts are missing, and announces none', async () => {
-    expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
+    expect(await sweepIncompleteList()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is checked on its own. One of twenty users is missing.
     expect(fixture.eventTexts).toEqual(['account.user.deleted user u1']);
     expect([...fixture.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
@@ -269,7 +269,7 @@ describe('a list of accounts that may be incomplete', () => {
       warn: (fields: object, text: string) => lines.push([fields, text]),
     };
     Object.assign(fixture.deps, { log });
-    await halfListing();
+    await sweepIncompleteList();
     expect(lines.find(([, text]) => text.includes('6 of 20'))?.[0]).toMatchObject({
       held: 6,
       accounts: MISSING,
@@ -278,7 +278,7 @@ describe('a list of accounts that may be incomplete', () => {
   });
 
   it('keeps the operations of missing accounts held, even if fewer are missing from later lists', async () => {
-    await halfListing();
+    await sweepIncompleteList();
     fixture.engine.clear();
     for (const id of ['p0', 'p1', 'p2']) fixture.keystone.put(project(id));
     fixture.engine.time += 60_000;
@@ -292,8 +292,8 @@ describe('a list of accounts that may be incomplete', () => {
     expect(operationAbout('p3')).toMatchObject({ state: 'held' });
   });
 
-  it('continues with the confirmation of an account that an operator releases, and the caps apply', async () => {
-    await halfListing();
+  it('leads to a new confirmation, under the caps, after a release by an operator', async () => {
+    await sweepIncompleteList();
     const held = operationAbout('p0');
     if (!held) throw new Error('nothing is held');
     const rules = {
@@ -330,8 +330,8 @@ describe('a list of accounts that may be incomplete', () => {
     expect(record('project/p0')?.deletedAt).toBeUndefined();
   });
 
-  it('continues with an account whose deletion a notification announces later', async () => {
-    await halfListing();
+  it('leads to a cleanup of an account whose deletion a notification announces later', async () => {
+    await sweepIncompleteList();
     const held = operationAbout('p0');
     if (!held) throw new Error('nothing is held');
     const input = {
@@ -356,31 +356,33 @@ describe('the sweep of a large cloud', () => {
   it('processes 20,000 projects and 100,000 users in pages', async () => {
     const SIZE = { domain: 3, project: 20_000, user: 100_000 } as const;
     const PAGE = 1000;
-    const make = { domain, project, user };
+    const createByType = { domain, project, user };
     const nameOf = (n: number) => `x${String(n).padStart(6, '0')}`;
-    let open = 0;
+    let openPages = 0;
     const { engine, keystone } = fixture;
     engine.accounts.clear();
     // The inventory counts as never filled, so no account is announced.
     engine.counters.clear();
     keystone.eachPage = async (type, take) => {
       for (let from = 0; from < SIZE[type]; from += PAGE) {
-        expect(++open).toBe(1);
+        expect(++openPages).toBe(1);
         const length = Math.min(PAGE, SIZE[type] - from);
-        const page: Account[] = Array.from({ length }, (_, n) => make[type](nameOf(from + n)));
+        const page: Account[] = Array.from({ length }, (_, n) =>
+          createByType[type](nameOf(from + n)),
+        );
         await take(page);
         // A page that stays in memory would be found here.
         page.length = 0;
-        open -= 1;
+        openPages -= 1;
       }
     };
     keystone.members = async () => [];
-    const whole = async (): Promise<never> => {
+    const failOnWholeList = async (): Promise<never> => {
       throw new Error('a whole list was requested');
     };
-    keystone.projects = whole;
-    keystone.users = whole;
-    keystone.domains = whole;
+    keystone.projects = failOnWholeList;
+    keystone.users = failOnWholeList;
+    keystone.domains = failOnWholeList;
     const sizes: number[] = [];
     const { commit } = engine;
     engine.commit = (change) => {
@@ -390,7 +392,7 @@ describe('the sweep of a large cloud', () => {
     // The store is read by id and by page only.
     Object.assign(engine.reads, {
       accounts: async (type: Account['type'], ids?: readonly string[]) => {
-        if (!ids) return whole();
+        if (!ids) return failOnWholeList();
         sizes.push(ids.length);
         return ids.flatMap((id) => engine.accounts.get(`${type}/${id}`) ?? []);
       },

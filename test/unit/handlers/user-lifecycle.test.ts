@@ -39,7 +39,7 @@ describe('a disabled user', () => {
     expect(simulation.keys).toEqual(before);
   });
 
-  it('has no operation if the project was enabled again before Keystone confirmed the change', async () => {
+  it('is not reported if it was enabled again before Keystone confirmed the change', async () => {
     await simulation.setUser(false);
     simulation.users.set(ANN, true);
     await simulation.settle();
@@ -63,7 +63,7 @@ describe('a disabled user', () => {
     expect(simulation.about('resume')).toEqual([]);
   });
 
-  it('has no operation if a rule of the policy has action none', async () => {
+  it('is not reported if a rule of the policy has action none', async () => {
     simulation.policy = policyOf(
       'version: 1\nrules:\n  - match: { domain: customers }\n    on: { user.disabled: { action: none } }',
     );
@@ -117,7 +117,7 @@ describe('an enabled user', () => {
     expect(await simulation.userRecords()).toEqual([]);
   });
 
-  it('has no operation without a report, and no second operation after a comparison', async () => {
+  it('has no operation if no suspension was reported, and none after a comparison', async () => {
     await simulation.setUser(true);
     await simulation.settle();
     expect(simulation.about('resume')).toEqual([]);

@@ -2,7 +2,7 @@ import { coordinate } from '../../../lib/handlers/coordinate.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { ANN, UserSimulation } from '../../property/user-simulation.ts';
 
-const GIVEN = ['ann member on p1', 'ann member of staff'];
+const ASSIGNED = ['ann member on p1', 'ann member of staff'];
 let simulation: UserSimulation;
 beforeEach(() => {
   simulation = new UserSimulation();
@@ -28,7 +28,7 @@ describe('a created user', () => {
   it('gets the roles and groups of the rule, verified by a fresh listing', async () => {
     await simulation.announceUser('created');
     await simulation.settle();
-    expect([...simulation.assigned]).toEqual(GIVEN);
+    expect([...simulation.assigned]).toEqual(ASSIGNED);
     expect(simulation.about('provision')).toMatchObject([
       { state: 'finished', scope: { id: ANN }, lifecycle: { rule: 1 } },
     ]);
@@ -43,7 +43,7 @@ describe('a created user', () => {
     await simulation.settle();
     await simulation.announceUser('created');
     await simulation.settle();
-    expect([...simulation.assigned].sort()).toEqual(['ann admin on p2', ...GIVEN.toReversed()]);
+    expect([...simulation.assigned].sort()).toEqual(['ann admin on p2', ...ASSIGNED.toReversed()]);
     expect(simulation.writes).toBe(1);
     expect(states()).toEqual(['finished']);
   });
@@ -69,7 +69,7 @@ describe('a created user', () => {
     expect(simulation.writes).toBe(0);
     await simulation.setUser(true);
     await simulation.settle();
-    expect([...simulation.assigned]).toEqual(GIVEN);
+    expect([...simulation.assigned]).toEqual(ASSIGNED);
   });
 
   it('gets no role and no group if its deletion is announced during a run', async () => {

@@ -30,13 +30,13 @@ const snapshots = (...owners: (string | undefined)[]): Snapshot[] =>
 const chained: Blocker = { message: 'chained to the volume', actor: 'operator' };
 
 /**
- * Runs a service whose snapshots are removed in batches. `take` receives a batch and returns its
- * results.
+ * Runs a cleanup of a service whose snapshots are removed in batches. `removeBatch` receives a
+ * batch and returns its results.
  */
-function clean(
+function runCleanup(
   storage: Snapshot[],
-  most: number,
-  take: (some: readonly Snapshot[]) => Promise<readonly (Removal | PropagatorError)[]>,
+  maxItems: number,
+  removeBatch: (some: readonly Snapshot[]) => Promise<readonly (Removal | PropagatorError)[]>,
 ) {
   const snapshot = defineType<Snapshot>({
     name: 'snapshot',
@@ -45,7 +45,7 @@ function clean(
     owner: ({ owner }) => owner,
     blocked: (row) => (row.chained ? chained : undefined),
     remove: () => Promise.reject(new Error('removed one by one')),
-    batch: { maxItems: most, remove: take },
+    batch: { maxItems, remove: removeBatch },
   });
   const service = defineService({
     name: 'storage',
@@ -68,7 +68,7 @@ describe('the removal of many resources in one call', () => {
   it('removes all resources of the project, in batches that the API allows', async () => {
     const storage = snapshots(...Array.from({ length: 7 }, () => TARGET));
     const sizes: number[] = [];
-    const report = await clean(storage, 3, async (some) => {
+    const report = await runCleanup(storage, 3, async (some) => {
       sizes.push(some.length);
       for (const snapshot of some) storage.splice(storage.indexOf(snapshot), 1);
       return some.map(() => ({ kind: 'gone' }));
@@ -83,7 +83,7 @@ describe('the removal of many resources in one call', () => {
       ...snapshots('other-project', TARGET, undefined, ''),
       { id: 'chained', owner: TARGET, chained: true },
     ];
-    const report = await clean(storage, 100, async (some) => {
+    const report = await runCleanup(storage, 100, async (some) => {
       for (const snapshot of some) storage.splice(storage.indexOf(snapshot), 1);
       return some.map(() => ({ kind: 'gone' }));
     });
@@ -100,7 +100,7 @@ describe('the removal of many resources in one call', () => {
       ['b2', error('Gone')],
       ['b3', error('Transient')],
     ]);
-    const report = await clean(storage, 100, async (some) =>
+    const report = await runCleanup(storage, 100, async (some) =>
       some.map(({ id }) => answers.get(id) ?? error('Unexpected')),
     );
     expect(left(report)).toBe(2);
@@ -114,7 +114,7 @@ describe('the removal of many resources in one call', () => {
   });
 
   it('does not count a resource without a result as removed', async () => {
-    const report = await clean(snapshots(TARGET, TARGET), 100, async () => [{ kind: 'gone' }]);
+    const report = await runCleanup(snapshots(TARGET, TARGET), 100, async () => [{ kind: 'gone' }]);
     expect(left(report)).toBe(1);
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
   });
@@ -122,7 +122,7 @@ describe('the removal of many resources in one call', () => {
   it('makes no further calls after a refusal, and reports the failed resources as left', async () => {
     const storage = snapshots(...Array.from({ length: 50 }, () => TARGET));
     let calls = 0;
-    const report = await clean(storage, 10, async () => {
+    const report = await runCleanup(storage, 10, async () => {
       calls += 1;
       throw error('Denied');
     });

@@ -9,7 +9,10 @@ const TARGET = ProjectId.parse('target');
 
 type Dependencies = NonNullable<Parameters<typeof defineType>[0]['dependsOn']>;
 
-/** A type that lists `rows` one after the other. A slow removal is only accepted. */
+/**
+ * A resource type. `rows`: the rows of each listing; the last element is listed repeatedly.
+ * `isSlow`: the service only accepts a removal.
+ */
 const listedType = (
   name: string,
   rows: string[][],
@@ -50,7 +53,10 @@ const runTypes = (
     ...input,
   });
 
-/** The result of one run: how often each type was listed, and what is left. */
+/**
+ * Runs a cleanup of servers and grants. Returns how often each type was listed, and the report.
+ * `blocked`: the blocker of the servers in this listing.
+ */
 async function runOf(
   blocked: (listing: number) => Blocker | undefined,
   input: Partial<ProjectCleanupInput> = {},
@@ -131,23 +137,23 @@ describe('a run after which only deletions in progress are left', () => {
   });
 
   it('continues if a resource was blocked, because another removal may have freed it', async () => {
-    const first: Blocker = { message: 'the access must go first', actor: 'none' };
-    const { listings } = await runOf((listing) => (listing === 1 ? first : undefined));
+    const accessFirst: Blocker = { message: 'the access must go first', actor: 'none' };
+    const { listings } = await runOf((listing) => (listing === 1 ? accessFirst : undefined));
     expect(listings.server).toBe(2);
   });
 
   it('delays the next run by the usual duration of a deletion, except after a partial run', async () => {
-    const asked: string[] = [];
+    const recordedTypes: string[] = [];
     const recordListing = (type: ResourceTypeName): number => {
-      asked.push(type);
+      recordedTypes.push(type);
       return 2000;
     };
     const full = await runOf(() => undefined, { recordListing });
     expect(full.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 2 });
-    expect(asked).toContain('compute.server');
-    asked.length = 0;
+    expect(recordedTypes).toContain('compute.server');
+    recordedTypes.length = 0;
     const partial = await runOf(() => undefined, { recordListing, awaitedServices: ['other'] });
     expect(partial.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
-    expect(asked).toEqual([]);
+    expect(recordedTypes).toEqual([]);
   });
 });

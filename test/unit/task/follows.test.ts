@@ -52,17 +52,17 @@ describe('a resource type with a preferred dependency on another type', () => {
 });
 
 describe('the conditions of a report', () => {
-  it('are in order: blockers first, missing extensions last', () => {
-    const lacks = Array.from({ length: 40 }, (_, n) => ({
+  it('begin with the blockers, and end with the missing extensions', () => {
+    const missingExtensions = Array.from({ length: 40 }, (_, n) => ({
       class: 'Unsupported' as const,
       message: `skipped: no extension ${n}`,
       actor: 'none' as const,
       count: 1,
     }));
-    const shown = aggregateConditions([
-      ...lacks,
+    const conditions = aggregateConditions([
+      ...missingExtensions,
       { class: 'Blocked', message: 'z', actor: 'other-project', count: 1 },
     ]);
-    expect(shown[0]).toMatchObject({ class: 'Blocked' });
+    expect(conditions[0]).toMatchObject({ class: 'Blocked' });
   });
 });

@@ -8,7 +8,7 @@ import { contextOf } from './context.ts';
 const PROJECT = ProjectId.parse('target');
 
 /** A service with a type that cannot be listed, with this error code, and an empty type. */
-function clean(code: string) {
+function runCleanup(code: string) {
   const snapshot = defineType<string>({
     name: 'snapshot',
     list: () =>
@@ -48,7 +48,7 @@ function clean(code: string) {
 
 describe('a resource type that this release of a service does not list', () => {
   it('is unreachable and reported, and does not count as empty', async () => {
-    const report = await clean('storage.snapshot.hidden');
+    const report = await runCleanup('storage.snapshot.hidden');
     expect(report.outcome).toEqual({
       kind: 'unreachable',
       because: 'this library shows its snapshots to readers only',
@@ -60,10 +60,12 @@ describe('a resource type that this release of a service does not list', () => {
   });
 
   it('differs from a type that this cloud lacks', async () => {
-    expect((await clean('storage.snapshot.unsupported')).outcome).toEqual({ kind: 'finished' });
+    expect((await runCleanup('storage.snapshot.unsupported')).outcome).toEqual({
+      kind: 'finished',
+    });
   });
 
   it('differs from a 501 of a proxy', async () => {
-    expect((await clean('storage.http.501.hidden')).outcome.kind).toBe('failed');
+    expect((await runCleanup('storage.http.501.hidden')).outcome.kind).toBe('failed');
   });
 });

@@ -6,7 +6,7 @@ import { contextOf } from './context.ts';
 
 const TARGET = ProjectId.parse('target');
 
-/** Runs a cleanup of a module without types, whose listing is not complete or empty. */
+/** Runs a cleanup of a plugin whose function `list` returns `listing`, which may be invalid. */
 const runOf = (listing: unknown) =>
   runProjectCleanup({
     service: defineService({

@@ -7,7 +7,7 @@ import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
-/** A service with these snapshots. `blocked` has the blocker of each. */
+/** A service with snapshots. `snapshots`: the blocker of each snapshot, by id. */
 const storage = (snapshots: Record<string, Blocker | undefined>) =>
   defineService({
     name: 'storage',
@@ -42,7 +42,7 @@ const slow: Blocker = {
 };
 const needed: Blocker = { message: 'it is being read', actor: 'none' };
 
-describe('a resource that can be removed after the deletion of the project as well', () => {
+describe('a resource that can also be removed after the deletion of the project', () => {
   it('does not delay phase pre-delete, and counts as left', async () => {
     const report = await run(storage({ slow, free: undefined }), 'pre-delete');
     expect(report.outcome).toEqual({ kind: 'finished' });

@@ -7,7 +7,7 @@ import { projectContext } from '../services/project-context.ts';
 
 const RECORDED_STATE = 'running';
 
-/** The result of one run that resumes servers whose rows compare like this with their records. */
+/** Resumes servers. `comparisons`: by server id, how its row compares with its record. */
 async function resume(
   comparisons: Readonly<Record<string, Comparison>>,
   { phase = 'apply', settleAt = 0 }: { phase?: 'plan' | 'apply'; settleAt?: number } = {},

@@ -7,8 +7,8 @@ import { contextOf } from './context.ts';
 const PROJECT = ProjectId.parse('target');
 const context = contextOf();
 
-/** A service with snapshots, and with labels that cannot be removed. */
-function clean(storage: Set<string>, volumes = new Set<string>()) {
+/** Runs a cleanup of a service with volumes, snapshots, and labels that cannot be removed. */
+function runCleanup(storage: Set<string>, volumes = new Set<string>()) {
   const label = defineType<string>({
     name: 'resource',
     list: async () => [...storage],
@@ -56,7 +56,7 @@ function clean(storage: Set<string>, volumes = new Set<string>()) {
 describe('a resource that a release of a service cannot remove', () => {
   it('does not stop the task from finishing, and is reported to the operator', async () => {
     const storage = new Set(['label', 'snapshot']);
-    const report = await clean(storage);
+    const report = await runCleanup(storage);
     expect([...storage]).toEqual(['label']);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
@@ -76,12 +76,12 @@ describe('a resource that a release of a service cannot remove', () => {
 
   it('does not delay the dependents of its type', async () => {
     const volumes = new Set(['volume']);
-    expect((await clean(new Set(['label']), volumes)).outcome).toEqual({ kind: 'finished' });
+    expect((await runCleanup(new Set(['label']), volumes)).outcome).toEqual({ kind: 'finished' });
     expect([...volumes]).toEqual([]);
   });
 
   it('does not hide another resource of the same type that is left', async () => {
-    const report = await clean(new Set(['label', 'stuck']));
+    const report = await runCleanup(new Set(['label', 'stuck']));
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.counts).toEqual({ 'storage.resource': { listed: 2, gone: 0, left: 2 } });
   });

@@ -202,7 +202,7 @@ describe('safety rule "Never the cloud\'s own"', () => {
   });
   it.each([
     ['by the settings', { projects: [TARGET], domains: [] }, 'cleaner'],
-    ['as that of the cleaner', { projects: [], domains: [] }, TARGET],
+    ['as the project of the cleaner', { projects: [], domains: [] }, TARGET],
   ])(
     'refuses the operation on a project that is protected %s',
     async (_, protectedIds, ownProject) => {

@@ -5,7 +5,10 @@ import { defineSuspension } from '../../../lib/task/suspension.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { projectContext } from '../services/project-context.ts';
 
-/** A service with one resource, whose state another actor has changed after it was recorded. */
+/**
+ * Suspends a service with one resource in this state. Another actor has changed the state after it
+ * was recorded.
+ */
 async function runWith(state: string) {
   const resource = { state };
   const suspension = defineSuspension<typeof resource, object>({
@@ -62,7 +65,7 @@ describe('the suspension of a resource that another actor has changed after its 
     ]);
   });
 
-  it('finishes without a report if the resource is at rest', async () => {
+  it('finishes without a report if the resource is stopped', async () => {
     const report = await runWith('stopped');
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions).toEqual([]);
