@@ -13,21 +13,28 @@ const MAX_WAIT_MILLIS = 10_000;
  * Checks the catalog of Keystone once at the start. Throws `PropagatorError` (`openstack.region`)
  * when the catalog lacks a region that the settings name. For every other problem the function logs
  * a warning with the command that corrects the problem. Such a problem would make operations end
- * `unverified`, or make their tasks dead-lettered. If Keystone does not answer, the start
- * continues.
+ * `unverified`, or make their tasks dead-lettered. If Keystone does not answer within
+ * `maxWaitMillis`, the start continues, and a missing region is only logged.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'missingAccess'>,
   services: readonly Service[],
   log: Log,
+  maxWaitMillis = MAX_WAIT_MILLIS,
 ): Promise<void> {
   const warningAbort = new AbortController();
-  const warnIfLate = delay(MAX_WAIT_MILLIS, undefined, { signal: warningAbort.signal }).then(
-    () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
+  let isLate = false;
+  const warnIfLate = delay(maxWaitMillis, undefined, { signal: warningAbort.signal }).then(
+    () => {
+      isLate = true;
+      log.warn('Keystone did not answer in time, so its catalog was not checked at the start');
+    },
     () => undefined,
   );
   const catalogCheck = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
-    if (error instanceof PropagatorError && error.report.code === REGION_CODE) throw error;
+    const isMissingRegion = error instanceof PropagatorError && error.report.code === REGION_CODE;
+    // After the time limit the start has continued, so this error can only be logged.
+    if (isMissingRegion && !isLate) throw error;
     const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });
     log.warn({ advice }, `the catalog was not checked: ${message}`);
   });
@@ -35,9 +42,6 @@ export async function checkCloud(
     await Promise.race([catalogCheck, warnIfLate]);
   } finally {
     warningAbort.abort();
-    // After the time limit nothing awaits the check. Without this handler, a failure of the check
-    // would be an unhandled rejection.
-    catalogCheck.catch(() => undefined);
   }
 }
 
