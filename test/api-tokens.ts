@@ -17,7 +17,10 @@ export const headersOf = (name: Caller, contentType = 'application/json') => ({
   'content-type': contentType,
 });
 
-/** A change by this caller. A text is sent unchanged, and any other body as JSON. */
+/**
+ * Returns the request options of a change by this caller. A text body is sent unchanged, and any
+ * other body as JSON.
+ */
 export const changeBy = (name: Caller, body: unknown, method: 'POST' | 'DELETE' = 'POST') => ({
   method,
   headers: headersOf(name),

@@ -18,19 +18,19 @@ const CHECKS = [
   'content_type_conformance',
   'response_schema_conformance',
 ];
-const SECONDS = 100;
-const EXAMPLES = 15;
+const MAX_SECONDS = 100;
+const EXAMPLES_PER_OPERATION = 15;
 const SEED = 1;
 
 /** The path of `st` in a separate virtual environment, which the first call creates. */
 function install(): string {
   const folder = join(tmpdir(), PACKAGE.replace('==', '-'));
-  const ready = join(folder, 'installed');
-  if (!existsSync(ready) || readFileSync(ready, 'utf8') !== PACKAGE) {
+  const installedMarker = join(folder, 'installed');
+  if (!existsSync(installedMarker) || readFileSync(installedMarker, 'utf8') !== PACKAGE) {
     rmSync(folder, { recursive: true, force: true });
     execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
     execFileSync(join(folder, 'bin/pip'), ['install', '-q', PACKAGE], { stdio: 'inherit' });
-    writeFileSync(ready, PACKAGE);
+    writeFileSync(installedMarker, PACKAGE);
   }
   return join(folder, 'bin/st');
 }
@@ -43,21 +43,21 @@ const base = `http://127.0.0.1:${server.port}`;
 const folder = mkdtempSync(join(tmpdir(), 'api-check-'));
 const options = [
   ...['--checks', CHECKS.join(',')],
-  ...['--phases', 'examples,coverage,fuzzing', '--max-examples', `${EXAMPLES}`],
-  ...['--max-time', `${SECONDS}`, '--seed', `${SEED}`, '--generation-deterministic'],
+  ...['--phases', 'examples,coverage,fuzzing', '--max-examples', `${EXAMPLES_PER_OPERATION}`],
+  ...['--max-time', `${MAX_SECONDS}`, '--seed', `${SEED}`, '--generation-deterministic'],
   ...['--suppress-health-check', 'all'],
   // An event stream stays open for a minute, so its paths are left out.
   ...['--exclude-path-regex', '/events$'],
   ...['--continue-on-failure', '--warnings', 'off', '--no-color'],
   ...['--header', `Authorization: Bearer ${tokenOf('ann')}`],
 ];
-const code = await new Promise<number>((resolve, reject) => {
+const exitCode = await new Promise<number>((resolve, reject) => {
   spawn(st, ['run', `${base}/v1/openapi.json`, ...options], { cwd: folder, stdio: 'inherit' })
     .on('error', reject)
-    .on('close', (ended) => resolve(ended ?? 1));
+    .on('close', (childExitCode) => resolve(childExitCode ?? 1));
 });
 await server.close();
 rmSync(folder, { recursive: true });
 const errors = lines.filter(({ level }) => level === 'error');
 for (const { message, fields } of errors) console.log(message, fields);
-process.exitCode = code === 0 && errors.length > 0 ? 1 : code;
+process.exitCode = exitCode === 0 && errors.length > 0 ? 1 : exitCode;

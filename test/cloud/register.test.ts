@@ -4,7 +4,7 @@ import { openIdentity } from '../../lib/cli/keystone-login.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
 import { SERVICES } from '../../lib/services/index.ts';
-import { typed } from '../unit/cli/typed.ts';
+import { typeLine } from '../unit/cli/type-line.ts';
 import { type RehearsalCloud, startCloud } from './cloud.ts';
 import { loginOf } from './login.ts';
 
@@ -19,7 +19,7 @@ afterEach(() => cloud.close());
 
 /** Types a command with the administrator's login, or with other settings. */
 const type = (line: string, more: Record<string, string | undefined> = {}) =>
-  typed(line, {
+  typeLine(line, {
     client: new ApiClient('http://127.0.0.1:1'),
     openIdentity: () => openIdentity({ ...cloud.credentials, ...more }),
     now: Date.now,

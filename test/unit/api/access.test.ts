@@ -16,18 +16,22 @@ describe('the table of the minimum level of each route', () => {
   });
 
   it('lets a reader read only, and opens only the health check and the document to everyone', () => {
-    const at = (access: string) =>
+    const routesWith = (access: string) =>
       Object.entries(ROUTE_ACCESS).flatMap(([route, level]) => (level === access ? [route] : []));
-    expect(at('reader').filter((route) => !route.startsWith('GET '))).toEqual([]);
-    expect([...at('operator'), ...at('admin')].filter((route) => route.startsWith('GET '))).toEqual(
-      [],
-    );
-    expect(at('public')).toEqual(['GET /healthz', 'GET /v1/openapi.json']);
+    expect(routesWith('reader').filter((route) => !route.startsWith('GET '))).toEqual([]);
+    expect(
+      [...routesWith('operator'), ...routesWith('admin')].filter((route) =>
+        route.startsWith('GET '),
+      ),
+    ).toEqual([]);
+    expect(routesWith('public')).toEqual(['GET /healthz', 'GET /v1/openapi.json']);
   });
 
   it('a route without a row stops the start of the API', () => {
-    const other = new Hono().post('/v1/forgotten', (context) => context.json({}));
-    expect(() => requireAccessOfEveryRoute(other)).toThrow('no row for POST /v1/forgotten');
+    const appWithNewRoute = new Hono().post('/v1/forgotten', (context) => context.json({}));
+    expect(() => requireAccessOfEveryRoute(appWithNewRoute)).toThrow(
+      'no row for POST /v1/forgotten',
+    );
   });
 
   it('each level includes the levels before it', () => {

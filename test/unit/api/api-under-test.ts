@@ -10,12 +10,16 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** The API over an engine in memory, in its form on loopback, and the log lines that it wrote. */
-export function apiUnderTest(more: Partial<ApiDeps> = {}) {
+/**
+ * Creates the API over an engine in memory, as the API on loopback with local tokens. `lines`: the
+ * log lines that the API has written.
+ */
+export function apiUnderTest(overrides: Partial<ApiDeps> = {}) {
   const engine = new SteppedEngine();
   const lines: LogLine[] = [];
-  const line = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) =>
-    void lines.push({ level, fields, message });
+  const recordLine =
+    (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) =>
+      void lines.push({ level, fields, message });
   const { deps } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
@@ -26,10 +30,10 @@ export function apiUnderTest(more: Partial<ApiDeps> = {}) {
     ...deps,
     engine,
     authentication: apiAccess.authentication,
-    log: { warn: line('warn'), error: line('error') } as ApiDeps['log'],
+    log: { warn: recordLine('warn'), error: recordLine('error') } as ApiDeps['log'],
     health: () => ({ ok: true }),
     now: () => engine.time,
-    ...more,
+    ...overrides,
   });
   return { app, engine, lines };
 }

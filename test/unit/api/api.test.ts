@@ -4,9 +4,9 @@ import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 
-function openApi(
+function createTestApi(
   engine = new SteppedEngine(),
-  healthy = true,
+  isHealthy = true,
   mode: 'observe' | 'enforce' = 'enforce',
 ) {
   const app = createApi({
@@ -15,7 +15,7 @@ function openApi(
     ...apiAccess,
     engine,
     mode,
-    health: () => ({ ok: healthy, relay: healthy ? 'connected' : 'away' }),
+    health: () => ({ ok: isHealthy, relay: isHealthy ? 'connected' : 'away' }),
     now: () => engine.time,
   });
   const call = async (path: string, init?: RequestInit) => {
@@ -29,7 +29,7 @@ function openApi(
   return { engine, app, call, post };
 }
 
-async function finished(): Promise<Simulation> {
+async function simulateFinishedCleanup(): Promise<Simulation> {
   const simulation = new Simulation({
     resources: [2, 1, 1],
     lingers: 0,
@@ -43,29 +43,29 @@ async function finished(): Promise<Simulation> {
 
 describe('the HTTP API', () => {
   it('is healthy only when the database answers and every part is healthy', async () => {
-    expect((await openApi().call('/healthz')).status).toBe(200);
-    expect(await openApi(new SteppedEngine(), false).call('/healthz')).toMatchObject({
+    expect((await createTestApi().call('/healthz')).status).toBe(200);
+    expect(await createTestApi(new SteppedEngine(), false).call('/healthz')).toMatchObject({
       status: 503,
       body: { ok: false, relay: 'away' },
     });
-    const broken = new SteppedEngine();
-    broken.health = () => Promise.reject(new Error('gone'));
-    expect(await openApi(broken).call('/healthz')).toMatchObject({
+    const brokenEngine = new SteppedEngine();
+    brokenEngine.health = () => Promise.reject(new Error('gone'));
+    expect(await createTestApi(brokenEngine).call('/healthz')).toMatchObject({
       status: 503,
       body: { ok: false, database: 'does not answer' },
     });
   });
 
   it('accepts requests on loopback only, by the name of the Host header', async () => {
-    const { app } = openApi();
+    const { app } = createTestApi();
     expect((await app.request('http://attacker.example/v1/operations')).status).toBe(403);
     expect((await app.request('http://localhost:8787/v1/operations')).status).toBe(200);
     expect((await app.request('http://[::1]:8787/v1/operations')).status).toBe(200);
   });
 
   it('shows an operation with its counts of found, removed and left resources', async () => {
-    const { engine } = await finished();
-    const { call } = openApi(engine);
+    const { engine } = await simulateFinishedCleanup();
+    const { call } = createTestApi(engine);
     const [operation] = [...engine.operations.values()];
     const { status, body } = await call(`/v1/operations/${operation?.id}`);
     expect(status).toBe(200);
@@ -96,7 +96,7 @@ describe('the HTTP API', () => {
     ['POST', '/v1/notifications', '', 400],
   ])('%s %s with %s is answered %i with a reason', async (method, path, body, status) => {
     const init = method === 'GET' ? {} : changeBy('ann', body);
-    const answer = await openApi().call(path, init);
+    const answer = await createTestApi().call(path, init);
     expect(answer).toMatchObject({
       status,
       body: { error: { code: expect.any(String), message: expect.any(String) } },
@@ -115,12 +115,14 @@ describe('the HTTP API', () => {
     await simulation.settle();
     const path = `/v1/operations/${[...simulation.engine.operations.keys()][0]}/release`;
     expect(
-      await openApi(simulation.engine, true, 'observe').post(path, '{"reason":"checked"}'),
+      await createTestApi(simulation.engine, true, 'observe').post(path, '{"reason":"checked"}'),
     ).toMatchObject({ status: 409 });
     expect(simulation.resources(TARGET)).toBe(3);
-    expect(await openApi(simulation.engine).post(path, '{"reason":"checked"}')).toMatchObject({
-      status: 202,
-    });
+    expect(await createTestApi(simulation.engine).post(path, '{"reason":"checked"}')).toMatchObject(
+      {
+        status: 202,
+      },
+    );
     await simulation.settle({ ...simulation.deps, mode: 'enforce' });
     expect(
       [...simulation.engine.operations.values()].map(({ state, cause }) => [state, cause.note]),

@@ -13,8 +13,8 @@ import { apiUnderTest, BASE } from './api-under-test.ts';
 
 const DOMAIN = DomainId.parse('shops');
 
-/** The API over a cloud in which Keystone shows one project, `shop`, and a domain. */
-function shopWorld() {
+/** The API with a Keystone that shows one project, `shop`, and one domain. */
+function apiWithShopProject() {
   const { deps } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
@@ -35,14 +35,14 @@ function shopWorld() {
   const policy = { ...NO_POLICY, profiles: { small: {} } };
   return apiUnderTest({ cloud: { ...deps.cloud, keystone, domainAdmin }, policy });
 }
-type World = ReturnType<typeof apiUnderTest>;
-interface Example {
+type TestApi = ReturnType<typeof apiUnderTest>;
+interface DecisionExample {
   readonly path: string;
-  readonly body?: object | ((world: World) => Promise<object>);
+  readonly body?: object | ((testApi: TestApi) => Promise<object>);
   readonly what: string;
   readonly target: object;
   /** Stores the object that the decision is about. */
-  readonly before?: (world: World) => Promise<unknown> | unknown;
+  readonly before?: (testApi: TestApi) => Promise<unknown> | unknown;
 }
 
 const HELD = operation({
@@ -61,13 +61,13 @@ const PLAN = operation({
   scope: { type: 'project', id: CONTROL, name: 'shop' },
   request: { by: 'bob', reason: 'contract ended', at: 1, enabled: true },
 });
-const digestOfPlan = async ({ app }: World): Promise<object> => {
+const digestOfPlan = async ({ app }: TestApi): Promise<object> => {
   const answer = await app.request(`${BASE}/v1/operations/${PLAN.id}/plan`);
   return z.object({ digest: z.string() }).parse(await answer.json());
 };
-const store = (stored: typeof HELD) => (world: World) =>
-  world.engine.commit({ operations: [stored] });
-const suspicious = (id: string): AccountRecord => ({
+const storeOperation = (stored: typeof HELD) => (testApi: TestApi) =>
+  testApi.engine.commit({ operations: [stored] });
+const suspiciousRecord = (id: string): AccountRecord => ({
   account: { type: 'project', id: ProjectId.parse(id) },
   seenAt: 1,
   deletedAt: 1,
@@ -80,24 +80,24 @@ const suspicious = (id: string): AccountRecord => ({
     dropped: undefined,
   },
 });
-const dead = requested('nova', 1);
-const deadLetter = (world: World) =>
-  world.engine.commit({
+const deadMessage = requested('nova', 1);
+const storeDeadLetter = (testApi: TestApi) =>
+  testApi.engine.commit({
     deadLetters: [
-      { message: dead, error: { code: 'x', class: 'Denied', message: 'm', advice: 'a' } },
+      { message: deadMessage, error: { code: 'x', class: 'Denied', message: 'm', advice: 'a' } },
     ],
   });
 const accounts = [{ type: 'project', id: 'p1' }];
-const suspended = (world: World) =>
-  world.app.request(
+const suspendShop = (testApi: TestApi) =>
+  testApi.app.request(
     `${BASE}/v1/projects/${CONTROL}/suspend`,
     changeBy('bob', { reason: 'unpaid' }),
   );
-const waived = (world: World) =>
-  world.app.request(`${BASE}/v1/waivers`, changeBy('bob', { type: 'rating', reason: 'none' }));
+const addWaiver = (testApi: TestApi) =>
+  testApi.app.request(`${BASE}/v1/waivers`, changeBy('bob', { type: 'rating', reason: 'none' }));
 
 /** By method and route: a decision of a person, as the audit log records it. */
-const EXAMPLES: Readonly<Record<string, Example>> = {
+const EXAMPLES: Readonly<Record<string, DecisionExample>> = {
   'POST /v1/operations': {
     path: '/v1/operations',
     body: { action: 'cleanup', project: CONTROL, name: 'shop' },
@@ -108,19 +108,19 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: `/v1/operations/${ENDED.id}/rerun`,
     what: 'operation.rerun',
     target: { type: 'operation' },
-    before: store(ENDED),
+    before: storeOperation(ENDED),
   },
   'POST /v1/operations/:id/release': {
     path: `/v1/operations/${HELD.id}/release`,
     what: 'operation.released',
     target: { type: 'operation', id: HELD.id, operations: [HELD.id] },
-    before: store(HELD),
+    before: storeOperation(HELD),
   },
   'POST /v1/operations/:id/cancel': {
     path: `/v1/operations/${REQUESTED.id}/cancel`,
     what: 'operation.canceled',
     target: { type: 'operation', id: REQUESTED.id, operations: [REQUESTED.id] },
-    before: store(REQUESTED),
+    before: storeOperation(REQUESTED),
   },
   'POST /v1/projects/:id/plan': {
     path: `/v1/projects/${CONTROL}/plan`,
@@ -132,7 +132,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     body: digestOfPlan,
     what: 'operation.approved',
     target: { type: 'operation', operations: [expect.any(String), PLAN.id] },
-    before: store(PLAN),
+    before: storeOperation(PLAN),
   },
   'POST /v1/domains/:id/plan': {
     path: `/v1/domains/${DOMAIN}/plan`,
@@ -148,7 +148,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: `/v1/projects/${CONTROL}/resume`,
     what: 'project.resumed',
     target: { type: 'project', id: CONTROL },
-    before: suspended,
+    before: suspendShop,
   },
   'POST /v1/projects/:id/provision': {
     path: `/v1/projects/${CONTROL}/provision`,
@@ -179,35 +179,43 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: '/v1/waivers/rating',
     what: 'waiver.removed',
     target: { type: 'catalog-type', id: 'rating' },
-    before: waived,
+    before: addWaiver,
   },
   'POST /v1/dead-letters/redrive': {
     path: '/v1/dead-letters/redrive',
     body: { service: 'nova' },
     what: 'dead-letters.redriven',
-    target: { type: 'dead-letters', id: 'service-nova', operations: [dead.data.operationId] },
-    before: deadLetter,
+    target: {
+      type: 'dead-letters',
+      id: 'service-nova',
+      operations: [deadMessage.data.operationId],
+    },
+    before: storeDeadLetter,
   },
   'POST /v1/dead-letters/discard': {
     path: '/v1/dead-letters/discard',
     body: { service: 'nova' },
     what: 'dead-letters.discarded',
-    target: { type: 'dead-letters', id: 'service-nova', operations: [dead.data.operationId] },
-    before: deadLetter,
+    target: {
+      type: 'dead-letters',
+      id: 'service-nova',
+      operations: [deadMessage.data.operationId],
+    },
+    before: storeDeadLetter,
   },
   'POST /v1/suspicious/release': {
     path: '/v1/suspicious/release',
     body: { accounts },
     what: 'suspicious.released',
     target: { type: 'accounts', id: 'project/p1' },
-    before: ({ engine }) => engine.commit({ accounts: [suspicious('p1')] }),
+    before: ({ engine }) => engine.commit({ accounts: [suspiciousRecord('p1')] }),
   },
   'POST /v1/suspicious/drop': {
     path: '/v1/suspicious/drop',
     body: { accounts },
     what: 'suspicious.dropped',
     target: { type: 'accounts', id: 'project/p1' },
-    before: ({ engine }) => engine.commit({ accounts: [suspicious('p1')] }),
+    before: ({ engine }) => engine.commit({ accounts: [suspiciousRecord('p1')] }),
   },
   'POST /v1/stop-all': {
     path: '/v1/stop-all',
@@ -221,25 +229,25 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
 };
 
-/** Routes to which a program sends facts. They decide nothing. */
-const NO_DECISIONS = ['POST /v1/tasks/:id{.+}/report', 'POST /v1/notifications'];
+/** Routes to which programs send reports and notifications. These routes record no decision. */
+const ROUTES_WITHOUT_DECISION = ['POST /v1/tasks/:id{.+}/report', 'POST /v1/notifications'];
 
 describe('the audit log of the API', () => {
   it('has an example of every route that changes something', () => {
     const routes = routesOf(apiUnderTest().app).filter(
       (route) => !isRead(route.split(' ')[0] ?? ''),
     );
-    expect(routes.sort()).toEqual([...Object.keys(EXAMPLES), ...NO_DECISIONS].sort());
+    expect(routes.sort()).toEqual([...Object.keys(EXAMPLES), ...ROUTES_WITHOUT_DECISION].sort());
   });
 
   it.each(Object.entries(EXAMPLES))('records %s once', async (route, example) => {
-    const world = shopWorld();
-    const { app, engine } = world;
-    await example.before?.(world);
+    const testApi = apiWithShopProject();
+    const { app, engine } = testApi;
+    await example.before?.(testApi);
     const { length } = engine.auditRows;
     const [method = ''] = route.split(' ');
-    const { body: given } = example;
-    const fields = typeof given === 'function' ? await given(world) : given;
+    const { body: exampleBody } = example;
+    const fields = typeof exampleBody === 'function' ? await exampleBody(testApi) : exampleBody;
     const body = { ...fields, reason: 'token=s3cr3t because' };
     const init = method === 'DELETE' ? undefined : body;
     const answer = await app.request(
@@ -247,8 +255,10 @@ describe('the audit log of the API', () => {
       changeBy('ann', init, method as 'POST' | 'DELETE'),
     );
     expect(answer.status).toBeLessThan(300);
-    const added = engine.auditRows.slice(length).map(({ entry }) => StoredAuditEntry.parse(entry));
-    expect(added).toMatchObject([
+    const addedEntries = engine.auditRows
+      .slice(length)
+      .map(({ entry }) => StoredAuditEntry.parse(entry));
+    expect(addedEntries).toMatchObject([
       {
         what: example.what,
         by: { kind: 'token', name: 'ann' },
@@ -257,21 +267,21 @@ describe('the audit log of the API', () => {
         ...(init ? { reason: 'token=[redacted] because' } : {}),
       },
     ]);
-    expect(Object.keys(added[0] ?? {})).toEqual(expect.arrayContaining(['before', 'after']));
+    expect(Object.keys(addedEntries[0] ?? {})).toEqual(expect.arrayContaining(['before', 'after']));
     expect(await verifyLog(engine.reads, { pause: async () => {} })).toMatchObject({ ok: true });
   });
 
   it.each(Object.entries(EXAMPLES))('records no refused %s', async (route, example) => {
-    const world = shopWorld();
-    await example.before?.(world);
-    const { length } = world.engine.auditRows;
+    const testApi = apiWithShopProject();
+    await example.before?.(testApi);
+    const { length } = testApi.engine.auditRows;
     const [method = ''] = route.split(' ');
     const headers = { 'content-type': 'application/json' };
-    const answer = await world.app.request(`${BASE}${example.path}`, {
+    const answer = await testApi.app.request(`${BASE}${example.path}`, {
       method,
       headers,
       body: method === 'DELETE' ? null : JSON.stringify({ ...example.body, reason: 'x' }),
     });
-    expect([answer.status, world.engine.auditRows.length]).toEqual([401, length]);
+    expect([answer.status, testApi.engine.auditRows.length]).toEqual([401, length]);
   });
 });

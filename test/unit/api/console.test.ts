@@ -4,13 +4,13 @@ import { type HttpServer, serveHttp } from '../../../lib/api/http-server.ts';
 import { apiUnderTest, BASE } from './api-under-test.ts';
 
 const FILES = ['', 'console.css', 'console.js', 'icon.svg'];
-const local = () => withConsole(apiUnderTest().app, { isLoopbackOnly: true });
-const ask = async (path: string, init: RequestInit = {}, app = local()) =>
+const localApp = () => withConsole(apiUnderTest().app, { isLoopbackOnly: true });
+const requestPath = async (path: string, init: RequestInit = {}, app = localApp()) =>
   app.fetch(new Request(`${BASE}${path}`, init));
 
 describe('the files of the console', () => {
   it.each(FILES)('are served without a token and with strict headers: "%s"', async (file) => {
-    const answer = await ask(`${CONSOLE_PATH}${file}`);
+    const answer = await requestPath(`${CONSOLE_PATH}${file}`);
     expect(answer.status).toBe(200);
     expect((await answer.text()).length).toBeGreaterThan(100);
     const policy = answer.headers.get('content-security-policy')?.split('; ').sort();
@@ -35,7 +35,7 @@ describe('the files of the console', () => {
     });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     expect(answer.headers.get('set-cookie')).toBeNull();
-    // It would force HTTPS on Keystone and Horizon of the same host.
+    // The header would force HTTPS on Keystone and Horizon of the same host.
     expect(answer.headers.get('strict-transport-security')).toBeNull();
   });
 
@@ -45,28 +45,28 @@ describe('the files of the console', () => {
     ['console.js', 'text/javascript; charset=utf-8'],
     ['icon.svg', 'image/svg+xml'],
   ])('have the media type of their content: "%s"', async (file, type) => {
-    expect((await ask(`${CONSOLE_PATH}${file}`)).headers.get('content-type')).toBe(type);
+    expect((await requestPath(`${CONSOLE_PATH}${file}`)).headers.get('content-type')).toBe(type);
   });
 
   it('are not sent again while they are unchanged', async () => {
-    const tag = (await ask(CONSOLE_PATH)).headers.get('etag') ?? '';
-    const again = await ask(CONSOLE_PATH, { headers: { 'if-none-match': tag } });
-    expect([again.status, await again.text()]).toEqual([304, '']);
+    const etag = (await requestPath(CONSOLE_PATH)).headers.get('etag') ?? '';
+    const secondAnswer = await requestPath(CONSOLE_PATH, { headers: { 'if-none-match': etag } });
+    expect([secondAnswer.status, await secondAnswer.text()]).toEqual([304, '']);
   });
 
   it('are served with and without the final slash; no other path is served', async () => {
-    const answer = await ask('/console');
+    const answer = await requestPath('/console');
     expect([answer.status, answer.headers.get('location')]).toEqual([308, CONSOLE_PATH]);
     for (const path of ['index.html', 'main.ts', 'static/index.html', '.', 'console.js/x'])
-      expect([path, (await ask(`${CONSOLE_PATH}${path}`)).status]).toEqual([
+      expect([path, (await requestPath(`${CONSOLE_PATH}${path}`)).status]).toEqual([
         path,
         path === '.' ? 200 : 404,
       ]);
-    expect((await ask('/consolefoo')).status).toBe(404);
+    expect((await requestPath('/consolefoo')).status).toBe(404);
   });
 
   it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('cannot be changed: %s', async (method) => {
-    expect((await ask(CONSOLE_PATH, { method })).status).toBe(404);
+    expect((await requestPath(CONSOLE_PATH, { method })).status).toBe(404);
   });
 });
 
@@ -90,26 +90,27 @@ describe('a request about the console', () => {
     'is refused from %s, and so are the reads of the console',
     async (_, headers) => {
       for (const path of [CONSOLE_PATH, `${CONSOLE_PATH}console.js`, '/v1/status'])
-        expect((await ask(path, { headers })).status).toBe(403);
+        expect((await requestPath(path, { headers })).status).toBe(403);
     },
   );
 
   it('is refused for a host name that resolves to this machine', async () => {
     const rebound = new Request('http://rebound.example:8787/console/');
-    expect((await local().fetch(rebound)).status).toBe(403);
+    expect((await localApp().fetch(rebound)).status).toBe(403);
   });
 
   it('is accepted from the console itself, on its own path and on the paths of the API', async () => {
     const headers = { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' };
     for (const path of [`${CONSOLE_PATH}console.js`, '/v1/status', '/v1/operations'])
-      expect((await ask(path, { headers })).status).toBe(200);
+      expect((await requestPath(path, { headers })).status).toBe(200);
   });
 
   it('is accepted from a link and from the address bar', async () => {
     const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
     for (const site of ['none', 'cross-site'])
       expect(
-        (await ask(CONSOLE_PATH, { headers: { ...navigation, 'sec-fetch-site': site } })).status,
+        (await requestPath(CONSOLE_PATH, { headers: { ...navigation, 'sec-fetch-site': site } }))
+          .status,
       ).toBe(200);
   });
 
@@ -128,12 +129,12 @@ describe('a request about the console', () => {
 describe('a path to a file outside the folder of the console', () => {
   let server: HttpServer;
   beforeAll(async () => {
-    server = await serveHttp(local(), 0);
+    server = await serveHttp(localApp(), 0);
   });
   afterAll(() => server.close());
 
-  /** Sends the path as it is. `fetch` would shorten it first. */
-  const raw = (path: string) =>
+  /** Sends the path unchanged. `fetch` would resolve `..` and `.` in the path first. */
+  const requestRawPath = (path: string) =>
     new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port: server.port, path }, (answer) => {
         let body = '';
@@ -161,7 +162,7 @@ describe('a path to a file outside the folder of the console', () => {
     '/console/__proto__',
     '/console/constructor',
   ])('finds no file: %s', async (path) => {
-    const { status, body } = await raw(path);
+    const { status, body } = await requestRawPath(path);
     expect([400, 403, 404]).toContain(status);
     expect(body).not.toMatch(/keystone-propagator"|root:/);
   });

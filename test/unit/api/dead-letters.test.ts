@@ -12,7 +12,7 @@ import { confirmation, operation, quarantined, requested, task } from '../../eng
 import { Simulation } from '../../property/simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
 
-const denied: ErrorReport = {
+const deniedError: ErrorReport = {
   code: 'nova.http.403',
   class: 'Denied',
   message: 'no',
@@ -21,7 +21,7 @@ const denied: ErrorReport = {
   status: 403,
 };
 
-function openApi(engine = new SteppedEngine()) {
+function createTestApi(engine = new SteppedEngine()) {
   const { deps } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
@@ -48,21 +48,21 @@ function openApi(engine = new SteppedEngine()) {
   return { engine, call };
 }
 const deadLettersIn = (body: unknown) => DeadLettersShape.parse(body).deadLetters;
-const received = (body: string) => ({
+const receivedMessage = (body: string) => ({
   type: 'notification.received',
   data: { body, encoding: 'utf8', source: 'http', receivedAt: 1 },
 });
 
 describe('dead letters in the API', () => {
   it('are listed for every queue, with cause, task and expiry', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const message = requested('nova', 3);
     engine.moveToDeadLetters('service-nova', message, {
-      error: denied,
+      error: deniedError,
       receiveCount: 9,
       expiresAt: 5,
     });
-    engine.moveToDeadLetters('ingest', received('{"event_type":"x"}'));
+    engine.moveToDeadLetters('ingest', receivedMessage('{"event_type":"x"}'));
     engine.moveToDeadLetters('coordinate', confirmation(message.data.operationId, 2));
     const { operationId, taskId } = message.data;
     const { body } = await call('/v1/dead-letters');
@@ -73,7 +73,7 @@ describe('dead letters in the API', () => {
         message,
         operationId,
         task: { taskId, run: 3 },
-        error: denied,
+        error: deniedError,
         cause: 'nova.http.403',
         receiveCount: 9,
         at: engine.time,
@@ -96,13 +96,13 @@ describe('dead letters in the API', () => {
   });
 
   it('show no secret and at most one page of foreign text', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
-    engine.moveToDeadLetters('ingest', received(text));
+    engine.moveToDeadLetters('ingest', receivedMessage(text));
     engine.moveToDeadLetters('ingest', {
-      ...received(''),
+      ...receivedMessage(''),
       data: {
-        ...received('').data,
+        ...receivedMessage('').data,
         body: Buffer.from(text).toString('base64'),
         encoding: 'base64',
       },
@@ -130,19 +130,19 @@ describe('dead letters in the API', () => {
   it.each(SECRET_TEXTS)(
     'show no part of %s in any encoding, and neither does any other route',
     async (_, text) => {
-      const { engine, call } = openApi();
-      const error = { ...denied, message: text, advice: text };
+      const { engine, call } = createTestApi();
+      const error = { ...deniedError, message: text, advice: text };
       const base64 = (body: string) => ({
         body: Buffer.from(`\u0000${body}`).toString('base64'),
         encoding: 'base64' as const,
       });
-      const atTheEdge = ' '.repeat(MAX_SHOWN_LENGTH - text.indexOf(SECRET_PART) - 2) + text;
+      const textAtCutLength = ' '.repeat(MAX_SHOWN_LENGTH - text.indexOf(SECRET_PART) - 2) + text;
       const { id } = operation();
-      for (const body of [text, JSON.stringify({ 'oslo.message': text }), atTheEdge]) {
-        engine.moveToDeadLetters('ingest', received(body), { error });
+      for (const body of [text, JSON.stringify({ 'oslo.message': text }), textAtCutLength]) {
+        engine.moveToDeadLetters('ingest', receivedMessage(body), { error });
         engine.moveToDeadLetters('ingest', {
           type: 'notification.received',
-          data: { ...received('').data, ...base64(body) },
+          data: { ...receivedMessage('').data, ...base64(body) },
         });
         engine.moveToDeadLetters('service-nova', { strange: body });
         engine.moveToDeadLetters('service-nova', body);
@@ -179,15 +179,15 @@ describe('dead letters in the API', () => {
       ).toBe(200);
       const answers = await Promise.all(paths.map((path) => call(path)));
       expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
-      const shown = JSON.stringify(answers.map(({ body }) => body));
-      expect(shown.split('[redacted]').length).toBeGreaterThan(10);
-      expect(shown).not.toContain(SECRET_PART);
-      expect(shown).not.toContain(SECRET_PART.slice(0, 2));
+      const answersText = JSON.stringify(answers.map(({ body }) => body));
+      expect(answersText.split('[redacted]').length).toBeGreaterThan(10);
+      expect(answersText).not.toContain(SECRET_PART);
+      expect(answersText).not.toContain(SECRET_PART.slice(0, 2));
     },
   );
 
   it('show one page of text in every encoding, as quarantined notifications do', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const text = `{"event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
     await engine.commit({
       quarantine: [
@@ -217,24 +217,24 @@ describe('dead letters in the API', () => {
     ['discard', { all: true, reason: 'x' }],
     ['discard', { service: 'nova' }],
     ['discard', { service: 'nova', reason: '' }],
-  ])('are not changed without a selection or a reason: %s %j', async (what, wish) => {
-    const { engine, call } = openApi();
-    engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
-    engine.moveToDeadLetters('ingest', received('{}'));
-    expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
+  ])('are not changed without a selection or a reason: %s %j', async (what, selection) => {
+    const { engine, call } = createTestApi();
+    engine.moveToDeadLetters('service-nova', requested('nova'), { error: deniedError });
+    engine.moveToDeadLetters('ingest', receivedMessage('{}'));
+    expect((await call(`/v1/dead-letters/${what}`, selection)).status).toBe(400);
     expect([engine.deadLetterList.length, engine.decisions]).toEqual([2, []]);
   });
 
   it('are redriven or discarded with name and reason, and the operation shows both', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const running = operation({ state: 'running' });
     await engine.commit({
       operations: [running],
-      tasks: [task(running.id, 'nova', { state: 'dead-lettered', error: denied, run: 2 })],
+      tasks: [task(running.id, 'nova', { state: 'dead-lettered', error: deniedError, run: 2 })],
     });
     for (const service of ['nova', 'neutron'])
       engine.moveToDeadLetters(`service-${service}`, requested(service, 2, running.id), {
-        error: denied,
+        error: deniedError,
       });
     expect(
       await call('/v1/dead-letters/redrive', { service: 'nova', by: 'ann', reason: 'role given' }),
@@ -273,7 +273,7 @@ describe('dead letters in the API', () => {
   });
 
   it('are all kept if a discard selects a message of the coordinator that its operation needs', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const [open, ended] = [
       operation({ state: 'confirming' }),
       operation({ state: 'finished', endedAt: 2 }),
@@ -291,8 +291,8 @@ describe('dead letters in the API', () => {
       type: 'operation.confirm',
       data: { operationId: open.id, strange: true },
     });
-    const discard = (wish: object) =>
-      call('/v1/dead-letters/discard', { by: 'ann', reason: 'x', ...wish });
+    const discard = (selection: object) =>
+      call('/v1/dead-letters/discard', { by: 'ann', reason: 'x', ...selection });
     expect(await discard({ operation: open.id })).toMatchObject({
       status: 409,
       body: {
@@ -309,14 +309,14 @@ describe('dead letters in the API', () => {
       body: { error: { message: expect.stringContaining(parent.id) } },
     });
     expect(engine.deadLetterList).toHaveLength(5);
-    // These are messages of ended operations, and messages that no release can read.
+    // These are messages of an ended operation, of an unknown form, and of a task.
     expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
   });
 
   it('are all kept if a discard selects a task that has a resource with a hold', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const running = operation({ state: 'running' });
     const id = 'cinder.backup/b1';
     const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
@@ -329,13 +329,16 @@ describe('dead letters in the API', () => {
     };
     const cinder = task(running.id, 'cinder', {
       state: 'dead-lettered',
-      error: denied,
+      error: deniedError,
       run: 2,
       conditions: [blocked],
     });
     await engine.commit({
       operations: [running],
-      tasks: [cinder, task(running.id, 'nova', { state: 'dead-lettered', error: denied, run: 2 })],
+      tasks: [
+        cinder,
+        task(running.id, 'nova', { state: 'dead-lettered', error: deniedError, run: 2 }),
+      ],
       documents: [deletionHoldDocument('resource', id, 0, hold)],
     });
     for (const service of ['cinder', 'nova'])
@@ -358,15 +361,15 @@ describe('dead letters in the API', () => {
   });
 
   it('are not discarded if they arrive during a discard', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const running = operation({ state: 'running' });
     await engine.commit({ operations: [running] });
     engine.moveToDeadLetters('service-nova', requested('nova', 1, running.id));
-    const looking = engine.deadLetters.bind(engine);
+    const listDeadLetters = engine.deadLetters.bind(engine);
     engine.deadLetters = async (filter) => {
-      const found = await looking(filter);
+      const deadLetters = await listDeadLetters(filter);
       engine.moveToDeadLetters('coordinate', confirmation(running.id));
-      return found;
+      return deadLetters;
     };
     expect(
       await call('/v1/dead-letters/discard', { operation: running.id, by: 'ann', reason: 'x' }),
@@ -377,7 +380,7 @@ describe('dead letters in the API', () => {
   });
 
   it('keep their operation open if another person redrives them during a discard', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const keystoneAction = { what: 'enable', number: 2, since: 1, done: false } as const;
     const canceled = operation({ state: 'canceled', keystoneAction });
     const other = operation({ state: 'running' });
@@ -388,13 +391,15 @@ describe('dead letters in the API', () => {
         type: 'operation.keystone-action',
         data: { operationId: canceled.id, what: 'enable', number: 2 },
       },
-      { error: denied },
+      { error: deniedError },
     );
-    engine.moveToDeadLetters('service-nova', requested('nova', 1, other.id), { error: denied });
-    const discarding = engine.discard.bind(engine);
+    engine.moveToDeadLetters('service-nova', requested('nova', 1, other.id), {
+      error: deniedError,
+    });
+    const originalDiscard = engine.discard.bind(engine);
     engine.discard = async (filter, decided) => {
       await engine.redrive({ operationId: canceled.id }, { by: 'bob', origin: undefined } as never);
-      return discarding(filter, decided);
+      return originalDiscard(filter, decided);
     };
     const answer = await call('/v1/dead-letters/discard', {
       cause: 'nova.http.403',
@@ -408,7 +413,7 @@ describe('dead letters in the API', () => {
   });
 
   it('block their operation and are named there; a message of an older run does not block it', async () => {
-    const { engine, call } = openApi();
+    const { engine, call } = createTestApi();
     const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
     const [nova, swift] = ['nova', 'swift'].map((service) =>
       task(running.id, service, { state: 'requested', run: 3, progressAt: 7 }),
@@ -435,8 +440,8 @@ describe('dead letters in the API', () => {
         since: 7,
       },
     ];
-    const one = OperationShape.parse((await call(`/v1/operations/${running.id}`)).body);
-    expect(one.waitsOn).toEqual(waits.map((wait) => expect.objectContaining(wait)));
+    const view = OperationShape.parse((await call(`/v1/operations/${running.id}`)).body);
+    expect(view.waitsOn).toEqual(waits.map((wait) => expect.objectContaining(wait)));
     const { operations } = OperationsShape.parse((await call('/v1/operations')).body);
     expect(operations.map(({ waitsOn }) => waitsOn.length).toSorted()).toEqual([0, 2]);
   });

@@ -11,8 +11,10 @@ const waiver = {
 
 describe('an unexpected error of the API', () => {
   it('is logged with its cause and the request id of the response, and is counted', async () => {
-    const counted: string[] = [];
-    const { app, engine, lines } = apiUnderTest({ onUnexpected: () => void counted.push('one') });
+    const unexpectedErrors: string[] = [];
+    const { app, engine, lines } = apiUnderTest({
+      onUnexpected: () => void unexpectedErrors.push('one'),
+    });
     engine.commit = () =>
       Promise.reject(
         new Error('the row is lost', { cause: new Error('disk full at /secret/path') }),
@@ -43,7 +45,7 @@ describe('an unexpected error of the API', () => {
         },
       },
     ]);
-    expect(counted).toEqual(['one']);
+    expect(unexpectedErrors).toEqual(['one']);
   });
 
   it('is handled in the same way on every route, including read routes', async () => {
@@ -52,9 +54,9 @@ describe('an unexpected error of the API', () => {
     for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });
     engine.deadLetters = broken;
     // `/healthz` and the OpenAPI document read nothing. A stream begins its answer before it reads.
-    const without = ['/healthz', '/v1/openapi.json', '/v1/operations/events', '/*'];
+    const excludedPaths = ['/healthz', '/v1/openapi.json', '/v1/operations/events', '/*'];
     const reads = app.routes.filter(
-      ({ method, path }) => method === 'GET' && !without.includes(path),
+      ({ method, path }) => method === 'GET' && !excludedPaths.includes(path),
     );
     for (const { path } of reads) {
       const answer = await app.request(`${BASE}${path.replace(/:\w+/, 'op-0123456789ab')}`);
@@ -67,10 +69,10 @@ describe('an unexpected error of the API', () => {
 
   it('has the request id of the caller, except an id that could forge log lines', async () => {
     const { app } = apiUnderTest();
-    const idOf = async (given: string) =>
-      (await app.request(`${BASE}/v1/nothing`, { headers: { 'x-request-id': given } })).headers.get(
-        'x-request-id',
-      );
+    const idOf = async (sentId: string) =>
+      (
+        await app.request(`${BASE}/v1/nothing`, { headers: { 'x-request-id': sentId } })
+      ).headers.get('x-request-id');
     expect(await idOf('my-request-1')).toBe('my-request-1');
     expect(await idOf('a b "c"')).toMatch(/^[0-9a-f-]{36}$/);
     expect(await idOf('x'.repeat(65))).toMatch(/^[0-9a-f-]{36}$/);
@@ -101,10 +103,10 @@ describe('a known error', () => {
 
 it('a client that disconnects while it sends its body causes no error of the API', async () => {
   const { app, lines } = apiUnderTest();
-  const gone = new AbortController();
+  const disconnect = new AbortController();
   const body = new ReadableStream({
     pull(controller) {
-      gone.abort();
+      disconnect.abort();
       controller.error(new Error('premature close'));
     },
   });
@@ -112,7 +114,7 @@ it('a client that disconnects while it sends its body causes no error of the API
     ...waiver,
     body,
     duplex: 'half',
-    signal: gone.signal,
+    signal: disconnect.signal,
   } as RequestInit);
   expect((await app.request(request)).status).toBe(400);
   expect(lines).toEqual([]);

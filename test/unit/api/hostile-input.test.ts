@@ -22,7 +22,7 @@ const CHANGES = [
   '/v1/dead-letters/discard',
   '/v1/tasks/op-0123456789ab%2Fcmdb%2FRegionOne/report',
 ];
-const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+const nestedArrays = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
 describe.each(CHANGES)('POST %s', (path) => {
   it.each([
@@ -33,8 +33,11 @@ describe.each(CHANGES)('POST %s', (path) => {
     ['a number', '1'],
     ['null', 'null'],
     ['an array', '[{}]'],
-    ['deep JSON', deep(20_000)],
-    ['deep JSON in a known field', `{"type":${deep(20_000)},"reason":${deep(8000)}}`],
+    ['deep JSON', nestedArrays(20_000)],
+    [
+      'deep JSON in a known field',
+      `{"type":${nestedArrays(20_000)},"reason":${nestedArrays(8000)}}`,
+    ],
     [
       'a prototype',
       '{"__proto__":{"type":"x","reason":"y","all":true,"project":"p"},"constructor":{"prototype":{}}}',
@@ -63,9 +66,9 @@ describe.each([
   ['/v1/waivers', { type: 'rating' }],
   ['/v1/dead-letters/redrive', { service: 'nova' }],
   ['/v1/dead-letters/discard', { service: 'nova' }],
-])('a reason in POST %s', (path, rest) => {
+])('a reason in POST %s', (path, otherFields) => {
   const statusOf = async (reason: string) =>
-    (await send(path, JSON.stringify({ ...rest, reason }))).status;
+    (await send(path, JSON.stringify({ ...otherFields, reason }))).status;
 
   it.each([
     ['a NUL', 'a\u0000b'],
@@ -138,7 +141,7 @@ describe('a selection', () => {
 describe('POST /v1/notifications', () => {
   const PATH = '/v1/notifications';
   const LINES = 'application/x-ndjson';
-  const stored = (engine: Awaited<ReturnType<typeof send>>['engine']) =>
+  const storedBodies = (engine: Awaited<ReturnType<typeof send>>['engine']) =>
     engine.waiting.map(
       ({ message }) => message.type === 'notification.received' && message.data.body,
     );
@@ -158,25 +161,29 @@ describe('POST /v1/notifications', () => {
     [
       'deep JSON, for the quarantine',
       'application/json',
-      `{"a":${deep(50_000)}}`,
-      [`{"a":${deep(50_000)}}`],
+      `{"a":${nestedArrays(50_000)}}`,
+      [`{"a":${nestedArrays(50_000)}}`],
     ],
     ['a prototype', 'application/json', '[{"__proto__":{"x":1}}]', ['{"__proto__":{"x":1}}']],
   ])('stores %s before it answers 202', async (_, type, body, expected) => {
     const { status, body: answer, engine } = await send(PATH, body, type);
-    expect([status, answer, stored(engine)]).toEqual([202, { stored: expected.length }, expected]);
+    expect([status, answer, storedBodies(engine)]).toEqual([
+      202,
+      { stored: expected.length },
+      expected,
+    ]);
   });
 
   it('stores bytes that are not UTF-8 unchanged, for the quarantine', async () => {
     const { status, engine } = await send(PATH, bytes(0xff, 0xfe, 0x00));
-    expect([status, stored(engine)]).toEqual([202, ['//4A']]);
+    expect([status, storedBodies(engine)]).toEqual([202, ['//4A']]);
   });
 
   it.each([
     ['nothing', 'application/json', '  \n ', 400, 'api.input'],
     ['no lines', LINES, '\n\n\n', 400, 'api.input'],
     ['JSON lines that are not declared', 'application/json', '{"a":1}\n{"b":2}', 400, 'api.input'],
-    ['an array of deep JSON', 'application/json', `[${deep(200_000)}]`, 400, 'api.input'],
+    ['an array of deep JSON', 'application/json', `[${nestedArrays(200_000)}]`, 400, 'api.input'],
     ['one line too many', LINES, '{}\n'.repeat(MAX_NOTIFICATIONS + 1), 413, 'api.too-many'],
     [
       'one element too many',

@@ -25,7 +25,9 @@ afterEach(async () => {
 });
 
 /** Opens a connection and writes to it. `received` resolves with the response after the close. */
-async function open(...written: string[]): Promise<{ socket: Socket; received: Promise<string> }> {
+async function openConnection(
+  ...parts: string[]
+): Promise<{ socket: Socket; received: Promise<string> }> {
   const socket = connect(server.port, '127.0.0.1');
   sockets.push(socket);
   let text = '';
@@ -33,15 +35,15 @@ async function open(...written: string[]): Promise<{ socket: Socket; received: P
     text += chunk.toString('latin1');
   });
   socket.on('error', () => undefined);
-  // Not `once` of events: a connection that the server resets is closed, too.
+  // `once` of `node:events` would reject when the server resets the connection.
   const received = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
   await once(socket, 'connect');
-  for (const part of written) socket.write(part);
+  for (const part of parts) socket.write(part);
   return { socket, received };
 }
 const healthStatus = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
-const head = (path: string, more = '') =>
-  `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${more}`;
+const head = (path: string, moreHeaders = '') =>
+  `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${moreHeaders}`;
 
 describe('the HTTP server', () => {
   it.each([
@@ -57,8 +59,8 @@ describe('the HTTP server', () => {
     ],
   ])(
     'closes a connection that is too slow, and answers other clients at the same time: %s',
-    async (_, written, status) => {
-      const { received } = await open(...written);
+    async (_, parts, status) => {
+      const { received } = await openConnection(...parts);
       expect(await healthStatus()).toBe(200);
       expect((await received).split(' ')[1]).toBe(status);
       expect(engine.waivers.size).toBe(0);
@@ -66,20 +68,22 @@ describe('the HTTP server', () => {
   );
 
   it('closes a connection that sends one byte at a time', async () => {
-    const { socket, received } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
-    const dripping = setInterval(() => socket.write(' '), 20);
+    const { socket, received } = await openConnection(
+      head('/v1/waivers', 'content-length: 5000\r\n\r\n'),
+    );
+    const slowWriter = setInterval(() => socket.write(' '), 20);
     const before = performance.now();
     expect(await received).toContain('408');
-    clearInterval(dripping);
+    clearInterval(slowWriter);
     expect(performance.now() - before).toBeLessThan(10_000);
   });
 
   it('closes 300 slow connections at the same time, and stays healthy', async () => {
-    const slow = await Promise.all(
-      Array.from({ length: 300 }, () => open('GET /healthz HTTP/1.1\r\nx: ')),
+    const slowConnections = await Promise.all(
+      Array.from({ length: 300 }, () => openConnection('GET /healthz HTTP/1.1\r\nx: ')),
     );
     expect(await healthStatus()).toBe(200);
-    await Promise.all(slow.map(({ received }) => received));
+    await Promise.all(slowConnections.map(({ received }) => received));
     expect(await healthStatus()).toBe(200);
   });
 });
@@ -121,9 +125,9 @@ describe('the HTTP server refuses', () => {
       [head('/v1/waivers', 'content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}')],
       '400',
     ],
-    ['what is no HTTP', ['\x16\x03\x01\x02\x00\x01\x00'], '400'],
-  ])('%s', async (_, written, status) => {
-    const { received } = await open(...written);
+    ['bytes that are not HTTP', ['\x16\x03\x01\x02\x00\x01\x00'], '400'],
+  ])('%s', async (_, parts, status) => {
+    const { received } = await openConnection(...parts);
     expect((await received).split(' ')[1]).toBe(status);
     expect(await healthStatus()).toBe(200);
   });
@@ -131,24 +135,25 @@ describe('the HTTP server refuses', () => {
   it('a body of 600 MB after it has read a few hundred kilobytes', async () => {
     const size = 600 * 1024 * 1024;
     const before = process.memoryUsage().rss;
-    const asked = request({
+    const sentRequest = request({
       port: server.port,
       path: '/v1/waivers',
       method: 'POST',
       headers: { ...headersOf('ann'), 'content-length': size },
     });
-    asked.on('error', () => undefined);
+    sentRequest.on('error', () => undefined);
     const status = new Promise<number | undefined>((resolve) =>
-      asked.once('response', (answer) => resolve(answer.statusCode)),
+      sentRequest.once('response', (answer) => resolve(answer.statusCode)),
     );
     const chunk = Buffer.alloc(65_536, ' ');
     let sent = 0;
-    const closed = new Promise((resolve) => asked.once('close', resolve));
-    const pump = (): void => {
-      while (sent < size && !asked.destroyed && asked.write(chunk)) sent += chunk.length;
+    const closed = new Promise((resolve) => sentRequest.once('close', resolve));
+    const writeChunks = (): void => {
+      while (sent < size && !sentRequest.destroyed && sentRequest.write(chunk))
+        sent += chunk.length;
     };
-    asked.on('drain', pump);
-    pump();
+    sentRequest.on('drain', writeChunks);
+    writeChunks();
     expect(await status).toBe(413);
     await closed;
     expect(sent).toBeLessThan(size);
@@ -160,11 +165,11 @@ describe('the stop of the HTTP server', () => {
   it('closes connections that clients keep open, before their time-outs', async () => {
     const unusedServer = await serveHttp(app, 0);
     const port = unusedServer.port;
-    for (const written of ['', 'GET /hea', head('/v1/waivers', 'content-length: 20\r\n\r\n')]) {
+    for (const parts of ['', 'GET /hea', head('/v1/waivers', 'content-length: 20\r\n\r\n')]) {
       const socket = connect(port, '127.0.0.1');
       sockets.push(socket.on('error', () => undefined));
       await once(socket, 'connect');
-      socket.write(written);
+      socket.write(parts);
     }
     await delay(50);
     const before = performance.now();

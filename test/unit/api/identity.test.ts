@@ -40,14 +40,14 @@ describe('behind API Gateway', () => {
   const call = async (
     iam: object | undefined,
     method = 'POST',
-    more: Record<string, string> = {},
+    moreHeaders: Record<string, string> = {},
   ) => {
     const { app, engine, lines } = apiUnderTest({ authentication: { by: 'iam' } });
     const event = {
       version: '2.0',
       rawPath: '/v1/waivers',
       rawQueryString: '',
-      headers: { host: 'api.example.org', 'content-type': 'application/json', ...more },
+      headers: { host: 'api.example.org', 'content-type': 'application/json', ...moreHeaders },
       requestContext: {
         domainName: 'api.example.org',
         requestId: 'JKJaXmPLvHcESHA=',

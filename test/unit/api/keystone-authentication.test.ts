@@ -7,7 +7,7 @@ import { apiUnderTest, BASE } from './api-under-test.ts';
 const LOGIN = 'https://keystone.example/v3';
 const MINUTE = 60_000;
 
-const facts = (roles: readonly string[], more: Partial<TokenFacts> = {}): TokenFacts => ({
+const tokenFacts = (roles: readonly string[], more: Partial<TokenFacts> = {}): TokenFacts => ({
   user: { id: 'u-ann', name: 'ann' },
   roles,
   scope: { kind: 'system' },
@@ -16,19 +16,22 @@ const facts = (roles: readonly string[], more: Partial<TokenFacts> = {}): TokenF
   ...more,
 });
 
-/** The API with a Keystone that accepts these tokens. `asked` counts the validations. */
-function withTokens(
+/**
+ * The API with a Keystone that accepts these tokens. `validated`: the tokens that Keystone was
+ * asked about, in order.
+ */
+function apiWithTokens(
   tokens: Record<string, TokenFacts | PropagatorError>,
   { scopes = ['system'], callsPerMinute = 1000, parts = {} } = {},
 ) {
-  const asked: string[] = [];
-  const known = new Map(Object.entries(tokens));
+  const validated: string[] = [];
+  const factsByToken = new Map(Object.entries(tokens));
   const authentication: Authentication = {
     by: 'keystone',
     authUrl: LOGIN,
     validate: async (token) => {
-      asked.push(token);
-      const answer = known.get(token);
+      validated.push(token);
+      const answer = factsByToken.get(token);
       if (answer instanceof PropagatorError) throw answer;
       return answer;
     },
@@ -42,10 +45,10 @@ function withTokens(
     },
     callsPerMinute,
   };
-  const stage = apiUnderTest({ authentication, health: () => ({ ok: true, ...parts }) });
+  const testApi = apiUnderTest({ authentication, health: () => ({ ok: true, ...parts }) });
   const call = (token: string | undefined, route = 'GET /v1/status', body?: unknown) => {
     const [method = '', path = ''] = route.split(' ');
-    return stage.app.request(`${BASE}${path.replace(/:\w+(\{[^}]*\})?/g, 'x')}`, {
+    return testApi.app.request(`${BASE}${path.replace(/:\w+(\{[^}]*\})?/g, 'x')}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { 'x-auth-token': token }),
@@ -54,14 +57,14 @@ function withTokens(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   };
-  return { ...stage, call, asked, known };
+  return { ...testApi, call, validated, factsByToken };
 }
 
 const answerOf = async (response: Response) => {
   const body = (await response.json()) as { error?: { code: string; message: string } };
   return { status: response.status, code: body.error?.code, message: body.error?.message ?? '' };
 };
-const away = new PropagatorError({
+const keystoneUnreachable = new PropagatorError({
   code: 'keystone.unreachable',
   class: 'Transient',
   message: 'keystone at 10.0.0.5:5000: nothing listens there',
@@ -69,34 +72,34 @@ const away = new PropagatorError({
 });
 
 describe('each route', () => {
-  const stage = withTokens({
-    reader: facts(['reader']),
-    operator: facts(['propagator-operator']),
-    admin: facts(['member', 'admin']),
-    'other admin': facts(['propagator-admin']),
-    none: facts(['member']),
+  const testApi = apiWithTokens({
+    reader: tokenFacts(['reader']),
+    operator: tokenFacts(['propagator-operator']),
+    admin: tokenFacts(['member', 'admin']),
+    'other admin': tokenFacts(['propagator-admin']),
+    none: tokenFacts(['member']),
   });
   const BELOW = { reader: 'none', operator: 'reader', admin: 'operator' } as const;
   const levels: Readonly<Record<string, RouteAccess>> = ROUTE_ACCESS;
-  const protectedRoutes = routesOf(stage.app).flatMap((route) => {
+  const protectedRoutes = routesOf(testApi.app).flatMap((route) => {
     const access = levels[route];
     return access === undefined || access === 'public' ? [] : [[route, access] as const];
   });
 
   it.each(protectedRoutes)('%s refuses a request without a token', async (route) => {
-    const response = await stage.call(undefined, route);
+    const response = await testApi.call(undefined, route);
     expect(response.headers.get('www-authenticate')).toBe(`Keystone uri="${LOGIN}"`);
     expect(await answerOf(response)).toMatchObject({ status: 401, code: 'api.token' });
   });
 
   it.each(protectedRoutes)('%s refuses the level below %s', async (route, access) => {
-    const { status, code } = await answerOf(await stage.call(BELOW[access], route));
+    const { status, code } = await answerOf(await testApi.call(BELOW[access], route));
     expect([status, code]).toEqual([403, access === 'reader' ? 'api.scope' : 'api.role']);
   });
 
   it.each(protectedRoutes)('%s accepts the level %s', async (route, access) => {
     // Without a body a change ends in 400, after authentication and authorization.
-    const response = await stage.call(access, route);
+    const response = await testApi.call(access, route);
     if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
       // A stream of events stays open.
       await response.body?.cancel();
@@ -109,7 +112,7 @@ describe('each route', () => {
   });
 
   it('stored nothing for a refused request', async () => {
-    const { reads } = stage.engine;
+    const { reads } = testApi.engine;
     const stored = [
       await reads.coverageWaivers(),
       await reads.stopDecision(),
@@ -129,7 +132,7 @@ describe('a token of Keystone', () => {
       'the header X-Auth-Token contains no token; nothing was changed',
     ],
   ])('is refused if it is %s', async (_, token, message) => {
-    const { call } = withTokens({});
+    const { call } = apiWithTokens({});
     expect(await answerOf(await call(token))).toEqual({ status: 401, code: 'api.token', message });
   });
 
@@ -138,7 +141,7 @@ describe('a token of Keystone', () => {
     ['a domain of a customer', { kind: 'domain', id: 'd1' }, 'the token is scoped to domain:d1'],
     ['nothing', { kind: 'none' }, 'the token has no scope'],
   ] as const)('is refused with the role admin on %s', async (_, scope, message) => {
-    const { call } = withTokens({ t: facts(['admin', 'reader'], { scope }) });
+    const { call } = apiWithTokens({ t: tokenFacts(['admin', 'reader'], { scope }) });
     expect(await answerOf(await call('t'))).toEqual({
       status: 403,
       code: 'api.scope',
@@ -148,8 +151,8 @@ describe('a token of Keystone', () => {
 
   it('is accepted on a project or a domain that the settings name, and only there', async () => {
     const at = (kind: 'project' | 'domain', id: string) =>
-      facts(['admin'], { scope: { kind, id } });
-    const { call } = withTokens(
+      tokenFacts(['admin'], { scope: { kind, id } });
+    const { call } = apiWithTokens(
       { ours: at('project', 'p1'), domain: at('domain', 'd1'), swapped: at('domain', 'p1') },
       { scopes: ['project:p1', 'domain:d1'] },
     );
@@ -158,13 +161,13 @@ describe('a token of Keystone', () => {
   });
 
   it('is refused if it is a token of a trust, because such a token may name another user', async () => {
-    const { call } = withTokens({ t: facts(['admin'], { isDelegated: true }) });
+    const { call } = apiWithTokens({ t: tokenFacts(['admin'], { isDelegated: true }) });
     expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
   });
 
   it('names the user in the audit records, and a body cannot name another user', async () => {
     const user = { id: 'u-1', name: 'Ann\u001b[31m' };
-    const { call, engine } = withTokens({ t: facts(['propagator-operator'], { user }) });
+    const { call, engine } = apiWithTokens({ t: tokenFacts(['propagator-operator'], { user }) });
     const waiver = { type: 'rating', reason: 'billed elsewhere' };
     const forged = await call('t', 'POST /v1/waivers', { ...waiver, by: 'root' });
     expect([forged.status, engine.waivers.size]).toEqual([400, 0]);
@@ -173,26 +176,26 @@ describe('a token of Keystone', () => {
   });
 
   it('is not needed for the health check, which then shows only whether all is well', async () => {
-    const { call } = withTokens({}, { parts: { relay: { url: 'rabbit.internal' } } });
+    const { call } = apiWithTokens({}, { parts: { relay: { url: 'rabbit.internal' } } });
     const response = await call(undefined, 'GET /healthz');
     expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
   });
 
   it('is checked before an unknown path is reported', async () => {
-    const { call } = withTokens({ t: facts(['reader']) });
+    const { call } = apiWithTokens({ t: tokenFacts(['reader']) });
     expect((await call(undefined, 'GET /v1/unknown')).status).toBe(401);
     expect((await call('t', 'GET /v1/unknown')).status).toBe(404);
   });
 
   it('may reach the API under any host name', async () => {
-    const { app } = withTokens({ t: facts(['reader']) });
+    const { app } = apiWithTokens({ t: tokenFacts(['reader']) });
     const headers = { 'x-auth-token': 't', host: 'propagator.example' };
     const response = await app.request('http://propagator.example/v1/status', { headers });
     expect(response.status).toBe(200);
   });
 
   it('is refused from a web page of another origin', async () => {
-    const { app } = withTokens({ t: facts(['reader']) });
+    const { app } = apiWithTokens({ t: tokenFacts(['reader']) });
     const headers = { 'x-auth-token': 't', origin: 'https://evil.example' };
     const response = await app.request(`${BASE}/v1/status`, { headers });
     expect(await answerOf(response)).toMatchObject({ status: 403, code: 'api.origin' });
@@ -201,43 +204,43 @@ describe('a token of Keystone', () => {
 
 describe('the validation of a token', () => {
   it('is repeated after a minute, so that a revoked token is refused then', async () => {
-    const { call, asked, known, engine } = withTokens({ t: facts(['reader']) });
+    const { call, validated, factsByToken, engine } = apiWithTokens({ t: tokenFacts(['reader']) });
     expect([(await call('t')).status, (await call('t')).status]).toEqual([200, 200]);
-    known.delete('t');
+    factsByToken.delete('t');
     engine.time += MINUTE - 1;
     expect((await call('t')).status).toBe(200);
-    expect(asked).toEqual(['t']);
+    expect(validated).toEqual(['t']);
     engine.time += 1;
     expect((await call('t')).status).toBe(401);
-    expect(asked).toEqual(['t', 't']);
+    expect(validated).toEqual(['t', 't']);
   });
 
   it('is repeated when the token expires', async () => {
-    const { call, known, engine } = withTokens({});
-    known.set('t', facts(['reader'], { expiresAt: engine.time + 5000 }));
+    const { call, factsByToken, engine } = apiWithTokens({});
+    factsByToken.set('t', tokenFacts(['reader'], { expiresAt: engine.time + 5000 }));
     expect((await call('t')).status).toBe(200);
-    known.delete('t');
+    factsByToken.delete('t');
     engine.time += 5000;
     expect((await call('t')).status).toBe(401);
   });
 
   it('is cached for ten seconds if Keystone refused the token', async () => {
-    const { call, asked, known, engine } = withTokens({});
+    const { call, validated, factsByToken, engine } = apiWithTokens({});
     expect((await call('t')).status).toBe(401);
-    known.set('t', facts(['reader']));
-    expect([(await call('t')).status, asked.length]).toEqual([401, 1]);
+    factsByToken.set('t', tokenFacts(['reader']));
+    expect([(await call('t')).status, validated.length]).toEqual([401, 1]);
     engine.time += 10_000;
     expect((await call('t')).status).toBe(200);
   });
 
   it('is shared by concurrent requests', async () => {
-    const { call, asked } = withTokens({ t: facts(['reader']) });
+    const { call, validated } = apiWithTokens({ t: tokenFacts(['reader']) });
     await Promise.all([call('t'), call('t'), call('t')]);
-    expect(asked).toEqual(['t']);
+    expect(validated).toEqual(['t']);
   });
 
   it('refuses the request with 503 if it fails; the next request tries again', async () => {
-    const { call, known, lines, engine } = withTokens({ t: away });
+    const { call, factsByToken, lines, engine } = apiWithTokens({ t: keystoneUnreachable });
     const response = await call('t', 'POST /v1/waivers', { type: 'rating', reason: 'x' });
     expect(response.headers.get('retry-after')).toBe('5');
     const answer = await answerOf(response);
@@ -247,14 +250,14 @@ describe('the validation of a token', () => {
     expect(lines).toEqual([
       expect.objectContaining({ level: 'warn', message: expect.stringContaining('validated') }),
     ]);
-    known.set('t', facts(['reader']));
+    factsByToken.set('t', tokenFacts(['reader']));
     expect((await call('t')).status).toBe(200);
   });
 
   it('stays valid for the rest of the minute while Keystone does not answer', async () => {
-    const { call, known, engine } = withTokens({ t: facts(['reader']) });
+    const { call, factsByToken, engine } = apiWithTokens({ t: tokenFacts(['reader']) });
     await call('t');
-    known.set('t', away);
+    factsByToken.set('t', keystoneUnreachable);
     engine.time += MINUTE - 1;
     expect((await call('t')).status).toBe(200);
     engine.time += 1;
@@ -264,9 +267,9 @@ describe('the validation of a token', () => {
 
 describe('the rate limit', () => {
   it('answers 429 with the seconds to wait, for one caller only', async () => {
-    const bob = facts(['reader'], { user: { id: 'u-bob', name: 'bob' } });
-    const { call, engine } = withTokens(
-      { ann: facts(['reader']), again: facts(['reader']), bob },
+    const bob = tokenFacts(['reader'], { user: { id: 'u-bob', name: 'bob' } });
+    const { call, engine } = apiWithTokens(
+      { ann: tokenFacts(['reader']), again: tokenFacts(['reader']), bob },
       { callsPerMinute: 6 },
     );
     for (let n = 0; n < 6; n += 1) expect((await call('ann')).status).toBe(200);
@@ -279,12 +282,15 @@ describe('the rate limit', () => {
   });
 
   it('limits the number of forged tokens per address that reach Keystone', async () => {
-    const { call, asked } = withTokens({ ann: facts(['reader']) }, { callsPerMinute: 6 });
+    const { call, validated } = apiWithTokens(
+      { ann: tokenFacts(['reader']) },
+      { callsPerMinute: 6 },
+    );
     await call('ann');
     const statuses: number[] = [];
     for (let n = 0; n < 7; n += 1) statuses.push((await call(`forged-${n}`)).status);
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
-    expect(asked).toHaveLength(6);
+    expect(validated).toHaveLength(6);
     // A caller whose token is known is not affected.
     expect((await call('ann')).status).toBe(200);
   });

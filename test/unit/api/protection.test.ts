@@ -3,17 +3,17 @@ import { isRead } from '../../../lib/api/methods.ts';
 import { headersOf, tokenOf } from '../../api-tokens.ts';
 import { apiUnderTest, BASE } from './api-under-test.ts';
 
-/** From the router itself, so that a new route cannot be forgotten. */
+/** The routes come from the router itself, so that the test includes each new route. */
 const { routes } = apiUnderTest().app;
 const isMiddleware = ({ path, method }: { path: string; method: string }) =>
   path === '/*' && method === 'ALL';
-const all = [
+const allRoutes = [
   ...new Set(
     routes.filter((route) => !isMiddleware(route)).map(({ method, path }) => `${method} ${path}`),
   ),
 ];
-const changes = all.filter((route) => !isRead(route.split(' ')[0] ?? ''));
-const reads = all.filter((route) => isRead(route.split(' ')[0] ?? ''));
+const changeRoutes = allRoutes.filter((route) => !isRead(route.split(' ')[0] ?? ''));
+const readRoutes = allRoutes.filter((route) => isRead(route.split(' ')[0] ?? ''));
 const requestOf = (route: string) => {
   const [method = '', path = ''] = route.split(' ');
   return { method, path: path.replace(/:\w+(\{[^}]*\})?/g, 'x') };
@@ -98,7 +98,7 @@ const ATTACKS: readonly (readonly [string, Record<string, string>, number, strin
   ['another host', { ...token, ...json, host: 'rebound.example:8787' }, 403, 'api.host'],
 ];
 
-describe.each(changes)('%s', (route) => {
+describe.each(changeRoutes)('%s', (route) => {
   const { method, path } = requestOf(route);
   const attack = async (
     headers: Record<string, string>,
@@ -137,13 +137,13 @@ describe.each(changes)('%s', (route) => {
 
   it('refuses a body that is too large before it is read', async () => {
     let sent = 0;
-    const endless = new ReadableStream({
+    const endlessBody = new ReadableStream({
       pull(controller) {
         sent += 65_536;
         controller.enqueue(new Uint8Array(65_536).fill(32));
       },
     });
-    expect(await attack({ ...token, ...json }, undefined, endless)).toMatchObject({
+    expect(await attack({ ...token, ...json }, undefined, endlessBody)).toMatchObject({
       status: 413,
       body: { error: { code: 'api.too-large' } },
     });
@@ -153,7 +153,7 @@ describe.each(changes)('%s', (route) => {
   });
 
   it('does not read the body of a request without a token', async () => {
-    const unread = new ReadableStream(
+    const unreadBody = new ReadableStream(
       {
         pull() {
           throw new Error('the body was read');
@@ -161,12 +161,12 @@ describe.each(changes)('%s', (route) => {
       },
       { highWaterMark: 0 },
     );
-    expect(await attack(json, undefined, unread)).toMatchObject({ status: 401 });
+    expect(await attack(json, undefined, unreadBody)).toMatchObject({ status: 401 });
   });
 
   it('accepts a token, JSON and loopback, so that only the content of the request can be refused', async () => {
     const { app } = apiUnderTest();
-    for (const more of [
+    for (const moreHeaders of [
       {},
       { origin: BASE },
       { 'sec-fetch-site': 'same-origin' },
@@ -174,7 +174,7 @@ describe.each(changes)('%s', (route) => {
     ]) {
       const answer = await app.request(`${BASE}${path}`, {
         method,
-        headers: { ...headersOf('ann'), ...more },
+        headers: { ...headersOf('ann'), ...moreHeaders },
         body: '[',
       });
       expect([401, 403, 413, 415]).not.toContain(answer.status);
@@ -182,7 +182,7 @@ describe.each(changes)('%s', (route) => {
   });
 });
 
-describe.each(reads)('%s', (route) => {
+describe.each(readRoutes)('%s', (route) => {
   const { method, path } = requestOf(route);
 
   it.each([
@@ -230,7 +230,7 @@ it.each([
 );
 
 it('the list of routes under test has every route that changes something', () => {
-  expect(changes).toEqual(
+  expect(changeRoutes).toEqual(
     expect.arrayContaining([
       'POST /v1/operations',
       'POST /v1/operations/:id/release',

@@ -2,12 +2,12 @@ import { openApiDocument } from '../../../lib/api/openapi.ts';
 import { headersOf } from '../../api-tokens.ts';
 import { apiUnderTest, BASE } from './api-under-test.ts';
 
-interface Described {
+interface DescribedRoute {
   readonly requestBody?: {
     readonly content: Record<string, { readonly schema: { readonly properties?: object } }>;
   };
 }
-const { paths } = openApiDocument() as { paths: Record<string, Record<string, Described>> };
+const { paths } = openApiDocument() as { paths: Record<string, Record<string, DescribedRoute>> };
 /** Every route whose body has a reason. */
 const routes = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).flatMap(([method, { requestBody }]) =>
@@ -27,7 +27,7 @@ const REQUIRED: Readonly<Record<string, object>> = {
   '/v1/suspicious/release': { all: true },
   '/v1/suspicious/drop': { all: true },
 };
-const ask = async (method: string, path: string, reason: string) => {
+const requestWithReason = async (method: string, path: string, reason: string) => {
   const { app, engine } = apiUnderTest();
   const answer = await app.request(`${BASE}${path.replace('{id}', 'op-0123456789ab')}`, {
     method,
@@ -46,13 +46,13 @@ it('finds the routes of all decisions', () => {
 
 describe.each(routes)('%s %s', (method, path) => {
   it.each(['…', '...', ' ', '-', '"'])('refuses the reason %j', async (reason) => {
-    const { status, text, engine } = await ask(method, path, reason);
+    const { status, text, engine } = await requestWithReason(method, path, reason);
     expect(status).toBe(400);
     expect(text).toContain('reason: write a reason, in words or numbers');
     expect([engine.waiting, engine.operations.size, engine.waivers.size]).toEqual([[], 0, 0]);
   });
 
   it.each(['left', '契約', '٣'])('reads the reason %j', async (reason) => {
-    expect((await ask(method, path, reason)).status).not.toBe(400);
+    expect((await requestWithReason(method, path, reason)).status).not.toBe(400);
   });
 });

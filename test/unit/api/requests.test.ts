@@ -14,7 +14,7 @@ const post = (path: string, body: unknown) => simulation.call('POST', path, body
 const PROJECT: Scope = { type: 'project', id: ProjectId.parse(TARGET) };
 const DOMAIN: Scope = { type: 'domain', id: DomainId.parse('customers') };
 const USER: Scope = { type: 'user', id: UserId.parse('ann'), projects: [] };
-const startsIf = (what: string, change: string): string =>
+const startAdvice = (what: string, change: string): string =>
   `No command starts a ${what}. The propagator starts it when Keystone shows that the ${change}.`;
 
 describe('POST /v1/operations', () => {
@@ -122,7 +122,7 @@ describe('POST /v1/operations/:id/release', () => {
 describe('POST /v1/operations/:id/release', () => {
   it.each<[Action, Scope, string]>([
     ['suspend', PROJECT, `Type: propagator project suspend ${TARGET} --reason "…"`],
-    ['resume', USER, startsIf('resume of a user', 'user is enabled')],
+    ['resume', USER, startAdvice('resume of a user', 'user is enabled')],
   ])(
     'refuses an observed %s of %j, and names the way to start one',
     async (action, scope, advice) => {
@@ -175,11 +175,11 @@ describe('POST /v1/operations/:id/rerun', () => {
     ['suspend', PROJECT, `Type: propagator project suspend ${TARGET} --reason "…"`],
     ['resume', PROJECT, `Type: propagator project resume ${TARGET} --reason "…"`],
     ['provision', PROJECT, `Type: propagator project provision ${TARGET} --reason "…"`],
-    ['suspend', DOMAIN, startsIf('suspend of a domain', 'domain is disabled')],
-    ['resume', DOMAIN, startsIf('resume of a domain', 'domain is enabled')],
-    ['suspend', USER, startsIf('suspend of a user', 'user is disabled')],
-    ['resume', USER, startsIf('resume of a user', 'user is enabled')],
-    ['provision', USER, startsIf('provision of a user', 'user is created')],
+    ['suspend', DOMAIN, startAdvice('suspend of a domain', 'domain is disabled')],
+    ['resume', DOMAIN, startAdvice('resume of a domain', 'domain is enabled')],
+    ['suspend', USER, startAdvice('suspend of a user', 'user is disabled')],
+    ['resume', USER, startAdvice('resume of a user', 'user is enabled')],
+    ['provision', USER, startAdvice('provision of a user', 'user is created')],
   ])('refuses a %s of %j, and names the way to start one', async (action, scope, advice) => {
     await simulation.ask();
     const { id } = simulation.operation;

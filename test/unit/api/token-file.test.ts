@@ -20,17 +20,17 @@ afterEach(() => rmSync(folder, { recursive: true }));
 describe('the token file', () => {
   it('is created once with a token of 256 bits, readable only by its owner', () => {
     const path = join(folder, 'new', 'data', 'api-token');
-    const made = openTokenFile(path);
-    expect(made).toEqual({
+    const createdToken = openTokenFile(path);
+    expect(createdToken).toEqual({
       name: userInfo().username,
       token: expect.stringMatching(/^[\w-]{43}$/),
     });
     expect([statSync(path).mode & 0o777, statSync(join(folder, 'new')).mode & 0o777]).toEqual([
       0o600, 0o700,
     ]);
-    expect(readFileSync(path, 'utf8')).toBe(`${made.token}\n`);
-    expect(openTokenFile(path)).toEqual(made);
-    expect(openTokenFile(join(folder, 'other')).token).not.toBe(made.token);
+    expect(readFileSync(path, 'utf8')).toBe(`${createdToken.token}\n`);
+    expect(openTokenFile(path)).toEqual(createdToken);
+    expect(openTokenFile(join(folder, 'other')).token).not.toBe(createdToken.token);
   });
 
   it('leaves nothing else in the folder', () => {

@@ -23,18 +23,18 @@ describe('the event stream of an operation', () => {
       expect.stringContaining('text/event-stream'),
     ]);
     expect(answer.headers.get('cache-control')).toBe('no-store');
-    const seen: string[] = [];
+    const seenEvents: string[] = [];
     for await (const { event, data } of eventsOf(answer)) {
       const { success, data: state } = State.safeParse(JSON.parse(data));
-      seen.push(success ? `${event} ${state.operation.state}` : event);
-      if (seen.length === 1)
+      seenEvents.push(success ? `${event} ${state.operation.state}` : event);
+      if (seenEvents.length === 1)
         await engine.commit({ operations: [{ ...opened, version: 1, state: 'running' }] });
-      if (seen.length === 2)
+      if (seenEvents.length === 2)
         await engine.commit({
           operations: [{ ...opened, version: 2, state: 'finished', endedAt: engine.time }],
         });
     }
-    expect(seen).toEqual([
+    expect(seenEvents).toEqual([
       'operation confirming',
       'operation running',
       'operation finished',
@@ -59,19 +59,19 @@ describe('the event stream of an operation', () => {
     expect(missing.status).toBe(404);
     const opened = operation({ state: 'held' });
     await engine.commit({ operations: [opened] });
-    const open = () => app.request(`${BASE}/v1/operations/${opened.id}/events`);
-    const streams = await Promise.all(Array.from({ length: 50 }, open));
-    const refused = await open();
+    const openStream = () => app.request(`${BASE}/v1/operations/${opened.id}/events`);
+    const streams = await Promise.all(Array.from({ length: 50 }, openStream));
+    const refused = await openStream();
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
     await Promise.all(streams.map((stream) => stream.body?.cancel()));
     // When a client leaves, another client may connect.
-    let last = refused;
-    for (let tries = 0; tries < 500 && last.status !== 200; tries += 1) {
+    let newestAnswer = refused;
+    for (let attempt = 0; attempt < 500 && newestAnswer.status !== 200; attempt += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
-      last = await open();
+      newestAnswer = await openStream();
     }
-    expect(last.status).toBe(200);
-    await last.body?.cancel();
+    expect(newestAnswer.status).toBe(200);
+    await newestAnswer.body?.cancel();
   });
 
   it('is refused on Lambda, and the error names the route to use', async () => {

@@ -7,7 +7,7 @@ import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
   it('counts held operations, holds by a cap, suspicious deletions, and enables during a hold', async () => {
-    const counted: Record<string, number> = {};
+    const metrics: Record<string, number> = {};
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     const held = [{ hold: { about: 'cap' } }, { hold: { about: 'keystoneAction' } }];
     const propagator = {
@@ -27,10 +27,10 @@ describe('one run of the sweep on AWS', () => {
               : [],
         },
       },
-      countMetrics: (values: Record<string, number>) => Object.assign(counted, values),
+      countMetrics: (values: Record<string, number>) => Object.assign(metrics, values),
     };
     await runScheduledSweep({ compare: false }, { propagator }, NO_POLICY);
-    expect(counted).toEqual({
+    expect(metrics).toEqual({
       Repaired: 0,
       Held: 2,
       Suspicious: 3,
@@ -41,8 +41,8 @@ describe('one run of the sweep on AWS', () => {
 });
 
 describe('the policy of the deployed stack', () => {
-  const OTHER = { ...NO_POLICY, suspend: {} } as Policy;
-  const HASH = policyDigest(OTHER);
+  const OTHER_POLICY = { ...NO_POLICY, suspend: {} } as Policy;
+  const OTHER_DIGEST = policyDigest(OTHER_POLICY);
   let store: SteppedEngine;
   let isBroken = false;
   let reads = 0;
@@ -51,8 +51,8 @@ describe('the policy of the deployed stack', () => {
     isBroken = false;
     reads = 0;
   });
-  /** A process of the function: every run of it has the same context. */
-  const coldStart = () => {
+  /** Starts a process of the function. All runs of the returned function have the same context. */
+  const startProcess = () => {
     const engine = {
       flushOutbox: async () => 0,
       housekeeping: async () => undefined,
@@ -70,28 +70,33 @@ describe('the policy of the deployed stack', () => {
     const propagator = { engine, countMetrics: () => undefined };
     return (policy: Policy) => runScheduledSweep({ compare: false }, { propagator }, policy);
   };
-  const recorded = () => store.auditRows.map(({ entry }) => StoredAuditEntry.parse(entry));
+  const auditEntries = () => store.auditRows.map(({ entry }) => StoredAuditEntry.parse(entry));
 
   it('is recorded in the audit log when it has changed, and read once for each process', async () => {
-    await coldStart()(NO_POLICY);
-    expect(recorded()).toEqual([]);
-    const run = coldStart();
-    for (let n = 0; n < 3; n += 1) await run(OTHER);
+    await startProcess()(NO_POLICY);
+    expect(auditEntries()).toEqual([]);
+    const run = startProcess();
+    for (let n = 0; n < 3; n += 1) await run(OTHER_POLICY);
     expect(reads).toBe(2);
-    await coldStart()(OTHER);
-    expect(recorded()).toMatchObject([
-      { what: 'policy.changed', by: { kind: 'process' }, before: null, after: { digest: HASH } },
+    await startProcess()(OTHER_POLICY);
+    expect(auditEntries()).toMatchObject([
+      {
+        what: 'policy.changed',
+        by: { kind: 'process' },
+        before: null,
+        after: { digest: OTHER_DIGEST },
+      },
     ]);
-    await coldStart()(NO_POLICY);
-    expect(recorded()[1]).toMatchObject({ before: { digest: HASH } });
+    await startProcess()(NO_POLICY);
+    expect(auditEntries()[1]).toMatchObject({ before: { digest: OTHER_DIGEST } });
   });
 
   it('is recorded by the next run when the store failed', async () => {
-    const run = coldStart();
+    const run = startProcess();
     isBroken = true;
-    await expect(run(OTHER)).rejects.toThrow('the store failed');
+    await expect(run(OTHER_POLICY)).rejects.toThrow('the store failed');
     isBroken = false;
-    await run(OTHER);
-    expect(recorded()).toMatchObject([{ after: { digest: HASH } }]);
+    await run(OTHER_POLICY);
+    expect(auditEntries()).toMatchObject([{ after: { digest: OTHER_DIGEST } }]);
   });
 });

@@ -4,9 +4,9 @@ import { startOrUndo } from '../../../lib/app/teardown.ts';
 
 describe('the port of the API', () => {
   it('stops the start if it is in use, and the error names the port and the commands', async () => {
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    const address = other.address();
+    const otherServer = createServer();
+    await new Promise<void>((resolve) => otherServer.listen(0, '127.0.0.1', resolve));
+    const address = otherServer.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     await expect(listen(port)).rejects.toMatchObject({
       report: {
@@ -17,15 +17,16 @@ describe('the port of the API', () => {
         advice: expect.stringContaining('PROPAGATOR_PORT'),
       },
     });
-    await new Promise((resolve) => other.close(resolve));
+    await new Promise((resolve) => otherServer.close(resolve));
   });
 
   it('answers 503 until the API is ready', async () => {
     const server = await listen(0);
-    const ask = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
-    expect(await ask()).toBe(503);
+    const healthStatus = async () =>
+      (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
+    expect(await healthStatus()).toBe(503);
     server.serve({ fetch: () => new Response('ready') });
-    expect(await ask()).toBe(200);
+    expect(await healthStatus()).toBe(200);
     await server.close();
   });
 });

@@ -9,7 +9,7 @@ import { createMemoize } from '../../../lib/task/memoize.ts';
 import { defineService } from '../../../lib/task/service.ts';
 import { contextOf } from '../task/context.ts';
 
-const known = [
+const builtInServices = [
   defineService({ name: 'nova', catalogTypes: ['compute'], noProjectResources: 'a test' }),
   defineService({
     name: 'gnocchi',
@@ -18,24 +18,24 @@ const known = [
     offByDefault: 'billing evidence',
   }),
 ];
-const making = (definition: string): string =>
+const moduleText = (definition: string): string =>
   `export default ({ defineService }) => defineService({ noProjectResources: 'a test', ${definition} });`;
 
 describe('PROPAGATOR_SERVICE_MODULES', () => {
   let folder: string;
-  let number = 0;
+  let moduleCount = 0;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'modules-'));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
-  const file = (text: string, extension = 'mjs'): string => {
-    number += 1;
-    const path = join(folder, `module${number}.${extension}`);
+  const writeModule = (text: string, extension = 'mjs'): string => {
+    moduleCount += 1;
+    const path = join(folder, `module${moduleCount}.${extension}`);
     writeFileSync(path, text);
     return path;
   };
-  const refused = async (...paths: string[]): Promise<string> => {
-    const thrown = await loadPlugins(known, paths).catch((error: unknown) => error);
+  const refusalOf = async (...paths: string[]): Promise<string> => {
+    const thrown = await loadPlugins(builtInServices, paths).catch((error: unknown) => error);
     if (!(thrown instanceof PropagatorError)) throw new Error('the module was accepted');
     expect(thrown.report).toMatchObject({ code: 'settings.service-module', class: 'Denied' });
     for (const path of paths) expect(thrown.message).toContain(path);
@@ -52,12 +52,12 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
         remove() { throw new PropagatorError({ code: 'billing.no', class: 'Denied', message: 'no', advice: 'Ask.' }); },
       })] });`;
     const url = pathToFileURL(resolve('lib/task/service.ts')).href;
-    const plain = `import { defineService } from '${url}';
+    const moduleWithImport = `import { defineService } from '${url}';
       export default defineService({ name: 'cmdb', catalogTypes: [], noProjectResources: 'a test' });`;
-    const services = await loadPlugins(known, [
-      file(text, 'ts'),
-      file(plain, 'js'),
-      file(making(`name: 'late', catalogTypes: []`)),
+    const services = await loadPlugins(builtInServices, [
+      writeModule(text, 'ts'),
+      writeModule(moduleWithImport, 'js'),
+      writeModule(moduleText(`name: 'late', catalogTypes: []`)),
     ]);
     expect(services.map(({ name }) => name)).toEqual([
       'nova',
@@ -67,22 +67,24 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
       'late',
     ]);
     const context = { ...contextOf(), once: createMemoize() };
-    const seen = await services[2]?.resourceTypes[0]?.list(context);
-    expect(seen?.resources).toMatchObject([{ id: 'target', owner: 'target' }]);
-    expect(() => seen?.resources[0]?.remove()).toThrow(PropagatorError);
+    const listing = await services[2]?.resourceTypes[0]?.list(context);
+    expect(listing?.resources).toMatchObject([{ id: 'target', owner: 'target' }]);
+    expect(() => listing?.resources[0]?.remove()).toThrow(PropagatorError);
   });
 
   it('loads nothing when it is empty', async () => {
-    expect(await loadPlugins(known, [])).toEqual(known);
+    expect(await loadPlugins(builtInServices, [])).toEqual(builtInServices);
   });
 
   it('stops the start when a module is missing, broken or throws, and names the module', async () => {
-    expect(await refused(join(folder, 'absent.mjs'))).toMatch(/absent\.mjs/);
-    expect(await refused(file('export default ('))).toMatch(/:/);
+    expect(await refusalOf(join(folder, 'absent.mjs'))).toMatch(/absent\.mjs/);
+    expect(await refusalOf(writeModule('export default ('))).toMatch(/:/);
     expect(
-      await refused(file('export default () => { throw new Error("no BILLING_URL"); };')),
+      await refusalOf(writeModule('export default () => { throw new Error("no BILLING_URL"); };')),
     ).toContain('no BILLING_URL');
-    expect(await refused(file(making(`name: 'Wrong Name', catalogTypes: []`)))).toMatch(/:/);
+    expect(
+      await refusalOf(writeModule(moduleText(`name: 'Wrong Name', catalogTypes: []`))),
+    ).toMatch(/:/);
   });
 
   it.each([
@@ -90,25 +92,31 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     ['something else', 'export default { name: "billing" };'],
     ['nothing by its function', 'export default () => undefined;'],
   ])('stops the start when a module exports %s', async (_title, text) => {
-    expect(await refused(file(text))).toContain('not a service');
+    expect(await refusalOf(writeModule(text))).toContain('not a service');
   });
 
   it('stops the start when the suspension of a service has not the fields of this release', async () => {
     const service = (suspension: string): string =>
-      file(making(`name: 'billing', catalogTypes: [], suspension: ${suspension}`));
-    expect(await refused(service('{ after: [], types: [] }'))).toContain('is not a service');
+      writeModule(moduleText(`name: 'billing', catalogTypes: [], suspension: ${suspension}`));
+    expect(await refusalOf(service('{ after: [], types: [] }'))).toContain('is not a service');
     const accepted = service('{ suspendAfter: [], types: [] }');
-    expect(await loadPlugins(known, [accepted])).toHaveLength(3);
+    expect(await loadPlugins(builtInServices, [accepted])).toHaveLength(3);
   });
 
   it('stops the start when a name or a catalog type exists already, also in another module', async () => {
-    expect(await refused(file(making(`name: 'nova', catalogTypes: []`)))).toContain('nova');
+    expect(await refusalOf(writeModule(moduleText(`name: 'nova', catalogTypes: []`)))).toContain(
+      'nova',
+    );
     expect(
-      await refused(file(making(`name: 'metering', catalogTypes: ['telemetry', 'metric']`))),
+      await refusalOf(
+        writeModule(moduleText(`name: 'metering', catalogTypes: ['telemetry', 'metric']`)),
+      ),
     ).toContain('as service gnocchi');
-    const first = file(making(`name: 'billing', catalogTypes: []`));
-    const second = file(making(`name: 'billing', catalogTypes: []`));
-    const thrown = await loadPlugins(known, [first, second]).catch((error: unknown) => error);
+    const first = writeModule(moduleText(`name: 'billing', catalogTypes: []`));
+    const second = writeModule(moduleText(`name: 'billing', catalogTypes: []`));
+    const thrown = await loadPlugins(builtInServices, [first, second]).catch(
+      (error: unknown) => error,
+    );
     expect(String(thrown)).toContain(second);
     expect(String(thrown)).toContain('as service billing');
   });
@@ -116,20 +124,22 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
   it('stops the start when the dependencies have a cycle', async () => {
     const required = (name: string) =>
       `dependsOn: [{ services: ['${name}'], strength: 'required', until: 'done' }]`;
-    const one = file(making(`name: 'billing', catalogTypes: [], ${required('cmdb')}`));
-    const other = file(making(`name: 'cmdb', catalogTypes: [], ${required('billing')}`));
-    expect(await refused(one, other)).toMatch(/the dependencies form a cycle among billing, cmdb/);
+    const one = writeModule(moduleText(`name: 'billing', catalogTypes: [], ${required('cmdb')}`));
+    const other = writeModule(moduleText(`name: 'cmdb', catalogTypes: [], ${required('billing')}`));
+    expect(await refusalOf(one, other)).toMatch(
+      /the dependencies form a cycle among billing, cmdb/,
+    );
   });
 });
 
 describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
-  const choose = (environment: Record<string, string>) =>
-    resolvePlugins(readSettings(environment), known);
+  const resolveFrom = (environment: Record<string, string>) =>
+    resolvePlugins(readSettings(environment), builtInServices);
 
   it('name the enabled services and the URLs of HTTP plugins', () => {
-    expect(choose({})).toEqual({ optedIn: [], httpPlugins: [] });
+    expect(resolveFrom({})).toEqual({ optedIn: [], httpPlugins: [] });
     expect(
-      choose({
+      resolveFrom({
         PROPAGATOR_INCLUDE_SERVICES: 'gnocchi',
         PROPAGATOR_REMOTE_SERVICES:
           'cmdb+suspend+resume=http://127.0.0.1:9000/tasks?a=b, crm=https://crm.example/',
@@ -183,6 +193,6 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
       /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/,
     ],
   ])('%j stop the start with one line', (environment, line) => {
-    expect(() => choose(environment as Record<string, string>)).toThrow(line);
+    expect(() => resolveFrom(environment as Record<string, string>)).toThrow(line);
   });
 });

@@ -5,7 +5,7 @@ import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('the policy at the start of a process', () => {
   const now = () => 1_700_000_000_000;
-  const other = { ...NO_POLICY, suspend: {} } as Policy;
+  const otherPolicy = { ...NO_POLICY, suspend: {} } as Policy;
 
   it('is recorded when it has changed, once for several processes', async () => {
     const engine = new SteppedEngine();
@@ -17,18 +17,18 @@ describe('the policy at the start of a process', () => {
       });
     await start(NO_POLICY);
     expect(changes()).toEqual([]);
-    await Promise.all([start(other), start(other), start(other)]);
-    const digest = policyDigest(other);
-    const first = {
+    await Promise.all([start(otherPolicy), start(otherPolicy), start(otherPolicy)]);
+    const digest = policyDigest(otherPolicy);
+    const firstChange = {
       what: 'policy.changed',
       by: 'process',
       before: null,
-      after: { digest, policy: JSON.parse(JSON.stringify(other)) },
+      after: { digest, policy: JSON.parse(JSON.stringify(otherPolicy)) },
     };
-    expect(changes()).toEqual([first]);
-    await start(other);
+    expect(changes()).toEqual([firstChange]);
+    await start(otherPolicy);
     await start(NO_POLICY);
-    expect(changes()).toMatchObject([first, { before: { digest } }]);
+    expect(changes()).toMatchObject([firstChange, { before: { digest } }]);
     expect(policyDigest(NO_POLICY)).not.toBe(digest);
   });
 });

@@ -1,26 +1,26 @@
 import { commandLine } from './command-line.ts';
-import { clientOfAnn, typed } from './typed.ts';
+import { clientOfAnn, typeLine } from './type-line.ts';
 
 /** A command line whose API counts its calls, and answers none. */
-function withoutAnswers() {
+function commandLineWithoutAnswers() {
   let calls = 0;
   const client = clientOfAnn(() => {
     calls += 1;
     return Promise.reject(new Error('no call is expected'));
   });
-  const type = (line: string) => typed(line, { client, now: () => 0 });
+  const type = (line: string) => typeLine(line, { client, now: () => 0 });
   return { type, calls: () => calls };
 }
 
-/** Every command with its arguments, and the help of it. */
-async function commands(): Promise<{ path: string; line: string; help: string }[]> {
-  const { type } = withoutAnswers();
+/** Returns every command with its required arguments, and with its help. */
+async function fetchCommands(): Promise<{ path: string; line: string; help: string }[]> {
+  const { type } = commandLineWithoutAnswers();
   const { out } = await type('completion bash');
   const [, alternatives = ''] = /\n\s+("start"[^)]*)\) path=/.exec(out) ?? [];
   const paths = [...alternatives.matchAll(/"([^"]+)"/g)].map(([, path = '']) => path);
-  const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));
+  const leafPaths = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));
   return Promise.all(
-    leaves.map(async (path) => {
+    leafPaths.map(async (path) => {
       const { out: help } = await type(`${path} --help`);
       const [, usage = ''] = /^Usage: propagator ([^\n]*)/.exec(help) ?? [];
       const line = usage.replace('[options]', '').replace(/<\w+>/g, 'x');
@@ -28,9 +28,9 @@ async function commands(): Promise<{ path: string; line: string; help: string }[
     }),
   );
 }
-const all = await commands();
-const withOption = (pattern: RegExp) =>
-  all.flatMap(({ path, line, help }) =>
+const commands = await fetchCommands();
+const commandsWithOption = (pattern: RegExp) =>
+  commands.flatMap(({ path, line, help }) =>
     [...help.matchAll(pattern)].map(([, option = '']) => [path, option, line] as const),
   );
 
@@ -39,18 +39,18 @@ const REQUIRED: Readonly<Record<string, string>> = {
   'operation approve': `--digest ${'0'.repeat(64)}`,
 };
 
-const reasons = withOption(/(--reason) <text>/g);
+const commandsWithReason = commandsWithOption(/(--reason) <text>/g);
 describe('a reason without a word or a number', () => {
   it('can be given to every command that decides', () => {
-    expect(reasons.map(([path]) => path)).toEqual(
+    expect(commandsWithReason.map(([path]) => path)).toEqual(
       expect.arrayContaining(['operation cancel', 'domain delete', 'stop-all', 'waiver add']),
     );
-    expect(reasons.length).toBeGreaterThanOrEqual(17);
+    expect(commandsWithReason.length).toBeGreaterThanOrEqual(17);
   });
 
-  it.each(reasons)('is refused by %s before any call', async (path, _, line) => {
+  it.each(commandsWithReason)('is refused by %s before any call', async (path, _, line) => {
     for (const reason of ['"…"', '"..."', '" "', '"-"']) {
-      const { type, calls } = withoutAnswers();
+      const { type, calls } = commandLineWithoutAnswers();
       const { code, err } = await type(`${line} ${REQUIRED[path] ?? ''} --reason ${reason}`);
       expect({ code, calls: calls(), err }).toEqual({
         code: 64,
@@ -66,10 +66,10 @@ describe('a reason without a word or a number', () => {
   });
 });
 
-const times = withOption(/(--[\w-]+) <times?>/g);
+const commandsWithTime = commandsWithOption(/(--[\w-]+) <times?>/g);
 describe('a duration without its unit', () => {
   it('can be given to every command with a time', () => {
-    expect(times.map(([path, option]) => `${path} ${option}`).toSorted()).toEqual([
+    expect(commandsWithTime.map(([path, option]) => `${path} ${option}`).toSorted()).toEqual([
       'audit list --since',
       'domain delete --recover-for',
       'domain delete --remind',
@@ -81,13 +81,13 @@ describe('a duration without its unit', () => {
     ]);
   });
 
-  it.each(times)(
+  it.each(commandsWithTime)(
     'is refused by %s %s with the name of the option and an example in days',
     async (path, option, line) => {
       for (const text of ['30', '12', '1.5', 'soon', '30days']) {
-        const { type, calls } = withoutAnswers();
-        const more = `${REQUIRED[path] ?? ''} ${path === 'hold add' ? '--project p --reason x' : ''}`;
-        const { code, err } = await type(`${line} ${more} ${option} ${text}`);
+        const { type, calls } = commandLineWithoutAnswers();
+        const otherOptions = `${REQUIRED[path] ?? ''} ${path === 'hold add' ? '--project p --reason x' : ''}`;
+        const { code, err } = await type(`${line} ${otherOptions} ${option} ${text}`);
         expect({ code, calls: calls() }).toEqual({ code: 64, calls: 0 });
         expect(err.split('\n', 1)[0]).toContain(option);
         expect(err).toContain(text);
@@ -99,7 +99,7 @@ describe('a duration without its unit', () => {
 });
 
 describe('an id that the propagator has not stored', () => {
-  const lines = all.filter(({ help }) => /^Usage: propagator operation \w+ .*<id>/.test(help));
+  const lines = commands.filter(({ help }) => /^Usage: propagator operation \w+ .*<id>/.test(help));
 
   it('can be given to every command of one operation', () => {
     expect(lines.map(({ path }) => path)).toHaveLength(6);
@@ -144,7 +144,7 @@ describe('the exit codes', () => {
   it.each([['--help'], ['operation show --help'], ['operation watch --help']])(
     'of the states are the same in propagator %s',
     async (line) => {
-      expect((await withoutAnswers().type(line)).out).toContain(states);
+      expect((await commandLineWithoutAnswers().type(line)).out).toContain(states);
     },
   );
 });

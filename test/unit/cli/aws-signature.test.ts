@@ -5,19 +5,19 @@ import { engineError } from '../../../lib/engine/engine-error.ts';
 
 const keys = { accessKeyId: 'AK', secretAccessKey: 'secret', sessionToken: 'session' };
 
-function client(
+function clientOf(
   base: string,
   environment: Record<string, string> = {},
   credentials = async () => keys,
 ) {
   const sent: { url: string; headers: Headers; method: string | undefined }[] = [];
-  const by = async (url: string, init: RequestInit) => {
+  const send = async (url: string, init: RequestInit) => {
     sent.push({ url, headers: new Headers(init.headers), method: init.method });
     return new Response('{}');
   };
   return {
     sent,
-    api: new ApiClient(base, apiFetchOf(base, environment, credentials, by)),
+    api: new ApiClient(base, apiFetchOf(base, environment, credentials, send)),
   };
 }
 
@@ -25,7 +25,7 @@ describe('a call of the API on AWS', () => {
   const API_URL = 'https://abc123.execute-api.eu-central-1.amazonaws.com';
 
   it('has a signature over the URL, the query and the body', async () => {
-    const { sent, api } = client(API_URL);
+    const { sent, api } = clientOf(API_URL);
     await api.get('/v1/dead-letters?service=nova&cause=nova.http.403', z.object({}));
     await api.post('/v1/dead-letters/redrive', { service: 'nova' }, z.object({}));
     await api.delete('/v1/waivers/rating', z.object({}));
@@ -46,13 +46,13 @@ describe('a call of the API on AWS', () => {
     ['us-gov-west-1', 'amazonaws.com'],
     ['eusc-de-east-1', 'amazonaws.eu'],
   ])('is signed for the region of the URL: %s', async (region, domain) => {
-    const { sent, api } = client(`https://abc123.execute-api.${region}.${domain}`);
+    const { sent, api } = clientOf(`https://abc123.execute-api.${region}.${domain}`);
     await api.get('/v1/status', z.object({}));
     expect(sent[0]?.headers.get('authorization')).toContain(`/${region}/execute-api/aws4_request`);
   });
 
   it('is signed on an emulator, whose host name has no region', async () => {
-    const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', {
+    const { sent, api } = clientOf('http://127.0.0.1:4566/_aws/execute-api/abc123', {
       AWS_REGION: 'eu-central-1',
     });
     await api.get('/v1/status', z.object({}));
@@ -63,14 +63,14 @@ describe('a call of the API on AWS', () => {
   });
 
   it('is not made without credentials, and the error names the missing setting', async () => {
-    const { sent, api } = client(API_URL, {}, () =>
+    const { sent, api } = clientOf(API_URL, {}, () =>
       Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no source has any/);
     await expect(api.post('/v1/stop-all', { reason: 'a test' }, z.object({}))).rejects.toThrow(
       /no source has any/,
     );
-    // The empty calls that ask how the API authenticates callers.
+    // These empty calls show whether the API requires a token of Keystone.
     expect(sent.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
     for (const { headers } of sent) expect(headers.get('authorization')).toBeNull();
   });
@@ -85,7 +85,7 @@ describe('a call of the API on AWS', () => {
     'is sent with a token of Keystone, %s credentials for AWS, if the API asks for one',
     async (_title, credentials) => {
       const accepted: [string | undefined, Headers][] = [];
-      const by = async (_url: string, init: RequestInit) => {
+      const send = async (_url: string, init: RequestInit) => {
         const headers = new Headers(init.headers);
         if (headers.get('x-auth-token') !== 'of-ann')
           return Response.json(
@@ -101,8 +101,8 @@ describe('a call of the API on AWS', () => {
         accepted.push([init.method, headers]);
         return new Response('{}');
       };
-      const send = apiFetchOf(API_URL, {}, credentials, by, async () => 'of-ann');
-      const api = new ApiClient(API_URL, send);
+      const apiFetch = apiFetchOf(API_URL, {}, credentials, send, async () => 'of-ann');
+      const api = new ApiClient(API_URL, apiFetch);
       await api.post('/v1/stop-all', { reason: 'a test' }, z.object({}));
       await api.get('/v1/status', z.object({}));
       expect(accepted.map(([method]) => method)).toEqual(['POST', undefined]);
@@ -111,18 +111,18 @@ describe('a call of the API on AWS', () => {
   );
 
   it.each([
-    ['lets us not in', 403, 'Forbidden', 'execute-api:Invoke'],
+    ['refuses the caller', 403, 'Forbidden', 'execute-api:Invoke'],
     [
-      'has a function that dies',
+      'has a function that fails',
       500,
       'Internal Server Error',
       'aws logs tail /aws/lambda/propagator-STAGE-api',
     ],
-  ])('is an error with advice after the answer %s', async (_title, status, message, advice) => {
-    const by = async () => new Response(JSON.stringify({ message }), { status });
+  ])('is an error with advice if the API %s', async (_title, status, message, advice) => {
+    const send = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
       API_URL,
-      apiFetchOf(API_URL, {}, async () => keys, by),
+      apiFetchOf(API_URL, {}, async () => keys, send),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toMatchObject({
       report: { message: `HTTP ${status}: ${message}`, advice: expect.stringContaining(advice) },
@@ -134,7 +134,7 @@ describe('a call of the API on AWS', () => {
     'https://propagator.example',
     'https://execute-api.eu-central-1.amazonaws.com.example',
   ])('is not signed for another host: %s', async (base) => {
-    const { sent, api } = client(base);
+    const { sent, api } = clientOf(base);
     await api.get('/v1/status', z.object({}));
     expect(sent[0]?.headers.get('authorization')).toBeNull();
   });

@@ -2,7 +2,7 @@ import { createApi } from '../../../lib/api/api.ts';
 import { apiAccess } from '../../api-tokens.ts';
 import { CONTROL, Simulation } from '../../property/simulation.ts';
 import { registryWith } from '../../registries.ts';
-import { clientOfAnn, typed } from './typed.ts';
+import { clientOfAnn, typeLine } from './type-line.ts';
 
 /** A propagator in memory, and a command line that calls its API. */
 export function commandLine() {
@@ -12,16 +12,16 @@ export function commandLine() {
     failures: 0,
     failWith: 'Transient',
   });
-  const known = registryWith(['first', 'middle', 'last']);
-  const rating = registryWith(['rating']).registrations.map((one) => ({
+  const coveredRegistry = registryWith(['first', 'middle', 'last']);
+  const ratingRegistrations = registryWith(['rating']).registrations.map((one) => ({
     ...one,
     name: 'cloudkitty',
   }));
   const registry = async () => ({
-    ...known,
-    registrations: [...known.registrations, ...rating],
+    ...coveredRegistry,
+    registrations: [...coveredRegistry.registrations, ...ratingRegistrations],
   });
-  // One enabled project of Keystone, in which users may work.
+  // Keystone shows one project, which is enabled.
   const keystone: typeof deps.cloud.keystone = {
     ...deps.cloud.keystone,
     show: async (_type, id) =>
@@ -38,6 +38,6 @@ export function commandLine() {
   const sleep = async (millis: number) => {
     engine.time += millis;
   };
-  const type = (line: string) => typed(line, { client, now: () => engine.time, sleep });
+  const type = (line: string) => typeLine(line, { client, now: () => engine.time, sleep });
   return { engine, type };
 }

@@ -8,7 +8,7 @@ import { operation, task } from '../../engine/samples.ts';
 import { CONTROL, TARGET } from '../../property/simulation.ts';
 import { commandLine } from './command-line.ts';
 import { plain } from './samples.ts';
-import { clientOfAnn, typed } from './typed.ts';
+import { clientOfAnn, typeLine } from './type-line.ts';
 
 const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.unknown()) });
 
@@ -80,8 +80,11 @@ describe('the command line', () => {
       reason: 'the customer left',
       enabled: true,
     });
-    const followed = await type(`operation show ${opened?.id}`);
-    expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('requested by ann') });
+    const shownAnswer = await type(`operation show ${opened?.id}`);
+    expect(shownAnswer).toMatchObject({
+      code: 5,
+      out: expect.stringContaining('requested by ann'),
+    });
     expect(JSON.parse((await type(`operation show ${opened?.id} --json`)).out)).toMatchObject({
       operation: { id: opened?.id },
     });
@@ -101,15 +104,15 @@ describe('the command line', () => {
     'returns an exit code for each state of an operation: %s is %i',
     async (state, code) => {
       const { engine, type } = commandLine();
-      const shown = operation({ state });
-      await engine.commit({ operations: [shown] });
-      expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
+      const stored = operation({ state });
+      await engine.commit({ operations: [stored] });
+      expect(await type(`operation show ${stored.id}`)).toMatchObject({ code });
     },
   );
 
   it('exits with 4 for a dead letter, 1 for an unknown operation, 64 for wrong usage', async () => {
     const { engine, type } = commandLine();
-    const shown = operation({ state: 'running' });
+    const stored = operation({ state: 'running' });
     const error = {
       code: 'nova.http.403',
       class: 'Denied',
@@ -117,10 +120,10 @@ describe('the command line', () => {
       advice: 'Ask.',
     } as const;
     await engine.commit({
-      operations: [shown],
-      tasks: [task(shown.id, 'nova', { state: 'dead-lettered', error })],
+      operations: [stored],
+      tasks: [task(stored.id, 'nova', { state: 'dead-lettered', error })],
     });
-    expect(await type(`operation show ${shown.id}`)).toMatchObject({ code: 4 });
+    expect(await type(`operation show ${stored.id}`)).toMatchObject({ code: 4 });
     expect(await type('operation show op-000000000000')).toMatchObject({
       code: 1,
       err: expect.stringContaining('there is no operation with this id'),
@@ -140,13 +143,13 @@ describe('the command line', () => {
       operation({ state: 'running', uncovered }),
       operation({ state: 'unverified', uncovered }),
     ];
-    const counted = operation({
+    const endedWithWaiver = operation({
       state: 'finished',
       uncovered,
       waived: [{ type: 'rating', by: 'ann', reason: 'then', at: engine.time }],
     });
     await engine.commit({
-      operations: [running, ended, counted],
+      operations: [running, ended, endedWithWaiver],
       waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }],
     });
     expect((await type(`operation show ${running.id}`)).out).toMatch(
@@ -155,7 +158,7 @@ describe('the command line', () => {
     expect((await type(`operation show ${ended.id}`)).out).toMatch(
       /Not covered[^\n]*\n\? rating \(cloudkitty\)/,
     );
-    expect((await type(`operation show ${counted.id}`)).out).toMatch(
+    expect((await type(`operation show ${endedWithWaiver.id}`)).out).toMatch(
       /Waived\n- rating \(cloudkitty\): by ann/,
     );
   });
@@ -163,11 +166,11 @@ describe('the command line', () => {
   it('lists the operations of a user', async () => {
     const { engine, type } = commandLine();
     const id = UserId.parse('u1');
-    const ours = operation({ scope: { type: 'user', id, name: 'bob', projects: [] } });
-    await engine.commit({ operations: [ours, operation()] });
+    const operationOfUser = operation({ scope: { type: 'user', id, name: 'bob', projects: [] } });
+    await engine.commit({ operations: [operationOfUser, operation()] });
     const { code, out } = await type('operation list --user u1');
     expect([code, out.trim().split('\n').length]).toEqual([0, 2]);
-    expect(out).toContain(`${ours.id}  user bob`);
+    expect(out).toContain(`${operationOfUser.id}  user bob`);
   });
 
   it('shows the number of held deletions in the status, with the command that lists them', async () => {
@@ -227,11 +230,11 @@ describe('the command line', () => {
   });
 
   it('reports an error when no propagator is running', async () => {
-    const nobody = new ApiClient('http://127.0.0.1:9', () =>
+    const unreachableClient = new ApiClient('http://127.0.0.1:9', () =>
       Promise.reject(new TypeError('fetch failed')),
     );
-    const complained: string[] = [];
-    const quiet = {
+    const errorOutput: string[] = [];
+    const terminal = {
       version: '1.2.3',
       color: plain,
       me: () => 'ann',
@@ -240,11 +243,11 @@ describe('the command line', () => {
       exitCode: 0,
     };
     const code = await runCommand(['status'], {
-      ...quiet,
-      client: nobody,
-      writeError: (text) => void complained.push(text),
+      ...terminal,
+      client: unreachableClient,
+      writeError: (text) => void errorOutput.push(text),
     });
-    expect([code, complained.join('')]).toEqual([
+    expect([code, errorOutput.join('')]).toEqual([
       1,
       expect.stringContaining('no propagator answered'),
     ]);
@@ -260,7 +263,7 @@ describe('the command line', () => {
     ],
   ])('exits with the code for %s', async (_, error, code, text) => {
     const client = clientOfAnn(async () => Response.json({ error }, { status: 400 }));
-    expect(await typed('status', { client, now: () => 0 })).toEqual({
+    expect(await typeLine('status', { client, now: () => 0 })).toEqual({
       code,
       out: '',
       err: `propagator: ${text}`,
@@ -274,7 +277,7 @@ describe('the command line', () => {
     ['no text', () => new Response(''), ''],
   ])('exits with 1 for an answer of another form: %s', async (_, answer, field) => {
     const client = clientOfAnn(async () => answer());
-    const { code, out, err } = await typed('status', { client, now: () => 0 });
+    const { code, out, err } = await typeLine('status', { client, now: () => 0 });
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err.trimEnd().split('\n')).toEqual([
       expect.stringMatching(/^propagator: the answer to \/\S+ has another form than this release/),
@@ -291,7 +294,7 @@ describe('the command line', () => {
       },
     });
     const client = clientOfAnn(async () => new Response(body));
-    const { code, out, err } = await typed('status', { client, now: () => 0 });
+    const { code, out, err } = await typeLine('status', { client, now: () => 0 });
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^propagator: the connection to http\S+ broke .*\n.*operation list\n$/);
   });

@@ -6,7 +6,7 @@ import { commandLine } from './command-line.ts';
 import { NOON } from './samples.ts';
 
 const DAY = 24 * 3_600_000;
-const denied = (code: string) =>
+const deniedError = (code: string) =>
   ({
     code,
     class: 'Denied',
@@ -17,39 +17,39 @@ const denied = (code: string) =>
   }) as const;
 
 /**
- * Two messages of Nova with one cause, one with another cause, and one at which the coordinator
- * died.
+ * A command line with two dead letters of Nova with the same cause, one of Nova with another cause,
+ * and one of the coordinator.
  */
-async function withDeadLetters() {
+async function commandLineWithDeadLetters() {
   const { engine, type } = commandLine();
   const running = operation({ state: 'running' });
   await engine.commit({ operations: [running] });
   const { id } = running;
   engine.moveToDeadLetters('service-nova', requested('nova', 1, id), {
-    error: denied('nova.http.403'),
+    error: deniedError('nova.http.403'),
     receiveCount: 9,
     expiresAt: engine.time + 14 * DAY,
   });
   engine.time += 3_600_000;
   engine.moveToDeadLetters('service-nova', requested('nova', 2), {
-    error: denied('nova.http.403'),
+    error: deniedError('nova.http.403'),
     expiresAt: engine.time + 14 * DAY,
   });
   engine.moveToDeadLetters('service-nova', requested('nova', 3, id), {
-    error: denied('nova.http.409'),
+    error: deniedError('nova.http.409'),
   });
   engine.moveToDeadLetters('coordinate', confirmation(id));
   return { engine, type, id };
 }
-const words = (text: string): string[] =>
+const cellsOfLines = (text: string): string[] =>
   text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
 
 describe('propagator dead-letter list', () => {
   it('groups messages by queue and cause, with number, oldest age and first expiry', async () => {
-    const { type, id } = await withDeadLetters();
+    const { type, id } = await commandLineWithDeadLetters();
     const { code, out } = await type('dead-letter list');
     expect(code).toBe(0);
-    expect(words(out)).toEqual([
+    expect(cellsOfLines(out)).toEqual([
       'SERVICE | COUNT | OLDEST | EXPIRES | CAUSE',
       'nova | 2 | 1h 0m | in 13d 23h | nova.http.403',
       'nova | 1 | 0s | never | nova.http.409',
@@ -86,7 +86,7 @@ describe('propagator dead-letter list', () => {
     expect((await type(`${command} --dry-run`)).out).toMatch(
       /\n2 selected; none was sent back \(--dry-run\)\.\n$/,
     );
-    expect(words((await type('dead-letter list --queue coordinate')).out)).toHaveLength(11);
+    expect(cellsOfLines((await type('dead-letter list --queue coordinate')).out)).toHaveLength(11);
     expect(
       JSON.parse((await type(`dead-letter list --operation ${id} --json`)).out).deadLetters,
     ).toHaveLength(3);
@@ -98,11 +98,11 @@ describe('propagator dead-letter list', () => {
     const message = `nova answered 403:\r\n\u001b[2J\u001b]0;owned\u0007${' a word or two'.repeat(30)}`;
     for (let n = 0; n < 500; n += 1)
       engine.moveToDeadLetters('service-nova', requested('nova', n + 1), {
-        error: { ...denied('nova.http.403'), message },
+        error: { ...deniedError('nova.http.403'), message },
         expiresAt: engine.time + DAY,
       });
     engine.moveToDeadLetters('service-nova', `\u001b[31m${'x'.repeat(20)}`, {
-      error: { ...denied("it's; rm -rf"), message },
+      error: { ...deniedError("it's; rm -rf"), message },
     });
     for (const line of [
       'dead-letter list',
@@ -116,7 +116,7 @@ describe('propagator dead-letter list', () => {
         0,
         true,
       ]);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for these characters.
       expect(out).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
     }
     expect((await type('dead-letter list')).out).toContain("--cause 'it'\\''s; rm -rf'");
@@ -136,7 +136,7 @@ describe('propagator dead-letter list', () => {
       engine.moveToDeadLetters(
         'service-nova',
         { strange: text },
-        { error: { ...denied('x'), message: text } },
+        { error: { ...deniedError('x'), message: text } },
       );
       await engine.commit({ quarantine: [quarantined({ body: text })] });
     }
@@ -154,7 +154,7 @@ describe('propagator dead-letter list', () => {
   });
 
   it('shows all details of one message and the possible commands', async () => {
-    const { engine, type, id } = await withDeadLetters();
+    const { engine, type, id } = await commandLineWithDeadLetters();
     const { out } = await type('dead-letter show 1');
     for (const line of [
       'queue      service-nova',
@@ -192,7 +192,7 @@ describe('propagator dead-letter list', () => {
 
 describe('propagator dead-letter redrive', () => {
   it('shows the selection with --dry-run, and sends nothing', async () => {
-    const { engine, type } = await withDeadLetters();
+    const { engine, type } = await commandLineWithDeadLetters();
     const { out } = await type(
       'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
     );
@@ -205,7 +205,7 @@ describe('propagator dead-letter redrive', () => {
   });
 
   it('sends the selection back under the name of the caller, and requires a selection', async () => {
-    const { engine, type, id } = await withDeadLetters();
+    const { engine, type, id } = await commandLineWithDeadLetters();
     expect(await type('dead-letter redrive')).toMatchObject({
       code: 64,
       err: expect.stringContaining('select messages with'),
@@ -225,7 +225,11 @@ describe('propagator dead-letter redrive', () => {
       code: 0,
       out: '1 sent back. Follow the operations: propagator operation list\n',
     });
-    expect(engine.deadLetterList.map(({ id: shown }) => shown)).toEqual(['1', '2', '4']);
+    expect(engine.deadLetterList.map(({ id: deadLetterId }) => deadLetterId)).toEqual([
+      '1',
+      '2',
+      '4',
+    ]);
     expect(engine.decisions).toMatchObject([
       { what: 'redriven', by: 'ann', reason: 'role given', operationId: id },
     ]);
@@ -241,7 +245,7 @@ describe('propagator dead-letter redrive', () => {
 
 describe('propagator dead-letter discard', () => {
   it('discards the selection, prints the consequence, and stores it in operation and audit log', async () => {
-    const { engine, type, id } = await withDeadLetters();
+    const { engine, type, id } = await commandLineWithDeadLetters();
     expect(await type('dead-letter discard --reason x')).toMatchObject({
       code: 64,
       err: expect.stringContaining('select messages with'),
@@ -280,10 +284,10 @@ describe('propagator dead-letter discard', () => {
       data: { operationId: id },
     });
     const { out } = await type(`dead-letter discard --operation ${id} --reason "not needed"`);
-    const left = `Resources of project ${scope.id} that ${id} suspended stay suspended.`;
-    expect(out).toContain(`${left} To resume them: propagator project resume ${scope.id}`);
+    const leftText = `Resources of project ${scope.id} that ${id} suspended stay suspended.`;
+    expect(out).toContain(`${leftText} To resume them: propagator project resume ${scope.id}`);
     expect(out).not.toContain('unverified');
-    expect((await type(`operation show ${id}`)).out).toContain(left);
+    expect((await type(`operation show ${id}`)).out).toContain(leftText);
   });
 });
 
@@ -299,7 +303,7 @@ describe('a time', () => {
 
 describe('a listing of dead letters by another command', () => {
   it('prints a notice about the missing dead letters with the operations', async () => {
-    const { engine, type, id } = await withDeadLetters();
+    const { engine, type, id } = await commandLineWithDeadLetters();
     engine.deadLetters = () =>
       Promise.reject(
         engineError(DEAD_LETTERS_BUSY, 'Another command is listing them.', 'Try again.'),
@@ -321,7 +325,7 @@ describe('a listing of dead letters by another command', () => {
   });
 
   it('does not hide any other error of the engine', async () => {
-    const { engine, type } = await withDeadLetters();
+    const { engine, type } = await commandLineWithDeadLetters();
     engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
     expect(await type('operation list')).toMatchObject({
       code: 1,

@@ -79,18 +79,18 @@ describe('a command of an earlier version', () => {
     ['release op-0123456789ab --reason x', 'operation release'],
     ['quarantine', 'quarantine list'],
     ['quarantine --json', 'quarantine list'],
-  ])('%s is refused with one line that names the new command', async (old, now) => {
+  ])('%s is refused with one line that names the new command', async (oldLine, newName) => {
     const { engine, type } = commandLine();
-    const { code, out, err } = await type(old);
+    const { code, out, err } = await type(oldLine);
     expect({ code, out }).toEqual({ code: 64, out: '' });
     expect(err).toMatch(/^error: [^\n]*\n$/);
-    expect(err).toContain(`is now "propagator ${now}"`);
+    expect(err).toContain(`is now "propagator ${newName}"`);
     expect(engine.operations.size).toBe(0);
   });
 });
 
 describe('the output', () => {
-  const filled = async () => {
+  const commandLineWithOperations = async () => {
     const { engine, type } = commandLine();
     const scope = {
       type: 'user',
@@ -104,36 +104,36 @@ describe('the output', () => {
   };
 
   it('has one line per row as values, with the selected columns in their order', async () => {
-    const { type, first } = await filled();
+    const { type, first } = await commandLineWithOperations();
     const { out } = await type('operation list --user u1 -f value -c State -c id');
     expect(out).toBe(`${first.state} ${first.id}\n`);
   });
 
   it('with -c is a list of objects as JSON or YAML', async () => {
-    const { type, first } = await filled();
+    const { type, first } = await commandLineWithOperations();
     const line = 'operation list --user u1 -c ID -c Account';
-    const wanted = [{ ID: first.id, Account: 'u1' }];
-    expect(JSON.parse((await type(`${line} -f json`)).out)).toEqual(wanted);
-    expect(JSON.parse((await type(`${line} --json`)).out)).toEqual(wanted);
-    expect(parse((await type(`${line} -f yaml`)).out)).toEqual(wanted);
+    const expected = [{ ID: first.id, Account: 'u1' }];
+    expect(JSON.parse((await type(`${line} -f json`)).out)).toEqual(expected);
+    expect(JSON.parse((await type(`${line} --json`)).out)).toEqual(expected);
+    expect(parse((await type(`${line} -f yaml`)).out)).toEqual(expected);
   });
 
   it('without -c is the complete answer of the API as JSON or YAML', async () => {
-    const { type, first } = await filled();
+    const { type, first } = await commandLineWithOperations();
     const json: unknown = JSON.parse((await type('operation list --user u1 --json')).out);
     expect(json).toMatchObject({ operations: [{ operation: { id: first.id } }] });
     expect(parse((await type('operation list --user u1 -f yaml')).out)).toEqual(json);
   });
 
   it('has one line per value for one object', async () => {
-    const { type, second } = await filled();
+    const { type, second } = await commandLineWithOperations();
     const { code, out } = await type(`operation show ${second.id} -f value -c ID -c State`);
     expect({ code, out }).toEqual({ code: 3, out: `${second.id}\nheld\n` });
     expect((await type('status -f value -c ok')).out).toBe('true\n');
   });
 
   it('has only the selected columns and no control characters as a table', async () => {
-    const { type } = await filled();
+    const { type } = await commandLineWithOperations();
     const { out } = await type('operation list --user u1 -c Name -c State');
     expect(out.split('\n')[0]).toMatch(/^Name +State$/);
     expect(out).toContain('bob\\u{1b}[31m');
@@ -141,7 +141,7 @@ describe('the output', () => {
   });
 
   it('is an error for an unknown column or format, which lists the known ones', async () => {
-    const { type } = await filled();
+    const { type } = await commandLineWithOperations();
     expect(await type('operation list -c Colour')).toMatchObject({
       code: 64,
       out: '',

@@ -9,7 +9,7 @@ const MODULE = join(import.meta.dirname, '../../../lib/cli/heap-growth.ts');
  * Keeps objects of about 60 MB, replaces a part of them again and again, and prints the largest
  * heap in megabytes.
  */
-const USE = (call: string) => `
+const programOf = (call: string) => `
   const { limitHeapGrowth } = await import('${MODULE}');
   ${call}
   const create = () => Array.from({ length: 100 }, (_, n) => ({ n, text: String(n) + Math.random() }));
@@ -23,7 +23,7 @@ const USE = (call: string) => `
 `;
 
 function largestHeap(call: string): number {
-  const argv = ['--input-type=module', '--eval', USE(call)];
+  const argv = ['--input-type=module', '--eval', programOf(call)];
   const { stdout, stderr, status } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
   expect({ status, stderr }).toMatchObject({ status: 0 });
   return Number(stdout.split(' ')[0]);

@@ -1,14 +1,14 @@
 import { KeystoneActionName } from '../../../events/operation.ts';
 import { showOperation } from '../../../lib/cli/show/operation.ts';
 import { showOperations } from '../../../lib/cli/show/operations.ts';
-import { asked, colored, NOON, plain, taskOf, viewOf } from './samples.ts';
+import { colored, NOON, plain, requestedCleanup, taskOf, viewOf } from './samples.ts';
 
-const shown = (...[operation, tasks, more]: Parameters<typeof viewOf>): string =>
+const shownText = (...[operation, tasks, more]: Parameters<typeof viewOf>): string =>
   showOperation(viewOf(operation, tasks, more), [], NOON, plain);
 const ENABLED = 'showed the project, enabled';
 const DISABLED = 'showed the project, disabled';
-/** The line of the head with this title. */
-const line = (text: string, title: string): string | undefined =>
+/** Returns the text of the line of the head with this title. */
+const lineOf = (text: string, title: string): string | undefined =>
   text
     .split('\n')
     .find((one) => one.startsWith(title.padEnd(11)))
@@ -31,12 +31,19 @@ describe('propagator operation', () => {
       },
       { on: 'neutron: HTTP 503', since: NOON - 5000, actor: 'none', deadLetter: false },
     ];
-    const lacking = ['heat', 'zun'].map((name) =>
+    const absentServices = ['heat', 'zun'].map((name) =>
       taskOf(name, { state: 'skipped', region: 'none', because: 'the catalog has none' }),
     );
-    const off = taskOf('gnocchi', { state: 'skipped', because: 'off by default: evidence' });
+    const offByDefault = taskOf('gnocchi', {
+      state: 'skipped',
+      because: 'off by default: evidence',
+    });
     expect(
-      shown({}, [nova, taskOf('neutron', { state: 'pending' }), ...lacking, off], { waitsOn }),
+      shownText(
+        {},
+        [nova, taskOf('neutron', { state: 'pending' }), ...absentServices, offByDefault],
+        { waitsOn },
+      ),
     ).toBe(
       `
 op-0123456789ab  cleanup of project shop (4f0c)
@@ -64,7 +71,7 @@ Waiting for
 
   it('shows that another deletion was received', () => {
     const nextDeletion = { eventType: 'identity.project.deleted', at: NOON };
-    expect(line(shown({ nextDeletion }), 'next')).toBe(
+    expect(lineOf(shownText({ nextDeletion }), 'next')).toBe(
       'another deletion was received (identity.project.deleted); its operation starts when this ' +
         'one ends',
     );
@@ -74,7 +81,7 @@ Waiting for
     const barbican = taskOf('barbican', { state: 'requested', phase: 'pre-delete' });
     const keystoneAction = { what: 'assign-role', number: 1, since: NOON - 3000, done: false };
     expect(
-      shown(asked(true, { state: 'pre-delete', keystoneAction }), [
+      shownText(requestedCleanup(true, { state: 'pre-delete', keystoneAction }), [
         barbican,
         taskOf('nova', { state: 'pending' }),
       ]),
@@ -136,34 +143,34 @@ nova      RegionOne  pending`.slice(1),
     ],
     ['canceled', true, { what: 'enable', done: true }, ENABLED, undefined],
   ])(
-    'keystone what Keystone shows: %s, enabled %s, %j',
+    'shows the account in Keystone and the action in progress: %s, enabled %s, %j',
     (state, enabled, keystoneAction, keystone, now) => {
-      const text = shown(
-        asked(enabled, {
+      const text = shownText(
+        requestedCleanup(enabled, {
           state,
           keystoneAction: keystoneAction && { ...keystoneAction, number: 1, since: NOON - 3000 },
         }),
       );
-      expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([keystone, now]);
+      expect([lineOf(text, 'Keystone'), lineOf(text, 'now')]).toEqual([keystone, now]);
     },
   );
 
   it.each(KeystoneActionName.options)('shows an operation with the Keystone action %s', (what) => {
     const keystoneAction = { what, number: 1, since: NOON - 3000, done: false };
-    const text = shown(asked(true, { state: 'running', keystoneAction }));
-    expect(line(text, 'now')).toMatch(/ing .*the project in Keystone, for 3s$/);
+    const text = shownText(requestedCleanup(true, { state: 'running', keystoneAction }));
+    expect(lineOf(text, 'now')).toMatch(/ing .*the project in Keystone, for 3s$/);
   });
 
   it('shows the operator that released it, and the reason', () => {
     const released = { by: 'bob', reason: 'looked at it', at: NOON };
-    expect(line(shown({ released }), 'released')).toBe(
+    expect(lineOf(shownText({ released }), 'released')).toBe(
       'by bob at 2026-03-01T12:00:00Z: looked at it',
     );
-    expect(line(shown({}), 'released')).toBeUndefined();
+    expect(lineOf(shownText({}), 'released')).toBeUndefined();
   });
 
   it('shows when Keystone confirmed a change that is no deletion', () => {
-    expect(line(shown({ action: 'suspend' }), 'Keystone')).toBe(
+    expect(lineOf(shownText({ action: 'suspend' }), 'Keystone')).toBe(
       'showed this change at 2026-03-01T11:59:10Z and 2026-03-01T11:59:15Z',
     );
   });
@@ -213,7 +220,7 @@ nova      RegionOne  pending`.slice(1),
       },
     ];
     const manila = taskOf('manila', { state: 'unreachable' });
-    const text = shown({ state: 'unverified', endedAt: NOON }, [
+    const text = shownText({ state: 'unverified', endedAt: NOON }, [
       barbican,
       manila,
       taskOf('glance', { conditions }),
@@ -264,7 +271,7 @@ Waived
   it.each(['pre-delete', 'closing'])(
     'shows the state %s in the color of a running operation',
     (state) => {
-      expect(showOperation(viewOf(asked(true, { state })), [], NOON, colored)).toContain(
+      expect(showOperation(viewOf(requestedCleanup(true, { state })), [], NOON, colored)).toContain(
         `state      ${colored.cyan(state)},`,
       );
     },

@@ -5,11 +5,12 @@ import { apiAccess } from '../../api-tokens.ts';
 import { DOMAIN, DomainSimulation } from '../../property/domain-simulation.ts';
 import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { plain } from './samples.ts';
-import { clientOfAnn, typed } from './typed.ts';
+import { clientOfAnn, typeLine } from './type-line.ts';
 
-const _BASE = 'http://127.0.0.1:8787';
-
-/** A command line before a simulation in which time passes while a command waits. */
+/**
+ * A command line that calls the API of a simulation. Time passes in the simulation while a command
+ * waits. `answer`: the answer to each question. Without `answer` there is no terminal.
+ */
 function commandLine(simulation: StatefulSimulation, answer?: string) {
   const send = async (url: string, init: RequestInit) => {
     // The event streams of the API use the real clock, so the operation ends before the command
@@ -27,7 +28,7 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
     return answer ?? '';
   };
   const type = (line: string) =>
-    typed(line, {
+    typeLine(line, {
       client,
       now: () => simulation.engine.time,
       ...(answer === undefined ? {} : { ask }),
@@ -129,10 +130,10 @@ describe('propagator operation show --resources', () => {
   it('lists the resources of a plan that another person made, and makes no new plan', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     const { type } = commandLine(simulation);
-    const made = await type(`project plan ${TARGET} --resources`);
-    const [, id] = /(op-[0-9a-f]{12}) {2}plan/.exec(made.out) ?? [];
+    const planAnswer = await type(`project plan ${TARGET} --resources`);
+    const [, id] = /(op-[0-9a-f]{12}) {2}plan/.exec(planAnswer.out) ?? [];
     const { code, out } = await type(`operation show ${id} --resources`);
-    expect({ code, out }).toEqual({ code: 0, out: made.out });
+    expect({ code, out }).toEqual({ code: 0, out: planAnswer.out });
     expect(out).toMatch(/compute\.server +one +target-0 +-\n/);
     expect(await type(`operation show ${id}`)).toMatchObject({
       out: expect.stringContaining(`propagator operation show ${id} --resources`),
@@ -153,11 +154,13 @@ describe('propagator operation show --resources', () => {
     const { opened } = (await simulation.call('POST', path, {}, 'bob')).body;
     await simulation.settle();
     const { type } = commandLine(simulation);
-    const wrong = await type(`operation approve ${opened} --digest ${'0'.repeat(64)}`);
-    const [, show] = /propagator (operation show op-\w+ --resources)\n/.exec(wrong.err) ?? [];
-    const { out } = await type(`${show}`);
-    const [, approve] = /propagator (operation approve op-\w+ --digest \w+)\n/.exec(out) ?? [];
-    expect(await type(`${approve}`)).toMatchObject({
+    const refusedAnswer = await type(`operation approve ${opened} --digest ${'0'.repeat(64)}`);
+    const [, showCommand] =
+      /propagator (operation show op-\w+ --resources)\n/.exec(refusedAnswer.err) ?? [];
+    const { out } = await type(`${showCommand}`);
+    const [, approveCommand] =
+      /propagator (operation approve op-\w+ --digest \w+)\n/.exec(out) ?? [];
+    expect(await type(`${approveCommand}`)).toMatchObject({
       code: 0,
       out: expect.stringContaining(`propagator operation show ${opened} --resources\n`),
     });
@@ -211,8 +214,9 @@ describe('a deletion with a recovery window', () => {
       const { type } = commandLine(create());
       const { out: plan } = await type(`${kind} plan ${id}`);
       expect(plan).toContain('Add --recover-for TIME for a recovery window.');
-      const [, approve] = /propagator (operation approve op-\w+ --digest \w+)/.exec(plan) ?? [];
-      const { code, out } = await type(`${approve} --recover-for 30d`);
+      const [, approveCommand] =
+        /propagator (operation approve op-\w+ --digest \w+)/.exec(plan) ?? [];
+      const { code, out } = await type(`${approveCommand} --recover-for 30d`);
       expect(code).toBe(0);
       expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
     });
@@ -220,8 +224,8 @@ describe('a deletion with a recovery window', () => {
     it('prints after its cancellation that nothing was removed', async () => {
       const { type } = commandLine(create(), name);
       const { out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
-      const [, cancel] = /propagator (operation cancel op-\w+)/.exec(out) ?? [];
-      const answer = await type(`${cancel} --reason needed`);
+      const [, cancelCommand] = /propagator (operation cancel op-\w+)/.exec(out) ?? [];
+      const answer = await type(`${cancelCommand} --reason needed`);
       expect(answer).toMatchObject({
         code: 0,
         out: expect.stringContaining(
@@ -274,14 +278,14 @@ describe('propagator domain', () => {
     const { id } = simulation.domainOperation;
     const { type } = commandLine(simulation);
     const { body } = await simulation.call('GET', `/v1/operations/${id}`);
-    const seen = OperationShape.parse(body);
-    const live = liveView(seen, [], simulation.engine.time, plain);
-    expect(live).toMatch(/name-leaf +op-\w+ +pre-delete +2 +0 +2\n/);
-    expect(live).toMatch(/name-root +- +not begun +- +- +-\n/);
-    expect(live).toMatch(/name-single +op-\w+ +finished +2 +2 +0\n/);
-    expect(live).toContain('2 of 4 removed, 2 left');
-    expect(live).toMatch(/project name-leaf \(op-\w+\): .*lawsuit/);
-    expect(watchLine(seen, [], 0)).toContain('1 of 3 projects ended');
+    const view = OperationShape.parse(body);
+    const liveText = liveView(view, [], simulation.engine.time, plain);
+    expect(liveText).toMatch(/name-leaf +op-\w+ +pre-delete +2 +0 +2\n/);
+    expect(liveText).toMatch(/name-root +- +not begun +- +- +-\n/);
+    expect(liveText).toMatch(/name-single +op-\w+ +finished +2 +2 +0\n/);
+    expect(liveText).toContain('2 of 4 removed, 2 left');
+    expect(liveText).toMatch(/project name-leaf \(op-\w+\): .*lawsuit/);
+    expect(watchLine(view, [], 0)).toContain('1 of 3 projects ended');
     expect((await type(`operation show ${id}`)).out).toMatch(/name-single +op-\w+ +finished/);
     expect(await type(`operation cancel ${id} --reason needed`)).toMatchObject({ code: 0 });
     await simulation.settle();

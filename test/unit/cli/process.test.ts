@@ -9,7 +9,7 @@ class FakeProcess extends EventEmitter {
   }
 }
 
-function recorder() {
+function recordingLog() {
   const lines: { fields: unknown; text: unknown }[] = [];
   const write = (fields: unknown, text?: unknown): void => {
     lines.push({ fields, text: text ?? fields });
@@ -19,18 +19,18 @@ function recorder() {
 
 describe('a process that receives a stop signal', () => {
   it.each(['SIGTERM', 'SIGINT'])('stops on %s and removes its signal handlers', async (signal) => {
-    const on = new FakeProcess();
+    const fakeProcess = new FakeProcess();
     let stopped = 0;
     const running = runUntilSignal(
       async () => {
         stopped += 1;
       },
-      recorder().log,
-      { target: on },
+      recordingLog().log,
+      { target: fakeProcess },
     );
-    on.emit(signal, signal);
+    fakeProcess.emit(signal, signal);
     await running;
-    expect([stopped, on.exits, on.eventNames()]).toEqual([1, [], []]);
+    expect([stopped, fakeProcess.exits, fakeProcess.eventNames()]).toEqual([1, [], []]);
   });
 
   it.each([
@@ -38,25 +38,25 @@ describe('a process that receives a stop signal', () => {
     ['SIGTERM', 'SIGINT', 130],
     ['SIGINT', 'SIGINT', 130],
   ])('ends immediately after %s and then %s', async (first, second, code) => {
-    const on = new FakeProcess();
+    const fakeProcess = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const running = runUntilSignal(() => promise, recorder().log, { target: on });
-    on.emit(first, first);
+    const running = runUntilSignal(() => promise, recordingLog().log, { target: fakeProcess });
+    fakeProcess.emit(first, first);
     await Promise.resolve();
-    on.emit(second, second);
-    expect(on.exits).toEqual([code]);
+    fakeProcess.emit(second, second);
+    expect(fakeProcess.exits).toEqual([code]);
     resolve();
     await running;
   });
 
   it('ends with exit code 1 when stopping takes too long', async () => {
-    const on = new FakeProcess();
+    const fakeProcess = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const { lines, log } = recorder();
-    const running = runUntilSignal(() => promise, log, { target: on, stopMillis: 5 });
-    on.emit('SIGTERM', 'SIGTERM');
+    const { lines, log } = recordingLog();
+    const running = runUntilSignal(() => promise, log, { target: fakeProcess, stopMillis: 5 });
+    fakeProcess.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
-    expect(on.exits).toEqual([1]);
+    expect(fakeProcess.exits).toEqual([1]);
     expect(lines.map(({ text }) => text)).toContain(
       'stopping took too long; the process ends immediately',
     );
@@ -67,11 +67,14 @@ describe('a process that receives a stop signal', () => {
 
 describe('an unhandled error', () => {
   it('is logged with its cause if it is a rejected promise, and the process continues', () => {
-    const on = new FakeProcess();
-    const { lines, log } = recorder();
-    handleUnhandledErrors(log, { target: on });
-    on.emit('unhandledRejection', new Error('no region', { cause: new Error('the catalog') }));
-    expect(on.exits).toEqual([]);
+    const fakeProcess = new FakeProcess();
+    const { lines, log } = recordingLog();
+    handleUnhandledErrors(log, { target: fakeProcess });
+    fakeProcess.emit(
+      'unhandledRejection',
+      new Error('no region', { cause: new Error('the catalog') }),
+    );
+    expect(fakeProcess.exits).toEqual([]);
     expect(lines).toMatchObject([
       {
         fields: {
@@ -84,23 +87,23 @@ describe('an unhandled error', () => {
   });
 
   it('ends the process when more than ten promises are rejected within a minute', () => {
-    const on = new FakeProcess();
+    const fakeProcess = new FakeProcess();
     let now = 0;
-    handleUnhandledErrors(recorder().log, { target: on, now: () => now });
-    for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
+    handleUnhandledErrors(recordingLog().log, { target: fakeProcess, now: () => now });
+    for (let count = 0; count < 10; count += 1) fakeProcess.emit('unhandledRejection', 'x');
     now = 60_000;
-    for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
-    expect(on.exits).toEqual([]);
-    on.emit('unhandledRejection', 'x');
-    expect(on.exits).toEqual([1]);
+    for (let count = 0; count < 10; count += 1) fakeProcess.emit('unhandledRejection', 'x');
+    expect(fakeProcess.exits).toEqual([]);
+    fakeProcess.emit('unhandledRejection', 'x');
+    expect(fakeProcess.exits).toEqual([1]);
   });
 
   it('ends the process with exit code 1 if it is an exception outside a promise', () => {
-    const on = new FakeProcess();
-    const release = handleUnhandledErrors(recorder().log, { target: on });
-    on.emit('uncaughtException', new TypeError('x'));
-    expect(on.exits).toEqual([1]);
-    release();
-    expect(on.eventNames()).toEqual([]);
+    const fakeProcess = new FakeProcess();
+    const removeHandlers = handleUnhandledErrors(recordingLog().log, { target: fakeProcess });
+    fakeProcess.emit('uncaughtException', new TypeError('x'));
+    expect(fakeProcess.exits).toEqual([1]);
+    removeHandlers();
+    expect(fakeProcess.eventNames()).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { createApi } from '../../../lib/api/api.ts';
 import { apiAccess } from '../../api-tokens.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
-import { clientOfAnn, typed } from './typed.ts';
+import { clientOfAnn, typeLine } from './type-line.ts';
 
 let simulation: ProvisionSimulation;
 beforeEach(() => {
@@ -12,7 +12,7 @@ function type(line: string) {
   const { deps, engine } = simulation;
   const app = createApi({ ...deps, ...apiAccess, health: () => ({ ok: true }) });
   const client = clientOfAnn(async (url, init) => app.request(url, init));
-  return typed(line, { client, now: () => engine.time });
+  return typeLine(line, { client, now: () => engine.time });
 }
 
 describe('project provision', () => {

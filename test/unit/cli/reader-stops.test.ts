@@ -5,9 +5,9 @@ import { jest } from '@jest/globals';
 import { operation } from '../../engine/samples.ts';
 
 /** More than a pipe holds, so that the command still writes when its reader has stopped. */
-const MANY = 3000;
+const OPERATION_COUNT = 3000;
 const answer = JSON.stringify({
-  operations: Array.from({ length: MANY }, () => ({
+  operations: Array.from({ length: OPERATION_COUNT }, () => ({
     operation: operation(),
     tasks: [],
     resources: { found: 0, removed: 0, left: 0 },
@@ -44,11 +44,11 @@ describe('a command whose output pipe is closed', () => {
     '%s ends without a message',
     async (line) => {
       const child = run(...line.split(' '));
-      const complaints: Buffer[] = [];
-      child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+      const errorChunks: Buffer[] = [];
+      child.stderr.on('data', (chunk: Buffer) => errorChunks.push(chunk));
       child.stdout.once('data', () => child.stdout.destroy());
       const [code] = await once(child, 'close');
-      expect(Buffer.concat(complaints).toString()).toBe('');
+      expect(Buffer.concat(errorChunks).toString()).toBe('');
       expect(code).toBe(141);
     },
   );

@@ -7,11 +7,11 @@ export const NOON = 1_772_366_400_000;
 export const plain = createColors({}, {});
 export const colored = createColors({ isTTY: true }, {});
 
-const input = z.record(z.string(), z.unknown());
-type Input = z.infer<typeof input>;
+const fieldsSchema = z.record(z.string(), z.unknown());
+type Fields = z.infer<typeof fieldsSchema>;
 
 /** A task as the API shows it. */
-export const taskOf = (service: string, fields: Input = {}): TaskShape =>
+export const taskOf = (service: string, fields: Fields = {}): TaskShape =>
   TaskShape.parse({
     id: `op-0123456789ab/${service}/RegionOne`,
     service,
@@ -25,9 +25,9 @@ export const taskOf = (service: string, fields: Input = {}): TaskShape =>
 
 /** An operation as the API shows it: of a deleted project, running for a minute. */
 export const viewOf = (
-  operation: Input = {},
+  operation: Fields = {},
   tasks: readonly TaskShape[] = [],
-  more: Input = {},
+  viewFields: Fields = {},
 ): OperationShape =>
   OperationShape.parse({
     operation: {
@@ -46,11 +46,11 @@ export const viewOf = (
     tasks,
     resources: { found: 0, removed: 0, left: 0 },
     waitsOn: [],
-    ...more,
+    ...viewFields,
   });
 
-/** The cleanup of a project that an administrator requested while it existed. */
-export const asked = (enabled: boolean, operation: Input): Input => ({
+/** The fields of a cleanup that an administrator requested while the project existed. */
+export const requestedCleanup = (enabled: boolean, operation: Fields): Fields => ({
   cause: { eventType: 'requested', note: 'ann: the customer left' },
   request: { by: 'ann', reason: 'the customer left', at: NOON - 60_000, enabled },
   confirmedAt: [],

@@ -15,7 +15,7 @@ const service = (name: string, fields: object) => ({
   ...fields,
 });
 
-const on = (service: string, strength: 'required' | 'preferred') => ({
+const dependencyOn = (service: string, strength: 'required' | 'preferred') => ({
   service,
   strength,
   until: 'done',
@@ -32,14 +32,14 @@ const cloud = ServicesShape.parse({
       catalogTypes: ['key-manager'],
       classes: ['A', 'C'],
       preDelete: true,
-      dependsOn: [on('nova', 'preferred')],
+      dependsOn: [dependencyOn('nova', 'preferred')],
       regions: [],
     }),
     service('gnocchi', {
       catalogTypes: ['metric'],
       on: false,
       offByDefault: 'metering is often billing evidence',
-      dependsOn: [on('nova', 'required')],
+      dependsOn: [dependencyOn('nova', 'required')],
     }),
     service('placement', {
       resourceTypes: [],
@@ -49,16 +49,16 @@ const cloud = ServicesShape.parse({
     service('keystone', {
       catalogTypes: ['identity'],
       dependsOn: [
-        on('nova', 'preferred'),
-        on('barbican', 'preferred'),
-        on('gnocchi', 'preferred'),
-        on('placement', 'preferred'),
+        dependencyOn('nova', 'preferred'),
+        dependencyOn('barbican', 'preferred'),
+        dependencyOn('gnocchi', 'preferred'),
+        dependencyOn('placement', 'preferred'),
       ],
     }),
     service('billing', {
       catalogTypes: [],
       regions: ['everywhere'],
-      dependsOn: [on('keystone', 'required')],
+      dependsOn: [dependencyOn('keystone', 'required')],
     }),
   ],
   httpPlugins: ['cmdb'],
@@ -108,8 +108,10 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     ].map((name) => `neutron.${name}`);
     const services = [
       service('nova', {}),
-      service('neutron', { resourceTypes, dependsOn: [on('nova', 'required')] }),
-      service('keystone', { dependsOn: [on('nova', 'preferred'), on('neutron', 'preferred')] }),
+      service('neutron', { resourceTypes, dependsOn: [dependencyOn('nova', 'required')] }),
+      service('keystone', {
+        dependsOn: [dependencyOn('nova', 'preferred'), dependencyOn('neutron', 'preferred')],
+      }),
     ];
     const text = showServices(
       ServicesShape.parse({ services, httpPlugins: [], uncovered: [], waived: [] }),
@@ -134,7 +136,7 @@ DEPENDS ON  waits until that service has ended; ~ does not wait for a stuck serv
       service('neutron', {
         dependsOn: [
           { type: 'designate.ptr-record', strength: 'preferred', until: 'empty' },
-          on('heat', 'preferred'),
+          dependencyOn('heat', 'preferred'),
         ],
       }),
       service('heat', {}),

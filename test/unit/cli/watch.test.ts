@@ -35,25 +35,25 @@ describe('operation watch', () => {
 
 describe('the states that a watch follows', () => {
   const states = [stateOf('running', 1), stateOf('running', 1), stateOf('finished', 10)];
-  const refused = (code: string) =>
+  const errorWithCode = (code: string) =>
     new PropagatorError({ code, class: 'Unexpected', message: 'm', advice: 'a' });
-  const collect = async (
+  const followStates = async (
     events: (path: string) => AsyncGenerator<unknown>,
     answers: readonly (OperationShape | PropagatorError)[] = states,
   ) => {
-    const left = [...answers];
+    const remainingAnswers = [...answers];
     const slept: number[] = [];
-    const seen: string[] = [];
+    const seenStates: string[] = [];
     const get = async () => {
-      const answer = left.shift();
+      const answer = remainingAnswers.shift();
       if (answer instanceof PropagatorError) throw answer;
       return answer;
     };
     const client = { events, get } as never;
     const sleep = async (millis: number) => void slept.push(millis);
     for await (const { operation: one } of followOperation('op-1', { client, sleep }))
-      seen.push(one.state);
-    return { seen, slept };
+      seenStates.push(one.state);
+    return { seenStates, slept };
   };
 
   it('come from events, even over several streams', async () => {
@@ -61,8 +61,8 @@ describe('the states that a watch follows', () => {
     const events = async function* () {
       yield* streams.shift() ?? [];
     };
-    const { seen } = await collect(events);
-    expect(seen).toEqual(['running', 'running', 'finished']);
+    const { seenStates } = await followStates(events);
+    expect(seenStates).toEqual(['running', 'running', 'finished']);
   });
 
   it('come from a new stream when the connection of the first one breaks', async () => {
@@ -72,30 +72,33 @@ describe('the states that a watch follows', () => {
       (sent) =>
         new ReadableStream<Uint8Array>({
           pull(controller) {
-            const next = sent.shift();
-            if (next) controller.enqueue(bytes(next));
+            const nextPart = sent.shift();
+            if (nextPart) controller.enqueue(bytes(nextPart));
             else controller.error(new TypeError('terminated'));
           },
         }),
     );
-    const whole = new TextDecoder().decode(bytes(stateOf('finished', 10)));
-    const bodies = [...broken, whole];
+    const completeBody = new TextDecoder().decode(bytes(stateOf('finished', 10)));
+    const bodies = [...broken, completeBody];
     const client = new ApiClient('http://propagator', async () => new Response(bodies.shift()));
-    const { seen, slept } = await collect((path) => client.events(path, OperationShape));
-    expect({ seen, slept }).toEqual({ seen: ['running', 'finished'], slept: [500, 2000] });
+    const { seenStates, slept } = await followStates((path) => client.events(path, OperationShape));
+    expect({ seenStates, slept }).toEqual({
+      seenStates: ['running', 'finished'],
+      slept: [500, 2000],
+    });
   });
 
   it('come from a new stream when the propagator restarts', async () => {
-    const restart = ['cli.no-answer', 'api.http.502', 'api.starting'].map(refused);
+    const restart = ['cli.no-answer', 'api.http.502', 'api.starting'].map(errorWithCode);
     const answers = [states.slice(0, 1), ...restart, states.slice(2)];
     const events = async function* () {
-      const next = answers.shift() ?? [];
-      if (next instanceof PropagatorError) throw next;
-      yield* next;
+      const nextPart = answers.shift() ?? [];
+      if (nextPart instanceof PropagatorError) throw nextPart;
+      yield* nextPart;
     };
-    const { seen, slept } = await collect(events);
-    expect({ seen, slept }).toEqual({
-      seen: ['running', 'finished'],
+    const { seenStates, slept } = await followStates(events);
+    expect({ seenStates, slept }).toEqual({
+      seenStates: ['running', 'finished'],
       slept: [500, 2000, 2000, 2000],
     });
   });
@@ -105,23 +108,25 @@ describe('the states that a watch follows', () => {
     const failing = (first: OperationShape[]) =>
       async function* () {
         attempts += 1;
-        if (attempts > first.length) throw refused('cli.no-answer');
+        if (attempts > first.length) throw errorWithCode('cli.no-answer');
         yield* first;
       };
-    await expect(collect(failing([]))).rejects.toMatchObject({ report: { code: 'cli.no-answer' } });
+    await expect(followStates(failing([]))).rejects.toMatchObject({
+      report: { code: 'cli.no-answer' },
+    });
     expect(attempts).toBe(1);
     attempts = 0;
-    await expect(collect(failing(states.slice(0, 1)))).rejects.toThrow('m');
+    await expect(followStates(failing(states.slice(0, 1)))).rejects.toThrow('m');
     expect(attempts).toBe(31);
   });
 
   it('are read in intervals where the API does not stream', async () => {
     const events = async function* (): AsyncGenerator<unknown> {
       yield* [];
-      throw refused('api.stream');
+      throw errorWithCode('api.stream');
     };
-    const { seen, slept } = await collect(events);
-    expect(seen.at(-1)).toBe('finished');
+    const { seenStates, slept } = await followStates(events);
+    expect(seenStates.at(-1)).toBe('finished');
     expect(slept.every((millis) => millis === 2000)).toBe(true);
   });
 
@@ -130,34 +135,40 @@ describe('the states that a watch follows', () => {
     const events = async function* (): AsyncGenerator<unknown> {
       streams += 1;
       yield* [];
-      throw refused('api.streams');
+      throw errorWithCode('api.streams');
     };
-    const answers = [stateOf('running', 1), refused('cli.no-answer'), stateOf('finished', 10)];
-    const { seen, slept } = await collect(events, answers);
-    expect({ seen, slept, streams }).toEqual({
-      seen: ['running', 'finished'],
+    const answers = [
+      stateOf('running', 1),
+      errorWithCode('cli.no-answer'),
+      stateOf('finished', 10),
+    ];
+    const { seenStates, slept } = await followStates(events, answers);
+    expect({ seenStates, slept, streams }).toEqual({
+      seenStates: ['running', 'finished'],
       slept: [2000, 2000],
       streams: 1,
     });
   });
 
   it('survive any number of short restarts', async () => {
-    const restart = Array.from({ length: 20 }, () => refused('api.http.503'));
+    const restart = Array.from({ length: 20 }, () => errorWithCode('api.http.503'));
     const first = stateOf('running', 1);
     const answers = [first, ...restart, first, ...restart, stateOf('finished', 10)];
     const events = async function* (): AsyncGenerator<unknown> {
       yield* [];
-      throw refused('api.stream');
+      throw errorWithCode('api.stream');
     };
-    expect((await collect(events, answers)).seen).toEqual(['running', 'finished']);
+    expect((await followStates(events, answers)).seenStates).toEqual(['running', 'finished']);
   });
 
   it.each(['api.operation', 'api.path'])('end with the error %s of the API', async (code) => {
     const events = async function* (): AsyncGenerator<unknown> {
       yield* [];
-      throw refused(code);
+      throw errorWithCode(code);
     };
-    await expect(collect(events, [stateOf('running', 1), refused(code)])).rejects.toMatchObject({
+    await expect(
+      followStates(events, [stateOf('running', 1), errorWithCode(code)]),
+    ).rejects.toMatchObject({
       report: { code },
     });
   });
@@ -170,9 +181,9 @@ describe('server-sent events', () => {
     const chunks = async function* () {
       for (const byte of bytes) yield Uint8Array.of(byte);
     };
-    const found = [];
-    for await (const event of serverSentEvents(chunks())) found.push(event);
-    expect(found).toEqual([
+    const parsedEvents = [];
+    for await (const event of serverSentEvents(chunks())) parsedEvents.push(event);
+    expect(parsedEvents).toEqual([
       { event: 'operation', data: '{"a":\n"ä"}' },
       { event: 'message', data: 'x' },
     ]);
@@ -210,7 +221,7 @@ describe('the rate of removals', () => {
 
 describe('the live view', () => {
   const opened = operation({ state: 'running', openedAt: 0 });
-  const seen = OperationShape.parse({
+  const view = OperationShape.parse({
     operation: opened,
     tasks: [
       {
@@ -236,12 +247,12 @@ describe('the live view', () => {
   ];
 
   it('shows progress per service, rate, time left, and the age of each cause that it waits for', () => {
-    const text = liveView(seen, samples, 10_000, plain);
+    const text = liveView(view, samples, 10_000, plain);
     expect(text).toContain('[########......................] 1 of 4 removed, 3 left');
     expect(text).toContain('0.1 per second, about 30s to go');
     expect(text).toMatch(/nova +RegionOne +requested +4 +1 +3/);
     expect(text).toContain('nova.server: deleting\n    for 10s; no action needed');
-    expect(watchLine(seen, samples, 10_000)).toContain(
+    expect(watchLine(view, samples, 10_000)).toContain(
       'running: 1 of 4 removed, 3 left, 0.1 per second, about 30s to go; waits for nova.server: deleting',
     );
   });
@@ -251,10 +262,10 @@ describe('the live view', () => {
     ['resume', 'resumed'],
     ['provision', 'ready'],
   ] as const)('says what a %s has done with the resources', (action, word) => {
-    const view = { ...seen, operation: { ...seen.operation, action } };
-    expect(liveView(view, samples, 10_000, plain)).toContain(`FOUND  ${word.toUpperCase()}`);
-    expect(watchLine(view, samples, 10_000)).toContain(`1 of 4 ${word}, 3 left`);
-    expect(liveView(view, samples, 10_000, plain)).not.toMatch(/removed/i);
+    const actionView = { ...view, operation: { ...view.operation, action } };
+    expect(liveView(actionView, samples, 10_000, plain)).toContain(`FOUND  ${word.toUpperCase()}`);
+    expect(watchLine(actionView, samples, 10_000)).toContain(`1 of 4 ${word}, 3 left`);
+    expect(liveView(actionView, samples, 10_000, plain)).not.toMatch(/removed/i);
   });
 
   it('replaces the earlier view, and is never larger than the screen', () => {

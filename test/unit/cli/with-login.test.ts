@@ -7,8 +7,8 @@ const LOCAL = 'http://127.0.0.1:8787';
 const REMOTE = 'https://propagator.example';
 
 /** A command whose API accepts these tokens of Keystone, and the requests that it sent. */
-function command(
-  valid: Set<string>,
+function commandWith(
+  validTokens: Set<string>,
   { base = LOCAL, environment = {}, isKeystone = true, logins = ['first', 'second'] } = {},
 ) {
   const sent: string[] = [];
@@ -16,7 +16,7 @@ function command(
     const headers = new Headers(init.headers);
     const token = headers.get('x-auth-token') ?? headers.get('authorization') ?? 'bare';
     sent.push(`${init.method ?? 'GET'} ${new URL(url).pathname} ${token}${init.body ? ' +' : ''}`);
-    if (!isKeystone || valid.has(token)) return Response.json({});
+    if (!isKeystone || validTokens.has(token)) return Response.json({});
     return Response.json(
       {},
       { status: 401, headers: { 'www-authenticate': 'Keystone uri="https://k.example/v3"' } },
@@ -32,16 +32,16 @@ function command(
       advice: 'Set it.',
     });
   };
-  const local = withApiToken(base, environment, () => undefined, send);
-  const call = withKeystoneLogin(base, local, logIn, send);
-  return { sent, call: (method: string) => call(`${base}/v1/x`, changes(method)) };
+  const sendWithLocalToken = withApiToken(base, environment, () => undefined, send);
+  const call = withKeystoneLogin(base, sendWithLocalToken, logIn, send);
+  return { sent, call: (method: string) => call(`${base}/v1/x`, requestOptions(method)) };
 }
-const changes = (method: string): RequestInit =>
+const requestOptions = (method: string): RequestInit =>
   method === 'GET' ? { method } : { method, body: '{}' };
 
 describe('a command whose API requires a token of Keystone', () => {
   it('logs in once, and sends the token with every later call', async () => {
-    const { sent, call } = command(new Set(['first']));
+    const { sent, call } = commandWith(new Set(['first']));
     for (const method of ['GET', 'POST', 'GET']) expect((await call(method)).status).toBe(200);
     expect(sent).toEqual([
       'GET /v1/x bare',
@@ -52,28 +52,28 @@ describe('a command whose API requires a token of Keystone', () => {
   });
 
   it('sends a change first without its body when there is no local token', async () => {
-    const { sent, call } = command(new Set(['first']), { base: REMOTE });
+    const { sent, call } = commandWith(new Set(['first']), { base: REMOTE });
     expect((await call('POST')).status).toBe(200);
     expect(sent).toEqual(['HEAD /v1/x bare', 'POST /v1/x first +']);
   });
 
   it('logs in again when the token has expired, and only once for each call', async () => {
-    const valid = new Set(['first']);
-    const { sent, call } = command(valid);
+    const validTokens = new Set(['first']);
+    const { sent, call } = commandWith(validTokens);
     await call('GET');
-    valid.clear();
+    validTokens.clear();
     expect((await call('GET')).status).toBe(401);
     expect(sent.slice(2)).toEqual(['GET /v1/x first', 'GET /v1/x second']);
   });
 
   it('sends no token over plain HTTP to another machine', async () => {
-    const { sent, call } = command(new Set(['first']), { base: 'http://propagator.example' });
+    const { sent, call } = commandWith(new Set(['first']), { base: 'http://propagator.example' });
     await expect(call('GET')).rejects.toThrow('unencrypted; nothing was sent');
     expect(sent).toEqual(['GET /v1/x bare']);
   });
 
   it('names the API and the setting when the login is incomplete', async () => {
-    const { call } = command(new Set(), { logins: [] });
+    const { call } = commandWith(new Set(), { logins: [] });
     await expect(call('GET')).rejects.toMatchObject({
       report: {
         message: `the API at ${LOCAL} needs a token of Keystone; the login failed: OS_AUTH_URL is missing`,
@@ -85,23 +85,28 @@ describe('a command whose API requires a token of Keystone', () => {
 
 describe('a command whose API does not require a token of Keystone', () => {
   it('does not log in', async () => {
-    const { sent, call } = command(new Set(), { isKeystone: false, logins: [] });
+    const { sent, call } = commandWith(new Set(), { isKeystone: false, logins: [] });
     expect((await call('GET')).status).toBe(200);
     expect(sent).toEqual(['GET /v1/x bare']);
   });
 
   it('reports the missing local token, and sends no change', async () => {
-    const { sent, call } = command(new Set(), { isKeystone: false, base: REMOTE });
+    const { sent, call } = commandWith(new Set(), { isKeystone: false, base: REMOTE });
     await expect(call('POST')).rejects.toThrow('PROPAGATOR_API_TOKEN is not set; nothing was sent');
     expect(sent).toEqual(['HEAD /v1/x bare']);
   });
 });
 
 describe('the login of a command', () => {
-  const login = (more: Record<string, string>) =>
+  const scopeOfLogin = (moreVariables: Record<string, string>) =>
     readCredentials(
       {
-        env: { OS_AUTH_URL: 'https://k.example', OS_USERNAME: 'ann', OS_PASSWORD: 'p', ...more },
+        env: {
+          OS_AUTH_URL: 'https://k.example',
+          OS_USERNAME: 'ann',
+          OS_PASSWORD: 'p',
+          ...moreVariables,
+        },
         readFile: () => undefined,
         home: '/nowhere',
         cwd: '/nowhere',
@@ -120,11 +125,11 @@ describe('the login of a command', () => {
       { OS_PROJECT_ID: 'p1', OS_SYSTEM_SCOPE: 'all' },
       { system: { all: true } },
     ],
-  ])('may have the scope of %s', (_, more, scope) => {
-    expect(login({ ...user, ...more })).toEqual(scope);
+  ])('may have the scope of %s', (_, moreVariables, scope) => {
+    expect(scopeOfLogin({ ...user, ...moreVariables })).toEqual(scope);
   });
 
   it('needs a scope', () => {
-    expect(() => login(user)).toThrow('OS_PROJECT_NAME');
+    expect(() => scopeOfLogin(user)).toThrow('OS_PROJECT_NAME');
   });
 });

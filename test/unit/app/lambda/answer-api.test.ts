@@ -9,7 +9,7 @@ const AUTH_URL = 'https://keystone.example/v3';
 const HOUR = 3_600_000;
 const PRINCIPAL = 'arn:aws:iam::000000000000:user/operator';
 
-/** A valid token with one role on the system, by its name: the token of `ann` is `token-ann`. */
+/** The answer of Keystone about a valid token of this user, with one role on the system. */
 const factsOf = (name: string, role: string): TokenFacts => ({
   user: { id: `id-of-${name}`, name },
   roles: [role],
@@ -17,7 +17,7 @@ const factsOf = (name: string, role: string): TokenFacts => ({
   isDelegated: false,
   expiresAt: Date.now() + HOUR,
 });
-const KNOWN: Readonly<Record<string, TokenFacts>> = {
+const FACTS_BY_TOKEN: Readonly<Record<string, TokenFacts>> = {
   'token-rita': factsOf('rita', 'reader'),
   'token-otto': factsOf('otto', 'propagator-operator'),
 };
@@ -33,7 +33,7 @@ function apiFunction(environment: Record<string, string>) {
       keystone: {},
       async validateToken(token: string) {
         validated.push(token);
-        return KNOWN[token];
+        return FACTS_BY_TOKEN[token];
       },
     },
     authUrl: AUTH_URL,
@@ -73,18 +73,18 @@ function apiFunction(environment: Record<string, string>) {
     )) as { statusCode: number; headers: Record<string, string>; body: string };
     return { ...answer, json: JSON.parse(answer.body) as { error?: { code: string } } };
   };
-  const audited = async () => (await engine.reads.auditRows(1, 10)).map(({ entry }) => entry);
-  return { call, validated, audited };
+  const auditEntries = async () => (await engine.reads.auditRows(1, 10)).map(({ entry }) => entry);
+  return { call, validated, auditEntries };
 }
 
 describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
-  const keystone = () => apiFunction({ PROPAGATOR_API_AUTH: 'keystone' });
+  const apiWithKeystone = () => apiFunction({ PROPAGATOR_API_AUTH: 'keystone' });
 
   it.each([
     ['has no token', undefined],
     ['has a forged token', 'token-forged'],
   ])('refuses a call that %s, and names Keystone', async (_title, token) => {
-    const { call } = keystone();
+    const { call } = apiWithKeystone();
     for (const route of ['GET /v1/status', 'POST /v1/waivers', 'POST /v1/notifications']) {
       const { statusCode, headers } = await call(route, token === undefined ? {} : { token });
       expect([route, statusCode]).toEqual([route, 401]);
@@ -93,18 +93,18 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
   });
 
   it('does not accept an IAM principal in place of a token', async () => {
-    const { call } = keystone();
+    const { call } = apiWithKeystone();
     expect((await call('GET /v1/status', { signed: true })).statusCode).toBe(401);
   });
 
   it('permits the requests of the level of a role, and records the user of Keystone', async () => {
-    const { call, audited } = keystone();
+    const { call, auditEntries } = apiWithKeystone();
     expect((await call('GET /v1/status', { token: 'token-rita' })).statusCode).toBe(200);
     const refused = await call('POST /v1/waivers', { token: 'token-rita' });
     expect([refused.statusCode, refused.json.error?.code]).toEqual([403, 'api.role']);
-    expect(await audited()).toEqual([]);
+    expect(await auditEntries()).toEqual([]);
     expect((await call('POST /v1/waivers', { token: 'token-otto' })).statusCode).toBe(201);
-    expect(await audited()).toEqual([
+    expect(await auditEntries()).toEqual([
       expect.objectContaining({
         what: 'waiver.added',
         by: { kind: 'keystone', name: 'otto', id: 'id-of-otto' },
@@ -114,7 +114,7 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
   });
 
   it('asks Keystone once about a token, also in later invocations of the same process', async () => {
-    const { call, validated } = keystone();
+    const { call, validated } = apiWithKeystone();
     for (let count = 0; count < 3; count += 1)
       expect((await call('GET /v1/status', { token: 'token-rita' })).statusCode).toBe(200);
     expect(validated).toEqual(['token-rita']);
@@ -132,13 +132,13 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
   });
 
   it('refuses an event stream, because Lambda sends a response only as a whole', async () => {
-    const { call } = keystone();
+    const { call } = apiWithKeystone();
     const { statusCode, json } = await call('GET /v1/operations/events', { token: 'token-rita' });
     expect([statusCode, json.error?.code]).toEqual([406, 'api.stream']);
   });
 
   it('shows a caller without a token only whether the propagator works', async () => {
-    const { call } = keystone();
+    const { call } = apiWithKeystone();
     expect((await call('GET /healthz')).json).toEqual({ ok: true });
   });
 });

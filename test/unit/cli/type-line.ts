@@ -15,20 +15,20 @@ export const clientOfAnn = (send: (url: string, init: RequestInit) => Promise<Re
 /**
  * Types a command, and returns its exit code and its output. Text in double quotes is one word.
  */
-export async function typed(
+export async function typeLine(
   line: string,
   terminal: Pick<Terminal, 'client' | 'now'> & Partial<Terminal>,
 ): Promise<{ code: number; out: string; err: string }> {
-  const written: string[] = [];
-  const complained: string[] = [];
+  const output: string[] = [];
+  const errorOutput: string[] = [];
   const words = line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [];
   const code = await runCommand(words, {
     version: '1.2.3',
     color: plain,
-    write: (text) => void written.push(text),
-    writeError: (text) => void complained.push(text),
+    write: (text) => void output.push(text),
+    writeError: (text) => void errorOutput.push(text),
     exitCode: 0,
     ...terminal,
   });
-  return { code, out: written.join(''), err: complained.join('') };
+  return { code, out: output.join(''), err: errorOutput.join('') };
 }
