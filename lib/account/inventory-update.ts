@@ -22,14 +22,17 @@ export class InventoryUpdate {
   readonly quarantine: QuarantineRecord[] = [];
   readonly messages: (AccountEvent | DelayedNotification)[] = [];
   readonly #records: Map<string, AccountRecord>;
-  readonly #changed = new Set<string>();
-  readonly #seenBefore: ReadonlySet<string>;
-  readonly #seen = new Set<string>();
+  readonly #changedAccountKeys = new Set<string>();
+  readonly #storedDuplicateKeys: ReadonlySet<string>;
+  readonly #newDuplicateKeys = new Set<string>();
   readonly #counters = new Map<string, number>();
 
-  constructor(records: ReadonlyMap<string, AccountRecord>, seenBefore: ReadonlySet<string>) {
+  constructor(
+    records: ReadonlyMap<string, AccountRecord>,
+    storedDuplicateKeys: ReadonlySet<string>,
+  ) {
     this.#records = new Map(records);
-    this.#seenBefore = seenBefore;
+    this.#storedDuplicateKeys = storedDuplicateKeys;
   }
 
   get records(): ReadonlyMap<string, AccountRecord> {
@@ -72,18 +75,18 @@ export class InventoryUpdate {
   put(record: AccountRecord): void {
     const key = keyOfAccount(record.account);
     this.#records.set(key, record);
-    this.#changed.add(key);
+    this.#changedAccountKeys.add(key);
   }
 
   /**
    * True if a notification with this key was ingested before, in this batch or in an earlier one.
    */
   wasSeen(key: string): boolean {
-    return this.#seenBefore.has(key) || this.#seen.has(key);
+    return this.#storedDuplicateKeys.has(key) || this.#newDuplicateKeys.has(key);
   }
 
   markSeen(key: string): void {
-    this.#seen.add(key);
+    this.#newDuplicateKeys.add(key);
   }
 
   /** Increases the counter of this name by one. */
@@ -100,8 +103,8 @@ export class InventoryUpdate {
 
   decision(): BatchDecision {
     return {
-      seen: [...this.#seen],
-      accounts: [...this.#changed].flatMap((key) => this.#records.get(key) ?? []),
+      seen: [...this.#newDuplicateKeys],
+      accounts: [...this.#changedAccountKeys].flatMap((key) => this.#records.get(key) ?? []),
       quarantine: this.quarantine,
       messages: this.messages,
       counters: Object.fromEntries(this.#counters),

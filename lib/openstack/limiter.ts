@@ -5,9 +5,9 @@ import { FairQueue } from './fair-queue.ts';
 export interface FinishedCall {
   /**
    * The call without ids, for example `DELETE /servers/{id}`. Latencies are compared only between
-   * equal calls.
+   * calls with the same label.
    */
-  readonly call: string;
+  readonly label: string;
   readonly millis: number;
   /** `undefined`: no answer. */
   readonly status: number | undefined;
@@ -51,7 +51,7 @@ const USUAL_LATENCY_GAIN = 0.05;
 export class AdaptiveLimiter {
   readonly #ceiling: number;
   readonly #waiting = new FairQueue<() => void>();
-  /** By call: the usual latency in milliseconds while the service is not overloaded. */
+  /** By label: the usual latency in milliseconds while the service is not overloaded. */
   readonly #usualMillis = new Map<string, number>();
   #limit: number;
   #active = 0;
@@ -94,7 +94,7 @@ export class AdaptiveLimiter {
   }
 
   /** Adapts the limit. Must be called after every call to the service, even without an answer. */
-  observe({ call, millis, status }: FinishedCall): void {
+  observe({ label, millis, status }: FinishedCall): void {
     if (this.#answersToIgnore > 0) {
       this.#answersToIgnore -= 1;
       return;
@@ -103,7 +103,7 @@ export class AdaptiveLimiter {
       this.#shrink(0.5, 1);
       return;
     }
-    this.#latencyRatios.push(this.#recordLatency(call, millis));
+    this.#latencyRatios.push(this.#recordLatency(label, millis));
     if (status === 409) this.#conflictCount += 1;
     if (this.#latencyRatios.length >= Math.max(ANSWERS_PER_WINDOW, this.#limit)) this.#endWindow();
   }
@@ -127,15 +127,15 @@ export class AdaptiveLimiter {
    * Returns the ratio of the latency to the usual latency of the call, at least 1. Also updates the
    * usual latency.
    */
-  #recordLatency(call: string, millis: number): number {
+  #recordLatency(label: string, millis: number): number {
     const latency = Math.max(millis, NOISE_MILLIS);
-    const usualMillis = this.#usualMillis.get(call);
+    const usualMillis = this.#usualMillis.get(label);
     if (usualMillis === undefined || latency < usualMillis) {
-      this.#usualMillis.set(call, latency);
+      this.#usualMillis.set(label, latency);
       return 1;
     }
     if (this.#limit <= SLOW_FLOOR)
-      this.#usualMillis.set(call, usualMillis + (latency - usualMillis) * USUAL_LATENCY_GAIN);
+      this.#usualMillis.set(label, usualMillis + (latency - usualMillis) * USUAL_LATENCY_GAIN);
     return latency / usualMillis;
   }
 

@@ -60,8 +60,8 @@ interface PreparedCall {
   /** The path and query that are sent. */
   readonly target: string;
   /** The path without ids and names, for metrics. */
-  readonly shownPath: string;
-  /** The method and `shownPath`, for messages and the limiter. */
+  readonly pathWithoutNames: string;
+  /** The method and `pathWithoutNames`, for messages and the limiter. */
   readonly label: string;
   readonly request: RequestOptions;
   readonly watch: SilenceWatch | undefined;
@@ -162,8 +162,15 @@ class RestClient {
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
     const target = buildPath(this.#endpointUrl, endpoint, path, request.query);
-    const shownPath = withoutNames(service, path);
-    return { method, target, shownPath, label: `${method} ${shownPath}`, request, watch };
+    const pathWithoutNames = withoutNames(service, path);
+    return {
+      method,
+      target,
+      pathWithoutNames,
+      label: `${method} ${pathWithoutNames}`,
+      request,
+      watch,
+    };
   }
 
   /**
@@ -207,7 +214,7 @@ class RestClient {
   /** Sends the call once, and records its status and duration. */
   async #send(call: PreparedCall, token: Token): Promise<RawAnswer> {
     const { service, region, transport, limiter, now, onCall } = this.#options;
-    const { method, target, shownPath, label, request, watch } = call;
+    const { method, target, pathWithoutNames, label, request, watch } = call;
     const startedAt = now();
     let status: number | undefined;
     try {
@@ -228,8 +235,8 @@ class RestClient {
         : error;
     } finally {
       const millis = now() - startedAt;
-      limiter.observe({ call: label, millis, status });
-      onCall?.({ service, region, method, path: shownPath, status, millis });
+      limiter.observe({ label, millis, status });
+      onCall?.({ service, region, method, path: pathWithoutNames, status, millis });
     }
   }
 }

@@ -4,18 +4,18 @@ import { type HttpClient, MAX_RESPONSE_BYTES, type Timeouts, type Tls } from './
 
 /** An HTTP client over undici, for processes outside Lambda. */
 export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
-  const connect = {
+  const connectOptions = {
     timeout: timeouts.connectSeconds * 1000,
     rejectUnauthorized: tls.verify,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
   };
-  const common = {
+  const commonOptions = {
     headersTimeout: timeouts.answerSeconds * 1000,
     bodyTimeout: timeouts.answerSeconds * 1000,
     maxResponseSize: MAX_RESPONSE_BYTES,
   };
-  const agent = new Agent({ ...common, connect });
+  const agent = new Agent({ ...commonOptions, connect: connectOptions });
   const proxyAgents = new Map<string, ProxyAgent>();
   const agentFor = (origin: string): Dispatcher => {
     const uri = proxyFor(origin, proxies);
@@ -23,7 +23,7 @@ export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxie
     // Plain HTTP goes to the proxy without a tunnel, as in other OpenStack tools.
     const proxyAgent =
       proxyAgents.get(uri) ??
-      new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
+      new ProxyAgent({ ...commonOptions, uri, requestTls: connectOptions, proxyTunnel: false });
     proxyAgents.set(uri, proxyAgent);
     return proxyAgent;
   };

@@ -11,21 +11,21 @@ import { createLogger } from '../../lib/shared/log.ts';
 
 export const BROKER = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672/';
 
-/** Waits until `isSo` is true. After `maxMillis` throws an error that names `what`. */
+/** Waits until `condition` is true. After `maxMillis`, throws an error with the `description`. */
 export async function eventually(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
+  description: string,
+  condition: () => boolean | Promise<boolean>,
   maxMillis = 60_000,
 ): Promise<void> {
   const end = Date.now() + maxMillis;
-  while (!(await isSo())) {
-    if (Date.now() > end) throw new Error(`not within ${maxMillis / 1000} s: ${what}`);
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${maxMillis / 1000} s: ${description}`);
     await delay(20);
   }
 }
 
 /**
- * A TCP proxy to the broker whose connections the test can cut. To the relay it is a broker that
+ * A TCP proxy to the broker. A test can cut its connections, so that the relay sees a broker that
  * fails and returns.
  */
 export class BrokerProxy {
@@ -77,6 +77,7 @@ export class BrokerProxy {
 export class Store {
   readonly stored: NotificationReceived[] = [];
   fails = false;
+  /** Each call waits for this promise before it stores anything. */
   hold: Promise<void> = Promise.resolve();
   calls = 0;
 
@@ -92,7 +93,8 @@ export class Store {
 }
 
 /**
- * Unique names, a broker channel for the messages of Keystone, a proxy, a store, and relays.
+ * The names of the exchange and the queue, a channel that publishes as Keystone does, a proxy of
+ * the broker, a store, and the relays that a test starts.
  */
 export class RelayFixture {
   readonly name = `relay-test-${randomUUID().slice(0, 8)}`;
@@ -125,7 +127,9 @@ export class RelayFixture {
       this.keystone.publish(this.exchange, 'notifications.info', Buffer.from(body), options);
     await this.keystone.waitForConfirms();
   }
-  /** Reads the state of the queue on a separate channel, because a missing queue closes the channel. */
+  /**
+   * Reads the state of the queue on a separate channel, because a missing queue closes the channel.
+   */
   async queueState(
     queue = this.queue,
   ): Promise<{ messages: number; consumers: number } | undefined> {
@@ -139,7 +143,7 @@ export class RelayFixture {
       return undefined;
     }
   }
-  options(rest: Partial<RelayOptions> = {}): RelayOptions {
+  options(overrides: Partial<RelayOptions> = {}): RelayOptions {
     return {
       ...DEFAULTS,
       urls: [this.proxy.url],
@@ -153,11 +157,11 @@ export class RelayFixture {
       backOff: { firstMillis: 20, maxMillis: 200 },
       existenceCheckMillis: 50,
       bindingRenewalMillis: 200,
-      ...rest,
+      ...overrides,
     };
   }
-  start(rest: Partial<RelayOptions> = {}): Relay {
-    const relay = startRelay(this.options(rest), {
+  start(overrides: Partial<RelayOptions> = {}): Relay {
+    const relay = startRelay(this.options(overrides), {
       store: this.store.store,
       now: Date.now,
       log: createLogger('info', { write: (line: string) => void this.log.push(line) }),
@@ -165,10 +169,10 @@ export class RelayFixture {
     this.#relays.push(relay);
     return relay;
   }
-  /** A relay that consumes and is bound. */
-  async started(rest: Partial<RelayOptions> = {}): Promise<Relay> {
+  /** Starts a relay, and waits until it consumes its queue and the queue is bound. */
+  async startBound(overrides: Partial<RelayOptions> = {}): Promise<Relay> {
     await this.makeExchange();
-    const relay = this.start(rest);
+    const relay = this.start(overrides);
     await eventually('the relay is bound', async () => {
       if (!relay.state().connected || relay.state().waiting !== undefined) return false;
       await this.publish('bound?');

@@ -17,11 +17,11 @@ const Batch = z.object({
 
 /** A fake of SQS. It can be unavailable, or refuse half of the messages. */
 class Sqs {
-  readonly taken: string[] = [];
+  readonly acceptedBodies: string[] = [];
   readonly #bodies = new Set<string>();
-  #read = 0;
+  #readCount = 0;
   readonly #server: Server;
-  mode: 'available' | 'unavailable' | 'half' = 'available';
+  mode: 'available' | 'unavailable' | 'refuses-half' = 'available';
   calls = 0;
 
   constructor() {
@@ -35,9 +35,11 @@ class Sqs {
         if (this.mode === 'unavailable') return void response.writeHead(503).end();
         const { Entries } = Batch.parse(JSON.parse(text));
         const refused =
-          this.mode === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
-        const taken = Entries.filter((entry) => !refused.includes(entry));
-        this.taken.push(...taken.map(({ MessageBody }) => MessageBody));
+          this.mode === 'refuses-half'
+            ? Entries.filter((_, index) => (index + this.calls) % 2 === 0)
+            : [];
+        const accepted = Entries.filter((entry) => !refused.includes(entry));
+        this.acceptedBodies.push(...accepted.map(({ MessageBody }) => MessageBody));
         const Failed = refused.map(({ Id }) => ({
           Id,
           Code: 'ServiceUnavailable',
@@ -45,7 +47,7 @@ class Sqs {
         }));
         response.end(
           JSON.stringify({
-            Successful: taken.map(({ Id, MessageBody }) => ({
+            Successful: accepted.map(({ Id, MessageBody }) => ({
               Id,
               MessageId: Id,
               MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
@@ -60,15 +62,16 @@ class Sqs {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/000000000000/propagator-test-ingest`;
   }
+  /** The bodies of all notifications that were accepted so far. */
   get bodies(): Set<string> {
-    for (const message of this.taken.slice(this.#read).map(readBody))
+    for (const message of this.acceptedBodies.slice(this.#readCount).map(readBody))
       if (message?.type === 'notification.received')
         this.#bodies.add(Buffer.from(bodyBytes(message.data)).toString());
-    this.#read = this.taken.length;
+    this.#readCount = this.acceptedBodies.length;
     return this.#bodies;
   }
-  get beats(): number {
-    return this.taken.filter((body) => body.includes('"relay.heartbeat"')).length;
+  get heartbeatCount(): number {
+    return this.acceptedBodies.filter((body) => body.includes('"relay.heartbeat"')).length;
   }
   close(): void {
     this.#server.closeAllConnections();
@@ -110,7 +113,7 @@ afterEach(async () => {
   sqs.close();
 });
 
-const numbered = (count: number, prefix: string): string[] =>
+const numberedBodies = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 const hasAll = (wanted: readonly string[]) => () => {
   const { bodies } = sqs;
@@ -119,10 +122,10 @@ const hasAll = (wanted: readonly string[]) => () => {
 
 describe('the relay from RabbitMQ to an SQS queue', () => {
   it('loses nothing while AWS is unavailable: the broker keeps the messages, and the state names the error', async () => {
-    await fixture.publish(...numbered(100, 'before'));
-    await eventually('the first messages are in the queue', hasAll(numbered(100, 'before')));
+    await fixture.publish(...numberedBodies(100, 'before'));
+    await eventually('the first messages are in the queue', hasAll(numberedBodies(100, 'before')));
     sqs.mode = 'unavailable';
-    await fixture.publish(...numbered(2000, 'during'));
+    await fixture.publish(...numberedBodies(2000, 'during'));
     await eventually(
       'the state names the error',
       () => /notifications cannot be stored/.test(relay.state().waiting ?? ''),
@@ -132,7 +135,11 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
     expect((await fixture.queueState())?.messages).toBeGreaterThanOrEqual(2000 - DEFAULTS.prefetch);
     expect(sqs.bodies.has('during0')).toBe(false);
     sqs.mode = 'available';
-    await eventually('all messages are in the queue', hasAll(numbered(2000, 'during')), 60_000);
+    await eventually(
+      'all messages are in the queue',
+      hasAll(numberedBodies(2000, 'during')),
+      60_000,
+    );
     await eventually(
       'the broker queue is empty',
       async () => (await fixture.queueState())?.messages === 0,
@@ -141,9 +148,9 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
   });
 
   it('loses nothing when half of every call is refused', async () => {
-    sqs.mode = 'half';
-    await fixture.publish(...numbered(500, 'n'));
-    await eventually('all messages are in the queue', hasAll(numbered(500, 'n')), 60_000);
+    sqs.mode = 'refuses-half';
+    await fixture.publish(...numberedBodies(500, 'n'));
+    await eventually('all messages are in the queue', hasAll(numberedBodies(500, 'n')), 60_000);
     await eventually(
       'the broker queue is empty',
       async () => (await fixture.queueState())?.messages === 0,
@@ -151,17 +158,17 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
   });
 
   it('sends heartbeats while Keystone sends nothing, and none while the broker is unavailable', async () => {
-    await eventually('two heartbeats', () => sqs.beats >= 2);
+    await eventually('two heartbeats', () => sqs.heartbeatCount >= 2);
     const health = async () => (await fetch(`http://127.0.0.1:${relay.port}/healthz`)).status;
     expect(await health()).toBe(200);
     fixture.proxy.isOpen = false;
     fixture.proxy.cut();
     await eventually('the relay notices the lost connection', () => !relay.state().connected);
     expect(await health()).toBe(503);
-    const { beats } = sqs;
+    const countBefore = sqs.heartbeatCount;
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(sqs.beats - beats).toBeLessThanOrEqual(1);
+    expect(sqs.heartbeatCount - countBefore).toBeLessThanOrEqual(1);
     fixture.proxy.isOpen = true;
-    await eventually('more heartbeats', () => sqs.beats > beats + 2);
+    await eventually('more heartbeats', () => sqs.heartbeatCount > countBefore + 2);
   });
 });

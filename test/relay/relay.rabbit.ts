@@ -11,9 +11,9 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close(), 30_000);
 
-const numbered = (count: number, prefix = 'n'): string[] =>
+const numberedBodies = (count: number, prefix = 'n'): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}`);
-const has =
+const isStored =
   (...bodies: string[]) =>
   () =>
     bodies.every((body) => fixture.store.bodies.includes(body));
@@ -23,16 +23,16 @@ describe('the relay between RabbitMQ and the store', () => {
   it('tries the next of several hosts at once, and fails over again', async () => {
     const other = await new BrokerProxy().open();
     try {
-      const gone = new URL(BROKER);
-      gone.port = '1';
-      const urls = [gone.href, fixture.proxy.url, other.url];
+      const unreachable = new URL(BROKER);
+      unreachable.port = '1';
+      const urls = [unreachable.href, fixture.proxy.url, other.url];
       // A wait between two hosts would outlast the test.
       const backOff = { firstMillis: 60_000, maxMillis: 60_000 };
-      await fixture.started({ urls, backOff });
+      await fixture.startBound({ urls, backOff });
       fixture.proxy.isOpen = false;
       fixture.proxy.cut();
       await fixture.publish('over the third host');
-      await eventually('stored over the third host', has('over the third host'));
+      await eventually('stored over the third host', isStored('over the third host'));
     } finally {
       await other.close();
     }
@@ -47,7 +47,7 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('stores published notifications unchanged and in order, and removes them from the queue', async () => {
-    const relay = await fixture.started();
+    const relay = await fixture.startBound();
     fixture.store.stored.length = 0;
     const bodies = recordedBodies('cadf-messagingv2');
     await fixture.publish(...bodies);
@@ -62,10 +62,10 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('acknowledges no message before it is stored: after a lost connection all messages are in the queue', async () => {
-    await fixture.started();
+    await fixture.startBound();
     const { promise, resolve } = Promise.withResolvers<void>();
     fixture.store.hold = promise;
-    await fixture.publish(...numbered(300));
+    await fixture.publish(...numberedBodies(300));
     await eventually('the relay holds all of them', isDrained);
     fixture.proxy.isOpen = false;
     fixture.proxy.cut();
@@ -75,13 +75,13 @@ describe('the relay between RabbitMQ and the store', () => {
     );
     resolve();
     fixture.proxy.isOpen = true;
-    await eventually('all are stored', has(...numbered(300)));
+    await eventually('all are stored', isStored(...numberedBodies(300)));
     await eventually('the queue is empty', isDrained);
   });
 
   it('loses no message when the connection is lost repeatedly, at any time during its start', async () => {
-    const relay = await fixture.started();
-    const bodies = numbered(3000);
+    const relay = await fixture.startBound();
+    const bodies = numberedBodies(3000);
     for (let from = 0; from < bodies.length; from += 25) {
       await fixture.publish(...bodies.slice(from, from + 25));
       fixture.proxy.cut();
@@ -99,7 +99,7 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('waits for an unavailable broker, and the state names the failure', async () => {
-    const relay = await fixture.started();
+    const relay = await fixture.startBound();
     fixture.proxy.isOpen = false;
     fixture.proxy.cut();
     await eventually('the relay notices the failure', () => !relay.state().connected);
@@ -108,14 +108,14 @@ describe('the relay between RabbitMQ and the store', () => {
       /cannot be used/.test(relay.state().waiting ?? ''),
     );
     fixture.proxy.isOpen = true;
-    await eventually('the relay continues', has('while away'));
+    await eventually('the relay continues', isStored('while away'));
     expect(relay.state().connected).toBe(true);
   });
 
   it('waits for a failing store: it acknowledges and loses no message, and the state names the failure', async () => {
-    const relay = await fixture.started({ prefetch: 50 });
+    const relay = await fixture.startBound({ prefetch: 50 });
     fixture.store.fails = true;
-    await fixture.publish(...numbered(200));
+    await fixture.publish(...numberedBodies(200));
     await eventually(
       'the state names the failure',
       () => relay.state().waiting === 'notifications cannot be stored: Error: the disk is full',
@@ -126,12 +126,12 @@ describe('the relay between RabbitMQ and the store', () => {
     expect((await fixture.queueState())?.messages).toBe(150);
     expect(fixture.store.stored).toHaveLength(before);
     fixture.store.fails = false;
-    await eventually('all are stored', has(...numbered(200)));
+    await eventually('all are stored', isStored(...numberedBodies(200)));
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
 
   it('stores a thousand messages with random bytes', async () => {
-    await fixture.started();
+    await fixture.startBound();
     fixture.store.stored.length = 0;
     const garbage = Array.from({ length: 1000 }, (_, n) =>
       Buffer.concat([randomBytes(n % 200), Buffer.from([0, 0xff])]),
@@ -146,7 +146,7 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('cuts a message that is too large, and records its size', async () => {
-    await fixture.started();
+    await fixture.startBound();
     fixture.store.stored.length = 0;
     await fixture.publish(Buffer.alloc(3 * 1024 * 1024, 'x'), 'after');
     await eventually('both are stored', () => fixture.store.stored.length === 2);
@@ -157,7 +157,7 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('decompresses a body of kombu, and stores a body with a wrong header unchanged', async () => {
-    await fixture.started();
+    await fixture.startBound();
     fixture.store.stored.length = 0;
     const headers = { compression: 'application/x-gzip' };
     fixture.keystone.publish(fixture.exchange, 'notifications.info', deflateSync('squeezed'), {
@@ -171,11 +171,11 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('finishes the current batch when it stops, and leaves all other messages in the queue', async () => {
-    const relay = await fixture.started({ batch: { size: 10, waitMillis: 20 } });
+    const relay = await fixture.startBound({ batch: { size: 10, waitMillis: 20 } });
     fixture.store.stored.length = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
     fixture.store.hold = promise;
-    await fixture.publish(...numbered(100));
+    await fixture.publish(...numberedBodies(100));
     await eventually('the relay holds all of them', isDrained);
     const stopped = relay.stop();
     resolve();
@@ -184,7 +184,7 @@ describe('the relay between RabbitMQ and the store', () => {
     expect(done).toBeLessThanOrEqual(10);
     expect(await fixture.queueState()).toEqual({ messages: 100 - done, consumers: 0 });
     fixture.start();
-    await eventually('the rest is stored', has(...numbered(100)));
+    await eventually('the rest is stored', isStored(...numberedBodies(100)));
     expect(fixture.store.bodies.filter((body) => body !== 'bound?')).toHaveLength(100);
   });
 });
@@ -197,15 +197,15 @@ describe('a relay and its broker', () => {
     );
     expect(relay.state().connected).toBe(true);
     fixture.keystone.sendToQueue(fixture.queue, Buffer.from('already there'));
-    await eventually('the message is stored', has('already there'));
+    await eventually('the message is stored', isStored('already there'));
     await fixture.makeExchange();
     await eventually('the queue is bound', () => relay.state().waiting === undefined);
     await fixture.publish('first');
-    await eventually('the message arrives', has('first'));
+    await eventually('the message arrives', isStored('first'));
   });
 
   it('a recreated exchange of Keystone is bound again without a new connection', async () => {
-    const relay = await fixture.started();
+    const relay = await fixture.startBound();
     await fixture.keystone.deleteExchange(fixture.exchange);
     await eventually('the relay notices the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
@@ -213,15 +213,15 @@ describe('a relay and its broker', () => {
     await fixture.makeExchange();
     await eventually('the queue is bound', () => relay.state().waiting === undefined);
     await fixture.publish('again');
-    await eventually('the message arrives', has('again'));
+    await eventually('the message arrives', isStored('again'));
   });
 
   it('a deleted queue of the relay is created and bound again', async () => {
-    await fixture.started();
+    await fixture.startBound();
     await fixture.keystone.deleteQueue(fixture.queue);
     await eventually('the message arrives', async () => {
       await fixture.publish('anew');
-      return has('anew')();
+      return isStored('anew')();
     });
   });
 
@@ -248,9 +248,9 @@ describe('a relay and its broker', () => {
       exchange: fixture.exchange,
       routingKey: 'notifications.info',
     } as const;
-    await fixture.started({ source: { ...own, arguments: { 'x-queue-type': 'quorum' } } });
-    await fixture.publish(...numbered(150));
-    await eventually('all are stored', has(...numbered(150)));
+    await fixture.startBound({ source: { ...own, arguments: { 'x-queue-type': 'quorum' } } });
+    await fixture.publish(...numberedBodies(150));
+    await eventually('all are stored', isStored(...numberedBodies(150)));
   });
 
   it('the relay waits for a topic queue of Keystone, consumes it and never declares it', async () => {
@@ -259,18 +259,18 @@ describe('a relay and its broker', () => {
       /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
     );
     expect(await fixture.queueState()).toBeUndefined();
-    // Keystone declares it like this by default: transient, without arguments. Declaring it
-    // otherwise would fail.
+    // By default, Keystone declares a topic queue as transient and without arguments. A declaration
+    // with other properties would fail.
     await fixture.keystone.assertQueue(fixture.queue, { durable: false });
     fixture.keystone.sendToQueue(fixture.queue, Buffer.from('from the topic'));
-    await eventually('the message is stored', has('from the topic'));
+    await eventually('the message is stored', isStored('from the topic'));
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
 });
 
 describe('the log of a relay', () => {
   it('names the broker, the queue with its number of messages, and the checks that failed', async () => {
-    await fixture.started();
+    await fixture.startBound();
     await eventually('the findings are logged', () =>
       fixture.log.some((line) => line.includes('rabbitmqctl list_policies')),
     );

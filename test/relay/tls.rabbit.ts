@@ -29,7 +29,7 @@ async function freePort(): Promise<number> {
   return free;
 }
 
-const asClient = (): Promise<ChannelModel> =>
+const connectWithCertificate = (): Promise<ChannelModel> =>
   connect(`amqps://guest:guest@127.0.0.1:${port}/`, {
     ca: read('ca.pem'),
     cert: read('client.pem'),
@@ -69,7 +69,7 @@ beforeAll(async () => {
     },
   });
   const isUp = async (): Promise<boolean> => {
-    const connection = await asClient().catch(() => undefined);
+    const connection = await connectWithCertificate().catch(() => undefined);
     await connection?.close();
     return connection !== undefined;
   };
@@ -82,14 +82,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(set: Readonly<Record<string, string>>): { relay: Relay; store: Store } {
+function startWith(overrides: Readonly<Record<string, string>>): { relay: Relay; store: Store } {
   const store = new Store();
   const files = {
     RABBITMQ_CA_FILE: 'ca.pem',
     RABBITMQ_CERT_FILE: 'client.pem',
     RABBITMQ_KEY_FILE: 'client.key',
   };
-  const named = Object.entries({ ...files, RABBITMQ_SERVER_NAME: SERVER_NAME, ...set });
+  const named = Object.entries({ ...files, RABBITMQ_SERVER_NAME: SERVER_NAME, ...overrides });
   const environment = Object.fromEntries(
     named.map(([name, value]) => [
       name,
@@ -114,14 +114,17 @@ function start(set: Readonly<Record<string, string>>): { relay: Relay; store: St
 
 describe('a broker that accepts only TLS', () => {
   it('is reached with the CA, the certificate and the server name of the settings', async () => {
-    const connection = await asClient();
+    const connection = await connectWithCertificate();
     const channel = await connection.createConfirmChannel();
     await channel.assertExchange('keystone', 'topic', { durable: false });
-    const { relay, store } = start({});
-    await eventually('bound', () => relay.state().connected && relay.state().waiting === undefined);
+    const { relay, store } = startWith({});
+    await eventually(
+      'the queue is bound',
+      () => relay.state().connected && relay.state().waiting === undefined,
+    );
     channel.publish('keystone', 'notifications.info', Buffer.from('over TLS'));
     await channel.waitForConfirms();
-    await eventually('stored', () => store.bodies.includes('over TLS'));
+    await eventually('the message is stored', () => store.bodies.includes('over TLS'));
     await connection.close();
   });
 
@@ -130,8 +133,8 @@ describe('a broker that accepts only TLS', () => {
     ['no CA', { RABBITMQ_CA_FILE: '' }],
     ['another server name', { RABBITMQ_SERVER_NAME: 'other.example.org' }],
     ['no certificate', { RABBITMQ_CERT_FILE: '', RABBITMQ_KEY_FILE: '' }],
-  ])('makes the relay wait with an error about TLS for %s', async (_what, set) => {
-    const { relay } = start(set);
+  ])('makes the relay wait with an error about TLS for %s', async (_what, overrides) => {
+    const { relay } = startWith(overrides);
     await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
     expect(relay.state()).toMatchObject({
       connected: false,

@@ -44,7 +44,7 @@ class Simulation {
       });
       this.#active -= 1;
       this.endedAt.set(caller, this.#now);
-      this.limiter.observe({ call: 'DELETE /servers/{id}', millis, status });
+      this.limiter.observe({ label: 'DELETE /servers/{id}', millis, status });
     });
   }
 
@@ -134,7 +134,7 @@ test('a service that refuses everything gets one call at a time', async () => {
 
 test('a call without an answer counts as a refusal', () => {
   const limiter = new AdaptiveLimiter({ ceiling: 8 });
-  limiter.observe({ call: 'GET /servers', millis: 60_000, status: undefined });
+  limiter.observe({ label: 'GET /servers', millis: 60_000, status: undefined });
   expect(limiter.limit).toBe(2);
 });
 
