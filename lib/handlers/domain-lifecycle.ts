@@ -1,6 +1,6 @@
 import type { DomainId } from '../../events/ids.ts';
 import { isGone } from '../account/inventory.ts';
-import { isUndo } from '../operation/lifecycle.ts';
+import { isUndoOfSuspension } from '../operation/lifecycle.ts';
 import type { LifecycleAnswer } from '../operation/lifecycle-confirmation.ts';
 import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
 import type { Operation } from '../operation/model.ts';
@@ -44,7 +44,7 @@ async function projectsToChange(
   domainId: DomainId,
   deps: LifecycleDeps,
 ): Promise<LifecycleProject[]> {
-  const protection = isUndo(operation) ? undefined : await deps.protection();
+  const protection = isUndoOfSuspension(operation) ? undefined : await deps.protection();
   const records = await deps.engine.reads.projectsOf(domainId);
   const living = records.filter((record) => !isGone(record));
   const projects = living.map(async (record): Promise<LifecycleProject[]> => {

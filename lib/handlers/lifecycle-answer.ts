@@ -1,5 +1,5 @@
 import { causesRequire, describeCauses } from '../account/causes.ts';
-import { isUndo } from '../operation/lifecycle.ts';
+import { isUndoOfSuspension } from '../operation/lifecycle.ts';
 import type { LifecycleAnswer, LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { Operation } from '../operation/model.ts';
@@ -27,7 +27,7 @@ export async function lifecycleAnswer(
 ): Promise<LifecycleAnswer> {
   const { scope } = operation;
   const protectionReason = protectedBecause(scope, await deps.protection());
-  if (protectionReason && !isUndo(operation))
+  if (protectionReason && !isUndoOfSuspension(operation))
     return { kind: 'refused', because: `protected: ${protectionReason}` };
   if (scope.type === 'domain') return answerAboutDomain(operation, scope.id, deps);
   const { keystone } = deps.cloud;

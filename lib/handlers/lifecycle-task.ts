@@ -2,7 +2,7 @@ import type { Condition, Counts, ServiceRequested } from '../../events/service.t
 import { causesRequire, describeCauses } from '../account/causes.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import { isUndo } from '../operation/lifecycle.ts';
+import { isUndoOfSuspension } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptions } from '../policy/suspend-options.ts';
@@ -82,7 +82,7 @@ function refusalOfStoredOperation(
   protectionReason: string | undefined,
 ): Condition | undefined {
   const { action, hold, id, state } = operation;
-  if (protectionReason && !isUndo(operation))
+  if (protectionReason && !isUndoOfSuspension(operation))
     return blockedCondition(
       `protected: ${protectionReason}`,
       'Remove the protection, or leave the operation as it is.',

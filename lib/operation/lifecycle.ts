@@ -138,7 +138,7 @@ export const UNDO_CAUSE_PREFIX = 'undone/';
  * project, or to a domain with its projects. The resume ignores protections, because it only
  * restores.
  */
-export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
+export const isUndoOfSuspension = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' &&
   lifecycle?.request !== undefined &&
   cause.messageId.startsWith(UNDO_CAUSE_PREFIX);
