@@ -12,7 +12,7 @@ import {
 const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 'network');
 
 /** A notification about the deletion of the target, at the time of the simulated clock. */
-function announce(
+function announceDeletion(
   simulation: StatefulSimulation,
   {
     messageId = `m-${simulation.engine.time}`,
@@ -31,7 +31,7 @@ function announce(
   return simulation.engine.commit({ messages: [message] });
 }
 /** Records in the inventory that the target exists now. */
-const seenAlive = (simulation: StatefulSimulation) =>
+const recordAsExisting = (simulation: StatefulSimulation) =>
   simulation.engine.commit({
     accounts: [
       {
@@ -42,19 +42,19 @@ const seenAlive = (simulation: StatefulSimulation) =>
       },
     ],
   });
-const restore = (simulation: StatefulSimulation) =>
+const restoreInKeystone = (simulation: StatefulSimulation) =>
   simulation.cloud.projects.set(TARGET, { name: 'shop', enabled: true });
-const states = (simulation: StatefulSimulation) =>
+const cleanupStates = (simulation: StatefulSimulation) =>
   [...simulation.engine.operations.values()].map(
     ({ generation, state }) => `${generation} ${state}`,
   );
 
-async function cleaned(): Promise<StatefulSimulation> {
+async function simulationAfterCleanup(): Promise<StatefulSimulation> {
   const simulation = new StatefulSimulation(CLASS_A);
   simulation.cloud.delete(TARGET);
-  await announce(simulation, { messageId: 'first' });
+  await announceDeletion(simulation, { messageId: 'first' });
   await simulation.settle();
-  expect(states(simulation)).toEqual(['1 finished']);
+  expect(cleanupStates(simulation)).toEqual(['1 finished']);
   expect(simulation.left()).toEqual({});
   simulation.engine.time += 3_600_000;
   return simulation;
@@ -75,7 +75,7 @@ it('a deleted project has the members that the inventory learns of after the del
     });
   await record('u1');
   simulation.cloud.delete(TARGET);
-  await announce(simulation, { messageId: 'first' });
+  await announceDeletion(simulation, { messageId: 'first' });
   await simulation.until(() => simulation.engine.operations.size > 0);
   expect(simulation.operation.scope).toMatchObject({ members: ['u1'] });
   await record('u1', 'u2');
@@ -88,50 +88,50 @@ it('a deleted project has the members that the inventory learns of after the del
 
 describe('a project id that is deleted again', () => {
   it('is cleaned up again, and the control project is untouched', async () => {
-    const simulation = await cleaned();
-    restore(simulation);
+    const simulation = await simulationAfterCleanup();
+    restoreInKeystone(simulation);
     simulation.cloud.make('compute.server', TARGET);
     simulation.engine.time += 1000;
     simulation.cloud.delete(TARGET);
-    await announce(simulation, { messageId: 'second' });
+    await announceDeletion(simulation, { messageId: 'second' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
     expect(simulation.left()).toEqual({});
     simulation.expectOthersUntouched();
   });
 
   it('is cleaned up again, although the clock of Keystone is slow, if the inventory recorded it as existing', async () => {
-    const simulation = await cleaned();
+    const simulation = await simulationAfterCleanup();
     simulation.cloud.make('compute.server', TARGET);
-    await seenAlive(simulation);
+    await recordAsExisting(simulation);
     simulation.engine.time += 1000;
-    await announce(simulation, { messageId: 'second', at: 0 });
+    await announceDeletion(simulation, { messageId: 'second', at: 0 });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
     expect(simulation.left()).toEqual({});
   });
 
   it('is distinguished from the first deletion by the content of the message, not only by its id', async () => {
-    const simulation = await cleaned();
+    const simulation = await simulationAfterCleanup();
     simulation.cloud.make('compute.server', TARGET);
-    await announce(simulation, { messageId: 'first', digest: 'another content' });
+    await announceDeletion(simulation, { messageId: 'first', digest: 'another content' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
   });
 
   it('is cleaned up after the first cleanup has ended, if it was deleted again during that cleanup', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
-    await announce(simulation, { messageId: 'first' });
+    await announceDeletion(simulation, { messageId: 'first' });
     await simulation.until(() => simulation.state === 'running');
     simulation.engine.time += 1000;
-    await announce(simulation, { messageId: 'second' });
-    await announce(simulation, { messageId: 'second' });
+    await announceDeletion(simulation, { messageId: 'second' });
+    await announceDeletion(simulation, { messageId: 'second' });
     // A new resource of a type that the first cleanup has verified as empty.
     await simulation.until(() => simulation.taskOf('compute')?.state === 'finished');
     simulation.cloud.make('compute.server', TARGET);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
     expect(simulation.left()).toEqual({});
     simulation.expectOthersUntouched();
   });
@@ -142,34 +142,34 @@ describe('a second notification of the same deletion', () => {
     ['the same message again', { messageId: 'first', at: 1_000_000_000 }],
     ['another message from before the cleanup began', { messageId: 'late', at: 1_000_000_000 }],
   ])('opens no operation: %s', async (_, again) => {
-    const simulation = await cleaned();
-    await announce(simulation, again);
+    const simulation = await simulationAfterCleanup();
+    await announceDeletion(simulation, again);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished']);
   });
 
   it('opens no operation while the deletion is being confirmed', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
-    await announce(simulation, { messageId: 'first' });
+    await announceDeletion(simulation, { messageId: 'first' });
     simulation.engine.time += 500;
-    await announce(simulation, { messageId: 'second' });
+    await announceDeletion(simulation, { messageId: 'second' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished']);
   });
 
   it('opens no operation after the propagator itself has deleted the project', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     await simulation.ask();
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished']);
-    await announce(simulation, { messageId: 'our own deletion' });
+    expect(cleanupStates(simulation)).toEqual(['1 finished']);
+    await announceDeletion(simulation, { messageId: 'our own deletion' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished']);
     simulation.engine.time += 3_600_000;
-    await announce(simulation, { messageId: 'restored, and deleted again' });
+    await announceDeletion(simulation, { messageId: 'restored, and deleted again' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
   });
 });
 
@@ -183,13 +183,13 @@ describe('an operation that ended', () => {
     (await simulation.call('GET', `/v1/operations/${simulation.operation.id}`)).body;
 
   it('can run again after it finished, and reports the resources created since', async () => {
-    const simulation = await cleaned();
+    const simulation = await simulationAfterCleanup();
     const first = simulation.operation;
     simulation.cloud.make('compute.server', TARGET);
     const answer = await rerun(simulation);
     expect(answer).toMatchObject({ status: 202, body: { opened: simulation.operation.id } });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
     expect(simulation.left()).toEqual({});
     expect(await view(simulation)).toMatchObject({
       operation: { rerun: { of: first.id, by: 'ann', reason: 'stragglers' } },
@@ -199,7 +199,7 @@ describe('an operation that ended', () => {
   });
 
   it('can run again for a service that is new in the catalog', async () => {
-    const simulation = await cleaned();
+    const simulation = await simulationAfterCleanup();
     simulation.services.push(
       ...new StatefulSimulation([{ name: 'share', resourceTypes: { share: 'A' } }]).services,
     );
@@ -212,35 +212,40 @@ describe('an operation that ended', () => {
   });
 
   it('can run again many times, each time as a new generation', async () => {
-    const simulation = await cleaned();
+    const simulation = await simulationAfterCleanup();
     for (let n = 0; n < 3; n += 1) {
       expect(await rerun(simulation)).toMatchObject({ status: 202 });
       await simulation.settle();
     }
-    expect(states(simulation)).toEqual(['1 finished', '2 finished', '3 finished', '4 finished']);
+    expect(cleanupStates(simulation)).toEqual([
+      '1 finished',
+      '2 finished',
+      '3 finished',
+      '4 finished',
+    ]);
     expect(await view(simulation)).toMatchObject({ foundAgain: [] });
   });
 
   it('removes nothing if it runs again while Keystone shows the project', async () => {
-    const simulation = await cleaned();
-    restore(simulation);
+    const simulation = await simulationAfterCleanup();
+    restoreInKeystone(simulation);
     simulation.cloud.make('compute.server', TARGET);
     await rerun(simulation);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 refused']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 refused']);
     expect(simulation.left()).toEqual({ 'compute.server': 1 });
   });
 
   it('does not prevent the cleanup after a later deletion if it was refused', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
-    await announce(simulation, { messageId: 'forged' });
+    await announceDeletion(simulation, { messageId: 'forged' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 refused']);
+    expect(cleanupStates(simulation)).toEqual(['1 refused']);
     simulation.cloud.delete(TARGET);
     const { operation } = simulation;
-    await announce(simulation, { messageId: 'true' });
+    await announceDeletion(simulation, { messageId: 'true' });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished']);
     expect(operation.id).toBe(simulation.operation.id);
     expect(simulation.left()).toEqual({});
   });
@@ -249,23 +254,23 @@ describe('an operation that ended', () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.mode = 'observe';
     simulation.cloud.delete(TARGET);
-    await announce(simulation);
+    await announceDeletion(simulation);
     await simulation.settle();
     simulation.mode = 'enforce';
     await rerun(simulation);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 observed', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 observed', '2 finished']);
   });
 
   it('can run again after it ended as unverified', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     simulation.cloud.delete(TARGET);
-    await announce(simulation);
+    await announceDeletion(simulation);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 unverified']);
+    expect(cleanupStates(simulation)).toEqual(['1 unverified']);
     expect(await rerun(simulation)).toMatchObject({ status: 202 });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 unverified', '2 unverified']);
+    expect(cleanupStates(simulation)).toEqual(['1 unverified', '2 unverified']);
   });
 
   it('can run again after the deletion of the project, if it was requested', async () => {
@@ -291,7 +296,7 @@ describe('an operation that ended', () => {
     });
     expect(await rerun(simulation, { name: 'shop' })).toMatchObject({ status: 202 });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 observed', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 observed', '2 finished']);
     expect(simulation.cloud.projects.has(TARGET)).toBe(false);
     expect(simulation.cloud.projects.has(CONTROL)).toBe(true);
   });
@@ -299,7 +304,7 @@ describe('an operation that ended', () => {
   it('cannot run again while an operation on the account has not ended; the answer names it', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
-    await announce(simulation);
+    await announceDeletion(simulation);
     await simulation.until(() => simulation.state === 'running');
     const first = simulation.operation;
     expect(await rerun(simulation)).toMatchObject({
@@ -338,7 +343,7 @@ describe('an operation that ended', () => {
     simulation.cloud.make('keys.pair', DELETED_USER);
     await rerun(simulation);
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 finished', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 finished', '2 finished']);
     expect(simulation.left(DELETED_USER)).toEqual({});
     simulation.expectOthersUntouched();
   });
@@ -347,13 +352,13 @@ describe('an operation that ended', () => {
 describe('a notification about a project that Keystone shows', () => {
   it('does not block a requested cleanup', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
-    await announce(simulation, { messageId: 'forged' });
+    await announceDeletion(simulation, { messageId: 'forged' });
     await simulation.until(
       () => simulation.state === 'confirming' && simulation.operation.hold !== undefined,
     );
     expect(await simulation.ask()).toMatchObject({ status: 202 });
     await simulation.settle();
-    expect(states(simulation)).toEqual(['1 refused', '2 finished']);
+    expect(cleanupStates(simulation)).toEqual(['1 refused', '2 finished']);
     expect(simulation.left()).toEqual({});
     simulation.expectOthersUntouched();
   });
@@ -361,9 +366,9 @@ describe('a notification about a project that Keystone shows', () => {
   it('blocks a requested cleanup once the removal has started', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
-    await announce(simulation);
+    await announceDeletion(simulation);
     await simulation.until(() => simulation.state === 'running');
-    restore(simulation);
+    restoreInKeystone(simulation);
     expect(await simulation.ask()).toMatchObject({
       status: 409,
       body: { error: { message: expect.stringContaining('is running') } },

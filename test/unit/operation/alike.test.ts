@@ -18,7 +18,11 @@ const deletionOf = (id: ProjectId): AccountEvent => ({
 });
 
 /** Keystone has the project `living`, and the deletion of `id` is announced. Both own a server. */
-async function deleted(id: string, living: string, isKnown: boolean): Promise<StatefulSimulation> {
+async function simulateDeletion(
+  id: string,
+  living: string,
+  isKnown: boolean,
+): Promise<StatefulSimulation> {
   const simulation = new StatefulSimulation(CLASS_A);
   simulation.cloud.projects.set(living, { name: 'living', enabled: true });
   for (const owner of [id, living]) simulation.cloud.make('compute.server', owner);
@@ -50,7 +54,7 @@ describe('a deleted project whose id a database may treat as equal to the id of 
     ['a sharp s as one s, recorded in the inventory', 'gros', 'groß', true],
     ['a sharp s as two s, recorded in the inventory', 'gross', 'groß', true],
   ])('is refused with the reason, and nothing is removed: %s', async (_, id, living, isKnown) => {
-    const simulation = await deleted(id, living, isKnown);
+    const simulation = await simulateDeletion(id, living, isKnown);
     expect(simulation.operation).toMatchObject({
       state: 'refused',
       hold: { reason: expect.stringContaining(`(${living})`) },
@@ -67,14 +71,14 @@ describe('a deleted project whose id a database may treat as equal to the id of 
     ['an iota subscript is not an iota', 'ᾗ', 'ἯΙ'],
     ['one has an s less, although both may equal a third id', 'gros', 'gross'],
   ])('is cleaned up if the ids differ: %s', async (_, id, living) => {
-    const simulation = await deleted(id, living, true);
+    const simulation = await simulateDeletion(id, living, true);
     expect(simulation.state).toBe('finished');
     expect(simulation.left(id)).toEqual({});
     expect(simulation.left(living)).toEqual({ 'compute.server': 1 });
   });
 
   it('is cleaned up after the other project is deleted as well', async () => {
-    const simulation = await deleted('ABCDEF', 'abcdef', true);
+    const simulation = await simulateDeletion('ABCDEF', 'abcdef', true);
     simulation.cloud.delete('abcdef');
     await simulation.call('POST', `/v1/operations/${simulation.operation.id}/rerun`, {
       reason: 'gone',

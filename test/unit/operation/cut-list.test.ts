@@ -2,7 +2,7 @@ import { answerFailure } from '../../../lib/openstack/failure.ts';
 import { StatefulSimulation } from '../../property/stateful-simulation.ts';
 
 /** The error of a Keystone whose `list_limit` is shorter than the list. */
-const cutShort = answerFailure(
+const cutListError = answerFailure(
   { code: 'truncated', message: 'it cut its list short (list_limit) and links to no next page' },
   { service: 'keystone', region: 'one', host: 'keystone.example' } as never,
   'req-1',
@@ -14,7 +14,7 @@ async function requestedCleanup(): Promise<StatefulSimulation> {
     { name: 'storage', resourceTypes: { snapshot: 'A' } },
     { name: 'keystone', resourceTypes: { credential: 'A' } },
   ]);
-  simulation.cloud.broken.set('keystone', cutShort);
+  simulation.cloud.broken.set('keystone', cutListError);
   expect((await simulation.ask()).status).toBe(202);
   await simulation.settle();
   return simulation;

@@ -12,8 +12,9 @@ let simulation: StatefulSimulation;
 eachSimulation((fresh) => {
   simulation = fresh;
 });
-const hold = (what: object) => simulation.call('POST', '/v1/holds', { reason: 'lawsuit', ...what });
-const end = (path: string) => simulation.call('DELETE', `/v1/holds/${path}`);
+const addHold = (what: object) =>
+  simulation.call('POST', '/v1/holds', { reason: 'lawsuit', ...what });
+const endHold = (path: string) => simulation.call('DELETE', `/v1/holds/${path}`);
 const waitsOn = async () => {
   const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
   return (body.waitsOn as { on: string }[]).map(({ on }) => on);
@@ -21,7 +22,7 @@ const waitsOn = async () => {
 
 describe('a hold of a project', () => {
   it('keeps all resources; the operation names the hold, and continues after its end', async () => {
-    expect(await hold({ project: TARGET, ticket: 'CASE-1' })).toMatchObject({ status: 201 });
+    expect(await addHold({ project: TARGET, ticket: 'CASE-1' })).toMatchObject({ status: 201 });
     await simulation.ask();
     await simulation.settle();
     expect(simulation.left()).toEqual(ALL_RESOURCES);
@@ -29,7 +30,7 @@ describe('a hold of a project', () => {
     expect((await waitsOn())[0]).toContain(
       'a hold keeps project target (by ann, ticket CASE-1): lawsuit',
     );
-    expect(await end(`project/${TARGET}`)).toMatchObject({ status: 200 });
+    expect(await endHold(`project/${TARGET}`)).toMatchObject({ status: 200 });
     await simulation.settle();
     expect(simulation.state).toBe('finished');
     expect(simulation.left()).toEqual({});
@@ -50,14 +51,14 @@ describe('a hold of a project', () => {
     const before = simulation.left();
     await simulation.settle();
     expect(simulation.left()).toEqual(before);
-    await end(`project/${TARGET}`);
+    await endHold(`project/${TARGET}`);
     await simulation.settle();
     expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
   it('ends at the time of its --until', async () => {
     const until = new Date(simulation.engine.time + 3_600_000).toISOString();
-    await hold({ project: TARGET, until });
+    await addHold({ project: TARGET, until });
     await simulation.ask();
     await simulation.until(() => simulation.engine.time > Date.parse(until) - 600_000);
     expect(simulation.left()).toEqual(ALL_RESOURCES);
@@ -80,9 +81,9 @@ describe('a hold of a project', () => {
 describe('a hold of a resource', () => {
   it('stores the project of the resource, which does not limit the hold', async () => {
     const resource = 'network.port/target-1';
-    const unknown = await hold({ resource, project: 'typo' });
+    const unknown = await addHold({ resource, project: 'typo' });
     expect(unknown).toMatchObject({ status: 409 });
-    const added = await hold({ resource, project: CONTROL });
+    const added = await addHold({ resource, project: CONTROL });
     expect(added).toMatchObject({ status: 201, body: { target: 'resource', project: CONTROL } });
     const { body } = await simulation.call('GET', '/v1/holds');
     expect(body.holds).toEqual([
@@ -92,7 +93,7 @@ describe('a hold of a resource', () => {
     await simulation.settle();
     expect(simulation.left()).toEqual({ 'network.port': 1 });
     expect((await waitsOn())[0]).toContain(`resource ${resource} of project ${CONTROL} (by ann)`);
-    await end('resource/network.port%2Ftarget-1');
+    await endHold('resource/network.port%2Ftarget-1');
     await simulation.settle();
     expect(simulation.state).toBe('finished');
   });
@@ -100,25 +101,25 @@ describe('a hold of a resource', () => {
   it.each([{ domain: 'default' }, { domain: 'default', project: TARGET }])(
     'is refused together with %j',
     async (more) => {
-      const answer = await hold({ resource: 'network.port/target-1', ...more });
+      const answer = await addHold({ resource: 'network.port/target-1', ...more });
       expect(answer).toMatchObject({ status: 400 });
     },
   );
 
   it('keeps this resource and the project, and all other resources are removed', async () => {
-    await hold({ resource: 'network.port/target-1' });
+    await addHold({ resource: 'network.port/target-1' });
     await simulation.ask();
     await simulation.settle();
     expect(simulation.left()).toEqual({ 'network.port': 1 });
     expect(simulation.cloud.projects.has(TARGET)).toBe(true);
     expect((await waitsOn())[0]).toContain('a hold keeps resource network.port/target-1');
-    await end('resource/network.port%2Ftarget-1');
+    await endHold('resource/network.port%2Ftarget-1');
     await simulation.settle();
     expect(simulation.state).toBe('finished');
   });
 
   it('is shown by a plan', async () => {
-    await hold({ resource: 'network.port/target-1' });
+    await addHold({ resource: 'network.port/target-1' });
     const { body } = await simulation.call('POST', `/v1/projects/${TARGET}/plan`, {});
     await simulation.settle();
     const plan = await simulation.call('GET', `/v1/operations/${body.opened}/plan`);
@@ -169,7 +170,7 @@ describe('POST /v1/holds', () => {
     ['an end in the past', { project: TARGET, until: '1969-01-01T00:00:00Z' }, 409],
     ['an end without a zone', { project: TARGET, until: '2127-01-01T00:00:00' }, 400],
   ])('refuses %s, because it would keep nothing', async (_, what, status) => {
-    expect(await hold(what)).toMatchObject({ status });
+    expect(await addHold(what)).toMatchObject({ status });
     expect((await simulation.call('GET', '/v1/holds')).body).toEqual({
       holds: [],
       suspensions: [],
@@ -178,7 +179,7 @@ describe('POST /v1/holds', () => {
 
   it('adds a hold of a domain', async () => {
     simulation.cloud.domains.set('default', { name: 'Default', enabled: true });
-    expect(await hold({ domain: 'default' })).toMatchObject({
+    expect(await addHold({ domain: 'default' })).toMatchObject({
       status: 201,
       body: { target: 'domain', id: 'default', by: 'ann', reason: 'lawsuit' },
     });
@@ -186,21 +187,21 @@ describe('POST /v1/holds', () => {
 
   it('replaces a hold that has ended', async () => {
     const until = new Date(simulation.engine.time + 1000).toISOString();
-    await hold({ project: TARGET, until });
+    await addHold({ project: TARGET, until });
     simulation.engine.time += 1000;
-    expect(await hold({ project: TARGET, reason: 'appeal' })).toMatchObject({ status: 201 });
+    expect(await addHold({ project: TARGET, reason: 'appeal' })).toMatchObject({ status: 201 });
     expect((await simulation.call('GET', '/v1/holds')).body).toMatchObject({
       holds: [{ id: TARGET, reason: 'appeal' }],
     });
   });
 
   it('names the person who set the first hold, if a hold exists already', async () => {
-    await hold({ project: TARGET });
+    await addHold({ project: TARGET });
     const again = { project: TARGET, reason: 'other' };
     expect(await simulation.call('POST', '/v1/holds', again, 'bob')).toMatchObject({
       status: 409,
       body: { error: { message: 'ann holds project target already: lawsuit' } },
     });
-    expect(await end('project/other')).toMatchObject({ status: 404 });
+    expect(await endHold('project/other')).toMatchObject({ status: 404 });
   });
 });

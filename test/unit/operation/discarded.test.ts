@@ -4,14 +4,14 @@ import { failure } from '../../property/stateful-simulation.ts';
 import { deletedWithBackups } from './held-copies-fixture.ts';
 
 /** More failures than the attempts of any task. */
-const FOR_EVER = 1_000_000;
+const MORE_THAN_ALL_ATTEMPTS = 1_000_000;
 
 /** A simulation whose middle service answers 500 until its tasks are dead letters. */
-async function broken(mode: 'observe' | 'enforce' = 'enforce') {
+async function simulationWithDeadLetters(mode: 'observe' | 'enforce' = 'enforce') {
   const simulation = new Simulation({
     resources: [2, 3, 2],
     lingers: 0,
-    failures: FOR_EVER,
+    failures: MORE_THAN_ALL_ATTEMPTS,
     failWith: 'Unexpected',
     mode,
   });
@@ -24,17 +24,17 @@ const viewOf = (simulation: Simulation) => ({
   task: (service: string) =>
     [...simulation.engine.tasks.values()].find((task) => task.service === service),
 });
-const decided = { by: 'ann', reason: 'torn down' };
+const discardDecision = { by: 'ann', reason: 'torn down' };
 
 describe('a task whose dead letter was discarded', () => {
   it('ends as unreachable: its dependents run, and the operation ends as unverified', async () => {
-    const { simulation, operation, task } = await broken();
+    const { simulation, operation, task } = await simulationWithDeadLetters();
     expect([operation()?.state, task('middle')?.state, task('last')?.state]).toEqual([
       'running',
       'dead-lettered',
       'pending',
     ]);
-    expect(await simulation.engine.discard({ service: 'middle' }, decided)).toBe(1);
+    expect(await simulation.engine.discard({ service: 'middle' }, discardDecision)).toBe(1);
     await simulation.settle();
     expect(task('middle')).toMatchObject({
       state: 'unreachable',
@@ -52,9 +52,9 @@ describe('a task whose dead letter was discarded', () => {
   });
 
   it('is not changed by late messages about it', async () => {
-    const { simulation, task } = await broken();
+    const { simulation, task } = await simulationWithDeadLetters();
     const [deadLetter] = simulation.engine.deadLetterList;
-    await simulation.engine.discard({}, decided);
+    await simulation.engine.discard({}, discardDecision);
     await simulation.settle();
     const ended = task('middle');
     expect(ended?.state).toBe('unreachable');
@@ -77,7 +77,7 @@ describe('a task whose dead letter was discarded', () => {
   });
 
   it('is not changed if the dead letter belongs to an older run', async () => {
-    const { simulation, task, operation } = await broken();
+    const { simulation, task, operation } = await simulationWithDeadLetters();
     const [deadLetter] = simulation.engine.deadLetterList;
     await simulation.engine.redrive({}, { by: 'bob' });
     await simulation.settle();
@@ -89,7 +89,7 @@ describe('a task whose dead letter was discarded', () => {
       messages: [
         {
           type: 'task.discarded',
-          data: { operationId: deadLetter.operationId, ...deadLetter.task, ...decided },
+          data: { operationId: deadLetter.operationId, ...deadLetter.task, ...discardDecision },
         },
       ],
     });
@@ -123,7 +123,7 @@ describe('a task whose dead letter was discarded', () => {
       'requested',
       1,
     ]);
-    await simulation.engine.discard({ service: 'middle' }, decided);
+    await simulation.engine.discard({ service: 'middle' }, discardDecision);
     await simulation.settle();
     expect([task('middle')?.state, task('last')?.state, operation()?.state]).toEqual([
       'unreachable',
@@ -133,9 +133,9 @@ describe('a task whose dead letter was discarded', () => {
   });
 
   it('does not make the operation unverified in mode observe', async () => {
-    const { simulation, task, operation } = await broken('observe');
+    const { simulation, task, operation } = await simulationWithDeadLetters('observe');
     expect([operation()?.state, task('middle')?.state]).toEqual(['confirming', 'dead-lettered']);
-    await simulation.engine.discard({}, decided);
+    await simulation.engine.discard({}, discardDecision);
     await simulation.settle();
     expect([operation()?.state, task('middle')?.state, simulation.resources(TARGET)]).toEqual([
       'observed',
@@ -152,7 +152,7 @@ describe('a task that has a resource with a hold', () => {
     await simulation.until(() => volumes()?.conditions.some(({ isHold }) => isHold) === true);
     simulation.cloud.broken.set('volumes', failure('Denied'));
     await simulation.until(() => volumes()?.state === 'dead-lettered');
-    const discard = () => simulation.engine.discard({ service: 'volumes' }, decided);
+    const discard = () => simulation.engine.discard({ service: 'volumes' }, discardDecision);
     expect(await discard()).toBe(1);
     await simulation.settle();
     expect(volumes()).toMatchObject({ state: 'dead-lettered', because: undefined });

@@ -11,24 +11,24 @@ const DAY = 86_400;
 const HOUR_MILLIS = 3_600_000;
 
 let simulation: DomainRecoverySimulation;
-let before: ReturnType<typeof seen>;
+let before: ReturnType<typeof shownState>;
 beforeEach(() => {
   simulation = new DomainRecoverySimulation(['on', 'off']);
-  before = seen();
+  before = shownState();
 });
 afterEach(() => {
   expect(simulation.shown(CONTROL)).toEqual(before.control);
   expect([...simulation.roles]).toEqual([]);
 });
 
-const seen = () => ({
+const shownState = () => ({
   projects: structuredClone([...simulation.projects]),
   domains: [...simulation.domains],
   target: simulation.shown(TARGET),
   sibling: simulation.shown(SIBLING),
   control: simulation.shown(CONTROL),
 });
-const suspended = (machines: typeof before.target) =>
+const asSuspended = (machines: typeof before.target) =>
   machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', bySuspension: true } : one));
 
 /** Delivers until the suspension of the window has ended. */
@@ -39,7 +39,10 @@ async function untilSuspended(): Promise<void> {
       .some(({ scope, endedAt }) => scope.type === 'domain' && endedAt !== undefined);
   expect(await simulation.until(isSuspended)).toBe(true);
 }
-const ask = async (seconds = 30 * DAY, remind: readonly number[] = []): Promise<void> => {
+const requestDeletion = async (
+  seconds = 30 * DAY,
+  remind: readonly number[] = [],
+): Promise<void> => {
   expect(await simulation.requestDomainDeletion(seconds, remind)).toMatchObject({ status: 202 });
 };
 const shownOperation = async () => {
@@ -55,8 +58,8 @@ describe('the deletion of a domain with a recovery window', () => {
     );
     await untilSuspended();
     expect(simulation.domains.get(DOMAIN)).toBe(false);
-    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
-    expect(simulation.shown(SIBLING)).toEqual(suspended(before.sibling));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before.target));
+    expect(simulation.shown(SIBLING)).toEqual(asSuspended(before.sibling));
     expect([...simulation.projects]).toEqual(before.projects);
     expect(simulation.cleanup).toMatchObject({ state: 'recoverable', children: [] });
     expect((await shownOperation()).waitsOn).toMatchObject([
@@ -65,7 +68,7 @@ describe('the deletion of a domain with a recovery window', () => {
   });
 
   it('deletes the projects and the domain after its end', async () => {
-    await ask();
+    await requestDeletion();
     const begin = simulation.engine.time;
     await simulation.settle();
     expect(simulation.cleanup).toMatchObject({ state: 'finished', hold: undefined });
@@ -79,7 +82,7 @@ describe('the deletion of a domain with a recovery window', () => {
   it.each(['at once', 'later'])(
     'restores the former state when it is canceled %s',
     async (when) => {
-      await ask();
+      await requestDeletion();
       if (when === 'later') await untilSuspended();
       const path = `/v1/operations/${simulation.cleanup?.id}/cancel`;
       expect((await simulation.post(path, { reason: 'goes on' })).status).toBe(202);
@@ -92,7 +95,7 @@ describe('the deletion of a domain with a recovery window', () => {
           advice: expect.stringContaining(`operation list --domain ${DOMAIN}`),
         },
       });
-      expect(seen()).toEqual(before);
+      expect(shownState()).toEqual(before);
       const shown = OperationShape.parse(await shownOperation());
       expect(showOperation(shown, [], simulation.engine.time, createColors(false))).toMatch(
         /window +of .*, was canceled\n/,
@@ -105,28 +108,28 @@ describe('the deletion of a domain with a recovery window', () => {
   it('does not enable a project that was disabled before', async () => {
     await simulation.setProject(TARGET, false);
     await simulation.settle();
-    const disabled = seen();
-    await ask();
+    const disabled = shownState();
+    await requestDeletion();
     await untilSuspended();
     await simulation.cancel();
     await simulation.settle();
-    expect(seen()).toEqual(disabled);
+    expect(shownState()).toEqual(disabled);
     await simulation.setProject(TARGET, true);
     await simulation.settle();
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
   });
 
   it('does not enable a domain that was disabled before', async () => {
     await simulation.setDomain(false);
     await simulation.settle();
-    const disabled = seen();
-    await ask();
+    const disabled = shownState();
+    await requestDeletion();
     await simulation.until(() => simulation.engine.time > 2 * HOUR_MILLIS + 1_000_000_000);
     expect(simulation.cleanup?.state).toBe('recoverable');
-    expect(seen()).toEqual(disabled);
+    expect(shownState()).toEqual(disabled);
     await simulation.cancel();
     await simulation.settle();
-    expect(seen()).toEqual(disabled);
+    expect(shownState()).toEqual(disabled);
   });
 
   it('resumes the resources that it suspended, although the policy resumes nothing', async () => {
@@ -141,16 +144,16 @@ describe('the deletion of a domain with a recovery window', () => {
         },
       ],
     });
-    await ask();
+    await requestDeletion();
     await untilSuspended();
-    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before.target));
     await simulation.cancel();
     await simulation.settle();
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
   });
 
   it('begins to remove immediately when it is released', async () => {
-    await ask();
+    await requestDeletion();
     await untilSuspended();
     const begin = simulation.engine.time;
     expect((await simulation.release()).status).toBe(202);
@@ -160,7 +163,7 @@ describe('the deletion of a domain with a recovery window', () => {
   });
 
   it('removes nothing of a domain that was enabled again, until it is disabled', async () => {
-    await ask(600);
+    await requestDeletion(600);
     await untilSuspended();
     await simulation.setDomain(true);
     await simulation.until(() => simulation.cleanup?.hold?.about === 'enabled');
@@ -173,7 +176,7 @@ describe('the deletion of a domain with a recovery window', () => {
   });
 
   it('cleans up immediately when another client deletes the domain in Keystone', async () => {
-    await ask();
+    await requestDeletion();
     await untilSuspended();
     const begin = simulation.engine.time;
     await simulation.deleteDomain();
@@ -186,7 +189,7 @@ describe('the deletion of a domain with a recovery window', () => {
   });
 
   it('waits at its end for a hold on the domain, and can still be canceled during this wait', async () => {
-    await ask(600);
+    await requestDeletion(600);
     await simulation.request('POST', '/v1/holds', { domain: DOMAIN, reason: 'lawsuit' });
     const isHeld = () => simulation.cleanup?.hold?.reason.includes('lawsuit') === true;
     expect(await simulation.until(isHeld)).toBe(true);
@@ -194,7 +197,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect([...simulation.projects]).toEqual(before.projects);
     expect((await simulation.cancel()).status).toBe(202);
     await simulation.settle();
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
   });
 
   it('is refused for a domain with a protected project, because users of the project need the domain', async () => {
@@ -206,7 +209,7 @@ describe('the deletion of a domain with a recovery window', () => {
       status: 409,
       json: { error: { message: expect.stringContaining('disables the whole domain') } },
     });
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
   });
 
   it('resumes a project whose cleanup never opened because a project below it stays', async () => {
@@ -222,7 +225,7 @@ describe('the deletion of a domain with a recovery window', () => {
       }
     }
     simulation = new Tree(['on', 'off']);
-    await ask(600);
+    await requestDeletion(600);
     await untilSuspended();
     const below = () => simulation.cleanupOf(SIBLING);
     await simulation.until(() => below() !== undefined);
@@ -231,12 +234,12 @@ describe('the deletion of a domain with a recovery window', () => {
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('unverified');
     expect(simulation.cleanupOf(TARGET)).toBeUndefined();
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
     expect(simulation.allHaveEnded).toBe(true);
   });
 
   it('names the domain when a project waits because its domain was disabled', async () => {
-    await ask(600);
+    await requestDeletion(600);
     await untilSuspended();
     const project = () => simulation.cleanupOf(SIBLING);
     expect(await simulation.until(() => project()?.state === 'pre-delete')).toBe(true);
@@ -251,7 +254,7 @@ describe('the deletion of a domain with a recovery window', () => {
   });
 
   it('restores the former state when the domain is protected before its end', async () => {
-    await ask(600);
+    await requestDeletion(600);
     await untilSuspended();
     const { deps } = simulation;
     const protectedIds = { projects: [], domains: [DOMAIN] };
@@ -262,7 +265,7 @@ describe('the deletion of a domain with a recovery window', () => {
       state: 'refused',
       hold: { reason: expect.stringContaining('protected') },
     });
-    expect(seen()).toEqual(before);
+    expect(shownState()).toEqual(before);
     expect(simulation.allHaveEnded).toBe(true);
   });
 
@@ -291,7 +294,7 @@ describe('the deletion of a domain with a recovery window', () => {
       if (done === 'committed') published.push(...due);
       return done;
     };
-    await ask(30 * DAY, [DAY, 7 * DAY]);
+    await requestDeletion(30 * DAY, [DAY, 7 * DAY]);
     const { id, notBefore } = simulation.cleanup ?? {};
     await simulation.settle();
     expect(published).toEqual(
@@ -316,7 +319,7 @@ describe('the deletion of a domain that is canceled while a message is on its wa
   }
 
   it('keeps the domain when the end of its last project is not handled yet', async () => {
-    await ask(0);
+    await requestDeletion(0);
     const haveAllEnded = () =>
       simulation.cleanup?.state === 'waiting' &&
       simulation.cleanup.keystoneAction?.done === true &&
@@ -327,7 +330,7 @@ describe('the deletion of a domain that is canceled while a message is on its wa
   });
 
   it('keeps the projects when the last report of a project is not handled yet', async () => {
-    await ask(0);
+    await requestDeletion(0);
     const isLast = () =>
       cleanups().some(({ id, state }) => {
         const isAbout = ({ operationId, endedAt }: { operationId: string; endedAt?: unknown }) =>
@@ -380,7 +383,7 @@ describe('a recovery window of a domain that is stopped before Keystone is told 
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('canceled');
     expect(simulation.operations('resume')).toEqual([]);
-    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before.target));
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 

@@ -4,7 +4,7 @@ import { approveNewPlan, eachDomain, projectsLeft, simulation } from './domain-r
 
 eachDomain();
 
-const shown = async () => {
+const shownOperation = async () => {
   const { body } = await simulation.call('GET', `/v1/operations/${simulation.domainOperation.id}`);
   return body as { operation: { state: string }; waitsOn: { on: string; advice: string }[] };
 };
@@ -101,9 +101,9 @@ describe('an approved plan of a domain', () => {
       ({ action, scope }) => action === 'cleanup' && scope.type === 'project',
     );
     expect(begun.map(({ scope }) => scope.id)).toEqual(['leaf', 'single', 'middle']);
-    const seen = await shown();
-    expect(seen.operation.state).toBe('waiting');
-    expect(seen.waitsOn).toEqual(
+    const operationView = await shownOperation();
+    expect(operationView.operation.state).toBe('waiting');
+    expect(operationView.waitsOn).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
           on: expect.stringMatching(/^project name-middle \(op-\w+\): .*lawsuit/),
@@ -165,7 +165,7 @@ describe('an approved plan of a domain', () => {
     await simulation.approve(plan);
     await simulation.settle();
     expect(projectsLeft()).toEqual(['single']);
-    expect((await shown()).waitsOn).toEqual(
+    expect((await shownOperation()).waitsOn).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ on: expect.stringMatching(/name-single .*more resources/) }),
       ]),

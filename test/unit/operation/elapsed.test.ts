@@ -8,26 +8,26 @@ const stallTimeoutMillis = HOUR;
 const NOON = Date.UTC(2026, 0, 1, 12);
 
 /** A task whose run has just been requested. */
-const asked = (at: number): Task => {
+const requestedTask = (at: number): Task => {
   const times: Partial<Task> = { progressAt: at, reportedAt: at, nextAt: undefined };
   return times as Task;
 };
 
 /** Reports without progress, with the waits between them. The clock jumps before one report. */
-const silence = fc.record({
+const reportsWithoutProgress = fc.record({
   waits: fc.array(fc.integer({ min: 400, max: 5 * MINUTE }), { minLength: 2, maxLength: 30 }),
   jumpBefore: fc.nat(29),
   jump: fc.constantFrom(-48, -3, -1, 1, 6, 48),
 });
 
-interface Silence {
+interface ReportsWithoutProgress {
   readonly waits: readonly number[];
   readonly jumpBefore: number;
   readonly jump: number;
 }
 
-function idleAfter({ waits, jumpBefore, jump }: Silence) {
-  let [clock, task, passed] = [NOON, asked(NOON), 0];
+function idleAfter({ waits, jumpBefore, jump }: ReportsWithoutProgress) {
+  let [clock, task, passed] = [NOON, requestedTask(NOON), 0];
   const idle: number[] = [];
   for (const [index, wait] of waits.entries()) {
     task = { ...task, nextAt: clock + wait };
@@ -42,7 +42,7 @@ function idleAfter({ waits, jumpBefore, jump }: Silence) {
 describe('the time without progress of a task', () => {
   it('is the elapsed time if the clock is not changed', () =>
     fc.assert(
-      fc.property(silence, (shape) => {
+      fc.property(reportsWithoutProgress, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: 0 });
         expect(idle.at(-1)).toBe(passed);
       }),
@@ -50,7 +50,7 @@ describe('the time without progress of a task', () => {
 
   it('exceeds the elapsed time by at most a quarter of the stall timeout if the clock is set forward', () =>
     fc.assert(
-      fc.property(silence, (shape) => {
+      fc.property(reportsWithoutProgress, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: Math.abs(shape.jump) });
         expect(idle.at(-1)).toBeLessThanOrEqual(passed + stallTimeoutMillis / 4);
         expect(idle.at(-1)).toBeGreaterThanOrEqual(passed);
@@ -59,7 +59,7 @@ describe('the time without progress of a task', () => {
 
   it('grows, but not faster than the elapsed time, if the clock is set back', () =>
     fc.assert(
-      fc.property(silence, (shape) => {
+      fc.property(reportsWithoutProgress, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: -Math.abs(shape.jump) });
         expect(idle).toEqual(idle.toSorted((a, b) => a - b));
         expect(idle.at(-1)).toBeLessThanOrEqual(passed);
@@ -68,7 +68,7 @@ describe('the time without progress of a task', () => {
     ));
 
   it('does not include the time before the run was requested', () => {
-    const task = { ...asked(NOON), reportedAt: NOON - 5 * HOUR };
+    const task = { ...requestedTask(NOON), reportedAt: NOON - 5 * HOUR };
     const { progressAt } = withCorrectedIdleTime(task, { now: NOON + MINUTE, stallTimeoutMillis });
     expect(progressAt).toBe(NOON);
   });

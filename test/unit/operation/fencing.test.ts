@@ -7,7 +7,7 @@ import {
   StatefulSimulation,
 } from '../../property/stateful-simulation.ts';
 
-async function afterPlan() {
+async function simulationAfterPlan() {
   const simulation = new Simulation({
     resources: [2, 0, 0],
     lingers: 0,
@@ -28,7 +28,7 @@ async function afterPlan() {
 
 describe('a late message', () => {
   it('causes no call and stores nothing if it requests an ended run', async () => {
-    const { simulation, kept } = await afterPlan();
+    const { simulation, kept } = await simulationAfterPlan();
     let calls = 0;
     const api = () => {
       calls += 1;
@@ -44,7 +44,7 @@ describe('a late message', () => {
   });
 
   it('has no effect if it requests an ended run of an open task', async () => {
-    const { simulation, kept } = await afterPlan();
+    const { simulation, kept } = await simulationAfterPlan();
     const [task] = [...simulation.engine.tasks.values()];
     const old = kept.find(
       (message) => message.type === 'service.requested' && message.data.taskId === task?.id,
@@ -56,7 +56,7 @@ describe('a late message', () => {
   });
 
   it('does not query Keystone again if it requests an ended confirmation', async () => {
-    const { simulation, kept } = await afterPlan();
+    const { simulation, kept } = await simulationAfterPlan();
     simulation.keystoneAway = true;
     const before = [...simulation.engine.operations.values()];
     for (const message of kept.filter(({ type }) => type === 'operation.confirm'))
@@ -100,7 +100,7 @@ describe('a removal request that Keystone has not confirmed', () => {
 
 describe('the confirmation of an operation', () => {
   it('needs two answers with the interval between them, and the end of the grace period', async () => {
-    const { simulation } = await afterPlan();
+    const { simulation } = await simulationAfterPlan();
     const [operation] = [...simulation.engine.operations.values()];
     if (!operation) throw new Error('no operation');
     const rules = {

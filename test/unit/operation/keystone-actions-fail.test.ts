@@ -8,7 +8,7 @@ eachSimulation((fresh) => {
 });
 
 const ACTIONS = ['assign-role', 'disable', 'delete'] as const;
-const DOING = {
+const ACTION_TEXTS = {
   'assign-role': 'taking a role on',
   disable: 'disabling',
   delete: 'deleting',
@@ -26,7 +26,7 @@ describe('a Keystone action that fails for a while', () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.operation.hold !== undefined)).toBe(true);
     expect(simulation.operation.hold).toMatchObject({
-      reason: expect.stringContaining(`${DOING[what]} the project`),
+      reason: expect.stringContaining(`${ACTION_TEXTS[what]} the project`),
     });
     expect(await waitsOn()).toMatchObject([
       { on: expect.stringContaining('the database is down'), actor: 'none' },

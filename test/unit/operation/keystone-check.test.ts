@@ -22,15 +22,20 @@ const FACTS: KeystoneFacts = {
 };
 const refused = (rule: string) =>
   ({ kind: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
-const project = { ...FACTS.project, immutable: true };
-const disabled = { ...FACTS.project, enabled: false };
-const bound = { ...FACTS.login, isProjectBound: true };
-const noAdmin = { ...FACTS.login, isAdmin: false };
+const immutableProject = { ...FACTS.project, immutable: true };
+const disabledProject = { ...FACTS.project, enabled: false };
+const projectBoundLogin = { ...FACTS.login, isProjectBound: true };
+const loginWithoutAdmin = { ...FACTS.login, isAdmin: false };
 const children = Array.from({ length: 7 }, (_, n) => ({ id: `c${n}`, name: `child ${n}` }));
 
 describe('the reasons why Keystone would refuse to delete a project', () => {
   it.each([
-    ['an immutable project', { project }, 'immutable', 'openstack project set --no-immutable p1'],
+    [
+      'an immutable project',
+      { project: immutableProject },
+      'immutable',
+      'openstack project set --no-immutable p1',
+    ],
     [
       'a project that becomes immutable after it was read',
       {
@@ -55,7 +60,12 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
       'domain d1 is disabled',
       'openstack project set --no-immutable d1 && openstack domain set --enable d1',
     ],
-    ['an application credential', { login: bound }, 'application credential', '--disable p1'],
+    [
+      'an application credential',
+      { login: projectBoundLogin },
+      'application credential',
+      '--disable p1',
+    ],
     [
       'a policy against updates',
       { mayUpdate: refused('update_project') },
@@ -70,7 +80,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     ],
     [
       'a policy against deletions, for a user without the role admin',
-      { mayDelete: refused('delete_project'), login: noAdmin },
+      { mayDelete: refused('delete_project'), login: loginWithoutAdmin },
       'delete the project',
       'openstack role add --user u1 --project own admin',
     ],
@@ -84,7 +94,13 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
 
   it('are all reported together', () => {
     const domain = { id: 'd1', enabled: false, immutable: false };
-    const { refusals } = checkKeystone({ ...FACTS, project, domain, children, login: bound });
+    const { refusals } = checkKeystone({
+      ...FACTS,
+      project: immutableProject,
+      domain,
+      children,
+      login: projectBoundLogin,
+    });
     expect(refusals).toHaveLength(4);
   });
 
@@ -94,9 +110,9 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     [
       'the project is disabled: no token on it is needed',
       {
-        project: disabled,
+        project: disabledProject,
         domain: { id: 'd1', enabled: false, immutable: false },
-        login: bound,
+        login: projectBoundLogin,
         mayUpdate: undefined,
         mayRevokeRole: undefined,
       },

@@ -24,19 +24,22 @@ const DNS: Described = { name: 'dns', resourceTypes: { ptr: 'A' } };
 let simulation: StatefulSimulation;
 afterEach(() => simulation.expectOthersUntouched());
 
-async function begin(described: readonly Described[], slow: readonly string[]): Promise<void> {
+async function startCleanup(
+  described: readonly Described[],
+  slow: readonly string[],
+): Promise<void> {
   simulation = new StatefulSimulation(described);
   for (const resource of simulation.cloud.of(TARGET))
     if (slow.includes(resource.resourceType)) resource.lingers = 30;
   simulation.cloud.delete(TARGET);
   await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 }
-const gone = (resourceType: string) => simulation.left()[resourceType] === undefined;
+const isRemoved = (resourceType: string) => simulation.left()[resourceType] === undefined;
 
 describe('a resource type that is independent of a service that its own service requires', () => {
   it('is removed while that service still deletes; the other types of its service wait', async () => {
-    await begin([COMPUTE, NETWORK], ['compute.server']);
-    expect(await simulation.until(() => gone('network.router'))).toBe(true);
+    await startCleanup([COMPUTE, NETWORK], ['compute.server']);
+    expect(await simulation.until(() => isRemoved('network.router'))).toBe(true);
     expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
   });
 
@@ -46,7 +49,7 @@ describe('a resource type that is independent of a service that its own service 
       resourceTypes: { rule: 'A' },
       dependsOn: [required('network')],
     };
-    await begin([COMPUTE, NETWORK, firewall], ['compute.server']);
+    await startCleanup([COMPUTE, NETWORK, firewall], ['compute.server']);
     await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
     expect(simulation.taskOf('network')).toMatchObject({
       state: 'pending',
@@ -59,7 +62,7 @@ describe('a resource type that is independent of a service that its own service 
   });
 
   it('is listed again after that service, so that a resource of a late server is removed as well', async () => {
-    await begin([COMPUTE, NETWORK], ['compute.server']);
+    await startCleanup([COMPUTE, NETWORK], ['compute.server']);
     await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
     simulation.cloud.make('network.router', TARGET);
     await simulation.until(() => simulation.state === 'finished');
@@ -67,7 +70,7 @@ describe('a resource type that is independent of a service that its own service 
   });
 
   it('waits while a resource of that service, such as a server with a hold, waits for a person', async () => {
-    await begin([COMPUTE, NETWORK], []);
+    await startCleanup([COMPUTE, NETWORK], []);
     simulation.cloud.blocks.set('compute', { message: 'held', actor: 'operator' });
     await simulation.settle(60);
     expect(simulation.left()).toEqual({
@@ -120,8 +123,8 @@ describe('a resource type that is independent of a service that its own service 
   it('waits while its service awaits resources of a third service', async () => {
     const network = { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] };
     const dns = { ...DNS, dependsOn: [required('compute')] };
-    await begin([COMPUTE, dns, network], ['compute.server']);
-    await simulation.until(() => gone('compute.server'));
+    await startCleanup([COMPUTE, dns, network], ['compute.server']);
+    await simulation.until(() => isRemoved('compute.server'));
     expect(simulation.left()).toMatchObject({ 'dns.ptr': 2, 'network.router': 2 });
     await simulation.until(() => simulation.state === 'finished');
     expect(simulation.left()).toEqual({});

@@ -49,9 +49,9 @@ describe('a recovery window in which Keystone is slow to disable the project', (
       ({ message }) => message.type === 'operation.confirm',
     );
     for (const one of confirmations) simulation.engine.removeDelivered(one);
-    simulation.failures = 1;
+    simulation.disableFailuresLeft = 1;
     await deliver();
-    await simulation.until(() => simulation.failures === 0);
+    await simulation.until(() => simulation.disableFailuresLeft === 0);
     await simulation.cancel();
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('canceled');
@@ -69,9 +69,9 @@ describe('a recovery window in which Keystone is slow to disable the project', (
       ({ message }) => message.type === 'operation.confirm',
     );
     for (const one of confirmations) simulation.engine.removeDelivered(one);
-    simulation.failures = 1;
+    simulation.disableFailuresLeft = 1;
     await deliver();
-    await simulation.until(() => simulation.failures === 0);
+    await simulation.until(() => simulation.disableFailuresLeft === 0);
     await simulation.engine.commit({ messages: confirmations.map(({ message }) => message) });
     await simulation.until(() => simulation.cleanup?.state === 'recoverable');
     expect(simulation.cleanup?.state).toBe('recoverable');
@@ -383,11 +383,11 @@ describe('a recovery window that is stopped before Keystone is told to disable t
     await simulation.until(() => simulation.cleanup?.hold !== undefined);
     await simulation.set('project', false);
     await simulation.advance(20);
-    simulation.failures = 1;
+    simulation.disableFailuresLeft = 1;
     await simulation.post('/v1/resume-all', { reason: 'over' });
     const isDone = () => simulation.cleanup?.keystoneAction?.done === true;
     expect(await simulation.until(isDone)).toBe(true);
-    expect(simulation.failures).toBe(0);
+    expect(simulation.disableFailuresLeft).toBe(0);
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('canceled');
@@ -417,9 +417,9 @@ describe('a recovery window that is stopped before Keystone is told to disable t
   it('enables a project after a call to disable it that had no answer', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
-    simulation.failures = 1;
+    simulation.disableFailuresLeft = 1;
     await simulation.requestDeletion(DAY);
-    await simulation.until(() => simulation.failures === 0);
+    await simulation.until(() => simulation.disableFailuresLeft === 0);
     await simulation.post('/v1/stop-all', { reason: 'incident' });
     // Keystone carries out the call that had no answer.
     await simulation.set('project', false);

@@ -11,12 +11,13 @@ export async function untilSuspended(simulation: RecoverySimulation): Promise<vo
 }
 
 /**
- * Keystone answers the next `wrongAnswersLeft` questions about the target project with a wrong 404, and the
- * next `failures` calls that disable it with an error.
+ * A simulation whose Keystone answers the next `wrongAnswersLeft` questions about the target
+ * project with a wrong 404, and the next `disableFailuresLeft` calls that disable the project with
+ * an error.
  */
 export class FaultyKeystone extends RecoverySimulation {
   wrongAnswersLeft = 0;
-  failures = 0;
+  disableFailuresLeft = 0;
   override get deps() {
     const deps = super.deps;
     const { keystone } = deps.cloud;
@@ -28,8 +29,8 @@ export class FaultyKeystone extends RecoverySimulation {
     };
     const { projectAdmin } = deps.cloud;
     const disable: typeof projectAdmin.disable = async (project) => {
-      if (this.failures <= 0) return projectAdmin.disable(project);
-      this.failures -= 1;
+      if (this.disableFailuresLeft <= 0) return projectAdmin.disable(project);
+      this.disableFailuresLeft -= 1;
       throw keystoneAway();
     };
     return {

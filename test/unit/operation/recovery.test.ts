@@ -10,7 +10,7 @@ function simulate(states: readonly ('on' | 'off')[] = ['on', 'off']): RecoverySi
   return simulation;
 }
 
-const suspended = (machines: ReturnType<RecoverySimulation['shown']>) =>
+const asSuspended = (machines: ReturnType<RecoverySimulation['shown']>) =>
   machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', bySuspension: true } : one));
 
 describe('a deletion with a recovery window', () => {
@@ -31,7 +31,7 @@ describe('a deletion with a recovery window', () => {
     await simulation.until(() => simulation.engine.time > endsAt - 2 * DAY * 1000);
     expect(simulation.cleanup?.state).toBe('recoverable');
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
-    expect(simulation.shown(TARGET)).toEqual(suspended(before));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before));
     await simulation.settle();
     expect(simulation.cleanup?.state).toBe('finished');
     expect(simulation.engine.time).toBeGreaterThan(endsAt - DAY * 1000);
@@ -63,7 +63,7 @@ describe('a deletion with a recovery window', () => {
     expect(json.recoverableUntil).toBe(simulation.engine.time + 30 * DAY * 1000);
     await untilSuspended(simulation);
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
-    expect(simulation.shown(TARGET)).toEqual(suspended(before));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before));
     expect(simulation.cleanup?.state).toBe('recoverable');
 
     const begin = simulation.engine.time;
@@ -98,7 +98,7 @@ describe('a deletion with a recovery window', () => {
     const before = simulation.shown(TARGET);
     await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
-    expect(simulation.shown(TARGET)).toEqual(suspended(before));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before));
     await simulation.cancel();
     await simulation.settle();
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
@@ -113,7 +113,7 @@ describe('a deletion with a recovery window', () => {
     await simulation.requestDeletion(DAY);
     await simulation.cancel();
     await simulation.settle();
-    expect(simulation.shown(TARGET)).toEqual(suspended(before));
+    expect(simulation.shown(TARGET)).toEqual(asSuspended(before));
     await simulation.set('project', true);
     await simulation.settle();
     expect(simulation.shown(TARGET)).toEqual(before);

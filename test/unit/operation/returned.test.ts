@@ -15,7 +15,7 @@ interface Row {
  * A simulation whose service `stubborn` answers each removal with `answer`, and lists with `list`.
  * `network` has a preferred dependency on it.
  */
-async function worldWith(
+async function simulationWith(
   list: (removals: number) => readonly string[],
   answer: (id: string, removals: number) => Removal,
 ) {
@@ -50,13 +50,13 @@ async function worldWith(
 }
 
 /** The name of a type, as a key of counts. */
-const counted = (listed: number, gone: number): Counts =>
+const snapshotCounts = (listed: number, gone: number): Counts =>
   Counts.parse({ 'storage.snapshot': { listed, gone, left: listed - gone } });
-const T = 'storage.snapshot';
+const SNAPSHOT = 'storage.snapshot';
 
 describe('a resource that the service reports as removed, and lists again', () => {
   it('is no progress: it is reported, retried with growing delays, overtaken, and dead-lettered', async () => {
-    const { simulation, removed } = await worldWith(
+    const { simulation, removed } = await simulationWith(
       () => ['limits'],
       () => ({ kind: 'gone' }),
     );
@@ -89,7 +89,7 @@ describe('a resource that the service reports as removed, and lists again', () =
   });
 
   it('is no error if the listing was outdated only for a moment', async () => {
-    const { simulation, removed } = await worldWith(
+    const { simulation, removed } = await simulationWith(
       (removals) => (removals < 2 ? ['limits'] : []),
       () => ({ kind: 'gone' }),
     );
@@ -105,7 +105,7 @@ describe('a resource that the service reports as removed, and lists again', () =
 
   it('is counted once, even if it was removed several times', async () => {
     // Four resources exist. The service reports each as removed three times too early.
-    const { simulation } = await worldWith(
+    const { simulation } = await simulationWith(
       (removals) => (removals < 12 ? ['a', 'b', 'c', 'd'] : []),
       () => ({ kind: 'gone' }),
     );
@@ -116,20 +116,20 @@ describe('a resource that the service reports as removed, and lists again', () =
   });
 
   it('is no progress if it returns after each run', () => {
-    let counts = mergeCounts({}, counted(1, 1), {}, { [T]: 1 });
+    let counts = mergeCounts({}, snapshotCounts(1, 1), {}, { [SNAPSHOT]: 1 });
     let most = newRemovalMaxima({}, counts);
-    expect(most).toEqual({ [T]: 1 });
+    expect(most).toEqual({ [SNAPSHOT]: 1 });
     for (let run = 0; run < 5; run += 1) {
-      counts = mergeCounts(counts, counted(1, 0), { [T]: 1 });
+      counts = mergeCounts(counts, snapshotCounts(1, 0), { [SNAPSHOT]: 1 });
       expect(newRemovalMaxima(most, counts)).toEqual({});
-      counts = mergeCounts(counts, counted(1, 1), { [T]: 1 });
+      counts = mergeCounts(counts, snapshotCounts(1, 1), { [SNAPSHOT]: 1 });
       expect(newRemovalMaxima(most, counts)).toEqual({});
       most = { ...most, ...newRemovalMaxima(most, counts) };
-      expect(counts).toEqual({ [T]: { found: 1, removed: 1, left: 0 } });
+      expect(counts).toEqual({ [SNAPSHOT]: { found: 1, removed: 1, left: 0 } });
     }
     // A new resource is progress.
-    counts = mergeCounts(counts, counted(1, 1), { [T]: 1 }, { [T]: 1 });
-    expect(newRemovalMaxima(most, counts)).toEqual({ [T]: 2 });
+    counts = mergeCounts(counts, snapshotCounts(1, 1), { [SNAPSHOT]: 1 }, { [SNAPSHOT]: 1 });
+    expect(newRemovalMaxima(most, counts)).toEqual({ [SNAPSHOT]: 2 });
   });
 });
 
@@ -140,7 +140,7 @@ describe('a run that removed something and then failed', () => {
       const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
       const gone = new Set<string>();
       // One resource of each listing is removed, and the next one is refused.
-      const { simulation } = await worldWith(
+      const { simulation } = await simulationWith(
         () => ids.filter((id) => !gone.has(id)),
         (id, removals) => {
           if (removals % 2 === 0 && gone.size < 39)
@@ -166,7 +166,7 @@ describe('a run that removed something and then failed', () => {
   );
 
   it('is dead-lettered after the maximum number of attempts if no resource was removed', async () => {
-    const { simulation } = await worldWith(
+    const { simulation } = await simulationWith(
       () => ['limits'],
       () => {
         throw new PropagatorError({
@@ -194,7 +194,7 @@ describe('a service that asks for a delay', () => {
 
   it('gets a delay of one hour twice, and is not dead-lettered after the stall timeout', async () => {
     let calls = 0;
-    const { simulation } = await worldWith(
+    const { simulation } = await simulationWith(
       (removals) => (removals > 0 ? [] : ['limits']),
       () => ({ kind: 'gone' }),
     );
@@ -222,7 +222,7 @@ describe('a service that asks for a delay', () => {
   });
 
   it('is called again after the longest delay of the settings if it asks for 31 years', async () => {
-    const { simulation } = await worldWith(
+    const { simulation } = await simulationWith(
       () => {
         throw maintenance(999_999_999);
       },

@@ -25,12 +25,12 @@ beforeEach(() => {
 });
 afterEach(() => simulation.expectOthersUntouched());
 
-async function leftover(id = DELETED_USER): Promise<void> {
+async function deleteUser(id = DELETED_USER): Promise<void> {
   simulation.cloud.users.delete(id);
   await simulation.engine.commit({ messages: [deleted('user', id)] });
 }
 /** Records the members of a project in the inventory. */
-const member = (project: string, ...members: string[]) =>
+const recordMembers = (project: string, ...members: string[]) =>
   simulation.engine.commit({
     accounts: [
       {
@@ -45,7 +45,7 @@ const member = (project: string, ...members: string[]) =>
 describe('the cleanup of a user that was deleted in Keystone', () => {
   it('removes the resources of the user in every service, and none of the existing projects', async () => {
     const projects = simulation.left(TARGET);
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     expect(simulation.left(DELETED_USER)).toEqual({ 'stacks.trusted': 2 });
     expect(simulation.left(TARGET)).toEqual(projects);
@@ -57,7 +57,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   });
 
   it('reports the resources that no release can remove, with an advice for the operator', async () => {
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     expect(simulation.task('stacks').conditions).toEqual([
       expect.objectContaining({
@@ -75,7 +75,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   it('checks the owner of every row, even if the API ignores the filter', async () => {
     simulation.cloud.ignoresFilters = true;
     simulation.cloud.make('compute.keypair', '', 'without-owner');
-    await leftover();
+    await deleteUser();
     await simulation.settle(60);
     expect(simulation.left(DELETED_USER)).toEqual({ 'stacks.trusted': 2 });
     expect(simulation.left('other-user')).toMatchObject({ 'compute.keypair': 2, 'stacks.note': 2 });
@@ -91,19 +91,19 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   });
 
   it('reads the projects on which the user had a role from the inventory', async () => {
-    await member('target', DELETED_USER, 'other-user');
-    await member('control', 'other-user');
-    await member('gone-project', DELETED_USER);
-    await leftover();
+    await recordMembers('target', DELETED_USER, 'other-user');
+    await recordMembers('control', 'other-user');
+    await recordMembers('gone-project', DELETED_USER);
+    await deleteUser();
     await simulation.settle();
     expect(simulation.operation.scope).toMatchObject({ projects: ['gone-project', 'target'] });
     expect([...new Set(simulation.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
   });
 
   it('reads a project that the inventory learns of after the deletion', async () => {
-    await leftover();
+    await deleteUser();
     await simulation.until(() => simulation.engine.operations.size > 0);
-    await member('late-project', DELETED_USER);
+    await recordMembers('late-project', DELETED_USER);
     await simulation.settle();
     expect(simulation.operation.scope).toMatchObject({ projects: ['late-project'] });
     expect(simulation.cloud.asked).toContain('late-project');
@@ -122,7 +122,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
 
   it('stops if the user exists again between two runs', async () => {
     for (const resource of simulation.cloud.of(DELETED_USER, 'compute')) resource.lingers = 9;
-    await leftover();
+    await deleteUser();
     expect(
       await simulation.until(() =>
         simulation.cloud.of(DELETED_USER).some(({ deleting }) => deleting),
@@ -138,7 +138,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
 
   it('only counts in mode observe', async () => {
     simulation.mode = 'observe';
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     expect(simulation.state).toBe('observed');
     expect(simulation.task('compute').counts).toEqual({
@@ -149,14 +149,14 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
 
   it('ends if no service has resources of users', async () => {
     simulation = new StatefulSimulation([{ name: 'compute', resourceTypes: { server: 'A' } }]);
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     expect(simulation.operation).toMatchObject({ state: 'finished', order: [] });
   });
 
   it('continues in the other services if one service fails', async () => {
     simulation.cloud.broken.set('compute', failure('Denied'));
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     expect(simulation.tasks).toEqual({ compute: 'dead-lettered', stacks: 'finished' });
     expect(simulation.left(DELETED_USER)).toEqual({ 'compute.keypair': 2, 'stacks.trusted': 2 });
@@ -171,7 +171,7 @@ describe('the cap on operations per hour', () => {
     [...simulation.engine.operations.values()].map(({ scope, state }) => [scope.type, state]);
 
   it('counts users and projects separately', async () => {
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     simulation.cloud.delete(TARGET);
     await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
@@ -183,10 +183,10 @@ describe('the cap on operations per hour', () => {
   });
 
   it('holds the operation of the second user until an operator releases it', async () => {
-    await leftover();
+    await deleteUser();
     await simulation.settle();
     simulation.cloud.make('compute.keypair', 'third-user', 'target-like');
-    await leftover('third-user');
+    await deleteUser('third-user');
     await simulation.settle();
     expect(states()).toEqual([
       ['user', 'finished'],
