@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
-import { optionalText, ownerOf, projectHeader, rowsOf } from './designate/project.ts';
+import { listAsProject, optionalText, ownerOf, projectHeader } from './designate/project.ts';
 import { provision } from './designate/provision.ts';
 import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
@@ -42,7 +42,7 @@ const defineZoneTask = <
   defineType<Row>({
     name,
     async list(context) {
-      const rows = await rowsOf(context, `/v2/zones/tasks/${collection}`, collection, row);
+      const rows = await listAsProject(context, `/v2/zones/tasks/${collection}`, collection, row);
       return rows.filter((one) => !isForeign(one, context.project));
     },
     id: ({ id }) => id,
@@ -138,7 +138,9 @@ export const designate = defineService({
   leftBySuspend: [
     {
       types: ['zone', 'recordset', 'ptr-record'],
-      because: 'Designate cannot disable a zone, and mail to the names of the zone would be lost.',
+      because:
+        'Designate cannot disable a zone. If the zone were removed, mail to its names would be ' +
+        'lost.',
     },
     {
       types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],

@@ -146,8 +146,8 @@ export const gnocchi = defineService({
   releases: [
     'gnocchi-metricd deletes the measures in its next run.',
     'After the deletion of a server or a volume, Ceilometer may write a last sample, ' +
-      'which creates the resource again. An operation that has ended does not find it: run the ' +
-      'operation again.',
+      'which creates the resource again. An operation that has ended does not find this ' +
+      'resource: run the operation again.',
   ],
   leftBySuspend: [
     {

@@ -190,9 +190,9 @@ export const heat = defineService({
     'Up to 24 (2025.1), the deletion of a stack does not depend on its owner, its ' +
       'project or its trust. Heat deletes the trust last and only logs a failure ' +
       '(seen on 19).',
-    '25 (2025.2) first logs in with the trust of the owner. If the owner or the ' +
-      'project is deleted, Heat refuses. Clean up projects before their deletion, or ' +
-      'upgrade to 26.',
+    '25 (2025.2) logs in with the trust of the owner before it deletes a stack. If the owner or ' +
+      'the project is deleted, the login fails, and Heat refuses the deletion. Clean up projects ' +
+      'before their deletion, or upgrade to 26.',
     '26 (2026.1) creates a trust of the caller if the trust of the owner is gone. By default ' +
       'an application credential cannot create a trust, so the propagator must not log in ' +
       'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +

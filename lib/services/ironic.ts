@@ -9,6 +9,7 @@ import {
 } from '../task/service.ts';
 import { childNodeQuery } from './ironic/children.ts';
 import { machineSuspension } from './ironic/suspend.ts';
+import { hasStatus } from './kit/errors.ts';
 
 /** The states of a machine without an operating system of the lessee. */
 const UNDEPLOYED_STATES = [
@@ -135,12 +136,7 @@ const allocation = defineType({
       await api.request('DELETE', `/v1/allocations/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
       // A 409 without these words means that an operation in progress locks the node.
-      if (
-        !(error instanceof PropagatorError) ||
-        error.report.status !== 409 ||
-        !/because the node is/.test(error.message)
-      )
-        throw error;
+      if (!hasStatus(error, 409) || !/because the node is/.test(error.message)) throw error;
       return {
         kind: 'blocked',
         message: error.message,

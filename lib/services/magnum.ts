@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { PropagatorError } from '../shared/errors.ts';
 import { type Blocker, defineService, defineType, type Removal } from '../task/service.ts';
+import { hasStatus } from './kit/errors.ts';
 import { defineQuota } from './kit/quota.ts';
 import { cluster, clusterOfUser, clustersOf } from './magnum/cluster.ts';
 import { provision } from './magnum/provision.ts';
@@ -76,7 +76,7 @@ const template = defineType({
     try {
       await api.request('DELETE', `/clustertemplates/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
-      if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
+      if (!hasStatus(error, 400)) throw error;
       return {
         kind: 'blocked',
         message: error.message,
@@ -156,8 +156,8 @@ export const magnum = defineService({
     {
       types: ['cluster'],
       because:
-        'Its nodes are servers of the project, which are stopped. First pause a Cluster API ' +
-        'cluster, because its health checks replace stopped nodes.',
+        'Its nodes are servers of the project, which are stopped. Pause a Cluster API cluster ' +
+        'before you disable its project, because its health checks replace stopped nodes.',
       warns: {
         message:
           'the nodes of a cluster are stopped as servers; health checks and auto-healing may ' +

@@ -64,7 +64,9 @@ export const manila = defineService({
   leftBySuspend: [
     {
       types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],
-      because: 'It runs nothing. A removed access rule would get a new id and a new key.',
+      because:
+        'It runs nothing. Its access rules stay, because a rule that is removed and created ' +
+        'again gets a new id and a new key.',
     },
     {
       types: ['share-server', 'share-network', 'security-service'],

@@ -1,5 +1,5 @@
-import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal } from '../task/service.ts';
+import { hasStatus } from './kit/errors.ts';
 import { codeSource, dynamicAction } from './mistral/code.ts';
 import { action, workflow } from './mistral/definitions.ts';
 import { environment, workbook } from './mistral/named.ts';
@@ -89,12 +89,7 @@ const actionExecution = defineType({
     try {
       await api.request('DELETE', `/v2/action_executions/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      if (
-        !(error instanceof PropagatorError) ||
-        error.report.status !== 403 ||
-        !/deletion is not allowed/.test(error.message)
-      )
-        throw error;
+      if (!hasStatus(error, 403) || !/deletion is not allowed/.test(error.message)) throw error;
       return {
         kind: 'retained',
         message:

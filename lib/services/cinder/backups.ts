@@ -1,6 +1,6 @@
-import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { hasStatus } from '../kit/errors.ts';
 import { epochOf } from '../kit/time.ts';
 import {
   backupsOf,
@@ -18,9 +18,7 @@ import {
  * exists.
  */
 const isBackupServiceMissing = (error: unknown): boolean =>
-  error instanceof PropagatorError &&
-  error.report.status === 404 &&
-  /Service .*could not be found/.test(error.message);
+  hasStatus(error, 404) && /Service .*could not be found/.test(error.message);
 
 /** The deletion of a backup that takes longer than this counts as stuck. */
 const BACKUP_STUCK_AFTER_MILLIS = 60 * MINUTE;

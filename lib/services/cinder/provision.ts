@@ -3,7 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
 import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
-import type { PrivateTypes } from '../kit/type-access.ts';
+import type { PrivateTypeListings } from '../kit/type-access.ts';
 
 const schema = z.strictObject({
   quota: limitsSchema([
@@ -23,7 +23,7 @@ type Section = z.infer<typeof schema>;
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The listings of private volume types and of the projects that may use each type. */
-export const PRIVATE_VOLUME_TYPES: PrivateTypes = {
+export const PRIVATE_VOLUME_TYPES: PrivateTypeListings = {
   name: 'type-access',
   path: '/types',
   collection: 'volume_types',

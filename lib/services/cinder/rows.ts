@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { hasStatus } from '../kit/errors.ts';
 import { epochOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
@@ -193,6 +194,6 @@ export function busyBlocker(
  * Throws any other error.
  */
 export function refusalBlocker(error: unknown): Blocker {
-  if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
+  if (!hasStatus(error, 400)) throw error;
   return { message: error.message, actor: 'operator', advice: error.report.advice };
 }

@@ -74,16 +74,19 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
     const resetState = (state: object) =>
       context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
     if (isBeingDeleted(row, context)) return { kind: 'accepted' };
-    if (ATTACHMENT_STATES.includes(row.status))
-      await resetState({ status: 'available', attach_status: 'detached' });
-    if (row.status === 'awaiting-transfer') await resetState({ status: 'available' });
-    const needsForce =
-      !DELETABLE_STATES.includes(row.status) &&
-      !ATTACHMENT_STATES.includes(row.status) &&
-      row.status !== 'awaiting-transfer';
+    const hasAttachmentState = ATTACHMENT_STATES.includes(row.status);
+    const awaitsTransfer = row.status === 'awaiting-transfer';
+    if (hasAttachmentState) await resetState({ status: 'available', attach_status: 'detached' });
+    if (awaitsTransfer) await resetState({ status: 'available' });
+    const isDeletableWithoutForce =
+      hasAttachmentState || awaitsTransfer || DELETABLE_STATES.includes(row.status);
     try {
       // `cascade` would also delete other projects' snapshots of this volume.
-      await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
+      await context.api.request(
+        'DELETE',
+        path,
+        isDeletableWithoutForce ? {} : { query: { force: true } },
+      );
     } catch (error) {
       return {
         kind: 'blocked',

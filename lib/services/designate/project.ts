@@ -22,7 +22,7 @@ interface OwnedRow {
 }
 
 /** Lists a collection as the project sees it. Drops rows that belong to the cloud. */
-export async function rowsOf<S extends z.ZodType<OwnedRow>>(
+export async function listAsProject<S extends z.ZodType<OwnedRow>>(
   { api, project }: ProjectContext,
   path: string,
   collection: string,

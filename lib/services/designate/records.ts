@@ -2,7 +2,13 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { ALL_PROJECTS_HEADER, optionalText, ownerOf, projectHeader, rowsOf } from './project.ts';
+import {
+  ALL_PROJECTS_HEADER,
+  listAsProject,
+  optionalText,
+  ownerOf,
+  projectHeader,
+} from './project.ts';
 import { visibleZones } from './zones.ts';
 
 const floatingIpRow = z.object({ id: z.string(), project_id: optionalText });
@@ -24,7 +30,7 @@ const listFloatingIps = async (
  * Throws an error of class `Unsupported` if Neutron cannot be reached. The PTR records then count
  * as not listable, because only Neutron shows the owners of the floating IPs.
  */
-function rethrowAsHidden(error: unknown): never {
+function rethrowAsUnsupported(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
   const code = 'designate.ptr-record.hidden';
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
@@ -48,7 +54,7 @@ export const ptrRecord = defineType({
   ],
   async list(context) {
     const { api, apiOf, project } = context;
-    if (!(await apiOf('neutron').catch(rethrowAsHidden))) return [];
+    if (!(await apiOf('neutron').catch(rethrowAsUnsupported))) return [];
     // The list is not paged: the next page that Designate links to has the same rows (15.0.2).
     const options = {
       collection: 'floatingips',
@@ -135,7 +141,7 @@ export const recordset = defineType({
     // The zones are listed before the records. Otherwise, if a zone were deleted between the two
     // listings, its records would appear to be in a zone of another project.
     const zones = new Map((await visibleZones(context)).map((zone) => [zone.id, zone]));
-    const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
+    const rows = await listAsProject(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
       .filter((row) => zones.get(row.zone_id)?.project_id !== context.project && !isZoneRecord(row))
       .map((row) => ({ ...row, isInSharedZone: zones.has(row.zone_id) }));

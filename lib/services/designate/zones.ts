@@ -5,10 +5,10 @@ import { epochOf } from '../kit/time.ts';
 import {
   ALL_PROJECTS_HEADER,
   describeCountByOwner,
+  listAsProject,
   optionalText,
   ownerOf,
   projectHeader,
-  rowsOf,
 } from './project.ts';
 
 const zoneRow = z.object({
@@ -26,7 +26,7 @@ type ZoneRow = z.infer<typeof zoneRow>;
 
 /** Returns the zones of the project and the zones that are shared with it. */
 export const visibleZones = (context: ProjectContext): Promise<ZoneRow[]> =>
-  context.memoize('designate.zones', () => rowsOf(context, '/v2/zones', 'zones', zoneRow));
+  context.memoize('designate.zones', () => listAsProject(context, '/v2/zones', 'zones', zoneRow));
 
 const isSharedWith = (row: ZoneRow, project: string): boolean =>
   row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;

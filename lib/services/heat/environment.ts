@@ -7,7 +7,7 @@ export interface Environment {
   /** The types that replace other types in the stack. */
   readonly replacementTypes: readonly string[];
   /** The resources with a pre-delete hook, as `stack/resource`. */
-  readonly hooks: readonly string[];
+  readonly hookedResources: readonly string[];
 }
 
 /**
@@ -18,11 +18,11 @@ export interface Environment {
 export async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environment> {
   const answer = await api.request('GET', `${pathOfStack(row)}/environment`);
   const entries = stringsIn(environmentBody.parse(answer.json).resource_registry);
-  const isOfHook = ({ path }: RegistryEntry): boolean => path.includes('hooks');
+  const isHookEntry = ({ path }: RegistryEntry): boolean => path.includes('hooks');
   return {
-    replacementTypes: entries.filter((entry) => !isOfHook(entry)).map(({ value }) => value),
-    hooks: entries
-      .filter((entry) => isOfHook(entry) && entry.value === 'pre-delete')
+    replacementTypes: entries.filter((entry) => !isHookEntry(entry)).map(({ value }) => value),
+    hookedResources: entries
+      .filter((entry) => isHookEntry(entry) && entry.value === 'pre-delete')
       // The path is resources/STACK/RESOURCE/hooks.
       .map(({ path }) => path.slice(1, path.indexOf('hooks')).join('/')),
   };
@@ -46,11 +46,11 @@ export async function preDeleteHookBlocker(
   row: StackRow,
   api: ServiceApi,
 ): Promise<Blocker | undefined> {
-  const [hook] = (await environmentOf(row, api)).hooks;
-  if (hook === undefined) return undefined;
+  const [resource] = (await environmentOf(row, api)).hookedResources;
+  if (resource === undefined) return undefined;
   return {
-    message: `the deletion waits for the pre-delete hook on "${hook}"`,
+    message: `the deletion waits for the pre-delete hook on "${resource}"`,
     actor: 'operator',
-    advice: `Clear the hook: openstack stack hook clear --pre-delete ${row.id} ${hook}`,
+    advice: `Clear the hook: openstack stack hook clear --pre-delete ${row.id} ${resource}`,
   };
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { noSingleMatch } from './single-match.ts';
-import { type PrivateTypes, pathOfType, projectsWithAccess } from './type-access.ts';
+import { type PrivateTypeListings, pathOfType, projectsWithAccess } from './type-access.ts';
 
 /** The names or ids of types in a profile. */
 export const typeNamesSchema = z
@@ -10,7 +10,7 @@ export const typeNamesSchema = z
 
 /** The calls with which a provisioning gives a project access to private types. */
 export interface AccessProvision<Section> {
-  readonly types: PrivateTypes;
+  readonly types: PrivateTypeListings;
   typeNamesIn(section: Section): readonly string[] | undefined;
   /** Path of the listing. The default is the path of the types. */
   readonly listPath?: string;

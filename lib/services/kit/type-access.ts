@@ -8,7 +8,7 @@ import {
 } from '../../task/service.ts';
 
 /** The listings of a service's private types and of the projects that may use each type. */
-export interface PrivateTypes {
+export interface PrivateTypeListings {
   /** Name of the resource type: `flavor-access`. */
   readonly name: string;
   /** Path of the types: `/flavors`. */
@@ -27,7 +27,7 @@ export interface PrivateTypes {
 }
 
 /** The private types of a service, and the call that removes a project's access to one of them. */
-export interface TypeAccessDefinition extends PrivateTypes {
+export interface TypeAccessDefinition extends PrivateTypeListings {
   /** Body of the action that removes the access of a project. */
   revokeBody(project: string): object;
 }
@@ -35,7 +35,7 @@ export interface TypeAccessDefinition extends PrivateTypes {
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ project_id: z.string().nullish(), tenant_id: z.string().nullish() });
 
-export const pathOfType = (id: string, { path }: Pick<PrivateTypes, 'path'>): string =>
+export const pathOfType = (id: string, { path }: Pick<PrivateTypeListings, 'path'>): string =>
   `${path}/${encodeURIComponent(id)}`;
 
 /**
@@ -43,7 +43,7 @@ export const pathOfType = (id: string, { path }: Pick<PrivateTypes, 'path'>): st
  */
 export async function projectsWithAccess(
   id: string,
-  types: PrivateTypes,
+  types: PrivateTypeListings,
   api: ServiceApi,
 ): Promise<(string | undefined)[]> {
   const { access } = types;

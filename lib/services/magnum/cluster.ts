@@ -9,7 +9,7 @@ import {
   type ServiceApi,
   type UserContext,
 } from '../../task/service.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const clusterRow = z.object({
@@ -79,20 +79,11 @@ export const cluster = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const isDeleting = row.status === 'DELETE_IN_PROGRESS';
-    const isStuck = isDeleting && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
-    const acceptedRemoval: Removal = isStuck
-      ? { kind: 'accepted', stuckSince: changedAt(row) }
-      : { kind: 'accepted' };
-    if (isDeleting && !isStuck) return acceptedRemoval;
-    if (isStuck && (await isHeatDeleting(row, context))) return acceptedRemoval;
+    if (row.status === 'DELETE_IN_PROGRESS') return inProgressRemoval(row, context);
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // If the deletion is stuck here, Heat has deleted the stack, but Magnum has not detected this,
-    // because the trust of the cluster no longer works. After this request, Magnum calls Heat with
-    // the caller's token, Heat answers 404, and magnum-conductor removes the row.
-    await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
-    if (reason === undefined) return acceptedRemoval;
+    await requestDeletion(row, context);
+    if (reason === undefined) return { kind: 'accepted' };
     return {
       kind: 'blocked',
       message: `the deletion failed and was requested again: ${reason}`,
@@ -103,6 +94,24 @@ export const cluster = defineType({
     };
   },
 });
+
+async function requestDeletion(
+  row: ClusterRow,
+  { api, projectApi }: ProjectContext,
+): Promise<void> {
+  await (projectApi ?? api).request('DELETE', pathOf(row));
+}
+
+/** Returns the result for a deletion in progress. Requests a stuck deletion again. */
+async function inProgressRemoval(row: ClusterRow, context: ProjectContext): Promise<Removal> {
+  const since = changedAt(row);
+  if (!hasElapsed(STUCK_AFTER_MILLIS, since, context.now())) return { kind: 'accepted' };
+  // If Heat has already deleted the stack, Magnum has not detected this, because the trust of the
+  // cluster no longer works. After a new request, Magnum calls Heat with the caller's token, Heat
+  // answers 404, and magnum-conductor removes the row.
+  if (!(await isHeatDeleting(row, context))) await requestDeletion(row, context);
+  return { kind: 'accepted', stuckSince: since };
+}
 
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 

@@ -1,9 +1,9 @@
-import { defineTypeAccess, type PrivateTypes } from '../kit/type-access.ts';
+import { defineTypeAccess, type PrivateTypeListings } from '../kit/type-access.ts';
 
 const revokeBody = (project: string): object => ({ removeProjectAccess: { project } });
 
 /** The listings of private share types and of the projects that may use each type. */
-export const PRIVATE_SHARE_TYPES: PrivateTypes = {
+export const PRIVATE_SHARE_TYPES: PrivateTypeListings = {
   name: 'type-access',
   path: '/types',
   collection: 'share_types',

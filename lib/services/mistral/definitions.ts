@@ -1,5 +1,5 @@
-import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { hasStatus } from '../kit/errors.ts';
 import {
   listAll,
   listEventTriggersAgain,
@@ -43,12 +43,7 @@ export const workflow = defineType({
     try {
       await preferredApi(context).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      if (
-        !(error instanceof PropagatorError) ||
-        error.report.status !== 400 ||
-        !/triggers? associated/.test(error.message)
-      )
-        throw error;
+      if (!hasStatus(error, 400) || !/triggers? associated/.test(error.message)) throw error;
       // With a token on the project, Mistral deletes every trigger of the project.
       const undeletableTriggers = context.projectApi ? [] : await listEventTriggersAgain(context);
       if (undeletableTriggers.some(({ workflow_id }) => workflow_id === row.id))

@@ -3,7 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
 import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
-import type { PrivateTypes } from '../kit/type-access.ts';
+import type { PrivateTypeListings } from '../kit/type-access.ts';
 
 const schema = z.strictObject({
   quota: limitsSchema([
@@ -24,7 +24,7 @@ type Section = z.infer<typeof schema>;
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The listings of private flavors and of the projects that may use each flavor. */
-export const PRIVATE_FLAVORS: PrivateTypes = {
+export const PRIVATE_FLAVORS: PrivateTypeListings = {
   name: 'flavor-access',
   path: '/flavors',
   collection: 'flavors',
