@@ -31,11 +31,14 @@ const verify = (
   );
 
 /** Gives a changed entry the matching hash, as an attacker with knowledge of the rule would do. */
-const rehashed = (row: Row | undefined): void => {
+const rehash = (row: Row | undefined): void => {
   if (row) row.entry.hash = hashOf(row.entry);
 };
 
-/** Each changes entry `at` (from 1) of a log of `count`, and returns the first broken number. */
+/**
+ * Each function changes entry `at` (from 1) of a log with `count` entries. It returns the number of
+ * the first entry that the verification must report.
+ */
 const TAMPERING: Readonly<
   Record<string, (log: ReturnType<typeof logOf>, at: number, count: number) => number>
 > = {
@@ -45,7 +48,7 @@ const TAMPERING: Readonly<
   },
   'a changed field with its hash': ({ rows }, at, count) => {
     Object.assign(rows[at - 1]?.entry ?? {}, { by: { kind: 'token', name: 'bob' } });
-    rehashed(rows[at - 1]);
+    rehash(rows[at - 1]);
     return at === count ? at : at + 1;
   },
   'an additional field': ({ rows }, at) => {
@@ -69,7 +72,7 @@ const TAMPERING: Readonly<
     for (const row of rows.slice(at - 1)) {
       row.sequence -= 1;
       row.entry.sequence = row.sequence;
-      rehashed(row);
+      rehash(row);
     }
     return at === count ? count : at;
   },
@@ -84,7 +87,7 @@ const TAMPERING: Readonly<
     for (const row of rows.slice(at - 1)) row.sequence += 1;
     const entry = { ...inserted, sequence: at, previous: rows[at - 2]?.entry.hash };
     rows.splice(at - 1, 0, { sequence: at, entry });
-    rehashed(rows[at - 1]);
+    rehash(rows[at - 1]);
     return at === 1 ? at : at + 1;
   },
   'an entry after the end': ({ rows, head }, _, count) => {

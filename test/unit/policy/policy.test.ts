@@ -23,9 +23,9 @@ const facts = (parts: Partial<AccountFacts> = {}): AccountFacts => ({
 });
 
 function policyOf(text: string): Policy {
-  const read = readPolicy(text, SECTIONS);
-  if (read.kind === 'invalid') throw new TypeError(JSON.stringify(read.problems));
-  return read.policy;
+  const reading = readPolicy(text, SECTIONS);
+  if (reading.kind === 'invalid') throw new TypeError(JSON.stringify(reading.problems));
+  return reading.policy;
 }
 
 const EXAMPLE = `
@@ -357,32 +357,32 @@ profiles:
     ['version: 1\nrules:\n  - match: {}\n   on: {}\n', 4],
     ['', 1],
     ['- version: 1', 1],
-  ])('is refused if it is no such file: %j', (text, line) => {
+  ])('is refused if its text is not a policy: %j', (text, line) => {
     expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'invalid', problems: [{ line }] });
   });
 });
 
 describe('the options of a suspension', () => {
-  const types = SERVICES.flatMap(({ name, suspension }) =>
+  const optionsOfServices = SERVICES.flatMap(({ name, suspension }) =>
     (suspension?.types ?? []).flatMap((type) =>
       (type(name).options ?? []).map((option) => `${name} ${option}`),
     ),
   );
 
   it('are the same in the policy file and in the service files', () => {
-    const known = [
+    const optionsOfPolicy = [
       ...Object.entries(SUSPEND_OPTIONS).flatMap(([name, { options }]) =>
         Object.keys(options).map((option) => `${name} ${option}`),
       ),
       ...QUOTA_SERVICES.map((name) => `${name} ${ZERO_QUOTA}`),
     ];
-    expect([...new Set(types)].sort()).toEqual(known.sort());
+    expect([...new Set(optionsOfServices)].sort()).toEqual(optionsOfPolicy.sort());
   });
 
   it('name their disadvantage, unless they are the default', () => {
-    for (const { default: usual, options } of Object.values(SUSPEND_OPTIONS))
+    for (const { default: defaultOption, options } of Object.values(SUSPEND_OPTIONS))
       for (const [name, option] of Object.entries(options))
-        expect([name, 'loses' in option]).toEqual([name, name !== usual]);
+        expect([name, 'loses' in option]).toEqual([name, name !== defaultOption]);
   });
 
   it('show the disadvantages of the chosen options', () => {

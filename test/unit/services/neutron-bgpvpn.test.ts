@@ -13,12 +13,12 @@ function neutronWith(
   rows: Readonly<Record<string, readonly { id: string; project_id: string }[]>>,
 ) {
   const calls: Call[] = [];
-  const connected = Object.fromEntries(
+  const connectedIds = Object.fromEntries(
     ['networks', 'routers', 'ports'].map((name) => [name, (rows[name] ?? []).map(({ id }) => id)]),
   );
   const tables: Readonly<Record<string, readonly object[]>> = {
     extensions: [{ alias: 'bgpvpn' }],
-    bgpvpns: [{ id: 'vpn-1', name: 'vpn', project_id: PROJECT, ...connected }],
+    bgpvpns: [{ id: 'vpn-1', name: 'vpn', project_id: PROJECT, ...connectedIds }],
     ...rows,
   };
   const api = {
@@ -35,19 +35,19 @@ function neutronWith(
   return { context: projectContext(api, PROJECT), calls };
 }
 
-const removalIn = async (context: ProjectContext) => {
+const removeBgpVpn = async (context: ProjectContext) => {
   const type = neutron.resourceTypes.find(({ name }) => name === 'neutron.bgpvpn');
   const [vpn] = (await type?.list(context))?.resources ?? [];
   if (!vpn) throw new TypeError('the BGP VPN is not listed');
   return vpn.remove();
 };
-const deletions = (calls: readonly Call[]) => calls.filter(({ method }) => method === 'DELETE');
+const deletionsIn = (calls: readonly Call[]) => calls.filter(({ method }) => method === 'DELETE');
 
 describe('the removal of a BGP VPN', () => {
   it('deletes a BGP VPN that connects only resources of the project', async () => {
     const { context, calls } = neutronWith({ networks: [{ id: 'n-1', project_id: PROJECT }] });
-    expect(await removalIn(context)).toEqual({ kind: 'gone' });
-    expect(deletions(calls).map(({ path }) => path)).toEqual(['/v2.0/bgpvpn/bgpvpns/vpn-1']);
+    expect(await removeBgpVpn(context)).toEqual({ kind: 'gone' });
+    expect(deletionsIn(calls).map(({ path }) => path)).toEqual(['/v2.0/bgpvpn/bgpvpns/vpn-1']);
   });
 
   it.each(['networks', 'routers', 'ports'])(
@@ -59,12 +59,12 @@ describe('the removal of a BGP VPN', () => {
           { id: 'foreign', project_id: 'p-2' },
         ],
       });
-      expect(await removalIn(context)).toMatchObject({
+      expect(await removeBgpVpn(context)).toMatchObject({
         kind: 'blocked',
         actor: 'other-project',
         message: expect.stringContaining('of project p-2'),
       });
-      expect(deletions(calls)).toEqual([]);
+      expect(deletionsIn(calls)).toEqual([]);
     },
   );
 });

@@ -25,7 +25,7 @@ function neutronWith(name: string, policyOwner: string) {
   return { context: projectContext(api, PROJECT), changes };
 }
 
-const removalIn = async (context: ProjectContext) => {
+const removeFirewallGroup = async (context: ProjectContext) => {
   const type = neutron.resourceTypes.find((one) => one.name === 'neutron.firewall-group');
   const [group] = (await type?.list(context))?.resources ?? [];
   if (!group) throw new TypeError('the firewall group is not listed');
@@ -38,7 +38,7 @@ describe('the removal of a firewall group', () => {
     ['any other group, also with a policy of another project', 'web', 'p-2'],
   ])('detaches the ports of %s, and deletes the group', async (_what, name, policyOwner) => {
     const { context, changes } = neutronWith(name, policyOwner);
-    expect(await removalIn(context)).toEqual({ kind: 'gone' });
+    expect(await removeFirewallGroup(context)).toEqual({ kind: 'gone' });
     expect(changes).toEqual([
       'PUT /v2.0/fwaas/firewall_groups/group {"firewall_group":{"ports":[]}}',
       'DELETE /v2.0/fwaas/firewall_groups/group undefined',
@@ -47,7 +47,7 @@ describe('the removal of a firewall group', () => {
 
   it('changes nothing if Neutron would also delete a policy of another project', async () => {
     const { context, changes } = neutronWith('default', 'p-2');
-    expect(await removalIn(context)).toMatchObject({
+    expect(await removeFirewallGroup(context)).toMatchObject({
       kind: 'blocked',
       actor: 'other-project',
       message: '1 firewall policy of project p-2 prevents the deletion',

@@ -8,14 +8,14 @@ import { fillNetwork } from '../../cloud/seed-network.ts';
 import { type Cleaner, cleanerOf } from './cleaner.ts';
 
 /**
- * A cloud with a project that was deleted in Keystone, a neighbor, and a control project with
- * resources of the same names.
+ * A cloud with three projects: the target, which is cleaned up, a control project with resources of
+ * the same names, and a neighbor.
  */
 export class NeutronFixture {
   readonly cloud: RehearsalCloud;
   readonly cleaner: Cleaner;
   /** Ids of projects. */
-  readonly dead: string;
+  readonly target: string;
   readonly control: string;
   readonly neighbor: string;
 
@@ -23,11 +23,11 @@ export class NeutronFixture {
     this.cloud = cloud;
     this.cleaner = cleanerOf(cloud, neutron);
     const domain = cloud.seed.makeDomain('customer');
-    this.dead = cloud.seed.makeProject(domain, 'dead');
+    this.target = cloud.seed.makeProject(domain, 'target');
     this.control = cloud.seed.makeProject(domain, 'control');
     this.neighbor = cloud.seed.neighbor();
-    // Each list of security groups creates the default group of the caller: the cleaner has it
-    // already.
+    // A listing of security groups creates the default group of the caller. This group is created
+    // here, so that it exists before each test.
     const [admin] = cloud.state.identity.projects.where(({ name }) => name === 'admin');
     ensureDefaultGroup(cloud.state, admin?.id ?? '');
   }
@@ -46,9 +46,9 @@ export class NeutronFixture {
   }
 
   /**
-   * All resources of Neutron for the control project and for the dead project, which Keystone then
-   * deletes. Returns every row before the dead project had any: the rows that must exist in the
-   * end, unchanged in each field.
+   * Creates all resources of Neutron in the control project and in the target project, and deletes
+   * the target project in Keystone. Returns the rows without the resources of the target project.
+   * The cleanup must not change these rows.
    */
   fill(): string[] {
     const { state } = this.cloud;
@@ -57,14 +57,18 @@ export class NeutronFixture {
       if (project) fillNetwork(state, project, sizes.small, this.neighbor);
     };
     fillUp(this.control);
-    const without = this.rows();
-    fillUp(this.dead);
-    state.identity.projects.delete(this.dead);
-    return without;
+    const expectedRows = this.rows();
+    fillUp(this.target);
+    state.identity.projects.delete(this.target);
+    return expectedRows;
   }
 
-  /** A network with a subnet. */
-  wire(owner: string, name: string, cidr = '10.7.0.0/24'): { net: NetworkRow; sub: NetworkRow } {
+  /** Adds a network with a subnet. */
+  addNetworkWithSubnet(
+    owner: string,
+    name: string,
+    cidr = '10.7.0.0/24',
+  ): { net: NetworkRow; sub: NetworkRow } {
     const net = addNetwork(this.cloud.state, owner, { name });
     return { net, sub: addSubnet(this.cloud.state, owner, { name, network_id: net.id, cidr }) };
   }
@@ -76,18 +80,18 @@ export class NeutronFixture {
     );
   }
 
-  /** Rows that name the dead project in any field. */
-  ofDead(): string[] {
-    return this.rows().filter((row) => row.includes(this.dead));
+  /** Rows that name the target project in any field. */
+  rowsOfTarget(): string[] {
+    return this.rows().filter((row) => row.includes(this.target));
   }
 }
 
-/** The resources that a report has as left, by type. */
-export const left = (report: {
+/** For each resource type with remaining resources: their number in the report. */
+export const leftCounts = (report: {
   readonly counts: Readonly<Record<string, { readonly left: number }>>;
 }): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(report.counts).flatMap(([resourceType, { left: n }]) =>
-      n > 0 ? [[resourceType, n]] : [],
+    Object.entries(report.counts).flatMap(([resourceType, { left }]) =>
+      left > 0 ? [[resourceType, left]] : [],
     ),
   );

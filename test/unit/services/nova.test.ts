@@ -19,6 +19,8 @@ const server = (name: string): Server => {
   if (!row) throw new TypeError(`no server ${name}`);
   return row;
 };
+const projectServers = (): Server[] =>
+  fixture.compute.servers.where((row) => row.project_id === fixture.project);
 const MINUTE = 60_000;
 
 describe('the cleanup of a project in Nova', () => {
@@ -126,8 +128,10 @@ describe('the number of calls to Nova while deletions are under way', () => {
     expect(report.outcome.kind).toBe('again');
     expect(report.counts).toMatchObject({ 'nova.server': { left: before.length } });
     expect(servers()).toEqual(before);
-    const about = calls.filter(({ service, path }) => service === 'nova' && /servers/.test(path));
-    expect(about.map(({ method, path }) => `${method} ${path.split('?')[0]}`)).toEqual([
+    const serverCalls = calls.filter(
+      ({ service, path }) => service === 'nova' && /servers/.test(path),
+    );
+    expect(serverCalls.map(({ method, path }) => `${method} ${path.split('?')[0]}`)).toEqual([
       'GET /v2.1/servers/detail',
     ]);
   });
@@ -142,18 +146,18 @@ describe('Nova, when a deletion does not end', () => {
       path: /\/servers\//,
       effect: { does: 'endless' },
     });
-    const asked = fixture.clock.now();
+    const requestedAt = fixture.clock.now();
     await fixture.run(nova);
     fixture.clock.advance(MINUTE);
-    const preDelete = await fixture.run(nova);
-    expect(preDelete.conditions).not.toContainEqual(
+    const reportAfter1Minute = await fixture.run(nova);
+    expect(reportAfter1Minute.conditions).not.toContainEqual(
       expect.objectContaining({ since: expect.anything() }),
     );
     fixture.clock.advance(5 * MINUTE);
-    const late = await fixture.run(nova);
-    expect(late.outcome.kind).toBe('again');
-    expect(late.conditions).toContainEqual(
-      expect.objectContaining({ class: 'InProgress', actor: 'operator', since: asked }),
+    const reportAfter6Minutes = await fixture.run(nova);
+    expect(reportAfter6Minutes.outcome.kind).toBe('again');
+    expect(reportAfter6Minutes.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', since: requestedAt }),
     );
   });
 
@@ -181,7 +185,7 @@ describe('Nova, when a deletion does not end', () => {
     fixture = await TimedFixture.open();
     const since = fixture.clock.now();
     await fixture.run(nova);
-    // The compute host failed: it fell back from deleting to ERROR.
+    // The compute host failed, and the server changed from deleting to ERROR.
     Object.assign(server('broken'), { task_state: null, vm_state: 'error', deletion: 2 });
     fixture.clock.advance(30 * MINUTE);
     expect((await fixture.run(nova)).conditions).toContainEqual(
@@ -214,7 +218,7 @@ const lifecycleRunner =
   };
 
 describe('Nova with a cell that is down', () => {
-  // Nova leaves out servers that it can't reach, without an error.
+  // Nova omits the servers of a cell that is down, without an error.
   const hideAll = () =>
     faults().inject({
       service: 'nova',
@@ -241,20 +245,21 @@ describe('Nova with a cell that is down', () => {
     expect(left()).toEqual([]);
   });
 
+  /** Shelves the servers of the project, takes their cell down, and returns their number. */
   const shelveInDownCell = () => {
     const { state } = fixture.fixture.rehearsal;
-    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
-    for (const row of own) Object.assign(row, { vm_state: 'shelved_offloaded' });
-    setDownCell(state, { hosts: ['compute-9'], servers: new Set(own.map(({ id }) => id)) });
-    return own.length;
+    const servers = projectServers();
+    for (const row of servers) Object.assign(row, { vm_state: 'shelved_offloaded' });
+    setDownCell(state, { hosts: ['compute-9'], servers: new Set(servers.map(({ id }) => id)) });
+    return servers.length;
   };
 
   it('is not treated as empty while the cell of shelved servers is down', async () => {
     fixture = await TimedFixture.open();
-    const servers = shelveInDownCell();
+    const serverCount = shelveInDownCell();
     const report = await fixture.applyUntilEnd(nova);
     expect(report.outcome.kind).toBe('again');
-    expect(left().filter((one) => one.startsWith('nova.server '))).toHaveLength(servers);
+    expect(left().filter((one) => one.startsWith('nova.server '))).toHaveLength(serverCount);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'nova.server',
@@ -290,17 +295,18 @@ describe('Nova with a cell that is down', () => {
     const { state } = fixture.fixture.rehearsal;
     const records = new MemoryRecords();
     const run = lifecycleRunner(records);
-    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
-    const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
-    const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
-    const down = { hosts: ['compute-9'], servers: new Set(active) };
-    setDownCell(state, down);
+    const activeIds = projectServers()
+      .filter((row) => row.vm_state === 'active')
+      .map(({ id }) => id);
+    const states = () => activeIds.map((id) => fixture.compute.servers.get(id)?.vm_state);
+    const downCell = { hosts: ['compute-9'], servers: new Set(activeIds) };
+    setDownCell(state, downCell);
     for (let runs = 0; runs < 3; runs += 1)
       expect((await run('suspend')).outcome.kind).not.toBe('finished');
     setDownCell(state, undefined);
     for (let runs = 0; runs < 5; runs += 1) await run('suspend');
     expect(new Set(states())).toEqual(new Set(['stopped']));
-    setDownCell(state, down);
+    setDownCell(state, downCell);
     for (let runs = 0; runs < 3; runs += 1)
       expect((await run('resume')).outcome.kind).not.toBe('finished');
     setDownCell(state, undefined);
@@ -314,11 +320,12 @@ describe('Nova with a cell that is down', () => {
     fixture = await TimedFixture.open();
     const { state } = fixture.fixture.rehearsal;
     const records = new MemoryRecords();
-    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
-    const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
-    const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
+    const activeIds = projectServers()
+      .filter((row) => row.vm_state === 'active')
+      .map(({ id }) => id);
+    const states = () => activeIds.map((id) => fixture.compute.servers.get(id)?.vm_state);
     const run = lifecycleRunner(records);
-    const comingUp = (context: ProjectContext): ProjectContext => {
+    const withCellUpAfterList = (context: ProjectContext): ProjectContext => {
       const { api } = context;
       const list: typeof api.list = async (...args) => {
         const answer = await api.list(...args);
@@ -330,8 +337,8 @@ describe('Nova with a cell that is down', () => {
     };
     for (let runs = 0; runs < 5; runs += 1) await run('suspend');
     expect(new Set(states())).toEqual(new Set(['stopped']));
-    setDownCell(state, { hosts: ['compute-9'], servers: new Set(active) });
-    await run('resume', comingUp);
+    setDownCell(state, { hosts: ['compute-9'], servers: new Set(activeIds) });
+    await run('resume', withCellUpAfterList);
     setDownCell(state, undefined);
     for (let runs = 0; runs < 5; runs += 1) await run('resume');
     expect(new Set(states())).toEqual(new Set(['active']));
@@ -462,7 +469,7 @@ describe('Nova, with a faulty API', () => {
 
   it('stops at the first refusal and reports to the operator', async () => {
     fixture = await TimedFixture.open({}, 'lab');
-    const refused = faults().inject({
+    const refusal = faults().inject({
       service: 'nova',
       method: 'DELETE',
       path: /\/servers\//,
@@ -473,7 +480,7 @@ describe('Nova, with a faulty API', () => {
       error: { class: 'Denied', service: 'nova' },
     });
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(30);
-    expect(refused.hits).toBeLessThan(12);
+    expect(refusal.hits).toBeLessThan(12);
   });
 
   it('is not changed if it is too old to refuse an unknown filter', async () => {

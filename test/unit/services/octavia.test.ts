@@ -26,8 +26,8 @@ const balancer = (name: string): LoadBalancer => {
   if (!row) throw new TypeError(`no load balancer ${name}`);
   return row;
 };
-/** In this state for the given minutes. */
-const put = (name: string, provisioning_status: string, minutes: number): void => {
+/** Sets the provisioning status of a load balancer, as if it had changed some minutes ago. */
+const setStatus = (name: string, provisioning_status: string, minutes: number): void => {
   Object.assign(balancer(name), { provisioning_status, updated_at: Date.now() - minutes * MINUTE });
 };
 const blocked = (report: { conditions: readonly { class: string }[] }) =>
@@ -62,7 +62,7 @@ describe('the cleanup of a project in Octavia', () => {
   });
 
   it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
-    put('web', 'PENDING_UPDATE', 1);
+    setStatus('web', 'PENDING_UPDATE', 1);
     const report = await fixture.applyUntilEnd(octavia);
     expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toEqual([
@@ -73,13 +73,13 @@ describe('the cleanup of a project in Octavia', () => {
       }),
     ]);
     expect(balancer('web').provisioning_status).toBe('PENDING_UPDATE');
-    put('web', 'ACTIVE', 0);
+    setStatus('web', 'ACTIVE', 0);
     expect((await fixture.runUntilEnd(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('reports a load balancer that is pending for long, with its age, and removes the others', async () => {
-    put('web', 'PENDING_UPDATE', 30);
+    setStatus('web', 'PENDING_UPDATE', 30);
     Object.assign(balancer('bare'), {
       provisioning_status: 'PENDING_CREATE',
       created_at: Date.now() - 90 * MINUTE,
@@ -98,17 +98,17 @@ describe('the cleanup of a project in Octavia', () => {
       'octavia.load-balancer web',
       'octavia.quota quota',
     ]);
-    put('web', 'ERROR', 0);
-    put('bare', 'ERROR', 0);
+    setStatus('web', 'ERROR', 0);
+    setStatus('bare', 'ERROR', 0);
     report = await fixture.runUntilEnd(octavia);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('reports since when a deletion hangs, and does not repeat it', async () => {
-    put('web', 'PENDING_DELETE', 5);
-    put('bare', 'PENDING_DELETE', 50);
-    const broken = balancer('broken').id;
+    setStatus('web', 'PENDING_DELETE', 5);
+    setStatus('bare', 'PENDING_DELETE', 50);
+    const brokenId = balancer('broken').id;
     const report = await fixture.applyUntilEnd(octavia);
     const pending = report.conditions.filter((one) => one.class === 'InProgress');
     expect(pending).toContainEqual(
@@ -122,22 +122,22 @@ describe('the cleanup of a project in Octavia', () => {
       expect.objectContaining({ actor: 'none', example: balancer('web').id }),
     );
     expect(pending).toHaveLength(2);
-    const ordered = fixture.rehearsal.calls.filter(
+    const deletions = fixture.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /loadbalancers/.test(call.path),
     );
-    expect(ordered.map((call) => call.path)).toEqual([expect.stringContaining(broken)]);
+    expect(deletions.map((call) => call.path)).toEqual([expect.stringContaining(brokenId)]);
   });
 
   it('reports removals that end in ERROR, and repeats them', async () => {
     balancer('web').failing = 2;
     const messages = new Set<string>();
-    const done = await fixture.runUntilEnd(octavia, {}, (report) => {
+    const lastReport = await fixture.runUntilEnd(octavia, {}, (report) => {
       for (const one of blocked(report)) messages.add(JSON.stringify(one));
     });
     expect([...messages]).toEqual([
       expect.stringMatching(/the load balancer changed to ERROR less than an hour ago.*"operator"/),
     ]);
-    expect(done.outcome).toEqual({ kind: 'finished' });
+    expect(lastReport.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('octavia')).toEqual([]);
   });
 
@@ -212,11 +212,10 @@ describe('VIP ports, when Neutron is emptied', () => {
   });
 
   it('are removed by Neutron if their load balancer is gone', async () => {
-    const [kept] = vips();
+    expect(vips()).not.toEqual([]);
     const { loadBalancers } = tables();
     for (const row of loadBalancers.where(({ project_id }) => project_id === fixture.project))
       loadBalancers.delete(row.id);
-    expect(kept).toBeDefined();
     const apiOf = async (name: string) =>
       name === 'octavia' ? fixture.cloud.api(octavia, 'RegionOne') : undefined;
     await fixture.clean(neutron, { apiOf });

@@ -13,29 +13,43 @@ const accountOf = (project: string): Account => {
   if (!account) throw new TypeError(`no account of ${project}`);
   return account;
 };
-const container = (name: string): Container => {
+/** Returns the container with this name, and creates it if it is missing. */
+const ensureContainer = (name: string): Container => {
   const account = accountOf(fixture.project);
-  const made = account.containers.get(name) ?? newContainer(name, 0);
-  account.containers.set(name, made);
-  return made;
+  const container = account.containers.get(name) ?? newContainer(name, 0);
+  account.containers.set(name, container);
+  return container;
 };
-const fill = (into: string, ...names: string[]): void => {
+const addObjects = (containerName: string, ...names: string[]): void => {
+  const container = ensureContainer(containerName);
   for (const name of names)
-    put(container(into), { name, bytes: 1, contentType: 'text/plain', modified: 0 });
+    put(container, { name, bytes: 1, contentType: 'text/plain', modified: 0 });
 };
-const version = (into: string, name: string, versionId: string, marker = false): void => {
-  const home = container(into);
-  home.versioning = 'enabled';
-  put(home, { name, bytes: 1, contentType: 'text/plain', modified: 0, versionId, marker });
+const addVersion = (
+  containerName: string,
+  name: string,
+  versionId: string,
+  isDeleteMarker: boolean,
+): void => {
+  const container = ensureContainer(containerName);
+  container.versioning = 'enabled';
+  put(container, {
+    name,
+    bytes: 1,
+    contentType: 'text/plain',
+    modified: 0,
+    versionId,
+    marker: isDeleteMarker,
+  });
 };
-/** A cluster that has no /info, or hides it. */
+/** Makes the cluster refuse /info. */
 const hideInfo = () =>
   fixture.rehearsal.faults.add({
     service: 'swift',
     path: /^\/info/,
     effect: { does: 'answer', status: 403 },
   });
-const AWFUL =
+const UNUSUAL_NAMES =
   'a/b ü%?|#|/leading|//two|..|.|../../AUTH_other/c/o|a/../b|emoji 😀|a//b|trailing/|%2F|a%20b|+|new\nline|quote"\'|q?x=1&y=2| space '
     .split('|')
     .concat('x'.repeat(1024));
@@ -57,16 +71,18 @@ describe('the cleanup of an account in Swift', () => {
   it.each([
     ['by bulk deletes', false],
     ['one by one if the cluster has no bulk delete', true],
-  ])('removes objects and containers with any name, %s', async (_how, hidden) => {
+  ])('removes objects and containers with any name, %s', async (_how, hidesInfo) => {
     fixture = await CleanupFixture.open({}, 'tiny');
-    for (const name of ['plain', 'awful ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
-      fill(name, ...AWFUL);
-    if (hidden) hideInfo();
+    for (const name of ['plain', 'unusual ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
+      addObjects(name, ...UNUSUAL_NAMES);
+    if (hidesInfo) hideInfo();
     const report = await fixture.applyUntilEnd(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('swift')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    expect(fixture.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
+    expect(fixture.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(
+      !hidesInfo,
+    );
   });
 
   it('counts the resources in phase plan, and changes nothing', async () => {
@@ -94,7 +110,8 @@ describe('the cleanup of an account in Swift', () => {
 
   it('lists everything in pages of two, also the versions of one object', async () => {
     fixture = await CleanupFixture.open({ swiftPageLimit: 2 });
-    for (let n = 0; n < 7; n += 1) version('many versions', 'one', `17954130${n}0.00000`, n === 6);
+    for (let n = 0; n < 7; n += 1)
+      addVersion('many versions', 'one', `17954130${n}0.00000`, n === 6);
     const report = await fixture.plan(swift);
     const rows = report.counts['swift.object' as ResourceTypeName]?.listed;
     expect((await fixture.applyUntilEnd(swift)).counts).toMatchObject({
@@ -105,9 +122,9 @@ describe('the cleanup of an account in Swift', () => {
 
   it('removes many objects in several iterations, and counts all of them beforehand', async () => {
     fixture = await CleanupFixture.open({}, 'tiny');
-    fill('huge', ...Array.from({ length: 23_456 }, (_, n) => `object/${n}`));
-    const objects = accountOf(fixture.project);
-    const total = [...objects.containers.values()].reduce(
+    addObjects('huge', ...Array.from({ length: 23_456 }, (_, n) => `object/${n}`));
+    const account = accountOf(fixture.project);
+    const total = [...account.containers.values()].reduce(
       (sum, each) => sum + each.objects.size,
       0,
     );
@@ -122,14 +139,14 @@ describe('the cleanup of an account in Swift', () => {
 
   it('disables the older versioning first, so that a deletion restores no old version', async () => {
     fixture = await CleanupFixture.open();
-    for (const [home, archive] of [
+    for (const [source, archive] of [
       ['stack', 'stack-archive'],
       ['history', 'history-archive'],
     ] as const) {
-      fill(home, 'o');
-      container(home).headers[home === 'stack' ? 'x-versions-location' : 'x-history-location'] =
-        archive;
-      fill(archive, '001o/1795412477.00001', '001o/1795412477.00002');
+      addObjects(source, 'o');
+      const header = source === 'stack' ? 'x-versions-location' : 'x-history-location';
+      ensureContainer(source).headers[header] = archive;
+      addObjects(archive, '001o/1795412477.00001', '001o/1795412477.00002');
     }
     const listed = (await fixture.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
     const report = await fixture.clean(swift);
@@ -145,8 +162,8 @@ describe('the cleanup of an account in Swift', () => {
     put(copy, { name: 'o', bytes: 1, contentType: 'text/plain', modified: 0 });
     accountOf(fixture.control.projectId).containers.set('copy', copy);
     fixture.rememberControls();
-    fill('mirrored', 'o');
-    Object.assign(container('mirrored').headers, {
+    addObjects('mirrored', 'o');
+    Object.assign(ensureContainer('mirrored').headers, {
       'x-container-sync-to': `//realm/cluster/AUTH_${fixture.control.projectId}/copy`,
       'x-container-sync-key': 'secret',
     });
@@ -157,7 +174,7 @@ describe('the cleanup of an account in Swift', () => {
 
   it('removes public read rights with the container after Keystone deleted the project', async () => {
     fixture = await CleanupFixture.open();
-    container('public').headers['x-container-read'] = '.r:*';
+    ensureContainer('public').headers['x-container-read'] = '.r:*';
     await fixture.deleteProject();
     expect((await fixture.applyUntilEnd(swift)).outcome).toEqual({ kind: 'finished' });
     expect(accountOf(fixture.project).containers.size).toBe(0);
@@ -309,12 +326,12 @@ describe('Swift, with a faulty API', () => {
   it.each([
     ['bulk deletes', false],
     ['single deletes', true],
-  ])('does not finish when %s never end', async (_how, hidden) => {
+  ])('does not finish when %s never end', async (_how, hidesInfo) => {
     fixture = await CleanupFixture.open({}, 'tiny');
-    if (hidden) hideInfo();
+    if (hidesInfo) hideInfo();
     fixture.rehearsal.faults.add({
       service: 'swift',
-      method: hidden ? 'DELETE' : 'POST',
+      method: hidesInfo ? 'DELETE' : 'POST',
       effect: { does: 'endless' },
     });
     const before = fixture
@@ -329,7 +346,7 @@ describe('Swift, with a faulty API', () => {
   it('treats a row that is listed but not found as an outdated list, and not as removed', async () => {
     fixture = await CleanupFixture.open({}, 'tiny');
     hideInfo();
-    fill('lagging', 'ghost');
+    addObjects('lagging', 'ghost');
     const lag = fixture.rehearsal.faults.inject({
       service: 'swift',
       method: 'DELETE',
@@ -352,7 +369,7 @@ describe('Swift, with a faulty API', () => {
   it('sends no further call after the first 403, for any number of objects', async () => {
     fixture = await CleanupFixture.open({}, 'tiny');
     hideInfo();
-    fill('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));
+    addObjects('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));
     const refusal = fixture.rehearsal.faults.inject({
       service: 'swift',
       method: 'DELETE',
@@ -372,7 +389,7 @@ describe('Swift, with a faulty API', () => {
     const [account] = (
       await Promise.all(swift.resourceTypes.map((resourceType) => resourceType.list(context)))
     ).flatMap(({ resources }) => resources);
-    fill('late', 'o');
+    addObjects('late', 'o');
     expect(await account?.remove()).toMatchObject({ kind: 'blocked' });
     expect(accountOf(fixture.project).deleted).toBe(false);
   });

@@ -20,15 +20,15 @@ describe('the cleanup of a project in Tacker', () => {
     await fixture.grantCleaner();
     return tablesOf(fixture.rehearsal.state);
   };
-  /** Runs several times, a moment apart, without a token on the project, as after its deletion. */
-  const cleaned = async () => {
+  /** Runs repeatedly until the end, without a token on the project, as after its deletion. */
+  const cleanUntilEnd = async () => {
     for (let runs = 1; ; runs += 1) {
       const report = await fixture.clean(tacker);
       if (report.outcome.kind !== 'again' || runs === 20) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
-  const called = (method: string, path: RegExp) =>
+  const callsOf = (method: string, path: RegExp) =>
     fixture.rehearsal.calls.filter(
       (call) => call.service === 'tacker' && call.method === method && path.test(call.path),
     );
@@ -42,7 +42,7 @@ describe('the cleanup of a project in Tacker', () => {
       .filter(({ method }) => method === 'DELETE')
       .map(({ path }) => path.split('/')[2]);
     expect(paths.at(-1)).toBe('vims');
-    expect(called('POST', /\/terminate$/).filter(({ status }) => status === 202)).toHaveLength(1);
+    expect(callsOf('POST', /\/terminate$/).filter(({ status }) => status === 202)).toHaveLength(1);
   });
 
   it('uses a filter only if it returns no rows for a project that does not exist', async () => {
@@ -79,13 +79,13 @@ describe('the cleanup of a project in Tacker', () => {
 
   it('does not report the subscription of a deleted project as removed after a 404', async () => {
     await open();
-    const report = await cleaned();
+    const report = await cleanUntilEnd();
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
       because: expect.stringContaining('subscriptions'),
     });
     expect(fixture.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
-    expect(called('DELETE', /subscriptions/)).toEqual([]);
+    expect(callsOf('DELETE', /subscriptions/)).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
@@ -93,13 +93,13 @@ describe('the cleanup of a project in Tacker', () => {
     const { subscriptions } = await open();
     for (const { id } of subscriptions.where((row) => row.tenant_id === fixture.project))
       subscriptions.delete(id);
-    expect((await cleaned()).outcome).toEqual({ kind: 'finished' });
+    expect((await cleanUntilEnd()).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
   });
 
   it('rolls back a failed instantiation, and removes its record', async () => {
     const { instances, operations } = await open();
-    const half = {
+    const failedInstance = {
       id: uuid(),
       name: 'half',
       tenant_id: fixture.project,
@@ -107,17 +107,17 @@ describe('the cleanup of a project in Tacker', () => {
       task: null,
       status: 'ERROR',
     } as const;
-    instances.add({ ...half });
+    instances.add({ ...failedInstance });
     operations.add({
       id: uuid(),
-      instance: half.id,
+      instance: failedInstance.id,
       operation: 'INSTANTIATE',
       state: 'FAILED_TEMP',
       start: Date.now(),
     });
     expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
-    expect(called('POST', /\/rollback$/)).toHaveLength(1);
+    expect(callsOf('POST', /\/rollback$/)).toHaveLength(1);
   });
 
   it('reports why a termination failed, keeps the VIM, and retries', async () => {
@@ -134,7 +134,7 @@ describe('the cleanup of a project in Tacker', () => {
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
     );
     expect(fixture.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
-    expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
+    expect(callsOf('POST', /\/fail$/).length).toBeGreaterThan(1);
     locked.clear();
     expect((await fixture.runUntilEnd(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('tacker')).toEqual([]);
@@ -143,7 +143,7 @@ describe('the cleanup of a project in Tacker', () => {
   it('waits for an operation that is in progress, and reports it when it takes too long', async () => {
     const { instances, operations } = await open();
     await fixture.runUntilEnd(tacker);
-    const busy = {
+    const busyInstance = {
       id: uuid(),
       name: 'busy',
       tenant_id: fixture.project,
@@ -151,10 +151,10 @@ describe('the cleanup of a project in Tacker', () => {
       task: 'HEALING',
       status: 'ACTIVE',
     } as const;
-    instances.add({ ...busy });
-    const young = operations.add({
+    instances.add({ ...busyInstance });
+    const recentOperation = operations.add({
       id: uuid(),
-      instance: busy.id,
+      instance: busyInstance.id,
       operation: 'HEAL',
       state: 'PROCESSING',
       start: Date.now(),
@@ -162,8 +162,8 @@ describe('the cleanup of a project in Tacker', () => {
     expect((await fixture.preDelete(tacker)).conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'none' }),
     ]);
-    operations.delete(young.id);
-    operations.add({ ...young, start: Date.now() - 7_200_000 });
+    operations.delete(recentOperation.id);
+    operations.add({ ...recentOperation, start: Date.now() - 7_200_000 });
     expect((await fixture.preDelete(tacker)).conditions).toEqual([
       expect.objectContaining({
         class: 'InProgress',
@@ -185,8 +185,8 @@ describe('the cleanup of a project in Tacker', () => {
       '/vnflcm/v1/vnf_instances',
       '/vnfpkgm/v1/vnf_packages',
     ];
-    const asked = called('GET', /./).map(({ path }) => path.split('?')[0]);
-    expect(asked.sort()).toEqual(listings);
+    const listedPaths = callsOf('GET', /./).map(({ path }) => path.split('?')[0]);
+    expect(listedPaths.sort()).toEqual(listings);
   });
 
   it('reports existing packages as unreachable, and removes the other types', async () => {

@@ -25,12 +25,15 @@ export const instanceNamed = (name: string, owner = timed.project): Instance => 
   return row;
 };
 
-export const calls = (method: string, path: RegExp) =>
+export const callsOf = (method: string, path: RegExp) =>
   timed.fixture.rehearsal.calls.filter(
     (call) => call.service === 'trove' && call.method === method && path.test(call.path),
   );
 
-/** After the deletion of the project configuration groups cannot be listed; the rest is removed. */
+/**
+ * The outcome after the deletion of the project: all resources are removed except configuration
+ * groups, which can no longer be listed.
+ */
 export const UNREACHABLE = {
   kind: 'unreachable',
   because: expect.stringContaining('configuration groups'),
@@ -38,7 +41,7 @@ export const UNREACHABLE = {
 
 export const CONFIGURATIONS = ['trove.configuration tuned', 'trove.configuration unused'];
 
-/** Runs on the existing project, ten seconds apart. */
+/** Runs phase `pre-delete` up to twelve times, ten seconds apart, and returns the last report. */
 export const preDelete = async (
   role: string,
   more: Partial<ProjectContext> = {},
@@ -61,7 +64,7 @@ export async function reopen(options: Omit<CloudOptions, 'clock'>): Promise<void
 }
 
 /** Gives each test of the file a new cloud with Trove. */
-export function eachTrove(): void {
+export function openTroveForEachTest(): void {
   beforeEach(async () => {
     timed = await TimedFixture.open({ with: [trove], durations: { documented: 5000 } });
   });

@@ -2,17 +2,17 @@ import { trove as troveService } from '../../../lib/services/trove.ts';
 import type { Backup } from '../../cloud/documented/trove-rows.ts';
 import {
   CONFIGURATIONS,
-  calls,
-  eachTrove,
+  callsOf,
   instanceNamed,
   left,
+  openTroveForEachTest,
   preDelete,
   tables,
   timed,
   UNREACHABLE,
 } from './trove-fixture.ts';
 
-eachTrove();
+openTroveForEachTest();
 
 const MINUTE = 60_000;
 
@@ -26,10 +26,10 @@ describe('Instances of Trove', () => {
   it('are removed after their replicas, and members only with their cluster, without refused calls', async () => {
     await timed.applyUntilEnd(troveService);
     expect(left('instance')).toEqual([]);
-    expect(calls('DELETE', /\/instances\//).filter(({ status }) => status >= 400)).toEqual([]);
+    expect(callsOf('DELETE', /\/instances\//).filter(({ status }) => status >= 400)).toEqual([]);
     for (const name of ['member-0', 'member-1'])
-      expect(calls('DELETE', new RegExp(instanceNamed(name).id))).toEqual([]);
-    expect(calls('DELETE', /\/clusters\//)).toHaveLength(1);
+      expect(callsOf('DELETE', new RegExp(instanceNamed(name).id))).toEqual([]);
+    expect(callsOf('DELETE', /\/clusters\//)).toHaveLength(1);
   });
 
   it('get no call in state BUILD for an hour, and are then reset and deleted', async () => {
@@ -51,7 +51,7 @@ describe('Instances of Trove', () => {
     Object.assign(row, { task: 'DELETING', updated: timed.clock.now() });
     await timed.applyUntilEnd(troveService);
     expect(left('instance')).toEqual(['trove.instance stopped']);
-    expect(calls('DELETE', new RegExp(row.id))).toEqual([]);
+    expect(callsOf('DELETE', new RegExp(row.id))).toEqual([]);
     timed.clock.advance(16 * MINUTE);
     const since = row.updated;
     const report = await timed.run(troveService);
@@ -145,7 +145,7 @@ describe('Clusters of Trove', () => {
 describe('Backups of Trove', () => {
   it('are set to failed through their instance if they still run and the project owns the instance', async () => {
     await timed.run(troveService);
-    expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
+    expect(callsOf('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
       expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
     ]);
     expect((await timed.applyUntilEnd(troveService)).outcome).toEqual(UNREACHABLE);

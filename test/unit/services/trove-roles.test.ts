@@ -2,15 +2,15 @@ import { trove as troveService } from '../../../lib/services/trove.ts';
 import { trove } from '../../cloud/documented/trove.ts';
 import {
   CONFIGURATIONS,
-  eachTrove,
   left,
+  openTroveForEachTest,
   preDelete,
   reopen,
   tables,
   timed,
 } from './trove-fixture.ts';
 
-eachTrove();
+openTroveForEachTest();
 
 describe('Trove, for a propagator without the admin role', () => {
   it('does not report types that it cannot list as empty', async () => {
@@ -31,7 +31,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
   });
   const memberApi = () =>
     timed.fixture.cloud.api(troveService, 'RegionOne', timed.fixture.project, 'member');
-  const controlled = (): boolean => timed.fixture.controlsAreUntouched;
+  const controlsAreUntouched = (): boolean => timed.fixture.controlsAreUntouched;
 
   it('counts the other types, and reports that no token lists modules', async () => {
     const report = await timed.fixture.plan(troveService, { now: () => timed.clock.now() });
@@ -55,7 +55,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
       because: expect.stringContaining('lists modules'),
     });
     expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
-    expect(controlled()).toBe(true);
+    expect(controlsAreUntouched()).toBe(true);
   });
 
   it('does not recognize this fault if Trove answers 500 to every call', async () => {
@@ -72,7 +72,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
   it('is emptied completely while the project exists, with a token of a member', async () => {
     expect((await preDelete('admin', { memberApi })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
-    expect(controlled()).toBe(true);
+    expect(controlsAreUntouched()).toBe(true);
     const { applicationCredentials } = timed.fixture.rehearsal.state.identity;
     const made = applicationCredentials.where(({ name }) => name.startsWith('keystone-propagator'));
     // The service logs in once for all calls, on that project and with that role alone.
@@ -91,6 +91,6 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     const report = await preDelete('admin', { memberApi });
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
-    expect(controlled()).toBe(true);
+    expect(controlsAreUntouched()).toBe(true);
   });
 });

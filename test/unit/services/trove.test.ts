@@ -5,10 +5,10 @@ import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
 import {
   CONFIGURATIONS,
-  calls,
-  eachTrove,
+  callsOf,
   instanceNamed,
   left,
+  openTroveForEachTest,
   preDelete,
   tables,
   timed,
@@ -26,7 +26,7 @@ testServiceContract(troveService, {
   },
 });
 
-eachTrove();
+openTroveForEachTest();
 
 const sideEffects = () => timed.fixture.rehearsal.state.sideEffects;
 
@@ -41,7 +41,7 @@ describe('the cleanup of a deleted project in Trove', () => {
   it('never reads limits, because that creates rows', async () => {
     await timed.applyUntilEnd(troveService);
     expect(sideEffects()).not.toContain('rows of usage were made by looking at limits');
-    expect(calls('GET', /quotas/)).toEqual([]);
+    expect(callsOf('GET', /quotas/)).toEqual([]);
   });
 
   it('keeps the data of backups in Swift, whose cleanup runs later', async () => {

@@ -12,15 +12,17 @@ const open = async (documented = fake): Promise<void> => {
   fixture = await CleanupFixture.open({ with: [documented] });
   await fixture.grantCleaner();
 };
-const add = (project: string, name: string) => {
+const addQueue = (project: string, name: string) => {
   zaqarIn(fixture.rehearsal.state).queues.add({
     id: `${project}/${name}`,
     name,
     project_id: project,
   });
 };
-/** With this option a run ends after the first list, unless the cloud has topics. */
-const noQueues = () => {
+/**
+ * Removes the queues of the project. A run then ends after its first listing if it has no topic.
+ */
+const removeQueues = () => {
   const { queues, subscriptions } = zaqarIn(fixture.rehearsal.state);
   for (const row of queues.where((one) => one.project_id === fixture.project))
     queues.delete(row.id);
@@ -29,7 +31,7 @@ const noQueues = () => {
   ))
     subscriptions.delete(row.id);
 };
-const asked = (path: RegExp) =>
+const callsTo = (path: RegExp) =>
   fixture.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
 
 describe('the cleanup of an existing project in Zaqar', () => {
@@ -47,7 +49,7 @@ describe('the cleanup of an existing project in Zaqar', () => {
 
   it('lists all pages of queues', async () => {
     await open();
-    for (let n = 0; n < 57; n += 1) add(fixture.project, `more-${n}`);
+    for (let n = 0; n < 57; n += 1) addQueue(fixture.project, `more-${n}`);
     const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'zaqar.queue': { listed: 60, gone: 60 } });
@@ -75,8 +77,8 @@ describe('the cleanup of an existing project in Zaqar', () => {
 
   it('removes nothing with a token on another project', async () => {
     await open();
-    const own = await fixture.cloud.ownProject();
-    add(own.id, 'ours');
+    const cleanerProject = await fixture.cloud.ownProject();
+    addQueue(cleanerProject.id, 'ours');
     fixture.rememberControls();
     const before = fixture.left('zaqar');
     const context = await fixture.context(zaqar);
@@ -119,14 +121,14 @@ describe('Zaqar without MongoDB', () => {
       times: 1,
       effect: { does: 'answer', status: 503 },
     });
-    noQueues();
+    removeQueues();
     expect((await fixture.preDelete(zaqar)).outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('zaqar')).toEqual([]);
   });
 
   it('is not treated as empty when its store fails after the list of queues', async () => {
     await open();
-    noQueues();
+    removeQueues();
     const down = { does: 'answer', status: 503 } as const;
     fixture.rehearsal.faults.inject({
       service: 'zaqar',
@@ -159,7 +161,7 @@ describe('the cleanup of a deleted project in Zaqar', () => {
       kind: 'unreachable',
       because: expect.stringContaining('queues'),
     });
-    expect(asked(/./)).toEqual([]);
+    expect(callsTo(/./)).toEqual([]);
     expect(fixture.left('zaqar')).toEqual(before);
   });
 });

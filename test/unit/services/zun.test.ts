@@ -25,7 +25,7 @@ describe('the cleanup of a project in Zun', () => {
     fixture = await CleanupFixture.open({ with: [fake], durations: { documented: 5 } });
     return tablesOf(fixture.rehearsal.state);
   };
-  const called = () => fixture.rehearsal.calls.filter(({ service }) => service === 'zun');
+  const callsToZun = () => fixture.rehearsal.calls.filter(({ service }) => service === 'zun');
 
   it('deletes running containers by force, resumes paused ones, and removes the capsule as a whole', async () => {
     await open();
@@ -33,7 +33,7 @@ describe('the cleanup of a project in Zun', () => {
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.left('zun')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    expect(called().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
+    expect(callsToZun().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
   });
 
   it('lists all pages, although the link to the next page lacks the query', async () => {
@@ -85,7 +85,7 @@ describe('the cleanup of a project in Zun', () => {
   it('does not repeat a deletion that is in progress, and reports it when it takes too long', async () => {
     const { containers } = await open();
     await fixture.runUntilEnd(zun);
-    const going = {
+    const deletingContainer = {
       id: uuid(),
       name: 'going',
       project_id: fixture.project,
@@ -93,14 +93,14 @@ describe('the cleanup of a project in Zun', () => {
       status: 'Running',
       task_state: 'container_deleting',
     };
-    containers.add({ ...going, updated_at: Date.now() - 60_000 });
+    containers.add({ ...deletingContainer, updated_at: Date.now() - 60_000 });
     fixture.rehearsal.calls.length = 0;
     expect((await fixture.clean(zun)).conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'none' }),
     ]);
-    expect(called().filter(({ method }) => method !== 'GET')).toEqual([]);
+    expect(callsToZun().filter(({ method }) => method !== 'GET')).toEqual([]);
     const old = Date.now() - 3_600_000;
-    containers.add({ ...going, updated_at: old });
+    containers.add({ ...deletingContainer, updated_at: old });
     fixture.rehearsal.faults.inject({
       service: 'zun',
       method: 'DELETE',
@@ -119,7 +119,7 @@ describe('the cleanup of a project in Zun', () => {
     quotas.add({ id: fixture.project, containers: 40 });
     fixture.rehearsal.calls.length = 0;
     expect((await fixture.clean(zun)).outcome).toEqual({ kind: 'finished' });
-    expect(called().filter(({ method }) => method === 'DELETE')).toEqual([]);
+    expect(callsToZun().filter(({ method }) => method === 'DELETE')).toEqual([]);
     quotas.add({ id: fixture.project, containers: 0 });
     expect((await fixture.clean(zun)).outcome).toEqual({ kind: 'finished' });
     expect(quotas.get(fixture.project)).toBeUndefined();

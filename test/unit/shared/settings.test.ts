@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { readSettings, Settings } from '../../../lib/shared/settings.ts';
 
-function wrong(environment: Record<string, string>): PropagatorError {
+function errorOf(environment: Record<string, string>): PropagatorError {
   try {
     readSettings(environment);
   } catch (thrown) {
     if (thrown instanceof PropagatorError) return thrown;
   }
-  throw new Error('these settings were taken');
+  throw new Error('these settings were accepted');
 }
 
 describe('settings', () => {
@@ -78,12 +78,12 @@ describe('settings', () => {
     ['PROPAGATOR_MODUS', 'enforce'],
   ];
   it.each(WRONG)('%s=%s stops the start with one line that names it', (name, value) => {
-    const { message } = wrong({ [name]: value }).report;
+    const { message } = errorOf({ [name]: value }).report;
     expect(message).toMatch(new RegExp(`^${name}: .+`));
     expect(message).not.toContain('\n');
   });
-  it('are each checked: this table has an invalid value of each, except for free text', () => {
-    const free = [
+  it('are all checked: the table above has a wrong value of each, except for free text', () => {
+    const freeTextSettings = [
       'PROPAGATOR_DATA',
       'PROPAGATOR_POLICY',
       'PROPAGATOR_API_TOKEN',
@@ -104,26 +104,28 @@ describe('settings', () => {
       'RABBITMQ_QUEUE',
       'RABBITMQ_TOPIC_QUEUE',
     ];
-    const tried = [...new Set(WRONG.map(([name]) => name))].filter(
+    const checkedSettings = [...new Set(WRONG.map(([name]) => name))].filter(
       (name) => name in Settings.shape,
     );
-    expect([...tried, ...free].toSorted()).toEqual(Object.keys(Settings.shape).toSorted());
+    expect([...checkedSettings, ...freeTextSettings].toSorted()).toEqual(
+      Object.keys(Settings.shape).toSorted(),
+    );
   });
   it.each([
     ['PROPAGATOR_MODUS', 'PROPAGATOR_MODE'],
     ['PROPAGATOR_GRACE_PERIODE', 'PROPAGATOR_GRACE_PERIOD'],
     ['RABBITMQ_CAFILE', 'RABBITMQ_CA_FILE'],
   ])('%s is reported as unknown with the suggestion %s', (name, suggested) => {
-    expect(wrong({ [name]: 'x' }).report.message).toContain(`did you mean ${suggested}`);
+    expect(errorOf({ [name]: 'x' }).report.message).toContain(`did you mean ${suggested}`);
   });
   it('a name of an earlier release is refused with the new name', () => {
-    expect(wrong({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
+    expect(errorOf({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
       'PROPAGATOR_GRACE: this setting is now PROPAGATOR_GRACE_PERIOD',
     );
   });
   it('never repeat a value in an error, because it may be a password', () => {
     expect(
-      JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report),
+      JSON.stringify(errorOf({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report),
     ).not.toContain('hunter2');
   });
   it('are exactly those of the table in docs/settings.md, with their defaults', () => {
@@ -131,21 +133,21 @@ describe('settings', () => {
       /\| setting \| default \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(
         readFileSync('docs/settings.md', 'utf8'),
       ) ?? [];
-    const shown = table
+    const tableRows = table
       .split('\n')
       .map((line) => /^\| `(\w+)` \|(?: `([^`]*)`)? /.exec(line) ?? []);
-    expect(shown.map(([, name]) => name).toSorted()).toEqual(
+    expect(tableRows.map(([, name]) => name).toSorted()).toEqual(
       Object.keys(Settings.shape).toSorted(),
     );
-    const standard = readSettings({});
-    const documented = Object.fromEntries(
-      shown.flatMap(([, name, value]) => (name && value ? [[name, value]] : [])),
+    const defaults = readSettings({});
+    const documentedDefaults = Object.fromEntries(
+      tableRows.flatMap(([, name, value]) => (name && value ? [[name, value]] : [])),
     );
-    expect(readSettings(documented)).toEqual(standard);
-    const set = Object.entries(standard).flatMap(([name, value]) =>
+    expect(readSettings(documentedDefaults)).toEqual(defaults);
+    const namesWithDefault = Object.entries(defaults).flatMap(([name, value]) =>
       (Array.isArray(value) ? value.length === 0 : typeof value === 'object') ? [] : [name],
     );
-    expect(Object.keys(documented).toSorted()).toEqual(set.toSorted());
+    expect(Object.keys(documentedDefaults).toSorted()).toEqual(namesWithDefault.toSorted());
   });
   it('may include settings of the commands, which have no effect on a process', () => {
     expect(
