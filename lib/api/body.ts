@@ -11,11 +11,14 @@ const KIBIBYTE = 1024;
 export const MAX_BODY = 64 * KIBIBYTE;
 export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
 export const NOTIFICATIONS_PATH = '/v1/notifications';
-/** JSON lines have no registered media type. Clients use these two. */
+/** JSON lines have no registered media type. Clients send one of these two. */
 export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
 const JSON_ONLY: readonly string[] = ['application/json'];
 
-/** `application/json` for `Application/JSON; charset=utf-8`; empty without the header. */
+/**
+ * Returns the media type of the body in lower case and without parameters, for example
+ * `application/json`. Returns an empty text if the header is missing.
+ */
 export const mediaType = ({ req }: Context): string =>
   (req.header('content-type') ?? '').split(';', 1).join('').trim().toLowerCase();
 
@@ -65,7 +68,7 @@ const isEmptyDelete = ({ req }: Context): boolean =>
   !req.header('transfer-encoding') &&
   Number(req.header('content-length') ?? 0) === 0;
 
-/** The body is not JSON. The message has the reason. */
+/** The error of a body that cannot be read as JSON. The message names the reason. */
 export class BodyError extends Error {}
 
 /**

@@ -6,7 +6,10 @@ import { secureHeaders } from 'hono/secure-headers';
 import { problemBody } from './problem.ts';
 import { loopbackOnly, refuseForeignPages } from './same-site.ts';
 
-/** The path of the web console. Its files need no token, because they contain no data. */
+/**
+ * The path of the web console. The files of the console need no token, because they contain no
+ * data.
+ */
 export const CONSOLE_PATH = '/console/';
 
 const FOLDER = join(import.meta.dirname, '../../console/static');
@@ -27,8 +30,8 @@ export interface ConsoleOptions {
 
 /**
  * The web console as a separate app: static files with a strict Content-Security-Policy. The app
- * checks hosts and foreign pages as the API does, and changes nothing. Throws if a file of the
- * console is missing.
+ * refuses foreign hosts and pages of other origins, as the API does. The app changes nothing.
+ * Throws if a file of the console is missing.
  */
 export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   const app = new Hono();

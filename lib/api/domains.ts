@@ -58,7 +58,8 @@ async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
   });
   if (answer.kind === 'refused') return answerRefused(context, answer.because, answer.advice);
   const { operation } = answer.opened;
-  // The listing is stored before the operation, so that no incomplete plan is shown.
+  // The contents of the domain are stored before the operation. Otherwise the API could show an
+  // incomplete plan.
   await storeDomainContents(operation, contents, engine);
   const opened = [answer.opened, ...answer.projects];
   const auditRecordOf = auditRecordBuilder(context, 'plan.requested', planRequest.reason, deps);
@@ -135,7 +136,9 @@ function projectsChange(
   );
 }
 
-/** The last approval of a domain plan, with the rules and the recovery window that apply. */
+/**
+ * The last approval that a domain plan needs, with the rules and the recovery window that apply.
+ */
 interface DomainApproval {
   readonly by: string;
   readonly reason: string;

@@ -23,7 +23,7 @@ const MAX_TEXT_LENGTH = 300;
 export const redactResponses: MiddlewareHandler = async (context, next) => {
   await next();
   const { status, headers } = context.res;
-  // The response to an error of a middleware lacks the header.
+  // A response to an error of a middleware does not have this header yet.
   headers.set('x-request-id', context.get('requestId'));
   if (!headers.get('content-type')?.startsWith('application/json')) return;
   const body: unknown = redactDeep(await context.res.json());

@@ -10,7 +10,7 @@ import { rateLimit } from './rate-limit.ts';
 import { tokenCache } from './token-cache.ts';
 import { type AccessPolicy, levelOf } from './token-level.ts';
 
-/** The caller as Keystone names it. */
+/** A caller that Keystone has authenticated: the user, the scope and the level of the token. */
 export interface KeystoneIdentity {
   readonly userId: string;
   readonly userName: string;

@@ -122,7 +122,7 @@ const STREAM_CONTENT: Json = {
   },
 };
 
-/** With `PROPAGATOR_API_AUTH=token`, a read needs no token. */
+/** The empty object permits a read without a token, as with `PROPAGATOR_API_AUTH=token`. */
 const securityOf = (method: string): Json[] =>
   method === 'GET' ? [{ keystone: [] }, {}] : [{ keystone: [] }, { token: [] }];
 

@@ -119,7 +119,8 @@ function releaseMessage(
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
     };
-  // The policy decides whether a suspend, resume or provision is carried out.
+  // A release carries out only a cleanup. The policy decides whether a suspend, resume or provision
+  // is carried out.
   if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
     return undefined;
   const releasedCause = {

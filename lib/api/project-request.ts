@@ -5,10 +5,13 @@ import { projectScope } from '../operation/scope.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
 
-/** A project that Keystone shows, with its effective state. */
+/** A project that Keystone shows: its facts, and the causes that suspend it. */
 export type PresentProject = Extract<EffectiveState, { kind: 'present' }>;
 
-/** Returns the effective state of a project. Throws if Keystone gives no certain answer. */
+/**
+ * Returns whether Keystone shows the project, with its facts and the causes that suspend it. Throws
+ * if Keystone gives no certain answer.
+ */
 export const projectState = (
   id: ProjectId,
   { cloud, engine }: Pick<ApiDeps, 'cloud' | 'engine'>,

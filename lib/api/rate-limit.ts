@@ -8,7 +8,7 @@ interface Bucket {
   at: number;
 }
 
-/** Counts one call of `key`. Returns 0, or the seconds to wait above the limit. */
+/** Counts one call of `key`. Returns 0 if the call is allowed, otherwise the seconds to wait. */
 export type RateLimit = (key: string) => number;
 
 /**

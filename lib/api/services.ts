@@ -136,8 +136,8 @@ const unreachableRegistrations = (coverage: Coverage, { services, optedIn }: Api
     .flatMap((service) => coverage.ofService(service).unverifiedRegistrations);
 
 /**
- * Returns the missing permission of the propagator for a service. The operator can then grant it
- * before a deletion.
+ * Returns the permission that the propagator lacks for a service, so that the operator can grant
+ * this permission before a deletion.
  */
 async function accessProblem(
   service: Service,

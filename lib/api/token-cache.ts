@@ -17,7 +17,10 @@ interface CachedAnswer {
 }
 
 export interface TokenCache {
-  /** The cached answer; `undefined`: the cache has no valid answer. */
+  /**
+   * Returns the cached answer, or `undefined` if the cache has no valid answer. `facts` is
+   * `undefined` if Keystone refused the token.
+   */
   cachedAnswer(token: string): { readonly facts: TokenFacts | undefined } | undefined;
   /**
    * Asks Keystone. Concurrent calls for one token share one request. Throws the error of this

@@ -9,7 +9,7 @@ import { answerUnknownOperation, problemBody } from './problem.ts';
 
 /** Intervals of {@link watchRoutes}, in milliseconds. */
 export interface WatchTimes {
-  /** Between two reads of the store. */
+  /** The time between two reads of the store. */
   readonly pollMillis: number;
   /** The maximum time without traffic, because proxies close idle connections. */
   readonly heartbeatMillis: number;

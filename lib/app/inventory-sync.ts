@@ -43,7 +43,7 @@ const POLL_MILLIS = 1000;
 /**
  * After a gap, the sweep waits until no notification has arrived for this time, but at most
  * `MAX_SETTLE_MILLIS`. The notifications are handled first, because a notification contains more
- * than a listing.
+ * details than a listing.
  */
 const SETTLE_MILLIS = 5000;
 const MAX_SETTLE_MILLIS = 60_000;
@@ -103,11 +103,11 @@ class RunningSync implements InventorySync {
     while (!signal.aborted) {
       const subscription = this.#deps.subscriptionState();
       const intervalNumber = this.#currentIntervalNumber();
-      if (
-        subscription &&
+      const isAfterGap =
+        subscription !== undefined &&
         subscription.since !== handledSubscriptionSince &&
-        this.#isSettled(subscription)
-      ) {
+        this.#isSettled(subscription);
+      if (isAfterGap) {
         await this.#syncAfterGap();
         handledSubscriptionSince = subscription.since;
       } else if (intervalNumber !== sweptIntervalNumber) {

@@ -125,7 +125,7 @@ async function sendHeartbeats(
     const { connected, waiting, received } = relay.state();
     const hasReceived = received > receivedBefore;
     receivedBefore = received;
-    // The queue has accepted the notifications, so it works.
+    // The queue has accepted these notifications, so the queue works.
     if (hasReceived) heartbeat.failure = undefined;
     else if (connected && waiting === undefined) await sendHeartbeat(sink, log, heartbeat);
     await delay(millis, undefined, { signal }).catch(() => undefined);

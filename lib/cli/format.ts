@@ -21,7 +21,10 @@ export interface Presentation<Answer, Row> {
   /** Returns the text of the format `table`. */
   text(answer: Answer): string;
   rows(answer: Answer): readonly Row[];
-  /** The columns that `-c` can select, in the order in which `-f value` prints them. */
+  /**
+   * The columns that `-c` can select, in the order in which `-f value` prints them. If a single
+   * object has no columns here, each of its fields is a column.
+   */
   readonly columns: Readonly<Record<string, (row: Row) => Cell>>;
   /** Set if the result is one object, not a list. `-f json -c COLUMN` then prints an object. */
   readonly isSingle?: true;
@@ -95,7 +98,7 @@ function selectedColumns<Answer extends object, Row>(
   }
   const cells = rows.map((row) => row.map((cell) => withoutControlCharacters(String(cell ?? ''))));
   if (format === 'table') return table(head, cells);
-  // Like openstackclient: a list prints one line per row, one object one line per value.
+  // As in openstackclient, a list has one line per row, and a single object has one line per value.
   return cells.map((row) => row.join(isSingle ? '\n' : ' ')).join('\n');
 }
 

@@ -16,7 +16,10 @@ const credentialsOf = (environment: Environment): Credentials =>
 export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 
-/** One login: the token with its catalog, and the credentials that choose an endpoint. */
+/**
+ * One login: the token with its catalog, and the credentials. Their regions and interfaces select
+ * an endpoint of the catalog.
+ */
 export interface KeystoneLogin extends IssuedToken {
   readonly credentials: Credentials;
 }

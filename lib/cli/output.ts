@@ -25,7 +25,9 @@ const NO_BORDERS = {
   middle: '  ',
 };
 
-/** Returns an aligned table without lines. The columns in `numberColumns` are aligned right. */
+/**
+ * Returns an aligned table without border lines. The columns in `numberColumns` are aligned right.
+ */
 export function table(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],

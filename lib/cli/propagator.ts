@@ -5,7 +5,7 @@ import { runCommand } from './command-line.ts';
 import { createColors, createRedraw } from './output.ts';
 import { askPerson, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
-/** `--os-cloud` sets OS_CLOUD before the first call. */
+/** The environment of the command. `--os-cloud` sets OS_CLOUD in it before the first call. */
 const environment: Record<string, string | undefined> = { ...process.env };
 
 const { base, send } = apiAddressOf(environment);

@@ -15,8 +15,8 @@ import { allServicesDeps } from './all-services-deps.ts';
 const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
 
 /**
- * One app per context. The app caches validated tokens of Keystone and rate limits, so it must be
- * reused.
+ * One app per context. The app must be reused, because it contains the cache of validated tokens
+ * and the counts of the rate limits.
  */
 const appByContext = new WeakMap<LambdaContext, Hono>();
 
@@ -54,8 +54,8 @@ const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authenti
     : { by: 'iam' };
 
 /**
- * Returns the response, or status 413 with advice to request less if the response is too large
- * for Lambda.
+ * Returns the response. If the response is too large for Lambda, returns status 413 with the advice
+ * to request fewer records.
  */
 export function withinResponseLimit<Answer extends object>(
   answer: Answer,

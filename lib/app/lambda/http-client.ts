@@ -18,7 +18,8 @@ const errorWithCode = (code: string): Error => Object.assign(new Error(code), { 
 
 /**
  * Returns an HTTP client over the handler of the AWS SDK, so that the bundle has one HTTP stack.
- * The client does not support proxies. Its errors have the codes that the transport knows.
+ * The client does not support proxies. Its errors have the codes that `lib/openstack/transport.ts`
+ * knows.
  */
 export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
   const handler = new NodeHttpHandler({

@@ -35,7 +35,7 @@ export async function runScheduledSweep(
   if (!compare && (await engine.reads.accountCount()) > 0) return;
   await engine.keepDeadLetterMetrics();
   const deps = commonDeps(propagator);
-  // The sweep does not update the members of known projects, so list all of them here.
+  // The sweep does not update the members of known projects, so this call lists all members.
   await syncInventory(deps);
   await sweepAccounts({
     ...deps,

@@ -105,7 +105,7 @@ function verificationText({ ok, head, broken }: AuditVerificationShape): string 
 
 const MILLIS_BY_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Returns the time that is an age before now, or a date, in epoch milliseconds. */
+/** Returns a time in epoch milliseconds. `text`: an age, for example `7d`, or a date. */
 function sinceArgument(text: string, now: number): number {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined)

@@ -173,7 +173,10 @@ function discardCommand(group: Command, terminal: Terminal): void {
     );
 }
 
-/** `unrestored`: the accounts that stay disabled or suspended. An older API does not send it. */
+/**
+ * `unrestored`: the accounts that stay disabled or suspended. An older API does not send this
+ * field.
+ */
 const DiscardAnswer = z.object({
   discarded: z.number(),
   unrestored: z.array(z.string()).default([]),

@@ -66,7 +66,7 @@ function addCommand(hold: Command, terminal: Terminal): void {
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(
       async ({ project, domain, resource, reason, ticket, until, ...options }: AddOptions) => {
-        // A resource may be given with its project.
+        // With a resource, `project` is no second target: it names the project of the resource.
         singleTarget(resource === undefined ? { project, domain } : { domain, resource });
         const body = { project, domain, resource, reason, ticket, until: endTime(until, now()) };
         const answer = await client.post('/v1/holds', body, HoldShape);

@@ -143,8 +143,8 @@ const projectFacts = (facts: z.infer<typeof Facts>): AccountFacts => ({
 });
 
 /**
- * Returns a line for each option of the policy with which a suspension loses a property of a
- * resource. A resume restores all other properties.
+ * Returns a line for each option of the policy that makes a suspension lose a property of a
+ * resource. A resume does not restore this property.
  */
 const lossLines = (losses: readonly { text: string; loses?: string | undefined }[]): string =>
   losses.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');

@@ -1,7 +1,7 @@
 import { UsageError } from '../terminal.ts';
 import { isLoopback } from '../token.ts';
 
-/** Keystone's column has 255 characters, and its newer API accepts 225. */
+/** Newer releases of Keystone accept 225 characters. The column of its database has 255. */
 const MAX_URL_LENGTH = 225;
 
 /**

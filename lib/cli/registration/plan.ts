@@ -66,9 +66,9 @@ export interface UnregisterPlan {
 }
 
 /**
- * Returns the removal of every row that `register` made, or with `region` of the rows in this
- * region. A service is removed together with its last endpoint. Rows of other programs are never
- * removed.
+ * Returns the removal of every row that `register` made. With `region`, only the endpoints of this
+ * region are removed. A service is removed together with its last endpoint. Rows of other programs
+ * are never removed.
  */
 export function planUnregister(rows: CatalogRows, region: string | undefined): UnregisterPlan {
   const changes: CatalogChange[] = [];

@@ -109,7 +109,7 @@ function generationText({ generation, request, rerun }: OperationShape['operatio
     : `${generation} of this account; the account was deleted again after the earlier operation`;
 }
 
-/** Returns what Keystone showed of the account, and how an action has changed it since. */
+/** Returns what Keystone showed of the account, and how the operation has changed it since. */
 function keystoneText(operation: OperationShape['operation']): string {
   const { action, hold, confirmedAt, scope } = operation;
   if (action === 'cleanup') return keystoneTextOfCleanup(operation);
@@ -138,6 +138,7 @@ function changeInKeystone(
   wasEnabled: boolean,
 ): 'deleted' | 'disabled' | undefined {
   if (keystoneAction?.what === 'delete' && keystoneAction.done) return 'deleted';
+  // An operation disables an enabled account before it deletes the account.
   const isDisabled =
     keystoneAction?.what === 'delete' ||
     (keystoneAction?.what === 'disable' && keystoneAction.done) ||

@@ -59,7 +59,7 @@ function serviceRow(service: ServiceShape, all: readonly ServiceShape[], color: 
 const withoutService = (resourceType: string): string =>
   resourceType.slice(resourceType.indexOf('.') + 1);
 
-/** Returns the service or the resource type of another service that a service depends on. */
+/** Returns the name of a dependency: a service, or a resource type of another service. */
 export const dependencyName = (one: ServiceShape['dependsOn'][number]): string =>
   one.until === 'done' ? one.service : one.type;
 

@@ -6,7 +6,7 @@ import { waitLines } from './operation.ts';
 import { doneWord } from './operation-tasks.ts';
 import { accountText, colorState, durationOf } from './operations.ts';
 
-/** The number of removed resources at a time, in epoch milliseconds. */
+/** `removed`: the number of resources that were removed until `at`, in epoch milliseconds. */
 export interface Sample {
   readonly at: number;
   readonly removed: number;
