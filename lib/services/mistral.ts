@@ -69,6 +69,9 @@ const actionExecution = defineType({
   requiresLiveProject: {
     ...requiresLiveProject,
     leftover: 'results of actions that ran without a workflow',
+    advice:
+      'They run nothing. Delete the rows of the project from action_executions_v2 in the ' +
+      'Mistral database.',
   },
   dependsOn: [{ types: ['execution'], strength: 'preferred', until: 'done' }],
   blockers: ['The action is still running.'],

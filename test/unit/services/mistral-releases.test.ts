@@ -40,6 +40,16 @@ describe('the cleanup of a deleted project in Mistral', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
+  it('reports for each type that it cannot list the tables of this type', async () => {
+    await open();
+    const { conditions } = await cleanDeletedProject();
+    const adviceFor = (name: string) =>
+      conditions.find(({ resourceType }) => resourceType === name)?.advice;
+    expect(adviceFor('mistral.workbook')).toContain('workbooks_v2');
+    expect(adviceFor('mistral.action-execution')).toContain('action_executions_v2');
+    expect(adviceFor('mistral.action-execution')).not.toContain('workbooks_v2');
+  });
+
   it('also removes event triggers and code from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
     const report = await cleanDeletedProject();
