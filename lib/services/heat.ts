@@ -197,9 +197,10 @@ export const heat = defineService({
       'an application credential cannot create a trust, so the propagator must not log in ' +
       'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +
       'the project is disabled.',
-    '19 to 21 with enforce_new_defaults refuse an administrator the path of another ' +
-      'project. The propagator then searches for any stack whose project Heat shows. Such a ' +
-      'stack proves that the propagator can list all stacks.',
+    '19 to 21 with enforce_new_defaults refuse an administrator each call whose path names ' +
+      'another project. The propagator then reads one stack of any project. If Heat shows the ' +
+      'project of this stack, the propagator is an administrator for Heat, and lists the stacks ' +
+      'with the path of its own project.',
     'All: with deletion_policy: Retain, a nested stack remains when its parent is ' +
       'deleted, and Heat does not show it as a root stack. The propagator finds it and ' +
       'deletes it separately.',
