@@ -19,7 +19,7 @@ import { findAccountWithSimilarId } from './similar-id.ts';
  */
 const MAX_REGISTRY_WAIT_MILLIS = 120_000;
 
-/** Keystone's answer about an account. For a deleted domain also its projects in the inventory. */
+/** Keystone's answer about an account, and the projects of a deleted domain in the inventory. */
 interface CleanupAnswer {
   readonly keystoneAnswer: KeystoneAnswer;
   readonly projects?: DomainProject[];

@@ -17,7 +17,8 @@ import { progressReporter, runKeyOf } from './task-report.ts';
 /** Cleans up the service of a project, or counts its resources for a plan. */
 export async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise<RunReport> {
   const { deps, operation, task } = run;
-  const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
+  const listing =
+    operation.action === 'plan' ? planListingCollector(operation, task, deps) : undefined;
   const guard = planGuardOf(run);
   const findHeld = heldResourceFinder(deps);
   const report = await runProjectCleanup({
@@ -71,7 +72,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     // resource types the run handles.
     awaitedServices: task.partialRun?.state === 'running' ? task.partialRun.awaitedServices : [],
     seenIds: task.seenIds,
-    leftBefore: leftOf(task),
+    leftBefore: leftByType(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
@@ -91,7 +92,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
 }
 
 /** Returns how many resources of each type the earlier runs of the task left. */
-const leftOf = ({ counts }: Task): Record<string, number> =>
+const leftByType = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /** The result of {@link cancellationOrHold} is reused for this time. */
@@ -129,10 +130,10 @@ function haltCheck(operation: Operation, deps: ServiceDeps) {
 }
 
 /**
- * Collects what a run lists for a plan. `onListed` adds one listing. `store` stores all listings at
- * the end of the run.
+ * Returns a collector of the listings of a run for a plan. `onListed` adds one listing. `store`
+ * stores all listings, at the end of the run.
  */
-function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) {
+function planListingCollector(operation: Operation, task: Task, { engine }: ServiceDeps) {
   const listed: ListedType[] = [];
   return {
     onListed: (

@@ -120,7 +120,7 @@ function confirmOperation(
   const keyOfVersion = ({ version }: Operation): string => String(version);
   const sources: Readonly<Record<ConfirmationTopic, KeystoneEventSource>> = {
     'domain-progress': {
-      obtainEvent: (operation) => progressOf(operation, deps),
+      obtainEvent: (operation) => domainProgressEvent(operation, deps),
       keyOf: keyOfVersion,
     },
     cleanup: {
@@ -169,7 +169,7 @@ async function updateRecordsAndParent(
   if (!parentId) return;
   const readEvent: StoredEventSource = async (parent) =>
     deletesProjects(parent)
-      ? progressOf(parent, deps)
+      ? domainProgressEvent(parent, deps)
       : {
           kind: 'child-ended',
           children: await deps.engine.reads.operations({ parentId, limit: 10_000 }),
@@ -178,7 +178,10 @@ async function updateRecordsAndParent(
 }
 
 /** Returns the event with the state of the projects in a domain that is being deleted. */
-const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<StepEvent> => ({
+const domainProgressEvent = async (
+  operation: Operation,
+  deps: CoordinateDeps,
+): Promise<StepEvent> => ({
   kind: 'domain-progress',
   ...(await domainProgress(operation, deps)),
 });

@@ -40,10 +40,10 @@ export async function readHolds(
   reads: Pick<Reads, 'documents'>,
   prefix = '',
 ): Promise<(DeletionHold & { readonly version: number })[]> {
-  return holdsIn(await reads.documents(COLLECTION, target, prefix));
+  return parseHolds(await reads.documents(COLLECTION, target, prefix));
 }
 
-const holdsIn = (
+const parseHolds = (
   documents: readonly StoredDocument[],
 ): (DeletionHold & { readonly version: number })[] =>
   documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
@@ -53,13 +53,13 @@ const holdsIn = (
  * {@link RESOURCE_HOLDS}.
  */
 export function heldTypesOf(documents: readonly StoredDocument[], now: number): string[] {
-  const inForce = holdsIn(documents).filter((hold) => isInForce(hold, now));
+  const inForce = parseHolds(documents).filter((hold) => isInForce(hold, now));
   return [...new Set(inForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
 }
 
 /**
- * Returns the document that stores a hold. If `hold` is `undefined`, the document removes the
- * stored hold.
+ * Returns the document that stores a hold. If `hold` is `undefined`, the commit of the document
+ * removes the stored hold.
  */
 export const deletionHoldDocument = (
   target: HoldTarget,

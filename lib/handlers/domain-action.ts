@@ -86,7 +86,7 @@ async function whyForbidden(
   if (stop) return actionStoppedError(stopCondition(stop));
   const isEnabledAgain = what === 'delete' && accountState === 'enabled';
   // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check
-  // after it refuses an enabled domain, with a text about the domain.
+  // below refuses an enabled domain with a text about the domain.
   const checkedState = isEnabledAgain ? 'disabled' : accountState;
   const ignoresHolds = actionsIgnoreHolds(operation);
   const options = { needsToken: false, ignoresHolds };
@@ -134,8 +134,9 @@ async function unplannedProjects(
 }
 
 /**
- * Returns an error if more users, groups and roles have appeared in the domain since the plan than
- * the plan allows. Each of them counts as one resource.
+ * Returns an error if too many users, groups and roles have appeared in the domain since the plan
+ * was made. The plan contains the limit (`allowedDrift`). Each user, group and role counts as one
+ * resource.
  */
 async function unplannedContents(
   { id, plan }: Operation,

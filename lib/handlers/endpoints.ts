@@ -56,9 +56,10 @@ export function otherApiFinder(
     };
     const api = await cloud.api(address, region);
     if (api) return api;
-    const checking = errorByName.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
-    errorByName.set(name, checking);
-    const error = await checking;
+    const errorPromise =
+      errorByName.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+    errorByName.set(name, errorPromise);
+    const error = await errorPromise;
     if (error) throw error;
     return undefined;
   };

@@ -16,7 +16,7 @@ import type { Service, ServiceApi } from '../task/service.ts';
 import { suspendRun } from '../task/suspend-run.ts';
 import { assignProjectRoles, revokeProjectRoles } from './project-role.ts';
 import { fetchProjectState, fetchUserState } from './project-state.ts';
-import { currentStop, stoppable } from './stop-switch.ts';
+import { currentStop, stoppableApi } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
 /** How long a service accepts a token that it has cached (`token_cache_time` of its middleware). */
@@ -109,7 +109,7 @@ const blockedCondition = (message: string, advice: string): Condition => ({
  * Returns the context with `apiWithProjectToken`, which returns the API with a token on the
  * project. The roles for this token are assigned when the first resource needs it.
  */
-function withProjectToken(
+function contextWithProjectToken(
   service: Service,
   context: ProjectContext,
   deps: LifecycleTaskDeps,
@@ -119,7 +119,7 @@ function withProjectToken(
   const requestApi = async (): Promise<ServiceApi | undefined> => {
     await assignProjectRoles(project, deps);
     const projectApi = await deps.cloud.api(service, region, project);
-    return projectApi && stoppable(projectApi, deps);
+    return projectApi && stoppableApi(projectApi, deps);
   };
   return {
     ...context,
@@ -150,7 +150,7 @@ export async function runLifecycle(
     ]);
     return { ...report, conditions: aggregateConditions([...report.conditions, ...warnings]) };
   }
-  const resumeContext = withProjectToken(service, context, deps);
+  const resumeContext = contextWithProjectToken(service, context, deps);
   const report = await resumeRun({ ...input, onCounts, context: resumeContext });
   // Keep the role while servers start. Nova answers before a server has started, so the run then
   // ends with `again` and without an error.

@@ -111,8 +111,8 @@ async function recordUpToLimit(
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<ReadonlySet<string>> {
   for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
-    const [stored] = await engine.reads.documents('drift', id, 'allowed');
-    const recorded = stored ? StoredDrift.parse(stored.value).resources : [];
+    const [storedDrift] = await engine.reads.documents('drift', id, 'allowed');
+    const recorded = storedDrift ? StoredDrift.parse(storedDrift.value).resources : [];
     const recordedKeys = new Set(recorded);
     const unrecorded = keys.filter((key) => !recordedKeys.has(key));
     const newlyAllowed = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));
@@ -121,7 +121,7 @@ async function recordUpToLimit(
       collection: 'drift',
       partition: id,
       id: 'allowed',
-      version: stored?.version ?? 0,
+      version: storedDrift?.version ?? 0,
       value: { resources: [...recorded, ...newlyAllowed] },
     } as const;
     if ((await engine.commit({ documents: [document] })) === 'committed')

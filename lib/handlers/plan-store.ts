@@ -55,7 +55,7 @@ export async function storePlan(
   const storedPages = await engine.reads.documents('plan', plan, prefixOf(place));
   const versions = new Map(storedPages.map(({ id, version }) => [id, version]));
   const key = { collection: 'plan', partition: plan } as const;
-  const written: WrittenDocument[] = listed.flatMap((one) =>
+  const writtenDocuments: WrittenDocument[] = listed.flatMap((one) =>
     pagesOf(place, one).map(({ id, value }) => ({
       ...key,
       id,
@@ -63,11 +63,11 @@ export async function storePlan(
       value,
     })),
   );
-  const writtenIds = new Set(written.map(({ id }) => id));
-  const removed: WrittenDocument[] = storedPages
+  const writtenIds = new Set(writtenDocuments.map(({ id }) => id));
+  const removedDocuments: WrittenDocument[] = storedPages
     .filter(({ id }) => !writtenIds.has(id))
     .map(({ id, version }) => ({ ...key, id, version }));
-  const documents = [...written, ...removed];
+  const documents = [...writtenDocuments, ...removedDocuments];
   for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT) {
     const change = { documents: documents.slice(from, from + DOCUMENTS_PER_COMMIT) };
     if ((await engine.commit(change)) === 'conflict') throw conflictError(place.service);

@@ -89,7 +89,7 @@ async function post(
     redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MILLIS),
   })
-    .then(async (response) => ({ status: response.status, text: await limitedText(response) }))
+    .then(async (response) => ({ status: response.status, text: await readLimitedText(response) }))
     .catch((cause: unknown) => {
       throw callError('unreachable', 'does not answer', cause);
     });
@@ -100,7 +100,7 @@ async function post(
 }
 
 /** Returns the body, or `undefined` when it is larger than {@link MAX_ANSWER_BYTES}. */
-async function limitedText(response: Response): Promise<string | undefined> {
+async function readLimitedText(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {

@@ -45,7 +45,9 @@ export async function compareProject(
     async ({ name, regions, absentBecause, skippedBecause, uncallable }) => {
       const because = skippedBecause ?? uncallable?.[0]?.because ?? absentBecause;
       if (regions.length === 0 || skippedBecause !== undefined)
-        return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
+        return [
+          failedComparison(name, '', { message: because ?? 'it is not in the cloud', advice: '' }),
+        ];
       return Promise.all(
         regions.map((region) => compareService(name, region, facts, desired, deps)),
       );
@@ -54,7 +56,7 @@ export async function compareProject(
   return (await Promise.all(compared)).flat();
 }
 
-const withError = (
+const failedComparison = (
   service: string,
   region: string,
   { message, advice }: Pick<ErrorReport, 'message' | 'advice'>,
@@ -71,7 +73,7 @@ async function compareService(
   try {
     const api = service && (await deps.cloud.api(service, region));
     if (!api || !service.provision)
-      return withError(name, region, missingEndpointError({ name }, region));
+      return failedComparison(name, region, missingEndpointError({ name }, region));
     const context = comparisonContext(service, region, api, facts, deps);
     const items = await compareWithProfile({
       provision: service.provision,
@@ -85,7 +87,7 @@ async function compareService(
       items: items.map(({ make: _, canDuplicate: __, ...item }) => item),
     };
   } catch (thrown) {
-    return withError(
+    return failedComparison(
       name,
       region,
       reportOf(thrown, { code: `${name}.provision.compare`, service: name, region }),

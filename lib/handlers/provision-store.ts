@@ -83,36 +83,39 @@ export function provisionRecords(
 }
 
 /** The record of a provisioned project. A later comparison with the profile reads it. */
-export const Provisioned = z.looseObject({
+export const ProvisionedProject = z.looseObject({
   project: z.string(),
   profile: z.string(),
   operationId: z.string(),
   at: z.number(),
 });
-export type Provisioned = z.infer<typeof Provisioned>;
+export type ProvisionedProject = z.infer<typeof ProvisionedProject>;
 
-const PROVISIONED = { collection: 'provisioned', partition: 'project' } as const;
+const PROVISIONED_KEY = { collection: 'provisioned', partition: 'project' } as const;
 
 /** Returns all provisioned projects, or only the project with this id. */
 export async function provisionedProjects(
   { reads }: Pick<Engine, 'reads'>,
   project?: string,
-): Promise<(Provisioned & { readonly version: number })[]> {
-  const documents = await reads.documents('provisioned', PROVISIONED.partition, project);
+): Promise<(ProvisionedProject & { readonly version: number })[]> {
+  const documents = await reads.documents('provisioned', PROVISIONED_KEY.partition, project);
   return documents
     .filter(({ id }) => project === undefined || id === project)
-    .map(({ value, version }) => ({ ...Provisioned.parse(value), version }));
+    .map(({ value, version }) => ({ ...ProvisionedProject.parse(value), version }));
 }
 
 /**
  * Records that a project was provisioned. A lock conflict is ignored, because another process has
  * recorded the project.
  */
-export async function recordProvisioned(provisioned: Provisioned, engine: Store): Promise<void> {
+export async function recordProvisioned(
+  provisioned: ProvisionedProject,
+  engine: Store,
+): Promise<void> {
   const id = provisioned.project;
   const [earlierRecord] = await provisionedProjects(engine, id);
   const version = earlierRecord?.version ?? 0;
-  await engine.commit({ documents: [{ ...PROVISIONED, id, version, value: provisioned }] });
+  await engine.commit({ documents: [{ ...PROVISIONED_KEY, id, version, value: provisioned }] });
 }
 
 /** Removes the stored claims and records of a project that was cleaned up. */
@@ -121,7 +124,7 @@ export async function removeProvisionRecords(project: string, engine: Store): Pr
   const [provisioned] = await provisionedProjects(engine, project);
   if (provisioned)
     await engine.commit({
-      documents: [{ ...PROVISIONED, id: project, version: provisioned.version }],
+      documents: [{ ...PROVISIONED_KEY, id: project, version: provisioned.version }],
     });
 }
 

@@ -9,7 +9,7 @@ const StoredRates = z.looseObject({
 });
 const RATES_KEY = { collection: 'rate', partition: 'cleanup' } as const;
 /** The store keeps the measurements of this number of tasks for each service. */
-const MAX_KEPT = 20;
+const MAX_KEPT_MEASUREMENTS = 20;
 /**
  * Another operation may end at the same time and write the same document. If all tries fail, the
  * measurements are lost. The loss only makes an estimate less accurate.
@@ -36,7 +36,7 @@ export async function recordRates(
     const written = [...Map.groupBy(measurements, ({ service }) => service)].map(
       ([id, measured]) => {
         const document = documents.find((one) => one.id === id);
-        const value = { measured: appendMeasured(document?.value, measured) };
+        const value = { measured: newestMeasurements(document?.value, measured) };
         return { ...RATES_KEY, id, version: document?.version ?? 0, value };
       },
     );
@@ -45,9 +45,11 @@ export async function recordRates(
 }
 
 /** Returns the newest measurements of a service: the stored ones, then the added ones. */
-function appendMeasured(storedValue: unknown, added: ReturnType<typeof measuredTasksOf>) {
+function newestMeasurements(storedValue: unknown, added: ReturnType<typeof measuredTasksOf>) {
   const stored = storedValue === undefined ? [] : StoredRates.parse(storedValue).measured;
   const addedIds = new Set(added.map(({ taskId }) => taskId));
   const kept = stored.filter(({ taskId }) => !addedIds.has(taskId));
-  return [...kept, ...added.map(({ service: _, ...measured }) => measured)].slice(-MAX_KEPT);
+  return [...kept, ...added.map(({ service: _, ...measured }) => measured)].slice(
+    -MAX_KEPT_MEASUREMENTS,
+  );
 }

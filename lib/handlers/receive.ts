@@ -22,7 +22,7 @@ export async function storeNotifications(
   messages: readonly NotificationReceived[],
   { engine }: ReceiveDeps,
 ): Promise<void> {
-  const urgent = await findUrgent(messages, engine.reads);
+  const urgent = await findUrgentMessages(messages, engine.reads);
   const commitResult = await engine.commit({
     messages: messages.map((message) =>
       urgent.has(message) ? { ...message, isUrgent: true } : message,
@@ -43,7 +43,7 @@ export async function storeNotifications(
  */
 const DELETION_EVENT = /identity\.(?:project|domain|user)\.deleted/;
 
-async function findUrgent(
+async function findUrgentMessages(
   messages: readonly NotificationReceived[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<NotificationReceived>> {

@@ -1,7 +1,7 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Phase, ServiceRequested } from '../../events/service.ts';
 import { createMemoize } from '../task/memoize.ts';
-import { readOnly } from '../task/read-only.ts';
+import { readOnlyApi } from '../task/read-only.ts';
 import type {
   CommonContext,
   ProjectContext,
@@ -10,7 +10,7 @@ import type {
   SilenceWatch,
 } from '../task/service.ts';
 import { otherApiFinder } from './endpoints.ts';
-import { type StopDeps, stoppable } from './stop-switch.ts';
+import { type StopDeps, stoppableApi } from './stop-switch.ts';
 import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 
 /** One run of a service: the data of its request, and the stored operation and task. */
@@ -33,13 +33,13 @@ export function commonContext(
   });
   return {
     region: data.region,
-    api: isPlan ? readOnly(api) : api,
+    api: isPlan ? readOnlyApi(api) : api,
     projectApi: undefined,
     now: deps.now,
     memoize: createMemoize(),
     apiOf: async (name) => {
       const otherApi = addWatch(await withStopSwitch(findApi(name), data.phase, deps), watch);
-      return otherApi && isPlan ? readOnly(otherApi) : otherApi;
+      return otherApi && isPlan ? readOnlyApi(otherApi) : otherApi;
     },
   };
 }
@@ -71,7 +71,7 @@ const withStopSwitch = async (
   deps: StopDeps,
 ): Promise<ServiceApi | undefined> => {
   const api = await apiPromise;
-  return api && phase !== 'plan' ? stoppable(api, deps) : api;
+  return api && phase !== 'plan' ? stoppableApi(api, deps) : api;
 };
 
 /**

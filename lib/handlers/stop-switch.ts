@@ -56,7 +56,7 @@ const READ_METHODS: readonly string[] = ['GET', 'HEAD'];
  * Returns the API with a check of the stop switch before each call that may change a resource. A
  * stopped call is not sent, and throws an error of class `Transient`.
  */
-export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
+export function stoppableApi(api: ServiceApi, deps: StopDeps): ServiceApi {
   const { withWatch } = api;
   return {
     ...api,
@@ -65,7 +65,7 @@ export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
       if (stop) throw stoppedError(stop, api);
       return api.request(method, path, options);
     },
-    ...(withWatch ? { withWatch: (watch) => stoppable(withWatch(watch), deps) } : {}),
+    ...(withWatch ? { withWatch: (watch) => stoppableApi(withWatch(watch), deps) } : {}),
   };
 }
 

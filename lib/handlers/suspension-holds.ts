@@ -133,8 +133,8 @@ const contradictionRecord = (
 });
 
 /**
- * Returns the document that stores the hold of a project. If `hold` is `undefined`, the document
- * removes the stored hold.
+ * Returns the document that stores the hold of a project. If `hold` is `undefined`, the commit of
+ * the document removes the stored hold.
  */
 export const suspensionHoldDocument = (
   project: string,

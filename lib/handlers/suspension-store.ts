@@ -42,31 +42,31 @@ export function suspensionStore(
     }
   };
   const all = async (): Promise<SuspensionRecord[]> =>
-    (await engine.reads.documents('suspension', partition, prefix)).map(toRecord);
+    (await engine.reads.documents('suspension', partition, prefix)).map(parseRecord);
   return {
     all,
     async add(records) {
       await write(
-        records.map((record) => ({ ...keyOf(record), version: 0, value: bodyOf(record) })),
+        records.map((record) => ({ ...keyOf(record), version: 0, value: storedFormOf(record) })),
       );
       return all();
     },
     replace: async (record) =>
-      write([{ ...keyOf(record), version: record.version, value: bodyOf(record) }]),
+      write([{ ...keyOf(record), version: record.version, value: storedFormOf(record) }]),
     remove: async (records) =>
       write(records.map((record) => ({ ...keyOf(record), version: record.version }))),
   };
 }
 
 /** Returns the stored form of a record, in which the recorded state has the name `before`. */
-const bodyOf = ({ resourceType, id, recordedState, at }: SuspensionRecord) => ({
+const storedFormOf = ({ resourceType, id, recordedState, at }: SuspensionRecord) => ({
   resourceType,
   id,
   before: recordedState,
   at,
 });
 
-function toRecord({ value, version }: StoredDocument): SuspensionRecord {
+function parseRecord({ value, version }: StoredDocument): SuspensionRecord {
   const { resourceType, id, before, at } = StoredSuspensionRecord.parse(value);
   return { resourceType, id, recordedState: before, at, version };
 }

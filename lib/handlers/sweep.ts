@@ -48,7 +48,11 @@ export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
   let announcedChanges = 0;
   // All lists must be complete before any account counts as missing.
   for (const type of ACCOUNT_TYPES) {
-    const { ids, announcedChanges: announcedOfType } = await readList(type, listedAt, deps);
+    const { ids, announcedChanges: announcedOfType } = await compareListWithInventory(
+      type,
+      listedAt,
+      deps,
+    );
     lists.set(type, ids);
     announcedChanges += announcedOfType;
   }
@@ -69,7 +73,7 @@ export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
  * Reads one list of Keystone, and records and announces its differences from the inventory. Returns
  * the listed ids and the number of announced changes.
  */
-async function readList(type: AccountType, listedAt: number, deps: SweepDeps) {
+async function compareListWithInventory(type: AccountType, listedAt: number, deps: SweepDeps) {
   const { engine, keystone, stopping } = deps;
   const ids = new Set<string>();
   // Before the first complete fill, all accounts of the cloud are new in the inventory. Their

@@ -37,14 +37,14 @@ export async function preflightReport(
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return retryReport(data, stopCondition(stop));
   }
-  if (operation.action === 'cleanup') return cleanupPreflight(data, operation, deps);
+  if (operation.action === 'cleanup') return cleanupPreflightReport(data, operation, deps);
   const refusal = await lifecycleRefusal(operation, deps);
   if (!refusal) return undefined;
   await revokeRolesOf(operation, deps);
   return retryReport(data, refusal);
 }
 
-async function cleanupPreflight(
+async function cleanupPreflightReport(
   data: ServiceRequested['data'],
   operation: Operation,
   deps: PreflightDeps,

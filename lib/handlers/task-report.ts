@@ -35,7 +35,7 @@ export function reportOfOutcome(
   { counts, conditions, outcome, verification, newlyListed, appeared, seenIds }: RunReport,
 ): ServiceReport {
   const listedResources = {
-    ...freshField(newlyListed),
+    ...newlyListedField(newlyListed),
     ...(appeared ? { appeared } : {}),
     ...(seenIds === undefined ? {} : { seenIds }),
   };
@@ -91,7 +91,7 @@ export function reportOfError(runKey: RunKey, error: ErrorReport): ServiceReport
   };
 }
 
-const freshField = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
+const newlyListedField = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
   Object.keys(newlyListed).length === 0 ? {} : { fresh: newlyListed };
 
 /**
@@ -111,7 +111,7 @@ export function progressReporter(
     sequence += 1;
     const message: Message = {
       type: 'service.progressed',
-      data: { ...runKey, sequence, counts, conditions: [], ...freshField(newlyListed) },
+      data: { ...runKey, sequence, counts, conditions: [], ...newlyListedField(newlyListed) },
     };
     // A lost progress report is harmless, because the final report replaces it. If the store still
     // fails then, the final report throws.

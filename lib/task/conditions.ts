@@ -3,7 +3,7 @@ import type { Condition } from '../../events/service.ts';
 import type { Actor } from '../shared/errors.ts';
 import type { Blocker, Removal, Resource } from './service.ts';
 
-/** Maximum number of conditions in a report. The counts are always complete. */
+/** Maximum number of conditions in a report. The counts of the report are always complete. */
 const MAX_CONDITIONS = 25;
 
 /**

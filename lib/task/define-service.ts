@@ -13,7 +13,7 @@ import type { ProjectProvision, ServiceProvision, UserProvisionContext } from '.
 import type { LeftBySuspend, Service } from './service.ts';
 import type { ServiceSuspension } from './suspension.ts';
 import type { UserAssignments } from './user-assignments.ts';
-import type { UserReport } from './user-report.ts';
+import type { UserReportType } from './user-report.ts';
 
 /** The input of {@link defineService}. {@link Service} describes the fields. */
 export interface ServiceDefinition {
@@ -38,7 +38,7 @@ export interface ServiceDefinition {
   readonly concurrency?: number;
   readonly resourceTypes?: readonly ResourceTypeFactory[];
   readonly userResourceTypes?: readonly ResourceTypeFactory<UserContext>[];
-  readonly userReports?: readonly ((service: string) => UserReport)[];
+  readonly userReports?: readonly ((service: string) => UserReportType)[];
   readonly suspension?: ServiceSuspension;
   /**
    * The resource types that `suspension` does not change. A test requires an entry for each such

@@ -7,7 +7,7 @@ import type { CommonContext, ProjectContext, Resource, ResourceType } from './se
 import {
   allowsDependents,
   type IterationInput,
-  type TypeIteration,
+  type TypeResult,
   unlistedResult,
 } from './type-iteration.ts';
 import {
@@ -26,10 +26,10 @@ import {
  */
 export async function runIteration<Context extends CommonContext = ProjectContext>(
   input: IterationInput<Context>,
-): Promise<TypeIteration[]> {
-  const results = new Map<ResourceTypeName, Promise<TypeIteration>>();
+): Promise<TypeResult[]> {
+  const results = new Map<ResourceTypeName, Promise<TypeResult>>();
   /** Starts a type after the types that it depends on, and each type only once. */
-  const startType = (resourceType: ResourceType<Context>): Promise<TypeIteration> => {
+  const startType = (resourceType: ResourceType<Context>): Promise<TypeResult> => {
     const startedResult = results.get(resourceType.name);
     if (startedResult !== undefined) return startedResult;
     const dependencies = input.resourceTypes
@@ -44,10 +44,10 @@ export async function runIteration<Context extends CommonContext = ProjectContex
 
 /** Processes a type when the results of the types that it depends on are known. */
 async function processAfter<Context extends CommonContext>(
-  dependencies: readonly Promise<TypeIteration>[],
+  dependencies: readonly Promise<TypeResult>[],
   resourceType: ResourceType<Context>,
   input: IterationInput<Context>,
-): Promise<TypeIteration> {
+): Promise<TypeResult> {
   // Phase `plan` only counts, so it lists all types concurrently.
   const dependencyResults = input.phase === 'plan' ? [] : await Promise.all(dependencies);
   const mustWait = dependencyResults.some(
@@ -66,13 +66,13 @@ async function listAndRemove<Context extends CommonContext>(
   resourceType: ResourceType<Context>,
   mustWait: boolean,
   input: IterationInput<Context>,
-): Promise<TypeIteration> {
+): Promise<TypeResult> {
   const access =
     resourceType.requiresLiveProject?.class === 'C'
       ? accessWithProjectToken(resourceType, input)
       : undefined;
   if (access && 'result' in access) return access.result;
-  // A type that this type depends on has resources left. This type is therefore not listed, and its
+  // If a type that this type depends on has resources left, this type is not listed, and its
   // earlier count is kept. The other type reports the cause (safety rule "Every failure has an
   // owner").
   if (mustWait) return unlistedResult(resourceType.name);
@@ -95,7 +95,7 @@ async function removeListed<Context extends CommonContext>(
   resourceType: ResourceType<Context>,
   listing: Listing<Context>,
   input: IterationInput<Context>,
-): Promise<TypeIteration> {
+): Promise<TypeResult> {
   const { name, requiresLiveProject } = resourceType;
   const ours = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
   const { hasMore, total } = listing;
@@ -136,7 +136,7 @@ function listingResult<Context extends CommonContext>(
     conditions: ownershipConditions(name, foreign, ownerless),
     errors: [],
     countedIds: { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial: hasMore },
-  } as const satisfies TypeIteration;
+  } as const satisfies TypeResult;
 }
 
 /**
@@ -148,7 +148,7 @@ function removalResult<Context extends CommonContext>(
   removals: Removals,
   reappeared: readonly Resource[],
   input: IterationInput<Context>,
-): TypeIteration {
+): TypeResult {
   const { conditions, count, countedIds, resourceType } = result;
   const { listed } = count;
   const gone = removals.removedResources.length;
@@ -200,7 +200,7 @@ function leftReasonOf<Context extends CommonContext>(
   { removedResources, retainedCount, deferredCount }: Removals,
   listed: number,
   { phase }: IterationInput<Context>,
-): Pick<TypeIteration, 'leftReason'> {
+): Pick<TypeResult, 'leftReason'> {
   if (retainedCount > 0 && retainedCount === listed) return { leftReason: { type: 'retained' } };
   const handledCount = removedResources.length + retainedCount + deferredCount;
   if (phase === 'pre-delete' && deferredCount > 0 && handledCount === listed)

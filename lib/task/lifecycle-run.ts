@@ -13,7 +13,7 @@ import type { SuspensionRecords } from './suspension-records.ts';
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput extends RunControl {
   /**
-   * In the order in which the run handles them. For resume this is the reverse order of suspend.
+   * The types in the order in which the run handles them. Resume has the reverse order of suspend.
    */
   readonly types: readonly SuspensionType[];
   /**

@@ -11,7 +11,7 @@ import { contextWithoutDeletion } from './without-deletion.ts';
  * other rows (safety rule "Check the owner of every row"). Lists with an API client that cannot
  * delete.
  */
-export async function ownRows(
+export async function listOwnRows(
   type: SuspensionType,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {

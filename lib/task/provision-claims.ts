@@ -33,7 +33,7 @@ export const claimKey = ({ type, name }: ProvisionItem): string => `${type}/${na
  * the call that creates it. If the run is killed, at most one claim without a resource therefore
  * remains.
  */
-export async function claimNext(
+export async function claimNextItem(
   items: readonly ProvisionItem[],
   claims: ItemClaims,
 ): Promise<{ waitMillis: number; claimedKey: string | undefined }> {

@@ -38,8 +38,8 @@ export function reportOfRun(
 }
 
 /**
- * True if the item must still be created or changed. Drift counts only if the rule sets
- * `reconcile`.
+ * True if the item must still be created or changed. An item that differs from the profile is
+ * changed only if `reconcile` is set.
  */
 export const isLeft = ({ state }: ProvisionItem, { reconcile }: ReportInput): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';

@@ -3,7 +3,7 @@ import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { inProgressCondition } from './conditions.ts';
 import { createMemoize } from './memoize.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
-import { claimKey, claimNext, type ItemClaims, mayHaveCreated } from './provision-claims.ts';
+import { claimKey, claimNextItem, type ItemClaims, mayHaveCreated } from './provision-claims.ts';
 import { countsOf, isLeft, type ReportInput, reportOfRun } from './provision-report.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
@@ -58,7 +58,7 @@ export async function provisionRun<Context extends AnyProvisionContext, Section>
 }
 
 /** The items of the newest comparison, and the outcome if the run ends after it. */
-interface Progress {
+interface ProvisionIteration {
   readonly items: readonly ProvisionItem[];
   readonly outcome?: Outcome;
   /** The conditions in addition to those of the items. */
@@ -70,7 +70,7 @@ async function compareAndCreate<Context extends AnyProvisionContext, Section>(
   earlierItems: readonly ProvisionItem[],
   iteration: number,
   input: ProvisionRunInput<Context, Section>,
-): Promise<Progress> {
+): Promise<ProvisionIteration> {
   const comparison = await compareItems(earlierItems, input);
   if (comparison.outcome) return comparison;
   const { items } = comparison;
@@ -91,7 +91,7 @@ async function compareAndCreate<Context extends AnyProvisionContext, Section>(
 async function compareItems<Context extends AnyProvisionContext, Section>(
   earlierItems: readonly ProvisionItem[],
   input: ProvisionRunInput<Context, Section>,
-): Promise<Progress> {
+): Promise<ProvisionIteration> {
   try {
     return { items: await compareWithProfile(input) };
   } catch (thrown) {
@@ -106,14 +106,14 @@ async function createItems<Context extends AnyProvisionContext, Section>(
   items: readonly ProvisionItem[],
   creatableItems: readonly ProvisionItem[],
   input: ProvisionRunInput<Context, Section>,
-): Promise<Progress> {
-  const { waitMillis, claimedKey } = await claimNext(creatableItems, input.claims);
+): Promise<ProvisionIteration> {
+  const { waitMillis, claimedKey } = await claimNextItem(creatableItems, input.claims);
   // An earlier run may have created the resource before this run claimed it. So compare again.
-  const comparison: Progress =
+  const comparison: ProvisionIteration =
     claimedKey === undefined ? { items } : await compareItems(items, input);
   if (comparison.outcome) return comparison;
   const itemByMake = itemsToMake(comparison.items, claimedKey, input);
-  const errors = await makeAll(itemByMake, input);
+  const errors = await makeItems(itemByMake, input);
   if (errors.length > 0) return { ...comparison, outcome: provisionErrorOutcome(errors) };
   if (itemByMake.size > 0 || claimedKey !== undefined) return comparison;
   return {
@@ -171,7 +171,7 @@ const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: Provisio
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /** Creates the items one after another. An error of one item stops no other item. */
-async function makeAll(
+async function makeItems(
   itemByMake: ReadonlyMap<() => Promise<void>, ProvisionItem>,
   input: ProvisionSettings,
 ): Promise<ErrorReport[]> {

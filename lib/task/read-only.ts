@@ -1,7 +1,7 @@
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from './service.ts';
 
-const READS: readonly string[] = ['GET', 'HEAD'];
+const READ_METHODS: readonly string[] = ['GET', 'HEAD'];
 
 /**
  * True for a search of Gnocchi, which is a POST that only reads (`/v1/search/resource/generic`).
@@ -13,12 +13,12 @@ const isSearch = (method: string, path: string): boolean =>
  * Returns an API that refuses every call that may change something, with class `Denied`. A plan
  * uses it, so that a defect in a service file cannot change the cloud.
  */
-export function readOnly(api: ServiceApi): ServiceApi {
+export function readOnlyApi(api: ServiceApi): ServiceApi {
   const { withWatch } = api;
   return {
     ...api,
     async request(method, path, options) {
-      if (READS.includes(method) || isSearch(method, path))
+      if (READ_METHODS.includes(method) || isSearch(method, path))
         return api.request(method, path, options);
       throw new PropagatorError({
         code: 'safety-rules.plan-changes',
@@ -31,6 +31,6 @@ export function readOnly(api: ServiceApi): ServiceApi {
         advice: 'Report this as a defect of the service file.',
       });
     },
-    ...(withWatch ? { withWatch: (watch) => readOnly(withWatch(watch)) } : {}),
+    ...(withWatch ? { withWatch: (watch) => readOnlyApi(withWatch(watch)) } : {}),
   };
 }

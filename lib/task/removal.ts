@@ -63,7 +63,7 @@ async function removeOne<Context extends CommonContext>(
   const { results } = work;
   try {
     if (await isStopped(work)) return;
-    const [unheld] = await withoutHeld([resource], work);
+    const [unheld] = await excludeHeld([resource], work);
     if (unheld) results.add(unheld, await unheld.remove());
   } catch (thrown) {
     results.addError(resource, thrown);
@@ -78,7 +78,7 @@ async function removeBatch<Context extends CommonContext>(
   const { input, resourceType, results } = work;
   try {
     if (await isStopped(work)) return;
-    const unheld = await withoutHeld(resources, work);
+    const unheld = await excludeHeld(resources, work);
     if (unheld.length === 0) return;
     const removals = await batch.remove(unheld, input.context);
     for (const [index, resource] of unheld.entries()) {
@@ -108,7 +108,7 @@ const isStopped = async <Context extends CommonContext>({
  * Returns the resources without a hold, and records each resource with a hold as blocked. A person
  * may have added a hold after the listing.
  */
-async function withoutHeld<Context extends CommonContext>(
+async function excludeHeld<Context extends CommonContext>(
   resources: readonly Resource[],
   { input, resourceType, results }: RemovalWork<Context>,
 ): Promise<readonly Resource[]> {

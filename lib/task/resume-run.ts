@@ -1,7 +1,7 @@
 import type { Condition } from '../../events/service.ts';
 import { inProgressCondition } from './conditions.ts';
 import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
-import { ownRows } from './own-rows.ts';
+import { listOwnRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import type { SuspensionRow, SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
@@ -34,7 +34,7 @@ async function resumeType(
   );
   if (recordsOfType.length === 0)
     return { resourceType, total: 0, left: 0, conditions: [], changes: [] };
-  const { rows, conditions } = await ownRows(type, input.context);
+  const { rows, conditions } = await listOwnRows(type, input.context);
   const rowByKey = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
   const steps = recordsOfType.map((record) =>
     stepOf(record, rowByKey.get(recordKey(record)), type),

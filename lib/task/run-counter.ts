@@ -1,7 +1,7 @@
 import type { Counts } from '../../events/service.ts';
 import { IdFilter } from './id-filter.ts';
 import { ResourceCounter } from './resource-counter.ts';
-import type { TypeIteration } from './type-iteration.ts';
+import type { TypeResult } from './type-iteration.ts';
 
 /** By resource type: the number of resources that no earlier run of the task has listed. */
 export type NewlyListed = Readonly<Record<string, number>>;
@@ -29,7 +29,7 @@ export class RunCounter {
     return this.#counters.get(resourceType)?.wasRemoved(id) ?? false;
   }
 
-  add({ resourceType, count, countedIds }: TypeIteration): void {
+  add({ resourceType, count, countedIds }: TypeResult): void {
     const withoutIds = { listedIds: [], goneIds: [], listed: 0, gone: 0, isPartial: false };
     this.#counterOf(resourceType).add(countedIds ?? { ...withoutIds, ...count });
   }

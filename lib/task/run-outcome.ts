@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../shared/errors.ts';
-import { hasNothingLeft, isSettled, type TypeIteration } from './type-iteration.ts';
+import { hasNothingLeft, isSettled, type TypeResult } from './type-iteration.ts';
 
 /** The outcome of one run. */
 export type Outcome =
@@ -28,7 +28,7 @@ export type Outcome =
  * iteration may follow.
  */
 export function outcomeOf(
-  types: readonly TypeIteration[],
+  types: readonly TypeResult[],
   { isPlan, areAllTypesListed }: { isPlan: boolean; areAllTypesListed: boolean },
 ): Outcome | undefined {
   const failure = errorOutcome(types.flatMap(({ errors }) => errors));
@@ -45,7 +45,7 @@ export function outcomeOf(
 }
 
 /** True if resources are left, and the service has accepted the deletion of all of them. */
-export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
+export function awaitsOnlyDeletions(types: readonly TypeResult[]): boolean {
   const typesWithResources = types.filter(
     (type) => type.count !== undefined && !hasNothingLeft(type),
   );
@@ -59,7 +59,7 @@ export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
 }
 
 /** Returns the outcome of a run that had no error, and after which resources are left. */
-export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
+export const runAgainOutcome = (types: readonly TypeResult[], waitMillis: number): Outcome => ({
   kind: 'again',
   afterSeconds: waitMillis / 1000,
   error: undefined,

@@ -5,7 +5,7 @@ import { createMemoize } from './memoize.ts';
 import type { RunCounter } from './run-counter.ts';
 import { awaitsOnlyDeletions, type Outcome, outcomeOf, runAgainOutcome } from './run-outcome.ts';
 import type { CommonContext, ResourceType } from './service.ts';
-import { hasNothingLeft, type IterationInput, type TypeIteration } from './type-iteration.ts';
+import { hasNothingLeft, type IterationInput, type TypeResult } from './type-iteration.ts';
 
 /** Usually two iterations are enough: one removes, and one lists again. */
 const MAX_ITERATIONS = 6;
@@ -22,7 +22,7 @@ export interface CleanupRun<Context extends CommonContext> {
 
 /** The results of one iteration by type, and the outcome if the run ends after it. */
 export interface IterationResult {
-  readonly typeIterations: readonly TypeIteration[];
+  readonly typeResults: readonly TypeResult[];
   readonly outcome: Outcome | undefined;
 }
 
@@ -37,18 +37,18 @@ export async function iterateAndDecide<Context extends CommonContext>(
 ): Promise<IterationResult> {
   const { context, handledTypes, input } = run;
   const iterationContext = iteration === 1 ? context : withNewCache(context);
-  const typeIterations = await runIteration(iterationInput(selectedTypes, iterationContext, run));
-  const waitMillis = recordListings(typeIterations, input);
-  const outcome = outcomeOf(typeIterations, {
+  const typeResults = await runIteration(iterationInput(selectedTypes, iterationContext, run));
+  const waitMillis = recordListings(typeResults, input);
+  const outcome = outcomeOf(typeResults, {
     isPlan: input.phase === 'plan',
     areAllTypesListed: selectedTypes.length === handledTypes.length,
   });
-  if (outcome) return { typeIterations, outcome };
-  if (!mayContinue(typeIterations, iteration, input, context))
-    return { typeIterations, outcome: runAgainOutcome(typeIterations, waitMillis) };
-  return awaitsOnlyDeletions(typeIterations)
-    ? listEmptiedAgain(typeIterations, selectedTypes, waitMillis, run)
-    : { typeIterations, outcome: undefined };
+  if (outcome) return { typeResults, outcome };
+  if (!mayContinue(typeResults, iteration, input, context))
+    return { typeResults, outcome: runAgainOutcome(typeResults, waitMillis) };
+  return awaitsOnlyDeletions(typeResults)
+    ? listEmptiedTypesAgain(typeResults, selectedTypes, waitMillis, run)
+    : { typeResults, outcome: undefined };
 }
 
 /**
@@ -56,17 +56,17 @@ export async function iterateAndDecide<Context extends CommonContext>(
  * run has just emptied, and they begin only after the report of this run. The run therefore lists
  * the emptied types again, and then ends while the deletions are still in progress.
  */
-async function listEmptiedAgain<Context extends CommonContext>(
-  typeIterations: readonly TypeIteration[],
+async function listEmptiedTypesAgain<Context extends CommonContext>(
+  typeResults: readonly TypeResult[],
   selectedTypes: readonly ResourceType<Context>[],
   waitMillis: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const typesToList = withDependencies(emptiedTypes(typeIterations), selectedTypes);
+  const typesToList = withDependencies(emptiedTypes(typeResults), selectedTypes);
   const newListings = await runIteration(
     iterationInput(typesToList, withNewCache(run.context), run),
   );
-  const newestListings = typeIterations.map(
+  const newestListings = typeResults.map(
     (type) => newListings.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
   );
   // Only the emptied types were listed after the last removal, so the run cannot end as `finished`.
@@ -75,7 +75,7 @@ async function listEmptiedAgain<Context extends CommonContext>(
     areAllTypesListed: false,
   });
   return {
-    typeIterations: newestListings,
+    typeResults: newestListings,
     outcome: outcome ?? runAgainOutcome(newestListings, waitMillis),
   };
 }
@@ -112,8 +112,8 @@ const iterationInput = <Context extends CommonContext>(
 });
 
 /** Returns the names of the types of which this iteration removed all listed resources. */
-const emptiedTypes = (typeIterations: readonly TypeIteration[]): string[] =>
-  typeIterations.flatMap(({ count, resourceType }) =>
+const emptiedTypes = (typeResults: readonly TypeResult[]): string[] =>
+  typeResults.flatMap(({ count, resourceType }) =>
     count && count.gone > 0 && count.left === 0 ? [resourceType] : [],
   );
 
@@ -135,7 +135,7 @@ function withDependencies<Context extends CommonContext>(
  * no resource seems to be left.
  */
 const mayContinue = (
-  types: readonly TypeIteration[],
+  types: readonly TypeResult[],
   iteration: number,
   { deadline, stopping }: CleanupInput,
   { now }: Pick<CommonContext, 'now'>,
@@ -151,7 +151,7 @@ const mayContinue = (
  * anything other than its own deletion.
  */
 function recordListings(
-  types: readonly TypeIteration[],
+  types: readonly TypeResult[],
   { awaitedServices = [], recordListing }: CleanupInput,
 ): number {
   // After a partial run, the next listing may be much later than the end of a deletion. The time of

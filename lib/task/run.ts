@@ -7,7 +7,7 @@ import type { Outcome } from './run-outcome.ts';
 import { iterateAndDecide } from './run-step.ts';
 import { refuseOwnProject } from './safety-rules.ts';
 import type { CommonContext, ResourceType } from './service.ts';
-import { hasNothingLeft, type TypeIteration } from './type-iteration.ts';
+import { hasNothingLeft, type TypeResult } from './type-iteration.ts';
 
 /** The report of one run. */
 export interface RunReport {
@@ -60,19 +60,19 @@ async function cleanUpTypes<Context extends CommonContext>(
   const verification: Record<string, VerificationStatus> = {};
   let selectedTypes = unskippedTypes.length > 0 ? unskippedTypes : handledTypes;
   for (let iteration = 1; ; iteration += 1) {
-    const { typeIterations, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
-    Object.assign(verification, verifiedStatuses(typeIterations));
+    const { typeResults, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
+    Object.assign(verification, verifiedStatuses(typeResults));
     if (outcome)
       return {
         verification,
         counts: counter.counts,
         newlyListed: counter.newlyListed,
         seenIds: counter.seenIds,
-        conditions: aggregateConditions(typeIterations.flatMap(({ conditions }) => conditions)),
+        conditions: aggregateConditions(typeResults.flatMap(({ conditions }) => conditions)),
         outcome,
       };
     // The run ends only after a listing of all handled types, including the skipped types.
-    if (typeIterations.every(hasNothingLeft)) selectedTypes = handledTypes;
+    if (typeResults.every(hasNothingLeft)) selectedTypes = handledTypes;
   }
 }
 
@@ -93,11 +93,9 @@ function assertMayRemove(
  * Returns the status of each listed type. Omits a status from before the deletion, because this run
  * did not verify it.
  */
-const verifiedStatuses = (
-  typeIterations: readonly TypeIteration[],
-): Record<string, VerificationStatus> =>
+const verifiedStatuses = (typeResults: readonly TypeResult[]): Record<string, VerificationStatus> =>
   Object.fromEntries(
-    typeIterations
+    typeResults
       .filter(({ isFromBeforeDeletion }) => !isFromBeforeDeletion)
       .map(({ resourceType, status }) => [resourceType, status]),
   );

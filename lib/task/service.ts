@@ -5,7 +5,7 @@ import type { ProjectProvision, ServiceProvision, UserProvisionContext } from '.
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
 import type { UserAssignments } from './user-assignments.ts';
-import type { UserReport } from './user-report.ts';
+import type { UserReportType } from './user-report.ts';
 
 export { HOLD_TAG } from '../../events/hold.ts';
 export type {
@@ -40,7 +40,7 @@ export {
   type SuspensionType,
 } from './suspension.ts';
 export type { UserAssignments } from './user-assignments.ts';
-export { defineUserReport, type UserReport } from './user-report.ts';
+export { defineUserReport, type UserReportType } from './user-report.ts';
 
 /** Resource types of a service that suspend does not change. */
 export interface LeftBySuspend {
@@ -112,7 +112,7 @@ export interface Service {
   /**
    * The resources of a user that a suspension of the user reports. Suspend cannot change them.
    */
-  readonly userReports: readonly UserReport[];
+  readonly userReports: readonly UserReportType[];
   /**
    * How the service suspends and resumes a project; `undefined` if a suspension changes no resource
    * of the service.

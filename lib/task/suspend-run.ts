@@ -2,7 +2,7 @@ import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import { inProgressCondition } from './conditions.ts';
 import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
-import { ownRows } from './own-rows.ts';
+import { listOwnRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import { chosenTypes, type SuspensionRow, type SuspensionType } from './suspension.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
@@ -53,7 +53,7 @@ async function compareType(
   input: LifecycleRunInput,
 ): Promise<TypeComparison> {
   const { resourceType } = type;
-  const { rows, conditions } = await ownRows(type, input.context);
+  const { rows, conditions } = await listOwnRows(type, input.context);
   const recordByKey = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
   const steps = rows.map((row) => {
     const record = recordByKey.get(recordKey({ resourceType, id: row.id }));
@@ -64,7 +64,7 @@ async function compareType(
   for (const [index, step] of steps.entries())
     if ('condition' in step && step.condition)
       conditions.push({ ...step.condition, resourceType, example: rows[index]?.id });
-  const unrecorded = steps.flatMap((step) => (step.kind === 'record' ? [step.unrecorded] : []));
+  const unrecordedRows = steps.flatMap((step) => (step.kind === 'record' ? [step.unrecorded] : []));
   const countedSteps = steps.filter(({ kind }) => kind !== 'skip');
   return {
     resourceType,
@@ -73,7 +73,7 @@ async function compareType(
     conditions,
     changes: [
       ...steps.flatMap((step) => (step.kind === 'change' ? [step.change] : [])),
-      ...(input.phase === 'apply' ? await recordAndGetChanges(unrecorded, input) : []),
+      ...(input.phase === 'apply' ? await recordAndGetChanges(unrecordedRows, input) : []),
     ],
   };
 }
@@ -132,13 +132,13 @@ function stepOfRecorded(
  * stored a record of a resource, the earlier record is used.
  */
 async function recordAndGetChanges(
-  unrecorded: readonly UnrecordedRow[],
+  unrecordedRows: readonly UnrecordedRow[],
   { records, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {
-  if (unrecorded.length === 0 || !(await mayContinue())) return [];
-  const storedRecords = await records.add(unrecorded.map(({ record }) => record));
+  if (unrecordedRows.length === 0 || !(await mayContinue())) return [];
+  const storedRecords = await records.add(unrecordedRows.map(({ record }) => record));
   const recordByKey = new Map(storedRecords.map((one) => [recordKey(one), one]));
-  return unrecorded.flatMap(({ row, record }) => {
+  return unrecordedRows.flatMap(({ row, record }) => {
     const storedRecord = recordByKey.get(recordKey(record));
     return storedRecord ? [() => row.suspend(storedRecord.recordedState)] : [];
   });

@@ -102,7 +102,7 @@ export interface SuspensionType {
 export interface ServiceSuspension {
   /** The services that are suspended before this service, and resumed after it. */
   readonly suspendAfter: readonly string[];
-  /** In the order of suspend. Resume uses the reverse order. */
+  /** The types in the order in which they are suspended. Resume uses the reverse order. */
   readonly types: readonly ((service: string) => SuspensionType)[];
 }
 

@@ -5,7 +5,7 @@ import type { CountedIds } from './resource-counter.ts';
 import type { Blocker, CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
 
 /** The result of one iteration for one resource type. */
-export interface TypeIteration {
+export interface TypeResult {
   readonly resourceType: ResourceTypeName;
   /**
    * The result of a reliable listing. Confirmed removals alone never make a type `empty`. Only the
@@ -96,31 +96,31 @@ export interface IterationInput<Context extends CommonContext = ProjectContext> 
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   /** Called with the result of each resource type. */
-  readonly onType: (result: TypeIteration) => void;
+  readonly onType: (result: TypeResult) => void;
 }
 
 /** Returns the result for a type that was not listed, or whose listing failed. */
 export const unlistedResult = (
   resourceType: ResourceTypeName,
   errors: readonly ErrorReport[] = [],
-): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
+): TypeResult => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
 
 /** True if the type is verified empty, or if the run may end although resources may be left. */
-export const isSettled = ({ status, leftReason }: TypeIteration): boolean =>
+export const isSettled = ({ status, leftReason }: TypeResult): boolean =>
   status === 'empty' || leftReason !== undefined;
 
 /**
  * True if the run has nothing more to remove of this type: the type is settled, or the service
  * reported all listed resources as gone. Only the next listing can verify that the type is empty.
  */
-export const hasNothingLeft = (result: TypeIteration): boolean =>
+export const hasNothingLeft = (result: TypeResult): boolean =>
   isSettled(result) || result.count?.left === 0;
 
 /**
  * True if the types that depend on this type until `empty` may be listed. An unreachable or
  * retained type must not stop other types.
  */
-export const allowsDependents = ({ status, count, leftReason }: TypeIteration): boolean =>
+export const allowsDependents = ({ status, count, leftReason }: TypeResult): boolean =>
   status === 'empty' ||
   count?.left === 0 ||
   leftReason?.type === 'unreachable' ||

@@ -5,7 +5,7 @@ import type { CommonContext, Resource, ResourceType, ServiceApi } from './servic
 import {
   type IterationInput,
   type LeftReason,
-  type TypeIteration,
+  type TypeResult,
   unlistedResult,
 } from './type-iteration.ts';
 
@@ -15,7 +15,7 @@ type TypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
  * Returns the result for a type that can no longer be listed, and that was verified empty before
  * the project's deletion.
  */
-const resultFromBeforeDeletion = (resourceType: ResourceTypeName): TypeIteration => ({
+const resultFromBeforeDeletion = (resourceType: ResourceTypeName): TypeResult => ({
   ...emptyResult(resourceType),
   isFromBeforeDeletion: true,
 });
@@ -28,7 +28,7 @@ const emptyResult = (resourceType: ResourceTypeName) => ({
   errors: [],
 });
 
-type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeIteration };
+type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeResult };
 
 /**
  * Returns the API that can list a resource type of class C: the API with a token on the project. If
@@ -48,7 +48,7 @@ export function accessWithProjectToken<Context extends CommonContext>(
 function resultWithoutToken<Context extends CommonContext>(
   resourceType: TypeFields,
   { phase, context, verifiedBeforeDeletion, service }: IterationInput<Context>,
-): TypeIteration {
+): TypeResult {
   const { name } = resourceType;
   // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must
   // not assign roles.
@@ -68,7 +68,7 @@ function resultWithoutToken<Context extends CommonContext>(
 export function unreachableResult(
   { name, requiresLiveProject }: TypeFields,
   resources: readonly Resource[],
-): Required<Pick<TypeIteration, 'leftReason' | 'conditions'>> {
+): Required<Pick<TypeResult, 'leftReason' | 'conditions'>> {
   const leftover = requiresLiveProject?.leftover ?? 'its resources';
   const message =
     resources.length > 0
@@ -107,7 +107,7 @@ export function failedListingResult(
   { name }: TypeFields,
   error: ErrorReport,
   verifiedBeforeDeletion: readonly ResourceTypeName[],
-): TypeIteration {
+): TypeResult {
   const isHidden = isDeclaredUnsupported(error) && error.code.endsWith('.hidden');
   if (isHidden && verifiedBeforeDeletion.includes(name)) return resultFromBeforeDeletion(name);
   if (isHidden)

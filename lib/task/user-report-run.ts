@@ -7,13 +7,13 @@ import { createMemoize } from './memoize.ts';
 import type { RunReport } from './run.ts';
 import { ownershipOf } from './safety-rules.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
-import type { ReportedRow, UserReport } from './user-report.ts';
+import type { ReportedRow, UserReportType } from './user-report.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /** The input of {@link userReportRun}. */
 export interface UserReportInput {
   readonly service: string;
-  readonly reports: readonly UserReport[];
+  readonly reports: readonly UserReportType[];
   readonly action: 'suspend' | 'resume';
   readonly context: UserContext;
   /** The resources that the last suspension of the user listed. */
@@ -22,7 +22,7 @@ export interface UserReportInput {
 
 /**
  * The maximum number of conditions for one type, because a user may have trusts in thousands of
- * projects. The counts are always complete.
+ * projects. The counts of the report are always complete.
  */
 const MAX_CONDITIONS = 20;
 
@@ -59,7 +59,7 @@ interface ReportedType {
 }
 
 async function reportOfType(
-  report: UserReport,
+  report: UserReportType,
   allRecords: readonly SuspensionRecord[],
   context: UserContext,
   { action, records, service }: UserReportInput,

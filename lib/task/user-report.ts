@@ -34,7 +34,7 @@ export interface ReportedRow {
 }
 
 /** A type of resources that the suspension of a user reports, with its row type hidden. */
-export interface UserReport {
+export interface UserReportType {
   readonly resourceType: ResourceTypeName;
   readonly because: string;
   readonly advice: string;
@@ -43,7 +43,7 @@ export interface UserReport {
 
 /** Defines a type of resources that the suspension of a user reports. */
 export const defineUserReport =
-  <Row>(definition: UserReportDefinition<Row>): ((service: string) => UserReport) =>
+  <Row>(definition: UserReportDefinition<Row>): ((service: string) => UserReportType) =>
   (service) => ({
     resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
     because: definition.because,

@@ -2,7 +2,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { CommonContext, RequestOptions, ServiceApi } from './context.ts';
 
 /** Matches the names of actions and paths that delete a resource or overwrite a disk. */
-const DELETING = new RegExp(
+const DELETING_ACTION = new RegExp(
   'delete|destroy|purge|remove|rebuild|shelveoffload|resetstate|reset_status|force|evacuate|' +
     'revert|confirmresize',
   'i',
@@ -13,7 +13,7 @@ const DELETING = new RegExp(
  * "Record the state before the first change"). The client refuses the method DELETE, each body or
  * path that names a deleting action, and each method of Swift that can replace an object.
  */
-export function withoutDeletion(api: ServiceApi): ServiceApi {
+export function apiWithoutDeletion(api: ServiceApi): ServiceApi {
   return {
     ...api,
     request: async (method, path, options = {}) => {
@@ -23,7 +23,7 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
     },
     list: (path, options) => api.list(path, options),
     ...(api.withWatch
-      ? { withWatch: (watch) => withoutDeletion(api.withWatch?.(watch) ?? api) }
+      ? { withWatch: (watch) => apiWithoutDeletion(api.withWatch?.(watch) ?? api) }
       : {}),
   };
 }
@@ -33,17 +33,17 @@ export const contextWithoutDeletion = <Context extends CommonContext>(
   context: Context,
 ): Context => ({
   ...context,
-  api: withoutDeletion(context.api),
-  projectApi: context.projectApi && withoutDeletion(context.projectApi),
+  api: apiWithoutDeletion(context.api),
+  projectApi: context.projectApi && apiWithoutDeletion(context.projectApi),
   apiOf: async (name: string) => {
     const api = await context.apiOf(name);
-    return api && withoutDeletion(api);
+    return api && apiWithoutDeletion(api);
   },
   ...(context.apiWithProjectToken
     ? {
         apiWithProjectToken: async () => {
           const api = await context.apiWithProjectToken?.();
-          return api && withoutDeletion(api);
+          return api && apiWithoutDeletion(api);
         },
       }
     : {}),
@@ -58,7 +58,7 @@ function whyRefused(
   if (method === 'GET' || method === 'HEAD') return undefined;
   if (method === 'DELETE') return 'the method is DELETE';
   if (service === 'swift' && method !== 'POST') return `${method} can replace an object`;
-  const deleting = actionNames(path, options).find((name) => DELETING.test(name));
+  const deleting = actionNames(path, options).find((name) => DELETING_ACTION.test(name));
   return deleting === undefined ? undefined : `${deleting} deletes something`;
 }
 

@@ -1,4 +1,4 @@
-import { currentStop, stoppable } from '../../../lib/handlers/stop-switch.ts';
+import { currentStop, stoppableApi } from '../../../lib/handlers/stop-switch.ts';
 import type { StopDecision } from '../../../lib/operation/stop.ts';
 import type { ServiceApi } from '../../../lib/task/context.ts';
 import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
@@ -117,10 +117,10 @@ describe('the API of a service under the stop switch', () => {
   const deps = { engine: simulation.engine, now: () => clock.time };
 
   it.each([
-    ['itself', stoppable(api, deps)],
+    ['itself', stoppableApi(api, deps)],
     [
       'under a watch',
-      stoppable(api, deps).withWatch?.({
+      stoppableApi(api, deps).withWatch?.({
         signal: new AbortController().signal,
         answered: () => undefined,
       }),

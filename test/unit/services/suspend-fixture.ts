@@ -1,5 +1,5 @@
 import type { RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
-import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
+import { apiWithoutDeletion } from '../../../lib/task/without-deletion.ts';
 import { projectContext } from './project-context.ts';
 
 export type Call = readonly [string, string, unknown];
@@ -36,7 +36,7 @@ export function fixture(
       return { rows: (lists[path] ?? []).map((one) => row.parse(one)), hasMore: false } as never;
     },
   };
-  return { calls, context: projectContext(withoutDeletion(api), 'p1') };
+  return { calls, context: projectContext(apiWithoutDeletion(api), 'p1') };
 }
 
 export const server = (vm: string, more: object = {}) => ({

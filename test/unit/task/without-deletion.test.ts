@@ -1,5 +1,5 @@
 import type { RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
-import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
+import { apiWithoutDeletion } from '../../../lib/task/without-deletion.ts';
 
 /** Sends one call through the restricted client. Returns the calls that reached the service. */
 async function callsAfter(
@@ -17,7 +17,7 @@ async function callsAfter(
       return {};
     },
   } as unknown as ServiceApi;
-  const sent = withoutDeletion(api).request(method as 'GET', path, options);
+  const sent = apiWithoutDeletion(api).request(method as 'GET', path, options);
   await sent.catch((error: { report?: { code?: string } }) => {
     expect(error.report?.code).toBe('safety-rules.run-deletes');
   });
