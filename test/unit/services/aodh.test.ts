@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 const tables = () => aodhIn(fixture.rehearsal.state);
-const asked = (method: string) =>
+const callsOf = (method: string) =>
   fixture.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
 
 describe('the cleanup of a project in Aodh', () => {
@@ -29,7 +29,7 @@ describe('the cleanup of a project in Aodh', () => {
     expect(fixture.left('aodh')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
     // The three GET requests: the first list, one alarm after its deletion failed, the empty list.
-    expect([asked('GET').length, asked('DELETE').length]).toEqual([3, 3]);
+    expect([callsOf('GET').length, callsOf('DELETE').length]).toEqual([3, 3]);
   });
 
   it('lists all alarms when many have the same timestamp', async () => {
@@ -68,7 +68,7 @@ describe('the cleanup of a project in Aodh', () => {
       effect: { does: 'answer', status: 429, retryAfter: 9 },
     });
     expect((await fixture.clean(aodh)).outcome).toMatchObject({ kind: 'again', afterSeconds: 9 });
-    expect(asked('GET')).toHaveLength(1);
+    expect(callsOf('GET')).toHaveLength(1);
   });
 
   it('creates no quota row by listing', async () => {
@@ -119,7 +119,7 @@ describe('Aodh, after a user was deleted', () => {
       },
     ]);
     expect(tables().alarms.size).toBe(before);
-    expect(asked('DELETE')).toEqual([]);
+    expect(callsOf('DELETE')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

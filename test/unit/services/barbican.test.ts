@@ -25,7 +25,7 @@ const addSecret = (more: Partial<Secret> = {}): Secret => {
   };
   return secrets.add({ ...plain, created_at: state.clock.now(), ...more });
 };
-const asked = (method: string, path: RegExp) =>
+const callsOf = (method: string, path: RegExp) =>
   fixture.rehearsal.calls.filter(
     (call) => call.service === 'barbican' && call.method === method && path.test(call.path),
   );
@@ -44,7 +44,7 @@ describe('the cleanup of an existing project in Barbican', () => {
     });
     expect(fixture.left('barbican')).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    const order = asked('DELETE', /v1/).map((call) => call.path.split('/')[2]);
+    const order = callsOf('DELETE', /v1/).map((call) => call.path.split('/')[2]);
     expect(order).toEqual([...order].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)));
   });
 
@@ -55,11 +55,11 @@ describe('the cleanup of an existing project in Barbican', () => {
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
     expect(fixture.left('barbican')).toEqual([]);
-    expect(asked('DELETE', /secrets/)).toHaveLength(250);
+    expect(callsOf('DELETE', /secrets/)).toHaveLength(250);
     // Three pages, a page with the two rows that moved to another page during the listing, and an
     // empty list.
-    expect(asked('GET', /secrets/)).toHaveLength(5);
-    expect(asked('GET', /secrets.*sort=created/)).toHaveLength(5);
+    expect(callsOf('GET', /secrets/)).toHaveLength(5);
+    expect(callsOf('GET', /secrets.*sort=created/)).toHaveLength(5);
   });
 
   it('removes nothing with a token on another project', async () => {
@@ -95,7 +95,7 @@ describe('the cleanup of an existing project in Barbican', () => {
       kind: 'failed',
       error: { class: 'Unexpected', service: 'barbican' },
     });
-    expect(asked('DELETE', /secrets/)).toEqual([]);
+    expect(callsOf('DELETE', /secrets/)).toEqual([]);
     expect(
       fixture.left('barbican').filter((resource) => resource.startsWith('barbican.secret')),
     ).toHaveLength(4);
@@ -169,7 +169,7 @@ describe('the quota of a project in Barbican', () => {
     expect(
       report.conditions.filter(({ advice }) => advice?.includes('barbican-keystone-listener')),
     ).toHaveLength(3);
-    expect(asked('GET', /secrets|containers|orders/)).toEqual([]);
+    expect(callsOf('GET', /secrets|containers|orders/)).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

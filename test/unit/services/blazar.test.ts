@@ -43,7 +43,7 @@ const preDelete = async (more: Partial<ProjectContext> = {}): Promise<RunReport>
 };
 
 /** One run for a deleted user. */
-const afterUser = async (user: UserId): Promise<RunReport> => {
+const runForDeletedUser = async (user: UserId): Promise<RunReport> => {
   const {
     project: _project,
     members: _members,
@@ -190,7 +190,7 @@ describe('the cleanup of a deleted project in Blazar', () => {
 describe('Leases of a deleted user in existing projects', () => {
   it('are kept, and leases that have not ended are reported to the operator', async () => {
     const user = UserId.parse(timed.fixture.customer.userId);
-    const report = await afterUser(user);
+    const report = await runForDeletedUser(user);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -223,7 +223,9 @@ describe('A cleaner without the admin role', () => {
   it('does not report the leases of a user as empty', async () => {
     await timed.fixture.close();
     timed = await TimedFixture.open({ with: [blazar], adminRoles: ['member', 'reader'] });
-    expect((await afterUser(UserId.parse(timed.fixture.customer.userId))).outcome).toMatchObject({
+    expect(
+      (await runForDeletedUser(UserId.parse(timed.fixture.customer.userId))).outcome,
+    ).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });

@@ -14,7 +14,7 @@ export const open = async (release = designateWithShares): Promise<void> => {
 
 export const tables = () => designateIn(fixture.rehearsal.state);
 
-export const blocked = (report: RunReport) =>
+export const blockedConditions = (report: RunReport) =>
   report.conditions.filter((one) => one.class === 'Blocked');
 
 /** Runs the cleanup to its end, and expects that only the resources of the project are removed. */

@@ -3,7 +3,7 @@ import { designate as before2023 } from '../../cloud/documented/designate.ts';
 import { addZone, MANAGED, setPtr } from '../../cloud/documented/designate-shape.ts';
 import { uuid } from '../../cloud/resource-store.ts';
 import {
-  blocked,
+  blockedConditions,
   closeCloudAfterEachTest,
   expectCleanedUp,
   fixture,
@@ -39,9 +39,9 @@ describe('PTR records of floating IPs', () => {
   it('are listed without paging: the link after twenty floating IPs leads to no page', async () => {
     await open();
     const { floatingips } = fixture.rehearsal.state.network;
-    const like = address(first);
+    const original = address(first);
     for (let n = floatingIps().length; n < 20; n += 1)
-      floatingips.add({ ...like, id: uuid(), floating_ip_address: `198.51.100.${n}` });
+      floatingips.add({ ...original, id: uuid(), floating_ip_address: `198.51.100.${n}` });
     expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.ptr-record': { listed: 1 },
     });
@@ -56,7 +56,7 @@ describe('PTR records of floating IPs', () => {
       effect: { does: 'drop-owner' },
     });
     const report = await fixture.clean(designate);
-    expect(blocked(report)).toContainEqual(
+    expect(blockedConditions(report)).toContainEqual(
       expect.objectContaining({
         resourceType: 'designate.ptr-record',
         message: expect.stringContaining('no owner'),
@@ -98,7 +98,7 @@ describe('PTR records of floating IPs', () => {
     if (zone) zone.action = 'DELETE';
     const report = await fixture.clean(designate);
     expect(report.outcome.kind).toBe('again');
-    expect(blocked(report)).toContainEqual(
+    expect(blockedConditions(report)).toContainEqual(
       expect.objectContaining({ resourceType: 'designate.ptr-record', actor: 'none' }),
     );
   });

@@ -10,7 +10,7 @@ import {
 } from '../../cloud/documented/designate-shape.ts';
 import { uuid } from '../../cloud/resource-store.ts';
 import {
-  blocked,
+  blockedConditions,
   closeCloudAfterEachTest,
   expectCleanedUp,
   fixture,
@@ -57,7 +57,8 @@ describe('the cleanup of a project in Designate', () => {
     const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
     const reasons = new Set<string>();
     const report = await fixture.runUntilEnd(designate, {}, (each) => {
-      for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
+      for (const { message, actor } of blockedConditions(each))
+        reasons.add(`${message} (${actor})`);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect([...reasons]).toEqual(['the child zones of the zone must be deleted first (none)']);
@@ -128,7 +129,7 @@ describe('the cleanup of a project in Designate', () => {
     const stubborn = zoneOf('deep.child.');
     stubborn.stubborn = true;
     const report = await fixture.runUntilEnd(designate);
-    expect(blocked(report)).toContainEqual(
+    expect(blockedConditions(report)).toContainEqual(
       expect.objectContaining({
         actor: 'operator',
         example: stubborn.id,
@@ -167,7 +168,7 @@ describe('Designate, with zones that several projects use', () => {
     const childZone = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
     fixture.rememberControls();
     const report = await fixture.runUntilEnd(designate);
-    expect(blocked(report)).toEqual([
+    expect(blockedConditions(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
         example: zoneOf('').id,
@@ -198,7 +199,7 @@ describe('Designate, with zones that several projects use', () => {
     );
     fixture.rememberControls();
     const report = await fixture.runUntilEnd(designate);
-    expect(blocked(report)).toEqual([
+    expect(blockedConditions(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
         message: 'the shared zone contains 1 recordset of project lender',

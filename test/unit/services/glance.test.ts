@@ -49,9 +49,9 @@ describe('the cleanup of a project in Glance', () => {
   it('counts more images than one page holds', async () => {
     fixture = await CleanupFixture.open();
     const { images } = fixture.rehearsal.state.images;
-    const like = imageNamed('community');
+    const original = imageNamed('community');
     for (let n = 0; n < 2500; n += 1)
-      images.add({ ...like, id: `image-${n}`, name: `image-${n}`, os_hidden: n % 2 === 0 });
+      images.add({ ...original, id: `image-${n}`, name: `image-${n}`, os_hidden: n % 2 === 0 });
     const report = await fixture.plan(glance);
     expect(report.counts).toMatchObject({ 'glance.image': { listed: 2508 } });
   });

@@ -64,7 +64,7 @@ const preDelete = async (more: Partial<ProjectContext> = {}) => {
     timed.clock.advance(10_000);
   }
 };
-const blocked = (stack: Stack, message: string) =>
+const blockedCondition = (stack: Stack, message: string) =>
   expect.objectContaining({
     class: 'Blocked',
     actor: 'operator',
@@ -77,7 +77,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     const stack = addStack('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
     const key = ownKeypair('ops-cle');
     const report = await cleanUp();
-    expect(report.conditions).toEqual([blocked(stack, 'keypair "Ops-Clé"')]);
+    expect(report.conditions).toEqual([blockedCondition(stack, 'keypair "Ops-Clé"')]);
     expect(left()).toContain('heat.stack with-key');
     expect(left()).not.toContain('heat.stack network');
     expect(stack.status).toBe('CREATE_COMPLETE');
@@ -113,7 +113,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     const child = addStack('child', [resource('OS::Nova::KeyPair', 'ops')]);
     child.parent = parent.id;
     const key = ownKeypair('ops');
-    expect((await cleanUp()).conditions).toEqual([blocked(parent, 'keypair "ops"')]);
+    expect((await cleanUp()).conditions).toEqual([blockedCondition(parent, 'keypair "ops"')]);
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
@@ -121,7 +121,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     ownContainer('backups');
     const stack = addStack('with-container', [resource('OS::Swift::Container', 'backups')]);
     expect((await cleanUp()).conditions).toEqual([
-      blocked(stack, 'Swift container "backups" of the propagator'),
+      blockedCondition(stack, 'Swift container "backups" of the propagator'),
     ]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
     await timed.fixture.grantCleaner();
@@ -134,7 +134,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     const stack = addStack('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
     const key = ownKeypair('ops');
     await timed.fixture.grantCleaner();
-    expect((await preDelete()).conditions).toEqual([blocked(stack, 'keypair "ops"')]);
+    expect((await preDelete()).conditions).toEqual([blockedCondition(stack, 'keypair "ops"')]);
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
@@ -145,7 +145,9 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       resource('OS::Heat::DeployedServer', undefined, { properties: { metadata_url: url } }),
     ]);
     addStack('not-polled', [resource('OS::Heat::DeployedServer')]);
-    expect((await cleanUp()).conditions).toEqual([blocked(stack, 'Swift container "state files"')]);
+    expect((await cleanUp()).conditions).toEqual([
+      blockedCondition(stack, 'Swift container "state files"'),
+    ]);
     expect([...ownContainers().keys()]).toEqual(['state files']);
     expect(left()).not.toContain('heat.stack not-polled');
   });
@@ -157,7 +159,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       name: 'jobs',
       project_id: cleaner().project,
     });
-    expect((await cleanUp()).conditions).toEqual([blocked(stack, 'Zaqar queue "jobs"')]);
+    expect((await cleanUp()).conditions).toEqual([blockedCondition(stack, 'Zaqar queue "jobs"')]);
   });
 
   it.each(['OS::Mistral::CronTrigger', 'OS::Mistral::Workflow'])(
@@ -170,12 +172,12 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       mistralIn(state())[collection].add(madeInMistral(timed.project, 'ours-alone'));
       const free = addStack('free', [resource(type, 'ours-alone')]);
       expect((await cleanUp()).conditions).toEqual([
-        blocked(stack, `"${name}" of another project`),
+        blockedCondition(stack, `"${name}" of another project`),
       ]);
       expect(left()).not.toContain(`heat.stack ${free.name}`);
       await timed.fixture.grantCleaner();
       expect((await preDelete()).conditions).toEqual([
-        blocked(stack, `"${name}" of another project`),
+        blockedCondition(stack, `"${name}" of another project`),
       ]);
     },
   );
@@ -234,7 +236,7 @@ describe('Heat, with a template that would use the rights of the administrator',
       timed.rememberControls();
       const stack = quota('grabbing', type, registry);
       const report = await cleanUp();
-      expect(report.conditions).toEqual([blocked(stack, 'of other projects')]);
+      expect(report.conditions).toEqual([blockedCondition(stack, 'of other projects')]);
       expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
         'heat.stack grabbing',
       ]);

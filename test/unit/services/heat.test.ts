@@ -60,11 +60,11 @@ describe('Heat', () => {
     const outlived = stackNamed('kept');
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
-    const asked = calls('DELETE').map(({ path }) =>
+    const deletedNames = calls('DELETE').map(({ path }) =>
       decodeURIComponent(path.split('/').at(-2) ?? ''),
     );
-    expect(asked.filter((name) => name.startsWith('group'))).toEqual(['group']);
-    expect(asked).toContain(outlived.name);
+    expect(deletedNames.filter((name) => name.startsWith('group'))).toEqual(['group']);
+    expect(deletedNames).toContain(outlived.name);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
@@ -143,7 +143,8 @@ describe('Heat', () => {
     const stack = stackNamed('network');
     const since = timed.clock.now();
     Object.assign(stack, { status: 'DELETE_IN_PROGRESS', updated: since });
-    const asked = () => calls('DELETE').filter(({ path }) => path.endsWith(stack.id)).length;
+    const deletionCount = () =>
+      calls('DELETE').filter(({ path }) => path.endsWith(stack.id)).length;
     timed.clock.advance(14 * MINUTE);
     const young = await run();
     expect(young.conditions.filter((one) => one.since !== undefined)).toEqual([]);
@@ -152,10 +153,10 @@ describe('Heat', () => {
     expect(old.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', actor: 'operator', since, example: stack.id }),
     );
-    expect(asked()).toBe(0);
+    expect(deletionCount()).toBe(0);
     timed.clock.advance(60 * MINUTE);
     await run();
-    expect(asked()).toBe(1);
+    expect(deletionCount()).toBe(1);
     expect((await timed.applyUntilEnd(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });

@@ -52,12 +52,12 @@ describe('Keystone, after it deleted a project', () => {
   it('gets calls for the recorded members only, because each user costs a call', async () => {
     fixture.rehearsal.calls.length = 0;
     expect((await fixture.applyUntilEnd(keystone)).outcome).toEqual({ kind: 'finished' });
-    const asked = new Set(
+    const listedUsers = new Set(
       fixture.rehearsal.calls
         .map(({ path }) => path.split('/')[3]?.split('?')[0])
         .filter((id) => id?.length === 32),
     );
-    expect([...asked]).toEqual(fixture.members);
+    expect([...listedUsers]).toEqual(fixture.members);
     expect((await fixture.applyUntilEnd(keystone, { members: [] })).outcome).toEqual({
       kind: 'finished',
     });
@@ -73,8 +73,8 @@ describe('Keystone, after it deleted a project', () => {
 
   it('is neither searched nor reported as empty if there are too many users', async () => {
     const { users } = fixture.rehearsal.state.identity;
-    const [like] = users.all();
-    if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
+    const [anyUser] = users.all();
+    if (anyUser) for (let n = 0; n < 10_001; n += 1) users.add({ ...anyUser, id: `user-${n}` });
     const report = await fixture.applyUntilEnd(keystone, { members: undefined });
     expect(report.outcome).toMatchObject({
       kind: 'failed',

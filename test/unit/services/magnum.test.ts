@@ -68,7 +68,7 @@ const preDelete = async (more: Partial<ProjectContext> = {}) =>
   timed.fixture.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
 
 /** One run for a deleted user. */
-const afterUser = async (user: UserId): Promise<RunReport> => {
+const runForDeletedUser = async (user: UserId): Promise<RunReport> => {
   const {
     project: _project,
     members: _members,
@@ -150,16 +150,19 @@ describe('the cleanup of a deleted project in Magnum', () => {
     stacks.set(timed.controlProject, [
       { id: otherCluster.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' },
     ]);
-    const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(otherCluster.id)];
+    const [deletionsBefore, otherDeletionsBefore] = [
+      deletionsOf(row.id),
+      deletionsOf(otherCluster.id),
+    ];
     const report = await run();
-    expect(deletionsOf(row.id)).toBe(asked);
-    expect(deletionsOf(otherCluster.id)).toBeGreaterThan(askedOther);
+    expect(deletionsOf(row.id)).toBe(deletionsBefore);
+    expect(deletionsOf(otherCluster.id)).toBeGreaterThan(otherDeletionsBefore);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ example: row.id, since: row.updated_at }),
     );
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_FAILED' }]);
     await run();
-    expect(deletionsOf(row.id)).toBe(asked + 1);
+    expect(deletionsOf(row.id)).toBe(deletionsBefore + 1);
   });
 
   it('repeats a deletion if Heat does not answer', async () => {
@@ -180,9 +183,9 @@ describe('the cleanup of a deleted project in Magnum', () => {
   it('waits for a slow deletion', async () => {
     await run();
     const row = clusterNamed('production');
-    const asked = deletionsOf(row.id);
+    const deletionsBefore = deletionsOf(row.id);
     const report = await run();
-    expect(deletionsOf(row.id)).toBe(asked);
+    expect(deletionsOf(row.id)).toBe(deletionsBefore);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         class: 'InProgress',
@@ -283,11 +286,11 @@ describe('Cluster templates', () => {
 
 describe('Listings of Magnum', () => {
   it('are read to the last page, because an administrator gets the clusters of the whole cloud', async () => {
-    const like = clusterNamed('production', timed.controlProject);
+    const original = clusterNamed('production', timed.controlProject);
     const own = clusterNamed('cluster-api');
     tables().clusters.delete(own.id);
     for (let n = 0; n < 2100; n += 1)
-      tables().clusters.add({ ...like, id: `foreign-${n}`, name: `foreign-${n}` });
+      tables().clusters.add({ ...original, id: `foreign-${n}`, name: `foreign-${n}` });
     tables().clusters.add(own);
     timed.rememberControls();
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
@@ -326,7 +329,7 @@ describe('Clusters of a deleted user in existing projects', () => {
     const mine = clusterNamed('production', timed.controlProject);
     tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
     const before = fixture.rehearsal.store.resources();
-    const report = await afterUser(user);
+    const report = await runForDeletedUser(user);
     expect(report.outcome).toEqual({ kind: 'finished' });
     const expected = {
       resourceType: 'magnum.cluster-of-user',
@@ -375,7 +378,9 @@ describe('A cleaner without the admin role', () => {
   it('does not report the clusters of a user as empty', async () => {
     await timed.fixture.close();
     timed = await TimedFixture.open({ with: [magnum], adminRoles: ['member', 'reader'] });
-    expect((await afterUser(UserId.parse(timed.fixture.customer.userId))).outcome).toMatchObject({
+    expect(
+      (await runForDeletedUser(UserId.parse(timed.fixture.customer.userId))).outcome,
+    ).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });

@@ -29,7 +29,7 @@ const rowOf = (resourceType: ManilaResourceType, name: string): ManilaRow => {
 /** Changes a row of the customer before the run. */
 const setFields = (resourceType: ManilaResourceType, name: string, change: object): ManilaRow =>
   Object.assign(rowOf(resourceType, name), change);
-const asked = (path: RegExp, method = 'GET') =>
+const callsOf = (path: RegExp, method = 'GET') =>
   fixture.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
@@ -67,7 +67,7 @@ describe('the cleanup of a project in Manila', () => {
     expectCleanedUp(await fixture.runUntilEnd(manila));
     expect(fixture.rehearsal.state.sideEffects).toEqual([]);
     // No call was sent that Manila would have refused.
-    expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
+    expect(callsOf(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
       [],
     );
   });
@@ -80,14 +80,14 @@ describe('the cleanup of a project in Manila', () => {
       effect: { does: 'answer', status: 400 },
     });
     const report = await fixture.clean(manila);
-    expect(asked(/security-services/)).not.toEqual([]);
+    expect(callsOf(/security-services/)).not.toEqual([]);
     expect(JSON.stringify(report)).not.toContain('secret-of-the-directory');
   });
 
   it('lists all pages of shares', async () => {
     await open();
-    const like = rowOf('share', 'plain');
-    for (let n = 0; n < 1100; n += 1) tables().of.share.add({ ...like, id: `share-${n}` });
+    const original = rowOf('share', 'plain');
+    for (let n = 0; n < 1100; n += 1) tables().of.share.add({ ...original, id: `share-${n}` });
     const before = tables().of.share.where((row) => row.project_id === fixture.project).length;
     expect((await fixture.plan(manila)).counts).toMatchObject({
       'manila.share': { listed: before },
@@ -105,7 +105,7 @@ describe('the cleanup of a project in Manila', () => {
     share.delete(replicated.id);
     share.add(replicated);
     expectCleanedUp(await fixture.runUntilEnd(manila));
-    expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
+    expect(callsOf(/share-replicas/, 'DELETE')).toHaveLength(2);
   });
 
   it('keeps the limits while a share is left', async () => {
@@ -210,13 +210,13 @@ describe('Manila of an older release', () => {
       .filter((condition) => condition.class === 'Unsupported')
       .map(({ resourceType }) => resourceType);
     expect(lacking.sort()).toEqual(['manila.backup', 'manila.lock', 'manila.transfer']);
-    expect(asked(/locks|transfers|backups/)).toEqual([]);
+    expect(callsOf(/locks|transfers|backups/)).toEqual([]);
   });
 
   it('lists shares once, because it has no recycle bin (2.65)', async () => {
     await open(manilaOf('2.65'));
     expectCleanedUp(await fixture.runUntilEnd(manila));
-    expect(asked(/is_soft_deleted/)).toEqual([]);
+    expect(callsOf(/is_soft_deleted/)).toEqual([]);
   });
 
   it('is not changed if groups and replicas are experimental (before 2.55)', async () => {
@@ -250,7 +250,7 @@ describe('Manila, with deletions that fail', () => {
         example: share.id,
       }),
     );
-    expect(asked(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
+    expect(callsOf(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
     tables().stubborn.clear();
     expectCleanedUp(await fixture.runUntilEnd(manila));
   });
@@ -417,10 +417,10 @@ describe('a deletion in Manila that hangs', () => {
 
   it('is not checked while many deletions are in progress', async () => {
     await open();
-    const like = rowOf('share', 'plain');
+    const original = rowOf('share', 'plain');
     for (let n = 0; n < 40; n += 1)
-      tables().of.share.add({ ...like, id: `share-${n}`, status: 'deleting' });
+      tables().of.share.add({ ...original, id: `share-${n}`, status: 'deleting' });
     await fixture.clean(manila);
-    expect(asked(/shares\/.*\/instances/)).toEqual([]);
+    expect(callsOf(/shares\/.*\/instances/)).toEqual([]);
   });
 });
