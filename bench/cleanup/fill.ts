@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { Cloud } from '../../test/openstack/cloud.ts';
 import { attach, flavorAccess, server } from '../../test/openstack/populate/compute.ts';
 import { image } from '../../test/openstack/populate/images.ts';
-import { make, named, type SeedProject } from '../../test/openstack/populate/seed.ts';
+import { make, prefixedName, type SeedProject } from '../../test/openstack/populate/seed.ts';
 import { volume } from '../../test/openstack/populate/storage.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 
@@ -21,8 +21,8 @@ export interface Size {
 const OBJECTS_PER_CONTAINER = 5000;
 
 function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
-  const { prefix, lent, member: memberUser } = customer;
-  const neighbor = { id: lent.projectId, session: cloud.admin };
+  const { prefix, operatorResources, member: memberUser } = customer;
+  const neighbor = { id: operatorResources.projectId, session: cloud.admin };
   return {
     prefix,
     admin: cloud.admin,
@@ -30,7 +30,7 @@ function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProje
     memberUser,
     project,
     neighbor,
-    lent,
+    operatorResources,
     extensions: new Set(),
     lacking: new Map(),
   };
@@ -44,17 +44,17 @@ async function createNetworks(seedProject: SeedProject, count: number): Promise<
   if (count === 0) return [];
   const { member } = seedProject;
   const router = await make(member, 'network', '/routers', 'router', {
-    name: named(seedProject, 'router'),
-    external_gateway_info: { network_id: seedProject.lent.externalNetworkId },
+    name: prefixedName(seedProject, 'router'),
+    external_gateway_info: { network_id: seedProject.operatorResources.externalNetworkId },
   });
   const limit = pLimit(6);
   const createNetwork = async (n: number): Promise<string> => {
     const network = await make(member, 'network', '/networks', 'network', {
-      name: named(seedProject, `network-${n}`),
+      name: prefixedName(seedProject, `network-${n}`),
     });
     const subnet = await make(member, 'network', '/subnets', 'subnet', {
       network_id: network.id,
-      name: named(seedProject, `subnet-${n}`),
+      name: prefixedName(seedProject, `subnet-${n}`),
       cidr: `10.${n}.0.0/24`,
       ip_version: 4,
     });
@@ -111,7 +111,7 @@ export async function fillProject(
   const ports = numbersUpTo(size.ports ?? 0).map((n) =>
     limit(() =>
       make(seedProject.member, 'network', '/ports', 'port', {
-        name: named(seedProject, `port-${n}`),
+        name: prefixedName(seedProject, `port-${n}`),
         network_id: networkOf(n),
       }),
     ),

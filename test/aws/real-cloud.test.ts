@@ -22,25 +22,25 @@ jest.setTimeout(300_000);
  * those of the deployed stack.
  */
 describe('a real cloud and the deployed stack', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let stack: DeployedStack;
   let relay: ChildProcess;
   let output = '';
   beforeAll(async () => {
-    on = await openCloudFixture({ red: 'full', green: 'simple' });
+    fixture = await openCloudFixture({ red: 'full', green: 'simple' });
     stack = await deployStack(loginVariables(), {
-      PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(','),
+      PROPAGATOR_PROTECTED_DOMAINS: (await fixture.domainsOfOthers()).join(','),
     });
     // Runs the sweep as the schedule does. The earlier record identifies deleted accounts.
     await stack.invoke('sweep', { compare: false });
-    relay = await startRelay(stack, on.propagator.queue, (line) => {
+    relay = await startRelay(stack, fixture.propagator.queue, (line) => {
       output += line;
     });
   }, 600_000);
   afterAll(async () => {
     if (relay) await ended(relay);
     await stack?.stop();
-    await on?.strike();
+    await fixture?.tearDown();
   }, 300_000);
 
   async function over(project: string, seconds: number): Promise<View> {
@@ -58,31 +58,31 @@ describe('a real cloud and the deployed stack', () => {
   }
 
   it('a project deleted in Keystone is emptied by the functions and verified, and the others do not change', async () => {
-    const deletedAt = await on.deleteProject('red');
-    const view = await over(on.idOf('red'), 280);
+    const deletedAt = await fixture.deleteProject('red');
+    const view = await over(fixture.idOf('red'), 280);
     console.log(
       `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${describeView(view)}`,
     );
     // Only Barbican returns no resources of a project that is gone.
     expect(unreachableServices(view).filter((service) => service !== 'barbican')).toEqual([]);
-    const now = await on.snapshot();
-    expect(await on.remaining(now, 'red')).toEqual([]);
-    const { before, now: after } = on.others(now, 'red');
+    const now = await fixture.snapshot();
+    expect(await fixture.remainingResources(now, 'red')).toEqual([]);
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'red');
     expect(after).toEqual(before);
     expect((await stack.api('GET', '/v1/dead-letters')).body).toEqual({ deadLetters: [] });
   });
 
   it('notifications that Keystone sends while the relay is down are processed after its restart', async () => {
     await ended(relay, 'SIGKILL');
-    await on.deleteProject('green');
-    relay = await startRelay(stack, on.propagator.queue, (line) => {
+    await fixture.deleteProject('green');
+    relay = await startRelay(stack, fixture.propagator.queue, (line) => {
       output += line;
     });
-    const view = await over(on.idOf('green'), 200);
+    const view = await over(fixture.idOf('green'), 200);
     expect(unreachableServices(view).filter((service) => service !== 'barbican')).toEqual([]);
-    const now = await on.snapshot();
-    expect(await on.remaining(now, 'green')).toEqual([]);
-    const { before, now: after } = on.others(now, 'red', 'green');
+    const now = await fixture.snapshot();
+    expect(await fixture.remainingResources(now, 'green')).toEqual([]);
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'red', 'green');
     expect(after).toEqual(before);
   });
 });

@@ -1,12 +1,12 @@
-import { projectDeleted, sendTo } from './broker.ts';
+import { projectDeleted, sendToQueue } from './broker.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import {
   countsOf,
   describeView,
   isOver,
   isState,
-  liveProjectServices,
   OPERATION_SECONDS,
+  servicesOfLivingProjects,
   unreachableServices,
 } from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
@@ -54,45 +54,45 @@ const COUNTED_ALIKE = [
  * other on one customer.
  */
 describe('a customer whose projects hold at least one of every resource type', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   beforeAll(async () => {
-    on = await openCloudFixture({ red: 'full', green: 'full', blue: 'full' });
+    fixture = await openCloudFixture({ red: 'full', green: 'full', blue: 'full' });
     console.log(
-      `populated: ${[...on.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`,
+      `populated: ${[...fixture.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`,
     );
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   it('has in each project one resource of every type that this cloud supports', () => {
-    const resourceTypes = Object.keys(counts(on.before, on.idOf('red')));
-    const isThere = (name = ''): boolean => !on.customer.lacking.has(name);
+    const resourceTypes = Object.keys(counts(fixture.before, fixture.idOf('red')));
+    const isThere = (name = ''): boolean => !fixture.customer.lacking.has(name);
     const wanted = COUNTED_ALIKE.filter(
       (resourceType) => isThere(resourceType) && isThere(resourceType.split('.')[0]),
     );
     expect(resourceTypes).toEqual(expect.arrayContaining(wanted));
-    expect(Object.keys(counts(on.before, on.idOf('green')))).toEqual(resourceTypes);
-    expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(resourceTypes);
+    expect(Object.keys(counts(fixture.before, fixture.idOf('green')))).toEqual(resourceTypes);
+    expect(Object.keys(counts(fixture.before, fixture.idOf('blue')))).toEqual(resourceTypes);
   });
 
   it('a project that is deleted in mode observe is counted, and nothing changes', async () => {
-    await on.start({ mode: 'observe' });
-    const red = on.idOf('red');
-    await on.deleteProject('red');
-    const view = await on.propagator.operation(
+    await fixture.start({ mode: 'observe' });
+    const red = fixture.idOf('red');
+    await fixture.deleteProject('red');
+    const view = await fixture.propagator.operation(
       { project: red },
       isState('observed'),
       OPERATION_SECONDS,
     );
     console.log(describeView(view));
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     const held = (lines: string[]) =>
       lines.filter(
         (line) => !line.startsWith('keystone.') || line.startsWith('keystone.application-'),
       );
-    expect(held(linesOf(now, red))).toEqual(held(linesOf(on.before, red)));
-    const { before, now: after } = on.others(now, 'red');
+    expect(held(linesOf(now, red))).toEqual(held(linesOf(fixture.before, red)));
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'red');
     expect(after).toEqual(before);
-    const listed = counts(on.before, red);
+    const listed = counts(fixture.before, red);
     const reported = countsOf(view);
     const alike = COUNTED_ALIKE.filter((resourceType) => listed[resourceType] !== undefined);
     expect(
@@ -102,40 +102,40 @@ describe('a customer whose projects hold at least one of every resource type', (
     ).toEqual(
       Object.fromEntries(alike.map((resourceType) => [resourceType, listed[resourceType]])),
     );
-    await on.propagator.stop();
+    await fixture.propagator.stop();
   });
 
   it('a project that is deleted in mode enforce is emptied completely, and the others do not change', async () => {
-    await on.start({ mode: 'enforce' });
-    const green = on.idOf('green');
-    const deletedAt = await on.deleteProject('green');
-    const view = await on.propagator.operation({ project: green }, isOver, OPERATION_SECONDS);
+    await fixture.start({ mode: 'enforce' });
+    const green = fixture.idOf('green');
+    const deletedAt = await fixture.deleteProject('green');
+    const view = await fixture.propagator.operation({ project: green }, isOver, OPERATION_SECONDS);
     console.log(
       `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${describeView(view)}`,
     );
     // The other services are not only emptied but verified. Which services list a project only
     // while it exists depends on the cloud.
-    const blind = (await liveProjectServices(on.cloud)).map(({ service }) => service);
+    const blind = (await servicesOfLivingProjects(fixture.cloud)).map(({ service }) => service);
     expect(unreachableServices(view).filter((service) => !blind.includes(service))).toEqual([]);
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'green')).toEqual([]);
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'green')).toEqual([]);
     // The project `red` was deleted while the propagator was in mode observe, so its resources
     // still exist.
-    const { before, now: after } = on.others(now, 'green', 'red');
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'green', 'red');
     expect(after).toEqual(before);
-    expect(counts(now, on.idOf('red'))['nova.server']).toBe(
-      counts(on.before, on.idOf('red'))['nova.server'],
+    expect(counts(now, fixture.idOf('red'))['nova.server']).toBe(
+      counts(fixture.before, fixture.idOf('red'))['nova.server'],
     );
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('a propagator that is killed five times during one operation loses no notification and finishes the operation', async () => {
-    const red = on.idOf('red');
+    const red = fixture.idOf('red');
     const about = { project: red };
-    const enforce = () => on.start({ mode: 'enforce' });
+    const enforce = () => fixture.start({ mode: 'enforce' });
     // The notification arrives while no propagator runs.
-    await on.propagator.kill();
-    await sendTo(on.propagator.queue, [projectDeleted(red)]);
+    await fixture.propagator.kill();
+    await sendToQueue(fixture.propagator.queue, [projectDeleted(red)]);
     const removed =
       (wanted: number) =>
       (view: { operation: { mode: string; state: string }; resources: { removed: number } }) =>
@@ -145,26 +145,26 @@ describe('a customer whose projects hold at least one of every resource type', (
     const moments: string[] = [];
     for (const wanted of [0, 1, 20, 60]) {
       await enforce();
-      const view = await on.propagator.operation(about, removed(wanted), OPERATION_SECONDS);
-      await on.propagator.kill();
+      const view = await fixture.propagator.operation(about, removed(wanted), OPERATION_SECONDS);
+      await fixture.propagator.kill();
       moments.push(
         `${view.operation.state}, ${view.resources.removed} of ${view.resources.found} removed`,
       );
     }
     console.log(`killed at: before it received the notification; ${moments.join('; ')}`);
     await enforce();
-    const view = await on.propagator.operation(
+    const view = await fixture.propagator.operation(
       about,
       (now) => now.operation.mode === 'enforce' && isOver(now),
       OPERATION_SECONDS,
     );
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'red')).toEqual([]);
-    const { before, now: after } = on.others(now, 'green', 'red');
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'red')).toEqual([]);
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'green', 'red');
     expect(after).toEqual(before);
     // Two operations: one was only observed, and one was carried out. A crash never opens another
     // one.
-    expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual([
+    expect((await fixture.propagator.operations(about)).map((one) => one.operation.state)).toEqual([
       view.operation.state,
       'observed',
     ]);
@@ -174,30 +174,35 @@ describe('a customer whose projects hold at least one of every resource type', (
         .map(([resourceType]) => resourceType)
         .filter((resourceType) => resourceType !== 'cinder.default-type'),
     ).toEqual([]);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('the remaining projects of a disabled and deleted domain are emptied, and the other domain does not change', async () => {
-    const { admin } = on.cloud;
-    const { domainId } = on.customer;
+    const { admin } = fixture.cloud;
+    const { domainId } = fixture.customer;
     const path = `/domains/${domainId}`;
     await admin.call('identity', 'PATCH', path, { json: { domain: { enabled: false } } });
     await admin.call('identity', 'DELETE', path);
-    const blue = on.idOf('blue');
-    await on.propagator.operation({ project: blue }, isOver, OPERATION_SECONDS);
-    const domain = await on.propagator.operation({ domain: domainId }, isOver, OPERATION_SECONDS);
+    const blue = fixture.idOf('blue');
+    await fixture.propagator.operation({ project: blue }, isOver, OPERATION_SECONDS);
+    const domain = await fixture.propagator.operation(
+      { domain: domainId },
+      isOver,
+      OPERATION_SECONDS,
+    );
     expect(domain.operation.children.length).toBeGreaterThan(0);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     for (const name of ['red', 'green', 'blue']) {
-      expect(await on.remaining(now, name)).toEqual([]);
+      expect(await fixture.remainingResources(now, name)).toEqual([]);
     }
-    const { before, now: after } = on.others(now, 'green', 'red', 'blue');
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'green', 'red', 'blue');
     expect(after).toEqual(before);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('is still empty after a further wait and further listings', async () => {
-    const now = await on.snapshot(true);
-    for (const name of ['red', 'green', 'blue']) expect(await on.remaining(now, name)).toEqual([]);
+    const now = await fixture.snapshot(true);
+    for (const name of ['red', 'green', 'blue'])
+      expect(await fixture.remainingResources(now, name)).toEqual([]);
   });
 });

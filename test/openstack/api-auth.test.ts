@@ -6,7 +6,7 @@ import { keystoneToken } from '../../lib/cli/keystone-login.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
 import { Cloud, rowsOf, text } from './cloud.ts';
-import { credentials, loginVariables } from './credentials.ts';
+import { loginVariables, readCredentials } from './credentials.ts';
 import { connectPropagator } from './propagator-runs.ts';
 
 const BASE = 'https://propagator.example';
@@ -18,7 +18,7 @@ const EXPIRY_LIMIT_SECONDS = 60;
 /** The API with tokens of a real Keystone. Its own engine is in memory. */
 describe('a token of a real Keystone at the API', () => {
   const name = `kp-${randomBytes(3).toString('hex')}-auth`;
-  const { authUrl } = credentials();
+  const { authUrl } = readCredentials();
   const made: string[] = [];
   const engine = new SteppedEngine();
   const cleaner = connectPropagator();
@@ -59,7 +59,7 @@ describe('a token of a real Keystone at the API', () => {
       scope,
     );
   const credentialOf = async (user: string, on: string, more: object = {}) => {
-    const own = await cloud.as({ id: users[user] ?? '', password: PASSWORD }, on);
+    const own = await cloud.logInAs({ id: users[user] ?? '', password: PASSWORD }, on);
     const { json } = await own.call(
       'identity',
       'POST',

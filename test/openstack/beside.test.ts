@@ -223,7 +223,7 @@ describeThose(['mistral'], 'with a public resource of the same name', ({ service
 
   it('leaves an environment while a foreign public one has the same name, because the API would remove both', async () => {
     const revoke = await grantAdmin(control);
-    const admin = await cloud.on({ project: { id: control.projectId } });
+    const admin = await cloud.adminSessionWith({ project: { id: control.projectId } });
     const make = (session: typeof admin, scope: string) =>
       session.call('workflow', 'POST', '/environments', {
         json: { name: 'shared', variables: '{"a": 1}', scope },
@@ -261,7 +261,7 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
       await beside.fill(customer);
       const [lease] = (await beside.holdings(customer, true)).leases ?? [];
       const path = `/nodes/${text(lease, 'uuid')}`;
-      const system = await cloud.on({ system: { all: true } });
+      const system = await cloud.adminSessionWith({ system: { all: true } });
       const headers = { 'x-openstack-ironic-api-version': '1.65' };
       const to = async (target: string, state: string) => {
         await system.call('baremetal', 'PUT', `${path}/states/provision`, {

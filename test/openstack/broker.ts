@@ -3,15 +3,20 @@ import amqp from 'amqplib';
 import { rabbitUrl } from './driver.ts';
 
 /** Returns Keystone's notification of a deleted project, in Keystone's envelope. */
-export const projectDeleted = (projectId: string): string => about('deleted', projectId);
-/** The propagator holds the deletion of a project that it has never seen alive. */
-export const projectCreated = (projectId: string): string => about('created', projectId);
+export const projectDeleted = (projectId: string): string =>
+  projectNotification('deleted', projectId);
+/**
+ * Returns Keystone's notification of a created project. A test sends it before that of the
+ * deletion, because the propagator holds the deletion of a project that it has never seen.
+ */
+export const projectCreated = (projectId: string): string =>
+  projectNotification('created', projectId);
 
-function about(what: 'created' | 'deleted', projectId: string): string {
+function projectNotification(change: 'created' | 'deleted', projectId: string): string {
   const message = {
     message_id: randomUUID(),
     publisher_id: 'identity.somebody',
-    event_type: `identity.project.${what}`,
+    event_type: `identity.project.${change}`,
     priority: 'INFO',
     payload: { resource_info: projectId },
     timestamp: new Date().toISOString().replace('T', ' ').replace('Z', ''),
@@ -44,7 +49,7 @@ export async function publish(bodies: readonly (string | Uint8Array)[]): Promise
 }
 
 /** Puts messages on one queue only: other queues on Keystone's exchange never receive them. */
-export async function sendTo(
+export async function sendToQueue(
   queue: string,
   bodies: readonly (string | Uint8Array)[],
 ): Promise<void> {

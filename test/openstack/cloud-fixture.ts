@@ -4,12 +4,12 @@ import { Propagator, type PropagatorOptions } from './driver.ts';
 import { type Customer, type Fill, newPrefix, populate } from './populate.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 import {
+  leftoverLabels,
   linesOf,
   type Snapshot,
   settledSnapshot,
   snapshot,
   survivors,
-  unwaivedLeftovers,
 } from './snapshot.ts';
 
 /** A cloud with customers and a propagator, for the tests of one file. */
@@ -25,28 +25,33 @@ export interface CloudFixture {
   idOf(name: string): string;
   /** Returns the current snapshot. If `settled`, it repeats until two snapshots are equal. */
   snapshot(settled?: boolean): Promise<Snapshot>;
-  start(how: PropagatorOptions): Promise<number>;
-  /** Ids of all domains except those of this fixture. Other programs use the cloud at the same time. */
+  /** Starts the propagator. Returns the milliseconds until it is ready. */
+  start(options: PropagatorOptions): Promise<number>;
+  /**
+   * Returns the ids of all domains except those of this fixture, because other programs use the
+   * cloud at the same time.
+   */
   domainsOfOthers(): Promise<string[]>;
   /** Deletes a project in Keystone. Returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
   /**
-   * Returns the rest of a deleted project: resources that it owns or that name it now, and
-   * resources that it owned and that still exist with any owner. Resources that the cloud itself
-   * refuses to remove, even for an administrator, are left out and printed.
+   * Returns the remaining resources of a deleted project: the resources that it owns now, those
+   * that name it now, and those that it owned before and that still exist with any owner. A
+   * resource that the cloud does not remove even for an administrator is printed and left out.
    */
-  remaining(now: Snapshot, name: string): Promise<string[]>;
+  remainingResources(now: Snapshot, name: string): Promise<string[]>;
   /**
-   * Lines of every project that was not named, before and now, without those that name a deleted
-   * project.
+   * Returns the lines of every project that is not in `deleted`, before the first deletion and now.
+   * Lines that name a deleted project are left out.
    */
-  others(now: Snapshot, ...deleted: string[]): { before: string[]; now: string[] };
-  strike(): Promise<void>;
+  linesOfOtherProjects(now: Snapshot, ...deleted: string[]): { before: string[]; now: string[] };
+  /** Stops the propagator, and removes its queue, its data and the customers. */
+  tearDown(): Promise<void>;
 }
 
 /**
- * Cinder before 2026.2 asks Keystone for the project before it removes a default type, and answers
- * 404 if the project is gone: the row stays.
+ * Removes the default volume type of a deleted project. Returns true if Cinder keeps it: before
+ * 2026.2, Cinder first asks Keystone for the project, and answers 404 if the project is gone.
  */
 async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<boolean> {
   const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
@@ -72,25 +77,25 @@ export async function openCloudFixture(
   const prefixes = [newPrefix(), newPrefix()] as const;
   const queue = `${prefixes[0]}-propagator`;
   const propagator = new Propagator(queue);
-  const strike = async () => {
+  const tearDown = async () => {
     await propagator.dispose();
     await deleteQueue(queue);
     if (process.env.OPENSTACK_TEST_KEEP === '1') return console.log(`kept: ${prefixes.join(' ')}`);
-    const left = await removeLeftovers(cloud, prefixes, known);
+    const left = await removeLeftovers(cloud, prefixes, projectIds);
     if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
   };
-  let known: string[] = [];
+  let projectIds: string[] = [];
   try {
     const [customer, control] = await Promise.all([
       populate(cloud, fills, prefixes[0], parents),
       populate(cloud, { still: controlFill }, prefixes[1]),
     ]);
     const projects = [...customer.projects, ...control.projects];
-    known = projects.map((project) => project.id);
+    projectIds = projects.map((project) => project.id);
     const users = [...customer.userIds, ...control.userIds];
     for (const [resourceType, reason] of customer.lacking)
       console.log(`this cloud lacks ${resourceType}: ${reason}`);
-    const before = await settledSnapshot(cloud, known, users);
+    const before = await settledSnapshot(cloud, projectIds, users);
     const idOf = (name: string) => {
       const found = projects.find((project) => project.name === name);
       if (found === undefined) throw new Error(`no project ${name}`);
@@ -109,35 +114,37 @@ export async function openCloudFixture(
       control,
       before,
       idOf,
-      strike,
-      snapshot: (settled = false) => (settled ? settledSnapshot : snapshot)(cloud, known, users),
-      start: async (how) => propagator.start({ protectedDomains: await domainsOfOthers(), ...how }),
+      tearDown,
+      snapshot: (settled = false) =>
+        (settled ? settledSnapshot : snapshot)(cloud, projectIds, users),
+      start: async (options) =>
+        propagator.start({ protectedDomains: await domainsOfOthers(), ...options }),
       domainsOfOthers,
       async deleteProject(name) {
         await cloud.admin.call('identity', 'DELETE', `/projects/${idOf(name)}`);
         return Date.now();
       },
-      async remaining(now, name) {
+      async remainingResources(now, name) {
         const id = idOf(name);
-        const lines = [...new Set([...unwaivedLeftovers(now, id), ...survivors(before, now, id)])];
-        const fixed =
+        const lines = [...new Set([...leftoverLabels(now, id), ...survivors(before, now, id)])];
+        const isTypeKept =
           lines.some((line) => line.startsWith('cinder.default-type ')) &&
           (await keepsDefaultType(cloud, id));
-        if (fixed)
+        if (isTypeKept)
           console.log(
             `this Cinder does not remove the default volume type of a project that is gone: ${name} keeps it`,
           );
-        return lines.filter((line) => !(fixed && line.startsWith('cinder.default-type ')));
+        return lines.filter((line) => !(isTypeKept && line.startsWith('cinder.default-type ')));
       },
-      others(now, ...deleted) {
-        const gone = deleted.map(idOf);
-        const rest = known.filter((id) => !gone.includes(id));
-        const lines = (all: Snapshot) => rest.flatMap((id) => linesOf(all, id, gone));
-        return { before: lines(before), now: lines(now) };
+      linesOfOtherProjects(now, ...deleted) {
+        const deletedIds = deleted.map(idOf);
+        const otherIds = projectIds.filter((id) => !deletedIds.includes(id));
+        const linesIn = (all: Snapshot) => otherIds.flatMap((id) => linesOf(all, id, deletedIds));
+        return { before: linesIn(before), now: linesIn(now) };
       },
     };
   } catch (error) {
-    await strike();
+    await tearDown();
     throw error;
   }
 }

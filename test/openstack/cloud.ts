@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Credentials, credentials } from './credentials.ts';
+import { type Credentials, readCredentials } from './credentials.ts';
 
 /** A row as a service returned it. */
 export type Row = Record<string, unknown>;
@@ -74,8 +74,8 @@ export interface Call {
 /** An unexpected answer. */
 export class HttpError extends Error {
   readonly status: number;
-  constructor(what: string, status: number, body: string) {
-    super(`${what}: ${status} ${body.slice(0, 400)}`);
+  constructor(request: string, status: number, body: string) {
+    super(`${request}: ${status} ${body.slice(0, 400)}`);
     this.status = status;
   }
 }
@@ -165,9 +165,9 @@ export class Session {
           return reply;
         // A worker of Mistral 2026.2 lists actions whose code source another worker has deleted.
         const isStale = reply.status === 404 && reply.body.includes('Code Source not found');
-        const again =
+        const mayRetry =
           reply.status === 503 || (method === 'GET' && (reply.status >= 500 || isStale));
-        if (!again || attempt >= 4)
+        if (!mayRetry || attempt >= 4)
           throw new HttpError(`${method} ${url}`, reply.status, reply.body);
       }
       await pause(attempt * 500);
@@ -208,19 +208,19 @@ export class Cloud {
   readonly #credentials: Credentials;
   readonly admin: Session;
   readonly #members = new Map<string, Session>();
-  private constructor(how: Credentials, admin: Session) {
-    this.#credentials = how;
+  private constructor(credentials: Credentials, admin: Session) {
+    this.#credentials = credentials;
     this.admin = admin;
   }
 
   /** Logs in as the administrator of the environment variables. */
   static async connect(env: NodeJS.ProcessEnv = process.env): Promise<Cloud> {
-    const how = credentials(env);
-    return new Cloud(how, await login(how));
+    const credentials = readCredentials(env);
+    return new Cloud(credentials, await login(credentials));
   }
 
   /** Logs in as a user with a password, scoped to a project. */
-  async as(
+  async logInAs(
     user: { readonly id: string; readonly password: string },
     projectId: string,
   ): Promise<Session> {
@@ -244,7 +244,7 @@ export class Cloud {
    * Logs in as the administrator with another scope, which requires a password: the system, or a
    * project on which the administrator has a role.
    */
-  on(
+  adminSessionWith(
     scope:
       | { readonly system: { readonly all: true } }
       | { readonly project: { readonly id: string } },
@@ -259,26 +259,28 @@ export class Cloud {
   }
 }
 
-async function login(how: Credentials): Promise<Session> {
-  const scope = how.scope === undefined ? {} : { scope: how.scope };
-  const response = await fetch(`${how.authUrl}/auth/tokens`, {
+async function login(credentials: Credentials): Promise<Session> {
+  const scope = credentials.scope === undefined ? {} : { scope: credentials.scope };
+  const response = await fetch(`${credentials.authUrl}/auth/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: { identity: how.identity, ...scope } }),
+    body: JSON.stringify({ auth: { identity: credentials.identity, ...scope } }),
     signal: AbortSignal.timeout(60_000),
   });
   const body = await response.text();
   if (!response.ok) throw new HttpError('login', response.status, body);
   const { token } = Token.parse(JSON.parse(body));
-  const endpoints = new Map<string, string>([['identity', how.authUrl]]);
+  const endpoints = new Map<string, string>([['identity', credentials.authUrl]]);
   for (const [service, { types, version }] of Object.entries(SERVICES)) {
     const entry = types
       .map((type) => token.catalog.find((one) => one.type === type))
       .find((one) => one !== undefined);
-    const fitting = entry?.endpoints.filter(
-      (one) => one.interface === how.interface && (how.region ?? one.region_id) === one.region_id,
+    const matchingEndpoints = entry?.endpoints.filter(
+      (one) =>
+        one.interface === credentials.interface &&
+        (credentials.region ?? one.region_id) === one.region_id,
     );
-    const url = fitting?.[0]?.url.replace(/\/+$/, '');
+    const url = matchingEndpoints?.[0]?.url.replace(/\/+$/, '');
     if (url !== undefined && service !== 'identity')
       endpoints.set(service, url.endsWith(version) ? url : url + version);
   }
@@ -297,20 +299,19 @@ async function login(how: Credentials): Promise<Session> {
 export const CLOUD_SECONDS = 600;
 
 /**
- * Calls `ask` until it returns an answer, for at most `seconds`. `ask` returns undefined for "not
- * yet"; its errors are passed on. After the timeout it throws an error that names the expected
- * state.
+ * Calls `check` until it returns a value, and returns this value. Throws an error of `check`. After
+ * `seconds` without a value, throws an error with the description of the expected state.
  */
 export async function until<T>(
-  what: string,
+  description: string,
   seconds: number,
-  ask: () => Promise<T | undefined>,
+  check: () => Promise<T | undefined>,
   everyMilliseconds = 400,
 ): Promise<T> {
   for (const end = Date.now() + seconds * 1000; ; ) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
+    const value = await check();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${description}`);
     await pause(everyMilliseconds);
   }
 }

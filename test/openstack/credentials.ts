@@ -48,10 +48,10 @@ function domain(id: string | undefined, name: string | undefined): object {
  * this machine.
  */
 export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const given = Object.entries(env).flatMap(([name, value]) =>
+  const osVariables = Object.entries(env).flatMap(([name, value]) =>
     name.startsWith('OS_') && value ? [[name, value] as const] : [],
   );
-  if (!env.OS_CLOUD) return Object.fromEntries(given);
+  if (!env.OS_CLOUD) return Object.fromEntries(osVariables);
   const file = cloudsFile(env);
   const cloud = Clouds.parse(parse(readFileSync(file, 'utf8'))).clouds[env.OS_CLOUD];
   if (cloud === undefined) throw new Error(`${file} has no cloud named ${env.OS_CLOUD}`);
@@ -70,7 +70,7 @@ export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<str
  * Reads the credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of a missing
  * value.
  */
-export function credentials(env: NodeJS.ProcessEnv = process.env): Credentials {
+export function readCredentials(env: NodeJS.ProcessEnv = process.env): Credentials {
   const variables = loginVariables(env);
   const auth: Record<string, string | undefined> = Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [

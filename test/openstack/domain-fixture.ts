@@ -15,11 +15,13 @@ export interface DomainContents {
   remove(): Promise<void>;
 }
 
-const made = z.object({ limits: z.array(z.object({ id: z.string() })).min(1) });
-const registered = z.object({ registered_limits: z.array(z.object({ id: z.string() })).min(1) });
+const limitsAnswer = z.object({ limits: z.array(z.object({ id: z.string() })).min(1) });
+const registeredLimitsAnswer = z.object({
+  registered_limits: z.array(z.object({ id: z.string() })).min(1),
+});
 
 /** Creates a network with a subnet, and a security group. */
-async function wire(as: Session, name: string, more: object): Promise<void> {
+async function createNetwork(as: Session, name: string, more: object): Promise<void> {
   const network = await make(as, 'network', '/networks', 'network', { name, ...more });
   const cidr = '10.9.0.0/24';
   const subnet = { name, network_id: network.id, cidr, ip_version: 4, ...more };
@@ -27,7 +29,7 @@ async function wire(as: Session, name: string, more: object): Promise<void> {
   await make(as, 'network', '/security-groups', 'security_group', { name, ...more });
 }
 
-const secret = (as: Session, name: string) =>
+const createSecret = (as: Session, name: string) =>
   as.call('key-manager', 'POST', '/secrets', {
     json: { name, payload: 'not very secret', payload_content_type: 'text/plain' },
   });
@@ -36,9 +38,9 @@ const secret = (as: Session, name: string) =>
  * Adds to the domain of a fixture with the projects `vault`, `held` and `top`: two nested projects,
  * secrets, networks, a volume, and one entry of each type that Keystone holds of a domain.
  */
-export async function fillDomain(on: CloudFixture): Promise<DomainContents> {
-  const { admin } = on.cloud;
-  const { domainId: domain_id, prefix: name, member, projects } = on.customer;
+export async function fillDomain(fixture: CloudFixture): Promise<DomainContents> {
+  const { admin } = fixture.cloud;
+  const { domainId: domain_id, prefix: name, member, projects } = fixture.customer;
   const sessionOf = (wanted: string): Session => {
     const found = projects.find((project) => project.name === wanted);
     if (!found) throw new Error(`no project ${wanted}`);
@@ -52,15 +54,16 @@ export async function fillDomain(on: CloudFixture): Promise<DomainContents> {
       const path = `/projects/${project}/users/${member.id}/roles/${text(role, 'id')}`;
       await admin.call('identity', 'PUT', path);
     }
-    return on.cloud.as(member, project);
+    return fixture.cloud.logInAs(member, project);
   };
-  const below = async (parent_id: string, last: string) =>
+  const createChildProject = async (parent_id: string, last: string) =>
     (await identity('/projects', 'project', { name: `${name}-${last}`, domain_id, parent_id })).id;
 
-  const middle = await below(on.idOf('top'), 'middle');
-  const leaf = await below(middle, 'leaf');
-  const [inMiddle] = [await grant(middle), await grant(leaf)];
-  const system = await on.cloud.on({ system: { all: true } });
+  const middle = await createChildProject(fixture.idOf('top'), 'middle');
+  const leaf = await createChildProject(middle, 'leaf');
+  const middleSession = await grant(middle);
+  await grant(leaf);
+  const system = await fixture.cloud.adminSessionWith({ system: { all: true } });
   const services = await admin.rows('identity', '/services', 'services');
   const compute = services.find((row: Row) => row.type === 'compute');
   const service_id = text(compute, 'id');
@@ -68,33 +71,33 @@ export async function fillDomain(on: CloudFixture): Promise<DomainContents> {
   const { json: registration } = await system.call('identity', 'POST', '/registered_limits', {
     json: { registered_limits: [{ ...limit, default_limit: 5 }] },
   });
-  const [registeredLimit] = registered.parse(registration).registered_limits;
+  const [registeredLimit] = registeredLimitsAnswer.parse(registration).registered_limits;
   const federation = `${name}-idp`;
   const put = (path: string, json: object) => admin.call('identity', 'PUT', path, { json });
   const provider = `/OS-FEDERATION/identity_providers/${federation}`;
   const mapping = `/OS-FEDERATION/mappings/${federation}`;
   const rules = [{ local: [{ user: { name: '{0}' } }], remote: [{ type: 'UserName' }] }];
-  const federate = async () => {
+  const createFederation = async () => {
     await put(provider, { identity_provider: { domain_id, enabled: false } });
     await put(mapping, { mapping: { rules } });
     await put(`${provider}/protocols/saml2`, { protocol: { mapping_id: federation } });
   };
-  const limits = async () => {
+  const createLimit = async () => {
     const json = { limits: [{ ...limit, resource_limit: 4, domain_id }] };
     const reply = await system.call('identity', 'POST', '/limits', { json });
-    return made.parse(reply.json).limits[0]?.id ?? '';
+    return limitsAnswer.parse(reply.json).limits[0]?.id ?? '';
   };
   const volume = { name: `${name}-data`, size: 1 };
   const [role, limitId] = await Promise.all([
     identity('/roles', 'role', { name: `${name}-keeper`, domain_id }),
-    limits(),
-    federate(),
+    createLimit(),
+    createFederation(),
     put(`/domains/${domain_id}/config`, { config: { identity: { list_limit: 1000 } } }),
-    wire(admin, `${name}-inner`, { project_id: leaf }),
-    wire(sessionOf('held'), `${name}-inner`, {}),
-    make(inMiddle, 'volume', '/volumes', 'volume', volume),
+    createNetwork(admin, `${name}-inner`, { project_id: leaf }),
+    createNetwork(sessionOf('held'), `${name}-inner`, {}),
+    make(middleSession, 'volume', '/volumes', 'volume', volume),
     ...(admin.has('key-manager')
-      ? ['vault', 'held', 'top'].map((one) => secret(sessionOf(one), `${name}-plain`))
+      ? ['vault', 'held', 'top'].map((one) => createSecret(sessionOf(one), `${name}-plain`))
       : []),
   ]);
   return {

@@ -10,12 +10,12 @@ import { type Customer, newPrefix, populate } from './populate.ts';
 import { type ProjectInUse, SUSPENDED, startWorkloads } from './project-in-use.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 import {
+  leftoverLabels,
   linesOf,
   type Snapshot,
   settledSnapshot,
   snapshot,
   survivors,
-  unwaivedLeftovers,
 } from './snapshot.ts';
 
 const Planned = z.looseObject({ digest: z.string() });
@@ -33,7 +33,7 @@ describe('a domain that is deleted with a recovery window', () => {
   const folder = mkdtempSync(`${tmpdir()}/propagator-policy-`);
   const policy = `${folder}/policy.yaml`;
   const secondPrefix = newPrefix();
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let second: Customer;
   let projects: Readonly<Record<(typeof NAMES)[number], ProjectInUse>>;
   /** The state of the first domain and of the control project before the deletion. */
@@ -42,13 +42,13 @@ describe('a domain that is deleted with a recovery window', () => {
 
   beforeAll(async () => {
     const fills = { shop: 'simple', leaf: 'simple', alone: 'empty' } as const;
-    on = await openCloudFixture(fills, 'simple', { leaf: 'shop' });
+    fixture = await openCloudFixture(fills, 'simple', { leaf: 'shop' });
     const json = { project: { enabled: false } };
     const [shop, leaf] = await Promise.all([
-      startWorkloads(on, 'shop'),
-      startWorkloads(on, 'leaf'),
+      startWorkloads(fixture, 'shop'),
+      startWorkloads(fixture, 'leaf'),
       populateSecond(),
-      on.cloud.admin.call('identity', 'PATCH', `/projects/${on.idOf('alone')}`, { json }),
+      fixture.cloud.admin.call('identity', 'PATCH', `/projects/${fixture.idOf('alone')}`, { json }),
     ]);
     projects = { shop, leaf };
     [before, secondBefore] = await Promise.all([firstDomain(), secondSnapshot()]);
@@ -58,7 +58,7 @@ describe('a domain that is deleted with a recovery window', () => {
       'project.disabled': enforced('suspend'),
       'project.enabled': enforced('resume'),
     };
-    const rules = [on.customer.domainId, second.domainId].map((domain) => ({
+    const rules = [fixture.customer.domainId, second.domainId].map((domain) => ({
       match: { domain },
       on: rule,
     }));
@@ -66,9 +66,9 @@ describe('a domain that is deleted with a recovery window', () => {
     await start();
   });
   afterAll(async () => {
-    await on?.strike();
+    await fixture.tearDown();
     const ids = second?.projects.map(({ id }) => id) ?? [];
-    const left = on ? await removeLeftovers(on.cloud, [secondPrefix], ids) : [];
+    const left = fixture ? await removeLeftovers(fixture.cloud, [secondPrefix], ids) : [];
     if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
     for (const one of Object.values(projects ?? {})) await one.remove();
     rmSync(folder, { recursive: true, force: true });
@@ -77,7 +77,7 @@ describe('a domain that is deleted with a recovery window', () => {
   /** Creates the second domain: a project with a volume and a network below an empty project. */
   const populateSecond = async (): Promise<void> => {
     const fills = { top: 'empty', below: 'empty' } as const;
-    second = await populate(on.cloud, fills, secondPrefix, { below: 'top' });
+    second = await populate(fixture.cloud, fills, secondPrefix, { below: 'top' });
     const below = second.projects.find(({ name }) => name === 'below');
     if (!below) throw new Error('no project below');
     await Promise.all([
@@ -89,15 +89,15 @@ describe('a domain that is deleted with a recovery window', () => {
     ]);
   };
   const start = async () => {
-    const others = await on.domainsOfOthers();
-    await on.start({
+    const others = await fixture.domainsOfOthers();
+    await fixture.start({
       mode: 'enforce',
       protectedDomains: others.filter((id) => id !== second.domainId),
       environment: { PROPAGATOR_POLICY: policy, PROPAGATOR_TOKEN_CACHE_TIME: '2s' },
     });
   };
   const command = async (...line: string[]): Promise<string> => {
-    const { status, text: printed } = await on.propagator.command(...line);
+    const { status, text: printed } = await fixture.propagator.command(...line);
     if (status !== 0) throw new Error(`${line.join(' ')} ended with ${status}:\n${printed}`);
     return printed;
   };
@@ -113,13 +113,13 @@ describe('a domain that is deleted with a recovery window', () => {
     wanted: (view: View) => boolean,
   ): Promise<View> =>
     until(`${action} of the domain`, OPERATION_SECONDS, async () => {
-      const views = await on.propagator.operations({ domain });
+      const views = await fixture.propagator.operations({ domain });
       const view = views.find(
         (one) => one.operation.scope.type === 'domain' && one.operation.action === action,
       );
       return view && wanted(view) ? view : undefined;
     }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${on.propagator.lastWords()}`);
+      throw new Error(`${String(error)}\n${fixture.propagator.logTail()}`);
     });
   const hasEnded = isState('finished', 'unverified', 'superseded', 'canceled', 'refused', 'held');
   const ended = async (domain: string, action: string): Promise<View> => {
@@ -128,15 +128,17 @@ describe('a domain that is deleted with a recovery window', () => {
     return view;
   };
   const kill = async (): Promise<void> => {
-    await on.propagator.kill();
+    await fixture.propagator.kill();
     await start();
   };
   const identity = async (path: string, key: string): Promise<Row> => {
-    const { json } = await on.cloud.admin.call('identity', 'GET', path);
+    const { json } = await fixture.cloud.admin.call('identity', 'GET', path);
     return RowShape.parse(RowShape.parse(json)[key]);
   };
   const sorted = async (path: string, key: string): Promise<string[]> =>
-    (await on.cloud.admin.rows('identity', path, key)).map((row) => JSON.stringify(row)).sort();
+    (await fixture.cloud.admin.rows('identity', path, key))
+      .map((row) => JSON.stringify(row))
+      .sort();
   /** The rows of Keystone that belong to a domain, with all their fields. */
   const keystoneRows = async (id: string) => ({
     domain: await identity(`/domains/${id}`, 'domain'),
@@ -149,27 +151,27 @@ describe('a domain that is deleted with a recovery window', () => {
       await Promise.all(NAMES.map(async (name) => [name, await projects[name].servers()])),
     );
   const firstDomain = async () => {
-    const all = await on.snapshot(true);
+    const all = await fixture.snapshot(true);
     return {
       all,
-      keystone: await keystoneRows(on.customer.domainId),
-      lines: [...NAMES, 'alone'].map((name) => [name, linesOf(all, on.idOf(name))]),
+      keystone: await keystoneRows(fixture.customer.domainId),
+      lines: [...NAMES, 'alone'].map((name) => [name, linesOf(all, fixture.idOf(name))]),
       alarms: await Promise.all(NAMES.map((name) => projects[name].alarms())),
       servers: await everyServer(),
     };
   };
   const withoutSnapshot = ({ all: _, ...rest }: Awaited<ReturnType<typeof firstDomain>>) => rest;
   const control = (all: Snapshot): string[] =>
-    linesOf(all, on.idOf('still'), [...NAMES, 'alone'].map(on.idOf));
+    linesOf(all, fixture.idOf('still'), [...NAMES, 'alone'].map(fixture.idOf));
   const secondSnapshot = () =>
     settledSnapshot(
-      on.cloud,
+      fixture.cloud,
       second.projects.map(({ id }) => id),
       second.userIds,
     );
 
   it('is disabled and suspended, and nothing is removed, though the propagator is killed', async () => {
-    const { domainId } = on.customer;
+    const { domainId } = fixture.customer;
     await requestDeletion(domainId, '--recover-for', '1h');
     await requestDeletion(second.domainId, '--recover-for', '25s', '--remind', '15s');
     await until('Keystone shows the domain disabled', OPERATION_SECONDS, async () =>
@@ -195,7 +197,7 @@ describe('a domain that is deleted with a recovery window', () => {
   });
 
   it('is exactly as before after a cancellation: a project that was disabled individually stays disabled', async () => {
-    const { domainId } = on.customer;
+    const { domainId } = fixture.customer;
     const { id } = (await operation(domainId, 'cleanup', () => true)).operation;
     await command('operation', 'cancel', id, '--reason', 'the customer has paid');
     expect((await ended(domainId, 'resume')).operation.state).toBe('finished');
@@ -218,15 +220,15 @@ describe('a domain that is deleted with a recovery window', () => {
       ...second.userIds.map((id) => `/users/${id}`),
     ];
     for (const path of paths) {
-      const { status } = await on.cloud.admin.call('identity', 'GET', path, { accept: [404] });
+      const { status } = await fixture.cloud.admin.call('identity', 'GET', path, { accept: [404] });
       expect([path, status]).toEqual([path, 404]);
     }
-    const rest = await snapshot(on.cloud, ids);
+    const rest = await snapshot(fixture.cloud, ids);
     for (const id of ids)
-      expect([...unwaivedLeftovers(rest, id), ...survivors(secondBefore, rest, id)]).toEqual([]);
+      expect([...leftoverLabels(rest, id), ...survivors(secondBefore, rest, id)]).toEqual([]);
     const now = await firstDomain();
     expect(withoutSnapshot(now)).toEqual(withoutSnapshot(before));
     expect(control(now.all)).toEqual(control(before.all));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 });

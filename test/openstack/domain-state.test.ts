@@ -7,12 +7,12 @@ import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import {
   describeView,
   isState,
-  liveProjectServices,
   OPERATION_SECONDS,
+  servicesOfLivingProjects,
   type View,
 } from './driver.ts';
 import { type ProjectInUse, SUSPENDED, startWorkloads } from './project-in-use.ts';
-import { linesOf, type Snapshot, survivors, unwaivedLeftovers } from './snapshot.ts';
+import { leftoverLabels, linesOf, type Snapshot, survivors } from './snapshot.ts';
 
 const Planned = z.looseObject({ digest: z.string() });
 const NAMES = ['shop', 'blog', 'alone'] as const;
@@ -25,18 +25,18 @@ type Name = (typeof NAMES)[number];
 describe('a domain that is disabled and enabled', () => {
   const folder = mkdtempSync(`${tmpdir()}/propagator-policy-`);
   const policy = `${folder}/policy.yaml`;
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let domain: string;
   let projects: Readonly<Record<Name, ProjectInUse>>;
   /** Listings while only `alone` is suspended. */
   let before: Snapshot;
   beforeAll(async () => {
-    on = await openCloudFixture({ shop: 'simple', blog: 'simple', alone: 'simple' });
-    domain = on.customer.domainId;
+    fixture = await openCloudFixture({ shop: 'simple', blog: 'simple', alone: 'simple' });
+    domain = fixture.customer.domainId;
     const [shop, blog, alone] = await Promise.all([
-      startWorkloads(on, 'shop'),
-      startWorkloads(on, 'blog'),
-      startWorkloads(on, 'alone'),
+      startWorkloads(fixture, 'shop'),
+      startWorkloads(fixture, 'blog'),
+      startWorkloads(fixture, 'alone'),
     ]);
     projects = { shop, blog, alone };
     const rule = {
@@ -45,22 +45,24 @@ describe('a domain that is disabled and enabled', () => {
     };
     const rules = [{ match: { domain }, on: rule }];
     writeFileSync(policy, stringify({ version: 1, rules }));
-    await on.start({
+    await fixture.start({
       mode: 'enforce',
       environment: { PROPAGATOR_POLICY: policy, PROPAGATOR_TOKEN_CACHE_TIME: '2s' },
     });
   });
   afterAll(async () => {
-    await on?.strike();
+    await fixture.tearDown();
     rmSync(folder, { recursive: true, force: true });
     for (const one of Object.values(projects ?? {})) await one.remove();
   });
 
   const setEnabled = (type: 'domain' | 'project', id: string, enabled: boolean) =>
-    on.cloud.admin.call('identity', 'PATCH', `/${type}s/${id}`, { json: { [type]: { enabled } } });
+    fixture.cloud.admin.call('identity', 'PATCH', `/${type}s/${id}`, {
+      json: { [type]: { enabled } },
+    });
   /** The operations of the domain with this action, without those of its projects. */
   const domainOperations = async (action: string): Promise<View[]> =>
-    (await on.propagator.operations({ domain })).filter(
+    (await fixture.propagator.operations({ domain })).filter(
       ({ operation }) => operation.scope.type === 'domain' && operation.action === action,
     );
   /** Returns the newest of `count` operations of the domain after it has ended. */
@@ -70,20 +72,20 @@ describe('a domain that is disabled and enabled', () => {
       const isOver = isState('finished', 'unverified', 'observed', 'superseded', 'held');
       return views.length >= count && views[0] && isOver(views[0]) ? views[0] : undefined;
     }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${on.propagator.lastWords()}`);
+      throw new Error(`${String(error)}\n${fixture.propagator.logTail()}`);
     });
     console.log(describeView(view));
     expect(await domainOperations(action)).toHaveLength(count);
     return view;
   };
   const command = async (...line: string[]): Promise<string> => {
-    const { status, text } = await on.propagator.command(...line);
+    const { status, text } = await fixture.propagator.command(...line);
     if (status !== 0) throw new Error(`${line.join(' ')} ended with ${status}:\n${text}`);
     return text;
   };
   const releaseProjects = async (): Promise<void> => {
     for (const { id: project } of Object.values(projects)) {
-      const { operation } = await on.propagator.operation(
+      const { operation } = await fixture.propagator.operation(
         { project },
         (one) =>
           one.operation.action === 'cleanup' && isState('held', 'finished', 'unverified')(one),
@@ -102,7 +104,7 @@ describe('a domain that is disabled and enabled', () => {
   const neighbor = (all: Snapshot): string[] =>
     linesOf(
       all,
-      on.idOf('still'),
+      fixture.idOf('still'),
       Object.values(projects).map(({ id }) => id),
     );
   const lines = (all: Snapshot) => NAMES.map((name) => [name, linesOf(all, projects[name].id)]);
@@ -111,7 +113,7 @@ describe('a domain that is disabled and enabled', () => {
   it('has a project that is suspended before the domain', async () => {
     const { id } = projects.alone;
     await setEnabled('project', id, false);
-    const view = await on.propagator.operation(
+    const view = await fixture.propagator.operation(
       { project: id },
       isState('finished', 'unverified', 'observed', 'held'),
       OPERATION_SECONDS,
@@ -123,7 +125,7 @@ describe('a domain that is disabled and enabled', () => {
       projects.blog.untilPublic(200),
       projects.alone.untilPublic(401),
     ]);
-    before = await on.snapshot(true);
+    before = await fixture.snapshot(true);
   });
 
   it('is suspended by one operation for the domain and one for each project', async () => {
@@ -131,7 +133,7 @@ describe('a domain that is disabled and enabled', () => {
     await setEnabled('domain', domain, false);
     const view = await ended('suspend');
     expect(view.operation.state).toBe('finished');
-    const children = (await on.propagator.operations({ domain })).filter(({ operation }) =>
+    const children = (await fixture.propagator.operations({ domain })).filter(({ operation }) =>
       view.operation.children.includes(operation.id),
     );
     const scopes = children.map(({ operation }) => operation.scope.id);
@@ -143,7 +145,7 @@ describe('a domain that is disabled and enabled', () => {
     expect(await everyServer()).toEqual({ shop: STOPPED, blog: STOPPED, alone: STOPPED });
     await Promise.all(NAMES.map((name) => projects[name].untilPublic(401)));
     expect((await everyAlarm()).flat().filter((row) => row.enabled === true)).toEqual([]);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(linesOf(now, projects.alone.id)).toEqual(linesOf(before, projects.alone.id));
     expect(await projects.alone.alarms()).toEqual(alarms);
     for (const name of NAMES)
@@ -156,11 +158,11 @@ describe('a domain that is disabled and enabled', () => {
     expect((await ended('resume')).operation.state).toBe('finished');
     expect(await everyServer()).toEqual({ shop: RUNNING, blog: RUNNING, alone: STOPPED });
     await Promise.all([projects.shop.untilPublic(200), projects.blog.untilPublic(200)]);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(lines(now)).toEqual(lines(before));
     expect(neighbor(now)).toEqual(neighbor(before));
     expect(await projects.alone.isEnabled()).toBe(false);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('has no resource left when it is deleted while suspended, and the control domain is unchanged', async () => {
@@ -172,22 +174,22 @@ describe('a domain that is disabled and enabled', () => {
     console.log(await command('domain', 'delete', domain, ...how));
     // Keystone gives no token in a disabled domain. The projects are held if a service lists its
     // resources only with such a token.
-    const isHeld = (await liveProjectServices(on.cloud)).length > 0;
+    const isHeld = (await servicesOfLivingProjects(fixture.cloud)).length > 0;
     if (isHeld) await releaseProjects();
     const { state } = (await ended('cleanup')).operation;
     expect(state).toBe(isHeld ? 'unverified' : 'finished');
-    const { status } = await on.cloud.admin.call('identity', 'GET', `/domains/${domain}`, {
+    const { status } = await fixture.cloud.admin.call('identity', 'GET', `/domains/${domain}`, {
       accept: [404],
     });
     expect(status).toBe(404);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     for (const name of NAMES) {
       const { id } = projects[name];
-      const left = [...unwaivedLeftovers(now, id), ...survivors(before, now, id)];
+      const left = [...leftoverLabels(now, id), ...survivors(before, now, id)];
       expect([name, left]).toEqual([name, []]);
     }
     expect((await everyAlarm()).flat()).toEqual([]);
     expect(neighbor(now)).toEqual(neighbor(before));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 });

@@ -5,13 +5,7 @@ import { text } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { type DomainContents, fillDomain } from './domain-fixture.ts';
 import { describeView, isState, OPERATION_SECONDS, type View } from './driver.ts';
-import {
-  type Line,
-  type Snapshot,
-  settledSnapshot,
-  snapshot,
-  unwaivedLeftovers,
-} from './snapshot.ts';
+import { type Line, leftoverLabels, type Snapshot, settledSnapshot, snapshot } from './snapshot.ts';
 
 const Opened = z.object({ opened: z.string() });
 const Problem = z.looseObject({ error: z.looseObject({ message: z.string() }) });
@@ -31,7 +25,7 @@ function plannedAs({ resourceType, id }: Line): string {
 
 /** A whole domain with nested projects, on a real cloud: plan, approval by two, run, and end. */
 describe('the deletion of a domain', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let more: DomainContents;
   let before: Snapshot;
   let shown: PlanShape;
@@ -41,21 +35,21 @@ describe('the deletion of a domain', () => {
 
   beforeAll(async () => {
     const fills = { web: 'simple', vault: 'empty', held: 'empty', top: 'empty' } as const;
-    on = await openCloudFixture(fills);
-    more = await fillDomain(on);
-    domain = on.customer.domainId;
-    const flat = Object.keys(fills).map((name) => [name, on.idOf(name)]);
+    fixture = await openCloudFixture(fills);
+    more = await fillDomain(fixture);
+    domain = fixture.customer.domainId;
+    const flat = Object.keys(fills).map((name) => [name, fixture.idOf(name)]);
     projects = { ...Object.fromEntries(flat), ...more.nested };
-    before = await settledSnapshot(on.cloud, Object.values(projects));
+    before = await settledSnapshot(fixture.cloud, Object.values(projects));
     await start();
   });
   afterAll(async () => {
-    await on?.strike();
+    await fixture.tearDown();
     await more?.remove();
   });
 
   const start = () =>
-    on.start({
+    fixture.start({
       mode: 'enforce',
       environment: {
         PROPAGATOR_TWO_APPROVERS: 'domain',
@@ -71,7 +65,7 @@ describe('the deletion of a domain', () => {
     path: string,
     body?: object,
     by: keyof typeof TOKENS = 'ops',
-  ) => on.propagator.api(method, path, body && JSON.stringify(body), TOKENS[by]);
+  ) => fixture.propagator.api(method, path, body && JSON.stringify(body), TOKENS[by]);
   const plan = async (): Promise<PlanShape> => {
     const asked = await call('POST', `/v1/domains/${domain}/plan`, {});
     expect([asked.status, asked.json]).toEqual([202, expect.anything()]);
@@ -88,14 +82,14 @@ describe('the deletion of a domain', () => {
     return call('POST', path, { digest, reason: 'contract ended' }, by);
   };
   const isThere = async (path: string) =>
-    (await on.cloud.admin.call('identity', 'GET', path, { accept: [404] })).status === 200;
-  const rowsOf = (path: string, key: string) => on.cloud.admin.rows('identity', path, key);
+    (await fixture.cloud.admin.call('identity', 'GET', path, { accept: [404] })).status === 200;
+  const rowsOf = (path: string, key: string) => fixture.cloud.admin.rows('identity', path, key);
   const projectsLeft = async () =>
     (await rowsOf(`/projects?domain_id=${domain}`, 'projects')).map((row) => text(row, 'id'));
   const isDomainEnabled = async () =>
     (await rowsOf('/domains', 'domains')).find((row) => row.id === domain)?.enabled;
   const domainView = (wanted: (view: View) => boolean) =>
-    on.propagator.operation({ domain }, wanted, OPERATION_SECONDS);
+    fixture.propagator.operation({ domain }, wanted, OPERATION_SECONDS);
   const waitsFor =
     (...names: readonly RegExp[]) =>
     ({ waitsOn }: View): boolean =>
@@ -133,14 +127,14 @@ describe('the deletion of a domain', () => {
     const { leaf, middle, top } = projects;
     expect(order.filter((id) => [leaf, middle, top].includes(id))).toEqual([leaf, middle, top]);
     expect(order.toSorted()).toEqual(Object.values(projects).toSorted());
-    const now = await snapshot(on.cloud, Object.values(projects));
+    const now = await snapshot(fixture.cloud, Object.values(projects));
     expect(now.projects).toEqual(before.projects);
   });
 
   it('is refused after a project appeared, and needs the approval of two persons who did not request it', async () => {
-    const name = `${on.customer.prefix}-late`;
+    const name = `${fixture.customer.prefix}-late`;
     const json = { project: { name, domain_id: domain } };
-    const late = await on.cloud.admin.call('identity', 'POST', '/projects', { json });
+    const late = await fixture.cloud.admin.call('identity', 'POST', '/projects', { json });
     const path = `/projects/${text(late.json, 'project', 'id')}`;
     expect(await approve(shown, 'ops')).toMatchObject({ status: 409 });
     expect(await approve(shown, 'ann')).toMatchObject({ status: 202 });
@@ -148,7 +142,7 @@ describe('the deletion of a domain', () => {
     const refused = await approve(shown, 'bob');
     expect(refused.status).toBe(409);
     expect(Problem.parse(refused.json).error.message).toContain(name);
-    await on.cloud.admin.call('identity', 'DELETE', path);
+    await fixture.cloud.admin.call('identity', 'DELETE', path);
     expect(await isDomainEnabled()).toBe(true);
   });
 
@@ -156,32 +150,32 @@ describe('the deletion of a domain', () => {
     const { held = '', leaf = '', web = '', vault = '', top = '', middle = '' } = projects;
     const hold = await call('POST', '/v1/holds', { project: held, reason: 'evidence' });
     expect(hold.status).toBe(201);
-    const network = { network: { name: `${on.customer.prefix}-drift`, project_id: leaf } };
-    await on.cloud.admin.call('network', 'POST', '/networks', { json: network });
+    const network = { network: { name: `${fixture.customer.prefix}-drift`, project_id: leaf } };
+    await fixture.cloud.admin.call('network', 'POST', '/networks', { json: network });
     expect(await approve(shown, 'bob')).toMatchObject({ status: 202 });
-    await on.propagator.operation(
+    await fixture.propagator.operation(
       { project: web },
       isState('pre-delete', 'running', 'closing', 'finished'),
       OPERATION_SECONDS,
     );
-    await on.propagator.kill();
+    await fixture.propagator.kill();
     await start();
     const view = await domainView(
       waitsFor(/^project \S+-held .*evidence/, /^project \S+-leaf .*more resources appeared/),
     );
     console.log(describeView(view));
     for (const project of [web, vault])
-      await on.propagator.operation({ project }, isState('finished'), OPERATION_SECONDS);
+      await fixture.propagator.operation({ project }, isState('finished'), OPERATION_SECONDS);
     expect((await projectsLeft()).toSorted()).toEqual([held, leaf, middle, top].toSorted());
     expect(await isDomainEnabled()).toBe(true);
-    const now = await settledSnapshot(on.cloud, Object.values(projects));
+    const now = await settledSnapshot(fixture.cloud, Object.values(projects));
     for (const id of [held, middle, top])
       expect(now.projects.get(id)).toEqual(before.projects.get(id));
-    for (const id of [web, vault]) expect(unwaivedLeftovers(now, id)).toEqual([]);
+    for (const id of [web, vault]) expect(leftoverLabels(now, id)).toEqual([]);
   });
 
   it('ends after the release and the end of the hold: no resource of the domain is left, and the control projects are unchanged', async () => {
-    const [drifted] = await on.propagator.operations({ project: projects.leaf ?? '' });
+    const [drifted] = await fixture.propagator.operations({ project: projects.leaf ?? '' });
     const release = `/v1/operations/${drifted?.operation.id}/release`;
     expect((await call('POST', release, { reason: 'looked at it' })).status).toBe(202);
     expect((await call('DELETE', `/v1/holds/project/${projects.held}`)).status).toBe(200);
@@ -193,13 +187,19 @@ describe('the deletion of a domain', () => {
     const provider = `/OS-FEDERATION/identity_providers/${more.federation}`;
     for (const path of [...gone, provider])
       expect([path, await isThere(path)]).toEqual([path, false]);
-    for (const id of on.customer.userIds) expect(await isThere(`/users/${id}`)).toBe(false);
-    const now = await settledSnapshot(on.cloud, Object.values(projects));
+    for (const id of fixture.customer.userIds) expect(await isThere(`/users/${id}`)).toBe(false);
+    const now = await settledSnapshot(fixture.cloud, Object.values(projects));
     for (const [name, id] of Object.entries(projects))
-      expect([name, unwaivedLeftovers(now, id)]).toEqual([name, []]);
-    const after = await on.snapshot(true);
-    const { before: was, now: is } = on.others(after, 'web', 'vault', 'held', 'top');
+      expect([name, leftoverLabels(now, id)]).toEqual([name, []]);
+    const after = await fixture.snapshot(true);
+    const { before: was, now: is } = fixture.linesOfOtherProjects(
+      after,
+      'web',
+      'vault',
+      'held',
+      'top',
+    );
     expect(is).toEqual(was);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 });

@@ -53,7 +53,7 @@ const Quarantine = z.object({
 });
 
 /**
- * Seconds within which an operation ends, on a busy machine with 27 services as well. An idle
+ * The seconds within which an operation ends, even on a busy machine with 27 services. An idle
  * machine needs a fraction.
  */
 export const OPERATION_SECONDS = 600;
@@ -97,16 +97,17 @@ export class Propagator {
   #port = 0;
 
   /**
-   * @param queue the name of its own queue in RabbitMQ, so that it misses nothing while it is down
+   * @param queue The name of its own queue in RabbitMQ. The queue keeps the notifications while the
+   * propagator does not run.
    */
   constructor(queue: string) {
     this.queue = queue;
   }
-  /** The port of its API. */
+  /** The port of the propagator's API. */
   get port(): number {
     return this.#port;
   }
-  /** The variables with which a command calls its API and finds the token. */
+  /** The variables with which a command calls the propagator's API and finds the token. */
   get commandVariables(): Record<string, string> {
     return {
       PROPAGATOR_PORT: String(this.#port),
@@ -115,9 +116,8 @@ export class Propagator {
     };
   }
   /**
-   * Runs a command that speaks to it. Returns the exit code and everything that was printed. It
-   * does not block this process, because a proxy in this process may have to answer at the same
-   * time.
+   * Runs a command of the propagator. Returns the exit code and everything that was printed. The
+   * command does not block this process, in which a proxy may have to answer at the same time.
    */
   command(...line: string[]): Promise<{ status: number; text: string }> {
     const env = { ...process.env, ...this.commandVariables };
@@ -135,28 +135,28 @@ export class Propagator {
   }
 
   /**
-   * Starts it and returns when it is ready: the API answers, the broker is connected, the inventory
-   * is filled. Returns the milliseconds until then.
+   * Starts the propagator, and waits until it is ready: the API answers, the broker is connected,
+   * and the inventory is filled. Returns the milliseconds until then.
    */
-  async start(how: PropagatorOptions): Promise<number> {
-    if (this.#child !== undefined) throw new Error('it runs already');
+  async start(options: PropagatorOptions): Promise<number> {
+    if (this.#child !== undefined) throw new Error('the propagator already runs');
     this.#port = await freePort();
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(PROPAGATOR_|DATABASE_URL|NODE_OPTIONS|JEST_|OPENSTACK_TEST_)/.test(name),
     );
     const env = {
       ...Object.fromEntries(inherited),
-      ...(how.broker === 'none'
+      ...(options.broker === 'none'
         ? { RABBITMQ_URL: undefined }
-        : { RABBITMQ_URL: how.environment?.RABBITMQ_URL ?? rabbitUrl() }),
+        : { RABBITMQ_URL: options.environment?.RABBITMQ_URL ?? rabbitUrl() }),
       RABBITMQ_QUEUE: this.queue,
-      PROPAGATOR_MODE: how.mode,
+      PROPAGATOR_MODE: options.mode,
       PROPAGATOR_GRACE_PERIOD: '0s',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_DATA: this.#data,
       PROPAGATOR_PORT: String(this.#port),
-      PROPAGATOR_PROTECTED_DOMAINS: (how.protectedDomains ?? []).join(','),
-      ...how.environment,
+      PROPAGATOR_PROTECTED_DOMAINS: (options.protectedDomains ?? []).join(','),
+      ...options.environment,
     };
     const log = openSync(this.logFile, 'a');
     const before = Date.now();
@@ -168,7 +168,7 @@ export class Propagator {
     });
     await until('the propagator is ready', 180, async () => {
       if (this.#child === undefined)
-        throw new Error(`the propagator has ended:\n${this.lastWords()}`);
+        throw new Error(`the propagator has ended:\n${this.logTail()}`);
       const health = await this.health().catch(() => undefined);
       return health?.ok && (health.inventory ?? 'filled') === 'filled' ? true : undefined;
     });
@@ -183,11 +183,11 @@ export class Propagator {
     await ended;
     this.#child = undefined;
   }
-  /** Kills it as the kernel does when memory is short: no last message, no cleanup. */
+  /** Kills the propagator as the kernel does when memory is short: the process cannot clean up. */
   kill = (): Promise<void> => this.#end('SIGKILL');
   stop = (): Promise<void> => this.#end('SIGTERM');
 
-  /** Stops it and deletes its data. */
+  /** Stops the propagator and deletes its data. */
   async dispose(): Promise<void> {
     await this.stop();
     rmSync(this.#data, { recursive: true, force: true });
@@ -214,41 +214,41 @@ export class Propagator {
     z
       .object({ deadLetters: z.array(z.unknown()) })
       .parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
-  async operations(about: OperationAccount): Promise<View[]> {
+  async operations(account: OperationAccount): Promise<View[]> {
     const { json } = await this.api(
       'GET',
-      `/v1/operations?${new URLSearchParams(Object.entries(about))}`,
+      `/v1/operations?${new URLSearchParams(Object.entries(account))}`,
     );
     return viewsIn(json);
   }
 
   /**
-   * Waits until the newest operation of an account is as wanted. After the timeout the error shows
-   * what the operation waits on and the end of the log.
+   * Waits until `isExpected` is true for the newest operation of an account. After the timeout, the
+   * error shows what the operation waits on, and the end of the log.
    */
   async operation(
-    about: OperationAccount,
-    wanted: (view: View) => boolean,
+    account: OperationAccount,
+    isExpected: (view: View) => boolean,
     seconds: number,
     everyMilliseconds = 200,
   ): Promise<View> {
     let last: View | undefined;
     const type =
-      about.project !== undefined ? 'project' : about.user !== undefined ? 'user' : 'domain';
-    const ask = async () => {
+      account.project !== undefined ? 'project' : account.user !== undefined ? 'user' : 'domain';
+    const check = async () => {
       if (this.#child === undefined)
-        throw new Error(`the propagator has ended:\n${this.lastWords()}`);
-      last = (await this.operations(about)).find((view) => view.operation.scope.type === type);
-      return last !== undefined && wanted(last) ? last : undefined;
+        throw new Error(`the propagator has ended:\n${this.logTail()}`);
+      last = (await this.operations(account)).find((view) => view.operation.scope.type === type);
+      return last !== undefined && isExpected(last) ? last : undefined;
     };
-    return until('an operation', seconds, ask, everyMilliseconds).catch((error: unknown) => {
+    return until('an operation', seconds, check, everyMilliseconds).catch((error: unknown) => {
       throw new Error(
-        `${String(error)}\n${last === undefined ? 'there is none' : describeView(last)}\n${this.lastWords()}`,
+        `${String(error)}\n${last === undefined ? 'there is none' : describeView(last)}\n${this.logTail()}`,
       );
     });
   }
 
-  lastWords = (): string => readFileSync(this.logFile, 'utf8').split('\n').slice(-25).join('\n');
+  logTail = (): string => readFileSync(this.logFile, 'utf8').split('\n').slice(-25).join('\n');
 }
 
 export const isState =
@@ -257,8 +257,8 @@ export const isState =
     states.includes(view.operation.state);
 
 /**
- * The operation ended and verified everything that can be listed. If Barbican is in the catalog,
- * its resources of a deleted project can't be listed.
+ * True if the operation has ended and has verified everything that can be listed. Barbican, for
+ * example, lists no resources of a deleted project.
  */
 export const isOver = isState('finished', 'unverified');
 /** The services whose remaining resources can no longer be listed. */
@@ -277,8 +277,8 @@ const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
   workflowv2: 'mistral',
 };
 
-/** The catalog types of this cloud, each with the name of the service that covers it. */
-export async function liveProjectServices(
+/** Returns the services of this cloud in {@link ONLY_WHILE_ALIVE}, with their catalog types. */
+export async function servicesOfLivingProjects(
   cloud: Cloud,
 ): Promise<{ type: string; service: string }[]> {
   const rows = await cloud.admin.rows('identity', '/services', 'services');

@@ -10,29 +10,31 @@ const othersEnded = (view: View, service: string) =>
 
 /** One failing service and eleven working ones. */
 describe('a cloud in which one service fails', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let proxy: FaultProxy | undefined;
   beforeAll(async () => {
-    on = await openCloudFixture({ first: 'full', second: 'simple' });
+    fixture = await openCloudFixture({ first: 'full', second: 'simple' });
   });
   afterEach(async () => {
     await proxy?.close();
     proxy = undefined;
-    await on.propagator.stop();
+    await fixture.propagator.stop();
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   /** Returns all resources except those that only a token on the deleted project could list. */
   const remaining = async (name: string) =>
-    (await on.remaining(await on.snapshot(), name)).filter((line) => !line.startsWith('barbican.'));
+    (await fixture.remainingResources(await fixture.snapshot(), name)).filter(
+      (line) => !line.startsWith('barbican.'),
+    );
 
   it('if Heat answers 500 to every list, the other tasks finish, and the task of Heat waits with the reason until Heat works again', async () => {
-    proxy = await startFaultProxy(on.cloud, 'orchestration');
+    proxy = await startFaultProxy(fixture.cloud, 'orchestration');
     proxy.answer({ method: 'GET', path: /\/stacks(\?|$)/, status: 500 });
-    await on.start({ mode: 'enforce' });
-    const project = on.idOf('first');
-    await on.deleteProject('first');
-    const view = await on.propagator.operation(
+    await fixture.start({ mode: 'enforce' });
+    const project = fixture.idOf('first');
+    await fixture.deleteProject('first');
+    const view = await fixture.propagator.operation(
       { project },
       (one) => othersEnded(one, 'heat'),
       OPERATION_SECONDS,
@@ -44,21 +46,21 @@ describe('a cloud in which one service fails', () => {
     expect(taskOf(view, 'nova')?.state).toBe('finished');
     expect(proxy.hits).toBeGreaterThan(0);
     proxy.answer(undefined);
-    const ended = await on.propagator.operation({ project }, isOver, OPERATION_SECONDS);
+    const ended = await fixture.propagator.operation({ project }, isOver, OPERATION_SECONDS);
     expect(taskOf(ended, 'heat')?.state).toBe('finished');
     expect(await remaining('first')).toEqual([]);
-    const { before, now } = on.others(await on.snapshot(), 'first');
+    const { before, now } = fixture.linesOfOtherProjects(await fixture.snapshot(), 'first');
     expect(now).toEqual(before);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('if a policy of Octavia refuses the propagator, the other tasks finish, and a redrive after the correction finishes the task of Octavia', async () => {
-    proxy = await startFaultProxy(on.cloud, 'load-balancer');
+    proxy = await startFaultProxy(fixture.cloud, 'load-balancer');
     proxy.answer({ method: 'GET', path: /loadbalancers/, status: 403 });
-    await on.start({ mode: 'enforce' });
-    const project = on.idOf('second');
-    await on.deleteProject('second');
-    const view = await on.propagator.operation(
+    await fixture.start({ mode: 'enforce' });
+    const project = fixture.idOf('second');
+    await fixture.deleteProject('second');
+    const view = await fixture.propagator.operation(
       { project },
       (one) => othersEnded(one, 'octavia'),
       OPERATION_SECONDS,
@@ -67,19 +69,23 @@ describe('a cloud in which one service fails', () => {
     expect(view.waitsOn).toContainEqual(
       expect.objectContaining({ actor: 'operator', on: expect.stringContaining('octavia') }),
     );
-    expect(await on.propagator.deadLetters()).toHaveLength(1);
+    expect(await fixture.propagator.deadLetters()).toHaveLength(1);
     // No retry storm: a refused request would be refused again.
     expect(proxy.hits).toBeLessThan(6);
     proxy.answer(undefined);
-    await on.propagator.api(
+    await fixture.propagator.api(
       'POST',
       '/v1/dead-letters/redrive',
       JSON.stringify({ service: 'octavia' }),
     );
-    await on.propagator.operation({ project }, isOver, OPERATION_SECONDS);
+    await fixture.propagator.operation({ project }, isOver, OPERATION_SECONDS);
     expect(await remaining('second')).toEqual([]);
-    const { before, now } = on.others(await on.snapshot(), 'first', 'second');
+    const { before, now } = fixture.linesOfOtherProjects(
+      await fixture.snapshot(),
+      'first',
+      'second',
+    );
     expect(now).toEqual(before);
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 });

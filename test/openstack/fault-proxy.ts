@@ -5,8 +5,8 @@ import { type Cloud, rowsOf, text, until } from './cloud.ts';
 /** A proxy in front of a service of the real cloud, which can answer in place of the service. */
 export interface FaultProxy {
   /**
-   * From now on matching requests get this status. `undefined`: all requests reach the service
-   * again.
+   * From now on, the proxy answers matching requests with this status. `undefined`: all requests
+   * reach the service again.
    */
   answer(
     fault: { readonly method: string; readonly path: RegExp; readonly status: number } | undefined,
@@ -18,8 +18,8 @@ export interface FaultProxy {
 }
 
 /**
- * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog pointEndpoints to the proxy
- * until `close`, for every user of the catalog.
+ * Starts a proxy on loopback for a service. Until `close`, the endpoints of the service in
+ * Keystone's catalog point to the proxy, for every user of the catalog.
  */
 export async function startFaultProxy(cloud: Cloud, type: string): Promise<FaultProxy> {
   const { admin } = cloud;
@@ -60,30 +60,30 @@ export async function startFaultProxy(cloud: Cloud, type: string): Promise<Fault
       method: incoming.method ?? 'GET',
       headers: { ...incoming.headers, host: new URL(origin).host },
     };
-    const through = request(new URL(incoming.url ?? '/', origin), options, (reply) => {
+    const forwarded = request(new URL(incoming.url ?? '/', origin), options, (reply) => {
       answer.writeHead(reply.statusCode ?? 502, reply.headers);
       reply.pipe(answer);
     });
-    through.once('error', () => answer.destroy());
-    incoming.pipe(through);
+    forwarded.once('error', () => answer.destroy());
+    incoming.pipe(forwarded);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const pointEndpoints = async (to: (url: string) => string, seen: string) => {
+  const proxyOrigin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const pointEndpoints = async (newUrlOf: (url: string) => string, newOrigin: string) => {
     for (const [id, url] of urls)
       await admin.call('identity', 'PATCH', `/endpoints/${id}`, {
-        json: { endpoint: { url: to(url) } },
+        json: { endpoint: { url: newUrlOf(url) } },
       });
-    // Each worker of Keystone has its own cache of the catalog. All of them must have dropped the
-    // old one.
-    let inARow = 0;
-    await until(`the catalog leads to ${seen}`, 120, async () => {
+    // Each worker of Keystone has its own cache of the catalog. Six answers in a row with the new
+    // endpoints show that each worker has dropped its old catalog.
+    let newAnswersInARow = 0;
+    await until(`the catalog leads to ${newOrigin}`, 120, async () => {
       const now = JSON.stringify((await admin.call('identity', 'GET', '/auth/catalog')).json);
-      inARow = now.includes(seen) ? inARow + 1 : 0;
-      return inARow >= 6 ? true : undefined;
+      newAnswersInARow = now.includes(newOrigin) ? newAnswersInARow + 1 : 0;
+      return newAnswersInARow >= 6 ? true : undefined;
     });
   };
-  await pointEndpoints((url) => url.replace(origin, here), here);
+  await pointEndpoints((url) => url.replace(origin, proxyOrigin), proxyOrigin);
   return {
     answer: (next) => {
       fault = next;

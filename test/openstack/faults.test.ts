@@ -1,28 +1,28 @@
 import { until } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isOver, OPERATION_SECONDS } from './driver.ts';
-import { type Breakable, broker, nova } from './faults.ts';
+import { broker, nova, type StoppablePart } from './faults.ts';
 
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** A test that needs a part of the cloud to stop, or the reason why that part cannot be stopped. */
 interface Case {
   readonly name: string;
-  readonly fault: Breakable | string;
-  run(fault: Breakable): Promise<void>;
+  readonly fault: StoppablePart | string;
+  run(fault: StoppablePart): Promise<void>;
 }
 
 describe('a part of the cloud that is stopped', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   beforeAll(async () => {
-    on = await openCloudFixture({ first: 'simple', second: 'simple' });
-    await on.start({ mode: 'enforce' });
+    fixture = await openCloudFixture({ first: 'simple', second: 'simple' });
+    await fixture.start({ mode: 'enforce' });
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   async function emptied(name: string): Promise<void> {
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, name)).toEqual([]);
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, name)).toEqual([]);
   }
 
   const cases: Case[] = [
@@ -30,28 +30,28 @@ describe('a part of the cloud that is stopped', () => {
       name: 'an operation waits and names Nova while Nova is stopped for a minute, and ends afterwards',
       fault: nova(),
       async run(fault) {
-        const first = on.idOf('first');
+        const first = fixture.idOf('first');
         await fault.stop();
         try {
           const stopped = Date.now();
-          await on.deleteProject('first');
-          const view = await on.propagator.operation(
+          await fixture.deleteProject('first');
+          const view = await fixture.propagator.operation(
             { project: first },
             (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)),
             OPERATION_SECONDS,
           );
           console.log(describeView(view));
           await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
-          const [later] = await on.propagator.operations({ project: first });
+          const [later] = await fixture.propagator.operations({ project: first });
           expect(later && isOver(later)).toBe(false);
           expect(later?.waitsOn.map((one) => one.on).join()).toMatch(/nova/i);
-          expect((await on.propagator.health()).ok).toBe(true);
+          expect((await fixture.propagator.health()).ok).toBe(true);
         } finally {
           await fault.start();
         }
-        await on.propagator.operation({ project: first }, isOver, OPERATION_SECONDS);
+        await fixture.propagator.operation({ project: first }, isOver, OPERATION_SECONDS);
         await until('Nova is back', 60, () => emptied('first').then(() => true));
-        expect(await on.propagator.deadLetters()).toEqual([]);
+        expect(await fixture.propagator.deadLetters()).toEqual([]);
       },
     },
     {
@@ -62,23 +62,31 @@ describe('a part of the cloud that is stopped', () => {
         let deleting: Promise<unknown> = Promise.resolve();
         try {
           await until('the relay reports that the broker is away', 30, async () =>
-            (await on.propagator.health()).ok ? undefined : true,
+            (await fixture.propagator.health()).ok ? undefined : true,
           );
           // Keystone delays its answer until it can publish the notification.
-          deleting = on.deleteProject('second');
+          deleting = fixture.deleteProject('second');
           await pause(5);
         } finally {
           await fault.start();
         }
         await until('the relay is connected again', 90, async () =>
-          (await on.propagator.health()).ok ? true : undefined,
+          (await fixture.propagator.health()).ok ? true : undefined,
         );
         await deleting;
-        await on.propagator.operation({ project: on.idOf('second') }, isOver, OPERATION_SECONDS);
+        await fixture.propagator.operation(
+          { project: fixture.idOf('second') },
+          isOver,
+          OPERATION_SECONDS,
+        );
         await emptied('second');
-        const { before, now } = on.others(await on.snapshot(true), 'first', 'second');
+        const { before, now } = fixture.linesOfOtherProjects(
+          await fixture.snapshot(true),
+          'first',
+          'second',
+        );
         expect(now).toEqual(before);
-        expect(await on.propagator.deadLetters()).toEqual([]);
+        expect(await fixture.propagator.deadLetters()).toEqual([]);
       },
     },
   ];

@@ -4,27 +4,26 @@ import { rabbitUrl } from './driver.ts';
 import { LabService } from './lab-service.ts';
 
 /** A part of the cloud that this suite may stop. */
-export interface Breakable {
+export interface StoppablePart {
   stop(): Promise<void>;
   start(): Promise<void>;
 }
-const shell = (command: string) => ({
-  run: async () => void execFileSync('sh', ['-c', command], { stdio: 'pipe', timeout: 120_000 }),
-});
-const commands = (stop: string, start: string): Breakable => ({
-  stop: shell(stop).run,
-  start: shell(start).run,
+const runInShell = (command: string): void =>
+  void execFileSync('sh', ['-c', command], { stdio: 'pipe', timeout: 120_000 });
+const partWithCommands = (stop: string, start: string): StoppablePart => ({
+  stop: async () => runInShell(stop),
+  start: async () => runInShell(start),
 });
 
 /**
  * Reads both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`. `none`
  * means that the part must not be stopped; the suite then leaves the test out.
  */
-function fromEnvironment(what: string): Breakable | 'none' | undefined {
+function fromEnvironment(what: string): StoppablePart | 'none' | undefined {
   const stop = process.env[`OPENSTACK_TEST_${what}_STOP`];
   const start = process.env[`OPENSTACK_TEST_${what}_START`];
   if (stop === 'none') return 'none';
-  return stop !== undefined && start !== undefined ? commands(stop, start) : undefined;
+  return stop !== undefined && start !== undefined ? partWithCommands(stop, start) : undefined;
 }
 
 const isLoopback = (host: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(host);
@@ -33,17 +32,20 @@ const isLoopback = (host: string) => ['127.0.0.1', 'localhost', '[::1]'].include
  * The broker: stopped with rabbitmqctl if it runs on this machine. A string is the reason why it
  * can't be stopped.
  */
-export function broker(): Breakable | string {
+export function broker(): StoppablePart | string {
   const configured = fromEnvironment('RABBITMQ');
   if (configured === 'none') return 'OPENSTACK_TEST_RABBITMQ_STOP=none';
   if (configured !== undefined) return configured;
   if (!isLoopback(new URL(rabbitUrl()).hostname))
     return 'RabbitMQ runs elsewhere; set OPENSTACK_TEST_RABBITMQ_STOP and _START';
-  return commands('rabbitmqctl stop_app', 'rabbitmqctl start_app && rabbitmqctl await_startup');
+  return partWithCommands(
+    'rabbitmqctl stop_app',
+    'rabbitmqctl start_app && rabbitmqctl await_startup',
+  );
 }
 
 /** Nova's API. A string is the reason why it can't be stopped. */
-export function nova(): Breakable | string {
+export function nova(): StoppablePart | string {
   const configured = fromEnvironment('NOVA');
   if (configured === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
   if (configured !== undefined) return configured;

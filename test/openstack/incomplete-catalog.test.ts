@@ -14,9 +14,9 @@ import { loginVariables } from './credentials.ts';
 import {
   describeView,
   isState,
-  liveProjectServices,
   OPERATION_SECONDS,
   Propagator,
+  servicesOfLivingProjects,
 } from './driver.ts';
 
 /**
@@ -111,7 +111,7 @@ describe('a cloud whose catalog does not show all its services', () => {
   }
 
   it('ends an operation as finished if all services are covered', async () => {
-    for (const { type } of await liveProjectServices(cloud))
+    for (const { type } of await servicesOfLivingProjects(cloud))
       expect(
         await command('waiver', 'add', type, '--reason', 'shows nothing of a dead project'),
       ).toMatchObject({ status: 0 });

@@ -6,10 +6,13 @@ import { until } from './cloud.ts';
 const STOP_SECONDS = 120;
 const START_SECONDS = 180;
 
-/** Strings that the kernel separates with NUL: an argument list or an environment. */
-const strings = (file: string) => readFileSync(file, 'utf8').split('\0').filter(Boolean);
+/**
+ * Returns the strings of an argument list or an environment, which the kernel separates with NUL.
+ */
+const nulSeparatedStrings = (file: string) =>
+  readFileSync(file, 'utf8').split('\0').filter(Boolean);
 
-/** Whether a process of this group exists. */
+/** True if a process of this group exists. */
 function groupExists(group: number): boolean {
   try {
     process.kill(-group, 0);
@@ -19,8 +22,8 @@ function groupExists(group: number): boolean {
   }
 }
 
-/** Whether an HTTP server on this address (`HOST:PORT`) sends an answer, whatever its status is. */
-const answers = (address: string): Promise<boolean> =>
+/** True if an HTTP server on this address (`HOST:PORT`) answers with any status. */
+const isAnswering = (address: string): Promise<boolean> =>
   fetch(`http://${address}/`, { signal: AbortSignal.timeout(10_000) }).then(
     () => true,
     () => false,
@@ -49,9 +52,9 @@ export class LabService {
 
   stop = async (): Promise<void> => {
     const pid = Number(readFileSync(this.#pidFile, 'utf8'));
-    this.#command = strings(`/proc/${pid}/cmdline`);
+    this.#command = nulSeparatedStrings(`/proc/${pid}/cmdline`);
     this.#environment = Object.fromEntries(
-      strings(`/proc/${pid}/environ`).map((pair) => {
+      nulSeparatedStrings(`/proc/${pid}/environ`).map((pair) => {
         const end = pair.indexOf('=');
         return [pair.slice(0, end), pair.slice(end + 1)];
       }),
@@ -101,6 +104,6 @@ export class LabService {
     const option = this.#command.indexOf('--http-socket');
     const address = option === -1 ? undefined : this.#command[option + 1];
     if (!address) throw new Error(`no --http-socket HOST:PORT in: ${this.#command.join(' ')}`);
-    return answers(address);
+    return isAnswering(address);
   }
 }

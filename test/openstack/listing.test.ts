@@ -10,7 +10,7 @@ import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { databaseSocket, query, readColumns } from '../docs/project-columns/columns.ts';
 import { Cloud, rowsOf, text } from './cloud.ts';
-import { credentials } from './credentials.ts';
+import { readCredentials } from './credentials.ts';
 import { make } from './populate/seed.ts';
 import { connectPropagator } from './propagator-runs.ts';
 
@@ -89,7 +89,7 @@ it('a listing creates no row in the listed project, and only known rows in the p
   await admin.call('identity', 'PUT', `/projects/${own.id}/users/${user.id}/roles/${role}`);
   await admin.call('identity', 'PUT', `/system/users/${user.id}/roles/${role}`);
   const cleaner = connectPropagator({
-    OS_AUTH_URL: credentials(process.env).authUrl,
+    OS_AUTH_URL: readCredentials(process.env).authUrl,
     OS_USERNAME: name,
     OS_PASSWORD: password,
     OS_PROJECT_NAME: name,

@@ -18,21 +18,21 @@ const LISTINGS = [
 
 /** Plan, approval and holds on a real cloud. */
 describe('the plan of a project', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   beforeAll(async () => {
-    on = await openCloudFixture({ planned: 'simple' });
-    await on.start({ mode: 'enforce' });
+    fixture = await openCloudFixture({ planned: 'simple' });
+    await fixture.start({ mode: 'enforce' });
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   const post = (path: string, body: object) =>
-    on.propagator.api('POST', path, JSON.stringify(body));
+    fixture.propagator.api('POST', path, JSON.stringify(body));
   const plan = async (): Promise<PlanShape> => {
-    const asked = await post(`/v1/projects/${on.idOf('planned')}/plan`, {});
+    const asked = await post(`/v1/projects/${fixture.idOf('planned')}/plan`, {});
     expect(asked.status).toBe(202);
     const { opened } = Opened.parse(asked.json);
     for (const deadline = Date.now() + 60_000; ; await delay(500)) {
-      const { json } = await on.propagator.api(
+      const { json } = await fixture.propagator.api(
         'GET',
         `/v1/operations/${opened}/plan?resources=true`,
       );
@@ -52,17 +52,21 @@ describe('the plan of a project', () => {
     expect(shown.unreachable).toEqual([]);
     expect(shown.keystoneCheck.refusals).toEqual([]);
     for (const [type, service, path, key] of LISTINGS) {
-      const rows = await on.cloud.admin.rows(service, `${path}${on.idOf('planned')}`, key);
+      const rows = await fixture.cloud.admin.rows(
+        service,
+        `${path}${fixture.idOf('planned')}`,
+        key,
+      );
       expect([type, idsIn(shown, type)]).toEqual([type, rows.map((row) => text(row, 'id')).sort()]);
     }
     expect(idsIn(shown, 'nova.server')).not.toEqual([]);
-    const now = await on.snapshot(true);
-    const { before, now: after } = on.others(now);
+    const now = await fixture.snapshot(true);
+    const { before, now: after } = fixture.linesOfOtherProjects(now);
     expect(after).toEqual(before);
   });
 
   it('is carried out after its approval; the operation names a server with a hold, and removes it after the end of the hold', async () => {
-    const project = on.idOf('planned');
+    const project = fixture.idOf('planned');
     const shown = await plan();
     const approve = (digest: string) =>
       post(`/v1/operations/${shown.id}/approve`, { digest, reason: 'contract ended' });
@@ -72,13 +76,13 @@ describe('the plan of a project', () => {
     expect((await post('/v1/holds', { resource, reason: 'evidence' })).status).toBe(201);
     expect((await approve(shown.digest ?? '')).status).toBe(202);
 
-    const waits = await on.propagator.operation(
+    const waits = await fixture.propagator.operation(
       { project },
       ({ waitsOn }) => waitsOn.some(({ on: reason }) => reason.includes(`resource ${resource}`)),
       OPERATION_SECONDS,
     );
     console.log(describeView(waits));
-    const rows = await on.cloud.admin.rows(
+    const rows = await fixture.cloud.admin.rows(
       'compute',
       `/servers?all_tenants=1&project_id=${project}`,
       'servers',
@@ -86,16 +90,16 @@ describe('the plan of a project', () => {
     expect(rows.map((row) => text(row, 'id'))).toContain(server);
 
     const path = `/v1/holds/resource/${encodeURIComponent(resource)}`;
-    expect((await on.propagator.api('DELETE', path)).status).toBe(200);
-    const view = await on.propagator.operation(
+    expect((await fixture.propagator.api('DELETE', path)).status).toBe(200);
+    const view = await fixture.propagator.operation(
       { project },
       isState('finished', 'unverified', 'held'),
       OPERATION_SECONDS,
     );
     expect(view.operation.state).toBe('finished');
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'planned')).toEqual([]);
-    const { before, now: after } = on.others(now, 'planned');
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'planned')).toEqual([]);
+    const { before, now: after } = fixture.linesOfOtherProjects(now, 'planned');
     expect(after).toEqual(before);
   });
 });

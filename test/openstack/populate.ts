@@ -8,8 +8,13 @@ import { fullKeys } from './populate/keys.ts';
 import { fullLoadBalancing } from './populate/load-balancing.ts';
 import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
 import { fullObjects, simpleObjects } from './populate/objects.ts';
-import { attempt, type Lent, make, type SeedProject } from './populate/seed.ts';
-import { fullShares, lendShareTypes } from './populate/shares.ts';
+import {
+  createIfSupported,
+  make,
+  type OperatorResources,
+  type SeedProject,
+} from './populate/seed.ts';
+import { createShareTypes, fullShares } from './populate/shares.ts';
 import { fullStacks } from './populate/stacks.ts';
 import { fullStorage, volume } from './populate/storage.ts';
 
@@ -37,7 +42,7 @@ export interface Customer {
   /** Users with resources in the projects. */
   readonly userIds: readonly string[];
   readonly member: { readonly id: string; readonly password: string };
-  readonly lent: Lent;
+  readonly operatorResources: OperatorResources;
   /** Resource types that this cloud could not create, with the reason. */
   readonly lacking: ReadonlyMap<string, string>;
   /** Seconds of each part, to find the slow ones. */
@@ -90,12 +95,12 @@ export async function populate(
   };
   const password = randomBytes(12).toString('base64url');
   const inDomain = { domain_id: domain.id };
-  const [member, reader, group, roles, lent] = await Promise.all([
+  const [member, reader, group, roles, operatorResources] = await Promise.all([
     identity('/users', 'user', { name: `${prefix}-member`, password, ...inDomain }),
     identity('/users', 'user', { name: `${prefix}-reader`, password, ...inDomain }),
     identity('/groups', 'group', { name: `${prefix}-group`, ...inDomain }),
     admin.call('identity', 'GET', '/roles').then((reply) => rowsOf(reply.json, 'roles')),
-    timed('operator', lend(cloud, prefix, lacking)),
+    timed('operator', createOperatorResources(cloud, prefix, lacking)),
   ]);
   const roleId = (name: string) => text(roles.find((role) => role.name === name) ?? {}, 'id');
   await admin.call('identity', 'PUT', `/groups/${group.id}/users/${reader.id}`);
@@ -123,7 +128,7 @@ export async function populate(
           'PUT',
           `/projects/${id}/users/${member.id}/roles/${text(role, 'id')}`,
         );
-      return { id, name, fill, session: await cloud.as(user, id) };
+      return { id, name, fill, session: await cloud.logInAs(user, id) };
     }),
   );
   const extensions = new Set(
@@ -135,7 +140,7 @@ export async function populate(
       const next = projects[(at + 1) % projects.length];
       const neighbor =
         next === undefined || next.id === project.id
-          ? { id: lent.projectId, session: admin }
+          ? { id: operatorResources.projectId, session: admin }
           : next;
       const seedProject: SeedProject = {
         prefix,
@@ -144,7 +149,7 @@ export async function populate(
         memberUser: user,
         project,
         neighbor,
-        lent,
+        operatorResources,
         extensions,
         lacking,
       };
@@ -163,7 +168,7 @@ export async function populate(
     projects,
     userIds: [member.id, reader.id],
     member: user,
-    lent,
+    operatorResources,
     lacking,
     seconds,
   };
@@ -173,7 +178,11 @@ export async function populate(
  * Creates the operator's resources: a project (in no customer's domain), networks, a private
  * flavor, a private volume type.
  */
-async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>): Promise<Lent> {
+async function createOperatorResources(
+  cloud: Cloud,
+  prefix: string,
+  lacking: Map<string, string>,
+): Promise<OperatorResources> {
   const { admin } = cloud;
   const own = await admin.call('identity', 'GET', `/projects/${admin.projectId}`);
   const { id: project_id } = await make(admin, 'identity', '/projects', 'project', {
@@ -212,7 +221,7 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
         name: `${prefix}-type`,
         'os-volume-type-access:is_public': false,
       }),
-      attempt({ lacking }, 'cinder.group', () =>
+      createIfSupported({ lacking }, 'cinder.group', () =>
         make(admin, 'volume', '/group_types', 'group_type', {
           name: `${prefix}-group-type`,
           group_specs: {},
@@ -220,7 +229,7 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
         }),
       ),
       admin.has('share')
-        ? attempt({ lacking }, 'manila.share', () => lendShareTypes(admin, prefix))
+        ? createIfSupported({ lacking }, 'manila.share', () => createShareTypes(admin, prefix))
         : undefined,
     ]);
   return {
@@ -236,9 +245,14 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
 
 async function typeAccess(seedProject: SeedProject): Promise<void> {
   const json = { addProjectAccess: { project: seedProject.project.id } };
-  await seedProject.admin.call('volume', 'POST', `/types/${seedProject.lent.volumeTypeId}/action`, {
-    json,
-  });
+  await seedProject.admin.call(
+    'volume',
+    'POST',
+    `/types/${seedProject.operatorResources.volumeTypeId}/action`,
+    {
+      json,
+    },
+  );
 }
 
 async function fillFully(
@@ -255,14 +269,16 @@ async function fillFully(
     volume(seedProject, 'root'),
   ]);
   const network = wiring.then((made) => timed('network', fullNetwork(seedProject, made)));
-  const where = <T>(service: ServiceKey, resourceType: string, build: () => Promise<T>) =>
+  const ifInCatalog = <T>(service: ServiceKey, resourceType: string, build: () => Promise<T>) =>
     seedProject.admin.has(service)
       ? timed(resourceType, build())
       : seedProject.lacking.set(resourceType, `no ${service} in the catalog`);
   await Promise.all([
     network,
-    where('load-balancer', 'octavia', async () => fullLoadBalancing(seedProject, await wiring)),
-    where('dns', 'designate', async () => {
+    ifInCatalog('load-balancer', 'octavia', async () =>
+      fullLoadBalancing(seedProject, await wiring),
+    ),
+    ifInCatalog('dns', 'designate', async () => {
       await Promise.all([fullDns(seedProject), network]);
       await reverseDns(seedProject);
     }),
@@ -277,8 +293,8 @@ async function fillFully(
     seedProject.admin.has('object')
       ? timed('objects', fullObjects(seedProject))
       : seedProject.lacking.set('swift', 'no object-store in the catalog'),
-    where('orchestration', 'heat', () => fullStacks(seedProject)),
-    where('share', 'manila', async () => fullShares(seedProject, await wiring)),
+    ifInCatalog('orchestration', 'heat', () => fullStacks(seedProject)),
+    ifInCatalog('share', 'manila', async () => fullShares(seedProject, await wiring)),
     timed('identity', fullIdentity(seedProject, others)),
   ]);
 }

@@ -4,8 +4,8 @@ import { linesOf, type Snapshot } from './snapshot.ts';
 
 /** The reason of the lock that a suspension sets. */
 export const SUSPENDED = 'SHUTOFF, locked: The project is suspended (keystone-propagator).';
-/** The lines of a listing that a suspension may change. */
-const SWITCHED = ['nova.server ', 'swift.container '];
+/** The beginnings of the lines that a suspension may change. */
+const CHANGED_BY_SUSPENSION = ['nova.server ', 'swift.container '];
 
 /**
  * A project that `populate` filled as `simple`, with a second server that is stopped, a public
@@ -29,13 +29,13 @@ export interface ProjectInUse {
   remove(): Promise<void>;
 }
 
-export async function startWorkloads(on: CloudFixture, name: string): Promise<ProjectInUse> {
-  const { admin } = on.cloud;
-  const { lent, prefix, projects } = on.customer;
-  const id = on.idOf(name);
+export async function startWorkloads(fixture: CloudFixture, name: string): Promise<ProjectInUse> {
+  const { admin } = fixture.cloud;
+  const { operatorResources, prefix, projects } = fixture.customer;
+  const id = fixture.idOf(name);
   const session = projects.find((project) => project.id === id)?.session;
   if (!session) throw new Error(`no login on project ${name}`);
-  const named = (last: string): string => `${prefix}-${last}`;
+  const prefixed = (last: string): string => `${prefix}-${last}`;
   const rows = async (): Promise<Row[]> => {
     const all = await admin.rows('compute', '/servers/detail?all_tenants=1', 'servers');
     return all.filter((row) => row.tenant_id === id);
@@ -43,7 +43,7 @@ export async function startWorkloads(on: CloudFixture, name: string): Promise<Pr
   const servers = async () =>
     Object.fromEntries(
       (await rows()).map((row) => [
-        text(row, 'name').replace(named(''), ''),
+        text(row, 'name').replace(prefixed(''), ''),
         `${text(row, 'status')}${row.locked ? `, locked: ${row.locked_reason ?? ''}` : ''}`,
       ]),
     );
@@ -54,33 +54,40 @@ export async function startWorkloads(on: CloudFixture, name: string): Promise<Pr
     const all = RowShape.array().parse(json);
     return all.filter((row) => row.project_id === id).map(({ timestamp: _, ...row }) => row);
   };
-  const stopped = async (): Promise<void> => {
+  const startAndStopServer = async (): Promise<void> => {
     const imageRef = text((await rows())[0] ?? {}, 'image', 'id');
-    const server = { name: named('resting'), flavorRef: lent.flavorId, imageRef, networks: 'none' };
+    const server = {
+      name: prefixed('resting'),
+      flavorRef: operatorResources.flavorId,
+      imageRef,
+      networks: 'none',
+    };
     const made = await session.call('compute', 'POST', '/servers', { json: { server } });
-    const reached = (status: string) =>
+    const untilStatus = (status: string) =>
       until(`server resting is ${status}`, CLOUD_SECONDS, async () =>
         (await servers()).resting === status ? true : undefined,
       );
-    await reached('ACTIVE');
+    await untilStatus('ACTIVE');
     const path = `/servers/${text(made.json, 'server', 'id')}/action`;
     await session.call('compute', 'POST', path, { json: { 'os-stop': null } });
-    await reached('SHUTOFF');
+    await untilStatus('SHUTOFF');
   };
-  const page = (): string => `${admin.endpoint('object', id)}/${named('public')}/page.html`;
-  const publicContainer = async (): Promise<void> => {
+  const page = (): string => `${admin.endpoint('object', id)}/${prefixed('public')}/page.html`;
+  const createPublicContainer = async (): Promise<void> => {
     const headers = { 'x-container-read': '.r:*,.rlistings' };
-    await session.call('object', 'PUT', `/${named('public')}`, { headers });
-    await session.call('object', 'PUT', `/${named('public')}/page.html`, { body: 'still served' });
+    await session.call('object', 'PUT', `/${prefixed('public')}`, { headers });
+    await session.call('object', 'PUT', `/${prefixed('public')}/page.html`, {
+      body: 'still served',
+    });
   };
-  const alarm = () =>
+  const createAlarm = () =>
     session.call('alarm', 'POST', '/alarms', {
-      json: { name: named('up'), type: 'event', event_rule: { event_type: 'compute.*' } },
+      json: { name: prefixed('up'), type: 'event', event_rule: { event_type: 'compute.*' } },
     });
   await Promise.all([
-    stopped(),
-    admin.has('object') ? publicContainer() : undefined,
-    admin.has('alarm') ? alarm() : undefined,
+    startAndStopServer(),
+    admin.has('object') ? createPublicContainer() : undefined,
+    admin.has('alarm') ? createAlarm() : undefined,
   ]);
   return {
     id,
@@ -98,7 +105,10 @@ export async function startWorkloads(on: CloudFixture, name: string): Promise<Pr
     },
     untouched: (all) =>
       linesOf(all, id).filter(
-        (line) => ![`keystone.project ${id} `, ...SWITCHED].some((type) => line.startsWith(type)),
+        (line) =>
+          ![`keystone.project ${id} `, ...CHANGED_BY_SUSPENSION].some((type) =>
+            line.startsWith(type),
+          ),
       ),
     ids: (all) =>
       (all.projects.get(id) ?? []).map(({ resourceType, id: own }) => `${resourceType} ${own}`),

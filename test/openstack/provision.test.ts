@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { stringify } from 'yaml';
-import { deleteQueue, projectCreated, sendTo } from './broker.ts';
+import { deleteQueue, projectCreated, sendToQueue } from './broker.ts';
 import { CLOUD_SECONDS, Cloud, Row, rowsOf, text, until } from './cloud.ts';
 import { describeView, isOver, isState, OPERATION_SECONDS, Propagator } from './driver.ts';
 import { newPrefix } from './populate.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
-import { settledSnapshot, unwaivedLeftovers } from './snapshot.ts';
+import { leftoverLabels, settledSnapshot } from './snapshot.ts';
 
 const CIDR = '10.77.0.0/24';
 
@@ -202,7 +202,7 @@ describe('a created project with a matching tag', () => {
     const { project } = Row.parse(await read('identity', `/projects/${shop}`));
     expect(Row.parse(project).tags).toEqual(expect.arrayContaining(['provisioned', 'trial']));
 
-    const session = await cloud.as({ id: user, password }, shop);
+    const session = await cloud.logInAs({ id: user, password }, shop);
     const own = await session.rows('network', '/networks?name=default', 'networks');
     const server = await session.call('compute', 'POST', '/servers', {
       json: {
@@ -223,7 +223,7 @@ describe('a created project with a matching tag', () => {
     });
 
     // The project is announced a second time, and an administrator provisions it a second time.
-    await sendTo(propagator.queue, [projectCreated(shop)]);
+    await sendToQueue(propagator.queue, [projectCreated(shop)]);
     const asked = JSON.stringify({ reason: 'once more' });
     const opened = await propagator.api('POST', `/v1/projects/${shop}/provision`, asked);
     expect(opened.status).toBe(202);
@@ -279,7 +279,7 @@ describe('a created project with a matching tag', () => {
       'superseded',
     ]);
     const now = await settledSnapshot(cloud, [deleted], []);
-    expect(unwaivedLeftovers(now, deleted)).toEqual([]);
+    expect(leftoverLabels(now, deleted)).toEqual([]);
     expect((await networkOf(deleted)).networks).toEqual([]);
   });
 });

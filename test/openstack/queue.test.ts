@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { projectDeleted, sendTo } from './broker.ts';
+import { projectDeleted, sendToQueue } from './broker.ts';
 import { until } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { isOver, isState, OPERATION_SECONDS } from './driver.ts';
@@ -35,17 +35,17 @@ const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
 const MESSAGES = 1000;
 
 describe('messages on the queue from untrusted senders', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   beforeAll(async () => {
-    on = await openCloudFixture({ doomed: 'simple' });
-    await on.start({ mode: 'enforce' });
+    fixture = await openCloudFixture({ doomed: 'simple' });
+    await fixture.start({ mode: 'enforce' });
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   it('a forged deletion of a living project changes nothing and is reported', async () => {
-    const alive = on.idOf('still');
-    await sendTo(on.propagator.queue, [projectDeleted(alive)]);
-    const view = await on.propagator.operation(
+    const alive = fixture.idOf('still');
+    await sendToQueue(fixture.propagator.queue, [projectDeleted(alive)]);
+    const view = await fixture.propagator.operation(
       { project: alive },
       isState('refused'),
       OPERATION_SECONDS,
@@ -53,19 +53,19 @@ describe('messages on the queue from untrusted senders', () => {
     expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
     expect(view.operation.startedAt ?? undefined).toBeUndefined();
     expect(view.resources.removed).toBe(0);
-    const { before, now } = on.others(await on.snapshot(true));
+    const { before, now } = fixture.linesOfOtherProjects(await fixture.snapshot(true));
     expect(now).toEqual(before);
   });
 
   it('a thousand invalid messages go to quarantine, each with a reason, and a real deletion after them is carried out', async () => {
     const make = (n: number) => GARBAGE[n % GARBAGE.length]?.(n) ?? '';
     const bodies = Array.from({ length: MESSAGES }, (_, n) => make(n));
-    await sendTo(on.propagator.queue, bodies);
-    await on.deleteProject('doomed');
-    const doomed = on.idOf('doomed');
-    await on.propagator.operation({ project: doomed }, isOver, OPERATION_SECONDS);
+    await sendToQueue(fixture.propagator.queue, bodies);
+    await fixture.deleteProject('doomed');
+    const doomed = fixture.idOf('doomed');
+    await fixture.propagator.operation({ project: doomed }, isOver, OPERATION_SECONDS);
     const quarantined = await until('all garbage is in quarantine', OPERATION_SECONDS, async () => {
-      const all = await on.propagator.quarantine();
+      const all = await fixture.propagator.quarantine();
       return all.total >= MESSAGES ? all : undefined;
     });
     expect(quarantined.total).toBe(MESSAGES);
@@ -73,9 +73,9 @@ describe('messages on the queue from untrusted senders', () => {
     console.log(
       `reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`,
     );
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'doomed')).toEqual([]);
-    const others = on.others(now, 'doomed');
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'doomed')).toEqual([]);
+    const others = fixture.linesOfOtherProjects(now, 'doomed');
     expect(others.now).toEqual(others.before);
   });
 });

@@ -18,31 +18,31 @@ const Windowed = z.looseObject({
  * window of a second deletion end. The propagator is killed in both windows.
  */
 describe('a project that is deleted with a recovery window', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let project: ProjectInUse;
   /** Listings of the project and of the control project before the first deletion. */
   let before: Snapshot;
   let alarms: unknown;
   beforeAll(async () => {
-    on = await openCloudFixture({ leaving: 'simple' });
-    project = await startWorkloads(on, 'leaving');
-    before = await on.snapshot(true);
+    fixture = await openCloudFixture({ leaving: 'simple' });
+    project = await startWorkloads(fixture, 'leaving');
+    before = await fixture.snapshot(true);
     alarms = await project.alarms();
     await start();
   });
   afterAll(async () => {
-    await on?.strike();
+    await fixture.tearDown();
     await project?.remove();
   });
 
   const start = () =>
-    on.start({ mode: 'enforce', environment: { PROPAGATOR_TOKEN_CACHE_TIME: '2s' } });
+    fixture.start({ mode: 'enforce', environment: { PROPAGATOR_TOKEN_CACHE_TIME: '2s' } });
   const restart = async (): Promise<void> => {
-    await on.propagator.kill();
+    await fixture.propagator.kill();
     await start();
   };
   const command = async (...line: string[]): Promise<string> => {
-    const { status, text } = await on.propagator.command(...line);
+    const { status, text } = await fixture.propagator.command(...line);
     if (status !== 0) throw new Error(`${line.join(' ')} ended with ${status}:\n${text}`);
     return text;
   };
@@ -55,11 +55,11 @@ describe('a project that is deleted with a recovery window', () => {
   /** The newest operation of the project with this action, as soon as it is as wanted. */
   const operation = (action: string, wanted: (view: View) => boolean): Promise<View> =>
     until(`${action} of the project`, OPERATION_SECONDS, async () => {
-      const views = await on.propagator.operations({ project: project.id });
+      const views = await fixture.propagator.operations({ project: project.id });
       const view = views.find((one) => one.operation.action === action);
       return view && wanted(view) ? view : undefined;
     }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${on.propagator.lastWords()}`);
+      throw new Error(`${String(error)}\n${fixture.propagator.logTail()}`);
     });
   const hasEnded = isState('finished', 'unverified', 'superseded', 'canceled', 'held');
   const ended = async (action: string): Promise<View> => {
@@ -67,7 +67,7 @@ describe('a project that is deleted with a recovery window', () => {
     console.log(describeView(view));
     return view;
   };
-  const control = (all: Snapshot): string[] => linesOf(all, on.idOf('still'), [project.id]);
+  const control = (all: Snapshot): string[] => linesOf(all, fixture.idOf('still'), [project.id]);
   it('is disabled and suspended, and nothing is removed, though the propagator is killed', async () => {
     await project.untilPublic(200);
     expect(await project.servers()).toEqual({ web: 'ACTIVE', resting: 'SHUTOFF' });
@@ -84,7 +84,7 @@ describe('a project that is deleted with a recovery window', () => {
     await restart();
     const view = await operation('cleanup', () => true);
     expect([view.operation.state, view.resources.removed]).toEqual(['recoverable', 0]);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(project.ids(now)).toEqual(project.ids(before));
     expect(project.untouched(now)).toEqual(project.untouched(before));
     expect(control(now)).toEqual(control(before));
@@ -97,11 +97,11 @@ describe('a project that is deleted with a recovery window', () => {
     const { state } = (await operation('cleanup', () => true)).operation;
     expect([state, await project.isEnabled()]).toEqual(['canceled', true]);
     await project.untilPublic(200);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(linesOf(now, project.id)).toEqual(linesOf(before, project.id));
     expect(await project.alarms()).toEqual(alarms);
     expect(control(now)).toEqual(control(before));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('is removed at the end of a short window after the reminder, although the propagator was killed', async () => {
@@ -113,17 +113,22 @@ describe('a project that is deleted with a recovery window', () => {
     const { reminders } = Windowed.parse(view.operation).recovery;
     expect(reminders).toEqual([expect.objectContaining({ sentAt: expect.any(Number) })]);
     expect(reminders[0]?.sentAt).toBeLessThan(view.operation.startedAt ?? 0);
-    const log = readFileSync(on.propagator.logFile, 'utf8').split('\n');
+    const log = readFileSync(fixture.propagator.logFile, 'utf8').split('\n');
     expect(log.filter((line) => line.includes('operation.due: '))).toHaveLength(1);
-    const { status } = await on.cloud.admin.call('identity', 'GET', `/projects/${project.id}`, {
-      accept: [404],
-    });
+    const { status } = await fixture.cloud.admin.call(
+      'identity',
+      'GET',
+      `/projects/${project.id}`,
+      {
+        accept: [404],
+      },
+    );
     expect(status).toBe(404);
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'leaving')).toEqual([]);
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'leaving')).toEqual([]);
     expect(survivors(before, now, project.id)).toEqual([]);
     expect(await project.alarms()).toEqual([]);
-    expect(control(now)).toEqual(linesOf(before, on.idOf('still'), [project.id]));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(control(now)).toEqual(linesOf(before, fixture.idOf('still'), [project.id]));
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 });

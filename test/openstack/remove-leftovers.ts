@@ -3,36 +3,33 @@ import { Cloud, Row, rowsOf, type ServiceKey, text } from './cloud.ts';
 import { IN_ALL_PROJECTS, LISTINGS, list } from './snapshot/table.ts';
 import { type Line, label, snapshot } from './snapshot.ts';
 
-/**
- * Removes the resources that earlier test runs left, in any state. Best effort, repeated until no
- * resources are left.
- */
-const OURS = /^kp-[0-9a-f]{6}/;
+/** The prefix of the names that the test runs give to their resources. */
+const RUN_PREFIX = /^kp-[0-9a-f]{6}/;
 type Remove = (cloud: Cloud, line: Line, projectId: string) => Promise<unknown>;
 
-const quietly = (work: Promise<unknown>) => work.catch(() => undefined);
-const path =
+const ignoreErrors = (work: Promise<unknown>) => work.catch(() => undefined);
+const deleteAt =
   (service: ServiceKey, collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call(service, 'DELETE', `${collection}/${line.id}`);
 /** Cinder: first sets a state in which the resource can be deleted. */
-const forced =
+const forceDelete =
   (collection: string, reset: object): Remove =>
   async (cloud, line) => {
     const volumeAction = (json: object) =>
       cloud.admin.call('volume', 'POST', `${collection}/${line.id}/action`, { json });
-    await quietly(volumeAction({ 'os-reset_status': reset }));
+    await ignoreErrors(volumeAction({ 'os-reset_status': reset }));
     await volumeAction({ 'os-force_delete': {} });
   };
-const networkResource = (collection: string) => path('network', collection);
+const networkResource = (collection: string) => deleteAt('network', collection);
 
 const router: Remove = async (cloud, line) => {
-  await quietly(
+  await ignoreErrors(
     cloud.admin.call('network', 'PUT', `/routers/${line.id}`, { json: { router: { routes: [] } } }),
   );
   for (const port of await cloud.admin.rows('network', `/ports?device_id=${line.id}`, 'ports')) {
     const json = { port_id: text(port, 'id') };
-    await quietly(
+    await ignoreErrors(
       cloud.admin.call('network', 'PUT', `/routers/${line.id}/remove_router_interface`, { json }),
     );
   }
@@ -56,7 +53,7 @@ const shareNetwork: Remove = async (cloud, line) => {
   const { json } = await cloud.admin.call('share', 'GET', `/share-networks/${line.id}`);
   const subnets = rowsOf(Row.parse(json).share_network, 'share_network_subnets');
   for (const subnet of subnets.slice(1))
-    await quietly(
+    await ignoreErrors(
       cloud.admin.call(
         'share',
         'DELETE',
@@ -78,15 +75,15 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
     'heat.stack',
     (cloud, line) => cloud.admin.call('orchestration', 'DELETE', `/stacks/${line.name}/${line.id}`),
   ],
-  ['heat.software-deployment', path('orchestration', '/software_deployments')],
-  ['heat.software-config', path('orchestration', '/software_configs')],
+  ['heat.software-deployment', deleteAt('orchestration', '/software_deployments')],
+  ['heat.software-config', deleteAt('orchestration', '/software_configs')],
   ['manila.group-snapshot', shareResource('/share-group-snapshots')],
   ['manila.snapshot', shareResource('/snapshots')],
   ['manila.share', shareResource('/shares')],
   ['manila.group', shareResource('/share-groups')],
-  ['manila.share-server', path('share', '/share-servers')],
+  ['manila.share-server', deleteAt('share', '/share-servers')],
   ['manila.share-network', shareNetwork],
-  ['manila.security-service', path('share', '/security-services')],
+  ['manila.security-service', deleteAt('share', '/security-services')],
   ['manila.type-access', shareAccess('/types')],
   ['manila.group-type-access', shareAccess('/share-group-types')],
   ['manila.quota', (cloud, _line, id) => cloud.admin.call('share', 'DELETE', `/quota-sets/${id}`)],
@@ -97,11 +94,11 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
         json: { forceDelete: null },
       }),
   ],
-  ['nova.server-group', path('compute', '/os-server-groups')],
-  ['cinder.transfer', path('volume', '/volume-transfers')],
-  ['cinder.attachment', path('volume', '/attachments')],
-  ['cinder.backup', path('volume', '/backups')],
-  ['cinder.group-snapshot', path('volume', '/group_snapshots')],
+  ['nova.server-group', deleteAt('compute', '/os-server-groups')],
+  ['cinder.transfer', deleteAt('volume', '/volume-transfers')],
+  ['cinder.attachment', deleteAt('volume', '/attachments')],
+  ['cinder.backup', deleteAt('volume', '/backups')],
+  ['cinder.group-snapshot', deleteAt('volume', '/group_snapshots')],
   [
     'cinder.group',
     (cloud, line) =>
@@ -109,8 +106,8 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
         json: { delete: { 'delete-volumes': true } },
       }),
   ],
-  ['cinder.snapshot', forced('/snapshots', { status: 'error' })],
-  ['cinder.volume', forced('/volumes', { status: 'error', attach_status: 'detached' })],
+  ['cinder.snapshot', forceDelete('/snapshots', { status: 'error' })],
+  ['cinder.volume', forceDelete('/volumes', { status: 'error', attach_status: 'detached' })],
   [
     'octavia.load-balancer',
     (cloud, line) =>
@@ -150,7 +147,7 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
   [
     'neutron.trunk',
     async (cloud, line) => {
-      await quietly(
+      await ignoreErrors(
         cloud.admin.call('network', 'PUT', `/trunks/${line.id}`, {
           json: { trunk: { admin_state_up: true } },
         }),
@@ -181,7 +178,9 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
     async (cloud, line) => {
       const headers = { 'content-type': 'application/openstack-images-v2.1-json-patch' };
       const body = JSON.stringify([{ op: 'replace', path: '/protected', value: false }]);
-      await quietly(cloud.admin.call('image', 'PATCH', `/images/${line.id}`, { headers, body }));
+      await ignoreErrors(
+        cloud.admin.call('image', 'PATCH', `/images/${line.id}`, { headers, body }),
+      );
       await cloud.admin.call('image', 'DELETE', `/images/${line.id}`);
     },
   ],
@@ -189,7 +188,9 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
     'glance.metadef-namespace',
     async (cloud, line, owner) => {
       const json = { namespace: line.id, protected: false, owner };
-      await quietly(cloud.admin.call('image', 'PUT', `/metadefs/namespaces/${line.id}`, { json }));
+      await ignoreErrors(
+        cloud.admin.call('image', 'PUT', `/metadefs/namespaces/${line.id}`, { json }),
+      );
       await cloud.admin.call('image', 'DELETE', `/metadefs/namespaces/${line.id}`);
     },
   ],
@@ -228,8 +229,8 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
         json: { removeProjectAccess: { project: id } },
       }),
   ],
-  ['keystone.credential', path('identity', '/credentials')],
-  ['keystone.trust', path('identity', '/OS-TRUST/trusts')],
+  ['keystone.credential', deleteAt('identity', '/credentials')],
+  ['keystone.trust', deleteAt('identity', '/OS-TRUST/trusts')],
 ];
 
 /**
@@ -237,23 +238,26 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
  * names, unless Keystone knows the project by another name.
  */
 async function projectsOf(cloud: Cloud, prefixes: readonly string[]): Promise<string[]> {
-  const ours = (name: string) => prefixes.some((prefix) => name.startsWith(prefix));
+  const hasPrefix = (name: string) => prefixes.some((prefix) => name.startsWith(prefix));
   const alive = new Map(
     (await cloud.admin.rows('identity', '/projects', 'projects')).map(
       (row) => [text(row, 'id'), text(row, 'name')] as const,
     ),
   );
-  const projects = new Set([...alive].filter(([, name]) => ours(name)).map(([id]) => id));
+  const projects = new Set([...alive].filter(([, name]) => hasPrefix(name)).map(([id]) => id));
   for (const listing of LISTINGS) {
     const found = await list(cloud, listing).catch(() => []);
     for (const resource of found)
-      if (ours(resource.name) && resource.owner !== '' && !alive.has(resource.owner))
+      if (hasPrefix(resource.name) && resource.owner !== '' && !alive.has(resource.owner))
         projects.add(resource.owner);
   }
   return [...projects];
 }
 
-/** Removes all resources of the given prefixes and projects. Returns the resources that remain. */
+/**
+ * Removes all resources of the given prefixes and projects, in any state. Ignores a failed removal,
+ * and repeats the removals until no resources are left. Returns the resources that remain.
+ */
 export async function removeLeftovers(
   cloud: Cloud,
   prefixes: readonly string[],
@@ -266,9 +270,9 @@ export async function removeLeftovers(
   let left: string[] = [];
   // Designate deletes a zone only after it polled the name servers, and after the zones below it.
   const zonesUntil = Date.now() + 180_000;
-  const zonesGo = (): boolean =>
+  const areZonesPending = (): boolean =>
     Date.now() < zonesUntil && left.some((one) => one.startsWith('designate.zone '));
-  for (let iteration = 1; iteration <= 12 || zonesGo(); iteration++) {
+  for (let iteration = 1; iteration <= 12 || areZonesPending(); iteration++) {
     const now = await snapshot(cloud, projects);
     // Cinder before 2026.2 keeps the default type of a deleted project, and with it the volume
     // type.
@@ -289,47 +293,51 @@ export async function removeLeftovers(
           .filter((one) => one.resourceType === resourceType)
           .map((one) => ({ one, id })),
       );
-      await Promise.all(lines.map(({ one, id }) => quietly(remove(cloud, one, id))));
+      await Promise.all(lines.map(({ one, id }) => ignoreErrors(remove(cloud, one, id))));
     }
     await new Promise((resolve) => setTimeout(resolve, 1500));
   }
-  if (admin.has('key-manager')) for (const id of projects) await quietly(sweepKeys(cloud, id));
-  const ours = (row: object) => prefixes.some((prefix) => text(row, 'name').startsWith(prefix));
-  const rest = async (
+  if (admin.has('key-manager'))
+    for (const id of projects) await ignoreErrors(removeKeys(cloud, id));
+  const hasPrefix = (row: object) =>
+    prefixes.some((prefix) => text(row, 'name').startsWith(prefix));
+  const deleteWithPrefix = async (
     service: ServiceKey,
     listing: string,
     key: string,
     collection = listing.split('?')[0],
   ) => {
-    for (const row of rowsOf((await admin.call(service, 'GET', listing)).json, key).filter(ours)) {
+    for (const row of rowsOf((await admin.call(service, 'GET', listing)).json, key).filter(
+      hasPrefix,
+    )) {
       if (key === 'domains')
-        await quietly(
+        await ignoreErrors(
           admin.call(service, 'PATCH', `/domains/${text(row, 'id')}`, {
             json: { domain: { enabled: false } },
           }),
         );
-      await quietly(admin.call(service, 'DELETE', `${collection}/${text(row, 'id')}`));
+      await ignoreErrors(admin.call(service, 'DELETE', `${collection}/${text(row, 'id')}`));
     }
   };
-  await rest('compute', '/flavors?is_public=none', 'flavors');
-  await rest('volume', '/types?is_public=None', 'volume_types');
-  await rest('volume', '/group_types', 'group_types');
+  await deleteWithPrefix('compute', '/flavors?is_public=none', 'flavors');
+  await deleteWithPrefix('volume', '/types?is_public=None', 'volume_types');
+  await deleteWithPrefix('volume', '/group_types', 'group_types');
   if (admin.has('share')) {
-    await rest('share', '/share-group-types?is_public=all', 'share_group_types');
-    await rest('share', '/types?is_public=all', 'share_types');
+    await deleteWithPrefix('share', '/share-group-types?is_public=all', 'share_group_types');
+    await deleteWithPrefix('share', '/types?is_public=all', 'share_types');
   }
   for (const key of ['projects', 'users', 'groups', 'domains'])
-    await rest('identity', `/${key}`, key);
+    await deleteWithPrefix('identity', `/${key}`, key);
   return left;
 }
 
-/** Barbican requires a role on the project, and the project must exist for that. */
-async function sweepKeys(cloud: Cloud, id: string): Promise<void> {
+/** Removes the resources in Barbican. For this, the administrator gets a role on the project. */
+async function removeKeys(cloud: Cloud, id: string): Promise<void> {
   const { admin } = cloud;
   const roles = await admin.rows('identity', '/roles?name=admin', 'roles');
   const grant = `/projects/${id}/users/${admin.userId}/roles/${text(roles[0] ?? {}, 'id')}`;
   await admin.call('identity', 'PUT', grant);
-  const there = await cloud.on({ project: { id } });
+  const projectSession = await cloud.adminSessionWith({ project: { id } });
   for (const resourceType of ['order', 'container', 'secret'])
     for (
       let pages = 0, rows: Row[] | undefined;
@@ -337,11 +345,11 @@ async function sweepKeys(cloud: Cloud, id: string): Promise<void> {
       pages += 1
     ) {
       rows = rowsOf(
-        (await there.call('key-manager', 'GET', `/${resourceType}s?limit=100`)).json,
+        (await projectSession.call('key-manager', 'GET', `/${resourceType}s?limit=100`)).json,
         `${resourceType}s`,
       );
       for (const row of rows)
-        await there.call(
+        await projectSession.call(
           'key-manager',
           'DELETE',
           `/${resourceType}s/${text(row, `${resourceType}_ref`).split('/').at(-1)}`,
@@ -360,7 +368,9 @@ if (import.meta.main) {
     .flat()
     .map((resource) => resource.name);
   const found = [
-    ...new Set(names.map((name) => OURS.exec(name)?.[0]).filter((prefix) => prefix !== undefined)),
+    ...new Set(
+      names.map((name) => RUN_PREFIX.exec(name)?.[0]).filter((prefix) => prefix !== undefined),
+    ),
   ];
   const chosen = values.all ? found : positionals;
   if (chosen.length === 0)

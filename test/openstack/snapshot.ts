@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { CLOUD_SECONDS, Cloud, type Row, text, until } from './cloud.ts';
-import { records } from './snapshot/dns.ts';
-import { keys } from './snapshot/keys.ts';
-import { access, identity, nested, quotas } from './snapshot/nested.ts';
-import { objects } from './snapshot/objects.ts';
-import { type Found, LISTINGS, list } from './snapshot/table.ts';
+import { listRecords } from './snapshot/dns.ts';
+import { listKeys } from './snapshot/keys.ts';
+import { listAccess, listKeystoneResources, listNested, listQuotas } from './snapshot/nested.ts';
+import { listObjects } from './snapshot/objects.ts';
+import { LISTINGS, type ListedResource, list } from './snapshot/table.ts';
 
 /** A resource that belongs to a project or names it. */
 export interface Line {
@@ -28,7 +28,7 @@ export interface Snapshot {
 }
 
 /** Fields that change without a change of the resource. */
-const MOVING = new Set([
+const VOLATILE_FIELDS = new Set([
   'updated_at',
   'updated',
   'revision_number',
@@ -38,17 +38,20 @@ const MOVING = new Set([
   'progress',
 ]);
 
-function stable(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((one) => JSON.stringify(stable(one))).sort();
+function withoutVolatileFields(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.map((one) => JSON.stringify(withoutVolatileFields(one))).sort();
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key]) => !MOVING.has(key));
+  const entries = Object.entries(value).filter(([key]) => !VOLATILE_FIELDS.has(key));
   return Object.fromEntries(
-    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, stable(one)]),
+    entries
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, one]) => [key, withoutVolatileFields(one)]),
   );
 }
 
-function line(resource: Found, projectId: string): Line {
-  const row = JSON.stringify(stable(resource.row satisfies Row));
+function toLine(resource: ListedResource, projectId: string): Line {
+  const row = JSON.stringify(withoutVolatileFields(resource.row satisfies Row));
   const digest = createHash('sha256').update(row).digest('hex').slice(0, 12);
   return {
     resourceType: resource.resourceType,
@@ -84,27 +87,27 @@ export async function snapshot(
   );
   const listed = (await Promise.all(listings.map((listing) => list(cloud, listing)))).flat();
   const more = await Promise.all([
-    nested(cloud, listed, wanted),
-    access(cloud),
-    ...projectIds.map((id) => quotas(cloud, id)),
-    ...projectIds.map((id) => identity(cloud, id, userIds)),
-    ...(cloud.admin.has('dns') ? [records(cloud, listed)] : []),
-    ...(cloud.admin.has('key-manager') ? projectIds.map((id) => keys(cloud, id)) : []),
-    ...(cloud.admin.has('object') ? projectIds.map((id) => objects(cloud, id)) : []),
+    listNested(cloud, listed, wanted),
+    listAccess(cloud),
+    ...projectIds.map((id) => listQuotas(cloud, id)),
+    ...projectIds.map((id) => listKeystoneResources(cloud, id, userIds)),
+    ...(cloud.admin.has('dns') ? [listRecords(cloud, listed)] : []),
+    ...(cloud.admin.has('key-manager') ? projectIds.map((id) => listKeys(cloud, id)) : []),
+    ...(cloud.admin.has('object') ? projectIds.map((id) => listObjects(cloud, id)) : []),
   ]);
   const everything = [...listed, ...more.flat()];
   const projects = new Map(
     projectIds.map((id) => {
       const lines = everything
         .filter((resource) => resource.owner === id || JSON.stringify(resource.row).includes(id))
-        .map((resource) => line(resource, id));
+        .map((resource) => toLine(resource, id));
       return [id, lines.sort((a, b) => (label(a) < label(b) ? -1 : 1))];
     }),
   );
-  return { projects, everything: new Set(everything.map(address)) };
+  return { projects, everything: new Set(everything.map(resourceKey)) };
 }
 
-const address = (resource: { resourceType: string; id: string }): string =>
+const resourceKey = (resource: { resourceType: string; id: string }): string =>
   `${resource.resourceType.split('.')[0]} ${resource.id}`;
 
 export const label = (one: Line): string =>
@@ -130,7 +133,7 @@ export function linesOf(
  * resources that others hold for it. Its memberships of other projects' images are left out. They
  * are rows of the owner of the image, and have no effect without the member.
  */
-export function unwaivedLeftovers(now: Snapshot, projectId: string): string[] {
+export function leftoverLabels(now: Snapshot, projectId: string): string[] {
   return (now.projects.get(projectId) ?? [])
     .filter((one) => one.resourceType !== 'glance.image-member')
     .map(label);
@@ -142,7 +145,7 @@ export function unwaivedLeftovers(now: Snapshot, projectId: string): string[] {
  */
 export function survivors(before: Snapshot, now: Snapshot, projectId: string): string[] {
   const owned = (before.projects.get(projectId) ?? []).filter((one) => one.owned);
-  return owned.filter((one) => now.everything.has(address(one))).map(label);
+  return owned.filter((one) => now.everything.has(resourceKey(one))).map(label);
 }
 
 /** Returns the number of resources of each type that the project owns. */
@@ -154,8 +157,8 @@ export function counts(all: Snapshot, projectId: string): Record<string, number>
 }
 
 /**
- * Returns a snapshot that was equal twice in a row: no change is in progress. After {@link CLOUD_SECONDS}
- * without it, the error names the lines that changed last.
+ * Returns a snapshot that was equal twice in a row: no change is in progress. After {@link
+ * CLOUD_SECONDS} without it, the error names the lines that changed last.
  */
 export async function settledSnapshot(
   cloud: Cloud,

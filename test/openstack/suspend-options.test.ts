@@ -167,7 +167,8 @@ it.each([
     // Cinder accepts no limit below the usage.
     const lowered = service === cinder ? await volumesInUse() : 0;
     if (service === cinder) expect(lowered).toBeGreaterThan(0);
-    // After the first resume the project has limits of its own, which Cinder compares with the usage.
+    // After the first resume the project has limits of its own, which Cinder compares with the
+    // usage.
     for (let count = 0; count < 2; count += 1)
       await suspendAndResume(service, 'quota-zero', shown, ([row]) => {
         expect(row?.[limit] ?? row?.load_balancer).toBe(lowered);

@@ -17,44 +17,44 @@ const KEY = 'key';
 describe('a project that a policy suspends while it is disabled', () => {
   const folder = mkdtempSync(`${tmpdir()}/propagator-policy-`);
   const policy = `${folder}/policy.yaml`;
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   let id: string;
   /** Listings of the project and of the control project before the first disable. */
   let before: Snapshot;
   beforeAll(async () => {
-    on = await openCloudFixture({ asleep: 'full', dozing: 'simple' }, 'simple');
-    id = on.idOf('asleep');
+    fixture = await openCloudFixture({ asleep: 'full', dozing: 'simple' }, 'simple');
+    id = fixture.idOf('asleep');
     writeFileSync(
       policy,
       `version: 1
 rules:
-  - match: { domain: ${on.customer.domainId} }
+  - match: { domain: ${fixture.customer.domainId} }
     on:
       project.disabled: { action: suspend, mode: enforce }
       project.enabled: { action: resume, mode: enforce }
 `,
     );
     await Promise.all([pauseServer('rooted'), stopNewServer('resting')]);
-    before = await on.snapshot(true);
+    before = await fixture.snapshot(true);
     await start();
   });
   afterAll(async () => {
-    await on?.strike();
+    await fixture.tearDown();
     rmSync(folder, { recursive: true, force: true });
   });
 
   const start = () =>
-    on.start({
+    fixture.start({
       mode: 'enforce',
       environment: { PROPAGATOR_POLICY: policy, PROPAGATOR_TOKEN_CACHE_TIME: '2s' },
     });
   const setEnabled = (enabled: boolean, project = id) =>
-    on.cloud.admin.call('identity', 'PATCH', `/projects/${project}`, {
+    fixture.cloud.admin.call('identity', 'PATCH', `/projects/${project}`, {
       json: { project: { enabled } },
     });
-  const operations = async (): Promise<View[]> => on.propagator.operations({ project: id });
+  const operations = async (): Promise<View[]> => fixture.propagator.operations({ project: id });
   const ended = (action: string, project = id): Promise<View> =>
-    on.propagator.operation(
+    fixture.propagator.operation(
       { project },
       (view) =>
         view.operation.action === action &&
@@ -62,10 +62,10 @@ rules:
       OPERATION_SECONDS,
     );
 
-  const nameOf = (name: string): string => `${on.customer.prefix}-${name}`;
+  const nameOf = (name: string): string => `${fixture.customer.prefix}-${name}`;
   const servers = async (): Promise<Map<string, Row>> => {
     const path = '/servers/detail?all_tenants=1';
-    const rows = await on.cloud.admin.rows('compute', path, 'servers');
+    const rows = await fixture.cloud.admin.rows('compute', path, 'servers');
     const own = rows.filter((row) => row.tenant_id === id);
     return new Map(own.map((row) => [text(row, 'name').replace(nameOf(''), ''), row]));
   };
@@ -78,18 +78,18 @@ rules:
     );
   const callServer = async (name: string, body: object, status: string): Promise<void> => {
     const server = text((await servers()).get(name) ?? {}, 'id');
-    await on.cloud.admin.call('compute', 'POST', `/servers/${server}/action`, { json: body });
+    await fixture.cloud.admin.call('compute', 'POST', `/servers/${server}/action`, { json: body });
     await until(`server ${name} is ${status}`, CLOUD_SECONDS, async () =>
       (await servers()).get(name)?.status === status ? true : undefined,
     );
   };
   const pauseServer = (name: string) => callServer(name, { pause: null }, 'PAUSED');
   const stopNewServer = async (name: string): Promise<void> => {
-    const [{ session }] = on.customer.projects as readonly [
+    const [{ session }] = fixture.customer.projects as readonly [
       CloudFixture['customer']['projects'][number],
     ];
     const imageRef = text((await servers()).get('trunked') ?? {}, 'image', 'id');
-    const { flavorId: flavorRef } = on.customer.lent;
+    const { flavorId: flavorRef } = fixture.customer.operatorResources;
     const server = { name: nameOf(name), flavorRef, imageRef, networks: 'none' };
     await session.call('compute', 'POST', '/servers', { json: { server } });
     await until(`server ${name} runs`, CLOUD_SECONDS, async () =>
@@ -98,12 +98,12 @@ rules:
     await callServer(name, { 'os-stop': null }, 'SHUTOFF');
   };
   const balancers = async (): Promise<Row[]> => {
-    const { json } = await on.cloud.admin.call('load-balancer', 'GET', '/lbaas/loadbalancers');
+    const { json } = await fixture.cloud.admin.call('load-balancer', 'GET', '/lbaas/loadbalancers');
     return rowsOf(json, 'loadbalancers').filter((row) => row.project_id === id);
   };
   /** The statuses of a public object and of a signed URL, for a client without a token. */
   const anonymously = async (): Promise<Record<string, number>> => {
-    const account = on.cloud.admin.endpoint('object', id);
+    const account = fixture.cloud.admin.endpoint('object', id);
     const page = `${account}/${nameOf('public')}/page.html`;
     const plain = new URL(`${account}/${nameOf('plain')}/plain`);
     const expires = Math.floor(Date.now() / 1000) + 3600;
@@ -126,7 +126,7 @@ rules:
     linesOf(all, id).filter(
       (line) => ![`keystone.project ${id} `, ...SWITCHED].some((type) => line.startsWith(type)),
     );
-  const control = (all: Snapshot): string[] => linesOf(all, on.idOf('still'));
+  const control = (all: Snapshot): string[] => linesOf(all, fixture.idOf('still'));
 
   it('has running resources before it is disabled for the first time', async () => {
     expect(await serverStates()).toEqual({
@@ -146,7 +146,7 @@ rules:
     await until('the first load balancer is down', OPERATION_SECONDS, async () =>
       (await balancers()).some((row) => row.admin_state_up === false) ? true : undefined,
     );
-    await on.propagator.kill();
+    await fixture.propagator.kill();
     await start();
     const view = await ended('suspend');
     console.log(describeView(view));
@@ -161,10 +161,10 @@ rules:
     });
     expect((await balancers()).map((row) => row.admin_state_up)).toEqual([false, false]);
     await untilAnonymously(401);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(untouched(now)).toEqual(untouched(before));
     expect(control(now)).toEqual(control(before));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
   });
 
   it('is exactly as before when it is enabled, though the propagator is killed while it resumes', async () => {
@@ -175,16 +175,16 @@ rules:
         ? true
         : undefined,
     );
-    await on.propagator.kill();
+    await fixture.propagator.kill();
     await start();
     const view = await ended('resume');
     console.log(describeView(view));
     expect(view.operation.state).toBe('finished');
     await untilAnonymously(200);
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     expect(linesOf(now, id)).toEqual(linesOf(before, id));
     expect(control(now)).toEqual(control(before));
-    expect(await on.propagator.deadLetters()).toEqual([]);
+    expect(await fixture.propagator.deadLetters()).toEqual([]);
     const opened = (await operations()).map(({ operation: { action, state } }) => [action, state]);
     expect(opened.toSorted()).toEqual([
       ['resume', 'finished'],
@@ -193,18 +193,18 @@ rules:
   });
 
   it('leaves no resource when it is deleted while it is suspended', async () => {
-    const dozing = on.idOf('dozing');
+    const dozing = fixture.idOf('dozing');
     await setEnabled(false, dozing);
     expect((await ended('suspend', dozing)).operation.state).toBe('finished');
-    await on.deleteProject('dozing');
-    const view = await on.propagator.operation(
+    await fixture.deleteProject('dozing');
+    const view = await fixture.propagator.operation(
       { project: dozing },
       (one) => one.operation.action === 'cleanup' && isOver(one),
       OPERATION_SECONDS,
     );
     console.log(describeView(view));
-    const now = await on.snapshot(true);
-    expect(await on.remaining(now, 'dozing')).toEqual([]);
+    const now = await fixture.snapshot(true);
+    expect(await fixture.remainingResources(now, 'dozing')).toEqual([]);
     expect(linesOf(now, id, [dozing])).toEqual(linesOf(before, id, [dozing]));
     expect(control(now)).toEqual(control(before));
   });

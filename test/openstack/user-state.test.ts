@@ -47,8 +47,8 @@ describe('a user for whom the policy has rules', () => {
    * credentials in both projects, a keypair. Returns a function that tries them in Keystone.
    */
   async function createKeys(user: string, trustee: string) {
-    const inShop = await cloud.as({ id: user, password }, shop);
-    const inLab = await cloud.as({ id: user, password }, lab);
+    const inShop = await cloud.logInAs({ id: user, password }, shop);
+    const inLab = await cloud.logInAs({ id: user, password }, lab);
     const path = `/users/${user}`;
     const programs: { id: string; secret: string }[] = [];
     for (const session of [inShop, inLab]) {

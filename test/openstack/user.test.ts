@@ -4,20 +4,20 @@ import { countsOf, describeView, isState, OPERATION_SECONDS } from './driver.ts'
 
 /** Tests the deletion of a user with resources in projects that continue to exist. */
 describe('a deleted user', () => {
-  let on: CloudFixture;
+  let fixture: CloudFixture;
   beforeAll(async () => {
-    on = await openCloudFixture({ shared: 'simple' });
-    await on.start({ mode: 'enforce' });
+    fixture = await openCloudFixture({ shared: 'simple' });
+    await fixture.start({ mode: 'enforce' });
   });
-  afterAll(() => on?.strike());
+  afterAll(() => fixture.tearDown());
 
   const keypairs = async (user: string) =>
     rowsOf(
-      (await on.cloud.admin.call('compute', 'GET', `/os-keypairs?user_id=${user}`)).json,
+      (await fixture.cloud.admin.call('compute', 'GET', `/os-keypairs?user_id=${user}`)).json,
       'keypairs',
     ).length;
   const instances = async (project: string, user: string) => {
-    const { json } = await on.cloud.admin.call(
+    const { json } = await fixture.cloud.admin.call(
       'compute',
       'GET',
       `/os-quota-sets/${project}?user_id=${user}`,
@@ -26,10 +26,10 @@ describe('a deleted user', () => {
   };
 
   it('loses keypairs and limits, and the resources that the user created in existing projects do not change', async () => {
-    const { admin } = on.cloud;
-    const { id: user } = on.customer.member;
-    const colleague = on.control.member.id;
-    const project = on.idOf('shared');
+    const { admin } = fixture.cloud;
+    const { id: user } = fixture.customer.member;
+    const colleague = fixture.control.member.id;
+    const project = fixture.idOf('shared');
     for (const owner of [user, colleague])
       for (const name of ['laptop', 'build host'])
         await admin.call('compute', 'POST', '/os-keypairs', {
@@ -39,7 +39,11 @@ describe('a deleted user', () => {
       json: { quota_set: { instances: 7 } },
     });
     await admin.call('identity', 'DELETE', `/users/${user}`);
-    const view = await on.propagator.operation({ user }, isState('finished'), OPERATION_SECONDS);
+    const view = await fixture.propagator.operation(
+      { user },
+      isState('finished'),
+      OPERATION_SECONDS,
+    );
     console.log(describeView(view));
     expect(await keypairs(user)).toBe(0);
     expect(await keypairs(colleague)).toBe(2);
@@ -48,11 +52,11 @@ describe('a deleted user', () => {
       'nova.keypair': { removed: 2, left: 0 },
       'nova.user-quota': { removed: 1, left: 0 },
     });
-    const now = await on.snapshot(true);
+    const now = await fixture.snapshot(true);
     const resources = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.'));
-    const { before, now: after } = on.others(now);
+    const { before, now: after } = fixture.linesOfOtherProjects(now);
     expect(resources(after)).toEqual(resources(before));
-    expect(await on.propagator.operations({ project })).toEqual([]);
+    expect(await fixture.propagator.operations({ project })).toEqual([]);
     for (const name of ['laptop', 'build host'])
       await admin.call(
         'compute',

@@ -55,7 +55,7 @@ async function seedProject(cloud: Cloud): Promise<SeedProject> {
     cloud,
     domainId: domain.id,
     projectId: project.id,
-    member: await cloud.as({ id: user.id, password }, project.id),
+    member: await cloud.logInAs({ id: user.id, password }, project.id),
     undo,
   };
 }

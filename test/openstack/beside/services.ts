@@ -118,7 +118,7 @@ const workflow: OptionalService = {
       remove(member, `/event_triggers/${trigger}`),
     );
     // Only an administrator may add code.
-    const admin = await cloud.on({ project: { id: projectId } });
+    const admin = await cloud.adminSessionWith({ project: { id: projectId } });
     // As an administrator Mistral searches the name in all projects, so that no two have the same.
     const code = `own-${randomBytes(3).toString('hex')}`;
     const source = await write(
@@ -248,7 +248,7 @@ const ironicVersion = { 'x-openstack-ironic-api-version': '1.65' };
 const baremetal: OptionalService = {
   key: 'baremetal',
   async fill({ cloud, projectId, undo }) {
-    const system = await cloud.on({ system: { all: true } });
+    const system = await cloud.adminSessionWith({ system: { all: true } });
     const call = (method: string, path: string, json?: object) =>
       system.call('baremetal', method, path, { headers: ironicVersion, ...(json && { json }) });
     const tag = randomBytes(3).toString('hex');
@@ -295,7 +295,7 @@ const baremetal: OptionalService = {
     });
   },
   async holdings({ cloud, projectId }) {
-    const system = await cloud.on({ system: { all: true } });
+    const system = await cloud.adminSessionWith({ system: { all: true } });
     const nodes = await system.rows('baremetal', '/nodes/detail', 'nodes', ironicVersion);
     const allocations = await system.rows(
       'baremetal',

@@ -1,6 +1,6 @@
 import { CLOUD_SECONDS, Row, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
-import { make, named, type SeedProject } from './seed.ts';
+import { make, prefixedName, type SeedProject } from './seed.ts';
 
 /** Starts a server and waits until it runs. `hints` go to the scheduler. */
 export async function server(
@@ -10,7 +10,11 @@ export async function server(
   hints: object = {},
 ): Promise<string> {
   const body = {
-    server: { name: named(seedProject, name), flavorRef: seedProject.lent.flavorId, ...how },
+    server: {
+      name: prefixedName(seedProject, name),
+      flavorRef: seedProject.operatorResources.flavorId,
+      ...how,
+    },
     'os:scheduler_hints': hints,
   };
   const { json } = await seedProject.member.call('compute', 'POST', '/servers', { json: body });
@@ -45,9 +49,14 @@ export async function attach(
 /** Gives the project access to the private flavor; runs before its servers are created. */
 export async function flavorAccess(seedProject: SeedProject): Promise<void> {
   const body = { addTenantAccess: { tenant: seedProject.project.id } };
-  await seedProject.admin.call('compute', 'POST', `/flavors/${seedProject.lent.flavorId}/action`, {
-    json: body,
-  });
+  await seedProject.admin.call(
+    'compute',
+    'POST',
+    `/flavors/${seedProject.operatorResources.flavorId}/action`,
+    {
+      json: body,
+    },
+  );
 }
 
 /** The resources that the servers need. */
@@ -68,7 +77,7 @@ export async function fullCompute(seedProject: SeedProject, ground: ServerNeeds)
     admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });
   const group = (name: string, policy: string) =>
     make(member, 'compute', '/os-server-groups', 'server_group', {
-      name: named(seedProject, name),
+      name: prefixedName(seedProject, name),
       policy,
     });
   const quota = (query: string, quota_set: object) =>
@@ -86,7 +95,7 @@ export async function fullCompute(seedProject: SeedProject, ground: ServerNeeds)
     await attach(seedProject, id, ground.dataVolumeId);
     const snapshot = {
       volume_id: ground.dataVolumeId,
-      name: named(seedProject, 'snapshot-in-use'),
+      name: prefixedName(seedProject, 'snapshot-in-use'),
       force: true,
     };
     await make(member, 'volume', '/snapshots', 'snapshot', snapshot);

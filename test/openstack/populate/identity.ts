@@ -1,4 +1,4 @@
-import { attempt, make, named, type SeedProject } from './seed.ts';
+import { createIfSupported, make, prefixedName, type SeedProject } from './seed.ts';
 
 /**
  * Creates resources of a project in Keystone itself: Keystone removes some of them with the
@@ -18,7 +18,7 @@ export async function fullIdentity(
       `/users/${memberUser.id}/application_credentials`,
       'application_credential',
       {
-        name: named(seedProject, project.name),
+        name: prefixedName(seedProject, project.name),
       },
     ),
     member.call('identity', 'POST', `/users/${memberUser.id}/credentials/OS-EC2`, {
@@ -34,7 +34,7 @@ export async function fullIdentity(
       'PUT',
       `${projectApi}/groups/${others.groupId}/roles/${others.readerRoleId}`,
     ),
-    attempt(seedProject, 'keystone.trust', () =>
+    createIfSupported(seedProject, 'keystone.trust', () =>
       make(member, 'identity', '/OS-TRUST/trusts', 'trust', {
         trustor_user_id: memberUser.id,
         trustee_user_id: others.readerId,

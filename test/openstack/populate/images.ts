@@ -1,5 +1,5 @@
 import { Row } from '../cloud.ts';
-import { named, type SeedProject } from './seed.ts';
+import { prefixedName, type SeedProject } from './seed.ts';
 
 /** Creates an image with a few bytes of data. */
 export async function image(
@@ -8,7 +8,7 @@ export async function image(
   more: object = {},
 ): Promise<string> {
   const body = {
-    name: named(seedProject, name),
+    name: prefixedName(seedProject, name),
     disk_format: 'raw',
     container_format: 'bare',
     ...more,
@@ -44,7 +44,9 @@ export async function fullImages(seedProject: SeedProject): Promise<void> {
     image(seedProject, 'deactivated').then((id) =>
       admin.call('image', 'POST', `/images/${id}/actions/deactivate`),
     ),
-    member.call('image', 'POST', '/images', { json: { name: named(seedProject, 'without-data') } }),
+    member.call('image', 'POST', '/images', {
+      json: { name: prefixedName(seedProject, 'without-data') },
+    }),
     metadata(seedProject),
   ]);
 }
@@ -54,7 +56,7 @@ async function metadata(seedProject: SeedProject): Promise<void> {
   const namespace = `${seedProject.prefix}-${seedProject.project.id}`;
   const body = {
     namespace,
-    display_name: named(seedProject, 'metadata'),
+    display_name: prefixedName(seedProject, 'metadata'),
     owner: seedProject.project.id,
     visibility: 'private',
     protected: true,
@@ -63,6 +65,6 @@ async function metadata(seedProject: SeedProject): Promise<void> {
   await seedProject.admin.call(
     'image',
     'POST',
-    `/metadefs/namespaces/${namespace}/tags/${named(seedProject, 'tag')}`,
+    `/metadefs/namespaces/${namespace}/tags/${prefixedName(seedProject, 'tag')}`,
   );
 }

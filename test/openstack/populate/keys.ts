@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CLOUD_SECONDS, Row, until } from '../cloud.ts';
-import { attempt, named, type SeedProject } from './seed.ts';
+import { createIfSupported, prefixedName, type SeedProject } from './seed.ts';
 
 const Made = z.record(z.string(), z.string()).transform((answer) => Object.values(answer)[0] ?? '');
 
@@ -14,7 +14,7 @@ export async function fullKeys(seedProject: SeedProject): Promise<void> {
     Made.parse((await member.call('key-manager', 'POST', collection, { json })).json);
   const secret = (name: string, more: object = {}) =>
     post('/secrets', {
-      name: named(seedProject, name),
+      name: prefixedName(seedProject, name),
       payload: 'not very secret',
       payload_content_type: 'text/plain',
       ...more,
@@ -30,7 +30,7 @@ export async function fullKeys(seedProject: SeedProject): Promise<void> {
   const held = async () => {
     const secret_refs = [{ name: 'certificate', secret_ref: await secret('certificate') }];
     const ref = await post('/containers', {
-      name: named(seedProject, 'tls'),
+      name: prefixedName(seedProject, 'tls'),
       type: 'generic',
       secret_refs,
     });
@@ -43,21 +43,25 @@ export async function fullKeys(seedProject: SeedProject): Promise<void> {
       json: { read: { 'project-access': false } },
     });
   };
-  await attempt(seedProject, 'barbican.secret', () =>
+  await createIfSupported(seedProject, 'barbican.secret', () =>
     Promise.all([
       secret('plain'),
       hidden(),
       held(),
       order('key', {
-        name: named(seedProject, 'volume-key'),
+        name: prefixedName(seedProject, 'volume-key'),
         algorithm: 'aes',
         bit_length: 256,
         mode: 'cbc',
       }),
-      order('asymmetric', { name: named(seedProject, 'pair'), algorithm: 'rsa', bit_length: 2048 }),
+      order('asymmetric', {
+        name: prefixedName(seedProject, 'pair'),
+        algorithm: 'rsa',
+        bit_length: 2048,
+      }),
     ]),
   );
-  await attempt(seedProject, 'barbican.project-quota', () =>
+  await createIfSupported(seedProject, 'barbican.project-quota', () =>
     admin.call('key-manager', 'PUT', `/project-quotas/${project.id}`, {
       json: { project_quotas: { secrets: 500 } },
     }),

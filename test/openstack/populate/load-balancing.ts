@@ -1,6 +1,6 @@
 import { CLOUD_SECONDS, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
-import { make, named, type SeedProject } from './seed.ts';
+import { make, prefixedName, type SeedProject } from './seed.ts';
 
 /**
  * Creates a load balancer with a listener, a pool, a member and a monitor on the project's network,
@@ -11,21 +11,24 @@ export async function fullLoadBalancing(seedProject: SeedProject, wiring: Wiring
   const { admin, project } = seedProject;
   const member = { address: '10.10.0.50', protocol_port: 80, subnet_id: wiring.subnetId };
   const pool = {
-    name: named(seedProject, 'web'),
+    name: prefixedName(seedProject, 'web'),
     protocol: 'HTTP',
     lb_algorithm: 'ROUND_ROBIN',
     members: [member],
   };
   const healthmonitor = { type: 'HTTP', delay: 5, timeout: 2, max_retries: 2 };
   const listener = {
-    name: named(seedProject, 'web'),
+    name: prefixedName(seedProject, 'web'),
     protocol: 'HTTP',
     protocol_port: 80,
     default_pool: { ...pool, healthmonitor },
   };
   const ids = await Promise.all([
-    loadBalancer(seedProject, wiring, { name: named(seedProject, 'web'), listeners: [listener] }),
-    loadBalancer(seedProject, wiring, { name: named(seedProject, 'bare') }),
+    loadBalancer(seedProject, wiring, {
+      name: prefixedName(seedProject, 'web'),
+      listeners: [listener],
+    }),
+    loadBalancer(seedProject, wiring, { name: prefixedName(seedProject, 'bare') }),
   ]);
   await Promise.all(ids.map((id) => vipPort(seedProject, wiring, id)));
   await admin.call('load-balancer', 'PUT', `/lbaas/quotas/${project.id}`, {

@@ -1,5 +1,12 @@
 import { type Row, rowsOf, type Session, text } from '../cloud.ts';
-import { attempt, make, makeAll, named, type SeedProject, withExtension } from './seed.ts';
+import {
+  createIfSupported,
+  make,
+  makeAll,
+  prefixedName,
+  type SeedProject,
+  withExtension,
+} from './seed.ts';
 
 /** The network resources that servers need. */
 export interface Wiring {
@@ -19,14 +26,14 @@ const subnet = (networkId: string, name: string, cidr: string) => ({
 /** Creates the minimal network for a server. */
 export async function simpleNetwork(seedProject: SeedProject): Promise<Wiring> {
   const network = await make(seedProject.member, 'network', '/networks', 'network', {
-    name: named(seedProject, 'inner'),
+    name: prefixedName(seedProject, 'inner'),
   });
   const { id } = await make(
     seedProject.member,
     'network',
     '/subnets',
     'subnet',
-    subnet(network.id, named(seedProject, 'inner'), '10.10.0.0/24'),
+    subnet(network.id, prefixedName(seedProject, 'inner'), '10.10.0.0/24'),
   );
   return { networkId: network.id, subnetId: id, trunkPortId: undefined };
 }
@@ -54,19 +61,19 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
     makeAll(
       member,
       'networks',
-      names.map((name) => ({ name: named(seedProject, name) })),
+      names.map((name) => ({ name: prefixedName(seedProject, name) })),
     ),
     qosPolicy(seedProject),
     securityGroups(seedProject),
   ]);
   const [second = '', shared = '', third = '', pool = ''] = networks;
   const [secondSubnet = '', , thirdSubnet = ''] = await makeAll(member, 'subnets', [
-    subnet(second, named(seedProject, 'second'), '10.20.0.0/24'),
-    subnet(shared, named(seedProject, 'shared'), '10.30.0.0/24'),
-    subnet(third, named(seedProject, 'third'), '10.40.0.0/24'),
+    subnet(second, prefixedName(seedProject, 'second'), '10.20.0.0/24'),
+    subnet(shared, prefixedName(seedProject, 'shared'), '10.30.0.0/24'),
+    subnet(third, prefixedName(seedProject, 'third'), '10.40.0.0/24'),
   ]);
   const port = (name: string, network_id: string, more: object = {}) => ({
-    name: named(seedProject, name),
+    name: prefixedName(seedProject, name),
     network_id,
     ...more,
   });
@@ -95,9 +102,9 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
       }),
     ),
   ]);
-  const gateway = { network_id: seedProject.lent.externalNetworkId };
+  const gateway = { network_id: seedProject.operatorResources.externalNetworkId };
   const router = await create('/routers', 'router', {
-    name: named(seedProject, 'gate'),
+    name: prefixedName(seedProject, 'gate'),
     external_gateway_info: gateway,
   });
   const plug = (body: object, id = router.id) =>
@@ -115,12 +122,12 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
       ...(groups[0] ? { security_group: groups[0] } : {}),
     }),
     onCommonNetwork(seedProject),
-    attempt(seedProject, 'neutron.router distributed', async () => {
+    createIfSupported(seedProject, 'neutron.router distributed', async () => {
       const spread = await create(
         '/routers',
         'router',
         {
-          name: named(seedProject, 'spread'),
+          name: prefixedName(seedProject, 'spread'),
           project_id: project.id,
           distributed: true,
           external_gateway_info: gateway,
@@ -133,12 +140,15 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
       create(
         '/metering/metering-labels',
         'metering_label',
-        { name: named(seedProject, 'metering'), project_id: project.id },
+        { name: prefixedName(seedProject, 'metering'), project_id: project.id },
         admin,
       ),
     ),
     withExtension(seedProject, 'local_ip', 'neutron.local-ip', () =>
-      create('/local_ips', 'local_ip', { name: named(seedProject, 'local'), network_id: inner.id }),
+      create('/local_ips', 'local_ip', {
+        name: prefixedName(seedProject, 'local'),
+        network_id: inner.id,
+      }),
     ),
     withExtension(seedProject, 'l3-conntrack-helper', 'neutron.conntrack-helper', () =>
       create(`/routers/${router.id}/conntrack_helpers`, 'conntrack_helper', {
@@ -155,7 +165,7 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
 
 async function qosPolicy(seedProject: SeedProject): Promise<string | undefined> {
   return withExtension(seedProject, 'qos', 'neutron.qos-policy', async () => {
-    const policy = { name: named(seedProject, 'slow'), project_id: seedProject.project.id };
+    const policy = { name: prefixedName(seedProject, 'slow'), project_id: seedProject.project.id };
     const { id } = await make(seedProject.admin, 'network', '/qos/policies', 'policy', policy);
     await make(
       seedProject.admin,
@@ -170,7 +180,10 @@ async function qosPolicy(seedProject: SeedProject): Promise<string | undefined> 
 
 /** Creates two security groups that allow each other, and an address group that a rule names. */
 async function securityGroups(seedProject: SeedProject): Promise<string[]> {
-  const names = [{ name: named(seedProject, 'left') }, { name: named(seedProject, 'right') }];
+  const names = [
+    { name: prefixedName(seedProject, 'left') },
+    { name: prefixedName(seedProject, 'right') },
+  ];
   const [left = '', right = ''] = await makeAll(seedProject.member, 'security-groups', names);
   const rule = (security_group_id: string, from: object) => ({
     security_group_id,
@@ -191,7 +204,7 @@ async function securityGroups(seedProject: SeedProject): Promise<string[]> {
     'neutron.address-group',
     async () => {
       const body = {
-        name: named(seedProject, 'office'),
+        name: prefixedName(seedProject, 'office'),
         project_id: seedProject.project.id,
         addresses: ['198.51.100.0/28'],
       };
@@ -217,11 +230,14 @@ async function securityGroups(seedProject: SeedProject): Promise<string[]> {
 async function trunks(seedProject: SeedProject, networkId: string): Promise<string | undefined> {
   return withExtension(seedProject, 'trunk', 'neutron.trunk', async () => {
     const names = ['trunk-parent', 'trunk-child', 'trunk-dark'];
-    const bodies = names.map((name) => ({ name: named(seedProject, name), network_id: networkId }));
+    const bodies = names.map((name) => ({
+      name: prefixedName(seedProject, name),
+      network_id: networkId,
+    }));
     const [parent = '', child = '', dark = ''] = await makeAll(seedProject.member, 'ports', bodies);
     const trunk = (name: string, port_id: string, more: object) =>
       make(seedProject.member, 'network', '/trunks', 'trunk', {
-        name: named(seedProject, name),
+        name: prefixedName(seedProject, name),
         port_id,
         ...more,
       });
@@ -245,8 +261,8 @@ async function floatingIps(
   const [inside = {}] = rowsOf(forwarded, 'fixed_ips');
   const address = (more: object = {}) =>
     make(seedProject.member, 'network', '/floatingips', 'floatingip', {
-      floating_network_id: seedProject.lent.externalNetworkId,
-      description: named(seedProject, 'address'),
+      floating_network_id: seedProject.operatorResources.externalNetworkId,
+      description: prefixedName(seedProject, 'address'),
       ...more,
     });
   await address();
@@ -278,19 +294,19 @@ async function floatingIps(
 async function pooled(seedProject: SeedProject, network_id: string): Promise<void> {
   const scope = await withExtension(seedProject, 'address-scope', 'neutron.address-scope', () =>
     make(seedProject.member, 'network', '/address-scopes', 'address_scope', {
-      name: named(seedProject, 'scope'),
+      name: prefixedName(seedProject, 'scope'),
       ip_version: 4,
     }),
   );
   const pool = await make(seedProject.member, 'network', '/subnetpools', 'subnetpool', {
-    name: named(seedProject, 'pool'),
+    name: prefixedName(seedProject, 'pool'),
     prefixes: ['10.50.0.0/16'],
     default_prefixlen: 26,
     ...(scope === undefined ? {} : { address_scope_id: scope.id }),
   });
   const body = {
     network_id,
-    name: named(seedProject, 'pooled'),
+    name: prefixedName(seedProject, 'pooled'),
     ip_version: 4,
     subnetpool_id: pool.id,
   };
@@ -300,7 +316,7 @@ async function pooled(seedProject: SeedProject, network_id: string): Promise<voi
 /** Shares each of these with the neighbor by a separate RBAC policy. */
 async function sharing(seedProject: SeedProject, objects: Record<string, string>): Promise<void> {
   for (const [object_type, object_id] of Object.entries(objects)) {
-    await attempt(seedProject, `neutron.rbac-policy ${object_type}`, () =>
+    await createIfSupported(seedProject, `neutron.rbac-policy ${object_type}`, () =>
       make(seedProject.member, 'network', '/rbac-policies', 'rbac_policy', {
         object_type,
         object_id,
@@ -316,7 +332,7 @@ async function sharing(seedProject: SeedProject, objects: Record<string, string>
  * this project only.
  */
 async function onCommonNetwork(seedProject: SeedProject): Promise<void> {
-  const network_id = seedProject.lent.commonNetworkId;
+  const network_id = seedProject.operatorResources.commonNetworkId;
   const policy = {
     object_type: 'network',
     object_id: network_id,
@@ -325,19 +341,19 @@ async function onCommonNetwork(seedProject: SeedProject): Promise<void> {
   };
   await make(seedProject.admin, 'network', '/rbac-policies', 'rbac_policy', {
     ...policy,
-    project_id: seedProject.lent.projectId,
+    project_id: seedProject.operatorResources.projectId,
   });
   const third = 1 + (Number.parseInt(seedProject.project.id.slice(0, 8), 16) % 250);
   const fourth = Number.parseInt(seedProject.project.id.slice(8, 12), 16) % 250;
   const own = {
-    ...subnet(network_id, named(seedProject, 'guest'), `10.${third}.${fourth}.0/28`),
+    ...subnet(network_id, prefixedName(seedProject, 'guest'), `10.${third}.${fourth}.0/28`),
     project_id: seedProject.project.id,
   };
   const { id: subnet_id } = await make(seedProject.admin, 'network', '/subnets', 'subnet', own);
   // Without a named subnet Neutron may take the address from another project's subnet, which could
   // then never be deleted.
   await make(seedProject.member, 'network', '/ports', 'port', {
-    name: named(seedProject, 'guest'),
+    name: prefixedName(seedProject, 'guest'),
     network_id,
     fixed_ips: [{ subnet_id }],
   });

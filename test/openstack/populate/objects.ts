@@ -1,4 +1,4 @@
-import { named, type SeedProject } from './seed.ts';
+import { prefixedName, type SeedProject } from './seed.ts';
 
 /** A name that fails if any code forgets to escape it or escapes it twice. */
 export const AWKWARD_NAME = 'a/b ü%?';
@@ -7,7 +7,7 @@ export const AWKWARD_NAME = 'a/b ü%?';
 export async function fullObjects(seedProject: SeedProject): Promise<void> {
   const { member, admin, project } = seedProject;
   const at = (container: string, object?: string) =>
-    `/${encodeURIComponent(named(seedProject, container))}${object === undefined ? '' : `/${object.split('/').map(encodeURIComponent).join('/')}`}`;
+    `/${encodeURIComponent(prefixedName(seedProject, container))}${object === undefined ? '' : `/${object.split('/').map(encodeURIComponent).join('/')}`}`;
   const container = (name: string, headers: Record<string, string> = {}) =>
     member.call('object', 'PUT', at(name), { headers });
   const put = (
@@ -42,7 +42,7 @@ export async function fullObjects(seedProject: SeedProject): Promise<void> {
   };
   const archived = async () => {
     await container('archive');
-    await container('archived', { 'x-history-location': named(seedProject, 'archive') });
+    await container('archived', { 'x-history-location': prefixedName(seedProject, 'archive') });
     for (const body of ['one', 'two']) await put('archived', 'object', body);
   };
   const large = async () => {
@@ -54,11 +54,11 @@ export async function fullObjects(seedProject: SeedProject): Promise<void> {
       put('segments', 'dlo/1', 'c'),
     ]);
     const parts = ['slo/1', 'slo/2'].map((object) => ({
-      path: `/${named(seedProject, 'segments')}/${object}`,
+      path: `/${prefixedName(seedProject, 'segments')}/${object}`,
     }));
     await put('large', 'static', JSON.stringify(parts), {}, '?multipart-manifest=put');
     await put('large', 'dynamic', '', {
-      'x-object-manifest': `${named(seedProject, 'segments')}/dlo/`,
+      'x-object-manifest': `${prefixedName(seedProject, 'segments')}/dlo/`,
     });
   };
   await Promise.all([
@@ -76,7 +76,7 @@ export async function fullObjects(seedProject: SeedProject): Promise<void> {
 }
 
 export async function simpleObjects(seedProject: SeedProject): Promise<void> {
-  const path = `/${encodeURIComponent(named(seedProject, 'plain'))}`;
+  const path = `/${encodeURIComponent(prefixedName(seedProject, 'plain'))}`;
   await seedProject.member.call('object', 'PUT', path);
   await seedProject.member.call('object', 'PUT', `${path}/object`, { body: 'x' });
 }

@@ -12,7 +12,7 @@ import {
  * Resources of the operator that all projects of a test use. They belong to a project that is not
  * deleted.
  */
-export interface Lent {
+export interface OperatorResources {
   readonly projectId: string;
   readonly flavorId: string;
   readonly volumeTypeId: string;
@@ -33,16 +33,17 @@ export interface SeedProject {
   readonly project: { readonly id: string; readonly name: string };
   /** The project that resources are shared with. */
   readonly neighbor: { readonly id: string; readonly session: Session };
-  readonly lent: Lent;
+  readonly operatorResources: OperatorResources;
   readonly extensions: ReadonlySet<string>;
   /** Resource types that the cloud could not create, each once, with the reason. */
   readonly lacking: Map<string, string>;
 }
 
 /**
- * Names are the same in every project: a control project has a namesake of every deleted resource.
+ * Returns the name of a resource. The names are the same in every project, so that a control
+ * project has a resource with the name of each deleted resource.
  */
-export const named = (seedProject: { readonly prefix: string }, name: string): string =>
+export const prefixedName = (seedProject: { readonly prefix: string }, name: string): string =>
   `${seedProject.prefix}-${name}`;
 
 /** Creates one resource; `key` wraps the body and the resource in the answer. */
@@ -73,13 +74,13 @@ export async function makeAll(
   return rowsOf(json, key).map((row) => text(row, 'id'));
 }
 
-/** The cloud accepted the request but did not carry it out. */
+/** The error of a request that the cloud accepted but did not carry out. */
 export class Refused extends Error {}
 
 /**
  * Creates a resource that not every cloud supports. A refusal is recorded, and the rest continues.
  */
-export async function attempt<T>(
+export async function createIfSupported<T>(
   seedProject: Pick<SeedProject, 'lacking'>,
   resourceType: string,
   build: () => Promise<T>,
@@ -93,14 +94,14 @@ export async function attempt<T>(
   }
 }
 
-/** The same, if an extension shows beforehand whether the cloud supports it. */
+/** Like {@link createIfSupported}, for a resource that needs this extension of Neutron. */
 export async function withExtension<T>(
   seedProject: SeedProject,
   alias: string,
   resourceType: string,
   build: () => Promise<T>,
 ): Promise<T | undefined> {
-  if (seedProject.extensions.has(alias)) return attempt(seedProject, resourceType, build);
+  if (seedProject.extensions.has(alias)) return createIfSupported(seedProject, resourceType, build);
   seedProject.lacking.set(resourceType, `no extension ${alias}`);
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { CLOUD_SECONDS, type Session, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
-import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
+import { createIfSupported, make, prefixedName, Refused, type SeedProject } from './seed.ts';
 
 async function settled(session: Session, path: string, key: string): Promise<void> {
   await until(`${path} is available`, CLOUD_SECONDS, async () => {
@@ -14,7 +14,7 @@ async function settled(session: Session, path: string, key: string): Promise<voi
  * The private types of the operator: for shares without share servers, which every back end
  * supports.
  */
-export async function lendShareTypes(
+export async function createShareTypes(
   admin: Session,
   prefix: string,
 ): Promise<{ readonly type: string; readonly groupType: string }> {
@@ -40,8 +40,8 @@ export async function lendShareTypes(
  * bin, with snapshots; a network with two subnets; limits.
  */
 export async function fullShares(seedProject: SeedProject, wiring: Wiring): Promise<void> {
-  const { admin, project, lent } = seedProject;
-  const types = lent.shareTypes;
+  const { admin, project, operatorResources } = seedProject;
+  const types = operatorResources.shareTypes;
   if (types === undefined)
     return void seedProject.lacking.set('manila.share', 'no share type could be made');
   for (const path of [`/types/${types.type}`, `/share-group-types/${types.groupType}`])
@@ -49,8 +49,8 @@ export async function fullShares(seedProject: SeedProject, wiring: Wiring): Prom
       json: { addProjectAccess: { project: project.id } },
     });
   await Promise.all([
-    attempt(seedProject, 'manila.share', () => shares(seedProject, types)),
-    attempt(seedProject, 'manila.share-network', () => networks(seedProject, wiring)),
+    createIfSupported(seedProject, 'manila.share', () => shares(seedProject, types)),
+    createIfSupported(seedProject, 'manila.share-network', () => networks(seedProject, wiring)),
     admin.call('share', 'PUT', `/quota-sets/${project.id}`, {
       json: { quota_set: { shares: 77 } },
     }),
@@ -64,7 +64,7 @@ async function shares(
   const { member, admin } = seedProject;
   const share = async (name: string, more: object = {}): Promise<string> => {
     const body = {
-      name: named(seedProject, name),
+      name: prefixedName(seedProject, name),
       share_proto: 'NFS',
       size: 1,
       share_type: types.type,
@@ -77,21 +77,24 @@ async function shares(
   const shareAction = (session: Session, id: string, json: object) =>
     session.call('share', 'POST', `/shares/${id}/action`, { json });
   const snapshots = async () => {
-    const body = { share_id: await share('snapped'), name: named(seedProject, 'snapshot') };
+    const body = { share_id: await share('snapped'), name: prefixedName(seedProject, 'snapshot') };
     const { id } = await make(member, 'share', '/snapshots', 'snapshot', body);
     await settled(member, `/snapshots/${id}`, 'snapshot');
     await share('from-snapshot', { snapshot_id: id });
   };
   const groups = async () => {
     const body = {
-      name: named(seedProject, 'group'),
+      name: prefixedName(seedProject, 'group'),
       share_group_type_id: types.groupType,
       share_types: [types.type],
     };
     const group = await make(member, 'share', '/share-groups', 'share_group', body);
     await settled(member, `/share-groups/${group.id}`, 'share_group');
     await share('grouped', { share_group_id: group.id });
-    const snapshot = { name: named(seedProject, 'group-snapshot'), share_group_id: group.id };
+    const snapshot = {
+      name: prefixedName(seedProject, 'group-snapshot'),
+      share_group_id: group.id,
+    };
     const { id } = await make(
       member,
       'share',
@@ -110,7 +113,7 @@ async function shares(
       shareAction(admin, id, { reset_status: { status: 'error_deleting' } }),
     ),
     snapshots(),
-    attempt(seedProject, 'manila.group', groups),
+    createIfSupported(seedProject, 'manila.group', groups),
   ]);
 }
 
@@ -118,14 +121,14 @@ async function networks(seedProject: SeedProject, { networkId, subnetId }: Wirin
   const { member } = seedProject;
   const service = (name: string) =>
     make(member, 'share', '/security-services', 'security_service', {
-      name: named(seedProject, name),
+      name: prefixedName(seedProject, name),
       type: 'ldap',
       dns_ip: '10.10.0.8',
     });
   const neutron = { neutron_net_id: networkId, neutron_subnet_id: subnetId };
   const [{ id }, directory] = await Promise.all([
     make(member, 'share', '/share-networks', 'share_network', {
-      name: named(seedProject, 'network'),
+      name: prefixedName(seedProject, 'network'),
       ...neutron,
     }),
     service('directory'),

@@ -1,5 +1,5 @@
 import { CLOUD_SECONDS, Row, rowsOf, text, until } from '../cloud.ts';
-import { attempt, named, Refused, type SeedProject } from './seed.ts';
+import { createIfSupported, prefixedName, Refused, type SeedProject } from './seed.ts';
 
 const template = (resources: object): object => ({
   heat_template_version: '2018-08-31',
@@ -22,7 +22,7 @@ async function stack(
   name: string,
   resources: object,
 ): Promise<{ readonly path: string }> {
-  const stack_name = named(seedProject, name);
+  const stack_name = prefixedName(seedProject, name);
   const json = { stack_name, template: template(resources), files, timeout_mins: 10 };
   const id = text(
     (await seedProject.member.call('orchestration', 'POST', '/stacks', { json })).json,
@@ -57,7 +57,7 @@ async function outlived(seedProject: SeedProject): Promise<void> {
 
 /** Creates a configuration and a deployment that are in no stack. */
 async function software(seedProject: SeedProject): Promise<void> {
-  const config = { name: named(seedProject, 'config'), group: 'script', config: 'true' };
+  const config = { name: prefixedName(seedProject, 'config'), group: 'script', config: 'true' };
   const made = await seedProject.member.call('orchestration', 'POST', '/software_configs', {
     json: config,
   });
@@ -80,13 +80,13 @@ export async function fullStacks(seedProject: SeedProject): Promise<void> {
   // A keypair belongs to the user, and all projects have the same user.
   const key = {
     type: 'OS::Nova::KeyPair',
-    properties: { name: named(seedProject, `${project.name}-key`), public_key: PUBLIC_KEY },
+    properties: { name: prefixedName(seedProject, `${project.name}-key`), public_key: PUBLIC_KEY },
   };
   const container = {
     type: 'OS::Swift::Container',
-    properties: { name: named(seedProject, 'of-a-stack') },
+    properties: { name: prefixedName(seedProject, 'of-a-stack') },
   };
-  await attempt(seedProject, 'heat.stack', () =>
+  await createIfSupported(seedProject, 'heat.stack', () =>
     Promise.all([
       stack(seedProject, 'plain', { network: NETWORK, random: RANDOM }),
       stack(seedProject, 'group', { group: group() }),
@@ -94,7 +94,7 @@ export async function fullStacks(seedProject: SeedProject): Promise<void> {
       outlived(seedProject),
     ]),
   );
-  await attempt(seedProject, 'heat.software-config', () => software(seedProject));
+  await createIfSupported(seedProject, 'heat.software-config', () => software(seedProject));
 }
 
 const PUBLIC_KEY =

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CLOUD_SECONDS, Row, type Session, text, until } from '../cloud.ts';
-import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
+import { createIfSupported, make, prefixedName, Refused, type SeedProject } from './seed.ts';
 
 /**
  * Waits until a volume, snapshot or similar resource has the wanted status. Throws if it has an
@@ -21,7 +21,7 @@ export async function volume(
   more: object = {},
 ): Promise<string> {
   const { id } = await make(seedProject.member, 'volume', '/volumes', 'volume', {
-    name: named(seedProject, name),
+    name: prefixedName(seedProject, name),
     size: 1,
     ...more,
   });
@@ -31,7 +31,7 @@ export async function volume(
 
 /** Creates every type of Cinder resource: each difficult one on a separate volume. */
 export async function fullStorage(seedProject: SeedProject): Promise<void> {
-  const { member, admin, project, lent } = seedProject;
+  const { member, admin, project, operatorResources } = seedProject;
   const action = (id: string, body: object) =>
     admin.call('volume', 'POST', `/volumes/${id}/action`, { json: body });
   await Promise.all([
@@ -39,7 +39,7 @@ export async function fullStorage(seedProject: SeedProject): Promise<void> {
     volume(seedProject, 'moving').then((volume_id) =>
       make(member, 'volume', '/volume-transfers', 'transfer', {
         volume_id,
-        name: named(seedProject, 'transfer'),
+        name: prefixedName(seedProject, 'transfer'),
       }),
     ),
     volume(seedProject, 'hung').then((id) =>
@@ -48,7 +48,7 @@ export async function fullStorage(seedProject: SeedProject): Promise<void> {
     volume(seedProject, 'wrecked').then((id) =>
       action(id, { 'os-reset_status': { status: 'error' } }),
     ),
-    volume(seedProject, 'typed', { volume_type: lent.volumeTypeId }),
+    volume(seedProject, 'typed', { volume_type: operatorResources.volumeTypeId }),
     volume(seedProject, 'held').then((volume_uuid) =>
       make(member, 'volume', '/attachments', 'attachment', {
         volume_uuid,
@@ -56,18 +56,18 @@ export async function fullStorage(seedProject: SeedProject): Promise<void> {
       }),
     ),
     snapshots(seedProject),
-    attempt(seedProject, 'cinder.group-snapshot', () => groups(seedProject)),
-    attempt(seedProject, 'cinder.backup', () => backups(seedProject)),
+    createIfSupported(seedProject, 'cinder.group-snapshot', () => groups(seedProject)),
+    createIfSupported(seedProject, 'cinder.backup', () => backups(seedProject)),
     admin.call('volume', 'PUT', `/os-quota-sets/${project.id}`, {
       json: { quota_set: { volumes: 77 } },
     }),
-    attempt(seedProject, 'cinder.default-type', () =>
+    createIfSupported(seedProject, 'cinder.default-type', () =>
       admin.call(
         'volume',
         'PUT',
         `${admin.endpoint('volume').replace(/\/[0-9a-f]{32}$/, '')}/default-types/${project.id}`,
         {
-          json: { default_type: { volume_type: lent.volumeTypeId } },
+          json: { default_type: { volume_type: operatorResources.volumeTypeId } },
         },
       ),
     ),
@@ -78,7 +78,7 @@ async function snapshots(seedProject: SeedProject): Promise<void> {
   const volume_id = await volume(seedProject, 'snapped');
   const { id } = await make(seedProject.member, 'volume', '/snapshots', 'snapshot', {
     volume_id,
-    name: named(seedProject, 'snapshot'),
+    name: prefixedName(seedProject, 'snapshot'),
   });
   await settled(seedProject.member, `/snapshots/${id}`, 'snapshot', 'available');
   await volume(seedProject, 'from-snapshot', { snapshot_id: id });
@@ -98,24 +98,27 @@ async function backups(seedProject: SeedProject): Promise<void> {
     throw new Refused('no cinder-backup is running');
   const volume_id = await volume(seedProject, 'saved');
   for (const [name, incremental] of [['backup', false] as const, ['backup-more', true] as const]) {
-    const body = { volume_id, name: named(seedProject, name), incremental };
+    const body = { volume_id, name: prefixedName(seedProject, name), incremental };
     const { id } = await make(seedProject.member, 'volume', '/backups', 'backup', body);
     await settled(seedProject.member, `/backups/${id}`, 'backup', 'available');
   }
 }
 
 async function groups(seedProject: SeedProject): Promise<void> {
-  const { member, lent } = seedProject;
-  if (lent.groupTypeId === undefined) return;
+  const { member, operatorResources } = seedProject;
+  if (operatorResources.groupTypeId === undefined) return;
   const body = {
-    name: named(seedProject, 'group'),
-    group_type: lent.groupTypeId,
-    volume_types: [lent.volumeTypeId],
+    name: prefixedName(seedProject, 'group'),
+    group_type: operatorResources.groupTypeId,
+    volume_types: [operatorResources.volumeTypeId],
   };
   const group = await make(member, 'volume', '/groups', 'group', body);
   await settled(member, `/groups/${group.id}`, 'group', 'available');
-  await volume(seedProject, 'grouped', { volume_type: lent.volumeTypeId, group_id: group.id });
-  const snapshot = { name: named(seedProject, 'group-snapshot'), group_id: group.id };
+  await volume(seedProject, 'grouped', {
+    volume_type: operatorResources.volumeTypeId,
+    group_id: group.id,
+  });
+  const snapshot = { name: prefixedName(seedProject, 'group-snapshot'), group_id: group.id };
   const { id } = await make(member, 'volume', '/group_snapshots', 'group_snapshot', snapshot);
   await until(`group snapshot ${id} is available`, CLOUD_SECONDS, async () => {
     const { json } = await member.call('volume', 'GET', `/group_snapshots/${id}`);

@@ -1,5 +1,5 @@
 import { type Cloud, text } from '../cloud.ts';
-import { type Found, IN_ALL_PROJECTS } from './table.ts';
+import { IN_ALL_PROJECTS, type ListedResource } from './table.ts';
 
 /**
  * Returns the records of all zones. The PTR record of a floating IP is in a zone of Designate
@@ -8,7 +8,10 @@ import { type Found, IN_ALL_PROJECTS } from './table.ts';
  * increases the serial number of the SOA record, and the owner of the NS record of a reverse zone
  * is the project that set the first PTR record.
  */
-export async function records(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+export async function listRecords(
+  cloud: Cloud,
+  found: readonly ListedResource[],
+): Promise<ListedResource[]> {
   const addresses = new Map(
     found
       .filter((one) => one.resourceType === 'neutron.floating-ip')
@@ -39,5 +42,5 @@ export async function records(cloud: Cloud, found: readonly Found[]): Promise<Fo
     });
 }
 
-const isZoneRecord = (row: Found['row']): boolean =>
+const isZoneRecord = (row: ListedResource['row']): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);

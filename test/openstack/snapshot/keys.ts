@@ -1,12 +1,12 @@
 import { type Cloud, HttpError, type Row, rowsOf, text } from '../cloud.ts';
-import type { Found } from './table.ts';
+import type { ListedResource } from './table.ts';
 
 const RESOURCE_TYPES = ['order', 'container', 'secret'] as const;
 /**
  * The resources of each project that a snapshot saw while the project existed, by the id of the
  * project.
  */
-const seen = new Map<string, Found[]>();
+const lastKeysByProject = new Map<string, ListedResource[]>();
 
 /**
  * Returns Barbican's resources of a project. Only a member sees them, so the suite's login on that
@@ -14,11 +14,11 @@ const seen = new Map<string, Found[]>();
  * secret or a container before it checks the caller: 403 means that it still exists, 404 that it
  * does not. Orders of a deleted project and resources that were never seen can't be found.
  */
-export async function keys(cloud: Cloud, projectId: string): Promise<Found[]> {
+export async function listKeys(cloud: Cloud, projectId: string): Promise<ListedResource[]> {
   const member = cloud.memberOf(projectId);
   if (member === undefined) return [];
   try {
-    const found: Found[] = [];
+    const found: ListedResource[] = [];
     for (const resourceType of RESOURCE_TYPES) {
       for (
         let rows: Row[] | undefined, offset = 0;
@@ -40,15 +40,18 @@ export async function keys(cloud: Cloud, projectId: string): Promise<Found[]> {
           });
       }
     }
-    seen.set(projectId, found);
+    lastKeysByProject.set(projectId, found);
     return found;
   } catch (error) {
     if (!(error instanceof HttpError) || error.status !== 401) throw error;
-    return stillThere(cloud, seen.get(projectId) ?? []);
+    return existingKeys(cloud, lastKeysByProject.get(projectId) ?? []);
   }
 }
 
-async function stillThere({ admin }: Cloud, resources: readonly Found[]): Promise<Found[]> {
+async function existingKeys(
+  { admin }: Cloud,
+  resources: readonly ListedResource[],
+): Promise<ListedResource[]> {
   const left = await Promise.all(
     resources
       .filter(({ resourceType }) => resourceType !== 'barbican.order')

@@ -1,22 +1,22 @@
 import { type Cloud, Row, rowsOf, text } from '../cloud.ts';
-import { type Found, IN_ALL_PROJECTS, orNone } from './table.ts';
+import { emptyIfStatus, IN_ALL_PROJECTS, type ListedResource } from './table.ts';
 
-const idsIn = (found: readonly Found[], resourceType: string) =>
+const resourcesOfType = (found: readonly ListedResource[], resourceType: string) =>
   found.filter((resource) => resource.resourceType === resourceType);
 
 /**
  * Returns resources below listed resources: they have no listing of their own, or one that does not
  * name the owner.
  */
-export async function nested(
+export async function listNested(
   cloud: Cloud,
-  found: readonly Found[],
+  found: readonly ListedResource[],
   ofProjects: ReadonlySet<string>,
-): Promise<Found[]> {
+): Promise<ListedResource[]> {
   const { admin } = cloud;
   const ours = found.filter((resource) => ofProjects.has(resource.owner));
-  const forwardings = idsIn(ours, 'neutron.floating-ip').map(async (address) => {
-    const rows = await orNone([404], () =>
+  const forwardings = resourcesOfType(ours, 'neutron.floating-ip').map(async (address) => {
+    const rows = await emptyIfStatus([404], () =>
       admin.rows('network', `/floatingips/${address.id}/port_forwardings`, 'port_forwardings'),
     );
     return rows.map((row) => ({
@@ -27,8 +27,8 @@ export async function nested(
       row,
     }));
   });
-  const helpers = idsIn(ours, 'neutron.router').map(async (router) => {
-    const rows = await orNone([404], () =>
+  const helpers = resourcesOfType(ours, 'neutron.router').map(async (router) => {
+    const rows = await emptyIfStatus([404], () =>
       admin.rows('network', `/routers/${router.id}/conntrack_helpers`, 'conntrack_helpers'),
     );
     return rows.map((row) => ({
@@ -54,13 +54,16 @@ export async function nested(
  * Gateways, their counterparts in distributed routers, and ports of floating IPs have no owner in
  * Neutron. Their owner is that of their device.
  */
-function portsOfRouters(ours: readonly Found[], found: readonly Found[]): Found[] {
+function portsOfRouters(
+  ours: readonly ListedResource[],
+  found: readonly ListedResource[],
+): ListedResource[] {
   const devices = new Map(
     ours
       .filter((one) => /router|floating-ip/.test(one.resourceType))
       .map((one) => [one.id, one.owner]),
   );
-  return idsIn(found, 'neutron.port').flatMap((port) => {
+  return resourcesOfType(found, 'neutron.port').flatMap((port) => {
     const owner = port.owner === '' ? devices.get(String(port.row.device_id)) : undefined;
     return owner === undefined ? [] : [{ ...port, resourceType: 'neutron.router-port', owner }];
   });
@@ -69,11 +72,16 @@ function portsOfRouters(ours: readonly Found[], found: readonly Found[]): Found[
 /**
  * Returns memberships as resources of the member project: they name it, with an image of any owner.
  */
-async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
-  const shared = idsIn(found, 'glance.image').filter((image) => image.row.visibility === 'shared');
+async function imageMembers(
+  cloud: Cloud,
+  found: readonly ListedResource[],
+): Promise<ListedResource[]> {
+  const shared = resourcesOfType(found, 'glance.image').filter(
+    (image) => image.row.visibility === 'shared',
+  );
   const lists = shared.map(async (image) => {
     const ask = () => cloud.admin.rows('image', `/images/${image.id}/members`, 'members');
-    const rows = await orNone([404], ask);
+    const rows = await emptyIfStatus([404], ask);
     return rows.map((row) => {
       const owner = text(row, 'member_id');
       // The row includes the image's owner: the membership is removed with that project, too.
@@ -90,8 +98,13 @@ async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Foun
 }
 
 /** Attachments don't show their project: their owner is that of their volume. */
-async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
-  const owners = new Map(idsIn(found, 'cinder.volume').map((volume) => [volume.id, volume.owner]));
+async function attachments(
+  cloud: Cloud,
+  found: readonly ListedResource[],
+): Promise<ListedResource[]> {
+  const owners = new Map(
+    resourcesOfType(found, 'cinder.volume').map((volume) => [volume.id, volume.owner]),
+  );
   const rows = await cloud.admin.rows('volume', '/attachments/detail?all_tenants=1', 'attachments');
   return rows.map((row) => {
     const volume = text(row, 'volume_id');
@@ -106,10 +119,13 @@ async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found
 }
 
 /** Deployments of Heat don't show their project: their owner is that of their configuration. */
-async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+async function deployments(
+  cloud: Cloud,
+  found: readonly ListedResource[],
+): Promise<ListedResource[]> {
   if (!cloud.admin.has('orchestration')) return [];
   const owners = new Map(
-    idsIn(found, 'heat.software-config').map((config) => [config.id, config.owner]),
+    resourcesOfType(found, 'heat.software-config').map((config) => [config.id, config.owner]),
   );
   const rows = await cloud.admin.rows(
     'orchestration',
@@ -129,7 +145,7 @@ async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found
 }
 
 /** Returns access to private flavors and volume types, and the default volume types. */
-export async function access(cloud: Cloud): Promise<Found[]> {
+export async function listAccess(cloud: Cloud): Promise<ListedResource[]> {
   const { admin } = cloud;
   const flavors = await admin.rows('compute', '/flavors/detail?is_public=none', 'flavors');
   const types = await admin.rows('volume', '/types?is_public=None', 'volume_types');
@@ -137,30 +153,30 @@ export async function access(cloud: Cloud): Promise<Found[]> {
     .filter((flavor) => flavor['os-flavor-access:is_public'] === false)
     .map(async (flavor) => {
       const id = text(flavor, 'id');
-      const rows = await orNone([404], () =>
+      const rows = await emptyIfStatus([404], () =>
         admin.rows('compute', `/flavors/${id}/os-flavor-access`, 'flavor_access'),
       );
       return rows.map((row) =>
-        named('nova.flavor-access', id, text(row, 'tenant_id'), row, text(flavor, 'name')),
+        accessResource('nova.flavor-access', id, text(row, 'tenant_id'), row, text(flavor, 'name')),
       );
     });
   const typeAccess = types
     .filter((type) => type.is_public === false)
     .map(async (type) => {
       const id = text(type, 'id');
-      const rows = await orNone([404], () =>
+      const rows = await emptyIfStatus([404], () =>
         admin.rows('volume', `/types/${id}/os-volume-type-access`, 'volume_type_access'),
       );
       return rows.map((row) =>
-        named('cinder.type-access', id, text(row, 'project_id'), row, text(type, 'name')),
+        accessResource('cinder.type-access', id, text(row, 'project_id'), row, text(type, 'name')),
       );
     });
   const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
-  const defaults = orNone([404, 406], () =>
+  const defaults = emptyIfStatus([404, 406], () =>
     admin.rows('volume', `${withoutProject}/default-types`, 'default_types'),
   ).then((rows) =>
     rows.map((row) =>
-      named(
+      accessResource(
         'cinder.default-type',
         'default',
         text(row, 'project_id'),
@@ -176,7 +192,10 @@ export async function access(cloud: Cloud): Promise<Found[]> {
 }
 
 /** Returns access to private share types and share group types. */
-async function shareAccess({ admin }: Cloud, of: 'share' | 'share_group'): Promise<Found[]> {
+async function shareAccess(
+  { admin }: Cloud,
+  of: 'share' | 'share_group',
+): Promise<ListedResource[]> {
   const [path, below, resourceType] =
     of === 'share'
       ? ['/types', 'share_type_access', 'manila.type-access']
@@ -184,17 +203,23 @@ async function shareAccess({ admin }: Cloud, of: 'share' | 'share_group'): Promi
   const types = await admin.rows('share', `${path}?is_public=false`, `${of}_types`);
   const lists = types.map(async (type) => {
     const id = text(type, 'id');
-    const rows = await orNone([404], () =>
+    const rows = await emptyIfStatus([404], () =>
       admin.rows('share', `${path}/${id}/${below}`, `${of}_type_access`),
     );
     return rows.map((row) =>
-      named(resourceType, id, text(row, 'project_id'), row, text(type, 'name')),
+      accessResource(resourceType, id, text(row, 'project_id'), row, text(type, 'name')),
     );
   });
   return (await Promise.all(lists)).flat();
 }
 
-const named = (resourceType: string, id: string, owner: string, row: Row, name: string): Found => ({
+const accessResource = (
+  resourceType: string,
+  id: string,
+  owner: string,
+  row: Row,
+  name: string,
+): ListedResource => ({
   resourceType,
   id: `${id}/${owner}`,
   name,
@@ -206,16 +231,16 @@ const named = (resourceType: string, id: string, owner: string, row: Row, name: 
  * Returns quotas that differ from the default, and the usage in Placement. Both can be requested
  * for a project that Keystone no longer has.
  */
-export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> {
+export async function listQuotas(cloud: Cloud, projectId: string): Promise<ListedResource[]> {
   const { admin } = cloud;
-  const one = (resourceType: string, row: Row): Found => ({
+  const quotaResource = (resourceType: string, row: Row): ListedResource => ({
     resourceType,
     id: projectId,
     name: '',
     owner: projectId,
     row,
   });
-  const found: Found[] = [];
+  const found: ListedResource[] = [];
   const classes = Row.parse(
     (await admin.call('compute', 'GET', '/os-quota-class-sets/default')).json,
   ).quota_class_set;
@@ -233,7 +258,10 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
   const changed = Object.entries(pairs).filter(([limit, name]) => actual[limit] !== standard[name]);
   if (changed.length > 0)
     found.push(
-      one('nova.quota', Object.fromEntries(changed.map(([limit]) => [limit, actual[limit]]))),
+      quotaResource(
+        'nova.quota',
+        Object.fromEntries(changed.map(([limit]) => [limit, actual[limit]])),
+      ),
     );
   const cinder = async (path: string) =>
     Row.parse(Row.parse((await admin.call('volume', 'GET', path)).json).quota_set);
@@ -244,7 +272,8 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
   const differing = Object.entries(own).filter(
     ([key, value]) => key !== 'id' && key in usual && usual[key] !== value,
   );
-  if (differing.length > 0) found.push(one('cinder.quota', Object.fromEntries(differing)));
+  if (differing.length > 0)
+    found.push(quotaResource('cinder.quota', Object.fromEntries(differing)));
   if (admin.has('load-balancer')) {
     // The row itself stays because it counts the usage.
     const [row] = await admin.rows(
@@ -260,7 +289,7 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
     const limited = Object.entries(row ?? {}).filter(
       ([name, value]) => typeof value === 'number' && value !== standard[name],
     );
-    if (limited.length > 0) found.push(one('octavia.quota', Object.fromEntries(limited)));
+    if (limited.length > 0) found.push(quotaResource('octavia.quota', Object.fromEntries(limited)));
   }
   if (admin.has('dns')) {
     const headers = IN_ALL_PROJECTS;
@@ -271,7 +300,7 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
       limitsOf('a-project-that-is-not-there'),
     ]);
     const set = Object.entries(limits).filter(([key, value]) => others[key] !== value);
-    if (set.length > 0) found.push(one('designate.quota', Object.fromEntries(set)));
+    if (set.length > 0) found.push(quotaResource('designate.quota', Object.fromEntries(set)));
   }
   if (admin.has('share')) {
     const manila = async (path: string) =>
@@ -281,12 +310,12 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
       manila(`/quota-sets/${projectId}/defaults`),
     ]);
     const set = Object.entries(limits).filter(([key, value]) => defaults[key] !== value);
-    if (set.length > 0) found.push(one('manila.quota', Object.fromEntries(set)));
+    if (set.length > 0) found.push(quotaResource('manila.quota', Object.fromEntries(set)));
   }
   if (admin.has('placement')) {
     const { json } = await admin.call('placement', 'GET', `/usages?project_id=${projectId}`);
     const usages = Row.parse(Row.parse(json).usages);
-    if (Object.keys(usages).length > 0) found.push(one('placement.usage', usages));
+    if (Object.keys(usages).length > 0) found.push(quotaResource('placement.usage', usages));
   }
   return found;
 }
@@ -295,11 +324,11 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
  * Returns role assignments and application credentials that name a project. The users are those
  * that had a role there: no API lists the others.
  */
-export async function identity(
+export async function listKeystoneResources(
   cloud: Cloud,
   projectId: string,
   userIds: readonly string[],
-): Promise<Found[]> {
+): Promise<ListedResource[]> {
   const { admin } = cloud;
   const { json } = await admin.call(
     'identity',
@@ -319,7 +348,7 @@ export async function identity(
   const credentials = userIds.map(async (user) => {
     const ask = () =>
       admin.rows('identity', `/users/${user}/application_credentials`, 'application_credentials');
-    const rows = await orNone([404], ask);
+    const rows = await emptyIfStatus([404], ask);
     return rows
       .filter((row) => row.project_id === projectId)
       .map((row) => ({

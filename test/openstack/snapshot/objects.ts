@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Cloud, Row } from '../cloud.ts';
-import { type Found, orNone } from './table.ts';
+import { emptyIfStatus, type ListedResource } from './table.ts';
 
 const Page = z.array(Row);
 
@@ -8,12 +8,12 @@ const Page = z.array(Row);
  * Returns everything in a Swift account: containers, objects, old versions, and the account's own
  * metadata.
  */
-export async function objects(cloud: Cloud, projectId: string): Promise<Found[]> {
+export async function listObjects(cloud: Cloud, projectId: string): Promise<ListedResource[]> {
   const { admin } = cloud;
   const account = admin.endpoint('object', projectId);
   const head = await admin.call('object', 'HEAD', account, { accept: [404, 410] });
   if (head.status === 404 || head.status === 410) return [];
-  const found: Found[] = [];
+  const found: ListedResource[] = [];
   const kept = headersOf(head.headers, /^x-account-(meta-|quota-)/);
   const containers = await page(cloud, account, 'name');
   if (Object.keys(kept).length > 0 || containers.length > 0) {
@@ -34,7 +34,9 @@ export async function objects(cloud: Cloud, projectId: string): Promise<Found[]>
       /^x-(container-(meta|read|write)|versions|history|storage-policy)/,
     );
     const versions = headers.get('x-versions-enabled')?.toLowerCase() === 'true';
-    const rows = await orNone([404], () => page(cloud, url, 'name', versions ? 'versions&' : ''));
+    const rows = await emptyIfStatus([404], () =>
+      page(cloud, url, 'name', versions ? 'versions&' : ''),
+    );
     return [
       { resourceType: 'swift.container', id: `${projectId}/${name}`, name, owner: projectId, row },
       ...rows.map((object) => {

@@ -2,7 +2,7 @@ import type { Cloud, Row, ServiceKey } from '../cloud.ts';
 import { HttpError } from '../cloud.ts';
 
 /** A row and the project that owns it according to the row itself. */
-export interface Found {
+export interface ListedResource {
   readonly resourceType: string;
   readonly id: string;
   readonly name: string;
@@ -32,7 +32,7 @@ export interface Listing {
 /** With this header Designate shows the resources of all projects to an administrator. */
 export const IN_ALL_PROJECTS: Record<string, string> = { 'x-auth-all-projects': 'true' };
 /** States of a load balancer, which a health manager may change at any time. */
-const MOVED = ['provisioning_status', 'operating_status'];
+const VOLATILE_STATES = ['provisioning_status', 'operating_status'];
 const dns = (
   resourceType: string,
   path: string,
@@ -236,35 +236,35 @@ export const LISTINGS: readonly Listing[] = [
     service: 'load-balancer',
     path: '/lbaas/loadbalancers',
     key: 'loadbalancers',
-    without: MOVED,
+    without: VOLATILE_STATES,
   },
   {
     resourceType: 'octavia.listener',
     service: 'load-balancer',
     path: '/lbaas/listeners',
     key: 'listeners',
-    without: MOVED,
+    without: VOLATILE_STATES,
   },
   {
     resourceType: 'octavia.pool',
     service: 'load-balancer',
     path: '/lbaas/pools',
     key: 'pools',
-    without: MOVED,
+    without: VOLATILE_STATES,
   },
   {
     resourceType: 'octavia.health-monitor',
     service: 'load-balancer',
     path: '/lbaas/healthmonitors',
     key: 'healthmonitors',
-    without: MOVED,
+    without: VOLATILE_STATES,
   },
   {
     resourceType: 'octavia.l7-policy',
     service: 'load-balancer',
     path: '/lbaas/l7policies',
     key: 'l7policies',
-    without: MOVED,
+    without: VOLATILE_STATES,
   },
   dns('zone', '/zones', 'zones', ['serial', 'transferred_at']),
   dns('zone-transfer-request', '/zones/tasks/transfer_requests', 'transfer_requests', ['key']),
@@ -356,7 +356,7 @@ const word = (row: Row, key: string): string => (typeof row[key] === 'string' ? 
  * Returns all rows of a listing in the whole cloud. Throws if the cloud can't list them, which does
  * not mean "none".
  */
-export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
+export async function list(cloud: Cloud, listing: Listing): Promise<ListedResource[]> {
   const { admin } = cloud;
   const rows: Row[] = [];
   if (listing.offset) {
@@ -385,7 +385,7 @@ export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
 }
 
 /** Calls `ask` and treats the given statuses as an empty list. */
-export async function orNone<T>(
+export async function emptyIfStatus<T>(
   statuses: readonly number[],
   ask: () => Promise<T[]>,
 ): Promise<T[]> {
