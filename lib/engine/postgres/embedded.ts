@@ -3,15 +3,18 @@ import { access, constants } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
-import { fromPglite } from 'pg-boss';
+import pg from 'pg';
 import { PropagatorError } from '../../shared/errors.ts';
 import { limitCompilerMemory } from './compiler-memory.ts';
 import { damageError, installationError, packageFileError } from './damage.ts';
-import { type Database, messageOf, type Row, type Session } from './database.ts';
+import { type BossDatabase, type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
 import { readMarker, writeMarker } from './marker.ts';
+import { keepErrors, sessionOn, transactionOn } from './pool.ts';
+import { createPreparedQueries } from './prepared.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
@@ -95,8 +98,11 @@ const EMPTY_COUNTS = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
   readonly kind = 'embedded';
-  readonly boss;
+  readonly boss: BossDatabase;
   readonly #pglite: PGlite;
+  /** The only connection of PGlite, as a pool of node-postgres. */
+  readonly #pool: pg.Pool;
+  readonly #toQuery = createPreparedQueries();
   readonly #folder: string;
   readonly #begunAt: string;
   readonly #release: () => void;
@@ -110,23 +116,40 @@ class Embedded implements Database {
     this.#folder = folder;
     this.#begunAt = begunAt;
     this.#release = release;
-    this.boss = fromPglite(pglite);
+    this.#pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 });
+    keepErrors(this.#pool, () => undefined);
+    this.boss = { executeSql: (text, values) => this.#executeForBoss(text, values) };
   }
 
-  async query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.#pglite.query<Row>(sql, [...values])).rows;
+  query(sql: string, values?: readonly unknown[]): Promise<Row[]> {
+    return sessionOn(this.#pool, this.#toQuery).query(sql, values);
   }
 
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pglite.transaction((transaction) =>
-      work({
-        query: async (sql, values = []) => (await transaction.query<Row>(sql, [...values])).rows,
-      }),
-    );
+    return transactionOn(this.#pool, work, this.#toQuery);
   }
 
   async script(sql: string): Promise<void> {
-    await this.#pglite.exec(sql);
+    await this.#pool.query(sql);
+  }
+
+  /**
+   * Runs SQL of pg-boss. Without values, the SQL may be several statements with their own `BEGIN`
+   * and `COMMIT`. If one of them fails, the connection would stay in a failed transaction, and all
+   * later statements would fail too.
+   */
+  async #executeForBoss(text: string, values: readonly unknown[] = []) {
+    const client = await this.#pool.connect();
+    try {
+      return await (values.length > 0
+        ? client.query<Row>(this.#toQuery(text, values))
+        : client.query<Row>(text));
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    } finally {
+      client.release();
+    }
   }
 
   /** The folder's lock already excludes other processes. */
@@ -153,8 +176,8 @@ class Embedded implements Database {
       [this.#lastCheckpointAt],
     );
     if (Number(log?.bytes) < afterBytes) return;
-    for (const table of BUSY_TABLES) await this.#pglite.exec(`VACUUM (ANALYZE) ${table}`);
-    await this.#pglite.exec('CHECKPOINT');
+    for (const table of BUSY_TABLES) await this.script(`VACUUM (ANALYZE) ${table}`);
+    await this.script('CHECKPOINT');
     this.#lastCheckpointAt = String(log?.at);
   }
 
@@ -162,6 +185,7 @@ class Embedded implements Database {
     try {
       // After a failed migration the tables are missing, so the marker cannot be written.
       await this.#writeMarker().catch(() => undefined);
+      await this.#pool.end();
       await this.#pglite.close();
     } finally {
       this.#release();

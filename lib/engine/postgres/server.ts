@@ -9,6 +9,7 @@ import {
   type Session,
 } from './database.ts';
 import { NotificationListener } from './listen-notify.ts';
+import { keepErrors, sessionOn, transactionOn } from './pool.ts';
 
 /**
  * The key of the advisory lock: the letters `kprop`. Other programs that use the same database must
@@ -34,11 +35,7 @@ export async function openServer(
     keepAlive: true,
   };
   const pool = new pg.Pool({ ...options, max: MAX_CONNECTIONS });
-  pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
-  // A server that stops may close a connection before the caller of `pool.connect` has its client.
-  // Without this listener, the `error` event would end the process. With the listener, the first
-  // statement of the caller fails, and reports the lost connection.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  keepErrors(pool, (error) => warn('A connection to PostgreSQL was lost', error));
   try {
     await pool.query('SELECT 1');
   } catch (error) {
@@ -80,35 +77,12 @@ class Server implements Database {
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
   }
 
-  async query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.#pool.query<Row>(sql, [...values])).rows;
+  query(sql: string, values?: readonly unknown[]): Promise<Row[]> {
+    return sessionOn(this.#pool).query(sql, values);
   }
 
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let connectionFailure: Error | undefined;
-    const onError = (error: Error) => {
-      connectionFailure = error;
-    };
-    client.on('error', onError);
-    try {
-      await client.query('BEGIN');
-      const result = await work({
-        query: async (sql, values = []) => (await client.query<Row>(sql, [...values])).rows,
-      });
-      const { command } = await client.query('COMMIT');
-      if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch((rollbackError: Error) => {
-        connectionFailure = rollbackError;
-      });
-      throw error;
-    } finally {
-      client.off('error', onError);
-      // After a failure of the connection, the pool closes it and does not use it again.
-      client.release(connectionFailure);
-    }
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return transactionOn(this.#pool, work);
   }
 
   async script(sql: string): Promise<void> {
