@@ -81,7 +81,7 @@ export function list<T extends { id: string; created_at: number; project_id: str
 }
 
 const column = (row: object, name: string): unknown =>
-  Object.entries(row).find(([key]) => key === name)?.[1];
+  Object.getOwnPropertyDescriptor(row, name)?.value;
 
 export const isTrue = (text: string | null): boolean =>
   text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());

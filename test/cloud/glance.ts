@@ -141,8 +141,10 @@ function list(state: CloudState, call: Call): Reply {
   const hidden = (call.query.get('os_hidden') ?? 'false').toLowerCase() === 'true';
   const own = ownProject(call.token);
   const wanted = [...call.query].filter(([name]) => !control.has(name));
+  const owner = call.query.get('owner');
   const rows = state.images.images.where((row) => {
     if (row.os_hidden !== hidden) return false;
+    if (owner !== null && row.owner !== owner) return false;
     if (
       visibility === null
         ? row.visibility === 'community' && row.owner !== own

@@ -177,6 +177,10 @@ function list(
   const own = isAdmin(call.token) ? undefined : call.token?.projectId;
   const rows = resource.table
     .where((row) => own === undefined || row.project_id === own)
+    // `show` changes no text, and it costs much in a cloud of many projects.
+    .filter((row) =>
+      wanted.every(([name, values]) => typeof row[name] !== 'string' || matches(row[name], values)),
+    )
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .map(show)
     .filter((row) => wanted.every(([name, values]) => matches(row[name], values)));
