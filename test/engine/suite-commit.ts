@@ -148,6 +148,41 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.counters())[opened.id]).toBe(1);
     });
 
+    it('is not affected by a conflict or an error of another change at the same time', async () => {
+      const [stale, ...good] = Array.from({ length: 9 }, () => operation());
+      if (!stale) throw new Error('no operation');
+      await engine.commit({ operations: [stale] });
+      const [counter, service] = [unique(), `t${unique()}`];
+      const changeOf = (one: typeof stale) => ({
+        operations: [one],
+        tasks: [task(one.id)],
+        messages: [requested(service)],
+        counters: { [counter]: 1 },
+      });
+      const broken = operation();
+      const outcomes = await Promise.allSettled(
+        [
+          ...good.slice(0, 4).map(changeOf),
+          changeOf(stale),
+          { ...changeOf(broken), counters: { [counter]: 0.5 } },
+          ...good.slice(4).map(changeOf),
+        ].map((change) => engine.commit(change)),
+      );
+      const valueOrCode = outcomes.map((one) =>
+        one.status === 'fulfilled' ? one.value : one.reason.report.code,
+      );
+      const committed = (count: number) => Array.from({ length: count }, () => 'committed');
+      expect(valueOrCode).toEqual([...committed(4), 'conflict', 'engine.counter', ...committed(4)]);
+      for (const { id } of good) {
+        expect(await engine.reads.operation(id)).toMatchObject({ id, version: 1 });
+        expect(await engine.reads.tasks(id)).toHaveLength(1);
+      }
+      expect(await engine.reads.tasks(stale.id)).toEqual([]);
+      expect(await engine.reads.operation(broken.id)).toBeUndefined();
+      expect((await engine.reads.counters())[counter]).toBe(8);
+      expect((await engine.reads.depths())[`service-${service}`]?.ready).toBe(8);
+    });
+
     it('is a conflict if its notification was ingested before, and has no second effect', async () => {
       const [first, second, other] = [unique(), unique(), unique()];
       expect(await engine.commit({ seen: [first], counters: { [first]: 1 } })).toBe('committed');

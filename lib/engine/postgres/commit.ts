@@ -40,7 +40,7 @@ export async function commit(
   );
   let auditEntries: readonly AuditEntry[] = [];
   try {
-    await database.transaction(async (session) => {
+    await database.groupedTransaction(async (session) => {
       await writeRecords(session, change);
       auditEntries = await appendAudit(session, change.audit ?? []);
       await insertJobs(session, queues, jobsByQueue);

@@ -27,6 +27,12 @@ export interface Database extends Session {
    * `session`: in the embedded database, `query` would wait until this transaction ends.
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * Like {@link transaction}, for works that change no setting of their transaction. The embedded
+   * database runs the works of concurrent calls in one transaction, because each transaction waits
+   * for the disk. A work that throws does not affect the others.
+   */
+  groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
   /** Runs several statements in one text, for migrations. */
   script(sql: string): Promise<void>;

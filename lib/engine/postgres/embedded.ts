@@ -12,6 +12,7 @@ import { damageError, installationError, packageFileError } from './damage.ts';
 import { type BossDatabase, type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
+import { createGroupedTransactions } from './grouped.ts';
 import { readMarker, writeMarker } from './marker.ts';
 import { keepErrors, sessionOn, transactionOn } from './pool.ts';
 import { createPreparedQueries } from './prepared.ts';
@@ -103,6 +104,7 @@ class Embedded implements Database {
   /** The only connection of PGlite, as a pool of node-postgres. */
   readonly #pool: pg.Pool;
   readonly #toQuery = createPreparedQueries();
+  readonly #runGrouped = createGroupedTransactions((work) => this.transaction(work));
   readonly #folder: string;
   readonly #begunAt: string;
   readonly #release: () => void;
@@ -127,6 +129,10 @@ class Embedded implements Database {
 
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return transactionOn(this.#pool, work, this.#toQuery);
+  }
+
+  groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#runGrouped(work);
   }
 
   async script(sql: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
 import type { QueueRecord } from '../handle-group.ts';
 import type { WorkerSource } from '../worker.ts';
+import { batched } from './batched.ts';
 import { failureOutput } from './dead-letter-reads.ts';
 
 /** A message that this process has received, with its pg-boss job. */
@@ -23,9 +24,11 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
       receiveCount: job.retryCount + 1,
       job,
     })),
-  complete: async (records) => {
+  // Each statement outside a transaction waits for the disk, so one statement deletes the messages
+  // of all handlers that ended in the meantime.
+  complete: batched(async (records) => {
     await boss.deleteJob(queue, jobsOf(records));
-  },
+  }),
   fail: async (records, error) => {
     await boss.fail(queue, jobsOf(records), failureOutput(error));
   },

@@ -85,6 +85,11 @@ class Server implements Database {
     return transactionOn(this.#pool, work);
   }
 
+  /** The server itself lets concurrent transactions wait for the disk together. */
+  groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.transaction(work);
+  }
+
   async script(sql: string): Promise<void> {
     await this.#pool.query(sql);
   }
