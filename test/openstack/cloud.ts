@@ -81,6 +81,56 @@ export class HttpError extends Error {
 }
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+const MAX_ATTEMPTS = 4;
+const IDEMPOTENT_METHODS = ['GET', 'HEAD', 'DELETE', 'PUT'];
+
+function headersOf(service: ServiceKey, token: string, call: Call): Record<string, string> {
+  const version = SERVICES[service].header;
+  // Manila has its own header.
+  const [name = '', number = ''] = version?.startsWith('X-')
+    ? version.split(' ')
+    : ['openstack-api-version', version];
+  return {
+    'x-auth-token': token,
+    accept: 'application/json',
+    ...(version === undefined ? {} : { [name]: number }),
+    ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
+    ...call.headers,
+  };
+}
+
+async function fetchReply(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body: string | Uint8Array | undefined,
+): Promise<Reply> {
+  const response = await fetch(url, {
+    method,
+    headers,
+    signal: AbortSignal.timeout(CLOUD_SECONDS * 1000),
+    redirect: 'manual',
+    ...(body === undefined ? {} : { body: Buffer.from(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') && text !== '';
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text,
+    json: isJson ? JSON.parse(text) : undefined,
+  };
+}
+
+const isAccepted = ({ status }: Reply, { accept }: Call): boolean =>
+  (status >= 200 && status < 300) || accept?.includes(status) === true;
+
+function mayRetry({ status, body }: Reply, method: string): boolean {
+  // A worker of Mistral 2026.2 lists actions whose code source another worker has deleted.
+  const isStale = status === 404 && body.includes('Code Source not found');
+  return status === 503 || (method === 'GET' && (status >= 500 || isStale));
+}
+
 /** A login: one token, its project and its catalog. */
 export class Session {
   readonly token: string;
@@ -113,63 +163,25 @@ export class Session {
   }
 
   /**
-   * Sends one request; `path` follows the endpoint or is a whole URL. A request without an answer,
-   * or with the answer 503 or 409 "retry", is sent again if that is safe. Throws {@link HttpError}
-   * for every unexpected status.
+   * Sends one request. `path` follows the endpoint, or is a whole URL. The request is sent at most
+   * four times: after no answer if the method is idempotent, after 503, and for GET after any other
+   * 5xx and after a stale answer of Mistral. Throws {@link HttpError} for every other status that is
+   * not accepted.
    */
   async call(service: ServiceKey, method: string, path: string, call: Call = {}): Promise<Reply> {
     const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;
-    const version = SERVICES[service].header;
-    const headers: Record<string, string> = {
-      'x-auth-token': this.token,
-      accept: 'application/json',
-    };
-    // Manila has its own header.
-    const [name = '', number = ''] = version?.startsWith('X-')
-      ? version.split(' ')
-      : ['openstack-api-version', version];
-    if (version !== undefined) headers[name] = number;
-    if (call.json !== undefined) headers['content-type'] = 'application/json';
-    Object.assign(headers, call.headers);
+    const headers = headersOf(service, this.token, call);
     const body = call.json === undefined ? call.body : JSON.stringify(call.json);
     for (let attempt = 1; ; attempt++) {
-      let reply: Reply | undefined;
-      try {
-        const init = {
-          method,
-          headers,
-          signal: AbortSignal.timeout(CLOUD_SECONDS * 1000),
-          redirect: 'manual' as const,
-        };
-        const response = await fetch(
-          url,
-          body === undefined ? init : { ...init, body: Buffer.from(body) },
-        );
-        const answer = await response.text();
-        const isJson = response.headers.get('content-type')?.includes('json') && answer !== '';
-        reply = {
-          status: response.status,
-          headers: response.headers,
-          body: answer,
-          json: isJson ? JSON.parse(answer) : undefined,
-        };
-      } catch (error) {
-        if (
-          attempt >= 4 ||
-          (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'PUT')
-        )
+      const isLast = attempt >= MAX_ATTEMPTS;
+      const reply = await fetchReply(url, method, headers, body).catch((error: unknown) => {
+        if (isLast || !IDEMPOTENT_METHODS.includes(method))
           throw new Error(`${method} ${url}: ${String(error)}`, { cause: error });
-      }
-      if (reply !== undefined) {
-        if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status))
-          return reply;
-        // A worker of Mistral 2026.2 lists actions whose code source another worker has deleted.
-        const isStale = reply.status === 404 && reply.body.includes('Code Source not found');
-        const mayRetry =
-          reply.status === 503 || (method === 'GET' && (reply.status >= 500 || isStale));
-        if (!mayRetry || attempt >= 4)
-          throw new HttpError(`${method} ${url}`, reply.status, reply.body);
-      }
+        return undefined;
+      });
+      if (reply && isAccepted(reply, call)) return reply;
+      if (reply && (isLast || !mayRetry(reply, method)))
+        throw new HttpError(`${method} ${url}`, reply.status, reply.body);
       await pause(attempt * 500);
     }
   }
