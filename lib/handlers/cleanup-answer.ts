@@ -47,11 +47,11 @@ export async function askKeystoneForCleanup(
   const keystoneState = await keystone.show(scope.type, scope.id);
   const protectionReason = protectedBecause(scope, await deps.protection());
   if (keystoneState.kind === 'other')
-    return { keystoneAnswer: { kind: 'alike', living: keystoneState.id } };
+    return { keystoneAnswer: { kind: 'alike', similarId: keystoneState.id } };
   const needsSearch = isConfirming && (isRequested || keystoneState.kind === 'absent');
   if (needsSearch) {
     const similarId = await (parallelSearch ?? findSimilar());
-    if (similarId !== undefined) return { keystoneAnswer: { kind: 'alike', living: similarId } };
+    if (similarId !== undefined) return { keystoneAnswer: { kind: 'alike', similarId } };
   }
   return keystoneState.kind === 'present'
     ? {

@@ -26,8 +26,10 @@ export function requestNextConfirmation(
  * Returns `confirmedAt` after one more answer that confirms the change: the times of the first and
  * of the newest answer.
  */
-export const withAnswerAt = ([firstAnswerAt]: readonly number[], now: number): number[] =>
-  firstAnswerAt === undefined ? [now] : [firstAnswerAt, now];
+export const withConfirmingAnswerAt = (
+  [firstAnswerAt]: readonly number[],
+  now: number,
+): number[] => (firstAnswerAt === undefined ? [now] : [firstAnswerAt, now]);
 
 /**
  * Asks Keystone again when its next answer can confirm the operation: after the grace period, and

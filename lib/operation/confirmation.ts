@@ -1,5 +1,5 @@
 import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
-import { requestConfirmingAnswer, withAnswerAt } from './confirm-again.ts';
+import { requestConfirmingAnswer, withConfirmingAnswerAt } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { refuseOperation } from './ended.ts';
@@ -92,7 +92,7 @@ function applyWhileConfirming(
     case 'alike':
       refuse(
         `an existing ${operation.scope.type} has an id that databases may treat as equal to ` +
-          `this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, ` +
+          `this one (${keystoneAnswer.similarId}): they differ only in case, accents or spaces, ` +
           'and a removal could affect the wrong account',
       );
       break;
@@ -196,7 +196,7 @@ function withAbsentAnswer(
   return {
     ...operation,
     hold: undefined,
-    confirmedAt: withAnswerAt(operation.confirmedAt, now),
+    confirmedAt: withConfirmingAnswerAt(operation.confirmedAt, now),
     ...(recordedScope ? { scope: mergedScope(operation.scope, recordedScope) } : {}),
   };
 }

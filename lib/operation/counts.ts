@@ -2,7 +2,7 @@ import type { Condition, Counts, ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 
-const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
+const NO_RESOURCES: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 
 /**
  * Returns the counts of a task after a run has reported its counts. A type that the run could not
@@ -23,7 +23,7 @@ export function mergeCounts(
 ): TaskCounts {
   const mergedCounts: Record<string, ResourceTypeCount> = { ...countsBefore };
   for (const [resourceType, count] of Object.entries(reportedCounts)) {
-    const countBefore = countsBefore[resourceType] ?? NONE;
+    const countBefore = countsBefore[resourceType] ?? NO_RESOURCES;
     const distinctIdCount =
       (distinctIdCounts[resourceType] ?? 0) + (newIdCounts[resourceType] ?? 0);
     const found = Math.max(countBefore.found, count.listed, distinctIdCount, count.left);
@@ -71,7 +71,7 @@ export const sumCounts = (counts: readonly ResourceTypeCount[]): ResourceTypeCou
       removed: sum.removed + count.removed,
       left: sum.left + count.left,
     }),
-    NONE,
+    NO_RESOURCES,
   );
 
 /** Returns the counts of a task, summed over all resource types. */
@@ -105,7 +105,7 @@ export function runErrorOf(report: ServiceReport): ErrorReport | undefined {
 }
 
 /**
- * Returns the deletion holds among the earlier conditions of a task that still apply although the
+ * Returns those earlier conditions of a task that are deletion holds and still apply although the
  * report lacks them. Such a hold still applies if the run could not list the type of its resource,
  * or if the run failed before it could report the hold.
  */

@@ -195,7 +195,7 @@ function isCovered(
   const isAmbiguousEndpoint = (endpoint: Endpoint): boolean =>
     isAmbiguous(endpoint, registration, serviceRegistrations);
   // Each interface of the called registration leads to the called service, unless the interface has
-  // several places. All these places must then be cleaned.
+  // several places. The registration is then covered only if all these places are cleaned.
   if (calledRegistration === registration)
     return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
   // If the called registration of the same service lacks the interface of an endpoint, this

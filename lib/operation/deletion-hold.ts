@@ -10,8 +10,8 @@ export const HOLD_TARGETS = ['project', 'domain', 'resource'] as const;
 export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
 /**
- * A person's decision that a project, a domain or a resource must not be deleted. Operations that
- * would delete it wait until the hold ends. All times are epoch milliseconds.
+ * A person's decision that a project, a domain or a resource must not be deleted. An operation that
+ * would delete this target waits until the hold ends. All times are epoch milliseconds.
  */
 export interface DeletionHold {
   readonly target: HoldTarget;

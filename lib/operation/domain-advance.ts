@@ -24,7 +24,7 @@ export interface DomainProgress {
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
 
-/** True for the operation of a requested domain while it deletes the projects of the domain. */
+/** True for the operation of a requested domain while this operation deletes the projects. */
 export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 

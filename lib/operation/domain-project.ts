@@ -95,14 +95,14 @@ export function announceDisabled(
 export const mustWaitForChildProjects = (operation: Operation): boolean =>
   operation.waitsForChildProjects === true && operation.confirmedAt.length === 0;
 
-/** Continues the operation of a requested domain after a successful Keystone action. */
+/** Continues the requested deletion of a domain after a successful Keystone action. */
 export function continueDomain(transaction: OperationTransaction): void {
   const { operation } = transaction;
   if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
   transaction.messages.push(confirmMessage(operation));
 }
 
-/** Continues the operation of a requested domain after a person released it. */
+/** Continues the requested deletion of a domain after a person released its operation. */
 export function releaseDomain(transaction: OperationTransaction, now: number): void {
   const { keystoneAction } = transaction.operation;
   const isDeletion = keystoneAction?.what === 'delete';

@@ -1,8 +1,9 @@
 import type { Appeared, Operation } from './model.ts';
 
 /**
- * How many resources that appeared after a plan was made may be removed under it: an absolute
- * number, and a percentage of the planned resources. The larger limit applies.
+ * The limit on the resources that a cleanup may remove although they appeared after its plan was
+ * made: an absolute number, and a percentage of the planned resources. The larger of the two
+ * applies.
  */
 export interface DriftLimit {
   readonly resources: number;
@@ -10,8 +11,8 @@ export interface DriftLimit {
 }
 
 /**
- * The highest possible limit, because one stored document records the ids of all resources that are
- * removed although the plan does not list them.
+ * The highest possible limit. It bounds the size of one stored document, which records the ids of
+ * all resources that are removed although the plan does not list them.
  */
 const MAX_DRIFT = 1000;
 

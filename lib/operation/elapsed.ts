@@ -28,7 +28,7 @@ export function withCorrectedIdleTime(
 /**
  * Returns the operation without those recorded times that are in the future. Such times exist if
  * the clock was set back during the grace period. The operation then waits for the rest of the
- * period, and Keystone must confirm it again.
+ * grace period, and Keystone must confirm it again.
  */
 export function withoutFutureTimes<
   TimedOperation extends {

@@ -18,9 +18,9 @@ export interface DeletionTimes {
 
 /**
  * Keystone also sends a notification when the propagator deletes the account. This notification
- * announces no new deletion. Because the clocks of the Keystone host and the propagator may differ,
- * a notification that was sent at most this long after the operation's end also announces no new
- * deletion.
+ * announces no new deletion. Its time may be later than the end of the operation, because the clock
+ * of the Keystone host may be ahead. A notification that was sent at most this long after the end
+ * therefore counts as the notification of the propagator's deletion.
  */
 const OWN_NOTIFICATION_MILLIS = 60_000;
 

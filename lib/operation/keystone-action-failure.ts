@@ -29,10 +29,11 @@ export function applyActionFailure(
 ): void {
   const { state } = transaction.operation;
   const { what } = keystoneAction;
-  // Before the first removal the operation can wait, so every failure is retried. In state
-  // `confirming`, after its recovery window, a domain is enabled for the removals in its projects.
+  // Before the first removal the operation can wait, so every failure is retried. This includes the
+  // action that enables a domain in state `confirming`, between its recovery window and the
+  // removals.
   const isBeforeRemovals = state === 'recoverable' || (state === 'confirming' && what === 'enable');
-  // Only the operation of a requested domain has an action in state `waiting`.
+  // Only the requested deletion of a domain has an action in state `waiting`.
   const isDuringRemovals = ['pre-delete', 'closing', 'waiting'].includes(state);
   if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')

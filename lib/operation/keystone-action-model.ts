@@ -44,7 +44,7 @@ export interface KeystoneActionResult {
   readonly error?: ErrorReport;
   /** False if the error came before the call to Keystone was sent. */
   readonly isSent?: boolean;
-  /** Deletion of a domain only: the types of Keystone that could not be listed after it. */
+  /** Deletion of a domain only: the types of Keystone that could not be listed afterwards. */
   readonly unlisted?: readonly string[];
 }
 

@@ -8,7 +8,7 @@ import { applyActionFailure, askAgainAfterCancel } from './keystone-action-failu
 import { KEPT_AFTER_CANCEL, type KeystoneAction, type KeystoneActionResult } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
-import { afterDisableAttempt, isRecoverable } from './recovery-window.ts';
+import { isRecoverable, recoveryAfterDisableAttempt } from './recovery-window.ts';
 import { invalidateVerifications } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -76,7 +76,7 @@ function recordDisableAttempt(
   const { operation } = transaction;
   const { recovery } = operation;
   if (!recovery || what !== 'disable' || !isRecoverable(operation)) return;
-  transaction.operation = { ...operation, recovery: afterDisableAttempt(recovery, result) };
+  transaction.operation = { ...operation, recovery: recoveryAfterDisableAttempt(recovery, result) };
 }
 
 /** Continues the operation after a successful action. */
@@ -103,7 +103,7 @@ function applyActionSuccess(
   if (scope.type === 'domain') continueDomain(transaction);
   else if (givesNoToken && state === 'pre-delete')
     transaction.operation = moveOperation(transaction.operation, 'running');
-  if (keystoneAction.what === 'enable') afterEnable(transaction, accountState, step);
+  if (keystoneAction.what === 'enable') continueAfterEnable(transaction, accountState, step);
   advanceOperation(transaction, step);
 }
 
@@ -122,11 +122,13 @@ const unverifiedFields = (unlisted: readonly string[], now: number) => ({
 });
 
 /**
- * Continues after the account was enabled. An ended operation undoes the suspension of its recovery
- * window. In any other operation phase `pre-delete` begins, or the domain opens the cleanups of its
- * projects.
+ * Continues after the account was enabled:
+ *
+ * - The operation of a domain that has not ended opens the cleanups of its projects.
+ * - In state `pre-delete`, the operation of a project assigns the role.
+ * - An ended operation undoes the suspension of its recovery window.
  */
-function afterEnable(
+function continueAfterEnable(
   transaction: OperationTransaction,
   accountState: AccountState | undefined,
   step: StepInput,

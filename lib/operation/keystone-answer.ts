@@ -35,7 +35,7 @@ export type KeystoneAnswer =
    * the cloud's own").
    */
   | { readonly kind: 'protected'; readonly because: string }
-  /** Keystone shows another account, and a database may treat its id (`living`) as equal. */
-  | { readonly kind: 'alike'; readonly living: string }
+  /** Keystone shows another account, and a database may treat its id (`similarId`) as equal. */
+  | { readonly kind: 'alike'; readonly similarId: string }
   /** Keystone gave no answer, or its answer is uncertain. */
   | { readonly kind: 'unknown'; readonly error: ErrorReport };

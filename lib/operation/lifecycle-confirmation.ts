@@ -7,7 +7,7 @@ import {
   requestConfirmingAnswer,
   requestNextConfirmation,
   SAME_ANSWER_MILLIS,
-  withAnswerAt,
+  withConfirmingAnswerAt,
 } from './confirm-again.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { hasEnded, refuseOperation } from './ended.ts';
@@ -140,7 +140,7 @@ function applyAgreeingAnswer(
   transaction.operation = {
     ...(isFirstAnswer ? withDecision(operation, decision) : operation),
     hold: undefined,
-    confirmedAt: withAnswerAt(operation.confirmedAt, step.now),
+    confirmedAt: withConfirmingAnswerAt(operation.confirmedAt, step.now),
   };
   if (answer.cloudSnapshot && transaction.tasks.length === 0)
     planTasks(transaction, answer.cloudSnapshot, step);

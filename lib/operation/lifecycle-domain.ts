@@ -62,8 +62,8 @@ function openOperationsOfProject(
     now,
     protectedBecause,
     parentId: id,
-    // A canceled deletion has suspended the project. Restore it even if no rule of the policy
-    // requires a resume.
+    // A canceled deletion has suspended the project. Resume the project even if no rule of the
+    // policy requires a resume.
     ...(lifecycle?.undoes ? { request: lifecycle.request } : {}),
   };
   const needsProvision = action === 'resume' && awaitsProvision(allOperations);

@@ -84,8 +84,9 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
 }
 
 /**
- * True if a request of an administrator replaces an open operation of the same action. The policy
- * may still refuse that operation, unless an administrator requested it as well.
+ * True if the request of an administrator replaces an open operation of the same action. The policy
+ * may still refuse an operation that no administrator requested, so only such an operation is
+ * replaced.
  */
 const isReplacedByRequest = (
   { lifecycle }: Operation,

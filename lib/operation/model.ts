@@ -124,7 +124,7 @@ export interface UncoveredRegistration {
   readonly type: string;
   readonly name: string;
   readonly region?: string;
-  /** Why it is not cleaned up. Absent when the catalog has the type and no service covers it. */
+  /** Why it is not cleaned up. Absent for a type of the catalog that no service covers. */
   readonly because?: string;
   readonly advice?: string;
 }

@@ -31,14 +31,14 @@ import {
  *
  * Overtaking. A task overtakes another task if it depends on that task and begins before its end.
  * Only a preferred dependency can be overtaken, in one of three cases: the other task is stuck
- * (`isStuck` in `overtaking.ts`), it has verified the awaited types as empty, or no resources were
- * counted for it. The overtaking task records the tasks that it overtook. When these tasks have
- * ended, the overtaking task and all tasks that depend on it run once more. The operation cannot
- * end before these runs.
+ * (`isStuck` in `overtaking.ts`), has verified the awaited types as empty, or has no resources
+ * according to its count. The overtaking task records the tasks that it overtook. When these tasks
+ * have ended, the overtaking task and all tasks that depend on it run once more. The operation
+ * cannot end before these runs.
  *
- * A stuck dependency. If a required dependency is dead-lettered, its dependents wait until an
- * operator redrives or discards it. The operation shows the dead letter as the cause. A
- * dead-lettered preferred dependency stops no task.
+ * A dead-lettered dependency. If it is required, its dependents wait until an operator redrives or
+ * discards the dead letter. The operation shows the dead letter as the cause. A dead-lettered
+ * preferred dependency stops no task.
  */
 
 /** A service with its dependencies, and with its regions and registrations in this cloud. */

@@ -10,8 +10,8 @@ import type { OperationTransaction } from './transaction.ts';
  * All of these conditions must be met:
  *
  * - The task has had no run, apart from the count of phase `plan`.
- * - Each open dependency is one of these: it leaves some types of the task independent; it may be
- *   overtaken; or the task needs from it only types that were counted empty.
+ * - Each open dependency leaves some types of the task independent, may be overtaken, or awaits
+ *   only types that were counted empty.
  * - At least one of the independent types is not verified empty.
  * - Each dependency that leaves types independent is removing all its resources. If Nova keeps a
  *   server because of a hold, the server still needs its router and floating IPs. Neutron then has

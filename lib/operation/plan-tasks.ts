@@ -17,7 +17,7 @@ export function planTasks(
   transaction.operation = { ...transaction.operation, order, uncovered, leftOut };
   for (const planned of order) {
     const service = services.find(({ name }) => name === planned.service);
-    const task = firstTask(planned, transaction.operation.id, service, step.now);
+    const task = newTask(planned, transaction.operation.id, service, step.now);
     transaction.putTask(task);
     if (task.state === 'planning')
       transaction.messages.push(transaction.runRequest(task, step.now));
@@ -55,7 +55,7 @@ function endStateWithoutRun(
 }
 
 /** Returns the new task for an entry of the order. */
-function firstTask(
+function newTask(
   planned: PlannedTask,
   operationId: OperationId,
   service: ServiceInCloud | undefined,

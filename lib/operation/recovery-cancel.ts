@@ -5,8 +5,8 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Cancels an operation in its recovery window. If the operation has disabled the account, the
- * account is enabled again. Then the suspension is undone (`operation.undo`).
+ * Cancels an operation in its recovery window. {@link restoreAccount} then enables the account if
+ * the operation has disabled it, and undoes the suspension.
  */
 export function cancelRecoverable(
   transaction: OperationTransaction,

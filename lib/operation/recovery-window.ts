@@ -104,7 +104,7 @@ export const mayHaveDisabledAccount = (recovery: Recovery | undefined): boolean 
  *   person has disabled the account. `hasDisabled` stays false.
  * - After any other call that was sent, `hasDisabled` becomes true.
  */
-export function afterDisableAttempt(
+export function recoveryAfterDisableAttempt(
   recovery: Recovery,
   { isSent = true, accountState }: Pick<KeystoneActionResult, 'isSent' | 'accountState'>,
 ): Recovery {

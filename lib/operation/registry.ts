@@ -25,7 +25,7 @@ export interface Registration {
   /** `undefined` if no endpoint names a region. */
   readonly region: string | undefined;
   readonly endpoints: readonly Endpoint[];
-  /** Why the catalog does not show the registration; `undefined` when it does. */
+  /** Why the catalog does not show the registration; `undefined` if the catalog shows it. */
   readonly hiddenBecause: string | undefined;
   /** Set if the endpoint comes from the settings and replaces Keystone's endpoint in the region. */
   readonly isOverride?: true;

@@ -6,8 +6,8 @@ import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /**
- * Reopens each ended task when all tasks that it overtook have ended, because an overtaken task may
- * have created resources in the service of the overtaking task.
+ * Reopens each ended task that has overtaken others, if all overtaken tasks have ended. An
+ * overtaken task may have created resources in the service of the overtaking task.
  */
 export function reopenOvertakingTasks(transaction: OperationTransaction): void {
   for (const task of transaction.tasks)

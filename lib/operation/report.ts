@@ -48,7 +48,8 @@ function applyProgress(
   const { sequence } = report.data;
   if (sequence <= task.sequence) return;
   const counted = withReportedCounts(task, report, now);
-  // A progress report may have no conditions, because they are known only at the end of a run.
+  // A run knows its conditions only at its end. A progress report without conditions therefore
+  // keeps the earlier conditions.
   const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
   transaction.putTask({ ...counted, conditions, sequence });
 }

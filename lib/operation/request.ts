@@ -93,11 +93,11 @@ export function openRequest(input: RequestInput): RequestAnswer {
   if (!window || mode !== 'enforce') return { ...openedAnswer, opened };
   const suspension = openSuspension(input, replaced);
   const suspensionId = suspension.opened?.id;
-  const earlierChanges = {
+  const windowChanges = {
     earlier: replaced?.openOperation.recovery,
     ...(suspensionId ? { suspension: suspensionId } : {}),
   };
-  return { ...openedAnswer, opened: withWindow(opened, window, earlierChanges, now), suspension };
+  return { ...openedAnswer, opened: withWindow(opened, window, windowChanges, now), suspension };
 }
 
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
@@ -137,8 +137,8 @@ function openRequestedCleanup(
   const cleanups = input.cleanups.map((one) =>
     one.id === replaced?.openOperation.id ? replaced.ended.operation : one,
   );
-  // If the domain opened the replaced operation, the new one also belongs to the domain and is
-  // canceled with it.
+  // If the operation of the domain opened the replaced operation, the new operation also belongs to
+  // the domain's operation, and is canceled with it.
   const isOpenedByDomain = openOperation && parent && !isIndependentOf(openOperation, parent);
   const opener = isOpenedByDomain ? parent.id : 'requested';
   const cause: Cause = {

@@ -60,7 +60,7 @@ export type StepEvent =
       readonly children: readonly Operation[];
     }
   | { readonly kind: 'child-ended'; readonly children: readonly Operation[] }
-  /** Requested domains only: the state of a project may have changed. */
+  /** Requested deletion of a domain only: the state of a project may have changed. */
   | ({ readonly kind: 'domain-progress' } & DomainProgress);
 
 /**

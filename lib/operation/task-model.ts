@@ -66,7 +66,7 @@ export type Appeared = Readonly<
       readonly example: string;
       /**
        * True if some of these resources were not removed, because the cleanup has already removed
-       * as many of them as the approval allows.
+       * as many unplanned resources as the approval allows.
        */
       readonly isRefused: boolean;
     }

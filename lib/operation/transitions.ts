@@ -38,7 +38,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   // again.
   // To `canceled`: Keystone refuses the deletion.
   closing: ['running', 'held', 'finished', 'unverified', 'canceled'],
-  // To `closing`: every project of a requested domain is deleted.
+  // To `closing`: the deletion of a domain was requested, and every project of it is deleted.
   // To `held`: Keystone refuses to disable the domain.
   waiting: [
     'held',

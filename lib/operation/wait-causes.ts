@@ -60,7 +60,7 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
         ]
       : [];
   return [
-    ...ownCauses(input),
+    ...operationCauses(input),
     ...childCauses,
     ...coordinatorDeadLetters.map(({ messageType, at }) =>
       lostMessageCause(operation.id, messageType, at),
@@ -74,7 +74,7 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
 }
 
 /** Returns the reason why the operation itself waits, besides its projects and tasks. */
-function ownCauses({ operation, tasks, now, recoverableUntil }: WaitInput): WaitCause[] {
+function operationCauses({ operation, tasks, now, recoverableUntil }: WaitInput): WaitCause[] {
   const { hold, id, openedAt, scope, startedAt, state } = operation;
   if (hold) {
     // An operation can have a hold while its state is not `held`. If that hold has a kind
