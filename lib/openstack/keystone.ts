@@ -117,8 +117,8 @@ async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promi
 }
 
 /**
- * Lists the users with a role on a project. Omits roles on the system and on domains. The query has
- * no `include_names`, because Keystone would treat even `include_names=false` as true.
+ * Lists the users with a role on a project. Omits roles on the system and on domains. The query
+ * does not contain `include_names=false`, which Keystone would treat as true.
  */
 async function listMembers(
   api: ServiceApi,

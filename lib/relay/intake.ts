@@ -57,7 +57,7 @@ export class Intake<M extends BrokerMessage> {
     this.#running = this.#run();
   }
 
-  /** Adds a message. To save memory, the intake keeps its content only in the event. */
+  /** Adds a message. To save memory, only the event keeps the content of the message. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
     const event = toReceived(message, this.#deps.now());

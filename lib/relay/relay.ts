@@ -110,7 +110,7 @@ class RunningRelay implements Relay {
     const { source, urls } = this.#options;
     this.#connectionFailures += 1;
     const { report } = brokerFailure(thrown, source, url, this.#hasSeenQueue);
-    // The relay tries the next host immediately. After a failure of the last host, it waits.
+    // The relay tries the next host immediately. It waits after each host has failed once.
     const hasTriedEachHost = this.#connectionFailures % urls.length === 0;
     const waitMillis = hasTriedEachHost
       ? this.#retryDelayMillis(this.#connectionFailures / urls.length)
