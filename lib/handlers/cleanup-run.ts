@@ -122,6 +122,7 @@ function haltCheck(operation: Operation, deps: ServiceDeps) {
     const stop = await currentStop(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
+    // The age is negative if the clock was set back.
     const age = lastCheck ? deps.now() - lastCheck.at : Number.POSITIVE_INFINITY;
     if (!lastCheck || age < 0 || age >= HALT_CHECK_FRESH_MILLIS)
       lastCheck = { at: deps.now(), condition: cancellationOrHold(operation, deps) };

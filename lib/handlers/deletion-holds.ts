@@ -107,6 +107,7 @@ const FRESH_MILLIS = 1000;
 export function heldResourceFinder({ engine, now }: HoldDeps) {
   let lastRead: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;
   const allHolds = (): Promise<DeletionHold[]> => {
+    // The age is negative if the clock was set back.
     const age = lastRead ? now() - lastRead.at : Number.POSITIVE_INFINITY;
     if (lastRead && age >= 0 && age < FRESH_MILLIS) return lastRead.holds;
     const newRead = { at: now(), holds: readHolds('resource', engine.reads) };

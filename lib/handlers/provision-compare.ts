@@ -17,7 +17,7 @@ export interface ComparedService {
   readonly service: string;
   readonly region: string;
   readonly items: readonly Omit<ProvisionItem, 'make' | 'canDuplicate'>[];
-  /** Set if the service could not be compared: the cloud lacks it, or it did not answer. */
+  /** Set if the service could not be compared: the cloud lacks the service, or a call failed. */
   readonly error?: Pick<ErrorReport, 'message' | 'advice'>;
 }
 

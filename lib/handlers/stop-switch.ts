@@ -28,6 +28,7 @@ const cachedStops = new WeakMap<
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
   const cached = cachedStops.get(reads);
+  // The age is negative if the clock was set back.
   const age = cached ? now() - cached.at : Number.POSITIVE_INFINITY;
   if (cached && age >= 0 && age < FRESH_MILLIS) return cached.stop;
   const stop = readStop(reads);

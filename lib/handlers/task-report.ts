@@ -6,7 +6,7 @@ import type { RunReport } from '../task/run.ts';
 import type { NewlyListed } from '../task/run-counter.ts';
 import type { ServiceDeps } from './task-deps.ts';
 
-/** Returns the fields of a request that each report of its run repeats. */
+/** Returns the fields that a report copies from the request of its run. */
 export const runKeyOf = ({
   operationId,
   taskId,

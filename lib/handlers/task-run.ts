@@ -9,7 +9,7 @@ import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 import { runUserLifecycle } from './user-task.ts';
 
-/** Carries out the action of the operation in one service. Its account is a project or a user. */
+/** Carries out the action of an operation on a project or a user, in one service. */
 export async function runService(
   service: Service,
   { data }: ServiceRequested,

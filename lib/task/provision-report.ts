@@ -12,7 +12,7 @@ export interface ReportInput {
   readonly compareCommand: string;
   /**
    * True if the run changes existing resources and settings that differ from the profile. Otherwise
-   * it only creates missing ones.
+   * the run only creates what is missing.
    */
   readonly reconcile: boolean;
 }

@@ -155,7 +155,7 @@ export const compareWithProfile = <Context extends AnyProvisionContext, Section>
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: createMemoize() })),
   );
 
-/** The input of a run without the comparison: its limits, settings and claims. */
+/** The input of a run without the fields for the comparison: limits, settings and claims. */
 type ProvisionSettings = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'

@@ -58,7 +58,7 @@ export interface ProvisionItem {
   readonly canDuplicate?: boolean;
 }
 
-/** Compares a part of a profile with the listings of a service. It only reads. */
+/** Compares a part of a profile with the listings of a service. Makes only calls that read. */
 export type ComparePart<Section> = (
   section: Section,
   context: ProvisionContext,

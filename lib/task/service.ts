@@ -120,7 +120,7 @@ export interface Service {
   readonly suspension?: ServiceSuspension | undefined;
   /** The resource types that suspend never changes, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
-  /** How the service provisions a project; `undefined` if it does not take part. */
+  /** How the service provisions a project; `undefined` if the service has nothing to provision. */
   readonly provision?: ProjectProvision | undefined;
   /** How a new user gets roles and groups. Only the service file of Keystone sets it. */
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;

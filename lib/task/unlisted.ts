@@ -143,8 +143,8 @@ const isDeclaredUnsupported = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
 /**
- * Returns the error for resources that were removed and are listed again. If this lasts for the
- * stall timeout, the task is dead-lettered with this error.
+ * Returns the error for resources that were removed and are listed again. If they are still listed
+ * after the stall timeout, the task is dead-lettered with this error.
  */
 export const reappearedError = (
   name: ResourceTypeName,
