@@ -23,8 +23,8 @@ export async function listAuditEntries(
   filter: AuditFilter,
 ): Promise<unknown[]> {
   const entries: unknown[] = [];
-  // The log is read from its end to its start. The last read may return rows of the read before it
-  // again, so only rows before `end` are used.
+  // The log is read from its end to its start. The last read may repeat rows of the preceding read,
+  // so only rows before `end` are used.
   let end = Number.POSITIVE_INFINITY;
   let from = (await source.auditHead()).sequence + 1;
   while (from > 1 && entries.length < filter.limit) {

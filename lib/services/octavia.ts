@@ -31,15 +31,15 @@ const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
  * after 15 minutes.
  */
 const STUCK_AFTER_MILLIS = 20 * 60_000;
-/** If a load balancer changed to ERROR less than this ago, its deletion may have failed. */
+/** A change to ERROR that is more recent than this may be the result of a failed deletion. */
 const RECENT_ERROR_MILLIS = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
 /**
- * Returns a blocker for a load balancer in a pending state. If the worker that processed it has
- * died, no API call ends the pending state.
+ * Returns a blocker for a load balancer in a pending state. For a stuck state, the blocker asks the
+ * operator to act: no API call ends the state if the worker of the load balancer has died.
  */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;

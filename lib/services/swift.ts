@@ -84,10 +84,10 @@ const container = defineType<ContainerRow>({
   },
 });
 
-const ACCOUNT_RETAINED =
+const ACCOUNT_RETAINED_MESSAGE =
   'this cluster does not permit the deletion of accounts ' +
   '(allow_account_management is off); the empty account stays';
-const ACCOUNT_ADVICE =
+const ACCOUNT_RETAINED_ADVICE =
   'No action is necessary. To let the propagator also delete accounts, set ' +
   'allow_account_management = true on an internal proxy.';
 
@@ -107,8 +107,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
-        message: ACCOUNT_RETAINED,
-        advice: ACCOUNT_ADVICE,
+        message: ACCOUNT_RETAINED_MESSAGE,
+        advice: ACCOUNT_RETAINED_ADVICE,
         service: 'swift',
         region: context.region,
       });
@@ -133,7 +133,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     // delete.
     const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { kind: 'gone' };
-    return { kind: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
+    return { kind: 'retained', message: ACCOUNT_RETAINED_MESSAGE, advice: ACCOUNT_RETAINED_ADVICE };
   },
 });
 

@@ -40,8 +40,8 @@ export function brokerUrls(text: string): string[] {
 }
 
 /**
- * Throws if `text` contains a character that a URL parser would not read as a part of its login,
- * its host or its path. `start`: the index after the scheme.
+ * Throws if `text` contains a character that a URL parser would not read as a part of the login,
+ * the host or the path. `start`: the index after the scheme.
  */
 function refuseReservedCharacters(text: string, start: number): void {
   const endOfLogins = text.lastIndexOf('@');

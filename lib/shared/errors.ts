@@ -40,8 +40,8 @@ export interface ErrorReport {
 }
 
 /**
- * The only error class that this project throws on purpose. Its report contains no secrets, and
- * `cause` is the original error.
+ * The error that this project throws for every expected failure. Its report contains no secrets,
+ * and `cause` is the original error.
  */
 export class PropagatorError extends Error {
   override readonly name = 'PropagatorError';

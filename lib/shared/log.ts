@@ -3,7 +3,7 @@ import { redactDeep, SECRET_FIELDS } from './redaction.ts';
 
 export type { Logger } from 'pino';
 
-/** The logger methods that functions use: fields, then a constant message. */
+/** The logger methods that functions use. Their arguments are fields and a constant message. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**

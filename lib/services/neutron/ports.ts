@@ -50,7 +50,7 @@ interface PortCreator {
   readonly service: string;
   readonly catalogType: string;
   /** The noun for the resource: `share server`. */
-  readonly resource: string;
+  readonly resourceNoun: string;
   /** Returns the path of the resource, or `undefined` if the device id contains no resource id. */
   pathOf(deviceId: string): string | undefined;
 }
@@ -59,14 +59,14 @@ const PORT_CREATORS: readonly PortCreator[] = [
     deviceOwner: /^compute:/,
     service: 'nova',
     catalogType: 'compute',
-    resource: 'server',
+    resourceNoun: 'server',
     pathOf: (id) => `/servers/${urlEncode(id)}`,
   },
   {
     deviceOwner: /^(Octavia|ovn-lb-)/,
     service: 'octavia',
     catalogType: 'load-balancer',
-    resource: 'load balancer',
+    resourceNoun: 'load balancer',
     pathOf(id) {
       const loadBalancer = /^(?:ovn-)?lb-(.+)$/.exec(id)?.[1];
       return loadBalancer && `/v2.0/lbaas/loadbalancers/${urlEncode(loadBalancer)}`;
@@ -76,14 +76,14 @@ const PORT_CREATORS: readonly PortCreator[] = [
     deviceOwner: /^manila:/,
     service: 'manila',
     catalogType: 'shared-file-system',
-    resource: 'share server',
+    resourceNoun: 'share server',
     pathOf: (id) => `/share-servers/${urlEncode(id)}`,
   },
   {
     deviceOwner: /^baremetal:/,
     service: 'ironic',
     catalogType: 'baremetal',
-    resource: 'node',
+    resourceNoun: 'node',
     pathOf: (id) => `/v1/nodes/${urlEncode(id)}`,
   },
 ];
@@ -104,11 +104,11 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
   if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404)
     return undefined;
   return {
-    message: `${creator.service} still has the ${creator.resource} that uses the port`,
+    message: `${creator.service} still has the ${creator.resourceNoun} that uses the port`,
     actor: path === undefined ? 'operator' : 'none',
     advice:
       `The propagator deletes the port when ${creator.service} no longer has ` +
-      `${creator.resource} ${port.device_id}.`,
+      `${creator.resourceNoun} ${port.device_id}.`,
   };
 }
 

@@ -46,7 +46,8 @@ const usagesBody = z.object({ usages: z.record(z.string(), z.number()) });
  */
 async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
-  // Placement only confirms Nova's list, so the cleanup continues if Placement cannot be reached.
+  // Placement only confirms Nova's list, so the cleanup continues if Keystone has no endpoint of
+  // Placement in the region (class `Blocked`).
   const placement = await context.apiOf('placement').catch((error: unknown) => {
     if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
     throw error;
@@ -106,7 +107,7 @@ export async function listServersOrHidden(context: ProjectContext): Promise<Serv
   const usageRows = await hiddenServersByUsage(context);
   if (usageRows.length > 0) return usageRows;
   const downCellRows = await hiddenServersByDownCell(context);
-  // A cell may come up between the list and this check. The servers of that cell are then not in
-  // the list, so the servers are listed again.
+  // A cell may come up between the first list and this check. The first list then lacks the servers
+  // of that cell, so the servers are listed again.
   return downCellRows.length > 0 ? downCellRows : listServers(context);
 }

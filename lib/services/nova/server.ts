@@ -29,9 +29,9 @@ const actionsBody = z.object({
 });
 
 /**
- * Returns the time of the oldest deletion request that no other action followed, in epoch
- * milliseconds. A state reset does not count as another action, because the propagator itself
- * resets the state of a stuck deletion.
+ * Returns the time of the first deletion request after the newest other action on the server, in
+ * epoch milliseconds. A state reset does not count as another action, because the propagator itself
+ * resets the state of a stuck deletion. Returns `undefined` if there is no such request.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);

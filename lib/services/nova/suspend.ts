@@ -41,7 +41,7 @@ async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Pro
  * Calls the action that makes a suspended server run again. Uses a token on the server's project if
  * Nova needs one.
  */
-async function start(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
+async function startServer(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
   const needsToken = action !== 'unpause' && (await needsProjectToken(row, context));
   const api = needsToken ? await context.apiWithProjectToken?.() : context.api;
   await callAction(row, { [action]: null }, { api: api ?? context.api });
@@ -101,7 +101,7 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
     // is removed last.
     const actions = ACTIONS[how];
     if (stop && actions.suspendedStates.includes(stateOf(row)))
-      await start(row, actions.resume, context);
+      await startServer(row, actions.resume, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);
   },
 });

@@ -82,10 +82,11 @@ export async function writeQuota(
 const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
 
 /**
- * Returns the quota rows that Octavia lists for the project: one row or none. The first request
- * ignores a link to a next page, because Octavia adds a link after every row if [api_settings]
- * pagination_max_limit is negative. A row of another project means that Octavia ignored the filter.
- * The second request then lists the rows of all projects, and throws if the list is not complete.
+ * Returns the quota rows that Octavia lists for the project, normally one or none. The first
+ * request ignores a link to a next page, because Octavia adds a link after every row if
+ * [api_settings] pagination_max_limit is negative. A row of another project means that Octavia
+ * ignored the filter. The second request then lists the rows of all projects, and throws if the
+ * list is not complete.
  */
 async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
   const query = { project_id: project };

@@ -6,6 +6,7 @@ export interface AccountOrContainer {
   readonly id: string;
   readonly owner: string;
   readonly path: string;
+  /** The word in the names of metadata headers: `X-Account-Meta-…`, `X-Container-Meta-…`. */
   readonly level: 'Account' | 'Container';
   /** The read ACL of a container. Empty for the account. */
   readonly readAcl: string;

@@ -91,7 +91,7 @@ export const isUnchangedFor = (
 /**
  * Returns a blocker for a resource that Trove is building, or `undefined` if the build has taken
  * more than an hour. The blocker is necessary because an interrupted build would leave servers and
- * volumes in Trove's own project. The message is `the resource is ACTIVITY`.
+ * volumes in Trove's own project. The message begins with `the resource is ACTIVITY`.
  */
 export const buildBlocker = (
   row: DatedRow,
