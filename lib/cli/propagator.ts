@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './young-generation.ts';
 import { apiAddressOf } from './api-address.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
