@@ -50,7 +50,7 @@ export const auditEntriesAfter = (head: AuditHead, records: readonly AuditRecord
  * Returns the audit records of one person's decision about dead-letter messages: one record for
  * each queue and cause. Without an `origin`, there is no record.
  */
-export function auditRecordsOf(
+export function deadLetterAuditRecordsOf(
   decisions: readonly DeadLetterDecision[],
   { origin }: { readonly origin?: AuditOrigin | undefined },
 ): AuditRecord[] {

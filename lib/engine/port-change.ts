@@ -62,15 +62,15 @@ export interface Change {
 /**
  * The collections of documents, with their content. "Per project" means that each project has a
  * partition of its own.
- * - `suspension`: per project, the state of its resources before a suspension
- * - `hold`: per project, a suspension by an operator
- * - `provision`: per project, the claims that keep two runs from creating the same resource
+ * - `suspension`: per project or user, the state of its resources before a suspension
+ * - `hold`: the projects that an operator keeps suspended
+ * - `provision`: per project or user, the claims that keep two runs from creating the same resource
  * - `provisioned`: the profile of each provisioned project
  * - `plan`: per plan, the listed resources
  * - `approval`: per plan, the approvals
  * - `drift`: per operation, the resources that it may remove in addition to its plan
  * - `deletion-hold`: the projects, domains and resources that must not be deleted
- * - `rate`: per service, the duration of earlier cleanups
+ * - `rate`: for each service, the duration of earlier cleanups
  * - `policy`: the digest of the policy that applies
  */
 export type DocumentCollection =

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { countStarted } from '../../lib/engine/postgres/schema.ts';
+import { countStartedSql } from '../../lib/engine/postgres/schema.ts';
 
 /** The start of a new database takes half a minute on a busy machine. */
 const TIMEOUT_MILLIS = 300_000;
@@ -16,7 +16,7 @@ const OPERATIONS = `
     jsonb_build_object('action', CASE n WHEN 3 THEN 'suspend' ELSE 'cleanup' END, 'cause',
       CASE n WHEN 4 THEN '{"suspicious": {}}'::jsonb ELSE '{}'::jsonb END)
   FROM generate_series(1, 1004) n`;
-const COUNT = countStarted('$1', '$2', '$3');
+const COUNT = countStartedSql('$1', '$2', '$3');
 
 /** Changes only the body, as most steps of an operation do. */
 const UPDATE_BODY = `
@@ -47,8 +47,8 @@ it(
       expect(await count(0, 'domain', 'cleanup')).toBe(1);
       expect(await count(0, 'project', 'suspend')).toBe(1);
       for (const counted of [
-        `SELECT ${countStarted('0', "'project'", "'cleanup'")}`,
-        `SELECT ${countStarted('0', 'o.scope_type', 'o.action')}
+        `SELECT ${countStartedSql('0', "'project'", "'cleanup'")}`,
+        `SELECT ${countStartedSql('0', 'o.scope_type', 'o.action')}
           FROM propagator.operation o WHERE o.id = 'op-7'`,
       ]) {
         const plan = JSON.stringify(await database.query(`EXPLAIN ${counted}`));

@@ -15,7 +15,7 @@ import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { Database } from '../../lib/engine/postgres/database.ts';
 import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
-import { deleteSeenNotifications } from '../../lib/engine/postgres/record-writes.ts';
+import { deleteOldSeenIds } from '../../lib/engine/postgres/record-writes.ts';
 import { BUSY_TABLES } from '../../lib/engine/postgres/schema.ts';
 import { QUICK_RETRY, until } from './engine-store.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
@@ -128,7 +128,7 @@ describe('The folder of the embedded engine', () => {
       const age = 'UPDATE propagator.seen SET at = now() - $1::interval WHERE id = $2';
       await database.query(age, ['14 days 1 minute', old]);
       await database.query(age, ['13 days 23 hours', young]);
-      await deleteSeenNotifications(database);
+      await deleteOldSeenIds(database);
     });
     expect(await (await opened()).reads.seenMessageIds([old, young])).toEqual(new Set([young]));
   });

@@ -47,7 +47,7 @@ class DynamoEngine implements AwsEngine {
   readonly #outboxGraceMillis: number;
   readonly #warn: (message: string, cause?: unknown) => void;
   #flushedAt = 0;
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: AwsEngineOptions) {
     const { aws, prefix, services, schedulerRoleArn } = options;
@@ -144,7 +144,7 @@ class DynamoEngine implements AwsEngine {
 
   /** Refuses later calls. The engine has no background work to stop. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
   }
 
   /**
@@ -152,7 +152,7 @@ class DynamoEngine implements AwsEngine {
    * is only logged, because a later commit tries again.
    */
   async #flushOutboxIfDue(): Promise<void> {
-    if (this.#closed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;
+    if (this.#isClosed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;
     this.#flushedAt = Date.now();
     try {
       const flushedCount = await this.flushOutbox();
@@ -185,6 +185,6 @@ class DynamoEngine implements AwsEngine {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed) throw closedError();
+    if (this.#isClosed) throw closedError();
   }
 }

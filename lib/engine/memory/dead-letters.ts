@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { auditRecordsOf } from '../audit.ts';
+import { deadLetterAuditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, matchesFilter, parseDeadLetter } from '../dead-letters.ts';
 import type { DeadLetter, DeadLetterDecision, DeadLetterFilter, DecisionAuthor } from '../port.ts';
 import { appendAudit } from './audit.ts';
@@ -102,5 +102,8 @@ function removeMatching(
   const deadLetters = removedMessages.map(({ deadLetter }) => deadLetter);
   const decisions = decisionsOf(what, deadLetters, author, Math.round(now));
   store.decisions.unshift(...decisions);
-  return { removedMessages, auditEntries: appendAudit(store, auditRecordsOf(decisions, author)) };
+  return {
+    removedMessages,
+    auditEntries: appendAudit(store, deadLetterAuditRecordsOf(decisions, author)),
+  };
 }

@@ -64,7 +64,7 @@ export class MemoryEngine implements WorkerEngine {
   readonly #workers: Worker<QueuedMessage>[] = [];
   readonly #queuesWithWorker = new Set<QueueName>();
   #closing: Promise<void> | undefined;
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: MemoryEngineOptions = {}) {
     this.store = options.store ?? new MemoryStore();
@@ -127,7 +127,7 @@ export class MemoryEngine implements WorkerEngine {
     const unfinishedByWorker = await Promise.all(
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
     );
-    this.#closed = true;
+    this.#isClosed = true;
     // Another engine on the same store may receive these messages. This delivery does not count.
     for (const unfinished of unfinishedByWorker.flat()) {
       unfinished.isActive = false;
@@ -181,6 +181,6 @@ export class MemoryEngine implements WorkerEngine {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed) throw closedError();
+    if (this.#isClosed) throw closedError();
   }
 }

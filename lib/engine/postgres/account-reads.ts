@@ -26,10 +26,10 @@ export const accountReads = (database: Database): AccountReads => ({
     return parseBodies(StoredAccount, rows);
   },
   suspicions: (limit) => readSuspicions(database, limit),
-  async accountsWithFoldedId(type, folded) {
+  async accountsWithFoldedId(type, foldedId) {
     const rows = await database.query(
       'SELECT body FROM propagator.account WHERE type = $1 AND folded = $2 ORDER BY id',
-      [type, folded],
+      [type, foldedId],
     );
     return parseBodies(StoredAccount, rows);
   },
@@ -53,15 +53,18 @@ export const accountReads = (database: Database): AccountReads => ({
     readNumber(database, 'SELECT count(*)::int AS number FROM propagator.account'),
 });
 
-/** Reads the suspicious deletions: the open ones first, then the dropped ones, newest first. */
+/**
+ * Reads the accounts with a suspicious deletion. The undecided deletions are first, then the
+ * dropped deletions. Within each group, the newest deletion is first.
+ */
 async function readSuspicions(
   database: Database,
   limit: number,
 ): ReturnType<AccountReads['suspicions']> {
-  const openSuspicion = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
+  const undecidedCondition = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
   const total = await readNumber(
     database,
-    `SELECT count(*)::int AS number FROM propagator.account WHERE ${openSuspicion}`,
+    `SELECT count(*)::int AS number FROM propagator.account WHERE ${undecidedCondition}`,
   );
   const rows = await database.query(
     `SELECT body FROM propagator.account WHERE body ? 'suspicion'
@@ -76,7 +79,7 @@ async function readProjectsOfMember(
   database: Database,
   userId: string,
 ): ReturnType<AccountReads['projectsOfMember']> {
-  const read = (session: Session) =>
+  const selectProjects = (session: Session) =>
     session.query(
       "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
         'jsonb_build_array($1::text) ORDER BY id',
@@ -84,11 +87,12 @@ async function readProjectsOfMember(
     );
   const rows =
     database.kind === 'server'
-      ? await read(database)
+      ? await selectProjects(database)
       : await database.transaction(async (session) => {
-          // The embedded database disables bitmap scans, the only scans of a GIN index.
+          // The embedded database disables bitmap scans, but only a bitmap scan can use the GIN
+          // index on the members.
           await session.query('SET LOCAL enable_bitmapscan = on');
-          return read(session);
+          return selectProjects(session);
         });
   return parseBodies(StoredAccount, rows);
 }

@@ -1,9 +1,9 @@
 /**
  * Returns a function that passes its items to `store`, together with the items of other calls.
  * While `store` runs, the items of new calls are collected for its next call. The promise of a call
- * settles with the call of `store` that received its items.
+ * has the same result as the call of `store` that received its items.
  */
-export function batched<Item>(
+export function batchCalls<Item>(
   store: (items: readonly Item[]) => Promise<void>,
 ): (items: readonly Item[]) => Promise<void> {
   let collected: Item[] = [];

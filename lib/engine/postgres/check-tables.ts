@@ -25,15 +25,16 @@ export async function checkTables(database: Database): Promise<void> {
     const countRows = async (from: string): Promise<number> =>
       Number((await session.query(`SELECT count(*) AS rows FROM ${from}`))[0]?.rows);
     const tables = await session.query(SELECT_TABLES, [BOSS_SCHEMA]);
-    const rows = new Map<unknown, number>();
-    for (const { name } of tables) rows.set(name, await countRows(String(name)));
-    // Without these plans, PostgreSQL counts the entries of the index.
+    const rowCounts = new Map<unknown, number>();
+    for (const { name } of tables) rowCounts.set(name, await countRows(String(name)));
+    // When these plans are off, PostgreSQL must scan the index, so the next statements count its
+    // entries.
     for (const plan of ['seqscan', 'bitmapscan', 'sort'])
       await session.query(`SET LOCAL enable_${plan} = off`);
     for (const { name, file, key } of tables) {
       const indexedCount = await countRows(`(SELECT FROM ${name} ORDER BY ${key} OFFSET 0) AS one`);
-      if (indexedCount === rows.get(name)) continue;
-      const rowCount = rows.get(name);
+      const rowCount = rowCounts.get(name);
+      if (indexedCount === rowCount) continue;
       const message = `${file} has ${rowCount} rows of ${name}, and its index has ${indexedCount}`;
       throw Object.assign(new Error(message), { code: DATA_CORRUPTED });
     }

@@ -97,11 +97,11 @@ const queuesWithDueJobs = (jobsByQueue: JobsByQueue): QueueName[] =>
 /** Wakes the workers of this process, immediately or after the delays of the jobs. */
 function wakeWorkers(jobsByQueue: JobsByQueue, wakeups: WorkerWakeups): void {
   for (const [queue, jobs] of jobsByQueue)
-    for (const [delay, sameDelay] of Map.groupBy(jobs, ({ delaySeconds }) => delaySeconds))
+    for (const [delay, group] of Map.groupBy(jobs, ({ delaySeconds }) => delaySeconds))
       wakeups.wake(
         queue,
         delay,
-        sameDelay.map(({ job }) => job.id),
+        group.map(({ job }) => job.id),
       );
 }
 

@@ -28,16 +28,16 @@ export interface Database extends Session {
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
-   * Like {@link transaction}, for works that change no setting of their transaction. The embedded
-   * database runs the works of concurrent calls in one transaction, because each transaction waits
-   * for the disk. A work that throws does not affect the others.
+   * Like {@link transaction}, but concurrent calls may share one transaction: in the embedded
+   * database, each transaction waits for the disk. If `work` throws, the other calls are not
+   * affected. `work` must not change a setting of its transaction (`SET LOCAL`).
    */
   groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
   /** Runs several statements in one text, for migrations. */
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
-  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  runExclusively<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Notifies other processes, when the transaction commits, that these queues have new messages.
    */
@@ -46,13 +46,15 @@ export interface Database extends Session {
   listen(listener: QueueListener): void;
   /**
    * Runs vacuum and a checkpoint if PostgreSQL has written at least `afterBytes` of write-ahead log
-   * since the last time. On a server this function does nothing, because the server does both.
+   * since the last vacuum. On a server this function does nothing, because the server does both.
    */
   housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Adapts a session to pg-boss, so that pg-boss runs its statements in our transaction. */
+/**
+ * Adapts a session to pg-boss, so that pg-boss runs its statements in the session's transaction.
+ */
 export const bossDatabaseOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });

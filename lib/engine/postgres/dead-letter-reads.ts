@@ -61,13 +61,13 @@ export async function readDeadLetters(
       filter.ids ?? null,
     ],
   );
-  const sourceQueues = new Map(
+  const queueByDeadLetterQueue = new Map(
     matchingQueues.map((queue) => [String(deadLetterQueueOf(queue)), queue]),
   );
   return rows
     .map((row) => JobRow.parse(row))
     .flatMap((row) => {
-      const queue = sourceQueues.get(row.queue);
+      const queue = queueByDeadLetterQueue.get(row.queue);
       return queue === undefined ? [] : [deadLetterIn(row, queue)];
     });
 }

@@ -1,7 +1,7 @@
 import type { PgBoss } from 'pg-boss';
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { auditRecordsOf } from '../audit.ts';
+import { deadLetterAuditRecordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf } from '../dead-letters.ts';
 import { storableMessage, toJson } from '../json.ts';
 import type { DeadLetter, DeadLetterDecision, DeadLetterFilter, DecisionAuthor } from '../port.ts';
@@ -17,7 +17,7 @@ interface DecisionSteps {
   /** Moves or deletes the jobs with these ids in the dead-letter queue of `queue`. */
   removeJobs(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
   /** Builds the messages that inform the coordinator. */
-  readonly noticesOf: (deadLetters: readonly DeadLetter[]) => ReturnType<typeof decisionMessages>;
+  messagesAbout(deadLetters: readonly DeadLetter[]): ReturnType<typeof decisionMessages>;
 }
 
 /** Sends dead-letter messages back to their queues. See `Engine.redrive`. */
@@ -29,7 +29,7 @@ export function redriveDeadLetters(
   return carryOutDecision(deps, filter, author, {
     what: 'redriven',
     removeJobs: moveJobs,
-    noticesOf: (deadLetters) => decisionMessages('redriven', deadLetters, author),
+    messagesAbout: (deadLetters) => decisionMessages('redriven', deadLetters, author),
   });
 }
 
@@ -42,7 +42,7 @@ export function discardDeadLetters(
   return carryOutDecision(deps, filter, author, {
     what: 'discarded',
     removeJobs: deleteJobs,
-    noticesOf: (deadLetters) => decisionMessages('discarded', deadLetters, author),
+    messagesAbout: (deadLetters) => decisionMessages('discarded', deadLetters, author),
   });
 }
 
@@ -61,25 +61,32 @@ async function carryOutDecision(
   { database, queues, wakeups, onAudited }: DeadLetterDeps,
   filter: DeadLetterFilter,
   author: DecisionAuthor,
-  { what, removeJobs, noticesOf }: DecisionSteps,
+  { what, removeJobs, messagesAbout }: DecisionSteps,
 ): Promise<number> {
   const { boss } = queues;
-  const names = await queues.names();
-  await queues.ensure(['coordinate', ...names]);
+  const queueNames = await queues.names();
+  await queues.ensure(['coordinate', ...queueNames]);
   const { queuesToWake, auditEntries, count } = await database.transaction(async (session) => {
-    const deadLetters = await readDeadLetters(session, names, filter, 'FOR UPDATE SKIP LOCKED');
+    const deadLetters = await readDeadLetters(
+      session,
+      queueNames,
+      filter,
+      'FOR UPDATE SKIP LOCKED',
+    );
     for (const [queue, group] of Map.groupBy(deadLetters, (deadLetter) => deadLetter.queue)) {
       const ids = group.map(({ id }) => id);
       await removeJobs(boss, session, queue, ids);
     }
-    const notices = noticesOf(deadLetters).map((message) => ({ data: storableMessage(message) }));
-    if (notices.length > 0)
-      await boss.insert('coordinate', notices, { db: bossDatabaseOn(session) });
+    const coordinatorJobs = messagesAbout(deadLetters).map((message) => ({
+      data: storableMessage(message),
+    }));
+    if (coordinatorJobs.length > 0)
+      await boss.insert('coordinate', coordinatorJobs, { db: bossDatabaseOn(session) });
     const decisions = decisionsOf(what, deadLetters, author, Date.now());
     await storeDecisions(session, decisions);
-    const auditEntries = await appendAudit(session, auditRecordsOf(decisions, author));
+    const auditEntries = await appendAudit(session, deadLetterAuditRecordsOf(decisions, author));
     const queuesToWake = new Set(what === 'redriven' ? deadLetters.map(({ queue }) => queue) : []);
-    if (notices.length > 0) queuesToWake.add('coordinate');
+    if (coordinatorJobs.length > 0) queuesToWake.add('coordinate');
     await database.notifyWorkers(session, [...queuesToWake]);
     return { queuesToWake, auditEntries, count: deadLetters.length };
   });

@@ -14,7 +14,7 @@ import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
 import { createGroupedTransactions } from './grouped.ts';
 import { readMarker, writeMarker } from './marker.ts';
-import { keepErrors, sessionOn, transactionOn } from './pool.ts';
+import { sessionOn, surviveConnectionLoss, transactionOn } from './pool.ts';
 import { createPreparedQueries } from './prepared.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
@@ -67,13 +67,13 @@ export async function openEmbedded(folder: string): Promise<Database> {
   try {
     await checkPackageFiles();
     const finishCreation = prepareFolder(folder, lockedFolder.database);
-    const isNew = !existsSync(lockedFolder.database);
-    const begunAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
+    const isNewDatabase = !existsSync(lockedFolder.database);
+    const databaseCreatedAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
       fs: new SyncedFiles(lockedFolder.database),
       // Loads a prepared data folder. Without it, PGlite would start three instances of PostgreSQL
       // to create the database (1.1 GB, 2 s).
-      ...(isNew ? { loadDataDir: await dataDir() } : {}),
+      ...(isNewDatabase ? { loadDataDir: await dataDir() } : {}),
       startParams: [
         ...PGlite.defaultStartParams.filter((argument) => argument !== '-F'),
         ...DURABLE_ARGUMENTS,
@@ -81,8 +81,14 @@ export async function openEmbedded(folder: string): Promise<Database> {
       ],
     });
     await finishCreation();
-    const embedded = new Embedded(pglite, folder, begunAt, () => lockedFolder.release());
-    if (!readMarker(folder)) writeMarker(folder, { ...EMPTY_COUNTS, begunAt, writtenAt: begunAt });
+    const release = () => lockedFolder.release();
+    const embedded = new Embedded(pglite, folder, databaseCreatedAt, release);
+    if (!readMarker(folder))
+      writeMarker(folder, {
+        ...EMPTY_COUNTS,
+        begunAt: databaseCreatedAt,
+        writtenAt: databaseCreatedAt,
+      });
     return embedded;
   } catch (error) {
     lockedFolder.release();
@@ -106,20 +112,20 @@ class Embedded implements Database {
   readonly #toQuery = createPreparedQueries();
   readonly #runGrouped = createGroupedTransactions((work) => this.transaction(work));
   readonly #folder: string;
-  readonly #begunAt: string;
+  readonly #databaseCreatedAt: string;
   readonly #release: () => void;
   /** The position of the write-ahead log at the last vacuum and checkpoint. */
   #lastCheckpointAt = '0/0';
   /** The numbers of records in the stored marker, as JSON. */
   #countsInMarker = '';
 
-  constructor(pglite: PGlite, folder: string, begunAt: string, release: () => void) {
+  constructor(pglite: PGlite, folder: string, databaseCreatedAt: string, release: () => void) {
     this.#pglite = pglite;
     this.#folder = folder;
-    this.#begunAt = begunAt;
+    this.#databaseCreatedAt = databaseCreatedAt;
     this.#release = release;
     this.#pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 });
-    keepErrors(this.#pool, () => undefined);
+    surviveConnectionLoss(this.#pool, () => undefined);
     this.boss = { executeSql: (text, values) => this.#executeForBoss(text, values) };
   }
 
@@ -141,8 +147,8 @@ class Embedded implements Database {
 
   /**
    * Runs SQL of pg-boss. Without values, the SQL may be several statements with their own `BEGIN`
-   * and `COMMIT`. If one of them fails, the connection would stay in a failed transaction, and all
-   * later statements would fail too.
+   * and `COMMIT`. After an error this function rolls back. Otherwise the connection would stay in
+   * the failed transaction, and all later statements would fail too.
    */
   async #executeForBoss(text: string, values: readonly unknown[] = []) {
     const client = await this.#pool.connect();
@@ -159,7 +165,7 @@ class Embedded implements Database {
   }
 
   /** The folder's lock already excludes other processes. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
+  runExclusively<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
 
@@ -176,15 +182,15 @@ class Embedded implements Database {
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeMarker();
-    const [log] = await this.query(
+    const [writeAheadLog] = await this.query(
       'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - ' +
         '$1::pg_lsn AS bytes',
       [this.#lastCheckpointAt],
     );
-    if (Number(log?.bytes) < afterBytes) return;
+    if (Number(writeAheadLog?.bytes) < afterBytes) return;
     for (const table of BUSY_TABLES) await this.script(`VACUUM (ANALYZE) ${table}`);
     await this.script('CHECKPOINT');
-    this.#lastCheckpointAt = String(log?.at);
+    this.#lastCheckpointAt = String(writeAheadLog?.at);
   }
 
   async close(): Promise<void> {
@@ -214,7 +220,7 @@ class Embedded implements Database {
     };
     if (JSON.stringify(counts) === this.#countsInMarker) return;
     const writtenAt = new Date().toISOString();
-    writeMarker(this.#folder, { begunAt: this.#begunAt, writtenAt, ...counts });
+    writeMarker(this.#folder, { begunAt: this.#databaseCreatedAt, writtenAt, ...counts });
     this.#countsInMarker = JSON.stringify(counts);
   }
 }

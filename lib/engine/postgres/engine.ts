@@ -19,7 +19,7 @@ import { StoreHealth } from './health.ts';
 import { type JobRecord, jobSource, sendHeartbeat } from './job-source.ts';
 import type { Queues } from './queues.ts';
 import { readsOf } from './reads.ts';
-import { deleteSeenNotifications } from './record-writes.ts';
+import { deleteOldSeenIds } from './record-writes.ts';
 import {
   HEARTBEAT_SECONDS,
   limitDelays,
@@ -30,7 +30,9 @@ import {
 
 /** The interval of the housekeeping. */
 const HOUSEKEEPING_MILLIS = 20_000;
-/** Every 1080th housekeeping, every six hours, deletes the ids of old notifications. */
+/**
+ * One of this number of housekeepings (every six hours) also deletes the ids of old notifications.
+ */
 const HOUSEKEEPINGS_PER_PURGE = 1080;
 
 /** The engine on an open and migrated database, embedded or on a server. */
@@ -45,7 +47,7 @@ export class PostgresEngine implements WorkerEngine {
   readonly #workers: { readonly queue: QueueName; readonly worker: Worker<JobRecord> }[] = [];
   readonly #timers: NodeJS.Timeout[];
   #closing: Promise<void> | undefined;
-  #closed = false;
+  #isClosed = false;
 
   constructor(
     database: Database,
@@ -76,14 +78,14 @@ export class PostgresEngine implements WorkerEngine {
         this.#repeat(
           HEARTBEAT_SECONDS * 1000,
           'The heartbeat of received messages could not be written',
-          () => this.#heartbeat(),
+          () => this.#sendHeartbeats(),
         ),
       );
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#throwIfClosed();
-    return this.#health.observe(
+    return this.#health.recordCommit(
       commit(this.#database, this.#queues, this.#wakeups, change, this.#onAudited),
     );
   }
@@ -141,7 +143,7 @@ export class PostgresEngine implements WorkerEngine {
     const unfinished = await Promise.all(
       this.#workers.map(({ worker }) => worker.close(graceSeconds * 1000)),
     );
-    this.#closed = true;
+    this.#isClosed = true;
     const ids = unfinished.flat().map(({ id }) => id);
     await returnUnfinished(this.#database, ids).catch((error: unknown) =>
       this.#warn('Unfinished messages could not be returned to their queues', error),
@@ -151,7 +153,7 @@ export class PostgresEngine implements WorkerEngine {
   }
 
   #throwIfClosed(): void {
-    if (this.#closed) throw closedError();
+    if (this.#isClosed) throw closedError();
   }
 
   /**
@@ -163,21 +165,21 @@ export class PostgresEngine implements WorkerEngine {
     failureText: string,
     work: (iteration: number) => Promise<unknown>,
   ): NodeJS.Timeout {
-    let [busy, iteration] = [false, 0];
+    let [isRunning, iteration] = [false, 0];
     return setInterval(() => {
-      if (busy) return;
-      busy = true;
+      if (isRunning) return;
+      isRunning = true;
       work(iteration++)
         .catch((error: unknown) => this.#warn(failureText, error))
         .finally(() => {
-          busy = false;
+          isRunning = false;
         })
         .catch(() => undefined);
     }, millis);
   }
 
   /** Sends heartbeats for this process, and requeues the messages of dead processes. */
-  async #heartbeat(): Promise<void> {
+  async #sendHeartbeats(): Promise<void> {
     await Promise.all(
       this.#workers.map(({ queue, worker }) =>
         sendHeartbeat(this.#queues.boss, queue, worker.unfinished),
@@ -188,7 +190,7 @@ export class PostgresEngine implements WorkerEngine {
   }
 
   async #housekeeping(iteration: number): Promise<void> {
-    if (iteration % HOUSEKEEPINGS_PER_PURGE === 0) await deleteSeenNotifications(this.#database);
+    if (iteration % HOUSEKEEPINGS_PER_PURGE === 0) await deleteOldSeenIds(this.#database);
     await limitDelays(this.#database);
     await this.#database.housekeeping();
   }

@@ -65,7 +65,8 @@ export const DURABLE_ARGUMENTS = [
  * Prepares the data folder for a new or an existing database. For a new database, this function
  * writes the file `creating`. The caller calls the returned function when the database is complete:
  * that call deletes the file. If the process ends before, the next start finds the file and deletes
- * the unfinished database, which holds no data. Throws `engine.folder.incomplete`.
+ * the unfinished database, which holds no data. Throws `engine.folder.incomplete` if an existing
+ * database is not complete (see {@link checkCompleteness}).
  */
 export function prepareFolder(folder: string, database: string): () => Promise<void> {
   const creatingFile = join(folder, 'creating');

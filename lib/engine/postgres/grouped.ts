@@ -1,19 +1,20 @@
-import { batched } from './batched.ts';
+import { batchCalls } from './batched.ts';
 import type { Session } from './database.ts';
 
 type Work<T> = (session: Session) => Promise<T>;
 type WorkInGroup = (session: Session, groupSize: number) => Promise<void>;
 
 /**
- * Returns a function that runs works in common transactions. The works that arrive during one
- * transaction share the next transaction, so that they wait for the disk only once. Each of them
- * has a savepoint: if a work throws, only its own statements are rolled back. The promise of a call
- * settles when the transaction is on disk. If the transaction itself fails, all its works fail.
+ * Returns a function that runs `work` in a transaction, which other calls may share. All calls that
+ * arrive during one transaction share the next transaction, so that they wait for the disk only
+ * once. Each `work` has a savepoint: if it throws, only its own statements are rolled back. The
+ * promise of a call settles when the transaction is on disk. If the transaction itself fails, the
+ * promises of all its calls are rejected.
  */
 export function createGroupedTransactions(
   transaction: (work: Work<void>) => Promise<void>,
 ): <T>(work: Work<T>) => Promise<T> {
-  const runGroup = batched<WorkInGroup>((works) =>
+  const runGroup = batchCalls<WorkInGroup>((works) =>
     transaction(async (session) => {
       for (const work of works) await work(session, works.length);
     }),
@@ -22,7 +23,7 @@ export function createGroupedTransactions(
     const results: PromiseSettledResult<T>[] = [];
     await runGroup([
       async (session, groupSize) => {
-        // A work that is alone needs no savepoint, because its error may end the transaction.
+        // A single `work` needs no savepoint, because its error may end the transaction.
         if (groupSize === 1) results.push({ status: 'fulfilled', value: await work(session) });
         else results.push(await runInSavepoint(work, session));
       },
@@ -34,7 +35,7 @@ export function createGroupedTransactions(
   };
 }
 
-/** Runs the work. If the work throws, rolls its statements back and returns the error. */
+/** Runs `work`. If it throws, this function rolls its statements back and returns the error. */
 async function runInSavepoint<T>(
   work: Work<T>,
   session: Session,

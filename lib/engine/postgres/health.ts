@@ -8,7 +8,7 @@ const WRITE_TIMEOUT_MILLIS = 5000;
  * of PostgreSQL names the slow lock or statement.
  */
 const STATEMENT_TIMEOUT_MILLIS = 4000;
-/** The result of a test write is used for this time. */
+/** For this time after a test write, {@link StoreHealth.check} uses its result again. */
 const RESULT_AGE_MILLIS = 2000;
 /** A failed commit makes the store unhealthy for this time, or until a commit succeeds. */
 const UNHEALTHY_MILLIS = 60_000;
@@ -29,7 +29,7 @@ export class StoreHealth {
   }
 
   /** Returns the result of a commit, and records whether the commit failed. */
-  async observe<T>(commit: Promise<T>): Promise<T> {
+  async recordCommit<T>(commit: Promise<T>): Promise<T> {
     try {
       const result = await commit;
       this.#failure = undefined;

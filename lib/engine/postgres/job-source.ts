@@ -2,7 +2,7 @@ import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
 import type { QueueRecord } from '../handle-group.ts';
 import type { WorkerSource } from '../worker.ts';
-import { batched } from './batched.ts';
+import { batchCalls } from './batched.ts';
 import { failureOutput } from './dead-letter-reads.ts';
 
 /** A message that this process has received, with its pg-boss job. */
@@ -24,9 +24,9 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
       receiveCount: job.retryCount + 1,
       job,
     })),
-  // Each statement outside a transaction waits for the disk, so one statement deletes the messages
-  // of all handlers that ended in the meantime.
-  complete: batched(async (records) => {
+  // Each statement outside a transaction waits for the disk. One statement therefore deletes the
+  // messages of all handlers that have ended during the previous statement.
+  complete: batchCalls(async (records) => {
     await boss.deleteJob(queue, jobsOf(records));
   }),
   fail: async (records, error) => {

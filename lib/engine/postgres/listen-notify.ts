@@ -15,7 +15,7 @@ export class NotificationListener {
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitMillis = FIRST_WAIT_MILLIS;
-  #closed = false;
+  #isClosed = false;
   #receive: (payload: string) => void = () => {};
 
   constructor(
@@ -35,7 +35,7 @@ export class NotificationListener {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#client?.end().catch(() => {});
   }
@@ -44,7 +44,7 @@ export class NotificationListener {
     const client = this.#connect();
     let isLost = false;
     const reconnect = (error: unknown) => {
-      if (isLost || this.#closed) return;
+      if (isLost || this.#isClosed) return;
       isLost = true;
       if (this.#waitMillis === FIRST_WAIT_MILLIS)
         this.#warn(

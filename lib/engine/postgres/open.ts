@@ -5,7 +5,7 @@ import { damageOf, isDamage, moveDamagedFolder } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { openEmbedded } from './embedded.ts';
 import { PostgresEngine } from './engine.ts';
-import { createBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
+import { createBoss, DEFAULT_RETRY, Queues, type RetryOptions } from './queues.ts';
 import { limitDelays, requeueOrphaned } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
@@ -57,7 +57,7 @@ async function openOnce(
   const database = await openDatabase(options, warn);
   const boss = createBoss(database, warn);
   try {
-    await database.exclusively(async () => {
+    await database.runExclusively(async () => {
       await migrate(database);
       // The tables on a server are not checked: they may be large, and the administrator of the
       // server checks them.
@@ -66,7 +66,7 @@ async function openOnce(
     });
     await requeueOrphaned(database, boss, database.kind === 'embedded' ? 'all' : 'silent');
     await limitDelays(database);
-    const queues = new Queues(boss, { ...RETRY, ...options.retry });
+    const queues = new Queues(boss, { ...DEFAULT_RETRY, ...options.retry });
     return new PostgresEngine(database, queues, warn, options.onAudited ?? (() => {}));
   } catch (error) {
     await boss.stop({ close: false, graceful: false }).catch(() => undefined);

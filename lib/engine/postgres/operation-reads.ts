@@ -2,7 +2,7 @@ import type { OperationReads } from '../port.ts';
 import { StoredOperation, StoredTask } from '../records.ts';
 import type { Database } from './database.ts';
 import { parseBodies, readNumber } from './rows.ts';
-import { countStarted } from './schema.ts';
+import { countStartedSql } from './schema.ts';
 import { stepRecords } from './step-records.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -52,6 +52,12 @@ export const operationReads = (database: Database): OperationReads => ({
     );
     return task;
   },
-  countStartedSince: (at, type, action = 'cleanup') =>
-    readNumber(database, `SELECT ${countStarted('$1', '$2', '$3')} AS number`, at, type, action),
+  countStartedSince: (since, type, action = 'cleanup') =>
+    readNumber(
+      database,
+      `SELECT ${countStartedSql('$1', '$2', '$3')} AS number`,
+      since,
+      type,
+      action,
+    ),
 });

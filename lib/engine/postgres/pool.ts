@@ -4,7 +4,7 @@ import type { Row, Session } from './database.ts';
 /** Returns the query for node-postgres. An engine may add the name of a prepared statement. */
 export type ToQuery = (sql: string, values: readonly unknown[]) => pg.QueryConfig;
 
-/** The query as the caller gave it. */
+/** Returns the query without the name of a prepared statement. */
 export const unnamedQuery: ToQuery = (text, values) => ({ text, values: [...values] });
 
 /** Returns a session that runs its queries on this client, or on any client of this pool. */
@@ -16,11 +16,11 @@ export const sessionOn = (
 });
 
 /**
- * Prevents that a lost connection ends the process. A client may lose its connection before the
+ * Keeps the process running if a connection is lost. A client may lose its connection before the
  * caller of `pool.connect` has the client. Without a listener, the `error` event would end the
  * process. With the listener, the first statement of the caller fails and reports the loss.
  */
-export function keepErrors(pool: pg.Pool, onIdleError: (error: Error) => void): void {
+export function surviveConnectionLoss(pool: pg.Pool, onIdleError: (error: Error) => void): void {
   pool.on('error', onIdleError);
   pool.on('connect', (client) => client.on('error', () => undefined));
 }

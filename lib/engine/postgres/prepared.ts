@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { ToQuery } from './pool.ts';
 
-/** PostgreSQL keeps the plan of each prepared statement in memory. */
+/** The limit of prepared statements. PostgreSQL keeps the plan of each of them in memory. */
 const MAX_PREPARED = 300;
-/** A statement is prepared at this run, so that rare statements need no memory. */
+/** A statement is prepared at its third run, so that rare statements need no memory. */
 const PREPARED_AT_RUN = 3;
-/** The number of statements whose runs are counted. Above it, the count starts again. */
+/**
+ * The limit of statements whose runs are counted. Above this limit, all counts start again at 0.
+ */
 const MAX_COUNTED = 1000;
 
 /**
- * Returns a function that gives the statements that run often a name. PostgreSQL then parses and
- * plans them once, which takes most of the time of a short statement in the embedded database.
+ * Returns a function that gives a name to each statement that runs often. PostgreSQL parses and
+ * plans a named statement only once. In the embedded database, parsing and planning take most of
+ * the time of a short statement.
  */
 export function createPreparedQueries(): ToQuery {
-  const runsBySql = new Map<string, number>();
+  const runCountBySql = new Map<string, number>();
   const nameBySql = new Map<string, string>();
 
   const toQuery: ToQuery = (sql, values) => {
@@ -24,12 +27,12 @@ export function createPreparedQueries(): ToQuery {
 
   /** Counts a run of a statement without a name, and names it when it runs often enough. */
   function countRun(sql: string): void {
-    const runs = (runsBySql.get(sql) ?? 0) + 1;
-    runsBySql.set(sql, runs);
+    const runs = (runCountBySql.get(sql) ?? 0) + 1;
+    runCountBySql.set(sql, runs);
     if (runs >= PREPARED_AT_RUN) {
-      runsBySql.delete(sql);
+      runCountBySql.delete(sql);
       nameBySql.set(sql, createHash('sha256').update(sql).digest('hex').slice(0, 32));
-    } else if (runsBySql.size > MAX_COUNTED) runsBySql.clear();
+    } else if (runCountBySql.size > MAX_COUNTED) runCountBySql.clear();
   }
 
   return toQuery;

@@ -5,12 +5,16 @@ import type { Database } from './database.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** Reads one index entry of pg-boss for each state. A count would read every row. */
-const firstDueAt = (state: 'created' | 'retry'): string =>
+/**
+ * Returns a subquery for the time at which the first message in this state is due. The subquery
+ * reads one entry of an index of pg-boss. A count of the due messages would read every row.
+ */
+const firstDueAtSql = (state: 'created' | 'retry'): string =>
   `(SELECT start_after FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = '${state}' ` +
   'AND NOT blocked ORDER BY start_after LIMIT 1)';
 const SELECT_HAS_DUE =
-  `SELECT coalesce(least(${firstDueAt('created')}, ${firstDueAt('retry')}) <= now(), false) ` +
+  `SELECT coalesce(least(${firstDueAtSql('created')}, ` +
+  `${firstDueAtSql('retry')}) <= now(), false) ` +
   `OR EXISTS (SELECT 1 FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = 'active') AS due`;
 
 const Depth = z.object({

@@ -11,7 +11,7 @@ export interface RetryOptions {
   readonly maxDelaySeconds: number;
 }
 
-export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
+export const DEFAULT_RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY_SECONDS = 24 * 60 * 60;
 /**
@@ -68,7 +68,7 @@ export class Queues {
     this.#retry = retry;
   }
 
-  /** Creates those of the queues that do not exist. Call it outside of a transaction. */
+  /** Creates the queues that are missing. The caller must not be in a transaction. */
   async ensure(names: Iterable<QueueName>): Promise<void> {
     for (const name of names) {
       const creation = this.#creations.get(name) ?? this.#create(name);

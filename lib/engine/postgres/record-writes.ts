@@ -21,7 +21,7 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
     await writeVersioned(session, WRITE_OPERATIONS, change.operations.map(operationRow));
   if (change.tasks?.length) await writeVersioned(session, WRITE_TASKS, change.tasks.map(taskRow));
   if (change.documents?.length) await writeDocuments(session, change.documents);
-  if (change.seen?.length) await writeSeen(session, change.seen);
+  if (change.seen?.length) await writeSeenIds(session, change.seen);
   if (change.accounts?.length)
     await session.query(MERGE_ACCOUNTS, [
       toJson(lastOfEachAccount(change.accounts).map(accountRow)),
@@ -44,9 +44,12 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
     ]);
 }
 
-/** Throws {@link VersionConflict} if an earlier commit has recorded one of the ids. */
-async function writeSeen(session: Session, seen: readonly string[]): Promise<void> {
-  const ids = [...new Set(seen.map(storableText))];
+/**
+ * Records the ids of `Change.seen`. Throws {@link VersionConflict} if an earlier commit has
+ * recorded one of them.
+ */
+async function writeSeenIds(session: Session, seenIds: readonly string[]): Promise<void> {
+  const ids = [...new Set(seenIds.map(storableText))];
   const addedRows = await session.query(
     'INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ' +
       'ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1',
@@ -133,7 +136,7 @@ const WRITE_QUARANTINE = `
   )
   DELETE FROM propagator.quarantine WHERE sequence <= (SELECT max(sequence) FROM added) - $2::int`;
 
-/** Throws `engine.counter` for an amount that is not an integer. */
+/** Adds amounts to the counters. Throws `engine.counter` for an amount that is not an integer. */
 export async function addToCounters(
   session: Session,
   counters: Readonly<Record<string, number>>,
@@ -149,7 +152,7 @@ export async function addToCounters(
 }
 
 /** Deletes the ids of notifications that are so old that the broker will not deliver them again. */
-export async function deleteSeenNotifications(session: Session): Promise<void> {
+export async function deleteOldSeenIds(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,
   );

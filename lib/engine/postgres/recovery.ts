@@ -1,6 +1,6 @@
 import type { PgBoss } from 'pg-boss';
 import type { Database } from './database.ts';
-import { RETRY } from './queues.ts';
+import { DEFAULT_RETRY } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /**
@@ -17,9 +17,10 @@ export const HEARTBEAT_SECONDS = 8;
 /**
  * The maximum number of deliveries of a message whose processes die. A process may die because of
  * one of its messages, or because an administrator kills it. The death counts as a failed delivery
- * of all messages that the process has received. Each death therefore allows each of these messages
- * one more delivery, up to this limit. A message that reaches the limit is given up, because it
- * probably kills its process.
+ * of all messages that the process has received, also of messages that did not cause it. Each death
+ * therefore increases the permitted number of deliveries of each of these messages by one, up to
+ * this limit. A message that reaches the limit becomes a dead letter, because it probably kills its
+ * process.
  */
 const MAX_DELIVERIES = 20;
 
@@ -59,8 +60,8 @@ export async function returnUnfinished(database: Database, ids: readonly string[
 }
 
 /**
- * Makes delayed messages due whose delay has ended by the clock of this process. By the clock of
- * the database they may be due later, because that clock may have been set back.
+ * Makes messages due whose delay has ended by the clock of this process. Without this statement, a
+ * message would become due too late if the clock of the database was set back during the delay.
  */
 export async function makeDue(
   database: Database,
@@ -78,16 +79,17 @@ export async function makeDue(
 
 /**
  * Limits the delays of all messages, because the clock of the database may have been set back. If
- * the creation time of a delayed message is in the future, its delay starts again now. A failed
- * message is retried after the longest back-off at the latest.
+ * the creation time of a delayed message is in the future, its delay starts again now. The
+ * wait before the retry of a failed message is cut to the longest back-off.
  */
 export async function limitDelays(database: Database): Promise<void> {
+  const { maxDelaySeconds } = DEFAULT_RETRY;
   await database.query(`
     UPDATE ${BOSS_SCHEMA}.job SET created_on = now(),
       start_after = now() + (start_after - created_on)
     WHERE state = 'created' AND created_on > now() + interval '5 seconds'`);
   await database.query(`
-    UPDATE ${BOSS_SCHEMA}.job SET start_after = now() + interval '${RETRY.maxDelaySeconds} seconds'
+    UPDATE ${BOSS_SCHEMA}.job SET start_after = now() + interval '${maxDelaySeconds} seconds'
     WHERE state = 'retry'
-      AND start_after > now() + interval '${RETRY.maxDelaySeconds + 5} seconds'`);
+      AND start_after > now() + interval '${maxDelaySeconds + 5} seconds'`);
 }

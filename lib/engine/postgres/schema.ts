@@ -21,10 +21,10 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Returns a subquery that counts started operations with the index `operation_counted`. The
- * parameters are SQL expressions.
+ * Returns a subquery that counts started operations. PostgreSQL uses the index `operation_counted`
+ * for it. The parameters are SQL expressions.
  */
-export const countStarted = (since: string, scopeType: string, action: string): string =>
+export const countStartedSql = (since: string, scopeType: string, action: string): string =>
   `(SELECT count(*)::int FROM propagator.operation started
     WHERE started.is_counted AND started.started_at >= ${since}
       AND started.scope_type = ${scopeType} AND started.action = ${action})`;
@@ -32,7 +32,8 @@ export const countStarted = (since: string, scopeType: string, action: string): 
 /**
  * The migrations of the propagator's own tables, in order. Never change a released migration. A
  * release with a newer version of the pg-boss tables also needs a migration here, even an empty
- * one: an older release refuses the database because of the number of migrations.
+ * one: an older release refuses a database only if the database has more migrations than that
+ * release.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -147,9 +148,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON propagator.audit
     FOR EACH STATEMENT EXECUTE FUNCTION propagator.refuse_audit_change();
   `,
-  // Each step counts operations for the hourly cap. The index has all conditions of this count, so
-  // PostgreSQL does not unpack the body of each started operation. An index on expressions over the
-  // body would change with each update of an operation; the generated columns do not.
+  // Each step counts operations for the hourly cap. The index contains all columns of this count,
+  // so PostgreSQL does not unpack the body of each started operation. An index on expressions over
+  // the body would be written at each update of an operation. The values of the generated columns
+  // stay the same, so their index is not written.
   `
   ALTER TABLE propagator.operation
     ADD COLUMN action text GENERATED ALWAYS AS (body->>'action') STORED,

@@ -9,7 +9,7 @@ import {
   type Session,
 } from './database.ts';
 import { NotificationListener } from './listen-notify.ts';
-import { keepErrors, sessionOn, transactionOn } from './pool.ts';
+import { sessionOn, surviveConnectionLoss, transactionOn } from './pool.ts';
 
 /**
  * The key of the advisory lock: the letters `kprop`. Other programs that use the same database must
@@ -35,7 +35,7 @@ export async function openServer(
     keepAlive: true,
   };
   const pool = new pg.Pool({ ...options, max: MAX_CONNECTIONS });
-  keepErrors(pool, (error) => warn('A connection to PostgreSQL was lost', error));
+  surviveConnectionLoss(pool, (error) => warn('A connection to PostgreSQL was lost', error));
   try {
     await pool.query('SELECT 1');
   } catch (error) {
@@ -67,7 +67,8 @@ class Server implements Database {
   readonly boss: BossDatabase;
   readonly #pool: pg.Pool;
   readonly #listener: NotificationListener;
-  readonly #name = crypto.randomUUID();
+  /** Names this process in its `NOTIFY` messages, so that it can ignore them. */
+  readonly #senderId = crypto.randomUUID();
 
   constructor(pool: pg.Pool, listener: NotificationListener) {
     this.#pool = pool;
@@ -95,7 +96,7 @@ class Server implements Database {
   }
 
   /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
+  runExclusively<T>(work: () => Promise<T>): Promise<T> {
     return this.transaction(async (session) => {
       await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
       return work();
@@ -106,14 +107,14 @@ class Server implements Database {
     if (queues.length > 0)
       await session.query(
         `SELECT pg_notify('${CHANNEL_NAME}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`,
-        [this.#name, queues],
+        [this.#senderId, queues],
       );
   }
 
   listen(listener: QueueListener): void {
     this.#listener.listen((payload) => {
       const [sender, queue] = payload.split(' ');
-      if (queue !== undefined && sender !== this.#name) listener(queue);
+      if (queue !== undefined && sender !== this.#senderId) listener(queue);
     });
   }
 

@@ -4,7 +4,7 @@ import { storableText } from '../json.ts';
 import type { StepQuery, StepRecords } from '../port-reads.ts';
 import { StoredOperation, StoredTask, StoredWaiver } from '../records.ts';
 import type { Database } from './database.ts';
-import { countStarted } from './schema.ts';
+import { countStartedSql } from './schema.ts';
 
 const StepRow = z.object({
   operation: StoredOperation,
@@ -15,14 +15,15 @@ const StepRow = z.object({
 });
 
 /**
- * One statement in place of five. In the embedded database each statement takes about 2 ms of the
- * event loop, and each message to the coordinator needs these records.
+ * Reads all records of a step in one statement, in place of five. In the embedded database each
+ * statement takes about 2 ms of the event loop, and each message to the coordinator needs these
+ * records.
  */
-const STATEMENT = `
+const SELECT_STEP_RECORDS = `
   SELECT o.body AS operation,
     (SELECT coalesce(jsonb_agg(t.body ORDER BY t.id), '[]') FROM propagator.task t
       WHERE t.operation_id = o.id) AS tasks,
-    ${countStarted('$2', 'o.scope_type', 'o.action')} AS started,
+    ${countStartedSql('$2', 'o.scope_type', 'o.action')} AS started,
     (SELECT coalesce(jsonb_agg(w.body ORDER BY w.type), '[]') FROM propagator.waiver w) AS waivers,
     (SELECT coalesce(
         jsonb_agg(
@@ -38,7 +39,7 @@ export async function stepRecords(
   id: OperationId,
   { startedSince, documents: { collection, partition } }: StepQuery,
 ): Promise<StepRecords | undefined> {
-  const [row] = await database.query(STATEMENT, [
+  const [row] = await database.query(SELECT_STEP_RECORDS, [
     id,
     startedSince,
     collection,

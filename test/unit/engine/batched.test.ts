@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { batched } from '../../../lib/engine/postgres/batched.ts';
+import { batchCalls } from '../../../lib/engine/postgres/batched.ts';
 
 /** A store whose calls end one after the other, each when the test says so. */
 class HeldStore {
@@ -22,7 +22,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 describe('a batched function', () => {
   it('stores the items of the calls during a store in one further store', async () => {
     const held = new HeldStore();
-    const complete = batched(held.store);
+    const complete = batchCalls(held.store);
     const ended: string[] = [];
     const completeBoth = async (id: string): Promise<void> => {
       await complete([id, `${id}2`]);
@@ -46,7 +46,7 @@ describe('a batched function', () => {
 
   it('fails the calls of a failed store, and stores the items of the next calls', async () => {
     const held = new HeldStore();
-    const complete = batched(held.store);
+    const complete = batchCalls(held.store);
     const first = complete(['a']);
     const failure = expect(first).rejects.toThrow('the disk is full');
     await settle();

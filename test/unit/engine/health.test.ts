@@ -43,9 +43,9 @@ describe('the health of the store', () => {
   it('is false after a failed commit, and true after a commit that succeeds', async () => {
     const { port } = database(async () => undefined);
     const health = new StoreHealth(port, () => 0);
-    await health.observe(Promise.reject(new Error('read-only'))).catch(() => undefined);
+    await health.recordCommit(Promise.reject(new Error('read-only'))).catch(() => undefined);
     await expect(health.check()).rejects.toMatchObject(NOT_WRITABLE);
-    await health.observe(Promise.resolve('committed'));
+    await health.recordCommit(Promise.resolve('committed'));
     await expect(health.check()).resolves.toBeUndefined();
   });
 
@@ -53,7 +53,7 @@ describe('the health of the store', () => {
     let now = 0;
     const { port } = database(async () => undefined);
     const health = new StoreHealth(port, () => now);
-    await health.observe(Promise.reject(new Error('a defect'))).catch(() => undefined);
+    await health.recordCommit(Promise.reject(new Error('a defect'))).catch(() => undefined);
     now = 60_000;
     await expect(health.check()).resolves.toBeUndefined();
   });

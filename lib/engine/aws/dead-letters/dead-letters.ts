@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { auditRecordsOf } from '../../audit.ts';
+import { deadLetterAuditRecordsOf } from '../../audit.ts';
 import { decisionMessages, decisionsOf } from '../../dead-letters.ts';
 import type {
   DeadLetter,
@@ -117,7 +117,7 @@ async function carryOutDecision(
     for (const found of selectedMessages) handledIdentities.add(identityOf(found));
     const decisionsOfPage = decisionsOf(what, deadLettersOf(selectedMessages), author, decidedAt);
     await storeDecisions(decisionsOfPage, storedDecisions, deps);
-    await commit({ audit: auditRecordsOf(decisionsOfPage, author) }, deps);
+    await commit({ audit: deadLetterAuditRecordsOf(decisionsOfPage, author) }, deps);
     await send(sqsQueue, selectedMessages);
     await deps.sender.queues.delete(
       sqsQueue,

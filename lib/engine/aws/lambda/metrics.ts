@@ -90,6 +90,7 @@ export function meteredEngine<E extends Pick<Engine, 'commit'>>(
     if (outcome === 'committed') count(metricsOf(change));
     return outcome;
   };
+  // A copy of the object would lose the methods of its class, so a proxy replaces `commit`.
   return new Proxy(engine, {
     get: (target, name) => {
       if (name === 'commit') return countingCommit;
