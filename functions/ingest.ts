@@ -1,6 +1,6 @@
 import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
-import { ingestBroker, ingestHttp } from '../lib/app/lambda/ingest.ts';
+import { ingestFromBroker, ingestFromHttp } from '../lib/app/lambda/ingest.ts';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
 import { isBrokerEvent } from '../lib/engine/aws/lambda/event-sources.ts';
 import { replaceErrorWithReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
@@ -15,8 +15,8 @@ import { ingest } from '../lib/handlers/ingest.ts';
 export function ingestFunction(environment: Environment) {
   const openContext = lazyContext(environment);
   const common = [withPropagator('ingest', openContext), replaceErrorWithReport()];
-  const broker = middy().use(common).handler(ingestBroker);
-  const http = middy().use(common).handler(ingestHttp);
+  const broker = middy().use(common).handler(ingestFromBroker);
+  const http = middy().use(common).handler(ingestFromHttp);
   const queue = middy()
     .use(sqsMiddlewares('ingest', openContext))
     .handler(

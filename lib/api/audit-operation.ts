@@ -5,7 +5,7 @@ import { auditRecord } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** The target of an audit record about an operation. */
-export const targetOf = ({ id, scope }: Operation) => ({
+export const auditTargetOf = ({ id, scope }: Operation) => ({
   type: 'operation',
   id,
   operations: [id],
@@ -28,7 +28,7 @@ export const auditRecordBuilder =
     auditRecord(context, now(), {
       what,
       target: {
-        ...targetOf(opened),
+        ...auditTargetOf(opened),
         operations: [opened.id, ...(earlier ? [earlier.id] : [])],
       },
       reason,

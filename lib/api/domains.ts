@@ -19,7 +19,7 @@ import type { ApiDeps } from './deps.ts';
 import { refusedAnswer } from './open-operation.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
 import { answerRefused, problemBody } from './problem.ts';
-import { type RequestedWindow, windowOf } from './recovery-window.ts';
+import { type RequestedWindow, recoveryWindowOf } from './recovery-window.ts';
 
 /** Routes that list domains, and that plan the deletion of a whole domain. */
 export function domainRoutes(app: Hono, deps: ApiDeps): void {
@@ -182,7 +182,7 @@ export async function openApprovedDomainDeletion(
     keystoneCheck: check,
     cleanups: cleanupsOf(allOperations),
     allOperations,
-    window: await windowOf({ ...scope, enabled }, window, deps),
+    window: await recoveryWindowOf({ ...scope, enabled }, window, deps),
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
@@ -202,9 +202,9 @@ const withApprovedPlans = (
   plannedProjects.map((project) => {
     const plan = projectPlans.find(({ id }) => id === project.planId);
     if (!plan?.digest) return project;
-    const ownDrift = allowedDrift(drift, plan.resources);
+    const projectDrift = allowedDrift(drift, plan.resources);
     return {
       ...project,
-      plan: { of: plan.id, digest: plan.digest, allowedDrift: ownDrift, approvals },
+      plan: { of: plan.id, digest: plan.digest, allowedDrift: projectDrift, approvals },
     };
   });

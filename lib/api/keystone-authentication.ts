@@ -35,7 +35,7 @@ interface TokenDeps {
 }
 
 /** Visible characters only. Keystone's longest tokens (JWS) have about 2000 characters. */
-const TOKEN_PATTERN = /^[\x21-\x7e]{1,8192}$/;
+const KEYSTONE_TOKEN_PATTERN = /^[\x21-\x7e]{1,8192}$/;
 const RETRY_SECONDS = 5;
 const MAX_NAME_LENGTH = 255;
 
@@ -49,7 +49,7 @@ export function requireKeystoneToken(
   deps: TokenDeps,
 ): MiddlewareHandler {
   const { policy, callsPerMinute } = authentication;
-  const checkToken = tokenCheck(authentication, deps);
+  const checkToken = createTokenCheck(authentication, deps);
   const callerLimit = rateLimit(callsPerMinute, deps.now);
   return async (context, next) => {
     const access = accessOf(context);
@@ -72,7 +72,7 @@ export function requireKeystoneToken(
  * Returns the function that checks the token of a request. Its result is what Keystone says about
  * the token, or the response that refuses the request.
  */
-function tokenCheck(
+function createTokenCheck(
   { authUrl, validate, callsPerMinute }: KeystoneAuthentication,
   { log, now }: TokenDeps,
 ): (context: Context) => Promise<TokenFacts | Response> {
@@ -97,7 +97,7 @@ function tokenCheck(
   return async (context) => {
     const token = context.req.header('x-auth-token');
     if (token === undefined) return unauthorized(context, 'the request has no token');
-    if (!TOKEN_PATTERN.test(token))
+    if (!KEYSTONE_TOKEN_PATTERN.test(token))
       return unauthorized(context, 'the header X-Auth-Token contains no token');
     return validateToken(context, token).catch((thrown: unknown) => {
       if (thrown instanceof PropagatorError) return answerKeystoneUnavailable(context, thrown, log);
@@ -116,12 +116,12 @@ function checkLevel(
   access: Level | undefined,
   policy: AccessPolicy,
 ): Level | Response {
-  const granted = levelOf(facts, policy);
-  if (granted.kind === 'refused')
-    return context.json(problemBody('scope', granted.message, granted.advice), 403);
-  if (access !== undefined && !includesLevel(granted.level, access))
-    return context.json(roleMissingProblem(context, access, granted.level, policy), 403);
-  return granted.level;
+  const tokenLevel = levelOf(facts, policy);
+  if (tokenLevel.kind === 'refused')
+    return context.json(problemBody('scope', tokenLevel.message, tokenLevel.advice), 403);
+  if (access !== undefined && !includesLevel(tokenLevel.level, access))
+    return context.json(roleMissingProblem(context, access, tokenLevel.level, policy), 403);
+  return tokenLevel.level;
 }
 
 function answerKeystoneUnavailable(
@@ -161,13 +161,13 @@ function roleMissingProblem(
   level: Level,
   { roles }: AccessPolicy,
 ) {
-  const sufficient = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
+  const sufficientRoles = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
     (one) => roles[one],
   );
   return problemBody(
     'role',
     `${context.req.method} ${plainText(context.req.path, 200)} requires the level ${needed}, and ` +
       `the roles of the token give the level ${level}; nothing was changed`,
-    `Use a token with one of these roles: ${sufficient.join(', ')}.`,
+    `Use a token with one of these roles: ${sufficientRoles.join(', ')}.`,
   );
 }

@@ -14,7 +14,7 @@ import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
-import { type RequestedWindow, windowOf } from './recovery-window.ts';
+import { type RequestedWindow, recoveryWindowOf } from './recovery-window.ts';
 
 /** A person's request for an operation. */
 export interface AdministratorRequest {
@@ -86,7 +86,7 @@ export async function openRequestedCleanup(
     ...(requested.plan ? { plan: requested.plan } : {}),
     allOperations,
     ...(parent ? { parent } : {}),
-    window: await windowOfProject(state.account, requested.window, parent, deps),
+    window: await recoveryWindowOfProject(state.account, requested.window, parent, deps),
   };
   // The check in Keystone makes many calls, so all other rules are checked first.
   const answer = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -110,14 +110,14 @@ async function parentOfOpenCleanup(
  * Returns the recovery window of a project. While its domain is being deleted by the operation
  * `parent`, the policy gives the project no window, and only the request can give one.
  */
-async function windowOfProject(
+async function recoveryWindowOfProject(
   account: Account,
   requested: RequestedWindow | undefined,
   parent: Operation | undefined,
   deps: ApiDeps,
 ): Promise<RecoveryWindow | undefined> {
   if (parent && requested?.recoverForSeconds === undefined) return undefined;
-  return windowOf(account, requested, deps);
+  return recoveryWindowOf(account, requested, deps);
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
@@ -154,15 +154,15 @@ export async function commitOpened(
   if (answer.kind === 'refused')
     return { status: 409, body: problemBody('refused', answer.because, answer.advice) } as const;
   const { operation } = answer.opened;
-  const changed = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
+  const openedAndSuperseded = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const suspension = lifecycleStep(answer.suspension);
   const committed = await engine.commit({
     operations: [
-      ...changed.map((one) => one.operation),
+      ...openedAndSuperseded.map((one) => one.operation),
       ...suspension.operations,
       ...(answer.parent ? [answer.parent] : []),
     ],
-    messages: [...changed.flatMap(({ messages }) => messages), ...suspension.messages],
+    messages: [...openedAndSuperseded.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
     audit: [auditRecordOf(operation, answer.superseded?.operation)],
   });

@@ -146,13 +146,13 @@ function responsesOf(method: string, answers: RouteDescription['answers']): Json
   return Object.fromEntries([...errors, ...successes]);
 }
 
-const Properties = z.object({
+const QueryParameters = z.object({
   properties: z.record(z.string(), z.unknown()).default({}),
   required: z.array(z.string()).default([]),
 });
 
 function queryParameters(query: z.ZodObject): Json[] {
-  const { properties, required } = Properties.parse(jsonSchema(query));
+  const { properties, required } = QueryParameters.parse(jsonSchema(query));
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: 'query',

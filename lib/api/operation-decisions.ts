@@ -8,7 +8,7 @@ import type { Mode, Operation } from '../operation/model.ts';
 import { canBeRestored } from '../operation/recovery-window.ts';
 import { startAdvice } from '../operation/start-advice.ts';
 import { auditRecord } from './audit.ts';
-import { targetOf } from './audit-operation.ts';
+import { auditTargetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -56,7 +56,7 @@ async function cancelOperation(
   if (because !== undefined) return context.json(problemBody('operation', because), 409);
   const auditedDecision = {
     what: 'operation.canceled',
-    target: targetOf(operation),
+    target: auditTargetOf(operation),
     reason,
     before: { state: operation.state },
     after: { canceled: true },
@@ -90,7 +90,7 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
     if (!message) return context.json(notReleasableProblem(operation), 409);
     const auditedDecision = {
       what: 'operation.released',
-      target: targetOf(operation),
+      target: auditTargetOf(operation),
       reason,
       before: { state: operation.state, hold: operation.hold ?? null },
       after: { released: true },

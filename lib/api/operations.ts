@@ -9,7 +9,7 @@ import { commitOpened, openRequestedCleanup, refusalWithoutPlan } from './open-o
 import { cancelRoute, releaseRoute } from './operation-decisions.ts';
 import { OperationQuery, viewOfOperation, viewsOfOperations } from './operation-views.ts';
 import { answerRefused, answerUnknownOperation } from './problem.ts';
-import { windowFields } from './recovery-window.ts';
+import { recoveryWindowFields } from './recovery-window.ts';
 import { rerunOperation } from './rerun-operation.ts';
 
 /** `name`: the name of the project. It confirms a rerun for an enabled project. */
@@ -25,7 +25,7 @@ export const CleanupBody = z.strictObject({
   name: typedText(255).optional(),
   by: callerNotAllowedInBody,
   reason: reasonText.default('requested by an administrator'),
-  ...windowFields,
+  ...recoveryWindowFields,
 });
 
 /** Routes that list, show, request, rerun, cancel and release operations. */
@@ -35,7 +35,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   );
   app.post('/v1/operations', (context) => requestCleanup(context, deps));
   app.get('/v1/operations/:id', (context) => answerOperation(context, deps));
-  app.post('/v1/operations/:id/rerun', (context) => rerun(context, deps));
+  app.post('/v1/operations/:id/rerun', (context) => answerRerun(context, deps));
   cancelRoute(app, deps);
   releaseRoute(app, deps);
 }
@@ -59,7 +59,7 @@ async function answerOperation(context: Context, deps: ApiDeps): Promise<Respons
     : answerUnknownOperation(context);
 }
 
-async function rerun(context: Context, deps: ApiDeps): Promise<Response> {
+async function answerRerun(context: Context, deps: ApiDeps): Promise<Response> {
   const earlier = await deps.engine.reads.operation(OperationId.parse(context.req.param('id')));
   const input = { ...(await readJson(context, RerunBody)), by: callerOf(context) };
   if (!earlier) return answerUnknownOperation(context);

@@ -7,7 +7,7 @@ import type { ApprovedPlan, Operation } from '../operation/model.ts';
 import type { Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
 import { auditRecord } from './audit.ts';
-import { auditRecordBuilder, targetOf } from './audit-operation.ts';
+import { auditRecordBuilder, auditTargetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -15,7 +15,7 @@ import { openApprovedDomainDeletion } from './domains.ts';
 import { commitOpened, openRequestedCleanup, refusedAnswer } from './open-operation.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
 import { answerRefused, answerUnknownOperation, problemBody } from './problem.ts';
-import { type RequestedWindow, windowFields } from './recovery-window.ts';
+import { type RequestedWindow, recoveryWindowFields } from './recovery-window.ts';
 
 const Digest = z
   .string()
@@ -25,7 +25,7 @@ export const ApproveRequest = z.strictObject({
   digest: Digest,
   reason: reasonText.optional(),
   by: callerNotAllowedInBody,
-  ...windowFields,
+  ...recoveryWindowFields,
 });
 
 /**
@@ -118,7 +118,7 @@ async function recordApproval(
   const { context, planOperation, earlier, digest, typedReason, window, now } = approval;
   const auditedDecision = {
     what: 'operation.approved',
-    target: targetOf(planOperation),
+    target: auditTargetOf(planOperation),
     reason: typedReason,
     before: earlier.value,
     after: { digest, approvals },

@@ -12,7 +12,7 @@ export type PresentProject = Extract<EffectiveState, { kind: 'present' }>;
  * Returns whether Keystone shows the project, with its facts and the causes that suspend it. Throws
  * if Keystone gives no certain answer.
  */
-export const projectState = (
+export const readProjectState = (
   id: ProjectId,
   { cloud, engine }: Pick<ApiDeps, 'cloud' | 'engine'>,
 ): Promise<EffectiveState> =>
@@ -25,7 +25,7 @@ export const whyNotPresent = (state: Exclude<EffectiveState, PresentProject>): s
     : `Keystone returned the id ${state.id}; use this spelling`;
 
 /** Returns the scope of an operation about the project. */
-export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
+export const scopeOfProject = ({ facts }: PresentProject): ProjectScope => {
   const { id, name, domainId } = facts;
   const account = { type: 'project' as const, id: ProjectId.parse(id), name };
   return projectScope(

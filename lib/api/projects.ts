@@ -24,8 +24,8 @@ import {
   operationInputOf,
   PROJECT_CHANGED_PROBLEM,
   type PresentProject,
-  projectState,
-  scopeOf,
+  readProjectState,
+  scopeOfProject,
   whyNotPresent,
 } from './project-request.ts';
 
@@ -55,7 +55,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
 
 async function answerPolicy(context: Context, deps: ApiDeps): Promise<Response> {
   const id = ProjectId.parse(context.req.param('id'));
-  const project = await projectState(id, deps);
+  const project = await readProjectState(id, deps);
   if (project.kind !== 'present')
     return context.json(problemBody('project', whyNotPresent(project)), 404);
   const policy = deps.policy ?? NO_POLICY;
@@ -76,12 +76,12 @@ async function suspendProject(context: Context, deps: ApiDeps): Promise<Response
   const { reason } = await readJson(context, SuspendResumeBody);
   const by = callerOf(context);
   const [project, holdBefore, protection] = await Promise.all([
-    projectState(id, deps),
+    readProjectState(id, deps),
     suspensionHoldOf(id, deps.engine.reads),
     deps.protection(),
   ]);
   if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
-  const because = protectedBecause(scopeOf(project), protection);
+  const because = protectedBecause(scopeOfProject(project), protection);
   if (because) return answerRefused(context, `it is protected: ${because}`);
   if (holdBefore)
     return answerRefused(
@@ -99,7 +99,7 @@ async function resumeProject(context: Context, deps: ApiDeps): Promise<Response>
   const { reason } = await readJson(context, SuspendResumeBody);
   const by = callerOf(context);
   const [project, hold] = await Promise.all([
-    projectState(id, deps),
+    readProjectState(id, deps),
     suspensionHoldOf(id, deps.engine.reads),
   ]);
   if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
@@ -141,7 +141,7 @@ async function openAndCommit(
   deps: ApiDeps,
 ): Promise<Response> {
   const { context, project, decision, holdDocument } = request;
-  const input = await operationInputOf(action, scopeOf(project), decision, deps);
+  const input = await operationInputOf(action, scopeOfProject(project), decision, deps);
   const lifecycle = openLifecycle({ ...input, action });
   const openedId = lifecycle?.opened?.id;
   const { operations, messages } = lifecycleStep(lifecycle);

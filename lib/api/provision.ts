@@ -17,8 +17,8 @@ import {
   operationInputOf,
   PROJECT_CHANGED_PROBLEM,
   type PresentProject,
-  projectState,
-  scopeOf,
+  readProjectState,
+  scopeOfProject,
   whyNotPresent,
 } from './project-request.ts';
 
@@ -42,7 +42,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 const findProject = (context: Context, deps: ApiDeps) =>
-  projectState(ProjectId.parse(context.req.param('id')), deps);
+  readProjectState(ProjectId.parse(context.req.param('id')), deps);
 
 async function answerProvisionPlan(context: Context, deps: ApiDeps): Promise<Response> {
   const project = await findProject(context, deps);
@@ -102,7 +102,7 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
     );
   if (!desiredState(project.facts, deps.policy, requested))
     return context.json(noProfileProblem(project, requested.profile), 409);
-  const scope = scopeOf(project);
+  const scope = scopeOfProject(project);
   const because = protectedBecause(scope, await deps.protection());
   if (because) return answerRefused(context, `it is protected: ${because}`);
   const input = await operationInputOf('provision', scope, requested, deps);

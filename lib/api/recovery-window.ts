@@ -8,7 +8,7 @@ import type { ApiDeps } from './deps.ts';
 const MAX_SECONDS = 366 * 86_400;
 
 /** The fields of a body that ask for a recovery window. */
-export const windowFields = {
+export const recoveryWindowFields = {
   /**
    * The time for which the deletion can be canceled. 0: the deletion begins immediately. Absent:
    * the policy decides.
@@ -28,12 +28,12 @@ export interface RequestedWindow {
  * Returns the recovery window of a deletion; `undefined`: the deletion begins immediately. Each
  * field that a person requests replaces the value of the policy.
  */
-export async function windowOf(
+export async function recoveryWindowOf(
   account: Account,
   requested: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<RecoveryWindow | undefined> {
-  const policyWindow = policy && (await windowOfPolicy(account, policy, cloud));
+  const policyWindow = policy && (await recoveryWindowOfPolicy(account, policy, cloud));
   const lengthMillis =
     requested?.recoverForSeconds === undefined
       ? policyWindow?.lengthMillis
@@ -44,7 +44,7 @@ export async function windowOf(
 }
 
 /** Returns the recovery window of the policy. The policy has no windows for users. */
-async function windowOfPolicy(
+async function recoveryWindowOfPolicy(
   account: Account,
   policy: Policy,
   cloud: ApiDeps['cloud'],

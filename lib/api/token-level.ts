@@ -27,7 +27,7 @@ export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   const scope = scopeText(facts.scope);
   if (!policy.scopes.includes(scope))
     return refusedToken(
-      `${describeScope[facts.scope.kind](scope)}, and the API accepts only ` +
+      `${scopeDescriptions[facts.scope.kind](scope)}, and the API accepts only ` +
         policy.scopes.join(', '),
       'Log in with an accepted scope, for example OS_SYSTEM_SCOPE=all. The setting ' +
         'PROPAGATOR_API_SCOPES of the propagator names the accepted scopes.',
@@ -45,7 +45,7 @@ export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
 const scopeText = (scope: TokenScope): string =>
   scope.kind === 'project' || scope.kind === 'domain' ? `${scope.kind}:${scope.id}` : scope.kind;
 
-const describeScope: Readonly<Record<TokenScope['kind'], (scope: string) => string>> = {
+const scopeDescriptions: Readonly<Record<TokenScope['kind'], (scope: string) => string>> = {
   none: () => 'the token has no scope',
   system: () => 'the token has system scope',
   project: (scope) => `the token is scoped to ${scope}`,

@@ -6,7 +6,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Log } from '../shared/log.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
 import { apiTokens } from './api-tokens.ts';
-import { keystoneAccess } from './keystone-access.ts';
+import { keystoneAuthenticationOf } from './keystone-access.ts';
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -44,7 +44,7 @@ export function apiAuthentication(
 ): Authentication {
   if (settings.PROPAGATOR_API_AUTH === 'token')
     return { by: 'tokens', tokens: apiTokens(settings) };
-  return keystoneAccess(settings, authUrl, cloud);
+  return keystoneAuthenticationOf(settings, authUrl, cloud);
 }
 
 function tlsOf({

@@ -16,7 +16,7 @@ import { Throttle } from '../shared/throttle.ts';
 import { DeletionDurations } from '../task/deletion-durations.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
-import { coordinateSettings, taskSettings } from './settings-deps.ts';
+import { coordinatorSettings, taskSettings } from './settings-deps.ts';
 
 /** The dependencies of {@link startWorkers}. */
 export interface WorkerDeps {
@@ -104,7 +104,7 @@ function startCoordinator(queues: WorkerEngine, deps: WorkerDeps): Promise<void>
   const { httpPlugins, settings, stopping } = deps;
   const coordinateDeps = {
     ...deps,
-    ...coordinateSettings(settings),
+    ...coordinatorSettings(settings),
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions = [], name }) => [name, actions])),
     operationQueue: new KeyedQueue(),

@@ -27,7 +27,7 @@ import { loadPlugins, resolvePlugins } from './plugins.ts';
 import { recordPolicy } from './policy-audit.ts';
 import { loadPolicy } from './policy-file.ts';
 import { protectionOf } from './protection.ts';
-import { coordinateSettings } from './settings-deps.ts';
+import { coordinatorSettings } from './settings-deps.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
 /** The options of {@link startEmbedded}. */
@@ -86,7 +86,7 @@ async function start(
   undo.add(() => cloud.close());
   const authentication = apiAuthentication(settings, credentials.authUrl, cloud);
   await checkCloud(cloud, services, log);
-  const { mode, protectedIds } = coordinateSettings(settings);
+  const { mode, protectedIds } = coordinatorSettings(settings);
   const protection = () => protectionOf(protectedIds, cloud);
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   await recordPolicy(policy, { engine, now });
@@ -161,7 +161,7 @@ function startInventory(
   startedAt: number,
 ): InventorySync {
   const inventoryDeps = { engine, keystone: cloud.keystone, now, log };
-  const { gracePeriodMillis, protectedIds } = coordinateSettings(settings);
+  const { gracePeriodMillis, protectedIds } = coordinatorSettings(settings);
   const sweepDeps = { ...inventoryDeps, mode, gracePeriodMillis, policy, protectedIds, stopping };
   return startInventorySync({
     syncInventory: () => syncInventory(inventoryDeps),

@@ -47,7 +47,7 @@ const POLL_MILLIS = 1000;
  */
 const SETTLE_MILLIS = 5000;
 const MAX_SETTLE_MILLIS = 60_000;
-const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
+const RETRY_BACKOFF = { firstMillis: 2000, maxMillis: 60_000 };
 
 /**
  * Fills the inventory at the start, with retries, and then keeps it complete:
@@ -167,7 +167,7 @@ class RunningSync implements InventorySync {
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
         this.#lastFailure = error.message;
         this.#deps.log.warn(error, 'accounts could not be listed in Keystone; retrying');
-        await this.#wait(backoffMillis(attempt, RETRY));
+        await this.#wait(backoffMillis(attempt, RETRY_BACKOFF));
       }
     }
   }

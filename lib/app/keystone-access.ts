@@ -6,7 +6,7 @@ import type { Settings } from '../shared/settings.ts';
  * Returns the authentication of API callers by Keystone tokens. `authUrl`: the Keystone URL at
  * which the propagator logs in.
  */
-export const keystoneAccess = (
+export const keystoneAuthenticationOf = (
   settings: Settings,
   authUrl: string,
   cloud: Pick<Cloud, 'validateToken'>,

@@ -7,7 +7,7 @@ export const protectedIdsOf = (settings: Settings) => ({
 });
 
 /** Returns the dependencies of the coordinator that come from the settings. */
-export const coordinateSettings = (settings: Settings) => ({
+export const coordinatorSettings = (settings: Settings) => ({
   mode: settings.PROPAGATOR_MODE,
   gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
   protectedIds: protectedIdsOf(settings),

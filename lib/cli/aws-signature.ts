@@ -3,7 +3,7 @@ import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
 import { defaultCredentials } from '../engine/aws/default-credentials.ts';
-import { readFileIfThere } from './process.ts';
+import { readFileIfReadable } from './process.ts';
 import { withApiToken } from './token.ts';
 import { withKeystoneLogin } from './with-login.ts';
 
@@ -28,7 +28,7 @@ export function apiFetchOf(
   if (region === undefined)
     return withKeystoneLogin(
       base,
-      withApiToken(base, environment, readFileIfThere, send),
+      withApiToken(base, environment, readFileIfReadable, send),
       issueToken,
       send,
     );

@@ -58,8 +58,8 @@ export function present<Answer extends object, Row>(
   const printedFormat = json ? 'json' : (format ?? 'table');
   const text =
     column.length === 0 && printedFormat !== 'value'
-      ? wholeAnswer(answer, printedFormat, presentation)
-      : selectedColumns(answer, printedFormat, column, presentation);
+      ? wholeAnswerText(answer, printedFormat, presentation)
+      : selectedColumnsText(answer, printedFormat, column, presentation);
   if (text !== '') terminal.write(`${text}\n`);
 }
 
@@ -72,7 +72,7 @@ export const presentResult = <Answer extends object>(
 ): void =>
   present(terminal, answer, options, { text, rows: () => [answer], columns: {}, isSingle: true });
 
-function wholeAnswer<Answer extends object, Row>(
+function wholeAnswerText<Answer extends object, Row>(
   answer: Answer,
   format: 'table' | 'json' | 'yaml',
   { text }: Presentation<Answer, Row>,
@@ -81,14 +81,14 @@ function wholeAnswer<Answer extends object, Row>(
   return format === 'json' ? toJson(answer) : toYaml(answer);
 }
 
-function selectedColumns<Answer extends object, Row>(
+function selectedColumnsText<Answer extends object, Row>(
   answer: Answer,
   format: Format,
   columns: readonly string[],
   presentation: Presentation<Answer, Row>,
 ): string {
   const { isSingle } = presentation;
-  const { head, rows } = gridOf(answer, columns, presentation);
+  const { head, rows } = selectCells(answer, columns, presentation);
   if (format === 'json' || format === 'yaml') {
     const objects = rows.map((row) =>
       Object.fromEntries(head.map((name, index) => [name, row[index] ?? null])),
@@ -103,7 +103,7 @@ function selectedColumns<Answer extends object, Row>(
 }
 
 /** Returns the selected columns: their names, and the cells of each row. */
-function gridOf<Answer extends object, Row>(
+function selectCells<Answer extends object, Row>(
   answer: Answer,
   selection: readonly string[],
   { rows, columns, isSingle }: Presentation<Answer, Row>,

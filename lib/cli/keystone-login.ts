@@ -2,13 +2,13 @@ import { homedir } from 'node:os';
 import type { IssuedToken } from '../openstack/authenticate.ts';
 import { type Credentials, readCredentials } from '../openstack/credentials.ts';
 import { connectIdentity, type IdentityApi, logIn } from '../openstack/identity.ts';
-import { readFileIfThere } from './process.ts';
+import { readFileIfReadable } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const credentialsOf = (environment: Environment): Credentials =>
   readCredentials(
-    { env: environment, readFile: readFileIfThere, home: homedir(), cwd: process.cwd() },
+    { env: environment, readFile: readFileIfReadable, home: homedir(), cwd: process.cwd() },
     'any',
   );
 

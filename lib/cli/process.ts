@@ -7,7 +7,7 @@ import type { Log } from '../shared/log.ts';
 import { EXIT } from './terminal.ts';
 
 /** The text of a file; `undefined` when it is missing or unreadable. */
-export function readFileIfThere(path: string): string | undefined {
+export function readFileIfReadable(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -4,7 +4,7 @@ import { readCredentials } from '../openstack/credentials.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings, type Settings, settingError } from '../shared/settings.ts';
 import { limitHeapGrowth } from './heap-growth.ts';
-import { handleUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
+import { handleUnhandledErrors, readFileIfReadable, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,7 +30,7 @@ export async function start(
     );
   const credentials = readCredentials({
     env: environment,
-    readFile: readFileIfThere,
+    readFile: readFileIfReadable,
     home: homedir(),
     cwd: process.cwd(),
   });

@@ -3,7 +3,7 @@ import type { Policy } from '../../policy/schema.ts';
 import { SERVICES } from '../../services/index.ts';
 import { approvalRulesOf } from '../approval-rules.ts';
 import { resolvePlugins } from '../plugins.ts';
-import { coordinateSettings } from '../settings-deps.ts';
+import { coordinatorSettings } from '../settings-deps.ts';
 import { commonDeps } from './task-deps.ts';
 
 /**
@@ -15,7 +15,7 @@ export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);
   return {
     ...commonDeps(lambda),
-    ...coordinateSettings(settings),
+    ...coordinatorSettings(settings),
     services: SERVICES,
     optedIn,
     approvalRules: approvalRulesOf(settings),

@@ -5,7 +5,7 @@ import type { Authentication } from '../../api/authentication.ts';
 import { problemBody } from '../../api/problem.ts';
 import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
 import type { Policy } from '../../policy/schema.ts';
-import { keystoneAccess } from '../keystone-access.ts';
+import { keystoneAuthenticationOf } from '../keystone-access.ts';
 import { allServicesDeps } from './all-services-deps.ts';
 
 /**
@@ -50,7 +50,7 @@ function createApiApp(propagator: LambdaContext, policy: Policy): Hono {
  */
 const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authentication =>
   settings.PROPAGATOR_API_AUTH === 'keystone'
-    ? keystoneAccess(settings, authUrl, cloud)
+    ? keystoneAuthenticationOf(settings, authUrl, cloud)
     : { by: 'iam' };
 
 /**

@@ -11,7 +11,7 @@ import { commonDeps } from './task-deps.ts';
  * Ingests a batch that Lambda itself read from a broker. If the function throws, Lambda delivers
  * the whole batch again. Ingest then ignores the notifications that were already ingested.
  */
-export async function ingestBroker(event: unknown, context: unknown): Promise<void> {
+export async function ingestFromBroker(event: unknown, context: unknown): Promise<void> {
   const { propagator } = context as InvocationContext;
   const messages = notificationsIn(event, Date.now()) ?? [];
   propagator.countMetrics({ NotificationsReceived: messages.length });
@@ -20,7 +20,7 @@ export async function ingestBroker(event: unknown, context: unknown): Promise<vo
 }
 
 /** Answers a signed HTTP request with notifications. API Gateway has checked the signature. */
-export async function ingestHttp(event: unknown, context: unknown): Promise<unknown> {
+export async function ingestFromHttp(event: unknown, context: unknown): Promise<unknown> {
   const { propagator } = context as InvocationContext;
   const app = new Hono();
   protectApi(app, {

@@ -8,7 +8,7 @@ import { recordPolicy } from '../policy-audit.ts';
 import { protectedIdsOf } from '../settings-deps.ts';
 import { commonDeps } from './task-deps.ts';
 
-const MAX_COUNTED = 1000;
+const MAX_COUNTED_OPERATIONS = 1000;
 
 /** The input that a schedule passes to the function: see {@link runScheduledSweep}. */
 export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
@@ -51,15 +51,18 @@ async function countWaitingForOperator({
   countMetrics: count,
 }: LambdaContext): Promise<void> {
   const { total: suspicious } = await engine.reads.suspicions(1);
-  const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
+  const heldOperations = await engine.reads.operations({
+    state: 'held',
+    limit: MAX_COUNTED_OPERATIONS,
+  });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
-  const capped = held.filter(({ hold }) => isCapped(hold?.about));
-  const suspended = await readSuspensionHolds(engine.reads);
+  const cappedOperations = heldOperations.filter(({ hold }) => isCapped(hold?.about));
+  const suspensionHolds = await readSuspensionHolds(engine.reads);
   count({
-    Held: held.length,
-    Capped: capped.length,
+    Held: heldOperations.length,
+    Capped: cappedOperations.length,
     Suspicious: suspicious,
-    EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
+    EnabledDuringHold: suspensionHolds.filter(({ enabledAt }) => enabledAt !== undefined).length,
   });
 }
 

@@ -86,14 +86,14 @@ function entriesText(entries: readonly AuditEntryShape[], maxEntries: number): s
 }
 
 function verificationText({ ok, head, broken }: AuditVerificationShape): string {
-  const known = `${head.sequence}:${head.hash}`;
+  const knownEntry = `${head.sequence}:${head.hash}`;
   if (ok)
     return head.sequence === 0
       ? 'The audit log is empty.'
       : `The audit log is unbroken: ${head.sequence} entries.\n` +
           'To prove later that none of them was replaced, keep this outside the store:\n' +
-          `  ${known}\n` +
-          `Then: propagator audit verify --known ${known}`;
+          `  ${knownEntry}\n` +
+          `Then: propagator audit verify --known ${knownEntry}`;
   return [
     `The audit log is broken at entry ${broken?.sequence}.`,
     wrapText(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),

@@ -15,8 +15,8 @@ import { showPlan } from '../show/plan.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import {
   type AccountType,
-  approve,
-  approvedText,
+  approvalOutput,
+  approvePlan,
   domainIdOf,
   makePlan,
   OpenedAnswer,
@@ -119,8 +119,8 @@ async function deletePlanned(
   );
   if (!plan)
     throw planError(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
-  const answer = await approve(plan.operation.id, digest, options, terminal);
-  presentResult(terminal, answer, options, approvedText(plan.operation.id));
+  const answer = await approvePlan(plan.operation.id, digest, options, terminal);
+  presentResult(terminal, answer, options, approvalOutput(plan.operation.id));
 }
 
 async function deleteAfterQuestion(
@@ -148,7 +148,7 @@ async function deleteAfterQuestion(
       `nothing was deleted: the typed name is not the name of the ${kind}`,
       'The plan is kept.',
     );
-  const answer = await approve(plan.id, plan.digest ?? '', options, terminal);
+  const answer = await approvePlan(plan.id, plan.digest ?? '', options, terminal);
   const { opened: operationId, waitsFor, recoverableUntil } = answer;
   if (operationId === undefined) {
     terminal.write(

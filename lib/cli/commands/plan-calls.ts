@@ -57,7 +57,7 @@ export const secondApprovalText = (id: string): string =>
  * Returns a function that makes the output after the approval of the plan `id`, from the answer of
  * the API.
  */
-export const approvedText =
+export const approvalOutput =
   (id: string) =>
   ({
     opened: operationId,
@@ -140,7 +140,7 @@ export async function makePlan(
 }
 
 /** Approves a plan. */
-export const approve = (
+export const approvePlan = (
   id: string,
   digest: string,
   { reason, ...options }: RecoveryWindowOptions & { reason?: string },

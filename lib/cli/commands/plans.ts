@@ -14,8 +14,8 @@ import { showPlan } from '../show/plan.ts';
 import type { Terminal } from '../terminal.ts';
 import {
   type AccountType,
-  approve,
-  approvedText,
+  approvalOutput,
+  approvePlan,
   domainIdOf,
   makePlan,
   type PlanOptions,
@@ -96,7 +96,7 @@ export function planCommands(
     .addOption(recoverForOption('plan'))
     .addOption(remindOption())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {
-      const answer = await approve(id, digest, options, terminal);
-      presentResult(terminal, answer, options, approvedText(id));
+      const answer = await approvePlan(id, digest, options, terminal);
+      presentResult(terminal, answer, options, approvalOutput(id));
     });
 }

@@ -43,7 +43,7 @@ interface ProvisionOptions extends OutputOptions {
 /** Drift has exit code 3, as an operation that ended `unverified`. */
 const DRIFT_EXIT_CODE = EXIT.unverified;
 /** The number of projects that are compared at the same time. */
-const CONCURRENCY = 4;
+const MAX_CONCURRENT_COMPARISONS = 4;
 
 /** `project provision` and `project drift`. */
 export function provisionCommands(project: Command, terminal: Terminal): void {
@@ -51,7 +51,7 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
   driftCommand(project, terminal);
 }
 
-const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
+const projectPath = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
 
 function provisionCommand(project: Command, terminal: Terminal): void {
   const { client } = terminal;
@@ -72,12 +72,12 @@ function provisionCommand(project: Command, terminal: Terminal): void {
     .action(async (id: string, options: ProvisionOptions) => {
       const { plan, profile, reconcile, reason, ...output } = options;
       if (plan) {
-        const path = `${pathOf(id)}/provision${queryString({ profile })}`;
+        const path = `${projectPath(id)}/provision${queryString({ profile })}`;
         presentPlan(terminal, await client.get(path, Comparison), output, reconcile === true);
         return;
       }
       const body = { reason, profile, reconcile };
-      const answer = await client.post(`${pathOf(id)}/provision`, body, OpenedAnswer);
+      const answer = await client.post(`${projectPath(id)}/provision`, body, OpenedAnswer);
       presentResult(
         terminal,
         answer,
@@ -94,11 +94,11 @@ function driftCommand(project: Command, terminal: Terminal): void {
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')
     .action(async (id: string | undefined, output: OutputOptions) => {
       const ids = id === undefined ? await provisionedProjects(terminal) : [id];
-      const limit = pLimit(CONCURRENCY);
+      const limit = pLimit(MAX_CONCURRENT_COMPARISONS);
       const comparisons = await Promise.all(
         ids.map((projectId) =>
           limit(async () => {
-            const answer = client.get(`${pathOf(projectId)}/drift`, Comparison);
+            const answer = client.get(`${projectPath(projectId)}/drift`, Comparison);
             if (id !== undefined) return answer;
             // One project that cannot be compared must not hide the others.
             return answer.catch((thrown: unknown) => failedComparison(projectId, thrown));
@@ -179,7 +179,7 @@ function planText(plan: Comparison, reconcile: boolean): string {
     if (isAsWanted(row)) continue;
     const mark = markOf(row, reconcile);
     counts[mark] += 1;
-    lines.push(`  ${mark} ${lineText(row)}`);
+    lines.push(`  ${mark} ${itemText(row)}`);
   }
   lines.push(...errorLines(plan));
   lines.push(
@@ -191,7 +191,7 @@ function planText(plan: Comparison, reconcile: boolean): string {
 
 function driftText(comparison: Comparison): string {
   const rows = rowsIn(comparison).filter((row) => !isAsWanted(row));
-  const lines = rows.map((row) => `  ${row.state === 'missing' ? '-' : '~'} ${lineText(row)}`);
+  const lines = rows.map((row) => `  ${row.state === 'missing' ? '-' : '~'} ${itemText(row)}`);
   const errors = errorLines(comparison);
   if (lines.length + errors.length === 0) return `${headText(comparison)}: as the profile says`;
   return [headText(comparison), ...lines, ...errors].join('\n');
@@ -200,10 +200,10 @@ function driftText(comparison: Comparison): string {
 const headText = ({ project, name, profile }: Comparison): string =>
   `${project}${name === undefined ? '' : ` ${name}`}, profile ${profile}`;
 
-function lineText({ service, type, region, name, wanted, found, message }: Row): string {
-  const what = `${service}.${type} ${name}`;
+function itemText({ service, type, region, name, wanted, found, message }: Row): string {
+  const resourceText = `${service}.${type} ${name}`;
   const change = found === undefined ? wanted : `${found} -> ${wanted}`;
-  return `${what} (${region}): ${change}${message === undefined ? '' : `; ${message}`}`;
+  return `${resourceText} (${region}): ${change}${message === undefined ? '' : `; ${message}`}`;
 }
 
 const errorLines = ({ services }: Comparison): string[] =>

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { exitCodeOf, hasEnded, OPERATION_EXIT_CODES_TEXT } from '../exit-code.ts';
 import { withoutControlCharacters } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
-import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
+import { changeKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
 import { followOperation } from '../watch.ts';
 
@@ -52,7 +52,7 @@ export async function watchUntil(
   const { client, color, now, redraw, sleep = pause } = terminal;
   const samples: Sample[] = [];
   let lastState: OperationShape | undefined;
-  let printedLine = '';
+  let printedKey = '';
   const draw = () => {
     if (lastState && redraw) redraw(liveView(lastState, samples, now(), color));
   };
@@ -64,9 +64,9 @@ export async function watchUntil(
       samples.push({ at: now(), removed: state.resources.removed });
       samples.splice(0, samples.length - MAX_SAMPLES);
       draw();
-      if (!redraw && lineKey(lastState) !== printedLine)
+      if (!redraw && changeKey(lastState) !== printedKey)
         terminal.write(`${watchLine(lastState, samples, now())}\n`);
-      printedLine = lineKey(lastState);
+      printedKey = changeKey(lastState);
       if (isOver(lastState)) break;
     }
   } finally {

@@ -3,13 +3,13 @@ import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import type { ServiceApi } from '../../task/service.ts';
 import {
   type CatalogRows,
-  isOwn,
+  isMadeByRegister,
   OWN_DESCRIPTION,
   rethrowWithAdminAdvice,
 } from './keystone-rows.ts';
 import type { CatalogChange } from './plan.ts';
 
-const Created = z.object({ service: z.object({ id: z.string() }) });
+const CreatedService = z.object({ service: z.object({ id: z.string() }) });
 
 /**
  * Makes the changes in their order. If a change fails, the earlier changes stay, and the same
@@ -20,11 +20,11 @@ export async function applyChanges(
   changes: readonly CatalogChange[],
   { services }: CatalogRows,
 ): Promise<void> {
-  let serviceId = services.find(isOwn)?.id;
+  let serviceId = services.find(isMadeByRegister)?.id;
   for (const change of changes) {
     const answer = await sendChange(api, change, serviceId).catch(rethrowWithAdminAdvice);
     if (change.action === 'create' && change.type === 'service')
-      serviceId = Created.parse(answer.json).service.id;
+      serviceId = CreatedService.parse(answer.json).service.id;
   }
 }
 

@@ -47,12 +47,14 @@ export interface CatalogRows {
 }
 
 /** True for every service of the propagator's type. */
-export const isOfType = ({ type }: ServiceRow): boolean =>
+export const hasPropagatorType = ({ type }: ServiceRow): boolean =>
   typeKey(type) === typeKey(OWN_REGISTRATION.type);
 
 /** True if `register` made the service. */
-export const isOwn = (row: ServiceRow): boolean =>
-  isOfType(row) && row.name === OWN_REGISTRATION.name && row.description === OWN_DESCRIPTION;
+export const isMadeByRegister = (row: ServiceRow): boolean =>
+  hasPropagatorType(row) &&
+  row.name === OWN_REGISTRATION.name &&
+  row.description === OWN_DESCRIPTION;
 
 /** Reads Keystone's tables. Throws `PropagatorError`, for example for a truncated list. */
 export async function readRows(api: ServiceApi): Promise<CatalogRows> {

@@ -3,8 +3,8 @@ import { PropagatorError } from '../../shared/errors.ts';
 import {
   type CatalogRows,
   type EndpointRow,
-  isOfType,
-  isOwn,
+  hasPropagatorType,
+  isMadeByRegister,
   OWN_DESCRIPTION,
   type ServiceRow,
 } from './keystone-rows.ts';
@@ -40,11 +40,11 @@ export function planRegister(
   rows: CatalogRows,
   { url, region, interfaces }: DesiredEndpoints,
 ): CatalogChange[] {
-  const service = ownService(rows);
+  const service = registeredService(rows);
   const serviceEndpoints = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): CatalogChange[] => {
     const row = { type: 'endpoint', interface: name, region, url } as const;
-    const endpoint = ownEndpoint(
+    const endpoint = registeredEndpoint(
       serviceEndpoints.filter((one) => one.interface === name && one.region_id === region),
       row,
     );
@@ -73,7 +73,7 @@ export interface UnregisterPlan {
 export function planUnregister(rows: CatalogRows, region: string | undefined): UnregisterPlan {
   const changes: CatalogChange[] = [];
   const kept: { id: string; endpoints: string[] }[] = [];
-  for (const { id } of rows.services.filter(isOwn)) {
+  for (const { id } of rows.services.filter(isMadeByRegister)) {
     const endpoints = rows.endpoints.filter(({ service_id }) => service_id === id);
     const isRemoved = (one: EndpointRow): boolean =>
       one.description === OWN_DESCRIPTION && (region === undefined || one.region_id === region);
@@ -97,14 +97,16 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): U
 }
 
 /** Returns the service that `register` made, or `undefined`. */
-function ownService({ services }: CatalogRows): ServiceRow | undefined {
-  const ofType = services.filter(isOfType);
-  const foreign = ofType.find((one) => !isOwn(one));
-  if (foreign)
+function registeredService({ services }: CatalogRows): ServiceRow | undefined {
+  const ofType = services.filter(hasPropagatorType);
+  const foreignService = ofType.find((one) => !isMadeByRegister(one));
+  if (foreignService)
     throw nothingChangedError(
-      `Keystone has a service ${foreign.name || 'without a name'} (${foreign.id}) of type ` +
+      `Keystone has a service ${foreignService.name || 'without a name'} ` +
+        `(${foreignService.id}) of type ` +
         `${OWN_REGISTRATION.type} that \`propagator register\` did not make`,
-      `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
+      'If it is not in use, delete it and register again: openstack service delete ' +
+        foreignService.id,
     );
   const [service, duplicate] = ofType;
   if (service && duplicate)
@@ -117,7 +119,7 @@ function ownService({ services }: CatalogRows): ServiceRow | undefined {
 }
 
 /** Returns the endpoint that `register` made for this interface and region, or `undefined`. */
-function ownEndpoint(
+function registeredEndpoint(
   endpoints: readonly EndpointRow[],
   place: { readonly interface: string; readonly region: string },
 ): EndpointRow | undefined {

@@ -76,7 +76,7 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   } = deadLetter;
   const lines = [
     ['queue', queue],
-    ['given up', `${timeText(at)}, ${durationText(now - at)} ago${afterDeliveries(receiveCount)}`],
+    ['given up', `${timeText(at)}, ${durationText(now - at)} ago${deliveriesText(receiveCount)}`],
     [
       'kept',
       expiresAt === undefined
@@ -95,10 +95,10 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   );
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
-  const next =
+  const nextCommands =
     `Then: propagator dead-letter redrive --id ${quoteWord(id)}\n  or: propagator dead-letter ` +
     `discard --id ${quoteWord(id)} --reason "…"`;
-  return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
+  return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, nextCommands].join('\n\n');
 }
 
 const decisionText = ({
@@ -119,7 +119,7 @@ const decisionText = ({
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
   decisions.map((decision) => `- ${decisionText(decision)}`);
 
-function afterDeliveries(count: number | undefined): string {
+function deliveriesText(count: number | undefined): string {
   if (count === undefined) return '';
   return count === 1 ? ', after one delivery' : `, after ${count} deliveries`;
 }

@@ -51,14 +51,14 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   const lines = Object.entries(health)
     .filter(([, value]) => value !== undefined)
     .map(([part, value]) => [fieldInWords(part), wrapText(valueText(part, value), '')]);
-  const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
+  const queueRows = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
     queue,
     ready,
     delayed,
     active,
     dead,
   ]);
-  const heldText =
+  const suspiciousText =
     suspicious === 0 ? 'none' : `${suspicious} held; list them: propagator suspicious list`;
   const enabledText =
     enabledDuringHold === 0
@@ -71,11 +71,11 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
       [
         ...lines,
         ['accounts in the inventory', accounts],
-        ['suspicious deletions', heldText],
+        ['suspicious deletions', suspiciousText],
         ['projects enabled in Keystone during a hold', enabledText],
       ],
     ),
-    table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [
+    table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], queueRows, [
       'READY',
       'DELAYED',
       'ACTIVE',

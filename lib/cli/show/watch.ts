@@ -44,7 +44,7 @@ export function liveView(
   color: Colors,
 ): string {
   const { operation, resources, tasks } = view;
-  const rows = tasks.filter(isShown).map((task) => {
+  const rows = tasks.filter(isNotSkipped).map((task) => {
     const { found, removed, left } = sumOfTypes(task);
     return [task.service, task.region, colorState(task.state, color), found, removed, left];
   });
@@ -91,7 +91,12 @@ export function watchLine(view: OperationShape, samples: readonly Sample[], now:
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */
-export const lineKey = ({ operation, resources, waitsOn, projects = [] }: OperationShape): string =>
+export const changeKey = ({
+  operation,
+  resources,
+  waitsOn,
+  projects = [],
+}: OperationShape): string =>
   JSON.stringify([
     operation.state,
     resources,
@@ -114,11 +119,12 @@ function progressText(
 }
 
 function progressBar({ found, left }: OperationShape['resources']): string {
-  const done = found === 0 ? 0 : Math.round(((found - Math.min(left, found)) / found) * BAR_WIDTH);
-  return `[${'#'.repeat(done)}${'.'.repeat(BAR_WIDTH - done)}]`;
+  const filledWidth =
+    found === 0 ? 0 : Math.round(((found - Math.min(left, found)) / found) * BAR_WIDTH);
+  return `[${'#'.repeat(filledWidth)}${'.'.repeat(BAR_WIDTH - filledWidth)}]`;
 }
 
-const isShown = (task: TaskShape): boolean => task.state !== 'skipped';
+const isNotSkipped = (task: TaskShape): boolean => task.state !== 'skipped';
 
 const sumOfTypes = ({ counts: byType }: TaskShape) =>
   Object.values(byType).reduce(
