@@ -11,8 +11,11 @@ export interface ChangePart extends Required<Omit<ChangeGroup, 'stopDecision'>> 
   readonly stopDecision: Change['stopDecision'];
 }
 
-/** The maximum number of rows of one record, including its pointers. */
-const MAX_ROWS_PER_RECORD = { account: 2, quarantine: 2, operation: 5, stopDecision: 2 };
+/**
+ * The maximum number of rows of one record, including its pointers. An account has at most three:
+ * itself, the pointer from its domain, and the pointer of a suspicion that has ended.
+ */
+const MAX_ROWS_PER_RECORD = { account: 3, quarantine: 2, operation: 5, stopDecision: 2 };
 
 export const EMPTY_PART: ChangePart = {
   seen: [],
@@ -78,9 +81,13 @@ export function maxRowsOf({
   );
 }
 
-/** Returns the size of a group before its compression, which is the maximum size of its rows. */
+/**
+ * Returns the size of a group in bytes before its compression, which is the maximum size of its
+ * rows.
+ */
 export function maxBytesOf({ outbounds, ...rows }: ChangeGroup): number {
   return (
-    JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
+    Buffer.byteLength(JSON.stringify(rows)) +
+    outbounds.reduce((sum, { detail }) => sum + Buffer.byteLength(detail), 0)
   );
 }

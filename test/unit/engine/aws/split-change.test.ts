@@ -115,7 +115,7 @@ describe('a change in parts', () => {
     const { change, messages } = changeOf(150);
     for (const part of splitChange(change, messages)) {
       const rows =
-        2 * part.accounts.length +
+        3 * part.accounts.length +
         2 * part.quarantine.length +
         part.operations.length +
         part.seen.length +
@@ -126,6 +126,10 @@ describe('a change in parts', () => {
     const accounts = numbers(5).map(() => project({ name: 'x'.repeat(1024 * 1024) }));
     const parts = splitChange({ accounts }, []);
     expect(parts.map((part) => part.accounts.length)).toEqual([2, 2, 1]);
+    // In UTF-8 each of these characters has two bytes.
+    const longer = numbers(3).map(() => project({ name: 'ü'.repeat(1024 * 1024) }));
+    const partsOfLonger = splitChange({ accounts: longer }, []);
+    expect(partsOfLonger.map((part) => part.accounts.length)).toEqual([1, 1, 1]);
   });
 
   it('begins with the decisions, and ends with the first operation and the counters', () => {
