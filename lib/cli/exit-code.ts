@@ -2,9 +2,12 @@ import { ENDED_OPERATION_STATES } from '../operation/model.ts';
 import type { OperationShape } from './shapes.ts';
 import { EXIT } from './terminal.ts';
 
+/** True for a state of an operation after which no further change follows. */
+export const isEndState = (state: string): boolean =>
+  ENDED_OPERATION_STATES.some((ended) => ended === state);
+
 /** True if no further change of the operation will follow. */
-export const hasEnded = ({ operation }: OperationShape): boolean =>
-  ENDED_OPERATION_STATES.some((state) => state === operation.state);
+export const hasEnded = ({ operation }: OperationShape): boolean => isEndState(operation.state);
 
 /** The states with the exit code `EXIT.unverified`. */
 const UNVERIFIED_EXIT_STATES = ['unverified', 'refused', 'superseded', 'canceled', 'held'];

@@ -1,3 +1,4 @@
+import { isEndState } from '../exit-code.ts';
 import { durationText, table, timeText } from '../output.ts';
 import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
@@ -81,9 +82,7 @@ export function watchLine(view: OperationShape, samples: readonly Sample[], now:
     : '';
   const moreText = otherWaits.length > 0 ? ` and ${otherWaits.length} more` : '';
   const { projects = [] } = view;
-  const endedProjects = projects.filter(
-    ({ state }) => state === 'finished' || state === 'unverified',
-  );
+  const endedProjects = projects.filter(({ state }) => isEndState(state));
   const projectsText =
     projects.length > 0 ? `, ${endedProjects.length} of ${projects.length} projects ended` : '';
   const progress = `${progressText(view, samples)}${projectsText}`;

@@ -286,6 +286,10 @@ describe('propagator domain', () => {
     expect(liveText).toContain('2 of 4 removed, 2 left');
     expect(liveText).toMatch(/project name-leaf \(op-\w+\): .*lawsuit/);
     expect(watchLine(view, [], 0)).toContain('1 of 3 projects ended');
+    const withRefused = view.projects?.map((project) =>
+      project.id === 'leaf' ? { ...project, state: 'refused' as const } : project,
+    );
+    expect(watchLine({ ...view, projects: withRefused }, [], 0)).toContain('2 of 3 projects ended');
     expect((await type(`operation show ${id}`)).out).toMatch(/name-single +op-\w+ +finished/);
     expect(await type(`operation cancel ${id} --reason needed`)).toMatchObject({ code: 0 });
     await simulation.settle();
