@@ -127,8 +127,10 @@ async function unplannedProjects(
   const names = unplanned.slice(0, MAX_NAMED_ENTRIES).map(({ id, name = id }) => `${name} (${id})`);
   const more =
     unplanned.length > MAX_NAMED_ENTRIES ? ` and ${unplanned.length - MAX_NAMED_ENTRIES} more` : '';
+  const projectsText =
+    what === 'disable' ? 'has projects that the plan does not list' : 'still has projects';
   return actionStoppedError({
-    message: `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
+    message: `the domain ${projectsText}: ${names.join(', ')}${more}`,
     advice: `Delete each of them. For the first one: propagator project delete ${firstProject.id}`,
   });
 }

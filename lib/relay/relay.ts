@@ -179,7 +179,7 @@ class RunningRelay implements Relay {
   #onQueueChecked(missingText: string | undefined): void {
     if (missingText !== this.#missingText) {
       if (missingText === undefined)
-        this.#deps.log.info(this.#logFields, 'the queue is bound to the exchange of Keystone');
+        this.#deps.log.info(this.#logFields, 'the queue can receive the notifications of Keystone');
       else this.#deps.log.warn(this.#logFields, `waiting: ${missingText}`);
     }
     this.#missingText = missingText;
