@@ -8,10 +8,11 @@ import { removeUserRecords } from './user-task.ts';
 /**
  * Updates the stored records of an account after one of its operations has ended:
  *
- * - after a provision, records that the project was provisioned;
- * - after the cleanup of a project, removes its suspension and provision records, because the
- *   project no longer exists. Also records how fast the services removed its resources;
- * - after an operation on a user, removes the records of the user that are no longer needed.
+ * - after an operation on a user, removes the records of the user that are no longer needed;
+ * - after a provision that finished, records that the project was provisioned;
+ * - after the cleanup of a project that finished (or could not verify all types), removes its
+ *   suspension and provision records, because the project no longer exists. Also records how fast
+ *   the services removed its resources.
  */
 export async function updateAccountRecords(
   id: OperationId,

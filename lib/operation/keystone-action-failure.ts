@@ -29,17 +29,17 @@ export function applyActionFailure(
 ): void {
   const { state } = transaction.operation;
   const { what } = keystoneAction;
-  // Before the first removal the operation can wait, so every failure is retried. This includes the
-  // action that enables a domain in state `confirming`, between its recovery window and the
-  // removals.
-  const isBeforeRemovals = state === 'recoverable' || (state === 'confirming' && what === 'enable');
-  // Only the requested deletion of a domain has an action in state `waiting`.
-  const isDuringRemovals = ['pre-delete', 'closing', 'waiting'].includes(state);
+  // No later step depends on these two actions, so every failure is retried: the disable during the
+  // recovery window, and the enable of a domain between its recovery window and its removals.
+  const isRetriedAlways = state === 'recoverable' || (state === 'confirming' && what === 'enable');
+  // Later steps depend on these actions. Only the requested deletion of a domain has an action in
+  // state `waiting`.
+  const isNeededByLaterSteps = ['pre-delete', 'closing', 'waiting'].includes(state);
   if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')
     applyDisableFailure(transaction, keystoneAction, step);
-  else if (isBeforeRemovals) showAndRetry(transaction, keystoneAction, error, step);
-  else if (isDuringRemovals) retryOrHold(transaction, keystoneAction, error, step);
+  else if (isRetriedAlways) showAndRetry(transaction, keystoneAction, error, step);
+  else if (isNeededByLaterSteps) retryOrHold(transaction, keystoneAction, error, step);
 }
 
 /**

@@ -29,12 +29,12 @@ import {
  * types. After the partial run the task is `pending` again. Its full run begins when the
  * dependencies have ended, and lists every type.
  *
- * Overtaking. A task overtakes another task if it depends on that task and begins before its end.
- * Only a preferred dependency can be overtaken, in one of three cases: the other task is stuck
- * (`isStuck` in `overtaking.ts`), has verified the awaited types as empty, or has no resources
- * according to its count. The overtaking task records the tasks that it overtook. When these tasks
- * have ended, the overtaking task and all tasks that depend on it run once more. The operation
- * cannot end before these runs.
+ * Overtaking. A task overtakes another task if it depends on that task, and its full run begins
+ * before the end of that task. Only a preferred dependency can be overtaken, in one of three cases:
+ * the other task is stuck (`isStuck` in `overtaking.ts`), has verified the awaited types as empty,
+ * or has no resources according to its count. The overtaking task records the tasks that it
+ * overtook. When these tasks have ended, the overtaking task and all tasks that depend on it run
+ * once more. The operation cannot end before these runs.
  *
  * A dead-lettered dependency. If it is required, its dependents wait until an operator redrives or
  * discards the dead letter. The operation shows the dead letter as the cause. A dead-lettered

@@ -39,8 +39,8 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 
 /**
  * True if the awaited task (the task that the dependency names) has verified in phase `apply` that
- * the awaited types are empty. Only the verifications of a run in progress, or of a partial run
- * that has ended, count.
+ * the awaited types are empty. The verifications count only while a run of that task is in
+ * progress, or while that task is pending after its partial run.
  */
 function areAwaitedTypesEmpty(
   transaction: OperationTransaction,
