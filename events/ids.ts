@@ -2,6 +2,9 @@ import * as z from 'zod';
 
 const MAX_ID_LENGTH = 64;
 
+/** True if databases and queues can store the text unchanged. */
+const isStorable = (text: string): boolean => text.isWellFormed() && !/[\0\uFFFE\uFFFF]/.test(text);
+
 /**
  * An id of Keystone: any text of 1 to 64 characters. Keystone itself creates ids of 32 or 64
  * hexadecimal digits. The id of a user may also come from LDAP (`jane.doe@example.org`), and a
@@ -16,10 +19,7 @@ const id = z
     (text) => [...text].length <= MAX_ID_LENGTH,
     'an id of Keystone has at most 64 characters',
   )
-  .refine(
-    (text) => text.isWellFormed() && !/[\0\uFFFE\uFFFF]/.test(text),
-    'the id has characters that a database cannot store',
-  );
+  .refine(isStorable, 'the id has characters that a database cannot store');
 
 /**
  * Letters that MySQL's newer collations treat as the letters on the right. The decomposition of
@@ -103,5 +103,6 @@ export type ResourceTypeName = z.infer<typeof ResourceTypeName>;
 export const TaskId = z
   .string()
   .regex(/^op-[0-9a-f]{12}\/[a-z][a-z0-9-]*\/.+$/)
+  .refine(isStorable, 'the task id has characters that a database cannot store')
   .brand<'TaskId'>();
 export type TaskId = z.infer<typeof TaskId>;

@@ -14,7 +14,7 @@ import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
 import { createGroupedTransactions } from './grouped.ts';
 import { readMarker, writeMarker } from './marker.ts';
-import { sessionOn, surviveConnectionLoss, transactionOn } from './pool.ts';
+import { ConnectionPool, unnamedQuery } from './pool.ts';
 import { createPreparedQueries } from './prepared.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
@@ -107,9 +107,9 @@ class Embedded implements Database {
   readonly kind = 'embedded';
   readonly boss: BossDatabase;
   readonly #pglite: PGlite;
-  /** The only connection of PGlite, as a pool of node-postgres. */
-  readonly #pool: pg.Pool;
   readonly #toQuery = createPreparedQueries();
+  /** A pool with the only connection of PGlite. */
+  readonly #pool: ConnectionPool;
   readonly #runGrouped = createGroupedTransactions((work) => this.transaction(work));
   readonly #folder: string;
   readonly #databaseCreatedAt: string;
@@ -124,17 +124,19 @@ class Embedded implements Database {
     this.#folder = folder;
     this.#databaseCreatedAt = databaseCreatedAt;
     this.#release = release;
-    this.#pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 });
-    surviveConnectionLoss(this.#pool, () => undefined);
+    this.#pool = new ConnectionPool(
+      new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 }),
+      { toQuery: this.#toQuery, removesFailedClients: false, onIdleError: () => undefined },
+    );
     this.boss = { executeSql: (text, values) => this.#executeForBoss(text, values) };
   }
 
   query(sql: string, values?: readonly unknown[]): Promise<Row[]> {
-    return sessionOn(this.#pool, this.#toQuery).query(sql, values);
+    return this.#pool.query(sql, values);
   }
 
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return transactionOn(this.#pool, work, this.#toQuery);
+    return this.#pool.transaction(work);
   }
 
   groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -142,26 +144,25 @@ class Embedded implements Database {
   }
 
   async script(sql: string): Promise<void> {
-    await this.#pool.query(sql);
+    await this.#pool.withClient((client) => client.query(sql));
   }
 
   /**
-   * Runs SQL of pg-boss. Without values, the SQL may be several statements with their own `BEGIN`
-   * and `COMMIT`. After an error this function rolls back. Otherwise the connection would stay in
-   * the failed transaction, and all later statements would fail too.
+   * Runs SQL of pg-boss: one statement, or several statements with their own `BEGIN` and `COMMIT`.
+   * After an error this function rolls back. Otherwise the connection would stay in the failed
+   * transaction, and all later statements would fail too.
    */
-  async #executeForBoss(text: string, values: readonly unknown[] = []) {
-    const client = await this.#pool.connect();
-    try {
-      return await (values.length > 0
-        ? client.query<Row>(this.#toQuery(text, values))
-        : client.query<Row>(text));
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
+  #executeForBoss(text: string, values: readonly unknown[] = []) {
+    // Only a single statement can be prepared.
+    const query = text.includes(';') ? unnamedQuery(text, values) : this.#toQuery(text, values);
+    return this.#pool.withClient(async (client) => {
+      try {
+        return await client.query<Row>(query);
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   /** The folder's lock already excludes other processes. */

@@ -1,56 +1,125 @@
 import type pg from 'pg';
+import { closedError } from '../engine-error.ts';
 import type { Row, Session } from './database.ts';
 
 /** Returns the query for node-postgres. An engine may add the name of a prepared statement. */
 export type ToQuery = (sql: string, values: readonly unknown[]) => pg.QueryConfig;
 
-/** Returns the query without the name of a prepared statement. */
+/** Adds no name. */
 export const unnamedQuery: ToQuery = (text, values) => ({ text, values: [...values] });
 
-/** Returns a session that runs its queries on this client, or on any client of this pool. */
-export const sessionOn = (
-  client: Pick<pg.Pool, 'query'> | Pick<pg.ClientBase, 'query'>,
-  toQuery: ToQuery = unnamedQuery,
-): Session => ({
-  query: async (sql, values = []) => (await client.query<Row>(toQuery(sql, values))).rows,
-});
-
-/**
- * Keeps the process running if a connection is lost. A client may lose its connection before the
- * caller of `pool.connect` has the client. Without a listener, the `error` event would end the
- * process. With the listener, the first statement of the caller fails and reports the loss.
- */
-export function surviveConnectionLoss(pool: pg.Pool, onIdleError: (error: Error) => void): void {
-  pool.on('error', onIdleError);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+export interface PoolOptions {
+  readonly toQuery: ToQuery;
+  /**
+   * True: after an error of its connection, a client is removed from the pool and its connection is
+   * closed. False: all clients use one connection that cannot be closed. If the pool removed a
+   * client, the next client could receive answers that belong to the removed client.
+   */
+  readonly removesFailedClients: boolean;
+  /** Called when a client that nobody uses loses its connection. */
+  readonly onIdleError: (error: Error) => void;
 }
 
-/** Runs `work` in one transaction on a client of the pool. See `Database.transaction`. */
-export async function transactionOn<T>(
-  pool: pg.Pool,
-  work: (session: Session) => Promise<T>,
-  toQuery: ToQuery = unnamedQuery,
-): Promise<T> {
-  const client = await pool.connect();
-  let connectionFailure: Error | undefined;
-  const onError = (error: Error) => {
-    connectionFailure = error;
-  };
-  client.on('error', onError);
-  try {
-    await client.query('BEGIN');
-    const result = await work(sessionOn(client, toQuery));
-    const { command } = await client.query('COMMIT');
-    if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch((rollbackError: Error) => {
-      connectionFailure = rollbackError;
-    });
-    throw error;
-  } finally {
-    client.off('error', onError);
-    // After a failure of the connection, the pool closes it and does not use it again.
-    client.release(connectionFailure);
+/** Work on a client. It calls `onFailure` if the client must not be used again. */
+type WorkOnClient<T> = (client: pg.PoolClient, onFailure: (error: Error) => void) => Promise<T>;
+
+/**
+ * A pool of node-postgres that keeps two promises which its functions `query` and `end` do not
+ * keep: an error of a statement does not remove the client, and `end` waits until each accepted
+ * call has ended.
+ */
+export class ConnectionPool {
+  readonly #pool: pg.Pool;
+  readonly #options: PoolOptions;
+  readonly #acceptedCalls = new Set<Promise<unknown>>();
+  #isEnding = false;
+
+  constructor(pool: pg.Pool, options: PoolOptions) {
+    this.#pool = pool;
+    this.#options = options;
+    pool.on('error', options.onIdleError);
+    // A client may lose its connection before the caller of `connect` has the client. Without this
+    // listener, the `error` event would end the process. With the listener, the first statement of
+    // the caller fails and reports the loss.
+    pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  /** Runs `work` with a client that no other call uses. Throws `engine.closed` after `end`. */
+  withClient<T>(work: WorkOnClient<T>): Promise<T> {
+    if (this.#isEnding) return Promise.reject(closedError());
+    const call = this.#useClient(work);
+    const settled = call.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#acceptedCalls.add(settled);
+    void settled.then(() => this.#acceptedCalls.delete(settled));
+    return call;
+  }
+
+  /** Runs one statement, in its own transaction. */
+  query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.withClient((client) => this.#queryOn(client, sql, values));
+  }
+
+  /** Runs `work` in one transaction. See `Database.transaction`. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.withClient((client, onFailure) => this.#runTransaction(client, onFailure, work));
+  }
+
+  /** Refuses new calls, waits until the accepted calls have ended, and closes the connections. */
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#acceptedCalls);
+    await this.#pool.end();
+  }
+
+  async #useClient<T>(work: WorkOnClient<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let connectionFailure: Error | undefined;
+    const onFailure = (error: Error): void => {
+      connectionFailure = error;
+    };
+    client.on('error', onFailure);
+    try {
+      return await work(client, onFailure);
+    } finally {
+      client.off('error', onFailure);
+      client.release(this.#options.removesFailedClients ? connectionFailure : undefined);
+    }
+  }
+
+  async #queryOn(
+    client: pg.PoolClient,
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    return (await client.query<Row>(this.#options.toQuery(sql, values))).rows;
+  }
+
+  async #runTransaction<T>(
+    client: pg.PoolClient,
+    onFailure: (error: Error) => void,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    let hasEnded = false;
+    const session: Session = {
+      query: (sql, values) => {
+        if (hasEnded) return Promise.reject(new Error('the transaction has ended'));
+        return this.#queryOn(client, sql, values);
+      },
+    };
+    try {
+      await client.query('BEGIN');
+      const result = await work(session);
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(onFailure);
+      throw error;
+    } finally {
+      hasEnded = true;
+    }
   }
 }

@@ -9,7 +9,7 @@ import {
   type Session,
 } from './database.ts';
 import { NotificationListener } from './listen-notify.ts';
-import { sessionOn, surviveConnectionLoss, transactionOn } from './pool.ts';
+import { ConnectionPool, unnamedQuery } from './pool.ts';
 
 /**
  * The key of the advisory lock: the letters `kprop`. Other programs that use the same database must
@@ -34,8 +34,12 @@ export async function openServer(
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   };
-  const pool = new pg.Pool({ ...options, max: MAX_CONNECTIONS });
-  surviveConnectionLoss(pool, (error) => warn('A connection to PostgreSQL was lost', error));
+  const pool = new ConnectionPool(new pg.Pool({ ...options, max: MAX_CONNECTIONS }), {
+    // A prepared statement does not work behind a pooler, which may change the connection.
+    toQuery: unnamedQuery,
+    removesFailedClients: true,
+    onIdleError: (error) => warn('A connection to PostgreSQL was lost', error),
+  });
   try {
     await pool.query('SELECT 1');
   } catch (error) {
@@ -65,25 +69,28 @@ const reasonOf = (error: unknown): string =>
 class Server implements Database {
   readonly kind = 'server';
   readonly boss: BossDatabase;
-  readonly #pool: pg.Pool;
+  readonly #pool: ConnectionPool;
   readonly #listener: NotificationListener;
   /** Names this process in its `NOTIFY` messages, so that it can ignore them. */
   readonly #senderId = crypto.randomUUID();
 
-  constructor(pool: pg.Pool, listener: NotificationListener) {
+  constructor(pool: ConnectionPool, listener: NotificationListener) {
     this.#pool = pool;
     this.#listener = listener;
     // pg-boss may send several statements in one text. node-postgres then returns an array of
     // results, which pg-boss accepts.
-    this.boss = { executeSql: (text, values) => pool.query(text, values) };
+    this.boss = {
+      executeSql: (text, values = []) =>
+        pool.withClient((client) => client.query<Row>(unnamedQuery(text, values))),
+    };
   }
 
   query(sql: string, values?: readonly unknown[]): Promise<Row[]> {
-    return sessionOn(this.#pool).query(sql, values);
+    return this.#pool.query(sql, values);
   }
 
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return transactionOn(this.#pool, work);
+    return this.#pool.transaction(work);
   }
 
   /** The server itself lets concurrent transactions wait for the disk together. */
@@ -92,7 +99,7 @@ class Server implements Database {
   }
 
   async script(sql: string): Promise<void> {
-    await this.#pool.query(sql);
+    await this.#pool.withClient((client) => client.query(sql));
   }
 
   /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */
