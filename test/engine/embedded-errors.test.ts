@@ -69,7 +69,7 @@ describe('the embedded engine', () => {
     const broken = jest.spyOn(PGlite.prototype, 'execProtocolRawSync').mockImplementation(() => {
       throw new Error('unreachable');
     });
-    for (let round = 0; round < 3; round += 1) {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
       const results = await Promise.allSettled([
         engine.reads.operation(operation().id),
         engine.commit({ operations: [operation()] }),

@@ -4,29 +4,56 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const FOLDER = join(import.meta.dirname, '../../../lib/cli');
-/** Creates objects of which many stay for a while, and prints the size of the young generation. */
-const PROGRAM = `
+const IMPORT = `import '${FOLDER}/young-generation.ts';`;
+/** Functions of the programs below. `load` creates objects of which many stay for a while. */
+const HELPERS = `
   import v8 from 'node:v8';
+  import vm from 'node:vm';
+  import { setTimeout as delay } from 'node:timers/promises';
+  const young = () => v8.getHeapSpaceStatistics().find((one) => one.space_name === 'new_space');
+  const megabytes = () => young().space_size / 1024 / 1024;
   let kept = [];
-  for (let n = 0; n < 3_000_000; n += 1) {
-    kept.push({ n, list: [n] });
-    if (kept.length > 200_000) kept = kept.slice(100_000);
+  function load(count) {
+    for (let n = 0; n < count; n += 1) {
+      kept.push({ n, list: [n] });
+      if (kept.length > 200_000) kept = kept.slice(100_000);
+    }
   }
-  const young = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
-  console.log(young.space_size / 1024 / 1024);
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc');
+`;
+const PRINT_SIZE_AFTER_LOAD = 'load(3_000_000); console.log(megabytes());';
+/** Full collections shrink the young generation. Then prints its size before and after a load. */
+const PRINT_SIZES_AROUND_LOAD = `
+  load(3_000_000);
+  kept = [];
+  for (let n = 0; n < 3; n += 1) collect();
+  console.log(megabytes());
+  for (let n = 0; n < 60; n += 1) {
+    load(100_000);
+    await delay(20);
+  }
+  console.log(megabytes());
 `;
 
-function youngMegabytes(firstImport: string): number {
-  const argv = ['--input-type=module', '--eval', firstImport + PROGRAM];
+function outputOf(program: string): number[] {
+  const argv = ['--input-type=module', '--eval', program];
   const { stdout, stderr, status } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
   expect({ status, stderr }).toMatchObject({ status: 0 });
-  return Number(stdout);
+  return stdout.trim().split('\n').map(Number);
 }
 
 describe('the young generation of the heap', () => {
-  it('does not grow after the import of the module', () => {
-    expect(youngMegabytes('')).toBeGreaterThan(30);
-    expect(youngMegabytes(`import '${FOLDER}/young-generation.ts';`)).toBeLessThan(17);
+  it('does not grow while a program only computes', () => {
+    expect(outputOf(HELPERS + PRINT_SIZE_AFTER_LOAD)[0]).toBeGreaterThan(30);
+    expect(outputOf(IMPORT + HELPERS + PRINT_SIZE_AFTER_LOAD)[0]).toBeLessThan(17);
+  });
+
+  it('grows again to about 16 MB after V8 has shrunk it', () => {
+    const [shrunk, grown] = outputOf(IMPORT + HELPERS + PRINT_SIZES_AROUND_LOAD);
+    expect(shrunk).toBeLessThan(8);
+    expect(grown).toBeGreaterThanOrEqual(16);
+    expect(grown).toBeLessThan(40);
   });
 
   it('is limited by the first import of the command', () => {
