@@ -9,7 +9,7 @@ import {
   suspensionHoldDocument,
   suspensionHoldOf,
 } from '../handlers/suspension-holds.ts';
-import { openLifecycle } from '../operation/lifecycle.ts';
+import { openLifecycle, whyNotOpened } from '../operation/lifecycle.ts';
 import type { SuspendOrResume } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, PROJECT_CHANGES } from '../policy/schema.ts';
@@ -142,7 +142,8 @@ async function openAndCommit(
 ): Promise<Response> {
   const { context, project, decision, holdDocument } = request;
   const input = await operationInputOf(action, scopeOfProject(project), decision, deps);
-  const lifecycle = openLifecycle({ ...input, action });
+  const lifecycleInput = { ...input, action };
+  const lifecycle = openLifecycle(lifecycleInput);
   const openedId = lifecycle?.opened?.id;
   const { operations, messages } = lifecycleStep(lifecycle);
   const outcome = await deps.engine.commit({
@@ -153,8 +154,7 @@ async function openAndCommit(
   });
   if (outcome === 'conflict') return context.json(PROJECT_CHANGED_PROBLEM, 409);
   if (openedId !== undefined) return context.json({ opened: openedId }, 202);
-  const because = 'the suspension changed nothing, so there is nothing to resume';
-  return context.json({ opened: null, because }, 202);
+  return context.json({ opened: null, because: whyNotOpened(lifecycleInput) }, 202);
 }
 
 function auditOf(

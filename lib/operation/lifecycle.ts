@@ -84,6 +84,24 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
 }
 
 /**
+ * Returns the reason why {@link openLifecycle} opened no operation for the request of an
+ * administrator.
+ */
+export function whyNotOpened({
+  action,
+  allOperations,
+}: Pick<OpenLifecycleInput, 'action' | 'allOperations'>): string {
+  const cleanup = cleanupsOf(allOperations).find(isCleanupUnderWay);
+  if (cleanup) return `the deletion ${cleanup.id} of the project is under way`;
+  const sameAction = suspendsAndResumesOf(allOperations).find(
+    (operation) => operation.action === action && !hasEnded(operation),
+  );
+  return sameAction
+    ? `the ${action} ${sameAction.id} was requested before and has not ended`
+    : 'the suspension changed nothing, so there is nothing to resume';
+}
+
+/**
  * True if the request of an administrator replaces an open operation of the same action. The policy
  * may still refuse an operation that no administrator requested, so only such an operation is
  * replaced.
