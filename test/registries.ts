@@ -7,7 +7,9 @@ export const registryWith = (types: readonly string[], region = 'one'): Registry
     name: type,
     serviceId: `${type}-id`,
     region,
-    endpoints: [{ interface: 'public', url: `http://${type}.example`, place: `${type}.example` }],
+    endpoints: [
+      { interface: 'public', url: `http://${type}.example`, serviceUrl: `${type}.example` },
+    ],
     hiddenBecause: undefined,
   })),
   regions: [],

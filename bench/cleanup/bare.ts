@@ -9,10 +9,10 @@ const LISTING_MILLIS = 1000;
 const ACCEPTED_STATUSES = [404, 409];
 
 /**
- * Empties a project as a short script would: it only sends DELETE calls, at most `concurrency` at the
- * same time. It removes the resource types in the order that the services enforce. It lists servers
- * and volumes once a second, and does not verify the result. The login is that of a member of the
- * project.
+ * Empties a project as a short script would, with the login of a member of the project. It sends at
+ * most `concurrency` DELETE calls at the same time, and removes the resource types in the order that
+ * the services enforce. It lists servers and volumes once a second until they are gone, and does
+ * not verify the result.
  */
 export async function bareDeletions(project: PopulatedProject, concurrency: number): Promise<void> {
   const deletion = new BareDeletion(project, concurrency);

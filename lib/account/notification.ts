@@ -14,7 +14,10 @@ export interface Notification {
    * chooses the id, so the id alone does not prove a duplicate.
    */
   readonly messageId: string;
-  /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
+  /**
+   * The first 32 hexadecimal digits of the SHA-256 of the content. Id and digest together identify
+   * a duplicate.
+   */
   readonly digest: string;
   readonly eventType: string;
   /** Epoch milliseconds, by the clock of the Keystone host. */
@@ -183,9 +186,9 @@ function sortKeys(_name: string, value: unknown): unknown {
 }
 
 /**
- * Returns a hint for a body that looks compressed. The relay decompresses a body with kombu's
- * `compression` header. If a body is still compressed, it did not come through the relay, or its
- * compression is bzip2.
+ * Returns a hint for a body that looks compressed. The relay decompresses each body whose message
+ * has the header `compression` of kombu, except bzip2. If a body is still compressed, it did not
+ * come through the relay, or its compression is bzip2.
  */
 function compressionHint(bytes: Uint8Array): string {
   const starts = (...magic: number[]): boolean =>

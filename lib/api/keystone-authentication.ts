@@ -52,13 +52,13 @@ export function requireKeystoneToken(
   const checkToken = createTokenCheck(authentication, deps);
   const callerLimit = rateLimit(callsPerMinute, deps.now);
   return async (context, next) => {
-    const access = accessOf(context);
-    if (access === 'public') return next();
+    const routeAccess = accessOf(context);
+    if (routeAccess === 'public') return next();
     const facts = await checkToken(context);
     if (facts instanceof Response) return facts;
     const waitSeconds = callerLimit(facts.user.id);
     if (waitSeconds > 0) return answerTooManyRequests(context, waitSeconds);
-    const level = checkLevel(context, facts, access, policy);
+    const level = checkLevel(context, facts, routeAccess, policy);
     if (level instanceof Response) return level;
     const { id: userId, name } = facts.user;
     const userName = plainText(name, MAX_NAME_LENGTH);
@@ -108,19 +108,19 @@ function createTokenCheck(
 
 /**
  * Returns the level of a token, or the response that refuses the request because its route needs
- * more. `access`: the level that the route needs, or `undefined` for an unknown route.
+ * more. `neededLevel`: the level that the route needs, or `undefined` for an unknown route.
  */
 function checkLevel(
   context: Context,
   facts: TokenFacts,
-  access: Level | undefined,
+  neededLevel: Level | undefined,
   policy: AccessPolicy,
 ): Level | Response {
   const tokenLevel = levelOf(facts, policy);
   if (tokenLevel.kind === 'refused')
     return context.json(problemBody('scope', tokenLevel.message, tokenLevel.advice), 403);
-  if (access !== undefined && !includesLevel(tokenLevel.level, access))
-    return context.json(roleMissingProblem(context, access, tokenLevel.level, policy), 403);
+  if (neededLevel !== undefined && !includesLevel(tokenLevel.level, neededLevel))
+    return context.json(roleMissingProblem(context, neededLevel, tokenLevel.level, policy), 403);
   return tokenLevel.level;
 }
 

@@ -135,7 +135,7 @@ export interface QueueReads {
    * True if a message of the queue is due or is being handled. The cost of this read does not
    * depend on the number of messages.
    */
-  hasDue(queue: QueueName): Promise<boolean>;
+  hasUnfinished(queue: QueueName): Promise<boolean>;
   /** Returns the numbers of messages in each queue. `dead`: in its dead-letter queue. */
   depths(): Promise<
     Record<string, { ready: number; delayed: number; active: number; dead: number }>

@@ -131,7 +131,7 @@ async function stoppedResult(
   const options = deletionCheckOptions(operation);
   const { refusals } = await deps.cloud.projectAdmin.checkDeletion(project, options);
   return refusals.length > 0
-    ? { accountState, error: actionStoppedError(summarizeRefusals(refusals)) }
+    ? { accountState, error: actionStoppedError(summarizeRefusals(refusals)), isSent }
     : undefined;
 }
 

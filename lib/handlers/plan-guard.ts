@@ -24,10 +24,11 @@ export interface PlanGuard {
 }
 
 /**
- * Returns the guard of a run whose operation carries out an approved plan, or `undefined` for any
- * other operation. The guard allows the removal of a limited number of resources that the plan does
- * not list. It records each of these resources before the removal, so that concurrent runs cannot
- * exceed the limit. In phase `plan` (`isCounting`) the guard only counts.
+ * Returns the guard of a run whose operation carries out an approved plan. Returns `undefined` for
+ * any other operation, and after a person has accepted the drift of the plan. The guard allows the
+ * removal of a limited number of resources that the plan does not list. It records each of these
+ * resources before the removal, so that concurrent runs cannot exceed the limit. In phase `plan`
+ * (`isCounting`) the guard only counts.
  *
  * `unlistedTypes`: types of class C, which a plan cannot list. The plan names these types, and the
  * approval of the plan includes all their resources.
@@ -92,9 +93,9 @@ function plannedIds(
 const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
   `${resourceType} ${id}`;
 
-const blockerOf = ({ of, allowedDrift }: ApprovedPlan): Blocker => ({
+const blockerOf = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
   message:
-    `it appeared after the approved plan ${of}, ` +
+    `it appeared after the approved plan ${planId}, ` +
     `which allows the removal of only ${allowedDrift} resources that it does not list`,
   actor: 'operator',
   advice: 'The operation is held, and shows how to continue.',

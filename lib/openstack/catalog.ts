@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import { type Endpoint, placeOf, REGION_CODE, type Registration } from '../operation/registry.ts';
+import {
+  type Endpoint,
+  REGION_CODE,
+  type Registration,
+  serviceUrlOf,
+} from '../operation/registry.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -33,14 +38,14 @@ export const regionOf = (endpoint: {
   region?: string | null | undefined;
 }): string | undefined => endpoint.region_id || endpoint.region || undefined;
 
-/** Returns the endpoint with its place ({@link placeOf}), for a token on the project. */
+/** Returns the endpoint with its service URL, for a token on the project. */
 export const endpointOf = (
   endpoint: { interface: string; url: string },
   projectId: string,
 ): Endpoint => ({
   interface: endpoint.interface,
   url: endpoint.url,
-  place: placeOf(endpoint.url, projectId),
+  serviceUrl: serviceUrlOf(endpoint.url, projectId),
 });
 
 /**

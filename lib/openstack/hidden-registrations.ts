@@ -1,4 +1,4 @@
-import { placeOf, type Registration, typeKey } from '../operation/registry.ts';
+import { type Registration, serviceUrlOf, typeKey } from '../operation/registry.ts';
 import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
 import type { EndpointRow, RegistrationLists, ServiceRow } from './registration-lists.ts';
 
@@ -88,7 +88,7 @@ const endpointKey = (
     typeKey(type),
     regionOf(endpoint),
     endpoint.interface,
-    placeOf(endpoint.url, projectId),
+    serviceUrlOf(endpoint.url, projectId),
   ].join('\n');
 
 /** Returns the services of the lists and of the catalog that have no endpoint in either. */

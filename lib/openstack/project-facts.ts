@@ -33,8 +33,9 @@ export interface PermissionTest {
 /**
  * Reads the facts that decide whether the propagator may disable and delete a project. Changes
  * nothing. To test a permission, it makes a call that has no effect but that Keystone checks
- * against its policy. If `permissionTest` is not set, the function makes only GET calls, and each
- * permission is unknown. Throws the error of a failed call, and class `Gone` when the project does
+ * against its policy. If `permissionTest` is not set, the function makes only GET calls. The
+ * permissions to update and to delete the project are then unknown, and `mayRevokeRole` is not set.
+ * Throws the error of a failed call, and class `Gone` when the project does
  * not exist.
  */
 export async function readKeystoneFacts(

@@ -79,7 +79,7 @@ function whyUncovered(
     return {
       because:
         `it is registered twice${regionText}; the cleanup covers ` +
-        `${calledInRegion.endpoint.place}, and does not cover ` +
+        `${calledInRegion.endpoint.serviceUrl}, and does not cover ` +
         otherPlaces(registration, calledInRegion),
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
@@ -100,8 +100,8 @@ function whyUncovered(
 }
 
 const otherPlaces = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
-  [...new Set(endpoints.map(({ place }) => place))]
-    .filter((place) => place !== endpoint.place)
+  [...new Set(endpoints.map(({ serviceUrl }) => serviceUrl))]
+    .filter((serviceUrl) => serviceUrl !== endpoint.serviceUrl)
     .join(', ');
 
 /** Returns a registration of a type that no service covers. */

@@ -111,12 +111,12 @@ function serviceCoverage(
     .filter((region) => region !== undefined);
   if (service.noProjectResources !== undefined)
     return { regions, unverifiedRegistrations: [], excludedRegistrations: [] };
-  const cleanedPlaces = new Set(
-    calledEndpoints.flatMap((one) => placesOf(serviceRegistrations, one)),
+  const cleanedServiceUrls = new Set(
+    calledEndpoints.flatMap((one) => serviceUrlsOf(serviceRegistrations, one)),
   );
   const uncoveredRegistrations = serviceRegistrations.filter(
     (registration) =>
-      !isCovered(registration, service, serviceRegistrations, calledEndpoints, cleanedPlaces),
+      !isCovered(registration, service, serviceRegistrations, calledEndpoints, cleanedServiceUrls),
   );
   const isExcluded = (registration: Registration): boolean =>
     calledEndpoints.length > 0 && isRegionExcluded(registry, registration);
@@ -156,56 +156,67 @@ function chooseEndpoints(
     : configuredEndpoints;
 }
 
-/** Returns the places of a called endpoint and of the other interfaces in its registration. */
-function placesOf(
+/**
+ * Returns the service URLs (see {@link Endpoint}) to which a called endpoint and the other
+ * interfaces of its registration lead.
+ */
+function serviceUrlsOf(
   serviceRegistrations: readonly Registration[],
   { registration, endpoint }: ChosenEndpoint,
 ): string[] {
   const isAmbiguousEndpoint = (one: Endpoint): boolean =>
     isAmbiguous(one, registration, serviceRegistrations);
-  // If one interface has several endpoints, the other interfaces may belong to any of them.
-  if (isAmbiguousEndpoint(endpoint)) return [endpoint.place];
+  // If the called interface has several service URLs, it is unknown which of the other interfaces
+  // lead to the called service.
+  if (isAmbiguousEndpoint(endpoint)) return [endpoint.serviceUrl];
   return [endpoint, ...registration.endpoints.filter((one) => !isAmbiguousEndpoint(one))].map(
-    ({ place }) => place,
+    ({ serviceUrl }) => serviceUrl,
   );
 }
 
 /**
  * True if the cleanup of the service reaches this registration. `calledEndpoints`: the endpoints
- * that the cleanup calls. `cleanedPlaces`: the places of these endpoints. A place is a URL without
- * version and project (see {@link Endpoint}).
+ * that the cleanup calls. `cleanedServiceUrls`: their service URLs.
  */
 function isCovered(
   registration: Registration,
   service: CoveringService,
   serviceRegistrations: readonly Registration[],
   calledEndpoints: readonly ChosenEndpoint[],
-  cleanedPlaces: ReadonlySet<string>,
+  cleanedServiceUrls: ReadonlySet<string>,
 ): boolean {
-  const { endpoints, region, serviceId } = registration;
-  // A registration without an endpoint cannot be called. Another registration of the service covers
-  // it.
+  const { endpoints, region } = registration;
+  // Nothing can call a registration without an endpoint, so a call to another registration of the
+  // service is enough.
   if (endpoints.length === 0) return calledEndpoints.length > 0;
   const calledRegistration = calledEndpoints.find(
     (one) => one.registration.region === region,
   )?.registration;
   // The settings replace the endpoint that Keystone has in this region.
   if (calledRegistration?.isOverride) return true;
-  const isCleaned = ({ place }: Endpoint): boolean => cleanedPlaces.has(place);
+  const isCleaned = ({ serviceUrl }: Endpoint): boolean => cleanedServiceUrls.has(serviceUrl);
   const isAmbiguousEndpoint = (endpoint: Endpoint): boolean =>
     isAmbiguous(endpoint, registration, serviceRegistrations);
-  // Each interface of the called registration leads to the called service, unless the interface has
-  // several places. The registration is then covered only if all these places are cleaned.
+  // An interface of the called registration leads to the called service if it has one service URL.
+  // If it has several, the cleanup must call all of them.
   if (calledRegistration === registration)
     return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
-  // If the called registration of the same service lacks the interface of an endpoint, this
-  // endpoint leads to the called service.
-  const leadsToCalled = (endpoint: Endpoint): boolean =>
-    calledRegistration?.serviceId === serviceId &&
-    !hasInterface(calledRegistration, endpoint) &&
+  const leadsToCalledService = (endpoint: Endpoint): boolean =>
+    isMissingInterface(endpoint, registration, calledRegistration) &&
     !isAmbiguousEndpoint(endpoint);
-  if (endpoints.every((endpoint) => isCleaned(endpoint) || leadsToCalled(endpoint))) return true;
+  if (endpoints.every((one) => isCleaned(one) || leadsToCalledService(one))) return true;
   // A registration under an older type of the service counts as covered if the service is called
   // under its present type in the same region.
   return calledRegistration !== undefined && !isCalledType(service, registration);
 }
+
+/**
+ * True if the endpoint is an interface that the called registration of the same service lacks.
+ * Keystone may store the interfaces of one service as separate registrations.
+ */
+const isMissingInterface = (
+  endpoint: Endpoint,
+  { serviceId }: Registration,
+  calledRegistration: Registration | undefined,
+): boolean =>
+  calledRegistration?.serviceId === serviceId && !hasInterface(calledRegistration, endpoint);

@@ -126,7 +126,8 @@ function endTask(
 ): void {
   const endedTask: Task = {
     ...moveTask(task, result),
-    // A skipped service has no resources, so its task need not run again.
+    // The end of the tasks in `overtook` would reopen this task. A skipped service has no
+    // resources, so it needs no other run.
     overtook: result === 'skipped' ? [] : task.overtook,
     endedAt: now,
   };

@@ -112,8 +112,8 @@ function applyShownAccount(
   if (!answer.isWanted)
     applyContraryAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
   else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
-  // An earlier answer may have contradicted the operation. The wait for a repetition of that answer
-  // ends.
+  // An earlier answer may have contradicted the operation. It no longer counts: the hold that it
+  // caused ends, and the new number of the confirmation makes a repetition of it invalid.
   else
     transaction.operation = {
       ...operation,
@@ -173,7 +173,8 @@ const withDecision = (operation: Operation, decision: LifecycleDecision): Operat
 
 /**
  * Applies an answer that contradicts the operation. If Keystone repeats the answer for one minute,
- * the operation ends. The operation of the opposite action then opens, even without a notification.
+ * the operation ends. If the operation may have changed resources, the operation of the opposite
+ * action then opens, even without a notification. A provision has no opposite action.
  */
 function applyContraryAnswer(
   transaction: OperationTransaction,

@@ -7,10 +7,10 @@ export interface Endpoint {
   /** The URL as Keystone shows it. In an administrator's list it contains placeholders. */
   readonly url: string;
   /**
-   * The URL without version and project ({@link placeOf}). Endpoints with the same place belong to
-   * one service.
+   * The URL without version and project ({@link serviceUrlOf}). Endpoints with the same service URL
+   * belong to one service.
    */
-  readonly place: string;
+  readonly serviceUrl: string;
 }
 
 /**
@@ -107,7 +107,7 @@ export function chooseEndpoint(
  * placeholders. `projectId`: the project whose id Keystone inserted into the URL, or an empty text.
  * A URL without a host is returned whole.
  */
-export function placeOf(url: string, projectId: string): string {
+export function serviceUrlOf(url: string, projectId: string): string {
   const parsedUrl = URL.parse(url.trim());
   if (!parsedUrl?.host || /[$%]\(/.test(parsedUrl.host)) return url.trim().toLowerCase();
   const pathWithoutProject =
@@ -119,21 +119,21 @@ export function placeOf(url: string, projectId: string): string {
 }
 
 /**
- * True if several places are registered for the interface of the endpoint, so that it is unknown
- * which place belongs to the service. `registration`: the registration of the endpoint. `all`: all
- * registrations of the type, with those that the catalog hides.
+ * True if several service URLs are registered for the interface of the endpoint, so that it is
+ * unknown which of them belongs to the service. `registration`: the registration of the endpoint.
+ * `all`: all registrations of the type, with those that the catalog hides.
  */
 export function isAmbiguous(
   { interface: name }: Endpoint,
   { serviceId, region }: Registration,
   all: readonly Registration[],
 ): boolean {
-  const places = all
+  const serviceUrls = all
     .filter((other) => other.serviceId === serviceId && other.region === region)
     .flatMap(({ endpoints }) => endpoints)
     .filter((endpoint) => interfaceKey(endpoint.interface) === interfaceKey(name))
-    .map(({ place }) => place);
-  return new Set(places).size > 1;
+    .map(({ serviceUrl }) => serviceUrl);
+  return new Set(serviceUrls).size > 1;
 }
 
 /** True if the registration has an endpoint of the same interface. */

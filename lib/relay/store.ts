@@ -8,7 +8,7 @@ import type { Logger } from '../shared/log.ts';
 /** The dependencies of {@link createBatchStorer}. */
 export interface BatchStorerDeps {
   readonly engine: Pick<Engine, 'commit'> & {
-    readonly reads: Pick<Engine['reads'], 'accounts' | 'hasDue'>;
+    readonly reads: Pick<Engine['reads'], 'accounts' | 'hasUnfinished'>;
   };
   /**
    * Ingests a batch in this process and resolves after its commit. Without this function every
@@ -61,7 +61,7 @@ export function createBatchStorer({
 
   const mayIngestDirectly = async (): Promise<boolean> => {
     if (isDirect || now() < nextCheckAt) return isDirect;
-    isDirect = !(await engine.reads.hasDue('ingest'));
+    isDirect = !(await engine.reads.hasUnfinished('ingest'));
     nextCheckAt = now() + CHECK_MILLIS;
     return isDirect;
   };

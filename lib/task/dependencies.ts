@@ -39,8 +39,11 @@ export type TypeDependencies =
   | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }
   | { readonly types: readonly string[]; readonly strength: 'preferred'; readonly until: 'done' };
 
-/** A dependency that a service declares on one other service or type. */
-export type DeclaredDependency =
+/**
+ * One entry of {@link ServiceDependencies}: the dependency on a single service, on a single type,
+ * or on every other service.
+ */
+export type SingleDependency =
   | ServiceDependency
   | {
       readonly service: typeof EVERY_OTHER;
@@ -62,7 +65,7 @@ export type TypeDependency =
 
 /** Returns the declared dependencies of a service, with one entry for each service or type. */
 export const serviceDependencies = (declared: readonly ServiceDependencies[]) =>
-  declared.flatMap((one): DeclaredDependency[] =>
+  declared.flatMap((one): SingleDependency[] =>
     one.until === 'empty'
       ? one.types.map((type) => ({
           type: ResourceTypeName.parse(type),

@@ -115,7 +115,9 @@ async function createItems<Context extends AnyProvisionContext, Section>(
   const itemByMake = itemsToMake(comparison.items, claimedKey, input);
   const errors = await makeItems(itemByMake, input);
   if (errors.length > 0) return { ...comparison, outcome: provisionErrorOutcome(errors) };
-  if (itemByMake.size > 0 || claimedKey !== undefined) return comparison;
+  // Without an outcome, the run compares again.
+  const waitsForOtherRun = itemByMake.size === 0 && claimedKey === undefined;
+  if (!waitsForOtherRun) return comparison;
   return {
     ...comparison,
     outcome: runAgainAfter(waitMillis / 1000),
@@ -128,13 +130,14 @@ async function createItems<Context extends AnyProvisionContext, Section>(
 }
 
 /**
- * Returns the items to create or change now. The key of each item is its function `make`. An item
- * that could be created twice is included only if this run has the claim for it.
+ * Returns the items to create or change now, by their function `make`. If several items have the
+ * same function, it is called once, for the last of them. An item that could be created twice is
+ * included only if this run has the claim for it.
  */
 function itemsToMake(
   items: readonly ProvisionItem[],
   claimedKey: string | undefined,
-  input: ProvisionSettings,
+  input: ItemRunInput,
 ): ReadonlyMap<() => Promise<void>, ProvisionItem> {
   const itemByMake = new Map<() => Promise<void>, ProvisionItem>();
   for (const item of items)
@@ -155,8 +158,8 @@ export const compareWithProfile = <Context extends AnyProvisionContext, Section>
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: createMemoize() })),
   );
 
-/** The input of a run without the fields for the comparison: limits, settings and claims. */
-type ProvisionSettings = Omit<
+/** The limits, settings and claims of a run: its input without the fields for the comparison. */
+type ItemRunInput = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'
 >;
@@ -167,13 +170,13 @@ const runAgainAfter = (afterSeconds: number): Outcome => ({
   error: undefined,
 });
 
-const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: ProvisionSettings) =>
+const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: ItemRunInput) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /** Creates the items one after another. An error of one item stops no other item. */
 async function makeItems(
   itemByMake: ReadonlyMap<() => Promise<void>, ProvisionItem>,
-  input: ProvisionSettings,
+  input: ItemRunInput,
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
   for (const [make, item] of itemByMake) {
@@ -194,7 +197,7 @@ async function makeItems(
 const errorOf = (
   thrown: unknown,
   step: 'compare' | 'create',
-  { region, service }: ProvisionSettings,
+  { region, service }: ItemRunInput,
 ): ErrorReport => reportOf(thrown, { code: `${service}.provision.${step}`, service, region });
 
 function provisionErrorOutcome(errors: readonly ErrorReport[]): Outcome {

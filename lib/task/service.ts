@@ -1,6 +1,6 @@
 import type { ServiceName } from '../../events/ids.ts';
 import type { UserContext } from './context.ts';
-import type { DeclaredDependency, Dependent } from './dependencies.ts';
+import type { Dependent, SingleDependency } from './dependencies.ts';
 import type { ProjectProvision, ServiceProvision, UserProvisionContext } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
@@ -74,7 +74,7 @@ export interface Service {
    * their guards"). This service does not wait for a stuck `preferred` service (safety rule "One
    * stuck project stops no other"). When the stuck service has ended, this service runs once more.
    */
-  readonly dependsOn: readonly DeclaredDependency[];
+  readonly dependsOn: readonly SingleDependency[];
   /** The services that depend on this service and do not declare the dependency themselves. */
   readonly dependents: readonly Dependent[];
   /**

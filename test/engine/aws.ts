@@ -194,9 +194,9 @@ export class TestStage {
       ...engine,
       reads: {
         ...engine.reads,
-        hasDue: async (queue) => {
+        hasUnfinished: async (queue) => {
           await deploy(queue);
-          return engine.reads.hasDue(queue);
+          return engine.reads.hasUnfinished(queue);
         },
       },
       commit: async (change) => {

@@ -109,25 +109,25 @@ export function deliverySuite(
     it('makes its queue due while it is ready or handled, and not while it is delayed', async () => {
       const [name, other] = [queue(), queue()];
       const [handling, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const hasDue = () => engine.reads.hasDue(name);
-      expect(await hasDue()).toBe(false);
+      const hasUnfinished = () => engine.reads.hasUnfinished(name);
+      expect(await hasUnfinished()).toBe(false);
       await engine.commit({
         messages: [
           { ...requested(serviceOf(name)), delaySeconds: 600 },
           requested(serviceOf(other)),
         ],
       });
-      expect(await hasDue()).toBe(false);
+      expect(await hasUnfinished()).toBe(false);
       await engine.commit({ messages: [requested(serviceOf(name))] });
-      expect(await hasDue()).toBe(true);
+      expect(await hasUnfinished()).toBe(true);
       await engine.work(name, { concurrency: 1 }, async () => {
         handling.resolve();
         await release.promise;
       });
       await handling.promise;
-      expect(await hasDue()).toBe(true);
+      expect(await hasUnfinished()).toBe(true);
       release.resolve();
-      await until('an empty queue', async () => !(await hasDue()));
+      await until('an empty queue', async () => !(await hasUnfinished()));
       expect((await engine.reads.depths())[name]).toMatchObject({ delayed: 1, ready: 0 });
     });
 

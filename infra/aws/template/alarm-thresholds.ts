@@ -6,7 +6,7 @@ export const THRESHOLDS = {
    */
   oldestSeconds: { ingest: 1200, coordinate: 1200, service: 1800 },
   /** The alarm starts after the oldest message has been too old for this number of minutes. */
-  oldestMinutes: 5,
+  oldestPeriods: 5,
   /** Failed invocations. Lambda retries them, so a few failures need no alarm. */
   errors: 5,
   errorMinutes: 5,

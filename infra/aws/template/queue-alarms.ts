@@ -19,7 +19,7 @@ export function queueAlarms({
   name,
   deadLetterQueue,
 }: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
-  const { oldestSeconds, oldestMinutes } = THRESHOLDS;
+  const { oldestSeconds, oldestPeriods } = THRESHOLDS;
   const maxAgeSeconds =
     queue === 'ingest' || queue === 'coordinate' ? oldestSeconds[queue] : oldestSeconds.service;
   const severity = severityOf(queue);
@@ -44,7 +44,7 @@ export function queueAlarms({
         ...queueMetric(name, 'ApproximateAgeOfOldestMessage'),
         severity,
         threshold: maxAgeSeconds,
-        periods: oldestMinutes,
+        periods: oldestPeriods,
         text:
           `The oldest message of the queue ${queue} has waited for more than ` +
           `${maxAgeSeconds} s.`,

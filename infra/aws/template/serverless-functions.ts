@@ -68,7 +68,7 @@ export function environmentOf(
     ...(needsSchedules(definition)
       ? { STACK_SCHEDULER_ROLE_ARN: getAttribute('SchedulerRole') }
       : {}),
-    ...(definition.flushesOutboxes ? { STACK_REPAIRS: 'yes' } : {}),
+    ...(definition.flushesOutboxes ? { STACK_FLUSHES_OUTBOXES: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
 }

@@ -46,7 +46,7 @@ export function stackOf(
   if (settings.PROPAGATOR_API_AUTH === 'token')
     throw settingError(
       'PROPAGATOR_API_AUTH',
-      'on AWS write keystone, or omit the setting to accept IAM principals',
+      'on AWS, set it to `keystone`, or omit it to accept IAM principals',
     );
   const parsedSettings = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
   const policy = loadPolicy(parsedSettings.PROPAGATOR_POLICY, knownServices);

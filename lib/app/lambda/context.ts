@@ -26,7 +26,7 @@ const StackVariables = z.object({
   STACK_SERVICES: z.string(),
   STACK_SECRET_ARN: z.string(),
   STACK_SCHEDULER_ROLE_ARN: z.string().optional(),
-  STACK_REPAIRS: z.literal('yes').optional(),
+  STACK_FLUSHES_OUTBOXES: z.literal('yes').optional(),
   /** Time-out in seconds for one answer of OpenStack. Default 60. */
   STACK_ANSWER_SECONDS: z.coerce.number().optional(),
 });
@@ -86,9 +86,9 @@ async function openContext(
     services,
     schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
-    // A function without this variable may not send to all queues. Such a function never sends the
-    // messages that other functions left in the outbox.
-    ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
+    // A function without this variable lacks the permission to send to every queue. Such a function
+    // never sends the messages that other functions left in the outbox.
+    ...(stack.STACK_FLUSHES_OUTBOXES ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
   const metrics = metricCounter(stack.STACK_PREFIX, write);
   const protectedIds = protectedIdsOf(settings);
@@ -119,7 +119,7 @@ const awsClientsOf = (stack: z.infer<typeof StackVariables>) =>
 
 /** Adds up the metrics of one invocation, and writes them as one line of the log. */
 function metricCounter(
-  stage: string,
+  prefix: string,
   write: (line: string) => unknown,
 ): Pick<LambdaContext, 'countMetrics' | 'flushMetrics'> {
   const totals = new Map<keyof MetricValues, number>();
@@ -129,7 +129,7 @@ function metricCounter(
         totals.set(name, (totals.get(name) ?? 0) + value);
     },
     flushMetrics(functionName) {
-      const labels = { stage, queue: functionName, at: Date.now() };
+      const labels = { stage: prefix, queue: functionName, at: Date.now() };
       if (totals.size > 0) write(metricLine(Object.fromEntries(totals), labels));
       totals.clear();
     },

@@ -18,7 +18,7 @@ const DEFAULT_LIMIT = 100;
 
 /** Implements `Reads` for a store in memory. `now` returns epoch milliseconds. */
 export function readsOf(store: MemoryStore, now: () => number): Reads {
-  const separateReads = {
+  const readsWithoutStepRecords = {
     ...operationReads(store),
     ...accountReads(store),
     ...decisionReads(store),
@@ -26,8 +26,8 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     ...queueReads(store, now),
   };
   return {
-    ...separateReads,
-    stepRecords: (id, query) => readStepRecords(separateReads, id, query),
+    ...readsWithoutStepRecords,
+    stepRecords: (id, query) => readStepRecords(readsWithoutStepRecords, id, query),
   };
 }
 
@@ -62,30 +62,30 @@ function operationReads(store: MemoryStore): Omit<OperationReads, 'stepRecords'>
 }
 
 function accountReads(store: MemoryStore): AccountReads {
-  const accounts = (isWanted: (record: AccountRecord) => boolean): AccountRecord[] =>
+  const accountsWhere = (isWanted: (record: AccountRecord) => boolean): AccountRecord[] =>
     [...store.accounts.values()]
       .filter(isWanted)
       .toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
   return {
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
-      const requestedIds = ids && new Set(ids);
-      return accounts(
-        ({ account: { type: accountType, id } }) =>
-          accountType === type && requestedIds?.has(id) !== false,
+      const requestedIds = new Set(ids);
+      return accountsWhere(
+        ({ account }) =>
+          account.type === type && (ids === undefined || requestedIds.has(account.id)),
       );
     },
     suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),
     accountsWithFoldedId: async (type, foldedId) =>
-      accounts(({ account }) => account.type === type && foldId(account.id) === foldedId),
+      accountsWhere(({ account }) => account.type === type && foldId(account.id) === foldedId),
     accountsAfter: async (type, after, limit) =>
-      accounts(
+      accountsWhere(
         ({ account }) => account.type === type && (after === undefined || account.id > after),
       ).slice(0, limit),
     projectsOf: async (domainId) =>
-      accounts(({ account }) => account.type === 'project' && account.domainId === domainId),
+      accountsWhere(({ account }) => account.type === 'project' && account.domainId === domainId),
     projectsOfMember: async (userId) =>
-      accounts(
+      accountsWhere(
         ({ account, members }) => account.type === 'project' && members?.includes(userId) === true,
       ),
     accountCount: async () => store.accounts.size,
@@ -129,7 +129,7 @@ const recordReads = (store: MemoryStore): RecordReads => ({
 });
 
 const queueReads = (store: MemoryStore, now: () => number): QueueReads => ({
-  hasDue: async (queue) => {
+  hasUnfinished: async (queue) => {
     const depth = store.queues.depths(now()).get(queue);
     return depth !== undefined && depth.ready + depth.active > 0;
   },

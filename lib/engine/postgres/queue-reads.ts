@@ -26,7 +26,7 @@ const Depth = z.object({
 
 /** Reads the numbers of messages from the tables of pg-boss. */
 export const queueReads = (database: Database): QueueReads => ({
-  async hasDue(queue) {
+  async hasUnfinished(queue) {
     const [row] = await database.query(SELECT_HAS_DUE, [queue]);
     return row?.due === true;
   },

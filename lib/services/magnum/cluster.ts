@@ -57,8 +57,9 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
 
 /**
  * Clusters with their node groups, certificates and trustee. A token on the project is preferred:
- * the Heat driver passes the caller's token to Heat, and Heat uses it to delete some resources
- * (keypairs) by name.
+ * the Heat driver passes the caller's token to Heat, and Heat calls the other services with it.
+ * Some resources of a stack, such as keypairs, are deleted by their names, and a name is searched
+ * for the caller of the request.
  */
 export const cluster = defineType({
   name: 'cluster',
@@ -106,9 +107,9 @@ async function requestDeletion(
 async function inProgressRemoval(row: ClusterRow, context: ProjectContext): Promise<Removal> {
   const since = changedAt(row);
   if (!hasElapsed(STUCK_AFTER_MILLIS, since, context.now())) return { kind: 'accepted' };
-  // If Heat has already deleted the stack, Magnum has not detected this, because the trust of the
-  // cluster no longer works. After a new request, Magnum calls Heat with the caller's token, Heat
-  // answers 404, and magnum-conductor removes the row.
+  // Heat may have deleted the stack already. Magnum cannot detect this: it asks Heat with the trust
+  // of the cluster, and the trust no longer works. After a new request, Magnum calls Heat with the
+  // caller's token, Heat answers 404, and magnum-conductor removes the row.
   if (!(await isHeatDeleting(row, context))) await requestDeletion(row, context);
   return { kind: 'accepted', stuckSince: since };
 }

@@ -131,10 +131,12 @@ async function routerOrTrunkBlocker(
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
     : [`/v2.0/routers/${urlEncode(routerId ?? '')}`, 'router', 'routers'];
   const { json, status } = await context.api.request('GET', path, { accept: [404] });
+  const deletedFirst = { message: `the ${noun} that uses the port must be deleted first` };
+  // The router or trunk was deleted after Neutron refused the port. The next run deletes the port.
+  if (status === 404) return { ...deletedFirst, actor: 'none' };
   const resource = z.object({ [noun]: OwnedRow.partial() }).safeParse(json).data?.[noun];
   const owner = resource && ownerOf(resource);
-  if (status === 404 || owner === context.project)
-    return { message: `the ${noun} that uses the port must be deleted first`, actor: 'none' };
+  if (owner === context.project) return { ...deletedFirst, actor: 'none' };
   return foreignBlocker([owner], [noun, plural]);
 }
 

@@ -22,7 +22,7 @@ const { oldestSeconds, ...limit } = THRESHOLDS;
 const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   [
     'oldest-message',
-    `For ${limit.oldestMinutes} minutes the oldest message of a queue has been older than ${oldestSeconds.ingest} s`,
+    `For ${limit.oldestPeriods} minutes the oldest message of a queue has been older than ${oldestSeconds.ingest} s`,
   ],
   ['oldest-message', `${oldestSeconds.service} s (a service)`],
   ['oldest-message', `keeps messages for ${days(nova?.retentionSeconds)} days`],

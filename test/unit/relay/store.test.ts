@@ -21,9 +21,9 @@ class StoreFixture extends IngestFixture {
     );
   readonly #reads: Engine['reads'] = {
     ...this.engine.reads,
-    hasDue: (queue) => {
-      this.engineCalls.push('hasDue');
-      return this.engine.reads.hasDue(queue);
+    hasUnfinished: (queue) => {
+      this.engineCalls.push('hasUnfinished');
+      return this.engine.reads.hasUnfinished(queue);
     },
   };
   readonly #engine: Pick<Engine, 'reads' | 'commit'> = {
@@ -80,7 +80,7 @@ describe('the store of a relay', () => {
     const fixture = newFixture('a', 'b', 'c');
     await fixture.store(creationOf('a'), creationOf('b'));
     await fixture.store(creationOf('c'));
-    expect(fixture.engineCalls).toEqual(['hasDue', 'commit', 'commit']);
+    expect(fixture.engineCalls).toEqual(['hasUnfinished', 'commit', 'commit']);
     expect(fixture.queued).toBe(0);
     expect(fixture.eventTexts).toHaveLength(3);
   });
@@ -103,7 +103,7 @@ describe('the store of a relay', () => {
     const fixture = newFixture();
     await fixture.engine.commit({ messages: [fixture.received(creationOf('a'))] });
     for (let batch = 0; batch < 50; batch += 1) await fixture.store(creationOf(`b${batch}`));
-    expect(fixture.engineCalls.filter((call) => call === 'hasDue')).toHaveLength(1);
+    expect(fixture.engineCalls.filter((call) => call === 'hasUnfinished')).toHaveLength(1);
     expect(fixture.queued).toBe(51);
   });
 
@@ -131,7 +131,7 @@ describe('the store of a relay', () => {
     );
   });
 
-  it('failIngestion when neither the ingestion nor the queue can store, so that nothing is acknowledged', async () => {
+  it('fails when neither the ingestion nor the queue can store, so that nothing is acknowledged', async () => {
     const fixture = newFixture('a');
     fixture.ingestBatch = failIngestion;
     fixture.engine.commit = failIngestion;

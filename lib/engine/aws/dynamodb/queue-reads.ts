@@ -8,7 +8,7 @@ export const queueReads = (
   names: Names,
   services: readonly string[],
 ): QueueReads => ({
-  async hasDue(name) {
+  async hasUnfinished(name) {
     const { ready, active } = await queues.depth(names.queue(name));
     return ready + active > 0;
   },

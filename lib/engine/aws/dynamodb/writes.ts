@@ -28,9 +28,8 @@ import type { Store } from './table.ts';
 
 /**
  * The record of an operation does not show which change sets `startedAt`. Every change within this
- * time after `startedAt` therefore writes the pointer to the started operation. The change that
- * sets `startedAt` is one of them: a function runs for at most 15 minutes, so it writes this change
- * within that time.
+ * time after `startedAt` therefore writes the pointer to the started operation. A function runs for
+ * at most 15 minutes, so the change that sets `startedAt` is always written within this time.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -56,7 +55,11 @@ export function operationWrites(
   };
 }
 
-/** Returns the pointers by which an operation is found: by account, by domain and by parent. */
+/**
+ * Returns the pointers by which an operation is found: by account, by domain and by parent. The
+ * account and the domain never change, so their pointers are written with the first version. An
+ * existing cleanup may get a parent later.
+ */
 function openedPointers(operation: Operation): Item[] {
   const { version, scope, parentId } = operation;
   const domain = domainOf(operation);

@@ -67,8 +67,8 @@ export type MessageHandler = (
 ) => Promise<void>;
 export interface RecordsOptions {
   /**
-   * True: passes all new records to {@link MessageHandler} in one call. Default: one call per
-   * record.
+   * True: passes all records on their first delivery to {@link MessageHandler} in one call. A
+   * redelivered record has its own call. Default: each record has its own call.
    */
   readonly inOneCall?: boolean;
   /** True for a record that is not a message and needs no work, such as a heartbeat. */
@@ -105,8 +105,8 @@ export const recordsHandler =
   };
 
 /**
- * Returns the steps of {@link handleGroup}. They add the error of each record that SQS delivers
- * again to `errors`, by the id of the record.
+ * Returns the steps of {@link handleGroup}. If a record must be delivered again, they put its error
+ * into `errors`, under the id of the record.
  */
 const deliverySteps = (
   queue: QueueName,

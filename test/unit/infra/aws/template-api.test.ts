@@ -50,7 +50,7 @@ describe('the callers of the API', () => {
 
   it('cannot be the owners of local tokens', () => {
     expect(() => stackOf('test', { PROPAGATOR_API_AUTH: 'token' })).toThrow(
-      'PROPAGATOR_API_AUTH: on AWS write keystone, or omit the setting',
+      'PROPAGATOR_API_AUTH: on AWS, set it to `keystone`, or omit it',
     );
     expect(() => stackOf('test', { PROPAGATOR_API_TOKENS: 'ann=x' })).toThrow(
       'PROPAGATOR_API_TOKENS: only the embedded process and the relay have this setting',
