@@ -87,7 +87,9 @@ const refusedVirtualHostReport = ({
 
 function refusedLoginReport(failure: Failure): FailureReport | undefined {
   const { broker, source, text, thrown, virtualHost } = failure;
-  if (codeOf(thrown) !== 403 && !/ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text)) return undefined;
+  // A number of OpenSSL such as `403D4AD6CB7F0000` is not the status 403.
+  if (codeOf(thrown) !== 403 && !/ACCESS[-_]REFUSED|NOT_ALLOWED|\b403\b/.test(text))
+    return undefined;
   const exchange = source.mode === 'own' ? `, and read on exchange ${source.exchange}` : '';
   return {
     code: 'rabbitmq.denied',
