@@ -13,7 +13,7 @@ import v8 from 'node:v8';
 
 const WANTED_BYTES = 16 * 1024 * 1024;
 /** A check takes about 10 microseconds. */
-const CHECK_MILLIS = 250;
+const CHECK_MILLIS = 50;
 
 const isSmaller = (): boolean => {
   const space = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');

@@ -29,10 +29,12 @@ const PRINT_SIZES_AROUND_LOAD = `
   kept = [];
   for (let n = 0; n < 3; n += 1) collect();
   console.log(megabytes());
-  for (let n = 0; n < 60; n += 1) {
-    load(100_000);
-    await delay(20);
+  for (let n = 0; n < 5000 && megabytes() < 16; n += 1) {
+    load(5000);
+    await delay(2);
   }
+  await delay(200);
+  load(1_000_000);
   console.log(megabytes());
 `;
 
