@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  await engine.close();
+  await engine.close().catch(() => undefined);
   rmSync(folder, { recursive: true });
 });
 
@@ -65,21 +65,36 @@ describe('the embedded engine', () => {
     });
   });
 
-  it('fails all calls while PostgreSQL in WebAssembly fails, and leaves none waiting', async () => {
-    const broken = jest.spyOn(PGlite.prototype, 'execProtocolRawSync').mockImplementation(() => {
-      throw new Error('unreachable');
-    });
+  it.each<[string, () => void]>([
+    [
+      'PGlite throws',
+      () => {
+        jest.spyOn(PGlite.prototype, 'execProtocolRawSync').mockImplementation(() => {
+          throw new Error('unreachable');
+        });
+      },
+    ],
+    [
+      'PostgreSQL stops because the disk fails',
+      () => {
+        jest.spyOn(fs, 'fsyncSync').mockImplementation(() => {
+          throw new Error('EIO');
+        });
+      },
+    ],
+  ])('fails all calls after %s, also when the fault has ended', async (_, breakDatabase) => {
+    await engine.commit({ operations: [operation()] });
+    breakDatabase();
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const results = await Promise.allSettled([
-        engine.reads.operation(operation().id),
         engine.commit({ operations: [operation()] }),
         engine.commit({ counters: { [unique()]: 1 } }),
-        engine.reads.accountCount(),
+        engine.reads.operation(operation().id),
       ]);
-      expect(results.map(({ status }) => status)).toEqual(
-        Array.from({ length: 4 }, () => 'rejected'),
-      );
+      expect(results.slice(0, 2).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      jest.restoreAllMocks();
     }
-    broken.mockRestore();
+    await expect(engine.reads.accountCount()).rejects.toThrow(/unreachable|has stopped/);
+    await engine.close();
   });
 });

@@ -60,7 +60,10 @@ export const bossDatabaseOn = (session: Session): BossDatabase => ({
 });
 
 /** Reads a field of a thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
-export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message' | 'path'): unknown {
+export function detailOf(
+  error: unknown,
+  field: 'code' | 'errcode' | 'message' | 'path' | 'severity',
+): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }
 

@@ -7,6 +7,7 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 import pg from 'pg';
 import { PropagatorError } from '../../shared/errors.ts';
+import { CheckedPGlite } from './checked-pglite.ts';
 import { limitCompilerMemory } from './compiler-memory.ts';
 import { damageError, installationError, packageFileError } from './damage.ts';
 import { type BossDatabase, type Database, messageOf, type Row, type Session } from './database.ts';
@@ -69,7 +70,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
     const finishCreation = prepareFolder(folder, lockedFolder.database);
     const isNewDatabase = !existsSync(lockedFolder.database);
     const databaseCreatedAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
-    const pglite = await PGlite.create({
+    const pglite = new CheckedPGlite({
       fs: new SyncedFiles(lockedFolder.database),
       // Loads a prepared data folder. Without it, PGlite would start three instances of PostgreSQL
       // to create the database (1.1 GB, 2 s).
@@ -80,6 +81,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
         ...DATABASE_ARGUMENTS,
       ],
     });
+    await pglite.waitReady;
     await finishCreation();
     const release = () => lockedFolder.release();
     const embedded = new Embedded(pglite, folder, databaseCreatedAt, release);
@@ -128,7 +130,13 @@ class Embedded implements Database {
       new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 }),
       { toQuery: this.#toQuery, removesFailedClients: false, onIdleError: () => undefined },
     );
-    this.boss = { executeSql: (text, values) => this.#executeForBoss(text, values) };
+    this.boss = {
+      executeSql: (text, values = []) =>
+        // Only a single statement can be prepared.
+        this.#pool.run(
+          text.includes(';') ? unnamedQuery(text, values) : this.#toQuery(text, values),
+        ),
+    };
   }
 
   query(sql: string, values?: readonly unknown[]): Promise<Row[]> {
@@ -144,25 +152,7 @@ class Embedded implements Database {
   }
 
   async script(sql: string): Promise<void> {
-    await this.#pool.withClient((client) => client.query(sql));
-  }
-
-  /**
-   * Runs SQL of pg-boss: one statement, or several statements with their own `BEGIN` and `COMMIT`.
-   * After an error this function rolls back. Otherwise the connection would stay in the failed
-   * transaction, and all later statements would fail too.
-   */
-  #executeForBoss(text: string, values: readonly unknown[] = []) {
-    // Only a single statement can be prepared.
-    const query = text.includes(';') ? unnamedQuery(text, values) : this.#toQuery(text, values);
-    return this.#pool.withClient(async (client) => {
-      try {
-        return await client.query<Row>(query);
-      } catch (error) {
-        await client.query('ROLLBACK').catch(() => undefined);
-        throw error;
-      }
-    });
+    await this.#pool.run(unnamedQuery(sql, []));
   }
 
   /** The folder's lock already excludes other processes. */

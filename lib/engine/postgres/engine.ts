@@ -30,9 +30,7 @@ import {
 
 /** The interval of the housekeeping. */
 const HOUSEKEEPING_MILLIS = 20_000;
-/**
- * One of this number of housekeepings (every six hours) also deletes the ids of old notifications.
- */
+/** Every 1080th housekeeping (every six hours) also deletes the ids of old notifications. */
 const HOUSEKEEPINGS_PER_PURGE = 1080;
 
 /** The engine on an open and migrated database, embedded or on a server. */

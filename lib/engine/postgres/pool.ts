@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { closedError } from '../engine-error.ts';
-import type { Row, Session } from './database.ts';
+import { detailOf, type Row, type Session } from './database.ts';
 
 /** Returns the query for node-postgres. An engine may add the name of a prepared statement. */
 export type ToQuery = (sql: string, values: readonly unknown[]) => pg.QueryConfig;
@@ -24,6 +24,15 @@ export interface PoolOptions {
 type WorkOnClient<T> = (client: pg.PoolClient, onFailure: (error: Error) => void) => Promise<T>;
 
 /**
+ * True for an error with which PostgreSQL also closes the connection. Its socket may close later, so
+ * the client still looks usable.
+ */
+const endsConnection = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (['FATAL', 'PANIC'].includes(String(detailOf(error, 'severity'))) ||
+    /^(57P|08)/.test(String(detailOf(error, 'code'))));
+
+/**
  * A pool of node-postgres that keeps two promises which its functions `query` and `end` do not
  * keep: an error of a statement does not remove the client, and `end` waits until each accepted
  * call has ended.
@@ -45,7 +54,7 @@ export class ConnectionPool {
   }
 
   /** Runs `work` with a client that no other call uses. Throws `engine.closed` after `end`. */
-  withClient<T>(work: WorkOnClient<T>): Promise<T> {
+  #withClient<T>(work: WorkOnClient<T>): Promise<T> {
     if (this.#isEnding) return Promise.reject(closedError());
     const call = this.#useClient(work);
     const settled = call.then(
@@ -59,12 +68,28 @@ export class ConnectionPool {
 
   /** Runs one statement, in its own transaction. */
   query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.withClient((client) => this.#queryOn(client, sql, values));
+    return this.#withClient((client) => this.#queryOn(client, sql, values));
+  }
+
+  /**
+   * Runs one text, which may be several statements with their own `BEGIN` and `COMMIT`. After an
+   * error it rolls back: otherwise the client would stay in the failed transaction, and the next
+   * statements on it would fail too.
+   */
+  run(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    return this.#withClient(async (client, onFailure) => {
+      try {
+        return await client.query<Row>(query);
+      } catch (error) {
+        await client.query('ROLLBACK').catch(onFailure);
+        throw error;
+      }
+    });
   }
 
   /** Runs `work` in one transaction. See `Database.transaction`. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.withClient((client, onFailure) => this.#runTransaction(client, onFailure, work));
+    return this.#withClient((client, onFailure) => this.#runTransaction(client, onFailure, work));
   }
 
   /** Refuses new calls, waits until the accepted calls have ended, and closes the connections. */
@@ -83,6 +108,9 @@ export class ConnectionPool {
     client.on('error', onFailure);
     try {
       return await work(client, onFailure);
+    } catch (error) {
+      if (endsConnection(error)) onFailure(error);
+      throw error;
     } finally {
       client.off('error', onFailure);
       client.release(this.#options.removesFailedClients ? connectionFailure : undefined);

@@ -80,8 +80,7 @@ class Server implements Database {
     // pg-boss may send several statements in one text. node-postgres then returns an array of
     // results, which pg-boss accepts.
     this.boss = {
-      executeSql: (text, values = []) =>
-        pool.withClient((client) => client.query<Row>(unnamedQuery(text, values))),
+      executeSql: (text, values = []) => pool.run(unnamedQuery(text, values)),
     };
   }
 
@@ -99,7 +98,7 @@ class Server implements Database {
   }
 
   async script(sql: string): Promise<void> {
-    await this.#pool.withClient((client) => client.query(sql));
+    await this.#pool.run(unnamedQuery(sql, []));
   }
 
   /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */
