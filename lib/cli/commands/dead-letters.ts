@@ -174,8 +174,8 @@ function discardCommand(group: Command, terminal: Terminal): void {
 }
 
 /**
- * `unrestored`: the accounts that stay disabled or suspended. An older API does not send this
- * field.
+ * `unrestored`: for each account that stays disabled or suspended, a text that names the command
+ * that restores it. An older API does not send this field.
  */
 const DiscardAnswer = z.object({
   discarded: z.number(),
