@@ -7,8 +7,8 @@ import { differsFromStored } from './sweep.ts';
 /** The inventory, compared with Keystone's full lists. */
 export interface MergedInventory {
   /**
-   * All listed accounts, merged with the inventory. The recorded times of deletion, the members and
-   * the state that was announced last are kept.
+   * All listed accounts, merged with the inventory. The stored times of deletion and the state that
+   * was announced last are kept. The listed members are added to the stored members.
    */
   readonly accounts: readonly AccountRecord[];
   /** The accounts that differ from the inventory. Only these must be stored. */

@@ -40,7 +40,7 @@ export function decideAccount(
   update.markSeen(messageKey(notification));
   if (type === 'domain') {
     if (isDomainEcho(update, notification, record, batch.now)) return { kind: 'domain-echo' };
-    markDomainChange(update, notification);
+    markEchoKeySeen(update, notification);
   }
   return isDeletion
     ? decideDeletion(update, notification, record, certainAnswer, batch)
@@ -69,7 +69,7 @@ function isDomainEcho(
 }
 
 /** Records the change, so that the second notification about it counts as an echo. */
-function markDomainChange(update: InventoryUpdate, notification: AccountNotification): void {
+function markEchoKeySeen(update: InventoryUpdate, notification: AccountNotification): void {
   const key = domainEchoKey(notification);
   if (key !== undefined) update.markSeen(key);
 }
@@ -91,8 +91,9 @@ function decideDeletion(
     update.put({ ...record, deletedAt: batch.now, suspicion });
     return { kind: 'suspicious' };
   }
-  // If Keystone still shows an account that the inventory lacks, the notification may be forged.
-  // The account is then recorded as Keystone shows it.
+  // If Keystone still shows an account that the inventory lacks, the account is recorded as
+  // Keystone shows it. The deletion is announced in any case: the coordinator asks Keystone again,
+  // and refuses a forged one.
   const currentRecord =
     !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer?.members) : record;
   const deletedAt = isGone(currentRecord) ? currentRecord.deletedAt : batch.now;

@@ -106,7 +106,7 @@ function requireOffByDefault(optedIn: readonly string[], services: readonly Serv
   if (unknownName !== undefined)
     throw settingError(
       'PROPAGATOR_INCLUDE_SERVICES',
-      `${unknownName} is not a service that is off by default; these are: ${optional.join(', ')}`,
+      `${unknownName} cannot be included; services that are off by default: ${optional.join(', ')}`,
     );
 }
 

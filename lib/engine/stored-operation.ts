@@ -162,16 +162,16 @@ const StoredFields = z.looseObject({
   version: z.number(),
 });
 
-const OPERATION_NAMES = { next: 'nextDeletion', waitsBelow: 'waitsForChildProjects' };
-const LIFECYCLE_NAMES = { asked: 'request' };
+const RENAMED_OPERATION_FIELDS = { next: 'nextDeletion', waitsBelow: 'waitsForChildProjects' };
+const RENAMED_LIFECYCLE_FIELDS = { asked: 'request' };
 
 /** Gives the fields of an operation of an older release their present names. */
 function withPresentNames(stored: unknown): unknown {
   const operation = z.looseObject({ lifecycle: z.unknown() }).safeParse(stored);
   if (!operation.success) return stored;
   const { lifecycle } = operation.data;
-  const renamed = lifecycle ? { lifecycle: withNewNames(lifecycle, LIFECYCLE_NAMES) } : {};
-  return withNewNames({ ...operation.data, ...renamed }, OPERATION_NAMES);
+  const renamed = lifecycle ? { lifecycle: withNewNames(lifecycle, RENAMED_LIFECYCLE_FIELDS) } : {};
+  return withNewNames({ ...operation.data, ...renamed }, RENAMED_OPERATION_FIELDS);
 }
 
 /**

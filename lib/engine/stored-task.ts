@@ -65,22 +65,22 @@ const StoredFields = z.looseObject({
   version: z.number(),
 });
 
-const TASK_NAMES = {
+const RENAMED_TASK_FIELDS = {
   partial: 'partialRun',
   distinct: 'distinctIdCounts',
   askedWaitMillis: 'totalRetryAfterMillis',
 };
-const PARTIAL_RUN_NAMES = { awaiting: 'awaitedServices', endedBefore: 'nextRun' };
+const RENAMED_PARTIAL_RUN_FIELDS = { awaiting: 'awaitedServices', endedBefore: 'nextRun' };
 
 /** Gives the fields of a task of an older release their present names. */
 function withPresentNames(stored: unknown): unknown {
   const task = z
     .looseObject({ partialRun: z.unknown() })
-    .safeParse(withNewNames(stored, TASK_NAMES));
+    .safeParse(withNewNames(stored, RENAMED_TASK_FIELDS));
   if (!task.success) return stored;
   const { partialRun, ...others } = task.data;
   return partialRun
-    ? { ...others, partialRun: withNewNames(partialRun, PARTIAL_RUN_NAMES) }
+    ? { ...others, partialRun: withNewNames(partialRun, RENAMED_PARTIAL_RUN_FIELDS) }
     : others;
 }
 

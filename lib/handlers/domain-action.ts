@@ -28,8 +28,8 @@ export async function carryOutDomainAction(
 ): Promise<StepEvent | undefined> {
   const { scope, state } = operation;
   if (scope.type !== 'domain' || what === 'assign-role' || what === 'revoke-role') return undefined;
-  // The operation has ended and must restore the domain. The stop switch and holds do not apply,
-  // because they concern only removals.
+  // A canceled or refused operation enables its domain again. The stop switch and holds do not
+  // apply, because they concern only removals.
   const isRestoring = what === 'enable' && (state === 'canceled' || state === 'refused');
   if ((state === 'held' || hasEnded(operation)) && !isRestoring) return undefined;
   const result = await carryOutOnDomain(operation, scope.id, what, isRestoring, deps);
@@ -87,10 +87,10 @@ async function whyForbidden(
   const isEnabledAgain = what === 'delete' && accountState === 'enabled';
   // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check
   // below refuses an enabled domain with a text about the domain.
-  const checkedState = isEnabledAgain ? 'disabled' : accountState;
+  const stateForPreflight = isEnabledAgain ? 'disabled' : accountState;
   const ignoresHolds = actionsIgnoreHolds(operation);
   const options = { needsToken: false, ignoresHolds };
-  const input = await readPreflightInput(operation, checkedState, options, deps);
+  const input = await readPreflightInput(operation, stateForPreflight, options, deps);
   const refusal = keystoneActionRefusal(what, input);
   if (refusal) return actionStoppedError(refusal);
   if (isEnabledAgain)
@@ -99,9 +99,9 @@ async function whyForbidden(
       advice: `To continue: openstack domain set --disable ${domain}`,
     });
   if (accountState === 'absent' || what === 'enable') return undefined;
-  const unplanned = await unplannedProjects(operation, domain, what, deps);
-  if (unplanned || what === 'disable') return unplanned;
-  return unplannedContents(operation, await deps.cloud.domainAdmin.contents(domain), deps);
+  const projectsError = await unplannedProjectsError(operation, domain, what, deps);
+  if (projectsError || what === 'disable') return projectsError;
+  return contentsDriftError(operation, await deps.cloud.domainAdmin.contents(domain), deps);
 }
 
 const MAX_NAMED_ENTRIES = 5;
@@ -109,9 +109,9 @@ const MAX_NAMED_ENTRIES = 5;
 /**
  * Returns an error if the domain has projects that must be deleted first. Before the domain is
  * disabled, these are the projects that the plan does not list, because their deletion needs an
- * enabled domain. Before the domain is deleted, these are all projects.
+ * enabled domain. Before the domain is deleted, no project may be left.
  */
-async function unplannedProjects(
+async function unplannedProjectsError(
   { projects = [] }: Operation,
   domain: DomainId,
   what: DomainActionName,
@@ -140,7 +140,7 @@ async function unplannedProjects(
  * was made. The plan contains the limit (`allowedDrift`). Each user, group and role counts as one
  * resource.
  */
-async function unplannedContents(
+async function contentsDriftError(
   { id, plan }: Operation,
   { resources }: DomainContents,
   { engine }: KeystoneActionDeps,

@@ -18,8 +18,8 @@ import { suspendedServices } from './suspension-store.ts';
 
 /**
  * Asks Keystone whether the account still requires the operation. The answer also contains the
- * decision of the policy, and the services of the cloud that take part. Throws when an answer of
- * Keystone is not certain.
+ * decision of the policy, and the services of the cloud that take part. Throws if Keystone fails,
+ * or if its answer does not prove the state of the account.
  */
 export async function lifecycleAnswer(
   operation: Operation,

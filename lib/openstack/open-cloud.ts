@@ -40,7 +40,10 @@ export interface ConnectOptions {
   readonly timeouts?: Partial<Timeouts>;
 }
 
-/** Before an endpoint counts as hidden, a catalog that is older than this time is read again. */
+/**
+ * If an endpoint is registered but missing in a catalog that is older than this time, the catalog
+ * is read again. Only then does the endpoint count as hidden.
+ */
 const MAX_CATALOG_AGE_MILLIS = 5_000;
 const KEYSTONE_CONCURRENCY = 8;
 
@@ -175,8 +178,8 @@ async function serviceLogin(
   const session = role
     ? sessions.memberSession(onProject)
     : sessions.scopedSession({ kind: 'project', id: onProject });
-  // The API gets the id of its project from this token. Barbican's rows have no owner, and count as
-  // owned by that project.
+  // The project of this token becomes the `ownProject` of the API. Barbican needs this: its rows
+  // name no owner, and count as owned by `ownProject`.
   const token = await session.token();
   return { session, token, sessionKey: `on ${onProject} ${role ?? ''}` };
 }

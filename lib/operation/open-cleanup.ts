@@ -51,7 +51,8 @@ export interface OpenedOperation {
  * - A refused operation is continued, because the new notification may be true.
  * - A new deletion ({@link isNewDeletion}) opens a new generation. If the last operation has not
  *   ended, the new one opens after its end.
- * - An observed operation is opened again once the mode is `enforce`.
+ * - If the last operation is `observed` and the mode is now `enforce`, the deletion opens a new
+ *   generation.
  *
  * The id is derived from the account and the generation. Two notifications about one deletion
  * therefore cannot create two operations.

@@ -76,6 +76,8 @@ export function step(
 ): StepResult | undefined {
   const transaction = new OperationTransaction(operation, tasks);
   const { canceled } = operation;
+  // A pending cancellation comes before any other event, because the event could begin the
+  // deletion. Only the result of a Keystone action is applied, because it has already happened.
   if (canceled && hasPendingCancellation(operation) && event.kind !== 'keystone-action-result')
     cancelRecoverable(transaction, canceled, stepInput);
   else applyEvent(transaction, event, stepInput);

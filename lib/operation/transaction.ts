@@ -105,7 +105,7 @@ export class OperationTransaction {
    */
   #typesToListLast(task: Task, now: number): ResourceTypeName[] {
     const emptyTypes = typesToListLast(task.verifications, task.phase, now);
-    // If all types were empty, the run lists all of them immediately.
+    // With no type to list first, the run lists these types immediately, also the awaited ones.
     if (emptyTypes.length === Object.keys(task.verifications).length) return emptyTypes;
     const awaited = this.operation.order.flatMap(({ dependsOn }) =>
       dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),

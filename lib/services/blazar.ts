@@ -37,7 +37,7 @@ const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.creat
  * Returns the leases of the whole cloud. Blazar returns them to an administrator in one answer, and
  * has no filter by project.
  */
-async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
+async function leasesOfCloud({ api }: CommonContext): Promise<LeaseRow[]> {
   const { rows } = await api.list('/leases', {
     collection: 'leases',
     row: leaseRow,
@@ -74,8 +74,9 @@ const lease = defineType({
     'A lease whose deletion was interrupted stays in DELETING. Blazar then refuses ' +
       'every deletion of it.',
   ],
+  // A row without an owner is kept, so that the check of owners reports it.
   list: async (context) =>
-    (await leasesOf(context)).filter(
+    (await leasesOfCloud(context)).filter(
       (row) => row.project_id === context.project || !row.project_id,
     ),
   id: (row) => row.id,
@@ -165,7 +166,7 @@ async function unusableTrustBlocker(
 const leaseOfUser = defineUserType({
   name: 'lease-of-user',
   list: async (context) =>
-    (await leasesOf(context)).filter(
+    (await leasesOfCloud(context)).filter(
       (row) => row.status !== 'TERMINATED' && (row.user_id === context.user || !row.user_id),
     ),
   id: (row) => row.id,

@@ -31,8 +31,9 @@ const stack = defineType({
   name: 'stack',
   blockers: [
     'Heat deletes some resources by name, with the token of the caller. A stack is ' +
-      'blocked if a keypair, a Swift container or a queue of the propagator, or a ' +
-      'workflow or cron trigger of another project, has the same name.',
+      'blocked if the name of such a resource is also the name of one of these: a keypair, ' +
+      "a Swift container or a queue of the propagator's own account, or a workflow or cron " +
+      'trigger of another project.',
     'The propagator keeps a stack with resources that belong to the cloud or to other ' +
       'projects (quotas, flavors, Keystone resources), with a workflow that runs at ' +
       'deletion, or with an unfinished association. If an administrator deleted such a ' +
@@ -197,10 +198,10 @@ export const heat = defineService({
       'an application credential cannot create a trust, so the propagator must not log in ' +
       'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +
       'the project is disabled.',
-    '19 to 21 with enforce_new_defaults refuse an administrator each call whose path names ' +
-      'another project. The propagator then reads one stack of any project. If Heat shows the ' +
-      'project of this stack, the propagator is an administrator for Heat, and lists the stacks ' +
-      'with the path of its own project.',
+    '19 to 21 with enforce_new_defaults refuse every call of an administrator whose path names ' +
+      'another project. The propagator then reads one stack of any project. Heat shows the ' +
+      'project of a stack only to administrators. If the answer contains it, the propagator ' +
+      'lists the stacks with the path of its own project.',
     'All: with deletion_policy: Retain, a nested stack remains when its parent is ' +
       'deleted, and Heat does not show it as a root stack. The propagator finds it and ' +
       'deletes it separately.',

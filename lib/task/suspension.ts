@@ -62,8 +62,9 @@ export interface SuspensionDefinition<Row, RecordedState> {
   owner(row: Row): string | undefined;
   /**
    * `option`: the option that the policy file chose; `''` for a type without `options`.
-   * `earlierRecord`: the recorded state that the result replaces, because another actor has changed
-   * the resource; `undefined` if no state is recorded.
+   * `earlierRecord`: the state that an earlier suspend recorded, if another actor has changed the
+   * resource since then. The state in the returned assessment replaces it. `undefined` if no state
+   * is recorded.
    */
   assess(
     row: Row,

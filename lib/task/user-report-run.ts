@@ -28,9 +28,9 @@ const MAX_CONDITIONS = 20;
 
 /**
  * Lists the resources that depend on a user, with an API client that cannot delete. `suspend`
- * records them, and reports the effects while the user is disabled. `resume` reports recorded
- * resources that the listing no longer shows. A failed listing becomes a condition, and the records
- * of its type are kept.
+ * records them, and reports what does not work as long as the user is disabled. `resume` reports
+ * recorded resources that the listing no longer shows. A failed listing becomes a condition, and
+ * the records of its type are kept.
  */
 export async function userReportRun(input: UserReportInput): Promise<RunReport> {
   const allRecords = await input.records.all();
@@ -134,8 +134,8 @@ async function recordListed(
 }
 
 /**
- * Returns one condition for each effect of the disabled user, for example for each affected
- * project.
+ * Returns one condition for each message of the rows, often one for each project. If there are more
+ * than {@link MAX_CONDITIONS}, the last condition summarizes the rest.
  */
 function effectConditions(
   rows: readonly ReportedRow[],

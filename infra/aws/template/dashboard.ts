@@ -80,24 +80,30 @@ function stageRow({ prefix }: Stack) {
 const queueRows = ({ prefix, topology }: Stack) =>
   topology.queues.flatMap(({ queue, name, deadLetterQueue }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];
-    const sqs = (metric: string, queueName: string, more: object[] = []) => [
+    const sqs = (metric: string, queueName: string, displayOptions: object[] = []) => [
       'AWS/SQS',
       metric,
       'QueueName',
       queueName,
-      ...more,
+      ...displayOptions,
     ];
     const y = (row + 1) * HEIGHT;
     const label = queue.replace(/^service-/, '');
     const rightAxis = [{ yAxis: 'right' }];
-    const depths = (queueName: string) => [
+    const backlogMetrics = (queueName: string) => [
       sqs('ApproximateNumberOfMessagesVisible', queueName),
       sqs('ApproximateAgeOfOldestMessage', queueName, rightAxis),
     ];
     const handled = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
     return [
-      widget(0, y, `${label}: waiting`, depths(name), 'Maximum'),
-      widget(1, y, `${label}: dead-letter messages`, depths(deadLetterQueue.name), 'Maximum'),
+      widget(0, y, `${label}: waiting`, backlogMetrics(name), 'Maximum'),
+      widget(
+        1,
+        y,
+        `${label}: dead-letter messages`,
+        backlogMetrics(deadLetterQueue.name),
+        'Maximum',
+      ),
       widget(
         2,
         y,

@@ -29,7 +29,8 @@ const MAX_BYTES = 1024 * 1024;
 
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
 export const deadLetterQueueId = (queue: string): string => `${logicalId(queue)}DeadLetters`;
-export const policyId = (queue: string): string => `${queue}Policy`;
+/** `queueLogicalId`: the id of a queue in the template, from {@link queueId}. */
+export const policyId = (queueLogicalId: string): string => `${queueLogicalId}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /** Builds the bus, the group of the schedules, and the queues of the topology with their rules. */

@@ -3,7 +3,7 @@ import { type Blocker, defineType, type ProjectContext, type Removal } from '../
 import { busyBlocker, DELETABLE_STATES, deleteResource } from './deletion.ts';
 import {
   type BackupRow,
-  backupsOf,
+  backupsOfCloud,
   EXPERIMENTAL_HEADERS,
   FIRST_BACKUP_VERSION,
   requireResourceType,
@@ -70,8 +70,8 @@ export const backup = defineType<OwnedBackup>({
     const ownShareIds = new Set(
       shares.filter((row) => row.project_id === project).map(({ id }) => id),
     );
-    const backupsOfCloud = ownShareIds.size === 0 ? [] : await backupsOf(context);
-    const rows = backupsOfCloud.filter((row) => ownShareIds.has(row.share_id));
+    const cloudBackups = ownShareIds.size === 0 ? [] : await backupsOfCloud(context);
+    const rows = cloudBackups.filter((row) => ownShareIds.has(row.share_id));
     const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
     const isConfirmedByUsage = usage.count === rows.length && usage.gigabytes === gigabytes;
     // Manila lowers the usage before it deletes the row, so the usage cannot confirm the owner of a

@@ -219,7 +219,7 @@ export const FIRST_BACKUP_VERSION: FirstVersion = { resourceType: 'backup', vers
  * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
  * experimental up to 2026.2.
  */
-export const backupsOf = sharedListing(
+export const backupsOfCloud = sharedListing(
   '/share-backups/detail',
   () => ({
     collection: 'share_backups',

@@ -10,7 +10,7 @@ import {
   withStuckCheck,
 } from './deletion.ts';
 import {
-  backupsOf,
+  backupsOfCloud,
   groupSnapshotsOf,
   listIfSupported,
   locksOf,
@@ -69,7 +69,7 @@ export const share = defineType<ShareWithBlocker>({
     const [snapshots, groupSnapshots, backups, locks] = await Promise.all([
       snapshotsOf(context),
       groupSnapshotsOf(context),
-      listIfSupported('2.80', backupsOf, context),
+      listIfSupported('2.80', backupsOfCloud, context),
       listIfSupported('2.81', locksOf, context),
     ]);
     const uses: ShareUses = {

@@ -160,7 +160,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
   it.each([
     [
       { PROPAGATOR_INCLUDE_SERVICES: 'nova' },
-      /^PROPAGATOR_INCLUDE_SERVICES: nova is not a service that is off by default; these are: gnocchi$/,
+      /^PROPAGATOR_INCLUDE_SERVICES: nova cannot be included; services that are off by default: gnocchi$/,
     ],
     [
       { PROPAGATOR_CONCURRENCY: 'nvoa=4' },

@@ -25,6 +25,7 @@ export async function listDeadLetters(
   const deadLetters = new Map<string, DeadLetter>();
   await scanDeadLetterQueues(filter, deps, async (_, page) => {
     for (const { deadLetter } of page) deadLetters.set(deadLetter.id, deadLetter);
+    // No message has been handled, so all of them stay in the queue.
     return [];
   });
   return [...deadLetters.values()].toSorted(
