@@ -8,8 +8,8 @@ import v8 from 'node:v8';
  * This module must be the first import of a program, because the import of other modules already
  * lets the young generation grow. V8 may shrink it while the process is idle, and a small young
  * generation costs processor time. While it is smaller than 16 MB, each check therefore allows its
- * growth for a short time. V8 doubles it at most at each garbage collection, so it grows a few times
- * in this time. If the process computes without a pause, the time is longer, and the young
+ * growth for a short time. V8 doubles it at most at each garbage collection, so it grows a few
+ * times in this time. If the process computes without a pause, the time is longer, and the young
  * generation may become larger than 16 MB.
  */
 

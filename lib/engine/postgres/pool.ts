@@ -24,8 +24,8 @@ export interface PoolOptions {
 type WorkOnClient<T> = (client: pg.PoolClient, onFailure: (error: Error) => void) => Promise<T>;
 
 /**
- * True for an error with which PostgreSQL also closes the connection. Its socket may close later, so
- * the client still looks usable.
+ * True for an error with which PostgreSQL also closes the connection. Its socket may close later,
+ * so the client still looks usable.
  */
 const endsConnection = (error: unknown): error is Error =>
   error instanceof Error &&
