@@ -8,7 +8,10 @@ const PACKAGE_FILE = join(tmpdir(), 'no-such-package', 'dist', 'file');
 const readPackageFile = () => readFile(PACKAGE_FILE);
 
 jest.unstable_mockModule('@electric-sql/pglite', () => ({
-  PGlite: { create: readPackageFile, defaultStartParams: [] },
+  PGlite: class {
+    static readonly defaultStartParams: readonly string[] = [];
+    readonly waitReady = readPackageFile();
+  },
 }));
 jest.unstable_mockModule('@electric-sql/pglite-prepopulatedfs', () => ({
   dataDir: readPackageFile,

@@ -15,7 +15,10 @@ jest.unstable_mockModule('node:module', () => ({
 }));
 const create = jest.fn(() => Promise.reject(new Error('PGlite was called')));
 jest.unstable_mockModule('@electric-sql/pglite', () => ({
-  PGlite: { create, defaultStartParams: [] },
+  PGlite: class {
+    static readonly defaultStartParams: readonly string[] = [];
+    readonly waitReady = create();
+  },
 }));
 const { openPostgresEngine } = await import('../../../lib/engine/postgres/open.ts');
 
