@@ -55,9 +55,8 @@ export const LAST_CALL_MILLIS = 120_000;
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, allOperations, now, scope } = input;
   if (allOperations.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  if (cleanupsOf(allOperations).some(isCleanupUnderWay)) return undefined;
-  const earlierLifecycles = suspendsAndResumesOf(allOperations);
-  const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
+  if (cleanupUnderWay(allOperations)) return undefined;
+  const openLifecycles = openLifecyclesOf(allOperations);
   const openWithSameAction = openLifecycles.find((operation) => operation.action === action);
   if (openWithSameAction && !isReplacedByRequest(openWithSameAction, input.request))
     return undefined;
@@ -65,7 +64,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   // the account is still disabled.
   if (action === 'resume' && !needsResume(scope.type, allOperations))
     return confirmAgain(openLifecycles);
-  const generation = (earlierLifecycles[0]?.generation ?? 0) + 1;
+  const generation = (suspendsAndResumesOf(allOperations)[0]?.generation ?? 0) + 1;
   const operation = newLifecycle(input, generation, openLifecycles);
   if (input.protectedBecause) {
     const opened = refuseProtected(operation, input.protectedBecause, now);
@@ -83,6 +82,13 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
 }
 
+/** The cleanup during which no suspend or resume opens. */
+const cleanupUnderWay = (allOperations: readonly Operation[]): Operation | undefined =>
+  cleanupsOf(allOperations).find(isCleanupUnderWay);
+
+const openLifecyclesOf = (allOperations: readonly Operation[]): Operation[] =>
+  suspendsAndResumesOf(allOperations).filter((operation) => !hasEnded(operation));
+
 /**
  * Returns the reason why {@link openLifecycle} opened no operation for the request of an
  * administrator.
@@ -91,13 +97,11 @@ export function whyNotOpened({
   action,
   allOperations,
 }: Pick<OpenLifecycleInput, 'action' | 'allOperations'>): string {
-  const cleanup = cleanupsOf(allOperations).find(isCleanupUnderWay);
+  const cleanup = cleanupUnderWay(allOperations);
   if (cleanup) return `the deletion ${cleanup.id} of the project is under way`;
-  const sameAction = suspendsAndResumesOf(allOperations).find(
-    (operation) => operation.action === action && !hasEnded(operation),
-  );
-  return sameAction
-    ? `the ${action} ${sameAction.id} was requested before and has not ended`
+  const openWithSameAction = openLifecyclesOf(allOperations).find((one) => one.action === action);
+  return openWithSameAction
+    ? `the ${action} ${openWithSameAction.id} was requested before and has not ended`
     : 'the suspension changed nothing, so there is nothing to resume';
 }
 
