@@ -98,6 +98,7 @@ export function transportFailure(
     reset: 'unreachable',
     tls: 'unreachable',
     broken: 'answer.broken',
+    canceled: 'canceled',
   }[error.reason];
   return new PropagatorError(
     {
@@ -123,6 +124,7 @@ function transportAdvice({ reason }: TransportError, { service, host }: FailureC
       `Check that ${service} runs and that this machine can reach ${host}. The propagator tries ` +
       'again.'
     );
+  if (reason === 'canceled') return 'The propagator itself ended this call, and tries again.';
   return (
     `The propagator tries again. If the error persists, check ${service} and any proxy in front ` +
     `of it (${host}).`

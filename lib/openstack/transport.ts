@@ -38,7 +38,7 @@ export interface OutgoingCall {
   readonly body?: string | undefined;
   /** A POST that may be repeated when the connection breaks. */
   readonly repeatable?: boolean;
-  /** Aborts the call. */
+  /** Cancels the call when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -51,11 +51,11 @@ export interface RawAnswer {
 /**
  * The error of a call without a complete response. `reset`: the connection broke, and the service
  * may have executed the call. `broken`: the response is not HTTP, or shorter than announced. `tls`:
- * the certificate was refused.
+ * the certificate was refused. `canceled`: the signal of the call aborted.
  */
 export class TransportError extends Error {
   override readonly name = 'TransportError';
-  readonly reason: 'timeout' | 'unreachable' | 'reset' | 'broken' | 'tls';
+  readonly reason: 'timeout' | 'unreachable' | 'reset' | 'broken' | 'tls' | 'canceled';
   constructor(reason: TransportError['reason'], message: string) {
     super(message);
     this.reason = reason;
@@ -123,7 +123,7 @@ async function sendWithRepeats(
   }
 }
 
-/** Sends the call once, within its time limit. */
+/** Sends the call once, until its time limit has passed or its own signal aborts. */
 async function sendOnce(
   client: HttpClient,
   call: OutgoingCall,
@@ -134,6 +134,8 @@ async function sendOnce(
   try {
     return await client.send({ ...call, signal: AbortSignal.any(signals) });
   } catch (thrown) {
+    if (call.signal?.aborted && !timeLimit.aborted)
+      throw new TransportError('canceled', 'the caller canceled the call');
     throw toTransportError(thrown, timeouts) ?? thrown;
   }
 }

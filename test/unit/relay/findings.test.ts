@@ -145,10 +145,17 @@ describe('the findings over the management API', () => {
     expect(findingTexts.at(-1)).toContain(expectedText);
     expect(findingTexts.join()).not.toContain('s3cr3t');
   });
-  it('report a management API that does not answer', async () => {
-    expect(
-      (await texts(BROKER, options({ managementUrl: 'http://127.0.0.1:1' }), server, 0)).at(-1),
-    ).toContain('did not answer');
+  it.each([
+    ['refuses the connection', 'http://127.0.0.1:1', BROKER, 'the call failed (bad port)'],
+    [
+      'has an unknown host name',
+      'http://management.invalid',
+      BROKER,
+      'the call failed (getaddrinfo ENOTFOUND management.invalid)',
+    ],
+  ])('report a management API that %s', async (_, url, brokerUrl, reason) => {
+    const findingTexts = await texts(brokerUrl, options({ managementUrl: url }), server, 0);
+    expect(findingTexts.at(-1)).toContain(reason);
   });
 });
 
