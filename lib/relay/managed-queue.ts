@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { parseJson } from '../shared/json.ts';
+import { plainText } from '../shared/plain-text.ts';
 
 /** A fact about the broker or the queue, for the log. */
 export interface Finding {
@@ -21,6 +23,7 @@ const ManagedQueue = z.object({
 export type ManagedQueue = z.infer<typeof ManagedQueue>;
 
 const TIMEOUT_MILLIS = 3_000;
+const MAX_FAILURE_LENGTH = 200;
 
 /** Policies and arguments of a queue that can delete messages while no consumer is connected. */
 const LOSSY_SETTINGS = [
@@ -88,9 +91,23 @@ export async function readManagedQueue(
       signal: AbortSignal.timeout(TIMEOUT_MILLIS),
     });
     if (!answer.ok) return `${base.host} answered ${answer.status}`;
-    const parsed = ManagedQueue.safeParse(await answer.json());
+    const parsed = ManagedQueue.safeParse(parseJson(await answer.text()));
     return parsed.success ? parsed.data : `the answer of ${base.host} does not describe a queue`;
-  } catch {
-    return 'it did not answer';
+  } catch (thrown) {
+    return failureText(thrown);
   }
 }
+
+/** Returns the text of an error of `fetch`. `cause` tells why a connection failed. */
+function failureText(thrown: unknown): string {
+  if (!isErrorLike(thrown)) return String(thrown);
+  if (thrown.name === 'TimeoutError') return `no answer within ${TIMEOUT_MILLIS / 1000} s`;
+  const { message, code } = isErrorLike(thrown.cause) ? thrown.cause : thrown;
+  return plainText(message || String(code), MAX_FAILURE_LENGTH);
+}
+
+/** `instanceof Error` would be false for an error from another realm. */
+const isErrorLike = (
+  value: unknown,
+): value is { name: string; message: string; code?: unknown; cause?: unknown } =>
+  typeof value === 'object' && value !== null && 'name' in value && 'message' in value;

@@ -168,21 +168,26 @@ describe('a connection', () => {
   it.each([
     ['no reason', undefined],
     ['an error', new Error('no answer for 20 s')],
-  ])('is reported as canceled, and not retried, if its caller aborts it with %s', async (_, reason) => {
-    const caller = new AbortController();
-    cloud.script = () => caller.abort(reason);
-    const api = await cloud.network();
-    const watch = { signal: caller.signal, answered: () => undefined };
-    expect(await failureOf((api.withWatch?.(watch) ?? api).request('GET', '/v2.0/ports'))).toEqual(
-      expect.objectContaining({
-        code: 'neutron.canceled',
-        class: 'Transient',
-        message: expect.stringContaining('the caller canceled the call (GET /v2.0/ports)'),
-        advice: 'The propagator itself ended this call, and tries again.',
-      }),
-    );
-    expect(calls()).toHaveLength(1);
-  });
+  ])(
+    'is reported as canceled, and not retried, if its caller aborts it with %s',
+    async (_, reason) => {
+      const caller = new AbortController();
+      cloud.script = () => caller.abort(reason);
+      const api = await cloud.network();
+      const watch = { signal: caller.signal, answered: () => undefined };
+      expect(
+        await failureOf((api.withWatch?.(watch) ?? api).request('GET', '/v2.0/ports')),
+      ).toEqual(
+        expect.objectContaining({
+          code: 'neutron.canceled',
+          class: 'Transient',
+          message: expect.stringContaining('the caller canceled the call (GET /v2.0/ports)'),
+          advice: 'The propagator itself ended this call, and tries again.',
+        }),
+      );
+      expect(calls()).toHaveLength(1);
+    },
+  );
 
   it('is Transient if the server does not use HTTP', async () => {
     const garbage = createServer((socket) =>
