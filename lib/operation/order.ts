@@ -16,10 +16,10 @@ import {
  * operation, so that a later version of the propagator cannot change the order of a running
  * operation.
  *
- * A required dependency ends first. For example, Neutron removes networks only after the task of
- * Nova has ended. A task with a required dependency is requested only after the end of the task
- * that it depends on. A task ends when a listing is empty, when the cloud lacks the service, or
- * when the service can no longer be listed. Between services, a required dependency is always on
+ * A required dependency ends first. For example, Neutron removes security groups only after the
+ * task of Nova has ended. A task with a required dependency is requested only after the end of the
+ * task that it depends on. A task ends when a listing is empty, when the cloud lacks the service,
+ * or when the service can no longer be listed. Between services, a required dependency is always on
  * the whole service. A dependency on one type would be too weak: after a listing has shown no
  * resource of the type, the other service may still create one.
  *

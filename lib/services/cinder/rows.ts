@@ -134,10 +134,6 @@ export const ATTACHMENT_STATES = [
  */
 export const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 
-/** True while Nova still deletes servers of the project. */
-export const isNovaDeleting = ({ awaitedServices }: ProjectContext): boolean =>
-  awaitedServices?.includes('nova') === true;
-
 export const MINUTE = 60_000;
 /**
  * A deletion that takes longer than this counts as stuck and is requested again. The second request

@@ -1,5 +1,6 @@
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { isNovaDeleting } from '../kit/nova-deletion.ts';
 import { epochOf } from '../kit/time.ts';
 import {
   ATTACHMENT_STATES,
@@ -9,7 +10,6 @@ import {
   DELETABLE_COPY_STATES,
   groupSnapshotsOf,
   INDEPENDENT_OF_NOVA,
-  isNovaDeleting,
   isUnchangedFor,
   latestChange,
   refusalBlocker,

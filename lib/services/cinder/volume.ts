@@ -6,6 +6,7 @@ import {
   type Removal,
 } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { isNovaDeleting } from '../kit/nova-deletion.ts';
 import { epochOf } from '../kit/time.ts';
 import {
   ATTACHMENT_STATES,
@@ -14,7 +15,6 @@ import {
   changedAt,
   groupsOf,
   INDEPENDENT_OF_NOVA,
-  isNovaDeleting,
   isUnchangedFor,
   MINUTE,
   refusalBlocker,

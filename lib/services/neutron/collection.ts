@@ -29,7 +29,8 @@ export const urlEncode = encodeURIComponent;
 
 /**
  * The value of `independentOf` for types whose removal does not wait for Nova. Neutron removes
- * routers and floating IPs even while servers and their ports exist.
+ * routers and floating IPs even while servers and their ports exist. The types `port` and `network`
+ * block each of their resources that a server may use.
  */
 export const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 

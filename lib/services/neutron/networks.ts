@@ -1,9 +1,12 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
+import { isNovaDeleting } from '../kit/nova-deletion.ts';
 import { findBlocker, foreignBlocker, portsWhere } from './blocking-resources.ts';
 import {
   definePlainType,
   deleteResource,
+  INDEPENDENT_OF_NOVA,
   labelOf,
   OwnedRow,
   ownerOf,
@@ -11,6 +14,7 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
+import { networkIdsWithDevices } from './ports.ts';
 
 const Network = OwnedRow.extend({
   'router:external': z.boolean().nullish(),
@@ -51,6 +55,7 @@ async function foreignSubnetOwners(
  */
 const network = defineType({
   name: 'network',
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [
     {
       types: [
@@ -67,13 +72,17 @@ const network = defineType({
   ],
   async list(context) {
     const networks = await networksOf(context);
+    const usedIds = isNovaDeleting(context)
+      ? await networkIdsWithDevices(context)
+      : new Set<string>();
     const networkIdsWithSubnets = networks
-      .filter((row) => (row.subnets ?? []).length > 0)
+      .filter(({ id, subnets }) => (subnets ?? []).length > 0 && !usedIds.has(id))
       .map(({ id }) => id);
     const foreignOwnersByNetwork = await foreignSubnetOwners(context, networkIdsWithSubnets);
     return networks.map((row) => ({
       ...row,
       foreignSubnetOwners: foreignOwnersByNetwork.get(row.id) ?? [],
+      awaitsNova: usedIds.has(row.id),
     }));
   },
   id: (row) => row.id,
@@ -89,6 +98,8 @@ const network = defineType({
           'Otherwise first create an external network in another project, and move the ' +
           'routers and floating IPs to that network.',
       };
+    if (row.awaitsNova)
+      return temporaryBlocker('Nova still deletes servers, and one of them may use the network');
     return row.foreignSubnetOwners.length > 0
       ? foreignBlocker(row.foreignSubnetOwners, ['subnet', 'subnets'])
       : undefined;

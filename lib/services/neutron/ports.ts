@@ -1,8 +1,11 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
+import { isNovaDeleting } from '../kit/nova-deletion.ts';
 import { foreignBlocker, NETWORK_PORT_DEVICE_OWNERS } from './blocking-resources.ts';
 import {
   deleteResource,
+  INDEPENDENT_OF_NOVA,
   labelOf,
   OwnedRow,
   ownerOf,
@@ -40,8 +43,35 @@ const trunk = defineType({
 const Port = OwnedRow.extend({
   device_owner: z.string().nullish(),
   device_id: z.string().nullish(),
+  network_id: z.string().nullish(),
 });
 type Port = z.infer<typeof Port>;
+
+/** Lists the ports of the project once for the types `port` and `network`. */
+const portsOf = (context: ProjectContext): Promise<Port[]> =>
+  context.memoize('neutron.ports', () =>
+    rowsOf(context.api, { path: '/v2.0/ports', collection: 'ports', row: Port }, [
+      ['project_id', context.project],
+    ]),
+  );
+
+/** True if a device, such as a server, uses the port. */
+const hasDevice = ({ device_owner: owner, device_id: id }: Port): boolean =>
+  Boolean(owner) || Boolean(id);
+
+/**
+ * Returns the ids of the networks on which the project has a port with a device. Omits ports that
+ * Neutron removes with their network.
+ */
+export async function networkIdsWithDevices(
+  context: ProjectContext,
+): Promise<ReadonlySet<string | null | undefined>> {
+  const ports = await portsOf(context);
+  const portsWithDevice = ports.filter(
+    (one) => hasDevice(one) && !NETWORK_PORT_DEVICE_OWNERS.includes(one.device_owner ?? ''),
+  );
+  return new Set(portsWithDevice.map(({ network_id: networkId }) => networkId));
+}
 
 /** A service that creates ports for its resources. */
 interface PortCreator {
@@ -146,6 +176,7 @@ async function routerOrTrunkBlocker(
  */
 const port = defineType({
   name: 'port',
+  independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [
     {
       types: [
@@ -164,12 +195,7 @@ const port = defineType({
     },
   ],
   async list(context) {
-    const [ports, routers] = await Promise.all([
-      rowsOf(context.api, { path: '/v2.0/ports', collection: 'ports', row: Port }, [
-        ['project_id', context.project],
-      ]),
-      routersOf(context),
-    ]);
+    const [ports, routers] = await Promise.all([portsOf(context), routersOf(context)]);
     const routerIds = new Set(routers.map(({ id }) => id));
     return ports.filter(({ device_owner: deviceOwner, device_id: deviceId }) => {
       if (NETWORK_PORT_DEVICE_OWNERS.includes(deviceOwner ?? '')) return false;
@@ -181,6 +207,10 @@ const port = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
+  blocked: (row, context): Blocker | undefined =>
+    isNovaDeleting(context) && hasDevice(row)
+      ? temporaryBlocker('Nova still deletes servers, and one of them may use the port')
+      : undefined,
   async remove(row, context): Promise<Removal> {
     const blocker = await creatorBlocker(row, context);
     if (blocker) return { kind: 'blocked', ...blocker };

@@ -11,6 +11,8 @@ import { loginOf } from '../../cloud/login.ts';
 /** The propagator of one service on a rehearsal cloud: logged in over HTTP, one run at a time. */
 export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
+  /** Runs once as long as the awaited services have not ended. */
+  runPartially(projectId: string, awaitedServices: readonly string[]): Promise<RunReport>;
   /** Repeats the run while its outcome is `again`, at most `maxRuns` times. */
   runUntilEnd(projectId: string, maxRuns?: number): Promise<RunReport>;
   /** The waits that calls requested, in seconds (`Retry-After`). The tests do not really wait. */
@@ -30,7 +32,11 @@ export function cleanerOf(
   const connected = connectCloud(loginOf(cloud.credentials), {
     sleep: async (seconds) => void waitedSeconds.push(seconds),
   });
-  const run = async (projectId: string, phase: Phase = 'apply'): Promise<RunReport> => {
+  const run = async (
+    projectId: string,
+    phase: Phase = 'apply',
+    awaitedServices: readonly string[] = [],
+  ): Promise<RunReport> => {
     const project = ProjectId.parse(projectId);
     const api = await connected.api(service, REGION);
     if (!api) throw new Error(`the catalog has no ${service.name}`);
@@ -58,12 +64,14 @@ export function cleanerOf(
       service,
       context,
       phase,
+      awaitedServices,
       confirmation,
       deadline: Date.now() + 60_000,
     });
   };
   return {
-    run,
+    run: (projectId, phase) => run(projectId, phase),
+    runPartially: (projectId, awaitedServices) => run(projectId, 'apply', awaitedServices),
     async runUntilEnd(projectId, maxRuns = 10) {
       let report = await run(projectId);
       for (let n = 1; n < maxRuns && report.outcome.kind === 'again'; n += 1)
