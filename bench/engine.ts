@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AccountEvent } from '../events/account.ts';
 import { ProjectId } from '../events/ids.ts';
-import type { Outgoing } from '../events/index.ts';
+import type { OutgoingMessage } from '../events/index.ts';
 import type { AccountRecord } from '../lib/account/inventory.ts';
 import type { WorkerEngine } from '../lib/engine/port.ts';
 import { openPostgresEngine } from '../lib/engine/postgres/open.ts';
@@ -53,7 +53,7 @@ async function openAndIdle(folder: string): Promise<void> {
   await engine.close();
 }
 
-const notification = (): Outgoing => ({
+const notification = (): OutgoingMessage => ({
   type: 'notification.received',
   data: {
     body: `{"message_id":"${newId()}","payload":"${'x'.repeat(900)}"}`,
@@ -62,7 +62,7 @@ const notification = (): Outgoing => ({
     receivedAt: 1,
   },
 });
-const accountEvent = (project: string): Outgoing =>
+const accountEvent = (project: string): OutgoingMessage =>
   AccountEvent.parse({
     type: 'account.project.deleted',
     data: {

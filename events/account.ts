@@ -68,7 +68,7 @@ export type Account = z.infer<typeof Account>;
 export const CHANGES = ['created', 'disabled', 'enabled', 'updated', 'deleted'] as const;
 export type Change = (typeof CHANGES)[number];
 
-const type = z.templateLiteral([
+const accountEventType = z.templateLiteral([
   'account.',
   z.enum(['project', 'domain', 'user']),
   '.',
@@ -80,5 +80,8 @@ const type = z.templateLiteral([
  * notification reported. Before that, ingest has compared the notification with Keystone and with
  * the inventory.
  */
-export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
+export const AccountEvent = z.object({
+  type: accountEventType,
+  data: z.object({ account: Account, cause: Cause }),
+});
 export type AccountEvent = z.infer<typeof AccountEvent>;

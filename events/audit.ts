@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-const Resource = z.object({
+const CadfResource = z.object({
   id: z.string(),
   typeURI: z.string(),
   name: z.string().optional(),
@@ -21,9 +21,9 @@ export const CadfEvent = z.object({
   /** For example `update/operation.released`. */
   action: z.string(),
   outcome: z.literal('success'),
-  initiator: Resource,
-  target: Resource,
-  observer: Resource,
+  initiator: CadfResource,
+  target: CadfResource,
+  observer: CadfResource,
   reason: z.object({ reasonType: z.string(), reasonCode: z.string() }).optional(),
   tags: z.array(z.string()).optional(),
   attachments: z.array(

@@ -12,7 +12,7 @@ const isStorable = (text: string): boolean => text.isWellFormed() && !/[\0\uFFFE
  * unchanged are rejected: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into
  * a URL must encode it.
  */
-const id = z
+const keystoneId = z
   .string()
   .min(1, 'an id of Keystone cannot be empty')
   .refine(
@@ -66,13 +66,13 @@ export const mayBeSameId = (one: string, other: string): boolean =>
 export const foldId = (text: string): string => collated(text, 's').replace(/s+/g, 's') || ' ';
 
 /** The id of a project in Keystone. */
-export const ProjectId = id.brand<'ProjectId'>();
+export const ProjectId = keystoneId.brand<'ProjectId'>();
 export type ProjectId = z.infer<typeof ProjectId>;
 /** The id of a domain in Keystone. */
-export const DomainId = id.brand<'DomainId'>();
+export const DomainId = keystoneId.brand<'DomainId'>();
 export type DomainId = z.infer<typeof DomainId>;
 /** The id of a user in Keystone. */
-export const UserId = id.brand<'UserId'>();
+export const UserId = keystoneId.brand<'UserId'>();
 export type UserId = z.infer<typeof UserId>;
 
 /**

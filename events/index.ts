@@ -15,7 +15,7 @@ export type Message =
  * the queue delivers the message before its other messages. SQS cannot change the order of messages
  * and ignores `isUrgent`.
  */
-export type Outgoing = Message & {
+export type OutgoingMessage = Message & {
   readonly delaySeconds?: number;
   readonly isUrgent?: boolean;
 };

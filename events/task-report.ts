@@ -48,14 +48,14 @@ export const TaskReport = z.discriminatedUnion('type', [
 ]);
 export type TaskReport = z.infer<typeof TaskReport>;
 
-/** Limits for a report of an HTTP plugin: text lengths in characters, numbers of entries. */
-const MAX_TEXT = 500;
-const MAX_NAME = 200;
+/** Limits for a report of an HTTP plugin: lengths of texts in characters, numbers of entries. */
+const MAX_SENTENCE_LENGTH = 500;
+const MAX_NAME_LENGTH = 200;
 const MAX_CONDITIONS = 25;
 const MAX_TYPES = 100;
 
 /** Returns why a report is too large, or `undefined` if it is not. */
-export function whyTooLarge(report: TaskReport): string | undefined {
+export function oversizeReason(report: TaskReport): string | undefined {
   const { counts = {}, conditions = [] } = report.data;
   if (conditions.length > MAX_CONDITIONS)
     return `the report has ${conditions.length} conditions; the limit is ${MAX_CONDITIONS}`;
@@ -79,7 +79,8 @@ export function plainReport(report: TaskReport): TaskReport {
     };
   if (report.type === 'service.finished') {
     const { because } = report.data;
-    const plainBecause = because === undefined ? {} : { because: plainText(because, MAX_TEXT) };
+    const plainBecause =
+      because === undefined ? {} : { because: plainText(because, MAX_SENTENCE_LENGTH) };
     return { ...report, data: { ...report.data, ...plainConditions, ...plainBecause } };
   }
   const { again } = report.data;
@@ -102,7 +103,7 @@ export function plainFields<Value extends object>(value: Value): Value {
   const plainEntries = Object.entries(value).map(([name, field]) => [
     name,
     typeof field === 'string'
-      ? plainText(field, SENTENCE_FIELDS.includes(name) ? MAX_TEXT : MAX_NAME)
+      ? plainText(field, SENTENCE_FIELDS.includes(name) ? MAX_SENTENCE_LENGTH : MAX_NAME_LENGTH)
       : field,
   ]);
   return { ...value, ...Object.fromEntries(plainEntries) };
@@ -130,7 +131,7 @@ export function reportEvent(
 }
 
 /** Returns why a report contradicts the request or itself, or `undefined` if it does not. */
-export function whyContradictory(report: TaskReport, phase: Phase): string | undefined {
+export function contradictionReason(report: TaskReport, phase: Phase): string | undefined {
   if (phase !== report.phase)
     return `the task is in phase ${phase}, but the report is about phase ${report.phase}`;
   const leftCount = Object.values(report.data.counts ?? {}).reduce(

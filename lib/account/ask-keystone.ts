@@ -50,7 +50,7 @@ export async function askKeystone(
   const accounts = [...accountQuestions(notifications, records)].map(
     async ([key, question]) => [key, await calls.answerOf(() => question(keystone))] as const,
   );
-  const groups = groupsOf(notifications).map(
+  const groups = groupIdsOf(notifications).map(
     async (id) => [id, await calls.answerOf(() => usersOfGroup(id, keystone))] as const,
   );
   return {
@@ -82,7 +82,7 @@ class KeystoneCalls {
   }
 }
 
-const groupsOf = (notifications: readonly ChangeNotification[]): string[] => [
+const groupIdsOf = (notifications: readonly ChangeNotification[]): string[] => [
   ...new Set(
     notifications.flatMap((notification) =>
       notification.kind === 'membership' && notification.assignee.type === 'group'
@@ -121,11 +121,12 @@ function accountQuestions(
 function questionFor({ type, id }: Subject, record: AccountRecord | undefined): Question {
   if (type === 'domain') return (keystone) => askDomain(id, keystone);
   if (type === 'user') return (keystone) => askUser(id, keystone);
-  return (keystone) => askProject(id, record?.members === undefined, keystone);
+  const needsMembers = record?.members === undefined;
+  return (keystone) => askProject(id, needsMembers, keystone);
 }
 
 const isDeletion = (notification: ChangeNotification): boolean =>
-  notification.kind === 'account' && notification.operation === 'deleted';
+  notification.kind === 'account' && notification.changeType === 'deleted';
 
 /** True if the decision about the notification needs the present state of its account. */
 function needsState(notification: ChangeNotification, record: AccountRecord | undefined): boolean {
@@ -145,7 +146,7 @@ const askUser = async (id: string, keystone: Keystone): Promise<AccountAnswer> =
 
 async function askProject(
   id: string,
-  withMembers: boolean,
+  needsMembers: boolean,
   keystone: Keystone,
 ): Promise<AccountAnswer> {
   const state = await keystone.show('project', id);
@@ -155,7 +156,7 @@ async function askProject(
   if (account.type !== 'project' || account.domainId === undefined) return askDomain(id, keystone);
   return {
     state,
-    members: withMembers ? await membersOf(account.id, keystone) : undefined,
+    members: needsMembers ? await membersOf(account.id, keystone) : undefined,
     domainContents: undefined,
   };
 }
@@ -175,17 +176,19 @@ async function contentsOf(domainId: DomainId, keystone: Keystone): Promise<Keyst
     keystone.projects(domainId),
     keystone.users(domainId),
   ]);
-  const ids = projects.flatMap((project) => (project.type === 'project' ? [project.id] : []));
+  const projectIds = projects.flatMap((project) =>
+    project.type === 'project' ? [project.id] : [],
+  );
   const members =
-    ids.length > MAX_PROJECTS_LISTED_SINGLY
+    projectIds.length > MAX_PROJECTS_LISTED_SINGLY
       ? await keystone.members()
-      : (await Promise.all(ids.map((id) => keystone.members(id)))).flat();
-  const inDomain = new Set<string>(ids);
+      : (await Promise.all(projectIds.map((id) => keystone.members(id)))).flat();
+  const idsInDomain = new Set<string>(projectIds);
   return {
     domains: [],
     projects,
     users,
-    members: members.filter(({ projectId }) => inDomain.has(projectId)),
+    members: members.filter(({ projectId }) => idsInDomain.has(projectId)),
   };
 }
 

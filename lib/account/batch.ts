@@ -19,10 +19,10 @@ export interface NotificationBatch {
    */
   readonly records: ReadonlyMap<string, AccountRecord>;
   /**
-   * The keys of {@link duplicateKeys} that are stored. A notification with such a key was ingested
-   * in an earlier batch.
+   * The result of {@link duplicateKeys}, reduced to the keys that are stored. A notification with
+   * such a key was ingested in an earlier batch.
    */
-  readonly seenKeys: ReadonlySet<string>;
+  readonly storedDuplicateKeys: ReadonlySet<string>;
   readonly answers: KeystoneAnswers;
   /** The time at which Keystone was asked. */
   readonly askedAt: number;
@@ -52,10 +52,10 @@ export type NotificationResult =
  * announces each change of a domain twice with one request id: for the domain, and for the project
  * with the same id. Returns `undefined` if the notification has no request id.
  */
-export function domainEchoKey({ id, operation, cause }: AccountNotification): string | undefined {
+export function domainEchoKey({ id, changeType, cause }: AccountNotification): string | undefined {
   return cause.requestId === undefined
     ? undefined
-    : JSON.stringify(['domain-echo', operation, id, cause.requestId]);
+    : JSON.stringify(['domain-echo', changeType, id, cause.requestId]);
 }
 
 /**
@@ -66,8 +66,7 @@ export const messageKey = ({ cause }: AccountNotification): string =>
   JSON.stringify([cause.messageId, cause.digest]);
 
 /**
- * Returns the keys by which `decideBatch` recognizes a repeated notification. The keys that are
- * already stored are its input `seenKeys`.
+ * Returns the keys by which `decideBatch` recognizes a repeated notification.
  */
 export function duplicateKeys(items: readonly InterpretedNotification[]): string[] {
   return items.flatMap(({ interpretation }) => {

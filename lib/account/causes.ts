@@ -37,7 +37,7 @@ export interface CauseFacts {
   readonly hold:
     | { readonly by: string; readonly reason: string; readonly enabledAt?: string | undefined }
     | undefined;
-  readonly pending?: PendingDeletion | undefined;
+  readonly pendingDeletion?: PendingDeletion | undefined;
 }
 
 /**
@@ -49,12 +49,12 @@ export function causesOf({
   enabled,
   domain,
   hold,
-  pending,
+  pendingDeletion,
 }: CauseFacts): SuspensionCause[] {
   const causes: SuspensionCause[] = [];
   if (!enabled) causes.push({ kind: `${type}-disabled` });
   if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
-  if (pending) causes.push({ kind: 'pending-deletion', ...pending });
+  if (pendingDeletion) causes.push({ kind: 'pending-deletion', ...pendingDeletion });
   if (hold) {
     const { by, reason, enabledAt } = hold;
     causes.push({ kind: 'operator-hold', by, reason, enabledAt });
@@ -87,7 +87,7 @@ function describeCause(cause: SuspensionCause): string {
 }
 
 /** True for a cause that is the decision of a person and not a state in Keystone. */
-export const isDecision = ({ kind }: SuspensionCause): boolean =>
+export const isDecisionOfPerson = ({ kind }: SuspensionCause): boolean =>
   kind === 'operator-hold' || kind === 'pending-deletion';
 
 /**
@@ -100,6 +100,6 @@ export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },
   causes: readonly SuspensionCause[],
 ): boolean => {
-  const relevantCauses = undoes === undefined ? causes : causes.filter(isDecision);
+  const relevantCauses = undoes === undefined ? causes : causes.filter(isDecisionOfPerson);
   return (action === 'suspend') === relevantCauses.length > 0;
 };

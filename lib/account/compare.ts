@@ -12,12 +12,12 @@ export interface MergedInventory {
    */
   readonly accounts: readonly AccountRecord[];
   /** The accounts that differ from the inventory. Only these must be stored. */
-  readonly changed: readonly AccountRecord[];
+  readonly changedAccounts: readonly AccountRecord[];
   /**
    * Projects and domains of the inventory that Keystone no longer lists, perhaps because a deletion
    * had no notification.
    */
-  readonly vanished: readonly AccountRecord[];
+  readonly missingAccounts: readonly AccountRecord[];
 }
 
 /**
@@ -50,7 +50,7 @@ export const emptyListingError = (plural: string): PropagatorError =>
       'Keystone uses the right database. The inventory was not changed.',
   });
 
-/** The inventory that {@link mergeAll} compares with Keystone's lists. */
+/** The inventory that {@link mergeInventory} compares with Keystone's lists. */
 export interface StoredInventory {
   readonly records: readonly AccountRecord[];
   /**
@@ -64,7 +64,7 @@ export interface StoredInventory {
  * caller must read the stored records after the end of the listing. Otherwise the result would undo
  * the changes that notifications made during the listing.
  */
-export function mergeAll(
+export function mergeInventory(
   listed: KeystoneLists,
   { records: storedRecords, isFirstListing }: StoredInventory,
   listedAt: number,
@@ -74,7 +74,7 @@ export function mergeAll(
   );
   const accounts = mergeListed(listed, storedByKey, listedAt, isFirstListing);
   const listedKeys = new Set(accounts.map((record) => keyOfAccount(record.account)));
-  const vanished = storedRecords.filter(
+  const missingAccounts = storedRecords.filter(
     (record) =>
       record.account.type !== 'user' &&
       !isGone(record) &&
@@ -83,9 +83,9 @@ export function mergeAll(
   );
   return {
     accounts,
-    changed: accounts.filter((record) =>
+    changedAccounts: accounts.filter((record) =>
       differsFromStored(record, storedByKey.get(keyOfAccount(record.account))),
     ),
-    vanished,
+    missingAccounts,
   };
 }

@@ -9,7 +9,7 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import type { InventoryUpdate } from './inventory-update.ts';
 import type { KeystoneState } from './keystone.ts';
 import type { AccountAnswer, Subject } from './keystone-answers.ts';
-import { changeOfEnabled, type KeystoneLists, keyOf, mergeListed, shownRecord } from './merge.ts';
+import { changeOfEnabled, type KeystoneLists, keyOf, mergeListed, updatedRecord } from './merge.ts';
 
 type ShownAccount = Extract<KeystoneState, { kind: 'present' }>['account'];
 
@@ -29,18 +29,18 @@ export function decideAccount(
   subject: Subject,
   batch: NotificationBatch,
 ): NotificationResult {
-  if (update.wasSeen(messageKey(notification))) return { kind: 'duplicate' };
-  const isDeletion = notification.operation === 'deleted';
+  if (update.hasDuplicateKey(messageKey(notification))) return { kind: 'duplicate' };
+  const isDeletion = notification.changeType === 'deleted';
   const answer = batch.answers.accounts.get(keyOf(subject.type, subject.id));
   // A deletion needs no certain answer, because the coordinator confirms it.
   if (answer?.kind === 'uncertain' && !isDeletion) return { kind: 'delayed', error: answer.error };
   const certainAnswer = answer?.kind === 'certain' ? answer.value : undefined;
   const type = shownAccount(certainAnswer)?.type ?? subject.type;
   const record = update.recordOf(type, notification.id);
-  update.markSeen(messageKey(notification));
+  update.addDuplicateKey(messageKey(notification));
   if (type === 'domain') {
     if (isDomainEcho(update, notification, record, batch.now)) return { kind: 'domain-echo' };
-    markEchoKeySeen(update, notification);
+    addEchoKey(update, notification);
   }
   return isDeletion
     ? decideDeletion(update, notification, record, certainAnswer, batch)
@@ -59,19 +59,19 @@ function isDomainEcho(
   now: number,
 ): boolean {
   const key = domainEchoKey(notification);
-  if (key !== undefined) return update.wasSeen(key);
+  if (key !== undefined) return update.hasDuplicateKey(key);
   // The first notification has set `deletedAt` and published the event.
   return (
-    notification.operation === 'deleted' &&
+    notification.changeType === 'deleted' &&
     isGone(record) &&
     now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
   );
 }
 
 /** Records the change, so that the second notification about it counts as an echo. */
-function markEchoKeySeen(update: InventoryUpdate, notification: AccountNotification): void {
+function addEchoKey(update: InventoryUpdate, notification: AccountNotification): void {
   const key = domainEchoKey(notification);
-  if (key !== undefined) update.markSeen(key);
+  if (key !== undefined) update.addDuplicateKey(key);
 }
 
 /** Decides about a reported deletion. The coordinator asks Keystone before it removes anything. */
@@ -95,7 +95,7 @@ function decideDeletion(
   // Keystone shows it. The deletion is announced in any case: the coordinator asks Keystone again,
   // and refuses a forged one.
   const currentRecord =
-    !isKnown && shown ? shownRecord(undefined, shown, batch.askedAt, answer?.members) : record;
+    !isKnown && shown ? updatedRecord(undefined, shown, batch.askedAt, answer?.members) : record;
   const deletedAt = isGone(currentRecord) ? currentRecord.deletedAt : batch.now;
   update.put({ ...currentRecord, deletedAt });
   update.announce(currentRecord.account, 'deleted', cause);
@@ -114,18 +114,22 @@ function decideCreationOrUpdate(
   // so the record is not changed.
   if (answer?.state.kind !== 'present') return { kind: 'absent' };
   const { account } = answer.state;
-  const newRecord = shownRecord(record, account, batch.askedAt, answer.members);
+  const newRecord = updatedRecord(record, account, batch.askedAt, answer.members);
   // The notification about the creation was lost or follows later. If it was lost, the next sweep
   // announces the creation.
-  const isUnannounced = record.seenAt === 0 && notification.operation !== 'created';
+  const isUnannounced = record.seenAt === 0 && notification.changeType !== 'created';
   update.put(isUnannounced ? { ...newRecord, unannounced: true } : newRecord);
-  if (answer.domainContents) recordContents(update, answer.domainContents, batch.askedAt);
+  if (answer.domainContents) recordDomainContents(update, answer.domainContents, batch.askedAt);
   announceChange(update, notification, record, account);
   return { kind: 'announced' };
 }
 
 /** Records the projects and users of a domain. */
-function recordContents(update: InventoryUpdate, contents: KeystoneLists, askedAt: number): void {
+function recordDomainContents(
+  update: InventoryUpdate,
+  contents: KeystoneLists,
+  askedAt: number,
+): void {
   for (const listedRecord of mergeListed(contents, update.records, askedAt))
     update.put(listedRecord);
 }
@@ -136,11 +140,11 @@ function recordContents(update: InventoryUpdate, contents: KeystoneLists, askedA
  */
 function announceChange(
   update: InventoryUpdate,
-  { cause, operation }: AccountNotification,
+  { cause, changeType }: AccountNotification,
   announcedRecord: AccountRecord,
   account: ShownAccount,
 ): void {
-  if (operation === 'created') {
+  if (changeType === 'created') {
     update.announce(account, 'created', cause);
     // The project was disabled at its creation or shortly after. The later `disabled` notification
     // would find no difference and announce nothing, so the state is announced now.

@@ -4,7 +4,7 @@ import type { MembershipNotification } from './interpret.ts';
 import { isGone } from './inventory.ts';
 import type { InventoryUpdate } from './inventory-update.ts';
 import type { CheckedAnswer, KeystoneAnswers } from './keystone-answers.ts';
-import { keyOf, shownRecord, unionOf } from './merge.ts';
+import { keyOf, mergeMembers, updatedRecord } from './merge.ts';
 
 /**
  * Decides about a notification that reports a new role: the users are recorded as members of the
@@ -25,7 +25,7 @@ export function decideMembership(
     ? update.projectsBelow(target.type, target.id)
     : [update.recordOf(target.type, target.id)];
   for (const record of records) {
-    const members = unionOf(record.members, users.value);
+    const members = mergeMembers(record.members, users.value);
     if (members !== record.members) update.put({ ...record, members });
   }
   return { kind: 'recorded' };
@@ -60,7 +60,7 @@ function recordProjectIfUnknown(
     return isUnknown ? { kind: 'absent' } : undefined;
   // `enabled` is not stored, because the notification about the state may still wait in the broker.
   const { enabled: _notAnnounced, ...account } = state.account;
-  const newRecord = shownRecord(
+  const newRecord = updatedRecord(
     isUnknown ? undefined : record,
     account,
     askedAt,

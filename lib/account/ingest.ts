@@ -5,7 +5,7 @@ import { decideMembership } from './decide-membership.ts';
 import type { ChangeNotification } from './interpret.ts';
 import { type BatchDecision, InventoryUpdate } from './inventory-update.ts';
 import { type KeystoneAnswers, knownDomains, subjectOf } from './keystone-answers.ts';
-import { toQuarantineRecord, withDelay } from './quarantine.ts';
+import { toDelayedNotification, toQuarantineRecord } from './quarantine.ts';
 
 /**
  * Decides about a batch of notifications: which account events to publish, which records to change,
@@ -13,7 +13,7 @@ import { toQuarantineRecord, withDelay } from './quarantine.ts';
  * the items in the order of their timestamps, which may differ from the order of delivery.
  */
 export function decideBatch(batch: NotificationBatch): BatchDecision {
-  const update = new InventoryUpdate(batch.records, batch.seenKeys);
+  const update = new InventoryUpdate(batch.records, batch.storedDuplicateKeys);
   const notifications = batch.items.flatMap(({ interpretation }) =>
     interpretation.kind === 'account' || interpretation.kind === 'membership'
       ? [interpretation]
@@ -22,17 +22,19 @@ export function decideBatch(batch: NotificationBatch): BatchDecision {
   const domains = knownDomains(notifications, batch.records);
   for (const item of batch.items.toSorted((one, other) => timeOf(one) - timeOf(other))) {
     const { interpretation, received } = item;
-    update.count('notification.received');
+    update.increaseCounter('notification.received');
     if (interpretation.kind === 'dropped')
-      update.count(`notification.dropped.${interpretation.because}`);
+      update.increaseCounter(`notification.dropped.${interpretation.because}`);
     else if (interpretation.kind === 'unreadable') {
-      update.count('notification.unreadable');
+      update.increaseCounter('notification.unreadable');
       update.quarantine.push(toQuarantineRecord(received, interpretation.reason));
     } else {
       const result = decideNotification(update, interpretation, domains, batch);
-      update.count(`notification.${result.kind}`);
+      update.increaseCounter(`notification.${result.kind}`);
       if (result.kind === 'delayed')
-        update.messages.push(withDelay(received, result.error, batch.now, batch.maxWaitMillis));
+        update.messages.push(
+          toDelayedNotification(received, result.error, batch.now, batch.maxWaitMillis),
+        );
     }
   }
   return update.decision();

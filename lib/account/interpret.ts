@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../events/ids.ts';
-import type { Assignment, Notification } from './notification.ts';
+import type { Notification, RoleAssignment } from './notification.ts';
 
 const ACCOUNT_TYPES = ['project', 'domain', 'user'] as const;
 const CHANGE_TYPES = ['created', 'updated', 'deleted'] as const;
@@ -13,7 +13,7 @@ type AccountChangeType = (typeof CHANGE_TYPES)[number];
  */
 export type AccountNotification = {
   readonly kind: 'account';
-  readonly operation: AccountChangeType;
+  readonly changeType: AccountChangeType;
   readonly cause: Cause;
 } & (
   | { readonly type: 'project'; readonly id: ProjectId }
@@ -56,18 +56,18 @@ const ID_SCHEMAS = { project: ProjectId, domain: DomainId, user: UserId } as con
 /** The account type and the change by event type, for example by `identity.project.deleted`. */
 const ACCOUNT_EVENTS: ReadonlyMap<
   string,
-  { readonly type: AccountType; readonly operation: AccountChangeType }
+  { readonly type: AccountType; readonly changeType: AccountChangeType }
 > = new Map(
   ACCOUNT_TYPES.flatMap((type) =>
     CHANGE_TYPES.map(
-      (operation) => [`identity.${type}.${operation}`, { type, operation }] as const,
+      (changeType) => [`identity.${type}.${changeType}`, { type, changeType }] as const,
     ),
   ),
 );
 
 const eventTypesOf = (...resources: string[]): string[] =>
   resources.flatMap((resource) =>
-    CHANGE_TYPES.map((operation) => `identity.${resource}.${operation}`),
+    CHANGE_TYPES.map((changeType) => `identity.${resource}.${changeType}`),
   );
 /**
  * The other known event types of Keystone. Each of them has its own counter. All unknown types
@@ -112,7 +112,7 @@ export function interpretNotification(
     return droppedBecause('outcome');
   const accountEvent = ACCOUNT_EVENTS.get(eventType);
   if (accountEvent)
-    return interpretAccount(notification, accountEvent.type, accountEvent.operation, receivedAt);
+    return interpretAccount(notification, accountEvent.type, accountEvent.changeType, receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return interpretRole(notification, receivedAt);
   // A user creates an application credential with a token on a project, and therefore has a role on
@@ -125,12 +125,12 @@ export function interpretNotification(
 function interpretAccount(
   notification: Notification,
   type: AccountType,
-  operation: AccountChangeType,
+  changeType: AccountChangeType,
   receivedAt: number,
 ): Interpretation {
   // If the password policy rejects a password change, Keystone still sends a notification of a
   // successful update, with a `reason`.
-  if (type === 'user' && operation === 'updated' && notification.hasReason)
+  if (type === 'user' && changeType === 'updated' && notification.hasReason)
     return droppedBecause('rejected-password-change');
   const id = ID_SCHEMAS[type].safeParse(notification.accountId);
   if (!id.success)
@@ -140,10 +140,10 @@ function interpretAccount(
     };
   const cause = causeOf(notification, receivedAt);
   if (type === 'project')
-    return { kind: 'account', type, id: ProjectId.parse(id.data), operation, cause };
+    return { kind: 'account', type, id: ProjectId.parse(id.data), changeType, cause };
   if (type === 'domain')
-    return { kind: 'account', type, id: DomainId.parse(id.data), operation, cause };
-  return { kind: 'account', type, id: UserId.parse(id.data), operation, cause };
+    return { kind: 'account', type, id: DomainId.parse(id.data), changeType, cause };
+  return { kind: 'account', type, id: UserId.parse(id.data), changeType, cause };
 }
 
 function interpretRole({ assignment, at }: Notification, receivedAt: number): Interpretation {
@@ -164,7 +164,7 @@ function interpretRole({ assignment, at }: Notification, receivedAt: number): In
   };
 }
 
-function assigneeOf(assignment: Assignment): MembershipNotification['assignee'] | undefined {
+function assigneeOf(assignment: RoleAssignment): MembershipNotification['assignee'] | undefined {
   const user = UserId.safeParse(assignment.user).data;
   if (user) return { type: 'user', id: user };
   // The id of a group has the same form as the id of a user.
@@ -172,7 +172,7 @@ function assigneeOf(assignment: Assignment): MembershipNotification['assignee'] 
   return group ? { type: 'group', id: group } : undefined;
 }
 
-function targetOf(assignment: Assignment): MembershipNotification['target'] | undefined {
+function targetOf(assignment: RoleAssignment): MembershipNotification['target'] | undefined {
   const project = ProjectId.safeParse(assignment.project).data;
   if (project) return { type: 'project', id: project };
   const domain = DomainId.safeParse(assignment.domain).data;

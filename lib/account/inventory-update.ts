@@ -43,7 +43,7 @@ export class InventoryUpdate {
   recordOf(type: Account['type'], id: string): AccountRecord {
     return (
       this.#records.get(keyOf(type, id)) ?? {
-        account: withIdOnly(type, id),
+        account: accountWithIdOnly(type, id),
         seenAt: 0,
         deletedAt: undefined,
         members: undefined,
@@ -81,16 +81,16 @@ export class InventoryUpdate {
   /**
    * True if a notification with this key was ingested before, in this batch or in an earlier one.
    */
-  wasSeen(key: string): boolean {
+  hasDuplicateKey(key: string): boolean {
     return this.#storedDuplicateKeys.has(key) || this.#newDuplicateKeys.has(key);
   }
 
-  markSeen(key: string): void {
+  addDuplicateKey(key: string): void {
     this.#newDuplicateKeys.add(key);
   }
 
   /** Increases the counter of this name by one. */
-  count(name: string): void {
+  increaseCounter(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
 
@@ -98,7 +98,7 @@ export class InventoryUpdate {
   announce(account: Account, change: Change, cause: Cause): void {
     const type = `account.${account.type}.${change}` as const;
     this.messages.push({ type, data: { account, cause } });
-    this.count(type);
+    this.increaseCounter(type);
   }
 
   decision(): BatchDecision {
@@ -112,7 +112,7 @@ export class InventoryUpdate {
   }
 }
 
-function withIdOnly(type: Account['type'], id: string): Account {
+function accountWithIdOnly(type: Account['type'], id: string): Account {
   if (type === 'project') return { type, id: ProjectId.parse(id) };
   if (type === 'domain') return { type, id: DomainId.parse(id) };
   return { type, id: UserId.parse(id) };

@@ -19,7 +19,7 @@ export const keyOfAccount = (account: Account): string => keyOf(account.type, ac
  * Returns the recorded members and the added ones. Former members are kept, because they may have
  * left resources behind.
  */
-export function unionOf(
+export function mergeMembers(
   recorded: readonly UserId[] | undefined,
   added: readonly UserId[] | undefined,
 ): readonly UserId[] | undefined {
@@ -32,7 +32,7 @@ export function unionOf(
  * Returns the new record of an account that Keystone showed at `seenAt` (epoch milliseconds). The
  * values of `deletedAt` and of the members in the stored record are kept.
  */
-export function shownRecord(
+export function updatedRecord(
   stored: AccountRecord | undefined,
   account: Account,
   seenAt: number,
@@ -42,7 +42,7 @@ export function shownRecord(
     account,
     seenAt: Math.max(stored?.seenAt ?? 0, seenAt),
     deletedAt: stored?.deletedAt,
-    members: unionOf(stored?.members, members),
+    members: mergeMembers(stored?.members, members),
   };
 }
 
@@ -87,7 +87,7 @@ export function mergeListed(
       record?.account.enabled ?? (isFirstListing ? listedEnabled : undefined);
     const merged =
       announcedEnabled === undefined ? withoutEnabled : { ...account, enabled: announcedEnabled };
-    const currentRecord = shownRecord(
+    const currentRecord = updatedRecord(
       record,
       merged,
       listedAt,

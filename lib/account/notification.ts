@@ -40,11 +40,11 @@ export interface Notification {
         readonly projectId: string | undefined;
       }
     | undefined;
-  /** Set for `role_assignment` only. */
-  readonly assignment: Assignment;
+  /** The fields are set for `role_assignment` only. */
+  readonly assignment: RoleAssignment;
 }
 /** A role of a user or a group on a project or a domain. */
-export interface Assignment {
+export interface RoleAssignment {
   readonly project: string | undefined;
   readonly domain: string | undefined;
   readonly user: string | undefined;

@@ -7,26 +7,26 @@ import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from './received.ts
 /** A notification that waits for a retry because Keystone gave no certain answer. */
 export type DelayedNotification = NotificationReceived & { readonly delaySeconds: number };
 
-const MIN_WAIT_SECONDS = 5;
-const MAX_WAIT_SECONDS = 300;
+const MIN_BACKOFF_SECONDS = 5;
+const MAX_BACKOFF_SECONDS = 300;
 /** The default of `PROPAGATOR_MAX_WAIT`. */
-const MAX_WAIT_MILLIS = 3_600_000;
+const DEFAULT_MAX_WAIT_MILLIS = 3_600_000;
 
 /**
  * Returns the notification with a delay. The delay is half of the time since the receipt, so that
  * the back-off grows without a stored counter. If Keystone's `Retry-After` is longer, it is the
  * delay, up to `maxWaitMillis`. The number of retries is not limited.
  */
-export function withDelay(
+export function toDelayedNotification(
   received: NotificationReceived,
   error: ErrorReport,
   now: number,
-  maxWaitMillis = MAX_WAIT_MILLIS,
+  maxWaitMillis = DEFAULT_MAX_WAIT_MILLIS,
 ): DelayedNotification {
   const waitedSeconds = Math.max(0, now - received.data.receivedAt) / 1000;
   const backoffSeconds = Math.min(
-    MAX_WAIT_SECONDS,
-    Math.max(MIN_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
+    MAX_BACKOFF_SECONDS,
+    Math.max(MIN_BACKOFF_SECONDS, Math.round(waitedSeconds / 2)),
   );
   const requestedSeconds = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
   return { ...received, delaySeconds: Math.max(backoffSeconds, requestedSeconds) };

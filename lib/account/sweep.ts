@@ -1,6 +1,6 @@
 import type { Account, AccountEvent, Change } from '../../events/account.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
-import { changeOfEnabled, isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
+import { changeOfEnabled, isUnannounced, keyOfAccount, updatedRecord } from './merge.ts';
 
 /**
  * The number of accounts of a type that may be missing in one listing: `count`, or `share` of the
@@ -102,8 +102,8 @@ function changedRecordOf(
 ): AccountRecord | undefined {
   // The record is newer than the listing, so the listing shows nothing new.
   if (record && record.seenAt >= listedAt) return undefined;
-  const updatedRecord = shownRecord(record, listed, listedAt);
-  return differsFromStored(updatedRecord, record) ? updatedRecord : undefined;
+  const newRecord = updatedRecord(record, listed, listedAt);
+  return differsFromStored(newRecord, record) ? newRecord : undefined;
 }
 
 /** Returns the changes that no event has announced yet. */

@@ -1,7 +1,7 @@
 const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
-const MINUTE = 60_000;
-const DAY = 86_400_000;
+const MINUTE_MILLIS = 60_000;
+const DAY_MILLIS = 86_400_000;
 
 /**
  * Returns the epoch milliseconds of a notification's timestamp, or `undefined` for any other text.
@@ -19,25 +19,25 @@ export function utcMillis(timestamp: string | undefined): number | undefined {
     month < 1 ||
     month > 12 ||
     day < 1 ||
-    day > daysIn(year, month) ||
+    day > daysInMonth(year, month) ||
     hour > 23 ||
     minute > 59 ||
     second > 59
   )
     return undefined;
-  const fraction = Math.trunc(Number(`0.${parts[7] ?? 0}`) * 1000);
+  const fractionMillis = Math.trunc(Number(`0.${parts[7] ?? 0}`) * 1000);
   const zoneMinutes =
     (Number(parts[9] ?? 0) * 60 + Number(parts[10] ?? 0)) * (parts[8] === '-' ? -1 : 1);
   return (
-    daysSince1970(year, month, day) * DAY +
-    (hour * 60 + minute - zoneMinutes) * MINUTE +
+    daysSince1970(year, month, day) * DAY_MILLIS +
+    (hour * 60 + minute - zoneMinutes) * MINUTE_MILLIS +
     second * 1000 +
-    fraction
+    fractionMillis
   );
 }
 
 const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
-const daysIn = (year: number, month: number): number =>
+const daysInMonth = (year: number, month: number): number =>
   month === 2 ? (isLeap(year) ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
 
 /** Days from 1 March of the year 0 to 1 January 1970. */

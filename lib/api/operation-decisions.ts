@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId } from '../../events/ids.ts';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { hasEnded } from '../operation/ended.ts';
 import type { Mode, Operation } from '../operation/model.ts';
@@ -112,7 +112,7 @@ function releaseMessage(
   operation: Operation,
   decision: Decision,
   mode: Mode,
-): Outgoing | undefined {
+): OutgoingMessage | undefined {
   const { id, state, scope, cause, request, hold } = operation;
   if (state === 'held' || state === 'recoverable')
     return {

@@ -13,7 +13,7 @@ import { openLifecycle, whyNotOpened } from '../operation/lifecycle.ts';
 import type { SuspendOrResume } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, PROJECT_CHANGES } from '../policy/schema.ts';
-import { lossesOf } from '../policy/suspend-options.ts';
+import { optionsWithLoss } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
@@ -64,7 +64,7 @@ async function answerPolicy(context: Context, deps: ApiDeps): Promise<Response> 
     state: describeCauses(project.suspensionCauses),
     mode: deps.mode,
     suspend: policy.suspend,
-    losses: lossesOf(policy.suspend),
+    losses: optionsWithLoss(policy.suspend),
     changes: Object.fromEntries(
       PROJECT_CHANGES.map((change) => [change, decideChange(policy, change, project.facts)]),
     ),

@@ -1,11 +1,11 @@
 import type { Hono } from 'hono';
 import { TaskId } from '../../events/ids.ts';
 import {
+  contradictionReason,
+  oversizeReason,
   plainReport,
   reportEvent,
   TaskReport,
-  whyContradictory,
-  whyTooLarge,
 } from '../../events/task-report.ts';
 import type { Task } from '../operation/model.ts';
 import { redactDeep } from '../shared/redaction.ts';
@@ -37,7 +37,7 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
         403,
       );
     const because =
-      whyNotExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
+      whyNotExpected(task) ?? oversizeReason(report) ?? contradictionReason(report, task.phase);
     if (because) return context.json(problemBody('task', because), 409);
     await engine.commit({
       messages: [redactDeep(reportEvent({ ...task, taskId: id }, plainReport(report)))],

@@ -24,14 +24,14 @@ export async function listAuditEntries(
 ): Promise<unknown[]> {
   const entries: unknown[] = [];
   // The log is read from its end to its start. The last read may repeat rows of the preceding read,
-  // so only rows before `end` are used.
-  let end = Number.POSITIVE_INFINITY;
-  let from = (await source.auditHead()).sequence + 1;
-  while (from > 1 && entries.length < filter.limit) {
-    from = Math.max(1, from - ROWS_PER_READ);
-    const rows = await source.auditRows(from, ROWS_PER_READ);
-    const newestFirst = rows.filter(({ sequence }) => sequence < end).toReversed();
-    end = from;
+  // so only rows before `endSequence` are used.
+  let endSequence = Number.POSITIVE_INFINITY;
+  let firstSequence = (await source.auditHead()).sequence + 1;
+  while (firstSequence > 1 && entries.length < filter.limit) {
+    firstSequence = Math.max(1, firstSequence - ROWS_PER_READ);
+    const rows = await source.auditRows(firstSequence, ROWS_PER_READ);
+    const newestFirst = rows.filter(({ sequence }) => sequence < endSequence).toReversed();
+    endSequence = firstSequence;
     entries.push(...newestFirst.filter((row) => matchesFilter(row, filter)).map(entryOrUnreadable));
   }
   return entries.slice(0, filter.limit);

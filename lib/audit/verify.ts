@@ -2,8 +2,8 @@ import { type AuditHead, type AuditRow, EMPTY_LOG_HEAD, hashOf } from './entry.t
 
 /** The calls that read the stored log. */
 export interface AuditSource {
-  /** Returns at most `limit` rows in the order of their sequence, beginning at `from`. */
-  auditRows(from: number, limit: number): Promise<readonly AuditRow[]>;
+  /** Returns at most `limit` rows in the order of their sequence, beginning at `firstSequence`. */
+  auditRows(firstSequence: number, limit: number): Promise<readonly AuditRow[]>;
   auditHead(): Promise<AuditHead>;
 }
 
@@ -11,7 +11,7 @@ export interface AuditSource {
  * The result of a verification. `head` is the newest entry that was verified. `broken` is the first
  * invalid or missing entry.
  */
-export type Verification =
+export type LogVerification =
   | { readonly ok: true; readonly head: AuditHead }
   | {
       readonly ok: false;
@@ -41,64 +41,65 @@ const MAX_READS_OF_END = 5;
  */
 export async function verifyLog(
   source: AuditSource,
-  { known, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
-): Promise<Verification> {
-  let verified = EMPTY_LOG_HEAD;
+  { known: knownEntry, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
+): Promise<LogVerification> {
+  let verifiedHead = EMPTY_LOG_HEAD;
   for (let reads = 1; ; reads += 1) {
-    const result = await verifyRows(source, verified, known);
+    const result = await verifyRows(source, verifiedHead, knownEntry);
     if (!result.ok) return result;
-    verified = result.head;
+    verifiedHead = result.head;
     const head = await source.auditHead();
-    const isEnd = head.sequence === verified.sequence && head.hash === verified.hash;
-    if (isEnd) return resultAtEnd(verified, known);
-    if (reads >= MAX_READS_OF_END) return resultForOtherHead(verified, head);
+    const isEnd = head.sequence === verifiedHead.sequence && head.hash === verifiedHead.hash;
+    if (isEnd) return resultAtEnd(verifiedHead, knownEntry);
+    if (reads >= MAX_READS_OF_END) return resultForOtherHead(verifiedHead, head);
     await pause();
   }
 }
 
-/** Verifies all rows after the entry `verified`. */
+/** Verifies all rows after `verifiedHead`, the last entry that was verified. */
 async function verifyRows(
   source: AuditSource,
-  verified: AuditHead,
-  known: KnownEntry | undefined,
-): Promise<Verification> {
-  let lastVerified = verified;
+  verifiedHead: AuditHead,
+  knownEntry: KnownEntry | undefined,
+): Promise<LogVerification> {
+  let lastVerifiedHead = verifiedHead;
   for (;;) {
-    const rows = await source.auditRows(lastVerified.sequence + 1, ROWS_PER_READ);
+    const rows = await source.auditRows(lastVerifiedHead.sequence + 1, ROWS_PER_READ);
     for (const row of rows) {
-      const because = defectOf(row, lastVerified, known);
-      if (because !== undefined) return brokenAt(lastVerified.sequence + 1, because, lastVerified);
-      lastVerified = { sequence: row.sequence, hash: hashOf(row.entry as object) };
+      const because = defectOf(row, lastVerifiedHead, knownEntry);
+      if (because !== undefined)
+        return brokenAt(lastVerifiedHead.sequence + 1, because, lastVerifiedHead);
+      lastVerifiedHead = { sequence: row.sequence, hash: hashOf(row.entry as object) };
     }
-    if (rows.length < ROWS_PER_READ) return { ok: true, head: lastVerified };
+    if (rows.length < ROWS_PER_READ) return { ok: true, head: lastVerifiedHead };
   }
 }
 
 /** Returns the result for a log without an error up to its last entry, `head`. */
-const resultAtEnd = (head: AuditHead, known: KnownEntry | undefined): Verification =>
-  known !== undefined && known.sequence > head.sequence
+const resultAtEnd = (head: AuditHead, knownEntry: KnownEntry | undefined): LogVerification =>
+  knownEntry !== undefined && knownEntry.sequence > head.sequence
     ? brokenAt(
         head.sequence + 1,
-        `entry ${known.sequence} is missing, although its hash is known`,
+        `entry ${knownEntry.sequence} is missing, although its hash is known`,
         head,
       )
     : { ok: true, head };
 
 /** Returns the result for a log whose stored head does not match its last entry. */
-const resultForOtherHead = (verified: AuditHead, storedHead: AuditHead): Verification =>
-  storedHead.sequence > verified.sequence
+const resultForOtherHead = (verifiedHead: AuditHead, storedHead: AuditHead): LogVerification =>
+  storedHead.sequence > verifiedHead.sequence
     ? brokenAt(
-        verified.sequence + 1,
+        verifiedHead.sequence + 1,
         `it is missing; the log has ${storedHead.sequence} entries`,
-        verified,
+        verifiedHead,
       )
     : brokenAt(
-        verified.sequence,
+        verifiedHead.sequence,
         `it does not match the stored head of the log, which names entry ${storedHead.sequence}`,
-        verified,
+        verifiedHead,
       );
 
-const brokenAt = (sequence: number, because: string, head: AuditHead): Verification => ({
+const brokenAt = (sequence: number, because: string, head: AuditHead): LogVerification => ({
   ok: false,
   head,
   broken: { sequence, because },
@@ -107,19 +108,19 @@ const brokenAt = (sequence: number, because: string, head: AuditHead): Verificat
 /** Returns why a row is not the valid next entry of the log, or `undefined` if it is valid. */
 function defectOf(
   { sequence, entry }: AuditRow,
-  lastVerified: AuditHead,
-  known: KnownEntry | undefined,
+  lastVerifiedHead: AuditHead,
+  knownEntry: KnownEntry | undefined,
 ): string | undefined {
-  const expected = lastVerified.sequence + 1;
+  const expected = lastVerifiedHead.sequence + 1;
   if (sequence !== expected) return `it is missing; the next entry is ${sequence}`;
   if (typeof entry !== 'object' || entry === null) return 'it cannot be read';
   const fields = entry as { readonly [name: string]: unknown };
   const hash = hashOf(entry);
   if (fields.hash !== hash) return 'its content was changed: its hash does not match';
   if (fields.sequence !== expected) return `it is entry ${String(fields.sequence)}, moved here`;
-  if (fields.previous !== lastVerified.hash)
-    return `it does not continue entry ${lastVerified.sequence}`;
-  if (known?.sequence === expected && known.hash !== hash)
-    return `its hash is not the known hash ${known.hash}`;
+  if (fields.previous !== lastVerifiedHead.hash)
+    return `it does not continue entry ${lastVerifiedHead.sequence}`;
+  if (knownEntry?.sequence === expected && knownEntry.hash !== hash)
+    return `its hash is not the known hash ${knownEntry.hash}`;
   return undefined;
 }

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
@@ -41,7 +41,7 @@ export const storableRecord = (record: QuarantineRecord): QuarantineRecord =>
   withStorableBody(record);
 
 /** Returns a message as it is stored in a queue, without `delaySeconds` and `isUrgent`. */
-export function storableMessage(outgoing: Outgoing): object {
+export function storableMessage(outgoing: OutgoingMessage): object {
   const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
   const messageToStore: unknown =
     message.type === 'notification.received'

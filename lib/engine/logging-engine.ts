@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { totalCounts } from '../operation/counts.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import type { Log } from '../shared/log.ts';
@@ -90,7 +90,7 @@ function logTask(task: Task, log: Log): void {
 }
 
 /** Logs each reminder that a recovery window ends. */
-function logReminders(messages: readonly Outgoing[], log: Log): void {
+function logReminders(messages: readonly OutgoingMessage[], log: Log): void {
   for (const message of messages)
     if (message.type === 'operation.due')
       log.warn(

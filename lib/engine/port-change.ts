@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
@@ -31,7 +31,7 @@ export interface Change {
   readonly operations?: readonly Operation[];
   /** With versions, as in {@link Change.operations}. */
   readonly tasks?: readonly Task[];
-  readonly messages?: readonly Outgoing[];
+  readonly messages?: readonly OutgoingMessage[];
   /** Messages for the dead-letter queues, with the error that the operator sees. */
   readonly deadLetters?: readonly {
     readonly message: ServiceRequested | KeystoneActionMessage;

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
 import { plainReport, reportEvent } from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
@@ -59,7 +59,7 @@ async function messagesOfRun(
   operation: Operation,
   task: Task,
   deps: HttpTaskDeps,
-): Promise<Outgoing[]> {
+): Promise<OutgoingMessage[]> {
   try {
     const { action } = operation;
     if (action !== 'cleanup' && action !== 'plan' && !plugin.actions?.includes(action))
@@ -95,7 +95,7 @@ const undeclaredActionReport = (
  * continues. The second message, which is delayed, starts a new run. The coordinator accepts only
  * the report of the newest run. Without the delay, it would therefore ignore the plugin's report.
  */
-function messagesUntilReport({ data }: ServiceRequested, condition: Condition): Outgoing[] {
+function messagesUntilReport({ data }: ServiceRequested, condition: Condition): OutgoingMessage[] {
   const { operationId, taskId, service, region, phase, run } = data;
   const progressData = {
     operationId,

@@ -81,7 +81,7 @@ async function askAndDecide(
   const askedAt = now();
   const answers = await askKeystone(notifications, recordsBefore, keystone);
   // The inventory may have changed while Keystone answered, so the decision uses a new read.
-  const [records, seenKeys] = await Promise.all([
+  const [records, storedDuplicateKeys] = await Promise.all([
     recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
     engine.reads.seenMessageIds(duplicateKeys(items)),
   ]);
@@ -92,7 +92,7 @@ async function askAndDecide(
     decision: decideBatch({
       items,
       records,
-      seenKeys,
+      storedDuplicateKeys,
       answers,
       askedAt,
       now: now(),

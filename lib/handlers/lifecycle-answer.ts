@@ -6,7 +6,7 @@ import type { Operation } from '../operation/model.ts';
 import { cloudSnapshot } from '../operation/snapshot.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY } from '../policy/schema.ts';
-import { chosenOptions } from '../policy/suspend-options.ts';
+import { chosenOptionNames } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { answerAboutDomain, refusedForSimilarId } from './domain-lifecycle.ts';
 import { readRegistry } from './endpoints.ts';
@@ -99,7 +99,9 @@ function projectDecision(
     delayMillis: isByOperator ? 0 : (policyDecision.afterMillis ?? 0),
     rule: isByOperator ? undefined : policyDecision.rule,
     options: isSuspend
-      ? Object.fromEntries(services.map(({ name }) => [name, chosenOptions(name, policy.suspend)]))
+      ? Object.fromEntries(
+          services.map(({ name }) => [name, chosenOptionNames(name, policy.suspend)]),
+        )
       : undefined,
   };
 }

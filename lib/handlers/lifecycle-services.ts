@@ -1,6 +1,6 @@
 import type { LifecycleService } from '../operation/lifecycle-order.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
-import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
+import { chosenOptionNames, hasSuspendOptions } from '../policy/suspend-options.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
@@ -32,7 +32,7 @@ export function lifecycleEntryOf(
   }
   const allTypes = suspension.types.map((type) => type(name));
   const types = isSuspend
-    ? chosenTypes(allTypes, chosenOptions(name, suspend)).map(({ type }) => type)
+    ? chosenTypes(allTypes, chosenOptionNames(name, suspend)).map(({ type }) => type)
     : allTypes;
   const skippedBecause = isSuspend
     ? whySuspendSkips(name, suspend)
@@ -49,7 +49,7 @@ export function lifecycleEntryOf(
 
 /** True if the section `suspend` of a policy suspends at least one resource type of the service. */
 const suspendsService = (name: string, suspend: Policy['suspend']): boolean =>
-  !hasOptions(name) || chosenOptions(name, suspend).length > 0;
+  !hasSuspendOptions(name) || chosenOptionNames(name, suspend).length > 0;
 
 const whySuspendSkips = (name: string, suspend: Policy['suspend']): string | undefined =>
   suspendsService(name, suspend) ? undefined : `the policy excludes it (suspend.${name}: none)`;

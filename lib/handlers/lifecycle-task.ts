@@ -5,7 +5,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { isUndoOfSuspension } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { NO_POLICY } from '../policy/schema.ts';
-import { chosenOptions } from '../policy/suspend-options.ts';
+import { chosenOptionNames } from '../policy/suspend-options.ts';
 import { aggregateConditions } from '../task/conditions.ts';
 import type { ProjectContext } from '../task/context.ts';
 import { leftBySuspendWarnings } from '../task/left-by-suspend.ts';
@@ -176,7 +176,8 @@ function runInput(
   return {
     service: service.name,
     types: isSuspend ? types : types.toReversed(),
-    options: lifecycle?.options?.[service.name] ?? chosenOptions(service.name, NO_POLICY.suspend),
+    options:
+      lifecycle?.options?.[service.name] ?? chosenOptionNames(service.name, NO_POLICY.suspend),
     context,
     records: suspensionStore(place, deps.engine),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),

@@ -1,5 +1,5 @@
 import type { ServiceRequested } from '../../events/service.ts';
-import { TaskReport, whyContradictory, whyTooLarge } from '../../events/task-report.ts';
+import { contradictionReason, oversizeReason, TaskReport } from '../../events/task-report.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 
@@ -29,7 +29,7 @@ export async function callPlugin(
   const { status, text } = await post(plugin, message);
   if (status === 202) return undefined;
   const report = parseReport(plugin, text);
-  const because = whyTooLarge(report) ?? whyContradictory(report, message.data.phase);
+  const because = oversizeReason(report) ?? contradictionReason(report, message.data.phase);
   if (because) throw invalidAnswer(plugin, because);
   return report;
 }

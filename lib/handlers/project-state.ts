@@ -59,14 +59,14 @@ export async function fetchProjectState(
   if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
   const { domainId } = account;
-  const pending =
+  const pendingDeletion =
     projectDeletion ??
     (domainId === undefined
       ? undefined
       : await findPendingDeletion('domain', domainId, deps.reads));
   const { suspensionCauses, facts } = await causesAndFacts(
     account,
-    { hold, pending },
+    { hold, pendingDeletion },
     deps.keystone,
   );
   const { parentId, tags = [] } = account;
@@ -94,7 +94,7 @@ export async function fetchUserState(
  */
 async function causesAndFacts(
   account: Exclude<Account, { type: 'domain' }> & { readonly enabled: boolean },
-  decisions: Partial<Pick<CauseFacts, 'hold' | 'pending'>>,
+  decisions: Partial<Pick<CauseFacts, 'hold' | 'pendingDeletion'>>,
   keystone: Pick<Keystone, 'show'>,
 ) {
   const { domainId, enabled, id, name, type } = account;
@@ -106,7 +106,7 @@ async function causesAndFacts(
       enabled,
       domain,
       hold: decisions.hold,
-      pending: decisions.pending,
+      pendingDeletion: decisions.pendingDeletion,
     }),
     facts: { id, name, domainId, domainName: domain?.name },
   };

@@ -95,7 +95,7 @@ function deletionIn({ data }: NotificationReceived): AccountNotification | undef
   const reading = readNotification(data);
   if (reading.kind !== 'notification') return undefined;
   const notification = interpretNotification(reading.notification, data.receivedAt);
-  return notification.kind === 'account' && notification.operation === 'deleted'
+  return notification.kind === 'account' && notification.changeType === 'deleted'
     ? notification
     : undefined;
 }

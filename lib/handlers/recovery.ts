@@ -1,6 +1,6 @@
 import { Account } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId } from '../../events/ids.ts';
-import { isDecision } from '../account/causes.ts';
+import { isDecisionOfPerson } from '../account/causes.ts';
 import { withAbsenceAdvice } from '../operation/cancel.ts';
 import { hasEnded } from '../operation/ended.ts';
 import {
@@ -68,7 +68,7 @@ function mustBeSuspended(
   policy: Policy = NO_POLICY,
 ): boolean {
   const { action, mode } = decideChange(policy, 'project.disabled', facts);
-  return (action === 'suspend' && mode === 'enforce') || suspensionCauses.some(isDecision);
+  return (action === 'suspend' && mode === 'enforce') || suspensionCauses.some(isDecisionOfPerson);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { listAll, mergeAll } from '../account/compare.ts';
+import { listAll, mergeInventory } from '../account/compare.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Logger } from '../shared/log.ts';
@@ -37,13 +37,13 @@ export async function syncInventory({
     engine.reads.accounts('user'),
   ]);
   const isFirstListing = (await engine.reads.counters())[INVENTORY_FILLED] === undefined;
-  const { accounts, changed, vanished } = mergeAll(
+  const { accounts, changedAccounts, missingAccounts } = mergeInventory(
     listed,
     { records: storedRecords.flat(), isFirstListing },
     listedAt,
   );
-  for (let from = 0; from < changed.length; from += RECORDS_PER_COMMIT)
-    await engine.commit({ accounts: changed.slice(from, from + RECORDS_PER_COMMIT) });
+  for (let from = 0; from < changedAccounts.length; from += RECORDS_PER_COMMIT)
+    await engine.commit({ accounts: changedAccounts.slice(from, from + RECORDS_PER_COMMIT) });
   // The counter is written last. If the first listing is interrupted, the next listing is again
   // a first listing.
   if (isFirstListing) await engine.commit({ counters: { [INVENTORY_FILLED]: 1 } });
@@ -52,8 +52,8 @@ export async function syncInventory({
     domains: domains.length,
     projects: projects.length,
     users: users.length,
-    vanished: vanished.length,
+    vanished: missingAccounts.length,
   };
   log.info(counts, 'inventory filled from Keystone');
-  return { accounts: accounts.length, vanished: vanished.length };
+  return { accounts: accounts.length, vanished: missingAccounts.length };
 }

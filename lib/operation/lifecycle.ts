@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { hasEnded, refuseProtected } from './ended.ts';
 import { isSameMessage } from './generation.ts';
 import type { LifecycleRequest, Mode, Operation, Scope, SuspendOrResume } from './model.ts';
@@ -39,7 +39,7 @@ export interface OpenedLifecycle {
   readonly opened: Operation | undefined;
   /** The operations that are superseded, or that Keystone must confirm again. */
   readonly changed: readonly Operation[];
-  readonly messages: readonly Outgoing[];
+  readonly messages: readonly OutgoingMessage[];
 }
 
 /** A run may still make its last call for this long after its operation was superseded. */
@@ -167,7 +167,7 @@ export const isUndoOfSuspension = ({ action, cause, lifecycle }: Operation): boo
   cause.messageId.startsWith(UNDO_CAUSE_PREFIX);
 
 /** Returns the messages that make the operations ask Keystone again, unless they have ended. */
-export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =>
+export const askAgainMessages = (operations: readonly Operation[]): OutgoingMessage[] =>
   operations
     .filter((operation) => !hasEnded(operation))
     .map(({ id, confirmation }) => ({
@@ -186,7 +186,7 @@ export const supersede = (operation: Operation, reason: string, now: number): Op
  * Returns the message about the end of an operation. The operation of its domain waits for this
  * message.
  */
-export const finishedMessages = ({ id, state, parentId }: Operation): Outgoing[] => [
+export const finishedMessages = ({ id, state, parentId }: Operation): OutgoingMessage[] => [
   {
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },

@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { hasEnded, refuseProtected } from './ended.ts';
 import { type DeletionTimes, isNewDeletion, isSameMessage } from './generation.ts';
 import type { CleanupRequest, Mode, Operation, Rerun, Scope } from './model.ts';
@@ -37,7 +37,7 @@ export interface OpenCleanupInput {
 /** An operation that was opened or changed, and the messages to send for it. */
 export interface OpenedOperation {
   readonly operation: Operation;
-  readonly messages: readonly Outgoing[];
+  readonly messages: readonly OutgoingMessage[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { hasEnded } from './ended.ts';
 import { finishedMessages, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
@@ -45,7 +45,7 @@ function reminderMessages(
   { id, scope }: Operation,
   reminders: Recovery['reminders'],
   endsAt: number,
-): Outgoing[] {
+): OutgoingMessage[] {
   if (scope.type === 'user') return [];
   return reminders.map(({ beforeMillis }) => ({
     type: 'operation.due',

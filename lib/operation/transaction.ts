@@ -1,5 +1,5 @@
 import type { ResourceTypeName, TaskId } from '../../events/ids.ts';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
@@ -34,7 +34,7 @@ export interface StepInput {
 export interface StepResult {
   readonly operations: readonly Operation[];
   readonly tasks: readonly Task[];
-  readonly messages: readonly Outgoing[];
+  readonly messages: readonly OutgoingMessage[];
   readonly deadLetters: readonly {
     readonly message: ServiceRequested | KeystoneActionMessage;
     readonly error: ErrorReport;
@@ -47,7 +47,7 @@ export class OperationTransaction {
   readonly #tasks: Map<TaskId, Task>;
   readonly #changedTaskIds = new Set<TaskId>();
   readonly #otherOperations: Operation[] = [];
-  readonly messages: Outgoing[] = [];
+  readonly messages: OutgoingMessage[] = [];
   readonly deadLetters: {
     message: ServiceRequested | KeystoneActionMessage;
     error: ErrorReport;

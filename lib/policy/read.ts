@@ -17,13 +17,13 @@ export type PolicyReading =
  * invalid file, the result contains every error with its line. Never throws.
  */
 export function readPolicy(text: string, sections: ProfileSections): PolicyReading {
-  const lines = new LineCounter();
+  const lineCounter = new LineCounter();
   const document = parseDocument(text, {
-    lineCounter: lines,
+    lineCounter: lineCounter,
     prettyErrors: false,
     logLevel: 'error',
   });
-  const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  const lineAt = (offset: number): number => Math.max(1, lineCounter.linePos(offset).line);
   if (document.errors.length > 0)
     return {
       kind: 'invalid',

@@ -6,7 +6,7 @@ import { SuspendOptions } from './suspend-options.ts';
 /** The version of the format that this release reads. */
 export const POLICY_VERSION = 1;
 
-const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+const oneOrMoreTexts = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
   error: 'write one text, or a list of texts',
 });
 
@@ -20,8 +20,8 @@ const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]
  * Users have no parent and no tags.
  */
 const matchSchema = z.strictObject({
-  domain: oneOrMore.optional(),
-  parent: oneOrMore.optional(),
+  domain: oneOrMoreTexts.optional(),
+  parent: oneOrMoreTexts.optional(),
   tags: z.array(z.string().min(1)).min(1, 'name at least one tag, or leave "tags" out').optional(),
   name: z.string().min(1).optional(),
 });
@@ -169,14 +169,14 @@ interface RuleProblem {
  * Returns an error for each condition of the rule that no user can meet. Returns no error if the
  * rule names no change of a user.
  */
-function userProblems({ match: matched, on }: Rule): RuleProblem[] {
+function userProblems({ match, on }: Rule): RuleProblem[] {
   if (!USER_CHANGES.some((change) => on[change])) return [];
   const impossibleConditions = (['parent', 'tags'] as const).filter(
-    (part) => matched[part] !== undefined,
+    (condition) => match[condition] !== undefined,
   );
-  return impossibleConditions.map((part) => ({
-    message: `users have no ${part}: write a separate rule for the changes of users`,
-    path: ['match', part],
+  return impossibleConditions.map((condition) => ({
+    message: `users have no ${condition}: write a separate rule for the changes of users`,
+    path: ['match', condition],
   }));
 }
 

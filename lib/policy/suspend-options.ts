@@ -97,7 +97,7 @@ export const SUSPEND_OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, ServiceOptions>>;
 
-/** The name that {@link chosenOptions} returns for `quotas.SERVICE: zero` in the policy file. */
+/** The name in {@link chosenOptionNames} for `quotas.SERVICE: zero` in the policy file. */
 export const ZERO_QUOTA = 'quota-zero';
 
 /** The services whose limits can be set to zero. */
@@ -146,14 +146,17 @@ export type SuspendOptions = z.infer<typeof SuspendOptions>;
  * True if the policy file can choose options for the service. A service without options, for
  * example a plugin, is always suspended.
  */
-export const hasOptions = (service: string): boolean =>
+export const hasSuspendOptions = (service: string): boolean =>
   Object.hasOwn(optionsByService, service) || QUOTA_SERVICES.some((name) => name === service);
 
 /**
  * Returns the names of the options that the policy chooses for a service. The result is empty if
  * the policy excludes the service.
  */
-export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
+export function chosenOptionNames(
+  service: string,
+  { quotas, ...options }: SuspendOptions,
+): string[] {
   const optionByService: Readonly<Record<string, string>> = options;
   const quotaByService: Readonly<Record<string, string>> = quotas;
   const option = optionByService[service];
@@ -167,8 +170,7 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
  * Returns the chosen options of a policy that have a loss, with a description of the loss for the
  * operator.
  */
-export function lossesOf(policy: SuspendOptions): ChosenOption[] {
-  const { quotas, ...options } = policy;
+export function optionsWithLoss({ quotas, ...options }: SuspendOptions): ChosenOption[] {
   const serviceChoices = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
     const optionDefinition = optionsByService[name]?.options[option];
     return optionDefinition ? [{ text: `${name}: ${option}`, ...optionDefinition }] : [];

@@ -17,11 +17,11 @@ export interface BrokerMessage {
 export function toReceived(
   message: BrokerMessage,
   receivedAt: number,
-  broker = 'rabbitmq',
+  sourcePrefix = 'rabbitmq',
 ): NotificationReceived {
   return notificationReceived(decompressed(message), {
     id: randomUUID(),
-    source: `${broker}:${message.fields.routingKey}`,
+    source: `${sourcePrefix}:${message.fields.routingKey}`,
     receivedAt,
   });
 }

@@ -13,7 +13,7 @@ function codeOf(thrown: unknown): number | string | undefined {
 }
 
 /** True if the broker reported that the queue or exchange does not exist. */
-export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
+export const isNotFoundError = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /** A failure of the broker, with the values that its error texts contain. */
 interface Failure {
@@ -139,7 +139,7 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
  * Returns the text about the queue or exchange of the source that Keystone has not created yet.
  * This is not an error: Keystone creates them with its first notification.
  */
-export function describeMissing(source: Source): string {
+export function describeMissingSource(source: Source): string {
   if (source.mode === 'topic')
     return (
       `queue ${source.queue} does not exist yet; Keystone creates it with its first ` +

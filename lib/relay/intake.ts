@@ -22,7 +22,7 @@ export interface IntakeDeps {
  * The maximum number of bytes in a batch, because many large messages could exhaust the memory. The
  * last message may exceed the limit.
  */
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** A message of the broker, without its content, and the event that stores the content. */
 interface Delivery<M> {
@@ -39,12 +39,12 @@ interface Delivery<M> {
 export class Intake<M extends BrokerMessage> {
   readonly #channel: AcknowledgingChannel<M>;
   readonly #deps: IntakeDeps;
-  readonly #batch: { readonly size: number; readonly waitMillis: number };
-  readonly #ended = new AbortController();
-  #waiting: Delivery<M>[] = [];
+  readonly #batchLimits: { readonly size: number; readonly waitMillis: number };
+  readonly #endController = new AbortController();
+  #waitingDeliveries: Delivery<M>[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
-  readonly #running: Promise<void>;
+  readonly #loopEnd: Promise<void>;
 
   constructor(
     channel: AcknowledgingChannel<M>,
@@ -52,18 +52,18 @@ export class Intake<M extends BrokerMessage> {
     deps: IntakeDeps,
   ) {
     this.#channel = channel;
-    this.#batch = batch;
+    this.#batchLimits = batch;
     this.#deps = deps;
-    this.#running = this.#run();
+    this.#loopEnd = this.#run();
   }
 
   /** Adds a message. To save memory, only the event keeps the content of the message. */
   add(message: M): void {
-    if (this.#ended.signal.aborted) return;
+    if (this.#endController.signal.aborted) return;
     const event = toReceived(message, this.#deps.now());
-    this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, event });
+    this.#waitingDeliveries.push({ message: { ...message, content: Buffer.alloc(0) }, event });
     this.#waitingBytes += event.data.body.length;
-    if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();
+    if (this.#waitingDeliveries.length === 1 || this.#isFull()) this.#wake?.();
   }
 
   /**
@@ -71,37 +71,47 @@ export class Intake<M extends BrokerMessage> {
    * or when the intake has given it up.
    */
   async end(): Promise<void> {
-    this.#ended.abort();
+    this.#endController.abort();
     this.#wake?.();
-    await this.#running;
+    await this.#loopEnd;
   }
 
   #isFull(): boolean {
-    return this.#waiting.length >= this.#batch.size || this.#waitingBytes >= MAX_BYTES;
+    return (
+      this.#waitingDeliveries.length >= this.#batchLimits.size ||
+      this.#waitingBytes >= MAX_BATCH_BYTES
+    );
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#ended;
+    const { signal } = this.#endController;
     while (!signal.aborted) {
-      if (this.#waiting.length === 0) await this.#waitForWakeup();
-      else if (!this.#isFull()) await this.#waitForWakeup(this.#batch.waitMillis);
-      if (!signal.aborted && this.#waiting.length > 0) await this.#storeBatch(this.#takeBatch());
+      if (this.#waitingDeliveries.length === 0) await this.#waitForWakeup();
+      else if (!this.#isFull()) await this.#waitForWakeup(this.#batchLimits.waitMillis);
+      if (!signal.aborted && this.#waitingDeliveries.length > 0)
+        await this.#storeBatch(this.#takeBatch());
     }
   }
 
   #takeBatch(): Delivery<M>[] {
     let bytes = 0;
-    const lastIndex = this.#waiting.findIndex(({ event }, index) => {
+    const lastIndex = this.#waitingDeliveries.findIndex(({ event }, index) => {
       bytes += event.data.body.length;
-      return index + 1 >= this.#batch.size || bytes >= MAX_BYTES;
+      return index + 1 >= this.#batchLimits.size || bytes >= MAX_BATCH_BYTES;
     });
-    const batch = this.#waiting.splice(0, lastIndex < 0 ? this.#waiting.length : lastIndex + 1);
-    this.#waitingBytes = this.#waiting.reduce((sum, { event }) => sum + event.data.body.length, 0);
+    const batch = this.#waitingDeliveries.splice(
+      0,
+      lastIndex < 0 ? this.#waitingDeliveries.length : lastIndex + 1,
+    );
+    this.#waitingBytes = this.#waitingDeliveries.reduce(
+      (sum, { event }) => sum + event.data.body.length,
+      0,
+    );
     return batch;
   }
 
   async #storeBatch(batch: readonly Delivery<M>[]): Promise<void> {
-    const { signal } = this.#ended;
+    const { signal } = this.#endController;
     for (;;) {
       try {
         await this.#deps.store(batch.map(({ event }) => event));
@@ -120,7 +130,7 @@ export class Intake<M extends BrokerMessage> {
     } catch {
       // The channel is closed. The broker delivers these messages again, and ingest recognizes the
       // duplicates by their message id.
-      this.#ended.abort();
+      this.#endController.abort();
     }
   }
 

@@ -54,10 +54,10 @@ const LOSSY_SETTINGS = [
 export function lossWarnings(queue: ManagedQueue, name: string): Finding[] {
   const policyNames = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
   return LOSSY_SETTINGS.flatMap(({ policy, argument, effect }): Finding[] => {
-    const fromPolicy = queue.effective_policy_definition?.[policy];
-    const value = fromPolicy ?? queue.arguments[argument];
+    const policyValue = queue.effective_policy_definition?.[policy];
+    const value = policyValue ?? queue.arguments[argument];
     if (value === undefined || value === null) return [];
-    const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${policyNames}`;
+    const source = policyValue === undefined ? `argument ${argument}` : `policy ${policyNames}`;
     const text =
       `${source} ${effect(value)}: notifications in ${name} can be lost while the relay is ` +
       'disconnected; only the sweep then finds the changes in Keystone';
@@ -76,13 +76,13 @@ export async function readManagedQueue(
   queue: string,
 ): Promise<ManagedQueue | string> {
   try {
-    const base = new URL(managementUrl);
-    const login = base.username === '' ? new URL(brokerUrl) : base;
-    const user = decodeURIComponent(login.username) || 'guest';
-    const password = decodeURIComponent(login.password) || 'guest';
+    const managementBase = new URL(managementUrl);
+    const loginUrl = managementBase.username === '' ? new URL(brokerUrl) : managementBase;
+    const user = decodeURIComponent(loginUrl.username) || 'guest';
+    const password = decodeURIComponent(loginUrl.password) || 'guest';
     const queuePath = [virtualHost, queue].map(encodeURIComponent).join('/');
-    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${queuePath}`;
-    const answer = await fetch(new URL(path, base.origin), {
+    const path = `${managementBase.pathname.replace(/\/+$/, '')}/api/queues/${queuePath}`;
+    const answer = await fetch(new URL(path, managementBase.origin), {
       headers: {
         authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
         accept: 'application/json',
@@ -90,9 +90,11 @@ export async function readManagedQueue(
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MILLIS),
     });
-    if (!answer.ok) return `${base.host} answered ${answer.status}`;
+    if (!answer.ok) return `${managementBase.host} answered ${answer.status}`;
     const parsed = ManagedQueue.safeParse(parseJson(await answer.text()));
-    return parsed.success ? parsed.data : `the answer of ${base.host} does not describe a queue`;
+    return parsed.success
+      ? parsed.data
+      : `the answer of ${managementBase.host} does not describe a queue`;
   } catch (thrown) {
     return failureText(thrown);
   }

@@ -32,7 +32,7 @@ export interface RelayOptions {
    * `size`: the maximum number of notifications in a batch. `waitMillis`: how long the first
    * notification of a batch waits for further ones.
    */
-  readonly batch: { readonly size: number; readonly waitMillis: number };
+  readonly batchLimits: { readonly size: number; readonly waitMillis: number };
   /** The delays between two attempts after a failure of the broker or of the store. */
   readonly backOff: Backoff;
   /**
@@ -61,7 +61,7 @@ const SHARED_QUEUE = 'notifications.info';
 export const DEFAULTS = {
   tls: {},
   prefetch: 1000,
-  batch: { size: 500, waitMillis: 20 },
+  batchLimits: { size: 500, waitMillis: 20 },
   backOff: { firstMillis: 500, maxMillis: 30_000 },
   existenceCheckMillis: 5_000,
   bindingRenewalMillis: 30_000,

@@ -56,8 +56,8 @@ export const startRelay = (options: RelayOptions, deps: RelayDeps): Relay =>
 class RunningRelay implements Relay {
   readonly #options: RelayOptions;
   readonly #deps: RelayDeps;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
+  readonly #stopController = new AbortController();
+  readonly #sessionsEnd: Promise<void>;
   #state: RelayState;
   /** Failed connections since the relay last consumed the queue. */
   #connectionFailures = 0;
@@ -80,7 +80,7 @@ class RunningRelay implements Relay {
       received: 0,
       lastReceivedAt: undefined,
     };
-    this.#running = this.#runSessions();
+    this.#sessionsEnd = this.#runSessions();
   }
 
   state(): RelayState {
@@ -88,13 +88,13 @@ class RunningRelay implements Relay {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+    this.#stopController.abort();
+    await this.#sessionsEnd;
   }
 
   async #runSessions(): Promise<void> {
     const { urls } = this.#options;
-    const { signal } = this.#stopping;
+    const { signal } = this.#stopController;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       const url = urls[attempt % urls.length] ?? '';
       try {
@@ -110,9 +110,9 @@ class RunningRelay implements Relay {
     const { source, urls } = this.#options;
     this.#connectionFailures += 1;
     const { report } = brokerFailure(thrown, source, url, this.#hasSeenQueue);
-    // The relay tries the next host immediately. It waits after each host has failed once.
-    const hasTriedEachHost = this.#connectionFailures % urls.length === 0;
-    const waitMillis = hasTriedEachHost
+    // The relay tries the next host immediately. It waits only after every host has failed.
+    const hasTriedEveryHost = this.#connectionFailures % urls.length === 0;
+    const waitMillis = hasTriedEveryHost
       ? this.#retryDelayMillis(this.#connectionFailures / urls.length)
       : 0;
     if (this.#state.waiting !== report.message)
@@ -121,7 +121,7 @@ class RunningRelay implements Relay {
         `waiting: ${report.message}`,
       );
     this.#setState(false, report.message);
-    const { signal } = this.#stopping;
+    const { signal } = this.#stopController;
     await delay(waitMillis, undefined, { signal }).catch(() => undefined);
   }
 

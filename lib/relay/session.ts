@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { describeMissing, isMissing } from './failure.ts';
+import { describeMissingSource, isNotFoundError } from './failure.ts';
 import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
 import type { BrokerTls } from './tls.ts';
@@ -138,7 +138,7 @@ async function consumeQueue(
   });
   channelLoss.catch(() => undefined);
   await channel.prefetch(options.prefetch);
-  const intake = new Intake<ConsumeMessage>(channel, options.batch, {
+  const intake = new Intake<ConsumeMessage>(channel, options.batchLimits, {
     store: deps.store,
     now: deps.now,
     onStored: deps.onStored,
@@ -180,8 +180,8 @@ async function openQueue(
       if (source.mode === 'topic') deps.onQueueChecked(undefined);
       return messageCount;
     } catch (thrown) {
-      if (!isMissing(thrown)) throw thrown;
-      deps.onQueueChecked(describeMissing(source));
+      if (!isNotFoundError(thrown)) throw thrown;
+      deps.onQueueChecked(describeMissingSource(source));
       await delay(options.existenceCheckMillis, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -201,7 +201,7 @@ async function keepQueueBound(
 ): Promise<void> {
   while (!signal.aborted) {
     const exchangeExists = await bindQueue(connection, options.source);
-    deps.onQueueChecked(exchangeExists ? undefined : describeMissing(options.source));
+    deps.onQueueChecked(exchangeExists ? undefined : describeMissingSource(options.source));
     const waitMillis = exchangeExists ? options.bindingRenewalMillis : options.existenceCheckMillis;
     await delay(waitMillis, undefined, { signal }).catch(() => undefined);
   }
@@ -217,7 +217,7 @@ async function bindQueue(connection: ChannelModel, source: Source): Promise<bool
     });
     return true;
   } catch (thrown) {
-    if (isMissing(thrown)) return false;
+    if (isNotFoundError(thrown)) return false;
     throw thrown;
   }
 }

@@ -30,14 +30,14 @@ export interface BatchStorerDeps {
  * accounts. The queue then has two advantages: a write to the queue takes less time, and an urgent
  * notification ({@link storeNotifications}) overtakes others in the queue, but not in the broker.
  */
-const MAX_DIRECT_MILLIS = 1_000;
+const SLOW_INGESTION_MILLIS = 1_000;
 /**
  * If the direct ingestion of a batch takes longer than this, the batch also goes to the queue, and
  * the relay takes the next batch.
  */
 const GIVE_UP_MILLIS = 5_000;
 /** The minimum time between two checks whether the queue has a due notification. */
-const CHECK_MILLIS = 1_000;
+const CHECK_INTERVAL_MILLIS = 1_000;
 
 /**
  * Returns the function with which a relay stores a batch. While the ingest queue has no due
@@ -62,13 +62,13 @@ export function createBatchStorer({
   const mayIngestDirectly = async (): Promise<boolean> => {
     if (isDirect || now() < nextCheckAt) return isDirect;
     isDirect = !(await engine.reads.hasUnfinished('ingest'));
-    nextCheckAt = now() + CHECK_MILLIS;
+    nextCheckAt = now() + CHECK_INTERVAL_MILLIS;
     return isDirect;
   };
   /** The next batches go to the queue, at least until the next check. */
   const useQueue = (): void => {
     isDirect = false;
-    nextCheckAt = now() + CHECK_MILLIS;
+    nextCheckAt = now() + CHECK_INTERVAL_MILLIS;
   };
 
   /** Returns false if the batch must go to the queue. Throws if the process stops. */
@@ -81,7 +81,7 @@ export function createBatchStorer({
       const isIngested = await endsWithin(giveUpMillis, () => ingestBatch(messages), stopping);
       // An ingestion that takes too long may still succeed. The queue then delivers each
       // notification a second time, and ingest recognizes the duplicate by its id.
-      if (!isIngested || now() - begunAt > MAX_DIRECT_MILLIS) useQueue();
+      if (!isIngested || now() - begunAt > SLOW_INGESTION_MILLIS) useQueue();
       return isIngested;
     } catch (thrown) {
       if (stopping.aborted) throw thrown;

@@ -19,7 +19,7 @@ export function brokerUrls(text: string): string[] {
   refuseReservedCharacters(text, text.length - afterScheme.length);
   const [, hostList = '', path = '', query = ''] =
     /^([^/?]*)([^?]*)\??(.*)$/s.exec(afterScheme) ?? [];
-  const { isTls, options } = readQuery(query);
+  const { isTls, amqpQuery } = readQuery(query);
   const protocol = scheme === 'amqps' || isTls ? 'amqps' : 'amqp';
   const hostsWithLogin = hostList.split(',').map((item) => item.trim());
   const [firstLogin] = hostsWithLogin.flatMap((item) =>
@@ -33,7 +33,7 @@ export function brokerUrls(text: string): string[] {
           'comma in a password as %2C',
       );
     const userInfo = login === undefined ? '' : `${login}@`;
-    const url = `${protocol}://${userInfo}${host}${path}${options}`;
+    const url = `${protocol}://${userInfo}${host}${path}${amqpQuery}`;
     if (URL.canParse(url)) return url;
     throw new BrokerUrlError(`is not a URL of the form ${URL_FORM}`);
   });
@@ -86,13 +86,14 @@ const isIpv6Bracket = (text: string, index: number): boolean => {
   return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(textToBracket) && /^[[\]]$/.test(text.charAt(index));
 };
 
-function readQuery(query: string): { isTls: boolean; options: string } {
-  const options = new URLSearchParams(query);
-  const isTls = /^(1|true|yes|on)$/i.test(options.get('ssl') ?? '');
-  options.delete('ssl');
-  if ([...options.keys()].some((key) => !QUERY_PARAMETERS.includes(key)))
+/** Returns whether the query requires TLS, and the query for amqplib with its question mark. */
+function readQuery(query: string): { isTls: boolean; amqpQuery: string } {
+  const parameters = new URLSearchParams(query);
+  const isTls = /^(1|true|yes|on)$/i.test(parameters.get('ssl') ?? '');
+  parameters.delete('ssl');
+  if ([...parameters.keys()].some((key) => !QUERY_PARAMETERS.includes(key)))
     throw new BrokerUrlError(
       `has an unknown parameter after the ?; known are ${QUERY_PARAMETERS.join(', ')} and ssl`,
     );
-  return { isTls, options: options.size === 0 ? '' : `?${options}` };
+  return { isTls, amqpQuery: parameters.size === 0 ? '' : `?${parameters}` };
 }

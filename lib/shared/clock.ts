@@ -26,8 +26,8 @@ export function jumpDetector(
   let offset = systemNow() - monotonicNow();
   return () => {
     const newOffset = systemNow() - monotonicNow();
-    const jump = newOffset - offset;
+    const jumpMillis = newOffset - offset;
     offset = newOffset;
-    return Math.abs(jump) >= MIN_JUMP_MILLIS ? Math.round(jump) : 0;
+    return Math.abs(jumpMillis) >= MIN_JUMP_MILLIS ? Math.round(jumpMillis) : 0;
   };
 }

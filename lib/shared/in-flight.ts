@@ -11,7 +11,7 @@ const MAX_AGE_MILLIS = 1000;
 export class InFlightRequests {
   readonly #requests = new Map<
     string,
-    { readonly at: number; readonly answer: Promise<unknown> }
+    { readonly startedAt: number; readonly answer: Promise<unknown> }
   >();
   readonly #now: () => number;
 
@@ -22,12 +22,15 @@ export class InFlightRequests {
 
   /** Calls `send`, or returns the answer or error of a running request with this key. */
   share<T>(key: string, send: () => Promise<T>): Promise<T> {
-    const running = this.#requests.get(key);
-    const age = running ? this.#now() - running.at : Number.POSITIVE_INFINITY;
+    const runningRequest = this.#requests.get(key);
+    const ageMillis = runningRequest
+      ? this.#now() - runningRequest.startedAt
+      : Number.POSITIVE_INFINITY;
     // The cast is safe, because the key determines the type of the answer.
-    if (running && age >= 0 && age < MAX_AGE_MILLIS) return running.answer as Promise<T>;
+    if (runningRequest && ageMillis >= 0 && ageMillis < MAX_AGE_MILLIS)
+      return runningRequest.answer as Promise<T>;
     const answer = send();
-    const request = { at: this.#now(), answer };
+    const request = { startedAt: this.#now(), answer };
     this.#requests.set(key, request);
     const forget = (): void => {
       if (this.#requests.get(key) === request) this.#requests.delete(key);

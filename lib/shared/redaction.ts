@@ -19,7 +19,7 @@ const secretNameBetween = (characters: string): string =>
  * number of backslashes. It also matches Python's form `'name': u'value'` and truncated values. If
  * the value is an object or a list, the match extends to the end of the text.
  */
-const SECRET_FIELD = new RegExp(
+const SECRET_FIELD_PATTERN = new RegExp(
   String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${secretNameBetween(String.raw`[^"'\\]`)})\k<quote>` +
     String.raw`\s{0,20}[:=]\s{0,20}` +
     String.raw`(?:[bu]?(?<open>\\*["'])(?:.*?(?<!\\)\k<open>|.*$)|[{[(].*$|-?\d[\w.+-]*)`,
@@ -40,7 +40,7 @@ const NAMES_BEFORE_COLON =
   '(?:auth|session|security|access|refresh|id)_?token|api_?key|private_?key';
 const NOT_YET_REDACTED = String.raw`(?!\[redacted)`;
 /** Patterns of secrets in text, each with its replacement. */
-const PATTERNS: readonly (readonly [RegExp, string])[] = [
+const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [
     /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:.*?-----END [A-Z ]{0,30}PRIVATE KEY-----|.*$)/gs,
     REDACTED,
@@ -90,10 +90,10 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
  */
 export function redactText(text: string): string {
   const withoutFields = text.replace(
-    SECRET_FIELD,
+    SECRET_FIELD_PATTERN,
     `$<quote>$<name>$<quote>: $<quote>${REDACTED}$<quote>`,
   );
-  return PATTERNS.reduce(
+  return SECRET_PATTERNS.reduce(
     (redacted, [pattern, replacement]) => redacted.replace(pattern, replacement),
     withoutFields,
   );

@@ -1,5 +1,5 @@
 import type { AttributeValue, ScanOutput } from '@aws-sdk/client-dynamodb';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import type { TestStage } from './aws.ts';
 import { numbers, withEmulator } from './aws-emulator.ts';
@@ -26,7 +26,10 @@ describe('A change that is too big for one transaction', () => {
     const records = numbers(300).map(() => project({ domainId: home, members: [ann] }));
     const cause = { messageId: unique(), eventType: 'identity.project.deleted', at: 1 };
     const messages = records.map(
-      ({ account }): Outgoing => ({ type: 'account.project.deleted', data: { account, cause } }),
+      ({ account }): OutgoingMessage => ({
+        type: 'account.project.deleted',
+        data: { account, cause },
+      }),
     );
     const seen = numbers(300).map(unique);
     const quarantine = numbers(30).map(() => quarantined());

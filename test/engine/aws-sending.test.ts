@@ -4,7 +4,7 @@ import {
   ListSchedulesCommand,
   SchedulerClient,
 } from '@aws-sdk/client-scheduler';
-import type { Outgoing } from '../../events/index.ts';
+import type { OutgoingMessage } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
@@ -246,7 +246,7 @@ describe('A message with a delay', () => {
 });
 
 describe('A large message', () => {
-  const notification = (body: string): Outgoing => ({
+  const notification = (body: string): OutgoingMessage => ({
     type: 'notification.received',
     data: { id: unique(), body, encoding: 'utf8', source: 'http', receivedAt: 1 },
   });

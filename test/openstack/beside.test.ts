@@ -2,7 +2,7 @@ import { ProjectId } from '../../events/ids.ts';
 import type { Phase } from '../../events/service.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
-import { chosenOptions } from '../../lib/policy/suspend-options.ts';
+import { chosenOptionNames } from '../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { createMemoize } from '../../lib/task/memoize.ts';
 import { type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
@@ -169,7 +169,7 @@ async function switches(
   { projectId: project }: SeedProject,
   records: MemoryRecords,
 ): Promise<RunReport> {
-  const options = chosenOptions(service.name, NO_POLICY.suspend);
+  const options = chosenOptionNames(service.name, NO_POLICY.suspend);
   for (let count = 1; ; count += 1) {
     const input = { action, service, project, region, options, records };
     const report = await lifecycleRun(cleaner, input);

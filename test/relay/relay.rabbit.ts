@@ -171,7 +171,7 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 
   it('finishes the current batch when it stops, and leaves all other messages in the queue', async () => {
-    const relay = await fixture.startBound({ batch: { size: 10, waitMillis: 20 } });
+    const relay = await fixture.startBound({ batchLimits: { size: 10, waitMillis: 20 } });
     fixture.store.stored.length = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
     fixture.store.hold = promise;

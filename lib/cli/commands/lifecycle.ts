@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { type AccountFacts, decideChange, type PolicyDecision } from '../../policy/decide.ts';
 import { type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
-import { lossesOf } from '../../policy/suspend-options.ts';
+import { optionsWithLoss } from '../../policy/suspend-options.ts';
 import { type OutputOptions, presentResult, withOutputOptions } from '../format.ts';
 import { reasonOption } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
@@ -109,7 +109,7 @@ function checkCommand(policy: Command, terminal: Terminal): void {
       const { rules, suspend } = result.policy;
       const rulesText = rules.length === 1 ? '1 rule' : `${rules.length} rules`;
       terminal.write(`${file} is valid: ${rulesText}.\n`);
-      terminal.write(lossLines(lossesOf(suspend)));
+      terminal.write(lossLines(optionsWithLoss(suspend)));
       for (const id of projectIds) {
         const facts = projectFacts((await fetchPolicyAnswer(id, terminal)).facts);
         const text = decisionsText(facts, (change) => decideChange(result.policy, change, facts));

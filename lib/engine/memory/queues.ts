@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type Message, type Outgoing, type QueueName, queueOf } from '../../../events/index.ts';
+import {
+  type Message,
+  type OutgoingMessage,
+  type QueueName,
+  queueOf,
+} from '../../../events/index.ts';
 import type { QueueRecord } from '../handle-group.ts';
 import { storableMessage } from '../json.ts';
 
@@ -10,7 +15,7 @@ export interface QueuedMessage extends QueueRecord {
   readonly sequence: number;
   /** The message as it was sent. The engine validates it at delivery. */
   readonly message: Message;
-  /** True if the message is delivered before messages that are not urgent: see `Outgoing`. */
+  /** True if the message is delivered before those that are not urgent: see `OutgoingMessage`. */
   readonly isUrgent: boolean;
   /** Earliest delivery, in epoch milliseconds. */
   dueAt: number;
@@ -40,7 +45,7 @@ export class MemoryQueues {
     return queueMessages;
   }
 
-  send(message: Outgoing, dueAt: number): QueuedMessage {
+  send(message: OutgoingMessage, dueAt: number): QueuedMessage {
     return this.put(queueOf(message), storableMessage(message), dueAt, message.isUrgent);
   }
 

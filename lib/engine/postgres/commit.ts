@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   deadLetterQueueOf,
-  type Outgoing,
+  type OutgoingMessage,
   type QueueName,
   queueOf,
 } from '../../../events/index.ts';
@@ -62,7 +62,7 @@ export async function commit(
 const URGENT_PRIORITY = 1;
 
 /** Returns the job of a message for pg-boss, with its queue and its delay. */
-const queuedJobOf = (message: Outgoing) => ({
+const queuedJobOf = (message: OutgoingMessage) => ({
   queue: queueOf(message),
   delaySeconds: message.delaySeconds,
   job: {

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../../events/index.ts';
+import type { OutgoingMessage } from '../../../events/index.ts';
 import { storeNotifications } from '../../../lib/handlers/receive.ts';
 import { cadf, IngestFixture, project } from '../account/ingest-fixture.ts';
 
@@ -17,7 +17,7 @@ async function withProjects(): Promise<IngestFixture> {
 
 /** Stores the notifications. Returns for each one whether it is urgent. */
 async function urgency(fixture: IngestFixture, ...bodies: string[]): Promise<boolean[]> {
-  const sent: Outgoing[] = [];
+  const sent: OutgoingMessage[] = [];
   const { engine } = fixture;
   const recordingEngine = {
     reads: engine.reads,

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../../../events/index.ts';
+import type { OutgoingMessage } from '../../../events/index.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { RecoverySimulation } from '../../property/recovery-simulation.ts';
 import { CONTROL, TARGET } from '../../property/suspend-simulation.ts';
@@ -178,7 +178,7 @@ describe('a deletion with a recovery window', () => {
 
   it('publishes each reminder once', async () => {
     const simulation = simulate();
-    const published: Outgoing[] = [];
+    const published: OutgoingMessage[] = [];
     const { commit } = simulation.engine;
     simulation.engine.commit = async (change) => {
       const done = await commit.call(simulation.engine, change);

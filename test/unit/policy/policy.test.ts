@@ -2,8 +2,8 @@ import { type AccountFacts, decideChange } from '../../../lib/policy/decide.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 import {
-  chosenOptions,
-  lossesOf,
+  chosenOptionNames,
+  optionsWithLoss,
   QUOTA_SERVICES,
   SUSPEND_OPTIONS,
   ZERO_QUOTA,
@@ -387,12 +387,12 @@ describe('the options of a suspension', () => {
 
   it('show the disadvantages of the chosen options', () => {
     const chosen = policyOf('version: 1\nsuspend: { nova: pause, quotas: { cinder: zero } }');
-    expect(lossesOf(chosen.suspend)).toEqual([
+    expect(optionsWithLoss(chosen.suspend)).toEqual([
       expect.objectContaining({ text: 'nova: pause', loses: expect.stringContaining('memory') }),
       expect.objectContaining({ text: 'quotas.cinder: zero', loses: expect.any(String) }),
     ]);
-    expect(lossesOf(NO_POLICY.suspend)).toEqual([]);
-    expect(chosenOptions('cinder', chosen.suspend)).toEqual([ZERO_QUOTA]);
-    expect(chosenOptions('glance', chosen.suspend)).toEqual([]);
+    expect(optionsWithLoss(NO_POLICY.suspend)).toEqual([]);
+    expect(chosenOptionNames('cinder', chosen.suspend)).toEqual([ZERO_QUOTA]);
+    expect(chosenOptionNames('glance', chosen.suspend)).toEqual([]);
   });
 });

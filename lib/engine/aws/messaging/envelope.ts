@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Message, type Outgoing, queueOf } from '../../../../events/index.ts';
+import { type Message, type OutgoingMessage, queueOf } from '../../../../events/index.ts';
 import { ErrorReport } from '../../../../events/service.ts';
 import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from '../../../account/received.ts';
 import { auditEvent } from '../../../audit/cadf.ts';
@@ -76,7 +76,7 @@ export const readBody = (body: string): Message | undefined =>
  * cannot delay messages. A notification that is too big is cut, and `cutFrom` is its original size.
  * Throws `engine.message.too-big` for any other message that is too big.
  */
-export function toOutbound(message: Outgoing, now: number): OutboundMessage {
+export function toOutbound(message: OutgoingMessage, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
   const outbound = outboundWithinLimit(message);
   return delaySeconds > 0
