@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readPolicy } from '../policy/read.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { settingError } from '../shared/settings.ts';
-import { profileSections } from '../task/provision.ts';
+import { sectionSchemas } from '../task/provision.ts';
 
 /**
  * Returns the policy of the file at `path`, or the default policy if there is no path. The schemas
@@ -11,7 +11,7 @@ import { profileSections } from '../task/provision.ts';
  */
 export function loadPolicy(
   path: string | undefined,
-  services: Parameters<typeof profileSections>[0],
+  services: Parameters<typeof sectionSchemas>[0],
 ): Policy {
   if (path === undefined) return NO_POLICY;
   let text: string;
@@ -21,7 +21,7 @@ export function loadPolicy(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw settingError('PROPAGATOR_POLICY', `the file cannot be read: ${why}`);
   }
-  const result = readPolicy(text, profileSections(services));
+  const result = readPolicy(text, sectionSchemas(services));
   if (result.kind === 'policy') return result.policy;
   const [first] = result.problems;
   throw settingError(

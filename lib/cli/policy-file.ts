@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readPolicy } from '../policy/read.ts';
 import { SERVICES } from '../services/index.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import { profileSections } from '../task/provision.ts';
+import { sectionSchemas } from '../task/provision.ts';
 
 /**
  * Reads and checks a policy file. Its profiles may have the sections of the built-in services.
@@ -10,7 +10,7 @@ import { profileSections } from '../task/provision.ts';
  * file cannot be read.
  */
 export const readPolicyFile = (file: string) =>
-  readPolicy(contentOf(file), profileSections(SERVICES));
+  readPolicy(contentOf(file), sectionSchemas(SERVICES));
 
 function contentOf(file: string): string {
   try {

@@ -6,12 +6,12 @@ import { stopCondition } from '../operation/stop.ts';
 import { type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
 import type { ProjectContext, Resource, UserContext } from '../task/service.ts';
-import { heldResourceFinder, holdOfAccount } from './deletion-holds.ts';
+import { heldResourceFinder, readAccountHold } from './deletion-holds.ts';
 import { planGuard } from './plan-guard.ts';
 import { type ListedType, storePlan } from './plan-store.ts';
 import { projectApis, type ServiceRun } from './run-context.ts';
-import { currentStop } from './stop-switch.ts';
-import type { ServiceDeps } from './task-deps.ts';
+import { currentStopDecision } from './stop-switch.ts';
+import type { TaskDeps } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 
 /** Cleans up the service of a project, or counts its resources for a plan. */
@@ -104,22 +104,22 @@ const HALT_CHECK_FRESH_MILLIS = 1000;
  */
 async function cancellationOrHold(
   operation: Operation,
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): Promise<Condition | undefined> {
   const storedOperation = await deps.engine.reads.operation(operation.id);
   return storedOperation?.state === 'canceled'
     ? { class: 'Blocked', message: 'the operation was canceled', actor: 'none', count: 1 }
-    : holdOfAccount(operation, deps);
+    : readAccountHold(operation, deps);
 }
 
 /**
  * Returns a function that is called before each removal. It returns the condition that stops the
  * removals: the stop switch, the cancellation of the operation, or a hold on the account.
  */
-function haltCheck(operation: Operation, deps: ServiceDeps) {
+function haltCheck(operation: Operation, deps: TaskDeps) {
   let lastCheck: { at: number; condition: ReturnType<typeof cancellationOrHold> } | undefined;
   return async () => {
-    const stop = await currentStop(deps);
+    const stop = await currentStopDecision(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
     // The age is negative if the clock was set back.
@@ -134,7 +134,7 @@ function haltCheck(operation: Operation, deps: ServiceDeps) {
  * Returns a collector of the listings of a run for a plan. `onListed` adds one listing. `store`
  * stores all listings, at the end of the run.
  */
-function planListingCollector(operation: Operation, task: Task, { engine }: ServiceDeps) {
+function planListingCollector(operation: Operation, task: Task, { engine }: TaskDeps) {
   const listed: ListedType[] = [];
   return {
     onListed: (

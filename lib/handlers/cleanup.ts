@@ -41,7 +41,7 @@ export interface CleanupDeps extends KnownServices {
  * administrator requested the deletion, a cleanup is already open. The step then lets this cleanup
  * ask Keystone about the account again. Returns `undefined` when the announcement has no effect.
  */
-export async function openForDeletion(
+export async function openCleanupForDeletion(
   event: AccountEvent,
   deps: CleanupDeps,
 ): Promise<StepResult | undefined> {

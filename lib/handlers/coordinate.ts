@@ -8,10 +8,10 @@ import type { StepResult } from '../operation/transaction.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
-import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
+import { type CleanupDeps, cleanupConfirmation, openCleanupForDeletion } from './cleanup.ts';
 import { domainProgress } from './domain-progress.ts';
 import { carryOutKeystoneAction } from './keystone-action.ts';
-import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
+import { lifecycleConfirmation, openOperationsForChange } from './lifecycle.ts';
 import {
   type ChangeDeps,
   changeOperation,
@@ -64,7 +64,7 @@ function openingDecision(
     case 'account.project.deleted':
     case 'account.domain.deleted':
     case 'account.user.deleted':
-      return () => openForDeletion(message, deps);
+      return () => openCleanupForDeletion(message, deps);
     case 'account.project.created':
     case 'account.project.disabled':
     case 'account.project.enabled':
@@ -73,7 +73,7 @@ function openingDecision(
     case 'account.user.created':
     case 'account.user.disabled':
     case 'account.user.enabled':
-      return () => openForChange(message, deps);
+      return () => openOperationsForChange(message, deps);
     default:
       return undefined;
   }

@@ -79,7 +79,7 @@ export const deletionHoldDocument = (
  * Keystone, its tag `propagator:hold` counts as a hold. Throws when the store or Keystone gives no
  * certain answer, so that no resource is removed without this check.
  */
-export async function holdOfAccount(
+export async function readAccountHold(
   { scope, request }: Pick<Operation, 'scope' | 'request'>,
   deps: HoldDeps & { readonly cloud: Pick<Cloud, 'keystone'> },
 ): Promise<Condition | undefined> {

@@ -12,7 +12,7 @@ import { actionStoppedError, canceledError, stateBeforeDisable } from './action-
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
 import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
-import { currentStop } from './stop-switch.ts';
+import { currentStopDecision } from './stop-switch.ts';
 
 type DomainActionName = 'disable' | 'enable' | 'delete';
 
@@ -82,7 +82,7 @@ async function whyForbidden(
   accountState: AccountState,
   deps: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
-  const stop = await currentStop(deps);
+  const stop = await currentStopDecision(deps);
   if (stop) return actionStoppedError(stopCondition(stop));
   const isEnabledAgain = what === 'delete' && accountState === 'enabled';
   // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check

@@ -20,7 +20,7 @@ export async function answerAboutDomain(
 ): Promise<LifecycleAnswer> {
   const keystoneState = await deps.cloud.keystone.show('domain', id);
   if (keystoneState.kind === 'absent') return { kind: 'absent' };
-  if (keystoneState.kind === 'other') return refusedForSimilarId(keystoneState.id);
+  if (keystoneState.kind === 'other') return similarIdAnswer(keystoneState.id);
   const { enabled } = keystoneState.account;
   const pendingDeletion = await findPendingDeletion('domain', id, deps.engine.reads);
   const isActive = enabled && pendingDeletion === undefined;
@@ -66,7 +66,7 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
 }
 
 /** Returns the refusal of an operation when Keystone shows another account (`id`) instead. */
-export const refusedForSimilarId = (id: string): LifecycleAnswer => ({
+export const similarIdAnswer = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,
 });

@@ -8,12 +8,12 @@ import { redactDeep } from '../shared/redaction.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import { isRunObsolete, readCurrentRun } from './current-run.ts';
 import { callPlugin, type HttpPlugin } from './plugin-call.ts';
-import type { ServiceDeps } from './task-deps.ts';
+import type { TaskDeps } from './task-deps.ts';
 import { preflightReport } from './task-preflight.ts';
 
 /** The dependencies of {@link runHttpTask}. */
 export interface HttpTaskDeps
-  extends Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
+  extends Pick<TaskDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
   /** After this number of milliseconds without a report, the operator is asked to act. */
   readonly stallTimeoutMillis: number;
 }

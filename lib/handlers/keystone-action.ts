@@ -20,7 +20,7 @@ import {
 import type { HoldDeps } from './deletion-holds.ts';
 import { carryOutDomainAction } from './domain-action.ts';
 import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
-import { currentStop, type StopDeps } from './stop-switch.ts';
+import { currentStopDecision, type StopDeps } from './stop-switch.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
@@ -113,7 +113,7 @@ async function stoppedResult(
     canceledError(operation, accountState, deps) ??
     (accountState === 'absent' ? undefined : await domainCanceledError(operation, deps));
   if (canceled) return { error: canceled, isSent };
-  const stop = await currentStop(deps);
+  const stop = await currentStopDecision(deps);
   if (stop) {
     const error = actionStoppedError(stopCondition(stop));
     return { error, isSent, ...stateBeforeDisable(what, accountState) };

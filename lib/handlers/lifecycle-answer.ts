@@ -8,10 +8,10 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptionNames } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { answerAboutDomain, refusedForSimilarId } from './domain-lifecycle.ts';
+import { answerAboutDomain, similarIdAnswer } from './domain-lifecycle.ts';
 import { readRegistry } from './endpoints.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { lifecycleEntryOf, pluginsFor } from './lifecycle-services.ts';
+import { lifecycleEntriesOf, pluginEntriesFor } from './lifecycle-services.ts';
 import { fetchProjectState, fetchUserState, type PresentState } from './project-state.ts';
 import { answerAboutProjectProvision, answerAboutUserProvision } from './provision-answer.ts';
 import { suspendedServices } from './suspension-store.ts';
@@ -36,7 +36,7 @@ export async function lifecycleAnswer(
       ? await fetchProjectState(scope.id, { keystone, reads: deps.engine.reads })
       : await fetchUserState(scope.id, keystone);
   if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return refusedForSimilarId(state.id);
+  if (state.kind === 'other') return similarIdAnswer(state.id);
   const isProvision = operation.action === 'provision';
   if (scope.type === 'project')
     return isProvision
@@ -68,9 +68,9 @@ async function answerAboutProject(
       isSuspend ? 'suspend' : 'resume',
       [
         ...deps.services.flatMap((service) =>
-          lifecycleEntryOf(service, isSuspend, policy, recordedServices),
+          lifecycleEntriesOf(service, isSuspend, policy, recordedServices),
         ),
-        ...pluginsFor(isSuspend ? 'suspend' : 'resume', deps),
+        ...pluginEntriesFor(isSuspend ? 'suspend' : 'resume', deps),
       ],
     ),
   };

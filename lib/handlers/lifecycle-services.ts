@@ -7,7 +7,7 @@ import { chosenTypes } from '../task/suspension.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
 
 /** Returns the HTTP plugins that support the action, as the settings declare it. */
-export const pluginsFor = (
+export const pluginEntriesFor = (
   action: PluginAction,
   { httpPlugins, pluginActions = {} }: LifecycleDeps,
 ): LifecycleService[] =>
@@ -20,7 +20,7 @@ export const pluginsFor = (
  * service has no part in it. `recordedServices`: the services with suspension records of the
  * project.
  */
-export function lifecycleEntryOf(
+export function lifecycleEntriesOf(
   { name, suspension, leftBySuspend }: Service,
   isSuspend: boolean,
   { suspend }: Policy,

@@ -9,14 +9,14 @@ import { chosenOptionNames } from '../policy/suspend-options.ts';
 import { aggregateConditions } from '../task/conditions.ts';
 import type { ProjectContext } from '../task/context.ts';
 import { leftBySuspendWarnings } from '../task/left-by-suspend.ts';
-import { resumeRun } from '../task/resume-run.ts';
+import { resumeService } from '../task/resume-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { type Protection, protectedBecause, refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
-import { suspendRun } from '../task/suspend-run.ts';
+import { suspendService } from '../task/suspend-run.ts';
 import { assignProjectRoles, revokeProjectRoles } from './project-role.ts';
 import { fetchProjectState, fetchUserState } from './project-state.ts';
-import { currentStop, stoppableApi } from './stop-switch.ts';
+import { currentStopDecision, stoppableApi } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
 /** How long a service accepts a token that it has cached (`token_cache_time` of its middleware). */
@@ -145,13 +145,13 @@ export async function runLifecycle(
     // Revoke the role, because a superseded resume may have left it assigned.
     await revokeProjectRoles(context.project, deps);
     const [report, warnings] = await Promise.all([
-      suspendRun({ ...input, onCounts }),
+      suspendService({ ...input, onCounts }),
       leftBySuspendWarnings(service, context),
     ]);
     return { ...report, conditions: aggregateConditions([...report.conditions, ...warnings]) };
   }
   const resumeContext = contextWithProjectToken(service, context, deps);
-  const report = await resumeRun({ ...input, onCounts, context: resumeContext });
+  const report = await resumeService({ ...input, onCounts, context: resumeContext });
   // Keep the role while servers start. Nova answers before a server has started, so the run then
   // ends with `again` and without an error.
   if (report.outcome.kind !== 'again' || report.outcome.error)
@@ -188,6 +188,6 @@ function runInput(
     // A later operation may have superseded this one since the run began.
     mayContinue: async () =>
       (await deps.engine.reads.operation(id))?.state === 'running' &&
-      (await currentStop(deps)) === undefined,
+      (await currentStopDecision(deps)) === undefined,
   };
 }

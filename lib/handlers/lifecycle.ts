@@ -12,7 +12,7 @@ import { protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
 import { lifecycleAnswer } from './lifecycle-answer.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { provisionForChange } from './provision.ts';
+import { openProvisionForChange } from './provision.ts';
 import { recordStateDuringHold, suspensionHoldOf } from './suspension-holds.ts';
 
 const ACTION_BY_CHANGE: Readonly<Record<string, SuspendOrResume>> = {
@@ -24,7 +24,7 @@ const ACTION_BY_CHANGE: Readonly<Record<string, SuspendOrResume>> = {
  * Opens the suspend, resume or provision that follows when an account was created, disabled or
  * enabled. Returns `undefined` when the change has no effect.
  */
-export async function openForChange(
+export async function openOperationsForChange(
   event: AccountEvent,
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
@@ -51,7 +51,7 @@ export async function openForChange(
       now: deps.now(),
       protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
     });
-  const provision = await provisionForChange(event, scope, allOperations, deps);
+  const provision = await openProvisionForChange(event, scope, allOperations, deps);
   return suspendOrResume || provision ? lifecycleStep(suspendOrResume, provision) : undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Mode, Operation } from '../operation/model.ts';
 import type { AccountState, PreflightInput } from '../operation/preflight.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { findDisabledDomain } from './account-state.ts';
-import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
+import { type HoldDeps, readAccountHold } from './deletion-holds.ts';
 
 /** The dependencies of {@link readPreflightInput}. */
 export interface PreflightInputDeps extends HoldDeps {
@@ -27,7 +27,7 @@ export async function readPreflightInput(
   deps: PreflightInputDeps,
 ): Promise<PreflightInput> {
   const protectionReason = protectedBecause(operation.scope, await deps.protection());
-  const deletionHold = ignoresHolds ? undefined : await holdOfAccount(operation, deps);
+  const deletionHold = ignoresHolds ? undefined : await readAccountHold(operation, deps);
   const domain =
     needsToken && accountState === 'disabled'
       ? await findDisabledDomain(operation, deps)

@@ -7,7 +7,7 @@ import { cleanupsOf, isCleanupUnderWay } from '../operation/operation-history.ts
 import { cloudSnapshot } from '../operation/snapshot.ts';
 import { readRegistry } from './endpoints.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
-import { pluginsFor } from './lifecycle-services.ts';
+import { pluginEntriesFor } from './lifecycle-services.ts';
 import type { PresentState } from './project-state.ts';
 import { provisionDecision, provisionSnapshot, userProvisionDecision } from './provision.ts';
 
@@ -45,7 +45,7 @@ export async function answerAboutProjectProvision(
   const decision = provisionDecision(operation, state.facts, deps);
   const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', deps);
-  const plugins = pluginsFor('provision', deps);
+  const plugins = pluginEntriesFor('provision', deps);
   const { provision } = decision;
   return {
     kind: 'present',

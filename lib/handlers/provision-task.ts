@@ -4,14 +4,14 @@ import { hasEnded } from '../operation/ended.ts';
 import type { Operation } from '../operation/model.ts';
 import { cleanupsOf } from '../operation/operation-history.ts';
 import type { ProjectContext, UserContext } from '../task/context.ts';
-import { provisionRun } from '../task/provision-run.ts';
+import { provisionService } from '../task/provision-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { UserAssignments } from '../task/user-assignments.ts';
 import type { LifecycleTaskDeps } from './lifecycle-task.ts';
 import { claimStore, provisionRecords } from './provision-store.ts';
-import { currentStop } from './stop-switch.ts';
+import { currentStopDecision } from './stop-switch.ts';
 import type { RecordPlace } from './suspension-store.ts';
 import { userPartition } from './user-task.ts';
 
@@ -35,7 +35,7 @@ export async function runProvision(
     throw new TypeError(`${operation.id}: its profile does not name ${service.name}`);
   const place = { partition: project, service: service.name, region };
   const records = provisionRecords(place, deps.engine);
-  return provisionRun({
+  return provisionService({
     ...commonInput(place, phase, operation, deps),
     provision: service.provision,
     section,
@@ -60,7 +60,7 @@ export async function runUserProvision(
   if (!service.userProvision || section === undefined || scope.type !== 'user')
     throw new TypeError(`${id}: it assigns no roles or groups in ${service.name}`);
   const place = { partition: userPartition(context.user), service: service.name, region };
-  return provisionRun({
+  return provisionService({
     ...commonInput(place, phase, operation, deps),
     provision: service.userProvision,
     section: UserAssignments.parse(section),
@@ -100,7 +100,7 @@ async function mayContinue(
   const [storedOperation, operations, stop] = await Promise.all([
     reads.operation(id),
     reads.operationsAbout(scope.type, scope.id),
-    currentStop(deps),
+    currentStopDecision(deps),
   ]);
   const isRunning = storedOperation?.state === 'running' && storedOperation.hold === undefined;
   return isRunning && !stop && cleanupsOf(operations).every(hasEnded);

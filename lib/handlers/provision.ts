@@ -16,7 +16,7 @@ import { fetchProjectState, fetchUserState } from './project-state.ts';
  * superseded, the function also opens one after the account was enabled. Returns `undefined` if no
  * rule of the policy requires a provision.
  */
-export async function provisionForChange(
+export async function openProvisionForChange(
   { type, data: { account, cause } }: AccountEvent,
   scope: Scope,
   allOperations: readonly Operation[],

@@ -11,13 +11,13 @@ import type {
 } from '../task/service.ts';
 import { otherApiFinder } from './endpoints.ts';
 import { type StopDeps, stoppableApi } from './stop-switch.ts';
-import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
+import type { TaskDeps, TaskWithOperation } from './task-deps.ts';
 
 /** One run of a service: the data of its request, and the stored operation and task. */
 export interface ServiceRun extends TaskWithOperation {
   readonly service: Service;
   readonly data: ServiceRequested['data'];
-  readonly deps: ServiceDeps;
+  readonly deps: TaskDeps;
 }
 
 /** Returns the part of the context that all actions share. The APIs of a plan refuse changes. */
@@ -82,7 +82,7 @@ const withStopSwitch = async (
 export async function apiOfRun(
   service: Service,
   { phase, region }: Pick<ServiceRequested['data'], 'phase' | 'region'>,
-  deps: ServiceDeps,
+  deps: TaskDeps,
   watch: SilenceWatch | undefined,
 ): Promise<ServiceApi | undefined> {
   return addWatch(await withStopSwitch(plainApi(service, region, deps), phase, deps), watch);
@@ -95,7 +95,7 @@ export async function apiOfRun(
 async function plainApi(
   service: Service,
   region: string,
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): Promise<ServiceApi | undefined> {
   if (service.catalogTypes.length > 0) return deps.cloud.api(service, region);
   const refuseCall = () =>

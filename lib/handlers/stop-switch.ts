@@ -9,7 +9,7 @@ import type { ServiceApi } from '../task/context.ts';
  */
 const FRESH_MILLIS = 1000;
 
-/** The dependencies of {@link currentStop}. */
+/** The dependencies of {@link currentStopDecision}. */
 export interface StopDeps {
   readonly engine: { readonly reads: Pick<Reads, 'stopDecision'> };
   now(): number;
@@ -25,7 +25,10 @@ const cachedStops = new WeakMap<
  * none. The result is at most {@link FRESH_MILLIS} old. Throws an error of class `Transient` when
  * the store does not answer. No resource is then removed, because the store may contain a stop.
  */
-export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
+export async function currentStopDecision({
+  engine,
+  now,
+}: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
   const cached = cachedStops.get(reads);
   // The age is negative if the clock was set back.
@@ -62,7 +65,7 @@ export function stoppableApi(api: ServiceApi, deps: StopDeps): ServiceApi {
   return {
     ...api,
     async request(method, path, options) {
-      const stop = READ_METHODS.includes(method) ? undefined : await currentStop(deps);
+      const stop = READ_METHODS.includes(method) ? undefined : await currentStopDecision(deps);
       if (stop) throw stoppedError(stop, api);
       return api.request(method, path, options);
     },

@@ -19,8 +19,8 @@ export interface RecordPlace {
 }
 
 /**
- * Gives access to the suspension records at a place. The records are kept after the end of the
- * suspend operation, because the resume needs them.
+ * Gives access to the suspension records of one account, service and region. The
+ * records are kept after the end of the suspend operation, because the resume needs them.
  */
 export function suspensionStore(
   { partition, service, region }: RecordPlace,
@@ -58,17 +58,20 @@ export function suspensionStore(
   };
 }
 
-/** Returns the stored form of a record, in which the recorded state has the name `before`. */
-const storedFormOf = ({ resourceType, id, recordedState, at }: SuspensionRecord) => ({
+/**
+ * Returns the stored form of a record. The stored name of the recorded state is `before`, and the
+ * stored name of its time is `at`.
+ */
+const storedFormOf = ({ resourceType, id, recordedState, recordedAt }: SuspensionRecord) => ({
   resourceType,
   id,
   before: recordedState,
-  at,
+  at: recordedAt,
 });
 
 function parseRecord({ value, version }: StoredDocument): SuspensionRecord {
   const { resourceType, id, before, at } = StoredSuspensionRecord.parse(value);
-  return { resourceType, id, recordedState: before, at, version };
+  return { resourceType, id, recordedState: before, recordedAt: at, version };
 }
 
 /** Returns the services that have suspension records of a project. */

@@ -7,7 +7,7 @@ import type { DeletionDurations } from '../task/deletion-durations.ts';
 import type { Protection } from '../task/safety-rules.ts';
 
 /** The dependencies of `runTask` (`task.ts`). */
-export interface ServiceDeps {
+export interface TaskDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
   /** The addresses of all services, because a service may call another service. */

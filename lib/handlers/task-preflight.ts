@@ -8,15 +8,15 @@ import { deletionCheckOptions, fetchAccountState } from './account-state.ts';
 import { lifecycleRefusal } from './lifecycle-task.ts';
 import { readPreflightInput } from './preflight-input.ts';
 import { revokeRolesOf } from './project-role.ts';
-import { currentStop } from './stop-switch.ts';
-import type { ServiceDeps } from './task-deps.ts';
+import { currentStopDecision } from './stop-switch.ts';
+import type { TaskDeps } from './task-deps.ts';
 import { runKeyOf } from './task-report.ts';
 
 /** A run that must not begin now is requested again after this time. */
 const RETRY_SECONDS = 60;
 
 type PreflightDeps = Pick<
-  ServiceDeps,
+  TaskDeps,
   'engine' | 'cloud' | 'inFlight' | 'mode' | 'protection' | 'now'
 >;
 
@@ -30,7 +30,7 @@ export async function preflightReport(
   deps: PreflightDeps,
 ): Promise<ServiceReport | undefined> {
   if (data.phase === 'plan') return undefined;
-  const stop = await currentStop(deps);
+  const stop = await currentStopDecision(deps);
   if (stop) {
     // A resume may assign itself a role on the project. No run changes resources while the stop
     // switch is set, so none needs the role.
@@ -90,7 +90,7 @@ const retryReport = (
 export async function replaceTokenFailure(
   report: ServiceReport,
   operation: Operation,
-  deps: Pick<ServiceDeps, 'cloud'>,
+  deps: Pick<TaskDeps, 'cloud'>,
 ): Promise<ServiceReport> {
   if (report.type !== 'service.failed' || report.data.phase !== 'pre-delete') return report;
   const { error, ...reported } = report.data;

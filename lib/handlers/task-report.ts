@@ -4,7 +4,7 @@ import { plainFields } from '../../events/task-report.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { RunReport } from '../task/run.ts';
 import type { NewlyListed } from '../task/run-counter.ts';
-import type { ServiceDeps } from './task-deps.ts';
+import type { TaskDeps } from './task-deps.ts';
 
 /** Returns the fields that a report copies from the request of its run. */
 export const runKeyOf = ({
@@ -100,7 +100,7 @@ const newlyListedField = (newlyListed: NewlyListed): { fresh?: NewlyListed } =>
  */
 export function progressReporter(
   runKey: RunKey,
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): (counts: Counts, newlyListed: NewlyListed) => void {
   let reportedAt = deps.now();
   let sequence = 0;

@@ -5,7 +5,7 @@ import { cleanUpProject, cleanUpUser } from './cleanup-run.ts';
 import { runLifecycle } from './lifecycle-task.ts';
 import { runProvision, runUserProvision } from './provision-task.ts';
 import { commonContext, type ServiceRun } from './run-context.ts';
-import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
+import type { TaskDeps, TaskWithOperation } from './task-deps.ts';
 import { progressReporter, runKeyOf } from './task-report.ts';
 import { runUserLifecycle } from './user-task.ts';
 
@@ -15,7 +15,7 @@ export async function runService(
   { data }: ServiceRequested,
   { operation, task }: TaskWithOperation,
   api: ServiceApi,
-  deps: ServiceDeps,
+  deps: TaskDeps,
   watch: SilenceWatch | undefined,
 ): Promise<RunReport> {
   const run = { service, data, operation, task, deps };

@@ -11,7 +11,7 @@ import { missingEndpointError } from './endpoints.ts';
 import { revokeRolesOf } from './project-role.ts';
 import { apiOfRun } from './run-context.ts';
 import { MAX_SILENCE_MILLIS, withSilenceLimit } from './silence.ts';
-import type { ServiceDeps, TaskWithOperation } from './task-deps.ts';
+import type { TaskDeps, TaskWithOperation } from './task-deps.ts';
 import { preflightReport, replaceTokenFailure } from './task-preflight.ts';
 import { reportOfError, reportOfOutcome, runKeyOf } from './task-report.ts';
 import { runService } from './task-run.ts';
@@ -23,7 +23,7 @@ import { runService } from './task-run.ts';
 export async function runTask(
   service: Service,
   deliveries: readonly Delivery[],
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): Promise<void> {
   for (const { message } of deliveries)
     if (message.type === 'service.requested') await runAndCommitReport(service, message, deps);
@@ -32,7 +32,7 @@ export async function runTask(
 async function runAndCommitReport(
   service: Service,
   message: ServiceRequested,
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): Promise<void> {
   const current = await readCurrentRun(message, deps.engine.reads);
   if (!current) return;
@@ -52,7 +52,7 @@ async function runAndReport(
   service: Service,
   message: ServiceRequested,
   taskWithOperation: TaskWithOperation,
-  deps: ServiceDeps,
+  deps: TaskDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
   const run = (watch?: SilenceWatch): Promise<ServiceReport> =>
@@ -84,7 +84,7 @@ async function reportOfRun(
   service: Service,
   message: ServiceRequested,
   taskWithOperation: TaskWithOperation,
-  deps: ServiceDeps,
+  deps: TaskDeps,
   watch: SilenceWatch | undefined,
 ): Promise<ServiceReport> {
   const { data } = message;
@@ -112,7 +112,7 @@ async function reportOfRun(
 async function withTimeLimit<T>(
   running: Promise<T>,
   service: string,
-  { maxRunMillis }: Pick<ServiceDeps, 'maxRunMillis'>,
+  { maxRunMillis }: Pick<TaskDeps, 'maxRunMillis'>,
 ): Promise<T> {
   if (maxRunMillis === undefined) return running;
   const runEnded = new AbortController();

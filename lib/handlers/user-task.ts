@@ -5,7 +5,7 @@ import { suspendsAndResumesOf } from '../operation/operation-history.ts';
 import type { UserContext } from '../task/context.ts';
 import type { RunReport } from '../task/run.ts';
 import type { Service } from '../task/service.ts';
-import { userReportRun } from '../task/user-report-run.ts';
+import { reportUserResources } from '../task/user-report-run.ts';
 import { removeSuspensionRecords, suspensionStore } from './suspension-store.ts';
 
 /**
@@ -28,9 +28,9 @@ export function runUserLifecycle(
   if (action !== 'suspend' && action !== 'resume')
     throw new TypeError(`${id}: ${action} of a user is not known`);
   const place = { partition: userPartition(context.user), service: service.name, region };
-  return userReportRun({
+  return reportUserResources({
     service: service.name,
-    reports: service.userReports,
+    reportTypes: service.userReports,
     action,
     context,
     records: suspensionStore(place, engine),

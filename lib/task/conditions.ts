@@ -12,15 +12,20 @@ const MAX_CONDITIONS = 25;
  * services wait for the resources with a hold. The conditions of class `Unsupported` come last.
  */
 export function aggregateConditions(conditions: readonly Condition[]): Condition[] {
-  const byReason = new Map<string, Condition>();
+  const conditionByReason = new Map<string, Condition>();
   for (const condition of conditions) {
     const key = [condition.resourceType, condition.class, condition.actor, condition.message].join(
       '\u0000',
     );
-    const merged = byReason.get(key);
-    byReason.set(key, merged ? { ...merged, count: merged.count + condition.count } : condition);
+    const earlierCondition = conditionByReason.get(key);
+    conditionByReason.set(
+      key,
+      earlierCondition
+        ? { ...earlierCondition, count: earlierCondition.count + condition.count }
+        : condition,
+    );
   }
-  return [...byReason.entries()]
+  return [...conditionByReason.entries()]
     .sort(
       ([a, x], [b, y]) =>
         Number(y.isHold ?? false) - Number(x.isHold ?? false) ||
@@ -148,8 +153,8 @@ export const inProgressCondition = (
   about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},
 ): Condition => ({ class: 'InProgress', message, actor: 'none', count: 1, ...about });
 
-/** The reason for resources that were removed and are listed again. */
-export const REAPPEARED = 'the service reported it as removed, and lists it again';
+/** The message of a condition about resources that were removed and are listed again. */
+export const REAPPEARED_MESSAGE = 'the service reported it as removed, and lists it again';
 
 /**
  * Returns one condition for all resources that were removed and are listed again. The listing may
@@ -166,7 +171,7 @@ export const reappearedConditions = (
           ...resourceCondition(
             resourceType,
             'InProgress',
-            REAPPEARED,
+            REAPPEARED_MESSAGE,
             'none',
             reappearedResources[0],
             {

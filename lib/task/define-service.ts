@@ -66,8 +66,8 @@ export interface ServiceDefinition {
  */
 export function defineService(definition: ServiceDefinition): Service {
   const { name } = definition;
-  const resourceTypes = createAll(name, definition.resourceTypes);
-  const userResourceTypes = createAll(name, definition.userResourceTypes);
+  const resourceTypes = createTypes(name, definition.resourceTypes);
+  const userResourceTypes = createTypes(name, definition.userResourceTypes);
   assertTypeOrder(name, resourceTypes);
   assertTypeOrder(name, userResourceTypes);
   assertIndependence(resourceTypes);
@@ -92,7 +92,7 @@ export function defineService(definition: ServiceDefinition): Service {
     concurrency: definition.concurrency ?? 8,
     resourceTypes,
     userResourceTypes,
-    userReports: createAll(name, definition.userReports),
+    userReports: createTypes(name, definition.userReports),
     suspension: definition.suspension,
     leftBySuspend: definition.leftBySuspend ?? [],
     provision: definition.provision,
@@ -100,8 +100,8 @@ export function defineService(definition: ServiceDefinition): Service {
   };
 }
 
-/** Creates the types or reports of a service, each with the name of the service. */
-const createAll = <Created>(
+/** Creates the resource types or report types of a service, with its name as their prefix. */
+const createTypes = <Created>(
   service: string,
   definitions: readonly ((service: string) => Created)[] | undefined,
 ): Created[] => (definitions ?? []).map((create) => create(service));

@@ -66,12 +66,12 @@ function hideRowType<Row, Context>(
   const { batch } = definition;
   const rowByResource = new WeakMap<Resource, { readonly row: Row }>();
   const rowOf = (resource: Resource): Row => {
-    const listed = rowByResource.get(resource);
-    if (!listed)
+    const listedRow = rowByResource.get(resource);
+    if (!listedRow)
       throw new TypeError(
         `${definition.name}: ${resource.id} was not listed by this resource type`,
       );
-    return listed.row;
+    return listedRow.row;
   };
   return (service) => ({
     name: ResourceTypeName.parse(`${service}.${definition.name}`),

@@ -35,15 +35,15 @@ export async function runIteration<Context extends CommonContext = ProjectContex
     const dependencies = input.resourceTypes
       .filter(({ name }) => resourceType.dependsOn.some(({ type }) => type === name))
       .map(startType);
-    const result = processAfter(dependencies, resourceType, input);
+    const result = listAndRemoveAfter(dependencies, resourceType, input);
     results.set(resourceType.name, result);
     return result;
   };
   return Promise.all(input.resourceTypes.map(startType));
 }
 
-/** Processes a type when the results of the types that it depends on are known. */
-async function processAfter<Context extends CommonContext>(
+/** Lists a type and removes its resources, after the types that it depends on. */
+async function listAndRemoveAfter<Context extends CommonContext>(
   dependencies: readonly Promise<TypeResult>[],
   resourceType: ResourceType<Context>,
   input: IterationInput<Context>,
@@ -85,57 +85,66 @@ async function listAndRemove<Context extends CommonContext>(
     const error = reportOf(thrown, { code, service: input.service, region: context.region });
     return failedListingResult(resourceType, error, input.verifiedBeforeDeletion);
   }
-  return removeListed(resourceType, listing, input);
+  return removeListedResources(resourceType, listing, input);
 }
 
 type Listing<Context> = Awaited<ReturnType<ResourceType<Context>['list']>>;
 
 /** Removes the listed resources of the owner, and returns the result of the type. Never throws. */
-async function removeListed<Context extends CommonContext>(
+async function removeListedResources<Context extends CommonContext>(
   resourceType: ResourceType<Context>,
   listing: Listing<Context>,
   input: IterationInput<Context>,
 ): Promise<TypeResult> {
   const { name, requiresLiveProject } = resourceType;
-  const ours = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
+  const ownResources = listing.resources.filter((one) => ownershipOf(one, input.owner) === 'ours');
   const { hasMore, total } = listing;
-  input.onListed?.(name, ours, hasMore ? (total ?? ours.length) : undefined);
-  const blockerError = await addBlockers(name, ours, input);
-  const result = listingResult(name, listing, ours, input);
+  input.onListed?.(name, ownResources, hasMore ? (total ?? ownResources.length) : undefined);
+  const blockerError = await addBlockers(name, ownResources, input);
+  const result = listingResult(name, listing, ownResources, input);
   if (result.status === 'empty') return result;
   if (input.phase === 'plan')
-    return { ...result, conditions: [...result.conditions, ...blockedConditions(name, ours)] };
+    return {
+      ...result,
+      conditions: [...result.conditions, ...blockedConditions(name, ownResources)],
+    };
   if (blockerError) return { ...result, errors: [blockerError] };
   if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
-    const { conditions, leftReason } = unreachableResult(resourceType, ours);
+    const { conditions, leftReason } = unreachableResult(resourceType, ownResources);
     return { ...result, leftReason, conditions: [...result.conditions, ...conditions] };
   }
-  const reappeared = ours.filter(({ id }) => input.wasRemoved?.(name, id));
-  const notYetRemoved = ours.filter((one) => !reappeared.includes(one));
+  const reappearedResources = ownResources.filter(({ id }) => input.wasRemoved?.(name, id));
+  const notYetRemoved = ownResources.filter((one) => !reappearedResources.includes(one));
   const removals = await removeAll(resourceType, notYetRemoved, input);
-  return removalResult(result, removals, reappeared, input);
+  return removalResult(result, removals, reappearedResources, input);
 }
 
 /** Returns the result of a type after its listing and before its first removal. */
 function listingResult<Context extends CommonContext>(
   name: ResourceTypeName,
   { resources, hasMore, total }: Listing<Context>,
-  ours: readonly Resource[],
+  ownResources: readonly Resource[],
   { owner }: IterationInput<Context>,
 ) {
-  const foreign = resources.filter((one) => ownershipOf(one, owner) === 'foreign');
-  const ownerless = resources.filter((one) => ownershipOf(one, owner) === 'ownerless');
+  const foreignResources = resources.filter((one) => ownershipOf(one, owner) === 'foreign');
+  const ownerlessResources = resources.filter((one) => ownershipOf(one, owner) === 'ownerless');
   // A row without an owner may be a resource of this account, so its type must not count as empty.
   // A row of another owner is not a resource of this account (safety rule "Check the owner of
   // every row").
-  const listed = Math.max(total ?? 0, ours.length + ownerless.length);
+  const listed = Math.max(total ?? 0, ownResources.length + ownerlessResources.length);
   return {
     resourceType: name,
     status: listed === 0 && !hasMore ? 'empty' : 'present',
     count: { listed, gone: 0, left: listed },
-    conditions: ownershipConditions(name, foreign, ownerless),
+    conditions: ownershipConditions(name, foreignResources, ownerlessResources),
     errors: [],
-    countedIds: { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial: hasMore },
+    countedIds: {
+      listedIds: idsOf(ownResources),
+      goneIds: [],
+      listed,
+      gone: 0,
+      isPartial: hasMore,
+    },
   } as const satisfies TypeResult;
 }
 
@@ -146,7 +155,7 @@ function listingResult<Context extends CommonContext>(
 function removalResult<Context extends CommonContext>(
   result: ReturnType<typeof listingResult>,
   removals: Removals,
-  reappeared: readonly Resource[],
+  reappearedResources: readonly Resource[],
   input: IterationInput<Context>,
 ): TypeResult {
   const { conditions, count, countedIds, resourceType } = result;
@@ -160,11 +169,11 @@ function removalResult<Context extends CommonContext>(
     conditions: [
       ...conditions,
       ...removals.conditions,
-      ...reappearedConditions(resourceType, reappeared),
+      ...reappearedConditions(resourceType, reappearedResources),
     ],
     errors: removals.errors,
-    ...(reappeared.length > 0
-      ? { reappeared: reappearedError(resourceType, reappeared, input) }
+    ...(reappearedResources.length > 0
+      ? { reappeared: reappearedError(resourceType, reappearedResources, input) }
       : {}),
     ...(countedIds.isPartial ? {} : leftReasonOf(removals, listed, input)),
   };

@@ -11,7 +11,7 @@ export interface ChangesInput extends RunControl {
 }
 
 /** True if the process stops, or the deadline of the run is over. */
-export const isOutOfTime = ({ context, deadline, stopping }: ChangesInput): boolean =>
+export const mustStop = ({ context, deadline, stopping }: ChangesInput): boolean =>
   stopping?.aborted === true || context.now() >= deadline;
 
 /**
@@ -27,7 +27,7 @@ export async function makeChanges(
   const makeUnlessStopped = async (
     change: () => Promise<void>,
   ): Promise<ErrorReport | undefined> => {
-    if (isStopped || isOutOfTime(input)) return undefined;
+    if (isStopped || mustStop(input)) return undefined;
     if (!(await input.mayContinue())) {
       isStopped = true;
       return undefined;

@@ -3,7 +3,7 @@ import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { aggregateConditions, inProgressCondition } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
-import { isOutOfTime, makeChanges } from './lifecycle-changes.ts';
+import { makeChanges, mustStop } from './lifecycle-changes.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { errorOutcome, type Outcome } from './run-outcome.ts';
@@ -86,15 +86,15 @@ interface Ending {
  * occurs, or this run can change nothing more. In the last case the task runs again later. An error
  * of one type stops no other type. API errors are in the outcome and are not thrown.
  */
-export async function lifecycleRun(
+export async function runLifecycleSteps(
   input: LifecycleRunInput,
   steps: LifecycleSteps,
 ): Promise<RunReport> {
-  const latestByType = new Map<ResourceTypeName, TypeComparison>();
+  const latestComparisonByType = new Map<ResourceTypeName, TypeComparison>();
   for (let iteration = 1; ; iteration += 1) {
     const comparison = await compareTypes(input, steps);
-    for (const type of comparison.types) latestByType.set(type.resourceType, type);
-    const counts = countsOf(latestByType);
+    for (const type of comparison.types) latestComparisonByType.set(type.resourceType, type);
+    const counts = countsOf(latestComparisonByType);
     input.onCounts?.(counts);
     const ending = await changeOrEnd(comparison, iteration, input, steps);
     if (ending) return reportOfRun(counts, comparison, ending);
@@ -139,17 +139,17 @@ async function changeOrEnd(
   if (failure) return { outcome: failure };
   if (input.phase === 'plan') return { outcome: { kind: 'finished' } };
   if (types.every((type) => type.left === 0 && type.changes.length === 0))
-    return finishOrSettle(listedAt, input, steps);
+    return finishOrRunAgain(listedAt, input, steps);
   const mayRepeat =
     changes.length > 0 &&
     iteration < MAX_ITERATIONS &&
-    !isOutOfTime(input) &&
+    !mustStop(input) &&
     (await input.mayContinue());
   return mayRepeat ? undefined : { outcome: { kind: 'again', afterSeconds: 0, error: undefined } };
 }
 
 /** Ends a run whose resources all have the desired state. */
-async function finishOrSettle(
+async function finishOrRunAgain(
   listedAt: number,
   { context, settleAt }: LifecycleRunInput,
   steps: LifecycleSteps,
@@ -183,9 +183,9 @@ function reportOfRun(
   };
 }
 
-const countsOf = (latestByType: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
+const countsOf = (latestComparisonByType: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
   Object.fromEntries(
-    [...latestByType].map(([name, { total, left }]) => [
+    [...latestComparisonByType].map(([name, { total, left }]) => [
       name,
       { listed: total, gone: total - left, left },
     ]),

@@ -41,7 +41,7 @@ export function reportOfRun(
  * True if the item must still be created or changed. An item that differs from the profile is
  * changed only if `reconcile` is set.
  */
-export const isLeft = ({ state }: ProvisionItem, { reconcile }: ReportInput): boolean =>
+export const needsChange = ({ state }: ProvisionItem, { reconcile }: ReportInput): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';
 
 const typeOf = ({ type }: ProvisionItem, { service }: Pick<ReportInput, 'service'>) =>
@@ -56,7 +56,7 @@ export function countsOf(items: readonly ProvisionItem[], input: ReportInput): C
   for (const item of items) {
     const type = typeOf(item, input);
     const before = counts[type] ?? { listed: 0, gone: 0, left: 0 };
-    const left = isLeft(item, input) ? 1 : 0;
+    const left = needsChange(item, input) ? 1 : 0;
     counts[type] = {
       listed: before.listed + 1,
       gone: before.gone + 1 - left,

@@ -4,7 +4,7 @@ import { inProgressCondition } from './conditions.ts';
 import { createMemoize } from './memoize.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
 import { claimKey, claimNextItem, type ItemClaims, mayHaveCreated } from './provision-claims.ts';
-import { countsOf, isLeft, type ReportInput, reportOfRun } from './provision-report.ts';
+import { countsOf, needsChange, type ReportInput, reportOfRun } from './provision-report.ts';
 import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
 import { type Outcome, worstError } from './run-outcome.ts';
@@ -42,7 +42,7 @@ const MAX_ITERATIONS = 12;
  * listing shows all items. A resource or setting with another value is reported as drift. It is
  * changed only if `reconcile` is set. API errors are in the outcome and are not thrown.
  */
-export async function provisionRun<Context extends AnyProvisionContext, Section>(
+export async function provisionService<Context extends AnyProvisionContext, Section>(
   input: ProvisionRunInput<Context, Section>,
 ): Promise<RunReport> {
   let comparedItems: readonly ProvisionItem[] = [];
@@ -76,7 +76,7 @@ async function compareAndCreate<Context extends AnyProvisionContext, Section>(
   const { items } = comparison;
   input.onCounts?.(countsOf(items, input));
   if (input.phase === 'plan') return { items, outcome: { kind: 'finished' } };
-  const leftItems = items.filter((item) => isLeft(item, input));
+  const leftItems = items.filter((item) => needsChange(item, input));
   if (leftItems.length === 0) {
     await input.claims.clear();
     return { items, outcome: { kind: 'finished' } };
@@ -137,11 +137,15 @@ async function createItems<Context extends AnyProvisionContext, Section>(
 function itemsToMake(
   items: readonly ProvisionItem[],
   claimedKey: string | undefined,
-  input: ItemRunInput,
+  input: ItemChangeInput,
 ): ReadonlyMap<() => Promise<void>, ProvisionItem> {
   const itemByMake = new Map<() => Promise<void>, ProvisionItem>();
   for (const item of items)
-    if (item.make && isLeft(item, input) && (!item.canDuplicate || claimedKey === claimKey(item)))
+    if (
+      item.make &&
+      needsChange(item, input) &&
+      (!item.canDuplicate || claimedKey === claimKey(item))
+    )
       itemByMake.set(item.make, item);
   return itemByMake;
 }
@@ -158,8 +162,8 @@ export const compareWithProfile = <Context extends AnyProvisionContext, Section>
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: createMemoize() })),
   );
 
-/** The limits, settings and claims of a run: its input without the fields for the comparison. */
-type ItemRunInput = Omit<
+/** The part of the input of a run that the creation and change of items need. */
+type ItemChangeInput = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'
 >;
@@ -170,13 +174,13 @@ const runAgainAfter = (afterSeconds: number): Outcome => ({
   error: undefined,
 });
 
-const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: ItemRunInput) =>
+const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: ItemChangeInput) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /** Creates the items one after another. An error of one item stops no other item. */
 async function makeItems(
   itemByMake: ReadonlyMap<() => Promise<void>, ProvisionItem>,
-  input: ItemRunInput,
+  input: ItemChangeInput,
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
   for (const [make, item] of itemByMake) {
@@ -197,7 +201,7 @@ async function makeItems(
 const errorOf = (
   thrown: unknown,
   step: 'compare' | 'create',
-  { region, service }: ItemRunInput,
+  { region, service }: ItemChangeInput,
 ): ErrorReport => reportOf(thrown, { code: `${service}.provision.${step}`, service, region });
 
 function provisionErrorOutcome(errors: readonly ErrorReport[]): Outcome {

@@ -104,7 +104,7 @@ export const defineProvision = <Section>({
 });
 
 /** Returns the schemas of the sections of a profile, by service. */
-export const profileSections = (
+export const sectionSchemas = (
   services: readonly { readonly name: string; readonly provision?: ProjectProvision | undefined }[],
 ): Record<string, z.ZodType> =>
   Object.fromEntries(

@@ -19,16 +19,16 @@ export interface CountedIds {
  * counts once. A removed resource that is listed again counts as left.
  */
 export class ResourceCounter {
-  readonly #listed = new Set<string>();
+  readonly #listedIds = new Set<string>();
   /** Ids that were reported gone in this run, even if they were listed again later. */
-  readonly #removed = new Set<string>();
+  readonly #removedIds = new Set<string>();
   /** Ids that were reported gone in this run and were not listed after that. */
-  readonly #gone = new Set<string>();
+  readonly #goneIds = new Set<string>();
   readonly #wasListedBefore: (id: string) => boolean;
   readonly #leftBefore: number | undefined;
   #newlyListedCount = 0;
-  #mostListed = 0;
-  #left = 0;
+  #highestListedCount = 0;
+  #leftCount = 0;
 
   /**
    * `wasListedBefore`: true if an earlier run of the task listed the id. `leftBefore`: how many
@@ -41,22 +41,22 @@ export class ResourceCounter {
 
   /** True if the service reported the resource as gone in this run. */
   wasRemoved(id: string): boolean {
-    return this.#removed.has(id);
+    return this.#removedIds.has(id);
   }
 
   /** Adds the resources of one iteration. */
   add({ listedIds, goneIds, listed, gone, isPartial }: CountedIds): void {
     for (const id of listedIds) {
-      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#newlyListedCount += 1;
-      this.#listed.add(id);
-      this.#gone.delete(id);
+      if (!this.#listedIds.has(id) && !this.#wasListedBefore(id)) this.#newlyListedCount += 1;
+      this.#listedIds.add(id);
+      this.#goneIds.delete(id);
     }
     for (const id of goneIds) {
-      this.#removed.add(id);
-      this.#gone.add(id);
+      this.#removedIds.add(id);
+      this.#goneIds.add(id);
     }
-    this.#mostListed = Math.max(this.#mostListed, listed, this.#listed.size);
-    this.#left = isPartial
+    this.#highestListedCount = Math.max(this.#highestListedCount, listed, this.#listedIds.size);
+    this.#leftCount = isPartial
       ? this.#estimateLeft(listedIds.length - gone, listed - gone)
       : listed - gone;
   }
@@ -72,14 +72,17 @@ export class ResourceCounter {
    * rows that are left, because a listing that was cut omits at least one resource.
    */
   #estimateLeft(rowsLeft: number, leftByTotal: number): number {
-    const atStart = Math.min(this.#mostListed, this.#leftBefore || this.#mostListed);
-    const leftByRemovals = atStart - this.#gone.size;
+    const countAtStart = Math.min(
+      this.#highestListedCount,
+      this.#leftBefore || this.#highestListedCount,
+    );
+    const leftByRemovals = countAtStart - this.#goneIds.size;
     return Math.max(rowsLeft + 1, Math.min(leftByTotal, leftByRemovals));
   }
 
   /** Returns the count of the run so far. */
   get count(): Count {
-    return { listed: this.#mostListed, gone: this.#gone.size, left: this.#left };
+    return { listed: this.#highestListedCount, gone: this.#goneIds.size, left: this.#leftCount };
   }
 
   /** Returns the number of resources that no earlier run of the task listed. */
@@ -89,7 +92,7 @@ export class ResourceCounter {
 
   /** Adds all listed ids to `filter`. Returns false if no id was listed. */
   addTo(filter: IdFilter, keyOf: (id: string) => string): boolean {
-    for (const id of this.#listed) filter.add(keyOf(id));
-    return this.#listed.size > 0;
+    for (const id of this.#listedIds) filter.add(keyOf(id));
+    return this.#listedIds.size > 0;
   }
 }

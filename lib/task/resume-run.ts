@@ -1,6 +1,6 @@
 import type { Condition } from '../../events/service.ts';
 import { inProgressCondition } from './conditions.ts';
-import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
+import { type LifecycleRunInput, runLifecycleSteps, type TypeComparison } from './lifecycle-run.ts';
 import { listOwnRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import type { SuspensionRow, SuspensionType } from './suspension.ts';
@@ -12,9 +12,9 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
  * listing at or after `settleAt` shows the recorded state of a resource, its record is removed. The
  * run has finished when no resource is left to restore. It then removes all records.
  */
-export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
-  return lifecycleRun(input, {
-    compare: (type, listedAt) => resumeType(type, listedAt, input),
+export function resumeService(input: LifecycleRunInput): Promise<RunReport> {
+  return runLifecycleSteps(input, {
+    compare: (type, listedAt) => compareForResume(type, listedAt, input),
     finish: async () => {
       if (input.phase === 'apply') await input.records.remove(await input.records.all());
     },
@@ -23,7 +23,7 @@ export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
   });
 }
 
-async function resumeType(
+async function compareForResume(
   type: SuspensionType,
   listedAt: number,
   input: LifecycleRunInput,
@@ -37,7 +37,7 @@ async function resumeType(
   const { rows, conditions } = await listOwnRows(type, input.context);
   const rowByKey = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
   const steps = recordsOfType.map((record) =>
-    stepOf(record, rowByKey.get(recordKey(record)), type),
+    resumeStepOf(record, rowByKey.get(recordKey(record)), type),
   );
   const restoredRecords = recordsOfType.filter((_record, index) => steps[index]?.isRestored);
   if (input.phase === 'apply' && listedAt >= input.settleAt)
@@ -45,7 +45,7 @@ async function resumeType(
   return {
     resourceType,
     total: recordsOfType.length,
-    left: steps.filter(({ isLeft }) => isLeft).length,
+    left: steps.filter(({ mustBeRestored }) => mustBeRestored).length,
     conditions: [...conditions, ...steps.flatMap(({ condition }) => condition ?? [])],
     changes: steps.flatMap(({ change }) => change ?? []),
   };
@@ -55,37 +55,37 @@ async function resumeType(
 interface ResumeStep {
   /** True if the resource has its recorded state, or does not exist any more. */
   readonly isRestored: boolean;
-  /** True if resume has not restored the resource yet, and will. */
-  readonly isLeft: boolean;
+  /** True if resume must still restore the resource, or a part of it. */
+  readonly mustBeRestored: boolean;
   readonly condition?: Condition;
   readonly change?: () => Promise<void>;
 }
 
-function stepOf(
+function resumeStepOf(
   record: SuspensionRecord,
   row: SuspensionRow | undefined,
   { resourceType }: SuspensionType,
 ): ResumeStep {
   // A resource that no longer exists needs no change, like a restored one.
-  if (!row) return { isRestored: true, isLeft: false };
+  if (!row) return { isRestored: true, mustBeRestored: false };
   const comparison = row.compare(record.recordedState);
   const change = (): Promise<void> => row.resume(record.recordedState);
   switch (comparison.kind) {
     case 'as-recorded':
-      return { isRestored: true, isLeft: false };
+      return { isRestored: true, mustBeRestored: false };
     case 'suspended':
     case 'partly':
-      return { isRestored: false, isLeft: true, change };
+      return { isRestored: false, mustBeRestored: true, change };
     case 'changing': {
       const example = { resourceType, example: record.id };
       const condition = inProgressCondition(comparison.message, example);
-      return { isRestored: false, isLeft: true, condition };
+      return { isRestored: false, mustBeRestored: true, condition };
     }
     case 'changed': {
       const condition = changedCondition(record, comparison.message);
       return comparison.isPartlySuspended
-        ? { isRestored: false, isLeft: true, condition, change }
-        : { isRestored: false, isLeft: false, condition };
+        ? { isRestored: false, mustBeRestored: true, condition, change }
+        : { isRestored: false, mustBeRestored: false, condition };
     }
   }
 }

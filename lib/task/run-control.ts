@@ -3,6 +3,7 @@ import type { Counts } from '../../events/service.ts';
 /** The limits of a run of one service: its deadline, and whether it may continue with changes. */
 export interface RunControl {
   readonly service: string;
+  /** Epoch milliseconds after which no change begins. */
   readonly deadline: number;
   readonly stopping?: AbortSignal | undefined;
   /**

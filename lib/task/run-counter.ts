@@ -8,7 +8,7 @@ export type NewlyListed = Readonly<Record<string, number>>;
 
 /** Counts the resources of one run, by resource type. */
 export class RunCounter {
-  readonly #seenBefore: IdFilter;
+  readonly #earlierIds: IdFilter;
   readonly #hasFilter: boolean;
   readonly #leftBefore: Readonly<Record<string, number>>;
   readonly #counters = new Map<string, ResourceCounter>();
@@ -21,7 +21,7 @@ export class RunCounter {
   constructor(seenIds: string | undefined, leftBefore: Readonly<Record<string, number>>) {
     this.#seenIds = seenIds;
     this.#hasFilter = seenIds !== undefined;
-    this.#seenBefore = IdFilter.from(seenIds);
+    this.#earlierIds = IdFilter.from(seenIds);
     this.#leftBefore = leftBefore;
   }
 
@@ -62,7 +62,7 @@ export class RunCounter {
     const counterOfType = this.#counters.get(resourceType);
     if (counterOfType) return counterOfType;
     const newCounter = new ResourceCounter(
-      (id) => this.#hasFilter && this.#seenBefore.has(keyOf(resourceType, id)),
+      (id) => this.#hasFilter && this.#earlierIds.has(keyOf(resourceType, id)),
       this.#leftBefore[resourceType],
     );
     this.#counters.set(resourceType, newCounter);

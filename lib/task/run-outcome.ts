@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../shared/errors.ts';
-import { hasNothingLeft, isSettled, type TypeResult } from './type-iteration.ts';
+import { allowsRunToEnd, hasNothingLeft, type TypeResult } from './type-iteration.ts';
 
 /** The outcome of one run. */
 export type Outcome =
@@ -28,15 +28,15 @@ export type Outcome =
  * iteration may follow.
  */
 export function outcomeOf(
-  types: readonly TypeResult[],
+  typeResults: readonly TypeResult[],
   { isPlan, areAllTypesListed }: { isPlan: boolean; areAllTypesListed: boolean },
 ): Outcome | undefined {
-  const failure = errorOutcome(types.flatMap(({ errors }) => errors));
+  const failure = errorOutcome(typeResults.flatMap(({ errors }) => errors));
   if (failure) return failure;
   if (isPlan) return { kind: 'finished' };
   // The end needs a listing of every resource type (safety rule "List again before finished").
-  if (!areAllTypesListed || !types.every(isSettled)) return undefined;
-  const reasons = types.flatMap(({ leftReason }) =>
+  if (!areAllTypesListed || !typeResults.every(allowsRunToEnd)) return undefined;
+  const reasons = typeResults.flatMap(({ leftReason }) =>
     leftReason?.type === 'unreachable' ? [leftReason.because] : [],
   );
   return reasons.length > 0
@@ -45,13 +45,13 @@ export function outcomeOf(
 }
 
 /** True if resources are left, and the service has accepted the deletion of all of them. */
-export function awaitsOnlyDeletions(types: readonly TypeResult[]): boolean {
-  const typesWithResources = types.filter(
+export function awaitsOnlyDeletions(typeResults: readonly TypeResult[]): boolean {
+  const resultsWithResources = typeResults.filter(
     (type) => type.count !== undefined && !hasNothingLeft(type),
   );
   return (
-    typesWithResources.length > 0 &&
-    typesWithResources.every(
+    resultsWithResources.length > 0 &&
+    resultsWithResources.every(
       ({ acceptedIds, count, countedIds }) =>
         !countedIds?.isPartial && acceptedIds?.length === count?.left,
     )
@@ -59,11 +59,14 @@ export function awaitsOnlyDeletions(types: readonly TypeResult[]): boolean {
 }
 
 /** Returns the outcome of a run that had no error, and after which resources are left. */
-export const runAgainOutcome = (types: readonly TypeResult[], waitMillis: number): Outcome => ({
+export const runAgainOutcome = (
+  typeResults: readonly TypeResult[],
+  waitMillis: number,
+): Outcome => ({
   kind: 'again',
   afterSeconds: waitMillis / 1000,
   error: undefined,
-  reappeared: types.find(({ reappeared }) => reappeared)?.reappeared,
+  reappeared: typeResults.find(({ reappeared }) => reappeared)?.reappeared,
 });
 
 /** Returns the outcome of a run with these errors, or `undefined` if there are none. */

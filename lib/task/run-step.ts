@@ -17,7 +17,7 @@ export interface CleanupRun<Context extends CommonContext> {
   readonly context: Context;
   readonly counter: RunCounter;
   /** The types that this run must list and verify. */
-  readonly handledTypes: readonly ResourceType<Context>[];
+  readonly typesToVerify: readonly ResourceType<Context>[];
 }
 
 /** The results of one iteration by type, and the outcome if the run ends after it. */
@@ -35,16 +35,16 @@ export async function iterateAndDecide<Context extends CommonContext>(
   iteration: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const { context, handledTypes, input } = run;
-  const iterationContext = iteration === 1 ? context : withNewCache(context);
+  const { context, typesToVerify, input } = run;
+  const iterationContext = iteration === 1 ? context : contextWithNewCache(context);
   const typeResults = await runIteration(iterationInput(selectedTypes, iterationContext, run));
-  const waitMillis = recordListings(typeResults, input);
+  const waitMillis = recordListingsAndGetWaitMillis(typeResults, input);
   const outcome = outcomeOf(typeResults, {
     isPlan: input.phase === 'plan',
-    areAllTypesListed: selectedTypes.length === handledTypes.length,
+    areAllTypesListed: selectedTypes.length === typesToVerify.length,
   });
   if (outcome) return { typeResults, outcome };
-  if (!mayContinue(typeResults, iteration, input, context))
+  if (!mayIterateAgain(typeResults, iteration, input, context))
     return { typeResults, outcome: runAgainOutcome(typeResults, waitMillis) };
   return awaitsOnlyDeletions(typeResults)
     ? listEmptiedTypesAgain(typeResults, selectedTypes, waitMillis, run)
@@ -62,9 +62,9 @@ async function listEmptiedTypesAgain<Context extends CommonContext>(
   waitMillis: number,
   run: CleanupRun<Context>,
 ): Promise<IterationResult> {
-  const typesToList = withDependencies(emptiedTypes(typeResults), selectedTypes);
+  const typesToList = typesAndTheirDependencies(emptiedTypes(typeResults), selectedTypes);
   const newListings = await runIteration(
-    iterationInput(typesToList, withNewCache(run.context), run),
+    iterationInput(typesToList, contextWithNewCache(run.context), run),
   );
   const newestListings = typeResults.map(
     (type) => newListings.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
@@ -80,7 +80,7 @@ async function listEmptiedTypesAgain<Context extends CommonContext>(
   };
 }
 
-const withNewCache = <Context extends CommonContext>(context: Context): Context => ({
+const contextWithNewCache = <Context extends CommonContext>(context: Context): Context => ({
   ...context,
   memoize: createMemoize(),
 });
@@ -118,7 +118,7 @@ const emptiedTypes = (typeResults: readonly TypeResult[]): string[] =>
   );
 
 /** Returns the resource types with these names, and all types that they depend on. */
-function withDependencies<Context extends CommonContext>(
+function typesAndTheirDependencies<Context extends CommonContext>(
   names: readonly string[],
   allTypes: readonly ResourceType<Context>[],
 ): ResourceType<Context>[] {
@@ -134,13 +134,13 @@ function withDependencies<Context extends CommonContext>(
  * True if another iteration may follow immediately: the service confirmed at least one removal, or
  * no resource seems to be left.
  */
-const mayContinue = (
-  types: readonly TypeResult[],
+const mayIterateAgain = (
+  typeResults: readonly TypeResult[],
   iteration: number,
   { deadline, stopping }: CleanupInput,
   { now }: Pick<CommonContext, 'now'>,
 ): boolean =>
-  (types.some(({ count }) => (count?.gone ?? 0) > 0) || types.every(hasNothingLeft)) &&
+  (typeResults.some(({ count }) => (count?.gone ?? 0) > 0) || typeResults.every(hasNothingLeft)) &&
   now() < deadline &&
   !stopping?.aborted &&
   iteration < MAX_ITERATIONS;
@@ -150,14 +150,14 @@ const mayContinue = (
  * milliseconds until a listing is likely to show a change. Returns 0 if a resource waits for
  * anything other than its own deletion.
  */
-function recordListings(
-  types: readonly TypeResult[],
+function recordListingsAndGetWaitMillis(
+  typeResults: readonly TypeResult[],
   { awaitedServices = [], recordListing }: CleanupInput,
 ): number {
   // After a partial run, the next listing may be much later than the end of a deletion. The time of
   // that listing must not count as the duration of the deletion.
   if (awaitedServices.length > 0) return 0;
-  const waits = types.flatMap((type) => {
+  const waits = typeResults.flatMap((type) => {
     const { resourceType, countedIds, acceptedIds = [], count } = type;
     if (!countedIds || countedIds.isPartial || !count) return [];
     const millis = recordListing?.(resourceType, countedIds.listedIds, acceptedIds) ?? 0;

@@ -54,11 +54,11 @@ async function cleanUpTypes<Context extends CommonContext>(
 ): Promise<RunReport> {
   assertMayRemove(input, owner);
   const counter = new RunCounter(input.seenIds, input.leftBefore ?? {});
-  const handledTypes = typesToHandle(allTypes, input);
-  const run = { input, owner, context, counter, handledTypes };
-  const unskippedTypes = handledTypes.filter((type) => !isSkipped(type, input));
+  const typesToVerify = selectTypesToVerify(allTypes, input);
+  const run = { input, owner, context, counter, typesToVerify };
+  const unskippedTypes = typesToVerify.filter((type) => !isSkipped(type, input));
   const verification: Record<string, VerificationStatus> = {};
-  let selectedTypes = unskippedTypes.length > 0 ? unskippedTypes : handledTypes;
+  let selectedTypes = unskippedTypes.length > 0 ? unskippedTypes : typesToVerify;
   for (let iteration = 1; ; iteration += 1) {
     const { typeResults, outcome } = await iterateAndDecide(selectedTypes, iteration, run);
     Object.assign(verification, verifiedStatuses(typeResults));
@@ -71,8 +71,8 @@ async function cleanUpTypes<Context extends CommonContext>(
         conditions: aggregateConditions(typeResults.flatMap(({ conditions }) => conditions)),
         outcome,
       };
-    // The run ends only after a listing of all handled types, including the skipped types.
-    if (typeResults.every(hasNothingLeft)) selectedTypes = handledTypes;
+    // The run ends only after a listing of all types to verify, including the skipped types.
+    if (typeResults.every(hasNothingLeft)) selectedTypes = typesToVerify;
   }
 }
 
@@ -110,7 +110,7 @@ const isSkipped = <Context>(
  * therefore omits the types that are known to be empty, and the types that depend on an awaited
  * service.
  */
-function typesToHandle<Context>(
+function selectTypesToVerify<Context>(
   allTypes: readonly ResourceType<Context>[],
   input: CleanupInput,
 ): readonly ResourceType<Context>[] {

@@ -20,16 +20,16 @@ export class Confirmation {
   }
 
   /**
-   * Returns the proof, or `undefined` if the answers are not enough. `answers` are the times (epoch
-   * milliseconds) of Keystone's 404s. At least `confirmationIntervalMillis` must lie between the
-   * first and the last answer.
+   * Returns the proof, or `undefined` if the answers are not enough. `answerTimes` are the times
+   * (epoch milliseconds) of Keystone's 404s. At least `confirmationIntervalMillis` must lie between
+   * the first and the last answer.
    */
   static fromAnswers(
     account: ProjectId | UserId,
-    answers: readonly number[],
+    answerTimes: readonly number[],
     confirmationIntervalMillis: number,
   ): Confirmation | undefined {
-    const times = answers.toSorted((a, b) => a - b);
+    const times = answerTimes.toSorted((a, b) => a - b);
     const [first, last] = [times.at(0), times.at(-1)];
     if (
       times.length < 2 ||
@@ -42,11 +42,11 @@ export class Confirmation {
   }
 
   /**
-   * Returns the proof for a request of an administrator at `at` (epoch milliseconds). The caller
-   * has checked the request and the state of the project in Keystone.
+   * Returns the proof for a request of an administrator. `requestedAt`: epoch milliseconds.
+   * The caller has checked the request and the state of the project in Keystone.
    */
-  static fromRequest(project: ProjectId, at: number): Confirmation {
-    return new Confirmation(project, [at]);
+  static fromRequest(project: ProjectId, requestedAt: number): Confirmation {
+    return new Confirmation(project, [requestedAt]);
   }
 }
 

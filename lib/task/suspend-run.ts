@@ -1,7 +1,7 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import { inProgressCondition } from './conditions.ts';
-import { type LifecycleRunInput, lifecycleRun, type TypeComparison } from './lifecycle-run.ts';
+import { type LifecycleRunInput, runLifecycleSteps, type TypeComparison } from './lifecycle-run.ts';
 import { listOwnRows } from './own-rows.ts';
 import type { RunReport } from './run.ts';
 import { chosenTypes, type SuspensionRow, type SuspensionType } from './suspension.ts';
@@ -13,14 +13,14 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
  * resource. The run has finished when a listing at or after `settleAt` shows no resource that
  * suspend must still change. Before `settleAt`, services may still accept cached tokens.
  */
-export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
-  const chosen = chosenTypes(input.types, input.options);
-  const types = chosen.map(({ type }) => type);
-  const optionOf = new Map(chosen.map(({ type, option }) => [type, option]));
-  return lifecycleRun(
+export function suspendService(input: LifecycleRunInput): Promise<RunReport> {
+  const typesWithOptions = chosenTypes(input.types, input.options);
+  const types = typesWithOptions.map(({ type }) => type);
+  const optionByType = new Map(typesWithOptions.map(({ type, option }) => [type, option]));
+  return runLifecycleSteps(
     { ...input, types },
     {
-      compare: (type) => compareType(type, optionOf.get(type) ?? '', input),
+      compare: (type) => compareForSuspend(type, optionByType.get(type) ?? '', input),
       finish: async () => undefined,
       settlingMessage:
         'all resources are suspended; the next listing follows when the cached tokens have expired',
@@ -28,8 +28,8 @@ export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   );
 }
 
-/** A resource that suspend must change, with the record of its present state. */
-interface UnrecordedRow {
+/** A resource that suspend must change, with the new record of its present state. */
+interface RowToRecord {
   readonly row: SuspensionRow;
   readonly record: SuspensionRecord;
 }
@@ -44,10 +44,10 @@ type RowStep =
   | { readonly kind: 'skip'; readonly condition?: Condition }
   | { readonly kind: 'suspended' }
   | { readonly kind: 'wait'; readonly condition: Condition }
-  | { readonly kind: 'record'; readonly unrecorded: UnrecordedRow }
+  | { readonly kind: 'record'; readonly rowToRecord: RowToRecord }
   | { readonly kind: 'change'; readonly change: () => Promise<void> };
 
-async function compareType(
+async function compareForSuspend(
   type: SuspensionType,
   option: string,
   input: LifecycleRunInput,
@@ -64,7 +64,7 @@ async function compareType(
   for (const [index, step] of steps.entries())
     if ('condition' in step && step.condition)
       conditions.push({ ...step.condition, resourceType, example: rows[index]?.id });
-  const unrecordedRows = steps.flatMap((step) => (step.kind === 'record' ? [step.unrecorded] : []));
+  const rowsToRecord = steps.flatMap((step) => (step.kind === 'record' ? [step.rowToRecord] : []));
   const countedSteps = steps.filter(({ kind }) => kind !== 'skip');
   return {
     resourceType,
@@ -73,7 +73,7 @@ async function compareType(
     conditions,
     changes: [
       ...steps.flatMap((step) => (step.kind === 'change' ? [step.change] : [])),
-      ...(input.phase === 'apply' ? await recordAndGetChanges(unrecordedRows, input) : []),
+      ...(input.phase === 'apply' ? await recordAndGetChanges(rowsToRecord, input) : []),
     ],
   };
 }
@@ -82,13 +82,13 @@ function stepOfUnrecorded(
   row: SuspensionRow,
   option: string,
   resourceType: ResourceTypeName,
-  at: number,
+  recordedAt: number,
 ): RowStep {
   const assessment = row.assess(option);
   if (assessment.kind !== 'suspend') return stepWithoutChange(assessment);
   const { recordedState } = assessment;
-  const record = { resourceType, id: row.id, recordedState, at, version: 0 };
-  return { kind: 'record', unrecorded: { row, record } };
+  const record = { resourceType, id: row.id, recordedState, recordedAt, version: 0 };
+  return { kind: 'record', rowToRecord: { row, record } };
 }
 
 function stepWithoutChange(
@@ -132,13 +132,13 @@ function stepOfRecorded(
  * stored a record of a resource, the earlier record is used.
  */
 async function recordAndGetChanges(
-  unrecordedRows: readonly UnrecordedRow[],
+  rowsToRecord: readonly RowToRecord[],
   { records, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {
-  if (unrecordedRows.length === 0 || !(await mayContinue())) return [];
-  const storedRecords = await records.add(unrecordedRows.map(({ record }) => record));
+  if (rowsToRecord.length === 0 || !(await mayContinue())) return [];
+  const storedRecords = await records.add(rowsToRecord.map(({ record }) => record));
   const recordByKey = new Map(storedRecords.map((one) => [recordKey(one), one]));
-  return unrecordedRows.flatMap(({ row, record }) => {
+  return rowsToRecord.flatMap(({ row, record }) => {
     const storedRecord = recordByKey.get(recordKey(record));
     return storedRecord ? [() => row.suspend(storedRecord.recordedState)] : [];
   });

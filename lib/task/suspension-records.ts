@@ -5,7 +5,7 @@ export interface SuspensionRecord {
   /** The state that resume restores. The schema of the resource type validates it. */
   readonly recordedState: unknown;
   /** Epoch milliseconds when it was recorded. */
-  readonly at: number;
+  readonly recordedAt: number;
   /** Optimistic lock; 0 for a new record. */
   readonly version: number;
 }

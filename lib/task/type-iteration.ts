@@ -105,16 +105,17 @@ export const unlistedResult = (
   errors: readonly ErrorReport[] = [],
 ): TypeResult => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
 
-/** True if the type is verified empty, or if the run may end although resources may be left. */
-export const isSettled = ({ status, leftReason }: TypeResult): boolean =>
+/** True if the type is verified empty, or the run may end although resources may be left. */
+export const allowsRunToEnd = ({ status, leftReason }: TypeResult): boolean =>
   status === 'empty' || leftReason !== undefined;
 
 /**
- * True if the run has nothing more to remove of this type: the type is settled, or the service
- * reported all listed resources as gone. Only the next listing can verify that the type is empty.
+ * True if the run has nothing more to remove of this type: the type allows the run to end, or
+ * the service reported all listed resources as gone. Only the next listing can verify that the type
+ * is empty.
  */
 export const hasNothingLeft = (result: TypeResult): boolean =>
-  isSettled(result) || result.count?.left === 0;
+  allowsRunToEnd(result) || result.count?.left === 0;
 
 /**
  * True if the types that depend on this type until `empty` may be listed. An unreachable or

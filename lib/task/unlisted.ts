@@ -1,6 +1,6 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import { REAPPEARED, resourceCondition } from './conditions.ts';
+import { REAPPEARED_MESSAGE, resourceCondition } from './conditions.ts';
 import type { CommonContext, Resource, ResourceType, ServiceApi } from './service.ts';
 import {
   type IterationInput,
@@ -9,7 +9,7 @@ import {
   unlistedResult,
 } from './type-iteration.ts';
 
-type TypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
+type ResourceTypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
 
 /**
  * Returns the result for a type that can no longer be listed, and that was verified empty before
@@ -35,7 +35,7 @@ type ProjectAccess = { readonly api: ServiceApi } | { readonly result: TypeResul
  * there is no such token, the function returns the result of the type instead.
  */
 export function accessWithProjectToken<Context extends CommonContext>(
-  resourceType: TypeFields,
+  resourceType: ResourceTypeFields,
   input: IterationInput<Context>,
 ): ProjectAccess {
   const { phase, context } = input;
@@ -46,7 +46,7 @@ export function accessWithProjectToken<Context extends CommonContext>(
 
 /** Returns the result of a resource type of class C that no token can list now. */
 function resultWithoutToken<Context extends CommonContext>(
-  resourceType: TypeFields,
+  resourceType: ResourceTypeFields,
   { phase, context, verifiedBeforeDeletion, service }: IterationInput<Context>,
 ): TypeResult {
   const { name } = resourceType;
@@ -66,7 +66,7 @@ function resultWithoutToken<Context extends CommonContext>(
  * The type never counts as empty. `resources`: the resources that were listed (class D only).
  */
 export function unreachableResult(
-  { name, requiresLiveProject }: TypeFields,
+  { name, requiresLiveProject }: ResourceTypeFields,
   resources: readonly Resource[],
 ): Required<Pick<TypeResult, 'leftReason' | 'conditions'>> {
   const leftover = requiresLiveProject?.leftover ?? 'its resources';
@@ -104,7 +104,7 @@ export function unreachableResult(
  *   as hidden (error code `….hidden`).
  */
 export function failedListingResult(
-  { name }: TypeFields,
+  { name }: ResourceTypeFields,
   error: ErrorReport,
   verifiedBeforeDeletion: readonly ResourceTypeName[],
 ): TypeResult {
@@ -154,7 +154,7 @@ export const reappearedError = (
   code: `${name}.returned`,
   class: 'Transient',
   message:
-    `${name}: ${REAPPEARED} (${reappearedResources.length} of them, for example ` +
+    `${name}: ${REAPPEARED_MESSAGE} (${reappearedResources.length} of them, for example ` +
     `${reappearedResources[0]?.id})`,
   advice:
     `Search the log of ${service} for this id: something creates it again, or the service ` +

@@ -10,10 +10,10 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
 import type { ReportedRow, UserReportType } from './user-report.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
-/** The input of {@link userReportRun}. */
+/** The input of {@link reportUserResources}. */
 export interface UserReportInput {
   readonly service: string;
-  readonly reports: readonly UserReportType[];
+  readonly reportTypes: readonly UserReportType[];
   readonly action: 'suspend' | 'resume';
   readonly context: UserContext;
   /** The resources that the last suspension of the user listed. */
@@ -32,11 +32,11 @@ const MAX_CONDITIONS = 20;
  * recorded resources that the listing no longer shows. A failed listing becomes a condition, and
  * the records of its type are kept.
  */
-export async function userReportRun(input: UserReportInput): Promise<RunReport> {
+export async function reportUserResources(input: UserReportInput): Promise<RunReport> {
   const allRecords = await input.records.all();
   const context = contextWithoutDeletion({ ...input.context, memoize: createMemoize() });
   const reportedTypes = await Promise.all(
-    input.reports.map((report) => reportOfType(report, allRecords, context, input)),
+    input.reportTypes.map((reportType) => reportOfType(reportType, allRecords, context, input)),
   );
   const counts: Counts = {};
   for (const { resourceType, total } of reportedTypes)
@@ -59,16 +59,16 @@ interface ReportedType {
 }
 
 async function reportOfType(
-  report: UserReportType,
+  reportType: UserReportType,
   allRecords: readonly SuspensionRecord[],
   context: UserContext,
   { action, records, service }: UserReportInput,
 ): Promise<ReportedType> {
-  const { advice, resourceType } = report;
+  const { advice, resourceType } = reportType;
   const conditionFields = { class: 'Unsupported', resourceType, actor: 'operator' } as const;
   let rows: readonly ReportedRow[];
   try {
-    const listed = await report.list(context);
+    const listed = await reportType.list(context);
     rows = listed.filter((row) => ownershipOf(row, context.user as UserId) === 'ours');
   } catch (thrown) {
     const { region } = context;
@@ -85,7 +85,7 @@ async function reportOfType(
       total,
       conditions: vanishedConditions(recordsOfType, rows, conditionFields),
     };
-  await recordListed(rows, recordsOfType, resourceType, records, context.now());
+  await recordListedResources(rows, recordsOfType, resourceType, records, context.now());
   const conditions = effectConditions(rows, { ...conditionFields, advice });
   return { resourceType, total, conditions };
 }
@@ -112,22 +112,22 @@ function vanishedConditions(
 }
 
 /** Removes and adds records, so that exactly the listed resources of the type have a record. */
-async function recordListed(
+async function recordListedResources(
   rows: readonly ReportedRow[],
-  recorded: readonly SuspensionRecord[],
+  earlierRecords: readonly SuspensionRecord[],
   resourceType: ResourceTypeName,
   records: SuspensionRecords,
-  at: number,
+  recordedAt: number,
 ): Promise<void> {
-  const listed = new Map(
+  const newRecordByKey = new Map(
     rows.map(({ id }) => {
-      const record = { resourceType, id, recordedState: {}, at, version: 0 };
+      const record = { resourceType, id, recordedState: {}, recordedAt, version: 0 };
       return [recordKey(record), record] as const;
     }),
   );
-  await records.remove(recorded.filter((record) => !listed.has(recordKey(record))));
-  const recordedKeys = new Set(recorded.map(recordKey));
-  const addedRecords = [...listed.values()].filter(
+  await records.remove(earlierRecords.filter((record) => !newRecordByKey.has(recordKey(record))));
+  const recordedKeys = new Set(earlierRecords.map(recordKey));
+  const addedRecords = [...newRecordByKey.values()].filter(
     (record) => !recordedKeys.has(recordKey(record)),
   );
   if (addedRecords.length > 0) await records.add(addedRecords);
@@ -141,9 +141,10 @@ function effectConditions(
   rows: readonly ReportedRow[],
   conditionFields: Omit<Condition, 'message' | 'count'>,
 ): Condition[] {
-  const byMessage = new Map<string, ReportedRow[]>();
-  for (const row of rows) byMessage.set(row.message, [...(byMessage.get(row.message) ?? []), row]);
-  const conditions = [...byMessage].map(([message, [first, ...others]]): Condition => {
+  const rowsByMessage = new Map<string, ReportedRow[]>();
+  for (const row of rows)
+    rowsByMessage.set(row.message, [...(rowsByMessage.get(row.message) ?? []), row]);
+  const conditions = [...rowsByMessage].map(([message, [first, ...others]]): Condition => {
     const example = first?.label ?? first?.id;
     return {
       ...conditionFields,

@@ -17,7 +17,7 @@ export function apiWithoutDeletion(api: ServiceApi): ServiceApi {
   return {
     ...api,
     request: async (method, path, options = {}) => {
-      const because = whyRefused(api.service, method, path, options);
+      const because = refusalReason(api.service, method, path, options);
       if (because) throw refusedError(api, `${method} ${path}`, because);
       return api.request(method, path, options);
     },
@@ -49,7 +49,7 @@ export const contextWithoutDeletion = <Context extends CommonContext>(
     : {}),
 });
 
-function whyRefused(
+function refusalReason(
   service: string,
   method: string,
   path: string,

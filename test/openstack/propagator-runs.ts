@@ -5,10 +5,10 @@ import type { Cloud } from '../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { createMemoize } from '../../lib/task/memoize.ts';
-import { resumeRun } from '../../lib/task/resume-run.ts';
+import { resumeService } from '../../lib/task/resume-run.ts';
 import type { RunReport } from '../../lib/task/run.ts';
 import type { Service } from '../../lib/task/service.ts';
-import { suspendRun } from '../../lib/task/suspend-run.ts';
+import { suspendService } from '../../lib/task/suspend-run.ts';
 import type { SuspensionRecords } from '../../lib/task/suspension-records.ts';
 
 /** Logs in as the propagator does: with the `OS_*` variables, or a clouds.yaml of this machine. */
@@ -38,7 +38,7 @@ export async function lifecycleRun(
   const api = await cloud.api(service, region);
   if (!api) throw new Error(`the catalog has no ${service.name}`);
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
-  const run = action === 'suspend' ? suspendRun : resumeRun;
+  const run = action === 'suspend' ? suspendService : resumeService;
   return run({
     service: service.name,
     types: action === 'suspend' ? types : types.toReversed(),

@@ -3,13 +3,13 @@ import type { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import type { Delivery } from '../../lib/engine/port.ts';
 import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask } from '../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../lib/handlers/task-deps.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service, ServiceApi } from '../../lib/task/service.ts';
 import { registryWith } from '../registries.ts';
 
-export type SimulationDeps = CoordinateDeps & ServiceDeps;
+export type SimulationDeps = CoordinateDeps & TaskDeps;
 
 /** The limits of a simulated propagator. */
 export const LIMITS = {

@@ -1,7 +1,7 @@
 import type { Account } from '../../events/account.ts';
 import { DomainId, UserId } from '../../events/ids.ts';
 import type { CoordinateDeps } from '../../lib/handlers/coordinate.ts';
-import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../lib/handlers/task-deps.ts';
 import type { Action, Operation } from '../../lib/operation/model.ts';
 import { defineService, defineUserReport, defineUserType } from '../../lib/task/service.ts';
 import { SuspendSimulation } from './suspend-simulation.ts';
@@ -120,7 +120,7 @@ export class UserSimulation extends SuspendSimulation {
     return this.keys.filter(({ owner }) => owner === user);
   }
 
-  override get deps(): CoordinateDeps & ServiceDeps {
+  override get deps(): CoordinateDeps & TaskDeps {
     const deps = super.deps;
     const { keystone } = deps.cloud;
     const show: typeof keystone.show = async (type, id) => {

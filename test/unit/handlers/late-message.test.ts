@@ -1,7 +1,7 @@
 import type { Message } from '../../../events/index.ts';
 import { type HttpTaskDeps, runHttpTask } from '../../../lib/handlers/http-task.ts';
 import { runTask } from '../../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../../lib/handlers/task-deps.ts';
 import type { Operation, Task } from '../../../lib/operation/model.ts';
 import { defineService } from '../../../lib/task/service.ts';
 import { operation, requested, task } from '../../engine/samples.ts';
@@ -63,7 +63,7 @@ const handlers: readonly [name: string, deliver: (world: World) => Promise<void>
   [
     'a service file',
     (world) =>
-      runTask(service, [{ message, receiveCount: 1 }], depsOf(world) as unknown as ServiceDeps),
+      runTask(service, [{ message, receiveCount: 1 }], depsOf(world) as unknown as TaskDeps),
   ],
   [
     'an HTTP plugin',

@@ -3,7 +3,7 @@ import { taskDeps } from '../../../lib/app/lambda/task-deps.ts';
 import type { LambdaContext } from '../../../lib/engine/aws/lambda/context.ts';
 import { topologyOf } from '../../../lib/engine/aws/topology.ts';
 import { runTask } from '../../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../../lib/handlers/task-deps.ts';
 import { defineService } from '../../../lib/task/service.ts';
 import { operation, requested, task } from '../../engine/samples.ts';
 
@@ -33,7 +33,7 @@ async function runOf(maxRunMillis: number): Promise<Message[]> {
     mode: 'enforce',
     maxRunMillis,
     now: Date.now,
-  } as unknown as ServiceDeps;
+  } as unknown as TaskDeps;
   await runTask(service, [{ message, receiveCount: 1 }], deps);
   return committed;
 }

@@ -1,5 +1,5 @@
 import type { Message } from '../../../events/index.ts';
-import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../../lib/handlers/task-deps.ts';
 import { progressReporter, runKeyOf } from '../../../lib/handlers/task-report.ts';
 import { Throttle } from '../../../lib/shared/throttle.ts';
 import { requested } from '../../engine/samples.ts';
@@ -17,7 +17,7 @@ const reporter = (throttle: Throttle) => {
   return progressReporter(runKeyOf(requested('nova').data), {
     ...deps,
     progressThrottle: throttle,
-  } as unknown as ServiceDeps);
+  } as unknown as TaskDeps);
 };
 
 beforeEach(() => {

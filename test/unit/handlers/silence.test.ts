@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Message } from '../../../events/index.ts';
 import { runTask } from '../../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
+import type { TaskDeps } from '../../../lib/handlers/task-deps.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
 import { operation, requested, task } from '../../engine/samples.ts';
 import { type ScriptedCloud, sendJson, startScriptedCloud } from '../openstack/scripted-cloud.ts';
@@ -61,7 +61,7 @@ async function runCount(): Promise<{ reports: Message[]; millis: number }> {
     progressMillis: 60_000,
     maxSilenceMillis: SILENCE,
     now: Date.now,
-  } as unknown as ServiceDeps;
+  } as unknown as TaskDeps;
   const startedAt = Date.now();
   const plan = { ...message, data: { ...data, phase: 'plan' as const } };
   await runTask(service, [{ message: plan, receiveCount: 1 }], deps);

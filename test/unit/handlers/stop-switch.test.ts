@@ -1,4 +1,4 @@
-import { currentStop, stoppableApi } from '../../../lib/handlers/stop-switch.ts';
+import { currentStopDecision, stoppableApi } from '../../../lib/handlers/stop-switch.ts';
 import type { StopDecision } from '../../../lib/operation/stop.ts';
 import type { ServiceApi } from '../../../lib/task/context.ts';
 import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
@@ -157,7 +157,7 @@ describe('the API of a service under the stop switch', () => {
     };
     for (let n = 0; n < 100; n += 1) {
       clock.time += 20;
-      await currentStop(counting);
+      await currentStopDecision(counting);
     }
     expect(reads).toBe(2);
   });

@@ -12,7 +12,7 @@ describe('the stored suspension records', () => {
         resourceType: 'nova.server',
         id: 's1',
         recordedState: { vmState: 'active' },
-        at: 7,
+        recordedAt: 7,
         version: 0,
       },
     ]);

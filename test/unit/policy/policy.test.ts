@@ -9,9 +9,9 @@ import {
   ZERO_QUOTA,
 } from '../../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
-import { profileSections } from '../../../lib/task/provision.ts';
+import { sectionSchemas } from '../../../lib/task/provision.ts';
 
-const SECTIONS = profileSections(SERVICES);
+const SECTIONS = sectionSchemas(SERVICES);
 const facts = (parts: Partial<AccountFacts> = {}): AccountFacts => ({
   id: 'p1',
   name: 'shop-7',

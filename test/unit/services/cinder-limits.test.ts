@@ -1,8 +1,8 @@
 import { quotaSuspension } from '../../../lib/services/cinder/suspend.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import type { RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
-import { resumeRun } from '../../../lib/task/resume-run.ts';
-import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { resumeService } from '../../../lib/task/resume-run.ts';
+import { suspendService } from '../../../lib/task/suspend-run.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { projectContext } from './project-context.ts';
 
@@ -83,13 +83,13 @@ describe('the limits of a project with usage in Cinder', () => {
   it('are lowered although the usage has grown since the limits were recorded', async () => {
     const { state, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
     state.isDown = true;
-    expect((await suspendRun(input)).outcome.kind).toBe('again');
+    expect((await suspendService(input)).outcome.kind).toBe('again');
     state.isDown = false;
     state.used = { volumes: 2, gigabytes: 2 };
-    const report = await suspendRun(input);
+    const report = await suspendService(input);
     expect(report.outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 2, gigabytes: 2, snapshots: 0 });
-    await resumeRun(input);
+    await resumeService(input);
     expect(state.limits).toEqual(LIMITS);
   });
 
@@ -100,14 +100,14 @@ describe('the limits of a project with usage in Cinder', () => {
         resourceType: 'cinder.quota',
         id: 'p1',
         recordedState: { limits: LIMITS },
-        at: 1,
+        recordedAt: 1,
         version: 1,
       },
     ]);
-    const report = await suspendRun(input);
+    const report = await suspendService(input);
     expect(report.outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 1, gigabytes: 1, snapshots: 0 });
-    await resumeRun(input);
+    await resumeService(input);
     expect(state.limits).toEqual(LIMITS);
   });
 
@@ -119,29 +119,29 @@ describe('the limits of a project with usage in Cinder', () => {
     const recordedState = { limits: { ...LIMITS, groups: 0 } };
     for (const name of Object.keys(state.limits)) state.limits[name] = 0;
     await records.add([
-      { resourceType: 'cinder.quota', id: 'p1', recordedState, at: 1, version: 1 },
+      { resourceType: 'cinder.quota', id: 'p1', recordedState, recordedAt: 1, version: 1 },
     ]);
-    expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
-    await resumeRun(input);
+    expect((await suspendService(input)).outcome).toMatchObject({ kind: 'finished' });
+    await resumeService(input);
     expect(state.limits).toEqual({ ...LIMITS, groups: 0 });
   });
 
   it('are restored to -1, which means no limit', async () => {
     const { state, input } = cinder({ ...LIMITS, volumes: -1 }, { volumes: 1, gigabytes: 1 });
-    expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
+    expect((await suspendService(input)).outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 1, gigabytes: 1 });
     state.used = {};
-    await resumeRun(input);
+    await resumeService(input);
     expect(state.limits).toEqual({ ...LIMITS, volumes: -1 });
   });
 
   it('are written back, except a limit that an operator changed during the suspension', async () => {
     const { state, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
-    await suspendRun(input);
+    await suspendService(input);
     state.limits.volumes = 7;
-    expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
+    expect((await suspendService(input)).outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 7, gigabytes: 1, snapshots: 0 });
-    const report = await resumeRun(input);
+    const report = await resumeService(input);
     expect(state.limits).toEqual({ ...LIMITS, volumes: 7 });
     expect(report.outcome).toMatchObject({ kind: 'finished' });
     expect(report.conditions).toContainEqual(
@@ -151,12 +151,12 @@ describe('the limits of a project with usage in Cinder', () => {
 
   it('are lowered again by a suspension after an operator raised all of them', async () => {
     const { state, input } = cinder({ ...LIMITS }, { volumes: 1, gigabytes: 1 });
-    await suspendRun(input);
+    await suspendService(input);
     Object.assign(state.limits, { ...LIMITS, volumes: 7 });
-    await suspendRun(input);
-    expect((await suspendRun(input)).outcome).toMatchObject({ kind: 'finished' });
+    await suspendService(input);
+    expect((await suspendService(input)).outcome).toMatchObject({ kind: 'finished' });
     expect(state.limits).toMatchObject({ volumes: 1, gigabytes: 1, snapshots: 0 });
-    await resumeRun(input);
+    await resumeService(input);
     expect(state.limits).toEqual({ ...LIMITS, volumes: 7 });
   });
 });

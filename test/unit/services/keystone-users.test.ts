@@ -1,7 +1,7 @@
 import { UserId } from '../../../events/ids.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
 import type { UserProvisionContext } from '../../../lib/task/provision.ts';
-import { provisionRun } from '../../../lib/task/provision-run.ts';
+import { provisionService } from '../../../lib/task/provision-run.ts';
 import type { UserAssignments } from '../../../lib/task/service.ts';
 import { type FakeCall, fakeApi } from './provision-api.ts';
 
@@ -35,7 +35,7 @@ function fixture(assigned: readonly string[] = []) {
     return assignedPaths.has(path) ? 204 : 404;
   });
   const run = (wish: Partial<UserAssignments>, phase: 'plan' | 'apply' = 'apply') =>
-    provisionRun<UserProvisionContext, UserAssignments>({
+    provisionService<UserProvisionContext, UserAssignments>({
       service: 'keystone',
       provision: keystone.userProvision as NonNullable<typeof keystone.userProvision>,
       section: { roles: [], groups: [], ...wish },

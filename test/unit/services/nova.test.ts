@@ -1,7 +1,7 @@
 import { nova } from '../../../lib/services/nova.ts';
 import type { ProjectContext } from '../../../lib/task/context.ts';
-import { resumeRun } from '../../../lib/task/resume-run.ts';
-import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { resumeService } from '../../../lib/task/resume-run.ts';
+import { suspendService } from '../../../lib/task/suspend-run.ts';
 import { setDownCell } from '../../cloud/nova-cells.ts';
 import type { Server } from '../../cloud/rows.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
@@ -214,7 +214,7 @@ const lifecycleRunner =
       mayContinue: async () => true,
     };
     fixture.clock.advance(MINUTE);
-    return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+    return action === 'suspend' ? suspendService(input) : resumeService(input);
   };
 
 describe('Nova with a cell that is down', () => {

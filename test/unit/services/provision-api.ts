@@ -1,7 +1,7 @@
 import { ProjectId } from '../../../events/ids.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import type { ProvisionContext } from '../../../lib/task/provision.ts';
-import { type ProvisionRunInput, provisionRun } from '../../../lib/task/provision-run.ts';
+import { type ProvisionRunInput, provisionService } from '../../../lib/task/provision-run.ts';
 import type { ApiAnswer, RequestOptions, Service, ServiceApi } from '../../../lib/task/service.ts';
 
 export const TARGET = ProjectId.parse('target');
@@ -64,7 +64,7 @@ export function provisionWith(
 ) {
   const { provision } = service;
   if (!provision) throw new TypeError(`${service.name} does not provision`);
-  return provisionRun({
+  return provisionService({
     service: service.name,
     provision,
     section: provision.schema.parse(wish),

@@ -1,7 +1,7 @@
-import { resumeRun } from '../../../lib/task/resume-run.ts';
+import { resumeService } from '../../../lib/task/resume-run.ts';
 import type { RunReport } from '../../../lib/task/run.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { suspendService } from '../../../lib/task/suspend-run.ts';
 import { chosenTypes } from '../../../lib/task/suspension.ts';
 import type { Documented } from '../../cloud/documented.ts';
 import type { Effect, Fault } from '../../cloud/faults.ts';
@@ -47,7 +47,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
       concurrency: service.concurrency,
       mayContinue: async () => true,
     };
-    return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+    return action === 'suspend' ? suspendService(input) : resumeService(input);
   };
   /** Runs until the task has ended, a moment apart. */
   const ended = async (action: 'suspend' | 'resume'): Promise<RunReport> => {

@@ -1,6 +1,6 @@
 import { swift } from '../../../lib/services/swift.ts';
-import { resumeRun } from '../../../lib/task/resume-run.ts';
-import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { resumeService } from '../../../lib/task/resume-run.ts';
+import { suspendService } from '../../../lib/task/suspend-run.ts';
 import { newContainer } from '../../cloud/swift-state.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-async function run(action: typeof suspendRun | typeof resumeRun) {
+async function run(action: typeof suspendService | typeof resumeService) {
   const report = await action({
     service: swift.name,
     types: (swift.suspension?.types ?? []).map((type) => type(swift.name)),
@@ -44,33 +44,33 @@ async function run(action: typeof suspendRun | typeof resumeRun) {
 
 describe('a container that another actor changes during its suspension', () => {
   beforeEach(async () => {
-    await run(suspendRun);
+    await run(suspendService);
     expect(headers[READ]).toBe('other:user');
     expect(headers[KEY]).toMatch(MASKED);
   });
 
   it('is suspended again after its ACL became public, and its key is restored as well', async () => {
     headers[READ] = '.r:example.com';
-    await run(suspendRun);
+    await run(suspendService);
     expect(headers[READ]).toBeUndefined();
     expect(headers[KEY]).toMatch(MASKED);
-    expect(await run(resumeRun)).toEqual([]);
+    expect(await run(resumeService)).toEqual([]);
     expect(headers).toMatchObject({ [READ]: '.r:example.com', [KEY]: 'secret' });
   });
 
   it('is suspended again after it got a new key, and its ACL is restored as well', async () => {
     delete headers[KEY];
     headers[KEY_2] = 'secret';
-    await run(suspendRun);
+    await run(suspendService);
     expect(headers[KEY_2]).toMatch(MASKED);
-    expect(await run(resumeRun)).toEqual([]);
+    expect(await run(resumeService)).toEqual([]);
     expect(headers).toMatchObject({ [READ]: '.r:*,other:user', [KEY_2]: 'secret' });
     expect(headers[KEY]).toBeUndefined();
   });
 
   it('gets its key back when only its ACL was changed, and keeps the new ACL', async () => {
     headers[READ] = 'third:user';
-    expect(await run(resumeRun)).toMatchObject([
+    expect(await run(resumeService)).toMatchObject([
       { message: expect.stringContaining('its read ACL has changed'), actor: 'operator' },
     ]);
     expect(headers).toMatchObject({ [READ]: 'third:user', [KEY]: 'secret' });
@@ -79,7 +79,7 @@ describe('a container that another actor changes during its suspension', () => {
 
   it('gets its ACL back when only its key was removed', async () => {
     delete headers[KEY];
-    expect(await run(resumeRun)).toMatchObject([
+    expect(await run(resumeService)).toMatchObject([
       { message: expect.stringContaining('its Temp-URL-Key is gone'), actor: 'operator' },
     ]);
     expect(headers[READ]).toBe('.r:*,other:user');

@@ -7,7 +7,7 @@ import { magnum } from '../../../lib/services/magnum.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import type { ServiceApi, UserContext } from '../../../lib/task/context.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { userReportRun } from '../../../lib/task/user-report-run.ts';
+import { reportUserResources } from '../../../lib/task/user-report-run.ts';
 
 const ANN = UserId.parse('a'.repeat(32));
 const BOB = UserId.parse('b'.repeat(32));
@@ -47,9 +47,9 @@ async function run(service: Service, lists: Lists, keystoneLists: Lists = {}) {
     userName: 'ann',
     projects: [ProjectId.parse('p1')],
   };
-  const report = await userReportRun({
+  const report = await reportUserResources({
     service: service.name,
-    reports: service.userReports,
+    reportTypes: service.userReports,
     action: 'suspend',
     context,
     records: {

@@ -1,7 +1,7 @@
 import { ResourceTypeName } from '../../../events/ids.ts';
 import { type ErrorClass, PropagatorError } from '../../../lib/shared/errors.ts';
 import type { ServiceApi } from '../../../lib/task/context.ts';
-import { type LifecycleRunInput, lifecycleRun } from '../../../lib/task/lifecycle-run.ts';
+import { type LifecycleRunInput, runLifecycleSteps } from '../../../lib/task/lifecycle-run.ts';
 import type { SuspensionType } from '../../../lib/task/suspension.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { projectContext } from '../services/project-context.ts';
@@ -32,7 +32,7 @@ async function runThreeChanges(
     changed.push(id);
     open.delete(id);
   };
-  const report = await lifecycleRun(
+  const report = await runLifecycleSteps(
     {
       service: 'nova',
       types: [{ resourceType } as SuspensionType],

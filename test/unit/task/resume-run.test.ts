@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ServiceApi } from '../../../lib/task/context.ts';
-import { resumeRun } from '../../../lib/task/resume-run.ts';
+import { resumeService } from '../../../lib/task/resume-run.ts';
 import { type Comparison, defineSuspension } from '../../../lib/task/suspension.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { projectContext } from '../services/project-context.ts';
@@ -33,12 +33,12 @@ async function resume(
     resourceType,
     id,
     recordedState: RECORDED_STATE,
-    at: 0,
+    recordedAt: 0,
     version: 1,
   });
   await records.add(Object.keys(comparisons).map((id) => recordOf('nova.server', id)));
   await records.add([recordOf('nova.other', 'other')]);
-  const report = await resumeRun({
+  const report = await resumeService({
     service: 'nova',
     types: [suspension],
     options: undefined,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ServiceApi } from '../../../lib/task/context.ts';
-import { suspendRun } from '../../../lib/task/suspend-run.ts';
+import { suspendService } from '../../../lib/task/suspend-run.ts';
 import { defineSuspension } from '../../../lib/task/suspension.ts';
 import { MemoryRecords } from '../../suspension-records.ts';
 import { projectContext } from '../services/project-context.ts';
@@ -32,10 +32,10 @@ async function runWith(state: string) {
   })('nova');
   const records = new MemoryRecords();
   await records.add([
-    { resourceType: 'nova.server', id: 'r1', recordedState: {}, at: 0, version: 1 },
+    { resourceType: 'nova.server', id: 'r1', recordedState: {}, recordedAt: 0, version: 1 },
   ]);
   const api = { service: 'nova' } as unknown as ServiceApi;
-  return suspendRun({
+  return suspendService({
     service: 'nova',
     types: [suspension],
     options: undefined,
