@@ -331,6 +331,18 @@ describe('propagator unregister', () => {
     expect(services()).toEqual([]);
   });
 
+  it('names the region if only this region has no entry', async () => {
+    await type(REGISTER);
+    expect(await type('unregister --region RegionTwo')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(
+        "Nothing to remove: Keystone's catalog has no entry made by `propagator register` in " +
+          'region RegionTwo.\n',
+      ),
+    });
+    expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
+  });
+
   it('removes only one region, and keeps the service for the others', async () => {
     await type(REGISTER);
     addEndpoint({ id: 'two', region_id: 'RegionTwo' });

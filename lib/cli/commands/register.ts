@@ -95,7 +95,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
           terminal,
           { planned: plan === true, changes, kept },
           output,
-          UNREGISTER_PRESENTATION,
+          unregisterPresentation(region),
         );
       }),
     );
@@ -195,6 +195,12 @@ const presentationWith = (emptyText: string): Presentation<RegisterResult, Catal
 const REGISTER_PRESENTATION = presentationWith(
   "Nothing to change: Keystone's catalog has this API already.",
 );
-const UNREGISTER_PRESENTATION = presentationWith(
-  "Nothing to remove: Keystone's catalog has no entry made by `propagator register`.",
-);
+
+/** `region`: the value of `--region`. Without it, `unregister` searches the whole catalog. */
+function unregisterPresentation(region: string | undefined) {
+  const regionText = region === undefined ? '' : ` in region ${region}`;
+  return presentationWith(
+    "Nothing to remove: Keystone's catalog has no entry made by `propagator register`" +
+      `${regionText}.`,
+  );
+}
