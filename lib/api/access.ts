@@ -64,9 +64,9 @@ export const ROUTE_ACCESS = {
 export type Route = keyof typeof ROUTE_ACCESS;
 const accessByRoute: Readonly<Record<string, RouteAccess>> = ROUTE_ACCESS;
 
-/** True if `level` is at least `needed`. */
-export const includesLevel = (level: Level, needed: Level): boolean =>
-  LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
+/** True if `level` is `minimum` or a higher level. */
+export const isAtLeast = (level: Level, minimum: Level): boolean =>
+  LEVELS.indexOf(level) >= LEVELS.indexOf(minimum);
 
 /** Returns the routes of an app as `METHOD /path`. The middlewares of the app are left out. */
 export const routesOf = (app: Pick<Hono, 'routes'>): string[] => [
@@ -76,14 +76,16 @@ export const routesOf = (app: Pick<Hono, 'routes'>): string[] => [
 ];
 
 /** Throws for an app with a route that {@link ROUTE_ACCESS} does not name. */
-export function requireAccessOfEveryRoute(app: Pick<Hono, 'routes'>): void {
-  const missing = routesOf(app).filter((route) => !(route in ROUTE_ACCESS));
-  if (missing.length > 0)
-    throw new Error(`ROUTE_ACCESS in lib/api/access.ts has no row for ${missing.join(', ')}`);
+export function requireRowOfEveryRoute(app: Pick<Hono, 'routes'>): void {
+  const routesWithoutRow = routesOf(app).filter((route) => !(route in ROUTE_ACCESS));
+  if (routesWithoutRow.length > 0)
+    throw new Error(
+      `ROUTE_ACCESS in lib/api/access.ts has no row for ${routesWithoutRow.join(', ')}`,
+    );
 }
 
-/** The access of the route of a request; `undefined` for an unknown route. */
-export function accessOf(context: Context): RouteAccess | undefined {
+/** The minimum level of the route of a request; `undefined` for an unknown route. */
+export function routeAccessOf(context: Context): RouteAccess | undefined {
   const route = matchedRoutes(context).find(({ method }) => method !== 'ALL');
   return route && accessByRoute[`${route.method} ${route.path}`];
 }

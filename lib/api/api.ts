@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { displayBody } from '../engine/dead-letters.ts';
 import { readSuspensionHolds } from '../handlers/suspension-holds.ts';
 import { activeStop } from '../operation/stop.ts';
-import { requireAccessOfEveryRoute } from './access.ts';
+import { requireRowOfEveryRoute } from './access.ts';
 import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
@@ -50,7 +50,7 @@ export function createApi(deps: ApiDeps): Hono {
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', (context) => answerQuarantine(context, deps));
   app.get('/v1/status', (context) => answerStatus(context, deps));
-  requireAccessOfEveryRoute(app);
+  requireRowOfEveryRoute(app);
   return app;
 }
 
@@ -78,7 +78,7 @@ async function answerQuarantine(context: Context, { engine }: ApiDeps): Promise<
 
 async function answerStatus(context: Context, deps: ApiDeps): Promise<Response> {
   const { reads } = deps.engine;
-  const [counters, queues, accounts, suspicious, newestStop, holds] = await Promise.all([
+  const [counters, queues, accounts, suspicions, newestStop, suspensionHolds] = await Promise.all([
     reads.counters(),
     reads.depths(),
     reads.accountCount(),
@@ -91,8 +91,8 @@ async function answerStatus(context: Context, deps: ApiDeps): Promise<Response> 
     ...deps.health(),
     ...(stop ? { stopped: stop } : {}),
     accounts,
-    suspicious: suspicious.total,
-    enabledDuringHold: holds.filter(({ enabledAt }) => enabledAt !== undefined).length,
+    suspicious: suspicions.total,
+    enabledDuringHold: suspensionHolds.filter(({ enabledAt }) => enabledAt !== undefined).length,
     counters,
     queues,
   });

@@ -11,11 +11,11 @@ import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { ListLimit } from './limit.ts';
 
 /** The authenticated caller of a request, its address, and the request id. */
-export function originOf(context: Context): AuditOrigin {
-  const from = callerAddress(context);
+export function auditOriginOf(context: Context): AuditOrigin {
+  const address = callerAddress(context);
   return {
     by: auditCallerOf(context),
-    ...(from === undefined ? {} : { from }),
+    ...(address === undefined ? {} : { from: address }),
     requestId: context.get('requestId'),
   };
 }
@@ -37,7 +37,7 @@ export const auditRecord = (
   decision: Pick<AuditRecord, 'what' | 'target' | 'reason' | 'before' | 'after'>,
 ): AuditRecord => ({
   ...redactDeep(decision),
-  ...originOf(context),
+  ...auditOriginOf(context),
   id: randomUUID(),
   at: now,
 });

@@ -82,11 +82,11 @@ export const pluginNameOf = (context: Context): string =>
   context.get('identity')?.userName ?? callerOf(context);
 
 function requireTokenForChanges(tokens: readonly ApiToken[]): MiddlewareHandler {
-  const nameOf = tokenVerifier(tokens);
-  const bearer = bearerAuth({
+  const nameOfToken = tokenNameFinder(tokens);
+  const requireBearerToken = bearerAuth({
     realm: 'keystone-propagator',
     verifyToken: (token, context: Context) => {
-      const name = nameOf(token);
+      const name = nameOfToken(token);
       if (name !== undefined) context.set('caller', name);
       return name !== undefined;
     },
@@ -95,14 +95,15 @@ function requireTokenForChanges(tokens: readonly ApiToken[]): MiddlewareHandler 
     invalidToken: { message: NO_TOKEN_PROBLEM },
   });
   // A read needs no token: the API listens only on loopback, and no response contains a secret.
-  return (context, next) => (isRead(context.req.method) ? next() : bearer(context, next));
+  return (context, next) =>
+    isRead(context.req.method) ? next() : requireBearerToken(context, next);
 }
 
 /**
  * Returns a function that finds the name of a token. It compares digests of equal length, and
  * always with every known token, so that its duration tells nothing about the tokens.
  */
-function tokenVerifier(tokens: readonly ApiToken[]): (token: string) => string | undefined {
+function tokenNameFinder(tokens: readonly ApiToken[]): (token: string) => string | undefined {
   const knownTokens = tokens.map(({ name, token }) => ({ name, digest: digestOf(token) }));
   return (token) => {
     const digest = digestOf(token);

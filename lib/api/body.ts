@@ -8,12 +8,12 @@ import { problemBody } from './problem.ts';
 
 const KIBIBYTE = 1024;
 /** The maximum size of a body in bytes. Notifications have a higher limit. */
-export const MAX_BODY = 64 * KIBIBYTE;
-export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
+export const MAX_BODY_BYTES = 64 * KIBIBYTE;
+export const MAX_NOTIFICATIONS_BODY_BYTES = 4 * KIBIBYTE * KIBIBYTE;
 export const NOTIFICATIONS_PATH = '/v1/notifications';
 /** JSON lines have no registered media type. Clients send one of these two. */
-export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
-const JSON_ONLY: readonly string[] = ['application/json'];
+export const JSON_LINES_TYPES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
+const JSON_TYPES: readonly string[] = ['application/json'];
 
 /**
  * Returns the media type of the body in lower case and without parameters, for example
@@ -29,15 +29,17 @@ export const mediaType = ({ req }: Context): string =>
  */
 export const requireJsonType: MiddlewareHandler = async (context, next) => {
   if (isRead(context.req.method) || isEmptyDelete(context)) return next();
-  const allowed = isNotifications(context) ? [...JSON_ONLY, ...JSON_LINES] : JSON_ONLY;
-  const declared = mediaType(context);
-  if (allowed.includes(declared)) return next();
+  const acceptedTypes = isNotifications(context)
+    ? [...JSON_TYPES, ...JSON_LINES_TYPES]
+    : JSON_TYPES;
+  const declaredType = mediaType(context);
+  if (acceptedTypes.includes(declaredType)) return next();
   const declaredText =
-    declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
+    declaredType === '' ? 'no content-type' : `content-type ${declaredType.slice(0, 100)}`;
   return context.json(
     problemBody(
       'content-type',
-      `${declaredText} is not accepted; send one of ${allowed.join(', ')}`,
+      `${declaredText} is not accepted; send one of ${acceptedTypes.join(', ')}`,
     ),
     415,
   );
@@ -47,19 +49,19 @@ export const requireJsonType: MiddlewareHandler = async (context, next) => {
 export const limitBodySize: MiddlewareHandler = (context, next) =>
   (isNotifications(context) ? notificationsLimit : defaultLimit)(context, next);
 
-const limitOf = (maxSize: number): MiddlewareHandler =>
+const bodySizeLimit = (maxBytes: number): MiddlewareHandler =>
   bodyLimit({
-    maxSize,
+    maxSize: maxBytes,
     onError: (context) => {
       context.header('connection', 'close');
       return context.json(
-        problemBody('too-large', `the body is larger than ${maxSize} bytes; nothing was changed`),
+        problemBody('too-large', `the body is larger than ${maxBytes} bytes; nothing was changed`),
         413,
       );
     },
   });
-const defaultLimit = limitOf(MAX_BODY);
-const notificationsLimit = limitOf(MAX_NOTIFICATIONS_BODY);
+const defaultLimit = bodySizeLimit(MAX_BODY_BYTES);
+const notificationsLimit = bodySizeLimit(MAX_NOTIFICATIONS_BODY_BYTES);
 
 const isNotifications = ({ req }: Context): boolean => req.path === NOTIFICATIONS_PATH;
 const isEmptyDelete = ({ req }: Context): boolean =>
@@ -95,14 +97,15 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Text that a person typed: 1 to `max` characters that every database stores and every terminal
- * displays. Control characters (except line ends and tabs) and unpaired surrogates are refused.
+ * Text that a person entered: 1 to `maxLength` characters that every database stores and every
+ * terminal displays. Control characters (except line ends and tabs) and unpaired surrogates are
+ * refused.
  */
-export const typedText = (max: number) =>
+export const enteredText = (maxLength: number) =>
   z
     .string()
     .min(1)
-    .max(max)
+    .max(maxLength)
     .refine(
       (text) => text.isWellFormed() && !CONTROL_CHARACTERS.test(text),
       'the text has control characters or invalid Unicode',
@@ -111,7 +114,7 @@ export const typedText = (max: number) =>
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /** A person's reason for a decision: see {@link isReason}. */
-export const reasonText = typedText(1000)
+export const reasonText = enteredText(1000)
   .refine(isReason, REASON_ADVICE)
   .describe('The reason, in words or numbers.');
 

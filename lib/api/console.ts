@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { secureHeaders } from 'hono/secure-headers';
 import { problemBody } from './problem.ts';
-import { loopbackOnly, refuseForeignPages } from './same-site.ts';
+import { refuseForeignPages, requireLoopbackHost } from './same-site.ts';
 
 /**
  * The path of the web console. The files of the console need no token, because they contain no
@@ -12,9 +12,9 @@ import { loopbackOnly, refuseForeignPages } from './same-site.ts';
  */
 export const CONSOLE_PATH = '/console/';
 
-const FOLDER = join(import.meta.dirname, '../../console/static');
+const STATIC_FOLDER = join(import.meta.dirname, '../../console/static');
 /** The served files. A path in a request never reaches the file system. */
-const FILES: Readonly<Record<string, string>> = {
+const MEDIA_TYPE_BY_FILE: Readonly<Record<string, string>> = {
   'index.html': 'text/html; charset=utf-8',
   'console.css': 'text/css; charset=utf-8',
   'console.js': 'text/javascript; charset=utf-8',
@@ -55,12 +55,12 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
       },
     }),
   );
-  if (isLoopbackOnly) app.use(loopbackOnly);
+  if (isLoopbackOnly) app.use(requireLoopbackHost);
   app.use(refuseForeignPages, etag());
   app.notFound((context) => context.json(problemBody('path', 'the console has no such file'), 404));
   app.get('/console', (context) => context.redirect(CONSOLE_PATH, 308));
-  for (const [name, type] of Object.entries(FILES)) {
-    const body = readFileSync(join(FOLDER, name), 'utf8');
+  for (const [name, type] of Object.entries(MEDIA_TYPE_BY_FILE)) {
+    const body = readFileSync(join(STATIC_FOLDER, name), 'utf8');
     app.get(`${CONSOLE_PATH}${name === 'index.html' ? '' : name}`, (context) =>
       context.body(body, 200, { 'content-type': type, 'cache-control': 'no-cache' }),
     );

@@ -5,11 +5,11 @@ import type { Message, QueueName } from '../../events/index.ts';
 import { bodyBytes } from '../account/received.ts';
 import { causeOf, displayBody } from '../engine/dead-letters.ts';
 import type { DeadLetter } from '../engine/port.ts';
-import { originOf } from './audit.ts';
+import { auditOriginOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
+import { callerNotAllowedInBody, enteredText, readJson, reasonText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
-import { recordUnrestoredAccounts, whyNotDiscarded } from './discard.ts';
+import { recordUnrestoredAccounts, refusalOfDiscard } from './discard.ts';
 import { ListLimit } from './limit.ts';
 import { problemBody } from './problem.ts';
 
@@ -21,8 +21,8 @@ export const DeadLetterSelection = z.strictObject({
   service: ServiceName.optional(),
   queue: Queue.optional(),
   operation: OperationId.optional(),
-  cause: typedText(200).optional(),
-  id: typedText(200).optional(),
+  cause: enteredText(200).optional(),
+  id: enteredText(200).optional(),
 });
 type Selection = z.infer<typeof DeadLetterSelection>;
 const hasSelection = (selection: Selection): boolean =>
@@ -54,23 +54,22 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, RedriveBody);
-    const decision = { by: callerOf(context), reason, origin: originOf(context) };
+    const decision = { by: callerOf(context), reason, origin: auditOriginOf(context) };
     return context.json({ redriven: await engine.redrive(filterOf(selection), decision) });
   });
   app.post('/v1/dead-letters/discard', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, DiscardBody);
-    const decision = { by: callerOf(context), reason, origin: originOf(context) };
+    const decision = { by: callerOf(context), reason, origin: auditOriginOf(context) };
     const filter = filterOf(selection);
     const deadLetters = await engine.deadLetters(filter);
-    const refusal = await whyNotDiscarded(deadLetters, engine, now());
+    const refusal = await refusalOfDiscard(deadLetters, engine, now());
     if (refusal) return context.json(problemBody('discard', refusal.message, refusal.advice), 409);
     // Only the messages that were checked above are discarded. A message that arrives in the
     // meantime may be needed by its operation.
     const ids = deadLetters.map(({ id }) => id);
     const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decision);
-    // If fewer messages were discarded than selected, another person has handled the others. If
-    // that person redrove a message, it may still restore an account. Therefore nothing is
-    // recorded.
+    // If fewer messages were discarded than selected, another person has handled the others. A
+    // message that this person redrove may still restore an account. Therefore nothing is recorded.
     const unrestoredTexts =
       discarded < ids.length
         ? []

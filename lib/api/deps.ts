@@ -30,7 +30,7 @@ export interface ApiDeps {
   /** The log for errors, with the request id of the response. */
   readonly log: ErrorDeps['log'];
   /** Called for each request that ends in an unexpected error. */
-  readonly onUnexpected?: () => void;
+  readonly onUnexpectedError?: () => void;
   /**
    * The rules for two approvals and for resources that appear after a plan. By default one approval
    * is sufficient, and at most 10 resources or 5 % of the plan may appear, whichever is more.

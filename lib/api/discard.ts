@@ -17,24 +17,25 @@ interface DiscardRefusal {
  * Returns the reason against discarding the messages: an open operation needs one of them, or the
  * task of one of them has a resource with a hold. Returns `undefined` if there is no reason.
  */
-export const whyNotDiscarded = async (
+export const refusalOfDiscard = async (
   deadLetters: readonly DeadLetter[],
   engine: Engine,
   now: number,
 ): Promise<DiscardRefusal | undefined> =>
-  (await whyNeeded(deadLetters, engine)) ?? (await whyHeld(deadLetters, engine, now));
+  (await refusalByOpenOperation(deadLetters, engine)) ??
+  (await refusalByHold(deadLetters, engine, now));
 
 /**
  * Returns why a message of the coordinator must not be discarded: an open operation would then
  * never continue. A message of a service may be discarded, because its task then ends.
  */
-async function whyNeeded(
+async function refusalByOpenOperation(
   deadLetters: readonly DeadLetter[],
   { reads }: Engine,
 ): Promise<DiscardRefusal | undefined> {
   const messageTypeByOperation = new Map(
     deadLetters.flatMap(({ queue, message }): [OperationId, string][] => {
-      const id = queue === 'coordinate' && message ? waitingOperation(message) : undefined;
+      const id = queue === 'coordinate' && message ? waitingOperationId(message) : undefined;
       return id && message ? [[id, message.type]] : [];
     }),
   );
@@ -52,13 +53,13 @@ async function whyNeeded(
 }
 
 /** Returns the id of the operation that waits for a message of the coordinator. */
-function waitingOperation({ data }: Message): OperationId | undefined {
+function waitingOperationId({ data }: Message): OperationId | undefined {
   if ('parentId' in data && data.parentId) return data.parentId;
   return 'operationId' in data ? data.operationId : undefined;
 }
 
 /** Returns why a message of a task must not be discarded: the task has a resource with a hold. */
-async function whyHeld(
+async function refusalByHold(
   deadLetters: readonly DeadLetter[],
   { reads }: Engine,
   now: number,
@@ -76,13 +77,13 @@ async function whyHeld(
     );
     for (const task of failedTasks) {
       const hold = operation && knownHold(operation, task, heldTypes);
-      if (hold) return refusalOfHold(id, task.service, hold);
+      if (hold) return holdRefusal(id, task.service, hold);
     }
   }
   return undefined;
 }
 
-const refusalOfHold = (
+const holdRefusal = (
   id: OperationId,
   service: ServiceName,
   { message, advice = 'End the hold.' }: Pick<Condition, 'message' | 'advice'>,
@@ -96,7 +97,7 @@ const refusalOfHold = (
 });
 
 /** The maximum number of attempts to store a text. After a conflict the operation is read again. */
-const MAX_ATTEMPTS = 20;
+const MAX_STORE_ATTEMPTS = 20;
 
 /** A person's decision to discard messages. */
 interface DiscardDecision {
@@ -117,13 +118,13 @@ export async function recordUnrestoredAccounts(
 ): Promise<string[]> {
   const texts = new Set<string>();
   for (const { message } of deadLetters) {
-    const text = message && (await recordUnrestored(message, decision, engine, now));
+    const text = message && (await recordUnrestoredAccount(message, decision, engine, now));
     if (text !== undefined) texts.add(text);
   }
   return [...texts];
 }
 
-async function recordUnrestored(
+async function recordUnrestoredAccount(
   message: Message,
   decision: DiscardDecision,
   engine: Engine,
@@ -132,7 +133,7 @@ async function recordUnrestored(
   const id = 'operationId' in message.data ? message.data.operationId : undefined;
   if (!id) return undefined;
   let text: string | undefined;
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+  for (let attempt = 0; attempt < MAX_STORE_ATTEMPTS; attempt += 1) {
     const operation = await engine.reads.operation(id);
     text = operation && unrestoredText(operation, message);
     // A running operation learns of the discard from the message `task.discarded`.

@@ -17,7 +17,7 @@ import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { refusedAnswer } from './open-operation.ts';
-import { DomainQuery, PlanRequest } from './plan-schemas.ts';
+import { DomainQuery, PlanBody } from './plan-schemas.ts';
 import { answerRefused, problemBody } from './problem.ts';
 import { type RequestedWindow, recoveryWindowOf } from './recovery-window.ts';
 
@@ -38,7 +38,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
 async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
   const { engine, cloud } = deps;
   const id = DomainId.parse(context.req.param('id'));
-  const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
+  const planRequest = { ...(await readJson(context, PlanBody)), by: callerOf(context) };
   const domain = await fetchDomain(id, deps);
   if ('because' in domain) return answerRefused(context, domain.because);
   const because = protectedBecause(domain.scope, await deps.protection());
@@ -98,7 +98,7 @@ async function fetchDomain(
 }
 
 /** Returns the first change of the domain itself since its plan was made, or `undefined`. */
-function domainChange(
+function domainChangeText(
   { id, scope, request }: Operation,
   domain: PresentDomain,
 ): string | undefined {
@@ -109,30 +109,33 @@ function domainChange(
 }
 
 /** Returns the first change of the domain's projects since the plan was made, or `undefined`. */
-function projectsChange(
+function projectsChangeText(
   { id, projects: plannedProjects = [] }: Operation,
   accounts: readonly Account[],
 ): string | undefined {
   const projects = accounts.flatMap((account) => (account.type === 'project' ? [account] : []));
-  const plannedById = new Map(plannedProjects.map((project) => [project.id, project]));
-  const added = projects.find((project) => !plannedById.has(project.id));
-  if (added)
-    return `the domain has the project ${added.name ?? added.id}, which ${id} does not list`;
-  const renamed = projects.find(
-    ({ id: projectId, name }) => plannedById.get(projectId)?.name !== name,
-  );
-  if (renamed)
+  const plannedProjectById = new Map(plannedProjects.map((project) => [project.id, project]));
+  const addedProject = projects.find((project) => !plannedProjectById.has(project.id));
+  if (addedProject)
     return (
-      `the project ${renamed.id} was renamed after ${id} was made: its name is ` +
-      `${renamed.name ?? 'empty'} now`
+      `the domain has the project ${addedProject.name ?? addedProject.id}, which ${id} does not ` +
+      'list'
     );
-  const enabled = projects.find(
-    (project) => project.enabled && plannedById.get(project.id)?.enabled === false,
+  const renamedProject = projects.find(
+    ({ id: projectId, name }) => plannedProjectById.get(projectId)?.name !== name,
+  );
+  if (renamedProject)
+    return (
+      `the project ${renamedProject.id} was renamed after ${id} was made: its name is ` +
+      `${renamedProject.name ?? 'empty'} now`
+    );
+  const enabledProject = projects.find(
+    (project) => project.enabled && plannedProjectById.get(project.id)?.enabled === false,
   );
   return (
-    enabled &&
-    `the project ${enabled.name ?? enabled.id} was disabled when ${id} was made, and it is ` +
-      'enabled now'
+    enabledProject &&
+    `the project ${enabledProject.name ?? enabledProject.id} was disabled when ${id} was made, ` +
+      'and it is enabled now'
   );
 }
 
@@ -163,8 +166,8 @@ export async function openApprovedDomainDeletion(
   if ('because' in domain) return refusedAnswer(domain.because);
   const { scope, enabled } = domain;
   const change =
-    domainChange(planned, domain) ??
-    projectsChange(planned, await deps.cloud.keystone.projects(id));
+    domainChangeText(planned, domain) ??
+    projectsChangeText(planned, await deps.cloud.keystone.projects(id));
   if (change !== undefined)
     return refusedAnswer(change, `Plan again: propagator domain plan ${id}`);
   const [allOperations, protection, { check }] = await Promise.all([

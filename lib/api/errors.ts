@@ -10,7 +10,7 @@ import { problemBody } from './problem.ts';
 export interface ErrorDeps {
   readonly log: Pick<Log, 'warn' | 'error'>;
   /** Called once for each request that ended in an unexpected error. */
-  readonly onUnexpected?: () => void;
+  readonly onUnexpectedError?: () => void;
 }
 
 const MAX_CAUSES = 5;
@@ -36,7 +36,7 @@ export const redactResponses: MiddlewareHandler = async (context, next) => {
  * Answers a thrown error with 400 for a wrong request, 503 for an unavailable dependency, and 500
  * otherwise.
  */
-export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
+export function errorHandler({ log, onUnexpectedError }: ErrorDeps): ErrorHandler {
   return (thrown, context) => {
     if (thrown instanceof HTTPException) return thrown.getResponse();
     const invalidInput = invalidInputMessage(thrown);
@@ -47,16 +47,16 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
     const request = logFieldsOf(context);
     if (thrown instanceof PropagatorError) {
       log.warn(
-        { ...request, error: thrown.report, causes: causesOf(thrown.cause) },
+        { ...request, error: thrown.report, causes: causeTexts(thrown.cause) },
         'an API request failed',
       );
       return context.json({ error: thrown.report }, 503);
     }
-    onUnexpected?.();
+    onUnexpectedError?.();
     log.error(
       {
         ...request,
-        causes: causesOf(thrown),
+        causes: causeTexts(thrown),
         stack: thrown.stack
           ?.split('\n')
           .slice(1, 9)
@@ -102,7 +102,7 @@ const logFieldsOf = (context: Context) => ({
 });
 
 /** The error and its causes, outermost first, as `name: message`. */
-function causesOf(thrown: unknown): string[] {
+function causeTexts(thrown: unknown): string[] {
   const causes: string[] = [];
   for (
     let one = thrown;

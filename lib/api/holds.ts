@@ -11,7 +11,7 @@ import {
 } from '../operation/deletion-hold.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
+import { callerNotAllowedInBody, enteredText, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problemBody } from './problem.ts';
 
@@ -19,13 +19,13 @@ const ResourceId = z
   .string()
   .max(600)
   .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\/.+$/, 'must be TYPE/ID, for example nova.server/ID');
-export const NewHold = z
+export const HoldBody = z
   .strictObject({
     project: ProjectId.optional(),
     domain: DomainId.optional(),
     resource: ResourceId.optional(),
     reason: reasonText,
-    ticket: typedText(100).optional(),
+    ticket: enteredText(100).optional(),
     /** ISO 8601 with a time zone. */
     until: z.iso.datetime({ offset: true }).optional(),
     by: callerNotAllowedInBody,
@@ -62,12 +62,12 @@ async function answerHolds(context: Context, { engine, now }: ApiDeps): Promise<
 }
 
 async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
-  const { reason, ticket, until: endText, ...targetFields } = await readJson(context, NewHold);
+  const { reason, ticket, until: endText, ...targetFields } = await readJson(context, HoldBody);
   const namedTarget = namedTargetOf(targetFields);
   const { target, id } = namedTarget;
   const until = endText === undefined ? undefined : Date.parse(endText);
   const refuse = (because: string) => context.json(problemBody('hold', because), 409);
-  const unknownBecause = await whyUnknown(namedTarget, deps);
+  const unknownBecause = await whyTargetUnknown(namedTarget, deps);
   if (unknownBecause !== undefined) return refuse(unknownBecause);
   if (until !== undefined && until <= deps.now())
     return refuse('the field until is a time in the past');
@@ -152,7 +152,7 @@ function namedTargetOf({
   project,
   domain,
   resource,
-}: Pick<z.infer<typeof NewHold>, 'project' | 'domain' | 'resource'>): NamedTarget {
+}: Pick<z.infer<typeof HoldBody>, 'project' | 'domain' | 'resource'>): NamedTarget {
   if (domain !== undefined) return { target: 'domain', id: domain };
   if (resource === undefined) return { target: 'project', id: project ?? '' };
   return { target: 'resource', id: resource, ...(project === undefined ? {} : { project }) };
@@ -163,7 +163,7 @@ function namedTargetOf({
  * `undefined` for a known account. For a resource, only its type is checked, and its project if the
  * request names one.
  */
-async function whyUnknown(
+async function whyTargetUnknown(
   { target, id, project }: NamedTarget,
   deps: ApiDeps,
 ): Promise<string | undefined> {

@@ -38,7 +38,7 @@ export const SERVER_LIMITS = {
 const MAX_CONNECTIONS = 512;
 const MAX_HEADERS = 100;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
-const CLOSE_MILLIS = 1000;
+const CLOSE_GRACE_MILLIS = 1000;
 
 /**
  * Serves `app`. Port 0 selects a free port. Throws for a port that is not available, and for an
@@ -51,11 +51,11 @@ export async function serveHttp(
   { address = '127.0.0.1', tls }: ListenOptions = {},
 ): Promise<HttpServer> {
   const options = { ...SERVER_LIMITS, ...limits };
-  const listenAddress = { fetch: app.fetch, port, hostname: address };
+  const serveOptions = { fetch: app.fetch, port, hostname: address };
   const server = serve(
     tls
-      ? { ...listenAddress, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
-      : { ...listenAddress, serverOptions: options },
+      ? { ...serveOptions, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
+      : { ...serveOptions, serverOptions: options },
   ) as Server;
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;
@@ -77,7 +77,7 @@ export async function serveHttp(
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const forceTimer = setTimeout(() => server.closeAllConnections(), CLOSE_MILLIS);
+  const forceTimer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MILLIS);
   await closed;
   clearTimeout(forceTimer);
 }

@@ -3,12 +3,12 @@ import type { TokenFacts, TokenScope, ValidateToken } from '../openstack/token-v
 import { PropagatorError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { plainText } from '../shared/plain-text.ts';
-import { accessOf, includesLevel, LEVELS, type Level } from './access.ts';
+import { isAtLeast, LEVELS, type Level, routeAccessOf } from './access.ts';
 import { callerAddress } from './caller-address.ts';
 import { problemBody } from './problem.ts';
-import { rateLimit } from './rate-limit.ts';
+import { createCallCounter } from './rate-limit.ts';
 import { tokenCache } from './token-cache.ts';
-import { type AccessPolicy, levelOf } from './token-level.ts';
+import { type AccessPolicy, tokenLevelOf } from './token-level.ts';
 
 /** A caller that Keystone has authenticated: the user, the scope and the level of the token. */
 export interface KeystoneIdentity {
@@ -37,7 +37,7 @@ interface TokenDeps {
 /** Visible characters only. Keystone's longest tokens (JWS) have about 2000 characters. */
 const KEYSTONE_TOKEN_PATTERN = /^[\x21-\x7e]{1,8192}$/;
 const RETRY_SECONDS = 5;
-const MAX_NAME_LENGTH = 255;
+const MAX_USER_NAME_LENGTH = 255;
 
 /**
  * Passes a request on if Keystone accepts its `X-Auth-Token` and the roles of the token are
@@ -50,18 +50,18 @@ export function requireKeystoneToken(
 ): MiddlewareHandler {
   const { policy, callsPerMinute } = authentication;
   const checkToken = createTokenCheck(authentication, deps);
-  const callerLimit = rateLimit(callsPerMinute, deps.now);
+  const countCallOfCaller = createCallCounter(callsPerMinute, deps.now);
   return async (context, next) => {
-    const routeAccess = accessOf(context);
+    const routeAccess = routeAccessOf(context);
     if (routeAccess === 'public') return next();
     const facts = await checkToken(context);
     if (facts instanceof Response) return facts;
-    const waitSeconds = callerLimit(facts.user.id);
+    const waitSeconds = countCallOfCaller(facts.user.id);
     if (waitSeconds > 0) return answerTooManyRequests(context, waitSeconds);
     const level = checkLevel(context, facts, routeAccess, policy);
     if (level instanceof Response) return level;
     const { id: userId, name } = facts.user;
-    const userName = plainText(name, MAX_NAME_LENGTH);
+    const userName = plainText(name, MAX_USER_NAME_LENGTH);
     context.set('caller', `${userName} (${userId})`);
     context.set('identity', { userId, userName, scope: facts.scope, level });
     return next();
@@ -77,8 +77,8 @@ function createTokenCheck(
   { log, now }: TokenDeps,
 ): (context: Context) => Promise<TokenFacts | Response> {
   const cache = tokenCache(validate, now);
-  const addressLimit = rateLimit(callsPerMinute, now);
-  const unauthorized = (context: Context, message: string) => {
+  const countCallFromAddress = createCallCounter(callsPerMinute, now);
+  const answerUnauthorized = (context: Context, message: string) => {
     context.header('WWW-Authenticate', `Keystone uri="${authUrl}"`);
     const advice =
       'Send a valid token of Keystone in the header X-Auth-Token. The commands get a token ' +
@@ -89,16 +89,16 @@ function createTokenCheck(
     const cached = cache.cachedAnswer(token);
     // Behind a proxy all callers have the same address, so only validations are limited by address,
     // not all calls. Callers whose address is unknown share one limit.
-    const waitSeconds = cached ? 0 : addressLimit(callerAddress(context) ?? 'unknown');
+    const waitSeconds = cached ? 0 : countCallFromAddress(callerAddress(context) ?? 'unknown');
     if (waitSeconds > 0) return answerTooManyRequests(context, waitSeconds);
     const facts = cached ? cached.facts : await cache.validate(token);
-    return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
+    return facts ?? answerUnauthorized(context, 'the token is invalid, expired or revoked');
   };
   return async (context) => {
     const token = context.req.header('x-auth-token');
-    if (token === undefined) return unauthorized(context, 'the request has no token');
+    if (token === undefined) return answerUnauthorized(context, 'the request has no token');
     if (!KEYSTONE_TOKEN_PATTERN.test(token))
-      return unauthorized(context, 'the header X-Auth-Token contains no token');
+      return answerUnauthorized(context, 'the header X-Auth-Token contains no token');
     return validateToken(context, token).catch((thrown: unknown) => {
       if (thrown instanceof PropagatorError) return answerKeystoneUnavailable(context, thrown, log);
       throw thrown;
@@ -116,11 +116,11 @@ function checkLevel(
   neededLevel: Level | undefined,
   policy: AccessPolicy,
 ): Level | Response {
-  const tokenLevel = levelOf(facts, policy);
+  const tokenLevel = tokenLevelOf(facts, policy);
   if (tokenLevel.kind === 'refused')
     return context.json(problemBody('scope', tokenLevel.message, tokenLevel.advice), 403);
-  if (neededLevel !== undefined && !includesLevel(tokenLevel.level, neededLevel))
-    return context.json(roleMissingProblem(context, neededLevel, tokenLevel.level, policy), 403);
+  if (neededLevel !== undefined && !isAtLeast(tokenLevel.level, neededLevel))
+    return context.json(missingRoleProblem(context, neededLevel, tokenLevel.level, policy), 403);
   return tokenLevel.level;
 }
 
@@ -155,13 +155,13 @@ function answerTooManyRequests(context: Context, seconds: number): Response {
   );
 }
 
-function roleMissingProblem(
+function missingRoleProblem(
   context: Context,
   needed: Level,
   level: Level,
   { roles }: AccessPolicy,
 ) {
-  const sufficientRoles = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
+  const sufficientRoles = LEVELS.filter((one) => isAtLeast(one, needed)).flatMap(
     (one) => roles[one],
   );
   return problemBody(

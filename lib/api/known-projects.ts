@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import type { AccountRecord } from '../account/inventory.ts';
-import { typedText } from './body.ts';
+import { enteredText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { ListLimit } from './limit.ts';
 
 export const ProjectQuery = z.strictObject({
-  name: typedText(255).optional(),
-  domain: typedText(255).optional(),
+  name: enteredText(255).optional(),
+  domain: enteredText(255).optional(),
   limit: ListLimit,
 });
 
@@ -19,14 +19,14 @@ export async function knownProjects(
     engine.reads.accounts('project'),
     domain === undefined ? [] : engine.reads.accounts('domain'),
   ]);
-  const isAlive = ({ deletedAt }: AccountRecord): boolean => deletedAt === undefined;
+  const isNotDeleted = ({ deletedAt }: AccountRecord): boolean => deletedAt === undefined;
   const domainIds = domains
-    .filter(isAlive)
+    .filter(isNotDeleted)
     .map(({ account }) => account)
     .filter((account) => account.id === domain || account.name === domain)
     .map(({ id }): string => id);
   return projects
-    .filter(isAlive)
+    .filter(isNotDeleted)
     .flatMap(({ account }) => (account.type === 'project' ? [account] : []))
     .filter((account) => name === undefined || account.name === name)
     .filter(({ domainId }) => domain === undefined || domainIds.includes(domainId ?? ''))

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Hono } from 'hono';
 import { notificationReceived } from '../account/received.ts';
 import { type ReceiveDeps, storeNotifications } from '../handlers/receive.ts';
-import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
+import { BodyError, JSON_LINES_TYPES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
 import { problemBody } from './problem.ts';
 
 /**
@@ -10,7 +10,7 @@ import { problemBody } from './problem.ts';
  * transaction would delay other requests.
  */
 export const MAX_NOTIFICATIONS = 1000;
-const TOO_MANY_PROBLEM = problemBody(
+const TOO_MANY_NOTIFICATIONS_PROBLEM = problemBody(
   'too-many',
   `more than ${MAX_NOTIFICATIONS} notifications in one call; nothing was stored`,
   `Send at most ${MAX_NOTIFICATIONS} in one call.`,
@@ -27,10 +27,10 @@ export function notificationRoutes(
   app.post(NOTIFICATIONS_PATH, async (context) => {
     const receivedAt = now();
     const bytes = new Uint8Array(await context.req.arrayBuffer());
-    const notifications = JSON_LINES.includes(mediaType(context))
+    const notifications = JSON_LINES_TYPES.includes(mediaType(context))
       ? notificationsByLine(bytes)
       : notificationsInJson(bytes);
-    if (notifications === 'too many') return context.json(TOO_MANY_PROBLEM, 413);
+    if (notifications === 'too many') return context.json(TOO_MANY_NOTIFICATIONS_PROBLEM, 413);
     if (notifications.length === 0) throw new BodyError('the body is empty');
     const messages = notifications.map((body) =>
       notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
@@ -53,7 +53,7 @@ function notificationsInJson(bytes: Uint8Array): Uint8Array[] | 'too many' {
     parsed = JSON.parse(text);
   } catch {
     if (!text.includes('\n')) return [bytes];
-    const advice = `to send one notification per line, set content-type: ${JSON_LINES[0]}`;
+    const advice = `to send one notification per line, set content-type: ${JSON_LINES_TYPES[0]}`;
     throw new BodyError(`the body is not JSON; ${advice}`);
   }
   if (!Array.isArray(parsed)) return [bytes];

@@ -68,7 +68,7 @@ export async function openRequestedCleanup(
   ]);
   const cleanups = cleanupsOf(allOperations);
   if (state.kind !== 'present' || state.account.type !== 'project')
-    return refusalOfAccount(state, cleanups);
+    return refusalOfMissingProject(state, cleanups);
   const { id, name, enabled } = state.account;
   const scope = projectScope(state.account, undefined);
   const parent = await parentOfOpenCleanup(cleanups, deps.engine);
@@ -121,7 +121,10 @@ async function recoveryWindowOfProject(
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */
-function refusalOfAccount(state: KeystoneState, cleanups: readonly Operation[]): RefusedAnswer {
+function refusalOfMissingProject(
+  state: KeystoneState,
+  cleanups: readonly Operation[],
+): RefusedAnswer {
   if (state.kind === 'other')
     return refusedAnswer(`Keystone returned the id ${state.id}; use this spelling`);
   if (state.kind === 'present' && state.account.type === 'domain') {
@@ -156,7 +159,7 @@ export async function commitOpened(
   const { operation } = answer.opened;
   const openedAndSuperseded = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const suspension = lifecycleStep(answer.suspension);
-  const committed = await engine.commit({
+  const outcome = await engine.commit({
     operations: [
       ...openedAndSuperseded.map((one) => one.operation),
       ...suspension.operations,
@@ -166,7 +169,7 @@ export async function commitOpened(
     documents,
     audit: [auditRecordOf(operation, answer.superseded?.operation)],
   });
-  if (committed === 'conflict') return { status: 409, body: OPENED_MEANWHILE_PROBLEM } as const;
+  if (outcome === 'conflict') return { status: 409, body: OPENED_MEANWHILE_PROBLEM } as const;
   const { recovery, scope, state } = operation;
   const recoveryFields =
     recovery && state === 'recoverable'

@@ -17,19 +17,19 @@ import {
 import type { Route } from './access.ts';
 import { AuditQuery, VerifyQuery } from './audit.ts';
 import { DeadLetterSelection, DecisionQuery, DiscardBody, RedriveBody } from './dead-letters.ts';
-import { NewHold } from './holds.ts';
+import { HoldBody } from './holds.ts';
 import { ProjectQuery } from './known-projects.ts';
 import { LimitQuery } from './limit.ts';
 import { MAX_NOTIFICATIONS } from './notifications.ts';
 import { ReleaseBody } from './operation-decisions.ts';
 import { OperationQuery } from './operation-views.ts';
 import { CleanupBody, RerunBody } from './operations.ts';
-import { ApproveRequest } from './plan-approval.ts';
-import { DomainQuery, PlanRequest } from './plan-schemas.ts';
+import { ApprovalBody } from './plan-approval.ts';
+import { DomainQuery, PlanBody } from './plan-schemas.ts';
 import { SuspendResumeBody } from './projects.ts';
-import { ProfileQuery, ProvisionRequest } from './provision.ts';
-import { NewWaiver } from './services.ts';
-import { StopRequest } from './stop.ts';
+import { ProfileQuery, ProvisionBody } from './provision.ts';
+import { WaiverBody } from './services.ts';
+import { StopBody } from './stop.ts';
 import { SuspicionBody } from './suspicious.ts';
 
 /** The OpenAPI description of one route. */
@@ -108,7 +108,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/operations/:id/approve': {
     summary: 'Approve a plan by its digest.',
-    body: ApproveRequest,
+    body: ApprovalBody,
     answers: { 202: anyObject },
   },
   'GET /v1/domains': {
@@ -118,7 +118,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/domains/:id/plan': {
     summary: 'Plan the deletion of a domain with all its projects.',
-    body: PlanRequest,
+    body: PlanBody,
     answers: { 202: opened },
   },
   'GET /v1/projects': {
@@ -128,7 +128,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/projects/:id/plan': {
     summary: 'Plan the deletion of a project.',
-    body: PlanRequest,
+    body: PlanBody,
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/policy': {
@@ -152,7 +152,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/projects/:id/provision': {
     summary: 'Provision a project by its profile.',
-    body: ProvisionRequest,
+    body: ProvisionBody,
     answers: { 202: anyObject },
   },
   'GET /v1/projects/:id/drift': {
@@ -169,7 +169,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/holds': {
     summary: 'Hold a project, a domain or a resource.',
-    body: NewHold,
+    body: HoldBody,
     answers: { 201: anyObject },
   },
   'DELETE /v1/holds/:target/:id{.+}': {
@@ -183,7 +183,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'GET /v1/waivers': { summary: 'Waivers of uncovered types.', answers: { 200: WaiversShape } },
   'POST /v1/waivers': {
     summary: 'Waive an uncovered type.',
-    body: NewWaiver,
+    body: WaiverBody,
     answers: { 201: z.object({ waived: z.string() }) },
   },
   'DELETE /v1/waivers/:type': {
@@ -242,12 +242,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/stop-all': {
     summary: 'Stop all destructive work.',
-    body: StopRequest,
+    body: StopBody,
     answers: { 200: StopShape },
   },
   'POST /v1/resume-all': {
     summary: 'End stop-all.',
-    body: StopRequest,
+    body: StopBody,
     answers: { 200: StopShape },
   },
   'GET /v1/stops': {

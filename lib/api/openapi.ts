@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
 import { ROUTE_ACCESS, type Route } from './access.ts';
-import { JSON_LINES } from './body.ts';
+import { JSON_LINES_TYPES } from './body.ts';
 import { ROUTE_DESCRIPTIONS, type RouteDescription } from './openapi-routes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -78,8 +78,8 @@ export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]
 function openApiOperation(route: Route, method: string, path: string): Json {
   const { summary, query, body, answers, isStream } = ROUTE_DESCRIPTIONS[route];
   const access = ROUTE_ACCESS[route];
-  const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
-  const pathParameters = names.map((name) => ({
+  const pathParameterNames = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
+  const pathParameters = pathParameterNames.map((name) => ({
     name,
     in: 'path',
     required: true,
@@ -87,7 +87,7 @@ function openApiOperation(route: Route, method: string, path: string): Json {
   }));
   const parameters = [...pathParameters, ...(query ? queryParameters(query) : [])];
   const mediaTypes =
-    path === '/v1/notifications' ? ['application/json', ...JSON_LINES] : ['application/json'];
+    path === '/v1/notifications' ? ['application/json', ...JSON_LINES_TYPES] : ['application/json'];
   return {
     operationId: openApiOperationId(method, path),
     summary,

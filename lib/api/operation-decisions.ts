@@ -24,7 +24,7 @@ interface Decision {
 }
 
 /** The maximum number of attempts to cancel. After a conflict the route reads and decides again. */
-const MAX_ATTEMPTS = 10;
+const MAX_CANCEL_ATTEMPTS = 10;
 
 /** The route that cancels a requested operation. */
 export function cancelRoute(app: Hono, deps: ApiDeps): void {
@@ -32,7 +32,7 @@ export function cancelRoute(app: Hono, deps: ApiDeps): void {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, ReleaseBody);
     const decision = { by: callerOf(context), reason };
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    for (let attempt = 0; attempt < MAX_CANCEL_ATTEMPTS; attempt += 1) {
       const response = await cancelOperation(context, operationId, decision, deps);
       if (response !== 'conflict') return response;
     }

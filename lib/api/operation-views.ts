@@ -26,7 +26,7 @@ export async function viewsOfOperations(
   const operations = await engine.reads.operations(filter);
   // All operations share one listing of dead-letter messages, because a listing of SQS queues is
   // slow.
-  const { deadLetters, notice } = await deadLettersOf(
+  const { deadLetters, notice } = await readDeadLetters(
     engine,
     operations.every(hasEnded) ? undefined : {},
   );
@@ -40,7 +40,7 @@ export async function viewsOfOperations(
 export async function viewOfOperation(operation: Operation, deps: ApiDeps) {
   const { engine } = deps;
   const [{ deadLetters, notice }, decisions] = await Promise.all([
-    deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
+    readDeadLetters(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
     engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
   ]);
   return { ...(await viewWithTasks(operation, deadLetters, deps)), decisions, notice };
@@ -51,7 +51,7 @@ export async function viewOfOperation(operation: Operation, deps: ApiDeps) {
  * command at a time can list them. While another command lists them, the result is empty and a
  * notice says why.
  */
-async function deadLettersOf(
+async function readDeadLetters(
   engine: Engine,
   filter: DeadLetterFilter | undefined,
 ): Promise<{ deadLetters: readonly DeadLetter[]; notice?: string }> {
@@ -103,7 +103,7 @@ async function viewWithTasks(
     now: now(),
     recoverableUntil: new Date(operation.notBefore).toISOString(),
     children,
-    crashedTasks: tasksWithDeadLetter(tasks, deadLetters),
+    crashedTasks: taskIdsWithDeadLetter(tasks, deadLetters),
     coordinatorDeadLetters,
   });
 }
@@ -112,14 +112,14 @@ async function viewWithTasks(
  * Returns the ids of the tasks with a dead letter. A dead letter of an earlier run does not count,
  * because the task has had a later run since.
  */
-function tasksWithDeadLetter(
+function taskIdsWithDeadLetter(
   tasks: readonly Task[],
   deadLetters: readonly DeadLetter[],
 ): Set<TaskId> {
-  const newestRuns = new Map(tasks.map(({ id, run }) => [id, run]));
+  const newestRunByTask = new Map(tasks.map(({ id, run }) => [id, run]));
   return new Set(
     deadLetters.flatMap(({ task }) =>
-      task && newestRuns.get(task.taskId) === task.run ? [task.taskId] : [],
+      task && newestRunByTask.get(task.taskId) === task.run ? [task.taskId] : [],
     ),
   );
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { OperationId, ProjectId } from '../../events/ids.ts';
 import { auditRecordBuilder } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { callerNotAllowedInBody, readJson, reasonText, typedText } from './body.ts';
+import { callerNotAllowedInBody, enteredText, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { commitOpened, openRequestedCleanup, refusalWithoutPlan } from './open-operation.ts';
 import { cancelRoute, releaseRoute } from './operation-decisions.ts';
@@ -15,14 +15,14 @@ import { rerunOperation } from './rerun-operation.ts';
 /** `name`: the name of the project. It confirms a rerun for an enabled project. */
 export const RerunBody = z.strictObject({
   reason: reasonText,
-  name: typedText(255).optional(),
+  name: enteredText(255).optional(),
   by: callerNotAllowedInBody,
 });
 /** `name`: the name of the project. It confirms the deletion of an enabled project. */
 export const CleanupBody = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
-  name: typedText(255).optional(),
+  name: enteredText(255).optional(),
   by: callerNotAllowedInBody,
   reason: reasonText.default('requested by an administrator'),
   ...recoveryWindowFields,

@@ -21,7 +21,7 @@ const Digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be the digest of a plan (64 hexadecimal digits)');
 
-export const ApproveRequest = z.strictObject({
+export const ApprovalBody = z.strictObject({
   digest: Digest,
   reason: reasonText.optional(),
   by: callerNotAllowedInBody,
@@ -66,7 +66,7 @@ interface PlanApproval {
 async function approvePlan(context: Context, deps: ApiDeps): Promise<Response> {
   const { engine } = deps;
   const id = OperationId.parse(context.req.param('id'));
-  const { digest, reason: typedReason, ...window } = await readJson(context, ApproveRequest);
+  const { digest, reason: typedReason, ...window } = await readJson(context, ApprovalBody);
   const operation = await engine.reads.operation(id);
   if (!operation) return answerUnknownOperation(context);
   if (deps.mode === 'observe')

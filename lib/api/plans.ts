@@ -14,7 +14,7 @@ import { knownProjects, ProjectQuery } from './known-projects.ts';
 import { commitOpened } from './open-operation.ts';
 import { approvalRoute } from './plan-approval.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
-import { PlanRequest } from './plan-schemas.ts';
+import { PlanBody } from './plan-schemas.ts';
 import { answerRefused, problemBody } from './problem.ts';
 
 /** Routes that plan the deletion of a project, show a plan, and approve it. */
@@ -31,7 +31,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 async function planProject(context: Context, deps: ApiDeps): Promise<Response> {
   const { engine, cloud } = deps;
   const id = ProjectId.parse(context.req.param('id'));
-  const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
+  const planRequest = { ...(await readJson(context, PlanBody)), by: callerOf(context) };
   const [keystoneState, operations, protection] = await Promise.all([
     cloud.keystone.show('project', id),
     engine.reads.operationsAbout('project', id),

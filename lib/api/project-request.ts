@@ -35,8 +35,8 @@ export const scopeOfProject = ({ facts }: PresentProject): ProjectScope => {
 };
 
 /**
- * Returns the input that opens an operation for an administrator's request. The caller has checked
- * that the project is not protected.
+ * Returns the input that opens an operation for an administrator's request. This function
+ * does not check whether the project is protected.
  */
 export async function operationInputOf<
   Request extends { readonly by: string; readonly reason: string },

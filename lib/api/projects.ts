@@ -91,7 +91,7 @@ async function suspendProject(context: Context, deps: ApiDeps): Promise<Response
     );
   const holdDocument = suspensionHoldDocument(id, 0, { by, reason, at: deps.now() });
   const request = { context, project, decision: { by, reason }, holdBefore, holdDocument };
-  return openAndCommit('suspend', request, deps);
+  return openSuspendOrResume('suspend', request, deps);
 }
 
 async function resumeProject(context: Context, deps: ApiDeps): Promise<Response> {
@@ -115,7 +115,7 @@ async function resumeProject(context: Context, deps: ApiDeps): Promise<Response>
   const request = { context, project, decision, holdBefore: hold, holdDocument };
   return otherCauses.length > 0
     ? endHoldOnly(request, otherCauses, deps)
-    : openAndCommit('resume', request, deps);
+    : openSuspendOrResume('resume', request, deps);
 }
 
 /** Ends the hold of the operator. The project stays suspended because of `otherCauses`. */
@@ -127,7 +127,7 @@ async function endHoldOnly(
   const { context, holdDocument } = request;
   const outcome = await engine.commit({
     documents: holdDocument ? [holdDocument] : [],
-    audit: [auditOf('resume', request, undefined, now())],
+    audit: [suspendResumeAuditRecord('resume', request, undefined, now())],
   });
   return outcome === 'conflict'
     ? context.json(PROJECT_CHANGED_PROBLEM, 409)
@@ -135,7 +135,7 @@ async function endHoldOnly(
 }
 
 /** Opens the suspend or resume. Commits it with the hold and the audit record. */
-async function openAndCommit(
+async function openSuspendOrResume(
   action: SuspendOrResume,
   request: SuspendResumeRequest,
   deps: ApiDeps,
@@ -150,14 +150,14 @@ async function openAndCommit(
     documents: holdDocument ? [holdDocument] : [],
     operations,
     messages,
-    audit: [auditOf(action, request, openedId, deps.now())],
+    audit: [suspendResumeAuditRecord(action, request, openedId, deps.now())],
   });
   if (outcome === 'conflict') return context.json(PROJECT_CHANGED_PROBLEM, 409);
   if (openedId !== undefined) return context.json({ opened: openedId }, 202);
   return context.json({ opened: null, because: whyNotOpened(lifecycleInput) }, 202);
 }
 
-function auditOf(
+function suspendResumeAuditRecord(
   action: SuspendOrResume,
   { context, project, decision, holdBefore, holdDocument }: SuspendResumeRequest,
   openedId: OperationId | undefined,

@@ -8,7 +8,7 @@ import { limitBodySize, requireJsonType } from './body.ts';
 import { answerUnknownPaths, type ErrorDeps, errorHandler, redactResponses } from './errors.ts';
 import { isRead } from './methods.ts';
 import { problemBody } from './problem.ts';
-import { loopbackOnly, refuseForeignPages } from './same-site.ts';
+import { refuseForeignPages, requireLoopbackHost } from './same-site.ts';
 
 export interface ProtectDeps extends ErrorDeps {
   readonly authentication: Authentication;
@@ -19,7 +19,9 @@ export interface ProtectDeps extends ErrorDeps {
 }
 
 /** The request id of API Gateway, which is also in its access log. */
-const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(1).max(64) }) });
+const GatewayRequest = z.object({
+  requestContext: z.object({ requestId: z.string().min(1).max(64) }),
+});
 
 /**
  * Adds the checks of all requests. The caller of this function adds the routes afterwards, so no
@@ -31,7 +33,7 @@ export function protectApi(app: Hono, deps: ProtectDeps): void {
     requestId({
       limitLength: 64,
       generator: (context) =>
-        Gateway.safeParse(context.env).data?.requestContext.requestId ?? randomUUID(),
+        GatewayRequest.safeParse(context.env).data?.requestContext.requestId ?? randomUUID(),
     }),
   );
   app.use(
@@ -44,7 +46,7 @@ export function protectApi(app: Hono, deps: ProtectDeps): void {
   app.use(forbidCaching, redactResponses);
   app.onError(errorHandler(deps));
   answerUnknownPaths(app);
-  if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
+  if (deps.authentication.by === 'tokens') app.use(requireLoopbackHost);
   app.use(refuseForeignPages, authenticate(deps.authentication, deps));
   app.use(limitPluginsToReports(deps.httpPlugins), requireJsonType, limitBodySize);
 }

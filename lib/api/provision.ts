@@ -23,7 +23,7 @@ import {
 } from './project-request.ts';
 
 export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
-export const ProvisionRequest = z.strictObject({
+export const ProvisionBody = z.strictObject({
   reason: reasonText,
   by: callerNotAllowedInBody,
   ...ProfileQuery.shape,
@@ -41,11 +41,11 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/projects/:id/provision', (context) => provisionProject(context, deps));
 }
 
-const findProject = (context: Context, deps: ApiDeps) =>
+const readRequestedProject = (context: Context, deps: ApiDeps) =>
   readProjectState(ProjectId.parse(context.req.param('id')), deps);
 
 async function answerProvisionPlan(context: Context, deps: ApiDeps): Promise<Response> {
-  const project = await findProject(context, deps);
+  const project = await readRequestedProject(context, deps);
   if (project.kind !== 'present')
     return context.json(problemBody('project', whyNotPresent(project)), 404);
   const { profile } = ProfileQuery.parse(context.req.query());
@@ -56,7 +56,7 @@ async function answerProvisionPlan(context: Context, deps: ApiDeps): Promise<Res
 }
 
 async function answerDrift(context: Context, deps: ApiDeps): Promise<Response> {
-  const project = await findProject(context, deps);
+  const project = await readRequestedProject(context, deps);
   if (project.kind !== 'present')
     return context.json(problemBody('project', whyNotPresent(project)), 404);
   const [provisioned] = await provisionedProjects(deps.engine, project.facts.id);
@@ -92,8 +92,8 @@ async function compareWithProfile(
 }
 
 async function provisionProject(context: Context, deps: ApiDeps): Promise<Response> {
-  const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
-  const project = await findProject(context, deps);
+  const requested = { ...(await readJson(context, ProvisionBody)), by: callerOf(context) };
+  const project = await readRequestedProject(context, deps);
   if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
   if (project.suspensionCauses.length > 0)
     return answerRefused(

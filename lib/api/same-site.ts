@@ -2,16 +2,16 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { isRead } from './methods.ts';
 import { problemBody } from './problem.ts';
 
-const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
  * Refuses requests for a host other than loopback. A web page could reach this port if its own host
  * name resolves to 127.0.0.1 (DNS rebinding).
  */
-export const loopbackOnly: MiddlewareHandler = async (context, next) => {
+export const requireLoopbackHost: MiddlewareHandler = async (context, next) => {
   const hostHeader = context.req.header('host');
   const urls = [context.req.url, ...(hostHeader === undefined ? [] : [`http://${hostHeader}`])];
-  if (urls.every((url) => URL.canParse(url) && LOOPBACK.includes(new URL(url).hostname)))
+  if (urls.every((url) => URL.canParse(url) && LOOPBACK_HOSTS.includes(new URL(url).hostname)))
     return next();
   return context.json(
     problemBody('host', 'the API accepts only requests for 127.0.0.1, localhost or ::1'),
@@ -21,10 +21,10 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
 
 /**
  * Refuses requests that a page of another origin sends from an operator's browser. Hono's `csrf`
- * checks only the media types of HTML forms, and accepts a foreign `Origin` with JSON.
+ * is not sufficient: it accepts JSON from a page of another origin.
  */
 export const refuseForeignPages: MiddlewareHandler = async (context, next) => {
-  if (isForeign(context) && !isNavigation(context))
+  if (isFromForeignPage(context) && !isNavigation(context))
     return context.json(
       problemBody('origin', 'the request came from a web page of another origin and was refused'),
       403,
@@ -32,7 +32,7 @@ export const refuseForeignPages: MiddlewareHandler = async (context, next) => {
   return next();
 };
 
-function isForeign({ req }: Context): boolean {
+function isFromForeignPage({ req }: Context): boolean {
   const site = req.header('sec-fetch-site');
   const origin = req.header('origin');
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;

@@ -18,7 +18,7 @@ const CatalogType = z
     /^(?![./])[^/]{1,255}$/,
     'must be a service type as in the catalog of Keystone, for example load-balancer',
   );
-export const NewWaiver = z.strictObject({
+export const WaiverBody = z.strictObject({
   type: CatalogType,
   by: callerNotAllowedInBody,
   reason: reasonText,
@@ -67,8 +67,8 @@ async function answerServices(context: Context, deps: ApiDeps): Promise<Response
 
 async function addWaiver(context: Context, deps: ApiDeps): Promise<Response> {
   const { engine, now } = deps;
-  const { type, reason } = await readJson(context, NewWaiver);
-  const because = await whyWithoutEffect(type, deps);
+  const { type, reason } = await readJson(context, WaiverBody);
+  const because = await whyWaiverHasNoEffect(type, deps);
   if (because !== undefined) return context.json(problemBody('waiver', because), 409);
   const waiver = { type, by: callerOf(context), reason, at: now() };
   const auditedDecision = {
@@ -91,7 +91,7 @@ async function addWaiver(context: Context, deps: ApiDeps): Promise<Response> {
  * listener is an example. Any other covered service can be waived only while one of its endpoints
  * is unreachable.
  */
-async function whyWithoutEffect(
+async function whyWaiverHasNoEffect(
   type: string,
   { cloud, services }: ApiDeps,
 ): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import { callerNotAllowedInBody, readJson, reasonText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { LimitQuery } from './limit.ts';
 
-export const StopRequest = z.strictObject({ by: callerNotAllowedInBody, reason: reasonText });
+export const StopBody = z.strictObject({ by: callerNotAllowedInBody, reason: reasonText });
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is a
@@ -19,7 +19,7 @@ export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
     ['/v1/resume-all', 'resumed'],
   ] as const)
     app.post(path, async (context) => {
-      const { reason } = await readJson(context, StopRequest);
+      const { reason } = await readJson(context, StopBody);
       const decision: StopDecision = { what, by: callerOf(context), reason, at: now() };
       const before = (await engine.reads.stopDecision()) ?? null;
       const auditedDecision = {

@@ -37,10 +37,10 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   );
   app.post('/v1/suspicious/release', async (context) => {
     const decision = { ...(await readJson(context, SuspicionBody)), by: callerOf(context) };
-    const records = await selectedRecords(decision, engine.reads);
+    const records = await readSelectedRecords(decision, engine.reads);
     const at = now();
     const change = releaseSuspicions(records, { ...decision, at });
-    const decisionRecord = auditOf(context, 'released', decision.reason, records, at);
+    const decisionRecord = decisionAuditRecord(context, 'released', decision.reason, records, at);
     if (change.messages.length > 0) await engine.commit({ ...change, audit: [decisionRecord] });
     return context.json(
       { released: change.messages.length, left: (await engine.reads.suspicions(1)).total },
@@ -51,9 +51,9 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const { by: _, reason, ...decision } = await readJson(context, SuspicionBody);
     const by = callerOf(context);
     const at = now();
-    const records = await selectedRecords(decision, engine.reads);
+    const records = await readSelectedRecords(decision, engine.reads);
     const accounts = dropSuspicions(records, { by, reason, at });
-    const decisionRecord = auditOf(context, 'dropped', reason, records, at);
+    const decisionRecord = decisionAuditRecord(context, 'dropped', reason, records, at);
     if (accounts.length > 0) await engine.commit({ accounts, audit: [decisionRecord] });
     return context.json(
       { dropped: accounts.length, left: (await engine.reads.suspicions(1)).total },
@@ -63,7 +63,7 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
 }
 
 /** Returns one audit record for all accounts of the request. */
-function auditOf(
+function decisionAuditRecord(
   context: Context,
   what: 'released' | 'dropped',
   reason: string,
@@ -85,10 +85,10 @@ function auditOf(
 }
 
 /**
- * Returns the records of the named accounts. A person may have dropped the deletions of some of
- * them. With `all`, returns the records of all suspicious accounts without a dropped deletion.
+ * Returns the records of the named accounts, including accounts whose deletion a person has
+ * dropped. With `all`, returns the records of all suspicious accounts without a dropped deletion.
  */
-async function selectedRecords(
+async function readSelectedRecords(
   { accounts, all }: Pick<z.infer<typeof SuspicionBody>, 'accounts' | 'all'>,
   reads: Reads,
 ): Promise<AccountRecord[]> {

@@ -40,38 +40,41 @@ export function tokenCache(
   timeoutMillis = ANSWER_TIMEOUT_MILLIS,
 ): TokenCache {
   // Two maps, so that many forged tokens do not evict valid tokens.
-  const validEntries = new Map<string, CachedAnswer>();
-  const refusedEntries = new Map<string, CachedAnswer>();
-  const pendingAnswers = new Map<string, Promise<TokenFacts | undefined>>();
-  const keepEntry = (entries: Map<string, CachedAnswer>, key: string, entry: CachedAnswer): void =>
-    setNewest(entries, key, entry, MAX_ENTRIES);
-  const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
+  const acceptedByDigest = new Map<string, CachedAnswer>();
+  const refusedByDigest = new Map<string, CachedAnswer>();
+  const pendingByDigest = new Map<string, Promise<TokenFacts | undefined>>();
+  const cacheAnswer = (
+    answerByDigest: Map<string, CachedAnswer>,
+    key: string,
+    cached: CachedAnswer,
+  ): void => setNewest(answerByDigest, key, cached, MAX_ENTRIES);
+  const validateAndCache = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
     const facts = await withTimeout(validate(token), timeoutMillis);
     if (facts)
-      keepEntry(validEntries, key, {
+      cacheAnswer(acceptedByDigest, key, {
         facts,
         validUntil: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
       });
-    else keepEntry(refusedEntries, key, { facts, validUntil: askedAt + REFUSED_MILLIS });
+    else cacheAnswer(refusedByDigest, key, { facts, validUntil: askedAt + REFUSED_MILLIS });
     return facts;
   };
   return {
     cachedAnswer(token) {
       const key = digestOf(token);
-      for (const entries of [validEntries, refusedEntries]) {
-        const entry = entries.get(key);
-        if (entry && now() < entry.validUntil) return entry;
-        entries.delete(key);
+      for (const answerByDigest of [acceptedByDigest, refusedByDigest]) {
+        const cached = answerByDigest.get(key);
+        if (cached && now() < cached.validUntil) return cached;
+        answerByDigest.delete(key);
       }
       return undefined;
     },
     validate(token) {
       const key = digestOf(token);
       const answer =
-        pendingAnswers.get(key) ??
-        askKeystone(key, token).finally(() => void pendingAnswers.delete(key));
-      pendingAnswers.set(key, answer);
+        pendingByDigest.get(key) ??
+        validateAndCache(key, token).finally(() => void pendingByDigest.delete(key));
+      pendingByDigest.set(key, answer);
       return answer;
     },
   };

@@ -48,7 +48,7 @@ export function openTokenFile(path: string): ApiToken {
         TOKEN_FILE_SETTING,
         `${path} contains no token; delete the file, and the next start creates a new one`,
       );
-    return { name: nameOfUser(uid), token };
+    return { name: currentUserName(uid), token };
   } finally {
     closeSync(file);
   }
@@ -64,7 +64,7 @@ function createIfMissing(path: string): void {
     try {
       linkSync(temporaryPath, path);
     } catch (thrown) {
-      if (codeOf(thrown) !== 'EEXIST') throw thrown;
+      if (errorCodeOf(thrown) !== 'EEXIST') throw thrown;
     } finally {
       unlinkSync(temporaryPath);
     }
@@ -80,22 +80,22 @@ function withFileError<T>(path: string, verb: 'be read' | 'be created', work: ()
   } catch (thrown) {
     throw settingError(
       TOKEN_FILE_SETTING,
-      `${path} cannot ${verb} (${codeOf(thrown)}); name a file in a folder that this user ` +
+      `${path} cannot ${verb} (${errorCodeOf(thrown)}); name a file in a folder that this user ` +
         'can write to, or set PROPAGATOR_API_TOKENS',
     );
   }
 }
 
-const codeOf = (thrown: unknown): string =>
+const errorCodeOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown
     ? String(thrown.code)
     : 'unknown';
 
 /**
- * Returns the name of the user. In a container the user may have no name. The result is then the id
- * of the user.
+ * Returns the name of the user that runs this process. In a container the user may have no name.
+ * The result is then the id of the user, which is `uid`.
  */
-function nameOfUser(uid: number): string {
+function currentUserName(uid: number): string {
   try {
     return userInfo().username;
   } catch {

@@ -17,7 +17,7 @@ export type TokenLevel =
  * The level of a valid token. A role counts only in an accepted scope, because with secure RBAC a
  * customer may have the role `admin` on a project.
  */
-export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
+export function tokenLevelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)
     return refusedToken(
       'a token of a trust or of OAuth is not accepted, because it may name a user other than ' +

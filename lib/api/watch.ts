@@ -100,11 +100,11 @@ async function sendStates(
   readState: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   { pollMillis, heartbeatMillis, streamMillis }: WatchTimes,
 ): Promise<void> {
-  const begin = performance.now();
+  const beganAt = performance.now();
   let lastText = '';
-  let lastWrittenAt = begin;
+  let lastWrittenAt = beganAt;
   let eventNumber = 0;
-  while (!stream.aborted && !stream.closed && performance.now() - begin < streamMillis) {
+  while (!stream.aborted && !stream.closed && performance.now() - beganAt < streamMillis) {
     const { data, isLast } = await readState();
     const text = JSON.stringify(redactDeep(data));
     if (text !== lastText) {

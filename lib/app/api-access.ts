@@ -8,23 +8,23 @@ import { type Settings, settingError } from '../shared/settings.ts';
 import { apiTokens } from './api-tokens.ts';
 import { keystoneAuthenticationOf } from './keystone-access.ts';
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
+const LOOPBACK_ADDRESS = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
 /**
  * Returns the address and the TLS options of the API. Throws `PropagatorError` if the address is
  * not loopback and Keystone does not authenticate the callers. Also throws if the certificate or
  * the key cannot be used.
  */
-export function apiListener(settings: Settings, log: Log): ListenOptions {
+export function apiListenOptions(settings: Settings, log: Log): ListenOptions {
   const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: authMethod } = settings;
-  const isLocal = LOOPBACK.test(address);
-  if (!isLocal && authMethod !== 'keystone')
+  const isLoopback = LOOPBACK_ADDRESS.test(address);
+  if (!isLoopback && authMethod !== 'keystone')
     throw settingError(
       'PROPAGATOR_API_ADDRESS',
       `the API listens on ${address} only with PROPAGATOR_API_AUTH=keystone`,
     );
   const tls = tlsOf(settings);
-  if (!isLocal && !tls)
+  if (!isLoopback && !tls)
     log.warn(
       { address },
       'the API listens without TLS: put a proxy with TLS in front of it, or set ' +

@@ -24,7 +24,7 @@ export async function checkCloud(
 ): Promise<void> {
   const warningAbort = new AbortController();
   let isLate = false;
-  const warnIfLate = delay(maxWaitMillis, undefined, { signal: warningAbort.signal }).then(
+  const lateWarning = delay(maxWaitMillis, undefined, { signal: warningAbort.signal }).then(
     () => {
       isLate = true;
       log.warn('Keystone did not answer in time, so its catalog was not checked at the start');
@@ -39,7 +39,7 @@ export async function checkCloud(
     log.warn({ advice }, `the catalog was not checked: ${message}`);
   });
   try {
-    await Promise.race([catalogCheck, warnIfLate]);
+    await Promise.race([catalogCheck, lateWarning]);
   } finally {
     warningAbort.abort();
   }

@@ -58,10 +58,13 @@ const CONCURRENT_TASKS = 4;
  * Starts the workers of all queues: ingest, the coordinator, each service and each HTTP plugin.
  * Returns the function that ingests a batch, for the relay.
  */
-export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Promise<IngestBatch> {
+export async function startWorkers(
+  workerEngine: WorkerEngine,
+  deps: WorkerDeps,
+): Promise<IngestBatch> {
   const ingestBatch = createIngestBatch(deps);
-  await queues.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
-  await startCoordinator(queues, deps);
+  await workerEngine.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
+  await startCoordinator(workerEngine, deps);
   const tasks = taskSettings(deps.settings);
   const deletionDurations = new DeletionDurations();
   const inFlight = new InFlightRequests(deps.now);
@@ -76,11 +79,11 @@ export async function startWorkers(queues: WorkerEngine, deps: WorkerDeps): Prom
   };
   const options = { concurrency: CONCURRENT_TASKS };
   for (const service of deps.services)
-    await queues.work(`service-${service.name}`, options, (deliveries) =>
+    await workerEngine.work(`service-${service.name}`, options, (deliveries) =>
       runTask(service, deliveries, taskDeps),
     );
   for (const plugin of deps.httpPlugins)
-    await queues.work(`service-${plugin.name}`, options, (deliveries) =>
+    await workerEngine.work(`service-${plugin.name}`, options, (deliveries) =>
       runHttpTask(plugin, deliveries, { ...deps, ...tasks }),
     );
   return ingestBatch;
@@ -100,7 +103,7 @@ function createIngestBatch({ engine, cloud, settings, now, log }: WorkerDeps): I
   return (deliveries) => limit(() => ingest(deliveries, deps));
 }
 
-function startCoordinator(queues: WorkerEngine, deps: WorkerDeps): Promise<void> {
+function startCoordinator(workerEngine: WorkerEngine, deps: WorkerDeps): Promise<void> {
   const { httpPlugins, settings, stopping } = deps;
   const coordinateDeps = {
     ...deps,
@@ -109,7 +112,7 @@ function startCoordinator(queues: WorkerEngine, deps: WorkerDeps): Promise<void>
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions = [], name }) => [name, actions])),
     operationQueue: new KeyedQueue(),
   };
-  return queues.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+  return workerEngine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
       // When the process stops, the rest of the batch returns to the queue. The process must not
       // handle it, because a message may cause a deletion in Keystone.

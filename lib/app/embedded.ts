@@ -13,7 +13,7 @@ import { steadyClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Service } from '../task/service.ts';
-import { apiAuthentication, apiListener } from './api-access.ts';
+import { apiAuthentication, apiListenOptions } from './api-access.ts';
 import { checkCloud } from './check-cloud.ts';
 import { createApiWithConsole } from './embedded-api.ts';
 import { type IngestBatch, startWorkers, type WorkerDeps } from './embedded-workers.ts';
@@ -77,7 +77,7 @@ async function start(
   undo.add(() => stopping.abort());
   const services = await loadPlugins(builtInServices, settings.PROPAGATOR_SERVICE_MODULES);
   const { optedIn, httpPlugins } = resolvePlugins(settings, services);
-  const server = await listen(settings.PROPAGATOR_PORT, apiListener(settings, log));
+  const server = await listen(settings.PROPAGATOR_PORT, apiListenOptions(settings, log));
   undo.add(() => server.close());
   const postgresEngine = await openEngine(settings, log, beginEmpty);
   undo.add(() => postgresEngine.close());
@@ -108,7 +108,7 @@ async function start(
   const relay = startConfiguredRelay(deps, ingestBatch);
   undo.add(() => relay?.stop());
   const startedAt = now();
-  const inventory = startInventory(deps, relay, startedAt);
+  const inventory = startEmbeddedInventorySync(deps, relay, startedAt);
   undo.add(() => inventory.stop());
   server.serve(
     createApiWithConsole(deps, authentication, { relay, inventory, callCounts, startedAt }),
@@ -155,7 +155,7 @@ function startConfiguredRelay(
   });
 }
 
-function startInventory(
+function startEmbeddedInventorySync(
   { settings, engine, cloud, mode, policy, stopping, now, log }: WorkerDeps,
   relay: Relay | undefined,
   startedAt: number,

@@ -51,14 +51,15 @@ export async function loadPlugins(
   const services = [...builtIn];
   for (const path of paths) {
     const service = await loadService(path);
-    const conflicting = services.find(
+    const conflictingService = services.find(
       ({ name, catalogTypes }) =>
         name === service.name || catalogTypes.some((type) => service.catalogTypes.includes(type)),
     );
-    if (conflicting)
+    if (conflictingService)
       throw moduleError(
         path,
-        `service ${service.name} has the same name or catalog type as service ${conflicting.name}`,
+        `service ${service.name} has the same name or catalog type as service ` +
+          conflictingService.name,
       );
     services.push(service);
   }
@@ -99,14 +100,15 @@ export function resolvePlugins(
 }
 
 function requireOffByDefault(optedIn: readonly string[], services: readonly Service[]): void {
-  const optional = services
+  const optionalNames = services
     .filter(({ offByDefault }) => offByDefault !== undefined)
     .map(({ name }): string => name);
-  const unknownName = optedIn.find((name) => !optional.includes(name));
+  const unknownName = optedIn.find((name) => !optionalNames.includes(name));
   if (unknownName !== undefined)
     throw settingError(
       'PROPAGATOR_INCLUDE_SERVICES',
-      `${unknownName} cannot be included; services that are off by default: ${optional.join(', ')}`,
+      `${unknownName} cannot be included; services that are off by default: ` +
+        optionalNames.join(', '),
     );
 }
 

@@ -76,13 +76,23 @@ async function start(
   const relay = startRelay(relayOptions(settings), { store: sink.store, log, now });
   undo.add(() => relay.stop());
   const stopping = new AbortController();
-  const heartbeat: Heartbeat = { failure: undefined };
-  const heartbeats = sendHeartbeats(relay, sink, log, heartbeatMillis, heartbeat, stopping.signal);
+  const heartbeatState: HeartbeatState = { failure: undefined };
+  const heartbeatLoop = sendHeartbeats(
+    relay,
+    sink,
+    log,
+    heartbeatMillis,
+    heartbeatState,
+    stopping.signal,
+  );
   const app = new Hono();
   app.get('/healthz', (context) => {
     const state = relay.state();
-    const ok = state.connected && !state.storeFailing && heartbeat.failure === undefined;
-    return context.json({ ok, relay: state, queue: url, heartbeat }, ok ? 200 : 503);
+    const ok = state.connected && !state.storeFailing && heartbeatState.failure === undefined;
+    return context.json(
+      { ok, relay: state, queue: url, heartbeat: heartbeatState },
+      ok ? 200 : 503,
+    );
   });
   server.serve(app);
   return {
@@ -90,13 +100,13 @@ async function start(
     state: () => relay.state(),
     async stop() {
       stopping.abort();
-      await Promise.allSettled([server.close(), relay.stop(), heartbeats]);
+      await Promise.allSettled([server.close(), relay.stop(), heartbeatLoop]);
     },
   };
 }
 
-/** `failure`: why the queue did not accept the last heartbeat; `undefined` if it accepted it. */
-interface Heartbeat {
+/** `failure`: why the last heartbeat failed; `undefined` if the ingest queue accepted it. */
+interface HeartbeatState {
   failure: string | undefined;
 }
 
@@ -117,7 +127,7 @@ async function sendHeartbeats(
   sink: QueueSink,
   log: Logger,
   millis: number,
-  heartbeat: Heartbeat,
+  heartbeatState: HeartbeatState,
   signal: AbortSignal,
 ): Promise<void> {
   let receivedBefore = 0;
@@ -126,20 +136,24 @@ async function sendHeartbeats(
     const hasReceived = received > receivedBefore;
     receivedBefore = received;
     // The queue has accepted these notifications, so the queue works.
-    if (hasReceived) heartbeat.failure = undefined;
-    else if (connected && waiting === undefined) await sendHeartbeat(sink, log, heartbeat);
+    if (hasReceived) heartbeatState.failure = undefined;
+    else if (connected && waiting === undefined) await sendHeartbeat(sink, log, heartbeatState);
     await delay(millis, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function sendHeartbeat(sink: QueueSink, log: Logger, heartbeat: Heartbeat): Promise<void> {
+async function sendHeartbeat(
+  sink: QueueSink,
+  log: Logger,
+  heartbeatState: HeartbeatState,
+): Promise<void> {
   try {
     await sink.sendHeartbeat();
-    heartbeat.failure = undefined;
+    heartbeatState.failure = undefined;
   } catch (thrown) {
     const error = reportOf(thrown, { code: 'relay.heartbeat' });
-    if (heartbeat.failure === undefined)
+    if (heartbeatState.failure === undefined)
       log.warn({ error }, 'the ingest queue did not accept the heartbeat; the relay retries');
-    heartbeat.failure = error.message;
+    heartbeatState.failure = error.message;
   }
 }

@@ -2,17 +2,17 @@ type StopFunction = () => Promise<unknown> | unknown;
 
 /** Collects the functions that stop the parts of a start. A failed start calls them. */
 export class Teardown {
-  readonly #stops: StopFunction[] = [];
+  readonly #stopFunctions: StopFunction[] = [];
 
   add(stop: StopFunction): void {
-    this.#stops.push(stop);
+    this.#stopFunctions.push(stop);
   }
 
   /**
    * Stops the newest part first. If a part cannot be stopped, the other parts are still stopped.
    */
   async run(): Promise<void> {
-    for (const stop of this.#stops.splice(0).reverse())
+    for (const stop of this.#stopFunctions.splice(0).reverse())
       await Promise.resolve()
         .then(stop)
         .catch(() => undefined);

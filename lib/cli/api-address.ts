@@ -11,7 +11,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The value of `PROPAGATOR_API_URL` with which a command finds the API in Keystone's catalog. */
-const CATALOG = 'catalog';
+const CATALOG_VALUE = 'catalog';
 
 /** Logs in. The OpenStack client is loaded only for a command that needs the login. */
 const logInToKeystone = async (environment: Environment): Promise<KeystoneLogin> =>
@@ -20,7 +20,7 @@ const logInToKeystone = async (environment: Environment): Promise<KeystoneLogin>
 /** The URL of the API, and the function that sends a request to it. */
 export interface ApiAddress {
   /** The URL, or a function that finds it at the first call. */
-  readonly base: string | (() => Promise<string>);
+  readonly baseUrl: string | (() => Promise<string>);
   readonly send: Fetch;
 }
 
@@ -36,10 +36,10 @@ export function apiAddressOf(
   send: Fetch = fetch,
 ): ApiAddress {
   const { PROPAGATOR_API_URL: configuredUrl, PROPAGATOR_PORT: port } = environment;
-  if (configuredUrl === CATALOG) return addressInCatalog(environment, logIn, send);
-  const base = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
+  if (configuredUrl === CATALOG_VALUE) return addressInCatalog(environment, logIn, send);
+  const baseUrl = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
   const issueToken = async (): Promise<string> => (await logIn(environment)).value;
-  return { base, send: apiFetchOf(base, environment, undefined, send, issueToken) };
+  return { baseUrl, send: apiFetchOf(baseUrl, environment, undefined, send, issueToken) };
 }
 
 /** Returns an address that logs in to Keystone and finds the URL when it is first used. */
@@ -50,7 +50,7 @@ function addressInCatalog(
 ): ApiAddress {
   const findAddress = async () => {
     const login = await logIn(environment);
-    const base = apiInCatalog(login.catalog, login.credentials);
+    const baseUrl = apiInCatalog(login.catalog, login.credentials);
     // The first call uses the token of the login that found the URL.
     let unusedToken: string | undefined = login.value;
     const issueToken = async (): Promise<string> => {
@@ -58,7 +58,7 @@ function addressInCatalog(
       unusedToken = undefined;
       return token;
     };
-    return { base, send: apiFetchOf(base, environment, undefined, send, issueToken) };
+    return { baseUrl, send: apiFetchOf(baseUrl, environment, undefined, send, issueToken) };
   };
   let address: ReturnType<typeof findAddress> | undefined;
   const findAddressOnce = () => {
@@ -66,7 +66,7 @@ function addressInCatalog(
     return address;
   };
   return {
-    base: async () => (await findAddressOnce()).base,
+    baseUrl: async () => (await findAddressOnce()).baseUrl,
     send: async (url, init) => (await findAddressOnce()).send(url, init),
   };
 }

@@ -11,24 +11,26 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns the function that sends a call to the API at `base`. A call to API Gateway is signed
+ * Returns the function that sends a call to the API at `baseUrl`. A call to API Gateway is signed
  * (Signature Version 4), because the API on AWS accepts only principals with the permission
  * `execute-api:Invoke`. For any other URL, the function adds an API token to a call that changes
  * something. If the API requires a token of Keystone, the function adds the token of `issueToken`
  * to every call.
  */
 export function apiFetchOf(
-  base: string,
+  baseUrl: string,
   environment: Environment,
   credentials: () => Promise<AwsCredentials> = defaultCredentials(),
   send: Fetch = fetch,
   issueToken = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
 ): Fetch {
-  const region = URL.canParse(base) ? signatureRegionOf(new URL(base), environment) : undefined;
+  const region = URL.canParse(baseUrl)
+    ? signatureRegionOf(new URL(baseUrl), environment)
+    : undefined;
   if (region === undefined)
     return withKeystoneLogin(
-      base,
-      withApiToken(base, environment, readFileIfReadable, send),
+      baseUrl,
+      withApiToken(baseUrl, environment, readFileIfReadable, send),
       issueToken,
       send,
     );
@@ -58,7 +60,7 @@ export function apiFetchOf(
     const { host: _, ...signedHeaders } = headers;
     return send(url, { ...init, headers: signedHeaders });
   };
-  return withKeystoneLogin(base, sendSigned, issueToken, send);
+  return withKeystoneLogin(baseUrl, sendSigned, issueToken, send);
 }
 
 /** The region for the signature; `undefined` when the URL is not on AWS. */

@@ -33,14 +33,15 @@ const ApiError = z.object({
  * with an error, or if it does not answer.
  */
 export class ApiClient {
-  readonly #base: () => Promise<string>;
+  readonly #findBaseUrl: () => Promise<string>;
   readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** `base`: the URL of the API, or a function that finds it. */
+  /** `baseUrl`: the URL of the API, or a function that finds it. */
   constructor(
-    base: string | (() => Promise<string>),
+    baseUrl: string | (() => Promise<string>),
     send: (url: string, init: RequestInit) => Promise<Response> = fetch,
   ) {
-    this.#base = async () => (typeof base === 'string' ? base : await base()).replace(/\/$/, '');
+    this.#findBaseUrl = async () =>
+      (typeof baseUrl === 'string' ? baseUrl : await baseUrl()).replace(/\/$/, '');
     this.#fetch = send;
   }
 
@@ -70,14 +71,14 @@ export class ApiClient {
     const { answer } = await this.#send(path, { headers: { accept: 'text/event-stream' } });
     const { body } = answer;
     if (!body) return;
-    for await (const { event, data } of serverSentEvents(untilBroken(body))) {
+    for await (const { event, data } of serverSentEvents(bytesUntilBroken(body))) {
       if (event === 'end') return;
       yield parseAnswer(shape, path, parseJson(data));
     }
   }
 
   async #call(path: string, init: RequestInit): Promise<unknown> {
-    const { answer, base } = await this.#send(path, init);
+    const { answer, baseUrl } = await this.#send(path, init);
     try {
       return parseJson(await answer.text());
     } catch (cause) {
@@ -85,7 +86,7 @@ export class ApiClient {
         {
           code: 'cli.no-answer',
           class: 'Transient',
-          message: `the connection to ${base} broke before the end of the answer`,
+          message: `the connection to ${baseUrl} broke before the end of the answer`,
           advice: 'The propagator may have carried out the request. See: propagator operation list',
         },
         { cause },
@@ -97,11 +98,11 @@ export class ApiClient {
   async #send(
     path: string,
     init: RequestInit,
-  ): Promise<{ readonly answer: Response; readonly base: string }> {
-    const base = await this.#base();
+  ): Promise<{ readonly answer: Response; readonly baseUrl: string }> {
+    const baseUrl = await this.#findBaseUrl();
     let answer: Response;
     try {
-      answer = await this.#fetch(`${base}${path}`, init);
+      answer = await this.#fetch(`${baseUrl}${path}`, init);
     } catch (cause) {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
@@ -112,13 +113,13 @@ export class ApiClient {
         {
           code: 'cli.no-answer',
           class: 'Transient',
-          message: `no propagator answered at ${base}`,
+          message: `no propagator answered at ${baseUrl}`,
           advice,
         },
         { cause },
       );
     }
-    if (answer.ok) return { answer, base };
+    if (answer.ok) return { answer, baseUrl };
     throw await apiErrorOf(answer);
   }
 }
@@ -143,7 +144,7 @@ function parseAnswer<S extends z.ZodType>(shape: S, path: string, answer: unknow
 }
 
 /** Yields the bytes of a body until its end, or until the connection breaks. */
-async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* bytesUntilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
   } catch {

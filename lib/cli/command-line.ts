@@ -11,13 +11,13 @@ import { serviceCommands } from './commands/services.ts';
 import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
 import { watchCommand } from './commands/watch.ts';
-import { completionFor, SHELLS } from './completion.ts';
+import { completionScript, SHELLS } from './completion.ts';
 import { OPERATION_EXIT_CODES_TEXT } from './exit-code.ts';
 import { escapeControls } from './format.ts';
 import { renamedCommandText } from './renamed-commands.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
-const EXIT_CODES = `
+const EXIT_CODES_TEXT = `
 Exit codes: 0 success, 1 error or refused request, 64 wrong usage, 141 the output pipe was closed.
 Commands that show or follow an operation also return:
 ${OPERATION_EXIT_CODES_TEXT}.
@@ -68,7 +68,7 @@ function createProgram(terminal: Terminal): Command {
     .description(
       'Carries account changes of Keystone to every OpenStack service and shows their progress.',
     )
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', EXIT_CODES_TEXT)
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
     .option('--os-cloud <name>', 'log in to Keystone with this cloud of clouds.yaml (OS_CLOUD)')
     .hook('preAction', (command) => {
@@ -131,6 +131,6 @@ function completionCommand(program: Command, terminal: Terminal): void {
       const shell = SHELLS.find((one) => one === name);
       if (!shell)
         throw new UsageError(`there is no completion for ${name}; use one of ${SHELLS.join(', ')}`);
-      terminal.write(completionFor(shell, program));
+      terminal.write(completionScript(shell, program));
     });
 }

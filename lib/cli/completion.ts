@@ -11,7 +11,7 @@ interface CommandWords {
 }
 
 /** A script that completes commands and options in this shell. The script never calls the API. */
-export function completionFor(shell: Shell, program: Command): string {
+export function completionScript(shell: Shell, program: Command): string {
   const allCommandWords = commandWordsOf(program, '');
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](allCommandWords);
 }

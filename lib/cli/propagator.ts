@@ -9,12 +9,12 @@ import { askPerson, endWhenReaderStops, packageVersion, withProgress } from './p
 /** The environment of the command. `--os-cloud` sets OS_CLOUD in it before the first call. */
 const environment: Record<string, string | undefined> = { ...process.env };
 
-const { base, send } = apiAddressOf(environment);
+const { baseUrl, send } = apiAddressOf(environment);
 
 endWhenReaderStops([process.stdout, process.stderr], (code) => process.exit(code));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(base, withProgress(send, process.stderr)),
+  client: new ApiClient(baseUrl, withProgress(send, process.stderr)),
   chooseCloud: (name) => {
     environment.OS_CLOUD = name;
   },

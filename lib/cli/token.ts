@@ -6,8 +6,8 @@ import { PropagatorError } from '../shared/errors.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
-export const isLoopback = (hostname: string): boolean => LOOPBACK.includes(hostname);
+const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+export const isLoopback = (hostname: string): boolean => LOOPBACK_HOSTS.includes(hostname);
 
 /** The error code of a call that needs a local token but has none. */
 export const MISSING_TOKEN = 'cli.token.missing';
@@ -19,7 +19,7 @@ export const MISSING_TOKEN = 'cli.token.missing';
  * is no token, the returned function throws `PropagatorError` and sends nothing.
  */
 export function withApiToken(
-  base: string,
+  baseUrl: string,
   environment: Environment,
   readFile: (path: string) => string | undefined,
   send: Fetch,
@@ -27,17 +27,17 @@ export function withApiToken(
   return (url, init) => {
     if (isRead(init.method ?? 'GET')) return send(url, init);
     const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${tokenFor(base, environment, readFile)}`);
+    headers.set('authorization', `Bearer ${apiTokenFor(baseUrl, environment, readFile)}`);
     return send(url, { ...init, headers });
   };
 }
 
-function tokenFor(
-  base: string,
+function apiTokenFor(
+  baseUrl: string,
   environment: Environment,
   readFile: (path: string) => string | undefined,
 ): string {
-  const { protocol, hostname } = new URL(base);
+  const { protocol, hostname } = new URL(baseUrl);
   const isThisMachine = isLoopback(hostname);
   const { PROPAGATOR_API_TOKEN: configuredToken } = environment;
   if (configuredToken && !isThisMachine && protocol !== 'https:')

@@ -18,7 +18,7 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  *   again when the token has expired.
  */
 export function withKeystoneLogin(
-  base: string,
+  baseUrl: string,
   sendWithoutKeystone: Fetch,
   issueToken: () => Promise<string>,
   send: Fetch = fetch,
@@ -54,23 +54,26 @@ export function withKeystoneLogin(
         ? await sendOrProbe(url, init)
         : await sendWithKeystoneToken(url, init, token);
     if (!requiresKeystoneToken(answer)) return answer;
-    refusePlainHttp(base);
+    refusePlainHttp(baseUrl);
     token = await issueToken().catch((thrown: unknown) => {
-      throw loginError(base, thrown);
+      throw loginError(baseUrl, thrown);
     });
     return sendWithKeystoneToken(url, init, token);
   };
 }
 
-/** API Gateway renames the header `WWW-Authenticate` of an answer. */
+/**
+ * True if an answer says that the API requires a token of Keystone. API Gateway renames the header
+ * `WWW-Authenticate`.
+ */
 const requiresKeystoneToken = ({ status, headers }: Response): boolean =>
   status === 401 &&
   ['www-authenticate', 'x-amzn-remapped-www-authenticate'].some((name) =>
     /^Keystone\b/i.test(headers.get(name) ?? ''),
   );
 
-function refusePlainHttp(base: string): void {
-  const { protocol, hostname } = new URL(base);
+function refusePlainHttp(baseUrl: string): void {
+  const { protocol, hostname } = new URL(baseUrl);
   if (protocol === 'https:' || isLoopback(hostname)) return;
   throw new PropagatorError({
     code: 'cli.token',
@@ -80,13 +83,14 @@ function refusePlainHttp(base: string): void {
   });
 }
 
-function loginError(base: string, thrown: unknown): unknown {
+function loginError(baseUrl: string, thrown: unknown): unknown {
   if (!(thrown instanceof PropagatorError)) return thrown;
   const { report } = thrown;
   return new PropagatorError(
     {
       ...report,
-      message: `the API at ${base} needs a token of Keystone; the login failed: ${report.message}`,
+      message:
+        `the API at ${baseUrl} needs a token of Keystone; ` + `the login failed: ${report.message}`,
       advice:
         `${report.advice} The login is that of \`openstack\`: --os-cloud, OS_CLOUD or the OS_* ` +
         'variables.',

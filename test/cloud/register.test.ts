@@ -287,8 +287,8 @@ describe('a command with PROPAGATOR_API_URL=catalog', () => {
   ])('finds the registered API with a login to %s', async (_, more) => {
     await type(REGISTER);
     const environment = { ...cloud.credentials, PROPAGATOR_API_URL: 'catalog', ...more };
-    const { base } = apiAddressOf(environment);
-    expect(typeof base === 'string' ? base : await base()).toBe(URL);
+    const { baseUrl } = apiAddressOf(environment);
+    expect(typeof baseUrl === 'string' ? baseUrl : await baseUrl()).toBe(URL);
   });
 });
 

@@ -29,7 +29,7 @@ export async function answerApi(
   const { propagator } = context as InvocationContext;
   const app = appByContext.get(propagator) ?? createApiApp(propagator, policy);
   appByContext.set(propagator, app);
-  return withinResponseLimit(await handle(app)(event as LambdaEvent));
+  return limitResponseSize(await handle(app)(event as LambdaEvent));
 }
 
 function createApiApp(propagator: LambdaContext, policy: Policy): Hono {
@@ -40,7 +40,7 @@ function createApiApp(propagator: LambdaContext, policy: Policy): Hono {
     health: () => ({ ok: true, mode, services: propagator.services }),
     authentication: authenticationOf(propagator),
     canStream: false,
-    onUnexpected: () => propagator.countMetrics({ ApiErrors: 1 }),
+    onUnexpectedError: () => propagator.countMetrics({ ApiErrors: 1 }),
   });
 }
 
@@ -57,7 +57,7 @@ const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authenti
  * Returns the response. If the response is too large for Lambda, returns status 413 with the advice
  * to request fewer records.
  */
-export function withinResponseLimit<Answer extends object>(
+export function limitResponseSize<Answer extends object>(
   answer: Answer,
 ): Answer | { statusCode: number; headers: object; body: string } {
   if (Buffer.byteLength(JSON.stringify(answer)) <= MAX_ANSWER_BYTES) return answer;

@@ -63,34 +63,36 @@ async function openContext(
   environment: Environment,
   write: (line: string) => unknown,
 ): Promise<LambdaContext> {
-  const stack = StackVariables.parse(environment);
+  const stackVariables = StackVariables.parse(environment);
   const settings = readSettings(environment);
   const log = functionLog(settings.PROPAGATOR_LOG_LEVEL, write);
-  const aws = awsClientsOf(stack);
+  const aws = awsClientsOf(stackVariables);
   const credentials = await rotatingCredentials({
     aws,
-    secretId: stack.STACK_SECRET_ARN,
+    secretId: stackVariables.STACK_SECRET_ARN,
     now: Date.now,
     onWarning: (message, cause) => log.warn({ cause: String(cause) }, message),
   });
   const cloud = openCloud(createLambdaHttpClient, credentials, {
     concurrency: settings.PROPAGATOR_CONCURRENCY,
-    ...(stack.STACK_ANSWER_SECONDS === undefined
+    ...(stackVariables.STACK_ANSWER_SECONDS === undefined
       ? {}
-      : { timeouts: { answerSeconds: stack.STACK_ANSWER_SECONDS } }),
+      : { timeouts: { answerSeconds: stackVariables.STACK_ANSWER_SECONDS } }),
   });
-  const services = stack.STACK_SERVICES.split(',');
+  const services = stackVariables.STACK_SERVICES.split(',');
   const engine = openAwsEngine({
     aws,
-    prefix: stack.STACK_PREFIX,
+    prefix: stackVariables.STACK_PREFIX,
     services,
-    schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
+    schedulerRoleArn: stackVariables.STACK_SCHEDULER_ROLE_ARN,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
     // A function without this variable lacks the permission to send to every queue. Such a function
     // never sends the messages that other functions left in the outbox.
-    ...(stack.STACK_FLUSHES_OUTBOXES ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
+    ...(stackVariables.STACK_FLUSHES_OUTBOXES
+      ? {}
+      : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
-  const metrics = metricCounter(stack.STACK_PREFIX, write);
+  const metrics = metricCounter(stackVariables.STACK_PREFIX, write);
   const protectedIds = protectedIdsOf(settings);
   return {
     engine,
@@ -105,14 +107,14 @@ async function openContext(
   };
 }
 
-const awsClientsOf = (stack: z.infer<typeof StackVariables>) =>
+const awsClientsOf = (stackVariables: z.infer<typeof StackVariables>) =>
   createAws({
-    region: stack.AWS_REGION,
-    endpoint: stack.AWS_ENDPOINT_URL,
+    region: stackVariables.AWS_REGION,
+    endpoint: stackVariables.AWS_ENDPOINT_URL,
     credentials: async () => ({
-      accessKeyId: stack.AWS_ACCESS_KEY_ID,
-      secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
-      sessionToken: stack.AWS_SESSION_TOKEN,
+      accessKeyId: stackVariables.AWS_ACCESS_KEY_ID,
+      secretAccessKey: stackVariables.AWS_SECRET_ACCESS_KEY,
+      sessionToken: stackVariables.AWS_SESSION_TOKEN,
     }),
     ...AWS_CALL_LIMITS,
   });

@@ -69,25 +69,25 @@ interface Body extends AsyncIterable<Uint8Array> {
 }
 
 /** Reads a body with a limit for its size and for the time between two parts. */
-async function readBody(body: Body, partMillis: number, signal: AbortSignal): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
+async function readBody(body: Body, maxPauseMillis: number, signal: AbortSignal): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let byteCount = 0;
   const abortBody = (): unknown => body.destroy(errorWithCode('UND_ERR_ABORTED'));
   signal.addEventListener('abort', abortBody, { once: true });
   let timer: NodeJS.Timeout | undefined;
   const restartTimer = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => body.destroy(errorWithCode('UND_ERR_BODY_TIMEOUT')), partMillis);
+    timer = setTimeout(() => body.destroy(errorWithCode('UND_ERR_BODY_TIMEOUT')), maxPauseMillis);
   };
   try {
     restartTimer();
-    for await (const piece of body) {
+    for await (const part of body) {
       restartTimer();
-      bytes += piece.byteLength;
-      if (bytes > MAX_RESPONSE_BYTES) throw errorWithCode('UND_ERR_RES_EXCEEDED_MAX_SIZE');
-      pieces.push(piece);
+      byteCount += part.byteLength;
+      if (byteCount > MAX_RESPONSE_BYTES) throw errorWithCode('UND_ERR_RES_EXCEEDED_MAX_SIZE');
+      parts.push(part);
     }
-    return new TextDecoder().decode(Buffer.concat(pieces));
+    return new TextDecoder().decode(Buffer.concat(parts));
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abortBody);

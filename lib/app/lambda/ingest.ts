@@ -28,7 +28,7 @@ export async function ingestFromHttp(event: unknown, context: unknown): Promise<
     authentication: { by: 'iam' },
     httpPlugins: [],
     now: Date.now,
-    onUnexpected: () => propagator.countMetrics({ ApiErrors: 1 }),
+    onUnexpectedError: () => propagator.countMetrics({ ApiErrors: 1 }),
   });
   notificationRoutes(app, commonDeps(propagator));
   return handle(app)(event as LambdaEvent);

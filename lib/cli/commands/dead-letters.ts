@@ -24,7 +24,7 @@ interface DeadLetterSelection {
   id?: string | undefined;
 }
 
-const withSelection = (command: Command): Command =>
+const withSelectionOptions = (command: Command): Command =>
   command
     .option('--service <name>', 'only messages of this service')
     .option('--queue <name>', 'only messages of this queue: ingest, coordinate or service-NAME')
@@ -58,7 +58,7 @@ const fetchDeadLetters = (client: ApiClient, selection: DeadLetterSelection) =>
 
 function listCommand(group: Command, terminal: Terminal): void {
   const { client, now } = terminal;
-  withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
+  withSelectionOptions(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
     .action(async ({ json, format, column, ...selection }: DeadLetterSelection & OutputOptions) =>
       present(
@@ -92,7 +92,7 @@ function showCommand(group: Command, terminal: Terminal): void {
 
 function redriveCommand(group: Command, terminal: Terminal): void {
   const { client } = terminal;
-  withSelection(
+  withSelectionOptions(
     withOutputOptions(
       group.command('redrive'),
       'dead-letter redrive --service nova --cause nova.http.403 --reason "role granted"',
@@ -102,20 +102,20 @@ function redriveCommand(group: Command, terminal: Terminal): void {
     .option('--all', 'select all messages')
     .option('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
     .option('--dry-run', 'show the selected messages and send none')
-    .action(async ({ json, format, column, dryRun, ...selected }: RedriveOptions) => {
+    .action(async ({ json, format, column, dryRun, ...body }: RedriveOptions) => {
       if (dryRun) {
-        await presentSelection(selected, { json, format, column }, terminal);
+        await presentSelection(body, { json, format, column }, terminal);
         return;
       }
-      if (!selected.all) requireSelection(selected, ', --id or --all');
+      if (!body.all) requireSelection(body, ', --id or --all');
       const answer = await client.post(
         '/v1/dead-letters/redrive',
-        selected,
+        body,
         z.object({ redriven: z.number() }),
       );
       presentResult(terminal, answer, { json, format, column }, ({ redriven }) =>
         redriven === 0
-          ? NOTHING_MATCHED
+          ? NOTHING_MATCHED_TEXT
           : `${redriven} sent back. Follow the operations: propagator operation list`,
       );
     });
@@ -141,7 +141,7 @@ async function presentSelection(
 
 function discardCommand(group: Command, terminal: Terminal): void {
   const { client } = terminal;
-  withSelection(
+  withSelectionOptions(
     withOutputOptions(
       group.command('discard'),
       'dead-letter discard --id nova/6f1c --reason "removed by hand"',
@@ -154,13 +154,13 @@ function discardCommand(group: Command, terminal: Terminal): void {
         json,
         format,
         column,
-        ...selected
+        ...body
       }: DeadLetterSelection & OutputOptions & { reason: string }) => {
-        requireSelection(selected, ' or --id');
-        const answer = await client.post('/v1/dead-letters/discard', selected, DiscardAnswer);
+        requireSelection(body, ' or --id');
+        const answer = await client.post('/v1/dead-letters/discard', body, DiscardAnswer);
         presentResult(terminal, answer, { json, format, column }, ({ discarded, unrestored }) =>
           discarded === 0
-            ? NOTHING_MATCHED
+            ? NOTHING_MATCHED_TEXT
             : [
                 unrestored.length < discarded
                   ? `${discarded} discarded. Their operations end as unverified. ` +
@@ -185,7 +185,8 @@ const DiscardAnswer = z.object({
 type RedriveOptions = DeadLetterSelection &
   OutputOptions & { all?: boolean; reason?: string; dryRun?: boolean };
 
-const NOTHING_MATCHED = 'No dead letter matched. List all of them: propagator dead-letter list';
+const NOTHING_MATCHED_TEXT =
+  'No dead letter matched. List all of them: propagator dead-letter list';
 
 /**
  * Refuses a command without a selection of messages, because it would affect all messages.

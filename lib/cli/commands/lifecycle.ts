@@ -109,7 +109,7 @@ function checkCommand(policy: Command, terminal: Terminal): void {
       const { rules, suspend } = result.policy;
       const rulesText = rules.length === 1 ? '1 rule' : `${rules.length} rules`;
       terminal.write(`${file} is valid: ${rulesText}.\n`);
-      terminal.write(lossLines(optionsWithLoss(suspend)));
+      terminal.write(lossText(optionsWithLoss(suspend)));
       for (const id of projectIds) {
         const facts = projectFacts((await fetchPolicyAnswer(id, terminal)).facts);
         const text = decisionsText(facts, (change) => decideChange(result.policy, change, facts));
@@ -126,7 +126,7 @@ function showCommand(policy: Command, terminal: Terminal): void {
       presentResult(terminal, answer, options, ({ facts, state, mode, changes, losses }) => {
         const text = decisionsText(projectFacts(facts), (change) => changes[change]);
         return [
-          `${text}${lossLines(losses)}`.trimEnd(),
+          `${text}${lossText(losses)}`.trimEnd(),
           `present state: ${state}; mode of the settings: ${mode}`,
         ].join('\n');
       });
@@ -146,7 +146,7 @@ const projectFacts = (facts: z.infer<typeof Facts>): AccountFacts => ({
  * Returns a line for each option of the policy that makes a suspension lose a property of a
  * resource. A resume does not restore this property.
  */
-const lossLines = (losses: readonly { text: string; loses?: string | undefined }[]): string =>
+const lossText = (losses: readonly { text: string; loses?: string | undefined }[]): string =>
   losses.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 
 type ShownDecision = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;

@@ -6,7 +6,7 @@ import { reasonArgument } from '../reason.ts';
 import { EXIT, queryString, type Terminal } from '../terminal.ts';
 
 const optionalText = z.string().optional();
-const Item = z.object({
+const ComparedItem = z.object({
   type: z.string(),
   name: z.string(),
   state: z.enum(['as-wanted', 'missing', 'differs', 'waiting', 'blocked']),
@@ -15,7 +15,7 @@ const Item = z.object({
   message: optionalText,
   advice: optionalText,
 });
-type Item = z.infer<typeof Item>;
+type ComparedItem = z.infer<typeof ComparedItem>;
 const Comparison = z.object({
   project: z.string(),
   name: optionalText,
@@ -24,7 +24,7 @@ const Comparison = z.object({
     z.object({
       service: z.string(),
       region: z.string(),
-      items: z.array(Item),
+      items: z.array(ComparedItem),
       error: z.object({ message: z.string(), advice: z.string() }).optional(),
     }),
   ),
@@ -127,21 +127,21 @@ const failedComparison = (project: string, thrown: unknown): Comparison => {
   return { project, profile: '', services: [{ service: '', region: '', items: [], error }] };
 };
 
-const isAsWanted = ({ state }: Item): boolean => state === 'as-wanted';
+const isAsWanted = ({ state }: ComparedItem): boolean => state === 'as-wanted';
 
 const hasDrift = ({ services }: Comparison): boolean =>
   services.some(({ items, error }) => error !== undefined || !items.every(isAsWanted));
 
-interface Row extends Item {
+interface ItemRow extends ComparedItem {
   readonly project: string;
   readonly service: string;
   readonly region: string;
 }
-const rowsIn = ({ project, services }: Comparison): Row[] =>
+const rowsIn = ({ project, services }: Comparison): ItemRow[] =>
   services.flatMap(({ items, service, region }) =>
     items.map((item) => ({ ...item, project, service, region })),
   );
-const COLUMNS: Readonly<Record<string, (row: Row) => string | undefined>> = {
+const COLUMNS: Readonly<Record<string, (row: ItemRow) => string | undefined>> = {
   Project: ({ project }) => project,
   Type: ({ service, type }) => `${service}.${type}`,
   Region: ({ region }) => region,
@@ -167,7 +167,7 @@ function presentPlan(
 /** The marks of a plan, as in Terraform: `+` to create, `~` to change, `!` for a person to fix. */
 type Mark = '+' | '~' | '!';
 
-function markOf({ state }: Item, reconcile: boolean): Mark {
+function markOf({ state }: ComparedItem, reconcile: boolean): Mark {
   if (state === 'differs') return reconcile ? '~' : '!';
   return state === 'blocked' ? '!' : '+';
 }
@@ -200,7 +200,7 @@ function driftText(comparison: Comparison): string {
 const headText = ({ project, name, profile }: Comparison): string =>
   `${project}${name === undefined ? '' : ` ${name}`}, profile ${profile}`;
 
-function itemText({ service, type, region, name, wanted, found, message }: Row): string {
+function itemText({ service, type, region, name, wanted, found, message }: ItemRow): string {
   const resourceText = `${service}.${type} ${name}`;
   const change = found === undefined ? wanted : `${found} -> ${wanted}`;
   return `${resourceText} (${region}): ${change}${message === undefined ? '' : `; ${message}`}`;

@@ -3,28 +3,28 @@ import type { IdentityApi } from '../../openstack/identity.ts';
 import { OWN_REGISTRATION } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
-import { apiUrl } from '../registration/api-url.ts';
+import { catalogUrl } from '../registration/api-url.ts';
 import { applyChanges } from '../registration/apply.ts';
 import { readRows } from '../registration/keystone-rows.ts';
 import {
   type CatalogChange,
+  type EndpointInterface,
   INTERFACES,
-  type Interface,
   planRegister,
   planUnregister,
   type UnregisterPlan,
 } from '../registration/plan.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface RegistrationOptions extends OutputOptions {
+interface UnregisterOptions extends OutputOptions {
   region?: string;
   plan?: true;
 }
-interface RegisterOptions extends RegistrationOptions {
+interface RegisterOptions extends UnregisterOptions {
   url: string;
-  interface?: Interface[];
+  interface?: EndpointInterface[];
 }
-interface RegisterResult {
+interface CatalogChangeResult {
   /** The changes were only printed. */
   readonly planned: boolean;
   readonly changes: readonly CatalogChange[];
@@ -48,12 +48,12 @@ function registerCommand(program: Command, terminal: Terminal): void {
     .option(
       '--interface <interface>',
       `${INTERFACES.join(', ')} (default: public); may be repeated`,
-      addInterface,
+      collectInterfaces,
     )
     .option('--plan', 'only print the changes')
     .action(
       async ({ url: givenUrl, region, interface: names, plan, ...output }: RegisterOptions) => {
-        const url = apiUrl(givenUrl);
+        const url = catalogUrl(givenUrl);
         await withKeystone(terminal, async ({ api, regions }) => {
           const rows = await readRows(api);
           const desired = {
@@ -83,7 +83,7 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
     .description("remove only the entries of `register` from Keystone's catalog")
     .option('--region <region>', 'only the endpoints of this region')
     .option('--plan', 'only print the changes')
-    .action(({ region, plan, ...output }: RegistrationOptions) =>
+    .action(({ region, plan, ...output }: UnregisterOptions) =>
       withKeystone(terminal, async ({ api }) => {
         const rows = await readRows(api);
         const { changes, kept } = planUnregister(rows, region);
@@ -101,7 +101,10 @@ function unregisterCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-function addInterface(value: string, before: Interface[] | undefined): Interface[] {
+function collectInterfaces(
+  value: string,
+  before: EndpointInterface[] | undefined,
+): EndpointInterface[] {
   const name = INTERFACES.find((one) => one === value);
   if (!name) throw new InvalidArgumentError(`one of ${INTERFACES.join(', ')}`);
   return [...new Set([...(before ?? []), name])];
@@ -173,7 +176,7 @@ function changeText(change: CatalogChange, planned: boolean): string {
   return `endpoint ${placeText}${id}: ${verb}: ${url}${previousUrlText}`;
 }
 
-const presentationWith = (emptyText: string): Presentation<RegisterResult, CatalogChange> => ({
+const presentationWith = (emptyText: string): Presentation<CatalogChangeResult, CatalogChange> => ({
   text: ({ planned, changes, kept }) =>
     [
       ...(changes.length === 0 ? [emptyText] : changes.map((one) => changeText(one, planned))),

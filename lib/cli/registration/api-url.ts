@@ -8,7 +8,7 @@ const MAX_URL_LENGTH = 225;
  * Returns the URL of an API as the catalog shows it, without a slash at the end. Throws
  * {@link UsageError} for a URL that no command could call safely.
  */
-export function apiUrl(givenUrl: string): string {
+export function catalogUrl(givenUrl: string): string {
   const urlError = (why: string): UsageError => new UsageError(`--url ${givenUrl}: ${why}`);
   const url = URL.parse(givenUrl);
   if (!url || !/^https?:$/.test(url.protocol))

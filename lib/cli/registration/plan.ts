@@ -10,7 +10,7 @@ import {
 } from './keystone-rows.ts';
 
 export const INTERFACES = ['public', 'internal', 'admin'] as const;
-export type Interface = (typeof INTERFACES)[number];
+export type EndpointInterface = (typeof INTERFACES)[number];
 
 /** One change of Keystone's catalog. A created row has no id before the change. */
 export interface CatalogChange {
@@ -28,7 +28,7 @@ export interface CatalogChange {
 export interface DesiredEndpoints {
   readonly url: string;
   readonly region: string;
-  readonly interfaces: readonly Interface[];
+  readonly interfaces: readonly EndpointInterface[];
 }
 
 /**
@@ -98,8 +98,8 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): U
 
 /** Returns the service that `register` made, or `undefined`. */
 function registeredService({ services }: CatalogRows): ServiceRow | undefined {
-  const ofType = services.filter(hasPropagatorType);
-  const foreignService = ofType.find((one) => !isMadeByRegister(one));
+  const servicesOfType = services.filter(hasPropagatorType);
+  const foreignService = servicesOfType.find((one) => !isMadeByRegister(one));
   if (foreignService)
     throw nothingChangedError(
       `Keystone has a service ${foreignService.name || 'without a name'} ` +
@@ -108,11 +108,11 @@ function registeredService({ services }: CatalogRows): ServiceRow | undefined {
       'If it is not in use, delete it and register again: openstack service delete ' +
         foreignService.id,
     );
-  const [service, duplicate] = ofType;
+  const [service, duplicate] = servicesOfType;
   if (service && duplicate)
     throw nothingChangedError(
       `Keystone has the service ${OWN_REGISTRATION.name} more than once: ` +
-        ofType.map(({ id }) => id).join(', '),
+        servicesOfType.map(({ id }) => id).join(', '),
       'Type `propagator unregister`, which removes all of them, and register again.',
     );
   return service;

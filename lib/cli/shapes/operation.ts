@@ -3,7 +3,7 @@ import { KeystoneActionName } from '../../../events/operation.ts';
 import { LeftOutShape, UncoveredShape, WaiverShape } from './coverage.ts';
 import { DecisionShape } from './dead-letters.ts';
 
-const count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
+const ResourceCounts = z.object({ found: z.number(), removed: z.number(), left: z.number() });
 export const WaitingShape = z.looseObject({
   on: z.string(),
   since: z.number(),
@@ -18,7 +18,7 @@ export const TaskShape = z.looseObject({
   region: z.string(),
   state: z.string(),
   phase: z.string(),
-  counts: z.record(z.string(), count),
+  counts: z.record(z.string(), ResourceCounts),
   because: z.string().optional(),
   conditions: z.array(
     z.looseObject({
@@ -95,7 +95,7 @@ export const OperationShape = z.looseObject({
     endedAt: z.number().optional(),
   }),
   tasks: z.array(TaskShape),
-  resources: count,
+  resources: ResourceCounts,
   waitsOn: z.array(WaitingShape),
   projects: z
     .array(
@@ -105,7 +105,7 @@ export const OperationShape = z.looseObject({
         parentId: z.string().optional(),
         operationId: z.string().optional(),
         state: z.string(),
-        resources: count.optional(),
+        resources: ResourceCounts.optional(),
       }),
     )
     .optional(),

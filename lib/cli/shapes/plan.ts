@@ -35,7 +35,7 @@ export const PlanShape = z.looseObject({
     refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),
     unknown: z.array(z.string()),
   }),
-  /** Plans of a domain only: its projects, the deepest first. */
+  /** Plans of a domain only: its projects, each child before its parent. */
   projects: z
     .array(
       z.looseObject({

@@ -3,7 +3,7 @@ import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
 const NO_ERROR_REPORT = 'the function failed each time without an error report';
 const READ_LOG_ADVICE = 'Read the log of this operation, fix the cause, then redrive the message.';
-const serviceOrQueue = (queue: string): string => queue.replace(/^service-/, '');
+const serviceOrQueueName = (queue: string): string => queue.replace(/^service-/, '');
 const countText = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`;
 const operationsText = (
@@ -23,7 +23,7 @@ export function showDeadLetters(deadLetters: readonly DeadLetterShape[], now: nu
     ...Map.groupBy(deadLetters, ({ queue, cause }) => `${queue}\u0000${cause}`).values(),
   ];
   const rows = groups.map((group) => [
-    serviceOrQueue(group[0]?.queue ?? ''),
+    serviceOrQueueName(group[0]?.queue ?? ''),
     group.length,
     durationText(now - Math.min(...group.map(({ at }) => at))),
     expiryText(
@@ -40,7 +40,7 @@ function showCause(group: readonly DeadLetterShape[]): string {
   const [first] = group;
   if (!first) return '';
   const { id, queue, cause, error } = first;
-  const name = serviceOrQueue(queue);
+  const name = serviceOrQueueName(queue);
   const selection = `${queue === name ? '--queue' : '--service'} ${name}`;
   const operations = operationsText(group);
   return [
@@ -111,7 +111,7 @@ const decisionText = ({
   reason,
 }: DecisionShape): string =>
   `${what} by ${by} at ${timeText(at)}: ${countText(number, 'message')} of ` +
-  `${serviceOrQueue(queue)}, ` +
+  `${serviceOrQueueName(queue)}, ` +
   cause +
   (reason === undefined ? '' : `: ${reason}`);
 

@@ -2,7 +2,7 @@ import type { KeystoneActionName } from '../../../events/operation.ts';
 import { durationText, timeText } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
-import { accountText, colorState, durationOf } from './operations.ts';
+import { accountText, colorState, operationDurationText } from './operations.ts';
 
 /** A line with a name and a text. A line without a text is not shown. */
 type NamedLine = readonly [name: string, text: string | false | undefined];
@@ -17,7 +17,10 @@ export function operationHead(
     operation;
   const cancellation = state === 'canceled' ? hold : undefined;
   const lines: readonly NamedLine[] = [
-    ['state', `${colorState(state, color)}, mode ${mode}, for ${durationOf(operation, now)}`],
+    [
+      'state',
+      `${colorState(state, color)}, mode ${mode}, for ${operationDurationText(operation, now)}`,
+    ],
     ['because', becauseText(operation)],
     ['end', cancellation?.reason],
     ['', cancellation && (cancellation.advice ?? '')],

@@ -53,8 +53,8 @@ export function typeTable({ operation, tasks }: OperationShape): string {
 export const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable';
 
 /**
- * Returns the conditions about resources that the operation cannot list or leaves as they are, if
- * an operator can act on them.
+ * Returns the conditions of the class `Unsupported` on which an operator can act. Such a condition
+ * is about resources that the operation cannot list, or that the operation does not change.
  */
 const unsupportedConditions = ({ conditions }: TaskShape) =>
   conditions.filter(

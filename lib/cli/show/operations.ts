@@ -29,7 +29,7 @@ export const colorState = (state: string, color: Colors): string =>
 export const accountText = ({ scope }: OperationShape['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
 /** The duration of an operation until its end or until now. */
-export const durationOf = (
+export const operationDurationText = (
   { openedAt, endedAt }: OperationShape['operation'],
   now: number,
 ): string => durationText((endedAt ?? now) - openedAt);
@@ -51,7 +51,7 @@ export function showOperations(
     view.resources.found,
     view.resources.removed,
     view.resources.left,
-    durationOf(view.operation, now),
+    operationDurationText(view.operation, now),
     shortenText(firstReason(view)),
   ]);
   const tableText = table(

@@ -52,11 +52,11 @@ const headBlock = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Color
 /** The projects of a domain, in the order in which they are deleted. */
 function projectsBlock({ scope, projects: plannedProjects }: PlanShape): string {
   if (scope.type !== 'domain') return '';
-  const order =
+  const orderText =
     'First, each project is disabled, a child before its parent; then the domain is ' +
     'disabled.\nThen each project is emptied and deleted in the same order. The domain is ' +
     'deleted last.';
-  if (plannedProjects.length === 0) return `The domain has no projects.\n${order}`;
+  if (plannedProjects.length === 0) return `The domain has no projects.\n${orderText}`;
   const rows = plannedProjects.map(
     ({ id, name = '', parentId = '-', resources: count, planId }) => [
       id,
@@ -72,7 +72,7 @@ function projectsBlock({ scope, projects: plannedProjects }: PlanShape): string 
       : [`! project ${name} stays, and the domain stays with it. Reason: ${protectedBecause}`],
   );
   return [
-    order,
+    orderText,
     table(['PROJECT', 'NAME', 'PARENT', 'RESOURCES', 'PLAN'], rows, ['RESOURCES']),
     ...protectedLines,
   ].join('\n');

@@ -48,7 +48,7 @@ const listText = (parts: readonly string[]): string => parts.join(', ') || 'none
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, suspicious, enabledDuringHold, counters, queues, stopped, ...health } = status;
-  const lines = Object.entries(health)
+  const healthRows = Object.entries(health)
     .filter(([, value]) => value !== undefined)
     .map(([part, value]) => [fieldInWords(part), wrapText(valueText(part, value), '')]);
   const queueRows = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
@@ -69,7 +69,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
     table(
       ['PART', 'STATE'],
       [
-        ...lines,
+        ...healthRows,
         ['accounts in the inventory', accounts],
         ['suspicious deletions', suspiciousText],
         ['projects enabled in Keystone during a hold', enabledText],

@@ -49,14 +49,14 @@ function serviceRow(service: ServiceShape, all: readonly ServiceShape[], color: 
     isInCloud ? service.name : color.dim(service.name),
     wrapWords(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
-    wrapWords(service.resourceTypes.map(withoutService), 40) || '-',
+    wrapWords(service.resourceTypes.map(typeWithoutService), 40) || '-',
     dependencyText(service, all),
     wrapWords(service.regions, 20) || '-',
     noteLines(service).join('\n'),
   ];
 }
 
-const withoutService = (resourceType: string): string =>
+const typeWithoutService = (resourceType: string): string =>
   resourceType.slice(resourceType.indexOf('.') + 1);
 
 /** Returns the name of a dependency: a service, or a resource type of another service. */
@@ -64,15 +64,15 @@ export const dependencyName = (one: ServiceShape['dependsOn'][number]): string =
   one.until === 'done' ? one.service : one.type;
 
 function dependencyText({ name, dependsOn }: ServiceShape, all: readonly ServiceShape[]): string {
-  const ordered = [
+  const orderedDependencies = [
     ...dependsOn.filter(({ strength }) => strength === 'required'),
     ...dependsOn.filter(({ strength }) => strength === 'preferred'),
   ];
-  const names = new Set(ordered.map(dependencyName));
+  const names = new Set(orderedDependencies.map(dependencyName));
   const others = all.filter((other) => other.name !== name);
   if (others.length > 1 && others.every((other) => names.has(other.name)))
-    return ordered[0]?.strength === 'required' ? 'all others' : '~all others';
-  const texts = ordered.map((one) =>
+    return orderedDependencies[0]?.strength === 'required' ? 'all others' : '~all others';
+  const texts = orderedDependencies.map((one) =>
     one.strength === 'required' ? dependencyName(one) : `~${dependencyName(one)}`,
   );
   return wrapWords(texts, 30) || '-';
@@ -92,7 +92,7 @@ function noteLines({
       : []),
     ...(preDelete ? ['runs before the deletion'] : []),
     ...(userResourceTypes.length > 0
-      ? [`for users: ${userResourceTypes.map(withoutService).join(', ')}`]
+      ? [`for users: ${userResourceTypes.map(typeWithoutService).join(', ')}`]
       : []),
   ].map((note) => wrapWords(note.split(' '), 44, ' '));
 }

@@ -5,7 +5,7 @@ import type { Colors } from '../terminal.ts';
 import { projectTable } from './domain-projects.ts';
 import { waitLines } from './operation.ts';
 import { doneWord } from './operation-tasks.ts';
-import { accountText, colorState, durationOf } from './operations.ts';
+import { accountText, colorState, operationDurationText } from './operations.ts';
 
 /** `removed`: the number of resources that were removed until `at`, in epoch milliseconds. */
 export interface Sample {
@@ -51,11 +51,11 @@ export function liveView(
   });
   const doneHeading = doneWord(operation).toUpperCase();
   const waitingLines = waitLines(view, now, color);
-  const projects = projectTable(view, color);
+  const projectsText = projectTable(view, color);
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
     `${colorState(operation.state, color)}, mode ${operation.mode}, ` +
-      `for ${durationOf(operation, now)}`,
+      `for ${operationDurationText(operation, now)}`,
     `${progressBar(resources)} ${progressText(view, samples)}`,
     ...(rows.length > 0
       ? [
@@ -67,7 +67,7 @@ export function liveView(
           ]),
         ]
       : []),
-    ...(projects === '' ? [] : ['', projects]),
+    ...(projectsText === '' ? [] : ['', projectsText]),
     ...(waitingLines.length > 0 ? ['', 'Waiting for', ...waitingLines] : []),
   ].join('\n');
 }
@@ -109,11 +109,11 @@ function progressText(
 ): string {
   const { found, removed, left } = resources;
   const { perSecond, leftMillis } = rateOf(samples, left);
-  const isMoving = operation.endedAt === undefined && perSecond !== undefined;
+  const hasRate = operation.endedAt === undefined && perSecond !== undefined;
   return [
     `${removed} of ${found} ${doneWord(operation)}, ${left} left`,
-    ...(isMoving ? [`${perSecond.toFixed(1)} per second`] : []),
-    ...(isMoving && leftMillis !== undefined ? [`about ${durationText(leftMillis)} to go`] : []),
+    ...(hasRate ? [`${perSecond.toFixed(1)} per second`] : []),
+    ...(hasRate && leftMillis !== undefined ? [`about ${durationText(leftMillis)} to go`] : []),
   ].join(', ');
 }
 

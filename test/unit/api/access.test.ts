@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import {
-  includesLevel,
+  isAtLeast,
   LEVELS,
   ROUTE_ACCESS,
-  requireAccessOfEveryRoute,
+  requireRowOfEveryRoute,
   routesOf,
 } from '../../../lib/api/access.ts';
 import { apiUnderTest } from './api-under-test.ts';
@@ -29,13 +29,11 @@ describe('the table of the minimum level of each route', () => {
 
   it('a route without a row stops the start of the API', () => {
     const appWithNewRoute = new Hono().post('/v1/forgotten', (context) => context.json({}));
-    expect(() => requireAccessOfEveryRoute(appWithNewRoute)).toThrow(
-      'no row for POST /v1/forgotten',
-    );
+    expect(() => requireRowOfEveryRoute(appWithNewRoute)).toThrow('no row for POST /v1/forgotten');
   });
 
   it('each level includes the levels before it', () => {
-    expect(LEVELS.map((level) => LEVELS.map((needed) => includesLevel(level, needed)))).toEqual([
+    expect(LEVELS.map((level) => LEVELS.map((needed) => isAtLeast(level, needed)))).toEqual([
       [true, false, false],
       [true, true, false],
       [true, true, true],

@@ -13,7 +13,7 @@ describe('an unexpected error of the API', () => {
   it('is logged with its cause and the request id of the response, and is counted', async () => {
     const unexpectedErrors: string[] = [];
     const { app, engine, lines } = apiUnderTest({
-      onUnexpected: () => void unexpectedErrors.push('one'),
+      onUnexpectedError: () => void unexpectedErrors.push('one'),
     });
     engine.commit = () =>
       Promise.reject(

@@ -1,4 +1,4 @@
-import { MAX_BODY, MAX_NOTIFICATIONS_BODY } from '../../../lib/api/body.ts';
+import { MAX_BODY_BYTES, MAX_NOTIFICATIONS_BODY_BYTES } from '../../../lib/api/body.ts';
 import { MAX_NOTIFICATIONS } from '../../../lib/api/notifications.ts';
 import { headersOf } from '../../api-tokens.ts';
 import { operation } from '../../engine/samples.ts';
@@ -209,18 +209,25 @@ describe('POST /v1/notifications', () => {
   it('accepts a body of exactly the maximum size', async () => {
     const lines = '{}\n'.repeat(MAX_NOTIFICATIONS);
     expect((await send(PATH, lines, LINES)).body).toEqual({ stored: MAX_NOTIFICATIONS });
-    expect((await send(PATH, `"${'x'.repeat(MAX_NOTIFICATIONS_BODY - 2)}"`)).status).toBe(202);
+    expect((await send(PATH, `"${'x'.repeat(MAX_NOTIFICATIONS_BODY_BYTES - 2)}"`)).status).toBe(
+      202,
+    );
     expect(
-      (await send('/v1/waivers', `{"type":"x","reason":"y"${' '.repeat(MAX_BODY - 25)}}`)).status,
+      (await send('/v1/waivers', `{"type":"x","reason":"y"${' '.repeat(MAX_BODY_BYTES - 25)}}`))
+        .status,
     ).toBe(201);
   });
 
   it.each([
-    ['line ends', LINES, '\n'.repeat(MAX_NOTIFICATIONS_BODY)],
-    ['short lines', LINES, '1\n'.repeat(MAX_NOTIFICATIONS_BODY / 2)],
-    ['short elements', 'application/json', `[${'1,'.repeat(MAX_NOTIFICATIONS_BODY / 2 - 1)}1]`],
-    ['objects', 'application/json', `[${'{},'.repeat(MAX_NOTIFICATIONS_BODY / 3 - 2)}{}]`],
-    ['brackets', 'application/json', '['.repeat(MAX_NOTIFICATIONS_BODY)],
+    ['line ends', LINES, '\n'.repeat(MAX_NOTIFICATIONS_BODY_BYTES)],
+    ['short lines', LINES, '1\n'.repeat(MAX_NOTIFICATIONS_BODY_BYTES / 2)],
+    [
+      'short elements',
+      'application/json',
+      `[${'1,'.repeat(MAX_NOTIFICATIONS_BODY_BYTES / 2 - 1)}1]`,
+    ],
+    ['objects', 'application/json', `[${'{},'.repeat(MAX_NOTIFICATIONS_BODY_BYTES / 3 - 2)}{}]`],
+    ['brackets', 'application/json', '['.repeat(MAX_NOTIFICATIONS_BODY_BYTES)],
   ])('uses less than a second of processor time for a body of %s', async (_, type, body) => {
     // Time of the processor and not of the clock: other programs do not count.
     const before = process.threadCpuUsage();

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { apiAuthentication, apiListener } from '../../../lib/app/api-access.ts';
+import { apiAuthentication, apiListenOptions } from '../../../lib/app/api-access.ts';
 import { listen } from '../../../lib/app/listen.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
 import { readSettings } from '../../../lib/shared/settings.ts';
@@ -10,7 +10,7 @@ import { makeCertificates } from '../../certificates.ts';
 
 const log = createLogger('silent');
 const listenerFor = (environment: Record<string, string>) =>
-  apiListener(readSettings(environment), log);
+  apiListenOptions(readSettings(environment), log);
 const KEYSTONE = { PROPAGATOR_API_AUTH: 'keystone' };
 
 let folder: string;

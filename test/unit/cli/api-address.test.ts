@@ -50,8 +50,8 @@ function commandWith(setting: string | undefined, catalog = [service([endpoint('
     const headers = { 'www-authenticate': 'Keystone uri="https://k.example/v3"' };
     return Response.json({}, { status: 401, headers });
   };
-  const { base, send: call } = apiAddressOf({ PROPAGATOR_API_URL: setting }, logIn, send);
-  const client = new ApiClient(base, call);
+  const { baseUrl, send: call } = apiAddressOf({ PROPAGATOR_API_URL: setting }, logIn, send);
+  const client = new ApiClient(baseUrl, call);
   return { client, sent, validTokens, logins: () => logins };
 }
 const fetchStatus = (client: ApiClient) => client.get('/v1/status', z.object({}));
@@ -101,13 +101,16 @@ describe('a command with PROPAGATOR_API_URL=catalog', () => {
 it.each([
   [undefined, 'http://127.0.0.1:8787'],
   ['https://other.example/', 'https://other.example'],
-])('a command with PROPAGATOR_API_URL=%s never looks into the catalog', async (setting, base) => {
-  const { client, sent, logins } = commandWith(setting);
-  await fetchStatus(client);
-  expect(sent[0]).toBe(`GET ${base}/v1/status bare`);
-  expect(logins()).toBe(1);
-  expect(sent.every((one) => one.includes(` ${base}/`))).toBe(true);
-});
+])(
+  'a command with PROPAGATOR_API_URL=%s never looks into the catalog',
+  async (setting, baseUrl) => {
+    const { client, sent, logins } = commandWith(setting);
+    await fetchStatus(client);
+    expect(sent[0]).toBe(`GET ${baseUrl}/v1/status bare`);
+    expect(logins()).toBe(1);
+    expect(sent.every((one) => one.includes(` ${baseUrl}/`))).toBe(true);
+  },
+);
 
 describe('the URL in the catalog', () => {
   const otherUrl = 'https://two.example.org';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { withinResponseLimit } from '../../../../lib/app/lambda/answer-api.ts';
+import { limitResponseSize } from '../../../../lib/app/lambda/answer-api.ts';
 
 describe('an answer of the API on Lambda', () => {
   const answer = (characters: number) => ({
@@ -11,8 +11,8 @@ describe('an answer of the API on Lambda', () => {
 
   it('becomes an error with the advice to request less if it is too large for Lambda', () => {
     const small = answer(5_900_000);
-    expect(withinResponseLimit(small)).toBe(small);
-    const large = withinResponseLimit(answer(6_100_000));
+    expect(limitResponseSize(small)).toBe(small);
+    const large = limitResponseSize(answer(6_100_000));
     expect(large).toMatchObject({
       statusCode: 413,
       headers: { 'content-type': 'application/json' },
@@ -23,7 +23,7 @@ describe('an answer of the API on Lambda', () => {
   });
 
   it('is measured as Lambda encodes it, with two characters for each quote', () => {
-    expect(withinResponseLimit({ ...answer(0), body: '"'.repeat(3_100_000) })).toMatchObject({
+    expect(limitResponseSize({ ...answer(0), body: '"'.repeat(3_100_000) })).toMatchObject({
       statusCode: 413,
     });
   });
