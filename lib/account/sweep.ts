@@ -38,9 +38,8 @@ export const isMissing = (
 
 /**
  * Returns the event for a change that Keystone's lists show and that no notification announced.
- * `seenAt`: epoch milliseconds when Keystone last showed the account. The
- * `messageId` contains `seenAt`, so a second event for the same change is recognized as a
- * duplicate.
+ * `seenAt`: epoch milliseconds when Keystone last showed the account. The `messageId` contains
+ * `seenAt`, so a second event for the same change is recognized as a duplicate.
  */
 export function sweptEvent(account: Account, change: Change, seenAt: number): AccountEvent {
   return {

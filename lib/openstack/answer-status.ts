@@ -48,10 +48,10 @@ const TRANSIENT_STATUSES: readonly number[] = [
  * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila. A
  * 413 without `Retry-After` means that the request is too big.
  */
-export function classOf(status: number, asksToWait = false): ErrorClass {
+export function classOf(status: number, hasRetryAfter = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
   if (status === 401 || status === 403) return 'Denied';
   if (status === 405 || status === 501) return 'Unsupported';
   if (TRANSIENT_STATUSES.includes(status) || status >= 500) return 'Transient';
-  return status === 413 && asksToWait ? 'Transient' : 'Unexpected';
+  return status === 413 && hasRetryAfter ? 'Transient' : 'Unexpected';
 }

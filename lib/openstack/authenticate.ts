@@ -87,14 +87,14 @@ export async function authenticate(
       service: 'keystone',
       requestId,
     });
-  const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
-  if (!(lifetime > 0))
+  const lifetimeMillis = Date.parse(token.expires_at) - Date.parse(token.issued_at);
+  if (!(lifetimeMillis > 0))
     throw answerFailure(
       { code: 'unexpected', message: `${failureContext.host} issued a token with no lifetime` },
       failureContext,
       requestId,
     );
-  const expiresAt = startedAt + lifetime;
+  const expiresAt = startedAt + lifetimeMillis;
   return {
     value: () => value,
     project: { id: project.id, name: project.name, domainId: project.domain.id },
@@ -102,8 +102,8 @@ export async function authenticate(
     roles: token.roles,
     catalog: token.catalog,
     requestedAt: startedAt,
-    renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN_MILLIS),
-    useUntil: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
+    renewAt: expiresAt - Math.min(lifetimeMillis / 2, MAX_RENEWAL_MARGIN_MILLIS),
+    useUntil: expiresAt - Math.min(lifetimeMillis / 10, LAST_MINUTE_MILLIS),
   };
 }
 

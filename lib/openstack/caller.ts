@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-const callers = new AsyncLocalStorage<string>();
+const callerStorage = new AsyncLocalStorage<string>();
 
 /**
  * Runs `work`. The limiter counts all calls that `work` makes to the cloud as calls of `caller`,
  * for example of one operation. Callers take turns at a busy service (`limiter.ts`).
  */
-export const asCaller = <T>(caller: string, work: () => T): T => callers.run(caller, work);
+export const asCaller = <T>(caller: string, work: () => T): T => callerStorage.run(caller, work);
 
 /** Returns the caller of the current call, or `''` outside of {@link asCaller}. */
-export const currentCaller = (): string => callers.getStore() ?? '';
+export const currentCaller = (): string => callerStorage.getStore() ?? '';

@@ -29,9 +29,9 @@ export interface DomainAdmin {
   /**
    * Deletes the roles and limits of the domain, and then the domain. Keystone itself then removes
    * the users, groups, identity providers and configuration of the domain. It would also remove the
-   * projects, so the caller must make sure that the domain has none. Returns the types that
-   * Keystone did not list afterwards. Throws `PropagatorError` if Keystone still shows the domain
-   * or any of its resources.
+   * projects, so the caller must make sure that the domain has none. Returns a text for
+   * each type that Keystone did not list afterwards. Throws `PropagatorError` if Keystone still
+   * shows the domain or any of its resources.
    */
   delete(domain: DomainId): Promise<readonly string[]>;
 }
@@ -48,10 +48,10 @@ const domainAnswer = z.object({
  * system-scoped token, which is needed for limits.
  */
 export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): DomainAdmin {
-  const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
+  const pathOf = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
   const listings = domainListings(api, systemApi);
   const setEnabled = async (domain: string, enabled: boolean): Promise<void> => {
-    await api.request('PATCH', path(domain), { json: { domain: { enabled } }, accept: [404] });
+    await api.request('PATCH', pathOf(domain), { json: { domain: { enabled } }, accept: [404] });
   };
   const deleteRolesAndLimits = async (domain: DomainId): Promise<void> => {
     const types = REMOVED_BEFORE_DOMAIN.map(({ type }) => type);
@@ -70,9 +70,9 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
 
   return {
     async contents(domain) {
-      const shown = domainAnswer.parse((await api.request('GET', path(domain))).json);
+      const answer = domainAnswer.parse((await api.request('GET', pathOf(domain))).json);
       const refusals =
-        shown.domain.options?.immutable === true
+        answer.domain.options?.immutable === true
           ? [
               {
                 message: 'the domain is immutable, so Keystone refuses to disable and to delete it',
@@ -80,26 +80,30 @@ export function createDomainAdmin(api: ServiceApi, systemApi: ServiceApi): Domai
               },
             ]
           : [];
-      const { resources, unlisted } = await listResources(listings, Object.keys(listings), domain);
-      return { resources, check: { refusals, unknown: unlisted } };
+      const { resources, listingFaults } = await listResources(
+        listings,
+        Object.keys(listings),
+        domain,
+      );
+      return { resources, check: { refusals, unknown: listingFaults } };
     },
     disable: (domain) => setEnabled(domain, false),
     enable: (domain) => setEnabled(domain, true),
     async delete(domain) {
       await deleteRolesAndLimits(domain);
-      await api.request('DELETE', path(domain), { accept: [404] });
-      const answer = await api.request('GET', path(domain), { accept: [404] });
+      await api.request('DELETE', pathOf(domain), { accept: [404] });
+      const answer = await api.request('GET', pathOf(domain), { accept: [404] });
       if (answer.status !== 404)
         throw notDeletedError('domain', 'still shows the domain', answer.requestId);
       const listedAfter = await listResources(listings, LISTED_AFTER_DELETION, domain);
-      const remaining = listedAfter.resources.filter(({ rows }) => rows.length > 0);
-      if (remaining.length > 0) {
-        const names = remaining.map(
+      const remainingResources = listedAfter.resources.filter(({ rows }) => rows.length > 0);
+      if (remainingResources.length > 0) {
+        const names = remainingResources.map(
           ({ resourceType, rows }) => `${rows.length} of ${resourceType}`,
         );
         throw notDeletedError('contents', `still lists ${names.join(', ')}`, undefined);
       }
-      return listedAfter.unlisted;
+      return listedAfter.listingFaults;
     },
   };
 }

@@ -12,7 +12,7 @@ export interface DomainResources {
 /** The listed resources of a domain, and the reasons why Keystone did not list other types. */
 export interface ListedResources {
   readonly resources: readonly DomainResources[];
-  readonly unlisted: readonly string[];
+  readonly listingFaults: readonly string[];
 }
 
 /**
@@ -67,15 +67,15 @@ export function domainListings(
       (await list(path, collection, ownedRow, { domain_id: domain })).filter(
         (one) => one.domain_id === domain,
       );
-  const providers = listingByDomain(PROVIDERS_PATH, 'identity_providers');
+  const listProviders = listingByDomain(PROVIDERS_PATH, 'identity_providers');
   return {
     user: listingByDomain('/v3/users', 'users'),
     group: listingByDomain('/v3/groups', 'groups'),
     role: listingByDomain('/v3/roles', 'roles'),
-    'identity-provider': providers,
+    'identity-provider': listProviders,
     mapping: async (domain) => {
       const ids = new Set<string>();
-      for (const { id } of await providers(domain)) {
+      for (const { id } of await listProviders(domain)) {
         const path = `${PROVIDERS_PATH}/${encodeURIComponent(id)}/protocols`;
         for (const { mapping_id } of await list(path, 'protocols', protocolRow))
           if (mapping_id) ids.add(mapping_id);
@@ -97,7 +97,7 @@ export function domainListings(
 
 /**
  * Lists the resources of these types. Throws if a listing fails with an error of class `Transient`.
- * Any other error of a listing is returned in `unlisted`.
+ * For any other error of a listing, `listingFaults` contains a text.
  */
 export async function listResources(
   listings: Readonly<Record<string, Listing>>,
@@ -105,11 +105,11 @@ export async function listResources(
   domain: DomainId,
 ): Promise<ListedResources> {
   const resources: DomainResources[] = [];
-  const unlisted: string[] = [];
+  const listingFaults: string[] = [];
   for (const type of types) {
     const rows = await listings[type]?.(domain).catch((thrown: unknown): readonly Row[] => {
       if (!(thrown instanceof PropagatorError) || thrown.report.class === 'Transient') throw thrown;
-      unlisted.push(`${type}s of the domain, which Keystone does not list: ${thrown.message}`);
+      listingFaults.push(`${type}s of the domain, which Keystone does not list: ${thrown.message}`);
       return [];
     });
     resources.push({
@@ -117,5 +117,5 @@ export async function listResources(
       rows: (rows ?? []).map(({ id, name }) => ({ id, name: name ?? undefined })),
     });
   }
-  return { resources, unlisted };
+  return { resources, listingFaults };
 }

@@ -5,7 +5,7 @@ interface WaitingItems<Item> {
 }
 
 /** After this many items of a key have been taken, the queue removes them from the key's array. */
-const COMPACT_AT = 1024;
+const COMPACT_AFTER_ITEMS = 1024;
 
 /**
  * A queue that alternates between keys. `takeNext` takes an item of the key that has waited longest
@@ -21,26 +21,26 @@ export class FairQueue<Item> {
   }
 
   add(key: string, item: Item): void {
-    const waiting = this.#waitingByKey.get(key);
-    if (waiting) waiting.items.push(item);
+    const waitingItems = this.#waitingByKey.get(key);
+    if (waitingItems) waitingItems.items.push(item);
     else this.#waitingByKey.set(key, { items: [item], head: 0 });
     this.#size += 1;
   }
 
   /** Takes the first item of the next key, or `undefined` if the queue is empty. */
   takeNext(): Item | undefined {
-    const [first] = this.#waitingByKey;
-    if (!first) return undefined;
-    const [key, waiting] = first;
-    const item = waiting.items[waiting.head];
-    waiting.head += 1;
+    const [firstEntry] = this.#waitingByKey;
+    if (!firstEntry) return undefined;
+    const [key, waitingItems] = firstEntry;
+    const item = waitingItems.items[waitingItems.head];
+    waitingItems.head += 1;
     this.#size -= 1;
     this.#waitingByKey.delete(key);
-    if (waiting.head >= COMPACT_AT) {
-      waiting.items = waiting.items.slice(waiting.head);
-      waiting.head = 0;
+    if (waitingItems.head >= COMPACT_AFTER_ITEMS) {
+      waitingItems.items = waitingItems.items.slice(waitingItems.head);
+      waitingItems.head = 0;
     }
-    if (waiting.head < waiting.items.length) this.#waitingByKey.set(key, waiting);
+    if (waitingItems.head < waitingItems.items.length) this.#waitingByKey.set(key, waitingItems);
     return item;
   }
 }

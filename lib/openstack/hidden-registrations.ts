@@ -18,10 +18,10 @@ export function hiddenRegistrations(
   projectId: string,
   lists: RegistrationLists | undefined,
 ): Registration[] {
-  const serviceRows = new Map(lists?.services.map((row) => [row.id, row]));
-  const isInCatalog = catalogLookup(catalog, projectId, new Set(serviceRows.keys()));
-  const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
-    const service = serviceRows.get(endpoint.service_id);
+  const serviceById = new Map(lists?.services.map((row) => [row.id, row]));
+  const isInCatalog = catalogLookup(catalog, projectId, new Set(serviceById.keys()));
+  const hiddenEndpoints = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
+    const service = serviceById.get(endpoint.service_id);
     const reason = reasonForHiding(service, endpoint, isInCatalog(endpoint, service?.type ?? ''));
     if (reason === undefined) return [];
     return [
@@ -35,7 +35,7 @@ export function hiddenRegistrations(
       },
     ];
   });
-  return [...hidden, ...servicesWithoutEndpoint(catalog, lists)];
+  return [...hiddenEndpoints, ...servicesWithoutEndpoint(catalog, lists)];
 }
 
 /**
@@ -59,9 +59,9 @@ function catalogLookup(
   return (endpoint, type) => {
     if (endpointIds.has(endpoint.id)) return true;
     if (!serviceIds.has(endpoint.service_id)) return false;
-    return [endpoint.service_id, '']
-      .map((serviceId) => endpointKey(serviceId, type, endpoint, projectId))
-      .some((key) => endpointKeys.has(key));
+    const hasKeyWith = (serviceId: string): boolean =>
+      endpointKeys.has(endpointKey(serviceId, type, endpoint, projectId));
+    return hasKeyWith(endpoint.service_id) || hasKeyWith('');
   };
 }
 
@@ -102,7 +102,7 @@ function servicesWithoutEndpoint(
   ]);
   const listedServices = (lists?.services ?? []).filter(({ id }) => !idsWithEndpoint.has(id));
   const listedIds = new Set(listedServices.map(({ id }) => id));
-  const onlyInCatalog = catalog.filter(
+  const catalogOnlyServices = catalog.filter(
     ({ id, endpoints }) =>
       endpoints.length === 0 && !idsWithEndpoint.has(id) && !listedIds.has(id ?? ''),
   );
@@ -113,7 +113,7 @@ function servicesWithoutEndpoint(
       name,
       hiddenBecause: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
     })),
-    ...onlyInCatalog.map(({ id, type, name }) => ({
+    ...catalogOnlyServices.map(({ id, type, name }) => ({
       id: id ?? '',
       type,
       name,

@@ -65,7 +65,7 @@ const answerSchemas = {
  * Keystone's own 404 names the id: `{"error": {"code": 404, "message": "Could not find project:
  * 4f….", …}}`.
  */
-const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
+const notFoundBody = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
 /** Matches `Could not find project: 4f….` with exactly this id at the end. */
 const namesId = (message: string, id: string): boolean =>
@@ -108,7 +108,7 @@ export function stateFromAnswer(
       status: answer.status,
     });
   if (answer.status === 404) {
-    const body = notFound.safeParse(answer.json);
+    const body = notFoundBody.safeParse(answer.json);
     // A 404 without the id may come from a proxy or from a wrong URL.
     if (body.success && namesId(body.data.error.message, id)) return { kind: 'absent' };
     if (id.includes('/')) throw unaddressableIdError(type);

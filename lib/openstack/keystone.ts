@@ -7,11 +7,11 @@ import type { ListOptions, ServiceApi } from '../task/service.ts';
 import { domainSchema, projectSchema, stateFromAnswer, userSchema } from './keystone-accounts.ts';
 
 /** True for a 404 of Keystone that names the id. */
-const isNotFoundOf = (error: unknown, id: string): boolean =>
+const isNotFoundErrorOf = (error: unknown, id: string): boolean =>
   error instanceof PropagatorError && error.class === 'Gone' && error.message.includes(id);
 
 const idRow = z.object({ id: z.string() });
-const assignment = z.object({
+const assignmentRow = z.object({
   user: idRow.optional(),
   scope: z.object({ project: z.object({ id: ProjectId }).optional() }),
 });
@@ -74,15 +74,15 @@ async function readPages<S extends z.ZodType>(
 const withoutDomains = (accounts: readonly Account[]): Account[] =>
   accounts.filter((account) => account.type === 'project');
 
-const domainOfUser = (account: Account): string | undefined =>
+const domainIdOfUser = (account: Account): string | undefined =>
   account.type === 'user' ? account.domainId : undefined;
 
 const listDomains = (api: ServiceApi): Promise<Account[]> =>
   list(api, '/v3/domains', 'domains', domainSchema);
 
 /**
- * Calls `onPage` with each page of all users. The users of each domain are listed in the same case
- * as in `listUsers`.
+ * Calls `onPage` with each page of all users. If these users belong to only one domain, the users
+ * of each domain are listed too, for the reason in {@link listUsers}.
  */
 async function readUserPages(
   api: ServiceApi,
@@ -90,7 +90,7 @@ async function readUserPages(
 ): Promise<void> {
   const domainIds = new Set<string | undefined>();
   const handleUsers = (rows: Account[]): Promise<void> => {
-    for (const account of rows) domainIds.add(domainOfUser(account));
+    for (const account of rows) domainIds.add(domainIdOfUser(account));
     return onPage(rows);
   };
   await readPages(api, 'user', userSchema, handleUsers);
@@ -101,19 +101,21 @@ async function readUserPages(
 
 /**
  * If a list of all users shows users of only one domain, the users of each domain are listed too.
- * With `domain_specific_drivers_enabled`, Keystone answers a list without a domain with only the
- * users of the domain of the token's project.
+ * With `domain_specific_drivers_enabled`, a list without a domain shows only the users of one
+ * domain, to which the token's project belongs.
  */
 async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promise<Account[]> {
   const usersIn = (domain: string | undefined): Promise<Account[]> =>
     list(api, '/v3/users', 'users', userSchema, { domain_id: domain });
   const listedUsers = await usersIn(domainId);
-  const domainIds = new Set(listedUsers.map(domainOfUser));
+  const domainIds = new Set(listedUsers.map(domainIdOfUser));
   if (domainId !== undefined || domainIds.size > 1) return listedUsers;
   const domains = await listDomains(api);
-  const perDomain = await Promise.all(domains.map(({ id }) => usersIn(id)));
-  const byId = new Map([...listedUsers, ...perDomain.flat()].map((user) => [user.id, user]));
-  return [...byId.values()];
+  const usersPerDomain = await Promise.all(domains.map(({ id }) => usersIn(id)));
+  const userById = new Map(
+    [...listedUsers, ...usersPerDomain.flat()].map((user) => [user.id, user]),
+  );
+  return [...userById.values()];
 }
 
 /**
@@ -126,10 +128,10 @@ async function listMembers(
 ): Promise<{ projectId: ProjectId; userId: UserId }[]> {
   const query = { effective: true, 'scope.project.id': projectId };
   const path = '/v3/role_assignments';
-  const rows = await list(api, path, 'role_assignments', assignment, query).catch(
+  const rows = await list(api, path, 'role_assignments', assignmentRow, query).catch(
     (error: unknown) => {
       // Keystone answers 404 with the id for a deleted project: it has no members.
-      if (projectId === undefined || !isNotFoundOf(error, projectId)) throw error;
+      if (projectId === undefined || !isNotFoundErrorOf(error, projectId)) throw error;
       return [];
     },
   );
@@ -138,7 +140,7 @@ async function listMembers(
 
 /** Returns the pairs of project and user in role assignments, each pair once. */
 function membersIn(
-  rows: readonly z.infer<typeof assignment>[],
+  rows: readonly z.infer<typeof assignmentRow>[],
 ): { projectId: ProjectId; userId: UserId }[] {
   const pairs = new Map<string, { projectId: ProjectId; userId: UserId }>();
   for (const { user: assignee, scope } of rows) {

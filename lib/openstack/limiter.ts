@@ -50,11 +50,11 @@ const USUAL_LATENCY_GAIN = 0.05;
  */
 export class AdaptiveLimiter {
   readonly #ceiling: number;
-  readonly #waiting = new FairQueue<() => void>();
+  readonly #waitingCalls = new FairQueue<() => void>();
   /** By label: the usual latency in milliseconds while the service is not overloaded. */
   readonly #usualMillis = new Map<string, number>();
   #limit: number;
-  #active = 0;
+  #activeCallCount = 0;
   /** The ratio of latency to usual latency, for each answer of this window. */
   #latencyRatios: number[] = [];
   #conflictCount = 0;
@@ -81,14 +81,14 @@ export class AdaptiveLimiter {
    * is kept until the promise of `work` is settled.
    */
   async run<T>(caller: string, work: () => Promise<T>): Promise<T> {
-    if (this.#active >= this.#limit) {
+    if (this.#activeCallCount >= this.#limit) {
       this.#isSaturated = true;
-      await new Promise<void>((resolve) => this.#waiting.add(caller, resolve));
-    } else this.#active += 1;
+      await new Promise<void>((resolve) => this.#waitingCalls.add(caller, resolve));
+    } else this.#activeCallCount += 1;
     try {
       return await work();
     } finally {
-      this.#active -= 1;
+      this.#activeCallCount -= 1;
       this.#startWaitingCalls();
     }
   }
@@ -110,14 +110,14 @@ export class AdaptiveLimiter {
 
   /** Adapts the limit to the answers of the window: their conflicts and their median latency. */
   #endWindow(): void {
-    const sorted = this.#latencyRatios.sort((a, b) => a - b);
-    const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
-    const isConflicting = this.#conflictCount * 2 > sorted.length;
+    const sortedRatios = this.#latencyRatios.sort((a, b) => a - b);
+    const medianRatio = sortedRatios[Math.floor(sortedRatios.length / 2)] ?? 1;
+    const isConflicting = this.#conflictCount * 2 > sortedRatios.length;
     const wasSaturated = this.#isSaturated;
     this.#beginWindow();
     if (isConflicting) this.#shrink(0.5, SLOW_FLOOR);
-    else if (median > CONGESTED_RATIO) this.#shrink(0.8, SLOW_FLOOR);
-    else if (median < UNCONGESTED_RATIO && wasSaturated) {
+    else if (medianRatio > CONGESTED_RATIO) this.#shrink(0.8, SLOW_FLOOR);
+    else if (medianRatio < UNCONGESTED_RATIO && wasSaturated) {
       this.#limit = Math.min(this.#ceiling, this.#limit + 1);
       this.#startWaitingCalls();
     }
@@ -128,36 +128,39 @@ export class AdaptiveLimiter {
    * usual latency.
    */
   #recordLatency(label: string, millis: number): number {
-    const latency = Math.max(millis, NOISE_MILLIS);
+    const latencyMillis = Math.max(millis, NOISE_MILLIS);
     const usualMillis = this.#usualMillis.get(label);
-    if (usualMillis === undefined || latency < usualMillis) {
-      this.#usualMillis.set(label, latency);
+    if (usualMillis === undefined || latencyMillis < usualMillis) {
+      this.#usualMillis.set(label, latencyMillis);
       return 1;
     }
     if (this.#limit <= SLOW_FLOOR)
-      this.#usualMillis.set(label, usualMillis + (latency - usualMillis) * USUAL_LATENCY_GAIN);
-    return latency / usualMillis;
+      this.#usualMillis.set(
+        label,
+        usualMillis + (latencyMillis - usualMillis) * USUAL_LATENCY_GAIN,
+      );
+    return latencyMillis / usualMillis;
   }
 
   #shrink(factor: number, floor: number): void {
     const minimum = Math.min(floor, this.#limit);
     this.#limit = Math.max(minimum, Math.floor(this.#limit * factor));
     // The calls in progress were sent under the old limit.
-    this.#answersToIgnore = Math.max(0, this.#active - 1);
+    this.#answersToIgnore = Math.max(0, this.#activeCallCount - 1);
     this.#beginWindow();
   }
 
   #beginWindow(): void {
     this.#latencyRatios = [];
     this.#conflictCount = 0;
-    this.#isSaturated = this.#waiting.size > 0;
+    this.#isSaturated = this.#waitingCalls.size > 0;
   }
 
   #startWaitingCalls(): void {
-    while (this.#active < this.#limit) {
-      const startCall = this.#waiting.takeNext();
+    while (this.#activeCallCount < this.#limit) {
+      const startCall = this.#waitingCalls.takeNext();
       if (!startCall) return;
-      this.#active += 1;
+      this.#activeCallCount += 1;
       startCall();
     }
   }

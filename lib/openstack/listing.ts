@@ -32,7 +32,7 @@ export async function readListing<S extends z.ZodType>(
   failureContext: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; hasMore: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
-    const result = await readOnce(fetchPage, path, options, failureContext);
+    const result = await readListingOnce(fetchPage, path, options, failureContext);
     if (!(result instanceof PropagatorError)) return result;
     if (restarts >= MAX_RESTARTS)
       throw answerFailure(
@@ -47,7 +47,7 @@ export async function readListing<S extends z.ZodType>(
  * Reads the listing once, from its first page. If the service no longer knows the marker of a page,
  * the function returns the error of this page.
  */
-async function readOnce<S extends z.ZodType>(
+async function readListingOnce<S extends z.ZodType>(
   fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
@@ -103,7 +103,7 @@ async function addPage<S extends z.ZodType>(
   listed: ListedRows<S>,
 ): Promise<NextQuery | 'complete' | 'enough'> {
   const page = pageOf(body, collection);
-  const pageRows = page.rows.map((one) => validRow(row, one));
+  const pageRows = page.rows.map((one) => parseRow(row, one));
   listed.rowCount += pageRows.length;
   // This call throws for a truncated page, so `onPage` never receives such a page.
   const next = PAGING_STYLES[paging](page, collection, listed.rowCount);
@@ -172,7 +172,7 @@ const isMarkerGone = (error: unknown): error is PropagatorError =>
  * Validates a row. The error names the expected format and never the value, which may be a
  * customer's.
  */
-function validRow<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
+function parseRow<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   const parsed = row.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

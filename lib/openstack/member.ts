@@ -29,12 +29,12 @@ const createdCredential = z.object({
  *
  * @param projectSession The session on the project with all roles of the user.
  * @param identity Keystone's API with that session.
- * @param open Creates a session for the login of the credential.
+ * @param openSession Creates a session for the login of the credential.
  */
 export function createMemberSession(
   projectSession: Session,
   identity: ServiceApi,
-  open: (credentials: Pick<Credentials, 'identity' | 'scope' | 'secret'>) => Session,
+  openSession: (credentials: Pick<Credentials, 'identity' | 'scope' | 'secret'>) => Session,
   now: () => number,
 ): Session {
   let openedSession: Promise<Session> | undefined;
@@ -42,7 +42,7 @@ export function createMemberSession(
     const { user, roles } = await projectSession.token();
     if (!roles.some(({ name }) => name === MEMBER)) throw missingRoleError();
     const { id, secret } = await createCredential(user.id, identity, now());
-    return open({
+    return openSession({
       identity: () => ({
         methods: ['application_credential'],
         application_credential: { id, secret },

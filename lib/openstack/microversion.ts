@@ -62,9 +62,9 @@ function entriesInHeaders(headers: Headers): z.infer<typeof versionEntry>[] {
  * endpoint without a version. `rootAnswer`: the answer at the root of the API. Throws class
  * `Unsupported`, with both ranges, if they do not overlap.
  */
-export function negotiate(
+export function negotiateVersion(
   rootAnswer: Pick<ApiAnswer, 'json' | 'headers' | 'requestId'>,
-  wanted: MicroversionRange,
+  wantedRange: MicroversionRange,
   failureContext: FailureContext,
 ): { version: string; path: string } {
   const { requestId } = rootAnswer;
@@ -76,15 +76,20 @@ export function negotiate(
       failureContext,
       requestId,
     );
-  const newestEntry = newestOf(entries);
+  const newestRange = newestRangeOf(entries);
   const isTooNew =
-    newestEntry !== undefined &&
-    compareVersions(newestEntry.lowest || wanted.floor, wanted.ceiling) > 0;
-  if (!newestEntry || isTooNew || compareVersions(newestEntry.highest, wanted.floor) < 0)
-    throw unsupportedError(newestEntry, wanted, isTooNew, { ...failureContext, requestId });
+    newestRange !== undefined &&
+    compareVersions(newestRange.lowest || wantedRange.floor, wantedRange.ceiling) > 0;
+  if (!newestRange || isTooNew || compareVersions(newestRange.highest, wantedRange.floor) < 0)
+    throw unsupportedMicroversionError(newestRange, wantedRange, isTooNew, {
+      ...failureContext,
+      requestId,
+    });
   const version =
-    compareVersions(newestEntry.highest, wanted.ceiling) < 0 ? newestEntry.highest : wanted.ceiling;
-  return { version, path: newestEntry.path };
+    compareVersions(newestRange.highest, wantedRange.ceiling) < 0
+      ? newestRange.highest
+      : wantedRange.ceiling;
+  return { version, path: newestRange.path };
 }
 
 /** An API version that a version document lists, with the range of its microversions. */
@@ -97,7 +102,9 @@ interface SupportedRange {
 }
 
 /** Returns the entry with the highest microversion; `undefined` if no entry has one. */
-const newestOf = (entries: readonly z.infer<typeof versionEntry>[]): SupportedRange | undefined =>
+const newestRangeOf = (
+  entries: readonly z.infer<typeof versionEntry>[],
+): SupportedRange | undefined =>
   entries
     .map((one) => ({
       path: apiPathOf(one),
@@ -109,7 +116,7 @@ const newestOf = (entries: readonly z.infer<typeof versionEntry>[]): SupportedRa
     .at(0);
 
 /** Creates the error for a service whose microversions do not overlap with `wanted`. */
-function unsupportedError(
+function unsupportedMicroversionError(
   supported: SupportedRange | undefined,
   wanted: MicroversionRange,
   isTooNew: boolean,

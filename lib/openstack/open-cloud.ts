@@ -42,7 +42,7 @@ export interface ConnectOptions {
 
 /**
  * If an endpoint is registered but missing in a catalog that is older than this time, the catalog
- * is read again. Only then does the endpoint count as hidden.
+ * is read again. The endpoint counts as hidden only if the new catalog lacks it too.
  */
 const MAX_CATALOG_AGE_MILLIS = 5_000;
 const KEYSTONE_CONCURRENCY = 8;
@@ -104,7 +104,7 @@ export function openCloud(
     ownUser: async () => (await ownSession.token()).user,
     registry: () => readRegistry(ownSession, identity, credentials),
     missingAccess: async ({ name, scope }) =>
-      scope === 'system' ? missingSystemRole(name, sessions) : undefined,
+      scope === 'system' ? missingSystemRoleReport(name, sessions) : undefined,
     async api(service, region, onProject, role) {
       const login = await serviceLogin(sessions, service, onProject, role);
       return openServiceApi(service, region, login);
@@ -150,12 +150,12 @@ async function readRegistry(
   const registryOf = ({ catalog, project }: Token): Registry =>
     assembleRegistry(catalog, project.id, lists, credentials);
   const firstRegistry = registryOf(token);
-  const hasHidden = firstRegistry.registrations.some(
+  const hasHiddenRegistrations = firstRegistry.registrations.some(
     ({ hiddenBecause }) => hiddenBecause !== undefined,
   );
   // The catalog is as old as the token. Endpoints that were registered later appear hidden.
   const registry =
-    hasHidden || firstRegistry.unlisted !== undefined
+    hasHiddenRegistrations || firstRegistry.unlisted !== undefined
       ? registryOf(await session.tokenNotOlderThan(MAX_CATALOG_AGE_MILLIS))
       : firstRegistry;
   checkRegions(registry.registrations, credentials);
@@ -185,7 +185,7 @@ async function serviceLogin(
 }
 
 /** Returns the reason why Keystone issues no token with system scope, or `undefined`. */
-async function missingSystemRole(
+async function missingSystemRoleReport(
   service: string,
   sessions: Sessions,
 ): Promise<ErrorReport | undefined> {
@@ -195,7 +195,7 @@ async function missingSystemRole(
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
     const { user } = await sessions.ownSession.token();
-    const grant = `openstack role add --system all --user ${user.id} admin`;
+    const grantCommand = `openstack role add --system all --user ${user.id} admin`;
     const isApplicationCredential = error.report.code.endsWith('.bound');
     return {
       ...error.report,
@@ -203,8 +203,8 @@ async function missingSystemRole(
         `${service}: ${error.message}; every task of ${service} is dead-lettered until this ` +
         'is fixed',
       advice: isApplicationCredential
-        ? `${error.report.advice} Then: ${grant}`
-        : `Grant the role: ${grant}`,
+        ? `${error.report.advice} Then: ${grantCommand}`
+        : `Grant the role: ${grantCommand}`,
     };
   }
 }

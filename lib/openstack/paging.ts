@@ -60,7 +60,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
  * proxy, the links of Nova and Cinder often name an internal host, which must not receive the
  * token. The links of Glance lack the path prefix.
  */
-function markerOf(href: string, page: Page): NextQuery {
+function markerQuery(href: string, page: Page): NextQuery {
   const url = URL.parse(href, 'http://service.invalid');
   if (!url) throw new PagingError('the link to the next page is not a valid URL');
   const marker = url.searchParams.get('marker') || textField(page.rows.at(-1), 'id');
@@ -71,7 +71,7 @@ function markerOf(href: string, page: Page): NextQuery {
 export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
   marker(page, collection) {
     const href = nextLink(page.body, collection);
-    return href === undefined ? undefined : markerOf(href, page);
+    return href === undefined ? undefined : markerQuery(href, page);
   },
   /**
    * Glance returns a path in `next` (`/v2/images?marker=…`), and Keystone since 2025.1 in
@@ -92,7 +92,7 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     }
     if (typeof next !== 'string')
       throw new PagingError('the link to the next page is not a valid URL');
-    return markerOf(next, page);
+    return markerQuery(next, page);
   },
   /**
    * Nova's server groups. Only an empty page is the last page: a page may have fewer rows than
@@ -118,10 +118,10 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
    */
   swift(page) {
     if (page.rows.length === 0) return undefined;
-    const last = page.rows.at(-1);
-    const marker = textField(last, 'name') ?? textField(last, 'subdir');
+    const lastRow = page.rows.at(-1);
+    const marker = textField(lastRow, 'name') ?? textField(lastRow, 'subdir');
     if (marker === undefined) throw new PagingError('the last row has no name');
-    const version = textField(last, 'version_id');
+    const version = textField(lastRow, 'version_id');
     return version === undefined ? { marker } : { marker, version_marker: version };
   },
   none(page, collection) {

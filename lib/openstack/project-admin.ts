@@ -50,8 +50,12 @@ export interface ProjectAdmin {
   checkDeletion(project: ProjectId, options?: DeletionCheckOptions): Promise<KeystoneCheck>;
 }
 
-const assignment = z.object({ role: z.object({ id: z.string() }) });
-const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
+const assignmentRow = z.object({ role: z.object({ id: z.string() }) });
+const credentialRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  project_id: z.string().nullish(),
+});
 
 /**
  * Implements the actions with Keystone's API v3. `ownSession`: the propagator's login. `sessionOn`:
@@ -125,7 +129,7 @@ async function missingRolesOn(
   const query = { 'user.id': user.id, 'scope.project.id': project };
   const { rows } = await api.list('/v3/role_assignments', {
     collection: 'role_assignments',
-    row: assignment,
+    row: assignmentRow,
     paging: 'next',
     query,
   });
@@ -143,15 +147,17 @@ async function deleteMemberCredentials(
   session: Session,
 ): Promise<void> {
   const { user } = await session.token();
-  const credentials = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
-  const { rows } = await api.list(credentials, {
+  const credentialsPath = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
+  const { rows } = await api.list(credentialsPath, {
     collection: 'application_credentials',
-    row: credential,
+    row: credentialRow,
     paging: 'next',
   });
   for (const { id, name, project_id } of rows)
     if (project_id === project && isMemberCredential(name))
-      await api.request('DELETE', `${credentials}/${encodeURIComponent(id)}`, { accept: [404] });
+      await api.request('DELETE', `${credentialsPath}/${encodeURIComponent(id)}`, {
+        accept: [404],
+      });
 }
 
 const stillThereError = (requestId: ErrorReport['requestId']): PropagatorError =>

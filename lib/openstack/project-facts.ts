@@ -32,11 +32,10 @@ export interface PermissionTest {
 
 /**
  * Reads the facts that decide whether the propagator may disable and delete a project. Changes
- * nothing. To test a permission, it makes a call that has no effect but that Keystone checks
- * against its policy. If `permissionTest` is not set, the function makes only GET calls. The
+ * nothing. To test a permission, the function makes a call that has no effect but that Keystone
+ * checks against its policy. If `permissionTest` is not set, the function makes only GET calls. The
  * permissions to update and to delete the project are then unknown, and `mayRevokeRole` is not set.
- * Throws the error of a failed call, and class `Gone` when the project does
- * not exist.
+ * Throws the error of a failed call, and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -62,11 +61,14 @@ export async function readKeystoneFacts(
   // If the project is already disabled, the deletion does not update it and assigns no role on it.
   // Keystone refuses to update an immutable project, so the permission does not matter.
   const needsUpdate = project.enabled && !immutable;
-  const role = project.enabled ? permissionTest?.missingRoles[0] : undefined;
+  const missingRole = project.enabled ? permissionTest?.missingRoles[0] : undefined;
   const mayUpdate = needsUpdate
-    ? await testUnlessReadOnly(() => mayUpdateProject(api, id))
+    ? await testUnlessReadOnly(() => testUpdatePermission(api, id))
     : undefined;
-  const mayRevokeRole = role === undefined ? undefined : await mayRevoke(api, id, user.id, role);
+  const mayRevokeRole =
+    missingRole === undefined
+      ? undefined
+      : await testRevokePermission(api, id, user.id, missingRole);
   return {
     project: { id, enabled: project.enabled, immutable },
     domain,
@@ -79,7 +81,7 @@ export async function readKeystoneFacts(
     },
     mayUpdate,
     mayRevokeRole,
-    mayDelete: await testUnlessReadOnly(() => mayDeleteProject(api)),
+    mayDelete: await testUnlessReadOnly(() => testDeletePermission(api)),
   };
 }
 
@@ -113,22 +115,24 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
  * Tests the permission with an update that contains only the id of the project. The update changes
  * nothing, but Keystone sends a notification `project.updated`.
  */
-const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
-  permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
+const testUpdatePermission = (api: ServiceApi, id: string): Promise<Permission> =>
+  permissionOfCall(api, 'PATCH', projectPath(id), { json: { project: { id } } });
 
 /**
  * Tests the permission with the deletion of an id that no project has. Keystone checks its policy
  * before it answers 404.
  */
-async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
+async function testDeletePermission(api: ServiceApi): Promise<Permission> {
   const unusedProjectId = unusedId();
-  const answer = await permissionFor(api, 'DELETE', projectPath(unusedProjectId));
-  if (answer.kind !== 'refused') return answer;
+  const deletePermission = await permissionOfCall(api, 'DELETE', projectPath(unusedProjectId));
+  if (deletePermission.kind !== 'refused') return deletePermission;
   // A policy that compares the domain of the project refuses every unknown id, for a deletion and
   // for an update. If Keystone refuses both, the answers say nothing about an existing project.
   const json = { project: { id: unusedProjectId } };
-  const update = await permissionFor(api, 'PATCH', projectPath(unusedProjectId), { json });
-  if (update.kind === 'granted') return answer;
+  const updatePermission = await permissionOfCall(api, 'PATCH', projectPath(unusedProjectId), {
+    json,
+  });
+  if (updatePermission.kind === 'granted') return deletePermission;
   return { kind: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
 }
 
@@ -137,7 +141,7 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
  * refuse this user, so after a refusal the propagator's user is tested. Neither user has the role,
  * so no call revokes anything.
  */
-async function mayRevoke(
+async function testRevokePermission(
   api: ServiceApi,
   id: string,
   user: string,
@@ -145,12 +149,12 @@ async function mayRevoke(
 ): Promise<Permission> {
   const path = (userId: string): string =>
     `${projectPath(id)}/users/${encodeURIComponent(userId)}/roles/${encodeURIComponent(role)}`;
-  const answer = await permissionFor(api, 'DELETE', path(unusedId()));
-  return answer.kind === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
+  const permission = await permissionOfCall(api, 'DELETE', path(unusedId()));
+  return permission.kind === 'refused' ? permissionOfCall(api, 'DELETE', path(user)) : permission;
 }
 
 /** Makes a call that has no effect. Returns whether Keystone's policy permits the call. */
-async function permissionFor(
+async function permissionOfCall(
   api: ServiceApi,
   method: Method,
   path: string,

@@ -41,7 +41,7 @@ function isInNetwork(address: string, network: string): boolean {
   const [net = '', bits = ''] = network.split('/');
   if (!isIPv4(net) || !/^\d{1,2}$/.test(bits) || Number(bits) < 1 || Number(bits) > 32)
     return false;
-  const list = new BlockList();
-  list.addSubnet(net, Number(bits), 'ipv4');
-  return list.check(address, 'ipv4');
+  const blockList = new BlockList();
+  blockList.addSubnet(net, Number(bits), 'ipv4');
+  return blockList.check(address, 'ipv4');
 }

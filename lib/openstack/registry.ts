@@ -19,8 +19,8 @@ export function catalogRegistrations(
       name: service.name,
       serviceId: service.id ?? `catalog-${index}`,
     };
-    const byRegion = Map.groupBy(service.endpoints, regionOf);
-    return [...byRegion].map(([region, endpoints]) => ({
+    const endpointsByRegion = Map.groupBy(service.endpoints, regionOf);
+    return [...endpointsByRegion].map(([region, endpoints]) => ({
       ...common,
       region,
       endpoints: endpoints.map((endpoint) => endpointOf(endpoint, projectId)),
@@ -31,7 +31,7 @@ export function catalogRegistrations(
 
 /**
  * Returns the endpoints of the settings (`compute_endpoint_override`), which replace those of the
- * catalog. The settings then allow only one region. `projectId`: the token's project.
+ * catalog. Settings with such an endpoint allow only one region. `projectId`: the token's project.
  */
 export function overrideRegistrations(
   {
@@ -61,10 +61,10 @@ function incompleteListError(
   catalog: readonly CatalogService[],
   lists: RegistrationLists,
 ): ErrorReport | undefined {
-  const typeByService = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
-  const listedTypes = new Set(typeByService.values());
+  const typeByServiceId = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
+  const listedTypes = new Set(typeByServiceId.values());
   const typesWithEndpoint = new Set(
-    lists.endpoints.map(({ service_id }) => typeByService.get(service_id)),
+    lists.endpoints.map(({ service_id }) => typeByServiceId.get(service_id)),
   );
   const missingService = catalog.find(({ type }) => !listedTypes.has(typeKey(type)));
   const serviceWithoutEndpoints = catalog.find(

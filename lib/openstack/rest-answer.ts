@@ -11,7 +11,7 @@ import type { Method, RawAnswer } from './transport.ts';
  */
 const MAX_WAIT_SECONDS = 5;
 /** The methods that may be repeated even if the service has executed the call. */
-const IDEMPOTENT: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
+const IDEMPOTENT_METHODS: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
 /** True for a 2xx status, and for a status that the caller accepts. */
 export const isAccepted = (status: number, { accept }: RequestOptions): boolean =>
@@ -23,13 +23,13 @@ export const isAccepted = (status: number, { accept }: RequestOptions): boolean 
  * repeated.
  */
 const mayRepeat = (status: number, method: Method): boolean =>
-  RATE_LIMIT_STATUSES.includes(status) || (status === 503 && IDEMPOTENT.includes(method));
+  RATE_LIMIT_STATUSES.includes(status) || (status === 503 && IDEMPOTENT_METHODS.includes(method));
 
 /**
  * Returns the seconds after which the call is repeated, or `undefined` if it must not be repeated.
  * `now`: epoch milliseconds.
  */
-export function waitBeforeRepeat(
+export function repeatDelaySeconds(
   answer: RawAnswer,
   method: Method,
   now: number,

@@ -5,7 +5,7 @@ import { type FailureContext, httpFailure, transportFailure } from './failure.ts
 import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
 import { type ApiVersion, headersOf } from './request-headers.ts';
-import { isAccepted, rethrowAsMissingList, toAnswer, waitBeforeRepeat } from './rest-answer.ts';
+import { isAccepted, repeatDelaySeconds, rethrowAsMissingList, toAnswer } from './rest-answer.ts';
 import { refuseUnsafeEndpoint, refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session } from './session.ts';
 import { keyOfRead, SharedReads } from './shared-reads.ts';
@@ -58,7 +58,7 @@ const LOGIN_PAUSE_MILLIS = 30_000;
 interface PreparedCall {
   readonly method: Method;
   /** The path and query that are sent. */
-  readonly target: string;
+  readonly pathAndQuery: string;
   /** The path without ids and names, for metrics. */
   readonly pathWithoutNames: string;
   /** The method and `pathWithoutNames`, for messages and the limiter. */
@@ -103,10 +103,10 @@ class RestClient {
       endpoint,
       ownProject,
       microversion: apiVersion?.version,
-      request: (method, path, request = {}) => this.#exchange(method, path, request, watch),
+      request: (method, path, request = {}) => this.#sendOrShare(method, path, request, watch),
       list: (path, listOptions) =>
         readListing(
-          (request) => this.#exchange('GET', path, request, watch).catch(rethrowAsMissingList),
+          (request) => this.#sendOrShare('GET', path, request, watch).catch(rethrowAsMissingList),
           withoutNames(service, path),
           listOptions,
           this.#failureContext,
@@ -116,7 +116,7 @@ class RestClient {
   }
 
   /** Sends the call when the limiter has a free slot. A GET may share the answer of another GET. */
-  #exchange(
+  #sendOrShare(
     method: Method,
     path: string,
     request: RequestOptions,
@@ -161,11 +161,11 @@ class RestClient {
     // A Swift object may have the name `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
-    const target = buildPath(this.#endpointUrl, endpoint, path, request.query);
+    const pathAndQuery = buildPath(this.#endpointUrl, endpoint, path, request.query);
     const pathWithoutNames = withoutNames(service, path);
     return {
       method,
-      target,
+      pathAndQuery: pathAndQuery,
       pathWithoutNames,
       label: `${method} ${pathWithoutNames}`,
       request,
@@ -186,7 +186,7 @@ class RestClient {
     const login: CallLogin = { token, mayLogInAgain };
     let answer = await this.#sendWithLogin(call, login);
     for (let waits = 0; waits < MAX_WAITS && !isAccepted(answer.status, request); waits += 1) {
-      const waitSeconds = waitBeforeRepeat(answer, method, now());
+      const waitSeconds = repeatDelaySeconds(answer, method, now());
       if (waitSeconds === undefined) break;
       await sleep(waitSeconds);
       answer = await this.#sendWithLogin(call, login);
@@ -214,14 +214,14 @@ class RestClient {
   /** Sends the call once, and records its status and duration. */
   async #send(call: PreparedCall, token: Token): Promise<RawAnswer> {
     const { service, region, transport, limiter, now, onCall } = this.#options;
-    const { method, target, pathWithoutNames, label, request, watch } = call;
+    const { method, pathAndQuery, pathWithoutNames, label, request, watch } = call;
     const startedAt = now();
     let status: number | undefined;
     try {
       const answer = await transport.send({
         method,
         origin: this.#endpointUrl.origin,
-        path: target,
+        path: pathAndQuery,
         headers: headersOf(request, token, this.#options),
         body: request.json === undefined ? request.body : JSON.stringify(request.json),
         signal: watch?.signal,

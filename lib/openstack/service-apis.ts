@@ -4,7 +4,7 @@ import type { ServiceApi } from '../task/service.ts';
 import type { Token } from './authenticate.ts';
 import type { ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
-import { negotiate } from './microversion.ts';
+import { negotiateVersion } from './microversion.ts';
 import { catalogRegistrations, overrideRegistrations } from './registry.ts';
 import type { ApiVersion } from './request-headers.ts';
 import type { RestOptions } from './rest.ts';
@@ -127,27 +127,27 @@ function invalidUrlError(service: ServiceAddress, region: string): PropagatorErr
 async function negotiateApi(
   service: ServiceAddress,
   endpoint: string,
-  open: (endpoint: string, apiVersion: ApiVersion | undefined) => ServiceApi,
+  openApi: (endpoint: string, apiVersion: ApiVersion | undefined) => ServiceApi,
 ): Promise<ServiceApi> {
-  const wanted = service.microversion;
-  if (!wanted) return open(endpoint, undefined);
+  const wantedRange = service.microversion;
+  if (!wantedRange) return openApi(endpoint, undefined);
   // The URL of the version document has no project: `/v3/` for the endpoint `/v3/<project>`.
   const segments = endpoint.split('/');
   const versionIndex = segments.findLastIndex(
     (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),
   );
   const hasVersion = versionIndex >= 0;
-  const root = hasVersion ? segments.slice(0, versionIndex + 1).join('/') : endpoint;
-  const discoveryApi = open(root, undefined);
+  const rootUrl = hasVersion ? segments.slice(0, versionIndex + 1).join('/') : endpoint;
+  const discoveryApi = openApi(rootUrl, undefined);
   const rootAnswer = await discoveryApi.request('GET', '/', { accept: [300] });
   const failureContext = {
     service: service.name,
     region: discoveryApi.region,
-    host: new URL(root).host,
+    host: new URL(rootUrl).host,
   };
-  const negotiated = negotiate(rootAnswer, wanted, failureContext);
-  return open(hasVersion ? endpoint : `${endpoint}/${negotiated.path}`, {
-    header: wanted.header,
+  const negotiated = negotiateVersion(rootAnswer, wantedRange, failureContext);
+  return openApi(hasVersion ? endpoint : `${endpoint}/${negotiated.path}`, {
+    header: wantedRange.header,
     version: negotiated.version,
   });
 }

@@ -48,12 +48,12 @@ export function createSessions(
         const sessionWithAllRoles = scopedSession({ kind: 'project', id: project });
         // `refresh` reads the login of the credentials, which the member session does not use.
         const { refresh: _, ...otherCredentials } = credentials;
-        const open = (login: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
+        const openSession = (login: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
           createSession({ ...otherCredentials, ...login }, deps);
         return createMemberSession(
           sessionWithAllRoles,
           identityApi(sessionWithAllRoles),
-          open,
+          openSession,
           deps.now,
         );
       }),

@@ -64,12 +64,12 @@ export const keyOfRead = (
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   signal.throwIfAborted();
-  const ended = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
+  const endController = new AbortController();
+  const abortion = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), {
       once: true,
-      signal: ended.signal,
+      signal: endController.signal,
     });
   });
-  return Promise.race([promise, aborted]).finally(() => ended.abort());
+  return Promise.race([promise, abortion]).finally(() => endController.abort());
 }

@@ -23,7 +23,7 @@ export interface TokenFacts {
 export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
 
 /** The part of a token that names an account. */
-const reference = z.object({ id: z.string().min(1) });
+const accountReference = z.object({ id: z.string().min(1) });
 /** A time in UTC. Keystone 22 sends the expiry of an application credential without a zone. */
 const keystoneTime = z.iso
   .datetime({ local: true, offset: true })
@@ -32,10 +32,10 @@ const ValidationAnswer = z
   .object({
     token: z.object({
       expires_at: keystoneTime,
-      user: reference.extend({ name: z.string().min(1) }),
+      user: accountReference.extend({ name: z.string().min(1) }),
       roles: z.array(z.object({ name: z.string() })).default([]),
-      project: reference.optional(),
-      domain: reference.optional(),
+      project: accountReference.optional(),
+      domain: accountReference.optional(),
       system: z.object({ all: z.literal(true) }).optional(),
       'OS-TRUST:trust': z.unknown().optional(),
       'OS-OAUTH1': z.unknown().optional(),

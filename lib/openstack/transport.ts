@@ -72,7 +72,7 @@ export interface Transport {
 }
 
 /** How often a call is repeated after a broken connection, by method. */
-const REPEATS_AFTER_RESET: Readonly<Record<Method, number>> = {
+const MAX_REPEATS_AFTER_RESET: Readonly<Record<Method, number>> = {
   GET: 2,
   HEAD: 2,
   DELETE: 1,
@@ -113,7 +113,7 @@ async function sendWithRepeats(
   call: OutgoingCall,
   timeouts: Timeouts,
 ): Promise<RawAnswer> {
-  for (let repeats = call.repeatable ? 2 : REPEATS_AFTER_RESET[call.method]; ; repeats -= 1) {
+  for (let repeats = call.repeatable ? 2 : MAX_REPEATS_AFTER_RESET[call.method]; ; repeats -= 1) {
     try {
       return await sendOnce(client, call, timeouts);
     } catch (error) {
@@ -129,12 +129,12 @@ async function sendOnce(
   call: OutgoingCall,
   timeouts: Timeouts,
 ): Promise<RawAnswer> {
-  const timeLimit = AbortSignal.timeout(timeouts.callSeconds * 1000);
-  const signals = call.signal ? [timeLimit, call.signal] : [timeLimit];
+  const timeLimitSignal = AbortSignal.timeout(timeouts.callSeconds * 1000);
+  const signals = call.signal ? [timeLimitSignal, call.signal] : [timeLimitSignal];
   try {
     return await client.send({ ...call, signal: AbortSignal.any(signals) });
   } catch (thrown) {
-    if (call.signal?.aborted && !timeLimit.aborted)
+    if (call.signal?.aborted && !timeLimitSignal.aborted)
       throw new TransportError('canceled', 'the caller canceled the call');
     throw toTransportError(thrown, timeouts) ?? thrown;
   }

@@ -1,6 +1,6 @@
 import type { RequestOptions } from '../task/service.ts';
 
-const VERSION = /^v\d+(\.\d+)?$/;
+const VERSION_SEGMENT = /^v\d+(\.\d+)?$/;
 
 /**
  * Returns the path and query of a call. A version in `path` replaces the version of the endpoint,
@@ -14,13 +14,14 @@ export function buildPath(
   path: string,
   query: RequestOptions['query'],
 ): string {
-  const base = new URL(endpoint);
-  if (base.origin !== serviceUrl.origin)
+  const endpointUrl = new URL(endpoint);
+  if (endpointUrl.origin !== serviceUrl.origin)
     throw new TypeError(
-      `a call to ${serviceUrl.host} must not go to ${base.host}, because it carries the token`,
+      `a call to ${serviceUrl.host} must not go to ${endpointUrl.host}, because it carries the ` +
+        'token',
     );
   if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path must begin with a slash');
-  const pathAndQuery = `${basePathFor(base, path)}${path}`;
+  const pathAndQuery = `${basePathFor(endpointUrl, path)}${path}`;
   const parameters = parametersOf(query);
   const separator = pathAndQuery.includes('?') ? '&' : '?';
   const search = parameters === '' ? '' : `${separator}${parameters}`;
@@ -31,8 +32,8 @@ export function buildPath(
 function basePathFor(endpoint: URL, path: string): string {
   const segments = endpoint.pathname.replace(/\/+$/, '').split('/');
   const lastSegment = segments.at(-1) ?? '';
-  const firstOfPath = path.split(/[/?]/)[1] ?? '';
-  if (VERSION.test(lastSegment) && VERSION.test(firstOfPath)) segments.pop();
+  const firstPathSegment = path.split(/[/?]/)[1] ?? '';
+  if (VERSION_SEGMENT.test(lastSegment) && VERSION_SEGMENT.test(firstPathSegment)) segments.pop();
   return segments.join('/');
 }
 
@@ -62,7 +63,7 @@ export function withoutNames(service: string, path: string): string {
     !PARENTS_OF_NAMES.includes(segments[index - 1] ?? '');
   return segments
     .map((segment, index) =>
-      segment === '' || VERSION.test(segment) || isWord(segment, index) ? segment : '{id}',
+      segment === '' || VERSION_SEGMENT.test(segment) || isWord(segment, index) ? segment : '{id}',
     )
     .join('/');
 }

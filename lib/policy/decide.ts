@@ -45,10 +45,9 @@ const DEFAULT_ACTION = {
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
- * The mode of each change if no rule matches. A change in Keystone can open an operation. It
- * changes resources only if this mode and the setting `PROPAGATOR_MODE` are both `enforce`. Without
- * a rule, a suspension therefore only reports, while a resume or a cleanup of a project has the
- * mode of the setting.
+ * The mode of each change if no rule matches. An operation for a change acts on resources only if
+ * this mode and the setting `PROPAGATOR_MODE` are both `enforce`. Without a rule, a suspension
+ * therefore only reports, while a resume or a cleanup of a project has the mode of the setting.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.created': 'observe',

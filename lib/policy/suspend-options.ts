@@ -105,8 +105,8 @@ export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila']
 
 /** The state that a resume cannot restore after `quotas.SERVICE: zero`. */
 const ZERO_QUOTA_LOSS =
-  'the resume gives a project without limits of its own the default limits that applied at the ' +
-  'suspension. Later changes of the defaults no longer affect the project';
+  'if a project has no limits of its own, the resume gives it the default limits that applied at ' +
+  'the suspension. Later changes of the defaults no longer affect the project';
 
 /** The choice of the policy file for one service. */
 export interface ChosenOption {

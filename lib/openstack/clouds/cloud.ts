@@ -3,7 +3,7 @@ import {
   type CloudFiles,
   readClouds,
   readPublicProfiles,
-  searchedFolders,
+  searchedFoldersText,
   YamlMapping,
 } from './files.ts';
 import { type CloudConfig, normalizeConfig } from './normalize-config.ts';
@@ -107,11 +107,11 @@ const isOverridden = (field: string, env: CloudFiles['env']): boolean => {
 
 /** Returns the fields that variables set, and that override those of clouds.yaml. */
 function overridingVariables(env: CloudFiles['env']): YamlMapping {
-  const setVariables = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
+  const variableEntries = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
   });
-  const variables = Object.fromEntries(setVariables);
+  const variables = Object.fromEntries(variableEntries);
   const project = {
     project_id: env.OS_PROJECT_ID || env.OS_TENANT_ID,
     project_name: env.OS_PROJECT_NAME || env.OS_TENANT_NAME,
@@ -124,8 +124,8 @@ function overridingVariables(env: CloudFiles['env']): YamlMapping {
 }
 
 /**
- * Returns the cloud that the `OS_*` variables define: without `OS_CLOUD`, or with
- * `OS_CLOUD=envvars`.
+ * Returns the fields of the cloud that the `OS_*` variables define. This cloud is used if
+ * `OS_CLOUD` is not set or is `envvars`.
  */
 function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
   if (from.env.OS_CLOUD) {
@@ -136,7 +136,7 @@ function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
           'cloud, or set OS_CLOUD_NAME',
       );
   }
-  const setFields = Object.entries(from.env).flatMap(([key, value]) =>
+  const fieldEntries = Object.entries(from.env).flatMap(([key, value]) =>
     key.startsWith('OS_') && value ? [[key.slice(3).toLowerCase(), value]] : [],
   );
   const {
@@ -144,14 +144,16 @@ function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
     cloud_name: _name,
     profile: _profile,
     ...ownFields
-  } = Object.fromEntries(setFields);
+  } = Object.fromEntries(fieldEntries);
   return ownFields;
 }
 
 function cloudFromFile(name: string, from: CloudFiles): { ownFields: YamlMapping; path: string } {
   const { clouds, path } = readClouds(from);
   if (path === undefined)
-    throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
+    throw credentialsError(
+      `OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFoldersText(from)}`,
+    );
   if (!(name in clouds)) {
     const names = Object.keys(clouds).join(', ');
     throw credentialsError(

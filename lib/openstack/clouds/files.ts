@@ -40,7 +40,7 @@ const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
 ];
 
 /** The folders in which clouds.yaml is searched, as text for messages. */
-export const searchedFolders = (from: CredentialSources): string => foldersOf(from).join(', ');
+export const searchedFoldersText = (from: CredentialSources): string => foldersOf(from).join(', ');
 
 /**
  * Reads the clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
@@ -100,8 +100,8 @@ function parseMapping(path: string, text: string, parseYaml: CloudFiles['parseYa
     // The parser's message quotes the line, which may hold a password.
     throw credentialsError(`${path}: this is not valid YAML`);
   }
-  const tree = YamlMapping.safeParse(content);
-  if (tree.success) return tree.data;
+  const mapping = YamlMapping.safeParse(content);
+  if (mapping.success) return mapping.data;
   throw credentialsError(`${path}: a mapping with the key "clouds" is expected`);
 }
 

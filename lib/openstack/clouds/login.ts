@@ -40,7 +40,7 @@ export type LoginScopes = 'project' | 'any';
 
 /** Builds the login of a cloud. Throws an error that names the field. */
 export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
-  const fields = fieldsOf(cloud);
+  const fields = loginFieldsOf(cloud);
   const { settingName } = cloud;
   refuseTrust(fields, settingName);
   if (scopes === 'project') refuseOtherScopes(fields, settingName);
@@ -49,7 +49,7 @@ export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
 }
 
 /** Returns the login fields. As in osc-lib, a field directly under the cloud overrides `auth`. */
-function fieldsOf({ fields, auth, settingName }: CloudConfig): LoginFields {
+function loginFieldsOf({ fields, auth, settingName }: CloudConfig): LoginFields {
   const asText = (value: unknown, field: string): string | undefined => {
     if (value === undefined || value === null || value === '') return undefined;
     if (typeof value === 'string') return value;
@@ -85,10 +85,10 @@ function refuseOtherScopes({ get }: LoginFields, settingName: SettingName): void
       `${settingName('auth.system_scope')}: Nova, Neutron and Glance refuse a token with ` +
         'system scope; set a project instead',
     );
-  const scope = ['domain_id', 'domain_name'].find((field) => get(field));
-  if (scope && !get('application_credential_secret'))
+  const scopeField = ['domain_id', 'domain_name'].find((field) => get(field));
+  if (scopeField && !get('application_credential_secret'))
     throw credentialsError(
-      `${settingName(`auth.${scope}`)}: Nova, Neutron and Glance refuse a token with domain ` +
+      `${settingName(`auth.${scopeField}`)}: Nova, Neutron and Glance refuse a token with domain ` +
         'scope; set a project instead',
     );
 }
@@ -99,7 +99,7 @@ type LoginParts = Pick<Login, 'identity' | 'scope' | 'secret'>;
 
 function loginPartsOf(cloud: CloudConfig, fields: LoginFields): LoginParts {
   const type = loginType(cloud, fields);
-  if (type === APPLICATION_CREDENTIAL) return credentialLogin(cloud, fields);
+  if (type === APPLICATION_CREDENTIAL) return applicationCredentialLogin(cloud, fields);
   if (type === 'password' || type === 'v3password') return passwordLogin(cloud, fields);
   throw credentialsError(
     `${cloud.settingName('auth_type')}=${type} is not supported; supported are password, ` +
@@ -119,7 +119,7 @@ function loginType({ fields }: CloudConfig, { get }: LoginFields): string {
   return type === 'password' && hasCredential ? APPLICATION_CREDENTIAL : type;
 }
 
-function credentialLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
+function applicationCredentialLogin(cloud: CloudConfig, fields: LoginFields): LoginParts {
   const { get, getRequired } = fields;
   const secret = getRequired('application_credential_secret');
   const id = get('application_credential_id');

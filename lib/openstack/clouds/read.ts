@@ -23,7 +23,7 @@ export function readCredentialsFrom(
     ...loginOf(cloud, scopes),
     regions: cloud.regions,
     interfaces: interfacesOf(from.env, cloud),
-    endpointOverrides: overridesOf(cloud),
+    endpointOverrides: endpointOverridesOf(cloud),
     tls: readTls(from, cloud),
     proxies: proxiesOf(from.env),
     source: cloud.source,
@@ -65,7 +65,11 @@ function interfacesOf(
   );
 }
 
-function overridesOf({ fields, regions, settingName }: CloudConfig): Record<string, string> {
+function endpointOverridesOf({
+  fields,
+  regions,
+  settingName,
+}: CloudConfig): Record<string, string> {
   const overrides: Record<string, string> = {};
   for (const [key, value] of Object.entries(fields)) {
     const type = /^(.+)_endpoint_override$/.exec(key)?.[1];

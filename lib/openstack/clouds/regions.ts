@@ -11,16 +11,16 @@ interface Region {
 /**
  * Returns the regions to work in, and the values that clouds.yaml has for them. All these regions
  * must have the same values. `cloudOrProfile`: the mapping of clouds.yaml that names the regions.
- * `requested`: the value of OS_REGION_NAME. If clouds.yaml names regions, `requested` may contain
- * only those.
+ * `requestedRegions`: the value of OS_REGION_NAME. If clouds.yaml names regions, it may name only
+ * these.
  */
 export function regionsOf(
   cloudOrProfile: YamlMapping,
-  requested: unknown,
+  requestedRegions: unknown,
   settingName: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
   const configuredRegions = configuredRegionsOf(withUnderscores(cloudOrProfile), settingName);
-  const requestedNames = textsOf(requested);
+  const requestedNames = textsOf(requestedRegions);
   if (configuredRegions.length === 0) return { regions: [...new Set(requestedNames)], values: {} };
   refuseUnknownRegion(requestedNames, configuredRegions, settingName);
   const chosenRegions =

@@ -31,7 +31,10 @@ function verifiesCertificates(
   throw credentialsError(`${settingName('verify')} must be true or false, without quotes`);
 }
 
-/** Returns the CA file. The default is that of Python tools: `REQUESTS_CA_BUNDLE`. */
+/**
+ * Returns the path of the CA file, and the setting that names it. The default setting is that of
+ * Python tools: `REQUESTS_CA_BUNDLE`.
+ */
 function caFile(
   { env }: CredentialSources,
   { fields, settingName }: CloudConfig,

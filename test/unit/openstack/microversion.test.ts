@@ -1,4 +1,4 @@
-import { negotiate } from '../../../lib/openstack/microversion.ts';
+import { negotiateVersion } from '../../../lib/openstack/microversion.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 
 const FAILURE_CONTEXT = { service: 'zun', region: 'one', host: 'cloud' };
@@ -29,12 +29,18 @@ describe('a service that has its versions in headers', () => {
 
   it('is called with the highest microversion that both sides support', () => {
     expect(
-      negotiate(versionHeaders('container 1.1', 'container 1.36'), WANTED_RANGE, FAILURE_CONTEXT),
+      negotiateVersion(
+        versionHeaders('container 1.1', 'container 1.36'),
+        WANTED_RANGE,
+        FAILURE_CONTEXT,
+      ),
     ).toEqual({
       version: '1.36',
       path: '',
     });
-    expect(negotiate(versionHeaders('1.1', '1.51'), WANTED_RANGE, FAILURE_CONTEXT)).toMatchObject({
+    expect(
+      negotiateVersion(versionHeaders('1.1', '1.51'), WANTED_RANGE, FAILURE_CONTEXT),
+    ).toMatchObject({
       version: '1.40',
     });
   });
@@ -42,12 +48,16 @@ describe('a service that has its versions in headers', () => {
   it('is not called if it is too old or too new', () => {
     expect(
       errorClassOf(() =>
-        negotiate(versionHeaders('container 1.1', 'container 1.9'), WANTED_RANGE, FAILURE_CONTEXT),
+        negotiateVersion(
+          versionHeaders('container 1.1', 'container 1.9'),
+          WANTED_RANGE,
+          FAILURE_CONTEXT,
+        ),
       ),
     ).toBe('Unsupported');
     expect(
       errorClassOf(() =>
-        negotiate(
+        negotiateVersion(
           versionHeaders('container 1.41', 'container 1.60'),
           WANTED_RANGE,
           FAILURE_CONTEXT,
@@ -57,11 +67,11 @@ describe('a service that has its versions in headers', () => {
   });
 
   it('is an error if it sends no versions', () => {
-    expect(errorClassOf(() => negotiate(answer(LINKS), WANTED_RANGE, FAILURE_CONTEXT))).toBe(
+    expect(errorClassOf(() => negotiateVersion(answer(LINKS), WANTED_RANGE, FAILURE_CONTEXT))).toBe(
       'Unexpected',
     );
     expect(
-      errorClassOf(() => negotiate(answer({ versions: [] }), WANTED_RANGE, FAILURE_CONTEXT)),
+      errorClassOf(() => negotiateVersion(answer({ versions: [] }), WANTED_RANGE, FAILURE_CONTEXT)),
     ).toBe('Unexpected');
   });
 
@@ -77,7 +87,7 @@ describe('a service that has its versions in headers', () => {
       ],
     };
     expect(
-      negotiate(
+      negotiateVersion(
         { ...versionHeaders('1.1', '1.40'), json: document },
         WANTED_RANGE,
         FAILURE_CONTEXT,
