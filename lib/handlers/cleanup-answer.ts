@@ -123,7 +123,7 @@ async function answerIfAbsent(
     scope.type === 'domain' || order.length > 0
       ? undefined
       : await fetchCloudSnapshot(operation, deps);
-  const recordedScope = await accountFromInventory(operation, deps);
+  const recordedScope = await scopeFromInventory(operation, deps);
   const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloudSnapshot: snapshot, recordedScope };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await recordedProjects(scope.id, deps) }
@@ -135,7 +135,7 @@ async function answerIfAbsent(
  * projects. A deletion can be handled before older notifications of the same project. The inventory
  * may therefore have received members after the operation was opened.
  */
-async function accountFromInventory(
+async function scopeFromInventory(
   { scope }: Operation,
   { engine: { reads } }: CleanupDeps,
 ): Promise<Scope | undefined> {

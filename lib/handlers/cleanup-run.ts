@@ -17,24 +17,24 @@ import { progressReporter, runKeyOf } from './task-report.ts';
 /** Cleans up the service of a project, or counts its resources for a plan. */
 export async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise<RunReport> {
   const { deps, operation, task } = run;
-  const listing =
+  const listingCollector =
     operation.action === 'plan' ? planListingCollector(operation, task, deps) : undefined;
   const guard = planGuardOf(run);
   const findHeld = heldResourceFinder(deps);
   const report = await runProjectCleanup({
     ...cleanupInput(run),
     confirmation: projectConfirmation(run, context.project),
-    onListed: listing?.onListed,
+    onListed: listingCollector?.onListed,
     findBlockers: async (resourceType, resources) => {
-      const heldById = await findHeld(resourceType, resources);
-      const withoutHold = resources.filter(({ id }) => !heldById.has(id));
-      const unplannedById = (await guard?.findBlockers(resourceType, withoutHold)) ?? [];
-      return new Map([...heldById, ...unplannedById]);
+      const holdBlockerById = await findHeld(resourceType, resources);
+      const unheldResources = resources.filter(({ id }) => !holdBlockerById.has(id));
+      const planBlockerById = (await guard?.findBlockers(resourceType, unheldResources)) ?? [];
+      return new Map([...holdBlockerById, ...planBlockerById]);
     },
     findHolds: findHeld,
     context: { ...context, ...(await projectApis(run, context.project)) },
   });
-  await listing?.store();
+  await listingCollector?.store();
   return guard ? { ...report, appeared: guard.appeared() } : report;
 }
 
@@ -72,7 +72,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     // resource types the run handles.
     awaitedServices: task.partialRun?.state === 'running' ? task.partialRun.awaitedServices : [],
     seenIds: task.seenIds,
-    leftBefore: leftByType(task),
+    leftBefore: leftCountByType(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
@@ -92,11 +92,11 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
 }
 
 /** Returns how many resources of each type the earlier runs of the task left. */
-const leftByType = ({ counts }: Task): Record<string, number> =>
+const leftCountByType = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /** The result of {@link cancellationOrHold} is reused for this time. */
-const HALT_CHECK_FRESH_MILLIS = 1000;
+const HALT_CHECK_REUSE_MILLIS = 1000;
 
 /**
  * Returns the condition that stops all removals of the run: the cancellation of the operation, or a
@@ -119,12 +119,12 @@ async function cancellationOrHold(
 function haltCheck(operation: Operation, deps: TaskDeps) {
   let lastCheck: { at: number; condition: ReturnType<typeof cancellationOrHold> } | undefined;
   return async () => {
-    const stop = await currentStopDecision(deps);
-    if (stop) return stopCondition(stop);
+    const stopDecision = await currentStopDecision(deps);
+    if (stopDecision) return stopCondition(stopDecision);
     if (operation.action !== 'cleanup') return undefined;
     // The age is negative if the clock was set back.
     const age = lastCheck ? deps.now() - lastCheck.at : Number.POSITIVE_INFINITY;
-    if (!lastCheck || age < 0 || age >= HALT_CHECK_FRESH_MILLIS)
+    if (!lastCheck || age < 0 || age >= HALT_CHECK_REUSE_MILLIS)
       lastCheck = { at: deps.now(), condition: cancellationOrHold(operation, deps) };
     return lastCheck.condition;
   };
@@ -135,14 +135,14 @@ function haltCheck(operation: Operation, deps: TaskDeps) {
  * stores all listings, at the end of the run.
  */
 function planListingCollector(operation: Operation, task: Task, { engine }: TaskDeps) {
-  const listed: ListedType[] = [];
+  const listedTypes: ListedType[] = [];
   return {
     onListed: (
       resourceType: ListedType['resourceType'],
       resources: readonly Resource[],
       total?: number,
-    ) => void listed.push({ resourceType, resources, total }),
-    store: () => storePlan(operation.id, task, listed, engine),
+    ) => void listedTypes.push({ resourceType, resources, total }),
+    store: () => storePlan(operation.id, task, listedTypes, engine),
   };
 }
 

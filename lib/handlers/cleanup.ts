@@ -77,12 +77,17 @@ export async function openCleanupForDeletion(
 
 /** Returns the step that lets a requested cleanup ask Keystone about its account again. */
 function askAgainStep(cleanups: readonly Operation[]): StepResult | undefined {
-  const requested = cleanups.find(
+  const requestedCleanup = cleanups.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
   );
-  if (!requested) return undefined;
-  return { operations: [], tasks: [], messages: [confirmMessage(requested)], deadLetters: [] };
+  if (!requestedCleanup) return undefined;
+  return {
+    operations: [],
+    tasks: [],
+    messages: [confirmMessage(requestedCleanup)],
+    deadLetters: [],
+  };
 }
 
 /**

@@ -95,8 +95,8 @@ async function changeByMessage(message: Message, deps: CoordinateDeps): Promise<
     case 'operation.undo': {
       const { operationId } = message.data;
       const undo = async () => {
-        const ended = await deps.engine.reads.operation(operationId);
-        return ended && restoreAccount(ended, deps);
+        const endedOperation = await deps.engine.reads.operation(operationId);
+        return endedOperation && restoreAccount(endedOperation, deps);
       };
       return commitWithRetries(message, undo, deps);
     }

@@ -24,9 +24,9 @@ const StoredHold = z.looseObject({
   at: z.number(),
   until: z.number().exactOptional(),
 });
-const COLLECTION = 'deletion-hold';
+const HOLD_COLLECTION = 'deletion-hold';
 /** The partition of the documents with the holds on resources. */
-export const RESOURCE_HOLDS = { collection: COLLECTION, partition: 'resource' } as const;
+export const RESOURCE_HOLDS = { collection: HOLD_COLLECTION, partition: 'resource' } as const;
 
 /** The dependencies of the checks of holds. */
 export interface HoldDeps {
@@ -40,7 +40,7 @@ export async function readHolds(
   reads: Pick<Reads, 'documents'>,
   prefix = '',
 ): Promise<(DeletionHold & { readonly version: number })[]> {
-  return parseHolds(await reads.documents(COLLECTION, target, prefix));
+  return parseHolds(await reads.documents(HOLD_COLLECTION, target, prefix));
 }
 
 const parseHolds = (
@@ -53,8 +53,8 @@ const parseHolds = (
  * {@link RESOURCE_HOLDS}.
  */
 export function heldTypesOf(documents: readonly StoredDocument[], now: number): string[] {
-  const inForce = parseHolds(documents).filter((hold) => isInForce(hold, now));
-  return [...new Set(inForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
+  const holdsInForce = parseHolds(documents).filter((hold) => isInForce(hold, now));
+  return [...new Set(holdsInForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
 }
 
 /**
@@ -67,7 +67,7 @@ export const deletionHoldDocument = (
   version: number,
   hold: DeletionHold | undefined,
 ): WrittenDocument => ({
-  collection: COLLECTION,
+  collection: HOLD_COLLECTION,
   partition: target,
   id,
   version,
@@ -85,19 +85,21 @@ export async function readAccountHold(
 ): Promise<Condition | undefined> {
   const { reads } = deps.engine;
   const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
-  const [holdsOnAccount, holdsOnDomain, shown] = await Promise.all([
+  const [holdsOnAccount, holdsOnDomain, keystoneState] = await Promise.all([
     scope.type === 'user' ? [] : readHolds(scope.type, reads, scope.id),
     domainId === undefined ? [] : readHolds('domain', reads, domainId),
     // Without a request, the project was deleted in Keystone, so it has no tags.
     request && scope.type === 'project' ? deps.cloud.keystone.show('project', scope.id) : undefined,
   ]);
   const tags =
-    shown?.kind === 'present' && shown.account.type === 'project' ? (shown.account.tags ?? []) : [];
+    keystoneState?.kind === 'present' && keystoneState.account.type === 'project'
+      ? (keystoneState.account.tags ?? [])
+      : [];
   return holdOnAccount(scope, [...holdsOnAccount, ...holdsOnDomain], tags, deps.now());
 }
 
 /** One read of the holds is reused for this time. */
-const FRESH_MILLIS = 1000;
+const HOLDS_REUSE_MILLIS = 1000;
 
 /**
  * Returns a function that finds the resources with a hold among the given resources of one type.
@@ -109,7 +111,7 @@ export function heldResourceFinder({ engine, now }: HoldDeps) {
   const allHolds = (): Promise<DeletionHold[]> => {
     // The age is negative if the clock was set back.
     const age = lastRead ? now() - lastRead.at : Number.POSITIVE_INFINITY;
-    if (lastRead && age >= 0 && age < FRESH_MILLIS) return lastRead.holds;
+    if (lastRead && age >= 0 && age < HOLDS_REUSE_MILLIS) return lastRead.holds;
     const newRead = { at: now(), holds: readHolds('resource', engine.reads) };
     lastRead = newRead;
     newRead.holds.catch(() => {
@@ -122,9 +124,9 @@ export function heldResourceFinder({ engine, now }: HoldDeps) {
     resources: readonly Pick<Resource, 'id'>[],
   ): Promise<Map<string, Blocker>> => {
     const blockerById = new Map<string, Blocker>();
-    const inForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
-    if (inForce.length === 0) return blockerById;
-    const holdByKey = new Map(inForce.map((hold) => [hold.id, hold]));
+    const holdsInForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
+    if (holdsInForce.length === 0) return blockerById;
+    const holdByKey = new Map(holdsInForce.map((hold) => [hold.id, hold]));
     for (const { id } of resources) {
       const hold = holdByKey.get(`${resourceType}/${id}`);
       if (hold) blockerById.set(id, describeHold(hold));

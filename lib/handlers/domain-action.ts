@@ -54,7 +54,7 @@ async function carryOutOnDomain(
     accountState = await fetchAccountState(operation, deps);
     const error =
       canceledError(operation, accountState, deps) ??
-      (await whyForbidden(operation, domain, what, accountState, deps));
+      (await forbiddenActionError(operation, domain, what, accountState, deps));
     if (error) return { error, isSent, ...stateBeforeDisable(what, accountState) };
     isSent = true;
     if (what === 'delete') return { accountState, ...(await deleteDomain(domain, domainAdmin)) };
@@ -75,15 +75,15 @@ async function deleteDomain(
 }
 
 /** Returns the error of an action that must not be carried out now. */
-async function whyForbidden(
+async function forbiddenActionError(
   operation: Operation,
   domain: DomainId,
   what: DomainActionName,
   accountState: AccountState,
   deps: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
-  const stop = await currentStopDecision(deps);
-  if (stop) return actionStoppedError(stopCondition(stop));
+  const stopDecision = await currentStopDecision(deps);
+  if (stopDecision) return actionStoppedError(stopCondition(stopDecision));
   const isEnabledAgain = what === 'delete' && accountState === 'enabled';
   // `keystoneActionRefusal` would refuse an enabled account with a text about a project. The check
   // below refuses an enabled domain with a text about the domain.
@@ -99,7 +99,7 @@ async function whyForbidden(
       advice: `To continue: openstack domain set --disable ${domain}`,
     });
   if (accountState === 'absent' || what === 'enable') return undefined;
-  const projectsError = await unplannedProjectsError(operation, domain, what, deps);
+  const projectsError = await blockingProjectsError(operation, domain, what, deps);
   if (projectsError || what === 'disable') return projectsError;
   return contentsDriftError(operation, await deps.cloud.domainAdmin.contents(domain), deps);
 }
@@ -111,26 +111,30 @@ const MAX_NAMED_ENTRIES = 5;
  * disabled, these are the projects that the plan does not list, because their deletion needs an
  * enabled domain. Before the domain is deleted, no project may be left.
  */
-async function unplannedProjectsError(
+async function blockingProjectsError(
   { projects = [] }: Operation,
   domain: DomainId,
   what: DomainActionName,
   { cloud }: KeystoneActionDeps,
 ): Promise<ErrorReport | undefined> {
   const allowedIds = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
-  const unplanned = (await cloud.keystone.projects(domain)).filter(
+  const blockingProjects = (await cloud.keystone.projects(domain)).filter(
     (one) =>
       one.type === 'project' && (one.domainId ?? domain) === domain && !allowedIds.has(one.id),
   );
-  const [firstProject] = unplanned;
+  const [firstProject] = blockingProjects;
   if (!firstProject) return undefined;
-  const names = unplanned.slice(0, MAX_NAMED_ENTRIES).map(({ id, name = id }) => `${name} (${id})`);
-  const more =
-    unplanned.length > MAX_NAMED_ENTRIES ? ` and ${unplanned.length - MAX_NAMED_ENTRIES} more` : '';
+  const names = blockingProjects
+    .slice(0, MAX_NAMED_ENTRIES)
+    .map(({ id, name = id }) => `${name} (${id})`);
+  const moreText =
+    blockingProjects.length > MAX_NAMED_ENTRIES
+      ? ` and ${blockingProjects.length - MAX_NAMED_ENTRIES} more`
+      : '';
   const projectsText =
     what === 'disable' ? 'has projects that the plan does not list' : 'still has projects';
   return actionStoppedError({
-    message: `the domain ${projectsText}: ${names.join(', ')}${more}`,
+    message: `the domain ${projectsText}: ${names.join(', ')}${moreText}`,
     advice: `Delete each of them. For the first one: propagator project delete ${firstProject.id}`,
   });
 }
@@ -152,20 +156,20 @@ async function contentsDriftError(
       resources.map((one) => `${resourceType} ${one.id}`),
     ),
   );
-  const appeared = resources.flatMap(({ resourceType, rows }) =>
+  const newEntries = resources.flatMap(({ resourceType, rows }) =>
     rows
       .filter((one) => !plannedKeys.has(`${resourceType} ${one.id}`))
       .map((one) => `${resourceType} ${one.name ?? one.id}`),
   );
-  if (appeared.length <= plan.allowedDrift) return undefined;
-  const examples = appeared.slice(0, MAX_NAMED_ENTRIES).join(', ');
+  if (newEntries.length <= plan.allowedDrift) return undefined;
+  const examples = newEntries.slice(0, MAX_NAMED_ENTRIES).join(', ');
   return {
     code: DOMAIN_DRIFT,
     class: 'Denied',
     message:
-      `${appeared.length} entries of the domain appeared after the plan ${plan.of}, and only ` +
+      `${newEntries.length} entries of the domain appeared after the plan ${plan.of}, and only ` +
       `${plan.allowedDrift} may be removed without another approval: ` +
-      `${examples}${appeared.length > MAX_NAMED_ENTRIES ? ', …' : ''}`,
+      `${examples}${newEntries.length > MAX_NAMED_ENTRIES ? ', …' : ''}`,
     advice:
       `Compare the plan (propagator operation show ${plan.of}) with the domain. To delete the ` +
       `domain with them, release the operation ${id}.`,

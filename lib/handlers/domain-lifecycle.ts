@@ -46,8 +46,8 @@ async function projectsToChange(
 ): Promise<LifecycleProject[]> {
   const protection = isUndoOfSuspension(operation) ? undefined : await deps.protection();
   const records = await deps.engine.reads.projectsOf(domainId);
-  const living = records.filter((record) => !isGone(record));
-  const projects = living.map(async (record): Promise<LifecycleProject[]> => {
+  const livingRecords = records.filter((record) => !isGone(record));
+  const projects = livingRecords.map(async (record): Promise<LifecycleProject[]> => {
     if (record.account.type !== 'project') return [];
     const mayBeDisabled = operation.action === 'resume' && record.account.enabled === false;
     if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
@@ -61,8 +61,8 @@ async function projectsToChange(
 
 /** True only if Keystone answers that the project is disabled. */
 async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean> {
-  const shown = await cloud.keystone.show('project', id).catch(() => undefined);
-  return shown?.kind === 'present' && shown.account.enabled === false;
+  const keystoneState = await cloud.keystone.show('project', id).catch(() => undefined);
+  return keystoneState?.kind === 'present' && keystoneState.account.enabled === false;
 }
 
 /** Returns the refusal of an operation when Keystone shows another account (`id`) instead. */

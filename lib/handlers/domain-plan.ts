@@ -101,13 +101,13 @@ export const storeDomainContents = (
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });
   const rates = await readRates({ reads });
-  const planned = await mapInBatches(children, async (child) => {
+  const plannedProjects = await mapInBatches(children, async (child) => {
     const [tasks, pages] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
     return { plan: planOf(child, tasks, pages), pages, estimate: estimateOf(child, tasks, rates) };
   });
   return {
-    plans: planned.map(({ plan }) => plan),
-    pages: planned.flatMap(({ pages }) => pages),
-    estimate: parallelEstimate(planned.map(({ estimate }) => estimate)),
+    plans: plannedProjects.map(({ plan }) => plan),
+    pages: plannedProjects.flatMap(({ pages }) => pages),
+    estimate: parallelEstimate(plannedProjects.map(({ estimate }) => estimate)),
   };
 }

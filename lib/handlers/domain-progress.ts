@@ -25,7 +25,7 @@ export async function domainProgress(
       .map((child) => child.scope.id as string),
   );
   const allCleanupsByProject = new Map<ProjectId, readonly Operation[]>();
-  const protectionReasons = new Map<ProjectId, string>();
+  const protectionReasonByProject = new Map<ProjectId, string>();
   for (const project of projects) {
     if (openedProjectIds.has(project.id)) continue;
     const operations = await engine.reads.operationsAbout('project', project.id);
@@ -40,7 +40,7 @@ export async function domainProgress(
       },
       { ...protectedIds, ownProject: '' },
     );
-    if (reason !== undefined) protectionReasons.set(project.id, reason);
+    if (reason !== undefined) protectionReasonByProject.set(project.id, reason);
   }
-  return { children, allCleanupsByProject, protectedBecause: protectionReasons };
+  return { children, allCleanupsByProject, protectedBecause: protectionReasonByProject };
 }

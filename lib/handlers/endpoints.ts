@@ -57,7 +57,7 @@ export function otherApiFinder(
     const api = await cloud.api(address, region);
     if (api) return api;
     const errorPromise =
-      errorByName.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+      errorByName.get(name) ?? unreachableServiceError(name, address, region, cloud, waivers);
     errorByName.set(name, errorPromise);
     const error = await errorPromise;
     if (error) throw error;
@@ -66,7 +66,7 @@ export function otherApiFinder(
 }
 
 /** Returns the error if Keystone has the service and no operator has waived its type. */
-async function whyUnreachable(
+async function unreachableServiceError(
   name: string,
   { catalogTypes }: ServiceAddress,
   region: string,
@@ -74,8 +74,8 @@ async function whyUnreachable(
   waivers: () => Promise<readonly Waiver[]>,
 ): Promise<PropagatorError | undefined> {
   const { registrations } = await cloud.registry();
-  const keys = new Set(catalogTypes.map(typeKey));
-  const serviceRegistrations = registrations.filter(({ type }) => keys.has(typeKey(type)));
+  const typeKeys = new Set(catalogTypes.map(typeKey));
+  const serviceRegistrations = registrations.filter(({ type }) => typeKeys.has(typeKey(type)));
   if (serviceRegistrations.length === 0) return undefined;
   const { unwaived } = applyWaivers(
     [{ types: serviceRegistrations.map(({ type }) => type) }],

@@ -44,9 +44,9 @@ async function callAndCommitMessages(
   message: ServiceRequested,
   deps: HttpTaskDeps,
 ): Promise<void> {
-  const current = await readCurrentRun(message, deps.engine.reads);
-  if (!current) return;
-  const { operation, task } = current;
+  const currentRun = await readCurrentRun(message, deps.engine.reads);
+  if (!currentRun) return;
+  const { operation, task } = currentRun;
   if (operation.state === 'canceled' || isRunObsolete(operation)) return;
   const messages = redactDeep(await messagesOfRun(plugin, message, operation, task, deps));
   await deps.engine.commit({ messages });

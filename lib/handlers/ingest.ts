@@ -34,8 +34,8 @@ const MAX_CONFLICTS = 20;
  * Handles notifications: interprets them, asks Keystone, and reads the inventory. The changes of
  * the inventory and the account events (`lib/account/ingest.ts`) are committed in one transaction.
  * If Keystone gave no certain answer about a notification, the notification returns to the queue in
- * the same transaction. Throws when the commit fails. The store is then unchanged. In a batch of at
- * least 100, a notification needs the fewest calls to Keystone and the store.
+ * the same transaction. Throws when the commit fails. The store is then unchanged. In large
+ * batches (100 or more), each notification needs fewer calls to Keystone and the store.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): InterpretedNotification[] => {
@@ -52,12 +52,12 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
     ];
   });
   if (items.length === 0) return;
-  for (let tries = 1; ; tries += 1) {
-    const { decision, keystoneError } = await askAndDecide(items, deps);
+  for (let attempts = 1; ; attempts += 1) {
+    const { decision, keystoneError } = await askKeystoneAndDecide(items, deps);
     if ((await deps.engine.commit(decision)) === 'committed')
       return logDecision(decision, keystoneError, deps.log);
-    if (tries >= MAX_CONFLICTS)
-      throw new Error(`other processes handled the same notifications during ${tries} attempts`);
+    if (attempts >= MAX_CONFLICTS)
+      throw new Error(`other processes handled the same notifications during ${attempts} attempts`);
   }
 }
 
@@ -65,7 +65,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
  * Asks Keystone about the accounts of the notifications, and returns the decision. `keystoneError`:
  * the error of the first uncertain answer.
  */
-async function askAndDecide(
+async function askKeystoneAndDecide(
   items: readonly InterpretedNotification[],
   { engine, keystone, now, maxWaitMillis }: IngestDeps,
 ) {
@@ -129,9 +129,14 @@ async function recordsOf(
     ])
   ).flat();
   const domains = domainsOfInheritedRoles(notifications, records);
-  const inDomains = await Promise.all(domains.map((id) => reads.projectsOf(DomainId.parse(id))));
+  const recordsInDomains = await Promise.all(
+    domains.map((id) => reads.projectsOf(DomainId.parse(id))),
+  );
   return new Map(
-    [...inDomains.flat(), ...records].map((record) => [keyOfAccount(record.account), record]),
+    [...recordsInDomains.flat(), ...records].map((record) => [
+      keyOfAccount(record.account),
+      record,
+    ]),
   );
 }
 
@@ -170,10 +175,10 @@ function logDecision(
       { error: keystoneError, waiting: counters['notification.delayed'] ?? 0 },
       'Keystone gave no certain answer, so the notifications are retried',
     );
-  const suspicious = counters['notification.suspicious'] ?? 0;
-  if (suspicious > 0)
+  const suspiciousCount = counters['notification.suspicious'] ?? 0;
+  if (suspiciousCount > 0)
     log.warn(
-      { suspicious },
+      { suspicious: suspiciousCount },
       'deletions of accounts that were never seen alive are held: propagator suspicious list',
     );
   if (quarantine.length > 0)

@@ -81,8 +81,8 @@ async function carryOutOnProject(
     // cannot be disabled.
     if (what === 'disable') await projectAdmin.revokeRoles(project, roles);
     accountState = await fetchAccountState(operation, deps);
-    const stopped = await stoppedResult(operation, project, what, accountState, deps);
-    if (stopped) return stopped;
+    const resultIfStopped = await stoppedResult(operation, project, what, accountState, deps);
+    if (resultIfStopped) return resultIfStopped;
     if (what === 'assign-role') {
       if (accountState !== 'absent') await assignRoles(project, roles, projectAdmin);
       return { accountState };
@@ -92,7 +92,7 @@ async function carryOutOnProject(
     return { accountState };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    const errorWithAdvice = await withRefusalAdvice(error, project, projectAdmin);
+    const errorWithAdvice = await errorWithRefusalAdvice(error, project, projectAdmin);
     return { error: errorWithAdvice, isSent, ...stateBeforeDisable(what, accountState) };
   }
 }
@@ -109,13 +109,13 @@ async function stoppedResult(
   deps: KeystoneActionDeps,
 ): Promise<Omit<KeystoneActionResult, 'number'> | undefined> {
   const isSent = false;
-  const canceled =
+  const cancellationError =
     canceledError(operation, accountState, deps) ??
     (accountState === 'absent' ? undefined : await domainCanceledError(operation, deps));
-  if (canceled) return { error: canceled, isSent };
-  const stop = await currentStopDecision(deps);
-  if (stop) {
-    const error = actionStoppedError(stopCondition(stop));
+  if (cancellationError) return { error: cancellationError, isSent };
+  const stopDecision = await currentStopDecision(deps);
+  if (stopDecision) {
+    const error = actionStoppedError(stopCondition(stopDecision));
     return { error, isSent, ...stateBeforeDisable(what, accountState) };
   }
   const isAssignment = what === 'assign-role';
@@ -163,7 +163,7 @@ async function assignRoles(
  * Returns the error of an action. If Keystone refused the action (403), the advice names the reason
  * that a new check of the project finds.
  */
-async function withRefusalAdvice(
+async function errorWithRefusalAdvice(
   error: ErrorReport,
   project: ProjectId,
   projectAdmin: Cloud['projectAdmin'],

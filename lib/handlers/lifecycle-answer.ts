@@ -62,7 +62,11 @@ async function answerAboutProject(
     kind: 'present',
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.suspensionCauses),
     because: describeCauses(state.suspensionCauses),
-    decision: projectDecision(isSuspend, lifecycle?.request !== undefined, state, deps),
+    decision: projectDecision(
+      { isSuspend, isRequested: lifecycle?.request !== undefined },
+      state,
+      deps,
+    ),
     cloudSnapshot: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
@@ -81,8 +85,7 @@ async function answerAboutProject(
  * replaces the rule of the policy. The mode of the settings still applies.
  */
 function projectDecision(
-  isSuspend: boolean,
-  isRequested: boolean,
+  { isSuspend, isRequested }: { readonly isSuspend: boolean; readonly isRequested: boolean },
   { suspensionCauses, facts }: PresentState,
   { mode, policy = NO_POLICY, services }: LifecycleDeps,
 ): LifecycleDecision {

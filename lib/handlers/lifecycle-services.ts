@@ -6,7 +6,7 @@ import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
 
-/** Returns the HTTP plugins that support the action, as the settings declare it. */
+/** Returns the entries of the HTTP plugins for which the settings declare this action. */
 export const pluginEntriesFor = (
   action: PluginAction,
   { httpPlugins, pluginActions = {} }: LifecycleDeps,
@@ -16,9 +16,9 @@ export const pluginEntriesFor = (
     .map((name) => ({ name, suspendAfter: [], types: [], skippedBecause: undefined }));
 
 /**
- * Returns the entry of a service for the order of a suspend or resume, or an empty array if the
- * service has no part in it. `recordedServices`: the services with suspension records of the
- * project.
+ * Returns an array with the entry of a service for the order of a suspend or resume. The array is
+ * empty if the service has no part in it. `recordedServices`: the services with suspension records
+ * of the project.
  */
 export function lifecycleEntriesOf(
   { name, suspension, leftBySuspend }: Service,
@@ -35,8 +35,8 @@ export function lifecycleEntriesOf(
     ? chosenTypes(allTypes, chosenOptionNames(name, suspend)).map(({ type }) => type)
     : allTypes;
   const skippedBecause = isSuspend
-    ? whySuspendSkips(name, suspend)
-    : whyResumeSkips(name, suspend, recordedServices);
+    ? suspendSkipReason(name, suspend)
+    : resumeSkipReason(name, suspend, recordedServices);
   return [
     {
       name,
@@ -51,17 +51,17 @@ export function lifecycleEntriesOf(
 const suspendsService = (name: string, suspend: Policy['suspend']): boolean =>
   !hasSuspendOptions(name) || chosenOptionNames(name, suspend).length > 0;
 
-const whySuspendSkips = (name: string, suspend: Policy['suspend']): string | undefined =>
+const suspendSkipReason = (name: string, suspend: Policy['suspend']): string | undefined =>
   suspendsService(name, suspend) ? undefined : `the policy excludes it (suspend.${name}: none)`;
 
 /**
  * Returns the reason why a resume skips the service, or `undefined` if the service takes part. A
  * resume skips a service so that an unreachable service without suspended resources does not block
- * it. Nothing was suspended if neither the present policy nor the default policy suspends the
- * service, and no suspension records exist. The present policy alone proves nothing, because it may
- * have changed since the suspension.
+ * the resume. Nothing was suspended if neither the present policy nor the default policy suspends
+ * the service, and no suspension records exist. The present policy alone proves nothing, because it
+ * may have changed since the suspension.
  */
-const whyResumeSkips = (
+const resumeSkipReason = (
   name: string,
   suspend: Policy['suspend'],
   recordedServices: ReadonlySet<string>,

@@ -115,7 +115,7 @@ function contextWithProjectToken(
   deps: LifecycleTaskDeps,
 ): ProjectContext {
   const { project, region } = context;
-  let api: Promise<ServiceApi | undefined> | undefined;
+  let apiPromise: Promise<ServiceApi | undefined> | undefined;
   const requestApi = async (): Promise<ServiceApi | undefined> => {
     await assignProjectRoles(project, deps);
     const projectApi = await deps.cloud.api(service, region, project);
@@ -124,8 +124,8 @@ function contextWithProjectToken(
   return {
     ...context,
     apiWithProjectToken: () => {
-      api ??= requestApi();
-      return api;
+      apiPromise ??= requestApi();
+      return apiPromise;
     },
   };
 }
@@ -140,7 +140,7 @@ export async function runLifecycle(
   onCounts: (counts: Counts) => void,
 ): Promise<RunReport> {
   refuseOwnProject(context.project, context.api.ownProject, service.name);
-  const input = runInput(service, data, operation, context, deps);
+  const input = suspendOrResumeInput(service, data, operation, context, deps);
   if (operation.action === 'suspend') {
     // Revoke the role, because a superseded resume may have left it assigned.
     await revokeProjectRoles(context.project, deps);
@@ -160,7 +160,7 @@ export async function runLifecycle(
 }
 
 /** Returns the part of the input that suspend and resume share. */
-function runInput(
+function suspendOrResumeInput(
   service: Service,
   { phase, region }: ServiceRequested['data'],
   { action, confirmedAt, id, lifecycle }: Operation,
@@ -172,7 +172,7 @@ function runInput(
   const place = { partition: context.project, service: service.name, region };
   // Until this time a service accepts the tokens that it has cached, so users can still change
   // resources.
-  const tokenCacheEnd = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
+  const tokenCacheEndsAt = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
   return {
     service: service.name,
     types: isSuspend ? types : types.toReversed(),
@@ -181,7 +181,7 @@ function runInput(
     context,
     records: suspensionStore(place, deps.engine),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
-    settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? tokenCacheEnd : 0),
+    settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? tokenCacheEndsAt : 0),
     deadline: deps.now() + deps.budgetMillis,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     stopping: deps.stopping,

@@ -57,11 +57,11 @@ export async function openOperationsForChange(
 
 /** Returns the step that commits the opened operations and the operations that they change. */
 export const lifecycleStep = (...results: readonly (OpenedLifecycle | undefined)[]): StepResult => {
-  const opened = results.filter((one) => one !== undefined);
+  const openings = results.filter((one) => one !== undefined);
   return {
-    operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),
+    operations: openings.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),
     tasks: [],
-    messages: opened.flatMap(({ messages }) => messages),
+    messages: openings.flatMap(({ messages }) => messages),
     deadLetters: [],
   };
 };

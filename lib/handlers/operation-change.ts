@@ -50,10 +50,10 @@ export async function commitWithRetries(
   decide: () => Promise<StepResult | undefined>,
   { engine }: Pick<ChangeDeps, 'engine'>,
 ): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempts = 1; ; attempts += 1) {
     const stepResult = await decide();
     if (!stepResult || (await engine.commit(stepResult)) === 'committed') return;
-    if (tries >= MAX_CONFLICTS) throw changedTooOften(message);
+    if (attempts >= MAX_CONFLICTS) throw changedTooOften(message);
   }
 }
 
@@ -65,7 +65,7 @@ interface ObtainedEvent {
   readonly key: string;
   readonly event: StepEvent;
   /** Epoch milliseconds when Keystone answered. */
-  readonly at: number;
+  readonly answeredAt: number;
 }
 
 /**
@@ -79,11 +79,11 @@ export function changeOperation(
   deps: ChangeDeps,
 ): Promise<void> {
   return typeof source === 'function'
-    ? changeFromStore(message, id, source, deps)
+    ? changeByStoredEvent(message, id, source, deps)
     : changeByObtainedEvent(message, id, source, deps);
 }
 
-function changeFromStore(
+function changeByStoredEvent(
   message: Message,
   id: OperationId,
   readEvent: StoredEventSource,
@@ -107,15 +107,15 @@ async function changeByObtainedEvent(
   deps: ChangeDeps,
 ): Promise<void> {
   for (let attempts = 1; ; attempts += 1) {
-    const obtained = await obtainEvent(id, source, deps);
-    if (!obtained) return;
+    const obtainedEvent = await obtainEvent(id, source, deps);
+    if (!obtainedEvent) return;
     let isOutdated = false;
     const decide = async () => {
-      const records = await readRecords(id, obtained.at, deps);
-      isOutdated = records !== undefined && source.keyOf(records.operation) !== obtained.key;
+      const records = await readRecords(id, obtainedEvent.answeredAt, deps);
+      isOutdated = records !== undefined && source.keyOf(records.operation) !== obtainedEvent.key;
       // A confirmation has the time of Keystone's answer. The commit may be later.
       return records && !isOutdated
-        ? nextStep(records, obtained.event, obtained.at, deps)
+        ? nextStep(records, obtainedEvent.event, obtainedEvent.answeredAt, deps)
         : undefined;
     };
     await inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
@@ -138,7 +138,7 @@ async function obtainEvent(
 ): Promise<ObtainedEvent | undefined> {
   const operation = await engine.reads.operation(id);
   const event = operation && (await source.obtainEvent(operation));
-  return operation && event && { key: source.keyOf(operation), event, at: now() };
+  return operation && event && { key: source.keyOf(operation), event, answeredAt: now() };
 }
 
 const readRecords = (

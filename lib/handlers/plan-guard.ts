@@ -48,23 +48,29 @@ export function planGuard(
     appeared: () => Object.fromEntries(appeared),
     async findBlockers(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
-      const planned = plannedIds(await pages, resourceType);
-      if (!planned) return new Map();
-      const unplanned = resources.filter(({ id }) => !planned.has(id));
+      const idsInPlan = plannedIds(await pages, resourceType);
+      if (!idsInPlan) return new Map();
+      const unplannedResources = resources.filter(({ id }) => !idsInPlan.has(id));
       if (isCounting) {
-        const count = unplanned.length;
-        appeared.set(resourceType, { count, example: exampleOf(unplanned), isRefused: false });
+        const count = unplannedResources.length;
+        appeared.set(resourceType, {
+          count,
+          example: exampleOf(unplannedResources),
+          isRefused: false,
+        });
         return new Map();
       }
-      const keys = unplanned.map(({ id }) => keyOf(resourceType, id));
-      const allowedKeys = await recordUpToLimit(operation, plan, keys, engine);
-      const refused = unplanned.filter(({ id }) => !allowedKeys.has(keyOf(resourceType, id)));
+      const keys = unplannedResources.map(({ id }) => keyOf(resourceType, id));
+      const allowedKeys = await recordDriftUpToLimit(operation, plan, keys, engine);
+      const refusedResources = unplannedResources.filter(
+        ({ id }) => !allowedKeys.has(keyOf(resourceType, id)),
+      );
       appeared.set(resourceType, {
-        count: countOfType(allowedKeys, resourceType) + refused.length,
-        example: exampleOf([...refused, ...unplanned]),
-        isRefused: refused.length > 0,
+        count: countOfType(allowedKeys, resourceType) + refusedResources.length,
+        example: exampleOf([...refusedResources, ...unplannedResources]),
+        isRefused: refusedResources.length > 0,
       });
-      return new Map(refused.map(({ id }) => [id, blockerOf(plan)]));
+      return new Map(refusedResources.map(({ id }) => [id, driftBlocker(plan)]));
     },
   };
 }
@@ -84,16 +90,16 @@ function plannedIds(
   pages: readonly PlanPage[],
   resourceType: ResourceTypeName,
 ): ReadonlySet<string> | undefined {
-  const ofType = pages.filter((page) => page.resourceType === resourceType);
-  const isIncomplete = ofType.some(({ total }) => total !== undefined);
+  const pagesOfType = pages.filter((page) => page.resourceType === resourceType);
+  const isIncomplete = pagesOfType.some(({ total }) => total !== undefined);
   if (isIncomplete) return undefined;
-  return new Set(ofType.flatMap(({ resources }) => resources.map(({ id }) => id)));
+  return new Set(pagesOfType.flatMap(({ resources }) => resources.map(({ id }) => id)));
 }
 
 const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
   `${resourceType} ${id}`;
 
-const blockerOf = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
+const driftBlocker = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
   message:
     `it appeared after the approved plan ${planId}, ` +
     `which allows the removal of only ${allowedDrift} resources that it does not list`,
@@ -105,28 +111,28 @@ const blockerOf = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
  * Records the resources that the run wants to remove in addition to the plan, up to the allowed
  * number. Returns the keys of all resources that the operation has recorded, in any run.
  */
-async function recordUpToLimit(
+async function recordDriftUpToLimit(
   { id }: Operation,
   { allowedDrift }: ApprovedPlan,
   keys: readonly string[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<ReadonlySet<string>> {
-  for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+  for (let attempts = 0; attempts < MAX_CONFLICTS; attempts += 1) {
     const [storedDrift] = await engine.reads.documents('drift', id, 'allowed');
-    const recorded = storedDrift ? StoredDrift.parse(storedDrift.value).resources : [];
-    const recordedKeys = new Set(recorded);
-    const unrecorded = keys.filter((key) => !recordedKeys.has(key));
-    const newlyAllowed = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));
-    if (newlyAllowed.length === 0) return recordedKeys;
+    const storedKeys = storedDrift ? StoredDrift.parse(storedDrift.value).resources : [];
+    const storedKeySet = new Set(storedKeys);
+    const newKeys = keys.filter((key) => !storedKeySet.has(key));
+    const newlyAllowedKeys = newKeys.slice(0, Math.max(0, allowedDrift - storedKeys.length));
+    if (newlyAllowedKeys.length === 0) return storedKeySet;
     const document = {
       collection: 'drift',
       partition: id,
       id: 'allowed',
       version: storedDrift?.version ?? 0,
-      value: { resources: [...recorded, ...newlyAllowed] },
+      value: { resources: [...storedKeys, ...newlyAllowedKeys] },
     } as const;
     if ((await engine.commit({ documents: [document] })) === 'committed')
-      return new Set([...recorded, ...newlyAllowed]);
+      return new Set([...storedKeys, ...newlyAllowedKeys]);
   }
   throw new PropagatorError({
     code: 'plan.drift',

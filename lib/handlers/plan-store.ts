@@ -49,24 +49,24 @@ const prefixOf = ({ region, service }: ServicePlace): string => `${region}/${ser
 export async function storePlan(
   plan: OperationId,
   place: ServicePlace,
-  listed: readonly ListedType[],
+  listedTypes: readonly ListedType[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
   const storedPages = await engine.reads.documents('plan', plan, prefixOf(place));
-  const versions = new Map(storedPages.map(({ id, version }) => [id, version]));
-  const key = { collection: 'plan', partition: plan } as const;
-  const writtenDocuments: WrittenDocument[] = listed.flatMap((one) =>
-    pagesOf(place, one).map(({ id, value }) => ({
-      ...key,
+  const versionById = new Map(storedPages.map(({ id, version }) => [id, version]));
+  const planKey = { collection: 'plan', partition: plan } as const;
+  const writtenDocuments: WrittenDocument[] = listedTypes.flatMap((listedType) =>
+    pagesOf(place, listedType).map(({ id, value }) => ({
+      ...planKey,
       id,
-      version: versions.get(id) ?? 0,
+      version: versionById.get(id) ?? 0,
       value,
     })),
   );
   const writtenIds = new Set(writtenDocuments.map(({ id }) => id));
   const removedDocuments: WrittenDocument[] = storedPages
     .filter(({ id }) => !writtenIds.has(id))
-    .map(({ id, version }) => ({ ...key, id, version }));
+    .map(({ id, version }) => ({ ...planKey, id, version }));
   const documents = [...writtenDocuments, ...removedDocuments];
   for (let from = 0; from < documents.length; from += DOCUMENTS_PER_COMMIT) {
     const change = { documents: documents.slice(from, from + DOCUMENTS_PER_COMMIT) };
@@ -84,8 +84,8 @@ const conflictError = (service: string): PropagatorError =>
   });
 
 function pagesOf(place: ServicePlace, { resourceType, resources, total }: ListedType) {
-  const count = Math.max(1, Math.ceil(resources.length / RESOURCES_PER_PAGE));
-  return Array.from({ length: count }, (_, page) => ({
+  const pageCount = Math.max(1, Math.ceil(resources.length / RESOURCES_PER_PAGE));
+  return Array.from({ length: pageCount }, (_, page) => ({
     id: `${place.region}/${resourceType}/${String(page).padStart(5, '0')}`,
     value: {
       service: place.service,

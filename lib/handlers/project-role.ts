@@ -44,10 +44,10 @@ export async function assignProjectRoles(project: ProjectId, deps: RoleDeps): Pr
  * repeated.
  */
 export async function revokeProjectRoles(project: ProjectId, deps: RoleDeps): Promise<void> {
-  const stored = await readStoredRoles(project, deps);
-  if (!stored) return;
-  await deps.cloud.projectAdmin.revokeRoles(project, stored.roles);
-  await deps.engine.commit({ documents: [{ ...keyOf(project), version: stored.version }] });
+  const storedRoles = await readStoredRoles(project, deps);
+  if (!storedRoles) return;
+  await deps.cloud.projectAdmin.revokeRoles(project, storedRoles.roles);
+  await deps.engine.commit({ documents: [{ ...keyOf(project), version: storedRoles.version }] });
 }
 
 /** Revokes the roles on the project of an operation. Does nothing for a domain or a user. */

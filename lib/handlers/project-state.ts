@@ -18,6 +18,7 @@ import { suspensionHoldOf } from './suspension-holds.ts';
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }
+  /** Keystone shows another account, whose id its database treats as equal. */
   | { readonly kind: 'other'; readonly id: string }
   | {
       readonly kind: 'present';
@@ -54,10 +55,10 @@ export async function fetchProjectState(
 ): Promise<EffectiveState> {
   const hold = await suspensionHoldOf(id, deps.reads);
   const projectDeletion = await findPendingDeletion('project', id, deps.reads);
-  const shown = await deps.keystone.show('project', id);
-  if (shown.kind !== 'present') return shown;
-  if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
-  const { account } = shown;
+  const keystoneState = await deps.keystone.show('project', id);
+  if (keystoneState.kind !== 'present') return keystoneState;
+  const { account } = keystoneState;
+  if (account.type !== 'project') return { kind: 'other', id: account.id };
   const { domainId } = account;
   const pendingDeletion =
     projectDeletion ??
@@ -81,10 +82,11 @@ export async function fetchUserState(
   id: string,
   keystone: Pick<Keystone, 'show'>,
 ): Promise<EffectiveState> {
-  const shown = await keystone.show('user', id);
-  if (shown.kind !== 'present') return shown;
-  if (shown.account.type !== 'user') return { kind: 'other', id: shown.account.id };
-  const { suspensionCauses, facts } = await causesAndFacts(shown.account, {}, keystone);
+  const keystoneState = await keystone.show('user', id);
+  if (keystoneState.kind !== 'present') return keystoneState;
+  const { account } = keystoneState;
+  if (account.type !== 'user') return { kind: 'other', id: account.id };
+  const { suspensionCauses, facts } = await causesAndFacts(account, {}, keystone);
   return { kind: 'present', suspensionCauses, facts: { ...facts, parentId: undefined, tags: [] } };
 }
 
@@ -98,8 +100,8 @@ async function causesAndFacts(
   keystone: Pick<Keystone, 'show'>,
 ) {
   const { domainId, enabled, id, name, type } = account;
-  const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
-  const domain = shown && requirePresentDomain(`${type} ${id}`, shown);
+  const domainState = domainId === undefined ? undefined : await keystone.show('domain', domainId);
+  const domain = domainState && requirePresentDomain(`${type} ${id}`, domainState);
   return {
     suspensionCauses: causesOf({
       type,
@@ -113,8 +115,8 @@ async function causesAndFacts(
 }
 
 /** Returns the domain of the account, or throws if Keystone does not show the domain. */
-function requirePresentDomain(account: string, domain: KeystoneState) {
-  if (domain.kind === 'present') return domain.account;
+function requirePresentDomain(account: string, domainState: KeystoneState) {
+  if (domainState.kind === 'present') return domainState.account;
   throw new PropagatorError({
     code: 'keystone.domain.missing',
     class: 'Transient',

@@ -20,7 +20,7 @@ export function claimStore(
   { engine, now }: { readonly engine: Store; now(): number },
 ): ItemClaims {
   const prefix = `${service}/${region}/`;
-  const key = (id: string) => ({
+  const documentKey = (id: string) => ({
     collection: 'provision' as const,
     partition,
     id: `${prefix}${id}`,
@@ -37,14 +37,18 @@ export function claimStore(
       const at = now();
       const waitMillis = storedClaim ? storedClaim.at + CLAIM_VALIDITY_MILLIS - at : 0;
       if (waitMillis > 0) return Math.min(CLAIM_VALIDITY_MILLIS, waitMillis);
-      const written = { ...key(id), version: storedClaim?.version ?? 0, value: { run, at } };
-      const commitResult = await engine.commit({ documents: [written] });
+      const writtenDocument = {
+        ...documentKey(id),
+        version: storedClaim?.version ?? 0,
+        value: { run, at },
+      };
+      const commitResult = await engine.commit({ documents: [writtenDocument] });
       return commitResult === 'committed' ? 0 : CLAIM_VALIDITY_MILLIS;
     },
     async release(id) {
       const storedClaim = await readClaim(id);
       if (storedClaim?.run === run)
-        await engine.commit({ documents: [{ ...key(id), version: storedClaim.version }] });
+        await engine.commit({ documents: [{ ...documentKey(id), version: storedClaim.version }] });
     },
     async clear() {
       await removeDocuments('provision', partition, prefix, engine);

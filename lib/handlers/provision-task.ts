@@ -97,11 +97,11 @@ async function mayContinue(
   deps: Pick<LifecycleTaskDeps, 'engine' | 'now'>,
 ): Promise<boolean> {
   const { reads } = deps.engine;
-  const [storedOperation, operations, stop] = await Promise.all([
+  const [storedOperation, operations, stopDecision] = await Promise.all([
     reads.operation(id),
     reads.operationsAbout(scope.type, scope.id),
     currentStopDecision(deps),
   ]);
   const isRunning = storedOperation?.state === 'running' && storedOperation.hold === undefined;
-  return isRunning && !stop && cleanupsOf(operations).every(hasEnded);
+  return isRunning && !stopDecision && cleanupsOf(operations).every(hasEnded);
 }

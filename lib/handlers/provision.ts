@@ -50,9 +50,9 @@ async function isProvisionRequired(
   if (!policy.rules.some(({ on }) => on[change]?.action === 'provision')) return false;
   const { keystone } = deps.cloud;
   const { reads } = deps.engine;
-  const fetching =
+  const statePromise =
     type === 'user' ? fetchUserState(id, keystone) : fetchProjectState(id, { keystone, reads });
-  const state = await fetching.catch(() => undefined);
+  const state = await statePromise.catch(() => undefined);
   if (state === undefined) return true;
   if (state.kind !== 'present') return false;
   return decideChange(policy, change, state.facts).action === 'provision';
@@ -100,16 +100,16 @@ export const policyDecisionOnCreation = (
 export function desiredState(
   facts: AccountFacts,
   policy: Policy = NO_POLICY,
-  requested?: {
+  request?: {
     readonly profile?: string | undefined;
     readonly reconcile?: boolean | undefined;
   },
 ): DesiredState | undefined {
   const policyDecision = policyDecisionOnCreation(facts, policy);
-  const profile = requested?.profile ?? policyDecision.profile;
+  const profile = request?.profile ?? policyDecision.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
   if (profile === undefined || !sections) return undefined;
-  const reconcile = requested?.reconcile ?? policyDecision.reconcile ?? false;
+  const reconcile = request?.reconcile ?? policyDecision.reconcile ?? false;
   return { profile, reconcile, sections };
 }
 
@@ -123,17 +123,17 @@ export function provisionDecision(
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const policyDecision = policyDecisionOnCreation(facts, policy);
-  const requested = lifecycle?.request;
+  const request = lifecycle?.request;
   // The desired state that was decided at the first answer applies to the whole operation.
-  const provision = lifecycle?.provision ?? desiredState(facts, policy, requested);
+  const provision = lifecycle?.provision ?? desiredState(facts, policy, request);
   const isEnforced =
-    mode === 'enforce' && (requested !== undefined || policyDecision.mode === 'enforce');
+    mode === 'enforce' && (request !== undefined || policyDecision.mode === 'enforce');
   return {
     hasAction:
-      provision !== undefined && (requested !== undefined || policyDecision.action === 'provision'),
+      provision !== undefined && (request !== undefined || policyDecision.action === 'provision'),
     mode: isEnforced ? 'enforce' : 'observe',
-    delayMillis: requested ? 0 : (policyDecision.afterMillis ?? 0),
-    rule: requested ? undefined : policyDecision.rule,
+    delayMillis: request ? 0 : (policyDecision.afterMillis ?? 0),
+    rule: request ? undefined : policyDecision.rule,
     provision,
   };
 }

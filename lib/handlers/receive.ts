@@ -22,10 +22,10 @@ export async function storeNotifications(
   messages: readonly NotificationReceived[],
   { engine }: ReceiveDeps,
 ): Promise<void> {
-  const urgent = await findUrgentMessages(messages, engine.reads);
+  const urgentMessages = await findUrgentMessages(messages, engine.reads);
   const commitResult = await engine.commit({
     messages: messages.map((message) =>
-      urgent.has(message) ? { ...message, isUrgent: true } : message,
+      urgentMessages.has(message) ? { ...message, isUrgent: true } : message,
     ),
   });
   if (commitResult === 'conflict')
@@ -80,14 +80,14 @@ async function livingAccountKeys(
   accounts: readonly Pick<AccountNotification, 'type' | 'id'>[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<string>> {
-  const living = new Set<string>();
+  const livingKeys = new Set<string>();
   for (const type of ['project', 'domain', 'user'] as const) {
     const ids = accounts.filter((account) => account.type === type).map(({ id }) => id);
     if (ids.length === 0) continue;
     for (const record of await reads.accounts(type, ids))
-      if (record.seenAt > 0 && !isGone(record)) living.add(keyOfAccount(record.account));
+      if (record.seenAt > 0 && !isGone(record)) livingKeys.add(keyOfAccount(record.account));
   }
-  return living;
+  return livingKeys;
 }
 
 function deletionIn({ data }: NotificationReceived): AccountNotification | undefined {

@@ -85,8 +85,13 @@ function endSuspension(
   const suspension = allOperations.find((one) => one.id === recovery?.suspension);
   if (!suspension || hasEnded(suspension) || mayBeSuspended(allOperations))
     return resumeStep(deletion, allOperations, deps, canceledDeletion);
-  const ended = supersede(suspension, `${id} was canceled`, deps.now());
-  return { operations: [ended], tasks: [], messages: finishedMessages(ended), deadLetters: [] };
+  const endedSuspension = supersede(suspension, `${id} was canceled`, deps.now());
+  return {
+    operations: [endedSuspension],
+    tasks: [],
+    messages: finishedMessages(endedSuspension),
+    deadLetters: [],
+  };
 }
 
 /**
@@ -156,12 +161,14 @@ async function resumeDomain(
   deps: LifecycleDeps,
 ): Promise<StepResult | undefined> {
   const allOperations = await deps.engine.reads.operationsAbout('domain', domain);
-  const shown = await deps.cloud.keystone.show('domain', domain);
-  const isEnabled = shown.kind === 'present' && shown.account.enabled;
+  const keystoneState = await deps.cloud.keystone.show('domain', domain);
+  const isEnabled = keystoneState.kind === 'present' && keystoneState.account.enabled;
   const resume = mustResumeDomain(deletion, allOperations, isEnabled)
     ? resumeStep(deletion, allOperations, deps, deletion.id)
     : undefined;
-  return shown.kind === 'absent' ? stepForAbsentAccount(deletion, resume, deps.now()) : resume;
+  return keystoneState.kind === 'absent'
+    ? stepForAbsentAccount(deletion, resume, deps.now())
+    : resume;
 }
 
 /**
@@ -183,9 +190,8 @@ function mustResumeDomain(
 }
 
 /**
- * Opens the resume that follows a canceled deletion. `canceledDeletion`: the id of this deletion,
- * set if the resume undoes the suspension of the recovery window. Not set if the resume restores
- * the account in general.
+ * Opens the resume that follows a canceled deletion. `canceledDeletion`: the id of this deletion
+ * if the resume undoes only the suspension of the recovery window; otherwise `undefined`.
  */
 function resumeStep(
   { id, hold, request, scope }: Operation,

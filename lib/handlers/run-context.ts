@@ -38,7 +38,7 @@ export function commonContext(
     now: deps.now,
     memoize: createMemoize(),
     apiOf: async (name) => {
-      const otherApi = addWatch(await withStopSwitch(findApi(name), data.phase, deps), watch);
+      const otherApi = watchedApi(await apiWithStopSwitch(findApi(name), data.phase, deps), watch);
       return otherApi && isPlan ? readOnlyApi(otherApi) : otherApi;
     },
   };
@@ -50,22 +50,24 @@ export async function projectApis(
   project: ProjectId,
 ): Promise<Pick<ProjectContext, 'projectApi' | 'memberApi'>> {
   if (phase !== 'pre-delete') return { projectApi: undefined };
-  const projectApi = await withStopSwitch(deps.cloud.api(service, region, project), phase, deps);
+  const projectApi = await apiWithStopSwitch(deps.cloud.api(service, region, project), phase, deps);
   if (!projectApi) return { projectApi };
   const memberApi = () =>
-    withStopSwitch(deps.cloud.api(service, region, project, 'member'), phase, deps);
+    apiWithStopSwitch(deps.cloud.api(service, region, project, 'member'), phase, deps);
   return { projectApi, memberApi };
 }
 
 /** Returns the API with the watch. The watch counts the answers and can abort the calls. */
-const addWatch = <Api extends ServiceApi | undefined>(api: Api, watch: SilenceWatch | undefined) =>
-  watch ? (api?.withWatch?.(watch) ?? api) : api;
+const watchedApi = <Api extends ServiceApi | undefined>(
+  api: Api,
+  watch: SilenceWatch | undefined,
+) => (watch ? (api?.withWatch?.(watch) ?? api) : api);
 
 /**
  * Returns an API that refuses changes while the stop switch is set. In phase `plan` the API is
  * returned unchanged, because the phase only reads.
  */
-const withStopSwitch = async (
+const apiWithStopSwitch = async (
   apiPromise: Promise<ServiceApi | undefined>,
   phase: Phase,
   deps: StopDeps,
@@ -85,7 +87,7 @@ export async function apiOfRun(
   deps: TaskDeps,
   watch: SilenceWatch | undefined,
 ): Promise<ServiceApi | undefined> {
-  return addWatch(await withStopSwitch(plainApi(service, region, deps), phase, deps), watch);
+  return watchedApi(await apiWithStopSwitch(plainApi(service, region, deps), phase, deps), watch);
 }
 
 /**

@@ -16,7 +16,7 @@ export async function withSilenceLimit<T>(
   work: (watch: SilenceWatch) => Promise<T>,
 ): Promise<T> {
   const workEnded = new AbortController();
-  const silence = new AbortController();
+  const silenceAbort = new AbortController();
   let answerCount = 0;
   const abortAfterSilence = async (): Promise<never> => {
     let answersBefore: number;
@@ -35,11 +35,11 @@ export async function withSilenceLimit<T>(
         'The operation continues without this count and retries it. Find out why the API of ' +
         `${service} hangs or is so slow.`,
     });
-    silence.abort(error);
+    silenceAbort.abort(error);
     throw error;
   };
   const watch: SilenceWatch = {
-    signal: silence.signal,
+    signal: silenceAbort.signal,
     answered: () => {
       answerCount += 1;
     },

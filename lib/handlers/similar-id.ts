@@ -20,9 +20,9 @@ export async function findAccountWithSimilarId(
   spellings.delete('');
   for (const spelling of spellings) {
     if (!mayBeSameId(spelling, id)) continue;
-    const shown = await keystone.show(type, spelling);
-    if (shown.kind === 'absent') continue;
-    const shownId = shown.kind === 'present' ? shown.account.id : shown.id;
+    const keystoneState = await keystone.show(type, spelling);
+    if (keystoneState.kind === 'absent') continue;
+    const shownId = keystoneState.kind === 'present' ? keystoneState.account.id : keystoneState.id;
     if (shownId !== id) return shownId;
   }
   return undefined;

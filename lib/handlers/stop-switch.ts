@@ -7,7 +7,7 @@ import type { ServiceApi } from '../task/context.ts';
  * One read of the stop switch is reused for this time. A stop takes effect within 2 s: at most this
  * time, plus the time of one read.
  */
-const FRESH_MILLIS = 1000;
+const STOP_SWITCH_REUSE_MILLIS = 1000;
 
 /** The dependencies of {@link currentStopDecision}. */
 export interface StopDeps {
@@ -15,32 +15,35 @@ export interface StopDeps {
   now(): number;
 }
 
-const cachedStops = new WeakMap<
+const cachedDecisions = new WeakMap<
   object,
-  { readonly at: number; readonly stop: Promise<StopDecision | undefined> }
+  { readonly at: number; readonly decision: Promise<StopDecision | undefined> }
 >();
 
 /**
  * Returns the decision of an operator that stops all destructive work, or `undefined` if there is
- * none. The result is at most {@link FRESH_MILLIS} old. Throws an error of class `Transient` when
- * the store does not answer. No resource is then removed, because the store may contain a stop.
+ * none. The result is at most {@link STOP_SWITCH_REUSE_MILLIS} old. Throws an error of class
+ * `Transient` when the store does not answer. No resource is then removed, because the store may
+ * contain such a decision.
  */
 export async function currentStopDecision({
   engine,
   now,
 }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
-  const cached = cachedStops.get(reads);
+  const cachedDecision = cachedDecisions.get(reads);
   // The age is negative if the clock was set back.
-  const age = cached ? now() - cached.at : Number.POSITIVE_INFINITY;
-  if (cached && age >= 0 && age < FRESH_MILLIS) return cached.stop;
-  const stop = readStop(reads);
-  cachedStops.set(reads, { at: now(), stop });
-  stop.catch(() => cachedStops.delete(reads));
-  return stop;
+  const age = cachedDecision ? now() - cachedDecision.at : Number.POSITIVE_INFINITY;
+  if (cachedDecision && age >= 0 && age < STOP_SWITCH_REUSE_MILLIS) return cachedDecision.decision;
+  const decision = readStopDecision(reads);
+  cachedDecisions.set(reads, { at: now(), decision });
+  decision.catch(() => cachedDecisions.delete(reads));
+  return decision;
 }
 
-async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecision | undefined> {
+async function readStopDecision(
+  reads: Pick<Reads, 'stopDecision'>,
+): Promise<StopDecision | undefined> {
   try {
     return activeStop(await reads.stopDecision());
   } catch (cause) {
@@ -65,16 +68,21 @@ export function stoppableApi(api: ServiceApi, deps: StopDeps): ServiceApi {
   return {
     ...api,
     async request(method, path, options) {
-      const stop = READ_METHODS.includes(method) ? undefined : await currentStopDecision(deps);
-      if (stop) throw stoppedError(stop, api);
+      const stopDecision = READ_METHODS.includes(method)
+        ? undefined
+        : await currentStopDecision(deps);
+      if (stopDecision) throw stoppedError(stopDecision, api);
       return api.request(method, path, options);
     },
     ...(withWatch ? { withWatch: (watch) => stoppableApi(withWatch(watch), deps) } : {}),
   };
 }
 
-function stoppedError(stop: StopDecision, { service, region }: ServiceApi): PropagatorError {
-  const { message, advice = '' } = stopCondition(stop);
+function stoppedError(
+  stopDecision: StopDecision,
+  { service, region }: ServiceApi,
+): PropagatorError {
+  const { message, advice = '' } = stopCondition(stopDecision);
   return new PropagatorError({
     code: 'operation.stopped',
     class: 'Transient',

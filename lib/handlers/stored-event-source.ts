@@ -78,13 +78,15 @@ async function suspendsAndResumesInWindow(
   { engine: { reads } }: StoredEventDeps,
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
-  const ofAccount = suspendsAndResumesOf(await reads.operationsAbout(scope.type, scope.id));
-  if (scope.type !== 'domain') return ofAccount;
-  const openOfDomain = ofAccount.filter((one) => !hasEnded(one));
-  const ofProjects = await Promise.all(
-    openOfDomain.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 })),
+  const suspendsAndResumesOfAccount = suspendsAndResumesOf(
+    await reads.operationsAbout(scope.type, scope.id),
   );
-  return [...ofAccount, ...suspendsAndResumesOf(ofProjects.flat())];
+  if (scope.type !== 'domain') return suspendsAndResumesOfAccount;
+  const openOperationsOfDomain = suspendsAndResumesOfAccount.filter((one) => !hasEnded(one));
+  const operationsOfProjects = await Promise.all(
+    openOperationsOfDomain.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 })),
+  );
+  return [...suspendsAndResumesOfAccount, ...suspendsAndResumesOf(operationsOfProjects.flat())];
 }
 
 /** Returns the stored operations with these ids. */

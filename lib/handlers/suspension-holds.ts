@@ -78,12 +78,12 @@ export async function recordStateDuringHold(
   isEnabled: boolean,
   { engine, log, now }: HoldStateDeps,
 ): Promise<void> {
-  for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
+  for (let attempts = 1; attempts <= MAX_CONFLICTS; attempts += 1) {
     const storedHold = await suspensionHoldOf(project, engine.reads);
     if (!storedHold || isEnabled === (storedHold.enabledAt !== undefined)) return;
     const change = isEnabled
-      ? enabledDuringHold(project, storedHold, now())
-      : disabledDuringHold(project, storedHold);
+      ? changeWhenEnabled(project, storedHold, now())
+      : changeWhenDisabled(project, storedHold);
     if ((await engine.commit(change)) !== 'committed') continue;
     if (isEnabled)
       log?.warn(
@@ -101,7 +101,7 @@ export async function recordStateDuringHold(
 }
 
 /** Returns the change that stores the time `at` in the hold, and adds an audit entry. */
-function enabledDuringHold(project: string, storedHold: StoredSuspensionHold, at: number): Change {
+function changeWhenEnabled(project: string, storedHold: StoredSuspensionHold, at: number): Change {
   const { version, enabledAt: _, ...hold } = storedHold;
   const newHold = { ...hold, enabledAt: new Date(at).toISOString() };
   return {
@@ -111,7 +111,7 @@ function enabledDuringHold(project: string, storedHold: StoredSuspensionHold, at
 }
 
 /** Returns the change that removes the time of an earlier report from the hold. */
-function disabledDuringHold(project: string, storedHold: StoredSuspensionHold): Change {
+function changeWhenDisabled(project: string, storedHold: StoredSuspensionHold): Change {
   const { version, enabledAt: _, ...hold } = storedHold;
   return { documents: [suspensionHoldDocument(project, version, hold)] };
 }

@@ -43,19 +43,19 @@ export interface MissingCounts {
  */
 export async function announceOrHoldMissing(
   type: AccountType,
-  listed: ReadonlySet<string>,
+  listedIds: ReadonlySet<string>,
   listedAt: number,
   deps: MissingDeps,
 ): Promise<MissingCounts> {
   const { engine, log } = deps;
-  const { missing, livingCount } = await findMissing(type, listed, listedAt, deps);
-  const listingProblem = findListingProblem(type, missing.length, livingCount);
+  const { missingIds, livingCount } = await findMissing(type, listedIds, listedAt, deps);
+  const listingProblem = findListingProblem(type, missingIds.length, livingCount);
   const heldOperations: Operation[] = [];
   let deletedCount = 0;
-  for (const ids of inBatches(missing)) {
+  for (const ids of inBatches(missingIds)) {
     // Read the records again, because a notification may have changed them after the first read.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
-      isMissing(record, listed, listedAt),
+      isMissing(record, listedIds, listedAt),
     );
     for (const record of records) {
       const outcome = await announceOrHoldAccount(record, listingProblem, deps);
@@ -70,19 +70,19 @@ export async function announceOrHoldMissing(
 /** Returns the ids of the missing accounts, and the number of living accounts in the inventory. */
 async function findMissing(
   type: AccountType,
-  listed: ReadonlySet<string>,
+  listedIds: ReadonlySet<string>,
   listedAt: number,
   deps: MissingDeps,
-): Promise<{ readonly missing: readonly string[]; readonly livingCount: number }> {
-  const missing: string[] = [];
+): Promise<{ readonly missingIds: readonly string[]; readonly livingCount: number }> {
+  const missingIds: string[] = [];
   let livingCount = 0;
   for await (const records of inventoryPages(type, deps)) {
     for (const record of records) {
       if (isAlive(record)) livingCount += 1;
-      if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
+      if (isMissing(record, listedIds, listedAt)) missingIds.push(record.account.id);
     }
   }
-  return { missing, livingCount };
+  return { missingIds, livingCount };
 }
 
 /**
@@ -187,19 +187,19 @@ async function cleanupOfMissing(
 
 function logHeld(
   type: AccountType,
-  held: readonly Operation[],
+  heldOperations: readonly Operation[],
   listingProblem: string | undefined,
   log: MissingDeps['log'],
 ): void {
   const message =
     listingProblem === undefined
-      ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still ` +
-        'missing, and their operations are still held'
+      ? `${heldOperations.length} ${type}s that were missing from an earlier list of Keystone ` +
+        'are still missing, and their operations are still held'
       : `${listingProblem}. No deletion is announced; each account has a held operation`;
-  for (const [n, operations] of inBatches(held, IDS_PER_LOG_LINE).entries())
+  for (const [n, operations] of inBatches(heldOperations, IDS_PER_LOG_LINE).entries())
     log.warn(
       {
-        held: held.length,
+        held: heldOperations.length,
         part: n + 1,
         accounts: operations.map(({ scope }) => scope.id),
         operations: operations.map(({ id }) => id),

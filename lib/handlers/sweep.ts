@@ -44,23 +44,23 @@ const MAX_HELD_OPERATIONS = 10_000;
  */
 export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
   const listedAt = deps.now();
-  const lists = new Map<AccountType, Set<string>>();
+  const listedIdsByType = new Map<AccountType, Set<string>>();
   let announcedChanges = 0;
   // All lists must be complete before any account counts as missing.
   for (const type of ACCOUNT_TYPES) {
-    const { ids, announcedChanges: announcedOfType } = await compareListWithInventory(
+    const { listedIds, announcedChanges: announcedOfType } = await compareListWithInventory(
       type,
       listedAt,
       deps,
     );
-    lists.set(type, ids);
+    listedIdsByType.set(type, listedIds);
     announcedChanges += announcedOfType;
   }
-  await endHeldOfListedAccounts(lists, deps);
+  await endHeldOperationsOfListedAccounts(listedIdsByType, deps);
   let [listed, deleted, held] = [0, 0, 0];
-  for (const [type, ids] of lists) {
-    listed += ids.size;
-    const missing = await announceOrHoldMissing(type, ids, listedAt, deps);
+  for (const [type, listedIds] of listedIdsByType) {
+    listed += listedIds.size;
+    const missing = await announceOrHoldMissing(type, listedIds, listedAt, deps);
     deleted += missing.deleted;
     held += missing.held;
   }
@@ -75,27 +75,27 @@ export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
  */
 async function compareListWithInventory(type: AccountType, listedAt: number, deps: SweepDeps) {
   const { engine, keystone, stopping } = deps;
-  const ids = new Set<string>();
+  const listedIds = new Set<string>();
   // Before the first complete fill, all accounts of the cloud are new in the inventory. Their
   // creations are then not announced.
   const announcesCreations = (await engine.reads.counters())[INVENTORY_FILLED] !== undefined;
   let announcedChanges = 0;
-  let membersBudget = MAX_MEMBER_REQUESTS;
+  let remainingMemberRequests = MAX_MEMBER_REQUESTS;
   await keystone.eachPage(type, async (page) => {
     for (const accounts of inBatches(page)) {
       stopping?.throwIfAborted();
       const pageIds = accounts.map(({ id }) => id);
       const storedRecords = await engine.reads.accounts(type, pageIds);
       const changes = comparePage(accounts, storedRecords, listedAt, announcesCreations);
-      const projects = projectsWithoutMembers(changes).slice(0, membersBudget);
-      membersBudget -= projects.length;
+      const projects = projectsWithoutMembers(changes).slice(0, remainingMemberRequests);
+      remainingMemberRequests -= projects.length;
       await commitChanges(changes, await readMembers(projects, deps), deps);
       announcedChanges += changes.messages.length;
-      for (const id of pageIds) ids.add(id);
+      for (const id of pageIds) listedIds.add(id);
     }
   });
-  if (ids.size === 0) throw emptyListingError(`${type}s`);
-  return { ids, announcedChanges };
+  if (listedIds.size === 0) throw emptyListingError(`${type}s`);
+  return { listedIds, announcedChanges };
 }
 
 const projectsWithoutMembers = ({ accounts }: PageChanges): ProjectId[] =>
@@ -120,23 +120,26 @@ async function readMembers(
   projects: readonly ProjectId[],
   { keystone }: SweepDeps,
 ): Promise<ReadonlyMap<string, readonly UserId[]>> {
-  const members = new Map<string, readonly UserId[]>();
+  const membersByProject = new Map<string, readonly UserId[]>();
   for (const id of projects) {
     const users = (await keystone.members(id)).map(({ userId }) => userId);
-    members.set(id, [...new Set(users)]);
+    membersByProject.set(id, [...new Set(users)]);
   }
-  return members;
+  return membersByProject;
 }
 
 /** Ends the held operations of accounts that Keystone lists again. */
-async function endHeldOfListedAccounts(
-  lists: ReadonlyMap<AccountType, ReadonlySet<string>>,
+async function endHeldOperationsOfListedAccounts(
+  listedIdsByType: ReadonlyMap<AccountType, ReadonlySet<string>>,
   { engine, now }: SweepDeps,
 ): Promise<void> {
-  const held = await engine.reads.operations({ state: 'held', limit: MAX_HELD_OPERATIONS });
-  for (const operation of held.filter(isHeldForListingProblem)) {
+  const heldOperations = await engine.reads.operations({
+    state: 'held',
+    limit: MAX_HELD_OPERATIONS,
+  });
+  for (const operation of heldOperations.filter(isHeldForListingProblem)) {
     const { scope } = operation;
-    if (!lists.get(scope.type)?.has(scope.id)) continue;
+    if (!listedIdsByType.get(scope.type)?.has(scope.id)) continue;
     // A lock conflict is ignored: an operator has just released the operation, and the operation
     // then asks Keystone.
     await engine.commit({

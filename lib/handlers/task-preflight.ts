@@ -30,12 +30,12 @@ export async function preflightReport(
   deps: PreflightDeps,
 ): Promise<ServiceReport | undefined> {
   if (data.phase === 'plan') return undefined;
-  const stop = await currentStopDecision(deps);
-  if (stop) {
+  const stopDecision = await currentStopDecision(deps);
+  if (stopDecision) {
     // A resume may assign itself a role on the project. No run changes resources while the stop
     // switch is set, so none needs the role.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
-    return retryReport(data, stopCondition(stop));
+    return retryReport(data, stopCondition(stopDecision));
   }
   if (operation.action === 'cleanup') return cleanupPreflightReport(data, operation, deps);
   const refusal = await lifecycleRefusal(operation, deps);

@@ -34,7 +34,7 @@ export function reportOfOutcome(
   runKey: RunKey,
   { counts, conditions, outcome, verification, newlyListed, appeared, seenIds }: RunReport,
 ): ServiceReport {
-  const listedResources = {
+  const listingFields = {
     ...newlyListedField(newlyListed),
     ...(appeared ? { appeared } : {}),
     ...(seenIds === undefined ? {} : { seenIds }),
@@ -44,7 +44,7 @@ export function reportOfOutcome(
     counts,
     verification,
     conditions: conditions.map(plainFields),
-    ...listedResources,
+    ...listingFields,
   };
   if (outcome.kind === 'finished')
     return { type: 'service.finished', data: { ...reportFields, result: 'finished' } };

@@ -34,16 +34,18 @@ async function runAndCommitReport(
   message: ServiceRequested,
   deps: TaskDeps,
 ): Promise<void> {
-  const current = await readCurrentRun(message, deps.engine.reads);
-  if (!current) return;
-  const { operation } = current;
+  const currentRun = await readCurrentRun(message, deps.engine.reads);
+  if (!currentRun) return;
+  const { operation } = currentRun;
   if (isRunObsolete(operation)) {
     // The run may have ended without revoking its role on the project.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return;
   }
   if (operation.state === 'canceled') return;
-  const report = await asCaller(operation.id, () => runAndReport(service, message, current, deps));
+  const report = await asCaller(operation.id, () =>
+    runAndReport(service, message, currentRun, deps),
+  );
   await deps.engine.commit({ messages: [redactDeep(report)] });
 }
 
@@ -56,7 +58,7 @@ async function runAndReport(
 ): Promise<ServiceReport> {
   const { data } = message;
   const run = (watch?: SilenceWatch): Promise<ServiceReport> =>
-    reportOfRun(service, message, taskWithOperation, deps, watch);
+    runUnlessForbidden(service, message, taskWithOperation, deps, watch);
   try {
     // Limit the silence of a service during a count, because the operation waits for the first
     // count of every service.
@@ -80,7 +82,7 @@ async function runAndReport(
 }
 
 /** Runs the task unless a check forbids the run, and returns the report. */
-async function reportOfRun(
+async function runUnlessForbidden(
   service: Service,
   message: ServiceRequested,
   taskWithOperation: TaskWithOperation,
