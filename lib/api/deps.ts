@@ -20,7 +20,7 @@ export interface ApiDeps {
   >;
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings enable. */
-  readonly optedIn: readonly string[];
+  readonly optedInServices: readonly string[];
   /**
    * The names of the HTTP plugins: services of the operator that the propagator calls over HTTP.
    * They report the results of their tasks to this API.

@@ -61,11 +61,11 @@ async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
   // The contents of the domain are stored before the operation. Otherwise the API could show an
   // incomplete plan.
   await storeDomainContents(operation, contents, engine);
-  const opened = [answer.opened, ...answer.projects];
+  const openedPlans = [answer.opened, ...answer.projects];
   const auditRecordOf = auditRecordBuilder(context, 'plan.requested', planRequest.reason, deps);
   const outcome = await engine.commit({
-    operations: opened.map((one) => one.operation),
-    messages: opened.flatMap(({ messages }) => messages),
+    operations: openedPlans.map((one) => one.operation),
+    messages: openedPlans.flatMap(({ messages }) => messages),
     audit: [auditRecordOf(operation, undefined)],
   });
   return outcome === 'conflict'

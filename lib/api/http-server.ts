@@ -50,12 +50,16 @@ export async function serveHttp(
   limits: Partial<Record<keyof typeof SERVER_LIMITS, number>> = SERVER_LIMITS,
   { address = '127.0.0.1', tls }: ListenOptions = {},
 ): Promise<HttpServer> {
-  const options = { ...SERVER_LIMITS, ...limits };
+  const serverOptions = { ...SERVER_LIMITS, ...limits };
   const serveOptions = { fetch: app.fetch, port, hostname: address };
   const server = serve(
     tls
-      ? { ...serveOptions, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
-      : { ...serveOptions, serverOptions: options },
+      ? {
+          ...serveOptions,
+          createServer: createTlsServer,
+          serverOptions: { ...serverOptions, ...tls },
+        }
+      : { ...serveOptions, serverOptions },
   ) as Server;
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;

@@ -18,7 +18,7 @@ import type { Route } from './access.ts';
 import { AuditQuery, VerifyQuery } from './audit.ts';
 import { DeadLetterSelection, DecisionQuery, DiscardBody, RedriveBody } from './dead-letters.ts';
 import { HoldBody } from './holds.ts';
-import { ProjectQuery } from './known-projects.ts';
+import { ProjectQuery } from './inventory-projects.ts';
 import { LimitQuery } from './limit.ts';
 import { MAX_NOTIFICATIONS } from './notifications.ts';
 import { ReleaseBody } from './operation-decisions.ts';
@@ -44,7 +44,7 @@ export interface RouteDescription {
 }
 
 const anyObject = z.looseObject({});
-const opened = z.looseObject({ opened: z.string().nullable() });
+const openedAnswer = z.looseObject({ opened: z.string().nullable() });
 const countAndLeft = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
 
 /**
@@ -69,7 +69,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/operations': {
     summary: 'Request the cleanup of a project that still exists.',
     body: CleanupBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'GET /v1/operations/events': {
     summary: 'Server-sent events of all operations that the query selects.',
@@ -89,7 +89,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/operations/:id/rerun': {
     summary: 'Run an ended operation again.',
     body: RerunBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'POST /v1/operations/:id/release': {
     summary: 'Release a held, observed or recoverable operation.',
@@ -119,7 +119,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/domains/:id/plan': {
     summary: 'Plan the deletion of a domain with all its projects.',
     body: PlanBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'GET /v1/projects': {
     summary: 'Projects of the inventory, by name and domain.',
@@ -129,7 +129,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/projects/:id/plan': {
     summary: 'Plan the deletion of a project.',
     body: PlanBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'GET /v1/projects/:id/policy': {
     summary: 'The decisions of the policy for each change of a project.',
@@ -138,12 +138,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/projects/:id/suspend': {
     summary: 'Suspend a project.',
     body: SuspendResumeBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'POST /v1/projects/:id/resume': {
     summary: 'Resume a suspended project.',
     body: SuspendResumeBody,
-    answers: { 202: opened },
+    answers: { 202: openedAnswer },
   },
   'GET /v1/projects/:id/provision': {
     summary: 'The items that a provision of the project would create.',

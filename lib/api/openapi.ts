@@ -86,28 +86,28 @@ function openApiOperation(route: Route, method: string, path: string): Json {
     schema: { type: 'string' },
   }));
   const parameters = [...pathParameters, ...(query ? queryParameters(query) : [])];
-  const mediaTypes =
-    path === '/v1/notifications' ? ['application/json', ...JSON_LINES_TYPES] : ['application/json'];
   return {
     operationId: openApiOperationId(method, path),
     summary,
     description: access === 'public' ? 'Needs no authentication.' : `Minimum level: ${access}.`,
     ...(access === 'public' ? { security: [] } : { security: securityOf(method) }),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body
-      ? {
-          requestBody: {
-            required: true,
-            content: Object.fromEntries(
-              mediaTypes.map((type) => [
-                type,
-                { schema: type === 'application/json' ? jsonSchema(body) : { type: 'string' } },
-              ]),
-            ),
-          },
-        }
-      : {}),
+    ...(body ? { requestBody: requestBodyOf(path, body) } : {}),
     responses: { ...responsesOf(method, answers), ...(isStream ? STREAM_CONTENT : {}) },
+  };
+}
+
+function requestBodyOf(path: string, body: z.ZodType): Json {
+  const mediaTypes =
+    path === '/v1/notifications' ? ['application/json', ...JSON_LINES_TYPES] : ['application/json'];
+  return {
+    required: true,
+    content: Object.fromEntries(
+      mediaTypes.map((type) => [
+        type,
+        { schema: type === 'application/json' ? jsonSchema(body) : { type: 'string' } },
+      ]),
+    ),
   };
 }
 

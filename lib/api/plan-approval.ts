@@ -54,8 +54,8 @@ interface PlanApproval {
   readonly context: Context;
   /** The operation that made the plan. */
   readonly planOperation: Operation;
-  /** The earlier approvals of the plan, with the key and version of their document. */
-  readonly earlier: Awaited<ReturnType<typeof readApprovals>>;
+  /** The stored approvals of the plan, with the key and version of their document. */
+  readonly storedApprovals: Awaited<ReturnType<typeof readApprovals>>;
   readonly digest: string;
   /** The reason in the request. */
   readonly typedReason: string | undefined;
@@ -76,13 +76,13 @@ async function approvePlan(context: Context, deps: ApiDeps): Promise<Response> {
       'Start the propagator with PROPAGATOR_MODE=enforce.',
     );
   const { plan, plans: projectPlans } = await readPlanWithPages(operation, engine);
-  const earlier = await readApprovals(id, engine);
+  const storedApprovals = await readApprovals(id, engine);
   const tags = await tagsOf(operation, deps);
   const now = deps.now();
   const answer = decideApproval({
     operation,
     plan,
-    stored: earlier.value,
+    stored: storedApprovals.value,
     by: callerOf(context),
     digest,
     tags,
@@ -93,10 +93,10 @@ async function approvePlan(context: Context, deps: ApiDeps): Promise<Response> {
   const approval: PlanApproval = {
     context,
     planOperation: operation,
-    earlier,
+    storedApprovals,
     digest,
     typedReason,
-    window: longerWindow(earlier.value, window),
+    window: longerWindow(storedApprovals.value, window),
     now,
   };
   return answer.kind === 'recorded'
@@ -105,7 +105,7 @@ async function approvePlan(context: Context, deps: ApiDeps): Promise<Response> {
 }
 
 const approvalsDocument = (
-  { earlier: { key, version } }: PlanApproval,
+  { storedApprovals: { key, version } }: PlanApproval,
   value: object,
 ): WrittenDocument => ({ ...key, version, value });
 
@@ -115,12 +115,12 @@ async function recordApproval(
   { approvals, because }: Extract<ApprovalAnswer, { kind: 'recorded' }>,
   { engine }: ApiDeps,
 ): Promise<Response> {
-  const { context, planOperation, earlier, digest, typedReason, window, now } = approval;
+  const { context, planOperation, storedApprovals, digest, typedReason, window, now } = approval;
   const auditedDecision = {
     what: 'operation.approved',
     target: auditTargetOf(planOperation),
     reason: typedReason,
-    before: earlier.value,
+    before: storedApprovals.value,
     after: { digest, approvals },
   } as const;
   const outcome = await engine.commit({

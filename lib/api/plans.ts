@@ -10,7 +10,7 @@ import { auditRecordBuilder } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { knownProjects, ProjectQuery } from './known-projects.ts';
+import { inventoryProjects, ProjectQuery } from './inventory-projects.ts';
 import { commitOpened } from './open-operation.ts';
 import { approvalRoute } from './plan-approval.ts';
 import { DEFAULT_APPROVAL_RULES, readApprovals, readPlanWithPages, tagsOf } from './plan-reads.ts';
@@ -21,7 +21,7 @@ import { answerRefused, problemBody } from './problem.ts';
 export function planRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/projects', async (context) => {
     const query = ProjectQuery.parse(context.req.query());
-    return context.json({ projects: await knownProjects(query, deps) });
+    return context.json({ projects: await inventoryProjects(query, deps) });
   });
   app.post('/v1/projects/:id/plan', (context) => planProject(context, deps));
   app.get('/v1/operations/:id/plan', (context) => answerPlan(context, deps));

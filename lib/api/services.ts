@@ -130,9 +130,11 @@ const findWaiver = async (type: string, { engine }: ApiDeps) =>
   (await engine.reads.coverageWaivers()).find((waiver) => waiver.type === type);
 
 /** Returns the registrations of enabled services that no operation can list. */
-const unreachableRegistrations = (coverage: Coverage, { services, optedIn }: ApiDeps) =>
+const unreachableRegistrations = (coverage: Coverage, { services, optedInServices }: ApiDeps) =>
   services
-    .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
+    .filter(
+      ({ offByDefault, name }) => offByDefault === undefined || optedInServices.includes(name),
+    )
     .flatMap((service) => coverage.ofService(service).unverifiedRegistrations);
 
 /**
@@ -152,7 +154,7 @@ async function accessProblem(
 function describeService(
   service: Service,
   regions: readonly string[],
-  { services, optedIn }: ApiDeps,
+  { services, optedInServices }: ApiDeps,
 ) {
   const classes = new Set(
     service.resourceTypes.map(
@@ -170,7 +172,7 @@ function describeService(
     dependsOn: dependenciesOf(service, services),
     preDelete: service.preDelete,
     offByDefault: service.offByDefault,
-    on: service.offByDefault === undefined || optedIn.includes(service.name),
+    on: service.offByDefault === undefined || optedInServices.includes(service.name),
     regions: service.catalogTypes.length > 0 ? regions : ['everywhere'],
   };
 }

@@ -6,7 +6,7 @@ import { setNewest } from './bounded-map.ts';
 /** The maximum time until a revoked token is refused. */
 const MAX_VALID_MILLIS = 60_000;
 /** The time for which the refusal of a token is cached. */
-const REFUSED_MILLIS = 10_000;
+const REFUSAL_VALID_MILLIS = 10_000;
 const MAX_ENTRIES = 2000;
 const ANSWER_TIMEOUT_MILLIS = 10_000;
 
@@ -56,7 +56,7 @@ export function tokenCache(
         facts,
         validUntil: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS),
       });
-    else cacheAnswer(refusedByDigest, key, { facts, validUntil: askedAt + REFUSED_MILLIS });
+    else cacheAnswer(refusedByDigest, key, { facts, validUntil: askedAt + REFUSAL_VALID_MILLIS });
     return facts;
   };
   return {

@@ -9,7 +9,7 @@ import type { InventorySync } from './inventory-sync.ts';
 /** The running parts whose state `/healthz` shows. */
 export interface RunningParts {
   readonly relay: Relay | undefined;
-  readonly inventory: InventorySync;
+  readonly inventorySync: InventorySync;
   readonly callCounts: Readonly<Record<string, number>>;
   readonly startedAt: number;
 }
@@ -32,7 +32,7 @@ export function createApiWithConsole(
 
 function healthOf(
   { mode, services, httpPlugins }: WorkerDeps,
-  { relay, inventory, callCounts, startedAt }: RunningParts,
+  { relay, inventorySync, callCounts, startedAt }: RunningParts,
 ) {
   const relayState = relay?.state();
   return {
@@ -41,7 +41,7 @@ function healthOf(
     relay: relayState ?? 'not configured',
     // Ingest and the coordinator have one worker each.
     workers: services.length + httpPlugins.length + 2,
-    inventory: inventory.state(),
+    inventory: inventorySync.state(),
     calls: callCounts,
     startedAt,
   };

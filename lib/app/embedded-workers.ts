@@ -25,7 +25,7 @@ export interface WorkerDeps {
   readonly services: readonly Service[];
   readonly httpPlugins: readonly (HttpPlugin & { readonly name: Service['name'] })[];
   /** The names of the enabled services that are off by default. */
-  readonly optedIn: readonly string[];
+  readonly optedInServices: readonly string[];
   readonly settings: Settings;
   readonly mode: Mode;
   readonly policy: Policy;
@@ -65,34 +65,34 @@ export async function startWorkers(
   const ingestBatch = createIngestBatch(deps);
   await workerEngine.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   await startCoordinator(workerEngine, deps);
-  const tasks = taskSettings(deps.settings);
+  const settingsOfTasks = taskSettings(deps.settings);
   const deletionDurations = new DeletionDurations();
   const inFlight = new InFlightRequests(deps.now);
   const taskDeps = {
     ...deps,
-    ...tasks,
+    ...settingsOfTasks,
     deletionDurations,
     inFlight,
     budgetMillis: RUN_BUDGET_MILLIS,
     progressMillis: PROGRESS_MILLIS,
     progressThrottle: new Throttle(ALL_RUNS_PROGRESS_MILLIS, deps.now),
   };
-  const options = { concurrency: CONCURRENT_TASKS };
+  const workOptions = { concurrency: CONCURRENT_TASKS };
   for (const service of deps.services)
-    await workerEngine.work(`service-${service.name}`, options, (deliveries) =>
+    await workerEngine.work(`service-${service.name}`, workOptions, (deliveries) =>
       runTask(service, deliveries, taskDeps),
     );
   for (const plugin of deps.httpPlugins)
-    await workerEngine.work(`service-${plugin.name}`, options, (deliveries) =>
-      runHttpTask(plugin, deliveries, { ...deps, ...tasks }),
+    await workerEngine.work(`service-${plugin.name}`, workOptions, (deliveries) =>
+      runHttpTask(plugin, deliveries, { ...deps, ...settingsOfTasks }),
     );
   return ingestBatch;
 }
 
 function createIngestBatch({ engine, cloud, settings, now, log }: WorkerDeps): IngestBatch {
-  // The queue worker and the relay share this limit, because two batches must not decide about the
-  // same account at the same time.
-  const limit = pLimit(1);
+  // The queue worker and the relay share this sequence, because two batches must not decide about
+  // the same account at the same time.
+  const inSequence = pLimit(1);
   const deps = {
     engine,
     keystone: cloud.keystone,
@@ -100,7 +100,7 @@ function createIngestBatch({ engine, cloud, settings, now, log }: WorkerDeps): I
     now,
     log,
   };
-  return (deliveries) => limit(() => ingest(deliveries, deps));
+  return (deliveries) => inSequence(() => ingest(deliveries, deps));
 }
 
 function startCoordinator(workerEngine: WorkerEngine, deps: WorkerDeps): Promise<void> {

@@ -65,25 +65,25 @@ export interface EmbeddedPropagator {
  * fail the start.
  */
 export function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPropagator> {
-  return startOrUndo((undo) => start(options, undo));
+  return startOrUndo((teardown) => start(options, teardown));
 }
 
 async function start(
   { settings, credentials, log, services: builtInServices = SERVICES, beginEmpty }: EmbeddedOptions,
-  undo: Teardown,
+  teardown: Teardown,
 ): Promise<EmbeddedPropagator> {
   const now = steadyClock();
   const stopping = new AbortController();
-  undo.add(() => stopping.abort());
+  teardown.add(() => stopping.abort());
   const services = await loadPlugins(builtInServices, settings.PROPAGATOR_SERVICE_MODULES);
-  const { optedIn, httpPlugins } = resolvePlugins(settings, services);
+  const { optedInServices, httpPlugins } = resolvePlugins(settings, services);
   const server = await listen(settings.PROPAGATOR_PORT, apiListenOptions(settings, log));
-  undo.add(() => server.close());
+  teardown.add(() => server.close());
   const postgresEngine = await openEngine(settings, log, beginEmpty);
-  undo.add(() => postgresEngine.close());
+  teardown.add(() => postgresEngine.close());
   const engine = loggingEngine(postgresEngine, log);
   const { cloud, callCounts } = connectCountedCloud(credentials, settings, now);
-  undo.add(() => cloud.close());
+  teardown.add(() => cloud.close());
   const authentication = apiAuthentication(settings, credentials.authUrl, cloud);
   await checkCloud(cloud, services, log);
   const { mode, protectedIds } = coordinatorSettings(settings);
@@ -95,7 +95,7 @@ async function start(
     engine,
     cloud,
     services,
-    optedIn,
+    optedInServices,
     httpPlugins,
     mode,
     policy,
@@ -106,12 +106,12 @@ async function start(
   };
   const ingestBatch = await startWorkers(postgresEngine, deps);
   const relay = startConfiguredRelay(deps, ingestBatch);
-  undo.add(() => relay?.stop());
+  teardown.add(() => relay?.stop());
   const startedAt = now();
-  const inventory = startEmbeddedInventorySync(deps, relay, startedAt);
-  undo.add(() => inventory.stop());
+  const inventorySync = startEmbeddedInventorySync(deps, relay, startedAt);
+  teardown.add(() => inventorySync.stop());
   server.serve(
-    createApiWithConsole(deps, authentication, { relay, inventory, callCounts, startedAt }),
+    createApiWithConsole(deps, authentication, { relay, inventorySync, callCounts, startedAt }),
   );
   return {
     engine,
@@ -120,7 +120,7 @@ async function start(
       stopping.abort();
       // Close the engine first, so that it accepts no new work.
       const closed = engine.close();
-      await Promise.allSettled([closed, server.close(), relay?.stop(), inventory.stop()]);
+      await Promise.allSettled([closed, server.close(), relay?.stop(), inventorySync.stop()]);
       await cloud.close();
       await closed;
     },
@@ -167,7 +167,7 @@ function startEmbeddedInventorySync(
     syncInventory: () => syncInventory(inventoryDeps),
     sweep: () => sweepAccounts(sweepDeps),
     sweepMillis: settings.PROPAGATOR_SWEEP,
-    claim: async (sweepId) => (await engine.commit({ seen: [sweepId] })) === 'committed',
+    claimSweep: async (sweepId) => (await engine.commit({ seen: [sweepId] })) === 'committed',
     subscriptionState: () => subscriptionStateOf(relay, startedAt),
     log,
     now,
@@ -196,8 +196,8 @@ function subscriptionStateOf(
   relay: Relay | undefined,
   startedAt: number,
 ): ReturnType<InventorySyncDeps['subscriptionState']> {
-  if (!relay) return { since: startedAt, lastAt: undefined };
+  if (!relay) return { since: startedAt, lastReceivedAt: undefined };
   const { connected, waiting, since, lastReceivedAt } = relay.state();
   const isReceiving = connected && waiting === undefined;
-  return isReceiving ? { since, lastAt: lastReceivedAt } : undefined;
+  return isReceiving ? { since, lastReceivedAt } : undefined;
 }

@@ -21,13 +21,15 @@ export interface InventorySyncDeps {
    * Returns true if this process must do the sweep. The result is true for exactly one of the
    * processes that share a store.
    */
-  claim(sweepId: string): Promise<boolean>;
+  claimSweep(sweepId: string): Promise<boolean>;
   /**
-   * `since`: every notification after this time is received. `lastAt`: the time of the last
+   * `since`: every notification after this time is received. `lastReceivedAt`: the time of the last
    * notification. The two times are epoch milliseconds. `undefined` while notifications may be
    * lost.
    */
-  subscriptionState(): { readonly since: number; readonly lastAt: number | undefined } | undefined;
+  subscriptionState():
+    | { readonly since: number; readonly lastReceivedAt: number | undefined }
+    | undefined;
   readonly log: Pick<Logger, 'warn'>;
   now(): number;
 }
@@ -118,9 +120,12 @@ class RunningSync implements InventorySync {
     }
   }
 
-  #isSettled({ since, lastAt }: Subscription): boolean {
+  #isSettled({ since, lastReceivedAt }: Subscription): boolean {
     const now = this.#deps.now();
-    return now - Math.max(since, lastAt ?? 0) >= SETTLE_MILLIS || now - since >= MAX_SETTLE_MILLIS;
+    return (
+      now - Math.max(since, lastReceivedAt ?? 0) >= SETTLE_MILLIS ||
+      now - since >= MAX_SETTLE_MILLIS
+    );
   }
 
   /**
@@ -144,7 +149,7 @@ class RunningSync implements InventorySync {
     let hasClaim = false;
     await this.#retryUntilDone(async () => {
       // After a successful claim, this process also makes the retries.
-      hasClaim ||= await this.#deps.claim(`sweep/${this.#deps.sweepMillis}/${intervalNumber}`);
+      hasClaim ||= await this.#deps.claimSweep(`sweep/${this.#deps.sweepMillis}/${intervalNumber}`);
       if (hasClaim) await this.#sweep();
     });
   }

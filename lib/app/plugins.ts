@@ -84,8 +84,8 @@ export function resolvePlugins(
     Partial<Pick<Settings, 'PROPAGATOR_CONCURRENCY'>>,
   services: readonly Service[],
 ) {
-  const optedIn = settings.PROPAGATOR_INCLUDE_SERVICES;
-  requireOffByDefault(optedIn, services);
+  const optedInServices = settings.PROPAGATOR_INCLUDE_SERVICES;
+  requireOffByDefault(optedInServices, services);
   const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ actions, name, url }) => ({
     name: ServiceName.parse(name),
     url,
@@ -96,14 +96,17 @@ export function resolvePlugins(
   if (duplicate !== undefined)
     throw settingError('PROPAGATOR_REMOTE_SERVICES', `a service ${duplicate} already exists`);
   requireKnownLimits(Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {}), [...names, 'keystone']);
-  return { optedIn, httpPlugins };
+  return { optedInServices, httpPlugins };
 }
 
-function requireOffByDefault(optedIn: readonly string[], services: readonly Service[]): void {
+function requireOffByDefault(
+  optedInServices: readonly string[],
+  services: readonly Service[],
+): void {
   const optionalNames = services
     .filter(({ offByDefault }) => offByDefault !== undefined)
     .map(({ name }): string => name);
-  const unknownName = optedIn.find((name) => !optionalNames.includes(name));
+  const unknownName = optedInServices.find((name) => !optionalNames.includes(name));
   if (unknownName !== undefined)
     throw settingError(
       'PROPAGATOR_INCLUDE_SERVICES',

@@ -40,7 +40,7 @@ export interface RelayOnly {
  * wrong or the port cannot be used. An unreachable broker or queue does not fail the start.
  */
 export function startRelayOnly(options: RelayOnlyOptions): Promise<RelayOnly> {
-  return startOrUndo((undo) => start(options, undo));
+  return startOrUndo((teardown) => start(options, teardown));
 }
 
 async function start(
@@ -51,7 +51,7 @@ async function start(
     log,
     heartbeatMillis = HEARTBEAT_MILLIS,
   }: RelayOnlyOptions,
-  undo: Teardown,
+  teardown: Teardown,
 ): Promise<RelayOnly> {
   const { PROPAGATOR_INGEST_QUEUE_URL: url } = settings;
   if (url === undefined)
@@ -71,10 +71,10 @@ async function start(
   });
   const sink = queueSink(aws, url, Date.now);
   const server = await listen(settings.PROPAGATOR_PORT);
-  undo.add(() => server.close());
+  teardown.add(() => server.close());
   const now = steadyClock();
   const relay = startRelay(relayOptions(settings), { store: sink.store, log, now });
-  undo.add(() => relay.stop());
+  teardown.add(() => relay.stop());
   const stopping = new AbortController();
   const heartbeatState: HeartbeatState = { failure: undefined };
   const heartbeatLoop = sendHeartbeats(

@@ -11,7 +11,7 @@ export class Teardown {
   /**
    * Stops the newest part first. If a part cannot be stopped, the other parts are still stopped.
    */
-  async run(): Promise<void> {
+  async stopAll(): Promise<void> {
     for (const stop of this.#stopFunctions.splice(0).reverse())
       await Promise.resolve()
         .then(stop)
@@ -20,12 +20,12 @@ export class Teardown {
 }
 
 /** Runs a start. If it throws, stops all registered parts and throws the same error. */
-export async function startOrUndo<T>(start: (undo: Teardown) => Promise<T>): Promise<T> {
-  const undo = new Teardown();
+export async function startOrUndo<T>(start: (teardown: Teardown) => Promise<T>): Promise<T> {
+  const teardown = new Teardown();
   try {
-    return await start(undo);
+    return await start(teardown);
   } catch (thrown) {
-    await undo.run();
+    await teardown.stopAll();
     throw thrown;
   }
 }

@@ -38,7 +38,7 @@ export interface ProcessPort {
 export async function runUntilSignal(
   stop: () => Promise<void>,
   log: Log,
-  { target = process as ProcessPort, stopMillis = STOP_TIMEOUT_MILLIS } = {},
+  { processPort = process as ProcessPort, stopTimeoutMillis = STOP_TIMEOUT_MILLIS } = {},
 ): Promise<void> {
   let listener = (_signal: unknown): void => undefined;
   const firstSignal = new Promise<void>((resolve) => {
@@ -46,30 +46,30 @@ export async function runUntilSignal(
     listener = (signal) => {
       if (isStopping) {
         log.warn({ signal }, 'received a second signal; the process ends immediately');
-        target.exit(128 + signalNumber(signal));
+        processPort.exit(128 + signalNumber(signal));
         return;
       }
       isStopping = true;
       resolve();
     };
   });
-  target.on('SIGTERM', listener);
-  target.on('SIGINT', listener);
+  processPort.on('SIGTERM', listener);
+  processPort.on('SIGINT', listener);
   await firstSignal;
   log.info('stopping; the next start continues unfinished work');
   const stopTimeout = setTimeout(() => {
     log.error(
-      { seconds: stopMillis / 1000 },
+      { seconds: stopTimeoutMillis / 1000 },
       'stopping took too long; the process ends immediately',
     );
-    target.exit(1);
-  }, stopMillis);
+    processPort.exit(1);
+  }, stopTimeoutMillis);
   try {
     await stop();
   } finally {
     clearTimeout(stopTimeout);
-    target.off('SIGTERM', listener);
-    target.off('SIGINT', listener);
+    processPort.off('SIGTERM', listener);
+    processPort.off('SIGINT', listener);
   }
 }
 
@@ -85,7 +85,7 @@ const signalNumber = (signal: unknown): number =>
  */
 export function handleUnhandledErrors(
   log: Log,
-  { target = process as ProcessPort, now = () => performance.now() } = {},
+  { processPort = process as ProcessPort, now = () => performance.now() } = {},
 ): () => void {
   let recentRejections: number[] = [];
   const onRejection = (thrown: unknown): void => {
@@ -99,17 +99,17 @@ export function handleUnhandledErrors(
       { rejections: recentRejections.length },
       'too many unhandled promise rejections within a minute; the process ends',
     );
-    target.exit(1);
+    processPort.exit(1);
   };
   const onException = (thrown: unknown): void => {
     log.error(logFieldsOf(thrown), 'uncaught exception; the process ends');
-    target.exit(1);
+    processPort.exit(1);
   };
-  target.on('unhandledRejection', onRejection);
-  target.on('uncaughtException', onException);
+  processPort.on('unhandledRejection', onRejection);
+  processPort.on('uncaughtException', onException);
   return () => {
-    target.off('unhandledRejection', onRejection);
-    target.off('uncaughtException', onException);
+    processPort.off('unhandledRejection', onRejection);
+    processPort.off('uncaughtException', onException);
   };
 }
 
@@ -164,16 +164,16 @@ export function withProgress<Arguments extends unknown[], Result>(
 ): (...args: Arguments) => Promise<Result> {
   if (!stream.isTTY) return call;
   return async (...args) => {
-    const since = Date.now();
+    const startedAt = Date.now();
     const timer = setInterval(() => {
-      const seconds = Math.round((Date.now() - since) / 1000);
+      const seconds = Math.round((Date.now() - startedAt) / 1000);
       stream.write(`\rwaiting for the propagator, ${seconds} s`);
     }, PROGRESS_DELAY_MILLIS);
     try {
       return await call(...args);
     } finally {
       clearInterval(timer);
-      if (Date.now() - since >= PROGRESS_DELAY_MILLIS) stream.write('\r\u001b[K');
+      if (Date.now() - startedAt >= PROGRESS_DELAY_MILLIS) stream.write('\r\u001b[K');
     }
   };
 }

@@ -39,20 +39,24 @@ export const remindOption = (): Option =>
 
 /** The fields of a request body for these options. */
 export const recoveryWindowBody = ({
-  recoverFor: length,
-  remind: reminders,
+  recoverFor: lengthMillis,
+  remind: remindMillis,
 }: RecoveryWindowOptions) => ({
-  ...(length === undefined ? {} : { recoverForSeconds: length / 1000 }),
-  ...(reminders === undefined
+  ...(lengthMillis === undefined ? {} : { recoverForSeconds: lengthMillis / 1000 }),
+  ...(remindMillis === undefined
     ? {}
-    : { remindBeforeSeconds: reminders.map((millis) => millis / 1000) }),
+    : { remindBeforeSeconds: remindMillis.map((millis) => millis / 1000) }),
 });
 
 /** Returns the output of a command that requested a deletion with a recovery window. */
-export const recoveryWindowText = (id: string, until: number, type: string | undefined): string =>
+export const recoveryWindowText = (
+  id: string,
+  recoverableUntil: number,
+  type: string | undefined,
+): string =>
   [
     `${id}: ${STARTED_TEXTS[type ?? ''] ?? 'nothing is removed yet'}.`,
-    `The deletion is recoverable until ${timeText(until)}.`,
+    `The deletion is recoverable until ${timeText(recoverableUntil)}.`,
     `To cancel the deletion: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');

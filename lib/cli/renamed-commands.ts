@@ -16,19 +16,21 @@ const RENAMED_COMMANDS: Readonly<Record<string, string>> = {
  * Returns one line that names the new command if the command line begins with an old command,
  * otherwise `undefined`.
  */
-export function renamedCommandText([first, second]: readonly string[]): string | undefined {
-  if (first === undefined) return undefined;
-  if (first === 'dead-letters' && second === 'show')
+export function renamedCommandText([firstWord, secondWord]: readonly string[]): string | undefined {
+  if (firstWord === undefined) return undefined;
+  if (firstWord === 'dead-letters' && secondWord === 'show')
     return renamingText('dead-letters show', 'dead-letter show');
-  if (first === 'operation' && second?.startsWith('op-'))
-    return renamingText(`operation ${second}`, `operation show ${second}`);
+  if (firstWord === 'operation' && secondWord?.startsWith('op-'))
+    return renamingText(`operation ${secondWord}`, `operation show ${secondWord}`);
   if (
-    first === 'quarantine' &&
-    (second === undefined || OPTIONS_OF_OLD_QUARANTINE.includes(second))
+    firstWord === 'quarantine' &&
+    (secondWord === undefined || OPTIONS_OF_OLD_QUARANTINE.includes(secondWord))
   )
     return renamingText('quarantine', 'quarantine list');
-  const newName = Object.hasOwn(RENAMED_COMMANDS, first) ? RENAMED_COMMANDS[first] : undefined;
-  return newName === undefined ? undefined : renamingText(first, newName);
+  const newName = Object.hasOwn(RENAMED_COMMANDS, firstWord)
+    ? RENAMED_COMMANDS[firstWord]
+    : undefined;
+  return newName === undefined ? undefined : renamingText(firstWord, newName);
 }
 
 /** The command `quarantine` of earlier versions had no verb: an option followed it. */

@@ -22,7 +22,7 @@ export interface ComparedService {
 }
 
 /** The dependencies of {@link compareProject}. */
-export interface CompareDeps extends Pick<KnownServices, 'optedIn'> {
+export interface CompareDeps extends Pick<KnownServices, 'optedInServices'> {
   readonly engine: Pick<Engine, 'reads'>;
   readonly cloud: Pick<Cloud, 'api' | 'registry'>;
   readonly services: readonly Service[];

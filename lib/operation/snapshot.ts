@@ -26,7 +26,7 @@ export interface KnownService
 export interface KnownServices {
   readonly services: readonly KnownService[];
   /** Services that are off by default and that the settings enable. */
-  readonly optedIn: readonly string[];
+  readonly optedInServices: readonly string[];
   /** Services that the operator adds and that are called over HTTP. */
   readonly httpPlugins: readonly ServiceName[];
 }
@@ -43,7 +43,7 @@ const NOT_SHOWN_REASON =
 export function cloudSnapshot(
   registry: Registry,
   accountType: Scope['type'],
-  { services, optedIn, httpPlugins }: KnownServices,
+  { services, optedInServices, httpPlugins }: KnownServices,
   candidates = services.filter(
     (service) =>
       (accountType === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
@@ -51,7 +51,7 @@ export function cloudSnapshot(
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
   const isOff = ({ name, offByDefault }: KnownService): boolean =>
-    offByDefault !== undefined && !optedIn.includes(name);
+    offByDefault !== undefined && !optedInServices.includes(name);
   const servicesInCloud = candidates.map((service) =>
     serviceInCloud(service, accountType, isOff(service), coverage),
   );

@@ -40,7 +40,7 @@ function connect(more: Record<string, string> = {}): Cloud {
 
 /** The plan of one service, as an operation about a project would have it. */
 async function planned(name: string) {
-  const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
+  const known = { services: SERVICES, optedInServices: [], httpPlugins: [] };
   const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);
   const service = snapshot.services.find((one) => one.name === name);
   const unseen = (service?.uncallable ?? []).map(({ because }) => because);

@@ -106,7 +106,7 @@ describe('propagator register', () => {
     try {
       const registry = await connected.registry();
       expect(registry.registrations.map(({ type }) => type)).toContain('account-propagation');
-      const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
+      const known = { services: SERVICES, optedInServices: [], httpPlugins: [] };
       expect(cloudSnapshot(registry, 'project', known).uncovered).toEqual([]);
       const others = SERVICES.filter(({ name }) => name !== 'keystone-propagator');
       expect(cloudSnapshot(registry, 'project', { ...known, services: others })).toMatchObject({

@@ -124,7 +124,7 @@ describe('a token of a real Keystone at the API', () => {
       engine,
       cloud: cleaner,
       services: [],
-      optedIn: [],
+      optedInServices: [],
       httpPlugins: [],
       mode: 'observe',
       authentication: apiAuthentication(settings, authUrl, cleaner),

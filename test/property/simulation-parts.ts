@@ -36,7 +36,7 @@ export const simulationDeps = (
   protectedIds: { projects: [], domains: [] },
   protection: async () => ({ projects: [], domains: [], ownProject: 'cleaner' }),
   limits: LIMITS,
-  optedIn: [],
+  optedInServices: [],
   httpPlugins: [],
   concurrency: {},
   budgetMillis: 60_000,

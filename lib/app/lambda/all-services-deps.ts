@@ -12,12 +12,12 @@ import { commonDeps } from './task-deps.ts';
  */
 export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { settings } = lambda;
-  const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);
+  const { optedInServices, httpPlugins } = resolvePlugins(settings, SERVICES);
   return {
     ...commonDeps(lambda),
     ...coordinatorSettings(settings),
     services: SERVICES,
-    optedIn,
+    optedInServices,
     approvalRules: approvalRulesOf(settings),
     policy,
     httpPlugins: httpPlugins.map(({ name }) => name),

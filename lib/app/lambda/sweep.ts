@@ -46,10 +46,7 @@ export async function runScheduledSweep(
 }
 
 /** Counts the operations and accounts that wait for an operator, for the alarms. */
-async function countWaitingForOperator({
-  engine,
-  countMetrics: count,
-}: LambdaContext): Promise<void> {
+async function countWaitingForOperator({ engine, countMetrics }: LambdaContext): Promise<void> {
   const { total: suspicious } = await engine.reads.suspicions(1);
   const heldOperations = await engine.reads.operations({
     state: 'held',
@@ -58,7 +55,7 @@ async function countWaitingForOperator({
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
   const cappedOperations = heldOperations.filter(({ hold }) => isCapped(hold?.about));
   const suspensionHolds = await readSuspensionHolds(engine.reads);
-  count({
+  countMetrics({
     Held: heldOperations.length,
     Capped: cappedOperations.length,
     Suspicious: suspicious,

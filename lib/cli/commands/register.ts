@@ -172,8 +172,8 @@ function changeText(change: CatalogChange, planned: boolean): string {
   if (type === 'service')
     return `service ${OWN_REGISTRATION.type}, name ${OWN_REGISTRATION.name}${id}: ${verb}`;
   const previousUrlText = before === undefined || before === url ? '' : `, before ${before}`;
-  const placeText = `${change.interface} in ${change.region ?? 'no region'}`;
-  return `endpoint ${placeText}${id}: ${verb}: ${url}${previousUrlText}`;
+  const locationText = `${change.interface} in ${change.region ?? 'no region'}`;
+  return `endpoint ${locationText}${id}: ${verb}: ${url}${previousUrlText}`;
 }
 
 const presentationWith = (emptyText: string): Presentation<CatalogChangeResult, CatalogChange> => ({

@@ -121,13 +121,14 @@ function registeredService({ services }: CatalogRows): ServiceRow | undefined {
 /** Returns the endpoint that `register` made for this interface and region, or `undefined`. */
 function registeredEndpoint(
   endpoints: readonly EndpointRow[],
-  place: { readonly interface: string; readonly region: string },
+  location: { readonly interface: string; readonly region: string },
 ): EndpointRow | undefined {
-  const placeText = `interface ${place.interface} in ${place.region}`;
+  const locationText = `interface ${location.interface} in ${location.region}`;
   const [endpoint, duplicate] = endpoints;
   if (endpoint && duplicate)
     throw nothingChangedError(
-      `Keystone has ${endpoints.length} endpoints of ${OWN_REGISTRATION.name} for ${placeText}: ` +
+      `Keystone has ${endpoints.length} endpoints of ${OWN_REGISTRATION.name} for ` +
+        `${locationText}: ` +
         endpoints.map(({ id }) => id).join(', '),
       'Keep one, and register again: openstack endpoint delete ENDPOINT',
     );
@@ -135,7 +136,7 @@ function registeredEndpoint(
     throw nothingChangedError(
       `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ` +
         `${OWN_REGISTRATION.name} for ` +
-        `${placeText} that \`propagator register\` did not make`,
+        `${locationText} that \`propagator register\` did not make`,
       `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
     );
   return endpoint;

@@ -152,17 +152,15 @@ function footBlock(plan: PlanShape, approveBy: 'command' | 'question'): string {
     `approvals  ${neededText}; ${approvalTexts.length > 0 ? approvalTexts.join(', ') : 'none yet'}`,
     `drift      up to ${allowedDrift} resources that appear after this plan are also removed`,
     ...estimateLines(estimate),
-    ...(carriedOutBy
-      ? [`carried out by ${carriedOutBy}`]
-      : digest && approveBy === 'command'
-        ? [
-            `approve    propagator operation approve ${id} --digest ${digest}`,
-            '           This command asks no question. Add --recover-for TIME for a recovery ' +
-              'window.',
-          ]
-        : []),
+    ...(carriedOutBy ? [`carried out by ${carriedOutBy}`] : []),
+    ...(digest && !carriedOutBy && approveBy === 'command' ? approveLines(id, digest) : []),
   ].join('\n');
 }
+
+const approveLines = (id: string, digest: string): string[] => [
+  `approve    propagator operation approve ${id} --digest ${digest}`,
+  '           This command asks no question. Add --recover-for TIME for a recovery window.',
+];
 
 /** Returns the lines for the number of calls, and the duration at the rates of earlier cleanups. */
 function estimateLines(estimate: PlanShape['estimate']): string[] {

@@ -127,10 +127,10 @@ const isNotSkipped = (task: TaskShape): boolean => task.state !== 'skipped';
 
 const sumOfTypes = ({ counts: byType }: TaskShape) =>
   Object.values(byType).reduce(
-    (all, { found, removed, left }) => ({
-      found: all.found + found,
-      removed: all.removed + removed,
-      left: all.left + left,
+    (sums, { found, removed, left }) => ({
+      found: sums.found + found,
+      removed: sums.removed + removed,
+      left: sums.left + left,
     }),
     { found: 0, removed: 0, left: 0 },
   );

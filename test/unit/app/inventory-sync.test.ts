@@ -37,7 +37,7 @@ function start(
         return sweep();
       },
       sweepMillis,
-      async claim(sweepId) {
+      async claimSweep(sweepId) {
         calls.push(`${name} asks`);
         if (claimed.has(sweepId)) return false;
         claimed.add(sweepId);

@@ -137,7 +137,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
     resolvePlugins(readSettings(environment), builtInServices);
 
   it('name the enabled services and the URLs of HTTP plugins', () => {
-    expect(resolveFrom({})).toEqual({ optedIn: [], httpPlugins: [] });
+    expect(resolveFrom({})).toEqual({ optedInServices: [], httpPlugins: [] });
     expect(
       resolveFrom({
         PROPAGATOR_INCLUDE_SERVICES: 'gnocchi',
@@ -145,7 +145,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
           'cmdb+suspend+resume=http://127.0.0.1:9000/tasks?a=b, crm=https://crm.example/',
       }),
     ).toEqual({
-      optedIn: ['gnocchi'],
+      optedInServices: ['gnocchi'],
       httpPlugins: [
         {
           name: 'cmdb',

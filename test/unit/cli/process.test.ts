@@ -26,7 +26,7 @@ describe('a process that receives a stop signal', () => {
         stopped += 1;
       },
       recordingLog().log,
-      { target: fakeProcess },
+      { processPort: fakeProcess },
     );
     fakeProcess.emit(signal, signal);
     await running;
@@ -40,7 +40,7 @@ describe('a process that receives a stop signal', () => {
   ])('ends immediately after %s and then %s', async (first, second, code) => {
     const fakeProcess = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const running = runUntilSignal(() => promise, recordingLog().log, { target: fakeProcess });
+    const running = runUntilSignal(() => promise, recordingLog().log, { processPort: fakeProcess });
     fakeProcess.emit(first, first);
     await Promise.resolve();
     fakeProcess.emit(second, second);
@@ -53,7 +53,10 @@ describe('a process that receives a stop signal', () => {
     const fakeProcess = new FakeProcess();
     const { promise, resolve } = Promise.withResolvers<void>();
     const { lines, log } = recordingLog();
-    const running = runUntilSignal(() => promise, log, { target: fakeProcess, stopMillis: 5 });
+    const running = runUntilSignal(() => promise, log, {
+      processPort: fakeProcess,
+      stopTimeoutMillis: 5,
+    });
     fakeProcess.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
     expect(fakeProcess.exits).toEqual([1]);
@@ -69,7 +72,7 @@ describe('an unhandled error', () => {
   it('is logged with its cause if it is a rejected promise, and the process continues', () => {
     const fakeProcess = new FakeProcess();
     const { lines, log } = recordingLog();
-    handleUnhandledErrors(log, { target: fakeProcess });
+    handleUnhandledErrors(log, { processPort: fakeProcess });
     fakeProcess.emit(
       'unhandledRejection',
       new Error('no region', { cause: new Error('the catalog') }),
@@ -89,7 +92,7 @@ describe('an unhandled error', () => {
   it('ends the process when more than ten promises are rejected within a minute', () => {
     const fakeProcess = new FakeProcess();
     let now = 0;
-    handleUnhandledErrors(recordingLog().log, { target: fakeProcess, now: () => now });
+    handleUnhandledErrors(recordingLog().log, { processPort: fakeProcess, now: () => now });
     for (let count = 0; count < 10; count += 1) fakeProcess.emit('unhandledRejection', 'x');
     now = 60_000;
     for (let count = 0; count < 10; count += 1) fakeProcess.emit('unhandledRejection', 'x');
@@ -100,7 +103,7 @@ describe('an unhandled error', () => {
 
   it('ends the process with exit code 1 if it is an exception outside a promise', () => {
     const fakeProcess = new FakeProcess();
-    const removeHandlers = handleUnhandledErrors(recordingLog().log, { target: fakeProcess });
+    const removeHandlers = handleUnhandledErrors(recordingLog().log, { processPort: fakeProcess });
     fakeProcess.emit('uncaughtException', new TypeError('x'));
     expect(fakeProcess.exits).toEqual([1]);
     removeHandlers();

@@ -11,7 +11,7 @@ export const ProjectQuery = z.strictObject({
 });
 
 /** The projects of the inventory that are not deleted. `domain`: the id or the name of a domain. */
-export async function knownProjects(
+export async function inventoryProjects(
   { name, domain, limit }: z.infer<typeof ProjectQuery>,
   { engine }: ApiDeps,
 ) {
