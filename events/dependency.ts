@@ -5,8 +5,8 @@ import { ResourceTypeName, ServiceName, TaskId } from './ids.ts';
  * How long a service waits for a service that it depends on. `required`: until that service has
  * ended. `preferred`: only while that service makes progress.
  */
-export const Strength = z.enum(['required', 'preferred']);
-export type Strength = z.infer<typeof Strength>;
+export const DependencyStrength = z.enum(['required', 'preferred']);
+export type DependencyStrength = z.infer<typeof DependencyStrength>;
 
 /**
  * A dependency of one service on another. It is met when the other service has ended (`done`), or
@@ -14,7 +14,7 @@ export type Strength = z.infer<typeof Strength>;
  * service may still remove resources of other types.
  */
 export const ServiceDependency = z.union([
-  z.object({ service: ServiceName, strength: Strength, until: z.literal('done') }),
+  z.object({ service: ServiceName, strength: DependencyStrength, until: z.literal('done') }),
   z.object({ type: ResourceTypeName, strength: z.literal('preferred'), until: z.literal('empty') }),
 ]);
 export type ServiceDependency = Readonly<z.infer<typeof ServiceDependency>>;
@@ -23,7 +23,7 @@ export type ServiceDependency = Readonly<z.infer<typeof ServiceDependency>>;
 export const TaskDependency = z.union([
   z.looseObject({
     task: TaskId,
-    strength: Strength,
+    strength: DependencyStrength,
     until: z.literal('done'),
     independentTypes: z.array(ResourceTypeName).exactOptional(),
   }),
@@ -37,7 +37,7 @@ export const TaskDependency = z.union([
 export type TaskDependency =
   | {
       readonly task: TaskId;
-      readonly strength: Strength;
+      readonly strength: DependencyStrength;
       readonly until: 'done';
       /** Types of the dependent task that may be removed before the other task has ended. */
       readonly independentTypes?: readonly ResourceTypeName[];

@@ -64,7 +64,7 @@ export async function findDisabledDomain(
  * project is deleted with its domain.
  */
 export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
-  isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
+  isPartOfDomainDeletion(operation) ? { deletedWithDomain: true } : undefined;
 
 /**
  * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No

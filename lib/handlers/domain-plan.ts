@@ -44,7 +44,7 @@ export async function projectsToPlan(
   return mapInBatches(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
     const scope = projectScope(account, undefined);
     const [keystoneCheck, operations] = await Promise.all([
-      projectAdmin.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
+      projectAdmin.checkDeletion(scope.id, { readOnly: true, deletedWithDomain: true }),
       deps.engine.reads.operationsAbout('project', scope.id),
     ]);
     return {

@@ -30,5 +30,5 @@ export interface Credentials extends Login {
  * (`openstack.credentials`) with one line that names the setting. `scopes`: the scopes that the
  * login may have; by default only a project, as the propagator itself needs it.
  */
-export const readCredentials = (from: CredentialSources, scopes?: LoginScopes): Credentials =>
-  readCredentialsFrom({ ...from, parseYaml }, scopes);
+export const readCredentials = (sources: CredentialSources, scopes?: LoginScopes): Credentials =>
+  readCredentialsFrom({ ...sources, parseYaml }, scopes);

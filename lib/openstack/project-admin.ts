@@ -16,7 +16,7 @@ export interface DeletionCheckOptions {
   /** Makes only GET calls. Each permission is then unknown. */
   readonly readOnly?: true;
   /** The project is deleted together with its domain (`factsForDomainDeletion`). */
-  readonly inDomain?: true;
+  readonly deletedWithDomain?: true;
 }
 
 /** The Keystone actions of a requested project deletion. Each action may be repeated. */
@@ -96,7 +96,7 @@ export function createProjectAdmin(
       const answer = await api.request('GET', pathOf(project), { accept: [404] });
       if (answer.status !== 404) throw stillThereError(answer.requestId);
     },
-    async checkDeletion(project, { readOnly, inDomain } = {}) {
+    async checkDeletion(project, { readOnly, deletedWithDomain } = {}) {
       const [token, missingRoles] = await Promise.all([
         ownSession.token(),
         missingRolesOn(project, api, ownSession),
@@ -104,7 +104,7 @@ export function createProjectAdmin(
       const login = { ...token, isProjectBound };
       const permissionTest = readOnly ? undefined : { missingRoles };
       const facts = await readKeystoneFacts(api, login, project, permissionTest);
-      return checkKeystone(inDomain ? factsForDomainDeletion(facts) : facts);
+      return checkKeystone(deletedWithDomain ? factsForDomainDeletion(facts) : facts);
     },
   };
 }

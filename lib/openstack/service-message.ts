@@ -66,17 +66,23 @@ const errorBodies = z.union([
  * 300 characters.
  */
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
-  const json = parseJson(text);
-  const parsed = json === undefined ? undefined : errorBodies.safeParse(json);
-  const messageText = parsed
-    ? (parsed.data ?? '')
-    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE_LENGTH))?.[1] ?? text);
-  const line = messageText
+  const messageWithoutTags = messageInBody(text)
     .slice(0, MAX_PAGE_LENGTH)
     .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<\/?[a-z][^>]*>/gi, ' ')
     .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => HTML_ENTITIES[entity] ?? entity);
-  return plainText(line, MAX_MESSAGE_LENGTH, secrets) || undefined;
+  return plainText(messageWithoutTags, MAX_MESSAGE_LENGTH, secrets) || undefined;
+}
+
+/**
+ * Returns the message in a JSON body; empty if the form of the JSON is unknown. For an HTML page,
+ * returns the content of its `body` with the tags. Returns any other text unchanged.
+ */
+function messageInBody(text: string): string {
+  const json = parseJson(text);
+  if (json !== undefined) return errorBodies.safeParse(json).data ?? '';
+  const page = /<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE_LENGTH));
+  return page?.[1] ?? text;
 }
 
 const HTML_ENTITIES: Readonly<Record<string, string>> = {

@@ -1,4 +1,8 @@
-import { EVERY_OTHER, type ServiceDependency, type Strength } from '../../events/dependency.ts';
+import {
+  type DependencyStrength,
+  EVERY_OTHER,
+  type ServiceDependency,
+} from '../../events/dependency.ts';
 import type { ResourceTypeName, ServiceName } from '../../events/ids.ts';
 
 /** A service with its dependencies, as its service file declares them. */
@@ -6,12 +10,16 @@ export interface ServiceWithDependencies {
   readonly name: ServiceName;
   readonly dependsOn: readonly (
     | ServiceDependency
-    | { readonly service: typeof EVERY_OTHER; readonly strength: Strength; readonly until: 'done' }
+    | {
+        readonly service: typeof EVERY_OTHER;
+        readonly strength: DependencyStrength;
+        readonly until: 'done';
+      }
   )[];
   /** Services that depend on this service, declared here instead of in their own files. */
   readonly dependents?: readonly {
     readonly service: ServiceName;
-    readonly strength: Strength;
+    readonly strength: DependencyStrength;
     readonly until: 'done';
   }[];
   readonly resourceTypes?: readonly {
@@ -48,7 +56,7 @@ export const dependenciesOf = (
 function strengthOf(
   service: ServiceWithDependencies,
   other: ServiceWithDependencies,
-): Strength | undefined {
+): DependencyStrength | undefined {
   // Two services that depend on every other service do not depend on each other.
   const coversOther = (name: ServiceName | typeof EVERY_OTHER): boolean =>
     name === other.name || (name === EVERY_OTHER && !dependsOnEveryOther(other));

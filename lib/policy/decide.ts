@@ -126,12 +126,12 @@ export function ruleMatches({ match }: Rule, facts: AccountFacts): boolean {
     (domain === undefined || includesAny([facts.domainId, facts.domainName], domain)) &&
     (parent === undefined || includesAny([facts.parentId], parent)) &&
     (tags === undefined || tags.every((tag) => facts.tags.includes(tag))) &&
-    (name === undefined || (facts.name !== undefined && patternOf(name).test(facts.name)))
+    (name === undefined || (facts.name !== undefined && regExpOf(name).test(facts.name)))
   );
 }
 
 /** Converts a pattern with `*` and `?` to a regular expression for the whole text. */
-function patternOf(pattern: string): RegExp {
+function regExpOf(pattern: string): RegExp {
   const parts = [...pattern].map((character) =>
     character === '*'
       ? '.*'

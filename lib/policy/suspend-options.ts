@@ -12,7 +12,7 @@ export interface SuspendOption {
  * The options of one service. The policy file can also contain `none`, which excludes the service
  * from suspensions.
  */
-interface ServiceOptions {
+interface ServiceSuspendOptions {
   readonly default: string;
   readonly options: Readonly<Record<string, SuspendOption>>;
 }
@@ -95,7 +95,7 @@ export const SUSPEND_OPTIONS = {
       },
     },
   },
-} as const satisfies Readonly<Record<string, ServiceOptions>>;
+} as const satisfies Readonly<Record<string, ServiceSuspendOptions>>;
 
 /** The name in {@link chosenOptionNames} for `quotas.SERVICE: zero` in the policy file. */
 export const ZERO_QUOTA = 'quota-zero';
@@ -116,9 +116,9 @@ export interface ChosenOption {
   readonly loses?: string | undefined;
 }
 
-const optionsByService: Readonly<Record<string, ServiceOptions>> = SUSPEND_OPTIONS;
+const optionsByService: Readonly<Record<string, ServiceSuspendOptions>> = SUSPEND_OPTIONS;
 
-const optionSchema = (serviceOptions: ServiceOptions) => {
+const optionSchema = (serviceOptions: ServiceSuspendOptions) => {
   const names = [...Object.keys(serviceOptions.options), 'none'];
   const choices = `${names.slice(0, -1).join(', ')} or none`;
   return z.enum(names, { error: `write ${choices}` }).default(serviceOptions.default);

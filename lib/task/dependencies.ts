@@ -1,4 +1,8 @@
-import { EVERY_OTHER, type ServiceDependency, type Strength } from '../../events/dependency.ts';
+import {
+  type DependencyStrength,
+  EVERY_OTHER,
+  type ServiceDependency,
+} from '../../events/dependency.ts';
 import { ResourceTypeName, ServiceName } from '../../events/ids.ts';
 
 export { EVERY_OTHER };
@@ -11,7 +15,7 @@ export { EVERY_OTHER };
 export type ServiceDependencies =
   | {
       readonly services: readonly string[];
-      readonly strength: Strength;
+      readonly strength: DependencyStrength;
       readonly until: 'done';
     }
   | {
@@ -26,7 +30,7 @@ export type ServiceDependencies =
  */
 export interface ServiceDependents {
   readonly services: readonly string[];
-  readonly strength: Strength;
+  readonly strength: DependencyStrength;
   readonly until: 'done';
 }
 
@@ -47,14 +51,14 @@ export type SingleDependency =
   | ServiceDependency
   | {
       readonly service: typeof EVERY_OTHER;
-      readonly strength: Strength;
+      readonly strength: DependencyStrength;
       readonly until: 'done';
     };
 
 /** A service that depends on the declaring service. */
 export interface Dependent {
   readonly service: ServiceName;
-  readonly strength: Strength;
+  readonly strength: DependencyStrength;
   readonly until: 'done';
 }
 

@@ -371,7 +371,7 @@ export class StatefulCloud {
           mayRevokeRole: undefined,
           mayDelete: this.mayDelete,
         };
-        return checkKeystone(how?.inDomain ? factsForDomainDeletion(facts) : facts);
+        return checkKeystone(how?.deletedWithDomain ? factsForDomainDeletion(facts) : facts);
       },
     },
     domainAdmin: {

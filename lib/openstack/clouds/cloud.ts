@@ -1,6 +1,6 @@
 import { credentialsError } from '../credentials-error.ts';
 import {
-  type CloudFiles,
+  type ParsableSources,
   readClouds,
   readPublicProfiles,
   searchedFoldersText,
@@ -51,12 +51,12 @@ const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
  * Reads the configuration of one cloud. Throws an error whose message is one line that names the
  * file, variable or field.
  */
-export function readCloudConfig(from: CloudFiles): CloudConfig {
-  const { ownFields, source, settingName } = readOwnFields(from);
-  const profile = profileOf(ownFields, from, settingName);
+export function readCloudConfig(sources: ParsableSources): CloudConfig {
+  const { ownFields, source, settingName } = readCloudWithoutProfile(sources);
+  const profile = profileOf(ownFields, sources, settingName);
   const profileWithDefaults = mergeFields({ ...DEFAULTS, auth: {} }, profile, settingName);
   const fields = mergeFields(profileWithDefaults, ownFields, settingName);
-  const variables = overridingVariables(from.env);
+  const variables = overridingVariables(sources.env);
   // The cloud's own regions override those of its profile, even if the two use different keys.
   const hasRegions = Object.keys(ownFields).some((key) => /^(regions|region[_-]name)$/.test(key));
   const { regions, values } = regionsOf(
@@ -68,13 +68,13 @@ export function readCloudConfig(from: CloudFiles): CloudConfig {
 }
 
 /** The fields of a cloud without those of its profile, and the names of its settings. */
-interface OwnFields extends Pick<CloudConfig, 'source' | 'settingName'> {
+interface CloudWithoutProfile extends Pick<CloudConfig, 'source' | 'settingName'> {
   readonly ownFields: YamlMapping;
 }
 
 /** Reads the cloud of clouds.yaml that `OS_CLOUD` names, or the cloud of the `OS_*` variables. */
-function readOwnFields(from: CloudFiles): OwnFields {
-  const { env } = from;
+function readCloudWithoutProfile(sources: ParsableSources): CloudWithoutProfile {
+  const { env } = sources;
   const variablesCloudName = env.OS_CLOUD_NAME || 'envvars';
   const name = env.OS_CLOUD || (env.OS_AUTH_URL ? variablesCloudName : undefined);
   if (name === undefined)
@@ -84,11 +84,11 @@ function readOwnFields(from: CloudFiles): OwnFields {
     );
   if (name === variablesCloudName)
     return {
-      ownFields: cloudFromVariables(from, name),
+      ownFields: cloudFromVariables(sources, name),
       source: 'the OS_* variables',
       settingName: variableName,
     };
-  const { ownFields, path } = cloudFromFile(name, from);
+  const { ownFields, path } = cloudFromFile(name, sources);
   return {
     ownFields,
     source: `${path} (${name})`,
@@ -99,14 +99,14 @@ function readOwnFields(from: CloudFiles): OwnFields {
 
 /** Returns the variable of a field: `OS_USERNAME` for `auth.username`. */
 const variableName = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
-const isOverridden = (field: string, env: CloudFiles['env']): boolean => {
+const isOverridden = (field: string, env: ParsableSources['env']): boolean => {
   const key = field.replace(/^auth\./, '');
   const isVariable = LOGIN_VARIABLES.includes(key) || OTHER_VARIABLES.includes(key);
   return isVariable && Boolean(env[variableName(key)]);
 };
 
 /** Returns the fields that variables set, and that override those of clouds.yaml. */
-function overridingVariables(env: CloudFiles['env']): YamlMapping {
+function overridingVariables(env: ParsableSources['env']): YamlMapping {
   const variableEntries = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
@@ -127,16 +127,16 @@ function overridingVariables(env: CloudFiles['env']): YamlMapping {
  * Returns the fields of the cloud that the `OS_*` variables define. This cloud is used if
  * `OS_CLOUD` is not set or is `envvars`.
  */
-function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
-  if (from.env.OS_CLOUD) {
-    const { clouds, path } = readClouds(from);
+function cloudFromVariables(sources: ParsableSources, name: string): YamlMapping {
+  if (sources.env.OS_CLOUD) {
+    const { clouds, path } = readClouds(sources);
     if (name in clouds)
       throw credentialsError(
         `${path}: the name of clouds.${name} is reserved for the OS_* variables; rename the ` +
           'cloud, or set OS_CLOUD_NAME',
       );
   }
-  const fieldEntries = Object.entries(from.env).flatMap(([key, value]) =>
+  const fieldEntries = Object.entries(sources.env).flatMap(([key, value]) =>
     key.startsWith('OS_') && value ? [[key.slice(3).toLowerCase(), value]] : [],
   );
   const {
@@ -148,11 +148,14 @@ function cloudFromVariables(from: CloudFiles, name: string): YamlMapping {
   return ownFields;
 }
 
-function cloudFromFile(name: string, from: CloudFiles): { ownFields: YamlMapping; path: string } {
-  const { clouds, path } = readClouds(from);
+function cloudFromFile(
+  name: string,
+  sources: ParsableSources,
+): { ownFields: YamlMapping; path: string } {
+  const { clouds, path } = readClouds(sources);
   if (path === undefined)
     throw credentialsError(
-      `OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFoldersText(from)}`,
+      `OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFoldersText(sources)}`,
     );
   if (!(name in clouds)) {
     const names = Object.keys(clouds).join(', ');
@@ -171,14 +174,14 @@ function cloudFromFile(name: string, from: CloudFiles): { ownFields: YamlMapping
  */
 function profileOf(
   ownFields: YamlMapping,
-  from: CloudFiles,
+  sources: ParsableSources,
   settingName: (key: string) => string,
 ): YamlMapping {
   const profileName = ownFields.profile ?? ownFields.cloud;
   if (profileName === undefined || profileName === null || profileName === '') return {};
   const setting = settingName(ownFields.profile === undefined ? 'cloud' : 'profile');
   if (typeof profileName !== 'string') throw credentialsError(`${setting} is not a string`);
-  const publicProfiles = readPublicProfiles(from);
+  const publicProfiles = readPublicProfiles(sources);
   if (Object.hasOwn(publicProfiles, profileName)) {
     const publicProfile = YamlMapping.safeParse(publicProfiles[profileName]);
     if (publicProfile.success) return withoutStatus(publicProfile.data);

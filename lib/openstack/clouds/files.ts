@@ -11,7 +11,7 @@ export interface CredentialSources {
 }
 
 /** The sources of credentials, and the parser for their YAML files. */
-export interface CloudFiles extends CredentialSources {
+export interface ParsableSources extends CredentialSources {
   /** Throws for invalid text. */
   readonly parseYaml: (text: string) => unknown;
 }
@@ -40,19 +40,20 @@ const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
 ];
 
 /** The folders in which clouds.yaml is searched, as text for messages. */
-export const searchedFoldersText = (from: CredentialSources): string => foldersOf(from).join(', ');
+export const searchedFoldersText = (sources: CredentialSources): string =>
+  foldersOf(sources).join(', ');
 
 /**
  * Reads the clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
  * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
  * openstacksdk, and a file that they name must exist. Throws an error that names the file.
  */
-export function readClouds(from: CloudFiles): {
+export function readClouds(sources: ParsableSources): {
   clouds: YamlMapping;
   path: string | undefined;
 } {
-  const file = readFirstFile(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
-  const secureFile = readFirstFile(from, 'secure', 'OS_CLIENT_SECURE_FILE');
+  const file = readFirstFile(sources, 'clouds', 'OS_CLIENT_CONFIG_FILE');
+  const secureFile = readFirstFile(sources, 'secure', 'OS_CLIENT_SECURE_FILE');
   const clouds = file ? cloudsOf(file) : {};
   return {
     clouds: secureFile ? YamlMapping.parse(mergeDeep(clouds, cloudsOf(secureFile))) : clouds,
@@ -61,8 +62,8 @@ export function readClouds(from: CloudFiles): {
 }
 
 /** Reads the profiles of clouds-public.yaml, by name. */
-export function readPublicProfiles(from: CloudFiles): YamlMapping {
-  const file = readFirstFile(from, 'clouds-public');
+export function readPublicProfiles(sources: ParsableSources): YamlMapping {
+  const file = readFirstFile(sources, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
   const profiles = YamlMapping.safeParse(file.content['public-clouds']);
   if (profiles.success) return profiles.data;
@@ -74,25 +75,29 @@ export function readPublicProfiles(from: CloudFiles): YamlMapping {
  * with the name `fileName` and any of the extensions in the folders of openstacksdk.
  */
 function readFirstFile(
-  from: CloudFiles,
+  sources: ParsableSources,
   fileName: string,
   setting?: string,
 ): ParsedFile | undefined {
-  const chosenPath = setting && from.env[setting];
+  const chosenPath = setting && sources.env[setting];
   const paths = chosenPath
     ? [chosenPath]
-    : foldersOf(from).flatMap((folder) =>
+    : foldersOf(sources).flatMap((folder) =>
         FILE_EXTENSIONS.map((extension) => `${folder}/${fileName}.${extension}`),
       );
   for (const path of paths) {
-    const text = from.readFile(path);
-    if (text !== undefined) return { path, content: parseMapping(path, text, from.parseYaml) };
+    const text = sources.readFile(path);
+    if (text !== undefined) return { path, content: parseMapping(path, text, sources.parseYaml) };
   }
   if (chosenPath) throw credentialsError(`${setting}: there is no readable file ${chosenPath}`);
   return undefined;
 }
 
-function parseMapping(path: string, text: string, parseYaml: CloudFiles['parseYaml']): YamlMapping {
+function parseMapping(
+  path: string,
+  text: string,
+  parseYaml: ParsableSources['parseYaml'],
+): YamlMapping {
   let content: unknown;
   try {
     content = parseYaml(text) ?? {};

@@ -2,7 +2,7 @@ import type { Credentials, Interface } from '../credentials.ts';
 import { credentialsError } from '../credentials-error.ts';
 import type { Proxies } from '../proxies.ts';
 import { readCloudConfig } from './cloud.ts';
-import type { CloudFiles, CredentialSources } from './files.ts';
+import type { CredentialSources, ParsableSources } from './files.ts';
 import { type LoginScopes, loginOf } from './login.ts';
 import type { CloudConfig } from './normalize-config.ts';
 import { readTls } from './tls.ts';
@@ -14,18 +14,18 @@ import { readTls } from './tls.ts';
  * Throws `PropagatorError` (`openstack.credentials`) with one line that names the setting.
  */
 export function readCredentialsFrom(
-  from: CloudFiles,
+  sources: ParsableSources,
   scopes: LoginScopes = 'project',
 ): Credentials {
-  const cloud = readCloudConfig(from);
+  const cloud = readCloudConfig(sources);
   refuseServiceFields(cloud);
   return {
     ...loginOf(cloud, scopes),
     regions: cloud.regions,
-    interfaces: interfacesOf(from.env, cloud),
+    interfaces: interfacesOf(sources.env, cloud),
     endpointOverrides: endpointOverridesOf(cloud),
-    tls: readTls(from, cloud),
-    proxies: proxiesOf(from.env),
+    tls: readTls(sources, cloud),
+    proxies: proxiesOf(sources.env),
     source: cloud.source,
   };
 }

@@ -8,11 +8,11 @@ import type { CloudConfig } from './normalize-config.ts';
  * Reads the TLS options `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With
  * `verify: false`, the CA file is not read. Throws an error that names the field and the file.
  */
-export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
-  const verify = verifiesCertificates(from, cloud);
-  const client = clientCertificate(from, cloud);
-  const authorityFile = verify ? caFile(from, cloud) : undefined;
-  const ca = authorityFile && readPem(from, authorityFile.path, authorityFile.field);
+export function readTls(sources: CredentialSources, cloud: CloudConfig): Tls {
+  const verify = verifiesCertificates(sources, cloud);
+  const client = clientCertificate(sources, cloud);
+  const authorityFile = verify ? caFile(sources, cloud) : undefined;
+  const ca = authorityFile && readPem(sources, authorityFile.path, authorityFile.field);
   if (authorityFile && !ca?.includes('-----BEGIN'))
     throw credentialsError(
       `${authorityFile.field}: ${authorityFile.path} contains no certificate in PEM format`,
@@ -46,7 +46,7 @@ function caFile(
 }
 
 function clientCertificate(
-  from: CredentialSources,
+  sources: CredentialSources,
   { fields, settingName }: CloudConfig,
 ): Pick<Tls, 'cert' | 'key'> {
   const certPath = filePath(fields.cert, settingName('cert'));
@@ -56,8 +56,8 @@ function clientCertificate(
       throw credentialsError(`${settingName('key')} is set without ${settingName('cert')}`);
     return {};
   }
-  const cert = readPem(from, certPath, settingName('cert'));
-  const key = keyPath ? readPem(from, keyPath, settingName('key')) : cert;
+  const cert = readPem(sources, certPath, settingName('cert'));
+  const key = keyPath ? readPem(sources, keyPath, settingName('key')) : cert;
   if (!key.includes('PRIVATE KEY-----'))
     throw credentialsError(
       keyPath
@@ -81,8 +81,8 @@ function filePath(value: unknown, field: string): string | undefined {
   throw credentialsError(`${field} is not the path of a file`);
 }
 
-function readPem(from: CredentialSources, path: string, field: string): string {
-  const content = from.readFile(path.replace(/^~(?=\/)/, from.home));
+function readPem(sources: CredentialSources, path: string, field: string): string {
+  const content = sources.readFile(path.replace(/^~(?=\/)/, sources.home));
   if (content !== undefined) return content;
   throw credentialsError(`${field}: there is no readable file ${path}`);
 }

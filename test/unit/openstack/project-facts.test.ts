@@ -60,8 +60,8 @@ describe('the checks in Keystone before a project is emptied', () => {
 
   it.each([undefined, true] as const)(
     'name the time at which the untested permissions of a plan are tested (part of a domain: %s)',
-    async (inDomain) => {
-      const how = { readOnly: true, ...(inDomain ? { inDomain } : {}) } as const;
+    async (deletedWithDomain) => {
+      const how = { readOnly: true, ...(deletedWithDomain ? { deletedWithDomain } : {}) } as const;
       const { unknown } = await cloud.projectAdmin.checkDeletion(ProjectId.parse(project.id), how);
       expect(unknown.length).toBeGreaterThan(0);
       for (const text of unknown)
