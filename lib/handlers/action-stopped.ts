@@ -15,7 +15,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 const CANCELABLE_STATES = ['pre-delete', 'waiting', 'closing'];
 
 /** The dependencies of {@link canceledError}. */
-export interface CanceledDeps {
+export interface CanceledErrorDeps {
   readonly limits: Pick<StepInput, 'confirmationIntervalMillis'>;
   now(): number;
 }
@@ -33,7 +33,7 @@ export interface CanceledDeps {
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
   accountState: AccountState,
-  { limits, now }: CanceledDeps,
+  { limits, now }: CanceledErrorDeps,
 ): ErrorReport | undefined {
   if (!canceled || !CANCELABLE_STATES.includes(state)) return undefined;
   if (accountState !== 'absent' || state !== 'closing')

@@ -20,18 +20,18 @@ export async function cleanUpProject(run: ServiceRun, context: ProjectContext): 
   const listingCollector =
     operation.action === 'plan' ? planListingCollector(operation, task, deps) : undefined;
   const guard = planGuardOf(run);
-  const findHeld = heldResourceFinder(deps);
+  const findHolds = heldResourceFinder(deps);
   const report = await runProjectCleanup({
     ...cleanupInput(run),
     confirmation: projectConfirmation(run, context.project),
     onListed: listingCollector?.onListed,
     findBlockers: async (resourceType, resources) => {
-      const holdBlockerById = await findHeld(resourceType, resources);
+      const holdBlockerById = await findHolds(resourceType, resources);
       const unheldResources = resources.filter(({ id }) => !holdBlockerById.has(id));
       const planBlockerById = (await guard?.findBlockers(resourceType, unheldResources)) ?? [];
       return new Map([...holdBlockerById, ...planBlockerById]);
     },
-    findHolds: findHeld,
+    findHolds,
     context: { ...context, ...(await projectApis(run, context.project)) },
   });
   await listingCollector?.store();

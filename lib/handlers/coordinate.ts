@@ -159,7 +159,7 @@ function confirmationTopicOf(operation: Operation): ConfirmationTopic {
   return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
 }
 
-/** Updates the records of the account after its operation has ended, and the parent operation. */
+/** After the end of an operation, updates the records of its account and its parent operation. */
 async function updateRecordsAndParent(
   message: MessageOf<'operation.finished'>,
   deps: CoordinateDeps,

@@ -12,7 +12,7 @@ import type { Protection } from '../task/safety-rules.ts';
 import { deletionCheckOptions, fetchAccountState } from './account-state.ts';
 import {
   actionStoppedError,
-  type CanceledDeps,
+  type CanceledErrorDeps,
   canceledError,
   domainCanceledError,
   stateBeforeDisable,
@@ -23,7 +23,7 @@ import { actionsIgnoreHolds, readPreflightInput } from './preflight-input.ts';
 import { currentStopDecision, type StopDeps } from './stop-switch.ts';
 
 /** The dependencies of a Keystone action. */
-export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
+export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledErrorDeps {
   readonly engine: {
     readonly reads: StopDeps['engine']['reads'] &
       HoldDeps['engine']['reads'] &

@@ -36,7 +36,7 @@ export async function openOperationsForChange(
   const hold =
     action && account.type === 'project' ? await suspensionHoldOf(account.id, reads) : undefined;
   if (hold) {
-    await recordStateDuringHold(account.id, action === 'resume', deps);
+    await recordStateDuringHold(account.id, { isEnabled: action === 'resume' }, deps);
     if (action === 'resume') return undefined;
   }
   const { operations: allOperations, scope } = await readHistory(account, reads);

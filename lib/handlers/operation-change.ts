@@ -53,11 +53,11 @@ export async function commitWithRetries(
   for (let attempts = 1; ; attempts += 1) {
     const stepResult = await decide();
     if (!stepResult || (await engine.commit(stepResult)) === 'committed') return;
-    if (attempts >= MAX_CONFLICTS) throw changedTooOften(message);
+    if (attempts >= MAX_CONFLICTS) throw tooManyConflictsError(message);
   }
 }
 
-const changedTooOften = ({ type }: Message): Error =>
+const tooManyConflictsError = ({ type }: Message): Error =>
   new Error(`${type}: other processes changed the operation during ${MAX_CONFLICTS} attempts`);
 
 /** The event of a {@link KeystoneEventSource}, with its key. */
@@ -120,7 +120,7 @@ async function changeByObtainedEvent(
     };
     await inQueueOfOperation(id, deps, () => commitWithRetries(message, decide, deps));
     if (!isOutdated) return;
-    if (attempts >= MAX_CONFLICTS) throw changedTooOften(message);
+    if (attempts >= MAX_CONFLICTS) throw tooManyConflictsError(message);
   }
 }
 

@@ -41,14 +41,14 @@ export function planGuard(
 ): PlanGuard | undefined {
   const { plan } = operation;
   if (!plan || plan.driftAccepted) return undefined;
-  const pages = readPlan(plan.of, engine.reads, place);
-  pages.catch(() => undefined);
+  const pagesPromise = readPlan(plan.of, engine.reads, place);
+  pagesPromise.catch(() => undefined);
   const appeared = new Map<string, Appeared[string]>();
   return {
     appeared: () => Object.fromEntries(appeared),
     async findBlockers(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
-      const idsInPlan = plannedIds(await pages, resourceType);
+      const idsInPlan = plannedIds(await pagesPromise, resourceType);
       if (!idsInPlan) return new Map();
       const unplannedResources = resources.filter(({ id }) => !idsInPlan.has(id));
       if (isCounting) {

@@ -41,19 +41,17 @@ export async function compareProject(
   const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
   const { services } = provisionSnapshot(snapshot, desired, deps.services);
-  const compared = services.map(
-    async ({ name, regions, absentBecause, skippedBecause, uncallable }) => {
+  const comparisons = services.flatMap(
+    (service): readonly (ComparedService | Promise<ComparedService>)[] => {
+      const { name, regions, absentBecause, skippedBecause, uncallable } = service;
+      if (regions.length > 0 && skippedBecause === undefined)
+        return regions.map((region) => compareService(name, region, facts, desired, deps));
       const because = skippedBecause ?? uncallable?.[0]?.because ?? absentBecause;
-      if (regions.length === 0 || skippedBecause !== undefined)
-        return [
-          failedComparison(name, '', { message: because ?? 'it is not in the cloud', advice: '' }),
-        ];
-      return Promise.all(
-        regions.map((region) => compareService(name, region, facts, desired, deps)),
-      );
+      const message = because ?? 'it is not in the cloud';
+      return [failedComparison(name, '', { message, advice: '' })];
     },
   );
-  return (await Promise.all(compared)).flat();
+  return Promise.all(comparisons);
 }
 
 const failedComparison = (

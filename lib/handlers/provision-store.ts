@@ -6,7 +6,7 @@ import type { RecordPlace } from './suspension-store.ts';
 
 type Store = Pick<Engine, 'reads' | 'commit'>;
 
-const Claim = z.looseObject({ run: z.string(), at: z.number() });
+const StoredClaim = z.looseObject({ run: z.string(), at: z.number() });
 const DOCUMENTS_PER_COMMIT = 50;
 
 /**
@@ -28,7 +28,7 @@ export function claimStore(
   const readClaim = async (id: string) => {
     const documents = await engine.reads.documents('provision', partition, prefix + id);
     const document = documents.find((one) => one.id === prefix + id);
-    return document && { ...Claim.parse(document.value), version: document.version };
+    return document && { ...StoredClaim.parse(document.value), version: document.version };
   };
   return {
     async claim(id) {

@@ -103,7 +103,8 @@ function endSuspension(
  * The deletion is not announced if the canceled operation had already passed its confirmation by a
  * 404. The operator has then canceled the very cleanup that the announcement would open.
  *
- * The 404 may be wrong, so `resume` also opens. The resume ends if Keystone repeats the 404.
+ * The 404 may be wrong. The step therefore also opens the resume (`resume`), which ends if Keystone
+ * repeats the 404.
  */
 function stepForAbsentAccount(
   deletion: Operation,

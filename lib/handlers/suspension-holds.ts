@@ -75,7 +75,7 @@ const MAX_CONFLICTS = 5;
  */
 export async function recordStateDuringHold(
   project: string,
-  isEnabled: boolean,
+  { isEnabled }: { readonly isEnabled: boolean },
   { engine, log, now }: HoldStateDeps,
 ): Promise<void> {
   for (let attempts = 1; attempts <= MAX_CONFLICTS; attempts += 1) {

@@ -12,8 +12,8 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
 import { type AccountType, inBatches, inventoryPages } from './inventory-pages.ts';
 
-/** The dependencies of {@link announceOrHoldMissing}. */
-export interface MissingDeps {
+/** The dependencies of {@link announceOrHoldMissingAccounts}. */
+export interface MissingAccountsDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
@@ -30,7 +30,7 @@ export interface MissingDeps {
 const IDS_PER_LOG_LINE = 100;
 
 /** The counts of the accounts that are in the inventory and missing from Keystone's lists. */
-export interface MissingCounts {
+export interface MissingAccountCounts {
   /** The number of deletions that the sweep announced. */
   readonly deleted: number;
   /** The number of missing accounts whose operations are held. */
@@ -41,14 +41,14 @@ export interface MissingCounts {
  * Announces the deletion of each account that is missing from a list of Keystone. If too many
  * accounts are missing, the function opens held operations instead.
  */
-export async function announceOrHoldMissing(
+export async function announceOrHoldMissingAccounts(
   type: AccountType,
   listedIds: ReadonlySet<string>,
   listedAt: number,
-  deps: MissingDeps,
-): Promise<MissingCounts> {
+  deps: MissingAccountsDeps,
+): Promise<MissingAccountCounts> {
   const { engine, log } = deps;
-  const { missingIds, livingCount } = await findMissing(type, listedIds, listedAt, deps);
+  const { missingIds, livingCount } = await findMissingIds(type, listedIds, listedAt, deps);
   const listingProblem = findListingProblem(type, missingIds.length, livingCount);
   const heldOperations: Operation[] = [];
   let deletedCount = 0;
@@ -63,16 +63,16 @@ export async function announceOrHoldMissing(
       else if (outcome) heldOperations.push(outcome);
     }
   }
-  if (heldOperations.length > 0) logHeld(type, heldOperations, listingProblem, log);
+  if (heldOperations.length > 0) logHeldOperations(type, heldOperations, listingProblem, log);
   return { deleted: deletedCount, held: heldOperations.length };
 }
 
 /** Returns the ids of the missing accounts, and the number of living accounts in the inventory. */
-async function findMissing(
+async function findMissingIds(
   type: AccountType,
   listedIds: ReadonlySet<string>,
   listedAt: number,
-  deps: MissingDeps,
+  deps: MissingAccountsDeps,
 ): Promise<{ readonly missingIds: readonly string[]; readonly livingCount: number }> {
   const missingIds: string[] = [];
   let livingCount = 0;
@@ -93,7 +93,7 @@ async function findMissing(
 async function announceOrHoldAccount(
   record: AccountRecord,
   listingProblem: string | undefined,
-  deps: MissingDeps,
+  deps: MissingAccountsDeps,
 ): Promise<'announced' | Operation | undefined> {
   const { account } = record;
   const operations = await deps.engine.reads.operationsAbout(account.type, account.id);
@@ -113,7 +113,7 @@ async function announceOrHoldAccount(
 
 async function announceDeletion(
   record: AccountRecord,
-  { engine, log, now }: MissingDeps,
+  { engine, log, now }: MissingAccountsDeps,
 ): Promise<void> {
   const { account } = record;
   log.warn(
@@ -136,10 +136,10 @@ async function commitHeldCleanup(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,
-  deps: MissingDeps,
+  deps: MissingAccountsDeps,
 ): Promise<Operation | undefined> {
   const { engine } = deps;
-  const opened = await cleanupOfMissing(record, cleanups, listingProblem, deps);
+  const opened = await cleanupOfMissingAccount(record, cleanups, listingProblem, deps);
   if (opened && isHeldForListingProblem(opened)) {
     const result = await engine.commit({
       operations: [opened],
@@ -158,11 +158,11 @@ async function commitHeldCleanup(
  * Returns the cleanup of a missing account: held for the problem with the listing, or refused if
  * the account is protected. Returns `undefined` if an earlier operation has handled this deletion.
  */
-async function cleanupOfMissing(
+async function cleanupOfMissingAccount(
   record: AccountRecord,
   cleanups: readonly Operation[],
   listingProblem: string,
-  deps: MissingDeps,
+  deps: MissingAccountsDeps,
 ): Promise<Operation | undefined> {
   const { engine, now } = deps;
   const { account } = record;
@@ -185,11 +185,11 @@ async function cleanupOfMissing(
   return opened?.operation;
 }
 
-function logHeld(
+function logHeldOperations(
   type: AccountType,
   heldOperations: readonly Operation[],
   listingProblem: string | undefined,
-  log: MissingDeps['log'],
+  log: MissingAccountsDeps['log'],
 ): void {
   const message =
     listingProblem === undefined

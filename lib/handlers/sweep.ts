@@ -5,16 +5,20 @@ import { comparePage, type PageChanges } from '../account/sweep.ts';
 import { refuseOperation } from '../operation/ended.ts';
 import { isHeldForListingProblem } from '../operation/open-cleanup.ts';
 import { type AccountType, inBatches } from './inventory-pages.ts';
-import { announceOrHoldMissing, type MissingCounts, type MissingDeps } from './sweep-missing.ts';
+import {
+  announceOrHoldMissingAccounts,
+  type MissingAccountCounts,
+  type MissingAccountsDeps,
+} from './sweep-missing.ts';
 import { INVENTORY_FILLED } from './sync-inventory.ts';
 
 /** The dependencies of {@link sweepAccounts}. */
-export interface SweepDeps extends MissingDeps {
+export interface SweepDeps extends MissingAccountsDeps {
   readonly keystone: Keystone;
 }
 
 /** The counts of a sweep. */
-export interface SweepCounts extends MissingCounts {
+export interface SweepCounts extends MissingAccountCounts {
   /** The number of accounts that Keystone listed. */
   readonly listed: number;
   /** The number of creations and changes of `enabled` that the sweep announced. */
@@ -24,7 +28,7 @@ export interface SweepCounts extends MissingCounts {
 const ACCOUNT_TYPES: readonly AccountType[] = ['domain', 'project', 'user'];
 /**
  * The maximum number of projects whose members one sweep requests. Only projects without recorded
- * members need a request. There are more of them only while the inventory is almost empty.
+ * members need a request. Their number exceeds this limit only if the inventory is almost empty.
  */
 const MAX_MEMBER_REQUESTS = 200;
 const MAX_HELD_OPERATIONS = 10_000;
@@ -60,9 +64,9 @@ export async function sweepAccounts(deps: SweepDeps): Promise<SweepCounts> {
   let [listed, deleted, held] = [0, 0, 0];
   for (const [type, listedIds] of listedIdsByType) {
     listed += listedIds.size;
-    const missing = await announceOrHoldMissing(type, listedIds, listedAt, deps);
-    deleted += missing.deleted;
-    held += missing.held;
+    const missingCounts = await announceOrHoldMissingAccounts(type, listedIds, listedAt, deps);
+    deleted += missingCounts.deleted;
+    held += missingCounts.held;
   }
   const sweepCounts = { listed, deleted, announcedChanges, held };
   deps.log.info(sweepCounts, 'the inventory was compared with the lists of Keystone');

@@ -28,7 +28,7 @@ export async function syncInventory({
   keystone,
   log,
   now,
-}: SyncDeps): Promise<{ accounts: number; vanished: number }> {
+}: SyncDeps): Promise<{ accountCount: number; missingCount: number }> {
   const listedAt = now();
   const listed = await listAll(keystone);
   const storedRecords = await Promise.all([
@@ -55,5 +55,5 @@ export async function syncInventory({
     vanished: missingAccounts.length,
   };
   log.info(counts, 'inventory filled from Keystone');
-  return { accounts: accounts.length, vanished: missingAccounts.length };
+  return { accountCount: accounts.length, missingCount: missingAccounts.length };
 }

@@ -85,7 +85,7 @@ const retryReport = (
  * Replaces the report of a pre-delete run that failed because its token on the project became
  * invalid. Any other report is returned unchanged. If the project was disabled or deleted during
  * the run, the task runs again at once. If Keystone gives no token on an enabled project, the task
- * reports the reason, with the command that removes it, and waits.
+ * waits, and its report contains the reason and the command that removes the reason.
  */
 export async function replaceTokenFailure(
   report: ServiceReport,

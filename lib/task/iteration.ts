@@ -28,7 +28,7 @@ export async function runIteration<Context extends CommonContext = ProjectContex
   input: IterationInput<Context>,
 ): Promise<TypeResult[]> {
   const results = new Map<ResourceTypeName, Promise<TypeResult>>();
-  /** Starts a type after the types that it depends on, and each type only once. */
+  /** Starts the types that this type depends on, and then this type. Starts each type only once. */
   const startType = (resourceType: ResourceType<Context>): Promise<TypeResult> => {
     const startedResult = results.get(resourceType.name);
     if (startedResult !== undefined) return startedResult;

@@ -69,14 +69,14 @@ const MAX_ITERATIONS = 4;
 interface ServiceComparison {
   /** Epoch milliseconds before the first call. */
   readonly listedAt: number;
-  /** The types that could be listed. */
-  readonly types: readonly TypeComparison[];
+  /** The comparisons of the types that could be listed. */
+  readonly typeComparisons: readonly TypeComparison[];
   /** The errors of the other types. */
   readonly errors: readonly ErrorReport[];
 }
 
 /** How a run ends, with conditions in addition to those of the last comparison. */
-interface Ending {
+interface RunEnding {
   readonly outcome: Outcome;
   readonly conditions?: readonly Condition[];
 }
@@ -93,7 +93,8 @@ export async function runLifecycleSteps(
   const latestComparisonByType = new Map<ResourceTypeName, TypeComparison>();
   for (let iteration = 1; ; iteration += 1) {
     const comparison = await compareTypes(input, steps);
-    for (const type of comparison.types) latestComparisonByType.set(type.resourceType, type);
+    for (const type of comparison.typeComparisons)
+      latestComparisonByType.set(type.resourceType, type);
     const counts = countsOf(latestComparisonByType);
     input.onCounts?.(counts);
     const ending = await changeOrEnd(comparison, iteration, input, steps);
@@ -119,7 +120,7 @@ async function compareTypes(
   );
   return {
     listedAt,
-    types: results.flatMap((one) => ('error' in one ? [] : [one])),
+    typeComparisons: results.flatMap((one) => ('error' in one ? [] : [one])),
     errors: results.flatMap((one) => ('error' in one ? [one.error] : [])),
   };
 }
@@ -129,16 +130,16 @@ async function compareTypes(
  * iteration must follow.
  */
 async function changeOrEnd(
-  { errors, listedAt, types }: ServiceComparison,
+  { errors, listedAt, typeComparisons }: ServiceComparison,
   iteration: number,
   input: LifecycleRunInput,
   steps: LifecycleSteps,
-): Promise<Ending | undefined> {
-  const changes = input.phase === 'plan' ? [] : types.flatMap((type) => type.changes);
+): Promise<RunEnding | undefined> {
+  const changes = input.phase === 'plan' ? [] : typeComparisons.flatMap((one) => one.changes);
   const failure = errorOutcome([...errors, ...(await makeChanges(changes, input))]);
   if (failure) return { outcome: failure };
   if (input.phase === 'plan') return { outcome: { kind: 'finished' } };
-  if (types.every((type) => type.left === 0 && type.changes.length === 0))
+  if (typeComparisons.every(({ changes, left }) => left === 0 && changes.length === 0))
     return finishOrRunAgain(listedAt, input, steps);
   const mayRepeat =
     changes.length > 0 &&
@@ -153,7 +154,7 @@ async function finishOrRunAgain(
   listedAt: number,
   { context, settleAt }: LifecycleRunInput,
   steps: LifecycleSteps,
-): Promise<Ending> {
+): Promise<RunEnding> {
   if (listedAt >= settleAt) {
     await steps.finish();
     return { outcome: { kind: 'finished' } };
@@ -167,16 +168,21 @@ async function finishOrRunAgain(
 
 function reportOfRun(
   counts: Counts,
-  { types }: ServiceComparison,
-  { conditions = [], outcome }: Ending,
+  { typeComparisons }: ServiceComparison,
+  { conditions = [], outcome }: RunEnding,
 ): RunReport {
   return {
     counts,
-    conditions: aggregateConditions([...types.flatMap((type) => type.conditions), ...conditions]),
+    conditions: aggregateConditions([
+      ...typeComparisons.flatMap((one) => one.conditions),
+      ...conditions,
+    ]),
     outcome,
     // A type that is `empty` lets dependent services begin. They need not wait for `settleAt`.
     verification: Object.fromEntries(
-      types.map((type) => [type.resourceType, type.left === 0 ? 'empty' : 'present'] as const),
+      typeComparisons.map(
+        ({ resourceType, left }) => [resourceType, left === 0 ? 'empty' : 'present'] as const,
+      ),
     ),
     newlyListed: {},
     seenIds: undefined,

@@ -44,7 +44,7 @@ export function reportOfRun(
 export const needsChange = ({ state }: ProvisionItem, { reconcile }: ReportInput): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';
 
-const typeOf = ({ type }: ProvisionItem, { service }: Pick<ReportInput, 'service'>) =>
+const resourceTypeOf = ({ type }: ProvisionItem, { service }: Pick<ReportInput, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
@@ -54,31 +54,38 @@ const typeOf = ({ type }: ProvisionItem, { service }: Pick<ReportInput, 'service
 export function countsOf(items: readonly ProvisionItem[], input: ReportInput): Counts {
   const counts: Counts = {};
   for (const item of items) {
-    const type = typeOf(item, input);
-    const before = counts[type] ?? { listed: 0, gone: 0, left: 0 };
+    const type = resourceTypeOf(item, input);
+    const countBefore = counts[type] ?? { listed: 0, gone: 0, left: 0 };
     const left = needsChange(item, input) ? 1 : 0;
     counts[type] = {
-      listed: before.listed + 1,
-      gone: before.gone + 1 - left,
-      left: before.left + left,
+      listed: countBefore.listed + 1,
+      gone: countBefore.gone + 1 - left,
+      left: countBefore.left + left,
     };
   }
   return counts;
 }
 
 function conditionsOf(item: ProvisionItem, input: ReportInput): Condition[] {
-  const resourceType = typeOf(item, input);
-  const fields = { resourceType, count: 1, example: item.name } as const;
+  const resourceType = resourceTypeOf(item, input);
+  const conditionFields = { resourceType, count: 1, example: item.name } as const;
   const { advice, message = `${item.name} is not there yet`, found = 'another value' } = item;
-  if (item.state === 'waiting') return [{ ...fields, class: 'InProgress', message, actor: 'none' }];
+  if (item.state === 'waiting')
+    return [{ ...conditionFields, class: 'InProgress', message, actor: 'none' }];
   if (item.state === 'blocked')
     return [
-      { ...fields, class: 'Blocked', message, actor: 'operator', ...(advice ? { advice } : {}) },
+      {
+        ...conditionFields,
+        class: 'Blocked',
+        message,
+        actor: 'operator',
+        ...(advice ? { advice } : {}),
+      },
     ];
   if (item.state !== 'differs' || input.reconcile) return [];
   return [
     {
-      ...fields,
+      ...conditionFields,
       class: 'Unsupported',
       message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; not changed`,
       actor: 'operator',

@@ -39,13 +39,15 @@ async function compareForResume(
   const steps = recordsOfType.map((record) =>
     resumeStepOf(record, rowByKey.get(recordKey(record)), type),
   );
-  const restoredRecords = recordsOfType.filter((_record, index) => steps[index]?.isRestored);
+  const restoredRecords = recordsOfType.filter(
+    (_record, index) => steps[index]?.state === 'restored',
+  );
   if (input.phase === 'apply' && listedAt >= input.settleAt)
     await input.records.remove(restoredRecords);
   return {
     resourceType,
     total: recordsOfType.length,
-    left: steps.filter(({ mustBeRestored }) => mustBeRestored).length,
+    left: steps.filter(({ state }) => state === 'to-restore').length,
     conditions: [...conditions, ...steps.flatMap(({ condition }) => condition ?? [])],
     changes: steps.flatMap(({ change }) => change ?? []),
   };
@@ -53,10 +55,12 @@ async function compareForResume(
 
 /** What resume does now with one recorded resource. */
 interface ResumeStep {
-  /** True if the resource has its recorded state, or does not exist any more. */
-  readonly isRestored: boolean;
-  /** True if resume must still restore the resource, or a part of it. */
-  readonly mustBeRestored: boolean;
+  /**
+   * `restored`: the resource has its recorded state, or does not exist any more. `to-restore`:
+   * resume must still restore the resource or a part of it. `changed`: another actor has changed
+   * the resource, so resume does not restore it.
+   */
+  readonly state: 'restored' | 'to-restore' | 'changed';
   readonly condition?: Condition;
   readonly change?: () => Promise<void>;
 }
@@ -67,25 +71,25 @@ function resumeStepOf(
   { resourceType }: SuspensionType,
 ): ResumeStep {
   // A resource that no longer exists needs no change, like a restored one.
-  if (!row) return { isRestored: true, mustBeRestored: false };
+  if (!row) return { state: 'restored' };
   const comparison = row.compare(record.recordedState);
   const change = (): Promise<void> => row.resume(record.recordedState);
   switch (comparison.kind) {
     case 'as-recorded':
-      return { isRestored: true, mustBeRestored: false };
+      return { state: 'restored' };
     case 'suspended':
     case 'partly':
-      return { isRestored: false, mustBeRestored: true, change };
+      return { state: 'to-restore', change };
     case 'changing': {
       const example = { resourceType, example: record.id };
       const condition = inProgressCondition(comparison.message, example);
-      return { isRestored: false, mustBeRestored: true, condition };
+      return { state: 'to-restore', condition };
     }
     case 'changed': {
       const condition = changedCondition(record, comparison.message);
       return comparison.isPartlySuspended
-        ? { isRestored: false, mustBeRestored: true, condition, change }
-        : { isRestored: false, mustBeRestored: false, condition };
+        ? { state: 'to-restore', condition, change }
+        : { state: 'changed', condition };
     }
   }
 }

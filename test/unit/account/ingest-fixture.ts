@@ -128,7 +128,7 @@ export class IngestFixture {
       this.deps,
     );
   }
-  syncInventory(): Promise<{ accounts: number; vanished: number }> {
+  syncInventory(): Promise<{ accountCount: number; missingCount: number }> {
     return syncInventory(this.deps);
   }
   sweep(): Promise<SweepCounts> {

@@ -291,7 +291,7 @@ describe('the inventory sync from the lists of Keystone', () => {
   it('counts the accounts that Keystone no longer lists, and deletes none of them', async () => {
     fixture.keystone.remove('project', 'p2');
     fixture.keystone.remove('domain', 'd2');
-    expect(await fixture.syncInventory()).toEqual({ accounts: 4, vanished: 2 });
+    expect(await fixture.syncInventory()).toEqual({ accountCount: 4, missingCount: 2 });
     expect(record('project/p2')).toMatchObject({
       deletedAt: undefined,
       account: { name: 'project p2' },
@@ -313,7 +313,7 @@ describe('the inventory sync from the lists of Keystone', () => {
       }
       return answer;
     };
-    expect((await fixture.syncInventory()).vanished).toBe(0);
+    expect((await fixture.syncInventory()).missingCount).toBe(0);
   });
   it('stores only new and changed accounts', async () => {
     const written: string[] = [];

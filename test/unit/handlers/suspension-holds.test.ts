@@ -46,7 +46,7 @@ function storeOf(hold: SuspensionHold | undefined, conflicts = 0) {
 describe('the record that a project with a hold is enabled or disabled in Keystone', () => {
   it('uses the hold that another process has stored in the meantime', async () => {
     const { deps, changes, warnings, hold } = storeOf(ann, 1);
-    await recordStateDuringHold(PROJECT, true, deps);
+    await recordStateDuringHold(PROJECT, { isEnabled: true }, deps);
     expect(hold()).toEqual({ ...ben, enabledAt: '2026-01-02T03:04:05.000Z' });
     expect(changes.map(({ audit }) => audit)).toMatchObject([
       [{ what: 'hold.contradicted', at: 1_767_323_045_000, before: ben, after: hold() }],
@@ -62,14 +62,14 @@ describe('the record that a project with a hold is enabled or disabled in Keysto
       [undefined, true],
     ] as const) {
       const store = storeOf(hold);
-      await recordStateDuringHold(PROJECT, isEnabled, store.deps);
+      await recordStateDuringHold(PROJECT, { isEnabled }, store.deps);
       expect(store).toMatchObject({ changes: [], warnings: [] });
     }
   });
 
   it('is removed without a warning if the project is disabled again', async () => {
     const store = storeOf({ ...ann, enabledAt: '2026-01-01T00:00:00.000Z' });
-    await recordStateDuringHold(PROJECT, false, store.deps);
+    await recordStateDuringHold(PROJECT, { isEnabled: false }, store.deps);
     expect(store.hold()).toEqual(ann);
     expect(store.changes.map(({ audit }) => audit)).toEqual([undefined]);
     expect(store.warnings).toEqual([]);
@@ -77,7 +77,7 @@ describe('the record that a project with a hold is enabled or disabled in Keysto
 
   it('fails after too many lock conflicts', async () => {
     const store = storeOf(ann, 5);
-    await expect(recordStateDuringHold(PROJECT, true, store.deps)).rejects.toThrow(
+    await expect(recordStateDuringHold(PROJECT, { isEnabled: true }, store.deps)).rejects.toThrow(
       /changed the hold 5 times/,
     );
     expect(store).toMatchObject({ changes: [], warnings: [] });
