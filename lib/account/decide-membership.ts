@@ -8,7 +8,7 @@ import { keyOf, mergeMembers, updatedRecord } from './merge.ts';
 
 /**
  * Decides about a notification that reports a new role: the users are recorded as members of the
- * project. A repeated notification has no effect, so no key against duplicates is stored.
+ * project. A repeated notification has no effect, so its duplicate key is not stored.
  */
 export function decideMembership(
   update: InventoryUpdate,

@@ -48,9 +48,8 @@ function catalogLookup(
   serviceIds: ReadonlySet<string>,
 ): (endpoint: EndpointRow, type: string) => boolean {
   const endpointIds = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
-  // In a catalog from a template file, ids are missing or different from those of the lists. A
-  // service with such an id gets the id '' in the key, and only the other fields of its endpoints
-  // are compared.
+  // In a catalog from a template file, the ids of services are missing or differ from those of the
+  // lists. The key then has the id '', so that only the other fields are compared.
   const endpointKeys = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => endpointKey(serviceIds.has(id) ? id : '', type, one, projectId)),

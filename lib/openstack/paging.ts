@@ -44,8 +44,8 @@ const textField = (row: unknown, key: string): string | undefined => {
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
   const isLinksField = ([name, value]: [string, unknown]): boolean =>
     name.endsWith('_links') || (name === 'links' && Array.isArray(value));
-  const [key, links] =
-    (isObject(body) && collection !== undefined && Object.entries(body).find(isLinksField)) || [];
+  if (!isObject(body) || collection === undefined) return undefined;
+  const [key, links] = Object.entries(body).find(isLinksField) ?? [];
   if (links === undefined || links === null) return undefined;
   if (!Array.isArray(links)) throw new PagingError(`${key} is not a list`);
   const next = links.find((link) => textField(link, 'rel') === 'next');

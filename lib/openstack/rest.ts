@@ -130,8 +130,8 @@ class RestClient {
   }
 
   /**
-   * Sends the call in a slot of the limiter. `onSending` marks the start of the call. A read that
-   * begins later does not share its answer.
+   * Sends the call in a slot of the limiter. Calls `onSending` immediately before the call is sent,
+   * because a read that begins later must not share its answer.
    */
   #sendInSlot(
     method: Method,

@@ -65,11 +65,11 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefi
   if (!signal) return promise;
   signal.throwIfAborted();
   const endController = new AbortController();
-  const abortion = new Promise<never>((_resolve, reject) => {
+  const rejectionOnAbort = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), {
       once: true,
       signal: endController.signal,
     });
   });
-  return Promise.race([promise, abortion]).finally(() => endController.abort());
+  return Promise.race([promise, rejectionOnAbort]).finally(() => endController.abort());
 }

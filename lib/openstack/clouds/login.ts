@@ -188,10 +188,13 @@ function domainOf(
     get('default_domain_id') ??
     get('default_domain') ??
     (cloud.fields.identity_api_version === '3' ? 'default' : undefined);
-  const id = get(`${accountType}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
-  if (id) return { id };
-  const name = ownName ?? get('default_domain_name');
-  return { name: name ?? getRequired(`${accountType}_domain_name`, `${accountType}_domain_id`) };
+  const ownId = get(`${accountType}_domain_id`);
+  if (ownId) return { id: ownId };
+  if (ownName) return { name: ownName };
+  if (defaultId) return { id: defaultId };
+  const defaultName = get('default_domain_name');
+  if (defaultName) return { name: defaultName };
+  return { name: getRequired(`${accountType}_domain_name`, `${accountType}_domain_id`) };
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */

@@ -99,12 +99,12 @@ const isHttpUrl = (value: unknown): value is string =>
  * over the same variable in upper case. `all_proxy` is used if the scheme has no own variable.
  */
 function proxiesOf(env: CredentialSources['env']): Proxies {
-  const variable = (key: string): { name: string; value: string } | undefined => {
+  const variableOf = (key: string): { name: string; value: string } | undefined => {
     const name = [key, key.toUpperCase()].find((one) => env[one]);
     return name === undefined ? undefined : { name, value: env[name] ?? '' };
   };
-  const proxyUrl = (key: string): string | undefined => {
-    const setting = variable(key) ?? variable('all_proxy');
+  const proxyUrlOf = (key: string): string | undefined => {
+    const setting = variableOf(key) ?? variableOf('all_proxy');
     if (!setting) return undefined;
     const { name, value } = setting;
     const url = URL.parse(value.includes('://') ? value : `http://${value}`);
@@ -113,6 +113,6 @@ function proxiesOf(env: CredentialSources['env']): Proxies {
       `${name} must be the URL of an HTTP proxy: http://proxy.example.org:3128`,
     );
   };
-  const [http, https] = [proxyUrl('http_proxy'), proxyUrl('https_proxy')];
-  return { http: () => http, https: () => https, noProxy: variable('no_proxy')?.value ?? '' };
+  const [http, https] = [proxyUrlOf('http_proxy'), proxyUrlOf('https_proxy')];
+  return { http: () => http, https: () => https, noProxy: variableOf('no_proxy')?.value ?? '' };
 }
