@@ -86,10 +86,10 @@ async function answerStatus(context: Context, deps: ApiDeps): Promise<Response> 
     reads.stopDecision(),
     readSuspensionHolds(reads),
   ]);
-  const stop = activeStop(newestStop);
+  const stopInForce = activeStop(newestStop);
   return context.json({
     ...deps.health(),
-    ...(stop ? { stopped: stop } : {}),
+    ...(stopInForce ? { stopped: stopInForce } : {}),
     accounts,
     suspicious: suspicions.total,
     enabledDuringHold: suspensionHolds.filter(({ enabledAt }) => enabledAt !== undefined).length,

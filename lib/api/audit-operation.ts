@@ -14,7 +14,7 @@ export const auditTargetOf = ({ id, scope }: Operation) => ({
 
 /**
  * Returns a function that makes the audit record of an operation that this request opened.
- * `earlier`: the operation that the request approves or runs again.
+ * `earlierOperation`: the operation that the request approves or runs again.
  */
 export const auditRecordBuilder =
   (
@@ -22,17 +22,17 @@ export const auditRecordBuilder =
     what: AuditedDecision,
     reason: string,
     { now }: Pick<ApiDeps, 'now'>,
-    earlier?: Operation,
+    earlierOperation?: Operation,
   ) =>
   (opened: Operation, superseded: Operation | undefined): AuditRecord =>
     auditRecord(context, now(), {
       what,
       target: {
         ...auditTargetOf(opened),
-        operations: [opened.id, ...(earlier ? [earlier.id] : [])],
+        operations: [opened.id, ...(earlierOperation ? [earlierOperation.id] : [])],
       },
       reason,
-      before: auditedStateOf(superseded ?? earlier),
+      before: auditedStateOf(superseded ?? earlierOperation),
       after: auditedStateOf(opened),
     });
 

@@ -20,8 +20,8 @@ const MEDIA_TYPE_BY_FILE: Readonly<Record<string, string>> = {
   'console.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 };
-const SELF = ["'self'"];
-const NONE = ["'none'"];
+const CSP_SELF = ["'self'"];
+const CSP_NONE = ["'none'"];
 
 export interface ConsoleOptions {
   /** True if the API accepts only requests for loopback. */
@@ -41,17 +41,17 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
       // The header applies to all ports of a host, for example to Keystone and Horizon.
       strictTransportSecurity: false,
       contentSecurityPolicy: {
-        defaultSrc: NONE,
-        scriptSrc: SELF,
-        styleSrc: SELF,
-        imgSrc: SELF,
-        connectSrc: SELF,
-        formAction: NONE,
-        baseUri: NONE,
-        frameAncestors: NONE,
+        defaultSrc: CSP_NONE,
+        scriptSrc: CSP_SELF,
+        styleSrc: CSP_SELF,
+        imgSrc: CSP_SELF,
+        connectSrc: CSP_SELF,
+        formAction: CSP_NONE,
+        baseUri: CSP_NONE,
+        frameAncestors: CSP_NONE,
         // With these two rules the browser refuses every assignment of text as HTML.
         requireTrustedTypesFor: ["'script'"],
-        trustedTypes: NONE,
+        trustedTypes: CSP_NONE,
       },
     }),
   );

@@ -67,9 +67,9 @@ async function refusalByHold(
   const failedRuns = deadLetters.flatMap(({ operationId, task }) =>
     operationId && task ? [{ operationId, ...task }] : [],
   );
+  if (failedRuns.length === 0) return undefined;
   const { collection, partition } = RESOURCE_HOLDS;
-  const heldTypes =
-    failedRuns.length > 0 ? heldTypesOf(await reads.documents(collection, partition), now) : [];
+  const heldTypes = heldTypesOf(await reads.documents(collection, partition), now);
   for (const [id, runsOfOperation] of Map.groupBy(failedRuns, ({ operationId }) => operationId)) {
     const [operation, tasks] = await Promise.all([reads.operation(id), reads.tasks(id)]);
     const failedTasks = tasks.filter((task) =>

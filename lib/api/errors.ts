@@ -44,10 +44,10 @@ export function errorHandler({ log, onUnexpectedError }: ErrorDeps): ErrorHandle
     // The client closed the connection before its body was complete, and receives no response.
     if (context.req.raw.signal.aborted)
       return context.json(problemBody('aborted', 'the request ended before it was complete'), 400);
-    const request = logFieldsOf(context);
+    const logFields = logFieldsOf(context);
     if (thrown instanceof PropagatorError) {
       log.warn(
-        { ...request, error: thrown.report, causes: causeTexts(thrown.cause) },
+        { ...logFields, error: thrown.report, causes: causeTexts(thrown.cause) },
         'an API request failed',
       );
       return context.json({ error: thrown.report }, 503);
@@ -55,7 +55,7 @@ export function errorHandler({ log, onUnexpectedError }: ErrorDeps): ErrorHandle
     onUnexpectedError?.();
     log.error(
       {
-        ...request,
+        ...logFields,
         causes: causeTexts(thrown),
         stack: thrown.stack
           ?.split('\n')
@@ -64,7 +64,7 @@ export function errorHandler({ log, onUnexpectedError }: ErrorDeps): ErrorHandle
       },
       'an API request ended in an unexpected error',
     );
-    const { requestId } = request;
+    const { requestId } = logFields;
     const advice =
       `Read the log of the propagator. The entry with the request id ${requestId} has the ` +
       'cause.';

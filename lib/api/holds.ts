@@ -71,9 +71,9 @@ async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
   if (unknownBecause !== undefined) return refuse(unknownBecause);
   if (until !== undefined && until <= deps.now())
     return refuse('the field until is a time in the past');
-  const before = await findHold(target, id, deps);
-  if (before && isInForce(before, deps.now()))
-    return refuse(`${before.by} holds ${target} ${id} already: ${before.reason}`);
+  const storedHold = await findHold(target, id, deps);
+  if (storedHold && isInForce(storedHold, deps.now()))
+    return refuse(`${storedHold.by} holds ${target} ${id} already: ${storedHold.reason}`);
   const hold: DeletionHold = {
     ...namedTarget,
     by: callerOf(context),
@@ -82,14 +82,14 @@ async function addHold(context: Context, deps: ApiDeps): Promise<Response> {
     ...(ticket === undefined ? {} : { ticket }),
     ...(until === undefined ? {} : { until }),
   };
-  const outcome = await commitHold(context, { target, id, before, after: hold }, deps);
+  const outcome = await commitHold(context, { target, id, before: storedHold, after: hold }, deps);
   return outcome === 'conflict' ? context.json(HOLD_CHANGED_PROBLEM, 409) : context.json(hold, 201);
 }
 
 async function removeHold(context: Context, id: string, deps: ApiDeps): Promise<Response> {
   const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
-  const before = await findHold(target, id, deps);
-  if (!before)
+  const storedHold = await findHold(target, id, deps);
+  if (!storedHold)
     return context.json(
       problemBody(
         'hold',
@@ -98,7 +98,11 @@ async function removeHold(context: Context, id: string, deps: ApiDeps): Promise<
       ),
       404,
     );
-  const outcome = await commitHold(context, { target, id, before, after: undefined }, deps);
+  const outcome = await commitHold(
+    context,
+    { target, id, before: storedHold, after: undefined },
+    deps,
+  );
   return outcome === 'conflict'
     ? context.json(HOLD_CHANGED_PROBLEM, 409)
     : context.json({ removed: `${target}/${id}` });

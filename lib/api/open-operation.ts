@@ -57,13 +57,13 @@ export function refusalWithoutPlan(
  * error of a failed call to Keystone.
  */
 export async function openRequestedCleanup(
-  requested: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
+  request: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const { keystone, projectAdmin } = deps.cloud;
   const [state, allOperations, protection] = await Promise.all([
-    keystone.show('project', requested.project),
-    deps.engine.reads.operationsAbout('project', requested.project),
+    keystone.show('project', request.project),
+    deps.engine.reads.operationsAbout('project', request.project),
     deps.protection(),
   ]);
   const cleanups = cleanupsOf(allOperations);
@@ -74,19 +74,19 @@ export async function openRequestedCleanup(
   const parent = await parentOfOpenCleanup(cleanups, deps.engine);
   const input = {
     scope,
-    by: requested.by,
-    reason: requested.reason,
-    confirmedName: requested.name,
+    by: request.by,
+    reason: request.reason,
+    confirmedName: request.name,
     keystoneState: { name, enabled },
     cleanups,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
-    ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
-    ...(requested.plan ? { plan: requested.plan } : {}),
+    ...(request.rerunOf ? { rerunOf: request.rerunOf } : {}),
+    ...(request.plan ? { plan: request.plan } : {}),
     allOperations,
     ...(parent ? { parent } : {}),
-    window: await recoveryWindowOfProject(state.account, requested.window, parent, deps),
+    window: await recoveryWindowOfProject(state.account, request.window, parent, deps),
   };
   // The check in Keystone makes many calls, so all other rules are checked first.
   const answer = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -112,12 +112,12 @@ async function parentOfOpenCleanup(
  */
 async function recoveryWindowOfProject(
   account: Account,
-  requested: RequestedWindow | undefined,
+  requestedWindow: RequestedWindow | undefined,
   parent: Operation | undefined,
   deps: ApiDeps,
 ): Promise<RecoveryWindow | undefined> {
-  if (parent && requested?.recoverForSeconds === undefined) return undefined;
-  return recoveryWindowOf(account, requested, deps);
+  if (parent && requestedWindow?.recoverForSeconds === undefined) return undefined;
+  return recoveryWindowOf(account, requestedWindow, deps);
 }
 
 /** Returns the refusal if Keystone does not show a project with the requested id. */

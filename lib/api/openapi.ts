@@ -77,7 +77,7 @@ export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]
 
 function openApiOperation(route: Route, method: string, path: string): Json {
   const { summary, query, body, answers, isStream } = ROUTE_DESCRIPTIONS[route];
-  const access = ROUTE_ACCESS[route];
+  const routeAccess = ROUTE_ACCESS[route];
   const pathParameterNames = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
   const pathParameters = pathParameterNames.map((name) => ({
     name,
@@ -89,8 +89,9 @@ function openApiOperation(route: Route, method: string, path: string): Json {
   return {
     operationId: openApiOperationId(method, path),
     summary,
-    description: access === 'public' ? 'Needs no authentication.' : `Minimum level: ${access}.`,
-    ...(access === 'public' ? { security: [] } : { security: securityOf(method) }),
+    description:
+      routeAccess === 'public' ? 'Needs no authentication.' : `Minimum level: ${routeAccess}.`,
+    ...(routeAccess === 'public' ? { security: [] } : { security: securityOf(method) }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: requestBodyOf(path, body) } : {}),
     responses: { ...responsesOf(method, answers), ...(isStream ? STREAM_CONTENT : {}) },

@@ -18,7 +18,7 @@ import { answerUnknownOperation, problemBody } from './problem.ts';
 export const ReleaseBody = z.strictObject({ reason: reasonText, by: callerNotAllowedInBody });
 
 /** The person who decides about an operation, and the reason. */
-interface Decision {
+interface OperationDecision {
   readonly by: string;
   readonly reason: string;
 }
@@ -47,7 +47,7 @@ export function cancelRoute(app: Hono, deps: ApiDeps): void {
 async function cancelOperation(
   context: Context,
   operationId: OperationId,
-  { by, reason }: Decision,
+  { by, reason }: OperationDecision,
   { engine, now }: ApiDeps,
 ): Promise<Response | 'conflict'> {
   const operation = await engine.reads.operation(operationId);
@@ -110,7 +110,7 @@ export function releaseRoute(app: Hono, { engine, mode, now }: ApiDeps): void {
  */
 function releaseMessage(
   operation: Operation,
-  decision: Decision,
+  decision: OperationDecision,
   mode: Mode,
 ): OutgoingMessage | undefined {
   const { id, state, scope, cause, request, hold } = operation;

@@ -41,14 +41,14 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 async function requestCleanup(context: Context, deps: ApiDeps): Promise<Response> {
-  const requested = await readJson(context, CleanupBody);
-  const refusal = refusalWithoutPlan(requested.project, deps);
+  const body = await readJson(context, CleanupBody);
+  const refusal = refusalWithoutPlan(body.project, deps);
   if (refusal) return answerRefused(context, refusal.because, refusal.advice);
-  const input = { ...requested, window: requested, by: callerOf(context) };
-  const auditRecordOf = auditRecordBuilder(context, 'operation.requested', input.reason, deps);
-  const answer = await openRequestedCleanup(input, deps);
-  const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf);
-  return context.json(body, status);
+  const request = { ...body, window: body, by: callerOf(context) };
+  const auditRecordOf = auditRecordBuilder(context, 'operation.requested', request.reason, deps);
+  const answer = await openRequestedCleanup(request, deps);
+  const response = await commitOpened(answer, deps.engine, auditRecordOf);
+  return context.json(response.body, response.status);
 }
 
 async function answerOperation(context: Context, deps: ApiDeps): Promise<Response> {
@@ -60,11 +60,19 @@ async function answerOperation(context: Context, deps: ApiDeps): Promise<Respons
 }
 
 async function answerRerun(context: Context, deps: ApiDeps): Promise<Response> {
-  const earlier = await deps.engine.reads.operation(OperationId.parse(context.req.param('id')));
-  const input = { ...(await readJson(context, RerunBody)), by: callerOf(context) };
-  if (!earlier) return answerUnknownOperation(context);
-  const auditRecordOf = auditRecordBuilder(context, 'operation.rerun', input.reason, deps, earlier);
-  const answer = await rerunOperation(earlier, input, deps);
+  const earlierOperation = await deps.engine.reads.operation(
+    OperationId.parse(context.req.param('id')),
+  );
+  const request = { ...(await readJson(context, RerunBody)), by: callerOf(context) };
+  if (!earlierOperation) return answerUnknownOperation(context);
+  const auditRecordOf = auditRecordBuilder(
+    context,
+    'operation.rerun',
+    request.reason,
+    deps,
+    earlierOperation,
+  );
+  const answer = await rerunOperation(earlierOperation, request, deps);
   const { body, status } = await commitOpened(answer, deps.engine, auditRecordOf);
   return context.json(body, status);
 }

@@ -33,11 +33,18 @@ export const ApprovalBody = z.strictObject({
  * not shorten the window of the first one. The reminders of the second approval replace the
  * reminders of the first one.
  */
-function longerWindow(stored: RequestedWindow, requested: RequestedWindow): RequestedWindow {
-  const [storedSeconds, seconds] = [stored.recoverForSeconds, requested.recoverForSeconds];
+function longerWindow(
+  storedWindow: RequestedWindow,
+  requestedWindow: RequestedWindow,
+): RequestedWindow {
+  const [storedSeconds, requestedSeconds] = [
+    storedWindow.recoverForSeconds,
+    requestedWindow.recoverForSeconds,
+  ];
   const recoverForSeconds =
-    storedSeconds === undefined ? seconds : Math.max(storedSeconds, seconds ?? 0);
-  const remindBeforeSeconds = requested.remindBeforeSeconds ?? stored.remindBeforeSeconds;
+    storedSeconds === undefined ? requestedSeconds : Math.max(storedSeconds, requestedSeconds ?? 0);
+  const remindBeforeSeconds =
+    requestedWindow.remindBeforeSeconds ?? storedWindow.remindBeforeSeconds;
   return {
     ...(recoverForSeconds === undefined ? {} : { recoverForSeconds }),
     ...(remindBeforeSeconds === undefined ? {} : { remindBeforeSeconds }),

@@ -92,7 +92,7 @@ async function compareWithProfile(
 }
 
 async function provisionProject(context: Context, deps: ApiDeps): Promise<Response> {
-  const requested = { ...(await readJson(context, ProvisionBody)), by: callerOf(context) };
+  const provisionRequest = { ...(await readJson(context, ProvisionBody)), by: callerOf(context) };
   const project = await readRequestedProject(context, deps);
   if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
   if (project.suspensionCauses.length > 0)
@@ -100,12 +100,12 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
       context,
       `the project is not active: ${describeCauses(project.suspensionCauses)}`,
     );
-  if (!desiredState(project.facts, deps.policy, requested))
-    return context.json(noProfileProblem(project, requested.profile), 409);
+  if (!desiredState(project.facts, deps.policy, provisionRequest))
+    return context.json(noProfileProblem(project, provisionRequest.profile), 409);
   const scope = scopeOfProject(project);
   const because = protectedBecause(scope, await deps.protection());
   if (because) return answerRefused(context, `it is protected: ${because}`);
-  const input = await operationInputOf('provision', scope, requested, deps);
+  const input = await operationInputOf('provision', scope, provisionRequest, deps);
   const provision = openProvision(input);
   if (!provision)
     return answerRefused(
@@ -123,9 +123,9 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
       name: scope.name,
       operations: openedId ? [openedId] : [],
     },
-    reason: requested.reason,
+    reason: provisionRequest.reason,
     before: null,
-    after: { opened: openedId ?? null, profile: requested.profile ?? null },
+    after: { opened: openedId ?? null, profile: provisionRequest.profile ?? null },
   } as const;
   const audit = [auditRecord(context, input.now, auditedDecision)];
   const outcome = await deps.engine.commit({ operations, messages, audit });

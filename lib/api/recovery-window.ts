@@ -30,17 +30,19 @@ export interface RequestedWindow {
  */
 export async function recoveryWindowOf(
   account: Account,
-  requested: RequestedWindow | undefined,
+  requestedWindow: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<RecoveryWindow | undefined> {
   const policyWindow = policy && (await recoveryWindowOfPolicy(account, policy, cloud));
   const lengthMillis =
-    requested?.recoverForSeconds === undefined
+    requestedWindow?.recoverForSeconds === undefined
       ? policyWindow?.lengthMillis
-      : requested.recoverForSeconds * 1000;
+      : requestedWindow.recoverForSeconds * 1000;
   if (!lengthMillis) return undefined;
-  const reminders = requested?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
-  return { lengthMillis, remindMillis: reminders ?? policyWindow?.remindMillis ?? [] };
+  const requestedRemindMillis = requestedWindow?.remindBeforeSeconds?.map(
+    (seconds) => seconds * 1000,
+  );
+  return { lengthMillis, remindMillis: requestedRemindMillis ?? policyWindow?.remindMillis ?? [] };
 }
 
 /** Returns the recovery window of the policy. The policy has no windows for users. */

@@ -19,43 +19,43 @@ import {
  * error of a failed call to Keystone.
  */
 export async function rerunOperation(
-  earlier: Operation,
-  requested: AdministratorRequest,
+  earlierOperation: Operation,
+  request: AdministratorRequest,
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
-  const refusal = await refusalOfRerun(earlier, deps);
+  const refusal = await refusalOfRerun(earlierOperation, deps);
   if (refusal) return refusal;
   const { reads } = deps.engine;
-  const { type, id } = earlier.scope;
+  const { type, id } = earlierOperation.scope;
   const [cleanups, record, projects, protection] = await Promise.all([
     reads.operationsAbout(type, id).then(cleanupsOf),
     reads.account(type, id),
-    type === 'user' ? reads.projectsOfMember(earlier.scope.id) : [],
+    type === 'user' ? reads.projectsOfMember(earlierOperation.scope.id) : [],
     deps.protection(),
   ]);
   const scope = record
-    ? mergedScope(earlier.scope, scopeOf(record.account, { record, projects }))
-    : earlier.scope;
+    ? mergedScope(earlierOperation.scope, scopeOf(record.account, { record, projects }))
+    : earlierOperation.scope;
   const protectedReason = protectedBecause(scope, protection);
-  const refusedBecause = whyNotRerun(earlier, cleanups, protectedReason);
+  const refusedBecause = whyNotRerun(earlierOperation, cleanups, protectedReason);
   if (refusedBecause !== undefined) return refusedAnswer(refusedBecause);
-  if (earlier.request && earlier.scope.type === 'project') {
+  if (earlierOperation.request && earlierOperation.scope.type === 'project') {
     // The rerun for an existing project is a new request, so the settings may require two
     // approvals.
-    const project = earlier.scope.id;
+    const project = earlierOperation.scope.id;
     const state = await deps.cloud.keystone.show('project', project);
     if (state.kind === 'present')
       return (
         refusalWithoutPlan(project, deps) ??
-        openRequestedCleanup({ ...requested, project, rerunOf: earlier.id }, deps)
+        openRequestedCleanup({ ...request, project, rerunOf: earlierOperation.id }, deps)
       );
   }
   return openRerun({
-    earlier,
+    earlier: earlierOperation,
     scope,
     cleanups,
-    by: requested.by,
-    reason: requested.reason,
+    by: request.by,
+    reason: request.reason,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedReason,

@@ -28,7 +28,7 @@ export const TOKEN_PATTERN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
  */
 export function openTokenFile(path: string): ApiToken {
   createIfMissing(path);
-  const file = withFileError(path, 'be read', () => openSync(path, 'r'));
+  const file = callOrThrowSettingError(path, 'be read', () => openSync(path, 'r'));
   try {
     const { mode, uid } = fstatSync(file);
     if (process.getuid && uid !== process.getuid())
@@ -58,7 +58,7 @@ export function openTokenFile(path: string): ApiToken {
 function createIfMissing(path: string): void {
   if (existsSync(path)) return;
   const temporaryPath = `${path}.${process.pid}`;
-  withFileError(path, 'be created', () => {
+  callOrThrowSettingError(path, 'be created', () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(temporaryPath, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     try {
@@ -74,7 +74,11 @@ function createIfMissing(path: string): void {
 /**
  * Calls `work`. Converts its error to an error of the setting, with the text `PATH cannot VERB`.
  */
-function withFileError<T>(path: string, verb: 'be read' | 'be created', work: () => T): T {
+function callOrThrowSettingError<T>(
+  path: string,
+  verb: 'be read' | 'be created',
+  work: () => T,
+): T {
   try {
     return work();
   } catch (thrown) {

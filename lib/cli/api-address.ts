@@ -83,14 +83,7 @@ export function apiInCatalog(
     ...overrideRegistrations(credentials, ''),
     ...catalogRegistrations(catalog, ''),
   ].filter(({ type }) => typeKey(type) === typeKey(OWN_REGISTRATION.type));
-  const serviceIds = new Set(
-    registrations.filter(({ isOverride }) => !isOverride).map(({ serviceId }) => serviceId),
-  );
-  if (serviceIds.size > 1)
-    throw catalogError(
-      `Keystone's catalog has ${serviceIds.size} services of type ${OWN_REGISTRATION.type}`,
-      'Delete the services that are not in use: openstack service delete SERVICE',
-    );
+  assertOneService(registrations);
   const registeredRegions = registrations.flatMap(({ region }) => region ?? []);
   const selectedRegions = credentials.regions;
   const regions = selectedRegions.length > 0 ? selectedRegions : registeredRegions;
@@ -115,6 +108,17 @@ export function apiInCatalog(
       'Select one with OS_REGION_NAME.',
     );
   return url;
+}
+
+function assertOneService(registrations: ReturnType<typeof catalogRegistrations>): void {
+  const serviceIds = new Set(
+    registrations.filter(({ isOverride }) => !isOverride).map(({ serviceId }) => serviceId),
+  );
+  if (serviceIds.size > 1)
+    throw catalogError(
+      `Keystone's catalog has ${serviceIds.size} services of type ${OWN_REGISTRATION.type}`,
+      'Delete the services that are not in use: openstack service delete SERVICE',
+    );
 }
 
 const catalogError = (message: string, advice: string): PropagatorError =>

@@ -47,11 +47,11 @@ export class ApiClient {
 
   /** `path` includes its query. `shape` validates the answer. */
   async get<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
-    return parseAnswer(shape, path, await this.#call(path, {}));
+    return parseAnswer(shape, path, await this.#fetchJson(path, {}));
   }
 
   async post<S extends z.ZodType>(path: string, body: unknown, shape: S): Promise<z.infer<S>> {
-    const answer = await this.#call(path, {
+    const answer = await this.#fetchJson(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -60,7 +60,7 @@ export class ApiClient {
   }
 
   async delete<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
-    return parseAnswer(shape, path, await this.#call(path, { method: 'DELETE' }));
+    return parseAnswer(shape, path, await this.#fetchJson(path, { method: 'DELETE' }));
   }
 
   /**
@@ -77,7 +77,7 @@ export class ApiClient {
     }
   }
 
-  async #call(path: string, init: RequestInit): Promise<unknown> {
+  async #fetchJson(path: string, init: RequestInit): Promise<unknown> {
     const { answer, baseUrl } = await this.#send(path, init);
     try {
       return parseJson(await answer.text());

@@ -22,7 +22,7 @@ export function readFileIfReadable(path: string): string | undefined {
 const STOP_TIMEOUT_MILLIS = 30_000;
 /** More unhandled rejections than this within a minute end the process. */
 const MAX_REJECTIONS_PER_MINUTE = 10;
-const MINUTE = 60_000;
+const MINUTE_MILLIS = 60_000;
 
 /** The functions of Node's `process` that this module calls. Tests replace them. */
 export interface ProcessPort {
@@ -93,7 +93,7 @@ export function handleUnhandledErrors(
       logFieldsOf(thrown),
       'unhandled promise rejection; this is a defect, please report it',
     );
-    recentRejections = [...recentRejections.filter((at) => now() - at < MINUTE), now()];
+    recentRejections = [...recentRejections.filter((at) => now() - at < MINUTE_MILLIS), now()];
     if (recentRejections.length <= MAX_REJECTIONS_PER_MINUTE) return;
     log.error(
       { rejections: recentRejections.length },

@@ -27,7 +27,7 @@ export async function* followOperation(
   deps: FollowOperationDeps,
 ): AsyncGenerator<OperationShape> {
   let previousText = '';
-  for await (const state of statesOf(id, deps)) {
+  for await (const state of readStatesRepeatedly(id, deps)) {
     const text = JSON.stringify(state);
     if (text !== previousText) yield state;
     previousText = text;
@@ -39,14 +39,14 @@ export async function* followOperation(
  * Reads the states of an operation again and again, and yields each state. The caller must end the
  * loop.
  */
-async function* statesOf(
+async function* readStatesRepeatedly(
   id: string,
   { client, sleep }: FollowOperationDeps,
 ): AsyncGenerator<OperationShape> {
   const reader = new StateReader(client, `/v1/operations/${encodeURIComponent(id)}`);
   for (;;) {
     try {
-      yield* reader.read();
+      yield* reader.readInOneAttempt();
     } catch (thrown) {
       reader.countFailedAttempt();
       if (!reader.mayBeRestart(thrown)) throw thrown;
@@ -73,7 +73,7 @@ class StateReader {
   }
 
   /** Makes one attempt: yields the states of one stream, or the present state. */
-  async *read(): AsyncGenerator<OperationShape> {
+  async *readInOneAttempt(): AsyncGenerator<OperationShape> {
     this.#hasReadInLastAttempt = false;
     for await (const state of this.#readStates()) {
       this.#hasReadInLastAttempt = true;

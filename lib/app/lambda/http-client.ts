@@ -41,14 +41,15 @@ export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Pr
           'A function calls OpenStack without a proxy. Remove HTTP_PROXY and HTTPS_PROXY.',
         );
       const { protocol, hostname, port } = new URL(origin);
-      const length = body === undefined ? {} : { 'content-length': `${Buffer.byteLength(body)}` };
+      const lengthHeader =
+        body === undefined ? {} : { 'content-length': `${Buffer.byteLength(body)}` };
       const request = new HttpRequest({
         protocol,
         hostname,
         ...(port === '' ? {} : { port: Number(port) }),
         method,
         path,
-        headers: { ...headers, ...length },
+        headers: { ...headers, ...lengthHeader },
         body,
       });
       const { response } = await handler

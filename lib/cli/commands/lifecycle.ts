@@ -8,7 +8,7 @@ import { reasonOption } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
 const optionalText = z.string().optional();
-const Facts = z.looseObject({
+const ProjectFacts = z.looseObject({
   id: z.string(),
   name: optionalText,
   domainId: optionalText,
@@ -25,7 +25,7 @@ const Decision = z.looseObject({
   reconcile: z.boolean().optional(),
 });
 const PolicyAnswer = z.looseObject({
-  facts: Facts,
+  facts: ProjectFacts,
   state: z.string(),
   mode: z.string(),
   changes: z.record(z.string(), Decision),
@@ -133,7 +133,7 @@ function showCommand(policy: Command, terminal: Terminal): void {
     });
 }
 
-const projectFacts = (facts: z.infer<typeof Facts>): AccountFacts => ({
+const projectFacts = (facts: z.infer<typeof ProjectFacts>): AccountFacts => ({
   id: facts.id,
   name: facts.name,
   domainId: facts.domainId,
