@@ -179,7 +179,7 @@ function suspendOrResumeInput(
     options:
       lifecycle?.options?.[service.name] ?? chosenOptionNames(service.name, NO_POLICY.suspend),
     context,
-    records: suspensionStore(place, deps.engine),
+    suspensionRecords: suspensionStore(place, deps.engine),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
     settleAt: Math.max(lifecycle?.settleAt ?? 0, isSuspend ? tokenCacheEndsAt : 0),
     deadline: deps.now() + deps.budgetMillis,

@@ -33,7 +33,7 @@ export function runUserLifecycle(
     reportTypes: service.userReports,
     action,
     context,
-    records: suspensionStore(place, engine),
+    suspensionRecords: suspensionStore(place, engine),
   });
 }
 

@@ -22,7 +22,7 @@ export interface LifecycleRunInput extends RunControl {
    */
   readonly options: readonly string[] | undefined;
   readonly context: ProjectContext;
-  readonly records: SuspensionRecords;
+  readonly suspensionRecords: SuspensionRecords;
   /** `plan`: the run only counts. */
   readonly phase: 'plan' | 'apply';
   /**

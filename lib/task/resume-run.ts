@@ -16,7 +16,8 @@ export function resumeService(input: LifecycleRunInput): Promise<RunReport> {
   return runLifecycleSteps(input, {
     compare: (type, listedAt) => compareForResume(type, listedAt, input),
     finish: async () => {
-      if (input.phase === 'apply') await input.records.remove(await input.records.all());
+      if (input.phase === 'apply')
+        await input.suspensionRecords.remove(await input.suspensionRecords.all());
     },
     settlingMessage:
       'all resources are restored; the next listing follows when the suspending run has ended',
@@ -29,7 +30,7 @@ async function compareForResume(
   input: LifecycleRunInput,
 ): Promise<TypeComparison> {
   const { resourceType } = type;
-  const recordsOfType = (await input.records.all()).filter(
+  const recordsOfType = (await input.suspensionRecords.all()).filter(
     (one) => one.resourceType === resourceType,
   );
   if (recordsOfType.length === 0)
@@ -43,7 +44,7 @@ async function compareForResume(
     (_record, index) => steps[index]?.state === 'restored',
   );
   if (input.phase === 'apply' && listedAt >= input.settleAt)
-    await input.records.remove(restoredRecords);
+    await input.suspensionRecords.remove(restoredRecords);
   return {
     resourceType,
     total: recordsOfType.length,

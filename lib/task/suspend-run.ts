@@ -54,11 +54,13 @@ async function compareForSuspend(
 ): Promise<TypeComparison> {
   const { resourceType } = type;
   const { rows, conditions } = await listOwnRows(type, input.context);
-  const recordByKey = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
+  const recordByKey = new Map(
+    (await input.suspensionRecords.all()).map((one) => [recordKey(one), one]),
+  );
   const steps = rows.map((row) => {
     const record = recordByKey.get(recordKey({ resourceType, id: row.id }));
     return record
-      ? stepOfRecorded(row, record, option, input.records)
+      ? stepOfRecorded(row, record, option, input.suspensionRecords)
       : stepOfUnrecorded(row, option, resourceType, input.context.now());
   });
   for (const [index, step] of steps.entries())
@@ -106,7 +108,7 @@ function stepOfRecorded(
   row: SuspensionRow,
   record: SuspensionRecord,
   option: string,
-  records: SuspensionRecords,
+  suspensionRecords: SuspensionRecords,
 ): RowStep {
   const comparison = row.compare(record.recordedState);
   if (comparison.kind === 'suspended') return { kind: 'suspended' };
@@ -121,7 +123,7 @@ function stepOfRecorded(
   if (assessment.kind !== 'suspend') return stepWithoutChange(assessment);
   const { recordedState } = assessment;
   const change = async (): Promise<void> => {
-    await records.replace({ ...record, recordedState });
+    await suspensionRecords.replace({ ...record, recordedState });
     await row.suspend(recordedState);
   };
   return { kind: 'change', change };
@@ -133,10 +135,10 @@ function stepOfRecorded(
  */
 async function recordAndGetChanges(
   rowsToRecord: readonly RowToRecord[],
-  { records, mayContinue }: LifecycleRunInput,
+  { suspensionRecords, mayContinue }: LifecycleRunInput,
 ): Promise<(() => Promise<void>)[]> {
   if (rowsToRecord.length === 0 || !(await mayContinue())) return [];
-  const storedRecords = await records.add(rowsToRecord.map(({ record }) => record));
+  const storedRecords = await suspensionRecords.add(rowsToRecord.map(({ record }) => record));
   const recordByKey = new Map(storedRecords.map((one) => [recordKey(one), one]));
   return rowsToRecord.flatMap(({ row, record }) => {
     const storedRecord = recordByKey.get(recordKey(record));

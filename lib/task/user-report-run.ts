@@ -17,7 +17,7 @@ export interface UserReportInput {
   readonly action: 'suspend' | 'resume';
   readonly context: UserContext;
   /** The resources that the last suspension of the user listed. */
-  readonly records: SuspensionRecords;
+  readonly suspensionRecords: SuspensionRecords;
 }
 
 /**
@@ -33,7 +33,7 @@ const MAX_CONDITIONS = 20;
  * the records of its type are kept.
  */
 export async function reportUserResources(input: UserReportInput): Promise<RunReport> {
-  const allRecords = await input.records.all();
+  const allRecords = await input.suspensionRecords.all();
   const context = contextWithoutDeletion({ ...input.context, memoize: createMemoize() });
   const reportedTypes = await Promise.all(
     input.reportTypes.map((reportType) => reportOfType(reportType, allRecords, context, input)),
@@ -62,7 +62,7 @@ async function reportOfType(
   reportType: UserReportType,
   allRecords: readonly SuspensionRecord[],
   context: UserContext,
-  { action, records, service }: UserReportInput,
+  { action, suspensionRecords, service }: UserReportInput,
 ): Promise<ReportedType> {
   const { advice, resourceType } = reportType;
   const conditionFields = { class: 'Unsupported', resourceType, actor: 'operator' } as const;
@@ -85,7 +85,7 @@ async function reportOfType(
       total,
       conditions: vanishedConditions(recordsOfType, rows, conditionFields),
     };
-  await recordListedResources(rows, recordsOfType, resourceType, records, context.now());
+  await recordListedResources(rows, recordsOfType, resourceType, suspensionRecords, context.now());
   const conditions = effectConditions(rows, { ...conditionFields, advice });
   return { resourceType, total, conditions };
 }
@@ -116,7 +116,7 @@ async function recordListedResources(
   rows: readonly ReportedRow[],
   earlierRecords: readonly SuspensionRecord[],
   resourceType: ResourceTypeName,
-  records: SuspensionRecords,
+  suspensionRecords: SuspensionRecords,
   recordedAt: number,
 ): Promise<void> {
   const newRecordByKey = new Map(
@@ -125,12 +125,14 @@ async function recordListedResources(
       return [recordKey(record), record] as const;
     }),
   );
-  await records.remove(earlierRecords.filter((record) => !newRecordByKey.has(recordKey(record))));
+  await suspensionRecords.remove(
+    earlierRecords.filter((record) => !newRecordByKey.has(recordKey(record))),
+  );
   const recordedKeys = new Set(earlierRecords.map(recordKey));
   const addedRecords = [...newRecordByKey.values()].filter(
     (record) => !recordedKeys.has(recordKey(record)),
   );
-  if (addedRecords.length > 0) await records.add(addedRecords);
+  if (addedRecords.length > 0) await suspensionRecords.add(addedRecords);
 }
 
 /**

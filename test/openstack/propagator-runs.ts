@@ -53,7 +53,7 @@ export async function lifecycleRun(
       now: Date.now,
       memoize: createMemoize(),
     },
-    records: input.records,
+    suspensionRecords: input.records,
     phase: 'apply',
     settleAt: 0,
     deadline: Date.now() + 60_000,

@@ -59,7 +59,7 @@ function cinder(limits: Record<string, number>, used: Record<string, number>) {
     types: [quotaSuspension('cinder')],
     options: ['quota-zero'],
     context,
-    records,
+    suspensionRecords: records,
     phase: 'apply' as const,
     settleAt: 0,
     concurrency: 1,

@@ -206,7 +206,7 @@ const lifecycleRunner =
       types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
       options: ['stop'],
       context: adapt(await fixture.fixture.context(nova)),
-      records,
+      suspensionRecords: records,
       phase: 'apply' as const,
       settleAt: 0,
       deadline: Date.now() + 60_000,

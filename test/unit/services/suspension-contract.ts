@@ -40,7 +40,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
       types: action === 'suspend' ? types : types.toReversed(),
       options: option === '' ? undefined : [option],
       context: await stage.context(service),
-      records,
+      suspensionRecords: records,
       phase: 'apply' as const,
       settleAt: 0,
       deadline: Date.now() + 60_000,

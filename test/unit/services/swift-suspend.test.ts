@@ -31,7 +31,7 @@ async function run(action: typeof suspendService | typeof resumeService) {
     types: (swift.suspension?.types ?? []).map((type) => type(swift.name)),
     options: ['close'],
     context: await fixture.context(swift),
-    records,
+    suspensionRecords: records,
     phase: 'apply',
     settleAt: 0,
     deadline: Date.now() + 60_000,

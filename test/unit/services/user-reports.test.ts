@@ -52,7 +52,7 @@ async function run(service: Service, lists: Lists, keystoneLists: Lists = {}) {
     reportTypes: service.userReports,
     action: 'suspend',
     context,
-    records: {
+    suspensionRecords: {
       all: async () => [],
       add: async () => [],
       replace: async () => {},

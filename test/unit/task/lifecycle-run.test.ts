@@ -38,7 +38,7 @@ async function runThreeChanges(
       types: [{ resourceType } as SuspensionType],
       options: undefined,
       context: projectContext(api, 'p1'),
-      records: new MemoryRecords(),
+      suspensionRecords: new MemoryRecords(),
       phase: 'apply',
       settleAt: 0,
       deadline: 1000,

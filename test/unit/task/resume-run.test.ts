@@ -43,7 +43,7 @@ async function resume(
     types: [suspension],
     options: undefined,
     context: projectContext({ service: 'nova' } as unknown as ServiceApi, 'p1'),
-    records,
+    suspensionRecords: records,
     phase,
     settleAt,
     deadline: 1000,

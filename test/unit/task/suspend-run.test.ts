@@ -40,7 +40,7 @@ async function runWith(state: string) {
     types: [suspension],
     options: undefined,
     context: projectContext(api, 'p1', { now: Date.now }),
-    records,
+    suspensionRecords: records,
     phase: 'apply',
     settleAt: 0,
     deadline: Date.now() + 60_000,
