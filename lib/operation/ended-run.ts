@@ -22,7 +22,7 @@ export function applyEndedRun(
   if (error && transaction.operation.action === 'plan' && isLastListingAttempt(task, error))
     endUnlistableTask(transaction, task, error, step.now);
   else if (task.partialRun?.state === 'running' && !foundEnabledProject(report))
-    endPartialRun(transaction, task);
+    endPartialRun(transaction, task, step.now);
   else if (report.type === 'service.finished')
     applyFinishedRun(transaction, task, report, step.now);
   else if (report.type === 'service.failed')
@@ -39,14 +39,14 @@ const foundEnabledProject = (report: ServiceReport): boolean =>
 
 /**
  * Ends the partial run of a task, even if the run failed. A partial run handles only some resource
- * types of the task. The task then waits for its dependencies again. Its full run later lists every
- * type and reports the errors that remain.
+ * types of the task. The task then waits for its dependencies again, and may have further partial
+ * runs. Its full run later lists every type and reports the errors that remain.
  */
-function endPartialRun(transaction: OperationTransaction, task: Task): void {
+function endPartialRun(transaction: OperationTransaction, task: Task, now: number): void {
   if (!task.partialRun) return;
   transaction.putTask({
     ...moveTask(task, 'pending'),
-    partialRun: { ...task.partialRun, state: 'done', nextRun: task.run + 1 },
+    partialRun: { ...task.partialRun, state: 'done', nextRun: task.run + 1, endedAt: now },
     // A duplicate message of the partial run must not start a run that handles all types. The new
     // run number makes such a message outdated.
     run: task.run + 1,

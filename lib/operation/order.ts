@@ -25,8 +25,8 @@ import {
  *
  * Partial runs. A resource type may be independent of a service that its own service depends on.
  * For example, Neutron depends on Nova, and floating IPs are independent of Nova. While Nova
- * deletes servers, the task of Neutron has one partial run, which handles only the independent
- * types. After the partial run the task is `pending` again. Its full run begins when the
+ * deletes servers, the task of Neutron has partial runs, which handle only the independent
+ * types. After a partial run the task is `pending` again. Its full run begins when the
  * dependencies have ended, and lists every type.
  *
  * Overtaking. A task overtakes another task if it depends on that task, and its full run begins

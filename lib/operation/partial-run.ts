@@ -5,11 +5,18 @@ import { areAwaitedTypesCountedEmpty, mayOvertake, type OvertakingInput } from '
 import type { OperationTransaction } from './transaction.ts';
 
 /**
+ * The shortest time between two partial runs of a task. A later partial run finds more resources to
+ * remove, because the awaited service has removed more of its own resources in the meantime.
+ */
+const PARTIAL_RUN_INTERVAL_MILLIS = 10_000;
+
+/**
  * Returns the task with a partial run, or `undefined` if no partial run may begin now. A partial
  * run removes only the types that are independent of the services that the task still waits for.
  * All of these conditions must be met:
  *
- * - The task has had no run, apart from the count of phase `plan`.
+ * - The task has had no run, apart from the count of phase `plan` and from earlier partial runs.
+ * - The last partial run ended at least {@link PARTIAL_RUN_INTERVAL_MILLIS} ago.
  * - Each open dependency leaves some types of the task independent, may be overtaken, or awaits
  *   only types that were counted empty.
  * - At least one of the independent types is not verified empty.
@@ -23,7 +30,7 @@ export function withPartialRun(
   openDependencies: readonly TaskDependency[],
   input: OvertakingInput,
 ): Task | undefined {
-  if (task.partialRun || task.startedAt !== undefined) return undefined;
+  if (!mayStillRunPartially(task, input.now)) return undefined;
   const independentDependencies = openDependencies.filter(hasIndependentTypes);
   if (independentDependencies.length === 0) return undefined;
   const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
@@ -42,6 +49,13 @@ export function withPartialRun(
     ...task,
     partialRun: { state: 'running', awaitedServices: [...new Set(awaitedServices)] },
   };
+}
+
+/** True if the task has had no full run, and its last partial run did not end recently. */
+function mayStillRunPartially({ partialRun, run, startedAt }: Task, now: number): boolean {
+  if (!partialRun) return startedAt === undefined;
+  const { endedAt = 0, nextRun, state } = partialRun;
+  return state === 'done' && run === nextRun && now - endedAt >= PARTIAL_RUN_INTERVAL_MILLIS;
 }
 
 type DependencyWithIndependentTypes = Extract<TaskDependency, { until: 'done' }> & {

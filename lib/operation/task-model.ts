@@ -98,8 +98,8 @@ export interface Task {
   readonly overtook: readonly TaskId[];
   /**
    * Set when a partial run begins, and kept after its end. A partial run handles only types that
-   * are independent of the services in `awaitedServices`. A task has at most one partial run, and
-   * is `pending` after it.
+   * are independent of the services in `awaitedServices`. The task is `pending` after each partial
+   * run.
    */
   readonly partialRun?:
     | {
@@ -111,6 +111,8 @@ export interface Task {
         readonly awaitedServices: readonly ServiceName[];
         /** The number of the run after the partial run. Set when the partial run has ended. */
         readonly nextRun?: number;
+        /** Epoch milliseconds: the end of the last partial run. */
+        readonly endedAt?: number;
       }
     | undefined;
   /** The number of the present run. A report of any other run is ignored. */

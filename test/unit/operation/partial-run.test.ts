@@ -61,6 +61,21 @@ describe('a resource type that is independent of a service that its own service 
     expect(simulation.left()).toEqual({});
   });
 
+  it('is removed by a later partial run if it could not be removed by the first', async () => {
+    await startCleanup([COMPUTE, NETWORK], ['compute.server']);
+    simulation.cloud.blocks.set('network', { message: 'in use by a server', actor: 'none' });
+    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
+    expect(simulation.left()).toMatchObject({ 'network.router': 2 });
+    const endOfPartialRun = () => simulation.taskOf('network')?.partialRun?.endedAt ?? 0;
+    const firstEnd = endOfPartialRun();
+    simulation.cloud.blocks.clear();
+    await simulation.until(() => endOfPartialRun() > firstEnd);
+    expect(endOfPartialRun()).toBeGreaterThanOrEqual(firstEnd + 10_000);
+    expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
+    await simulation.until(() => simulation.state === 'finished');
+    expect(simulation.left()).toEqual({});
+  });
+
   it('is listed again after that service, so that a resource of a late server is removed as well', async () => {
     await startCleanup([COMPUTE, NETWORK], ['compute.server']);
     await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
