@@ -165,17 +165,17 @@ function interpretRole({ assignment, at }: Notification, receivedAt: number): In
 }
 
 function assigneeOf(assignment: RoleAssignment): MembershipNotification['assignee'] | undefined {
-  const user = UserId.safeParse(assignment.user).data;
+  const user = UserId.safeParse(assignment.userId).data;
   if (user) return { type: 'user', id: user };
   // The id of a group has the same form as the id of a user.
-  const group = UserId.safeParse(assignment.group).data;
+  const group = UserId.safeParse(assignment.groupId).data;
   return group ? { type: 'group', id: group } : undefined;
 }
 
 function targetOf(assignment: RoleAssignment): MembershipNotification['target'] | undefined {
-  const project = ProjectId.safeParse(assignment.project).data;
+  const project = ProjectId.safeParse(assignment.projectId).data;
   if (project) return { type: 'project', id: project };
-  const domain = DomainId.safeParse(assignment.domain).data;
+  const domain = DomainId.safeParse(assignment.domainId).data;
   return domain ? { type: 'domain', id: domain } : undefined;
 }
 

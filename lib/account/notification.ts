@@ -45,10 +45,10 @@ export interface Notification {
 }
 /** A role of a user or a group on a project or a domain. */
 export interface RoleAssignment {
-  readonly project: string | undefined;
-  readonly domain: string | undefined;
-  readonly user: string | undefined;
-  readonly group: string | undefined;
+  readonly projectId: string | undefined;
+  readonly domainId: string | undefined;
+  readonly userId: string | undefined;
+  readonly groupId: string | undefined;
   readonly inherited: boolean;
 }
 /** The notification in a stored body, or the reason why the body cannot be read. */
@@ -134,10 +134,10 @@ function parsePayload(
       requestId: payload.initiator?.request_id ?? payload.request_id,
       initiator: initiatorOf(payload),
       assignment: {
-        project: payload.project,
-        domain: payload.domain,
-        user: payload.user,
-        group: payload.group,
+        projectId: payload.project,
+        domainId: payload.domain,
+        userId: payload.user,
+        groupId: payload.group,
         inherited: payload.inherited_to_projects ?? false,
       },
     },
@@ -191,11 +191,16 @@ function sortKeys(_name: string, value: unknown): unknown {
  * come through the relay, or its compression is bzip2.
  */
 function compressionHint(bytes: Uint8Array): string {
-  const starts = (...magic: number[]): boolean =>
+  const startsWith = (...magic: number[]): boolean =>
     magic.every((byte, index) => bytes[index] === byte);
-  if (starts(0x42, 0x5a, 0x68))
+  if (startsWith(0x42, 0x5a, 0x68))
     return ': bzip2 (set kombu_compression of Keystone to gzip, or unset it)';
-  if (starts(0x1f, 0x8b) || starts(0x78, 0x9c) || starts(0x78, 0x01) || starts(0x78, 0xda))
+  if (
+    startsWith(0x1f, 0x8b) ||
+    startsWith(0x78, 0x9c) ||
+    startsWith(0x78, 0x01) ||
+    startsWith(0x78, 0xda)
+  )
     return ': compressed';
   return '';
 }

@@ -67,14 +67,14 @@ export interface PageChanges {
  * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the inventory
  * records of the same accounts. Each creation or change of `enabled` for which no notification
  * arrived is recorded and announced. If the notification about a creation arrives later, `created`
- * is announced a second time, and subscribers must accept this. If `announceCreated` is false, new
- * accounts are only recorded.
+ * is announced a second time, and subscribers must accept this. If `announcesCreations` is false,
+ * new accounts are only recorded.
  */
 export function comparePage(
   page: readonly Account[],
   storedRecords: readonly AccountRecord[],
   listedAt: number,
-  announceCreated = true,
+  announcesCreations = true,
 ): PageChanges {
   const recordByKey = new Map(
     storedRecords.map((record) => [keyOfAccount(record.account), record]),
@@ -86,7 +86,7 @@ export function comparePage(
     if (!changedRecord) continue;
     pageChanges.accounts.push(changedRecord);
     const changes = changesOf(account, record);
-    const isOnlyRecorded = changes.includes('created') && !announceCreated;
+    const isOnlyRecorded = changes.includes('created') && !announcesCreations;
     if (isOnlyRecorded) continue;
     for (const change of changes) pageChanges.messages.push(sweptEvent(account, change, listedAt));
   }

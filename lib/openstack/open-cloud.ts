@@ -84,6 +84,8 @@ export function openCloud(
     });
   const sessions = createSessions(credentials, sharedDeps, identityApi);
   const { ownSession } = sessions;
+  // An application credential has no scope: it belongs to one project.
+  const isProjectBound = credentials.scope === undefined;
   const identity = identityApi(ownSession);
   return {
     keystone: createKeystone(identity),
@@ -91,7 +93,7 @@ export function openCloud(
       identity,
       ownSession,
       (id) => sessions.scopedSession({ kind: 'project', id }),
-      credentials.scope === undefined,
+      isProjectBound,
     ),
     domainAdmin: createDomainAdmin(
       identity,

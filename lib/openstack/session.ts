@@ -34,12 +34,12 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   let pendingLogin: Promise<Token> | undefined;
   let renewalStartedAt = Number.NEGATIVE_INFINITY;
   const refreshAndLogIn = async (logInOnce: () => Promise<Token>): Promise<Token> => {
-    await credentials.refresh?.(false);
+    await credentials.refresh?.({ isRefused: false });
     try {
       return await logInOnce();
     } catch (error) {
       const isRefused = error instanceof PropagatorError && error.report.status === 401;
-      if (isRefused && (await credentials.refresh?.(true))) return logInOnce();
+      if (isRefused && (await credentials.refresh?.({ isRefused: true }))) return logInOnce();
       throw error;
     }
   };

@@ -19,7 +19,7 @@ export type PolicyReading =
 export function readPolicy(text: string, sections: ProfileSections): PolicyReading {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
-    lineCounter: lineCounter,
+    lineCounter,
     prettyErrors: false,
     logLevel: 'error',
   });

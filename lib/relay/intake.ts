@@ -48,11 +48,11 @@ export class Intake<M extends BrokerMessage> {
 
   constructor(
     channel: AcknowledgingChannel<M>,
-    batch: { size: number; waitMillis: number },
+    batchLimits: { size: number; waitMillis: number },
     deps: IntakeDeps,
   ) {
     this.#channel = channel;
-    this.#batchLimits = batch;
+    this.#batchLimits = batchLimits;
     this.#deps = deps;
     this.#loopEnd = this.#run();
   }
@@ -99,10 +99,8 @@ export class Intake<M extends BrokerMessage> {
       bytes += event.data.body.length;
       return index + 1 >= this.#batchLimits.size || bytes >= MAX_BATCH_BYTES;
     });
-    const batch = this.#waitingDeliveries.splice(
-      0,
-      lastIndex < 0 ? this.#waitingDeliveries.length : lastIndex + 1,
-    );
+    const batchSize = lastIndex < 0 ? this.#waitingDeliveries.length : lastIndex + 1;
+    const batch = this.#waitingDeliveries.splice(0, batchSize);
     this.#waitingBytes = this.#waitingDeliveries.reduce(
       (sum, { event }) => sum + event.data.body.length,
       0,

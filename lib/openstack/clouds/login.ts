@@ -14,10 +14,10 @@ export interface Login {
   readonly secret: () => string;
   /**
    * Reads the login again from the secret that stores it. Returns true if the login has changed.
-   * Does not throw. Set only if the login can change while the program runs. The session calls it
-   * before each login in Keystone, and after a refused login with `isRefused`.
+   * Does not throw. Set only if the login can change while the program runs. The session calls
+   * `refresh` before each login in Keystone, and after a login that Keystone refused (`isRefused`).
    */
-  readonly refresh?: (isRefused: boolean) => Promise<boolean>;
+  readonly refresh?: (login: { readonly isRefused: boolean }) => Promise<boolean>;
 }
 
 type SettingName = CloudConfig['settingName'];

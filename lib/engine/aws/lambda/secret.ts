@@ -40,7 +40,7 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
     ...firstSecret.login,
     identity: () => login.identity(),
     secret: () => login.secret(),
-    async refresh(isRefused) {
+    async refresh({ isRefused }) {
       const age = deps.now() - readAt;
       if (age < (isRefused ? MAX_AGE_AFTER_REFUSAL_MILLIS : MAX_AGE_MILLIS)) return false;
       readAt = deps.now();
