@@ -95,8 +95,8 @@ export async function openRequestedCleanup(
 }
 
 /**
- * Returns the domain's operation that opened the cleanup in progress. Returns `undefined` if there
- * is no such cleanup, or if no operation of a domain opened it.
+ * Returns the domain's operation that opened the cleanup in progress. Returns `undefined` if no
+ * cleanup is in progress, or if no operation of a domain opened the cleanup.
  */
 async function parentOfOpenCleanup(
   cleanups: readonly Operation[],

@@ -17,8 +17,8 @@ export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 
 /**
- * One login: the token with its catalog, and the credentials. Their regions and interfaces select
- * an endpoint of the catalog.
+ * One login: the token with its catalog, and the credentials. The regions and interfaces of the
+ * credentials select an endpoint of the catalog.
  */
 export interface KeystoneLogin extends IssuedToken {
   readonly credentials: Credentials;

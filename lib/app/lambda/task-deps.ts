@@ -7,8 +7,8 @@ import { taskSettings } from '../settings-deps.ts';
  */
 const RUN_BUDGET_MILLIS = 60_000;
 /**
- * A removal that began at the end of the budget has ended by this time. The function then has half
- * a minute left for its report.
+ * A removal that began at the end of `RUN_BUDGET_MILLIS` has ended by this time. The function then
+ * has half a minute left for its report.
  */
 const MAX_RUN_MILLIS = 150_000;
 /**
