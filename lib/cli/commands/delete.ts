@@ -13,6 +13,7 @@ import { type OperationShape, OperationsShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { showPlan } from '../show/plan.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
+import { waiversOf } from './operation-waivers.ts';
 import {
   type AccountType,
   approvalOutput,
@@ -168,8 +169,9 @@ async function deleteAfterQuestion(
 async function followToEnd(id: string, terminal: Terminal): Promise<void> {
   const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
   const lastState = await watchUntil(id, terminal, isHeld);
-  if (lastState)
-    terminal.write(`\n${showOperation(lastState, [], terminal.now(), terminal.color)}\n`);
+  if (!lastState) return;
+  const waivers = await waiversOf(lastState, terminal);
+  terminal.write(`\n${showOperation(lastState, waivers, terminal.now(), terminal.color)}\n`);
 }
 
 async function deleteUnplanned(

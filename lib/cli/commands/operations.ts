@@ -1,15 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { OPERATION_STATES } from '../../operation/model.ts';
-import { exitCodeOf, hasEnded, OPERATION_EXIT_CODES_TEXT } from '../exit-code.ts';
+import { exitCodeOf, OPERATION_EXIT_CODES_TEXT } from '../exit-code.ts';
 import { type OutputOptions, type Presentation, present, withOutputOptions } from '../format.ts';
 import { timeText } from '../output.ts';
-import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
+import { OperationShape, OperationsShape, PlanShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { queryString, type Terminal, UsageError } from '../terminal.ts';
 import { deleteCommands } from './delete.ts';
 import { suspendResumeCommands } from './lifecycle.ts';
 import { decisionCommands } from './operation-decisions.ts';
+import { waiversOf } from './operation-waivers.ts';
 import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
 
@@ -103,12 +104,8 @@ function showCommand(operation: Command, terminal: Terminal): void {
         present(terminal, plan, options, planPresentation(terminal));
         return;
       }
-      // The current waivers apply to a running operation. An ended operation has stored the waivers
-      // that applied at its end. Format `json` prints the stored waivers of every operation.
-      const usesStoredWaivers = options.json === true || hasEnded(view);
-      const waivers = usesStoredWaivers
-        ? view.operation.waived
-        : (await client.get('/v1/waivers', WaiversShape)).waivers;
+      // Format `json` prints the stored waivers of every operation.
+      const waivers = options.json ? view.operation.waived : await waiversOf(view, terminal);
       present(terminal, view, options, {
         text: (one) => showOperation(one, waivers, now(), color),
         rows: (one) => [one],

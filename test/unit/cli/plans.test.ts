@@ -100,6 +100,31 @@ describe('propagator project delete on a terminal', () => {
     expect(simulation.cloud.projects.has(TARGET)).toBe(true);
   });
 
+  it('shows a waived type as waived at the end of the operation', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    simulation.cloud.moreTypes.push('rating');
+    const { type } = commandLine(simulation, 'shop');
+    await type('waiver add rating --reason "only reads meters"');
+    const { code, out } = await type(`project delete ${TARGET}`);
+    const [, finalView = ''] = out.split(/Z finished: .*\n\n/);
+    expect(code).toBe(0);
+    expect(finalView).toMatch(/Waived\n- rating.*: by ann at .*: only reads meters/);
+    expect(finalView).not.toContain('Not covered');
+  });
+
+  it('shows a waived type as waived when another type causes a hold', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    simulation.cloud.moreTypes.push('rating', 'backup');
+    const { type } = commandLine(simulation, 'shop');
+    await type('waiver add rating --reason "only reads meters"');
+    const { code, out } = await type(`project delete ${TARGET}`);
+    const [, finalView = ''] = out.split(/Z held: .*\n\n/);
+    expect(code).toBe(3);
+    expect(finalView).toMatch(/Waived\n- rating.*: by ann at .*: only reads meters/);
+    expect(finalView).toMatch(/Not covered: [^\n]*\n\? backup/);
+    expect(finalView).not.toContain('? rating');
+  });
+
   it.each([
     ['another name', 'bank'],
     ['nothing', ''],
