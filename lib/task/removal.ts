@@ -93,7 +93,10 @@ async function removeBatch<Context extends CommonContext>(
   }
 }
 
-/** True if no further removal of the type may begin. */
+/**
+ * True if no further removal of the type may begin. If a condition stops all removals, it is added
+ * to the results.
+ */
 const isStopped = async <Context extends CommonContext>({
   input,
   results,
