@@ -111,16 +111,17 @@ function defectOf(
   lastVerifiedHead: AuditHead,
   knownEntry: KnownEntry | undefined,
 ): string | undefined {
-  const expected = lastVerifiedHead.sequence + 1;
-  if (sequence !== expected) return `it is missing; the next entry is ${sequence}`;
+  const expectedSequence = lastVerifiedHead.sequence + 1;
+  if (sequence !== expectedSequence) return `it is missing; the next entry is ${sequence}`;
   if (typeof entry !== 'object' || entry === null) return 'it cannot be read';
   const fields = entry as { readonly [name: string]: unknown };
   const hash = hashOf(entry);
   if (fields.hash !== hash) return 'its content was changed: its hash does not match';
-  if (fields.sequence !== expected) return `it is entry ${String(fields.sequence)}, moved here`;
+  if (fields.sequence !== expectedSequence)
+    return `it is entry ${String(fields.sequence)}, moved here`;
   if (fields.previous !== lastVerifiedHead.hash)
     return `it does not continue entry ${lastVerifiedHead.sequence}`;
-  if (knownEntry?.sequence === expected && knownEntry.hash !== hash)
+  if (knownEntry?.sequence === expectedSequence && knownEntry.hash !== hash)
     return `its hash is not the known hash ${knownEntry.hash}`;
   return undefined;
 }

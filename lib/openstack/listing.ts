@@ -55,17 +55,17 @@ async function readListingOnce<S extends z.ZodType>(
 ): Promise<{ rows: z.infer<S>[]; hasMore: boolean } | PropagatorError> {
   const { collection, row, paging, pageSize, maxRows, onPage, ...request } = options;
   const firstQuery = firstQueryOf(options);
-  const listed: ListedRows<S> = { rows: [], rowCount: 0, visitedPositions: new Set() };
+  const listedRows: ListedRows<S> = { rows: [], rowCount: 0, visitedPositions: new Set() };
   let query = firstQuery;
   for (;;) {
     const hasMarker = query !== firstQuery && 'marker' in query;
     const answer = await fetchUnlessMarkerGone(fetchPage, { ...request, query }, hasMarker);
     if (answer instanceof PropagatorError) return answer;
-    const next = await addPage(answer.json, options, listed).catch((error: unknown) => {
+    const next = await addPage(answer.json, options, listedRows).catch((error: unknown) => {
       throw toAnswerFailure(error, path, failureContext, answer.requestId);
     });
-    if (next === 'complete') return { rows: listed.rows, hasMore: false };
-    if (next === 'enough') return { rows: listed.rows, hasMore: true };
+    if (next === 'complete') return { rows: listedRows.rows, hasMore: false };
+    if (next === 'enough') return { rows: listedRows.rows, hasMore: true };
     query = { ...firstQuery, ...next };
   }
 }
@@ -93,27 +93,27 @@ interface ListedRows<S extends z.ZodType> {
 }
 
 /**
- * Adds the rows of a page to `listed`, or passes them to `onPage`. Returns the query of the next
- * page, or the reason why the listing ends with this page: `complete` after the last page, `enough`
- * after `maxRows` rows. Throws {@link PagingError} for a page that cannot be trusted.
+ * Adds the rows of a page to `listedRows`, or passes them to `onPage`. Returns the query of the
+ * next page, or the reason why the listing ends with this page: `complete` after the last page,
+ * `enough` after `maxRows` rows. Throws {@link PagingError} for a page that cannot be trusted.
  */
 async function addPage<S extends z.ZodType>(
   body: unknown,
   { collection, row, paging, maxRows, onPage }: ListOptions<S>,
-  listed: ListedRows<S>,
+  listedRows: ListedRows<S>,
 ): Promise<NextQuery | 'complete' | 'enough'> {
   const page = pageOf(body, collection);
   const pageRows = page.rows.map((one) => parseRow(row, one));
-  listed.rowCount += pageRows.length;
+  listedRows.rowCount += pageRows.length;
   // This call throws for a truncated page, so `onPage` never receives such a page.
-  const next = PAGING_STYLES[paging](page, collection, listed.rowCount);
+  const next = PAGING_STYLES[paging](page, collection, listedRows.rowCount);
   if (onPage) await onPage(pageRows);
-  else for (const one of pageRows) listed.rows.push(one);
+  else for (const one of pageRows) listedRows.rows.push(one);
   if (!next) return 'complete';
   // The row limit applies only if there is a next page: a list in one page is complete.
-  assertRowLimit(listed.rows.length);
-  if (maxRows !== undefined && listed.rowCount >= maxRows) return 'enough';
-  assertNewPosition(page, next, listed.visitedPositions);
+  assertRowLimit(listedRows.rows.length);
+  if (maxRows !== undefined && listedRows.rowCount >= maxRows) return 'enough';
+  assertNewPosition(page, next, listedRows.visitedPositions);
   return next;
 }
 

@@ -22,7 +22,7 @@ const ManagedQueue = z.object({
 });
 export type ManagedQueue = z.infer<typeof ManagedQueue>;
 
-const TIMEOUT_MILLIS = 3_000;
+const ANSWER_TIMEOUT_MILLIS = 3_000;
 const MAX_FAILURE_LENGTH = 200;
 
 /** Policies and arguments of a queue that can delete messages while no consumer is connected. */
@@ -88,7 +88,7 @@ export async function readManagedQueue(
         accept: 'application/json',
       },
       redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MILLIS),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MILLIS),
     });
     if (!answer.ok) return `${managementBase.host} answered ${answer.status}`;
     const parsed = ManagedQueue.safeParse(parseJson(await answer.text()));
@@ -103,7 +103,7 @@ export async function readManagedQueue(
 /** Returns the text of an error of `fetch`. `cause` tells why a connection failed. */
 function failureText(thrown: unknown): string {
   if (!isErrorLike(thrown)) return String(thrown);
-  if (thrown.name === 'TimeoutError') return `no answer within ${TIMEOUT_MILLIS / 1000} s`;
+  if (thrown.name === 'TimeoutError') return `no answer within ${ANSWER_TIMEOUT_MILLIS / 1000} s`;
   const { message, code } = isErrorLike(thrown.cause) ? thrown.cause : thrown;
   return plainText(message || String(code), MAX_FAILURE_LENGTH);
 }

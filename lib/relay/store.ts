@@ -76,12 +76,12 @@ export function createBatchStorer({
     messages: readonly NotificationReceived[],
     ingestBatch: NonNullable<typeof ingest>,
   ): Promise<boolean> => {
-    const begunAt = now();
+    const startedAt = now();
     try {
       const isIngested = await endsWithin(giveUpMillis, () => ingestBatch(messages), stopping);
       // An ingestion that takes too long may still succeed. The queue then delivers each
       // notification a second time, and ingest recognizes the duplicate by its id.
-      if (!isIngested || now() - begunAt > SLOW_INGESTION_MILLIS) useQueue();
+      if (!isIngested || now() - startedAt > SLOW_INGESTION_MILLIS) useQueue();
       return isIngested;
     } catch (thrown) {
       if (stopping.aborted) throw thrown;
@@ -111,11 +111,13 @@ async function endsWithin(
   signal: AbortSignal,
 ): Promise<boolean> {
   signal.throwIfAborted();
-  const ended = new AbortController();
+  const endController = new AbortController();
   try {
-    const timeout = setTimeout(millis, false, { signal: AbortSignal.any([signal, ended.signal]) });
+    const timeout = setTimeout(millis, false, {
+      signal: AbortSignal.any([signal, endController.signal]),
+    });
     return await Promise.race([work().then(() => true), timeout]);
   } finally {
-    ended.abort();
+    endController.abort();
   }
 }

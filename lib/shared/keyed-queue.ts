@@ -7,13 +7,13 @@ export class KeyedQueue {
 
   /** Resolves or rejects with the result of `work`. A failure does not stop the next function. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const previous = this.#lastByKey.get(key) ?? Promise.resolve();
-    const queued = previous.then(work, work);
-    this.#lastByKey.set(key, queued);
+    const previousWork = this.#lastByKey.get(key) ?? Promise.resolve();
+    const queuedWork = previousWork.then(work, work);
+    this.#lastByKey.set(key, queuedWork);
     const forget = (): void => {
-      if (this.#lastByKey.get(key) === queued) this.#lastByKey.delete(key);
+      if (this.#lastByKey.get(key) === queuedWork) this.#lastByKey.delete(key);
     };
-    queued.then(forget, forget);
-    return queued;
+    queuedWork.then(forget, forget);
+    return queuedWork;
   }
 }
