@@ -36,8 +36,9 @@ const stack = defineType({
       'trigger of another project.',
     'The propagator keeps a stack with resources that belong to the cloud or to other ' +
       'projects (quotas, flavors, Keystone resources), with a workflow that runs at ' +
-      'deletion, or with an unfinished association. If an administrator deleted such a ' +
-      'stack, Heat would change resources that the owner of the stack may not change.',
+      'deletion, or with an association (for example of a floating IP) that Heat has not ' +
+      'finished. If an administrator deleted such a stack, Heat could change resources that the ' +
+      'owner of the stack may not change.',
     'If a pre-delete hook is set, the deletion waits until an operator clears the hook.',
     'If another service refuses the deletion of a resource (DELETE_FAILED), the report ' +
       'shows the reason from Heat. Each run requests the deletion again.',
@@ -196,8 +197,9 @@ export const heat = defineService({
       'before their deletion, or upgrade to 26.',
     '26 (2026.1) creates a trust of the caller if the trust of the owner is gone. By default ' +
       'an application credential cannot create a trust, so the propagator must not log in ' +
-      'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +
-      'the project is disabled.',
+      'with one. If the owner is disabled or has lost the role, Keystone refuses the trust with ' +
+      '403, and Heat stops the deletion. After the project is disabled or deleted, Keystone ' +
+      'answers 401, and Heat continues the deletion.',
     '19 to 21 with enforce_new_defaults refuse every call of an administrator whose path names ' +
       'another project. The propagator then reads one stack of any project. Heat shows the ' +
       'project of a stack only to administrators. If the answer contains it, the propagator ' +

@@ -163,8 +163,9 @@ export const magnum = defineService({
           'the nodes of a cluster are stopped as servers; health checks and auto-healing may ' +
           'replace them after the resume',
         advice:
-          'First pause the cluster (Cluster API: spec.paused in the management cluster), ' +
-          'or disable its auto-healing.',
+          'Pause the cluster (Cluster API: spec.paused in the management cluster), or disable ' +
+          'its auto-healing. Do this before the nodes are stopped, or else before the project is ' +
+          'enabled again.',
       },
     },
     {
