@@ -76,14 +76,17 @@ async function timeDeletions(
   return times.slice(1);
 }
 
-/** The measurements of the deployed stack. All numbers omit the first deletion, except `first`. */
+/**
+ * The measurements of the deployed stack. Only `first` and `peakMegabytes` include the first
+ * deletion.
+ */
 interface DeployedResult {
   readonly seconds: readonly number[];
   readonly invocations: readonly Invocation[];
   /** The number of calls to each service of AWS. */
-  readonly calls: ReadonlyMap<string, number>;
+  readonly callCounts: ReadonlyMap<string, number>;
   /** The largest resident memory of each function, in megabytes. */
-  readonly memory: ReadonlyMap<string, number>;
+  readonly peakMegabytes: ReadonlyMap<string, number>;
   /** Capacity units of DynamoDB, without the reads of the bench. */
   readonly units: { readonly reads: number; readonly writes: number };
   /** The cold starts in the first deletion, and on average in each other deletion. */
@@ -119,9 +122,9 @@ async function measureDeployed(cloud: RehearsalCloud): Promise<DeployedResult> {
     return {
       seconds,
       invocations: await invocationsSince(stack.endpoint, second?.at ?? 0),
-      calls: callsByService(countedLines),
+      callCounts: callsByService(countedLines),
       units: unitsSince(unitsFile, second?.at ?? 0),
-      memory: memoryByFunction(Number(stack.emulator)),
+      peakMegabytes: memoryByFunction(Number(stack.emulator)),
       coldStarts: {
         first: coldStartsIn(lines.slice(first?.logLines, second?.logLines)),
         others: coldStartsIn(countedLines) / DELETIONS,
@@ -171,7 +174,11 @@ const coldStartsIn = (lines: readonly string[]): number =>
   lines.filter((line) => /worker spawned for .*cold start/.test(line)).length;
 
 /** Returns the cost of 1,000 deletions in US dollars at list prices, by service of AWS. */
-function costsOf({ invocations, calls, units }: DeployedResult): Readonly<Record<string, number>> {
+function costsOf({
+  invocations,
+  callCounts,
+  units,
+}: DeployedResult): Readonly<Record<string, number>> {
   const perThousand = 1000 / DELETIONS;
   const gigabyteSeconds = invocations.reduce((sum, { name, millis }) => {
     const gigabytes = name.includes('-service-') ? 0.25 : 0.5;
@@ -180,8 +187,9 @@ function costsOf({ invocations, calls, units }: DeployedResult): Readonly<Record
   return {
     'time of Lambda': perThousand * gigabyteSeconds * PRICE.gigabyteSecond,
     'invocations of Lambda': perThousand * invocations.length * PRICE.invocation,
-    EventBridge: perThousand * (calls.get('events') ?? 0) * PRICE.events,
-    'SQS, without the polls of Lambda': perThousand * (calls.get('sqs') ?? 0) * PRICE.queueRequest,
+    EventBridge: perThousand * (callCounts.get('events') ?? 0) * PRICE.event,
+    'SQS, without the polls of Lambda':
+      perThousand * (callCounts.get('sqs') ?? 0) * PRICE.queueRequest,
     'DynamoDB, reads': perThousand * units.reads * PRICE.readUnit,
     'DynamoDB, writes': perThousand * units.writes * PRICE.writeUnit,
   };
@@ -191,23 +199,24 @@ const logOf = ({ log }: DeployedStack): string[] =>
   log === undefined ? [] : readFileSync(log, 'utf8').split('\n');
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
+const loadText = (): string => (loadavg()[0] ?? 0).toFixed(1);
 const table = (...head: string[]): Table.Table =>
   new Table({ head, style: { head: [], border: [], compact: true } });
 
 export async function benchAws(): Promise<void> {
   const cloud = await rehearsalCloud();
   try {
-    const loadBefore = load();
+    const loadBefore = loadText();
     const embeddedSeconds = await measureEmbedded(cloud);
-    const loadBetween = load();
+    const loadBetween = loadText();
     const deployedResult = await measureDeployed(cloud);
     const ratio = median(deployedResult.seconds) / median(embeddedSeconds);
-    const listed = (times: readonly number[]) => times.map((time) => time.toFixed(1)).join(', ');
+    const secondsText = (times: readonly number[]) =>
+      times.map((time) => time.toFixed(1)).join(', ');
     console.log(
-      `A small deletion, one process: ${listed(embeddedSeconds)} s (load average ${loadBefore}, ` +
-        `${loadBetween}); on the emulator: ${listed(deployedResult.seconds)} s (load average ` +
-        `${loadBetween}, ${load()}): ${ratio.toFixed(2)} times`,
+      `A small deletion, one process: ${secondsText(embeddedSeconds)} s (load average ${loadBefore}, ` +
+        `${loadBetween}); on the emulator: ${secondsText(deployedResult.seconds)} s (load average ` +
+        `${loadBetween}, ${loadText()}): ${ratio.toFixed(2)} times`,
     );
     printDeployed(deployedResult);
   } finally {
@@ -217,25 +226,26 @@ export async function benchAws(): Promise<void> {
 
 /** Prints the cold starts, the invocations, the calls and the cost of the deployed stack. */
 function printDeployed(result: DeployedResult): void {
-  const { invocations, memory, calls, units, coldStarts } = result;
+  const { invocations, peakMegabytes, callCounts, units, coldStarts } = result;
   console.log(
     `Cold starts in a deletion: ${coldStarts.first} in the first, ` +
       `${coldStarts.others.toFixed(1)} in each other`,
   );
   const functions = table('function', 'invocations', 'median ms', 'longest ms', 'peak MB');
-  for (const [name, ofFunction] of Map.groupBy(invocations, (one) => one.name)) {
-    const durations = ofFunction.map(({ millis }) => millis);
+  for (const [name, invocationsOfFunction] of Map.groupBy(invocations, (one) => one.name)) {
+    const durations = invocationsOfFunction.map(({ millis }) => millis);
     functions.push([
       name,
-      (ofFunction.length / DELETIONS).toFixed(1),
+      (invocationsOfFunction.length / DELETIONS).toFixed(1),
       median(durations).toFixed(0),
       Math.max(...durations).toFixed(0),
-      memory.get(name)?.toFixed(0) ?? '',
+      peakMegabytes.get(name)?.toFixed(0) ?? '',
     ]);
   }
   console.log(functions.toString());
   const services = table('service of AWS', 'calls per deletion, including those of the bench');
-  for (const [service, count] of calls) services.push([service, (count / DELETIONS).toFixed(1)]);
+  for (const [service, count] of callCounts)
+    services.push([service, (count / DELETIONS).toFixed(1)]);
   console.log(services.toString());
   console.log(
     `DynamoDB: ${(units.reads / DELETIONS).toFixed(0)} read units and ` +

@@ -78,10 +78,10 @@ const PARTS: readonly Part[] = [
 const notMeasured: string[] = [];
 for (const { file, measures, needs, run } of PARTS) {
   console.log(`\n== bench/${file}: ${measures}`);
-  const lacking = needs.filter((name) => !process.env[name]);
-  if (lacking.length > 0) {
-    console.log(`skipped: ${lacking.join(' and ')} is not set`);
-    notMeasured.push(`bench/${file} (${lacking.join(' and ')} is not set)`);
+  const missingVariables = needs.filter((name) => !process.env[name]);
+  if (missingVariables.length > 0) {
+    console.log(`skipped: ${missingVariables.join(' and ')} is not set`);
+    notMeasured.push(`bench/${file} (${missingVariables.join(' and ')} is not set)`);
     continue;
   }
   try {

@@ -21,7 +21,7 @@ import { deleted, StatefulSimulation, TARGET } from '../test/property/stateful-s
  * 25 percent more expensive. Check the current prices before planning.
  */
 export const PRICE = {
-  events: 1.0 / 1e6,
+  event: 1.0 / 1e6,
   archiveGigabyte: 0.1,
   queueRequest: 0.4 / 1e6,
   invocation: 0.2 / 1e6,
@@ -44,7 +44,7 @@ export const PRICE = {
   vpnHour: 0.05,
 } as const;
 
-const HOURS = 730;
+const HOURS_PER_MONTH = 730;
 /**
  * Number of covered services in a typical cloud. A service that the cloud lacks gets no message.
  */
@@ -57,7 +57,7 @@ const LISTINGS_AFTER_DELETION = 2;
  * Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS.
  * `compare`: of the hourly comparison of the sweep. `init`: of a cold start.
  */
-const SECONDS = {
+const RUN_SECONDS = {
   ingest: 1,
   coordinate: 0.2,
   service: 6,
@@ -68,7 +68,7 @@ const SECONDS = {
 /** Calls of a function between two cold starts, assumed for a quiet cloud. */
 const CALLS_PER_START = 5;
 /** Availability zones of the interface endpoints. */
-const ZONES = 2;
+const AVAILABILITY_ZONES = 2;
 /** Bytes of a compressed row. DynamoDB charges one write unit for each started kilobyte. */
 const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
 /**
@@ -79,7 +79,7 @@ const POLLERS = 5;
 const POLL_SECONDS = 20;
 /** Size of a log line of a function, and the number of lines per message including Lambda's own. */
 const LOG_BYTES = 400;
-const LOG_LINES = 5;
+const LOG_LINES_PER_MESSAGE = 5;
 /** Size of an event in the archive of the bus. */
 const EVENT_BYTES = 2000;
 /**
@@ -91,9 +91,9 @@ const OTHER_NOTIFICATIONS = 20;
 /** The messages and writes of one deletion. */
 interface DeletionCounts {
   /** The number of messages of each type. */
-  readonly messages: Record<string, number>;
+  readonly messagesByType: Record<string, number>;
   /** The number of messages with a delay, which do not use the bus. */
-  delayed: number;
+  delayedMessages: number;
   /** Seconds for which functions wait before they send messages with short delays. */
   waitSeconds: number;
   commits: number;
@@ -117,11 +117,11 @@ async function countDeletion(): Promise<DeletionCounts> {
   // A run takes simulated time, so that progress is reported as often as on AWS.
   simulation.progressMillis = PROGRESS_MILLIS;
   simulation.cloud.beforeRemoval = () => {
-    simulation.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
+    simulation.engine.time += (RUN_SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
   };
   const counts: DeletionCounts = {
-    messages: {},
-    delayed: 0,
+    messagesByType: {},
+    delayedMessages: 0,
     waitSeconds: 0,
     commits: 0,
     writeUnits: 0,
@@ -144,9 +144,9 @@ function addCommit(counts: DeletionCounts, change: Change): void {
   counts.commits += 1;
   counts.writeUnits += writeUnitsOf(change);
   for (const { type, delaySeconds } of change.messages ?? []) {
-    counts.messages[type] = (counts.messages[type] ?? 0) + 1;
+    counts.messagesByType[type] = (counts.messagesByType[type] ?? 0) + 1;
     if (!delaySeconds) continue;
-    counts.delayed += 1;
+    counts.delayedMessages += 1;
     if (delaySeconds <= MAX_UNROUNDED_DELAY_SECONDS) counts.waitSeconds += delaySeconds % 1;
   }
 }
@@ -158,11 +158,11 @@ function addCommit(counts: DeletionCounts, change: Change): void {
 function writeUnitsOf(change: Change): number {
   const { operations = [], tasks = [], messages = [], accounts = [], seen = [] } = change;
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
-  const others = accounts.length + seen.length + Object.keys(change.counters ?? {}).length;
+  const otherRows = accounts.length + seen.length + Object.keys(change.counters ?? {}).length;
   const bytes = [
     ...operations.map(() => ROW_BYTES.operation),
     ...(tasks.length > 0 ? [ROW_BYTES.tasks] : []),
-    ...Array.from({ length: others }, () => ROW_BYTES.other),
+    ...Array.from({ length: otherRows }, () => ROW_BYTES.other),
     ...(messages.length > 0 ? [ROW_BYTES.outbox] : []),
   ];
   const indexUnits = operations.length * 2;
@@ -177,22 +177,23 @@ type CostLine = readonly [title: string, basis: string, dollars: number];
 
 /** The memory of a function in gigabytes. */
 const gigabytesOf = (name: string): number =>
-  (functionsOf(stackOf('prod', {})).find((one) => one.name === name)?.megabytes ?? 512) / 1024;
+  (functionsOf(stackOf('prod', {})).find((one) => one.name === name)?.memoryMegabytes ?? 512) /
+  1024;
 
 /** Returns the quantities that AWS charges for one deletion. */
-function usageOf({ messages, delayed, waitSeconds }: DeletionCounts) {
-  const messageCount = Object.values(messages).reduce((sum, count) => sum + count, 0);
-  const runRequests = messages['service.requested'] ?? 0;
-  const coordinated = messageCount - runRequests;
+function usageOf({ messagesByType, delayedMessages, waitSeconds }: DeletionCounts) {
+  const messageCount = Object.values(messagesByType).reduce((sum, count) => sum + count, 0);
+  const runRequests = messagesByType['service.requested'] ?? 0;
+  const coordinatorMessages = messageCount - runRequests;
   const notifications = 1 + OTHER_NOTIFICATIONS;
   const invocations = notifications + messageCount;
-  const serviceGigabyteSeconds = runRequests * SECONDS.service * gigabytesOf('service-nova');
+  const serviceGigabyteSeconds = runRequests * RUN_SECONDS.service * gigabytesOf('service-nova');
   const gigabyteSeconds =
-    notifications * SECONDS.ingest * gigabytesOf('ingest') +
-    (coordinated * SECONDS.coordinate + waitSeconds) * gigabytesOf('coordinate') +
+    notifications * RUN_SECONDS.ingest * gigabytesOf('ingest') +
+    (coordinatorMessages * RUN_SECONDS.coordinate + waitSeconds) * gigabytesOf('coordinate') +
     serviceGigabyteSeconds;
-  const busEvents = messageCount - delayed;
-  const logGigabytes = (invocations * LOG_LINES * LOG_BYTES) / 1e9;
+  const busEvents = messageCount - delayedMessages;
+  const logGigabytes = (invocations * LOG_LINES_PER_MESSAGE * LOG_BYTES) / 1e9;
   return { busEvents, gigabyteSeconds, invocations, logGigabytes, serviceGigabyteSeconds };
 }
 
@@ -203,49 +204,49 @@ async function deletionCosts(): Promise<CostLine[]> {
   const { busEvents, gigabyteSeconds, invocations, logGigabytes, serviceGigabyteSeconds } =
     usageOf(counts);
   const quantity = (number: number, unit: string) => `${number.toLocaleString('en')} ${unit}`;
-  const thousand = (dollars: number) => dollars * 1000;
+  const forThousand = (dollars: number) => dollars * 1000;
   return [
     [
       'EventBridge',
       `${quantity(busEvents, 'events')} per project; the archive keeps them`,
-      thousand(
-        busEvents * PRICE.events + ((busEvents * EVENT_BYTES) / 1e9) * PRICE.archiveGigabyte,
+      forThousand(
+        busEvents * PRICE.event + ((busEvents * EVENT_BYTES) / 1e9) * PRICE.archiveGigabyte,
       ),
     ],
     [
       'SQS',
       `${quantity(invocations, 'messages')} per project: send, receive, delete`,
-      thousand(invocations * 3 * PRICE.queueRequest),
+      forThousand(invocations * 3 * PRICE.queueRequest),
     ],
     [
       'Lambda, INIT',
-      `one cold start in ${CALLS_PER_START} calls, ${SECONDS.init} s per cold start, charged since August 2025`,
-      thousand((invocations / CALLS_PER_START) * SECONDS.init * 0.5 * PRICE.gigabyteSecond),
+      `one cold start in ${CALLS_PER_START} calls, ${RUN_SECONDS.init} s per cold start, charged since August 2025`,
+      forThousand((invocations / CALLS_PER_START) * RUN_SECONDS.init * 0.5 * PRICE.gigabyteSecond),
     ],
     [
       'Lambda, calls',
       quantity(invocations, 'per project'),
-      thousand(invocations * PRICE.invocation),
+      forThousand(invocations * PRICE.invocation),
     ],
     [
       'Lambda, time',
       `${quantity(Math.round(gigabyteSeconds), 'GB-s')} per project, of which the service functions use ${Math.round((100 * serviceGigabyteSeconds) / gigabyteSeconds)} %`,
-      thousand(gigabyteSeconds * PRICE.gigabyteSecond),
+      forThousand(gigabyteSeconds * PRICE.gigabyteSecond),
     ],
     [
       'DynamoDB',
       `${quantity(commits, 'commits')} per project, ${quantity(Math.round(writeUnits), 'write units')}, half as many read units`,
-      thousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
+      forThousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
     ],
     [
       'EventBridge Scheduler',
       'one wait of more than 15 minutes per project: the grace period',
-      thousand(PRICE.schedule),
+      forThousand(PRICE.schedule),
     ],
     [
       'CloudWatch Logs',
       `${Math.round(logGigabytes * 1e6)} KB per project`,
-      thousand(logGigabytes * PRICE.logGigabyte),
+      forThousand(logGigabytes * PRICE.logGigabyte),
     ],
   ];
 }
@@ -255,10 +256,10 @@ function monthlyCosts(): CostLine[] {
   const stack = stackOf('prod', {});
   const queueCount = stack.topology.queues.length;
   const alarmCount = Object.keys(alarmResources(stack)).length;
-  const polls = queueCount * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
-  const sweeps = HOURS * 12;
-  const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;
-  const heartbeats = HOURS * 60;
+  const polls = queueCount * POLLERS * ((HOURS_PER_MONTH * 3600) / POLL_SECONDS);
+  const sweeps = HOURS_PER_MONTH * 12;
+  const sweepSeconds = sweeps * RUN_SECONDS.sweep + HOURS_PER_MONTH * RUN_SECONDS.compare;
+  const heartbeats = HOURS_PER_MONTH * 60;
   const metricCount = Object.keys(METRICS).length;
   return [
     [
@@ -277,7 +278,7 @@ function monthlyCosts(): CostLine[] {
     ['secret', '1', PRICE.secretMonth],
     [
       'sweep',
-      `a call every five minutes; ${SECONDS.compare} s for the hourly comparison`,
+      `a call every five minutes; ${RUN_SECONDS.compare} s for the hourly comparison`,
       sweepSeconds * PRICE.gigabyteSecond + sweeps * PRICE.invocation,
     ],
     [
@@ -291,12 +292,12 @@ function monthlyCosts(): CostLine[] {
 
 /** The monthly costs of a network, which some clouds need, and of a key of your own. */
 const optionalCosts: CostLine[] = [
-  ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
-  ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
+  ['site-to-site VPN', 'one connection', HOURS_PER_MONTH * PRICE.vpnHour],
+  ['NAT gateway', 'one, 10 GB', HOURS_PER_MONTH * PRICE.natHour + 10 * PRICE.natGigabyte],
   [
     'alternative: interface endpoints',
-    `SQS, EventBridge, Scheduler, Secrets Manager in ${ZONES} zones; the endpoint of DynamoDB is free`,
-    4 * ZONES * HOURS * PRICE.endpointHour,
+    `SQS, EventBridge, Scheduler, Secrets Manager in ${AVAILABILITY_ZONES} zones; the endpoint of DynamoDB is free`,
+    4 * AVAILABILITY_ZONES * HOURS_PER_MONTH * PRICE.endpointHour,
   ],
   ['customer-managed key', '1', PRICE.keyMonth],
 ];

@@ -14,7 +14,7 @@ import {
 } from '../test/openstack/populate.ts';
 import { removeLeftovers } from '../test/openstack/remove-leftovers.ts';
 import { fillProject, type Size } from './cleanup/fill.ts';
-import { describeLeft, leftIn, sumLeft } from './cleanup/left.ts';
+import { countRemaining, describeCounts, sumCounts } from './cleanup/left.ts';
 import { TRACE_OPTION } from './cleanup/trace.ts';
 import { bareWay, CONFIRMATION_SECONDS, peerWay, propagatorWay, type Way } from './cleanup/ways.ts';
 
@@ -114,8 +114,8 @@ async function describeLeftIn(
   cloud: Cloud,
   projects: readonly PopulatedProject[],
 ): Promise<string> {
-  const counts = await Promise.all(projects.map(({ id }) => leftIn(cloud, id)));
-  return describeLeft(sumLeft(counts));
+  const counts = await Promise.all(projects.map(({ id }) => countRemaining(cloud, id)));
+  return describeCounts(sumCounts(counts));
 }
 
 /** Starts the propagator, which protects every domain except that of the bench. */

@@ -78,15 +78,15 @@ function notificationsOfNewProjects(cloud: RehearsalCloud, count: number): strin
 /** Waits until the operations about these projects have ended, and returns them. */
 async function waitForEnd(system: System, projects: readonly string[]): Promise<View[]> {
   const views = new Map<string, View>();
-  const missing = () => projects.filter((project) => !views.has(project));
-  const check = async (project: string) => {
+  const projectsNotEnded = () => projects.filter((project) => !views.has(project));
+  const storeIfEnded = async (project: string) => {
     const view = await system.operationAbout(project);
     if (view && (ENDED_OPERATION_STATES as readonly string[]).includes(view.operation.state))
       views.set(project, view);
   };
   const allEnded = async () => {
-    for (const project of missing()) await check(project);
-    return missing().length === 0;
+    for (const project of projectsNotEnded()) await storeIfEnded(project);
+    return projectsNotEnded().length === 0;
   };
   await waitUntil(`the end of ${projects.length} deletions`, allEnded, 500);
   return [...views.values()];

@@ -14,10 +14,10 @@ import { ingest } from '../lib/handlers/ingest.ts';
  */
 export function ingestFunction(environment: Environment) {
   const openContext = lazyContext(environment);
-  const common = [withPropagator('ingest', openContext), replaceErrorWithReport()];
-  const broker = middy().use(common).handler(ingestFromBroker);
-  const http = middy().use(common).handler(ingestFromHttp);
-  const queue = middy()
+  const commonMiddlewares = [withPropagator('ingest', openContext), replaceErrorWithReport()];
+  const answerBroker = middy().use(commonMiddlewares).handler(ingestFromBroker);
+  const answerHttp = middy().use(commonMiddlewares).handler(ingestFromHttp);
+  const answerQueue = middy()
     .use(sqsMiddlewares('ingest', openContext))
     .handler(
       recordsHandler('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
@@ -25,8 +25,8 @@ export function ingestFunction(environment: Environment) {
         isIgnored: isHeartbeat,
       }),
     );
-  return (event: unknown, context: Parameters<typeof queue>[1]): Promise<unknown> => {
-    if (isSqsEvent(event)) return queue(event, context);
-    return isBrokerEvent(event) ? broker(event, context) : http(event, context);
+  return (event: unknown, context: Parameters<typeof answerQueue>[1]): Promise<unknown> => {
+    if (isSqsEvent(event)) return answerQueue(event, context);
+    return isBrokerEvent(event) ? answerBroker(event, context) : answerHttp(event, context);
   };
 }

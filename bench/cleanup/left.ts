@@ -1,65 +1,75 @@
 import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
 
 /**
- * The listings that {@link leftIn} reads. Each shows the rows of all projects with their owners.
+ * The listings that {@link countRemaining} reads. Each shows the rows of all projects with their
+ * owners.
  */
 const LISTINGS: readonly {
   readonly resourceType: string;
   readonly service: ServiceKey;
   readonly path: string;
   readonly key: string;
-  readonly owner: string;
+  readonly ownerField: string;
 }[] = [
   {
     resourceType: 'server',
     service: 'compute',
     path: '/servers/detail?all_tenants=1',
     key: 'servers',
-    owner: 'tenant_id',
+    ownerField: 'tenant_id',
   },
   {
     resourceType: 'volume',
     service: 'volume',
     path: '/volumes/detail?all_tenants=1',
     key: 'volumes',
-    owner: 'os-vol-tenant-attr:tenant_id',
+    ownerField: 'os-vol-tenant-attr:tenant_id',
   },
-  { resourceType: 'port', service: 'network', path: '/ports', key: 'ports', owner: 'project_id' },
+  {
+    resourceType: 'port',
+    service: 'network',
+    path: '/ports',
+    key: 'ports',
+    ownerField: 'project_id',
+  },
   {
     resourceType: 'router',
     service: 'network',
     path: '/routers',
     key: 'routers',
-    owner: 'project_id',
+    ownerField: 'project_id',
   },
   {
     resourceType: 'network',
     service: 'network',
     path: '/networks',
     key: 'networks',
-    owner: 'project_id',
+    ownerField: 'project_id',
   },
-  { resourceType: 'image', service: 'image', path: '/images', key: 'images', owner: 'owner' },
+  { resourceType: 'image', service: 'image', path: '/images', key: 'images', ownerField: 'owner' },
   {
     resourceType: 'security group',
     service: 'network',
     path: '/security-groups',
     key: 'security_groups',
-    owner: 'project_id',
+    ownerField: 'project_id',
   },
 ];
 
-const ofProject =
-  (owner: string, projectId: string) =>
+const belongsTo =
+  (ownerField: string, projectId: string) =>
   (row: Row): boolean =>
-    row[owner] === projectId;
+    row[ownerField] === projectId;
 
 /** Counts the remaining resources of a project by type. The result omits types without resources. */
-export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<string, number>> {
+export async function countRemaining(
+  cloud: Cloud,
+  projectId: string,
+): Promise<Record<string, number>> {
   const counted = await Promise.all(
-    LISTINGS.map(async ({ resourceType, service, path, key, owner }) => {
+    LISTINGS.map(async ({ resourceType, service, path, key, ownerField }) => {
       const rows = await cloud.admin.rows(service, path, key);
-      return [resourceType, rows.filter(ofProject(owner, projectId)).length] as const;
+      return [resourceType, rows.filter(belongsTo(ownerField, projectId)).length] as const;
     }),
   );
   const objects = ['object', await objectsIn(cloud, projectId)] as const;
@@ -78,7 +88,7 @@ async function objectsIn(cloud: Cloud, projectId: string): Promise<number> {
 }
 
 /** Returns the sums of the counts of several projects by type. */
-export function sumLeft(
+export function sumCounts(
   counts: readonly Readonly<Record<string, number>>[],
 ): Record<string, number> {
   const sums: Record<string, number> = {};
@@ -88,7 +98,7 @@ export function sumLeft(
 }
 
 /** Returns the counts as text, for example `2 servers, 1 port`, or `nothing`. */
-export const describeLeft = (left: Readonly<Record<string, number>>): string =>
+export const describeCounts = (left: Readonly<Record<string, number>>): string =>
   Object.entries(left)
     .map(([resourceType, count]) => `${count} ${resourceType}${count === 1 ? '' : 's'}`)
     .join(', ') || 'nothing';
@@ -97,7 +107,7 @@ export const describeLeft = (left: Readonly<Record<string, number>>): string =>
  * Returns the times at which Nova terminated the deleted servers of a project, in epoch
  * milliseconds. Nova stores whole seconds.
  */
-export async function terminationsIn(cloud: Cloud, projectId: string): Promise<number[]> {
+export async function terminationTimesOf(cloud: Cloud, projectId: string): Promise<number[]> {
   const path = `/servers/detail?all_tenants=1&deleted=true&project_id=${projectId}`;
   const rows = await cloud.admin.rows('compute', path, 'servers');
   return rows

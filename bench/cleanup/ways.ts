@@ -3,7 +3,7 @@ import { describeView, isOver, type Propagator, type View } from '../../test/ope
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 import { bareDeletions } from './bare.ts';
 import type { Size } from './fill.ts';
-import { terminationsIn } from './left.ts';
+import { terminationTimesOf } from './left.ts';
 import { clientCommand, projectCleanup, swiftDelete, versionOf } from './peer.ts';
 import { describeCalls, describeTrace, nameOf, readTrace, type TracedCall } from './trace.ts';
 
@@ -11,7 +11,7 @@ import { describeCalls, describeTrace, nameOf, readTrace, type TracedCall } from
 export const CONFIRMATION_SECONDS = 1;
 
 /** The result of emptying projects in one way. */
-export interface EmptiedProjects {
+export interface EmptyingResult {
   readonly endedAt: number;
   readonly remark: string;
   readonly notes: string[];
@@ -24,7 +24,7 @@ export interface Way {
    * Empties the projects. `endedAt`: when they were empty, in epoch milliseconds. `remark` is a cell
    * of the table; `notes` are printed below the table.
    */
-  empty(projects: readonly PopulatedProject[]): Promise<EmptiedProjects>;
+  empty(projects: readonly PopulatedProject[]): Promise<EmptyingResult>;
 }
 
 /** The poll for the end of an operation is slow, because its reads cost the propagator time. */
@@ -96,7 +96,7 @@ async function traceNotes(
   from: number,
 ): Promise<string[]> {
   const firstRemoval = calls.find(({ method }) => method === 'DELETE');
-  const terminatedAt = await terminationsIn(cloud, projectId);
+  const terminatedAt = await terminationTimesOf(cloud, projectId);
   const lastServerListing = calls.findLast((call) => nameOf(call) === 'GET /servers/detail');
   const secondsText = (time: number | undefined) =>
     time === undefined ? '-' : `${((time - from) / 1000).toFixed(2)} s`;

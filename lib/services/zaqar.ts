@@ -16,12 +16,12 @@ const requiresLiveProject: RequiresLiveProject = {
 };
 
 /** Zaqar requires every client to send a UUID, and accepts any UUID. */
-const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
+const CLIENT_ID_HEADER = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /**
  * The query of each listing. It has no limit, because Zaqar answers 400 to a limit above
  * [transport] max_queues_per_page.
  */
-const query = { limit: undefined };
+const QUERY_WITHOUT_LIMIT = { limit: undefined };
 
 const namedRow = z.object({ name: z.string() });
 const subscriptionRow = z.object({ id: z.string() });
@@ -36,12 +36,14 @@ async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<v
     collection,
     row: subscriptionRow,
     paging: 'marker',
-    query,
-    headers,
+    query: QUERY_WITHOUT_LIMIT,
+    headers: CLIENT_ID_HEADER,
   });
   for (const { id } of rows)
-    await api.request('DELETE', `${path}/${collection}/${encodeURIComponent(id)}`, { headers });
-  await api.request('DELETE', path, { headers });
+    await api.request('DELETE', `${path}/${collection}/${encodeURIComponent(id)}`, {
+      headers: CLIENT_ID_HEADER,
+    });
+  await api.request('DELETE', path, { headers: CLIENT_ID_HEADER });
 }
 
 const listNames = async (api: ServiceApi, collection: string): Promise<string[]> => {
@@ -49,8 +51,8 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
     collection,
     row: namedRow,
     paging: 'marker',
-    query,
-    headers,
+    query: QUERY_WITHOUT_LIMIT,
+    headers: CLIENT_ID_HEADER,
   });
   return rows.map(({ name }) => name);
 };

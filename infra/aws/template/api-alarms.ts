@@ -7,7 +7,7 @@ import type { Stack } from './stack.ts';
 /** Returns the alarms on the HTTP API, by name. */
 export function apiAlarms({ prefix }: Stack): [string, AlarmSpec][] {
   const gateway = { namespace: 'AWS/ApiGateway', dimensions: { ApiId: ref('HttpApi') } };
-  const { api5xx, apiMinutes, apiSeconds, apiSlowMinutes } = THRESHOLDS;
+  const { api5xxAnswers, apiErrorMinutes, apiLatencySeconds, apiLatencyMinutes } = THRESHOLDS;
   return [
     [
       'api-errors',
@@ -18,7 +18,7 @@ export function apiAlarms({ prefix }: Stack): [string, AlarmSpec][] {
         dimensions: { stage: prefix },
         statistic: 'Sum',
         threshold: 0,
-        periodSeconds: apiMinutes * 60,
+        periodSeconds: apiErrorMinutes * 60,
         text: 'A request to the API ended with an unexpected error.',
         runbook: 'api-errors',
       },
@@ -31,9 +31,11 @@ export function apiAlarms({ prefix }: Stack): [string, AlarmSpec][] {
         severity: 'page',
         metric: '5xx',
         statistic: 'Sum',
-        threshold: api5xx,
-        periodSeconds: apiMinutes * 60,
-        text: `More than ${api5xx} requests to the API failed (5xx) within ${apiMinutes} minutes.`,
+        threshold: api5xxAnswers,
+        periodSeconds: apiErrorMinutes * 60,
+        text:
+          `More than ${api5xxAnswers} requests to the API failed (5xx) ` +
+          `within ${apiErrorMinutes} minutes.`,
         runbook: 'api-errors',
       },
     ],
@@ -44,12 +46,12 @@ export function apiAlarms({ prefix }: Stack): [string, AlarmSpec][] {
         severity: 'ticket',
         metric: 'Latency',
         statistic: 'p99',
-        threshold: apiSeconds * 1000,
+        threshold: apiLatencySeconds * 1000,
         periodSeconds: 300,
-        periods: apiSlowMinutes / 5,
+        periods: apiLatencyMinutes / 5,
         text:
-          `Requests to the API take longer than ${apiSeconds} s ` +
-          `(p99, ${apiSlowMinutes} minutes).`,
+          `Requests to the API take longer than ${apiLatencySeconds} s ` +
+          `(p99, ${apiLatencyMinutes} minutes).`,
         runbook: 'api-errors',
       },
     ],

@@ -3,8 +3,8 @@ import type { AlarmSpec } from './alarm.ts';
 import { THRESHOLDS } from './alarm-thresholds.ts';
 import type { Stack } from './stack.ts';
 
-const HOUR = 3600;
-const DAY = 24 * HOUR;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 /** Returns the alarms on the metrics of the propagator itself and on a missing sweep, by name. */
 export const customMetricAlarms = ({ prefix, parameters }: Stack): [string, AlarmSpec][] => [
@@ -111,6 +111,6 @@ const sweepMissingAlarm = (prefix: string): AlarmSpec => ({
  * together, or a week if each period is at least an hour.
  */
 function periodsOf(minutes: number): Required<Pick<AlarmSpec, 'periodSeconds' | 'periods'>> {
-  const periodSeconds = minutes * 60 > DAY ? HOUR : 300;
+  const periodSeconds = minutes * 60 > DAY_SECONDS ? HOUR_SECONDS : 300;
   return { periodSeconds, periods: Math.max(1, Math.round((minutes * 60) / periodSeconds)) };
 }

@@ -5,10 +5,10 @@ import { pseudoRef, type Resource, type Resources, substitute } from './cloudfor
 import type { Stack } from './stack.ts';
 
 /** The size of a widget with metrics, in units of the grid of CloudWatch. */
-const WIDTH = 6;
-const HEIGHT = 4;
+const WIDGET_WIDTH = 6;
+const WIDGET_HEIGHT = 4;
 /** The number of columns of the grid. */
-const WHOLE_WIDTH = 24;
+const GRID_WIDTH = 24;
 const RUNBOOK_HEIGHT = 16;
 
 /** Builds the dashboard with the metrics, and the dashboard with the runbooks of this release. */
@@ -30,10 +30,10 @@ const dashboardResource = (DashboardName: string, DashboardBody: unknown): Resou
 /** Builds a widget. `column`: the number of the widget in its row. `y`: the row of the grid. */
 const widget = (column: number, y: number, title: string, metrics: unknown[], stat: string) => ({
   type: 'metric',
-  x: column * WIDTH,
+  x: column * WIDGET_WIDTH,
   y,
-  width: WIDTH,
-  height: HEIGHT,
+  width: WIDGET_WIDTH,
+  height: WIDGET_HEIGHT,
   properties: {
     title,
     region: pseudoRef('Region'),
@@ -87,14 +87,17 @@ const queueRows = ({ prefix, topology }: Stack) =>
       queueName,
       ...displayOptions,
     ];
-    const y = (row + 1) * HEIGHT;
+    const y = (row + 1) * WIDGET_HEIGHT;
     const label = queue.replace(/^service-/, '');
     const rightAxis = [{ yAxis: 'right' }];
     const backlogMetrics = (queueName: string) => [
       sqs('ApproximateNumberOfMessagesVisible', queueName),
       sqs('ApproximateAgeOfOldestMessage', queueName, rightAxis),
     ];
-    const handled = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
+    const handledMetrics = [
+      sqs('NumberOfMessagesReceived', name),
+      sqs('NumberOfMessagesDeleted', name),
+    ];
     return [
       widget(0, y, `${label}: waiting`, backlogMetrics(name), 'Maximum'),
       widget(
@@ -111,7 +114,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
         [lambda('Invocations'), lambda('Errors'), lambda('Throttles')],
         'Sum',
       ),
-      widget(3, y, `${label}: done`, handled, 'Sum'),
+      widget(3, y, `${label}: done`, handledMetrics, 'Sum'),
     ];
   });
 
@@ -122,5 +125,5 @@ const runbookWidgets = () =>
     const text = readFileSync(page, 'utf8').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');
     const markdown = `(${name})\n\n${text}`;
     const [y, height] = [index * RUNBOOK_HEIGHT, RUNBOOK_HEIGHT];
-    return { type: 'text', x: 0, y, width: WHOLE_WIDTH, height, properties: { markdown } };
+    return { type: 'text', x: 0, y, width: GRID_WIDTH, height, properties: { markdown } };
   });

@@ -15,14 +15,14 @@ export const functionAlarms = (name: string, prefix: string): [string, AlarmSpec
     statistic: 'Sum' as const,
     periodSeconds: 300,
   });
-  const { errors, errorMinutes, throttleMinutes } = THRESHOLDS;
+  const { functionErrors, functionErrorMinutes, throttleMinutes } = THRESHOLDS;
   return [
     [
       `${name}-errors`,
       {
         ...metricOf('Errors'),
-        threshold: name === 'sweep' ? 0 : errors,
-        periods: errorMinutes / 5,
+        threshold: name === 'sweep' ? 0 : functionErrors,
+        periods: functionErrorMinutes / 5,
         text: `Invocations of the function ${name} end with an error.`,
         runbook: 'function-errors',
       },

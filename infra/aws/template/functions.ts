@@ -7,8 +7,8 @@ import type { Stack } from './stack.ts';
 export interface FunctionDefinition {
   readonly name: 'api' | 'sweep' | QueueName;
   readonly description: string;
-  readonly seconds: number;
-  readonly megabytes: number;
+  readonly timeoutSeconds: number;
+  readonly memoryMegabytes: number;
   /** The queue that invokes the function. */
   readonly queue?: {
     readonly name: QueueName;
@@ -46,8 +46,8 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
       return {
         name: queue,
         description: DESCRIPTIONS[functionType](queue),
-        seconds: functionSeconds,
-        megabytes: functionType === 'service' ? 256 : 512,
+        timeoutSeconds: functionSeconds,
+        memoryMegabytes: functionType === 'service' ? 256 : 512,
         queue: {
           name: queue,
           batchSize,
@@ -61,15 +61,15 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   const api: FunctionDefinition = {
     name: 'api',
     description: 'Answers operators',
-    seconds: 29,
-    megabytes: 512,
+    timeoutSeconds: 29,
+    memoryMegabytes: 512,
     flushesOutboxes: true,
   };
   const sweep: FunctionDefinition = {
     name: 'sweep',
     description: 'Sends unsent messages, and compares the inventory with Keystone',
-    seconds: 900,
-    megabytes: 1024,
+    timeoutSeconds: 900,
+    memoryMegabytes: 1024,
     flushesOutboxes: true,
   };
   return [...queueFunctions, api, sweep];

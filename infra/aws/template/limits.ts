@@ -15,10 +15,10 @@ const LIMITS = {
 } as const;
 /**
  * The number of resources that the Serverless Framework adds. `perFunction`: the function, its log
- * group and its event source mapping. `once`: the API, the deployment bucket and the schedules of
- * the sweep.
+ * group and its event source mapping. `perStack`: the API, the deployment bucket and the schedules
+ * of the sweep.
  */
-const ADDED_RESOURCES = { perFunction: 3, once: 16 } as const;
+const ADDED_RESOURCES = { perFunction: 3, perStack: 16 } as const;
 /**
  * The longest possible start of a queue's ARN. The partition, the region and the account are
  * unknown before the deployment.
@@ -61,8 +61,8 @@ function checkPolicies(id: string, role: Resource, resources: Resources): void {
 }
 
 function checkResourceCount(stack: Stack, resources: Resources): void {
-  const { perFunction, once } = ADDED_RESOURCES;
-  const count = Object.keys(resources).length + perFunction * functionsOf(stack).length + once;
+  const { perFunction, perStack } = ADDED_RESOURCES;
+  const count = Object.keys(resources).length + perFunction * functionsOf(stack).length + perStack;
   if (count > LIMITS.resources)
     throw new Error(
       `The stack has ${count} resources, and CloudFormation permits ${LIMITS.resources}: ` +

@@ -3,8 +3,8 @@ import { THRESHOLDS } from './alarm-thresholds.ts';
 import { severityOf } from './function-alarms.ts';
 import type { Stack } from './stack.ts';
 
-const HOUR = 3600;
-const DAY = 24 * HOUR;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 const queueMetric = (name: string, metric: string) => ({
   namespace: 'AWS/SQS',
@@ -19,9 +19,11 @@ export function queueAlarms({
   name,
   deadLetterQueue,
 }: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
-  const { oldestSeconds, oldestPeriods } = THRESHOLDS;
+  const { oldestMessageSeconds, oldestMessageMinutes } = THRESHOLDS;
   const maxAgeSeconds =
-    queue === 'ingest' || queue === 'coordinate' ? oldestSeconds[queue] : oldestSeconds.service;
+    queue === 'ingest' || queue === 'coordinate'
+      ? oldestMessageSeconds[queue]
+      : oldestMessageSeconds.service;
   const severity = severityOf(queue);
   return [
     [
@@ -44,7 +46,7 @@ export function queueAlarms({
         ...queueMetric(name, 'ApproximateAgeOfOldestMessage'),
         severity,
         threshold: maxAgeSeconds,
-        periods: oldestPeriods,
+        periods: oldestMessageMinutes,
         text:
           `The oldest message of the queue ${queue} has waited for more than ` +
           `${maxAgeSeconds} s.`,
@@ -70,11 +72,11 @@ const expiryAlarm = (
   ...queueMetric(deadLetterQueue.name, 'ApproximateNumberOfMessagesVisible'),
   severity: 'page',
   threshold: 0,
-  periodSeconds: HOUR,
-  periods: deadLetterQueue.retentionSeconds / 2 / HOUR,
+  periodSeconds: HOUR_SECONDS,
+  periods: deadLetterQueue.retentionSeconds / 2 / HOUR_SECONDS,
   text:
-    `${messages} have waited for ${deadLetterQueue.retentionSeconds / 2 / DAY} days; ` +
-    `SQS deletes each after ${deadLetterQueue.retentionSeconds / DAY} days.`,
+    `${messages} have waited for ${deadLetterQueue.retentionSeconds / 2 / DAY_SECONDS} days; ` +
+    `SQS deletes each after ${deadLetterQueue.retentionSeconds / DAY_SECONDS} days.`,
   runbook,
 });
 

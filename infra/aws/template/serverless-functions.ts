@@ -24,8 +24,8 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         description: definition.description,
         handler: 'index.handler',
         role: getAttribute(roleId(definition.name)),
-        timeout: definition.seconds,
-        memorySize: definition.megabytes,
+        timeout: definition.timeoutSeconds,
+        memorySize: definition.memoryMegabytes,
         package: { artifact: zipPathOf(definition.name) },
         environment: environmentOf(definition, stack),
         events: eventsOf(definition, stack),
@@ -50,7 +50,7 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
  * Keystone. With a longer time, Lambda would stop the function before it can report that Keystone
  * is slow.
  */
-const ANSWER_SECONDS = 20;
+const KEYSTONE_ANSWER_SECONDS = 20;
 const hasShortTimeLimit = ({ name }: FunctionDefinition): boolean =>
   name === 'ingest' || name === 'coordinate' || name === 'api';
 
@@ -64,7 +64,9 @@ export function environmentOf(
     STACK_PREFIX: stack.prefix,
     STACK_SERVICES: [...stack.services, ...stack.httpPlugins].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
-    ...(hasShortTimeLimit(definition) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
+    ...(hasShortTimeLimit(definition)
+      ? { STACK_ANSWER_SECONDS: String(KEYSTONE_ANSWER_SECONDS) }
+      : {}),
     ...(needsSchedules(definition)
       ? { STACK_SCHEDULER_ROLE_ARN: getAttribute('SchedulerRole') }
       : {}),

@@ -54,7 +54,7 @@ const backupRow = z.object({
  * Without `all_tenants`, Cinder silently lists the token's own project. The filter must be
  * `project_id`: for an unknown filter such as `tenant_id`, Cinder returns an empty list.
  */
-const sharedListing =
+const memoizedListing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
   ({ api, project, memoize }: ProjectContext): Promise<z.infer<S>[]> =>
     memoize(`cinder${path}`, async () => {
@@ -62,16 +62,16 @@ const sharedListing =
       return (await api.list(path, { collection, row, paging: 'marker', query })).rows;
     });
 
-export const volumesOf = sharedListing('/volumes/detail', 'volumes', volumeRow);
-export const snapshotsOf = sharedListing('/snapshots/detail', 'snapshots', snapshotRow);
-export const groupsOf = sharedListing('/groups/detail', 'groups', groupRow);
-export const groupSnapshotsOf = sharedListing(
+export const volumesOf = memoizedListing('/volumes/detail', 'volumes', volumeRow);
+export const snapshotsOf = memoizedListing('/snapshots/detail', 'snapshots', snapshotRow);
+export const groupsOf = memoizedListing('/groups/detail', 'groups', groupRow);
+export const groupSnapshotsOf = memoizedListing(
   '/group_snapshots/detail',
   'group_snapshots',
   groupSnapshotRow,
 );
-export const transfersOf = sharedListing('/volume-transfers/detail', 'transfers', transferRow);
-export const backupsOf = sharedListing('/backups/detail', 'backups', backupRow);
+export const transfersOf = memoizedListing('/volume-transfers/detail', 'transfers', transferRow);
+export const backupsOf = memoizedListing('/backups/detail', 'backups', backupRow);
 
 type AttachmentRow = z.infer<typeof attachmentRow>;
 

@@ -4,8 +4,8 @@ import type { Blocker, ProjectContext, ServiceApi } from '../../task/service.ts'
 import { foldName } from '../kit/fold-name.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import {
-  conflictingNames,
   containerRemovedByName,
+  foldedForeignNames,
   TYPES_REMOVED_BY_NAME,
   type TypeRemovedByName,
 } from './names.ts';
@@ -117,14 +117,14 @@ async function findForeignEffect(
   return findMetadataConflict(resourcesThatMayHave(SERVER_TYPES), context);
 }
 
-/** Returns a blocker if the name of one of the resources is also the name of a foreign resource. */
+/** Returns a blocker if one of the resources has the same name as a resource outside the stack. */
 async function findNameConflict(
   resources: readonly ResourceRow[],
   typeRemovedByName: TypeRemovedByName,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   if (resources.length === 0) return undefined;
-  const names = await conflictingNames(context, typeRemovedByName);
+  const names = await foldedForeignNames(context, typeRemovedByName);
   const conflict = resources.find(({ physical_resource_id: id }) => id && names.has(foldName(id)));
   return conflict && nameConflictBlocker(typeRemovedByName, conflict.physical_resource_id ?? '');
 }
@@ -179,7 +179,7 @@ async function findMetadataConflict(
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   if (servers.length === 0) return undefined;
-  const names = await conflictingNames(context, containerRemovedByName);
+  const names = await foldedForeignNames(context, containerRemovedByName);
   if (names.size === 0) return undefined;
   for (const server of servers) {
     const url = await metadataUrlOf(server, context.api);

@@ -3,8 +3,8 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { CommonContext, ServiceApi } from '../../task/service.ts';
 import { foldName } from '../kit/fold-name.ts';
 
-/** The context of a run. `project`: the project of the stack. */
-export type NameContext = CommonContext & { readonly project: string };
+/** The context of a run, with the project of the stack. */
+export type StackProjectContext = CommonContext & { readonly project: string };
 
 /**
  * A resource type that Heat removes by name with the token of the caller. If a resource outside the
@@ -19,7 +19,7 @@ export interface TypeRemovedByName {
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
   /** Returns the names of the resources outside the stack that Heat could remove. */
-  foreignNames(context: NameContext): Promise<readonly string[]>;
+  foreignNames(context: StackProjectContext): Promise<readonly string[]>;
 }
 
 const PROPAGATOR_AS_OWNER = {
@@ -31,7 +31,7 @@ const PROPAGATOR_AS_OWNER = {
 
 /** Returns the API of the first of these catalog types that the catalog contains. */
 async function firstApiInCatalog(
-  context: NameContext,
+  context: StackProjectContext,
   ...names: readonly string[]
 ): Promise<ServiceApi | undefined> {
   for (const name of names) {
@@ -146,11 +146,11 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 ];
 
 /**
- * Returns the names of foreign resources, in the form that `foldName` returns. Lists them once per
- * iteration.
+ * Returns the names of the resources outside the stack that Heat could remove, in the form that
+ * `foldName` returns. Lists these resources once per iteration.
  */
-export const conflictingNames = (
-  context: NameContext,
+export const foldedForeignNames = (
+  context: StackProjectContext,
   typeRemovedByName: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
   context.memoize(

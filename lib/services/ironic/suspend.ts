@@ -17,7 +17,7 @@ type NodeRow = z.infer<typeof nodeRow>;
 const FIELDS = Object.keys(nodeRow.shape).join(',');
 
 /** Returns the project that uses a machine: its lessee, or its owner if it is not leased. */
-const usingProjectOf = ({ lessee, owner }: NodeRow): string | undefined =>
+const projectThatUses = ({ lessee, owner }: NodeRow): string | undefined =>
   lessee ?? owner ?? undefined;
 
 /** Lists the machines that the project uses. */
@@ -73,7 +73,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
   recordedState: z.object({}),
   list: listUsedNodes,
   id: (row) => row.uuid,
-  owner: usingProjectOf,
+  owner: projectThatUses,
   assess(row) {
     if (row.target_power_state)
       return {

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { busyBlocker, DELETABLE_STATES, deleteResource } from './deletion.ts';
 import {
+  assertResourceTypeSupported,
   type BackupRow,
   backupsOfCloud,
   EXPERIMENTAL_HEADERS,
   FIRST_BACKUP_VERSION,
-  requireResourceType,
   sharesOf,
 } from './rows.ts';
 
@@ -64,7 +64,7 @@ export const backup = defineType<OwnedBackup>({
       'the backups of its shares.',
   ],
   async list(context) {
-    requireResourceType(context, FIRST_BACKUP_VERSION);
+    assertResourceTypeSupported(context, FIRST_BACKUP_VERSION);
     const { project } = context;
     const [shares, usage] = await Promise.all([sharesOf(context), readBackupUsage(context)]);
     const ownShareIds = new Set(

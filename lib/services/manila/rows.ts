@@ -87,7 +87,7 @@ interface FirstVersion {
 }
 
 /** Throws class `Unsupported` if this release does not have the resource type. */
-export function requireResourceType(
+export function assertResourceTypeSupported(
   context: ProjectContext,
   { resourceType, version }: FirstVersion,
 ): void {
@@ -107,14 +107,14 @@ export function requireResourceType(
  * same list, because resources of one type block resources of another type. With `firstVersion`,
  * the function throws class `Unsupported` on an older release.
  */
-const sharedListing =
+const memoizedListing =
   <S extends z.ZodType>(
     path: string,
     options: (context: ProjectContext) => ListOptions<S>,
     firstVersion?: FirstVersion,
   ) =>
   async (context: ProjectContext): Promise<z.infer<S>[]> => {
-    if (firstVersion) requireResourceType(context, firstVersion);
+    if (firstVersion) assertResourceTypeSupported(context, firstVersion);
     return context.memoize(
       `manila${path}`,
       async () => (await context.api.list(path, options(context))).rows,
@@ -146,25 +146,25 @@ export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
     const rows = (await Promise.all(listings)).flatMap((one) => one.rows);
     return [...new Map(rows.map((row) => [row.id, row])).values()];
   });
-export const snapshotsOf = sharedListing('/snapshots/detail', (context) => ({
+export const snapshotsOf = memoizedListing('/snapshots/detail', (context) => ({
   collection: 'snapshots',
   row: snapshotRow,
   paging: 'none',
   query: projectQuery(context),
 }));
-export const groupsOf = sharedListing('/share-groups/detail', (context) => ({
+export const groupsOf = memoizedListing('/share-groups/detail', (context) => ({
   collection: 'share_groups',
   row: groupRow,
   paging: 'offset',
   query: projectQuery(context),
 }));
-export const groupSnapshotsOf = sharedListing('/share-group-snapshots/detail', (context) => ({
+export const groupSnapshotsOf = memoizedListing('/share-group-snapshots/detail', (context) => ({
   collection: 'share_group_snapshots',
   row: groupSnapshotRow,
   paging: 'offset',
   query: projectQuery(context),
 }));
-export const networksOf = sharedListing('/share-networks/detail', (context) => ({
+export const networksOf = memoizedListing('/share-networks/detail', (context) => ({
   collection: 'share_networks',
   row: networkRow,
   paging: 'offset',
@@ -174,7 +174,7 @@ export const networksOf = sharedListing('/share-networks/detail', (context) => (
  * Lists security services without `limit`, which Manila treats as a filter that matches no row
  * (seen on 15.1, unchanged in 2026.2).
  */
-export const securityServicesOf = sharedListing('/security-services/detail', (context) => ({
+export const securityServicesOf = memoizedListing('/security-services/detail', (context) => ({
   collection: 'security_services',
   row: securityServiceRow,
   paging: 'none',
@@ -184,13 +184,13 @@ export const securityServicesOf = sharedListing('/security-services/detail', (co
  * Lists share servers. A row names its project only while the share network exists. The query has
  * no other parameter: for a parameter that is not a filter, Manila returns an empty list.
  */
-export const serversOf = sharedListing('/share-servers', ({ project }) => ({
+export const serversOf = memoizedListing('/share-servers', ({ project }) => ({
   collection: 'share_servers',
   row: serverRow,
   paging: 'none',
   query: { project_id: project },
 }));
-export const locksOf = sharedListing(
+export const locksOf = memoizedListing(
   '/resource-locks',
   ({ project }) => ({
     collection: 'resource_locks',
@@ -204,7 +204,7 @@ export const locksOf = sharedListing(
  * Lists transfers, whose filter by project is `source_project_id`. Without this filter, Manila
  * would ignore the paging parameters.
  */
-export const transfersOf = sharedListing(
+export const transfersOf = memoizedListing(
   '/share-transfers/detail',
   ({ project }) => ({
     collection: 'transfers',
@@ -219,7 +219,7 @@ export const FIRST_BACKUP_VERSION: FirstVersion = { resourceType: 'backup', vers
  * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
  * experimental up to 2026.2.
  */
-export const backupsOfCloud = sharedListing(
+export const backupsOfCloud = memoizedListing(
   '/share-backups/detail',
   () => ({
     collection: 'share_backups',

@@ -3,10 +3,10 @@ import { removeAndVerify } from './removal.ts';
 import { asUnsupportedError, listAll, preferredApi, publicBlocker, type Row } from './rows.ts';
 
 /**
- * A code source or a dynamic action. `usedBy` names a dynamic action of another project that uses
- * the code source.
+ * A code source or a dynamic action. `foreignActionText` names a dynamic action of another project
+ * that uses the code source.
  */
-type CodeRow = Row & { readonly usedBy?: string | undefined };
+type CodeRow = Row & { readonly foreignActionText?: string | undefined };
 
 /** Defines the type of code sources or of dynamic actions, which exist since Wallaby. */
 const defineCodeType = (
@@ -41,11 +41,11 @@ const defineCodeType = (
   });
 };
 
-const foreignUseBlocker = ({ usedBy }: CodeRow): Blocker | undefined =>
-  usedBy === undefined
+const foreignUseBlocker = ({ foreignActionText }: CodeRow): Blocker | undefined =>
+  foreignActionText === undefined
     ? undefined
     : {
-        message: `${usedBy} uses the code source, and Mistral would also delete this action`,
+        message: `${foreignActionText} uses the code source, and Mistral would also delete this action`,
         actor: 'other-project',
         advice:
           'Ask the owner of this action to delete it, or to create it again with a code source ' +
@@ -76,7 +76,10 @@ export const codeSource = defineCodeType(
       );
       if (!foreignAction) return source;
       const owner = foreignAction.project_id ?? 'unknown';
-      return { ...source, usedBy: `dynamic action ${foreignAction.id} of project ${owner}` };
+      return {
+        ...source,
+        foreignActionText: `dynamic action ${foreignAction.id} of project ${owner}`,
+      };
     });
   },
   {

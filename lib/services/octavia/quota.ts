@@ -16,7 +16,7 @@ const limitFields = {
   l7rule: optionalLimit,
 };
 const quotaRow = z.object({ project_id: z.string().nullish(), ...limitFields });
-const quotaRows = z.object({ quotas: z.array(quotaRow) });
+const quotaListBody = z.object({ quotas: z.array(quotaRow) });
 type LimitName = keyof typeof limitFields;
 /** Octavia 11 (Zed) shows the defaults of two limits only under their older names. */
 const quotaDefaults = z.object({
@@ -25,7 +25,7 @@ const quotaDefaults = z.object({
 type OptionalLimits = Partial<Record<LimitName, number | null | undefined>>;
 
 const LIMIT_NAMES = Object.keys(limitFields) as LimitName[];
-const PATH = '/v2.0/lbaas/quotas';
+const QUOTAS_PATH = '/v2.0/lbaas/quotas';
 
 /**
  * Limits that were set for the project. The listing filters by project and creates no row. Octavia
@@ -38,11 +38,11 @@ export const quota = defineQuota({
   async list(context): Promise<LimitsRow[]> {
     // Rows of other projects and rows without an owner are kept, so that the owner check reports
     // them. The defaults are requested only if a row has a limit.
-    const rowsWithLimits = (await rowsOf(context)).filter(
+    const rowsWithLimits = (await quotaRowsOf(context)).filter(
       (row) => namesOfDifferingLimits(row, {}).length > 0,
     );
     if (rowsWithLimits.length === 0) return [];
-    const defaults = await defaultsOf(context.project, context.api);
+    const defaults = await defaultLimitsOf(context.project, context.api);
     return rowsWithLimits
       .map((row) => ({
         project: row.project_id ?? '',
@@ -62,8 +62,8 @@ export const quota = defineQuota({
 /** Returns the limits that were set for the project, and the defaults. Creates no row. */
 export async function readQuota(context: ProjectContext): Promise<QuotaWithDefaults> {
   const [rows, defaults] = await Promise.all([
-    rowsOf(context),
-    defaultsOf(context.project, context.api),
+    quotaRowsOf(context),
+    defaultLimitsOf(context.project, context.api),
   ]);
   return {
     limits: rows.find(({ project_id }) => project_id === context.project) ?? {},
@@ -79,7 +79,7 @@ export async function writeQuota(
   await api.request('PUT', pathOf(project), { json: { quota: newLimits } });
 }
 
-const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
+const pathOf = (project: string): string => `${QUOTAS_PATH}/${encodeURIComponent(project)}`;
 
 /**
  * Returns the quota rows that Octavia lists for the project, normally one or none. The first
@@ -88,15 +88,15 @@ const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(projec
  * ignored the filter. The second request then lists the rows of all projects, and throws if the
  * list is not complete.
  */
-async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
+async function quotaRowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
   const query = { project_id: project };
-  const { quotas } = quotaRows.parse((await api.request('GET', PATH, { query })).json);
+  const { quotas } = quotaListBody.parse((await api.request('GET', QUOTAS_PATH, { query })).json);
   if (quotas.every(({ project_id }) => project_id === project)) return quotas;
   const options = { collection: 'quotas', row: quotaRow, paging: 'none', query } as const;
-  return (await api.list(PATH, options)).rows;
+  return (await api.list(QUOTAS_PATH, options)).rows;
 }
 
-async function defaultsOf(project: string, api: ServiceApi): Promise<OptionalLimits> {
+async function defaultLimitsOf(project: string, api: ServiceApi): Promise<OptionalLimits> {
   const answer = await api.request('GET', `${pathOf(project)}/default`);
   const { load_balancer, health_monitor, ...defaults } = quotaDefaults.parse(answer.json).quota;
   return {

@@ -59,17 +59,17 @@ export function maskKey(key: string): string {
   return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
 }
 
-type PartState = 'suspended' | 'as-recorded' | 'changed';
+type AclOrKeyState = 'suspended' | 'as-recorded' | 'changed';
 
 /** Compares the read ACL with the recorded read ACL. */
-export function aclState(row: AccountOrContainer, recordedAcl: string): PartState {
+export function aclState(row: AccountOrContainer, recordedAcl: string): AclOrKeyState {
   const presentAcl = normalizedAcl(row.readAcl);
   if (presentAcl === normalizedAcl(recordedAcl)) return 'as-recorded';
   const suspendedAcl = normalizedAcl(withoutPublicEntries(recordedAcl));
   return presentAcl === suspendedAcl ? 'suspended' : 'changed';
 }
 
-function keyState(row: AccountOrContainer, name: string): PartState {
+function keyState(row: AccountOrContainer, name: string): AclOrKeyState {
   const key = row.keys.get(name);
   if (key === undefined) return 'changed';
   return isMasked(key) ? 'suspended' : 'as-recorded';
@@ -106,7 +106,7 @@ function changesSince({ read, keys }: RecordedAccess, row: AccountOrContainer): 
  * Returns the state that suspend must record now. The result replaces `earlierRecord`, and takes
  * from it the parts that are still suspended.
  */
-export function stateToRecord(
+export function newRecordedAccess(
   row: AccountOrContainer,
   earlierRecord: RecordedAccess | undefined,
 ): RecordedAccess {

@@ -19,9 +19,9 @@ import {
   MASK_LENGTH,
   MAX_VALUE_LENGTH,
   maskKey,
+  newRecordedAccess,
   type RecordedAccess,
   recordedAccess,
-  stateToRecord,
   unmaskKey,
   withoutPublicEntries,
 } from './public-access.ts';
@@ -152,7 +152,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
         advice:
           "Remove the public access by hand if necessary: swift post --read-acl '' CONTAINER.",
       };
-    return { kind: 'suspend', recordedState: stateToRecord(row, earlierRecord) };
+    return { kind: 'suspend', recordedState: newRecordedAccess(row, earlierRecord) };
   },
   suspend: (row, recorded, context) =>
     writeAccess(

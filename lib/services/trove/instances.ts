@@ -15,7 +15,7 @@ import {
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
 
-interface Deletion {
+interface DeletionRequest {
   readonly path: string;
   /** Set if an earlier deletion is stuck: the time of its last progress, in epoch milliseconds. */
   readonly stuckSince: number | undefined;
@@ -25,7 +25,7 @@ interface Deletion {
 
 /** Requests a deletion, and converts a refusal to a blocker. */
 const requestDeletion = (
-  { path, stuckSince, refusalText }: Deletion,
+  { path, stuckSince, refusalText }: DeletionRequest,
   { api, projectApi = api }: ProjectContext,
 ): Promise<Removal> =>
   removeUnlessRefused(refusalText, async () => {

@@ -16,15 +16,15 @@ const days = (seconds = 0) => seconds / 86_400;
 const minutes = (seconds = 0) => Math.floor(seconds / 60);
 /** The time until a message of a service is dead-lettered if the function dies at each delivery. */
 const toDeath = minutes((nova?.maxReceives ?? 0) * (nova?.visibilitySeconds ?? 0));
-const { oldestSeconds, ...limit } = THRESHOLDS;
+const { oldestMessageSeconds, ...limit } = THRESHOLDS;
 
 /** Every number that a runbook takes from the template, as the sentence has it. */
 const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   [
     'oldest-message',
-    `For ${limit.oldestPeriods} minutes the oldest message of a queue has been older than ${oldestSeconds.ingest} s`,
+    `For ${limit.oldestMessageMinutes} minutes the oldest message of a queue has been older than ${oldestMessageSeconds.ingest} s`,
   ],
-  ['oldest-message', `${oldestSeconds.service} s (a service)`],
+  ['oldest-message', `${oldestMessageSeconds.service} s (a service)`],
   ['oldest-message', `keeps messages for ${days(nova?.retentionSeconds)} days`],
   [
     'oldest-message',
@@ -34,7 +34,7 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['oldest-message', `after ${nova?.maxReceives} deliveries`],
   [
     'function-errors',
-    `More than ${limit.errors} invocations of a function within ${limit.errorMinutes} minutes`,
+    `More than ${limit.functionErrors} invocations of a function within ${limit.functionErrorMinutes} minutes`,
   ],
   ['function-errors', `${minutes(ingest?.visibilitySeconds)} minutes for \`ingest\` and`],
   ['function-errors', `${minutes(coordinate?.visibilitySeconds)} minutes for \`ingest\` and`],
@@ -53,8 +53,14 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['dead-letters-expire', `the last ${days(nova?.deadLetterQueue.retentionSeconds) / 2} days`],
   ['dead-letters-expire', `after ${days(nova?.deadLetterQueue.retentionSeconds)} days`],
   ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} of the`],
-  ['api-errors', `more than ${limit.api5xx} requests failed within ${limit.apiMinutes} minutes`],
-  ['api-errors', `longer than ${limit.apiSeconds} s (p99) for ${limit.apiSlowMinutes} minutes`],
+  [
+    'api-errors',
+    `more than ${limit.api5xxAnswers} requests failed within ${limit.apiErrorMinutes} minutes`,
+  ],
+  [
+    'api-errors',
+    `longer than ${limit.apiLatencySeconds} s (p99) for ${limit.apiLatencyMinutes} minutes`,
+  ],
   ['README', `arrived for ${stack.parameters.silentMinutes} minutes`],
   ['README', `has not run for ${limit.sweepMinutes} minutes`],
 ];
