@@ -89,13 +89,13 @@ export class Api {
    * {@link ApiError}.
    */
   async get<T>(path: string, check: (value: unknown) => T, signal: AbortSignal): Promise<T> {
-    const text = await this.#withTimeout(signal, async (limited) => {
-      const answer = await this.#send(path, 'application/json', {}, limited);
+    const text = await this.#withTimeout(signal, async (limitedSignal) => {
+      const answer = await this.#send(path, 'application/json', {}, limitedSignal);
       return answer.text().catch(() => {
         throw unreachable();
       });
     });
-    return this.checked(json(text), check);
+    return this.checkShape(parseJson(text), check);
   }
 
   /**
@@ -109,8 +109,8 @@ export class Api {
     quietMillis: number,
   ): AsyncGenerator<ServerSentEvent> {
     const headers: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
-    const answer = await this.#withTimeout(signal, (limited) =>
-      this.#send(path, 'text/event-stream', headers, limited),
+    const answer = await this.#withTimeout(signal, (limitedSignal) =>
+      this.#send(path, 'text/event-stream', headers, limitedSignal),
     );
     if (!answer.body) return;
     try {
@@ -121,7 +121,7 @@ export class Api {
   }
 
   /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown shape. */
-  checked<T>(value: unknown, check: (value: unknown) => T): T {
+  checkShape<T>(value: unknown, check: (value: unknown) => T): T {
     try {
       return check(value);
     } catch (thrown) {
@@ -138,7 +138,7 @@ export class Api {
   /** Calls `work` with a signal that also aborts after the time-out. */
   async #withTimeout<T>(
     signal: AbortSignal,
-    work: (limited: AbortSignal) => Promise<T>,
+    work: (limitedSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const timedOut = new AbortController();
     const timeout = this.#port.timeout(ANSWER_TIMEOUT_MILLIS);
@@ -206,7 +206,7 @@ async function errorOf(answer: Response): Promise<ApiError> {
 }
 
 /** The value of a JSON text; `undefined` for any other text. */
-export function json(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -2,7 +2,7 @@ import { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { type Connection, followOperation, type LiveDeps, poll } from './live.ts';
 import { overviewLoader } from './load-overview.ts';
-import { LIMITS, listAddress } from './operations.ts';
+import { listAddress, READ_LIMITS } from './operations.ts';
 import { type Sample, withSample } from './pace.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
 import { holdsPage } from './page-holds.ts';
@@ -38,8 +38,8 @@ export interface Browser {
 }
 
 /** The intervals between two reads of a page. */
-const SHORT_MILLIS = 5000;
-const LONG_MILLIS = 30_000;
+const SHORT_POLL_MILLIS = 5000;
+const LONG_POLL_MILLIS = 30_000;
 
 /**
  * The console of one tab. {@link open} is called at the start and after each change of the address.
@@ -129,7 +129,7 @@ export class Console {
   filter(fields: Readonly<Record<string, string>>): void {
     const { state = '', action = '', domain = '', text = '' } = fields;
     const route = this.#route;
-    const limit = route.page === 'operations' ? route.filters.limit : LIMITS.initial;
+    const limit = route.page === 'operations' ? route.filters.limit : READ_LIMITS.initial;
     const trimmed = { domain: domain.trim(), text: text.trim() };
     this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
   }
@@ -159,7 +159,7 @@ export class Console {
     const pollPage = <T>(
       load: () => Promise<T>,
       view: (data: T, now: number) => Child[],
-      everyMillis = SHORT_MILLIS,
+      everyMillis = SHORT_POLL_MILLIS,
     ) => poll(load, everyMillis, this.#deps(signal, view), signal);
     const api = this.#api;
     if (route.page === 'overview') {
@@ -170,13 +170,13 @@ export class Console {
       return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.initial ? LONG_MILLIS : SHORT_MILLIS,
+        route.filters.limit > READ_LIMITS.initial ? LONG_POLL_MILLIS : SHORT_POLL_MILLIS,
       );
     if (route.page === 'dead-letters')
       return pollPage(
         () => api.get('/v1/dead-letters', deadLettersShape, signal),
         deadLettersPage,
-        LONG_MILLIS,
+        LONG_POLL_MILLIS,
       );
     if (route.page === 'holds')
       return pollPage(() => api.get('/v1/holds', holdsShape, signal), holdsPage);
@@ -184,7 +184,7 @@ export class Console {
       return pollPage(
         () => api.get('/v1/services', servicesShape, signal),
         servicesPage,
-        LONG_MILLIS,
+        LONG_POLL_MILLIS,
       );
     if (route.page === 'operation') return this.#followOperation(route.id, signal);
   }
@@ -199,7 +199,7 @@ export class Console {
     const pollDetails = (first: Operation) =>
       poll(
         () => loadDetails(this.#api, latest ?? first, signal, details),
-        2 * SHORT_MILLIS,
+        2 * SHORT_POLL_MILLIS,
         {
           ...deps,
           onData: (read) => {

@@ -33,13 +33,13 @@ export function h(
   ...children: readonly Child[]
 ): El {
   if (!TAGS.has(tag)) throw new TypeError(`the console shows no element ${tag}`);
-  const shown: Record<string, string> = {};
+  const definedAttributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
     assertPermitted(name, value);
-    shown[name] = value;
+    definedAttributes[name] = value;
   }
-  return { tag, attributes: shown, children: flat(children) };
+  return { tag, attributes: definedAttributes, children: flat(children) };
 }
 
 function assertPermitted(name: string, value: string): void {

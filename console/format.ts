@@ -16,7 +16,7 @@ export const visible = (text: string): string =>
   });
 
 /** A duration for a person, as the commands print it: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
-export function duration(millis: number): string {
+export function durationText(millis: number): string {
   const seconds = Math.max(0, Math.round(millis / 1000));
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
@@ -26,7 +26,7 @@ export function duration(millis: number): string {
 }
 
 /** A time in UTC, as in the log: `2026-03-01 12:00:00Z`. */
-export const time = (millis: number | undefined): string =>
+export const timeText = (millis: number | undefined): string =>
   millis === undefined || !Number.isFinite(millis) || Math.abs(millis) > 8.64e15
     ? '-'
     : new Date(millis)
@@ -35,7 +35,7 @@ export const time = (millis: number | undefined): string =>
         .replace(/\.\d+Z$/, 'Z');
 
 /** A number with spaces between groups of three digits: `12 345`. */
-export const number = (value: number): string =>
+export const numberText = (value: number): string =>
   String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 
 /** A text with a capital letter at its start. */
@@ -43,7 +43,7 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 
 /** `1 resource`, `2 resources`. */
 export const countWithNoun = (value: number, noun: string): string =>
-  `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+  `${numberText(value)} ${noun}${value === 1 ? '' : 's'}`;
 
 /** The removed share of the found resources, from 0 to 1; `undefined` if none were found. */
 export const doneShare = ({

@@ -1,6 +1,6 @@
-import { type Api, ApiError, json } from './api.ts';
+import { type Api, ApiError, parseJson } from './api.ts';
 import { type Operation, operationShape } from './shapes.ts';
-import { ENDED } from './states.ts';
+import { ENDED_STATES } from './states.ts';
 
 /**
  * The state of the shown data. `live`: the data is current. `lost`: the data is old, and the next
@@ -31,7 +31,7 @@ const FINAL_FAILURES: readonly string[] = ['token', 'role', 'missing', 'wrong', 
 /**
  * The wait after this number of failures: 1 s, 2 s, 4 s … 30 s, or longer if the API asks for it.
  */
-export const waitAfter = (
+export const waitMillisAfter = (
   failures: number,
   { waitMillis = 0 }: { waitMillis?: number | undefined },
 ) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
@@ -78,12 +78,12 @@ async function reportEvents(
       onConnection({ kind: 'ended' });
       return 'operation ended';
     }
-    const data = api.checked(json(event.data), operationShape);
+    const data = api.checkShape(parseJson(event.data), operationShape);
     position.failures = 0;
     position.lastId = event.id;
     onData(data);
     onConnection({ kind: 'live' });
-    if (ENDED.includes(data.operation.state)) {
+    if (ENDED_STATES.includes(data.operation.state)) {
       onConnection({ kind: 'ended' });
       return 'operation ended';
     }
@@ -133,7 +133,7 @@ async function waitAfterFailure(
     onConnection({ kind: 'stopped', error });
     return 'stopped';
   }
-  const wait = waitAfter(failures, error);
+  const wait = waitMillisAfter(failures, error);
   onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
   await sleep(wait, signal);
   return 'waited';

@@ -7,7 +7,7 @@ import {
   type Status,
   statusShape,
 } from './shapes.ts';
-import { ENDED, STATES } from './states.ts';
+import { ENDED_STATES, STATES } from './states.ts';
 
 /** A complete plan that no cleanup has followed. */
 export interface OpenPlan {
@@ -23,7 +23,7 @@ export interface Overview {
   readonly older: readonly Operation[];
   readonly plans: readonly OpenPlan[];
   /** The number of plans that may wait for approval, in addition to `plans`. */
-  readonly morePlans: number;
+  readonly morePlanCount: number;
   /** The states in which more operations may exist than were read: their lists were full. */
   readonly statesWithMore: readonly string[];
   readonly notice: string | undefined;
@@ -42,7 +42,8 @@ const REUSE_MILLIS = 30_000;
 const ALWAYS_READ_STATES: readonly string[] = ['held', 'running'];
 /** The states that are read less often. A complete plan is `observed`. */
 const REUSED_STATES = STATES.filter(
-  (state) => state === 'observed' || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state)),
+  (state) =>
+    state === 'observed' || !(ENDED_STATES.includes(state) || ALWAYS_READ_STATES.includes(state)),
 );
 
 interface OperationList {
@@ -52,14 +53,14 @@ interface OperationList {
 
 /** Returns a function that reads the overview. The function reuses recent lists and plans. */
 export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
-  const recentList = cachedLoader<OperationList>(api);
-  const recentPlan = cachedLoader<Plan | undefined>(api);
+  const cachedList = cachedLoader<OperationList>(api);
+  const cachedPlan = cachedLoader<Plan | undefined>(api);
   return async (signal) => {
     const readList = (query: string): Promise<OperationList> =>
       api.get(`/v1/operations?limit=${NEWEST_COUNT}${query}`, operationsShape, signal);
     const listOfState = (state: string): Promise<OperationList> => {
       const read = () => readList(`&state=${state}`);
-      return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
+      return ALWAYS_READ_STATES.includes(state) ? read() : cachedList(state, read);
     };
     const [status, newest] = await Promise.all([
       api.get('/v1/status', statusShape, signal),
@@ -76,7 +77,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation) => {
         const { id } = operation.operation;
-        return { operation, details: await recentPlan(id, () => readPlan(api, id, signal)) };
+        return { operation, details: await cachedPlan(id, () => readPlan(api, id, signal)) };
       }),
     );
     return {
@@ -84,7 +85,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       newest: newest.operations,
       older: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
-      morePlans: Math.max(0, candidates.length - MAX_PLANS),
+      morePlanCount: Math.max(0, candidates.length - MAX_PLANS),
       statesWithMore: lists
         .filter(({ operations }) => operations.length >= NEWEST_COUNT)
         .map(({ state }) => state),
@@ -109,14 +110,14 @@ const readPlan = (api: Api, id: string, signal: AbortSignal): Promise<Plan | und
 
 /** The complete plans that are newer than all cleanups of their account, the newest first. */
 function openPlans(all: readonly Operation[]): Operation[] {
-  const carriedOut = new Set(all.map(({ operation }) => operation.plan?.of));
+  const carriedOutPlanIds = new Set(all.map(({ operation }) => operation.plan?.of));
   return all
     .filter(
       ({ operation: { action, state, id, parentId, scope, openedAt } }) =>
         action === 'plan' &&
         state === 'observed' &&
         parentId === undefined &&
-        !carriedOut.has(id) &&
+        !carriedOutPlanIds.has(id) &&
         !all.some(
           ({ operation: other }) =>
             other.action === 'cleanup' &&

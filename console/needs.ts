@@ -3,7 +3,7 @@ import { type Child, h } from './element.ts';
 import { countWithNoun } from './format.ts';
 import type { OpenPlan, Overview } from './load-overview.ts';
 import { accountOf, firstReason, listAddress, needsPerson } from './operations.ts';
-import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
+import { adviceElements, age, commandLine, link, operationLink, stateElement } from './parts.ts';
 import type { Operation, Status } from './shapes.ts';
 
 /** A card about an action that a person must take. */
@@ -16,13 +16,13 @@ export interface Need {
 
 /** The actions that persons must take, the most severe first. */
 export function needsOf(
-  { status, newest, older, plans, morePlans }: Overview,
+  { status, newest, older, plans, morePlanCount }: Overview,
   now: number,
 ): Need[] {
   const all = [...newest, ...older];
-  const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
-  const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const queueNames = queuesWithDead.map(([queue]) => queue);
+  const queuesWithDeadLetters = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadLetterCount = queuesWithDeadLetters.reduce((total, [, queue]) => total + queue.dead, 0);
+  const queueNames = queuesWithDeadLetters.map(([queue]) => queue);
   const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }: Operation) => waitsOn.some(({ deadLetter }) => deadLetter);
   const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
@@ -30,12 +30,12 @@ export function needsOf(
   return [
     ...(status.stopped ? [stopNeed(status.stopped, now)] : []),
     ...(status.ok ? [] : [healthNeed()]),
-    ...(deadCount > 0 ? [deadNeed(deadCount, queueNames)] : []),
+    ...(deadLetterCount > 0 ? [deadLettersNeed(deadLetterCount, queueNames)] : []),
     ...withDeadLetter.map((one) => operationNeed(one, 'bad', now)),
     ...(status.enabledDuringHold > 0 ? [enabledDuringHoldNeed(status.enabledDuringHold)] : []),
     ...withoutDeadLetter.map((one) => operationNeed(one, 'wait', now)),
     ...plans.map((plan) => planNeed(plan, now)),
-    ...(morePlans > 0 ? [morePlansNeed(morePlans)] : []),
+    ...(morePlanCount > 0 ? [morePlansNeed(morePlanCount)] : []),
     ...(status.suspicious > 0 ? [suspiciousNeed(status.suspicious)] : []),
   ];
 }
@@ -75,7 +75,7 @@ const healthNeed = (): Need =>
     ],
   );
 
-const deadNeed = (count: number, queues: readonly string[]): Need =>
+const deadLettersNeed = (count: number, queues: readonly string[]): Need =>
   need(
     'dead',
     'bad',
@@ -92,11 +92,11 @@ function operationNeed(view: Operation, tone: Need['tone'], now: number): Need {
     [
       operationLink(operation.id),
       ` ${operation.action} of ${accountOf(operation)} `,
-      stateOf(operation.state),
+      stateElement(operation.state),
     ],
     [
       h('p', {}, firstReason(view), first && [' (for ', age(first.since, now), ')']),
-      adviceOf(first?.advice),
+      adviceElements(first?.advice),
       operation.state === 'held' &&
         !first?.advice?.includes('operation release') &&
         commandLine(`${command('operation release', operation.id)} ${REASON_OPTION}`),

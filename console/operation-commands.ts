@@ -1,8 +1,8 @@
 import { command, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { countWithNoun, time } from './format.ts';
+import { countWithNoun, timeText } from './format.ts';
 import { hasEnded } from './operations.ts';
-import { adviceOf, commandLine, facts, operationLink, section } from './parts.ts';
+import { adviceElements, commandLine, facts, operationLink, section } from './parts.ts';
 import type { Operation, Plan } from './shapes.ts';
 
 /** A plan with its approvals, and the commands that read and approve it. */
@@ -17,7 +17,7 @@ export function planSection(plan: Plan): Child {
         'Approvals',
         `${approvals.length} of ${approvalsNeeded}` +
           (approvals.length > 0
-            ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(', ')}`
+            ? `: ${approvals.map(({ by, at }) => `${by} at ${timeText(at)}`).join(', ')}`
             : ''),
       ],
       ['Drift', `up to ${allowedDrift} resources that appear after the plan are also removed`],
@@ -28,7 +28,7 @@ export function planSection(plan: Plan): Child {
         'div',
         { class: 'card bad', 'data-key': `refusal ${index}` },
         h('h3', {}, message),
-        adviceOf(advice),
+        adviceElements(advice),
       ),
     ),
     carriedOutBy === undefined &&

@@ -1,8 +1,17 @@
 import { REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { capital, countWithNoun, number, sumCounts } from './format.ts';
+import { capital, countWithNoun, numberText, sumCounts } from './format.ts';
 import { hasEnded, onlyCounts } from './operations.ts';
-import { adviceOf, amount, bar, empty, operationLink, section, stateOf, table } from './parts.ts';
+import {
+  adviceElements,
+  amount,
+  bar,
+  empty,
+  operationLink,
+  section,
+  stateElement,
+  table,
+} from './parts.ts';
 import type { Operation } from './shapes.ts';
 
 /** The word for completed resources, by action. */
@@ -40,7 +49,7 @@ export function servicesSection(view: Operation): Child {
       'Services of this operation',
       [
         { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
-        { title: 'State', cell: ({ state }) => stateOf(state) },
+        { title: 'State', cell: ({ state }) => stateElement(state) },
         ...(onlyCounts(view)
           ? [numberColumn('Counted', (task) => totals(task).found)]
           : progressColumns),
@@ -78,7 +87,8 @@ function typesOf({ counts, because }: TaskView, done: string): Child {
             h(
               'li',
               { 'data-key': type },
-              `${type}: ${number(found - left)} of ${number(found)} ${done}, ${number(left)} left`,
+              `${type}: ${numberText(found - left)} of ${numberText(found)} ${done}, ` +
+                `${numberText(left)} left`,
             ),
           ),
         ),
@@ -95,7 +105,7 @@ export function projectsSection({ projects = [] }: Operation): Child {
       'Projects of the domain',
       [
         { title: 'Project', isHead: true, cell: ({ id, name }) => name ?? id },
-        { title: 'State', cell: ({ state }) => stateOf(state) },
+        { title: 'State', cell: ({ state }) => stateElement(state) },
         {
           title: 'Operation',
           cell: ({ operationId }) => (operationId === undefined ? '-' : operationLink(operationId)),
@@ -120,7 +130,7 @@ export function remainsSection({ operation, tasks }: Operation): Child {
       .map((one) => ({
         key: `${service} ${region} ${one.resourceType ?? ''} ${one.message}`,
         title:
-          `${one.resourceType ?? service}${one.count > 1 ? ` (${number(one.count)})` : ''}: ` +
+          `${one.resourceType ?? service}${one.count > 1 ? ` (${numberText(one.count)})` : ''}: ` +
           one.message,
         what: state === 'unreachable' ? 'could not be listed' : 'retained',
         advice: one.advice,
@@ -144,7 +154,7 @@ export function remainsSection({ operation, tasks }: Operation): Child {
         { class: 'card quiet', 'data-key': key },
         h('h3', {}, title),
         h('p', {}, capital(what), '.'),
-        adviceOf(advice),
+        adviceElements(advice),
       ),
     ),
   );

@@ -1,11 +1,12 @@
 import type { Operation } from './shapes.ts';
-import { ENDED } from './states.ts';
+import { ENDED_STATES } from './states.ts';
 
 /** The account of an operation, with its name if the name is known. */
 export const accountOf = ({ scope }: Operation['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
 
-export const hasEnded = ({ operation }: Operation): boolean => ENDED.includes(operation.state);
+export const hasEnded = ({ operation }: Operation): boolean =>
+  ENDED_STATES.includes(operation.state);
 
 /** True if the operation continues only after a person acts. */
 export const needsPerson = (view: Operation): boolean =>
@@ -36,8 +37,8 @@ export interface Filters {
 }
 
 export const PAGE_ROWS = 25;
-export const LIMITS = { initial: 100, max: 1000 } as const;
-const FIELDS = ['state', 'action', 'domain', 'text'] as const;
+export const READ_LIMITS = { initial: 100, max: 1000 } as const;
+const FILTER_NAMES = ['state', 'action', 'domain', 'text'] as const;
 
 export function filtersOf(query: URLSearchParams): Filters {
   const text = (name: string): string => (query.get(name) ?? '').trim().slice(0, 255);
@@ -47,15 +48,15 @@ export function filtersOf(query: URLSearchParams): Filters {
     domain: text('domain'),
     text: text('text'),
     page: Math.max(1, Math.trunc(Number(query.get('page')) || 1)),
-    limit: Number(query.get('limit')) > LIMITS.initial ? LIMITS.max : LIMITS.initial,
+    limit: Number(query.get('limit')) > READ_LIMITS.initial ? READ_LIMITS.max : READ_LIMITS.initial,
   };
 }
 
 /** The address of the list with these filters. Fields with their default are omitted. */
 export function listAddress(filters: Partial<Filters>): string {
   const query = new URLSearchParams();
-  for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
-  if ((filters.limit ?? 0) > LIMITS.initial) query.set('limit', String(filters.limit));
+  for (const name of FILTER_NAMES) if (filters[name]) query.set(name, filters[name]);
+  if ((filters.limit ?? 0) > READ_LIMITS.initial) query.set('limit', String(filters.limit));
   if ((filters.page ?? 1) > 1) query.set('page', String(filters.page));
   const text = query.toString();
   return text === '' ? '#/operations' : `#/operations?${text}`;

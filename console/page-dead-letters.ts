@@ -1,6 +1,6 @@
 import { command } from './command.ts';
 import { type Child, h } from './element.ts';
-import { countWithNoun, duration } from './format.ts';
+import { countWithNoun, durationText } from './format.ts';
 import { age, commandLine, empty, operationLink } from './parts.ts';
 import type { DeadLetter } from './shapes.ts';
 
@@ -45,7 +45,7 @@ function causeCard(key: string, group: readonly DeadLetter[], now: number): Chil
       {},
       `${countWithNoun(group.length, 'message')}, the oldest for `,
       age(oldest, now),
-      Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`,
+      Number.isFinite(expires) && `; the first is deleted in ${durationText(expires - now)}`,
     ),
     operations.length > 0 &&
       h(

@@ -1,7 +1,7 @@
 import { command, quoted, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
-import { time } from './format.ts';
-import { adviceOf, age, commandLine, empty, section, table, wrapped } from './parts.ts';
+import { timeText } from './format.ts';
+import { adviceElements, age, commandLine, empty, section, table, wrapped } from './parts.ts';
 import type { Hold, Suspension } from './shapes.ts';
 
 /** The holds in force, and the projects that operators keep suspended. */
@@ -54,7 +54,7 @@ const holdTable = (holds: readonly Hold[], now: number): Child =>
       { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
       {
         title: 'Until',
-        cell: ({ until }) => (until === undefined ? 'it is removed' : time(until)),
+        cell: ({ until }) => (until === undefined ? 'it is removed' : timeText(until)),
       },
       {
         title: 'End it',
@@ -77,7 +77,7 @@ function suspensionCard(
     h('h3', {}, `project ${project}`),
     h('p', {}, `By ${by} for `, age(at, now), `: ${reason}`),
     isEnabled && h('p', {}, h('strong', {}, enabledText)),
-    adviceOf(advice),
+    adviceElements(advice),
     !isEnabled && commandLine(`${command('project resume', project)} ${REASON_OPTION}`),
   );
 }

@@ -1,6 +1,6 @@
 import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
-import { capital, countWithNoun, duration, number, time } from './format.ts';
+import { capital, countWithNoun, durationText, numberText, timeText } from './format.ts';
 import { offeredCommands, planSection } from './operation-commands.ts';
 import {
   doneWord,
@@ -12,14 +12,14 @@ import {
 import { accountOf, hasEnded, onlyCounts } from './operations.ts';
 import { removalRate, type Sample } from './pace.ts';
 import {
-  adviceOf,
+  adviceElements,
   age,
   bar,
   empty,
   facts,
   operationLink,
   section,
-  stateOf,
+  stateElement,
   table,
 } from './parts.ts';
 import { type AuditEntry, auditShape, type Operation, type Plan, planShape } from './shapes.ts';
@@ -68,7 +68,7 @@ export function operationPage(
   const { operation } = view;
   return [
     h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
-    h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(view)),
+    h('p', { class: 'lead' }, stateElement(operation.state), ' ', meaningOf(view)),
     endCard(view),
     progressLine(view, details?.approvedPlan, samples),
     waitingCards(view, now),
@@ -115,7 +115,7 @@ function endCard(view: Operation): Child {
       'div',
       { class: 'card quiet', 'data-key': `ended ${state}` },
       h('h3', {}, capital(hold.reason)),
-      adviceOf(hold.advice),
+      adviceElements(hold.advice),
     )
   );
 }
@@ -136,10 +136,13 @@ function progressLine(
     return h('p', {}, `${countWithNoun(found, 'resource')} counted; nothing is changed.`);
   const rate = hasEnded(view) ? undefined : removalRate(samples, left);
   const texts = [
-    `${number(removed)} of ${number(found)} ${doneWord(operation.action)}`,
-    `${number(left)} left`,
+    `${numberText(removed)} of ${numberText(found)} ${doneWord(operation.action)}`,
+    `${numberText(left)} left`,
     ...(rate
-      ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.remainingMillis)} to go`]
+      ? [
+          `${rate.perSecond.toFixed(1)} per second`,
+          `about ${durationText(rate.remainingMillis)} to go`,
+        ]
       : []),
   ];
   return h(
@@ -173,7 +176,7 @@ function waitingCards({ waitsOn, ...view }: Operation, now: number): Child {
           age(since, now),
           typeof requestId === 'string' && `; request ${requestId}`,
         ),
-        adviceOf(advice),
+        adviceElements(advice),
       ),
     ),
   );
@@ -198,22 +201,22 @@ function operationFacts({ operation }: Operation, now: number): Child {
       'Runs again',
       rerun && [operationLink(rerun.of), `, requested by ${rerun.by}: ${rerun.reason}`],
     ],
-    ['Released', released && `by ${released.by} at ${time(released.at)}: ${released.reason}`],
+    ['Released', released && `by ${released.by} at ${timeText(released.at)}: ${released.reason}`],
     [
       'Recoverable until',
       recovery &&
         operation.state === 'recoverable' &&
-        time(recovery.seenAt + recovery.remainingMillis),
+        timeText(recovery.seenAt + recovery.remainingMillis),
     ],
-    ['Opened', time(operation.openedAt)],
-    ['Ended', operation.endedAt !== undefined && time(operation.endedAt)],
-    ['Duration', duration((operation.endedAt ?? now) - operation.openedAt)],
+    ['Opened', timeText(operation.openedAt)],
+    ['Ended', operation.endedAt !== undefined && timeText(operation.endedAt)],
+    ['Duration', durationText((operation.endedAt ?? now) - operation.openedAt)],
   ]);
 }
 
 /** The request of a person, or the notification, that led to the operation. */
 function causeText({ cause, request }: Operation['operation']): string {
-  if (request) return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
+  if (request) return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   const { eventType, initiator, note } = cause;
   const by = initiator ? ` by ${initiator.name ?? initiator.userId}` : '';
   return `${eventType}${by}${note === undefined ? '' : `; ${note}`}`;

@@ -1,18 +1,28 @@
 import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
-import { countWithNoun, number } from './format.ts';
+import { countWithNoun, numberText } from './format.ts';
 import {
   accountOf,
   apiQuery,
   type Filters,
   filterOperations,
   firstReason,
-  LIMITS,
   listAddress,
   onlyCounts,
   pageOf,
+  READ_LIMITS,
 } from './operations.ts';
-import { age, amount, bar, empty, link, operationLink, stateOf, table, wrapped } from './parts.ts';
+import {
+  age,
+  amount,
+  bar,
+  empty,
+  link,
+  operationLink,
+  stateElement,
+  table,
+  wrapped,
+} from './parts.ts';
 import { type Operation, operationsShape } from './shapes.ts';
 import { STATES } from './states.ts';
 
@@ -55,10 +65,13 @@ function extentText(found: number, read: number, filters: Filters): Child {
   const hasReadAll = read < filters.limit;
   if (hasReadAll) return `${countWithNoun(found, 'operation')}.`;
   const amongNewest = `${countWithNoun(found, 'operation')} among the newest ${read}. `;
-  return filters.limit < LIMITS.max
+  return filters.limit < READ_LIMITS.max
     ? [
         amongNewest,
-        link(listAddress({ ...filters, limit: LIMITS.max }), `Search the newest ${LIMITS.max}`),
+        link(
+          listAddress({ ...filters, limit: READ_LIMITS.max }),
+          `Search the newest ${READ_LIMITS.max}`,
+        ),
       ]
     : `${amongNewest}For older operations, filter by state or domain.`;
 }
@@ -70,7 +83,7 @@ const operationTable = (rows: readonly Operation[], now: number) =>
       { title: 'Operation', isHead: true, cell: ({ operation }) => operationLink(operation.id) },
       { title: 'Action', cell: ({ operation }) => operation.action },
       { title: 'Account', cell: ({ operation }) => wrapped(accountOf(operation)) },
-      { title: 'State', cell: ({ operation }) => stateOf(operation.state) },
+      { title: 'State', cell: ({ operation }) => stateElement(operation.state) },
       { title: 'Progress', cell: progressOf },
       { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources.left) },
       { title: 'Age', isNumber: true, cell: ({ operation }) => age(operation.openedAt, now) },
@@ -82,7 +95,7 @@ const operationTable = (rows: readonly Operation[], now: number) =>
 
 function progressOf(view: Operation): Child {
   const note = (text: string) => h('span', { class: 'bar note' }, text);
-  if (onlyCounts(view)) return note(`${number(view.resources.found)} counted`);
+  if (onlyCounts(view)) return note(`${numberText(view.resources.found)} counted`);
   if (view.operation.state === 'recoverable') return note('not begun');
   return bar(view.resources, view.operation.id);
 }

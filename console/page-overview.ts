@@ -1,9 +1,9 @@
 import { type Child, type El, h } from './element.ts';
-import { number } from './format.ts';
+import { numberText } from './format.ts';
 import { NEWEST_COUNT, type Overview } from './load-overview.ts';
 import { type Need, needsOf } from './needs.ts';
-import { LIMITS, listAddress } from './operations.ts';
-import { commandLine, empty, link, section, stateOf } from './parts.ts';
+import { listAddress, READ_LIMITS } from './operations.ts';
+import { commandLine, empty, link, section, stateElement } from './parts.ts';
 import type { Status } from './shapes.ts';
 import { STATES } from './states.ts';
 
@@ -43,7 +43,7 @@ const extentNote = ({ newest, statesWithMore }: Overview): Child =>
     statesWithMore.length > 0 && ' See all: ',
     statesWithMore.map((state, index) => [
       index > 0 && ', ',
-      link(listAddress({ state, limit: LIMITS.max }), state),
+      link(listAddress({ state, limit: READ_LIMITS.max }), state),
     ]),
   );
 
@@ -81,9 +81,9 @@ function stateTiles({ newest }: Overview): Child {
           h(
             'a',
             { href: `#/operations?state=${encodeURIComponent(state)}` },
-            h('strong', {}, number(counts.get(state)?.length ?? 0)),
+            h('strong', {}, numberText(counts.get(state)?.length ?? 0)),
             ' ',
-            stateOf(state),
+            stateElement(state),
           ),
         ),
       ),
@@ -106,7 +106,7 @@ function healthFacts(status: Status): Child {
     [
       ['Health', status.ok ? 'all parts work' : 'a part does not work'],
       ['Mode', status.mode ?? 'unknown'],
-      ['Accounts known', number(status.accounts)],
+      ['Accounts known', numberText(status.accounts)],
       [
         'Queues',
         busy.length === 0

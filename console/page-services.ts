@@ -1,7 +1,16 @@
 import { command, REASON_OPTION } from './command.ts';
 import { type Child, h } from './element.ts';
 import { countWithNoun } from './format.ts';
-import { adviceOf, age, commandLine, empty, section, stateOf, table, wrapped } from './parts.ts';
+import {
+  adviceElements,
+  age,
+  commandLine,
+  empty,
+  section,
+  stateElement,
+  table,
+  wrapped,
+} from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
 /** Shows services that are not permitted, types that are not covered, then the covered services. */
@@ -20,7 +29,7 @@ export function servicesPage(
             'div',
             { class: 'card bad', 'data-key': name },
             h('h3', {}, `${name}: ${problem?.message ?? ''}`),
-            adviceOf(problem?.advice),
+            adviceElements(problem?.advice),
           ),
         ),
       ),
@@ -57,7 +66,7 @@ function coveredTable(services: readonly Service[]): Child {
     'Covered services of this cloud',
     [
       { title: 'Service', isHead: true, cell: ({ name }) => name },
-      { title: 'State', cell: ({ on }) => stateOf(on ? 'present' : 'off by default') },
+      { title: 'State', cell: ({ on }) => stateElement(on ? 'present' : 'off by default') },
       { title: 'Regions', cell: ({ regions }) => regions.join(', ') },
       { title: 'Catalog types', cell: ({ catalogTypes }) => catalogTypes.join(', ') || '-' },
       { title: 'Resource types', cell: typesOf },
@@ -104,5 +113,5 @@ const uncoveredCard = ({ type, name, region, because, advice }: Uncovered): Chil
     ),
     advice === undefined
       ? commandLine(`${command('waiver add', type)} ${REASON_OPTION}`, `waive ${type}`)
-      : adviceOf(advice),
+      : adviceElements(advice),
   );

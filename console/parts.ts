@@ -1,10 +1,10 @@
 import { commandsIn } from './command.ts';
 import { type Child, type El, h } from './element.ts';
-import { doneShare, duration, number, time } from './format.ts';
+import { doneShare, durationText, numberText, timeText } from './format.ts';
 import { markOf, toneOf } from './states.ts';
 
 /** A state: its word with a mark and a color. */
-export const stateOf = (state: string): El =>
+export const stateElement = (state: string): El =>
   h(
     'span',
     { class: `state ${toneOf(state)}` },
@@ -30,7 +30,7 @@ export const commandLine = (line: string, about?: string): El =>
   );
 
 /** An advice of the API, with a copy button for each command in it. */
-export const adviceOf = (advice: string | undefined): Child =>
+export const adviceElements = (advice: string | undefined): Child =>
   advice !== undefined &&
   advice !== '' && [
     h('p', { class: 'advice' }, advice),
@@ -110,13 +110,13 @@ export function table<Row>(
 }
 
 export const amount = (value: number | undefined): string =>
-  value === undefined ? '-' : number(value);
+  value === undefined ? '-' : numberText(value);
 
 /** The age of a time. The time itself is the tooltip. */
 export const age = (millis: number | undefined, now: number): Child =>
   millis === undefined
     ? '-'
-    : h('time', { title: time(millis) }, duration(Math.max(0, now - millis)));
+    : h('time', { title: timeText(millis) }, durationText(Math.max(0, now - millis)));
 
 export const section = (title: string, ...children: readonly Child[]): El =>
   h('section', { 'data-key': `section ${title}` }, h('h2', {}, title), children);

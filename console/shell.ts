@@ -1,8 +1,8 @@
 import type { ApiError } from './api.ts';
 import { type Child, type El, h } from './element.ts';
-import { capital, duration } from './format.ts';
+import { capital, durationText } from './format.ts';
 import type { Connection } from './live.ts';
-import { adviceOf, commandLine, link } from './parts.ts';
+import { adviceElements, commandLine, link } from './parts.ts';
 import { PAGES, type Route } from './routes.ts';
 
 const GET_TOKEN = 'openstack --os-system-scope all token issue -f value -c id';
@@ -79,13 +79,13 @@ function describeConnection(
   const isLost = connection.error.kind === 'unreachable';
   const cause = isLost ? 'Connection lost' : 'The API reports an error';
   const text = hasData ? `${cause}: the shown data is old.` : `${cause}.`;
-  return ['bad', text, `Next attempt in ${duration(wait)}`];
+  return ['bad', text, `Next attempt in ${durationText(wait)}`];
 }
 
 /** An error in place of a page, with its advice. */
 export const errorPage = ({ message, advice, kind }: ApiError): Child[] => [
   h('h1', {}, kind === 'missing' ? 'Not found' : 'This page cannot be shown'),
-  h('div', { class: 'card bad' }, h('h3', {}, capital(message)), adviceOf(advice)),
+  h('div', { class: 'card bad' }, h('h3', {}, capital(message)), adviceElements(advice)),
   h('p', {}, link('#/', 'Go to the overview')),
 ];
 

@@ -51,7 +51,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   canceled: 'A person canceled the operation.',
 };
 /** The states in which an operation has ended. */
-export const ENDED: readonly string[] = [
+export const ENDED_STATES: readonly string[] = [
   'finished',
   'observed',
   'refused',

@@ -250,13 +250,13 @@ var Api = class {
    * {@link ApiError}.
    */
   async get(path, check, signal) {
-    const text2 = await this.#withTimeout(signal, async (limited) => {
-      const answer = await this.#send(path, "application/json", {}, limited);
+    const text2 = await this.#withTimeout(signal, async (limitedSignal) => {
+      const answer = await this.#send(path, "application/json", {}, limitedSignal);
       return answer.text().catch(() => {
         throw unreachable();
       });
     });
-    return this.checked(json(text2), check);
+    return this.checkShape(parseJson(text2), check);
   }
   /**
    * Reads server-sent events until the stream ends. Throws {@link ApiError} also after
@@ -266,7 +266,7 @@ var Api = class {
     const headers = lastId === void 0 ? {} : { "last-event-id": lastId };
     const answer = await this.#withTimeout(
       signal,
-      (limited) => this.#send(path, "text/event-stream", headers, limited)
+      (limitedSignal) => this.#send(path, "text/event-stream", headers, limitedSignal)
     );
     if (!answer.body) return;
     try {
@@ -276,7 +276,7 @@ var Api = class {
     }
   }
   /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown shape. */
-  checked(value, check) {
+  checkShape(value, check) {
     try {
       return check(value);
     } catch (thrown) {
@@ -344,7 +344,7 @@ async function errorOf(answer) {
     seconds > 0 ? seconds * 1e3 : void 0
   );
 }
-function json(text2) {
+function parseJson(text2) {
   try {
     return JSON.parse(text2);
   } catch {
@@ -358,7 +358,7 @@ var visible = (text2) => text2.replace(/\r?\n/g, " ").replace(HIDDEN, (one) => {
   const code = one.codePointAt(0)?.toString(16) ?? "";
   return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
 });
-function duration(millis) {
+function durationText(millis) {
   const seconds = Math.max(0, Math.round(millis / 1e3));
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
@@ -366,10 +366,10 @@ function duration(millis) {
   const hours = Math.floor(minutes / 60);
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
-var time = (millis) => millis === void 0 || !Number.isFinite(millis) || Math.abs(millis) > 864e13 ? "-" : new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
-var number = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
+var timeText = (millis) => millis === void 0 || !Number.isFinite(millis) || Math.abs(millis) > 864e13 ? "-" : new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+var numberText = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
 var capital = (text2) => text2.charAt(0).toUpperCase() + text2.slice(1);
-var countWithNoun = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+var countWithNoun = (value, noun) => `${numberText(value)} ${noun}${value === 1 ? "" : "s"}`;
 var doneShare = ({
   found,
   left
@@ -394,13 +394,13 @@ var TAGS = new Set(
 );
 function h(tag, attributes = {}, ...children) {
   if (!TAGS.has(tag)) throw new TypeError(`the console shows no element ${tag}`);
-  const shown = {};
+  const definedAttributes = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === void 0 || value === false) continue;
     assertPermitted(name, value);
-    shown[name] = value;
+    definedAttributes[name] = value;
   }
-  return { tag, attributes: shown, children: flat(children) };
+  return { tag, attributes: definedAttributes, children: flat(children) };
 }
 function assertPermitted(name, value) {
   if (!ATTRIBUTES.has(name) && !ATTRIBUTE_FAMILIES.test(name))
@@ -463,7 +463,7 @@ var MEANINGS = {
   superseded: "A later operation replaced this one.",
   canceled: "A person canceled the operation."
 };
-var ENDED = [
+var ENDED_STATES = [
   "finished",
   "observed",
   "refused",
@@ -478,7 +478,7 @@ var QUIET_MILLIS = 4e4;
 var FIRST_WAIT_MILLIS = 1e3;
 var MAX_WAIT_MILLIS = 3e4;
 var FINAL_FAILURES = ["token", "role", "missing", "wrong", "shape"];
-var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
+var waitMillisAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1)));
 async function followOperation(id, deps, signal) {
   const position = { failures: 0, lastId: void 0 };
   while (!signal.aborted) {
@@ -498,12 +498,12 @@ async function reportEvents(id, position, { api, onData, onConnection }, signal)
       onConnection({ kind: "ended" });
       return "operation ended";
     }
-    const data = api.checked(json(event.data), operationShape);
+    const data = api.checkShape(parseJson(event.data), operationShape);
     position.failures = 0;
     position.lastId = event.id;
     onData(data);
     onConnection({ kind: "live" });
-    if (ENDED.includes(data.operation.state)) {
+    if (ENDED_STATES.includes(data.operation.state)) {
       onConnection({ kind: "ended" });
       return "operation ended";
     }
@@ -533,7 +533,7 @@ async function waitAfterFailure(thrown, failures, { api, sleep: sleep2, onConnec
     onConnection({ kind: "stopped", error: error2 });
     return "stopped";
   }
-  const wait = waitAfter(failures, error2);
+  const wait = waitMillisAfter(failures, error2);
   onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
   await sleep2(wait, signal);
   return "waited";
@@ -550,16 +550,16 @@ var MAX_PLANS = 5;
 var REUSE_MILLIS = 3e4;
 var ALWAYS_READ_STATES = ["held", "running"];
 var REUSED_STATES = STATES.filter(
-  (state) => state === "observed" || !(ENDED.includes(state) || ALWAYS_READ_STATES.includes(state))
+  (state) => state === "observed" || !(ENDED_STATES.includes(state) || ALWAYS_READ_STATES.includes(state))
 );
 function overviewLoader(api) {
-  const recentList = cachedLoader(api);
-  const recentPlan = cachedLoader(api);
+  const cachedList = cachedLoader(api);
+  const cachedPlan = cachedLoader(api);
   return async (signal) => {
     const readList = (query) => api.get(`/v1/operations?limit=${NEWEST_COUNT}${query}`, operationsShape, signal);
     const listOfState = (state) => {
       const read = () => readList(`&state=${state}`);
-      return ALWAYS_READ_STATES.includes(state) ? read() : recentList(state, read);
+      return ALWAYS_READ_STATES.includes(state) ? read() : cachedList(state, read);
     };
     const [status, newest] = await Promise.all([
       api.get("/v1/status", statusShape, signal),
@@ -575,7 +575,7 @@ function overviewLoader(api) {
     const plans = await Promise.all(
       candidates.slice(0, MAX_PLANS).map(async (operation2) => {
         const { id } = operation2.operation;
-        return { operation: operation2, details: await recentPlan(id, () => readPlan(api, id, signal)) };
+        return { operation: operation2, details: await cachedPlan(id, () => readPlan(api, id, signal)) };
       })
     );
     return {
@@ -583,7 +583,7 @@ function overviewLoader(api) {
       newest: newest.operations,
       older: all.slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
-      morePlans: Math.max(0, candidates.length - MAX_PLANS),
+      morePlanCount: Math.max(0, candidates.length - MAX_PLANS),
       statesWithMore: lists.filter(({ operations }) => operations.length >= NEWEST_COUNT).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
     };
@@ -597,9 +597,9 @@ function mergeLists(lists) {
 }
 var readPlan = (api, id, signal) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal).catch(() => void 0);
 function openPlans(all) {
-  const carriedOut = new Set(all.map(({ operation: operation2 }) => operation2.plan?.of));
+  const carriedOutPlanIds = new Set(all.map(({ operation: operation2 }) => operation2.plan?.of));
   return all.filter(
-    ({ operation: { action, state, id, parentId, scope, openedAt } }) => action === "plan" && state === "observed" && parentId === void 0 && !carriedOut.has(id) && !all.some(
+    ({ operation: { action, state, id, parentId, scope, openedAt } }) => action === "plan" && state === "observed" && parentId === void 0 && !carriedOutPlanIds.has(id) && !all.some(
       ({ operation: other }) => other.action === "cleanup" && other.scope.type === scope.type && other.scope.id === scope.id && other.openedAt >= openedAt
     )
   ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
@@ -617,13 +617,13 @@ function cachedLoader(clock) {
 
 // console/operations.ts
 var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
-var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
+var hasEnded = ({ operation: operation2 }) => ENDED_STATES.includes(operation2.state);
 var needsPerson = (view) => !hasEnded(view) && (view.operation.state === "held" || view.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
 var onlyCounts = ({ operation: { action, mode, state } }) => action === "plan" || mode === "observe" || state === "observed";
 var firstReason = ({ operation: operation2, waitsOn }) => (waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0])?.on ?? operation2.hold?.reason ?? "";
 var PAGE_ROWS = 25;
-var LIMITS = { initial: 100, max: 1e3 };
-var FIELDS = ["state", "action", "domain", "text"];
+var READ_LIMITS = { initial: 100, max: 1e3 };
+var FILTER_NAMES = ["state", "action", "domain", "text"];
 function filtersOf(query) {
   const text2 = (name) => (query.get(name) ?? "").trim().slice(0, 255);
   return {
@@ -632,13 +632,13 @@ function filtersOf(query) {
     domain: text2("domain"),
     text: text2("text"),
     page: Math.max(1, Math.trunc(Number(query.get("page")) || 1)),
-    limit: Number(query.get("limit")) > LIMITS.initial ? LIMITS.max : LIMITS.initial
+    limit: Number(query.get("limit")) > READ_LIMITS.initial ? READ_LIMITS.max : READ_LIMITS.initial
   };
 }
 function listAddress(filters) {
   const query = new URLSearchParams();
-  for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
-  if ((filters.limit ?? 0) > LIMITS.initial) query.set("limit", String(filters.limit));
+  for (const name of FILTER_NAMES) if (filters[name]) query.set(name, filters[name]);
+  if ((filters.limit ?? 0) > READ_LIMITS.initial) query.set("limit", String(filters.limit));
   if ((filters.page ?? 1) > 1) query.set("page", String(filters.page));
   const text2 = query.toString();
   return text2 === "" ? "#/operations" : `#/operations?${text2}`;
@@ -666,14 +666,14 @@ function pageOf(rows, page2) {
 
 // console/pace.ts
 var WINDOW_MILLIS = 6e4;
-var MIN_MILLIS = 3e3;
+var MIN_MEASURED_MILLIS = 3e3;
 var withSample = (samples, sample) => [
   ...samples.filter(({ at }) => sample.at - at <= WINDOW_MILLIS),
   sample
 ];
 function removalRate(samples, left) {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.at - first.at < MIN_MILLIS) return void 0;
+  if (!first || !last || last.at - first.at < MIN_MEASURED_MILLIS) return void 0;
   const perSecond = (last.removed - first.removed) * 1e3 / (last.at - first.at);
   return perSecond > 0 ? { perSecond, remainingMillis: left * 1e3 / perSecond } : void 0;
 }
@@ -719,7 +719,7 @@ function wordsAtStart(text2) {
 }
 
 // console/parts.ts
-var stateOf = (state) => h(
+var stateElement = (state) => h(
   "span",
   { class: `state ${toneOf(state)}` },
   h("span", { "aria-hidden": "true", class: "mark" }, markOf(state)),
@@ -739,7 +739,7 @@ var commandLine = (line, about) => h(
     "Copy"
   )
 );
-var adviceOf = (advice) => advice !== void 0 && advice !== "" && [
+var adviceElements = (advice) => advice !== void 0 && advice !== "" && [
   h("p", { class: "advice" }, advice),
   commandsIn(advice).map((line) => commandLine(line))
 ];
@@ -793,8 +793,8 @@ function table(caption, columns, rows, keyOf2) {
     )
   );
 }
-var amount2 = (value) => value === void 0 ? "-" : number(value);
-var age = (millis, now) => millis === void 0 ? "-" : h("time", { title: time(millis) }, duration(Math.max(0, now - millis)));
+var amount2 = (value) => value === void 0 ? "-" : numberText(value);
+var age = (millis, now) => millis === void 0 ? "-" : h("time", { title: timeText(millis) }, durationText(Math.max(0, now - millis)));
 var section = (title, ...children) => h("section", { "data-key": `section ${title}` }, h("h2", {}, title), children);
 var empty = (...text2) => h("p", { class: "empty" }, ...text2);
 var link = (href, text2) => h("a", { href }, text2);
@@ -838,7 +838,7 @@ function causeCard(key, group, now) {
       {},
       `${countWithNoun(group.length, "message")}, the oldest for `,
       age(oldest, now),
-      Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`
+      Number.isFinite(expires) && `; the first is deleted in ${durationText(expires - now)}`
     ),
     operations.length > 0 && h(
       "p",
@@ -898,7 +898,7 @@ var holdTable = (holds, now) => table(
     { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
     {
       title: "Until",
-      cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
+      cell: ({ until }) => until === void 0 ? "it is removed" : timeText(until)
     },
     {
       title: "End it",
@@ -917,7 +917,7 @@ function suspensionCard({ project, by, reason, at, enabledAt, advice }, now) {
     h("h3", {}, `project ${project}`),
     h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
     isEnabled && h("p", {}, h("strong", {}, enabledText)),
-    adviceOf(advice),
+    adviceElements(advice),
     !isEnabled && commandLine(`${command("project resume", project)} ${REASON_OPTION}`)
   );
 }
@@ -932,7 +932,7 @@ function planSection(plan) {
       ["Digest", digest ?? "the plan is not complete yet"],
       [
         "Approvals",
-        `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}` : "")
+        `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${timeText(at)}`).join(", ")}` : "")
       ],
       ["Drift", `up to ${allowedDrift} resources that appear after the plan are also removed`],
       ["Carried out by", carriedOutBy !== void 0 && operationLink(carriedOutBy)]
@@ -942,7 +942,7 @@ function planSection(plan) {
         "div",
         { class: "card bad", "data-key": `refusal ${index}` },
         h("h3", {}, message),
-        adviceOf(advice)
+        adviceElements(advice)
       )
     ),
     carriedOutBy === void 0 && digest !== void 0 && [
@@ -1021,7 +1021,7 @@ function servicesSection(view) {
       "Services of this operation",
       [
         { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
-        { title: "State", cell: ({ state }) => stateOf(state) },
+        { title: "State", cell: ({ state }) => stateElement(state) },
         ...onlyCounts(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : progressColumns,
         { title: "Resources", cell: (task2) => typesOf(task2, doneWord(operation2.action)) }
       ],
@@ -1051,7 +1051,7 @@ function typesOf({ counts, because }, done) {
           ([type, { found, left }]) => h(
             "li",
             { "data-key": type },
-            `${type}: ${number(found - left)} of ${number(found)} ${done}, ${number(left)} left`
+            `${type}: ${numberText(found - left)} of ${numberText(found)} ${done}, ${numberText(left)} left`
           )
         )
       )
@@ -1066,7 +1066,7 @@ function projectsSection({ projects = [] }) {
       "Projects of the domain",
       [
         { title: "Project", isHead: true, cell: ({ id, name }) => name ?? id },
-        { title: "State", cell: ({ state }) => stateOf(state) },
+        { title: "State", cell: ({ state }) => stateElement(state) },
         {
           title: "Operation",
           cell: ({ operationId }) => operationId === void 0 ? "-" : operationLink(operationId)
@@ -1084,7 +1084,7 @@ function remainsSection({ operation: operation2, tasks }) {
   const notes = tasks.flatMap(
     ({ service, region, state, conditions }) => conditions.filter((one) => one.class === "Unsupported" && one.actor === "operator").map((one) => ({
       key: `${service} ${region} ${one.resourceType ?? ""} ${one.message}`,
-      title: `${one.resourceType ?? service}${one.count > 1 ? ` (${number(one.count)})` : ""}: ` + one.message,
+      title: `${one.resourceType ?? service}${one.count > 1 ? ` (${numberText(one.count)})` : ""}: ` + one.message,
       what: state === "unreachable" ? "could not be listed" : "retained",
       advice: one.advice
     }))
@@ -1105,7 +1105,7 @@ function remainsSection({ operation: operation2, tasks }) {
         { class: "card quiet", "data-key": key },
         h("h3", {}, title),
         h("p", {}, capital(what), "."),
-        adviceOf(advice)
+        adviceElements(advice)
       )
     )
   );
@@ -1128,7 +1128,7 @@ function operationPage(view, details, samples, now) {
   const { operation: operation2 } = view;
   return [
     h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
-    h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(view)),
+    h("p", { class: "lead" }, stateElement(operation2.state), " ", meaningOf(view)),
     endCard(view),
     progressLine(view, details?.approvedPlan, samples),
     waitingCards(view, now),
@@ -1159,7 +1159,7 @@ function endCard(view) {
     "div",
     { class: "card quiet", "data-key": `ended ${state}` },
     h("h3", {}, capital(hold.reason)),
-    adviceOf(hold.advice)
+    adviceElements(hold.advice)
   );
 }
 function progressLine(view, approvedPlan, samples) {
@@ -1171,9 +1171,12 @@ function progressLine(view, approvedPlan, samples) {
     return h("p", {}, `${countWithNoun(found, "resource")} counted; nothing is changed.`);
   const rate = hasEnded(view) ? void 0 : removalRate(samples, left);
   const texts = [
-    `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
-    `${number(left)} left`,
-    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.remainingMillis)} to go`] : []
+    `${numberText(removed)} of ${numberText(found)} ${doneWord(operation2.action)}`,
+    `${numberText(left)} left`,
+    ...rate ? [
+      `${rate.perSecond.toFixed(1)} per second`,
+      `about ${durationText(rate.remainingMillis)} to go`
+    ] : []
   ];
   return h(
     "div",
@@ -1205,7 +1208,7 @@ function waitingCards({ waitsOn, ...view }, now) {
           age(since, now),
           typeof requestId === "string" && `; request ${requestId}`
         ),
-        adviceOf(advice)
+        adviceElements(advice)
       )
     )
   );
@@ -1229,18 +1232,18 @@ function operationFacts({ operation: operation2 }, now) {
       "Runs again",
       rerun && [operationLink(rerun.of), `, requested by ${rerun.by}: ${rerun.reason}`]
     ],
-    ["Released", released && `by ${released.by} at ${time(released.at)}: ${released.reason}`],
+    ["Released", released && `by ${released.by} at ${timeText(released.at)}: ${released.reason}`],
     [
       "Recoverable until",
-      recovery && operation2.state === "recoverable" && time(recovery.seenAt + recovery.remainingMillis)
+      recovery && operation2.state === "recoverable" && timeText(recovery.seenAt + recovery.remainingMillis)
     ],
-    ["Opened", time(operation2.openedAt)],
-    ["Ended", operation2.endedAt !== void 0 && time(operation2.endedAt)],
-    ["Duration", duration((operation2.endedAt ?? now) - operation2.openedAt)]
+    ["Opened", timeText(operation2.openedAt)],
+    ["Ended", operation2.endedAt !== void 0 && timeText(operation2.endedAt)],
+    ["Duration", durationText((operation2.endedAt ?? now) - operation2.openedAt)]
   ]);
 }
 function causeText({ cause, request }) {
-  if (request) return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
+  if (request) return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   const { eventType, initiator, note } = cause;
   const by = initiator ? ` by ${initiator.name ?? initiator.userId}` : "";
   return `${eventType}${by}${note === void 0 ? "" : `; ${note}`}`;
@@ -1285,9 +1288,12 @@ function extentText(found, read, filters) {
   const hasReadAll = read < filters.limit;
   if (hasReadAll) return `${countWithNoun(found, "operation")}.`;
   const amongNewest = `${countWithNoun(found, "operation")} among the newest ${read}. `;
-  return filters.limit < LIMITS.max ? [
+  return filters.limit < READ_LIMITS.max ? [
     amongNewest,
-    link(listAddress({ ...filters, limit: LIMITS.max }), `Search the newest ${LIMITS.max}`)
+    link(
+      listAddress({ ...filters, limit: READ_LIMITS.max }),
+      `Search the newest ${READ_LIMITS.max}`
+    )
   ] : `${amongNewest}For older operations, filter by state or domain.`;
 }
 var operationTable = (rows, now) => table(
@@ -1296,7 +1302,7 @@ var operationTable = (rows, now) => table(
     { title: "Operation", isHead: true, cell: ({ operation: operation2 }) => operationLink(operation2.id) },
     { title: "Action", cell: ({ operation: operation2 }) => operation2.action },
     { title: "Account", cell: ({ operation: operation2 }) => wrapped(accountOf(operation2)) },
-    { title: "State", cell: ({ operation: operation2 }) => stateOf(operation2.state) },
+    { title: "State", cell: ({ operation: operation2 }) => stateElement(operation2.state) },
     { title: "Progress", cell: progressOf },
     { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources.left) },
     { title: "Age", isNumber: true, cell: ({ operation: operation2 }) => age(operation2.openedAt, now) },
@@ -1307,7 +1313,7 @@ var operationTable = (rows, now) => table(
 );
 function progressOf(view) {
   const note = (text2) => h("span", { class: "bar note" }, text2);
-  if (onlyCounts(view)) return note(`${number(view.resources.found)} counted`);
+  if (onlyCounts(view)) return note(`${numberText(view.resources.found)} counted`);
   if (view.operation.state === "recoverable") return note("not begun");
   return bar(view.resources, view.operation.id);
 }
@@ -1357,11 +1363,11 @@ var pager = (filters, page2, pages) => h(
 );
 
 // console/needs.ts
-function needsOf({ status, newest, older, plans, morePlans }, now) {
+function needsOf({ status, newest, older, plans, morePlanCount }, now) {
   const all = [...newest, ...older];
-  const queuesWithDead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
-  const deadCount = queuesWithDead.reduce((total, [, queue]) => total + queue.dead, 0);
-  const queueNames = queuesWithDead.map(([queue]) => queue);
+  const queuesWithDeadLetters = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadLetterCount = queuesWithDeadLetters.reduce((total, [, queue]) => total + queue.dead, 0);
+  const queueNames = queuesWithDeadLetters.map(([queue]) => queue);
   const waitingForPerson = all.filter(needsPerson);
   const hasDeadLetter = ({ waitsOn }) => waitsOn.some(({ deadLetter }) => deadLetter);
   const withDeadLetter = waitingForPerson.filter(hasDeadLetter);
@@ -1369,12 +1375,12 @@ function needsOf({ status, newest, older, plans, morePlans }, now) {
   return [
     ...status.stopped ? [stopNeed(status.stopped, now)] : [],
     ...status.ok ? [] : [healthNeed()],
-    ...deadCount > 0 ? [deadNeed(deadCount, queueNames)] : [],
+    ...deadLetterCount > 0 ? [deadLettersNeed(deadLetterCount, queueNames)] : [],
     ...withDeadLetter.map((one) => operationNeed(one, "bad", now)),
     ...status.enabledDuringHold > 0 ? [enabledDuringHoldNeed(status.enabledDuringHold)] : [],
     ...withoutDeadLetter.map((one) => operationNeed(one, "wait", now)),
     ...plans.map((plan) => planNeed(plan, now)),
-    ...morePlans > 0 ? [morePlansNeed(morePlans)] : [],
+    ...morePlanCount > 0 ? [morePlansNeed(morePlanCount)] : [],
     ...status.suspicious > 0 ? [suspiciousNeed(status.suspicious)] : []
   ];
 }
@@ -1403,7 +1409,7 @@ var healthNeed = () => need(
     commandLine("propagator status")
   ]
 );
-var deadNeed = (count2, queues) => need(
+var deadLettersNeed = (count2, queues) => need(
   "dead",
   "bad",
   [link("#/dead-letters", `${countWithNoun(count2, "dead-letter message")}`)],
@@ -1418,11 +1424,11 @@ function operationNeed(view, tone, now) {
     [
       operationLink(operation2.id),
       ` ${operation2.action} of ${accountOf(operation2)} `,
-      stateOf(operation2.state)
+      stateElement(operation2.state)
     ],
     [
       h("p", {}, firstReason(view), first && [" (for ", age(first.since, now), ")"]),
-      adviceOf(first?.advice),
+      adviceElements(first?.advice),
       operation2.state === "held" && !first?.advice?.includes("operation release") && commandLine(`${command("operation release", operation2.id)} ${REASON_OPTION}`)
     ]
   );
@@ -1493,7 +1499,7 @@ var extentNote = ({ newest, statesWithMore }) => newest.length >= NEWEST_COUNT &
   statesWithMore.length > 0 && " See all: ",
   statesWithMore.map((state, index) => [
     index > 0 && ", ",
-    link(listAddress({ state, limit: LIMITS.max }), state)
+    link(listAddress({ state, limit: READ_LIMITS.max }), state)
   ])
 );
 var needCard = ({ key, tone, title, detail }) => h(
@@ -1528,9 +1534,9 @@ function stateTiles({ newest }) {
           h(
             "a",
             { href: `#/operations?state=${encodeURIComponent(state)}` },
-            h("strong", {}, number(counts.get(state)?.length ?? 0)),
+            h("strong", {}, numberText(counts.get(state)?.length ?? 0)),
             " ",
-            stateOf(state)
+            stateElement(state)
           )
         )
       )
@@ -1552,7 +1558,7 @@ function healthFacts(status) {
     [
       ["Health", status.ok ? "all parts work" : "a part does not work"],
       ["Mode", status.mode ?? "unknown"],
-      ["Accounts known", number(status.accounts)],
+      ["Accounts known", numberText(status.accounts)],
       [
         "Queues",
         busy.length === 0 ? "empty" : busy.map(
@@ -1575,7 +1581,7 @@ function servicesPage({ services, httpPlugins, uncovered: uncovered2, waived }, 
           "div",
           { class: "card bad", "data-key": name },
           h("h3", {}, `${name}: ${problem?.message ?? ""}`),
-          adviceOf(problem?.advice)
+          adviceElements(problem?.advice)
         )
       )
     ),
@@ -1610,7 +1616,7 @@ function coveredTable(services) {
     "Covered services of this cloud",
     [
       { title: "Service", isHead: true, cell: ({ name }) => name },
-      { title: "State", cell: ({ on }) => stateOf(on ? "present" : "off by default") },
+      { title: "State", cell: ({ on }) => stateElement(on ? "present" : "off by default") },
       { title: "Regions", cell: ({ regions }) => regions.join(", ") },
       { title: "Catalog types", cell: ({ catalogTypes }) => catalogTypes.join(", ") || "-" },
       { title: "Resource types", cell: typesOf2 }
@@ -1645,7 +1651,7 @@ var uncoveredCard = ({ type, name, region, because, advice }) => h(
     {},
     because ?? "No service file covers this type. Its resources are not removed, and each operation ends as unverified."
   ),
-  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON_OPTION}`, `waive ${type}`) : adviceOf(advice)
+  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON_OPTION}`, `waive ${type}`) : adviceElements(advice)
 );
 
 // console/patch.ts
@@ -1775,11 +1781,11 @@ function describeConnection(connection, now, { hasData }) {
   const isLost = connection.error.kind === "unreachable";
   const cause = isLost ? "Connection lost" : "The API reports an error";
   const text2 = hasData ? `${cause}: the shown data is old.` : `${cause}.`;
-  return ["bad", text2, `Next attempt in ${duration(wait)}`];
+  return ["bad", text2, `Next attempt in ${durationText(wait)}`];
 }
 var errorPage = ({ message, advice, kind }) => [
   h("h1", {}, kind === "missing" ? "Not found" : "This page cannot be shown"),
-  h("div", { class: "card bad" }, h("h3", {}, capital(message)), adviceOf(advice)),
+  h("div", { class: "card bad" }, h("h3", {}, capital(message)), adviceElements(advice)),
   h("p", {}, link("#/", "Go to the overview"))
 ];
 var unknownPage = () => [
@@ -1830,8 +1836,8 @@ function loginPage(refused, isSafe) {
 }
 
 // console/app.ts
-var SHORT_MILLIS = 5e3;
-var LONG_MILLIS = 3e4;
+var SHORT_POLL_MILLIS = 5e3;
+var LONG_POLL_MILLIS = 3e4;
 var Console = class {
   #browser;
   #api;
@@ -1907,7 +1913,7 @@ var Console = class {
   filter(fields) {
     const { state = "", action = "", domain = "", text: text2 = "" } = fields;
     const route = this.#route;
-    const limit = route.page === "operations" ? route.filters.limit : LIMITS.initial;
+    const limit = route.page === "operations" ? route.filters.limit : READ_LIMITS.initial;
     const trimmed = { domain: domain.trim(), text: text2.trim() };
     this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
   }
@@ -1928,7 +1934,7 @@ var Console = class {
     return this.#view ? this.#view(now) : loadingPage();
   }
   async #follow(route, signal) {
-    const pollPage = (load, view, everyMillis = SHORT_MILLIS) => poll(load, everyMillis, this.#deps(signal, view), signal);
+    const pollPage = (load, view, everyMillis = SHORT_POLL_MILLIS) => poll(load, everyMillis, this.#deps(signal, view), signal);
     const api = this.#api;
     if (route.page === "overview") {
       const load = overviewLoader(api);
@@ -1938,13 +1944,13 @@ var Console = class {
       return pollPage(
         () => loadOperations(api, route.filters, signal),
         (data, now) => operationsPage(data, route.filters, now),
-        route.filters.limit > LIMITS.initial ? LONG_MILLIS : SHORT_MILLIS
+        route.filters.limit > READ_LIMITS.initial ? LONG_POLL_MILLIS : SHORT_POLL_MILLIS
       );
     if (route.page === "dead-letters")
       return pollPage(
         () => api.get("/v1/dead-letters", deadLettersShape, signal),
         deadLettersPage,
-        LONG_MILLIS
+        LONG_POLL_MILLIS
       );
     if (route.page === "holds")
       return pollPage(() => api.get("/v1/holds", holdsShape, signal), holdsPage);
@@ -1952,7 +1958,7 @@ var Console = class {
       return pollPage(
         () => api.get("/v1/services", servicesShape, signal),
         servicesPage,
-        LONG_MILLIS
+        LONG_POLL_MILLIS
       );
     if (route.page === "operation") return this.#followOperation(route.id, signal);
   }
@@ -1965,7 +1971,7 @@ var Console = class {
     const deps = this.#deps(signal, view);
     const pollDetails = (first) => poll(
       () => loadDetails(this.#api, latest ?? first, signal, details),
-      2 * SHORT_MILLIS,
+      2 * SHORT_POLL_MILLIS,
       {
         ...deps,
         onData: (read) => {

@@ -45,7 +45,9 @@ const foreignUseBlocker = ({ foreignActionText }: CodeRow): Blocker | undefined 
   foreignActionText === undefined
     ? undefined
     : {
-        message: `${foreignActionText} uses the code source, and Mistral would also delete this action`,
+        message:
+          `${foreignActionText} uses the code source, and Mistral would also delete ` +
+          'this action',
         actor: 'other-project',
         advice:
           'Ask the owner of this action to delete it, or to create it again with a code source ' +

@@ -1,4 +1,4 @@
-import { waitAfter } from '../../../console/live.ts';
+import { waitMillisAfter } from '../../../console/live.ts';
 import { removalRate, withSample } from '../../../console/pace.ts';
 import { serverSentEvents } from '../../../console/stream.ts';
 import { ID, operationView } from './samples.ts';
@@ -240,10 +240,10 @@ describe('the removal rate', () => {
 
 describe('the wait before the next attempt', () => {
   it('doubles up to 30 s, and is never shorter than the API asks', () => {
-    expect([1, 2, 3, 4, 5, 6, 60].map((failures) => waitAfter(failures, {}))).toEqual([
+    expect([1, 2, 3, 4, 5, 6, 60].map((failures) => waitMillisAfter(failures, {}))).toEqual([
       1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
     ]);
-    expect(waitAfter(1, { waitMillis: 45_000 })).toBe(45_000);
+    expect(waitMillisAfter(1, { waitMillis: 45_000 })).toBe(45_000);
   });
 });
 

@@ -6,9 +6,9 @@ import { type El, h, textOf } from '../../../console/element.ts';
 import {
   countWithNoun,
   doneShare,
-  duration,
-  number,
-  time,
+  durationText,
+  numberText,
+  timeText,
   visible,
 } from '../../../console/format.ts';
 import {
@@ -29,7 +29,7 @@ import {
   ShapeError,
   statusShape,
 } from '../../../console/shapes.ts';
-import { ENDED, MEANINGS, toneOf } from '../../../console/states.ts';
+import { ENDED_STATES, MEANINGS, toneOf } from '../../../console/states.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { ENDED_OPERATION_STATES, OPERATION_STATES } from '../../../lib/operation/model.ts';
 import { runs } from '../../property/runs.ts';
@@ -56,20 +56,20 @@ describe('the texts of the console', () => {
   });
 
   it('show numbers, durations and times', () => {
-    expect([number(7), number(12_345), number(1_234_567)]).toEqual([
+    expect([numberText(7), numberText(12_345), numberText(1_234_567)]).toEqual([
       '7',
       '12\u202f345',
       '1\u202f234\u202f567',
     ]);
     expect([countWithNoun(1, 'type'), countWithNoun(0, 'type')]).toEqual(['1 type', '0 types']);
-    expect([-5, 42_000, 423_000, 7_500_000, 273_600_000].map(duration)).toEqual([
+    expect([-5, 42_000, 423_000, 7_500_000, 273_600_000].map(durationText)).toEqual([
       '0s',
       '42s',
       '7m 3s',
       '2h 5m',
       '3d 4h',
     ]);
-    expect([time(0), time(undefined), time(Number.NaN), time(1e20)]).toEqual([
+    expect([timeText(0), timeText(undefined), timeText(Number.NaN), timeText(1e20)]).toEqual([
       '1970-01-01 00:00:00Z',
       '-',
       '-',
@@ -83,7 +83,7 @@ describe('the texts of the console', () => {
 
   it('name every state, and mark the states in which an operation has ended', () => {
     expect(Object.keys(MEANINGS).toSorted()).toEqual([...OPERATION_STATES].toSorted());
-    expect(ENDED.toSorted()).toEqual([...ENDED_OPERATION_STATES].toSorted());
+    expect(ENDED_STATES.toSorted()).toEqual([...ENDED_OPERATION_STATES].toSorted());
     expect(toneOf('a state of a later release')).toBe('quiet');
   });
 });
@@ -191,7 +191,7 @@ describe('the overview', () => {
     newest: [] as Operation[],
     older: [] as Operation[],
     plans: [],
-    morePlans: 0,
+    morePlanCount: 0,
     statesWithMore: [] as string[],
     notice: undefined,
     ...fields,
