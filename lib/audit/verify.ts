@@ -1,3 +1,4 @@
+import { countText } from '../shared/count-text.ts';
 import { type AuditHead, type AuditRow, EMPTY_LOG_HEAD, hashOf } from './entry.ts';
 
 /** The calls that read the stored log. */
@@ -90,7 +91,7 @@ const resultForOtherHead = (verifiedHead: AuditHead, storedHead: AuditHead): Log
   storedHead.sequence > verifiedHead.sequence
     ? brokenAt(
         verifiedHead.sequence + 1,
-        `it is missing; the log has ${storedHead.sequence} entries`,
+        `it is missing; the log has ${countText(storedHead.sequence, 'entry', 'entries')}`,
         verifiedHead,
       )
     : brokenAt(

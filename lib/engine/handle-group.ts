@@ -1,5 +1,6 @@
 import type { OperationId } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
+import { countText } from '../shared/count-text.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { UNREADABLE_MESSAGE } from './engine-error.ts';
 import type { Delivery } from './port.ts';
@@ -84,8 +85,8 @@ async function failUnreadable<Received extends QueueRecord>(
   { queue, storeResult, onProblem }: DeliverySteps<Received>,
 ): Promise<void> {
   const text =
-    `This release cannot read ${records.length} messages of queue ${queue}. ` +
-    'They become dead-letter messages after the last delivery.';
+    `This release cannot read ${countText(records.length, 'message')} of queue ${queue}. ` +
+    'After the last delivery, an unreadable message becomes a dead-letter message.';
   const problem = { text, error: UNREADABLE_MESSAGE, operationId: undefined };
   onProblem({ ...problem, recordCount: records.length });
   await storeResult(records, UNREADABLE_MESSAGE);
@@ -101,9 +102,10 @@ async function errorOfHandler<Received extends QueueRecord>(
     return undefined;
   } catch (thrown) {
     const error = reportOf(thrown, { code: 'handler.failed' });
-    const records = deliveries.length;
-    const text = `The handler of queue ${queue} failed; its ${records} messages are retried.`;
-    onProblem({ text, error, operationId: firstOperationOf(deliveries), recordCount: records });
+    const recordCount = deliveries.length;
+    const retried = countText(recordCount, 'message');
+    const text = `The handler of queue ${queue} failed and will be called again for ${retried}.`;
+    onProblem({ text, error, operationId: firstOperationOf(deliveries), recordCount });
     return error;
   }
 }

@@ -1,4 +1,5 @@
 import type { QueueName } from '../../events/index.ts';
+import { countText } from '../shared/count-text.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './handle-group.ts';
 import type { WorkOptions } from './port.ts';
@@ -163,8 +164,9 @@ export class Worker<Received extends QueueRecord> {
         return true;
       } catch (cause) {
         if (this.#isClosing) return false;
-        const text = `The result of ${records.length} messages of queue ${this.#queue}`;
-        this.#warn(`${text} could not be stored yet`, cause);
+        const messages = countText(records.length, 'message');
+        const text = `The result of ${messages} of queue ${this.#queue} could not be stored yet`;
+        this.#warn(text, cause);
         await new Promise((resolve) => setTimeout(resolve, waitMillis));
       }
     }

@@ -187,7 +187,7 @@ describe('The folder of the embedded engine', () => {
         await expect(opened({ dataFolder: data })).rejects.toMatchObject({
           report: { code: 'engine.folder.incomplete', message, advice },
         });
-        await expect(opened({ dataFolder: data })).rejects.toThrow('(1 operations, 0 dead letters');
+        await expect(opened({ dataFolder: data })).rejects.toThrow('(1 operation, 0 dead letters');
       },
     );
 

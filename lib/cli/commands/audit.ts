@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { countText } from '../../shared/count-text.ts';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, timeText, wrapText } from '../output.ts';
 import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
@@ -90,14 +91,14 @@ function verificationText({ ok, head, broken }: AuditVerificationShape): string 
   if (ok)
     return head.sequence === 0
       ? 'The audit log is empty.'
-      : `The audit log is unbroken: ${head.sequence} entries.\n` +
+      : `The audit log is unbroken: ${countText(head.sequence, 'entry', 'entries')}.\n` +
           'To prove later that none of them was replaced, keep this outside the store:\n' +
           `  ${knownEntry}\n` +
           `Then: propagator audit verify --known ${knownEntry}`;
   return [
     `The audit log is broken at entry ${broken?.sequence}.`,
     wrapText(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),
-    `The ${head.sequence} entries before it are unbroken.`,
+    `Unbroken before it: ${countText(head.sequence, 'entry', 'entries')}.`,
     'Restore the entry from a backup or from the exported events (audit.recorded), and check\n' +
       'the accounts that can write to the store.',
   ].join('\n');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { countText } from '../../shared/count-text.ts';
 import { type OutputOptions, present, presentResult, withOutputOptions } from '../format.ts';
 import { table, timeText } from '../output.ts';
 import { reasonOption } from '../reason.ts';
@@ -81,9 +82,9 @@ function decideCommand(
         },
         z.looseObject({ left: z.number() }),
       );
-      const count = String(answer[verb === 'drop' ? 'dropped' : 'released'] ?? 0);
+      const count = Number(answer[verb === 'drop' ? 'dropped' : 'released'] ?? 0);
       const text = ({ left }: { left: number }): string =>
-        `${verb}: ${count} deletions; ${left} are undecided.`;
+        `${verb}: ${countText(count, 'deletion')}; undecided: ${left}`;
       presentResult(terminal, answer, options, text);
     });
 }
@@ -104,5 +105,5 @@ function suspiciousText({ total, records }: z.infer<typeof SuspiciousAnswer>): s
     dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
   ]);
   const tableText = table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows);
-  return `${total} undecided deletions\n${tableText}`;
+  return `${countText(total, 'undecided deletion')}\n${tableText}`;
 }

@@ -1,11 +1,10 @@
+import { countText } from '../../shared/count-text.ts';
 import { durationText, quoteWord, table, timeText, wrapText } from '../output.ts';
 import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
 const NO_ERROR_REPORT = 'the function failed each time without an error report';
 const READ_LOG_ADVICE = 'Read the log of this operation, fix the cause, then redrive the message.';
 const serviceOrQueueName = (queue: string): string => queue.replace(/^service-/, '');
-const countText = (number: number, what: string): string =>
-  `${number} ${what}${number === 1 ? '' : 's'}`;
 const operationsText = (
   records: readonly { readonly operationId?: string | undefined }[],
 ): string => {

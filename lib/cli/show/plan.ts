@@ -1,3 +1,4 @@
+import { countText } from '../../shared/count-text.ts';
 import { durationText, joinBlocks, table, timeText, titledBlock, wrapText } from '../output.ts';
 import type { PlanShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
@@ -85,7 +86,7 @@ function countsBlock({ services, resources: resourceCount }: PlanShape): string 
   if (rows.length === 0) return 'No service lists a resource.';
   return [
     table(['SERVICE', 'REGION', 'TYPE', 'RESOURCES'], rows, ['RESOURCES']),
-    `${resourceCount} resources will be removed.`,
+    `${countText(resourceCount, 'resource')} will be removed.`,
   ].join('\n');
 }
 

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { countText } from '../../shared/count-text.ts';
 import { engineError } from './database.ts';
 
 /**
@@ -72,8 +73,9 @@ export function checkCompleteness(folder: string, database: string): void {
 
 const countsText = (marker: Marker | undefined): string =>
   marker
-    ? ` (${marker.operations} operations, ${marker.deadLetters} dead letters, ` +
-      `${marker.waivers} waivers on ${marker.writtenAt})`
+    ? ` (${countText(marker.operations, 'operation')}, ` +
+      `${countText(marker.deadLetters, 'dead letter')}, ` +
+      `${countText(marker.waivers, 'waiver')} on ${marker.writtenAt})`
     : '';
 
 /**

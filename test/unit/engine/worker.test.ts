@@ -47,7 +47,7 @@ describe('a worker', () => {
     expect(worker.unfinished).toHaveLength(1);
     await until('the result', () => source.results.length > 0);
     expect(source.results).toEqual(['completed']);
-    const text = 'The result of 1 messages of queue service-nova could not be stored yet';
+    const text = 'The result of 1 message of queue service-nova could not be stored yet';
     expect(warnings).toEqual([text, text]);
     expect(await worker.close(1000)).toEqual([]);
   });

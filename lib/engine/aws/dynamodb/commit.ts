@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../../../../events/index.ts';
+import { countText } from '../../../shared/count-text.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableText } from '../../json.ts';
 import type { Change } from '../../port.ts';
@@ -61,8 +62,8 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
     await deliverOutbox(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${outbox.outbounds.length} messages of a change could not be sent; they stay in the ` +
-        'outbox, and the coordinator, the API or the sweep sends them later',
+      `${countText(outbox.outbounds.length, 'message')} of a change could not be sent. The ` +
+        'coordinator, the API or the sweep sends the rest of the outbox later.',
       error,
     );
   }
