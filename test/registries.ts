@@ -13,7 +13,7 @@ export const registryWith = (types: readonly string[], region = 'one'): Registry
     hiddenBecause: undefined,
   })),
   regions: [],
-  setting: 'OS_REGION_NAME',
+  regionSetting: 'OS_REGION_NAME',
   interfaces: ['public'],
-  unlisted: undefined,
+  listingError: undefined,
 });

@@ -3,9 +3,9 @@ import type { Message } from '../../events/index.ts';
 import type { Condition } from '../../events/service.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { heldTypesOf, RESOURCE_HOLDS } from '../handlers/deletion-holds.ts';
-import { unrestoredText, withUnrestoredText } from '../operation/discarded-action.ts';
+import { discardWarning, withDiscardWarning } from '../operation/discarded-action.ts';
 import { hasEnded } from '../operation/ended.ts';
-import { knownHold } from '../operation/known-hold.ts';
+import { holdOnTask } from '../operation/hold-on-task.ts';
 
 /** Why messages must not be discarded. */
 interface DiscardRefusal {
@@ -76,7 +76,7 @@ async function refusalByHold(
       runsOfOperation.some(({ taskId, run }) => taskId === task.id && run === task.run),
     );
     for (const task of failedTasks) {
-      const hold = operation && knownHold(operation, task, heldTypes);
+      const hold = operation && holdOnTask(operation, task, heldTypes);
       if (hold) return holdRefusal(id, task.service, hold);
     }
   }
@@ -135,10 +135,10 @@ async function recordUnrestoredAccount(
   let text: string | undefined;
   for (let attempt = 0; attempt < MAX_STORE_ATTEMPTS; attempt += 1) {
     const operation = await engine.reads.operation(id);
-    text = operation && unrestoredText(operation, message);
+    text = operation && discardWarning(operation, message);
     // A running operation learns of the discard from the message `task.discarded`.
     if (!operation || text === undefined || !hasEnded(operation)) return text;
-    const recorded = withUnrestoredText(operation, text, decision, now);
+    const recorded = withDiscardWarning(operation, text, decision, now);
     if ((await engine.commit({ operations: [recorded] })) === 'committed') return text;
   }
   return text;

@@ -51,7 +51,7 @@ export async function rerunOperation(
       );
   }
   return openRerun({
-    earlier: earlierOperation,
+    earlierOperation,
     scope,
     cleanups,
     by: request.by,

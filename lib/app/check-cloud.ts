@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from '../openstack/cloud.ts';
 import { coverageOf } from '../operation/coverage.ts';
-import { REGION_CODE } from '../operation/registry.ts';
+import { MISSING_REGION_CODE } from '../operation/registry.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
@@ -32,7 +32,8 @@ export async function checkCloud(
     () => undefined,
   );
   const catalogCheck = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
-    const isMissingRegion = error instanceof PropagatorError && error.report.code === REGION_CODE;
+    const isMissingRegion =
+      error instanceof PropagatorError && error.report.code === MISSING_REGION_CODE;
     // After the time limit the start has continued, so this error can only be logged.
     if (isMissingRegion && !isLate) throw error;
     const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });

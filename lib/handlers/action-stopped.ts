@@ -2,7 +2,10 @@ import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
 import { isIndependentOf, isPartOfDomainDeletion } from '../operation/domain-project.ts';
 import { hasEnded } from '../operation/ended.ts';
-import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-action-model.ts';
+import {
+  KEPT_AFTER_CANCEL_CODE,
+  UNCONFIRMED_ABSENCE_CODE,
+} from '../operation/keystone-action-model.ts';
 import type { KeystoneAction, KeystoneActionResult, Operation } from '../operation/model.ts';
 import type { AccountState } from '../operation/preflight.ts';
 import type { StepInput } from '../operation/transaction.ts';
@@ -42,7 +45,7 @@ export function canceledError(
         message: `canceled by ${canceled.by}`,
         advice: 'No action is needed.',
       }),
-      code: KEPT_AFTER_CANCEL,
+      code: KEPT_AFTER_CANCEL_CODE,
     };
   const { absentSince } = keystoneAction ?? {};
   const isConfirmed =
@@ -54,7 +57,7 @@ export function canceledError(
           message: `Keystone does not show the ${scope.type}, and a single 404 may be wrong`,
           advice: '',
         }),
-        code: UNCONFIRMED_ABSENCE,
+        code: UNCONFIRMED_ABSENCE_CODE,
       };
 }
 

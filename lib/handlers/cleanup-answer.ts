@@ -155,10 +155,10 @@ async function fetchCloudSnapshot(
   deps: CleanupDeps,
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
-  const { unlisted } = registry;
+  const { listingError } = registry;
   // Throw while Keystone is busy. The operation then shows the reason and asks again.
-  if (unlisted?.class === 'Transient' && deps.now() - openedAt < MAX_REGISTRY_WAIT_MILLIS)
-    throw new PropagatorError(unlisted);
+  if (listingError?.class === 'Transient' && deps.now() - openedAt < MAX_REGISTRY_WAIT_MILLIS)
+    throw new PropagatorError(listingError);
   return cloudSnapshot(registry, scope.type, deps);
 }
 

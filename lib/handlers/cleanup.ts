@@ -10,7 +10,7 @@ import { cleanupsOf, suspendsAndResumesOf } from '../operation/operation-history
 import { lastCallDelayMillis, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import type { KnownServices } from '../operation/snapshot.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { StepResult } from '../operation/transaction.ts';
+import type { StepChanges } from '../operation/transaction.ts';
 import type { Policy } from '../policy/schema.ts';
 import { reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
@@ -44,7 +44,7 @@ export interface CleanupDeps extends KnownServices {
 export async function openCleanupForDeletion(
   event: AccountEvent,
   deps: CleanupDeps,
-): Promise<StepResult | undefined> {
+): Promise<StepChanges | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const { record, operations, scope } = await readHistory(account, reads);
@@ -63,7 +63,7 @@ export async function openCleanupForDeletion(
     // when Keystone confirms the deletion.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
-    deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
+    deletionTimes: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
   if (!opened) return askAgainStep(cleanups);
   const operationsToAskAgain = [...suspendsAndResumesOf(operations), ...provisionsOf(operations)];
@@ -76,7 +76,7 @@ export async function openCleanupForDeletion(
 }
 
 /** Returns the step that lets a requested cleanup ask Keystone about its account again. */
-function askAgainStep(cleanups: readonly Operation[]): StepResult | undefined {
+function askAgainStep(cleanups: readonly Operation[]): StepChanges | undefined {
   const requestedCleanup = cleanups.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),

@@ -1,10 +1,10 @@
 import type { Message } from '../../events/index.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import { deletesProjects } from '../operation/domain-advance.ts';
+import { isDeletingProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { StepResult } from '../operation/transaction.ts';
+import type { StepChanges } from '../operation/transaction.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
@@ -59,7 +59,7 @@ export async function coordinate(
 function openingDecision(
   message: Message,
   deps: CoordinateDeps,
-): (() => Promise<StepResult | undefined>) | undefined {
+): (() => Promise<StepChanges | undefined>) | undefined {
   switch (message.type) {
     case 'account.project.deleted':
     case 'account.domain.deleted':
@@ -155,7 +155,7 @@ type ConfirmationTopic = 'domain-progress' | 'cleanup' | 'lifecycle';
  * - `lifecycle`: whether the account still requires its suspend, resume or provision.
  */
 function confirmationTopicOf(operation: Operation): ConfirmationTopic {
-  if (deletesProjects(operation)) return 'domain-progress';
+  if (isDeletingProjects(operation)) return 'domain-progress';
   return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
 }
 
@@ -168,7 +168,7 @@ async function updateRecordsAndParent(
   await updateAccountRecords(operationId, deps);
   if (!parentId) return;
   const readEvent: StoredEventSource = async (parent) =>
-    deletesProjects(parent)
+    isDeletingProjects(parent)
       ? domainProgressEvent(parent, deps)
       : {
           kind: 'child-ended',

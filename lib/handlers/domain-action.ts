@@ -1,7 +1,7 @@
 import type { DomainId } from '../../events/ids.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
 import { hasEnded } from '../operation/ended.ts';
-import { DOMAIN_DRIFT } from '../operation/keystone-action-model.ts';
+import { DOMAIN_DRIFT_CODE } from '../operation/keystone-action-model.ts';
 import type { KeystoneAction, KeystoneActionResult, Operation } from '../operation/model.ts';
 import { type AccountState, keystoneActionRefusal } from '../operation/preflight.ts';
 import type { StepEvent } from '../operation/step.ts';
@@ -164,7 +164,7 @@ async function contentsDriftError(
   if (newEntries.length <= plan.allowedDrift) return undefined;
   const examples = newEntries.slice(0, MAX_NAMED_ENTRIES).join(', ');
   return {
-    code: DOMAIN_DRIFT,
+    code: DOMAIN_DRIFT_CODE,
     class: 'Denied',
     message:
       `${newEntries.length} entries of the domain appeared after the plan ${plan.of}, and only ` +

@@ -42,5 +42,5 @@ export async function domainProgress(
     );
     if (reason !== undefined) protectionReasonByProject.set(project.id, reason);
   }
-  return { children, allCleanupsByProject, protectedBecause: protectionReasonByProject };
+  return { children, allCleanupsByProject, protectionReasonByProject };
 }

@@ -102,6 +102,7 @@ async function unreachableServiceError(
  */
 export async function readRegistry(cloud: Pick<Cloud, 'registry'>): ReturnType<Cloud['registry']> {
   const registry = await cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  if (registry.listingError?.class === 'Transient')
+    throw new PropagatorError(registry.listingError);
   return registry;
 }

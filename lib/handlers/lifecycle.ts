@@ -6,7 +6,7 @@ import {
 } from '../operation/lifecycle-confirmation.ts';
 import type { Operation, SuspendOrResume } from '../operation/model.ts';
 import type { StepEvent } from '../operation/step.ts';
-import type { StepResult } from '../operation/transaction.ts';
+import type { StepChanges } from '../operation/transaction.ts';
 import { reportOf } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
@@ -27,7 +27,7 @@ const ACTION_BY_CHANGE: Readonly<Record<string, SuspendOrResume>> = {
 export async function openOperationsForChange(
   event: AccountEvent,
   deps: LifecycleDeps,
-): Promise<StepResult | undefined> {
+): Promise<StepChanges | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const [, , change = ''] = event.type.split('.');
@@ -56,7 +56,9 @@ export async function openOperationsForChange(
 }
 
 /** Returns the step that commits the opened operations and the operations that they change. */
-export const lifecycleStep = (...results: readonly (OpenedLifecycle | undefined)[]): StepResult => {
+export const lifecycleStep = (
+  ...results: readonly (OpenedLifecycle | undefined)[]
+): StepChanges => {
   const openings = results.filter((one) => one !== undefined);
   return {
     operations: openings.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),

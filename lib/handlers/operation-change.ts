@@ -3,7 +3,7 @@ import type { Message } from '../../events/index.ts';
 import type { Engine, StepRecords } from '../engine/port.ts';
 import type { Operation } from '../operation/model.ts';
 import { type StepEvent, step } from '../operation/step.ts';
-import type { StepInput, StepResult } from '../operation/transaction.ts';
+import type { StepChanges, StepInput } from '../operation/transaction.ts';
 import type { KeyedQueue } from '../shared/keyed-queue.ts';
 import { heldTypesOf, RESOURCE_HOLDS } from './deletion-holds.ts';
 
@@ -47,7 +47,7 @@ export interface KeystoneEventSource {
  */
 export async function commitWithRetries(
   message: Message,
-  decide: () => Promise<StepResult | undefined>,
+  decide: () => Promise<StepChanges | undefined>,
   { engine }: Pick<ChangeDeps, 'engine'>,
 ): Promise<void> {
   for (let attempts = 1; ; attempts += 1) {
@@ -154,7 +154,7 @@ function nextStep(
   event: StepEvent,
   now: number,
   { limits }: ChangeDeps,
-): StepResult | undefined {
+): StepChanges | undefined {
   return step(operation, tasks, event, {
     ...limits,
     now,

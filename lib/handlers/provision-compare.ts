@@ -43,10 +43,10 @@ export async function compareProject(
   const { services } = provisionSnapshot(snapshot, desired, deps.services);
   const comparisons = services.flatMap(
     (service): readonly (ComparedService | Promise<ComparedService>)[] => {
-      const { name, regions, absentBecause, skippedBecause, uncallable } = service;
+      const { name, regions, absentBecause, skippedBecause, uncallableRegistrations } = service;
       if (regions.length > 0 && skippedBecause === undefined)
         return regions.map((region) => compareService(name, region, facts, desired, deps));
-      const because = skippedBecause ?? uncallable?.[0]?.because ?? absentBecause;
+      const because = skippedBecause ?? uncallableRegistrations?.[0]?.because ?? absentBecause;
       const message = because ?? 'it is not in the cloud';
       return [failedComparison(name, '', { message, advice: '' })];
     },

@@ -16,7 +16,7 @@ import {
   suspendsAndResumesOf,
 } from '../operation/operation-history.ts';
 import { mayHaveDisabledAccount } from '../operation/recovery-window.ts';
-import type { StepResult } from '../operation/transaction.ts';
+import type { StepChanges } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { lifecycleStep } from './lifecycle.ts';
@@ -32,7 +32,7 @@ import { fetchProjectState, type PresentState } from './project-state.ts';
 export async function restoreAccount(
   deletion: Operation,
   deps: LifecycleDeps,
-): Promise<StepResult | undefined> {
+): Promise<StepChanges | undefined> {
   const { scope } = deletion;
   if (!hasEnded(deletion)) return undefined;
   if (scope.type === 'domain') return resumeDomain(deletion, scope.id, deps);
@@ -43,7 +43,7 @@ async function restoreProject(
   deletion: Operation,
   project: ProjectId,
   deps: LifecycleDeps,
-): Promise<StepResult | undefined> {
+): Promise<StepChanges | undefined> {
   const { id, recovery, startedAt } = deletion;
   const { reads } = deps.engine;
   const [state, allOperations] = await Promise.all([
@@ -80,7 +80,7 @@ function endSuspension(
   allOperations: readonly Operation[],
   deps: LifecycleDeps,
   canceledDeletion?: OperationId,
-): StepResult | undefined {
+): StepChanges | undefined {
   const { id, recovery } = deletion;
   const suspension = allOperations.find((one) => one.id === recovery?.suspension);
   if (!suspension || hasEnded(suspension) || mayBeSuspended(allOperations))
@@ -108,9 +108,9 @@ function endSuspension(
  */
 function stepForAbsentAccount(
   deletion: Operation,
-  resume: StepResult | undefined,
+  resume: StepChanges | undefined,
   now: number,
-): StepResult {
+): StepChanges {
   const { id, confirmedAt, scope, startedAt } = deletion;
   const hadContinuedAfter404 = startedAt !== undefined && confirmedAt.length > 0;
   const isAnnounced = !hadContinuedAfter404 && scope.type !== 'user';
@@ -139,7 +139,7 @@ function announceDisabled(
   { id, scope }: Operation,
   allOperations: readonly Operation[],
   now: number,
-): StepResult | undefined {
+): StepChanges | undefined {
   if (scope.type !== 'project' || isSuspended(allOperations)) return undefined;
   const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   return {
@@ -160,7 +160,7 @@ async function resumeDomain(
   deletion: Operation,
   domain: DomainId,
   deps: LifecycleDeps,
-): Promise<StepResult | undefined> {
+): Promise<StepChanges | undefined> {
   const allOperations = await deps.engine.reads.operationsAbout('domain', domain);
   const keystoneState = await deps.cloud.keystone.show('domain', domain);
   const isEnabled = keystoneState.kind === 'present' && keystoneState.account.enabled;
@@ -199,7 +199,7 @@ function resumeStep(
   allOperations: readonly Operation[],
   deps: LifecycleDeps,
   canceledDeletion?: OperationId,
-): StepResult | undefined {
+): StepChanges | undefined {
   const reason = hold?.reason ?? `${id} was canceled`;
   const opened = openLifecycle({
     action: 'resume',

@@ -27,7 +27,7 @@ export function storedEventSourceOf(
         by,
         reason,
         since,
-        lifecycles: await suspendsAndResumesInWindow(operation, deps),
+        suspendsAndResumes: await suspendsAndResumesInWindow(operation, deps),
       });
       return { operationId, readEvent };
     }
@@ -36,7 +36,7 @@ export function storedEventSourceOf(
       const readEvent: StoredEventSource = async (operation) => ({
         kind: 'window-check',
         number,
-        lifecycles: await suspendsAndResumesInWindow(operation, deps),
+        suspendsAndResumes: await suspendsAndResumesInWindow(operation, deps),
       });
       return { operationId, readEvent };
     }

@@ -180,7 +180,7 @@ async function cleanupOfMissingAccount(
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     listingProblem,
-    deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
+    deletionTimes: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
   return opened?.operation;
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import {
   type Endpoint,
-  REGION_CODE,
+  MISSING_REGION_CODE,
   type Registration,
   serviceUrlOf,
 } from '../operation/registry.ts';
@@ -65,7 +65,7 @@ export function checkRegions(
   const unknownRegion = credentials.regions.find((region) => !catalogRegions.has(region));
   if (unknownRegion === undefined) return;
   throw new PropagatorError({
-    code: REGION_CODE,
+    code: MISSING_REGION_CODE,
     class: 'Denied',
     message:
       `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknownRegion}, ` +

@@ -157,7 +157,7 @@ async function readRegistry(
   );
   // The catalog is as old as the token. Endpoints that were registered later appear hidden.
   const registry =
-    hasHiddenRegistrations || firstRegistry.unlisted !== undefined
+    hasHiddenRegistrations || firstRegistry.listingError !== undefined
       ? registryOf(await session.tokenNotOlderThan(MAX_CATALOG_AGE_MILLIS))
       : firstRegistry;
   checkRegions(registry.registrations, credentials);

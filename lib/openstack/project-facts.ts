@@ -34,8 +34,8 @@ export interface PermissionTest {
  * Reads the facts that decide whether the propagator may disable and delete a project. Changes
  * nothing. To test a permission, the function makes a call that has no effect but that Keystone
  * checks against its policy. If `permissionTest` is not set, the function makes only GET calls. The
- * permissions to update and to delete the project are then unknown, and `mayRevokeRole` is not set.
- * Throws the error of a failed call, and class `Gone` when the project does not exist.
+ * permissions to update and to delete the project are then unknown, and `revokeRolePermission` is
+ * not set. Throws the error of a failed call, and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -62,10 +62,10 @@ export async function readKeystoneFacts(
   // Keystone refuses to update an immutable project, so the permission does not matter.
   const needsUpdate = project.enabled && !immutable;
   const missingRole = project.enabled ? permissionTest?.missingRoles[0] : undefined;
-  const mayUpdate = needsUpdate
+  const updatePermission = needsUpdate
     ? await testUnlessReadOnly(() => testUpdatePermission(api, id))
     : undefined;
-  const mayRevokeRole =
+  const revokeRolePermission =
     missingRole === undefined
       ? undefined
       : await testRevokePermission(api, id, user.id, missingRole);
@@ -79,9 +79,9 @@ export async function readKeystoneFacts(
       isAdmin: roles.some(({ name }) => name === 'admin'),
       isProjectBound,
     },
-    mayUpdate,
-    mayRevokeRole,
-    mayDelete: await testUnlessReadOnly(() => testDeletePermission(api)),
+    updatePermission,
+    revokeRolePermission,
+    deletePermission: await testUnlessReadOnly(() => testDeletePermission(api)),
   };
 }
 

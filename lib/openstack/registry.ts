@@ -106,9 +106,9 @@ export function assembleRegistry(
       ...hiddenRegistrations(catalog, projectId, lists),
     ],
     regions: credentials.regions,
-    setting: `OS_REGION_NAME or ${credentials.source}`,
+    regionSetting: `OS_REGION_NAME or ${credentials.source}`,
     interfaces: credentials.interfaces,
-    unlisted:
+    listingError:
       'listError' in listsOrError
         ? listsOrError.listError
         : incompleteListError(catalog, listsOrError),

@@ -2,7 +2,7 @@ import { Account } from '../../events/account.ts';
 import { confirmMessage } from './confirm-again.ts';
 import { mustWaitForChildProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
-import { holdAtHourlyCap, holdAtLimit, holdOperation } from './limits.ts';
+import { holdAtHourlyCap, holdAtResourceLimit, holdOperation } from './limits.ts';
 import type { Hold, Operation, Task } from './model.ts';
 import { hasTaskEnded } from './overtaking.ts';
 import { requestPreDeleteRuns, requestReadyRuns } from './ready.ts';
@@ -28,7 +28,7 @@ export function advanceOperation(transaction: OperationTransaction, step: StepIn
     transaction.operation.state === 'running' &&
     !mustWaitForChildProjects(transaction.operation)
   ) {
-    if (!holdAtLimit(transaction, step)) requestReadyRuns(transaction, step);
+    if (!holdAtResourceLimit(transaction, step)) requestReadyRuns(transaction, step);
   }
   endWhenDone(transaction, step);
 }
@@ -61,7 +61,7 @@ function startWhenConfirmed(transaction: OperationTransaction, step: StepInput):
   }
   if (transaction.tasks.some(awaitsFirstCount)) return;
   if (holdAtHourlyCap(transaction, step)) return;
-  if (!holdAtLimit(transaction, step)) beginChanges(transaction, step.now);
+  if (!holdAtResourceLimit(transaction, step)) beginChanges(transaction, step.now);
 }
 
 /**
@@ -99,7 +99,7 @@ export function beginChanges(transaction: OperationTransaction, now: number): vo
 function advancePreDelete(transaction: OperationTransaction, step: StepInput): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
-  if (holdAtLimit(transaction, step)) {
+  if (holdAtResourceLimit(transaction, step)) {
     transaction.requestKeystoneAction('revoke-role', step.now);
     return;
   }

@@ -82,7 +82,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   const { operation, plan, stored, by, rules } = input;
   const { id } = operation;
   const { digest } = plan;
-  const refusal = whyNotApprovable(operation, plan, stored);
+  const refusal = approvalRefusal(operation, plan, stored);
   if (refusal) return refusal;
   if (digest === undefined || input.digest !== digest)
     return {
@@ -121,7 +121,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
  * Returns a refusal if the operation is not a complete plan, or if another operation already
  * carries out the plan.
  */
-function whyNotApprovable(
+function approvalRefusal(
   operation: Operation,
   plan: Plan,
   stored: StoredApprovals,

@@ -2,8 +2,8 @@ import { isIndependentOf } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
 import { isProjectDeleted } from './project-deletion-state.ts';
-import { cancelRecoverable } from './recovery-cancel.ts';
-import { isRecoverable } from './recovery-window.ts';
+import { cancelInRecoveryWindow } from './recovery-cancel.ts';
+import { hasWindowAndNoRemoval } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -48,8 +48,8 @@ export function applyCancel(
   const { operation } = transaction;
   // The operation may have become `closing` after the API accepted the cancellation.
   if (operation.state !== 'closing' && whyNotCanceled(operation) !== undefined) return;
-  if (isRecoverable(operation)) {
-    cancelRecoverable(transaction, { by, reason }, step);
+  if (hasWindowAndNoRemoval(operation)) {
+    cancelInRecoveryWindow(transaction, { by, reason }, step);
     return;
   }
   if (operation.state === 'closing') {

@@ -26,10 +26,8 @@ export function requestNextConfirmation(
  * Returns `confirmedAt` after one more answer that confirms the change: the times of the first and
  * of the newest answer.
  */
-export const withConfirmingAnswerAt = (
-  [firstAnswerAt]: readonly number[],
-  now: number,
-): number[] => (firstAnswerAt === undefined ? [now] : [firstAnswerAt, now]);
+export const confirmingAnswerTimes = ([firstAnswerAt]: readonly number[], now: number): number[] =>
+  firstAnswerAt === undefined ? [now] : [firstAnswerAt, now];
 
 /**
  * Asks Keystone again when its next answer can confirm the operation: after the grace period, and
@@ -43,7 +41,7 @@ export function requestConfirmingAnswer(
   const { confirmedAt, notBefore } = transaction.operation;
   const [firstAnswerAt = step.now] = confirmedAt;
   const dueAt = Math.max(notBefore, firstAnswerAt + intervalMillis);
-  requestNextConfirmation(transaction, delayUntil(dueAt, step));
+  requestNextConfirmation(transaction, delaySecondsUntil(dueAt, step));
 }
 
 /**
@@ -60,16 +58,16 @@ export const confirmMessage = ({ id, confirmation: questionNumber }: Operation) 
  * operation. `since`: when the block began. The delay is as long as the block has lasted, but at
  * least one second and at most one minute.
  */
-export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
+export const delaySecondsWhileBlocked = (since: number, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 
 /**
  * Returns the delay in seconds of the next question to Keystone while Keystone must repeat an
  * answer for {@link SAME_ANSWER_MILLIS}. `since`: when Keystone first gave the answer.
  */
-export const delayWhileUnchanged = (since: number, step: StepInput): number =>
+export const delaySecondsWhileUnchanged = (since: number, step: StepInput): number =>
   Math.min(20, Math.max(step.confirmationIntervalMillis, step.now - since) / 1000);
 
 /** Returns the delay in seconds until `dueAt`, which is in epoch milliseconds. */
-export const delayUntil = (dueAt: number, { now }: StepInput): number =>
+export const delaySecondsUntil = (dueAt: number, { now }: StepInput): number =>
   Math.max(0.05, (dueAt - now) / 1000);

@@ -1,5 +1,5 @@
 import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
-import { requestConfirmingAnswer, withConfirmingAnswerAt } from './confirm-again.ts';
+import { confirmingAnswerTimes, requestConfirmingAnswer } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { refuseOperation } from './ended.ts';
@@ -11,7 +11,7 @@ import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
 import { mergedScope } from './scope.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
-import { applyBlockedAnswer, applyPresentAnswer, applyUnknownAnswer } from './unconfirmed.ts';
+import { applyBlockedAnswer, applyContradictingAnswer, applyUnknownAnswer } from './unconfirmed.ts';
 
 /** True if the operation still waits for Keystone's answer to question `questionNumber`. */
 export const awaitsConfirmation = (operation: Operation, questionNumber: number): boolean =>
@@ -116,7 +116,7 @@ function applyShownAccount(
   if (transaction.operation.request && deletionFacts)
     applyShownProject(transaction, enabled, deletionFacts, step);
   else
-    applyPresentAnswer(
+    applyContradictingAnswer(
       transaction,
       `Keystone still shows it (${enabled ? 'enabled' : 'disabled'})`,
       step,
@@ -196,7 +196,7 @@ function withAbsentAnswer(
   return {
     ...operation,
     hold: undefined,
-    confirmedAt: withConfirmingAnswerAt(operation.confirmedAt, now),
+    confirmedAt: confirmingAnswerTimes(operation.confirmedAt, now),
     ...(recordedScope ? { scope: mergedScope(operation.scope, recordedScope) } : {}),
   };
 }

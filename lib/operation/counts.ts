@@ -138,7 +138,7 @@ export function waitsOnlyForPeople(conditions: readonly Condition[]): boolean {
  * progress, up to a minute. If only a person can help, the delay is half of this time, up to five
  * minutes. The delay is never shorter than `requestedSeconds`, the delay that the run requested.
  */
-export function nextRunSeconds(
+export function nextRunDelaySeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,
   now: number,
   requestedSeconds: number,

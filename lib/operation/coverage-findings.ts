@@ -42,11 +42,11 @@ export function describeUncovered(
     type,
     name,
     ...(region === undefined ? {} : { region }),
-    ...whyUncovered(registry, service, registration, calledEndpoints),
+    ...uncoveredReasonAndAdvice(registry, service, registration, calledEndpoints),
   };
 }
 
-function whyUncovered(
+function uncoveredReasonAndAdvice(
   registry: Registry,
   service: CoveringService,
   registration: Registration,
@@ -68,7 +68,7 @@ function whyUncovered(
   if (isRegionExcluded(registry, registration))
     return {
       because:
-        `it is registered only${regionText}, and ${registry.setting} names only ` +
+        `it is registered only${regionText}, and ${registry.regionSetting} names only ` +
         `${registry.regions.join(', ')}`,
       advice:
         `Add ${region} to the regions in clouds.yaml (regions: ` +
@@ -80,7 +80,7 @@ function whyUncovered(
       because:
         `it is registered twice${regionText}; the cleanup covers ` +
         `${calledInRegion.endpoint.serviceUrl}, and does not cover ` +
-        otherPlaces(registration, calledInRegion),
+        otherServiceUrls(registration, calledInRegion),
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
   if (isCalledType(service, registration))
@@ -99,7 +99,7 @@ function whyUncovered(
   };
 }
 
-const otherPlaces = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
+const otherServiceUrls = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
   [...new Set(endpoints.map(({ serviceUrl }) => serviceUrl))]
     .filter((serviceUrl) => serviceUrl !== endpoint.serviceUrl)
     .join(', ');

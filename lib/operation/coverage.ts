@@ -53,27 +53,27 @@ export const UNLISTED_TYPE = 'unlisted';
  * services and endpoints could be read.
  */
 export function coverageOf(registry: Registry, services: readonly CoveringService[]): Coverage {
-  const { registrations, unlisted } = registry;
+  const { registrations, listingError } = registry;
   const coveredTypes = new Set(services.flatMap(typeKeys));
-  const byService = new Map(
+  const coverageByService = new Map(
     services.map((service) => [service.name, serviceCoverage(registry, service)]),
   );
   const noCoverage: ServiceCoverage = { regions: [], unverifiedRegistrations: [] };
   return {
-    ofService: ({ name }) => byService.get(name) ?? noCoverage,
+    ofService: ({ name }) => coverageByService.get(name) ?? noCoverage,
     unknownRegistrations: withoutDuplicates(
       registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(describeUnknownType),
     ),
     leftOut: excludedRegions(
-      [...byService.values()].flatMap(({ excludedRegistrations }) => excludedRegistrations),
-      registry.setting,
+      [...coverageByService.values()].flatMap(({ excludedRegistrations }) => excludedRegistrations),
+      registry.regionSetting,
     ),
-    unlisted: unlisted && {
+    unlisted: listingError && {
       type: UNLISTED_TYPE,
       name: 'Keystone',
       because:
         'Keystone did not list its services and endpoints, so disabled or hidden ones are ' +
-        `unknown: ${unlisted.message}`,
+        `unknown: ${listingError.message}`,
       advice:
         'Give the propagator a role that may list services and endpoints (admin, or reader on ' +
         'the system).',

@@ -2,7 +2,7 @@ import type { TaskId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advanceOperation } from './advance.ts';
-import { knownHold } from './known-hold.ts';
+import { holdOnTask } from './hold-on-task.ts';
 import type { Task } from './model.ts';
 import { deadLetterTask, stateUnderWay } from './next-run.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -62,7 +62,7 @@ export function applyDiscard(
 ): void {
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
-  const hold = knownHold(transaction.operation, task, step.heldTypes);
+  const hold = holdOnTask(transaction.operation, task, step.heldTypes);
   if (hold) {
     deadLetterTask(transaction, task, task.error ?? notDiscardedError(task, hold), step.now);
     return;

@@ -1,19 +1,14 @@
 import type { Message } from '../../events/index.ts';
+import type { DiscardDecision } from './dead-letter.ts';
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-
-/** The decision of a person to discard a dead-letter message. */
-interface DiscardDecision {
-  readonly by: string;
-  readonly reason: string;
-}
 
 /**
  * Returns a text for a person who discards a dead-letter message that would restore the account.
  * The text says what stays disabled or suspended, and names the commands that restore it. Returns
  * `undefined` if the message would restore nothing.
  */
-export function unrestoredText(operation: Operation, message: Message): string | undefined {
+export function discardWarning(operation: Operation, message: Message): string | undefined {
   const { action, id, keystoneAction, scope } = operation;
   if (scope.type === 'user') return undefined;
   const account = `${scope.type} ${scope.id}`;
@@ -46,12 +41,12 @@ export function unrestoredText(operation: Operation, message: Message): string |
 /**
  * Returns an ended operation after a person has discarded the message that would have restored the
  * account. The Keystone action counts as done, so the operation waits for nothing. The hold of the
- * operation shows `text`, the result of {@link unrestoredText}.
+ * operation shows `text`, the result of {@link discardWarning}.
  */
-export function withUnrestoredText(
+export function withDiscardWarning(
   operation: Operation,
   text: string,
-  { by, reason }: DiscardDecision,
+  { by, reason }: Pick<DiscardDecision, 'by' | 'reason'>,
   now: number,
 ): Operation {
   const { hold, keystoneAction, state } = operation;

@@ -20,12 +20,12 @@ export interface DomainProgress {
   readonly children: readonly Operation[];
   /** For each project of the plan that is not in `children`: all its cleanups, newest first. */
   readonly allCleanupsByProject: ReadonlyMap<ProjectId, readonly Operation[]>;
-  /** For each protected project: why the project must not be deleted now. */
-  readonly protectedBecause: ReadonlyMap<ProjectId, string>;
+  /** Only protected projects: why each must not be deleted now. */
+  readonly protectionReasonByProject: ReadonlyMap<ProjectId, string>;
 }
 
 /** True for the operation of a requested domain while this operation deletes the projects. */
-export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
+export const isDeletingProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
 /**
@@ -54,10 +54,10 @@ export function scheduleDomainAdvance(transaction: OperationTransaction): void {
  */
 export function advanceDomain(
   transaction: OperationTransaction,
-  { children, allCleanupsByProject, protectedBecause }: DomainProgress,
+  { children, allCleanupsByProject, protectionReasonByProject }: DomainProgress,
   step: StepInput,
 ): void {
-  if (!deletesProjects(transaction.operation)) return;
+  if (!isDeletingProjects(transaction.operation)) return;
   const { projects = [], children: childIds } = transaction.operation;
   const childCleanups = children.filter(({ id }) => childIds.includes(id));
   const childCleanupByProject = new Map<string, Operation>(
@@ -76,15 +76,15 @@ export function advanceDomain(
           transaction,
           { ...project, waitsForChildProjects: !cleanupsBelow.every(isProjectDeleted) },
           allCleanupsByProject.get(project.id) ?? [],
-          protectedBecause.get(project.id),
+          protectionReasonByProject.get(project.id),
           step.now,
         ),
       );
   }
   addChildren(transaction, openedCleanups);
-  const ofPlan = projects.map(({ id }) => childCleanupByProject.get(id));
-  const all = [...childCleanupByProject.values(), ...openedCleanups];
-  disableOrDeleteDomain(transaction, { ofPlan, all }, step.now);
+  const plannedCleanups = projects.map(({ id }) => childCleanupByProject.get(id));
+  const allCleanups = [...childCleanupByProject.values(), ...openedCleanups];
+  disableOrDeleteDomain(transaction, { plannedCleanups, allCleanups }, step.now);
 }
 
 /** Records the opened cleanups as children of the operation. */

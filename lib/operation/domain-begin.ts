@@ -26,7 +26,7 @@ export function applyDomainShown(
     const { confirmation } = operation;
     transaction.operation = { ...operation, hold: undefined, confirmation: confirmation + 1 };
     transaction.requestKeystoneAction('enable', step.now);
-  } else beginProjectCleanups(transaction, enabled, step);
+  } else beginProjectCleanups(transaction, { isDomainEnabled: enabled }, step);
 }
 
 /** True if the recovery window has disabled a domain that had an enabled project. */
@@ -43,16 +43,16 @@ export function applyDomainEnabled(
   if (transaction.operation.state !== 'confirming') return;
   // Another client has deleted the domain. Keystone must confirm this deletion.
   if (accountState === 'absent') requestNextConfirmation(transaction, 0);
-  else beginProjectCleanups(transaction, true, step);
+  else beginProjectCleanups(transaction, { isDomainEnabled: true }, step);
 }
 
 /**
- * Moves the operation to state `waiting`, in which it opens the cleanups of its projects.
- * `enabled`: true if the domain is enabled. The operation then disables the domain later.
+ * Moves the operation to state `waiting`, in which it opens the cleanups of its projects. The
+ * operation disables an enabled domain later.
  */
 function beginProjectCleanups(
   transaction: OperationTransaction,
-  enabled: boolean,
+  { isDomainEnabled }: { isDomainEnabled: boolean },
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -71,8 +71,8 @@ function beginProjectCleanups(
     confirmation: confirmation + 1,
     confirmedAt: [],
     startedAt: step.now,
-    ...(recovery && enabled ? { keystoneAction: doneEnableAction } : {}),
-    ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
+    ...(recovery && isDomainEnabled ? { keystoneAction: doneEnableAction } : {}),
+    ...(recovery && isDomainEnabled && request ? { request: { ...request, enabled: true } } : {}),
   };
   scheduleDomainAdvance(transaction);
 }

@@ -10,9 +10,9 @@ export interface DomainCleanups {
    * For each project of the plan: its cleanup, or `undefined` if no cleanup existed before this
    * step.
    */
-  readonly ofPlan: readonly (Operation | undefined)[];
+  readonly plannedCleanups: readonly (Operation | undefined)[];
   /** All cleanups, including those that this step opened. */
-  readonly all: readonly Operation[];
+  readonly allCleanups: readonly Operation[];
 }
 
 /**
@@ -29,10 +29,10 @@ export function disableOrDeleteDomain(
       transaction.requestKeystoneAction('disable', now);
       break;
     case 'delete':
-      deleteDomain(transaction, cleanups.all, now);
+      deleteDomain(transaction, cleanups.allCleanups, now);
       break;
     case 'keep':
-      endKeepingDomain(transaction, cleanups.all, now);
+      endKeepingDomain(transaction, cleanups.allCleanups, now);
       break;
     case 'wait':
       break;
@@ -45,13 +45,13 @@ export function disableOrDeleteDomain(
  */
 function nextDomainStep(
   { keystoneAction }: Operation,
-  { ofPlan, all }: DomainCleanups,
+  { plannedCleanups, allCleanups }: DomainCleanups,
 ): 'disable' | 'delete' | 'keep' | 'wait' {
-  const haveAllEnded = all.every(hasEnded);
-  if (!ofPlan.every(isProjectDisabled)) return haveAllEnded ? 'keep' : 'wait';
+  const haveAllEnded = allCleanups.every(hasEnded);
+  if (!plannedCleanups.every(isProjectDisabled)) return haveAllEnded ? 'keep' : 'wait';
   if (keystoneAction === undefined || keystoneAction.what === 'enable') return 'disable';
   if (!haveAllEnded) return 'wait';
-  if (!ofPlan.every(isProjectDeleted)) return 'keep';
+  if (!plannedCleanups.every(isProjectDeleted)) return 'keep';
   return keystoneAction.done ? 'delete' : 'wait';
 }
 

@@ -4,13 +4,13 @@ import { childrenIfAllEnded } from './ended.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { DomainPlanEntry, Operation, ProjectScope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
-import type { OpenedOperation } from './open-cleanup.ts';
+import type { OperationWithMessages } from './open-cleanup.ts';
 import { openPlan } from './open-plan.ts';
 import { isCompletePlan } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** The maximum number of projects in the plan of a domain, because one stored record has all. */
+/** The maximum number of projects in the plan of a domain. One stored record has all of them. */
 export const MAX_PROJECTS = 500;
 
 /** A project of the domain as Keystone shows it. */
@@ -45,9 +45,9 @@ export type DomainPlanAnswer =
   | {
       readonly kind: 'opened';
       /** The plan of the domain. */
-      readonly opened: OpenedOperation;
+      readonly opened: OperationWithMessages;
       /** The plans of the domain's projects, and the earlier plans that are replaced. */
-      readonly projects: readonly OpenedOperation[];
+      readonly projects: readonly OperationWithMessages[];
       readonly unknown: readonly string[];
     }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
@@ -101,7 +101,7 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
 interface ProjectPlans {
   readonly kind: 'opened';
   /** The opened plans, and the earlier plans that they replace. */
-  readonly plans: readonly OpenedOperation[];
+  readonly plans: readonly OperationWithMessages[];
   readonly planEntries: readonly DomainPlanEntry[];
 }
 
@@ -110,7 +110,7 @@ function openProjectPlans(
   { by, now, projects, reason }: DomainPlanInput,
   domainPlanId: OperationId,
 ): ProjectPlans | Extract<DomainPlanAnswer, { kind: 'refused' }> {
-  const plans: OpenedOperation[] = [];
+  const plans: OperationWithMessages[] = [];
   const planEntries: DomainPlanEntry[] = [];
   for (const project of deepestFirst(projects)) {
     const { enabled, protectedBecause, scope } = project;
@@ -137,14 +137,14 @@ function openProjectPlans(
 
 /** Sorts the projects so that each comes after all projects below it. */
 export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[] {
-  const byId = new Map(projects.map((project) => [project.scope.id as string, project]));
+  const projectById = new Map(projects.map((project) => [project.scope.id as string, project]));
   const depthOf = ({ parentId }: ProjectToPlan): number => {
-    let ancestor = byId.get(parentId ?? '');
+    let ancestor = projectById.get(parentId ?? '');
     let ancestorCount = 0;
     // The limit ends the loop even if the parents form a cycle.
     while (ancestor && ancestorCount <= projects.length) {
       ancestorCount += 1;
-      ancestor = byId.get(ancestor.parentId ?? '');
+      ancestor = projectById.get(ancestor.parentId ?? '');
     }
     return ancestorCount;
   };

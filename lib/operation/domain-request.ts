@@ -4,7 +4,7 @@ import type { KeystoneCheck } from './keystone-check.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, DomainPlanEntry, Mode, Operation, Scope } from './model.ts';
 import { openCleanup } from './open-cleanup.ts';
-import { type RecoveryWindow, withWindow } from './recovery-window.ts';
+import { type RecoveryWindow, withRecoveryWindow } from './recovery-window.ts';
 import type { RequestAnswer } from './request.ts';
 
 export type DomainScope = Extract<Scope, { type: 'domain' }>;
@@ -62,7 +62,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const id = suspension?.opened?.id;
   return {
     kind: 'opened',
-    opened: withWindow(openedWithPlan, input.window, id ? { suspension: id } : {}, now),
+    opened: withRecoveryWindow(openedWithPlan, input.window, id ? { suspension: id } : {}, now),
     ...(suspension ? { suspension } : {}),
     unknown,
   };

@@ -77,7 +77,7 @@ function openOrLinkCleanup(
     rule: project.decision?.rule,
     protectedBecause: project.protectedBecause,
     parentId: operation.id,
-    deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
+    deletionTimes: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
     ...(operation.rerun && lastCleanup && hasEnded(lastCleanup)
       ? { rerun: { ...operation.rerun, of: lastCleanup.id } }
       : {}),

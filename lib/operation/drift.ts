@@ -24,7 +24,7 @@ export const allowedDrift = ({ resources, percent }: DriftLimit, plannedCount: n
   Math.min(MAX_DRIFT, Math.max(resources, Math.floor((plannedCount * percent) / 100)));
 
 /** Returns why the operation exceeds the drift that its approved plan allows, or `undefined`. */
-export function whyOverDrift(
+export function excessDriftReason(
   { plan }: Pick<Operation, 'plan'>,
   tasks: readonly { readonly appeared?: Appeared | undefined }[],
 ): string | undefined {

@@ -52,7 +52,7 @@ export function estimateOf(
   tasks: readonly Task[],
   measuredTasks: MeasuredTasks,
 ): Estimate {
-  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const taskById = new Map(tasks.map((task) => [task.id, task]));
   const listedTasks = tasks.filter(
     ({ region, state }) => region !== NO_REGION && state !== 'skipped',
   );
@@ -61,12 +61,12 @@ export function estimateOf(
       sum + foundResources(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
     KEYSTONE_CALLS,
   );
-  const withResources = listedTasks.filter((task) => foundResources(task) > 0);
+  const tasksWithResources = listedTasks.filter((task) => foundResources(task) > 0);
   const isMeasured = ({ service }: Task): boolean => (measuredTasks.get(service)?.length ?? 0) > 0;
   const endMillisByTask = new Map<TaskId, number>();
   // In the order, each task follows the tasks that it depends on.
   for (const { id, dependsOn } of order) {
-    const task = byId.get(id);
+    const task = taskById.get(id);
     const beginMillis = Math.max(0, ...dependsOn.map((one) => endMillisByTask.get(one.task) ?? 0));
     const millis = task
       ? foundResources(task) * medianMillisPerResource(measuredTasks.get(task.service) ?? [])
@@ -75,11 +75,11 @@ export function estimateOf(
   }
   return {
     calls,
-    ...(withResources.some(isMeasured)
+    ...(tasksWithResources.some(isMeasured)
       ? { millis: Math.round(Math.max(...endMillisByTask.values())) }
       : {}),
     unmeasured: [
-      ...new Set(withResources.filter((one) => !isMeasured(one)).map((one) => one.service)),
+      ...new Set(tasksWithResources.filter((one) => !isMeasured(one)).map((one) => one.service)),
     ],
   };
 }

@@ -1,9 +1,14 @@
 import type { OperationId } from '../../events/ids.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { delayUntil } from './confirm-again.ts';
+import { delaySecondsUntil } from './confirm-again.ts';
 import { holdOperation } from './limits.ts';
-import { DOMAIN_DRIFT, type KeystoneAction, type Operation, UNCONFIRMED_ABSENCE } from './model.ts';
+import {
+  DOMAIN_DRIFT_CODE,
+  type KeystoneAction,
+  type Operation,
+  UNCONFIRMED_ABSENCE_CODE,
+} from './model.ts';
 import { hasTimeLeft } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
@@ -38,7 +43,7 @@ export function applyActionFailure(
   if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')
     applyDisableFailure(transaction, keystoneAction, step);
-  else if (isRetriedAlways) showAndRetry(transaction, keystoneAction, error, step);
+  else if (isRetriedAlways) retryAndShowFailure(transaction, keystoneAction, error, step);
   else if (isNeededByLaterSteps) retryOrHold(transaction, keystoneAction, error, step);
 }
 
@@ -61,7 +66,7 @@ function applyDisableFailure(
   keystoneAction: KeystoneAction,
   step: StepInput,
 ): void {
-  if (hasTimeLeft(transaction.operation)) retry(transaction, keystoneAction, step);
+  if (hasTimeLeft(transaction.operation)) retryAction(transaction, keystoneAction, step);
   else transaction.endKeystoneAction();
 }
 
@@ -72,11 +77,11 @@ function retryOrHold(
   error: ErrorReport,
   step: StepInput,
 ): void {
-  if (isRetried(error)) {
-    showAndRetry(transaction, keystoneAction, error, step);
+  if (mayRetrySucceed(error)) {
+    retryAndShowFailure(transaction, keystoneAction, error, step);
     return;
   }
-  const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
+  const about = error.code === DOMAIN_DRIFT_CODE ? 'drift' : 'keystoneAction';
   const reason = failureReason(transaction.operation, keystoneAction, error);
   holdOperation(transaction, reason, step.now, { about, advice: error.advice });
 }
@@ -85,7 +90,7 @@ function retryOrHold(
  * True if a later attempt may succeed. `Gone`: another client deleted the account, so the next
  * attempt finds no account and succeeds.
  */
-const isRetried = (error: ErrorReport): boolean =>
+const mayRetrySucceed = (error: ErrorReport): boolean =>
   error.class === 'Blocked' || error.class === 'Transient' || error.class === 'Gone';
 
 const failureReason = (
@@ -97,7 +102,7 @@ const failureReason = (
   `${error.class === 'Blocked' ? 'waits' : 'failed'}: ${error.message}`;
 
 /** Retries the action, and shows its failure as the reason for which the operation waits. */
-function showAndRetry(
+function retryAndShowFailure(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
@@ -106,7 +111,7 @@ function showAndRetry(
   const { operation } = transaction;
   // A retry alone clears only an error of class `Transient` or `Gone`. For any other error a person
   // must act.
-  const needsPerson = error.class === 'Blocked' || !isRetried(error);
+  const needsPerson = error.class === 'Blocked' || !mayRetrySucceed(error);
   transaction.operation = {
     ...operation,
     hold: {
@@ -116,10 +121,10 @@ function showAndRetry(
       ...(needsPerson ? { about: 'keystoneAction' } : {}),
     },
   };
-  retry(transaction, keystoneAction, step);
+  retryAction(transaction, keystoneAction, step);
 }
 
-function retry(
+function retryAction(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   step: StepInput,
@@ -179,7 +184,7 @@ export function askAgainAfterCancel(
   step: StepInput,
 ): void {
   const { id, canceled, scope } = transaction.operation;
-  const isAbsent = error.code === UNCONFIRMED_ABSENCE;
+  const isAbsent = error.code === UNCONFIRMED_ABSENCE_CODE;
   // If the clock was set back since the first 404, its recorded time is in the future.
   const absentSince = Math.min(keystoneAction.absentSince ?? step.now, step.now);
   // A stop or a hold blocks the action. Only a person can end the stop or the hold, so the
@@ -199,7 +204,7 @@ export function askAgainAfterCancel(
   transaction.messages.push({
     ...actionMessage(id, keystoneAction),
     delaySeconds: isAbsent
-      ? delayUntil(absentSince + step.confirmationIntervalMillis, step)
+      ? delaySecondsUntil(absentSince + step.confirmationIntervalMillis, step)
       : retryDelaySeconds(keystoneAction, step),
   });
 }

@@ -49,13 +49,13 @@ export interface KeystoneActionResult {
 }
 
 /** Error code: Keystone shows the account of a canceled operation, so the account is kept. */
-export const KEPT_AFTER_CANCEL = 'operation.canceled.kept';
+export const KEPT_AFTER_CANCEL_CODE = 'operation.canceled.kept';
 
 /**
  * Error code: Keystone answered 404 for the account of a canceled operation, and has not repeated
  * this answer yet.
  */
-export const UNCONFIRMED_ABSENCE = 'operation.canceled.unconfirmed';
+export const UNCONFIRMED_ABSENCE_CODE = 'operation.canceled.unconfirmed';
 
 /** Error code: more resources appeared in the domain than its approved plan allows. */
-export const DOMAIN_DRIFT = 'operation.domain.drift';
+export const DOMAIN_DRIFT_CODE = 'operation.domain.drift';

@@ -5,10 +5,10 @@ import { applyDomainEnabled } from './domain-begin.ts';
 import { continueDomain } from './domain-project.ts';
 import { hasEnded } from './ended.ts';
 import { applyActionFailure, askAgainAfterCancel } from './keystone-action-failure.ts';
-import { KEPT_AFTER_CANCEL, type KeystoneAction, type KeystoneActionResult } from './model.ts';
+import { KEPT_AFTER_CANCEL_CODE, type KeystoneAction, type KeystoneActionResult } from './model.ts';
 import type { AccountState } from './preflight.ts';
-import { cancelRecoverable } from './recovery-cancel.ts';
-import { isRecoverable, recoveryAfterDisableAttempt } from './recovery-window.ts';
+import { cancelInRecoveryWindow } from './recovery-cancel.ts';
+import { hasWindowAndNoRemoval, recoveryAfterDisableAttempt } from './recovery-window.ts';
 import { invalidateVerifications } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -57,12 +57,12 @@ function applyPendingCancellation(
   if (!canceled) return false;
   if (state === 'recoverable' || state === 'confirming') {
     transaction.endKeystoneAction();
-    cancelRecoverable(transaction, canceled, step);
+    cancelInRecoveryWindow(transaction, canceled, step);
     return true;
   }
   // If the action `delete` succeeded, the cancellation is too late.
   if (state !== 'closing' || !error) return false;
-  if (error.code === KEPT_AFTER_CANCEL) endCanceled(transaction, canceled, [], step);
+  if (error.code === KEPT_AFTER_CANCEL_CODE) endCanceled(transaction, canceled, [], step);
   else askAgainAfterCancel(transaction, keystoneAction, error, step);
   return true;
 }
@@ -75,7 +75,7 @@ function recordDisableAttempt(
 ): void {
   const { operation } = transaction;
   const { recovery } = operation;
-  if (!recovery || what !== 'disable' || !isRecoverable(operation)) return;
+  if (!recovery || what !== 'disable' || !hasWindowAndNoRemoval(operation)) return;
   transaction.operation = { ...operation, recovery: recoveryAfterDisableAttempt(recovery, result) };
 }
 
@@ -94,9 +94,9 @@ function applyActionSuccess(
     hold: ['held', 'canceled', 'refused'].includes(state) ? hold : undefined,
     ...(unlisted ? unverifiedFields(unlisted, step.now) : {}),
   };
-  // Keystone gives no token on a disabled or deleted project, so phase `pre-delete` ends. A project
-  // that is absent when the role is to be assigned was deleted by another client. No user can
-  // create resources after either change, so the verifications remain valid.
+  // Keystone gives no token on a disabled or deleted project, so phase `pre-delete` ends. If the
+  // project is absent when the role is to be assigned, another client has deleted it. No user can
+  // create resources in a disabled or deleted project, so the verifications remain valid.
   const givesNoToken =
     keystoneAction.what === 'disable' ||
     (keystoneAction.what === 'assign-role' && accountState === 'absent');

@@ -27,9 +27,9 @@ export interface KeystoneFacts {
     readonly isProjectBound: boolean;
   };
   /** `undefined`: the permission was not checked, because the decision does not depend on it. */
-  readonly mayUpdate: Permission | undefined;
-  readonly mayRevokeRole: Permission | undefined;
-  readonly mayDelete: Permission | undefined;
+  readonly updatePermission: Permission | undefined;
+  readonly revokeRolePermission: Permission | undefined;
+  readonly deletePermission: Permission | undefined;
 }
 
 /** One reason why Keystone would refuse a Keystone action, and the command that removes it. */
@@ -57,14 +57,19 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const checks = [
     checkProject(facts),
     checkToken(facts),
-    checkPermission('disable the project', 'identity:update_project', facts.mayUpdate, facts),
+    checkPermission(
+      'disable the project',
+      'identity:update_project',
+      facts.updatePermission,
+      facts,
+    ),
     checkPermission(
       'revoke its role on the project',
       'identity:revoke_grant',
-      facts.mayRevokeRole,
+      facts.revokeRolePermission,
       facts,
     ),
-    checkPermission('delete the project', 'identity:delete_project', facts.mayDelete, facts),
+    checkPermission('delete the project', 'identity:delete_project', facts.deletePermission, facts),
   ];
   return {
     refusals: checks.flatMap(({ refusals }) => refusals),

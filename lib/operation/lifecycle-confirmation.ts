@@ -2,12 +2,12 @@ import { Account } from '../../events/account.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advanceOperation, isConfirmed } from './advance.ts';
 import {
-  delayWhileBlocked,
-  delayWhileUnchanged,
+  confirmingAnswerTimes,
+  delaySecondsWhileBlocked,
+  delaySecondsWhileUnchanged,
   requestConfirmingAnswer,
   requestNextConfirmation,
   SAME_ANSWER_MILLIS,
-  withConfirmingAnswerAt,
 } from './confirm-again.ts';
 import { withoutFutureTimes } from './elapsed.ts';
 import { hasEnded, refuseOperation } from './ended.ts';
@@ -82,7 +82,7 @@ export function applyLifecycleConfirmation(
       refuseBeforeChanges(transaction, answer.because, step.now);
       break;
     case 'absent':
-      applyContraryAnswer(transaction, 'Keystone no longer shows it', undefined, step);
+      applyContradictingAnswer(transaction, 'Keystone no longer shows it', undefined, step);
       break;
     case 'present':
       applyShownAccount(transaction, answer, step);
@@ -110,10 +110,11 @@ function applyShownAccount(
 ): void {
   const { operation } = transaction;
   if (!answer.isWanted)
-    applyContraryAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
+    applyContradictingAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
   else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
-  // An earlier answer may have contradicted the operation. It no longer counts: the hold that it
-  // caused ends, and the new number of the confirmation makes a repetition of it invalid.
+  // An earlier answer may have contradicted the operation, and Keystone may have been asked to
+  // repeat that answer. The hold because of that answer ends. The operation ignores the answer to
+  // the repeated question, because the number of its newest question has changed.
   else
     transaction.operation = {
       ...operation,
@@ -140,18 +141,18 @@ function applyAgreeingAnswer(
   transaction.operation = {
     ...(isFirstAnswer ? withDecision(operation, decision) : operation),
     hold: undefined,
-    confirmedAt: withConfirmingAnswerAt(operation.confirmedAt, step.now),
+    confirmedAt: confirmingAnswerTimes(operation.confirmedAt, step.now),
   };
   if (answer.cloudSnapshot && transaction.tasks.length === 0)
     planTasks(transaction, answer.cloudSnapshot, step);
   if (!isConfirmed(transaction.operation, step))
-    requestConfirmingAnswer(transaction, intervalOf(operation, step), step);
+    requestConfirmingAnswer(transaction, confirmationIntervalMillisOf(operation, step), step);
   else if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);
   else advanceOperation(transaction, step);
 }
 
 /** A provision needs only one answer (see `isConfirmed`). */
-const intervalOf = ({ action }: Operation, step: StepInput): number =>
+const confirmationIntervalMillisOf = ({ action }: Operation, step: StepInput): number =>
   action === 'provision' ? 0 : step.confirmationIntervalMillis;
 
 const noActionReason = ({ rule }: LifecycleDecision): string =>
@@ -176,7 +177,7 @@ const withDecision = (operation: Operation, decision: LifecycleDecision): Operat
  * the operation ends. If the operation may have changed resources, the operation of the opposite
  * action then opens, even without a notification. A provision has no opposite action.
  */
-function applyContraryAnswer(
+function applyContradictingAnswer(
   transaction: OperationTransaction,
   reason: string,
   answer: PresentAnswer | undefined,
@@ -191,7 +192,7 @@ function applyContraryAnswer(
   if (step.now - since < SAME_ANSWER_MILLIS) {
     const advice = 'No resource is changed. The propagator asks Keystone again for one minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
-    requestNextConfirmation(transaction, delayWhileUnchanged(since, step));
+    requestNextConfirmation(transaction, delaySecondsWhileUnchanged(since, step));
     return;
   }
   transaction.operation = supersede(operation, reason, step.now);
@@ -218,5 +219,5 @@ function retryAfterUnknown(
   const since = operation.hold?.since ?? step.now;
   const reason = `Keystone gave no certain answer: ${error.message}`;
   transaction.operation = { ...operation, hold: { reason, since, advice: error.advice } };
-  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delaySecondsWhileBlocked(since, step));
 }

@@ -33,7 +33,7 @@ export function lifecycleSnapshot(
   const orderedServices = services.flatMap((one): ServiceInCloud[] => {
     const snapshotService = snapshot.services.find(({ name }) => name === one.name);
     if (!snapshotService) return [];
-    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallable } =
+    const { name, regions, catalogTypes, catalogAliases, absentBecause, uncallableRegistrations } =
       snapshotService;
     return [
       {
@@ -41,7 +41,7 @@ export function lifecycleSnapshot(
         regions,
         ...(catalogTypes ? { catalogTypes } : {}),
         ...(catalogAliases ? { catalogAliases } : {}),
-        ...(uncallable ? { uncallable } : {}),
+        ...(uncallableRegistrations ? { uncallableRegistrations } : {}),
         absentBecause,
         skippedBecause: one.skippedBecause ?? snapshotService.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),

@@ -63,7 +63,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   // Nothing is suspended, so no resume opens. An open suspension must ask Keystone again whether
   // the account is still disabled.
   if (action === 'resume' && !needsResume(scope.type, allOperations))
-    return confirmAgain(openLifecycles);
+    return reconfirmOperations(openLifecycles);
   const generation = (suspendsAndResumesOf(allOperations)[0]?.generation ?? 0) + 1;
   const operation = newLifecycle(input, generation, openLifecycles);
   if (input.protectedBecause) {
@@ -116,7 +116,7 @@ const isReplacedByRequest = (
 ): boolean => request !== undefined && !lifecycle?.request;
 
 /** Lets Keystone confirm the open operations again, without a new operation. */
-function confirmAgain(openLifecycles: readonly Operation[]): OpenedLifecycle | undefined {
+function reconfirmOperations(openLifecycles: readonly Operation[]): OpenedLifecycle | undefined {
   if (openLifecycles.length === 0) return undefined;
   const changed = openLifecycles.map(withoutConfirmations);
   return { opened: undefined, changed, messages: askAgainMessages(changed) };

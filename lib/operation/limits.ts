@@ -1,5 +1,5 @@
 import { totalCounts } from './counts.ts';
-import { whyOverDrift } from './drift.ts';
+import { excessDriftReason } from './drift.ts';
 import type { Hold, Operation } from './model.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -56,9 +56,9 @@ export function holdAtHourlyCap(transaction: OperationTransaction, step: StepInp
  * Holds an operation that has more resources than the cap or its approved plan allows. Returns true
  * if the operation is now held.
  */
-export function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
+export function holdAtResourceLimit(transaction: OperationTransaction, step: StepInput): boolean {
   const { plan, scope, startedAt } = transaction.operation;
-  const driftReason = whyOverDrift(transaction.operation, transaction.tasks);
+  const driftReason = excessDriftReason(transaction.operation, transaction.tasks);
   if (driftReason !== undefined) {
     const replanAdvice =
       startedAt === undefined
@@ -71,13 +71,13 @@ export function holdAtLimit(transaction: OperationTransaction, step: StepInput):
     holdOperation(transaction, driftReason, step.now, { about: 'drift', advice });
     return true;
   }
-  const capReason = whyOverCap(transaction, step);
+  const capReason = exceededCapReason(transaction, step);
   if (capReason === undefined) return false;
   holdOperation(transaction, capReason, step.now);
   return true;
 }
 
-function whyOverCap(transaction: OperationTransaction, step: StepInput): string | undefined {
+function exceededCapReason(transaction: OperationTransaction, step: StepInput): string | undefined {
   const foundCount = transaction.tasks.reduce(
     (sum, task) => sum + totalCounts(task.counts).found,
     0,

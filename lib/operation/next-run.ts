@@ -1,7 +1,7 @@
 import type { ServiceReport } from '../../events/service.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { nextRunSeconds } from './counts.ts';
+import { nextRunDelaySeconds } from './counts.ts';
 import type { Task, TaskState } from './model.ts';
 import { tasksStillOvertaken } from './overtaking.ts';
 import { invalidateVerifications } from './reopen.ts';
@@ -58,7 +58,7 @@ export function applyUnfinishedRun(
   requestNextRun(
     transaction,
     { ...task, error, attempts: 0, totalRetryAfterMillis },
-    nextRunSeconds(task, step.now, requestedSeconds),
+    nextRunDelaySeconds(task, step.now, requestedSeconds),
     step.now,
   );
 }

@@ -24,7 +24,7 @@ export interface OpenCleanupInput {
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
   /** The times that tell whether the last operation already handles this deletion. */
-  readonly deletion?: DeletionTimes;
+  readonly deletionTimes?: DeletionTimes;
   /**
    * The reason if Keystone's lists may be wrong. The operation is then held until a person releases
    * it or a notification announces the deletion.
@@ -35,7 +35,7 @@ export interface OpenCleanupInput {
 }
 
 /** An operation that was opened or changed, and the messages to send for it. */
-export interface OpenedOperation {
+export interface OperationWithMessages {
   readonly operation: Operation;
   readonly messages: readonly OutgoingMessage[];
 }
@@ -57,7 +57,7 @@ export interface OpenedOperation {
  * The id is derived from the account and the generation. Two notifications about one deletion
  * therefore cannot create two operations.
  */
-export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefined {
+export function openCleanup(input: OpenCleanupInput): OperationWithMessages | undefined {
   const { cleanups, cause } = input;
   if (cleanups.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   const lastCleanup = cleanups[0];
@@ -71,22 +71,26 @@ export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefine
  * What a deletion changes: the last cleanup, a new cleanup (`open`), or nothing (`ignore`), because
  * the last cleanup handles the deletion.
  */
-type Decision = OpenedOperation | 'open' | 'ignore';
+type CleanupDecision = OperationWithMessages | 'open' | 'ignore';
 
 /** Decides what the deletion changes when the account already has a cleanup. */
-function decideByLastCleanup(lastCleanup: Operation, input: OpenCleanupInput): Decision {
-  const { cause, deletion, listingProblem } = input;
+function decideByLastCleanup(lastCleanup: Operation, input: OpenCleanupInput): CleanupDecision {
+  const { cause, deletionTimes, listingProblem } = input;
   // A notification continues the held operation. Another list with missing accounts does not
   // continue it.
   if (isHeldForListingProblem(lastCleanup))
     return listingProblem ? 'ignore' : reconfirmUnlessProtected(lastCleanup, input);
-  const isNew = deletion !== undefined && isNewDeletion(lastCleanup, deletion);
+  const isNew = deletionTimes !== undefined && isNewDeletion(lastCleanup, deletionTimes);
   if (hasEnded(lastCleanup)) return decideAfterEnd(lastCleanup, isNew, input);
   return isNew && !listingProblem ? withNextDeletion(lastCleanup, cause) : 'ignore';
 }
 
 /** Decides what the deletion changes when the last cleanup of the account has ended. */
-function decideAfterEnd(lastCleanup: Operation, isNew: boolean, input: OpenCleanupInput): Decision {
+function decideAfterEnd(
+  lastCleanup: Operation,
+  isNew: boolean,
+  input: OpenCleanupInput,
+): CleanupDecision {
   const { request, state } = lastCleanup;
   if (state === 'refused') return request ? 'open' : reconfirmUnlessProtected(lastCleanup, input);
   const mayBeCarriedOut = state === 'observed' && input.mode === 'enforce';
@@ -97,7 +101,7 @@ function decideAfterEnd(lastCleanup: Operation, isNew: boolean, input: OpenClean
 function openNewGeneration(
   input: OpenCleanupInput,
   lastCleanup: Operation | undefined,
-): OpenedOperation {
+): OperationWithMessages {
   const { now } = input;
   const generation = (lastCleanup?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
@@ -125,7 +129,7 @@ function openNewGeneration(
  * Records another deletion in an operation that has not ended. After its end a new operation opens
  * for that deletion. Returns `ignore` if the deletion is recorded already.
  */
-const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation | 'ignore' =>
+const withNextDeletion = (operation: Operation, cause: Cause): OperationWithMessages | 'ignore' =>
   operation.nextDeletion && isSameMessage(operation.nextDeletion, cause)
     ? 'ignore'
     : { operation: { ...operation, nextDeletion: cause }, messages: [] };
@@ -133,11 +137,11 @@ const withNextDeletion = (operation: Operation, cause: Cause): OpenedOperation |
 const reconfirmUnlessProtected = (
   stoppedCleanup: Operation,
   input: OpenCleanupInput,
-): OpenedOperation | 'ignore' =>
+): OperationWithMessages | 'ignore' =>
   input.protectedBecause ? 'ignore' : reconfirm(stoppedCleanup, input);
 
 /** Lets Keystone confirm a refused or held operation again, for the new cause. */
-function reconfirm(stoppedCleanup: Operation, input: OpenCleanupInput): OpenedOperation {
+function reconfirm(stoppedCleanup: Operation, input: OpenCleanupInput): OperationWithMessages {
   const operation: Operation = {
     ...moveOperation(stoppedCleanup, 'confirming'),
     cause: input.cause,

@@ -2,7 +2,7 @@ import { hasEnded } from './ended.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { Operation, ProjectScope } from './model.ts';
 import { newOperation, operationId } from './new-operation.ts';
-import type { OpenedOperation } from './open-cleanup.ts';
+import type { OperationWithMessages } from './open-cleanup.ts';
 import type { RequestAnswer } from './request.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -25,7 +25,7 @@ export interface PlanInput {
  * If a plan has not ended after this time, one of its messages was probably lost. A new plan may
  * then replace it.
  */
-const REPLACED_AFTER_MILLIS = 10 * 60_000;
+const REPLACEABLE_AFTER_MILLIS = 10 * 60_000;
 
 /** Returns the plans among the operations, newest first. */
 export const plansOf = (operations: readonly Operation[]): Operation[] =>
@@ -43,7 +43,7 @@ export function openPlan(input: PlanInput): RequestAnswer {
     return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
   const lastPlan = plans[0];
   const openOperation = lastPlan && !hasEnded(lastPlan) ? lastPlan : undefined;
-  if (openOperation && now - openOperation.openedAt < REPLACED_AFTER_MILLIS)
+  if (openOperation && now - openOperation.openedAt < REPLACEABLE_AFTER_MILLIS)
     return {
       kind: 'refused',
       because: `a plan of the project is being made: ${openOperation.id}`,
@@ -63,7 +63,7 @@ export function openPlan(input: PlanInput): RequestAnswer {
     request: { by, reason, at: now, enabled: input.enabled },
     keystoneCheck: input.keystoneCheck,
   };
-  const opened: OpenedOperation = {
+  const opened: OperationWithMessages = {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };

@@ -43,9 +43,9 @@ export function isSuspended(operations: readonly Operation[]): boolean {
  * resume has compared its own list with the list of the suspension. The user then needs a resume
  * when it is enabled.
  */
-function hasUncomparedReport(operations: readonly Operation[]): boolean {
-  const newestReport = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');
-  return newestReport?.action === 'suspend';
+function hasUncomparedListing(operations: readonly Operation[]): boolean {
+  const newestListing = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');
+  return newestListing?.action === 'suspend';
 }
 
 /**
@@ -54,7 +54,7 @@ function hasUncomparedReport(operations: readonly Operation[]): boolean {
  */
 export const needsResume = (type: Scope['type'], operations: readonly Operation[]): boolean =>
   type === 'domain' ||
-  (type === 'user' ? hasUncomparedReport(operations) : mayBeSuspended(operations));
+  (type === 'user' ? hasUncomparedListing(operations) : mayBeSuspended(operations));
 
 /** True if a cleanup has begun, or an administrator has requested it. */
 export const isCleanupUnderWay = (cleanup: Operation): boolean =>

@@ -55,7 +55,7 @@ export interface ServiceInCloud extends ServiceWithDependencies {
   /** The reason to show if the service has no region: it is absent, or its presence is unknown. */
   readonly absentBecause?: string | undefined;
   /** If the service has no region: its registrations, none of which can be called. */
-  readonly uncallable?: readonly UncoveredRegistration[];
+  readonly uncallableRegistrations?: readonly UncoveredRegistration[];
 }
 
 /** The region of a task whose service the catalog lacks. */

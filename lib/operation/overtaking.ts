@@ -71,11 +71,11 @@ export function isChainCountedEmpty(transaction: OperationTransaction, id: TaskI
   if (hasTaskEnded(task)) return true;
   if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
   const types = Object.keys(task.verifications);
-  const planned = transaction.operation.order.find((one) => one.id === id);
+  const plannedTask = transaction.operation.order.find((one) => one.id === id);
   return (
     types.length > 0 &&
     types.every((type) => isTypeCountedEmpty(transaction, task, type)) &&
-    (planned?.dependsOn ?? []).every((one) => isChainCountedEmpty(transaction, one.task))
+    (plannedTask?.dependsOn ?? []).every((one) => isChainCountedEmpty(transaction, one.task))
   );
 }
 
@@ -89,15 +89,15 @@ export function tasksStillOvertaken(
   { id, overtook }: Pick<Task, 'id' | 'overtook'>,
 ): readonly TaskId[] {
   // If a dependency of this task runs again, this task must run again after it. A task runs again
-  // only if it has overtaken tasks, so none of them is removed from the list.
+  // only if its list of overtaken tasks is not empty, so the list keeps all its tasks.
   if (mayDependencyStillRun(transaction, id)) return overtook;
   return overtook.filter((other) => mayStillRun(transaction, other));
 }
 
 /** True if a task that this task depends on may run again. */
 function mayDependencyStillRun(transaction: OperationTransaction, id: TaskId): boolean {
-  const planned = transaction.operation.order.find((one) => one.id === id);
-  return planned?.dependsOn.some((one) => mayStillRun(transaction, one.task)) ?? false;
+  const plannedTask = transaction.operation.order.find((one) => one.id === id);
+  return plannedTask?.dependsOn.some((one) => mayStillRun(transaction, one.task)) ?? false;
 }
 
 /**
@@ -160,8 +160,8 @@ function mayHoldKeepResources(
 
 /** Returns the tasks that must end before this task begins. */
 function requiredTasksOf({ operation }: OperationTransaction, id: TaskId): TaskId[] {
-  const planned = operation.order.find((one) => one.id === id);
-  return (planned?.dependsOn ?? [])
+  const plannedTask = operation.order.find((one) => one.id === id);
+  return (plannedTask?.dependsOn ?? [])
     .filter(({ strength }) => strength === 'required')
     .map(({ task }) => task);
 }

@@ -15,9 +15,9 @@ export function planTasks(
 ): void {
   const order = planOrder(transaction.operation.id, services);
   transaction.operation = { ...transaction.operation, order, uncovered, leftOut };
-  for (const planned of order) {
-    const service = services.find(({ name }) => name === planned.service);
-    const task = newTask(planned, transaction.operation.id, service, step.now);
+  for (const plannedTask of order) {
+    const service = services.find(({ name }) => name === plannedTask.service);
+    const task = newTask(plannedTask, transaction.operation.id, service, step.now);
     transaction.putTask(task);
     if (task.state === 'planning')
       transaction.messages.push(transaction.runRequest(task, step.now));
@@ -29,16 +29,18 @@ export function planTasks(
  * `undefined` for a task that must run.
  */
 function endStateWithoutRun(
-  planned: PlannedTask,
+  plannedTask: PlannedTask,
   service: ServiceInCloud | undefined,
 ): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
-  const uncallable = service?.uncallable ?? [];
-  if (uncallable.length > 0) {
-    const reasons = new Set(uncallable.map(({ type, because }) => `${type}: ${because}`));
+  const uncallableRegistrations = service?.uncallableRegistrations ?? [];
+  if (uncallableRegistrations.length > 0) {
+    const reasons = new Set(
+      uncallableRegistrations.map(({ type, because }) => `${type}: ${because}`),
+    );
     return {
       state: 'unreachable',
       because: [...reasons].join('; '),
-      conditions: uncallable.map(({ because, advice }) => ({
+      conditions: uncallableRegistrations.map(({ because, advice }) => ({
         class: 'Unsupported',
         message: because ?? 'the service cannot be reached',
         actor: 'operator',
@@ -49,26 +51,26 @@ function endStateWithoutRun(
   }
   if (service?.skippedBecause !== undefined)
     return { state: 'skipped', because: service.skippedBecause, conditions: [] };
-  if (service?.regions.includes(planned.region)) return undefined;
-  const because = service?.absentBecause ?? `no region of this cloud has ${planned.service}`;
+  if (service?.regions.includes(plannedTask.region)) return undefined;
+  const because = service?.absentBecause ?? `no region of this cloud has ${plannedTask.service}`;
   return { state: 'skipped', because, conditions: [] };
 }
 
 /** Returns the new task for an entry of the order. */
 function newTask(
-  planned: PlannedTask,
+  plannedTask: PlannedTask,
   operationId: OperationId,
   service: ServiceInCloud | undefined,
   now: number,
 ): Task {
-  const endState = endStateWithoutRun(planned, service);
+  const endState = endStateWithoutRun(plannedTask, service);
   return {
-    id: planned.id,
+    id: plannedTask.id,
     operationId,
-    service: planned.service,
-    region: planned.region,
+    service: plannedTask.service,
+    region: plannedTask.region,
     phase: 'plan',
-    preDelete: planned.preDelete && !endState ? 'due' : 'no',
+    preDelete: plannedTask.preDelete && !endState ? 'due' : 'no',
     verifications: {},
     validFromRun: 0,
     overtook: [],

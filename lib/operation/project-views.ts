@@ -22,9 +22,9 @@ export function projectViews(
   children: readonly Operation[],
   tasksByOperation: ReadonlyMap<OperationId, readonly Task[]>,
 ): ProjectView[] {
-  const byProject = new Map(children.map((child) => [child.scope.id as string, child]));
+  const childByProject = new Map(children.map((child) => [child.scope.id as string, child]));
   const plannedViews = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
-    const child = byProject.get(id);
+    const child = childByProject.get(id);
     const childTasks = child && tasksByOperation.get(child.id);
     return {
       id,

@@ -79,23 +79,23 @@ export function requestPreDeleteRuns(
   input: OvertakingInput,
 ): void {
   const dueTasks = transaction.operation.order.filter(
-    (planned) => transaction.task(planned.id)?.preDelete === 'due',
+    (plannedTask) => transaction.task(plannedTask.id)?.preDelete === 'due',
   );
-  for (const planned of dueTasks) {
-    const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayStartPreDelete(planned, dueTasks, transaction, input))
+  for (const plannedTask of dueTasks) {
+    const task = transaction.task(plannedTask.id);
+    if (task?.state === 'pending' && mayStartPreDelete(plannedTask, dueTasks, transaction, input))
       requestRun(transaction, task, 'pre-delete', input.now);
   }
 }
 
 /** True if each dependency has ended, has no due pre-delete run, or may be overtaken. */
 function mayStartPreDelete(
-  planned: PlannedTask,
+  plannedTask: PlannedTask,
   dueTasks: readonly PlannedTask[],
   transaction: OperationTransaction,
   input: OvertakingInput,
 ): boolean {
-  return planned.dependsOn.every(
+  return plannedTask.dependsOn.every(
     (one) =>
       hasTaskEnded(transaction.task(one.task)) ||
       !dueTasks.some(({ id }) => id === one.task) ||

@@ -1,6 +1,6 @@
 import { hasEnded } from './ended.ts';
 import type { Operation } from './model.ts';
-import { isRecoverable, mayHaveDisabledAccount } from './recovery-window.ts';
+import { hasWindowAndNoRemoval, mayHaveDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -8,7 +8,7 @@ import { moveOperation } from './transitions.ts';
  * Cancels an operation in its recovery window. {@link restoreAccount} then enables the account if
  * the operation has disabled it, and undoes the suspension.
  */
-export function cancelRecoverable(
+export function cancelInRecoveryWindow(
   transaction: OperationTransaction,
   { by, reason }: { readonly by: string; readonly reason: string },
   step: StepInput,
@@ -52,7 +52,7 @@ export function cancelRecoverable(
  * is applied, no other message may begin the deletion.
  */
 export const hasPendingCancellation = (operation: Operation): boolean =>
-  operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
+  operation.canceled !== undefined && hasWindowAndNoRemoval(operation) && !hasEnded(operation);
 
 /**
  * Restores the account after a requested deletion was canceled or refused. Enables the account if
@@ -62,7 +62,7 @@ export const hasPendingCancellation = (operation: Operation): boolean =>
  */
 export function restoreAccount(transaction: OperationTransaction, step: StepInput): void {
   const { id, recovery } = transaction.operation;
-  if (mayHaveDisabledAccount(recovery) && isRecoverable(transaction.operation))
+  if (mayHaveDisabledAccount(recovery) && hasWindowAndNoRemoval(transaction.operation))
     transaction.requestKeystoneAction('enable', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

@@ -1,6 +1,6 @@
 import type { KeystoneActionResult } from './keystone-action-model.ts';
 import type { Operation, Recovery } from './model.ts';
-import type { OpenedOperation } from './open-cleanup.ts';
+import type { OperationWithMessages } from './open-cleanup.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The recovery window that a request or the policy asks for. */
@@ -22,7 +22,7 @@ export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
   seenAt + remainingMillis;
 
 /** True if the deletion has a recovery window and has removed no resource. */
-export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
+export const hasWindowAndNoRemoval = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
 /**
@@ -30,7 +30,7 @@ export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
  * answered 404 since it last showed the account.
  */
 export const canBeRestored = (operation: Operation): boolean =>
-  isRecoverable(operation) && operation.confirmedAt.length === 0;
+  hasWindowAndNoRemoval(operation) && operation.confirmedAt.length === 0;
 
 /**
  * True if the window has time left and no removal has begun. A 404 of Keystone may then be wrong:
@@ -42,18 +42,21 @@ export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
 /**
  * Returns the opened cleanup with a recovery window. The operation disables the account now, and
  * asks Keystone at the end of the window. `suspension`: the suspend operation that the request
- * opened. `earlier`: the window of the operation that this operation replaces.
+ * opened. `earlierRecovery`: the window of the operation that this operation replaces.
  */
-export function withWindow(
-  { operation }: OpenedOperation,
+export function withRecoveryWindow(
+  { operation }: OperationWithMessages,
   { lengthMillis, remindMillis }: RecoveryWindow,
-  { suspension, earlier }: { suspension?: Operation['id']; earlier?: Recovery | undefined },
+  {
+    suspension,
+    earlierRecovery,
+  }: { suspension?: Operation['id']; earlierRecovery?: Recovery | undefined },
   now: number,
-): OpenedOperation {
+): OperationWithMessages {
   const { id, request } = operation;
   const recovery: Recovery = {
-    wasEnabled: request?.enabled === true || mayHaveDisabledAccount(earlier),
-    suspension: suspension ?? earlier?.suspension,
+    wasEnabled: request?.enabled === true || mayHaveDisabledAccount(earlierRecovery),
+    suspension: suspension ?? earlierRecovery?.suspension,
     lengthMillis,
     remainingMillis: lengthMillis,
     seenAt: now,
@@ -64,7 +67,7 @@ export function withWindow(
       .toSorted((one, other) => other - one)
       .map((beforeMillis) => ({ beforeMillis })),
   };
-  const windowWithCheck = nextCheck(recovery);
+  const windowWithCheck = withNextCheck(recovery);
   const disableAction = { what: 'disable', number: 1 } as const;
   return {
     operation: {
@@ -121,7 +124,7 @@ export function recoveryAfterDisableAttempt(
  * Returns the window with the time of its next check. The check is due at the next reminder, at the
  * end, after a quarter of the remaining time or after six hours, whichever is first.
  */
-export function nextCheck(recovery: Recovery): Recovery {
+export function withNextCheck(recovery: Recovery): Recovery {
   const { remainingMillis, reminders, number } = recovery;
   const reminderDelays = reminders
     .filter(({ sentAt }) => sentAt === undefined)

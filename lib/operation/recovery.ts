@@ -2,19 +2,20 @@ import type { OutgoingMessage } from '../../events/index.ts';
 import { hasEnded } from './ended.ts';
 import { finishedMessages, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
-import { checkMessage, endOfWindow, nextCheck, withElapsedTime } from './recovery-window.ts';
+import { checkMessage, endOfWindow, withElapsedTime, withNextCheck } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
  * Applies check number `number` of the recovery window. Publishes the reminders that are due, and
  * ends the window when its time is over. A message about an earlier check is ignored, so each
- * reminder is published once. `lifecycles`: the suspend and resume operations of the account.
+ * reminder is published once. `suspendsAndResumes`: the suspend and resume operations of the
+ * account.
  */
 export function applyWindowCheck(
   transaction: OperationTransaction,
   number: number,
-  lifecycles: readonly Operation[],
+  suspendsAndResumes: readonly Operation[],
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -28,9 +29,9 @@ export function applyWindowCheck(
   );
   const endsAt = endOfWindow(recovery);
   transaction.messages.push(...reminderMessages(operation, dueReminders, endsAt));
-  const nextWindow = nextCheck({ ...recovery, reminders });
+  const nextWindow = withNextCheck({ ...recovery, reminders });
   transaction.operation = { ...operation, recovery: nextWindow, notBefore: endsAt };
-  if (isOver) endWindow(transaction, lifecycles, step);
+  if (isOver) endWindow(transaction, suspendsAndResumes, step);
   else transaction.messages.push(checkMessage(operation, nextWindow));
 }
 
@@ -60,14 +61,14 @@ function reminderMessages(
 }
 
 /**
- * Ends the window, and supersedes the suspend and resume operations in `lifecycles` that have not
- * ended. The operation continues like a request without a window: it asks Keystone, counts the
- * resources and compares them with the approved plan. A 404 of Keystone also ends the window before
- * its time. The remaining time is then kept, because the 404 may be wrong (see `hasTimeLeft`).
+ * Ends the window, and supersedes the operations in `suspendsAndResumes` that have not ended. The
+ * operation continues like a request without a window: it asks Keystone, counts the resources and
+ * compares them with the approved plan. A 404 of Keystone also ends the window before its time. The
+ * remaining time is then kept, because the 404 may be wrong (see `hasTimeLeft`).
  */
 export function endWindow(
   transaction: OperationTransaction,
-  lifecycles: readonly Operation[],
+  suspendsAndResumes: readonly Operation[],
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -81,7 +82,7 @@ export function endWindow(
     ...(request && isDisabled ? { request: { ...request, enabled: false } } : {}),
   };
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
-  for (const one of lifecycles.filter((lifecycle) => !hasEnded(lifecycle))) {
+  for (const one of suspendsAndResumes.filter((lifecycle) => !hasEnded(lifecycle))) {
     const endedLifecycle = supersede(one, `${id} cleans up the ${one.scope.type}`, step.now);
     transaction.putOtherOperation(endedLifecycle);
     transaction.messages.push(...finishedMessages(endedLifecycle));
@@ -96,7 +97,7 @@ export function resumeWindow(transaction: OperationTransaction, step: StepInput)
   const { operation } = transaction;
   const { id, recovery } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
-  const nextWindow = nextCheck(withElapsedTime(recovery, step.now));
+  const nextWindow = withNextCheck(withElapsedTime(recovery, step.now));
   transaction.operation = {
     ...moveOperation(operation, 'recoverable'),
     recovery: nextWindow,

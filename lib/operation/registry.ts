@@ -37,18 +37,18 @@ export interface Registry {
   /** The regions of the settings; empty means all regions. */
   readonly regions: readonly string[];
   /** The name of the setting that lists the regions, for messages: `OS_REGION_NAME`. */
-  readonly setting: string;
+  readonly regionSetting: string;
   /** The interfaces to call, the preferred one first. */
   readonly interfaces: readonly string[];
   /**
    * Set if the administrator's list of services and endpoints could not be read. No service then
    * counts as absent.
    */
-  readonly unlisted: ErrorReport | undefined;
+  readonly listingError: ErrorReport | undefined;
 }
 
 /** The error code for a region that the settings name and the catalog lacks. */
-export const REGION_CODE = 'openstack.region';
+export const MISSING_REGION_CODE = 'openstack.region';
 
 /**
  * Returns the type for comparison. Like OpenStack clients it ignores case and treats `_` as `-`.
@@ -79,13 +79,13 @@ export function chooseEndpoint(
   region: string,
   preferredInterfaces: readonly string[],
 ): ChosenEndpoint | undefined {
-  const inRegion = registrations.filter(
+  const registrationsInRegion = registrations.filter(
     (one) => one.hiddenBecause === undefined && one.region === region,
   );
   const isOneOf = ({ type }: Registration): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));
-  const overrides = inRegion.filter((one) => one.isOverride && isOneOf(one));
-  const candidates = overrides.length > 0 ? overrides : inRegion;
+  const overrides = registrationsInRegion.filter((one) => one.isOverride && isOneOf(one));
+  const candidates = overrides.length > 0 ? overrides : registrationsInRegion;
   for (const type of types) {
     const endpointsOfType = candidates
       .filter((one) => typeKey(one.type) === typeKey(type))
@@ -121,14 +121,14 @@ export function serviceUrlOf(url: string, projectId: string): string {
 /**
  * True if several service URLs are registered for the interface of the endpoint, so that it is
  * unknown which of them belongs to the service. `registration`: the registration of the endpoint.
- * `all`: all registrations of the type, with those that the catalog hides.
+ * `registrationsOfType`: also contains those that the catalog hides.
  */
 export function isAmbiguous(
   { interface: name }: Endpoint,
   { serviceId, region }: Registration,
-  all: readonly Registration[],
+  registrationsOfType: readonly Registration[],
 ): boolean {
-  const serviceUrls = all
+  const serviceUrls = registrationsOfType
     .filter((other) => other.serviceId === serviceId && other.region === region)
     .flatMap(({ endpoints }) => endpoints)
     .filter((endpoint) => interfaceKey(endpoint.interface) === interfaceKey(name))

@@ -13,7 +13,7 @@ interface ReleaseDecision {
   /** The `since` of the hold that the person saw; absent in messages of an older version. */
   readonly since?: number | undefined;
   /** The suspend and resume operations of an account whose recovery window the release ends. */
-  readonly lifecycles?: readonly Operation[];
+  readonly suspendsAndResumes?: readonly Operation[];
 }
 
 /**
@@ -22,13 +22,13 @@ interface ReleaseDecision {
  */
 export function applyRelease(
   transaction: OperationTransaction,
-  { by, reason, since, lifecycles = [] }: ReleaseDecision,
+  { by, reason, since, suspendsAndResumes = [] }: ReleaseDecision,
   step: StepInput,
 ): void {
   const { operation } = transaction;
   const { hold } = operation;
   if (operation.state === 'recoverable' && since === hold?.since) {
-    releaseWindow(transaction, { by, reason }, lifecycles, step);
+    releaseWindow(transaction, { by, reason }, suspendsAndResumes, step);
     return;
   }
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
@@ -111,12 +111,12 @@ const isPreDeleteOver = ({ keystoneAction, startedAt }: Operation): boolean =>
 function releaseWindow(
   transaction: OperationTransaction,
   { by, reason }: Pick<ReleaseDecision, 'by' | 'reason'>,
-  lifecycles: readonly Operation[],
+  suspendsAndResumes: readonly Operation[],
   step: StepInput,
 ): void {
   const { hold, recovery } = transaction.operation;
   if (transaction.operation.canceled) return;
-  endWindow(transaction, lifecycles, step);
+  endWindow(transaction, suspendsAndResumes, step);
   const { operation } = transaction;
   const { request } = operation;
   transaction.operation = {

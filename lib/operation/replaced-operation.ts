@@ -1,13 +1,13 @@
 import type { OperationId } from '../../events/ids.ts';
 import { hasEnded, refuseOperation } from './ended.ts';
 import type { ApprovedPlan, Operation } from './model.ts';
-import type { OpenedOperation } from './open-cleanup.ts';
+import type { OperationWithMessages } from './open-cleanup.ts';
 
 /** The open operation that a request replaces. */
 export interface ReplacedOperation {
   readonly openOperation: Operation;
   /** The operation in its end state, with the message about its end. */
-  readonly ended: OpenedOperation;
+  readonly endedOperation: OperationWithMessages;
   /** The operation of the domain that waits for the replaced operation, if it has not ended. */
   readonly parent: Operation | undefined;
 }
@@ -30,7 +30,7 @@ export function replaceOperation(
     : `Keystone shows the project, and ${by} asked for its cleanup`;
   return {
     openOperation,
-    ended: refuseReplaced(openOperation, because, now),
+    endedOperation: refuseReplaced(openOperation, because, now),
     parent: parent && !hasEnded(parent) ? parent : undefined,
   };
 }
@@ -73,7 +73,11 @@ export const withReplacedChild = (
 /**
  * Ends an operation that the request replaces. Announces the end to the operation of the domain.
  */
-function refuseReplaced(openOperation: Operation, because: string, now: number): OpenedOperation {
+function refuseReplaced(
+  openOperation: Operation,
+  because: string,
+  now: number,
+): OperationWithMessages {
   const operation = refuseOperation(openOperation, because, now);
   const { id, state, parentId } = operation;
   return {

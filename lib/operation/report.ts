@@ -47,21 +47,21 @@ function applyProgress(
 ): void {
   const { sequence } = report.data;
   if (sequence <= task.sequence) return;
-  const counted = withReportedCounts(task, report, now);
+  const countedTask = withReportedCounts(task, report, now);
   // A run knows its conditions only at its end. A progress report without conditions therefore
   // keeps the earlier conditions.
-  const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
-  transaction.putTask({ ...counted, conditions, sequence });
+  const conditions = report.data.conditions.length > 0 ? countedTask.conditions : task.conditions;
+  transaction.putTask({ ...countedTask, conditions, sequence });
 }
 
 /** Returns the task with all data of the report of its ended run. */
 function withReport(task: Task, report: ServiceReport, now: number): Task {
   const { appeared, fresh: newlyListed, seenIds = task.seenIds, verification = {} } = report.data;
-  const counted = withReportedCounts(task, report, now);
+  const countedTask = withReportedCounts(task, report, now);
   return {
-    ...counted,
+    ...countedTask,
     sequence: 0,
-    baseline: counted.counts,
+    baseline: countedTask.counts,
     distinctIdCounts: addIdCounts(task.distinctIdCounts, newlyListed),
     seenIds,
     ...(appeared ? { appeared: { ...task.appeared, ...appeared } } : {}),
@@ -85,7 +85,7 @@ function withReportedCounts(task: Task, report: ServiceReport, now: number): Tas
     report.data.fresh,
   );
   const newMaxima = newRemovalMaxima(task.mostRemoved, counts);
-  const counted = {
+  const countedTask = {
     ...task,
     counts,
     conditions: withConditionTimes(
@@ -94,10 +94,10 @@ function withReportedCounts(task: Task, report: ServiceReport, now: number): Tas
       now,
     ),
   };
-  if (Object.keys(newMaxima).length === 0) return counted;
+  if (Object.keys(newMaxima).length === 0) return countedTask;
   const mostRemoved = { ...task.mostRemoved, ...newMaxima };
   return {
-    ...counted,
+    ...countedTask,
     mostRemoved,
     progressAt: now,
     runProgressed: true,

@@ -5,9 +5,9 @@ import { hasEnded } from './ended.ts';
 import { type KeystoneCheck, summarizeRefusals } from './keystone-check.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
-import { type OpenedOperation, openCleanup } from './open-cleanup.ts';
+import { type OperationWithMessages, openCleanup } from './open-cleanup.ts';
 import { isSuspended } from './operation-history.ts';
-import { type RecoveryWindow, withWindow } from './recovery-window.ts';
+import { type RecoveryWindow, withRecoveryWindow } from './recovery-window.ts';
 import {
   fieldsFromReplaced,
   isRefuted,
@@ -48,14 +48,14 @@ export interface RequestInput {
 export type RequestAnswer =
   | {
       readonly kind: 'opened';
-      readonly opened: OpenedOperation;
+      readonly opened: OperationWithMessages;
       /**
        * Permissions and facts that cannot be checked in advance. Keystone may refuse the deletion
        * because of them.
        */
       readonly unknown: readonly string[];
       /** The open operation that the opened operation supersedes. */
-      readonly superseded?: OpenedOperation;
+      readonly superseded?: OperationWithMessages;
       /** The operation of the domain. It now waits for the opened operation. */
       readonly parent?: Operation | undefined;
       /** The suspension of a project in a recovery window. */
@@ -79,7 +79,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const openedAnswer = {
     kind: 'opened' as const,
     unknown: keystoneCheck.unknown,
-    ...(replaced ? { superseded: replaced.ended } : {}),
+    ...(replaced ? { superseded: replaced.endedOperation } : {}),
     ...(replaced?.parent
       ? {
           parent: withReplacedChild(
@@ -93,11 +93,15 @@ export function openRequest(input: RequestInput): RequestAnswer {
   if (!window || mode !== 'enforce') return { ...openedAnswer, opened };
   const suspension = openSuspension(input, replaced);
   const suspensionId = suspension.opened?.id;
-  const windowChanges = {
-    earlier: replaced?.openOperation.recovery,
+  const windowOrigin = {
+    earlierRecovery: replaced?.openOperation.recovery,
     ...(suspensionId ? { suspension: suspensionId } : {}),
   };
-  return { ...openedAnswer, opened: withWindow(opened, window, windowChanges, now), suspension };
+  return {
+    ...openedAnswer,
+    opened: withRecoveryWindow(opened, window, windowOrigin, now),
+    suspension,
+  };
 }
 
 type RefusedRequest = Extract<RequestAnswer, { kind: 'refused' }>;
@@ -131,11 +135,11 @@ function requestRefusal(
 function openRequestedCleanup(
   input: RequestInput,
   replaced: ReplacedOperation | undefined,
-): OpenedOperation | undefined {
+): OperationWithMessages | undefined {
   const { by, keystoneState, mode, now, plan, reason, rerunOf, scope } = input;
   const { openOperation, parent } = replaced ?? {};
   const cleanups = input.cleanups.map((one) =>
-    one.id === replaced?.openOperation.id ? replaced.ended.operation : one,
+    one.id === replaced?.openOperation.id ? replaced.endedOperation.operation : one,
   );
   // If the operation of the domain opened the replaced operation, the new operation also belongs to
   // the domain's operation, and is canceled with it.
@@ -178,7 +182,7 @@ function openSuspension(
   const { allOperations = [], by, mode, now, reason, scope } = input;
   const noChange = { opened: undefined, changed: [], messages: [] };
   const operations = allOperations.map((one) =>
-    one.id === replaced?.openOperation.id ? replaced.ended.operation : one,
+    one.id === replaced?.openOperation.id ? replaced.endedOperation.operation : one,
   );
   if (isSuspended(operations)) return noChange;
   const opened = openLifecycle({

@@ -5,7 +5,7 @@ import type { RequestAnswer } from './request.ts';
 
 /** The input of {@link openRerun}: a person runs an ended operation again. */
 export interface RerunInput {
-  readonly earlier: Operation;
+  readonly earlierOperation: Operation;
   /** The account, as it is known now. */
   readonly scope: Scope;
   /** All cleanups of the account, newest first. */
@@ -23,13 +23,13 @@ export interface RerunInput {
  * with a 404 for the account. Returns a refusal with its reason if the operation must not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
-  const { earlier, cleanups, by, reason, now } = input;
-  const refusal = whyNotRerun(earlier, cleanups, input.protectedBecause);
+  const { earlierOperation, cleanups, by, reason, now } = input;
+  const refusal = whyNotRerun(earlierOperation, cleanups, input.protectedBecause);
   if (refusal !== undefined) return { kind: 'refused', because: refusal };
   const opened = openCleanup({
     scope: input.scope,
     cause: {
-      messageId: `rerun/${earlier.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
+      messageId: `rerun/${earlierOperation.id}/${(cleanups[0]?.generation ?? 0) + 1}`,
       eventType: 'rerun',
       at: now,
       note: `${by}: ${reason}`,
@@ -40,28 +40,28 @@ export function openRerun(input: RerunInput): RequestAnswer {
     // The deletion is old, and a person has decided, so no grace period is needed.
     gracePeriodMillis: 0,
     protectedBecause: undefined,
-    rerun: { of: earlier.id, by, reason, at: now },
+    rerun: { of: earlierOperation.id, by, reason, at: now },
   });
   return opened
     ? { kind: 'opened', opened, unknown: [] }
-    : { kind: 'refused', because: `${earlier.id} is being run again already` };
+    : { kind: 'refused', because: `${earlierOperation.id} is being run again already` };
 }
 
 /** Returns why an operation cannot be run again now, or `undefined` if it can. */
 export function whyNotRerun(
-  earlier: Operation,
+  earlierOperation: Operation,
   cleanups: readonly Operation[],
   protectedBecause: string | undefined,
 ): string | undefined {
   const openOperation = cleanups.find((operation) => !hasEnded(operation));
-  if (openOperation?.id === earlier.id)
+  if (openOperation?.id === earlierOperation.id)
     return (
-      `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended ` +
-      `can be run again; see: propagator operation show ${earlier.id}`
+      `${earlierOperation.id} has not ended: it is ${earlierOperation.state}. Only an operation ` +
+      `that has ended can be run again; see: propagator operation show ${earlierOperation.id}`
     );
   if (openOperation)
     return (
-      `another operation about the same ${earlier.scope.type} has not ended: ` +
+      `another operation about the same ${earlierOperation.scope.type} has not ended: ` +
       `${openOperation.id} is ${openOperation.state}. See: propagator operation show ` +
       openOperation.id
     );

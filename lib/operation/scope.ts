@@ -8,7 +8,7 @@ export interface InventoryAccount {
   readonly members: readonly UserId[] | undefined;
 }
 /** The data of the inventory about an account and the accounts that are related to it. */
-export interface InventoryData {
+export interface InventoryRecords {
   /** `undefined` if the inventory does not have the account. */
   readonly record: InventoryAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */
@@ -16,7 +16,7 @@ export interface InventoryData {
 }
 
 /** Returns the scope of an operation: the account with the data that services need. */
-export function scopeOf(account: Account, { record, projects }: InventoryData): Scope {
+export function scopeOf(account: Account, { record, projects }: InventoryRecords): Scope {
   if (account.type === 'project') return projectScope(account, record);
   const { name } = account;
   const nameField = name === undefined ? {} : { name };

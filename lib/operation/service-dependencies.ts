@@ -58,10 +58,10 @@ function strengthOf(
   other: ServiceWithDependencies,
 ): DependencyStrength | undefined {
   // Two services that depend on every other service do not depend on each other.
-  const coversOther = (name: ServiceName | typeof EVERY_OTHER): boolean =>
+  const namesOther = (name: ServiceName | typeof EVERY_OTHER): boolean =>
     name === other.name || (name === EVERY_OTHER && !dependsOnEveryOther(other));
   const declaredByService = service.dependsOn.filter(
-    (one) => one.until === 'done' && coversOther(one.service),
+    (one) => one.until === 'done' && namesOther(one.service),
   );
   const declaredByOther = (other.dependents ?? []).filter((one) => one.service === service.name);
   const strengths = [...declaredByService, ...declaredByOther].map(({ strength }) => strength);

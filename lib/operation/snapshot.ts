@@ -96,6 +96,6 @@ function serviceInCloud(
       ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
       : undefined,
     absentBecause: coverage.unlisted ? NOT_SHOWN_REASON : ABSENT_REASON,
-    uncallable: isOff || regions.length > 0 ? [] : unverifiedRegistrations,
+    uncallableRegistrations: isOff || regions.length > 0 ? [] : unverifiedRegistrations,
   };
 }

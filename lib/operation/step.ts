@@ -15,10 +15,14 @@ import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-co
 import { endDomainLifecycle } from './lifecycle-domain.ts';
 import type { KeystoneActionResult, Operation, Task } from './model.ts';
 import { applyWindowCheck } from './recovery.ts';
-import { cancelRecoverable, hasPendingCancellation, restoreAccount } from './recovery-cancel.ts';
+import {
+  cancelInRecoveryWindow,
+  hasPendingCancellation,
+  restoreAccount,
+} from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
-import { OperationTransaction, type StepInput, type StepResult } from './transaction.ts';
+import { OperationTransaction, type StepChanges, type StepInput } from './transaction.ts';
 
 /** Everything that can change an operation, with the facts that the caller has read for it. */
 export type StepEvent =
@@ -44,13 +48,13 @@ export type StepEvent =
       readonly reason: string;
       readonly since?: number | undefined;
       /** The suspensions and resumes of an account whose recovery window the release ends. */
-      readonly lifecycles?: readonly Operation[];
+      readonly suspendsAndResumes?: readonly Operation[];
     }
   /** A check of the recovery window is due. */
   | {
       readonly kind: 'window-check';
       readonly number: number;
-      readonly lifecycles: readonly Operation[];
+      readonly suspendsAndResumes: readonly Operation[];
     }
   | {
       readonly kind: 'canceled';
@@ -73,13 +77,13 @@ export function step(
   tasks: readonly Task[],
   event: StepEvent,
   stepInput: StepInput,
-): StepResult | undefined {
+): StepChanges | undefined {
   const transaction = new OperationTransaction(operation, tasks);
   const { canceled } = operation;
   // A pending cancellation comes before any other event, because the event could begin the
   // deletion. Only the result of a Keystone action is applied, because it has already happened.
   if (canceled && hasPendingCancellation(operation) && event.kind !== 'keystone-action-result')
-    cancelRecoverable(transaction, canceled, stepInput);
+    cancelInRecoveryWindow(transaction, canceled, stepInput);
   else applyEvent(transaction, event, stepInput);
   if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
     restoreAccount(transaction, stepInput);
@@ -130,7 +134,7 @@ function applyEvent(
       applyCancel(transaction, event, stepInput);
       break;
     case 'window-check':
-      applyWindowCheck(transaction, event.number, event.lifecycles, stepInput);
+      applyWindowCheck(transaction, event.number, event.suspendsAndResumes, stepInput);
       break;
     case 'child-ended':
       applyEndedChild(transaction, event.children, stepInput.now);

@@ -4,7 +4,7 @@ import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
-import { emptyBeforeDeletion, typesToListLast } from './verification.ts';
+import { typesEmptyBeforeDeletion, typesToListLast } from './verification.ts';
 
 /**
  * The settings, the present time and other facts that a step uses besides the operation itself.
@@ -31,7 +31,7 @@ export interface StepInput {
 }
 
 /** All changes of one step. The engine commits them in one transaction. */
-export interface StepResult {
+export interface StepChanges {
   readonly operations: readonly Operation[];
   readonly tasks: readonly Task[];
   readonly messages: readonly OutgoingMessage[];
@@ -92,7 +92,7 @@ export class OperationTransaction {
         ...actionFields(this.operation),
         ...accountFields(scope),
         confirmedAt: isRemoval ? [...confirmedAt] : [],
-        verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
+        verifiedBeforeDeletion: typesEmptyBeforeDeletion(task.verifications),
         skipTypes: isRemoval ? this.#typesToListLast(task, now) : [],
       },
     };
@@ -105,12 +105,13 @@ export class OperationTransaction {
    */
   #typesToListLast(task: Task, now: number): ResourceTypeName[] {
     const emptyTypes = typesToListLast(task.verifications, task.phase, now);
-    // With no type to list first, the run lists these types immediately, also the awaited ones.
+    // If all types were empty, the run has no other type to list first. It lists all types
+    // immediately, so the awaited types need no exception.
     if (emptyTypes.length === Object.keys(task.verifications).length) return emptyTypes;
-    const awaited = this.operation.order.flatMap(({ dependsOn }) =>
+    const awaitedTypes = this.operation.order.flatMap(({ dependsOn }) =>
       dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),
     );
-    return emptyTypes.filter((resourceType) => !awaited.includes(resourceType));
+    return emptyTypes.filter((resourceType) => !awaitedTypes.includes(resourceType));
   }
 
   /** Requests a Keystone action. The result of an earlier action is then ignored. */
@@ -140,7 +141,7 @@ export class OperationTransaction {
   }
 
   /** Returns all changes that were collected so far. */
-  changes(): StepResult {
+  changes(): StepChanges {
     const tasks = this.tasks.filter((task) => this.#changedTaskIds.has(task.id));
     return {
       operations: [this.operation, ...this.#otherOperations],

@@ -1,13 +1,13 @@
 import type { ErrorReport } from '../shared/errors.ts';
 import {
-  delayWhileBlocked,
-  delayWhileUnchanged,
+  delaySecondsWhileBlocked,
+  delaySecondsWhileUnchanged,
   requestNextConfirmation,
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import { refuseOperation } from './ended.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
-import { REGION_CODE } from './registry.ts';
+import { MISSING_REGION_CODE } from './registry.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 
 /**
@@ -32,14 +32,14 @@ export function applyUnknownAnswer(
     ...operation,
     hold: {
       reason:
-        error.code === REGION_CODE
+        error.code === MISSING_REGION_CODE
           ? error.message
           : `Keystone gave no certain answer: ${error.message}`,
       since,
       advice: error.advice,
     },
   };
-  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delaySecondsWhileBlocked(since, step));
 }
 
 /**
@@ -58,14 +58,14 @@ export function applyBlockedAnswer(
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
   };
-  requestNextConfirmation(transaction, delayWhileBlocked(since, step));
+  requestNextConfirmation(transaction, delaySecondsWhileBlocked(since, step));
 }
 
 /**
  * Applies an answer that shows the account although its deletion was announced. The operation is
  * refused if Keystone repeats this answer for {@link SAME_ANSWER_MILLIS}.
  */
-export function applyPresentAnswer(
+export function applyContradictingAnswer(
   transaction: OperationTransaction,
   reason: string,
   step: StepInput,
@@ -85,5 +85,5 @@ export function applyPresentAnswer(
     'The answer may be stale, or the notification forged. Nothing is removed. The propagator ' +
     'asks Keystone again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
-  requestNextConfirmation(transaction, delayWhileUnchanged(since, step));
+  requestNextConfirmation(transaction, delaySecondsWhileUnchanged(since, step));
 }

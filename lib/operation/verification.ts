@@ -45,20 +45,20 @@ const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
  * the type may never be listed again.
  */
 export function mergeVerifications(
-  before: Verifications,
-  reported: Readonly<Record<string, VerificationStatus>>,
+  verificationsBefore: Verifications,
+  reportedStatuses: Readonly<Record<string, VerificationStatus>>,
   { phase, now, isStale }: { phase: Phase; now: number; isStale: boolean },
 ): Verifications {
-  const after: Record<string, Verification> = { ...before };
-  for (const [type, status] of Object.entries(reported)) {
-    const earlierVerification = before[type];
+  const merged: Record<string, Verification> = { ...verificationsBefore };
+  for (const [type, status] of Object.entries(reportedStatuses)) {
+    const earlierVerification = verificationsBefore[type];
     const isKept =
       status === 'unknown' &&
       earlierVerification !== undefined &&
       isEmptyIn('pre-delete', earlierVerification);
-    if (!isKept) after[type] = { status, verifiedAt: now, phase, stale: isStale };
+    if (!isKept) merged[type] = { status, verifiedAt: now, phase, stale: isStale };
   }
-  return after;
+  return merged;
 }
 
 /** Marks the verifications of these phases as stale. */
@@ -102,7 +102,7 @@ const typesWhere = (
   );
 
 /** Returns the types that were verified empty while the project existed. */
-export const emptyBeforeDeletion = (verifications: Verifications): ResourceTypeName[] =>
+export const typesEmptyBeforeDeletion = (verifications: Verifications): ResourceTypeName[] =>
   typesWhere(verifications, (one) => isEmptyIn('pre-delete', one));
 
 /** True if the type was verified empty in phase `apply` and the verification is not stale. */

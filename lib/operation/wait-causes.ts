@@ -63,7 +63,7 @@ function causesOfOpenOperation(input: WaitInput): WaitCause[] {
     ...operationCauses(input),
     ...childCauses,
     ...coordinatorDeadLetters.map(({ messageType, at }) =>
-      lostMessageCause(operation.id, messageType, at),
+      unhandledMessageCause(operation.id, messageType, at),
     ),
     ...tasks.flatMap((task) =>
       crashedTasks.has(task.id) && task.state !== 'dead-lettered'
@@ -84,7 +84,7 @@ function operationCauses({ operation, tasks, now, recoverableUntil }: WaitInput)
     return [{ ...causeWithoutActor(hold.reason, hold.since), actor, advice: hold.advice }];
   }
   if (state === 'confirming')
-    return [causeWithoutActor(awaitedBeforeStart(operation, tasks, now), openedAt)];
+    return [causeWithoutActor(nextWaitText(operation, tasks, now), openedAt)];
   if (state === 'running' && mustWaitForChildProjects(operation))
     return [causeWithoutActor('the projects below it', startedAt ?? openedAt)];
   if (state !== 'recoverable') return [];
@@ -147,7 +147,7 @@ const windowAdvice = (id: OperationId): string =>
   `everything now: propagator operation release ${id} --reason "…"`;
 
 /** Returns what an operation in state `confirming` waits for next, as a text for a person. */
-function awaitedBeforeStart(operation: Operation, tasks: readonly Task[], now: number): string {
+function nextWaitText(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';
   const { confirmedAt, request } = operation;
   // A requested cleanup has tasks as soon as Keystone has answered.
@@ -177,7 +177,7 @@ function taskCauses(task: Task): WaitCause[] {
     }));
 }
 
-const lostMessageCause = (id: OperationId, messageType: string, since: number): WaitCause => ({
+const unhandledMessageCause = (id: OperationId, messageType: string, since: number): WaitCause => ({
   on: `the coordinator could not handle a message of this operation: ${messageType}`,
   since,
   actor: 'operator',

@@ -43,7 +43,7 @@ async function planned(name: string) {
   const known = { services: SERVICES, optedInServices: [], httpPlugins: [] };
   const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);
   const service = snapshot.services.find((one) => one.name === name);
-  const unseen = (service?.uncallable ?? []).map(({ because }) => because);
+  const unseen = (service?.uncallableRegistrations ?? []).map(({ because }) => because);
   return { regions: service?.regions, unseen, lacking: service?.absentBecause, snapshot };
 }
 
@@ -302,7 +302,13 @@ it('is not reported as a faulty endpoint when a deleted project has no members',
 
 it('the list of the real services has each type once', () => {
   const coverage = coverageOf(
-    { registrations: [], regions: [], setting: '', interfaces: ['public'], unlisted: undefined },
+    {
+      registrations: [],
+      regions: [],
+      regionSetting: '',
+      interfaces: ['public'],
+      listingError: undefined,
+    },
     SERVICES,
   );
   expect([coverage.unknownRegistrations, coverage.leftOut, coverage.unlisted]).toEqual([

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { OperationId } from '../../events/ids.ts';
 import { hasEnded } from '../../lib/operation/ended.ts';
-import { isRecoverable } from '../../lib/operation/recovery-window.ts';
+import { hasWindowAndNoRemoval } from '../../lib/operation/recovery-window.ts';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
 import { DOMAIN, DomainRecoverySimulation } from './domain-recovery-simulation.ts';
 import { runs } from './runs.ts';
@@ -70,7 +70,7 @@ class History extends DomainRecoverySimulation {
   async tryCancel(): Promise<void> {
     const { cleanup } = this;
     if (!cleanup) return;
-    const isInWindow = isRecoverable(cleanup) && !hasEnded(cleanup);
+    const isInWindow = hasWindowAndNoRemoval(cleanup) && !hasEnded(cleanup);
     const { status } = await this.cancel();
     if (status !== 202 || !isInWindow) return;
     this.kept = [...this.projects.keys()];

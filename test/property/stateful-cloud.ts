@@ -91,7 +91,7 @@ export class StatefulCloud {
    */
   isBound = false;
   isDomainEnabled = true;
-  mayDelete: Permission = { kind: 'granted' };
+  deletePermission: Permission = { kind: 'granted' };
   /** Types in the catalog in addition to those of the services. */
   readonly moreTypes: string[] = [];
   /** By service: the error that its listings answer instead. */
@@ -367,9 +367,9 @@ export class StatefulCloud {
           },
           children: this.#childrenOf(id),
           login: { ...CLEANER, isProjectBound: this.isBound },
-          mayUpdate: undefined,
-          mayRevokeRole: undefined,
-          mayDelete: this.mayDelete,
+          updatePermission: undefined,
+          revokeRolePermission: undefined,
+          deletePermission: this.deletePermission,
         };
         return checkKeystone(how?.deletedWithDomain ? factsForDomainDeletion(facts) : facts);
       },

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkCloud } from '../../../lib/app/check-cloud.ts';
-import { REGION_CODE } from '../../../lib/operation/registry.ts';
+import { MISSING_REGION_CODE } from '../../../lib/operation/registry.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import type { Log } from '../../../lib/shared/log.ts';
 
 const missingRegion = new PropagatorError({
-  code: REGION_CODE,
+  code: MISSING_REGION_CODE,
   class: 'Denied',
   message: 'the catalog has no region R2',
   advice: 'Correct OS_REGION_NAME.',

@@ -168,13 +168,13 @@ describe('the API of a service', () => {
 
   it('has the services of the catalog, and no API of a service that the catalog lacks', async () => {
     const connected = cloud.connect();
-    const { registrations, unlisted } = await connected.registry();
+    const { registrations, listingError } = await connected.registry();
     expect(registrations).toContainEqual(
       expect.objectContaining({ type: 'network', name: 'neutron', region: 'RegionOne' }),
     );
     expect(registrations.map(({ type }) => type)).not.toContain('dns');
     // The scripted cloud answers 500 to every call, so that no service is known to be absent.
-    expect(unlisted).toMatchObject({ code: 'keystone.http.500' });
+    expect(listingError).toMatchObject({ code: 'keystone.http.500' });
     expect(await connected.api({ ...NETWORK, catalogTypes: ['dns'] }, 'RegionOne')).toBeUndefined();
     expect(await connected.ownProject()).toEqual({
       id: OWN_PROJECT,

@@ -1,4 +1,4 @@
-import { emptyBeforeDeletion } from '../../../lib/operation/verification.ts';
+import { typesEmptyBeforeDeletion } from '../../../lib/operation/verification.ts';
 import {
   deleted,
   EVERY_CLASS,
@@ -98,7 +98,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(removals).toBeGreaterThan(2);
     expect(simulation.state).toBe('unverified');
     expect(simulation.task('vault').state).toBe('unreachable');
-    expect(emptyBeforeDeletion(simulation.task('vault').verifications)).toEqual([]);
+    expect(typesEmptyBeforeDeletion(simulation.task('vault').verifications)).toEqual([]);
     expect(simulation.engine.deadLetterList).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { DomainId } from '../../../events/ids.ts';
 import type { Message } from '../../../events/index.ts';
-import { unrestoredText } from '../../../lib/operation/discarded-action.ts';
+import { discardWarning } from '../../../lib/operation/discarded-action.ts';
 import { operation } from '../../engine/samples.ts';
 
 const service = { type: 'service.requested', data: { service: 'nova' } } as Message;
@@ -8,7 +8,7 @@ const service = { type: 'service.requested', data: { service: 'nova' } } as Mess
 describe('the discard of a dead letter', () => {
   it('of a resume names the service and the command that resumes its resources', () => {
     const resume = operation({ action: 'resume', state: 'running' });
-    expect(unrestoredText(resume, service)).toBe(
+    expect(discardWarning(resume, service)).toBe(
       `Resources of nova that are suspended stay suspended in project ${resume.scope.id}. To ` +
         `resume them after ${resume.id} has ended: propagator project resume ` +
         `${resume.scope.id} --reason "…"`,
@@ -17,7 +17,7 @@ describe('the discard of a dead letter', () => {
 
   it('of a cleanup leaves nothing suspended', () => {
     expect(
-      unrestoredText(operation({ action: 'cleanup', state: 'running' }), service),
+      discardWarning(operation({ action: 'cleanup', state: 'running' }), service),
     ).toBeUndefined();
   });
 
@@ -30,13 +30,13 @@ describe('the discard of a dead letter', () => {
     });
     const data = { operationId: canceled.id, what: 'enable', number: 2 } as const;
     const message: Message = { type: 'operation.keystone-action', data };
-    expect(unrestoredText(canceled, message)).toBe(
+    expect(discardWarning(canceled, message)).toBe(
       `The domain d1 stays disabled in Keystone, and its resources that ${canceled.id} suspended ` +
         'stay suspended. To enable it: openstack domain set --enable d1. Then resume it: ' +
         'propagator project resume PROJECT --reason "…", for each of its projects (propagator ' +
         'operation list --domain d1)',
     );
     const earlier: Message = { type: 'operation.keystone-action', data: { ...data, number: 1 } };
-    expect(unrestoredText(canceled, earlier)).toBeUndefined();
+    expect(discardWarning(canceled, earlier)).toBeUndefined();
   });
 });

@@ -16,9 +16,9 @@ const FACTS: KeystoneFacts = {
   domain: { id: 'd1', enabled: true, immutable: false },
   children: [],
   login: { userId: 'u1', ownProject: 'own', isAdmin: true, isProjectBound: false },
-  mayUpdate: { kind: 'granted' },
-  mayRevokeRole: { kind: 'granted' },
-  mayDelete: { kind: 'granted' },
+  updatePermission: { kind: 'granted' },
+  revokeRolePermission: { kind: 'granted' },
+  deletePermission: { kind: 'granted' },
 };
 const refused = (rule: string) =>
   ({ kind: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
@@ -39,7 +39,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     [
       'a project that becomes immutable after it was read',
       {
-        mayUpdate: {
+        updatePermission: {
           kind: 'refused',
           message: 'Unable to update immutable project resource: `p1. Set resource option first.',
         },
@@ -68,19 +68,19 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     ],
     [
       'a policy against updates',
-      { mayUpdate: refused('update_project') },
+      { updatePermission: refused('update_project') },
       'identity:update_project.',
       'change its rule identity:update_project',
     ],
     [
       'a policy against revoking roles',
-      { mayRevokeRole: refused('revoke_grant') },
+      { revokeRolePermission: refused('revoke_grant') },
       'revoke its role',
       'change its rule identity:revoke_grant',
     ],
     [
       'a policy against deletions, for a user without the role admin',
-      { mayDelete: refused('delete_project'), login: loginWithoutAdmin },
+      { deletePermission: refused('delete_project'), login: loginWithoutAdmin },
       'delete the project',
       'openstack role add --user u1 --project own admin',
     ],
@@ -113,8 +113,8 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
         project: disabledProject,
         domain: { id: 'd1', enabled: false, immutable: false },
         login: projectBoundLogin,
-        mayUpdate: undefined,
-        mayRevokeRole: undefined,
+        updatePermission: undefined,
+        revokeRolePermission: undefined,
       },
     ],
   ])('are none when %s', (_, difference) => {
@@ -122,8 +122,8 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
   });
 
   it('are reported as unknown if Keystone does not show the domain or did not answer about a permission', () => {
-    const mayDelete = { kind: 'unknown', because: 'it was not asked' } as const;
-    const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
+    const deletePermission = { kind: 'unknown', because: 'it was not asked' } as const;
+    const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, deletePermission });
     expect(refusals).toEqual([]);
     expect(unknown).toEqual([
       expect.stringContaining('domain may be disabled'),
@@ -176,7 +176,7 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
     [
       'must not be deleted by the policy',
       () => {
-        simulation.cloud.mayDelete = refused('delete_project');
+        simulation.cloud.deletePermission = refused('delete_project');
       },
       'identity:delete_project',
     ],
@@ -218,7 +218,7 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
   });
 
   it('reports the facts that could not be checked in advance', async () => {
-    simulation.cloud.mayDelete = { kind: 'unknown', because: 'the policy is not readable' };
+    simulation.cloud.deletePermission = { kind: 'unknown', because: 'the policy is not readable' };
     const { status, body } = await simulation.ask();
     expect(status).toBe(202);
     expect(body.unknown).toEqual([expect.stringContaining('identity:delete_project')]);

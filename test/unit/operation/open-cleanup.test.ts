@@ -56,9 +56,11 @@ describe('a second deletion of an account', () => {
   it('is ignored if only the lists report it while the cleanup runs', () => {
     const deletion = { announcedAt: 1500, seenAliveAt: 1600 };
     const running = earlierCleanup({ state: 'running', startedAt: 1100 });
-    const more = { deletion, listingProblem: 'too many are missing' };
+    const more = { deletionTimes: deletion, listingProblem: 'too many are missing' };
     expect(afterSecond(running, more)).toBeUndefined();
-    expect(afterSecond(running, { deletion })?.operation.nextDeletion).toEqual(cause('second'));
+    expect(afterSecond(running, { deletionTimes: deletion })?.operation.nextDeletion).toEqual(
+      cause('second'),
+    );
   });
 
   it('is not recorded twice', () => {
@@ -68,7 +70,7 @@ describe('a second deletion of an account', () => {
       startedAt: 1100,
       nextDeletion: cause('second'),
     });
-    expect(afterSecond(running, { deletion })).toBeUndefined();
+    expect(afterSecond(running, { deletionTimes: deletion })).toBeUndefined();
   });
 
   it('lets Keystone confirm a refused cleanup again, unless the account is protected', () => {
@@ -92,7 +94,7 @@ describe('a second deletion of an account', () => {
       const request = { by: 'ann', reason: 'test', at: 1000, enabled: false };
       const ended = earlierCleanup({ state, startedAt: 1100, endedAt: 1500, request });
       const deletion = { announcedAt: 1400, seenAliveAt: undefined };
-      const more = { deletion, mode: 'observe' } as const;
+      const more = { deletionTimes: deletion, mode: 'observe' } as const;
       expect(afterSecond(ended, more)?.operation.generation).toBe(2);
       // The project was deleted at the end of a finished request, and Keystone announced that.
       expect(afterSecond({ ...ended, state: 'finished' }, more)).toBeUndefined();
@@ -108,7 +110,9 @@ describe('a second deletion of an account', () => {
   it('has no effect if it is the same message', () => {
     const finished = earlierCleanup({ state: 'finished', endedAt: 1500 });
     const deletion = { announcedAt: 1600, seenAliveAt: undefined };
-    expect(afterSecond(finished, { deletion })?.operation.generation).toBe(2);
-    expect(afterSecond(finished, { deletion, cause: cause('first') })).toBeUndefined();
+    expect(afterSecond(finished, { deletionTimes: deletion })?.operation.generation).toBe(2);
+    expect(
+      afterSecond(finished, { deletionTimes: deletion, cause: cause('first') }),
+    ).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import type { Condition } from '../../../events/service.ts';
-import { nextRunSeconds } from '../../../lib/operation/counts.ts';
+import { nextRunDelaySeconds } from '../../../lib/operation/counts.ts';
 import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import {
@@ -125,7 +125,7 @@ describe('a dependency that is blocked', () => {
     } as const;
     const locked = { class: 'Blocked', message: 'locked', actor: 'operator', count: 1 } as const;
     const seconds = (conditions: Condition[]) =>
-      nextRunSeconds({ progressAt: 0, conditions }, 600_000, 0);
+      nextRunDelaySeconds({ progressAt: 0, conditions }, 600_000, 0);
     expect(seconds([locked, lacking])).toBe(seconds([locked]));
     expect(seconds([lacking])).toBe(seconds([]));
   });

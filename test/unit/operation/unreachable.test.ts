@@ -1,4 +1,4 @@
-import { emptyBeforeDeletion } from '../../../lib/operation/verification.ts';
+import { typesEmptyBeforeDeletion } from '../../../lib/operation/verification.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { required } from '../../dependencies.ts';
@@ -211,7 +211,9 @@ describe('a resource type that was verified empty while the project existed', ()
         () => simulation.engine.tasks.size > 0 && simulation.task('vault').preDelete === 'done',
       ),
     ).toBe(true);
-    expect(emptyBeforeDeletion(simulation.task('vault').verifications)).toContain('vault.secret');
+    expect(typesEmptyBeforeDeletion(simulation.task('vault').verifications)).toContain(
+      'vault.secret',
+    );
     await simulation.settle();
     expect(simulation.state).toBe('finished');
     expect(simulation.tasks.vault).toBe('finished');

@@ -2,10 +2,10 @@ import { ResourceTypeName } from '../../../events/ids.ts';
 import type { Phase, VerificationStatus } from '../../../events/service.ts';
 import {
   ALL_PHASES,
-  emptyBeforeDeletion,
   isVerifiedEmpty,
   mergeVerifications,
   staleVerifications,
+  typesEmptyBeforeDeletion,
   typesToListLast,
   type Verifications,
   verificationsAfterPreDelete,
@@ -39,7 +39,7 @@ describe('the verification of a resource type', () => {
     for (const phase of ALL_PHASES) {
       const stale = staleVerifications(reported('empty', phase), [phase]);
       expect(isVerifiedEmpty(stale, PORT)).toBe(false);
-      expect(emptyBeforeDeletion(stale)).toEqual([]);
+      expect(typesEmptyBeforeDeletion(stale)).toEqual([]);
       expect(typesToListLast(stale, phase, 0)).toEqual([]);
       expect(typesToListLast(stale, 'apply', 0)).toEqual([]);
     }
@@ -58,17 +58,17 @@ describe('the verification of a resource type', () => {
 
   it('is kept if the project existed when it was made, and the type can no longer be listed', () => {
     const before = reported('empty', 'pre-delete');
-    expect(emptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
-    expect(emptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
+    expect(typesEmptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
+    expect(typesEmptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
     const stale = staleVerifications(before, ALL_PHASES);
-    expect(emptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
+    expect(typesEmptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
   });
 
   it('is used after the deletion of the project only if the last pre-delete run made it', () => {
     const before = reported('empty', 'pre-delete');
-    expect(emptyBeforeDeletion(verificationsAfterPreDelete(before, { [PORT]: 'empty' }))).toEqual([
-      PORT,
-    ]);
-    expect(emptyBeforeDeletion(verificationsAfterPreDelete(before, {}))).toEqual([]);
+    expect(
+      typesEmptyBeforeDeletion(verificationsAfterPreDelete(before, { [PORT]: 'empty' })),
+    ).toEqual([PORT]);
+    expect(typesEmptyBeforeDeletion(verificationsAfterPreDelete(before, {}))).toEqual([]);
   });
 });

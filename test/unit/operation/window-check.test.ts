@@ -18,7 +18,7 @@ function checkWith(remainingMillis: number, fields: Partial<Recovery> = {}) {
   };
   const request = { by: 'ann', reason: 'test', at: OPENED_AT, enabled: true };
   const operation = operationAt({ state: 'recoverable', recovery, request });
-  const event = { kind: 'window-check', number: 1, lifecycles: [] } as const;
+  const event = { kind: 'window-check', number: 1, suspendsAndResumes: [] } as const;
   return step(operation, [], event, stepInput(OPENED_AT));
 }
 

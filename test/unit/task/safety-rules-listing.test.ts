@@ -1,4 +1,4 @@
-import { mergeCounts, nextRunSeconds } from '../../../lib/operation/counts.ts';
+import { mergeCounts, nextRunDelaySeconds } from '../../../lib/operation/counts.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
@@ -132,10 +132,10 @@ describe('safety rule "Slow is not failed"', () => {
     );
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
-      nextRunSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
+      nextRunDelaySeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
     );
     expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
-    expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
+    expect(nextRunDelaySeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
   });
   it('reports each stuck resource, its age, and the actor that can help', async () => {
     const report = await runCleanup(

@@ -12,7 +12,7 @@ import type { Operation, Task } from './model.ts';
  * `heldTypes`: the resource types of all stored holds in force. A hold in the metadata of a
  * resource is not stored. Such a hold counts until a run no longer reports it.
  */
-export function knownHold(
+export function holdOnTask(
   operation: Operation,
   task: Task | undefined,
   heldTypes: readonly string[],
