@@ -21,10 +21,10 @@ const requiresLiveProject: RequiresLiveProject = {
 
 const optionalText = z.string().nullish();
 /**
- * Barbican identifies resources by their URL, which may name any host. Only the UUID at the end of
- * the URL is used.
+ * The schema of a resource's URL. The schema converts the URL to the UUID at its end. Barbican
+ * identifies resources only by their URL, which may name any host.
  */
-const idFromUrl = (collection: string) =>
+const idFromUrlSchema = (collection: string) =>
   z
     .string()
     .regex(new RegExp(`/${collection}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, 'i'))
@@ -36,7 +36,7 @@ interface LabeledRow {
 }
 const orderRow = z
   .object({
-    order_ref: idFromUrl('orders'),
+    order_ref: idFromUrlSchema('orders'),
     type: optionalText,
     meta: z.object({ name: optionalText }).nullish(),
   })
@@ -44,10 +44,10 @@ const orderRow = z
     (row): LabeledRow => ({ id: row.order_ref, label: row.meta?.name ?? row.type ?? undefined }),
   );
 const containerRow = z
-  .object({ container_ref: idFromUrl('containers'), name: optionalText })
+  .object({ container_ref: idFromUrlSchema('containers'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.container_ref, label: row.name ?? undefined }));
 const secretRow = z
-  .object({ secret_ref: idFromUrl('secrets'), name: optionalText })
+  .object({ secret_ref: idFromUrlSchema('secrets'), name: optionalText })
   .transform((row): LabeledRow => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
@@ -113,8 +113,8 @@ const secret = defineTypeOfTokenProject('secret', secretRow, {
   sort: 'created',
 });
 
-const quotas = z.object({ project_quotas: z.record(z.string(), z.number().nullish()) });
-const SERVICE_ADMIN =
+const quotaBody = z.object({ project_quotas: z.record(z.string(), z.number().nullish()) });
+const SERVICE_ADMIN_ROLE =
   'the role "key-manager:service-admin" (with enforce_new_defaults: admin; before ' +
   '2023.2: admin with system scope)';
 
@@ -127,7 +127,7 @@ const projectQuota = defineProjectQuota({
   name: 'project-quota',
   dependsOn: [{ types: ['secret'], strength: 'preferred', until: 'done' }],
   blockers: [
-    `Only a user with ${SERVICE_ADMIN} can list and reset the quota. Without that ` +
+    `Only a user with ${SERVICE_ADMIN_ROLE} can list and reset the quota. Without that ` +
       'role the quota stays, and the report says so.',
   ],
   async list({ api, project, region }) {
@@ -139,13 +139,13 @@ const projectQuota = defineProjectQuota({
         class: 'Unsupported',
         message:
           'the propagator cannot check whether the project has a quota: Barbican ' +
-          `requires ${SERVICE_ADMIN}`,
+          `requires ${SERVICE_ADMIN_ROLE}`,
         advice: 'Give the propagator that role, or ignore this: a leftover quota does no harm.',
         service: 'barbican',
         region,
       });
     if (answer.status === 404) return [];
-    const ownLimits = Object.entries(quotas.parse(answer.json).project_quotas).filter(
+    const ownLimits = Object.entries(quotaBody.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
     // The answer names no owner, so the owner is the project of the path.
@@ -163,7 +163,7 @@ const projectQuota = defineProjectQuota({
     return {
       kind: 'retained',
       message: 'Barbican lets the propagator read the quota of the project but not reset it',
-      advice: `Give the propagator ${SERVICE_ADMIN}, or ignore this: the quota does no harm.`,
+      advice: `Give the propagator ${SERVICE_ADMIN_ROLE}, or ignore this: the quota does no harm.`,
     };
   },
 });

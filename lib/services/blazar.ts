@@ -9,7 +9,7 @@ import {
   type Removal,
 } from '../task/service.ts';
 import { hasStatus } from './kit/errors.ts';
-import { epochOf, hasElapsed } from './kit/time.ts';
+import { epochMillisOf, hasElapsed } from './kit/time.ts';
 
 const optionalText = z.string().nullish();
 const leaseRow = z.object({
@@ -31,7 +31,7 @@ const MINUTE = 60_000;
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /** If a lease is busy for longer than this, the report asks the operator to act. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
-const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
+const changedAt = (row: LeaseRow): number => epochMillisOf(row.updated_at ?? row.created_at);
 
 /**
  * Returns the leases of the whole cloud. Blazar returns them to an administrator in one answer, and
@@ -51,7 +51,7 @@ async function leasesOfCloud({ api }: CommonContext): Promise<LeaseRow[]> {
   return rows;
 }
 
-const MANUAL_DELETION =
+const DELETION_ADVICE =
   'Remove the hosts from the aggregates that are named after the reservations of ' +
   'the lease (openstack aggregate remove host AGGREGATE HOST). Then delete the ' +
   'lease from the Blazar database.';
@@ -65,7 +65,7 @@ const lease = defineType({
   requiresLiveProject: {
     class: 'D',
     leftover: 'leases, with the hosts, flavors and floating IPs that they reserve',
-    advice: MANUAL_DELETION,
+    advice: DELETION_ADVICE,
   },
   blockers: [
     'Blazar ends a lease with a trust of the user that created it. That user must ' +
@@ -74,7 +74,7 @@ const lease = defineType({
     'A lease whose deletion was interrupted stays in DELETING. Blazar then refuses ' +
       'every deletion of it.',
   ],
-  // A row without an owner is kept, so that the check of owners reports it.
+  // A row without an owner is kept, so that the owner check reports it.
   list: async (context) =>
     (await leasesOfCloud(context)).filter(
       (row) => row.project_id === context.project || !row.project_id,
@@ -117,7 +117,7 @@ const lease = defineType({
           `${error.message}; the previous deletion failed as well, possibly because the ` +
           'trust of the lease no longer works',
         actor: 'operator',
-        advice: `Search the log of blazar-manager for the id of the lease. ${MANUAL_DELETION}`,
+        advice: `Search the log of blazar-manager for the id of the lease. ${DELETION_ADVICE}`,
       };
     }
     return { kind: 'gone' };
@@ -148,7 +148,7 @@ async function unusableTrustBlocker(
       return {
         message: messageFor('deleted'),
         actor: 'operator',
-        advice: MANUAL_DELETION,
+        advice: DELETION_ADVICE,
       };
     if (userBody.parse(answer.json).user.enabled !== false) return undefined;
     return {
@@ -177,7 +177,7 @@ const leaseOfUser = defineUserType({
     message:
       `Blazar can no longer start or end this lease of project ${row.project_id}: it ` +
       'needs a trust of the deleted user',
-    advice: `Ask another member of the project to create a new lease. ${MANUAL_DELETION}`,
+    advice: `Ask another member of the project to create a new lease. ${DELETION_ADVICE}`,
   }),
 });
 

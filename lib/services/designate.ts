@@ -15,7 +15,7 @@ const transferRow = z.object({
   target_project_id: optionalText,
   zone_name: optionalText,
 });
-const taskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
+const zoneTaskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
 
 interface ZoneTaskDefinition<Row> {
   readonly name: string;
@@ -70,13 +70,13 @@ const transferRequest = defineZoneTask({
 const zoneImport = defineZoneTask({
   name: 'zone-import',
   collection: 'imports',
-  row: taskRow,
+  row: zoneTaskRow,
   label: (row) => row.zone_id,
 });
 const zoneExport = defineZoneTask({
   name: 'zone-export',
   collection: 'exports',
-  row: taskRow,
+  row: zoneTaskRow,
   label: (row) => row.zone_id,
 });
 
@@ -90,12 +90,12 @@ const quota = defineProjectQuota({
   async list(context) {
     const { project } = context;
     const { limits, defaults } = await readQuota(context);
-    const differingLimits = Object.entries(limits).filter(
+    const differingEntries = Object.entries(limits).filter(
       ([name, limit]) => defaults[name] !== limit,
     );
     return limitsRows(
       project,
-      differingLimits.map(([name]) => name),
+      differingEntries.map(([name]) => name),
     );
   },
   async reset(row, { api }) {

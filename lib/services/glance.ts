@@ -3,7 +3,7 @@ import { defineService, defineType, type Removal, type ServiceApi } from '../tas
 import { listImages } from './glance/images.ts';
 import { imageSuspension } from './glance/suspend.ts';
 import { hasStatus } from './kit/errors.ts';
-import { epochOf } from './kit/time.ts';
+import { epochMillisOf } from './kit/time.ts';
 
 const imageRow = z.object({
   id: z.string(),
@@ -32,7 +32,7 @@ const image = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
-  createdAt: (row) => epochOf(row.created_at),
+  createdAt: (row) => epochMillisOf(row.created_at),
   /**
    * Blocks a public image: every project can boot from it, and an administrator has made it public
    * on purpose.

@@ -9,7 +9,7 @@ const resourceRow = z.object({
   project_id: z.string().nullish(),
 });
 type ResourceRow = z.infer<typeof resourceRow>;
-const deletionAnswer = z.object({ deleted: z.number() });
+const deletionBody = z.object({ deleted: z.number() });
 
 /** The default maximum of rows in one answer of Gnocchi ([api] max_limit). */
 const PAGE_SIZE = 1000;
@@ -29,7 +29,7 @@ async function removeResources(
     and: [{ '=': { project_id: project } }, { in: { id: rows.map(({ id }) => id) } }],
   };
   const answer = await api.request('DELETE', '/v1/resource/generic', { json: filter });
-  const removedCount = deletionAnswer.parse(answer.json).deleted;
+  const removedCount = deletionBody.parse(answer.json).deleted;
   return rows.map(() => (removedCount > 0 ? { kind: 'gone' } : { kind: 'accepted' }));
 }
 

@@ -5,7 +5,7 @@ import { foreignEffectBlocker } from './heat/foreign-effects.ts';
 import { configsOf, pathOfStack, rootStacksOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { userReports } from './heat/user-reports.ts';
-import { epochOf, hasElapsed } from './kit/time.ts';
+import { epochMillisOf, hasElapsed } from './kit/time.ts';
 
 const MINUTE = 60_000;
 /**
@@ -49,11 +49,11 @@ const stack = defineType({
   id: (row) => row.id,
   owner: (row) => row.project ?? undefined,
   label: (row) => row.stack_name,
-  createdAt: (row) => epochOf(row.creation_time),
+  createdAt: (row) => epochMillisOf(row.creation_time),
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
-    const inProgressResult = isDeleting ? await inProgressRemoval(row, context) : undefined;
-    if (inProgressResult) return inProgressResult;
+    const removal = isDeleting ? await inProgressRemoval(row, context) : undefined;
+    if (removal) return removal;
     const effectBlocker = await foreignEffectBlocker(row, context);
     if (effectBlocker) return { kind: 'blocked', ...effectBlocker };
     // With a token on the project, Heat finds by name only resources of that project and keypairs
@@ -65,7 +65,7 @@ const stack = defineType({
 });
 
 /** Returns the time of the last change in epoch milliseconds. */
-const changedAt = (row: StackRow): number => epochOf(row.updated_time ?? row.creation_time);
+const changedAt = (row: StackRow): number => epochMillisOf(row.updated_time ?? row.creation_time);
 
 /**
  * Returns the result for a deletion in progress, or `undefined` if Heat has abandoned the deletion
@@ -114,8 +114,8 @@ const softwareDeployment = defineType({
   // deletion.
   dependsOn: [{ types: ['stack'], strength: 'required', until: 'empty' }],
   async list(context) {
-    const ownerByConfig = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
-    if (ownerByConfig.size === 0) return [];
+    const ownerByConfigId = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
+    if (ownerByConfigId.size === 0) return [];
     const path = '/software_deployments';
     const { rows } = await context.api.list(path, {
       collection: 'software_deployments',
@@ -123,8 +123,8 @@ const softwareDeployment = defineType({
       paging: 'none',
     });
     return rows
-      .filter((row) => ownerByConfig.has(row.config_id))
-      .map((row) => ({ ...row, owner: ownerByConfig.get(row.config_id) }));
+      .filter((row) => ownerByConfigId.has(row.config_id))
+      .map((row) => ({ ...row, owner: ownerByConfigId.get(row.config_id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,

@@ -20,11 +20,11 @@ const idRow = z.object({ id: z.string() });
 const MAX_USERS = 10_000;
 
 /**
- * Returns the users that may have application credentials for the project. If the inventory does
- * not name the members of the project, returns all users of all domains: Keystone cannot list users
- * by project, and has removed the role assignments with the project.
+ * Returns the ids of the users that may have application credentials for the project. If the
+ * inventory does not name the members of the project, returns the ids of all users of all domains:
+ * Keystone cannot list users by project, and has removed the role assignments with the project.
  */
-async function candidateUsers({
+async function candidateUserIds({
   api,
   region,
   members,
@@ -35,7 +35,7 @@ async function candidateUsers({
     row: idRow,
     paging: 'next',
   });
-  const users: string[] = [];
+  const userIds: string[] = [];
   // With domain-specific drivers, a listing of all users would contain only the token's own domain.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
@@ -45,14 +45,14 @@ async function candidateUsers({
       paging: 'next',
       query,
     });
-    users.push(...rows.map((user) => user.id));
+    userIds.push(...rows.map((user) => user.id));
   }
-  if (users.length > MAX_USERS)
+  if (userIds.length > MAX_USERS)
     throw new PropagatorError({
       code: 'keystone.members.unknown',
       class: 'Unexpected',
       message:
-        `the members of the deleted project were not recorded, and ${users.length} ` +
+        `the members of the deleted project were not recorded, and ${userIds.length} ` +
         'users are too many to search for application credentials (limit: ' +
         `${MAX_USERS})`,
       advice:
@@ -63,7 +63,7 @@ async function candidateUsers({
       service: 'keystone',
       region,
     });
-  return users;
+  return userIds;
 }
 
 /**
@@ -75,9 +75,9 @@ async function candidateUsers({
 const applicationCredential = defineType({
   name: 'application-credential',
   async list(context) {
-    const users = [...new Set(await candidateUsers(context))];
+    const userIds = [...new Set(await candidateUserIds(context))];
     const listings = await Promise.all(
-      users.map((user) =>
+      userIds.map((user) =>
         context.api.list(`/v3/users/${encodeURIComponent(user)}/application_credentials`, {
           collection: 'application_credentials',
           row: credentialRow,
@@ -95,8 +95,8 @@ const applicationCredential = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
-    const credentials = `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials`;
-    await api.request('DELETE', `${credentials}/${encodeURIComponent(row.id)}`);
+    const credentialsPath = `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials`;
+    await api.request('DELETE', `${credentialsPath}/${encodeURIComponent(row.id)}`);
     return { kind: 'gone' };
   },
 });

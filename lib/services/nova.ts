@@ -45,8 +45,8 @@ const flavorAccess = defineTypeAccess({
   revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 
-/** The name of each limit in `quota_class_set`, with its name in `limits`. */
-const LIMIT_NAMES = {
+/** The name of each limit in `limits.absolute`, by its name in `quota_class_set`. */
+const ABSOLUTE_NAME_BY_LIMIT = {
   instances: 'maxTotalInstances',
   cores: 'maxTotalCores',
   ram: 'maxTotalRAMSize',
@@ -61,7 +61,7 @@ const limitsBody = z.object({ limits: z.object({ absolute: z.record(z.string(), 
 /**
  * Limits that were set for the project and for its users. The listing uses `GET /limits`, because
  * `GET /os-quota-sets/PROJECT` fails for a deleted project: Nova checks the project in Keystone. A
- * limit that equals its default is not listed, and its reset would change nothing. The quota is
+ * limit that equals its default is not listed, because its reset would change nothing. The quota is
  * reset last: the default limits would permit new resources where the project's own limit is 0.
  */
 const quota = defineProjectQuota({
@@ -71,18 +71,18 @@ const quota = defineProjectQuota({
       api.request('GET', '/limits', { query: { tenant_id: project } }),
       api.request('GET', '/os-quota-class-sets/default'),
     ]);
-    const { absolute } = limitsBody.parse(limitsAnswer.json).limits;
+    const { absolute: absoluteLimits } = limitsBody.parse(limitsAnswer.json).limits;
     const { quota_class_set: defaults } = quotaClassBody.parse(defaultsAnswer.json);
-    const differingLimits = Object.entries(LIMIT_NAMES).filter(
-      ([name, nameInLimits]) =>
+    const differingEntries = Object.entries(ABSOLUTE_NAME_BY_LIMIT).filter(
+      ([name, absoluteName]) =>
         defaults[name] !== undefined &&
-        absolute[nameInLimits] !== undefined &&
-        defaults[name] !== absolute[nameInLimits],
+        absoluteLimits[absoluteName] !== undefined &&
+        defaults[name] !== absoluteLimits[absoluteName],
     );
     // The answer names no owner, so the owner is the project of the request.
     return limitsRows(
       project,
-      differingLimits.map(([name]) => name),
+      differingEntries.map(([name]) => name),
     );
   },
   async reset(row, { api }) {

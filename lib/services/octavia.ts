@@ -7,7 +7,7 @@ import {
   type Removal,
 } from '../task/service.ts';
 import { hasStatus } from './kit/errors.ts';
-import { epochOf } from './kit/time.ts';
+import { epochMillisOf } from './kit/time.ts';
 import { provision } from './octavia/provision.ts';
 import { quota } from './octavia/quota.ts';
 import { loadBalancerSuspension } from './octavia/suspend.ts';
@@ -33,8 +33,9 @@ const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
 const STUCK_AFTER_MILLIS = 20 * 60_000;
 /** A change to ERROR that is more recent than this may be the result of a failed deletion. */
 const RECENT_ERROR_MILLIS = 60 * 60_000;
-const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
-const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
+const changedAt = (row: LoadBalancerRow): number => epochMillisOf(row.updated_at ?? row.created_at);
+/** True if the pending state of a load balancer is stuck. Call it only for a pending state. */
+const isStuckIfPending = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
 /**
@@ -43,7 +44,7 @@ const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
  */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
-  if (!isStuck(row, context))
+  if (!isStuckIfPending(row, context))
     return { message: `Octavia is processing the load balancer (${status})`, actor: 'none' };
   return {
     message:
@@ -87,7 +88,7 @@ const loadBalancer = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name || undefined,
-  createdAt: (row) => epochOf(row.created_at),
+  createdAt: (row) => epochMillisOf(row.created_at),
   blocked: (row, context) =>
     DELETABLE_STATES.includes(row.provisioning_status) ||
     row.provisioning_status === 'PENDING_DELETE'
@@ -95,7 +96,7 @@ const loadBalancer = defineType({
       : busyBlocker(row, context),
   async remove(row, context): Promise<Removal> {
     if (row.provisioning_status === 'PENDING_DELETE')
-      return isStuck(row, context)
+      return isStuckIfPending(row, context)
         ? { kind: 'accepted', stuckSince: changedAt(row) }
         : { kind: 'accepted' };
     try {

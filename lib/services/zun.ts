@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
 import { defineProjectQuota, differingLimits, limitsRows } from './kit/quota.ts';
-import { epochOf } from './kit/time.ts';
+import { epochMillisOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
 /**
@@ -74,7 +74,7 @@ const container = defineType<ContainerRow>({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const changedAt = epochOf(row.updated_at);
+    const changedAt = epochMillisOf(row.updated_at);
     const isDeleting = row.status === 'Deleting' || row.task_state === 'container_deleting';
     const isStuck = isDeleting && context.now() - changedAt > STUCK_AFTER_MILLIS;
     if (isDeleting && !isStuck) return { kind: 'accepted' };

@@ -1,24 +1,24 @@
 import * as z from 'zod';
 
-const equalityFilter = (field: string) =>
+const equalityFilterSchema = (field: string) =>
   z.strictObject({ '=': z.strictObject({ [field]: z.string() }) });
-const creatorFilterSchema = equalityFilter('created_by_project_id');
+const creatorFilterSchema = equalityFilterSchema('created_by_project_id');
 /**
  * The filter by project that Aodh adds to a query. The first form matches the resources that the
  * alarm's project created. The second form also matches resources of the alarm's project that
- * another project created: the project in [api] gnocchi_external_project_owner, usually
- * Ceilometer's.
+ * another project created. This other project is the one in [api] gnocchi_external_project_owner,
+ * usually Ceilometer's.
  */
-const projectFilter = z.union([
+const projectFilterSchema = z.union([
   creatorFilterSchema,
   z.strictObject({
     or: z.tuple([
       creatorFilterSchema,
-      z.strictObject({ and: z.tuple([creatorFilterSchema, equalityFilter('project_id')]) }),
+      z.strictObject({ and: z.tuple([creatorFilterSchema, equalityFilterSchema('project_id')]) }),
     ]),
   }),
 ]);
-const filteredQuery = z.strictObject({ and: z.tuple([projectFilter, z.unknown()]) });
+const filteredQuerySchema = z.strictObject({ and: z.tuple([projectFilterSchema, z.unknown()]) });
 
 const GNOCCHI_RULE_FIELD = 'gnocchi_aggregation_by_resources_threshold_rule';
 const alarmWithRule = z.object({ [GNOCCHI_RULE_FIELD]: z.looseObject({ query: z.string() }) });
@@ -55,7 +55,7 @@ function normalizedQuery(alarm: unknown): string | undefined {
  */
 export function withoutProjectFilter(alarm: Alarm, project: string): Alarm {
   const rule = alarmWithRule.safeParse(alarm).data?.[GNOCCHI_RULE_FIELD];
-  const { data: query } = filteredQuery.safeParse(parseJson(queryOf(alarm) ?? ''));
+  const { data: query } = filteredQuerySchema.safeParse(parseJson(queryOf(alarm) ?? ''));
   if (!query || !rule) return alarm;
   const [filter, originalQuery] = query.and;
   const creatorFilter = '=' in filter ? filter : filter.or[0];

@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import type { UserContext } from '../../task/service.ts';
 
-const actions = z.array(z.string()).nullish();
+const actionUrls = z.array(z.string()).nullish();
 const alarmOfUserRow = z.object({
   alarm_id: z.string(),
   name: z.string().nullish(),
   project_id: z.string().nullish(),
   user_id: z.string().nullish(),
-  ok_actions: actions,
-  alarm_actions: actions,
-  insufficient_data_actions: actions,
+  ok_actions: actionUrls,
+  alarm_actions: actionUrls,
+  insufficient_data_actions: actionUrls,
 });
 
 /** Returns the alarms of a user, in any project, with an action that uses a trust of the user. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision, type ProvisionContext } from '../../task/service.ts';
 import { withAdviceOn403 } from '../kit/errors.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 
 const schema = z.strictObject({
   quota: limitsSchema(['secrets', 'orders', 'containers', 'consumers', 'cas']).optional(),
@@ -23,8 +23,8 @@ const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
     'Give the propagator the role key-manager:service-admin on its own project.',
   );
 
-/** Provisions limits. A PUT replaces all limits, so it also contains the unchanged limits. */
-const quota = provisionQuota<Section>({
+/** Limits. A PUT replaces all limits, so it also contains the unchanged limits. */
+const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: await readLimits(context), defaults: {} }),
   async write(limits, context) {

@@ -1,7 +1,7 @@
 import { defineType, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import {
   backupsOf,
   busyBlocker,
@@ -35,7 +35,7 @@ export const backup = defineType({
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
-  createdAt: (row) => epochOf(row.created_at),
+  createdAt: (row) => epochMillisOf(row.created_at),
   blocked(row, context) {
     if (row.has_dependent_backups)
       return temporaryBlocker(

@@ -4,7 +4,7 @@ import {
   attachmentsOf,
   groupSnapshotsOf,
   groupsOf,
-  latestChange,
+  latestChangeAt,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotsOf,
@@ -33,7 +33,7 @@ export const group = defineType({
           snapshots.some((one) => volumeIds.has(one.volume_id)),
         hasAttachedVolume: attachments.some((one) => volumeIds.has(one.volume_id)),
       });
-      return { ...row, blocker, lastChange: latestChange(volumesOfGroup) };
+      return { ...row, blocker, lastChangeAt: latestChangeAt(volumesOfGroup) };
     });
   },
   id: (row) => row.id,
@@ -43,7 +43,7 @@ export const group = defineType({
   async remove(row, context): Promise<Removal> {
     // The row of a group has no time of its last change. The rows of its volumes have it.
     const isInProgress =
-      row.status === 'deleting' && context.now() - row.lastChange <= STUCK_AFTER_MILLIS;
+      row.status === 'deleting' && context.now() - row.lastChangeAt <= STUCK_AFTER_MILLIS;
     if (isInProgress) return { kind: 'accepted' };
     const blocker = await foreignVolumeBlocker(row.id, context);
     if (blocker) return { kind: 'blocked', ...blocker };
@@ -55,8 +55,8 @@ export const group = defineType({
     } catch (error) {
       return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return row.status === 'deleting' && Number.isFinite(row.lastChange)
-      ? { kind: 'accepted', stuckSince: row.lastChange }
+    return row.status === 'deleting' && Number.isFinite(row.lastChangeAt)
+      ? { kind: 'accepted', stuckSince: row.lastChangeAt }
       : { kind: 'accepted' };
   },
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
-import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
+import { defineAccessProvision, typeNamesSchema } from '../kit/provision-access.ts';
+import { defineQuotaSetProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import type { PrivateTypeListings } from '../kit/type-access.ts';
 
@@ -20,7 +20,7 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
+const quota = defineQuotaSetProvision<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The listings of private volume types and of the projects that may use each type. */
 export const PRIVATE_VOLUME_TYPES: PrivateTypeListings = {
@@ -28,17 +28,17 @@ export const PRIVATE_VOLUME_TYPES: PrivateTypeListings = {
   path: '/types',
   collection: 'volume_types',
   paging: 'marker',
-  access: {
+  accessListing: {
     path: 'os-volume-type-access',
     collection: 'volume_type_access',
-    owner: 'project_id',
+    ownerField: 'project_id',
   },
 };
 
-const typeAccess = provisionAccess<Section>({
+const typeAccess = defineAccessProvision<Section>({
   types: PRIVATE_VOLUME_TYPES,
   typeNamesIn: (section) => section.volumeTypes,
-  isPublicValue: 'None',
+  allTypesQueryValue: 'None',
   publicField: 'is_public',
   grantBody: (project) => ({ addProjectAccess: { project } }),
 });

@@ -3,7 +3,7 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { epochOf, hasElapsed } from '../kit/time.ts';
+import { epochMillisOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const commonFields = { id: z.string(), name: optionalText, status: z.string() };
@@ -84,7 +84,7 @@ export const attachmentsOf = (context: ProjectContext): Promise<AttachmentRow[]>
  * an empty page ends the list.
  */
 async function listAttachments({ api, project }: ProjectContext): Promise<AttachmentRow[]> {
-  const rows = new Map<string, AttachmentRow>();
+  const rowById = new Map<string, AttachmentRow>();
   for (let marker: string | undefined; ; ) {
     const query = { all_tenants: 1, project_id: project, marker };
     const page = await api.list('/attachments', {
@@ -93,9 +93,9 @@ async function listAttachments({ api, project }: ProjectContext): Promise<Attach
       paging: 'marker',
       query,
     });
-    if (page.rows.some((row) => rows.has(row.id))) throw repeatedPagesError(api.region);
-    if (page.rows.length === 0) return [...rows.values()];
-    for (const row of page.rows) rows.set(row.id, row);
+    if (page.rows.some((row) => rowById.has(row.id))) throw repeatedPagesError(api.region);
+    if (page.rows.length === 0) return [...rowById.values()];
+    for (const row of page.rows) rowById.set(row.id, row);
     marker = page.rows.at(-1)?.id;
   }
 }
@@ -153,11 +153,12 @@ export type WithBlocker<Row> = Row & { readonly blocker?: Blocker | undefined };
 export const changedAt = (row: {
   updated_at?: string | null | undefined;
   created_at?: string | null | undefined;
-}): number => epochOf(row.updated_at ?? row.created_at);
+}): number => epochMillisOf(row.updated_at ?? row.created_at);
 
 /** Returns the time of the latest change of these rows, or -Infinity if there are no rows. */
-export const latestChange = (rows: readonly Parameters<typeof changedAt>[0][]): number =>
+export const latestChangeAt = (rows: readonly Parameters<typeof changedAt>[0][]): number =>
   Math.max(...rows.map(changedAt));
+
 /** True if the resource has not changed for this long. False if its row has no time. */
 export const isUnchangedFor = (
   millis: number,

@@ -1,7 +1,7 @@
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { isNovaDeleting } from '../kit/nova-deletion.ts';
-import { epochOf } from '../kit/time.ts';
+import { isNovaUnfinished } from '../kit/nova-deletion.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import {
   ATTACHMENT_STATES,
   attachmentsOf,
@@ -11,7 +11,7 @@ import {
   groupSnapshotsOf,
   INDEPENDENT_OF_NOVA,
   isUnchangedFor,
-  latestChange,
+  latestChangeAt,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotsOf,
@@ -35,16 +35,18 @@ export const snapshot = defineType({
     const attachedIds = await attachedVolumeIds(context);
     return rows.map((row) => ({
       ...row,
-      isOfGroup: Boolean(row.group_snapshot_id && groupSnapshotIds.has(row.group_snapshot_id)),
+      isInGroupSnapshot: Boolean(
+        row.group_snapshot_id && groupSnapshotIds.has(row.group_snapshot_id),
+      ),
       isAttached: attachedIds.has(row.volume_id),
     }));
   },
   id: (row) => row.id,
   owner: (row) => row['os-extended-snapshot-attributes:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
-  createdAt: (row) => epochOf(row.created_at),
+  createdAt: (row) => epochMillisOf(row.created_at),
   blocked(row, context) {
-    if (row.isOfGroup)
+    if (row.isInGroupSnapshot)
       return temporaryBlocker('Cinder deletes the snapshot with its group snapshot');
     if (row.isAttached)
       return temporaryBlocker('the volume of the snapshot is attached to a server');
@@ -69,19 +71,19 @@ export const snapshot = defineType({
 
 /**
  * Returns the ids of the volumes that may be attached to a server that Nova is still deleting. The
- * set is empty if Nova deletes no servers of the project. The removal of a snapshot of such a
- * volume must wait, because some drivers (NFS) call Nova to delete the snapshot.
+ * set is empty if Nova's task has ended. The removal of a snapshot of such a volume must wait,
+ * because some drivers (NFS) call Nova to delete the snapshot.
  */
 async function attachedVolumeIds(
   context: ProjectContext,
 ): Promise<ReadonlySet<string | null | undefined>> {
-  if (!isNovaDeleting(context)) return new Set();
+  if (!isNovaUnfinished(context)) return new Set();
   const [volumes, attachments] = await Promise.all([volumesOf(context), attachmentsOf(context)]);
-  const attachedByRow = volumes.filter(
+  const volumesShownAsAttached = volumes.filter(
     (row) => (row.attachments ?? []).length > 0 || ATTACHMENT_STATES.includes(row.status),
   );
   return new Set([
-    ...attachedByRow.map(({ id }) => id),
+    ...volumesShownAsAttached.map(({ id }) => id),
     ...attachments.map((row) => row.volume_id),
   ]);
 }
@@ -96,7 +98,7 @@ export const groupSnapshot = defineType({
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
-      lastChange: latestChange(snapshots.filter((one) => one.group_snapshot_id === row.id)),
+      lastChangeAt: latestChangeAt(snapshots.filter((one) => one.group_snapshot_id === row.id)),
     }));
   },
   id: (row) => row.id,
@@ -108,7 +110,7 @@ export const groupSnapshot = defineType({
       : temporaryBlocker(`the group snapshot is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && now() - row.lastChange > STUCK_AFTER_MILLIS;
+    const isStuck = row.status === 'deleting' && now() - row.lastChangeAt > STUCK_AFTER_MILLIS;
     if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     try {
       if (!DELETABLE_COPY_STATES.includes(row.status))
@@ -119,8 +121,8 @@ export const groupSnapshot = defineType({
     } catch (error) {
       return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return isStuck && Number.isFinite(row.lastChange)
-      ? { kind: 'accepted', stuckSince: row.lastChange }
+    return isStuck && Number.isFinite(row.lastChangeAt)
+      ? { kind: 'accepted', stuckSince: row.lastChangeAt }
       : { kind: 'accepted' };
   },
 });

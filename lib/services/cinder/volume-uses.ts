@@ -24,10 +24,10 @@ export const attachment = defineType({
     const attachments = await attachmentsOf(context);
     if (attachments.length === 0) return [];
     // The row names no project, so the owner of the volume is the owner of the attachment.
-    const owners = new Map(
+    const ownerByVolumeId = new Map(
       (await volumesOf(context)).map((row) => [row.id, row['os-vol-tenant-attr:tenant_id']]),
     );
-    return attachments.map((row) => ({ ...row, owner: owners.get(row.volume_id) }));
+    return attachments.map((row) => ({ ...row, owner: ownerByVolumeId.get(row.volume_id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,

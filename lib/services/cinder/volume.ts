@@ -6,8 +6,8 @@ import {
   type Removal,
 } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { isNovaDeleting } from '../kit/nova-deletion.ts';
-import { epochOf } from '../kit/time.ts';
+import { isNovaUnfinished } from '../kit/nova-deletion.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import {
   ATTACHMENT_STATES,
   attachmentsOf,
@@ -66,7 +66,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   id: (row) => row.id,
   owner: (row) => row['os-vol-tenant-attr:tenant_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
-  createdAt: (row) => epochOf(row.created_at),
+  createdAt: (row) => epochMillisOf(row.created_at),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
@@ -140,7 +140,7 @@ const isAttached = (row: VolumeRow, { attachedVolumeIds }: VolumeUses): boolean 
  * of the volume shows this use, because Nova sets the state before the attachment exists.
  */
 const mayBeUsedByNova = (row: VolumeRow, context: ProjectContext): boolean =>
-  ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context);
+  ATTACHMENT_STATES.includes(row.status) && isNovaUnfinished(context);
 
 /**
  * True if the state of the volume permits its deletion. A volume in `creating` can be deleted by

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { projectHeader } from './project.ts';
 import { zone } from './provision-zone.ts';
 import { pathOfQuota, readQuota } from './quota.ts';
@@ -25,7 +25,7 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const quota = provisionQuota<Section>({
+const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,
   read: readQuota,
   async write(json, { api, project }) {

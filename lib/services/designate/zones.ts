@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import {
   ALL_PROJECTS_HEADER,
   describeCountByOwner,
@@ -108,7 +108,7 @@ const pathOf = (row: ZoneRow): string => `/v2/zones/${encodeURIComponent(row.id)
 
 /** Returns the result for a deletion in progress. */
 function inProgressRemoval(row: ZoneRow, { now }: ProjectContext): Removal {
-  const since = epochOf(row.updated_at ?? row.created_at);
+  const since = epochMillisOf(row.updated_at ?? row.created_at);
   if (row.status !== 'ERROR')
     return now() - since > STUCK_AFTER_MILLIS
       ? { kind: 'accepted', stuckSince: since }

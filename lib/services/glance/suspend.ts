@@ -19,7 +19,7 @@ const membersBody = z.object({ members: z.array(z.unknown()) });
 const MAX_PARALLEL_CALLS = 8;
 
 /** Lists the images. `isUsableByOthers` is true if another project can use the image. */
-async function listImagesWithUse(context: ProjectContext): Promise<ImageRow[]> {
+async function listImageRows(context: ProjectContext): Promise<ImageRow[]> {
   const rows: ImageRow[] = [];
   const remainingRows = await listImages(imageRow, context);
   while (remainingRows.length > 0) {
@@ -82,7 +82,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
     ],
   },
   recordedState: z.object({}),
-  list: listImagesWithUse,
+  list: listImageRows,
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   assess: ({ status, isUsableByOthers }) =>

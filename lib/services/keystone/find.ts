@@ -3,10 +3,12 @@ import type { ServiceApi } from '../../task/service.ts';
 
 const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** The result of {@link findId}. `count`: the number of items with the name, zero or several. */
-export type FoundId =
+/**
+ * The result of {@link findId}. `matchCount`: the number of items with the name, zero or several.
+ */
+export type IdMatch =
   | { readonly kind: 'id'; readonly id: string }
-  | { readonly kind: 'no-single-match'; readonly count: number };
+  | { readonly kind: 'no-single-match'; readonly matchCount: number };
 
 /**
  * Finds the only item with this id or with this name. The name of a user or group needs its domain
@@ -17,7 +19,7 @@ export async function findId(
   nameOrId: string,
   query: Readonly<Record<string, string | undefined>>,
   api: ServiceApi,
-): Promise<FoundId> {
+): Promise<IdMatch> {
   const path = `/v3/${collection}`;
   const { status } = await api.request('GET', `${path}/${encodeURIComponent(nameOrId)}`, {
     accept: [404],
@@ -33,5 +35,5 @@ export async function findId(
   const [match] = matches;
   return match && matches.length === 1
     ? { kind: 'id', id: match.id }
-    : { kind: 'no-single-match', count: matches.length };
+    : { kind: 'no-single-match', matchCount: matches.length };
 }

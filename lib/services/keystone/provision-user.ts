@@ -4,13 +4,13 @@ import type {
   UserAssignments,
   UserProvisionContext,
 } from '../../task/service.ts';
-import { noSingleMatch } from '../kit/single-match.ts';
+import { describeNoSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const urlEncode = encodeURIComponent;
 /** The place in which an operator corrects a wrong name. The advice contains this text. */
 const POLICY_RULE_PHRASE = 'the rule user.created of the policy';
-type Role = UserAssignments['roles'][number];
+type RoleAssignment = UserAssignments['roles'][number];
 
 /** Assigns roles and groups to a new user. Does not remove other roles and groups of the user. */
 export const userProvision: ServiceProvision<UserProvisionContext, UserAssignments> = {
@@ -23,27 +23,30 @@ export const userProvision: ServiceProvision<UserProvisionContext, UserAssignmen
   },
 };
 
-async function roleItem(wanted: Role, context: UserProvisionContext): Promise<ProvisionItem> {
+async function roleItem(
+  assignment: RoleAssignment,
+  context: UserProvisionContext,
+): Promise<ProvisionItem> {
   const { api, user } = context;
-  const targetType = wanted.project === undefined ? 'domain' : 'project';
-  const targetName = wanted.project ?? wanted.domain ?? '';
-  const name = `${wanted.role} on ${targetType} ${targetName}`;
+  const targetType = assignment.project === undefined ? 'domain' : 'project';
+  const targetName = assignment.project ?? assignment.domain ?? '';
+  const name = `${assignment.role} on ${targetType} ${targetName}`;
   const item = { type: 'role', name, wanted: 'assigned' };
   const [role, target] = await Promise.all([
-    findId('roles', wanted.role, {}, api),
+    findId('roles', assignment.role, {}, api),
     findId(`${targetType}s`, targetName, {}, api),
   ]);
   if (role.kind === 'no-single-match')
     return {
       ...item,
       state: 'blocked',
-      ...noSingleMatch('role', wanted.role, role.count, POLICY_RULE_PHRASE),
+      ...describeNoSingleMatch('role', assignment.role, role.matchCount, POLICY_RULE_PHRASE),
     };
   if (target.kind === 'no-single-match')
     return {
       ...item,
       state: 'blocked',
-      ...noSingleMatch(targetType, targetName, target.count, POLICY_RULE_PHRASE),
+      ...describeNoSingleMatch(targetType, targetName, target.matchCount, POLICY_RULE_PHRASE),
     };
   return compareAssignment(
     item,
@@ -53,12 +56,17 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
   );
 }
 
-async function groupItem(wanted: string, context: UserProvisionContext): Promise<ProvisionItem> {
+async function groupItem(nameOrId: string, context: UserProvisionContext): Promise<ProvisionItem> {
   const { api, user, userDomain } = context;
-  const item = { type: 'group', name: wanted, wanted: 'member' };
-  const group = await findId('groups', wanted, { domain_id: userDomain }, api);
+  const item = { type: 'group', name: nameOrId, wanted: 'member' };
+  const group = await findId('groups', nameOrId, { domain_id: userDomain }, api);
   if (group.kind === 'no-single-match') {
-    const { message, advice } = noSingleMatch('group', wanted, group.count, POLICY_RULE_PHRASE);
+    const { message, advice } = describeNoSingleMatch(
+      'group',
+      nameOrId,
+      group.matchCount,
+      POLICY_RULE_PHRASE,
+    );
     return {
       ...item,
       state: 'blocked',

@@ -5,11 +5,11 @@ import {
   type ProvisionContext,
   type ProvisionItem,
 } from '../../task/service.ts';
-import { noSingleMatch } from '../kit/single-match.ts';
+import { describeNoSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const name = z.string().min(1).max(255);
-const assignment = z
+const roleAssignment = z
   .strictObject({
     /** The name or id of a role. */
     role: name,
@@ -29,21 +29,21 @@ const schema = z.strictObject({
     .array(z.string().regex(/^[^,/]{1,255}$/, 'a tag has no comma and no slash'))
     .min(1)
     .optional(),
-  roles: z.array(assignment).min(1).optional(),
+  roles: z.array(roleAssignment).min(1).optional(),
 });
 type Section = z.infer<typeof schema>;
-type Assignment = z.infer<typeof assignment>;
+type RoleAssignment = z.infer<typeof roleAssignment>;
 
 const urlEncode = encodeURIComponent;
 const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${urlEncode(project)}`;
-const listedTags = z.object({ tags: z.array(z.string()) });
+const tagsBody = z.object({ tags: z.array(z.string()) });
 
-/** Provisions tags. Each tag is added with its own call, which keeps the other tags. */
-const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
-  if (wanted.length === 0) return [];
+/** Compares the tags. Each tag is added with its own call, which keeps the other tags. */
+const compareTags: ComparePart<Section> = async ({ tags: wantedTags = [] }, context) => {
+  if (wantedTags.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
-  const presentTags = listedTags.parse((await context.api.request('GET', path)).json).tags;
-  return wanted.map((tag): ProvisionItem => {
+  const presentTags = tagsBody.parse((await context.api.request('GET', path)).json).tags;
+  return wantedTags.map((tag): ProvisionItem => {
     const item = { type: 'tag', name: tag, wanted: 'set' };
     if (presentTags.includes(tag)) return { ...item, state: 'as-wanted', found: 'set' };
     return {
@@ -54,32 +54,37 @@ const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
   });
 };
 
-const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
-  Promise.all(wanted.map((one) => roleItem(one, context)));
+const compareRoles: ComparePart<Section> = async ({ roles: assignments = [] }, context) =>
+  Promise.all(assignments.map((one) => roleItem(one, context)));
 
-async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
-  const assigneeType = wanted.user === undefined ? 'group' : 'user';
-  const assigneeName = wanted.user ?? wanted.group ?? '';
-  const name = `${wanted.role} of ${assigneeType} ${assigneeName}`;
+async function roleItem(
+  assignment: RoleAssignment,
+  context: ProvisionContext,
+): Promise<ProvisionItem> {
+  const assigneeType = assignment.user === undefined ? 'group' : 'user';
+  const assigneeName = assignment.user ?? assignment.group ?? '';
+  const name = `${assignment.role} of ${assigneeType} ${assigneeName}`;
   const item = { type: 'role', name, wanted: 'assigned' };
-  const blockedItem = (noun: string, nameOrId: string, count: number): ProvisionItem => ({
+  const blockedItem = (noun: string, nameOrId: string, matchCount: number): ProvisionItem => ({
     ...item,
     state: 'blocked',
-    ...noSingleMatch(noun, nameOrId, count),
+    ...describeNoSingleMatch(noun, nameOrId, matchCount),
   });
   const { api } = context;
-  const domain = wanted.domain ? await findId('domains', wanted.domain, {}, api) : undefined;
+  const domain = assignment.domain
+    ? await findId('domains', assignment.domain, {}, api)
+    : undefined;
   if (domain?.kind === 'no-single-match')
-    return blockedItem('domain', wanted.domain ?? '', domain.count);
+    return blockedItem('domain', assignment.domain ?? '', domain.matchCount);
   const [role, assignee] = await Promise.all([
-    findId('roles', wanted.role, {}, api),
+    findId('roles', assignment.role, {}, api),
     findId(`${assigneeType}s`, assigneeName, { domain_id: domain?.id }, api),
   ]);
-  if (role.kind === 'no-single-match') return blockedItem('role', wanted.role, role.count);
+  if (role.kind === 'no-single-match') return blockedItem('role', assignment.role, role.matchCount);
   if (assignee.kind === 'no-single-match') {
-    const blocked = blockedItem(assigneeType, assigneeName, assignee.count);
-    if (domain) return blocked;
-    return { ...blocked, advice: `${blocked.advice} A name also needs its domain.` };
+    const assigneeItem = blockedItem(assigneeType, assigneeName, assignee.matchCount);
+    if (domain) return assigneeItem;
+    return { ...assigneeItem, advice: `${assigneeItem.advice} A name also needs its domain.` };
   }
   const path =
     `${pathOf(context)}/${assigneeType}s/${urlEncode(assignee.id)}` +
@@ -95,5 +100,5 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Tags of the project (`tags`).', 'Roles of users and groups on the project (`roles`).'],
-  parts: [tags, roles],
+  parts: [compareTags, compareRoles],
 });

@@ -14,7 +14,7 @@ const userBody = z.object({ user: z.object({ name: z.string() }) });
  * Returns the name of the user that acts with a trust, for example `heat`. Returns the id if
  * Keystone no longer has this user.
  */
-const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
+const readTrusteeName = (id: string, { api, memoize }: UserContext): Promise<string> =>
   memoize(`keystone/user/${id}`, async () => {
     const { json, status } = await api.request('GET', `/v3/users/${urlEncode(id)}`, {
       accept: [404],
@@ -26,7 +26,7 @@ const trusteeName = (id: string, { api, memoize }: UserContext): Promise<string>
  * Trusts with which a service acts for the user: Heat, Magnum, Mistral, Aodh and others. Keystone
  * refuses a trust while its trustor is disabled.
  */
-const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
+const trust = defineUserReport<z.infer<typeof trustRow> & { trusteeName: string }>({
   name: 'trust',
   because: 'Keystone cannot change a trust, and refuses it while its trustor is disabled.',
   async list(context) {
@@ -40,15 +40,16 @@ const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
     return Promise.all(
       rows.map(async (row) => ({
         ...row,
-        trustee: await trusteeName(row.trustee_user_id, context),
+        trusteeName: await readTrusteeName(row.trustee_user_id, context),
       })),
     );
   },
   id: ({ id }) => id,
   owner: (row) => row.trustor_user_id ?? undefined,
   project: (row) => row.project_id ?? undefined,
-  message: ({ trustee }) =>
-    `${trustee} acts with a trust of the user, which Keystone refuses until the user is enabled`,
+  message: ({ trusteeName }) =>
+    `${trusteeName} acts with a trust of the user, which Keystone refuses until the user is ` +
+    'enabled',
   advice:
     'The automatic actions of this service stop (scaling, cron triggers, alarm ' +
     'actions, certificates). If these actions must continue, ask another member of the project ' +

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
-import { noSingleMatch } from './single-match.ts';
+import { describeNoSingleMatch } from './single-match.ts';
 import { type PrivateTypeListings, pathOfType, projectsWithAccess } from './type-access.ts';
 
 /** The names or ids of types in a profile. */
@@ -8,14 +8,14 @@ export const typeNamesSchema = z
   .array(z.string().min(1))
   .min(1, 'name at least one type, or omit the list');
 
-/** The calls with which a provisioning gives a project access to private types. */
-export interface AccessProvision<Section> {
+/** The input of {@link defineAccessProvision}. */
+export interface AccessProvisionDefinition<Section> {
   readonly types: PrivateTypeListings;
   typeNamesIn(section: Section): readonly string[] | undefined;
   /** Path of the listing. The default is the path of the types. */
   readonly listPath?: string;
   /** The value of the query parameter `is_public` that lists public and private types. */
-  readonly isPublicValue: string;
+  readonly allTypesQueryValue: string;
   /** The field of a type that is true if the type is public. */
   readonly publicField: string;
   /** Body of the action that gives a project access. */
@@ -25,15 +25,18 @@ export interface AccessProvision<Section> {
 const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
 type TypeRow = z.infer<typeof typeRow>;
 
-/** Provisions the access of a project to private types. A public type needs no access entry. */
-export const provisionAccess =
-  <Section>(definition: AccessProvision<Section>): ComparePart<Section> =>
+/**
+ * Defines the part of a profile that gives a project access to private types. A public type needs
+ * no access entry.
+ */
+export const defineAccessProvision =
+  <Section>(definition: AccessProvisionDefinition<Section>): ComparePart<Section> =>
   async (section, context) => {
     const typeNames = definition.typeNamesIn(section) ?? [];
     if (typeNames.length === 0) return [];
-    const { types, listPath = types.path, isPublicValue } = definition;
+    const { types, listPath = types.path, allTypesQueryValue } = definition;
     const { collection, paging } = types;
-    const query = { is_public: isPublicValue };
+    const query = { is_public: allTypesQueryValue };
     const { rows } = await context.api.list(listPath, { collection, row: typeRow, paging, query });
     return Promise.all(
       typeNames.map((typeName) => {
@@ -47,7 +50,7 @@ export const provisionAccess =
 async function accessItem<Section>(
   typeName: string,
   matches: readonly TypeRow[],
-  definition: AccessProvision<Section>,
+  definition: AccessProvisionDefinition<Section>,
   context: ProvisionContext,
 ): Promise<ProvisionItem> {
   const { types, publicField } = definition;
@@ -57,7 +60,7 @@ async function accessItem<Section>(
     return {
       ...item,
       state: 'blocked',
-      ...noSingleMatch(types.name.replace('-access', ''), typeName, matches.length),
+      ...describeNoSingleMatch(types.name.replace('-access', ''), typeName, matches.length),
     };
   if (match[publicField] === true) return { ...item, state: 'as-wanted', found: 'it is public' };
   const projects = await projectsWithAccess(match.id, types, context.api);
@@ -69,7 +72,7 @@ async function accessItem<Section>(
 /** Gives the project access to a type. A 409 means that the project already has access. */
 async function addAccess<Section>(
   id: string,
-  { types, grantBody }: AccessProvision<Section>,
+  { types, grantBody }: AccessProvisionDefinition<Section>,
   { api, project }: ProvisionContext,
 ): Promise<void> {
   const path = `${pathOfType(id, types)}/action`;

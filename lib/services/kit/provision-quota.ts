@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
-import type { QuotaSet } from './quota-set.ts';
+import type { QuotaSetCalls } from './quota-set.ts';
 
 /** Limits by name. In most services, the value -1 means no limit. */
 export type QuotaLimits = Readonly<Record<string, number>>;
@@ -31,8 +31,8 @@ export interface QuotaWithDefaults {
   readonly defaults: Readonly<Record<string, unknown>>;
 }
 
-/** The calls that read and set the limits of a project in one service. */
-export interface QuotaProvision<Section> {
+/** The input of {@link defineQuotaProvision}. */
+export interface QuotaProvisionDefinition<Section> {
   limitsIn(section: Section): QuotaLimits | undefined;
   /** Reads the limits. Must not create anything. */
   read(context: ProvisionContext): Promise<QuotaWithDefaults>;
@@ -41,12 +41,12 @@ export interface QuotaProvision<Section> {
 }
 
 /**
- * Provisions limits. A limit with the wanted value is `as-wanted`. A limit that is unset or has the
- * default value is `missing`. A limit with another value `differs`, because a person has set it.
- * One call sets all limits of the same state.
+ * Defines the part of a profile that sets the limits of a project. A limit with the wanted value is
+ * `as-wanted`. A limit that is unset or has the default value is `missing`. A limit with another
+ * value `differs`, because a person has set it. One call sets all limits of the same state.
  *
  * @example
- * const quota = provisionQuota<Section>({
+ * const quota = defineQuotaProvision<Section>({
  *   limitsIn: (section) => section.quota,
  *   read: ({ api, project }) => limitsOf(api, project),
  *   write: async (limits, { api, project }) => {
@@ -54,15 +54,15 @@ export interface QuotaProvision<Section> {
  *   },
  * });
  */
-export const provisionQuota =
-  <Section>({ limitsIn, read, write }: QuotaProvision<Section>): ComparePart<Section> =>
+export const defineQuotaProvision =
+  <Section>({ limitsIn, read, write }: QuotaProvisionDefinition<Section>): ComparePart<Section> =>
   async (section, context) => {
     const wantedLimits = Object.entries(limitsIn(section) ?? {});
     if (wantedLimits.length === 0) return [];
     const currentQuota = await read(context);
     const makeForState = (state: LimitState) => {
       const limits = wantedLimits.filter(
-        ([name, wanted]) => stateOf(name, wanted, currentQuota) === state,
+        ([name, wantedLimit]) => stateOf(name, wantedLimit, currentQuota) === state,
       );
       return () => write(Object.fromEntries(limits), context);
     };
@@ -72,14 +72,14 @@ export const provisionQuota =
       missing: makeForState('missing'),
       differs: makeForState('differs'),
     };
-    return wantedLimits.map(([name, wanted]): ProvisionItem => {
-      const state = stateOf(name, wanted, currentQuota);
+    return wantedLimits.map(([name, wantedLimit]): ProvisionItem => {
+      const state = stateOf(name, wantedLimit, currentQuota);
       const presentLimit = currentQuota.limits[name] ?? undefined;
       return {
         type: 'quota',
         name,
         state,
-        wanted: String(wanted),
+        wanted: String(wantedLimit),
         ...(presentLimit === undefined ? {} : { found: String(presentLimit) }),
         make: makeByState[state],
       };
@@ -91,17 +91,22 @@ type LimitState = 'as-wanted' | 'missing' | 'differs';
 /** Compares one limit with the value that the profile wants. */
 function stateOf(
   name: string,
-  wanted: number,
+  wantedLimit: number,
   { limits, defaults }: QuotaWithDefaults,
 ): LimitState {
   const presentLimit = limits[name] ?? undefined;
-  if (presentLimit === wanted) return 'as-wanted';
+  if (presentLimit === wantedLimit) return 'as-wanted';
   return presentLimit === undefined || presentLimit === defaults[name] ? 'missing' : 'differs';
 }
 
-/** Provisions the limits in the field `quota` of a section with the calls of a {@link QuotaSet}. */
-export const provisionQuotaSet = <Section extends { readonly quota?: QuotaLimits | undefined }>({
+/**
+ * Defines the part of a profile that sets the limits in the field `quota` of a section. The part
+ * uses the calls of a {@link QuotaSetCalls}.
+ */
+export const defineQuotaSetProvision = <
+  Section extends { readonly quota?: QuotaLimits | undefined },
+>({
   readWithDefaults: read,
   write,
-}: QuotaSet): ComparePart<Section> =>
-  provisionQuota<Section>({ limitsIn: (section) => section.quota, read, write });
+}: QuotaSetCalls): ComparePart<Section> =>
+  defineQuotaProvision<Section>({ limitsIn: (section) => section.quota, read, write });

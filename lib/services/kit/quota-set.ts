@@ -3,7 +3,7 @@ import type { ProjectContext } from '../../task/service.ts';
 import type { QuotaWithDefaults } from './provision-quota.ts';
 
 /** The calls that read and set the limits of a project in one service. */
-export interface QuotaSet {
+export interface QuotaSetCalls {
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   readLimits(context: ProjectContext): Promise<QuotaWithDefaults['limits']>;
   /** Reads the effective limits and the defaults, with one call for each. */
@@ -22,7 +22,7 @@ export interface QuotaSetAddress {
   readonly defaultsSegment?: string;
 }
 
-const limits = z.record(z.string(), z.unknown());
+const limitsSchema = z.record(z.string(), z.unknown());
 
 /**
  * Returns the calls for the limits of a project. The paths are `PATH/PROJECT` and
@@ -36,8 +36,8 @@ export function quotaSetAt({
   path,
   key = 'quota_set',
   defaultsSegment = 'defaults',
-}: QuotaSetAddress): QuotaSet {
-  const body = z.object({ [key]: limits });
+}: QuotaSetAddress): QuotaSetCalls {
+  const body = z.object({ [key]: limitsSchema });
   const pathOf = ({ project }: ProjectContext): string => `${path}/${encodeURIComponent(project)}`;
   const readQuotaSet = async (
     { api }: ProjectContext,

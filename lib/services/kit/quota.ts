@@ -23,10 +23,11 @@ export interface QuotaDefinition<Row, Context = ProjectContext>
 }
 
 /**
- * Defines a quota as a resource type. Some services accept a reset but keep the limits: with
- * unified limits, Nova answers 202 and does nothing. Octavia 2026.2 writes the defaults into the
- * row of the project. The limits are therefore listed again after the reset. Remaining limits do no
- * harm, so their removal is `retained`: the report names the limits, and the task ends.
+ * Defines a quota as a resource type. Some services accept a reset but keep the limits. For
+ * example, Nova with unified limits answers 202 and does nothing, and Octavia 2026.2 writes the
+ * defaults into the row of the project. The limits are therefore listed again after the reset.
+ * Remaining limits do no harm, so their removal is `retained`: the report names the limits, and the
+ * task ends.
  *
  * @example
  * const quota = defineQuota({
@@ -43,7 +44,7 @@ export interface QuotaDefinition<Row, Context = ProjectContext>
  */
 export function defineQuota<Row>(definition: QuotaDefinition<Row>): ResourceTypeFactory {
   const { reset, ...typeDefinition } = definition;
-  return defineType<Row>({ name: 'quota', ...typeDefinition, remove: removalByReset(definition) });
+  return defineType<Row>({ name: 'quota', ...typeDefinition, remove: removeByReset(definition) });
 }
 
 /** The limits of a project as one row. */
@@ -104,12 +105,12 @@ export function defineUserQuota<Row>(
   return defineUserType<Row>({
     name: 'quota',
     ...typeDefinition,
-    remove: removalByReset(definition),
+    remove: removeByReset(definition),
   });
 }
 
 /** Returns a `remove` that resets the limits, and lists them again to see the result. */
-const removalByReset =
+const removeByReset =
   <Row, Context extends { readonly api: { readonly service: string } }>(
     quota: Pick<QuotaDefinition<Row, Context>, 'reset' | 'list' | 'id' | 'label'>,
   ) =>

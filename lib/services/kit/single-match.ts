@@ -1,19 +1,20 @@
 /**
  * Returns the message and the advice for a name or id that does not belong to exactly one item.
- * `count`: the number of items with this name or id. `place`: the text that contains the name.
+ * `matchCount`: the number of items with this name or id. `source`: the phrase for the text in
+ * which the name or id was written.
  */
-export const noSingleMatch = (
+export const describeNoSingleMatch = (
   noun: string,
   nameOrId: string,
-  count: number,
-  place = 'the profile',
+  matchCount: number,
+  source = 'the profile',
 ): { readonly message: string; readonly advice: string } =>
-  count === 0
+  matchCount === 0
     ? {
         message: `there is no ${noun} "${nameOrId}"`,
-        advice: `Create the ${noun}, or correct the name in ${place}.`,
+        advice: `Create the ${noun}, or correct the name in ${source}.`,
       }
     : {
-        message: `there are ${count} ${noun}s "${nameOrId}"`,
-        advice: `Write the id of one of these ${noun}s in ${place}.`,
+        message: `there are ${matchCount} ${noun}s "${nameOrId}"`,
+        advice: `Write the id of one of these ${noun}s in ${source}.`,
       };

@@ -6,16 +6,14 @@ import {
   type ProjectContext,
   type SuspensionType,
 } from '../../task/service.ts';
+import type { QuotaLimits } from './provision-quota.ts';
 
-/** Limits by name. */
-export type Limits = Readonly<Record<string, number>>;
-
-/** The calls that read and write the limits of a project in one service. */
-export interface QuotaSuspension {
+/** The input of {@link defineQuotaSuspension}. */
+export interface QuotaSuspensionDefinition {
   /** The names of the limits that suspend lowers. Omit the limits that the service itself needs. */
-  readonly limits: readonly string[];
+  readonly limitNames: readonly string[];
   /** Sentences for the documentation: the reasons why other limits are not changed. */
-  readonly unchanged?: readonly string[];
+  readonly unchangedReasons?: readonly string[];
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
   /**
@@ -24,30 +22,33 @@ export interface QuotaSuspension {
    * new resources.
    */
   readUsage?(context: ProjectContext): Promise<Readonly<Record<string, number>>>;
-  write(limits: Limits, context: ProjectContext): Promise<void>;
+  write(limits: QuotaLimits, context: ProjectContext): Promise<void>;
 }
 
 interface QuotaRow {
   readonly project: string;
-  readonly limits: Limits;
+  readonly limits: QuotaLimits;
   /** The lowest value that suspend may now write for each limit: zero, or the present usage. */
-  readonly lowestLimits: Limits;
+  readonly lowestLimits: QuotaLimits;
 }
 
 const numberSchema = z.number();
-const limitsByName = z.record(z.string(), numberSchema);
+const limitsByNameSchema = z.record(z.string(), numberSchema);
 /**
  * The limits before the suspension. `lowered`: the values that suspend writes. Suspend sets a limit
  * without such a value to zero.
  */
-const recordedLimits = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
-type RecordedLimits = z.infer<typeof recordedLimits>;
+const recordedLimitsSchema = z.object({
+  limits: limitsByNameSchema,
+  lowered: limitsByNameSchema.optional(),
+});
+type RecordedLimits = z.infer<typeof recordedLimitsSchema>;
 
 /** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
 /** Returns the value that suspend writes for each recorded limit. */
-const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
+const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): QuotaLimits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 /**
@@ -55,13 +56,12 @@ const loweredLimits = ({ limits, lowered = {} }: RecordedLimits): Limits =>
  * suspend writes, the recorded value, or a third value that another actor has set.
  */
 function groupByPresentValue({ limits }: QuotaRow, state: RecordedLimits) {
-  const valuesOfSuspend = loweredLimits(state);
-  // A limit whose recorded value equals the value of suspend is omitted: suspend and resume would
-  // write the same value.
+  const limitsAfterSuspend = loweredLimits(state);
+  // A limit for which suspend and resume would write the same value is omitted.
   const names = Object.keys(state.limits).filter(
-    (name) => state.limits[name] !== valuesOfSuspend[name],
+    (name) => state.limits[name] !== limitsAfterSuspend[name],
   );
-  const isLowered = (name: string): boolean => limits[name] === valuesOfSuspend[name];
+  const isLowered = (name: string): boolean => limits[name] === limitsAfterSuspend[name];
   const isRecorded = (name: string): boolean => limits[name] === state.limits[name];
   return {
     loweredNames: names.filter(isLowered),
@@ -90,7 +90,7 @@ function compare(row: QuotaRow, state: RecordedLimits): Comparison {
     : { kind: 'as-recorded' };
 }
 
-const pickLimits = (from: Limits, names: readonly string[]): Limits =>
+const pickLimits = (from: QuotaLimits, names: readonly string[]): QuotaLimits =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
 /** Records the limits that suspend can lower. */
@@ -110,12 +110,15 @@ function assess({ limits, lowestLimits }: QuotaRow): Assessment<RecordedLimits> 
 }
 
 /** Reads the limits, and the usage if the service needs it, as one row. */
-async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise<QuotaRow> {
+async function readRow(
+  quota: QuotaSuspensionDefinition,
+  context: ProjectContext,
+): Promise<QuotaRow> {
   const [shownLimits, usage = {}] = await Promise.all([
     quota.read(context),
     quota.readUsage?.(context),
   ]);
-  const limits = quota.limits.flatMap((name): [string, number][] => {
+  const limits = quota.limitNames.flatMap((name): [string, number][] => {
     const value = numberSchema.safeParse(shownLimits[name]);
     return value.success ? [[name, value.data]] : [];
   });
@@ -131,11 +134,11 @@ async function readRow(quota: QuotaSuspension, context: ProjectContext): Promise
 /**
  * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
  * the recorded values back, also a value that was a default. Most services do not show which values
- * are defaults, and a reset to the defaults needs a DELETE, which the client of a resume refuses.
- * Later changes of the default therefore do not affect the project.
+ * are defaults. A reset to the defaults would also need a DELETE, which the API client of a resume
+ * refuses. After a resume, a change of the default therefore no longer affects the project.
  */
 export const defineQuotaSuspension = (
-  quota: QuotaSuspension,
+  quota: QuotaSuspensionDefinition,
 ): ((service: string) => SuspensionType) =>
   defineSuspension<QuotaRow, RecordedLimits>({
     name: 'quota',
@@ -143,14 +146,14 @@ export const defineQuotaSuspension = (
     summary: {
       suspend:
         `Option \`quotas: zero\`: these limits are set to ` +
-        `${quota.readUsage ? 'the usage' : 'zero'}: ${quota.limits.join(', ')}.`,
+        `${quota.readUsage ? 'the usage' : 'zero'}: ${quota.limitNames.join(', ')}.`,
       record: 'The value of each of these limits.',
       resume:
         'The recorded values are written back, except to a limit that was changed meanwhile. A ' +
         'value that was a default becomes a limit of the project.',
-      unchanged: quota.unchanged ?? [],
+      unchanged: quota.unchangedReasons ?? [],
     },
-    recordedState: recordedLimits,
+    recordedState: recordedLimitsSchema,
     list: async (context) => [await readRow(quota, context)],
     id: ({ project }) => project,
     owner: ({ project }) => project,

@@ -2,7 +2,7 @@
  * Parses a time in the format of Nova and Cinder: UTC, usually without a time zone. Returns epoch
  * milliseconds, or `NaN` if there is no time.
  */
-export function epochOf(time: string | null | undefined): number {
+export function epochMillisOf(time: string | null | undefined): number {
   if (!time) return Number.NaN;
   return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(time) ? time : `${time}Z`);
 }

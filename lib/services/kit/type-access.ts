@@ -16,13 +16,14 @@ export interface PrivateTypeListings {
   /** Key of the types in the answer: `flavors`. */
   readonly collection: string;
   readonly paging: Paging;
-  readonly access: {
+  /** The listing of the projects with access to one type. */
+  readonly accessListing: {
     /** Path below one type: `os-flavor-access`. */
     readonly path: string;
     /** Key of the rows in the answer: `flavor_access`. */
     readonly collection: string;
     /** Field of a row with the project that has access. */
-    readonly owner: 'project_id' | 'tenant_id';
+    readonly ownerField: 'project_id' | 'tenant_id';
   };
 }
 
@@ -46,13 +47,13 @@ export async function projectsWithAccess(
   types: PrivateTypeListings,
   api: ServiceApi,
 ): Promise<(string | undefined)[]> {
-  const { access } = types;
-  const { rows } = await api.list(`${pathOfType(id, types)}/${access.path}`, {
-    collection: access.collection,
+  const { path, collection, ownerField } = types.accessListing;
+  const { rows } = await api.list(`${pathOfType(id, types)}/${path}`, {
+    collection,
     row: accessRow,
     paging: 'none',
   });
-  return rows.map((row) => row[access.owner] ?? undefined);
+  return rows.map((row) => row[ownerField] ?? undefined);
 }
 
 /**
@@ -66,7 +67,11 @@ export async function projectsWithAccess(
  *   path: '/flavors',
  *   collection: 'flavors',
  *   paging: 'marker',
- *   access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
+ *   accessListing: {
+ *     path: 'os-flavor-access',
+ *     collection: 'flavor_access',
+ *     ownerField: 'tenant_id',
+ *   },
  *   revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
  * });
  */

@@ -9,7 +9,7 @@ import {
   type ServiceApi,
   type UserContext,
 } from '../../task/service.ts';
-import { epochOf, hasElapsed } from '../kit/time.ts';
+import { epochMillisOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const clusterRow = z.object({
@@ -33,7 +33,7 @@ type ClusterRow = z.infer<typeof clusterRow>;
 const STUCK_AFTER_MILLIS = 30 * 60_000;
 
 const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.uuid)}`;
-const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
+const changedAt = (row: ClusterRow): number => epochMillisOf(row.updated_at ?? row.created_at);
 
 /**
  * Returns the clusters of the whole cloud, because Magnum has no filter by project. Only the

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 
 const schema = z.strictObject({ quota: limitsSchema(['clusters']).optional() });
 type Section = z.infer<typeof schema>;
@@ -14,7 +14,7 @@ const pathOf = (project: string): string =>
  * Provisions the limit of clusters. If the project has no limit, Magnum shows the default, which
  * has no id. Before Ussuri, Magnum answers 404.
  */
-const quota = provisionQuota<Section>({
+const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,
   async read({ api, project }) {
     const answer = await api.request('GET', pathOf(project), { accept: [404] });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochMillisOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
 /** A deletion that takes longer than this counts as stuck. */
@@ -98,7 +98,7 @@ async function stuckSince(
   { api, now }: ProjectContext,
 ): Promise<number | undefined> {
   const { rows } = await api.list(path, { collection, row: instanceRow, paging: 'none' });
-  const since = Math.max(...rows.map((row) => epochOf(row.updated_at)));
+  const since = Math.max(...rows.map((row) => epochMillisOf(row.updated_at)));
   return Number.isFinite(since) && now() - since > STUCK_AFTER_MILLIS ? since : undefined;
 }
 

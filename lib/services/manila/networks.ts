@@ -1,6 +1,6 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import { refusalBlocker, STUCK_AFTER_MILLIS } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
@@ -48,7 +48,7 @@ export const shareServer = defineType({
   },
   async remove(row, { api, now }): Promise<Removal> {
     if (row.status === 'deleting') {
-      const since = epochOf(row.updated_at);
+      const since = epochMillisOf(row.updated_at);
       return now() - since > STUCK_AFTER_MILLIS
         ? { kind: 'accepted', stuckSince: since }
         : { kind: 'accepted' };

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
-import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
+import { defineAccessProvision, typeNamesSchema } from '../kit/provision-access.ts';
+import { defineQuotaSetProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import { PRIVATE_SHARE_TYPES } from './types.ts';
 
@@ -25,12 +25,12 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/quota-sets' }));
+const quota = defineQuotaSetProvision<Section>(quotaSetAt({ path: '/quota-sets' }));
 
-const typeAccess = provisionAccess<Section>({
+const typeAccess = defineAccessProvision<Section>({
   types: PRIVATE_SHARE_TYPES,
   typeNamesIn: (section) => section.shareTypes,
-  isPublicValue: 'all',
+  allTypesQueryValue: 'all',
   publicField: 'share_type_access:is_public',
   grantBody: (project) => ({ addProjectAccess: { project } }),
 });

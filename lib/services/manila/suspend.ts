@@ -5,8 +5,8 @@ const quotaSet = quotaSetAt({ path: '/quota-sets' });
 
 /** Lowers limits to zero. `force` permits a limit below the usage. */
 export const quotaSuspension = defineQuotaSuspension({
-  limits: ['shares', 'gigabytes', 'snapshots', 'snapshot_gigabytes', 'share_networks'],
-  unchanged: [
+  limitNames: ['shares', 'gigabytes', 'snapshots', 'snapshot_gigabytes', 'share_networks'],
+  unchangedReasons: [
     'The limits of single share types are not changed, because the limits for all types already ' +
       'prevent new shares.',
   ],

@@ -8,7 +8,11 @@ export const PRIVATE_SHARE_TYPES: PrivateTypeListings = {
   path: '/types',
   collection: 'share_types',
   paging: 'none',
-  access: { path: 'share_type_access', collection: 'share_type_access', owner: 'project_id' },
+  accessListing: {
+    path: 'share_type_access',
+    collection: 'share_type_access',
+    ownerField: 'project_id',
+  },
 };
 
 export const typeAccess = defineTypeAccess({ ...PRIVATE_SHARE_TYPES, revokeBody });
@@ -18,6 +22,10 @@ export const groupTypeAccess = defineTypeAccess({
   path: '/share-group-types',
   collection: 'share_group_types',
   paging: 'none',
-  access: { path: 'access', collection: 'share_group_type_access', owner: 'project_id' },
+  accessListing: {
+    path: 'access',
+    collection: 'share_group_type_access',
+    ownerField: 'project_id',
+  },
   revokeBody,
 });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
-import { foreignOwners } from './bgpvpn.ts';
+import { listForeignOwners } from './bgpvpn.ts';
 import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
@@ -39,7 +39,7 @@ export const bgpSpeaker = defineType<BgpSpeaker>({
   owner: ownerOf,
   label: labelOf,
   async remove(row, context): Promise<Removal> {
-    const networkOwners = await foreignOwners('networks', row.networks ?? [], context);
+    const networkOwners = await listForeignOwners('networks', row.networks ?? [], context);
     if (networkOwners.length > 0)
       return { kind: 'blocked', ...foreignBlocker(networkOwners, ['network', 'networks']) };
     return deleteResource(context.api, SPEAKERS_PATH, row);

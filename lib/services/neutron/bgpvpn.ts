@@ -43,7 +43,7 @@ export const bgpVpn = defineType<BgpVpn>({
   label: labelOf,
   async remove(row, context): Promise<Removal> {
     for (const [collection, noun] of CONNECTED_COLLECTIONS) {
-      const owners = await foreignOwners(collection, row[collection] ?? [], context);
+      const owners = await listForeignOwners(collection, row[collection] ?? [], context);
       if (owners.length > 0) return { kind: 'blocked', ...foreignBlocker(owners, noun) };
     }
     return deleteResource(context.api, '/v2.0/bgpvpn/bgpvpns', row);
@@ -51,7 +51,7 @@ export const bgpVpn = defineType<BgpVpn>({
 });
 
 /** Returns the owner of each connected resource that does not belong to the project. */
-export async function foreignOwners(
+export async function listForeignOwners(
   collection: string,
   connectedIds: readonly string[],
   { api, project }: ProjectContext,

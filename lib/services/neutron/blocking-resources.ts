@@ -85,17 +85,19 @@ export function foreignBlocker(
   owners: readonly (string | undefined)[],
   noun: BlockingCollection['noun'],
 ): Blocker {
-  const byOwner = new Map<string, number>();
-  for (const owner of owners) byOwner.set(owner ?? '', (byOwner.get(owner ?? '') ?? 0) + 1);
-  const counts = [...byOwner.entries()]
+  const countByOwner = new Map<string, number>();
+  for (const owner of owners)
+    countByOwner.set(owner ?? '', (countByOwner.get(owner ?? '') ?? 0) + 1);
+  const countTexts = [...countByOwner.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([owner, count]) =>
         `${countWithNoun(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
+  const verb = owners.length === 1 ? 'prevents' : 'prevent';
   return {
-    message: `${counts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
-    actor: byOwner.size === 1 && byOwner.has('') ? 'operator' : 'other-project',
+    message: `${countTexts.join(', ')} ${verb} the deletion`,
+    actor: countByOwner.size === 1 && countByOwner.has('') ? 'operator' : 'other-project',
     advice:
       'The propagator changes nothing in another project. Ask the owner of that ' +
       'resource to remove it, or remove it as an administrator.',

@@ -150,7 +150,7 @@ export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext)
   ['project_id', project],
 ];
 
-const neutronError = z.object({
+const neutronErrorBody = z.object({
   NeutronError: z.object({ type: z.string(), message: z.string() }),
 });
 
@@ -158,14 +158,14 @@ const neutronError = z.object({
  * Deletes one resource. Converts a 409 to a blocker, because a 409 of Neutron means that another
  * resource depends on this resource. For subnet pools and VPN endpoint groups, a 400 has the same
  * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explainRefusal`
- * receives the blocker with Neutron's message. The function returns a blocker that names the
- * resource that prevents the deletion, or `undefined` if no such resource is found.
+ * receives the blocker with Neutron's message. It returns a blocker that names the resource that
+ * prevents the deletion, or `undefined` if it finds no such resource.
  */
 export async function deleteResource(
   api: ServiceApi,
   path: string,
   row: Pick<OwnedRow, 'id'>,
-  explainRefusal?: (reported: Blocker) => Promise<Blocker | undefined>,
+  explainRefusal?: (reportedBlocker: Blocker) => Promise<Blocker | undefined>,
 ): Promise<Removal> {
   const answer = await api.request('DELETE', `${path}/${urlEncode(row.id)}`, {
     accept: [400, 404, 409],
@@ -180,7 +180,7 @@ export async function deleteResource(
  * the resource's id, so that the report counts refusals with the same message together.
  */
 export function refusalBlocker(body: unknown, id: string): Blocker {
-  const parsed = neutronError.safeParse(body);
+  const parsed = neutronErrorBody.safeParse(body);
   const message = parsed.success
     ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim()
     : 'neutron refused the deletion and gave no reason';

@@ -49,8 +49,8 @@ async function foreignPolicyOwners(
   group: FirewallGroup,
   { api, project }: ProjectContext,
 ): Promise<(string | undefined)[]> {
-  const optionalIds = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
-  const policyIds = new Set(optionalIds.filter((id) => typeof id === 'string'));
+  const optionalPolicyIds = [group.ingress_firewall_policy_id, group.egress_firewall_policy_id];
+  const policyIds = new Set(optionalPolicyIds.filter((id) => typeof id === 'string'));
   const policyOwners = [...policyIds].map(async (id) => {
     const { json, status } = await api.request('GET', `${POLICIES_PATH}/${urlEncode(id)}`, {
       accept: [404],
@@ -100,7 +100,7 @@ const firewallGroup = defineType<FirewallGroup>({
   },
 });
 
-const defineFirewallPart = (
+const defineFirewallType = (
   name: string,
   collection: string,
   dependsOn: readonly TypeDependencies[],
@@ -119,10 +119,10 @@ const defineFirewallPart = (
 
 export const FIREWALL_TYPES = [
   firewallGroup,
-  defineFirewallPart('firewall-policy', 'firewall_policies', [
+  defineFirewallType('firewall-policy', 'firewall_policies', [
     { types: ['firewall-group'], strength: 'required', until: 'empty' },
   ]),
-  defineFirewallPart('firewall-rule', 'firewall_rules', [
+  defineFirewallType('firewall-rule', 'firewall_rules', [
     { types: ['firewall-policy', 'firewall-group'], strength: 'required', until: 'empty' },
   ]),
 ];

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { isNovaDeleting } from '../kit/nova-deletion.ts';
+import { isNovaUnfinished } from '../kit/nova-deletion.ts';
 import { findBlocker, foreignBlocker, portsWhere } from './blocking-resources.ts';
 import {
   definePlainType,
@@ -32,19 +32,19 @@ const networksOf = (context: ProjectContext) =>
   );
 
 /** Returns the owners of other projects' subnets on these networks, by network id. */
-async function foreignSubnetOwners(
+async function listForeignSubnetOwners(
   context: ProjectContext,
   networkIds: readonly string[],
 ): Promise<Map<string, (string | undefined)[]>> {
-  const ownersByNetwork = new Map<string, (string | undefined)[]>();
+  const ownersByNetworkId = new Map<string, (string | undefined)[]>();
   for (const subnet of await rowsWhere(context.api, subnetCollection, 'network_id', networkIds)) {
     if (ownerOf(subnet) === context.project || !subnet.network_id) continue;
-    ownersByNetwork.set(subnet.network_id, [
-      ...(ownersByNetwork.get(subnet.network_id) ?? []),
+    ownersByNetworkId.set(subnet.network_id, [
+      ...(ownersByNetworkId.get(subnet.network_id) ?? []),
       ownerOf(subnet),
     ]);
   }
-  return ownersByNetwork;
+  return ownersByNetworkId;
 }
 
 /**
@@ -72,16 +72,16 @@ const network = defineType({
   ],
   async list(context) {
     const networks = await networksOf(context);
-    const usedIds = isNovaDeleting(context)
+    const usedIds = isNovaUnfinished(context)
       ? await networkIdsWithDevices(context)
       : new Set<string>();
     const networkIdsWithSubnets = networks
       .filter(({ id, subnets }) => (subnets ?? []).length > 0 && !usedIds.has(id))
       .map(({ id }) => id);
-    const foreignOwnersByNetwork = await foreignSubnetOwners(context, networkIdsWithSubnets);
+    const foreignOwnersByNetworkId = await listForeignSubnetOwners(context, networkIdsWithSubnets);
     return networks.map((row) => ({
       ...row,
-      foreignSubnetOwners: foreignOwnersByNetwork.get(row.id) ?? [],
+      foreignSubnetOwners: foreignOwnersByNetworkId.get(row.id) ?? [],
       awaitsNova: usedIds.has(row.id),
     }));
   },

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { isNovaDeleting } from '../kit/nova-deletion.ts';
+import { isNovaUnfinished } from '../kit/nova-deletion.ts';
 import { foreignBlocker, NETWORK_PORT_DEVICE_OWNERS } from './blocking-resources.ts';
 import {
   deleteResource,
@@ -145,14 +145,16 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
 /**
  * Returns a blocker that names the router or trunk that must be deleted before the port. Returns
  * `undefined` if neither prevents the deletion. The id of the trunk is read from Neutron's message
- * in `reported`, because the row of the port does not show its trunk.
+ * in `reportedBlocker`, because the row of the port does not show its trunk.
  */
 async function routerOrTrunkBlocker(
   port: Port,
-  reported: Blocker,
+  reportedBlocker: Blocker,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(reported.message)?.[1];
+  const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(
+    reportedBlocker.message,
+  )?.[1];
   const routerId = INTERFACE_DEVICE_OWNERS.includes(port.device_owner ?? '')
     ? port.device_id
     : undefined;
@@ -161,12 +163,14 @@ async function routerOrTrunkBlocker(
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
     : [`/v2.0/routers/${urlEncode(routerId ?? '')}`, 'router', 'routers'];
   const { json, status } = await context.api.request('GET', path, { accept: [404] });
-  const deletedFirst = { message: `the ${noun} that uses the port must be deleted first` };
+  const deleteFirstBlocker = temporaryBlocker(
+    `the ${noun} that uses the port must be deleted first`,
+  );
   // The router or trunk was deleted after Neutron refused the port. The next run deletes the port.
-  if (status === 404) return { ...deletedFirst, actor: 'none' };
+  if (status === 404) return deleteFirstBlocker;
   const resource = z.object({ [noun]: OwnedRow.partial() }).safeParse(json).data?.[noun];
   const owner = resource && ownerOf(resource);
-  if (owner === context.project) return { ...deletedFirst, actor: 'none' };
+  if (owner === context.project) return deleteFirstBlocker;
   return foreignBlocker([owner], [noun, plural]);
 }
 
@@ -208,14 +212,14 @@ const port = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   blocked: (row, context): Blocker | undefined =>
-    isNovaDeleting(context) && hasDevice(row)
+    isNovaUnfinished(context) && hasDevice(row)
       ? temporaryBlocker('Nova still deletes servers, and one of them may use the port')
       : undefined,
   async remove(row, context): Promise<Removal> {
     const blocker = await creatorBlocker(row, context);
     if (blocker) return { kind: 'blocked', ...blocker };
-    return deleteResource(context.api, '/v2.0/ports', row, (reported) =>
-      routerOrTrunkBlocker(row, reported, context),
+    return deleteResource(context.api, '/v2.0/ports', row, (reportedBlocker) =>
+      routerOrTrunkBlocker(row, reportedBlocker, context),
     );
   },
 });

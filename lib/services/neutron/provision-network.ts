@@ -23,28 +23,31 @@ const ROUTER_COLLECTION = { path: '/v2.0/routers', collection: 'routers', row: R
 const PORT_COLLECTION = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
- * Provisions a network, its subnet, a router, and the interface between the router and the subnet.
+ * Compares a network, its subnet, a router, and the interface between the router and the subnet.
  * Names in Neutron are not unique, so only networks and routers of the project are compared. An
  * item is created only after a listing shows the items that it needs: a subnet needs its network.
  */
-export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
-  if (!wanted) return [];
-  const routerName = wanted.router?.name ?? wanted.name;
+export const compareNetwork: ComparePart<NeutronSection> = async (
+  { network: profileNetwork },
+  context,
+) => {
+  if (!profileNetwork) return [];
+  const routerName = profileNetwork.router?.name ?? profileNetwork.name;
   const [{ networks, subnets }, router] = await Promise.all([
-    listProjectNetworks(wanted.name, context),
-    wanted.router && findRouter(routerName, context),
+    listProjectNetworks(profileNetwork.name, context),
+    profileNetwork.router && findRouter(routerName, context),
   ]);
-  const subnet = subnets.find(({ cidr }) => cidr === wanted.cidr);
+  const subnet = subnets.find(({ cidr }) => cidr === profileNetwork.cidr);
   const networkOfSubnet = networks.find(({ id }) => id === subnet?.network_id);
   const presentNetwork = networkOfSubnet ?? networks[0];
   const items = [
-    networkItem(wanted, presentNetwork, networks.length, context),
-    subnetItem(wanted, presentNetwork, subnet, subnets, context),
+    networkItem(profileNetwork, presentNetwork, networks.length, context),
+    subnetItem(profileNetwork, presentNetwork, subnet, subnets, context),
   ];
-  if (!wanted.router) return items;
+  if (!profileNetwork.router) return items;
   return [
     ...items,
-    await routerItem(routerName, wanted.router.external, router, context),
+    await routerItem(routerName, profileNetwork.router.external, router, context),
     await interfaceItem(routerName, router, subnet, context),
   ];
 };
@@ -94,8 +97,8 @@ function networkItem(
 
 /**
  * Compares the subnet. `presentSubnet`: the subnet with the wanted address range. If the network
- * has only other subnets, it differs from the profile. The wanted subnet can still be created:
- * Neutron refuses only a subnet that overlaps with another subnet of the network.
+ * has only other subnets, the state of the item is `differs`. The wanted subnet can still be
+ * created: Neutron refuses only a subnet that overlaps with another subnet of the network.
  */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
@@ -134,7 +137,7 @@ async function routerItem(
 ): Promise<ProvisionItem> {
   const { api, project } = context;
   const item = { type: 'router', name, wanted: `gateway ${externalNetwork}` };
-  const gateway = await findNetwork(externalNetwork, [['router:external', 'true']], context);
+  const gateway = await findNetwork(externalNetwork, { onlyExternal: true }, context);
   if (gateway.kind === 'no-single-match')
     return {
       ...item,
@@ -172,12 +175,12 @@ async function routerItem(
  * refuses a second interface between the same router and subnet.
  */
 async function interfaceItem(
-  name: string,
+  routerName: string,
   router: Router | undefined,
   subnet: Subnet | undefined,
   { api }: ProvisionContext,
 ): Promise<ProvisionItem> {
-  const item = { type: 'router-interface', name, wanted: 'connected' };
+  const item = { type: 'router-interface', name: routerName, wanted: 'connected' };
   if (!subnet || !router)
     return { ...item, state: 'waiting', message: 'it is created after the subnet and the router' };
   const ports = await rowsOf(api, PORT_COLLECTION, [

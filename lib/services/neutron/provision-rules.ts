@@ -26,11 +26,11 @@ const RULE_COLLECTION = {
 };
 
 /**
- * Provisions rules of the security group `default`. Neutron creates this group when the groups of
+ * Compares rules of the security group `default`. Neutron creates this group when the groups of
  * the project are listed with a plain filter. A run that must not create resources therefore lists
  * them with {@link projectFilterWithoutSideEffect}.
  */
-export const securityGroupRules: ComparePart<NeutronSection> = async (
+export const compareSecurityGroupRules: ComparePart<NeutronSection> = async (
   { securityGroupRules: wantedRules = [] },
   context,
 ) => {

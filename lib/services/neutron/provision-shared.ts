@@ -18,19 +18,19 @@ const POLICY_COLLECTION = {
 const POLICY_ACTION = 'access_as_shared';
 
 /**
- * Provisions access to networks of other projects. A network that is shared with all projects needs
- * no policy.
+ * Compares the access to networks of other projects. A network that is shared with all projects
+ * needs no policy.
  */
-export const sharedNetworks: ComparePart<NeutronSection> = async (
-  { sharedNetworks: names = [] },
+export const compareSharedNetworks: ComparePart<NeutronSection> = async (
+  { sharedNetworks: namesOrIds = [] },
   context,
-) => Promise.all(names.map((name) => accessItem(name, context)));
+) => Promise.all(namesOrIds.map((one) => accessItem(one, context)));
 
 /** Compares the access to one network. `name`: its name or id. */
 async function accessItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
   const { api, project } = context;
   const item = { type: 'rbac-policy', name, wanted: 'access' };
-  const match = await findNetwork(name, [], context);
+  const match = await findNetwork(name, { onlyExternal: false }, context);
   if (match.kind === 'no-single-match')
     return { ...item, state: 'blocked', message: match.message, advice: match.advice };
   const { id, shared } = match.network;

@@ -49,7 +49,7 @@ export async function routersOf(context: ProjectContext): Promise<Router[]> {
  * Returns the collections of resources that use a router, in any project: floating IPs, NDP proxies
  * and VPN services. While one exists, Neutron refuses to remove the router and its interfaces.
  */
-const collectionsOnRouter = (routerId: string): BlockingCollection[] => [
+const collectionsUsingRouter = (routerId: string): BlockingCollection[] => [
   {
     path: '/v2.0/floatingips',
     collection: 'floatingips',
@@ -131,10 +131,10 @@ const routerInterface = defineType({
   ],
   async list(context) {
     await requireExtension(context, 'router');
-    const routers = new Map((await routersOf(context)).map((router) => [router.id, router]));
-    const ports = await interfacesOf(context, [...routers.keys()]);
+    const routerById = new Map((await routersOf(context)).map((router) => [router.id, router]));
+    const ports = await interfacesOf(context, [...routerById.keys()]);
     return ports.flatMap((port) => {
-      const router = routers.get(port.device_id);
+      const router = routerById.get(port.device_id);
       return router && INTERFACE_DEVICE_OWNERS.includes(port.device_owner)
         ? [{ port, router }]
         : [];
@@ -165,7 +165,7 @@ const routerInterface = defineType({
     if (answer.status === 409)
       return {
         kind: 'blocked',
-        ...((await findBlocker(context, collectionsOnRouter(router.id))) ??
+        ...((await findBlocker(context, collectionsUsingRouter(router.id))) ??
           refusalBlocker(answer.json, port.id)),
       };
     if (answer.status !== 404) return { kind: 'gone' };
@@ -208,7 +208,7 @@ const router = defineType({
       // The blocker of the type `router-interface` already reports the reason.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
-        : findBlocker(context, collectionsOnRouter(row.id)),
+        : findBlocker(context, collectionsUsingRouter(row.id)),
     ),
 });
 

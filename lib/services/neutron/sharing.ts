@@ -85,10 +85,9 @@ const rbacPolicy = defineType({
 
 /**
  * RBAC policies of other projects that name this project as the receiving project. Neutron shows
- * the sharing project as the owner of such a policy. Like a role assignment, the policy is useless
- * after the deletion of the receiving project. The owner check therefore compares the receiving
- * project. A policy for `*` (all projects) stays. The removal of a policy does not change the
- * shared object.
+ * the sharing project as the owner of such a policy. The owner check compares the receiving project
+ * instead, because the policy is useless after the deletion of that project. A policy for `*` (all
+ * projects) stays. The removal of a policy does not change the shared object.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

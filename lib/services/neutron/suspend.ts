@@ -32,7 +32,7 @@ async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[
   const networkIds = [...new Set(interfaces.map((port) => port.network_id))];
   const portsOnNetworks = await rowsWhere(api, PORT_COLLECTION, 'network_id', networkIds);
   // A port without an owner belongs to Neutron itself.
-  const networksWithForeignPort = new Set(
+  const networkIdsWithForeignPort = new Set(
     portsOnNetworks
       .filter((port) => ownerOf(port) && ownerOf(port) !== project)
       .map((port) => port.network_id),
@@ -40,14 +40,18 @@ async function listRouters({ api, project }: ProjectContext): Promise<RouterRow[
   return routers.map((router) => ({
     ...router,
     hasForeignPort: interfaces.some(
-      (port) => port.device_id === router.id && networksWithForeignPort.has(port.network_id),
+      (port) => port.device_id === router.id && networkIdsWithForeignPort.has(port.network_id),
     ),
   }));
 }
 
-const setAdminState = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =>
+const updateRouter = (
+  row: RouterRow,
+  router: { readonly admin_state_up: boolean },
+  { api }: ProjectContext,
+) =>
   api.request('PUT', `/v2.0/routers/${urlEncode(row.id)}`, {
-    json: { router: { admin_state_up } },
+    json: { router },
   });
 
 const compare = (row: RouterRow): Comparison =>
@@ -86,14 +90,18 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
       };
     return { kind: 'suspend', recordedState: {} };
   },
-  suspend: async (row, _recordedState, context) => void (await setAdminState(row, false, context)),
+  async suspend(row, _recordedState, context) {
+    await updateRouter(row, { admin_state_up: false }, context);
+  },
   compare,
-  resume: async (row, _recordedState, context) => void (await setAdminState(row, true, context)),
+  async resume(row, _recordedState, context) {
+    await updateRouter(row, { admin_state_up: true }, context);
+  },
 });
 
 export const quotaSuspension = defineQuotaSuspension({
-  limits: ['network', 'subnet', 'router', 'floatingip'],
-  unchanged: [
+  limitNames: ['network', 'subnet', 'router', 'floatingip'],
+  unchangedReasons: [
     'The limit of ports is not changed, because Octavia needs new ports in the project to repair ' +
       'a load balancer.',
     'The limits of security groups and rules are not changed, because Neutron must be able to ' +

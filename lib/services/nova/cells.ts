@@ -38,7 +38,7 @@ export const downCellBlocker = (hosts: readonly string[]): Blocker => ({
  * servers: suspend would not stop an omitted server, and resume would remove its record
  * without starting it.
  */
-export async function requireAllCells(api: ServiceApi): Promise<void> {
+export async function requireAllCellsUp(api: ServiceApi): Promise<void> {
   const hosts = await hostsOfDownCells(api);
   if (hosts.length === 0) return;
   throw new PropagatorError({

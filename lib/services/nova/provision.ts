@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
-import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
+import { defineAccessProvision, typeNamesSchema } from '../kit/provision-access.ts';
+import { defineQuotaSetProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import type { PrivateTypeListings } from '../kit/type-access.ts';
 
@@ -21,7 +21,7 @@ const schema = z.strictObject({
 type Section = z.infer<typeof schema>;
 
 /** Limits. Before Nova stores a limit, Nova checks in Keystone that the project exists. */
-const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
+const quota = defineQuotaSetProvision<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The listings of private flavors and of the projects that may use each flavor. */
 export const PRIVATE_FLAVORS: PrivateTypeListings = {
@@ -29,14 +29,14 @@ export const PRIVATE_FLAVORS: PrivateTypeListings = {
   path: '/flavors',
   collection: 'flavors',
   paging: 'marker',
-  access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
+  accessListing: { path: 'os-flavor-access', collection: 'flavor_access', ownerField: 'tenant_id' },
 };
 
-const flavorAccess = provisionAccess<Section>({
+const flavorAccess = defineAccessProvision<Section>({
   types: PRIVATE_FLAVORS,
   typeNamesIn: (section) => section.flavors,
   listPath: '/flavors/detail',
-  isPublicValue: 'None',
+  allTypesQueryValue: 'None',
   publicField: 'os-flavor-access:is_public',
   grantBody: (tenant) => ({ addTenantAccess: { tenant } }),
 });

@@ -39,12 +39,12 @@ export async function listServers({ api, project }: ProjectContext): Promise<Ser
 const usagesBody = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Returns the row for hidden servers if Placement reports usage of the project. While a cell is
- * down, Nova silently omits the servers of that cell from a filtered list ([api]
- * list_records_by_skipping_down_cells), but Placement still has their allocations. Allocations also
- * remain for a moment after the deletion of a server.
+ * Returns the row for hidden servers if Placement reports usage of the project, and `undefined`
+ * otherwise. While a cell is down, Nova silently omits the servers of that cell from a filtered
+ * list ([api] list_records_by_skipping_down_cells), but Placement still has their allocations.
+ * Allocations also remain for a moment after the deletion of a server.
  */
-async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[]> {
+async function hiddenServersRowByUsage(context: ProjectContext): Promise<ServerRow | undefined> {
   const { project } = context;
   // Placement only confirms Nova's list, so the cleanup continues if Keystone has no endpoint of
   // Placement in the region (class `Blocked`).
@@ -52,7 +52,7 @@ async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[
     if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
     throw error;
   });
-  if (!placement) return [];
+  if (!placement) return undefined;
   // Placement reports usage by project since microversion 1.9 (Ocata).
   const headers = { 'OpenStack-API-Version': 'placement 1.9' };
   const answer = await placement.request('GET', '/usages', {
@@ -62,20 +62,18 @@ async function hiddenServersByUsage(context: ProjectContext): Promise<ServerRow[
   const usedAmounts = Object.entries(usagesBody.parse(answer.json).usages).filter(
     ([, amount]) => amount > 0,
   );
-  if (usedAmounts.length === 0) return [];
+  if (usedAmounts.length === 0) return undefined;
   const usage = usedAmounts
     .map(([resourceClass, amount]) => `${amount} ${resourceClass}`)
     .join(', ');
-  return [
-    hiddenServersRow(project, {
-      message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
-      actor: 'operator',
-      advice:
-        'If Placement reports the usage for longer than some minutes, a cell may be down ' +
-        '(nova-manage cell_v2 list_cells; openstack compute service list), or allocations may ' +
-        'be orphaned (nova-manage placement audit).',
-    }),
-  ];
+  return hiddenServersRow(project, {
+    message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
+    actor: 'operator',
+    advice:
+      'If Placement reports the usage for longer than some minutes, a cell may be down ' +
+      '(nova-manage cell_v2 list_cells; openstack compute service list), or allocations may ' +
+      'be orphaned (nova-manage placement audit).',
+  });
 }
 
 /** Returns the row that stands for hidden servers. Its owner is the project of the request. */
@@ -88,26 +86,29 @@ const hiddenServersRow = (project: string, hiddenServersBlocker: Blocker): Serve
 });
 
 /**
- * Returns the row for hidden servers if a cell is down. Placement does not reveal all servers of
- * such a cell: a shelved and offloaded server and a server that was never scheduled have no
- * allocation.
+ * Returns the row for hidden servers if a cell is down, and `undefined` otherwise. Placement does
+ * not reveal all servers of such a cell: a shelved and offloaded server and a server that was never
+ * scheduled have no allocation.
  */
-async function hiddenServersByDownCell({ api, project }: ProjectContext): Promise<ServerRow[]> {
+async function hiddenServersRowByDownCell({
+  api,
+  project,
+}: ProjectContext): Promise<ServerRow | undefined> {
   const hosts = await hostsOfDownCells(api);
-  return hosts.length === 0 ? [] : [hiddenServersRow(project, downCellBlocker(hosts))];
+  return hosts.length === 0 ? undefined : hiddenServersRow(project, downCellBlocker(hosts));
 }
 
 /**
  * Lists the servers. If Nova lists none but may hide some, the result is the row that stands for
  * the hidden servers.
  */
-export async function listServersOrHidden(context: ProjectContext): Promise<ServerRow[]> {
+export async function listServersOrHiddenRow(context: ProjectContext): Promise<ServerRow[]> {
   const rows = await listServers(context);
   if (rows.length > 0) return rows;
-  const usageRows = await hiddenServersByUsage(context);
-  if (usageRows.length > 0) return usageRows;
-  const downCellRows = await hiddenServersByDownCell(context);
+  const hiddenRow =
+    (await hiddenServersRowByUsage(context)) ?? (await hiddenServersRowByDownCell(context));
+  if (hiddenRow) return [hiddenRow];
   // A cell may come up between the first list and this check. The first list then lacks the servers
   // of that cell, so the servers are listed again.
-  return downCellRows.length > 0 ? downCellRows : listServers(context);
+  return listServers(context);
 }

@@ -49,7 +49,7 @@ export const isLockedBySuspend = (row: ServerRow): boolean =>
   row.locked === true && row.locked_reason === LOCK_REASON;
 
 /** The states in which suspend leaves a server unchanged, with the text of the report. */
-const UNCHANGED_STATES: Readonly<Record<string, { message: string; advice: string }>> = {
+const REFUSAL_BY_STATE: Readonly<Record<string, { message: string; advice: string }>> = {
   rescued: {
     message:
       'the server is in rescue mode and keeps running: Nova does not stop a server in rescue ' +
@@ -75,7 +75,7 @@ interface OptionActions {
   /** The states of a server after the action `suspend`. */
   readonly suspendedStates: readonly string[];
 }
-export const ACTIONS: Readonly<Record<RecordedServer['how'], OptionActions>> = {
+export const ACTIONS_BY_OPTION: Readonly<Record<RecordedServer['how'], OptionActions>> = {
   stop: { suspend: 'os-stop', resume: 'os-start', suspendedStates: ['stopped'] },
   pause: { suspend: 'pause', resume: 'unpause', suspendedStates: ['paused'] },
   shelve: {
@@ -118,7 +118,7 @@ export function compare(row: ServerRow, recorded: RecordedServer): Comparison {
 /** Compares a server that suspend does not lock. */
 function compareUnlocked(row: ServerRow, { vmState, stop, how }: RecordedServer): Comparison {
   const state = stateOf(row);
-  if (stop && ACTIONS[how].suspendedStates.includes(state)) return { kind: 'suspended' };
+  if (stop && ACTIONS_BY_OPTION[how].suspendedStates.includes(state)) return { kind: 'suspended' };
   return state === vmState
     ? { kind: 'as-recorded' }
     : { kind: 'changed', message: `it is ${state}` };
@@ -134,7 +134,7 @@ function compareLocked(row: ServerRow, { vmState, stop, how }: RecordedServer): 
       : { kind: 'changed', message: `it is unlocked and ${state}` };
   if (!isLockedBySuspend(row))
     return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
-  const suspendedStates = stop ? ACTIONS[how].suspendedStates : [vmState];
+  const suspendedStates = stop ? ACTIONS_BY_OPTION[how].suspendedStates : [vmState];
   if (suspendedStates.includes(state)) return { kind: 'suspended' };
   return isInRecordedState ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
 }
@@ -151,7 +151,7 @@ export function assess(row: ServerRow, option: string): Assessment<RecordedServe
     return row.locked
       ? { kind: 'at-rest' }
       : { kind: 'suspend', recordedState: { vmState: state, lock: true, stop: false, how } };
-  const refusal = UNCHANGED_STATES[state];
+  const refusal = REFUSAL_BY_STATE[state];
   return refusal
     ? { kind: 'report-only', ...refusal }
     : { kind: 'wait', message: `a server is ${state}` };

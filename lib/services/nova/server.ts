@@ -7,8 +7,8 @@ import {
   type Removal,
   type ServiceApi,
 } from '../../task/service.ts';
-import { epochOf, hasElapsed } from '../kit/time.ts';
-import { listServers, listServersOrHidden, type ServerRow } from './server-listing.ts';
+import { epochMillisOf, hasElapsed } from '../kit/time.ts';
+import { listServers, listServersOrHiddenRow, type ServerRow } from './server-listing.ts';
 
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
@@ -37,14 +37,17 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
   const newestFirst = actionsBody
     .parse(answer.json)
-    .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
-    .sort((a, b) => b.at - a.at);
-  let oldestRequest: number | undefined;
-  for (const { action, at } of newestFirst) {
-    if (action === 'delete') oldestRequest = at;
+    .instanceActions.map(({ action, start_time }) => ({
+      action,
+      startedAt: epochMillisOf(start_time),
+    }))
+    .sort((a, b) => b.startedAt - a.startedAt);
+  let oldestRequestAt: number | undefined;
+  for (const { action, startedAt } of newestFirst) {
+    if (action === 'delete') oldestRequestAt = startedAt;
     else if (action !== 'resetState') break;
   }
-  return oldestRequest;
+  return oldestRequestAt;
 }
 
 /**
@@ -64,7 +67,7 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
  */
 const isDeletionInProgress = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
-  (hasDeletingTaskState(row) && !hasElapsed(STUCK_AFTER_MILLIS, epochOf(row.updated), now()));
+  (hasDeletingTaskState(row) && !hasElapsed(STUCK_AFTER_MILLIS, epochMillisOf(row.updated), now()));
 
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api } = context;
@@ -75,7 +78,7 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
     return { kind: 'accepted' };
   }
   if (hasDeletingTaskState(row)) {
-    const requestedAt = epochOf(row.updated);
+    const requestedAt = epochMillisOf(row.updated);
     // While the host is up, Nova ignores DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
     await postAction({ 'os-resetState': { state: 'error' } });
@@ -113,10 +116,10 @@ async function removeServers(
   if (rows.every((row) => isDeletionInProgress(row, context)))
     return rows.map(() => ({ kind: 'accepted' }));
   const results = await requestDeletions(rows, context);
-  const rowsAfter = new Map((await listServers(context)).map((row) => [row.id, row]));
+  const rowAfterById = new Map((await listServers(context)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
     const result = results[index] ?? IGNORED_DELETION;
-    const rowAfter = rowsAfter.get(row.id);
+    const rowAfter = rowAfterById.get(row.id);
     if (result instanceof Error || result.kind !== 'accepted') return result;
     if (!rowAfter) return { kind: 'gone' };
     return isUnchanged(row, rowAfter) ? IGNORED_DELETION : result;
@@ -157,11 +160,11 @@ async function requestDeletions(
 
 export const server = defineType<ServerRow>({
   name: 'server',
-  list: listServersOrHidden,
+  list: listServersOrHiddenRow,
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  createdAt: (row) => epochOf(row.created),
+  createdAt: (row) => epochMillisOf(row.created),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: ({ hiddenServersBlocker }) => hiddenServersBlocker,
   remove: removeServer,

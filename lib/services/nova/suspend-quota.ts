@@ -8,7 +8,7 @@ const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
  * usage.
  */
 export const quotaSuspension = defineQuotaSuspension({
-  limits: ['instances', 'cores', 'ram'],
+  limitNames: ['instances', 'cores', 'ram'],
   read: quotaSet.readLimits,
   write: (limits, context) => quotaSet.write({ ...limits, force: true }, context),
 });

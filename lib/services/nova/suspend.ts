@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { defineSuspension, type ProjectContext } from '../../task/service.ts';
-import { requireAllCells } from './cells.ts';
+import { requireAllCellsUp } from './cells.ts';
 import {
-  ACTIONS,
+  ACTIONS_BY_OPTION,
   assess,
   compare,
   hasTpm,
@@ -76,14 +76,14 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
   async list({ api, project }) {
     // The first check finds a cell that comes up during the listing, after Nova has omitted its
     // servers. The second check finds a cell that goes down during the listing.
-    await requireAllCells(api);
+    await requireAllCellsUp(api);
     const { rows } = await api.list('/servers/detail', {
       collection: 'servers',
       row: serverRow,
       paging: 'marker',
       query: { all_tenants: 1, project_id: project },
     });
-    await requireAllCells(api);
+    await requireAllCellsUp(api);
     return rows;
   },
   id: (row) => row.id,
@@ -93,13 +93,13 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
     if (lock && !isLockedBySuspend(row))
       await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
     if (stop && stateOf(row) === 'active')
-      await callAction(row, { [ACTIONS[how].suspend]: null }, context);
+      await callAction(row, { [ACTIONS_BY_OPTION[how].suspend]: null }, context);
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
     // One call of `resume` requests one change. The lock marks the server as suspended, so the lock
     // is removed last.
-    const actions = ACTIONS[how];
+    const actions = ACTIONS_BY_OPTION[how];
     if (stop && actions.suspendedStates.includes(stateOf(row)))
       await startServer(row, actions.resume, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);

@@ -42,7 +42,7 @@ export const keypair = defineUserType({
   },
 });
 
-const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
+const quotaSetBody = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
  * Limits of a user in existing projects, a legacy feature that microversion 2.75 still has. Nova
@@ -52,7 +52,7 @@ const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 export const userQuota = defineUserQuota({
   name: 'user-quota',
   list: async (context) =>
-    (await Promise.all(context.projects.map((project) => limitsOfUser(project, context)))).flat(),
+    (await Promise.all(context.projects.map((project) => userLimitsRows(project, context)))).flat(),
   id: (row) => `${row.project}/${row.user}`,
   // The answer does not name the user, so the owner is the user of the request.
   owner: (row) => row.user,
@@ -69,20 +69,21 @@ export const userQuota = defineUserQuota({
  * Returns one row that names the limits of the user that differ from the limits of the project.
  * Returns no row if none differs or if the project was deleted.
  */
-async function limitsOfUser(project: string, { api, user }: UserContext) {
+async function userLimitsRows(project: string, { api, user }: UserContext) {
   const path = `/os-quota-sets/${encodeURIComponent(project)}`;
   try {
     const [userAnswer, projectAnswer] = await Promise.all([
       api.request('GET', path, { query: { user_id: user } }),
       api.request('GET', path),
     ]);
-    const projectLimits = quotaSet.parse(projectAnswer.json).quota_set;
-    const limits = Object.entries(quotaSet.parse(userAnswer.json).quota_set).filter(
+    const projectLimits = quotaSetBody.parse(projectAnswer.json).quota_set;
+    const userLimits = quotaSetBody.parse(userAnswer.json).quota_set;
+    const differingEntries = Object.entries(userLimits).filter(
       ([name, value]) => projectLimits[name] !== value,
     );
-    return limits.length === 0
+    return differingEntries.length === 0
       ? []
-      : [{ project, user, limits: limits.map(([name]) => name).join(', ') }];
+      : [{ project, user, limits: differingEntries.map(([name]) => name).join(', ') }];
   } catch (error) {
     if (
       error instanceof PropagatorError &&

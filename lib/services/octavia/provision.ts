@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { readQuota, writeQuota } from './quota.ts';
 
 const schema = z.strictObject({
@@ -21,7 +21,7 @@ export const provision = defineProvision<Section>({
   schema,
   summary: ['Limits of the project (`quota`).'],
   parts: [
-    provisionQuota<Section>({
+    defineQuotaProvision<Section>({
       limitsIn: (section) => section.quota,
       read: readQuota,
       write: writeQuota,

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import type { ProjectContext, ServiceApi } from '../../task/service.ts';
-import type { QuotaWithDefaults } from '../kit/provision-quota.ts';
+import type { QuotaLimits, QuotaWithDefaults } from '../kit/provision-quota.ts';
 import { defineQuota, type LimitsRow } from '../kit/quota.ts';
-import type { Limits } from '../kit/suspend-quota.ts';
 
 /** A limit of a project. Null means that the default applies. */
 const optionalLimit = z.number().nullish();
@@ -73,7 +72,7 @@ export async function readQuota(context: ProjectContext): Promise<QuotaWithDefau
 
 /** Sets only these limits. */
 export async function writeQuota(
-  newLimits: Limits,
+  newLimits: QuotaLimits,
   { api, project }: ProjectContext,
 ): Promise<void> {
   await api.request('PUT', pathOf(project), { json: { quota: newLimits } });

@@ -3,7 +3,7 @@ import { readQuota, writeQuota } from './quota.ts';
 
 /** Lowers limits, so that the project cannot create load balancers. */
 export const quotaSuspension = defineQuotaSuspension({
-  limits: ['loadbalancer', 'listener', 'pool'],
+  limitNames: ['loadbalancer', 'listener', 'pool'],
   async read(context) {
     const { limits, defaults } = await readQuota(context);
     // A limit of the project without a value is the default.

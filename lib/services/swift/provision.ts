@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineProvision, type ProvisionContext } from '../../task/service.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 import { isMissingAccount, requestAccount } from './account.ts';
 
 const schema = z.strictObject({ quota: limitsSchema(['bytes']).optional() });
@@ -19,7 +19,7 @@ async function readQuotaBytes(context: ProvisionContext): Promise<number | undef
 }
 
 /** The limit of the account. The request that sets the limit creates a missing account. */
-const quota = provisionQuota<Section>({
+const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: { bytes: await readQuotaBytes(context) }, defaults: {} }),
   async write(limits, context) {

@@ -6,7 +6,7 @@ import {
   type Removal,
   type ServiceApi,
 } from '../../task/service.ts';
-import { epochOf } from '../kit/time.ts';
+import { epochMillisOf } from '../kit/time.ts';
 import { listWithOwner, type WithOwner } from './tenant.ts';
 
 /**
@@ -89,13 +89,13 @@ async function removalAfterRefusal(
   const { rows } = await api.list(OPERATIONS_PATH, { row: operationRow, paging: 'none', query });
   const latestOperation = rows
     .filter(({ vnfInstanceId }) => vnfInstanceId === row.id)
-    .sort((a, b) => epochOf(a.startTime) - epochOf(b.startTime))
+    .sort((a, b) => epochMillisOf(a.startTime) - epochMillisOf(b.startTime))
     .at(-1);
   if (
     latestOperation &&
     ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latestOperation.operationState)
   ) {
-    const startedAt = epochOf(latestOperation.startTime);
+    const startedAt = epochMillisOf(latestOperation.startTime);
     return now() - startedAt > STUCK_AFTER_MILLIS
       ? { kind: 'accepted', stuckSince: startedAt }
       : { kind: 'accepted' };

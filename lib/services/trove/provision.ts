@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { defineQuotaProvision, limitsSchema } from '../kit/provision-quota.ts';
 
 const schema = z.strictObject({
   quota: limitsSchema(['instances', 'volumes', 'backups', 'ram']).optional(),
@@ -15,7 +15,7 @@ const recordedLimits = z.record(z.string(), z.number());
  * listing must not create). The propagator therefore compares with its own record of the limits
  * that it has set, and does not detect limits that other clients have set.
  */
-const quota = provisionQuota<Section>({
+const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,
   async read(context) {
     const limits = recordedLimits.safeParse(await context.recorded(RECORD_KEY)).data ?? {};

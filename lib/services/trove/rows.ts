@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
-import { epochOf, hasElapsed } from '../kit/time.ts';
+import { epochMillisOf, hasElapsed } from '../kit/time.ts';
 
 const optionalText = z.string().nullish();
 const datedFields = { created: optionalText, updated: optionalText };
@@ -80,7 +80,7 @@ const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
 type DatedRow = z.infer<z.ZodObject<typeof datedFields>>;
 /** Returns the time of the last change in epoch milliseconds. */
-export const changedAt = (row: DatedRow): number => epochOf(row.updated ?? row.created);
+export const changedAt = (row: DatedRow): number => epochMillisOf(row.updated ?? row.created);
 /** True if the resource has not changed for this long. False if its row has no time. */
 export const isUnchangedFor = (
   millis: number,
