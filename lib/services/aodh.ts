@@ -117,7 +117,8 @@ export const aodh = defineService({
   releases: [
     'All: the quota of the project is not removed, because each read of the quota creates it. ' +
       'The quota does no harm. This command removes it: openstack alarm quota delete PROJECT_ID',
-    'All: Keystone deletes the trust of an action "trust+http" with the user or the project.',
+    'All: an alarm action "trust+http" has a trust. Keystone deletes this trust when it deletes ' +
+      'the user or the project.',
   ],
   resourceTypes: [alarm],
   userResourceTypes: [alarmOfUser],

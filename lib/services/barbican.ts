@@ -201,10 +201,14 @@ export const barbican = defineService({
   resourceTypes: [order, container, secret, projectQuota],
   leftBySuspend: [
     {
-      types: ['order', 'container', 'secret', 'project-quota'],
+      types: ['order', 'container', 'secret'],
       because:
         'A disabled project cannot read secrets. Its servers and load balancers need them after ' +
         'the resume.',
+    },
+    {
+      types: ['project-quota'],
+      because: 'It applies only to new resources.',
     },
   ],
   provision,

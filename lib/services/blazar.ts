@@ -72,7 +72,7 @@ const lease = defineType({
       'exist, be enabled, and have a role on the project.',
     'Blazar refuses to delete a lease that is starting, ending or being changed.',
     'A lease whose deletion was interrupted stays in DELETING. Blazar then refuses ' +
-      'every deletion of it.',
+      'each later deletion of this lease.',
   ],
   // A row without an owner is kept, so that the owner check reports it.
   list: async (context) =>

@@ -11,7 +11,7 @@ export const cloudkitty = defineService({
   catalogTypes: ['rating'],
   noProjectResources:
     'it stores charges and prices of a project, which are billing evidence of the ' +
-    'administrators; it rates the last hours of a project after its end',
+    'administrators; it also rates the last hours of a deleted project',
   releases: [
     'After the last bill, an administrator may stop the rating of a project: PATCH ' +
       '/v2/scope {"scope_id": "PROJECT_ID", "active": false} (since Yoga).',

@@ -143,8 +143,16 @@ export const designate = defineService({
         'lost.',
     },
     {
-      types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],
-      because: 'Other projects use it, or it has no effect while the project is disabled.',
+      types: ['zone-share'],
+      because: 'Other projects may have records in the shared zone.',
+    },
+    {
+      types: ['zone-transfer-request'],
+      because: 'It offers a zone to another project, which may accept it.',
+    },
+    {
+      types: ['zone-import', 'zone-export'],
+      because: 'It has no effect while the project is disabled.',
     },
     {
       types: ['quota'],

@@ -195,7 +195,9 @@ export const freezer = defineService({
   leftBySuspend: [
     {
       types: ['job', 'session', 'action', 'client', 'backup'],
-      because: 'Keystone refuses the token on the project that a job needs. Backups run nothing.',
+      because:
+        'A job needs a token on the project, and Keystone gives no token on a disabled project. ' +
+        'The other resource types run nothing.',
     },
   ],
 });

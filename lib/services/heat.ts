@@ -34,9 +34,9 @@ const stack = defineType({
       'blocked if the name of such a resource is also the name of one of these: a keypair, ' +
       "a Swift container or a queue of the propagator's own account, or a workflow or cron " +
       'trigger of another project.',
-    'The propagator keeps a stack with resources that belong to the cloud or to other ' +
-      'projects (quotas, flavors, Keystone resources), with a workflow that runs at ' +
-      'deletion, or with an association (for example of a floating IP) that Heat has not ' +
+    'The propagator keeps a stack that contains one of these: a resource that belongs to the ' +
+      'cloud or to another project (quota, flavor, Keystone resource), a workflow that runs at ' +
+      'deletion, or an association (for example of a floating IP) that Heat has not ' +
       'finished. If an administrator deleted such a stack, Heat could change resources that the ' +
       'owner of the stack may not change.',
     'If a pre-delete hook is set, the deletion waits until an operator clears the hook.',
@@ -190,8 +190,8 @@ export const heat = defineService({
   concurrency: 4,
   releases: [
     'Up to 24 (2025.1), the deletion of a stack does not depend on its owner, its ' +
-      'project or its trust. Heat deletes the trust last and only logs a failure ' +
-      '(seen on 19).',
+      'project or its trust. Heat deletes the trust last. If this fails, Heat only logs the ' +
+      'failure (seen on 19).',
     '25 (2025.2) logs in with the trust of the owner before it deletes a stack. If the owner or ' +
       'the project is deleted, the login fails, and Heat refuses the deletion. Clean up projects ' +
       'before their deletion, or upgrade to 26.',
@@ -202,8 +202,8 @@ export const heat = defineService({
       'answers 401, and Heat continues the deletion.',
     '19 to 21 with enforce_new_defaults refuse every call of an administrator whose path names ' +
       'another project. The propagator then reads one stack of any project. Heat shows the ' +
-      'project of a stack only to administrators. If the answer contains it, the propagator ' +
-      'lists the stacks with the path of its own project.',
+      'project of a stack only to administrators. If the answer contains the project, the ' +
+      'propagator lists the stacks with the path of its own project.',
     'All: with deletion_policy: Retain, a nested stack remains when its parent is ' +
       'deleted, and Heat does not show it as a root stack. The propagator finds it and ' +
       'deletes it separately.',

@@ -179,7 +179,7 @@ export const trove = defineService({
   leftBySuspend: [
     {
       types: ['cluster'],
-      because: 'Trove can stop only single instances.',
+      because: 'Trove cannot stop a cluster or a member of a cluster.',
     },
     {
       types: ['backup-strategy', 'backup', 'module', 'configuration'],

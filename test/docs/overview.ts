@@ -25,7 +25,7 @@ export function overview(services: readonly Service[]): string {
     '# Services',
     `${services.length} services are covered. The page of each service lists the resource types, the order of their removal, the obstacles to a removal, and the API calls.`,
     '## Services with resources of projects',
-    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. A service also waits for the services of the column `preferred`, unless these are stuck. If the column names a resource type of another service, for example `backup` of Cinder, the service waits only until no resource of this type is left.',
+    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. A service also waits for the services of the column `preferred`, but not for a service whose task fails or waits for a person. If the column names a resource type of another service, for example `backup` of Cinder, the service waits only until no resource of this type is left.',
     table(
       [
         'service',

@@ -6,8 +6,8 @@ export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof alarmsWithTrustOf>>[number]>({
     name: 'alarm-of-user',
     because:
-      'An alarm belongs to its project; Keystone refuses the trust of the user in its actions ' +
-      'until the user is enabled.',
+      'An alarm belongs to its project. If an action of the alarm uses a trust of the user, ' +
+      'Keystone refuses this trust until the user is enabled.',
     list: alarmsWithTrustOf,
     id: (row) => row.alarm_id,
     owner: (row) => row.user_id ?? undefined,

@@ -50,7 +50,8 @@ const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 export const ptrRecord = defineType({
   name: 'ptr-record',
   blockers: [
-    'Before 2023.1 the PTR record of a floating IP that was deleted earlier cannot be found.',
+    'Before 2023.1 the propagator cannot find the PTR record of a floating IP that was deleted ' +
+      'before the cleanup.',
   ],
   async list(context) {
     const { api, apiOf, project } = context;

@@ -16,8 +16,8 @@ export const zoneShare = defineType({
   name: 'zone-share',
   dependsOn: [{ types: ['recordset', 'zone'], strength: 'preferred', until: 'done' }],
   blockers: [
-    'Designate does not remove a share while the project has records in the zone, ' +
-      'or zones below it.',
+    'While the project has records in a shared zone, or has zones below the shared zone, ' +
+      'Designate does not remove the share.',
   ],
   async list(context) {
     const shares = await Promise.all(

@@ -60,8 +60,9 @@ const foreignShareBackupsRow = (
 export const backup = defineType<OwnedBackup>({
   name: 'backup',
   blockers: [
-    'A backup is deleted only if the usage in the quota confirms that the project has created ' +
-      'the backups of its shares.',
+    'Manila does not show which project created a backup. The propagator deletes the backups of ' +
+      "the project's shares only if their number and total size equal the usage in the quota of " +
+      'the project.',
   ],
   async list(context) {
     assertResourceTypeSupported(context, FIRST_BACKUP_VERSION);

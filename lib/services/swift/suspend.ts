@@ -121,8 +121,8 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
     unchanged: [
       'ACL entries for users and projects are not changed, because Keystone decides about their ' +
         'tokens.',
-      'A key that is too long for the prefix is reported, and so is an ACL or key with ' +
-        'characters other than ASCII. The public access of this container or account then stays.',
+      'The public access of a container or account stays, and is reported, in two cases: a key ' +
+        'is too long for the prefix, or an ACL or key has characters other than ASCII.',
     ],
   },
   recordedState: recordedAccess,

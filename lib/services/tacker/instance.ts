@@ -46,10 +46,10 @@ export const vnfInstance = defineType<InstanceRow>({
   blockers: [
     'Tacker logs in to the VIM with stored credentials. If these credentials ended ' +
       'with the project, the termination fails.',
-    'After a termination Tacker searches for a default VIM in the project of the caller. The ' +
-      'termination fails if there is none.',
-    'An operation in FAILED_TEMP blocks all other operations. The propagator rolls ' +
-      'back a failed instantiation, and marks any other operation as failed.',
+    'At the end of a termination Tacker searches for a default VIM in the project of the ' +
+      'caller. If that project has none, the termination fails.',
+    'An operation of Tacker in FAILED_TEMP blocks all other operations on the VNF instance. The ' +
+      'propagator rolls back a failed instantiation, and marks any other operation as failed.',
   ],
   list: (context) => listWithOwner(context, INSTANCES_PATH, instanceRow),
   id: (row) => row.id,

@@ -60,7 +60,8 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     record: 'The id.',
     resume: 'The database is restarted.',
     unchanged: [
-      'A member of a cluster is reported and keeps running: Trove cannot stop a single member.',
+      'A member of a cluster is reported and keeps running: ' +
+        'Trove cannot stop a member of a cluster.',
     ],
   },
   recordedState: z.object({}),

@@ -41,7 +41,7 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
     resume: 'The container is started again.',
     unchanged: [
       'A container that Zun removes when it stops (auto_remove) is reported and keeps running.',
-      'A container that does not run is not changed. A paused container keeps its memory.',
+      'A container that does not run is not changed. A paused container stays paused.',
     ],
   },
   recordedState: z.object({}),
