@@ -3,7 +3,7 @@ import { alarmResources } from '../infra/aws/template/alarms.ts';
 import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
-import { METRICS } from '../lib/engine/aws/lambda/metrics.ts';
+import { METRIC_UNITS } from '../lib/engine/aws/lambda/metrics.ts';
 import { MAX_UNROUNDED_DELAY_SECONDS } from '../lib/engine/aws/messaging/sender.ts';
 import type { Change } from '../lib/engine/port.ts';
 import { preferred } from '../test/dependencies.ts';
@@ -260,7 +260,7 @@ function monthlyCosts(): CostLine[] {
   const sweeps = HOURS_PER_MONTH * 12;
   const sweepSeconds = sweeps * RUN_SECONDS.sweep + HOURS_PER_MONTH * RUN_SECONDS.compare;
   const heartbeats = HOURS_PER_MONTH * 60;
-  const metricCount = Object.keys(METRICS).length;
+  const metricCount = Object.keys(METRIC_UNITS).length;
   return [
     [
       'SQS, long polling',

@@ -138,7 +138,7 @@ async function measureIngest(engine: WorkerEngine, batches: number): Promise<voi
   const { promise, resolve } = Promise.withResolvers<void>();
   let [receivedCount, commitMillis] = [0, 0];
   let receiving = stopwatch();
-  await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
+  await engine.work('ingest', { concurrency: 1, batchSize: BATCH }, async (deliveries) => {
     if (receivedCount === half) {
       printLine(
         `received from the queue, ${BATCH} per batch, without processing`,

@@ -120,7 +120,7 @@ async function removeWaiver(context: Context, deps: ApiDeps): Promise<Response> 
   const target = { type: 'catalog-type', id: type };
   const auditedDecision = { what: 'waiver.removed', target, before, after: null } as const;
   await deps.engine.commit({
-    removedWaivers: [type],
+    removedWaiverTypes: [type],
     audit: [auditRecord(context, deps.now(), auditedDecision)],
   });
   return context.json({ removedWaiver: type });

@@ -63,7 +63,7 @@ export async function startWorkers(
   deps: WorkerDeps,
 ): Promise<IngestBatch> {
   const ingestBatch = createIngestBatch(deps);
-  await workerEngine.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
+  await workerEngine.work('ingest', { concurrency: 1, batchSize: 200 }, ingestBatch);
   await startCoordinator(workerEngine, deps);
   const settingsOfTasks = taskSettings(deps.settings);
   const deletionDurations = new DeletionDurations();
@@ -112,7 +112,7 @@ function startCoordinator(workerEngine: WorkerEngine, deps: WorkerDeps): Promise
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions = [], name }) => [name, actions])),
     operationQueue: new KeyedQueue(),
   };
-  return workerEngine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+  return workerEngine.work('coordinate', { concurrency: 4, batchSize: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
       // When the process stops, the rest of the batch returns to the queue. The process must not
       // handle it, because a message may cause a deletion in Keystone.

@@ -26,35 +26,35 @@ export interface DeliveryProblem {
 }
 
 /** The functions that read and handle the records of one queue, and store the result. */
-export interface DeliverySteps<Received extends QueueRecord> {
+export interface DeliverySteps<R extends QueueRecord> {
   readonly queue: QueueName;
   /** Returns the message of a record, not yet validated. */
-  bodyOf(record: Received): unknown;
+  bodyOf(record: R): unknown;
   readonly handler: Handler;
   /**
    * Stores the result of a delivery. Without `error`, the handler has succeeded. With `error`, the
    * engine retries the records, or dead-letters them after the last delivery.
    */
-  storeResult(records: readonly Received[], error: ErrorReport | undefined): Promise<void>;
+  storeResult(records: readonly R[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
 
 /**
  * Groups received records: the handler gets the messages of one group in one call. New records form
- * groups of at most `batch`. A record that was delivered before is a group of its own, so that one
- * bad message cannot make other messages fail again.
+ * groups of at most `maxGroupSize` records. A record that was delivered before is a group of its
+ * own, so that one bad message cannot make other messages fail again.
  */
-export function handlerGroups<Received extends QueueRecord>(
-  records: readonly Received[],
-  batch: number,
-): Received[][] {
+export function handlerGroups<R extends QueueRecord>(
+  records: readonly R[],
+  maxGroupSize: number,
+): R[][] {
   const newRecords = records.filter(({ receiveCount }) => receiveCount === 1);
-  const size = Math.max(1, Math.min(batch, newRecords.length));
+  const size = Math.max(1, Math.min(maxGroupSize, newRecords.length));
   const batches = Array.from({ length: Math.ceil(newRecords.length / size) }, (_, index) =>
     newRecords.slice(index * size, (index + 1) * size),
   );
-  const redelivered = records.filter(({ receiveCount }) => receiveCount > 1);
-  return [...batches, ...redelivered.map((record) => [record])];
+  const redeliveredRecords = records.filter(({ receiveCount }) => receiveCount > 1);
+  return [...batches, ...redeliveredRecords.map((record) => [record])];
 }
 
 /**
@@ -62,27 +62,29 @@ export function handlerGroups<Received extends QueueRecord>(
  * `engine.message.unreadable`. The handler receives the messages of all other records. If the
  * handler throws, these records fail. This function throws only if `storeResult` throws.
  */
-export async function handleGroup<Received extends QueueRecord>(
-  group: readonly Received[],
-  steps: DeliverySteps<Received>,
+export async function handleGroup<R extends QueueRecord>(
+  group: readonly R[],
+  steps: DeliverySteps<R>,
 ): Promise<void> {
-  const parsed = group.map((record) => ({
+  const parsedRecords = group.map((record) => ({
     record,
     message: StoredMessage.safeParse(steps.bodyOf(record)).data,
   }));
-  const unreadable = parsed.flatMap(({ record, message }) => (message ? [] : [record]));
-  const readable = parsed.flatMap(({ record, message }) => (message ? [record] : []));
-  const deliveries = parsed.flatMap(({ record: { receiveCount }, message }) =>
+  const unreadableRecords = parsedRecords.flatMap(({ record, message }) =>
+    message ? [] : [record],
+  );
+  const readableRecords = parsedRecords.flatMap(({ record, message }) => (message ? [record] : []));
+  const deliveries = parsedRecords.flatMap(({ record: { receiveCount }, message }) =>
     message ? [{ message, receiveCount }] : [],
   );
-  if (unreadable.length > 0) await failUnreadable(unreadable, steps);
-  if (readable.length > 0)
-    await steps.storeResult(readable, await errorOfHandler(deliveries, steps));
+  if (unreadableRecords.length > 0) await failUnreadable(unreadableRecords, steps);
+  if (readableRecords.length > 0)
+    await steps.storeResult(readableRecords, await errorOfHandler(deliveries, steps));
 }
 
-async function failUnreadable<Received extends QueueRecord>(
-  records: readonly Received[],
-  { queue, storeResult, onProblem }: DeliverySteps<Received>,
+async function failUnreadable<R extends QueueRecord>(
+  records: readonly R[],
+  { queue, storeResult, onProblem }: DeliverySteps<R>,
 ): Promise<void> {
   const text =
     `This release cannot read ${countText(records.length, 'message')} of queue ${queue}. ` +
@@ -93,9 +95,9 @@ async function failUnreadable<Received extends QueueRecord>(
 }
 
 /** Calls the handler. Returns and reports the error that it throws; `undefined` after success. */
-async function errorOfHandler<Received extends QueueRecord>(
+async function errorOfHandler<R extends QueueRecord>(
   deliveries: readonly Delivery[],
-  { queue, handler, onProblem }: DeliverySteps<Received>,
+  { queue, handler, onProblem }: DeliverySteps<R>,
 ): Promise<ErrorReport | undefined> {
   try {
     await handler(deliveries);

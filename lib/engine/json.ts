@@ -41,8 +41,8 @@ export const storableRecord = (record: QuarantineRecord): QuarantineRecord =>
   withStorableBody(record);
 
 /** Returns a message as it is stored in a queue, without `delaySeconds` and `isUrgent`. */
-export function storableMessage(outgoing: OutgoingMessage): object {
-  const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
+export function storableMessage(outgoingMessage: OutgoingMessage): object {
+  const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoingMessage;
   const messageToStore: unknown =
     message.type === 'notification.received'
       ? { ...message, data: withStorableBody(message.data) }

@@ -4,7 +4,7 @@ import type { Operation, Task } from '../operation/model.ts';
 import type { Log } from '../shared/log.ts';
 import type { Change, Engine } from './port.ts';
 
-const subjectOf = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
+const accountText = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
 /** The number of operations and tasks whose last logged state a logging engine remembers. */
 const MAX_LOGGED_STATES = 10_000;
@@ -68,7 +68,7 @@ function logChange(
 function logOperation(operation: Operation, log: Log): void {
   const fields = {
     operation: operation.id,
-    about: subjectOf(operation),
+    about: accountText(operation),
     mode: operation.mode,
     reason: operation.hold?.reason,
   };

@@ -43,7 +43,7 @@ export interface Change {
    */
   readonly waivers?: readonly Waiver[];
   /** The catalog types whose waivers this change removes. */
-  readonly removedWaivers?: readonly string[];
+  readonly removedWaiverTypes?: readonly string[];
   /** A person's decision to stop or resume all destructive work. The newest decision applies. */
   readonly stopDecision?: StopDecision;
   /**
@@ -113,4 +113,4 @@ export interface WrittenDocument extends DocumentKey {
 }
 
 /** The maximum number of records in quarantine. After more, the oldest records are deleted. */
-export const MAX_QUARANTINED = 10_000;
+export const MAX_QUARANTINE_RECORDS = 10_000;

@@ -23,7 +23,7 @@ export interface StepQuery {
   /** Epoch milliseconds; see `countStartedSince`. */
   readonly startedSince: number;
   /** The partition whose documents are read. */
-  readonly documents: Omit<DocumentKey, 'id'>;
+  readonly documentPartition: Omit<DocumentKey, 'id'>;
 }
 
 /** The records from which a step of an operation is decided. */

@@ -18,7 +18,7 @@ export interface WorkOptions {
   /** Concurrent handlers in this process. */
   readonly concurrency: number;
   /** Messages per handler call; default 1. If the handler throws, all of them are retried. */
-  readonly batch?: number;
+  readonly batchSize?: number;
 }
 
 /**

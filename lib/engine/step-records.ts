@@ -5,7 +5,7 @@ import type { Reads, StepQuery, StepRecords } from './port-reads.ts';
 export async function readStepRecords(
   reads: Pick<Reads, 'operation' | 'tasks' | 'countStartedSince' | 'coverageWaivers' | 'documents'>,
   id: OperationId,
-  { startedSince, documents: { collection, partition } }: StepQuery,
+  { startedSince, documentPartition: { collection, partition } }: StepQuery,
 ): Promise<StepRecords | undefined> {
   const operation = await reads.operation(id);
   if (!operation) return undefined;

@@ -170,8 +170,10 @@ function withPresentNames(stored: unknown): unknown {
   const operation = z.looseObject({ lifecycle: z.unknown() }).safeParse(stored);
   if (!operation.success) return stored;
   const { lifecycle } = operation.data;
-  const renamed = lifecycle ? { lifecycle: withNewNames(lifecycle, RENAMED_LIFECYCLE_FIELDS) } : {};
-  return withNewNames({ ...operation.data, ...renamed }, RENAMED_OPERATION_FIELDS);
+  const renamedLifecycle = lifecycle
+    ? { lifecycle: withNewNames(lifecycle, RENAMED_LIFECYCLE_FIELDS) }
+    : {};
+  return withNewNames({ ...operation.data, ...renamedLifecycle }, RENAMED_OPERATION_FIELDS);
 }
 
 /**

@@ -5,14 +5,14 @@ import { type Handler, handleGroup, handlerGroups, type QueueRecord } from './ha
 import type { WorkOptions } from './port.ts';
 
 /** The functions with which a worker uses one queue of its engine. */
-export interface WorkerSource<Received extends QueueRecord> {
+export interface WorkerSource<R extends QueueRecord> {
   /** Returns the message of a record, not yet validated. */
-  bodyOf(record: Received): unknown;
-  receive(maxRecords: number): Promise<readonly Received[]>;
+  bodyOf(record: R): unknown;
+  receive(maxRecords: number): Promise<readonly R[]>;
   /** Deletes records whose handler has succeeded. */
-  complete(records: readonly Received[]): Promise<void>;
+  complete(records: readonly R[]): Promise<void>;
   /** Retries the records after a pause, or dead-letters them after the last delivery. */
-  fail(records: readonly Received[], error: ErrorReport): Promise<void>;
+  fail(records: readonly R[], error: ErrorReport): Promise<void>;
 }
 
 export type Warn = (message: string, cause?: unknown) => void;
@@ -27,21 +27,21 @@ const POLL_MILLIS = 1000;
  * Receives the messages of one queue and passes them to a handler. After a wake-up, the worker
  * receives messages for its free handlers, until the queue has no more messages.
  */
-export class Worker<Received extends QueueRecord> {
+export class Worker<R extends QueueRecord> {
   readonly #queue: QueueName;
-  readonly #source: WorkerSource<Received>;
+  readonly #source: WorkerSource<R>;
   readonly #concurrency: number;
-  readonly #batch: number;
+  readonly #batchSize: number;
   readonly #handler: Handler;
   readonly #warn: Warn;
-  readonly #poll: NodeJS.Timeout;
+  readonly #pollTimer: NodeJS.Timeout;
   /** The records whose result is not stored yet, by id. */
-  readonly #unfinished = new Map<string, Received>();
-  readonly #running = new Set<Promise<void>>();
+  readonly #unfinishedRecords = new Map<string, R>();
+  readonly #runningHandlers = new Set<Promise<void>>();
   /** The received groups for which no handler was free. */
-  #waitingGroups: Received[][] = [];
+  #waitingGroups: R[][] = [];
   #queueMayHaveMore = true;
-  #receiving: Promise<void> | undefined;
+  #pendingReceive: Promise<void> | undefined;
   /** True from the start of `close`. */
   #isClosing = false;
   /** True from the end of `close`. */
@@ -50,7 +50,7 @@ export class Worker<Received extends QueueRecord> {
 
   constructor(
     queue: QueueName,
-    source: WorkerSource<Received>,
+    source: WorkerSource<R>,
     options: WorkOptions,
     handler: Handler,
     warn: Warn,
@@ -58,10 +58,10 @@ export class Worker<Received extends QueueRecord> {
     this.#queue = queue;
     this.#source = source;
     this.#concurrency = options.concurrency;
-    this.#batch = options.batch ?? 1;
+    this.#batchSize = options.batchSize ?? 1;
     this.#handler = handler;
     this.#warn = warn;
-    this.#poll = setInterval(() => this.wake(), POLL_MILLIS);
+    this.#pollTimer = setInterval(() => this.wake(), POLL_MILLIS);
     this.wake();
   }
 
@@ -72,23 +72,23 @@ export class Worker<Received extends QueueRecord> {
   }
 
   /** The received records whose result is not stored yet. */
-  get unfinished(): Received[] {
-    return [...this.#unfinished.values()];
+  get unfinished(): R[] {
+    return [...this.#unfinishedRecords.values()];
   }
 
   /**
    * Stops receiving, and waits at most `gracePeriodMillis` for the running handlers. Returns the
    * records whose result is not stored.
    */
-  async close(gracePeriodMillis: number): Promise<Received[]> {
+  async close(gracePeriodMillis: number): Promise<R[]> {
     this.#isClosing = true;
-    clearInterval(this.#poll);
-    await this.#receiving;
+    clearInterval(this.#pollTimer);
+    await this.#pendingReceive;
     let timer: NodeJS.Timeout | undefined;
     const graceTimeout = new Promise((resolve) => {
       timer = setTimeout(resolve, gracePeriodMillis);
     });
-    await Promise.race([Promise.all(this.#running), graceTimeout]);
+    await Promise.race([Promise.all(this.#runningHandlers), graceTimeout]);
     clearTimeout(timer);
     this.#isClosed = true;
     return this.unfinished;
@@ -97,25 +97,29 @@ export class Worker<Received extends QueueRecord> {
   /** Starts handlers for waiting groups, then receives more records if a handler is still free. */
   #fillHandlers(): void {
     if (this.#isClosing) return;
-    while (this.#waitingGroups.length > 0 && this.#running.size < this.#concurrency)
-      this.#start(this.#waitingGroups.shift() ?? []);
-    if (this.#receiving || !this.#queueMayHaveMore || this.#running.size >= this.#concurrency)
+    while (this.#waitingGroups.length > 0 && this.#runningHandlers.size < this.#concurrency)
+      this.#startHandler(this.#waitingGroups.shift() ?? []);
+    if (
+      this.#pendingReceive ||
+      !this.#queueMayHaveMore ||
+      this.#runningHandlers.size >= this.#concurrency
+    )
       return;
-    this.#receiving = this.#receive().finally(() => {
-      this.#receiving = undefined;
+    this.#pendingReceive = this.#receive().finally(() => {
+      this.#pendingReceive = undefined;
       this.#fillHandlers();
     });
   }
 
   async #receive(): Promise<void> {
     this.#queueMayHaveMore = false;
-    const maxRecords = (this.#concurrency - this.#running.size) * this.#batch;
+    const maxRecords = (this.#concurrency - this.#runningHandlers.size) * this.#batchSize;
     try {
       const records = await this.#source.receive(maxRecords);
       this.#isReceiveFailing = false;
       this.#queueMayHaveMore ||= records.length === maxRecords;
-      for (const record of records) this.#unfinished.set(record.id, record);
-      this.#waitingGroups = handlerGroups(records, this.#batch);
+      for (const record of records) this.#unfinishedRecords.set(record.id, record);
+      this.#waitingGroups = handlerGroups(records, this.#batchSize);
     } catch (error) {
       // The next poll retries. Warn once per outage.
       if (!this.#isReceiveFailing)
@@ -124,8 +128,8 @@ export class Worker<Received extends QueueRecord> {
     }
   }
 
-  #start(group: readonly Received[]): void {
-    const run = handleGroup(group, {
+  #startHandler(group: readonly R[]): void {
+    const handling = handleGroup(group, {
       queue: this.#queue,
       bodyOf: (record) => this.#source.bodyOf(record),
       handler: this.#handler,
@@ -134,19 +138,19 @@ export class Worker<Received extends QueueRecord> {
         if (!this.#isClosing) this.#warn(text, `${error.code}: ${error.message}`);
       },
     }).finally(() => {
-      this.#running.delete(run);
+      this.#runningHandlers.delete(handling);
       this.#fillHandlers();
     });
-    this.#running.add(run);
+    this.#runningHandlers.add(handling);
   }
 
   /** Stores the result of a delivery. The records then count as finished. */
-  async #storeResult(records: readonly Received[], error: ErrorReport | undefined): Promise<void> {
+  async #storeResult(records: readonly R[], error: ErrorReport | undefined): Promise<void> {
     // An engine that closes puts its unfinished records back on the queue, and their delivery does
     // not count. A failed record therefore stays unfinished during the close.
     if (this.#isClosed || (error && this.#isClosing)) return;
     if (!(await this.#storeResultWithRetries(records, error))) return;
-    for (const { id } of records) this.#unfinished.delete(id);
+    for (const { id } of records) this.#unfinishedRecords.delete(id);
   }
 
   /**
@@ -154,7 +158,7 @@ export class Worker<Received extends QueueRecord> {
    * worker would receive them again. Returns false if an attempt fails while the engine closes.
    */
   async #storeResultWithRetries(
-    records: readonly Received[],
+    records: readonly R[],
     error: ErrorReport | undefined,
   ): Promise<boolean> {
     for (let waitMillis = 250; ; waitMillis = Math.min(waitMillis * 2, 10_000)) {

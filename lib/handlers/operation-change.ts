@@ -146,7 +146,7 @@ const readRecords = (
   now: number,
   { engine: { reads } }: ChangeDeps,
 ): Promise<StepRecords | undefined> =>
-  reads.stepRecords(id, { startedSince: now - HOUR_MILLIS, documents: RESOURCE_HOLDS });
+  reads.stepRecords(id, { startedSince: now - HOUR_MILLIS, documentPartition: RESOURCE_HOLDS });
 
 /** Returns the changes that follow from an event at the time `now`. Commits nothing. */
 function nextStep(

@@ -20,7 +20,7 @@ import { stackOf } from '../../infra/aws/template/stack.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { apiFetchOf } from '../../lib/cli/aws-signature.ts';
 import { createAws } from '../../lib/engine/aws/clients.ts';
-import { toEventBody, toOutbound } from '../../lib/engine/aws/messaging/envelope.ts';
+import { toEventBody, toOutboundMessage } from '../../lib/engine/aws/messaging/envelope.ts';
 import { Queues } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
@@ -149,7 +149,7 @@ export async function deployStack(
       outboxGraceMillis: Number.POSITIVE_INFINITY,
     });
     const queues = new Queues(aws);
-    const body = (message: Message) => toEventBody(toOutbound(message, Date.now()));
+    const body = (message: Message) => toEventBody(toOutboundMessage(message, Date.now()));
     const urlOf = async (queue: QueueName) =>
       (await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) })).QueueUrl ?? '';
     return {

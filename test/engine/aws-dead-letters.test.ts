@@ -309,7 +309,7 @@ describe('A function that SQS invokes', () => {
         MessageSystemAttributeNames: ['ApproximateReceiveCount'],
       });
       const records = Messages.map(({ ReceiptHandle = '', Body = '', Attributes }) => ({
-        handle: ReceiptHandle,
+        receiptHandle: ReceiptHandle,
         body: Body,
         receiveCount: Number(Attributes?.ApproximateReceiveCount),
       }));

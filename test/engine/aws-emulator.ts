@@ -41,7 +41,7 @@ export async function arrivingRuns(engine: WorkerEngine): Promise<number[]> {
   const runs: number[] = [];
   await engine.work(
     'service-nova',
-    { concurrency: 1, batch: 10 },
+    { concurrency: 1, batchSize: 10 },
     async (deliveries) => void runs.push(...deliveries.map(runOf)),
   );
   return runs;

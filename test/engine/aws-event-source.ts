@@ -8,7 +8,7 @@ import { recordsHandler, sqsMiddlewares } from '../../lib/engine/aws/lambda/sqs.
 import {
   MAX_RECEIVED_PER_CALL,
   Queues,
-  type Received,
+  type ReceivedMessage,
 } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import type { AwsEngine } from '../../lib/engine/aws/open.ts';
@@ -48,10 +48,10 @@ function functionOf(
     .handler(recordsHandler(queue, work, { inOneCall })) as unknown as Invoke;
 }
 
-const eventOf = (records: readonly Received[]) => ({
-  Records: records.map(({ id, handle, body, receiveCount }) => ({
+const eventOf = (records: readonly ReceivedMessage[]) => ({
+  Records: records.map(({ id, receiptHandle, body, receiveCount }) => ({
     messageId: id,
-    receiptHandle: handle,
+    receiptHandle,
     body,
     attributes: { ApproximateReceiveCount: String(receiveCount) },
   })),
@@ -92,20 +92,20 @@ class EventSource {
   }
 
   async #poll(): Promise<void> {
-    const { concurrency, batch = 1 } = this.#options;
+    const { concurrency, batchSize = 1 } = this.#options;
     while (!this.#stopping) {
       const room = concurrency - this.#running.size;
       if (room <= 0) {
         await Promise.race(this.#running);
         continue;
       }
-      const records = await this.#receive(batch === 1 ? room : batch).catch(() => []);
+      const records = await this.#receive(batchSize === 1 ? room : batchSize).catch(() => []);
       if (records.length === 0) continue;
       if (this.#stopping) {
         await this.#queues.changeVisibility(this.#name, records, 0);
         return;
       }
-      const invocations = batch === 1 ? records.map((record) => [record]) : [records];
+      const invocations = batchSize === 1 ? records.map((record) => [record]) : [records];
       for (const invocation of invocations) {
         const run = this.#handle(invocation).finally(() => this.#running.delete(run));
         this.#running.add(run);
@@ -114,8 +114,8 @@ class EventSource {
   }
 
   /** Waits for a first message, and then receives more while each answer is full. */
-  async #receive(size: number): Promise<Received[]> {
-    const records: Received[] = [];
+  async #receive(size: number): Promise<ReceivedMessage[]> {
+    const records: ReceivedMessage[] = [];
     for (let waitSeconds = POLL_SECONDS; records.length < size; waitSeconds = 0) {
       const most = Math.min(MAX_RECEIVED_PER_CALL, size - records.length);
       const received = await this.#queues.receive(
@@ -131,7 +131,7 @@ class EventSource {
   }
 
   /** If the invocation fails, SQS delivers its records again after the visibility timeout. */
-  async #handle(records: readonly Received[]): Promise<void> {
+  async #handle(records: readonly ReceivedMessage[]): Promise<void> {
     const answer = await this.#invoke(eventOf(records), {}).catch(() => undefined);
     if (answer === undefined) return;
     const { batchItemFailures } = answer as { batchItemFailures: { itemIdentifier: string }[] };
@@ -148,7 +148,7 @@ export function withEventSources(engine: AwsEngine, options: EventSourceOptions)
     reads: engine.reads,
     commit: engine.commit.bind(engine),
     async work(queue, workOptions, handler) {
-      const invoke = functionOf(queue, engine, handler, (workOptions.batch ?? 1) > 1);
+      const invoke = functionOf(queue, engine, handler, (workOptions.batchSize ?? 1) > 1);
       sources.push(new EventSource(queue, options, workOptions, invoke));
     },
     deadLetters: engine.deadLetters.bind(engine),

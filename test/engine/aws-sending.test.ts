@@ -254,7 +254,7 @@ describe('A large message', () => {
     const got: Delivery[] = [];
     await engine.work(
       'ingest',
-      { concurrency: 1, batch: 10 },
+      { concurrency: 1, batchSize: 10 },
       async (deliveries) => void got.push(...deliveries),
     );
     return got;

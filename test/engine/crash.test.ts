@@ -61,7 +61,7 @@ async function killAgainAndAgain(
 
 async function drained(engine: WorkerEngine): Promise<string[]> {
   const handled: string[] = [];
-  await engine.work('coordinate', { concurrency: 1, batch: 200 }, async (deliveries) => {
+  await engine.work('coordinate', { concurrency: 1, batchSize: 200 }, async (deliveries) => {
     for (const { message } of deliveries)
       if (message.type === 'operation.confirm') handled.push(message.data.operationId);
   });

@@ -39,7 +39,7 @@ it(
     await (await openPostgresEngine({ dataFolder })).close();
     const database = await openEmbedded(dataFolder);
     try {
-      await database.script(OPERATIONS);
+      await database.runScript(OPERATIONS);
       const count = async (...values: unknown[]) =>
         (await database.query(`SELECT ${COUNT} AS number`, values))[0]?.number;
       expect(await count(0, 'project', 'cleanup')).toBe(1000);
@@ -69,8 +69,10 @@ it(
     await (await openPostgresEngine({ dataFolder })).close();
     const database = await openEmbedded(dataFolder);
     try {
-      await database.script(`${OPERATIONS}; DELETE FROM propagator.operation WHERE id <> 'op-7'`);
-      await database.script('VACUUM propagator.operation');
+      await database.runScript(
+        `${OPERATIONS}; DELETE FROM propagator.operation WHERE id <> 'op-7'`,
+      );
+      await database.runScript('VACUUM propagator.operation');
       const [row] = await database.transaction(async (session) => {
         for (let updates = 0; updates < 3; updates += 1) await session.query(UPDATE_BODY);
         return session.query(INDEX_ENTRIES_UNCHANGED);

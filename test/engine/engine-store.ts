@@ -14,7 +14,7 @@ export interface EngineStore {
 }
 
 /** The retries of {@link EngineStore.open}, for engines with configurable retries. */
-export const QUICK_RETRY = { limit: 2, maxDelaySeconds: 1 };
+export const QUICK_RETRY = { maxRetries: 2, maxDelaySeconds: 1 };
 
 /**
  * Waits for a state of the world. After the timeout it throws an error that names the expected

@@ -96,7 +96,7 @@ describe('The folder of the embedded engine', () => {
         counters: { [unique()]: 1 },
       });
     let taken = 0;
-    await engine.work(name, { concurrency: 1, batch: 100 }, async (deliveries) => {
+    await engine.work(name, { concurrency: 1, batchSize: 100 }, async (deliveries) => {
       taken += deliveries.length;
     });
     await until('500 messages', () => taken === 500);

@@ -47,7 +47,7 @@ describe('Several processes on one PostgreSQL server', () => {
     const name = queue();
     const handled: [string, number][] = [];
     for (const [who, engine] of [['one', one] as const, ['other', other] as const])
-      await engine.work(name, { concurrency: 3, batch: 2 }, async (deliveries) => {
+      await engine.work(name, { concurrency: 3, batchSize: 2 }, async (deliveries) => {
         await new Promise((resolve) => setTimeout(resolve, 2));
         for (const delivery of deliveries) handled.push([who, runOf(delivery)]);
       });

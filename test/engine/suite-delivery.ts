@@ -76,20 +76,20 @@ export function deliverySuite(
           ],
         });
         const handled: number[] = [];
-        const batch = 4;
-        await engine.work(name, { concurrency: 1, batch }, async (deliveries) => {
+        const batchSize = 4;
+        await engine.work(name, { concurrency: 1, batchSize }, async (deliveries) => {
           handled.push(...deliveries.map(runOf));
         });
         await until('all messages', () => handled.length === 33);
         expect(new Set(handled).size).toBe(33);
-        expect(handled.slice(0, batch)).toEqual(expect.arrayContaining([101, 102]));
+        expect(handled.slice(0, batchSize)).toEqual(expect.arrayContaining([101, 102]));
       });
 
     it('is delivered once from a full queue, in batches of at most the requested size', async () => {
       const name = queue();
       await engine.commit({ messages: numbers(250).map((run) => requested(serviceOf(name), run)) });
       const batches: number[][] = [];
-      await engine.work(name, { concurrency: 2, batch: 100 }, async (deliveries) => {
+      await engine.work(name, { concurrency: 2, batchSize: 100 }, async (deliveries) => {
         batches.push(deliveries.map(runOf));
       });
       await until('250 messages', () => batches.flat().length >= 250);
@@ -210,7 +210,7 @@ export function deliverySuite(
         const engine = await open();
         const begun = barrier();
         const never = barrier();
-        await engine.work(name, { concurrency: 2, batch: 3 }, async () => {
+        await engine.work(name, { concurrency: 2, batchSize: 3 }, async () => {
           begun.open();
           await never.passed;
         });

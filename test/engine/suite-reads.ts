@@ -105,7 +105,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
         'nothing in it',
         'second',
       ]);
-      await engine.commit({ removedWaivers: [type] });
+      await engine.commit({ removedWaiverTypes: [type] });
       expect(await known()).toEqual([waiver(other, 'nothing in it')]);
     });
 
@@ -291,13 +291,13 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       const startedSince = 4_000_000_000_000;
       const query = {
         startedSince,
-        documents: { collection: 'deletion-hold', partition },
+        documentPartition: { collection: 'deletion-hold', partition },
       } as const;
       const started = operation({ startedAt: startedSince });
       const user = { type: 'user', id: userId(), name: 'ann', projects: [projectId()] } as const;
       const ofUser = operation({ scope: user, startedAt: startedSince });
       const hold = (id: string, at: number) =>
-        ({ ...query.documents, id, version: 0, value: { by: 'ünï', at } }) as const;
+        ({ ...query.documentPartition, id, version: 0, value: { by: 'ünï', at } }) as const;
       await engine.commit({
         operations: [
           started,

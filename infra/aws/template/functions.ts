@@ -13,7 +13,7 @@ export interface FunctionDefinition {
   readonly queue?: {
     readonly name: QueueName;
     readonly batchSize: number;
-    readonly batchingSeconds: number;
+    readonly batchWindowSeconds: number;
     readonly maxConcurrency: number;
   };
   /**
@@ -41,17 +41,17 @@ const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 /** Returns the definitions of all functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   const queueFunctions = topology.queues.map(
-    ({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
+    ({ queue, functionTimeoutSeconds, batchSize, batchWindowSeconds }): FunctionDefinition => {
       const functionType = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
       return {
         name: queue,
         description: DESCRIPTIONS[functionType](queue),
-        timeoutSeconds: functionSeconds,
+        timeoutSeconds: functionTimeoutSeconds,
         memoryMegabytes: functionType === 'service' ? 256 : 512,
         queue: {
           name: queue,
           batchSize,
-          batchingSeconds,
+          batchWindowSeconds,
           maxConcurrency: MAX_CONCURRENCY[functionType],
         },
         flushesOutboxes: queue === 'coordinate',

@@ -95,7 +95,7 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
     sqs: {
       arn: getAttribute(queueId(queue.name)),
       batchSize: queue.batchSize,
-      ...(queue.batchingSeconds > 0 ? { maximumBatchingWindow: queue.batchingSeconds } : {}),
+      ...(queue.batchWindowSeconds > 0 ? { maximumBatchingWindow: queue.batchWindowSeconds } : {}),
       functionResponseType: 'ReportBatchItemFailures',
       maximumConcurrency: queue.maxConcurrency,
     },

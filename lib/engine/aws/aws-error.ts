@@ -10,18 +10,18 @@ export class AwsError extends Error {
   /** The HTTP status, or 0 if AWS did not answer. */
   readonly status: number;
   /** For a `TransactionCanceledException`: the reason for each row of the transaction. */
-  readonly reasons: readonly { readonly Code?: string | undefined }[];
+  readonly cancellationReasons: readonly { readonly Code?: string | undefined }[];
   constructor(
     name: string,
     message: string,
     status: number,
-    reasons: AwsError['reasons'] = [],
+    cancellationReasons: AwsError['cancellationReasons'] = [],
     options?: { cause?: unknown },
   ) {
     super(message, options);
     this.name = name;
     this.status = status;
-    this.reasons = reasons;
+    this.cancellationReasons = cancellationReasons;
   }
 }
 
@@ -82,6 +82,6 @@ const RETRYABLE_CODES = ['TransactionConflict', 'ThrottlingError', 'ProvisionedT
  * True if a retry of the transaction may succeed: no condition failed, and at least one row was
  * throttled, or locked by another transaction.
  */
-export const isRetryableTransaction = ({ reasons }: AwsError): boolean =>
-  reasons.some(({ Code = '' }) => RETRYABLE_CODES.includes(Code)) &&
-  reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');
+export const isRetryableTransaction = ({ cancellationReasons }: AwsError): boolean =>
+  cancellationReasons.some(({ Code = '' }) => RETRYABLE_CODES.includes(Code)) &&
+  cancellationReasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

@@ -13,7 +13,7 @@ import { AwsError, isRetryableTransaction, toAwsError } from './aws-error.ts';
  * replace it.
  */
 export interface Aws {
-  dynamodb: Caller<{
+  dynamodb: CallAction<{
     BatchGetItem: [DynamoDb.BatchGetItemInput, DynamoDb.BatchGetItemOutput];
     BatchWriteItem: [DynamoDb.BatchWriteItemInput, DynamoDb.BatchWriteItemOutput];
     DeleteItem: [DynamoDb.DeleteItemInput, DynamoDb.DeleteItemOutput];
@@ -24,7 +24,7 @@ export interface Aws {
     TransactWriteItems: [DynamoDb.TransactWriteItemsInput, DynamoDb.TransactWriteItemsOutput];
     UpdateItem: [DynamoDb.UpdateItemInput, DynamoDb.UpdateItemOutput];
   }>;
-  sqs: Caller<{
+  sqs: CallAction<{
     ChangeMessageVisibilityBatch: [
       Sqs.ChangeMessageVisibilityBatchRequest,
       Sqs.ChangeMessageVisibilityBatchResult,
@@ -36,15 +36,15 @@ export interface Aws {
     SendMessage: [Sqs.SendMessageRequest, Sqs.SendMessageResult];
     SendMessageBatch: [Sqs.SendMessageBatchRequest, Sqs.SendMessageBatchResult];
   }>;
-  events: Caller<{ PutEvents: [Events.PutEventsRequest, Events.PutEventsResponse] }>;
-  scheduler: Caller<{
+  events: CallAction<{ PutEvents: [Events.PutEventsRequest, Events.PutEventsResponse] }>;
+  scheduler: CallAction<{
     CreateSchedule: [Scheduler.CreateScheduleInput, Scheduler.CreateScheduleOutput];
   }>;
-  secrets: Caller<{
+  secrets: CallAction<{
     GetSecretValue: [Secrets.GetSecretValueRequest, Secrets.GetSecretValueResponse];
   }>;
 }
-type Caller<Actions extends Record<string, [object, object]>> = <
+type CallAction<Actions extends Record<string, [object, object]>> = <
   Action extends keyof Actions & string,
 >(
   action: Action,
@@ -107,10 +107,10 @@ export function createAws(options: AwsOptions): Aws {
       throwOnRequestTimeout: true,
     }),
   };
-  const call = (client: Client, commands: Commands) =>
-    callerOf(client, commands, { credentials: options.credentials, maxTries });
+  const createCall = (client: Client, commands: Commands) =>
+    createCallAction(client, commands, { credentials: options.credentials, maxTries });
   return {
-    dynamodb: call(new DynamoDb.DynamoDBClient(config), {
+    dynamodb: createCall(new DynamoDb.DynamoDBClient(config), {
       BatchGetItem: DynamoDb.BatchGetItemCommand,
       BatchWriteItem: DynamoDb.BatchWriteItemCommand,
       DeleteItem: DynamoDb.DeleteItemCommand,
@@ -121,7 +121,7 @@ export function createAws(options: AwsOptions): Aws {
       TransactWriteItems: DynamoDb.TransactWriteItemsCommand,
       UpdateItem: DynamoDb.UpdateItemCommand,
     }),
-    sqs: call(new Sqs.SQSClient(config), {
+    sqs: createCall(new Sqs.SQSClient(config), {
       ChangeMessageVisibilityBatch: Sqs.ChangeMessageVisibilityBatchCommand,
       DeleteMessageBatch: Sqs.DeleteMessageBatchCommand,
       GetQueueAttributes: Sqs.GetQueueAttributesCommand,
@@ -130,11 +130,13 @@ export function createAws(options: AwsOptions): Aws {
       SendMessage: Sqs.SendMessageCommand,
       SendMessageBatch: Sqs.SendMessageBatchCommand,
     }),
-    events: call(new Events.EventBridgeClient(config), { PutEvents: Events.PutEventsCommand }),
-    scheduler: call(new Scheduler.SchedulerClient(config), {
+    events: createCall(new Events.EventBridgeClient(config), {
+      PutEvents: Events.PutEventsCommand,
+    }),
+    scheduler: createCall(new Scheduler.SchedulerClient(config), {
       CreateSchedule: Scheduler.CreateScheduleCommand,
     }),
-    secrets: call(new Secrets.SecretsManagerClient(config), {
+    secrets: createCall(new Secrets.SecretsManagerClient(config), {
       GetSecretValue: Secrets.GetSecretValueCommand,
     }),
   } as Aws;
@@ -151,7 +153,7 @@ interface Client {
  * calls. The returned function also retries a canceled transaction if {@link
  * isRetryableTransaction} permits it.
  */
-function callerOf(
+function createCallAction(
   client: Client,
   commands: Commands,
   { credentials, maxTries }: Required<Pick<AwsOptions, 'credentials' | 'maxTries'>>,

@@ -15,7 +15,7 @@ import { flushOutbox } from './dynamodb/outbox.ts';
 import { readsOf } from './dynamodb/reads.ts';
 import { Store } from './dynamodb/table.ts';
 import { trimQuarantine } from './dynamodb/trim-quarantine.ts';
-import { Queues, type Received } from './messaging/queues.ts';
+import { Queues, type ReceivedMessage } from './messaging/queues.ts';
 import { Sender } from './messaging/sender.ts';
 import { namesOf, queueNamesOf } from './names.ts';
 import type { AwsEngine, AwsEngineOptions } from './port.ts';
@@ -111,7 +111,7 @@ class DynamoEngine implements AwsEngine {
     );
   }
 
-  retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+  retryOrDeadLetter<R extends Pick<ReceivedMessage, 'receiptHandle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
     records: readonly R[],
     error: ErrorReport,

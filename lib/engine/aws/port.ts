@@ -2,7 +2,7 @@ import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import type { Engine } from '../port.ts';
 import type { Aws } from './clients.ts';
-import type { Received } from './messaging/queues.ts';
+import type { ReceivedMessage } from './messaging/queues.ts';
 import type { RetryOptions } from './retry.ts';
 
 export interface AwsEngineOptions {
@@ -64,7 +64,7 @@ export interface AwsEngine extends Engine {
    * retries: the Lambda function must name them in `batchItemFailures`. All other records are now
    * dead-letter messages.
    */
-  retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+  retryOrDeadLetter<R extends Pick<ReceivedMessage, 'receiptHandle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
     records: readonly R[],
     error: ErrorReport,

@@ -1,7 +1,7 @@
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { errorAttribute } from './messaging/envelope.ts';
-import type { Queues, Received } from './messaging/queues.ts';
+import type { Queues, ReceivedMessage } from './messaging/queues.ts';
 import type { Names } from './names.ts';
 import { MAX_RECEIVES } from './topology.ts';
 
@@ -15,7 +15,7 @@ export interface RetryOptions {
 
 export const DEFAULT_RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds: 300 };
 
-type FailedMessage = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
+type FailedMessage = Pick<ReceivedMessage, 'receiptHandle' | 'body' | 'receiveCount'>;
 
 /**
  * Retries or dead-letters messages whose handler threw. After the last delivery of a message, this
@@ -33,7 +33,7 @@ export async function retryOrDeadLetter<M extends FailedMessage>(
   const exhaustedMessages = messages.filter(
     ({ receiveCount }) => receiveCount >= retry.maxReceives,
   );
-  const retries = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
+  const messagesToRetry = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
   await queues.send(
     names.deadLetterQueue(queue),
     exhaustedMessages.map(({ body, receiveCount }) => ({
@@ -42,10 +42,10 @@ export async function retryOrDeadLetter<M extends FailedMessage>(
     })),
   );
   await queues.delete(names.queue(queue), exhaustedMessages);
-  const retriesByCount = Map.groupBy(retries, ({ receiveCount }) => receiveCount);
-  for (const [receiveCount, group] of retriesByCount) {
+  const messagesByReceiveCount = Map.groupBy(messagesToRetry, ({ receiveCount }) => receiveCount);
+  for (const [receiveCount, group] of messagesByReceiveCount) {
     const backoffSeconds = Math.min(retry.maxDelaySeconds, 2 ** (receiveCount - 1));
     await queues.changeVisibility(names.queue(queue), group, backoffSeconds);
   }
-  return retries;
+  return messagesToRetry;
 }

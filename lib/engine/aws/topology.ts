@@ -32,14 +32,14 @@ export interface QueueDefinition {
   /** Deliveries before a message becomes a dead-letter message. */
   readonly maxReceives: number;
   /** The time-out of the function that the queue invokes. */
-  readonly functionSeconds: number;
+  readonly functionTimeoutSeconds: number;
   /** The maximum number of messages per invocation of the function. */
   readonly batchSize: number;
   /**
    * The time for which Lambda waits for more messages of a batch. Lambda requires at least one
    * second for batches of more than ten messages.
    */
-  readonly batchingSeconds: number;
+  readonly batchWindowSeconds: number;
 }
 export interface RuleDefinition {
   readonly name: string;
@@ -83,16 +83,16 @@ const DAY_SECONDS = 24 * 60 * 60;
  * therefore has a longer retention than its source queue.
  */
 const RETENTION_SECONDS = 4 * DAY_SECONDS;
-export const DEAD_RETENTION_SECONDS = 14 * DAY_SECONDS;
+export const DEAD_LETTER_RETENTION_SECONDS = 14 * DAY_SECONDS;
 
 /**
  * The settings of a queue and its function. The function `ingest` gets at most 18 notifications:
  * each needs at most five rows, so they fit into one DynamoDB transaction.
  */
 const FUNCTION_SETTINGS = {
-  ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
-  coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
-  service: { functionSeconds: 180, batchSize: 1, batchingSeconds: 0 },
+  ingest: { functionTimeoutSeconds: 120, batchSize: 18, batchWindowSeconds: 1 },
+  coordinate: { functionTimeoutSeconds: 120, batchSize: 10, batchWindowSeconds: 0 },
+  service: { functionTimeoutSeconds: 180, batchSize: 1, batchWindowSeconds: 0 },
 } as const;
 
 /** Every message type. */
@@ -138,17 +138,18 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
       return {
         queue,
         name: names.queue(queue),
-        visibilitySeconds: VISIBILITY_FACTOR * settings.functionSeconds + settings.batchingSeconds,
+        visibilitySeconds:
+          VISIBILITY_FACTOR * settings.functionTimeoutSeconds + settings.batchWindowSeconds,
         retentionSeconds: RETENTION_SECONDS,
         deadLetterQueue: {
           name: names.deadLetterQueue(queue),
-          retentionSeconds: DEAD_RETENTION_SECONDS,
+          retentionSeconds: DEAD_LETTER_RETENTION_SECONDS,
         },
         maxReceives: MAX_RECEIVES,
         ...settings,
       };
     }),
-    undelivered: { name: names.undeliveredQueue, retentionSeconds: DEAD_RETENTION_SECONDS },
+    undelivered: { name: names.undeliveredQueue, retentionSeconds: DEAD_LETTER_RETENTION_SECONDS },
     rules: queues.map((queue) => ruleOf(queue, prefix)),
   };
 }

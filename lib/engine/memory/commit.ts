@@ -7,7 +7,7 @@ import { checkCounterAmounts } from '../counter-amounts.ts';
 import { storableMessage } from '../json.ts';
 import {
   type Change,
-  MAX_QUARANTINED,
+  MAX_QUARANTINE_RECORDS,
   type StoredDocument,
   type WrittenDocument,
 } from '../port.ts';
@@ -17,7 +17,7 @@ import type { QueuedMessage } from './queues.ts';
 import { accountKey, documentKey, type MemoryStore } from './store.ts';
 
 /** Time for which a notification id is kept to recognize duplicates. */
-const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
+const SEEN_ID_RETENTION_MILLIS = 14 * 24 * 60 * 60 * 1000;
 
 /** The result of a commit: its sent messages and its entries of the audit log, or `conflict`. */
 export type CommitResult =
@@ -62,12 +62,15 @@ function isInConflict(store: MemoryStore, { seen, operations, tasks, documents }
   );
 }
 
-type Versioned = { readonly id: string; readonly version: number };
+type VersionedRecord = { readonly id: string; readonly version: number };
 
 /** True if one of the records occurs twice, or has another version than the stored record. */
-const isOutdated = (records: readonly Versioned[], stored: ReadonlyMap<string, Versioned>) =>
+const isOutdated = (
+  records: readonly VersionedRecord[],
+  storedRecords: ReadonlyMap<string, VersionedRecord>,
+) =>
   new Set(records.map(({ id }) => id)).size < records.length ||
-  records.some(({ id, version }) => (stored.get(id)?.version ?? 0) !== version);
+  records.some(({ id, version }) => (storedRecords.get(id)?.version ?? 0) !== version);
 
 function writeRecords(store: MemoryStore, change: Change, now: number): void {
   writeVersioned(store.operations, change.operations ?? []);
@@ -77,44 +80,48 @@ function writeRecords(store: MemoryStore, change: Change, now: number): void {
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
   writeDocuments(store.documents, change.documents ?? []);
   for (const id of change.seen ?? []) store.seenTimesById.set(id, now);
-  removeOldIds(store.seenTimesById, now - SEEN_MILLIS);
+  removeOldIds(store.seenTimesById, now - SEEN_ID_RETENTION_MILLIS);
   addToQuarantine(store.quarantineRecords, change.quarantine ?? []);
   addToCounters(store.counters, change.counters ?? {});
 }
 
-function writeVersioned<R extends Versioned>(stored: Map<string, R>, records: readonly R[]): void {
-  for (const record of records) stored.set(record.id, { ...record, version: record.version + 1 });
+function writeVersioned<R extends VersionedRecord>(
+  storedRecords: Map<string, R>,
+  records: readonly R[],
+): void {
+  for (const record of records)
+    storedRecords.set(record.id, { ...record, version: record.version + 1 });
 }
 
 function writeAccounts(
-  stored: Map<string, AccountRecord>,
+  storedRecords: Map<string, AccountRecord>,
   records: readonly AccountRecord[],
 ): void {
   for (const record of records) {
     const key = accountKey(record.account.type, record.account.id);
-    stored.set(key, mergeAccounts(stored.get(key), record));
+    storedRecords.set(key, mergeAccounts(storedRecords.get(key), record));
   }
 }
 
 /** Writes and removes waivers. If the change adds and removes the same waiver, it is removed. */
 function writeWaivers(
-  stored: Map<string, Waiver>,
-  { waivers = [], removedWaivers = [] }: Change,
+  storedRecords: Map<string, Waiver>,
+  { waivers = [], removedWaiverTypes = [] }: Change,
 ): void {
-  for (const waiver of waivers) stored.set(waiver.type, waiver);
-  for (const type of removedWaivers) stored.delete(type);
+  for (const waiver of waivers) storedRecords.set(waiver.type, waiver);
+  for (const type of removedWaiverTypes) storedRecords.delete(type);
 }
 
 /** Writes documents. A document without a value is deleted. */
 function writeDocuments(
-  stored: Map<string, StoredDocument>,
+  storedRecords: Map<string, StoredDocument>,
   documents: readonly WrittenDocument[],
 ): void {
   for (const document of documents) {
     const { value, version } = document;
     const key = documentKey(document);
-    if (value === undefined) stored.delete(key);
-    else stored.set(key, { ...document, value, version: version + 1 });
+    if (value === undefined) storedRecords.delete(key);
+    else storedRecords.set(key, { ...document, value, version: version + 1 });
   }
 }
 
@@ -126,16 +133,19 @@ function removeOldIds(timesById: Map<string, number>, oldestAt: number): void {
   }
 }
 
-function addToQuarantine(stored: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
-  const knownIds = new Set(records.length > 0 ? stored.map(({ id }) => id) : []);
-  stored.push(...records.filter(({ id }) => !knownIds.has(id)));
-  stored.splice(0, Math.max(0, stored.length - MAX_QUARANTINED));
+function addToQuarantine(
+  storedRecords: QuarantineRecord[],
+  records: readonly QuarantineRecord[],
+): void {
+  const knownIds = new Set(records.length > 0 ? storedRecords.map(({ id }) => id) : []);
+  storedRecords.push(...records.filter(({ id }) => !knownIds.has(id)));
+  storedRecords.splice(0, Math.max(0, storedRecords.length - MAX_QUARANTINE_RECORDS));
 }
 
 function addToCounters(
-  stored: Map<string, number>,
+  storedRecords: Map<string, number>,
   amounts: Readonly<Record<string, number>>,
 ): void {
   for (const [name, amount] of Object.entries(amounts))
-    stored.set(name, (stored.get(name) ?? 0) + amount);
+    storedRecords.set(name, (storedRecords.get(name) ?? 0) + amount);
 }

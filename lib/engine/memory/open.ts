@@ -31,17 +31,17 @@ export interface MemoryEngineOptions {
   /** Epoch milliseconds. Default: the monotonic clock of this process. */
   readonly now?: () => number;
   /**
-   * `limit`: deliveries after the first, default 8. `maxDelaySeconds`: the longest back-off,
+   * `maxRetries`: deliveries after the first, default 8. `maxDelaySeconds`: the longest back-off,
    * default 300. The back-off starts at 1 s and doubles.
    */
-  readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
+  readonly retry?: { readonly maxRetries: number; readonly maxDelaySeconds: number };
   /** Called for a handler that throws, and for unreadable messages. */
   readonly onWarning?: Warn;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: (entry: AuditEntry) => void;
 }
 
-const DEFAULT_RETRY = { limit: 8, maxDelaySeconds: 300 };
+const DEFAULT_RETRY = { maxRetries: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /**
@@ -57,7 +57,7 @@ export class MemoryEngine implements WorkerEngine {
   readonly reads;
   protected readonly store: MemoryStore;
   readonly #now: () => number;
-  readonly #retry: { readonly limit: number; readonly maxDelaySeconds: number };
+  readonly #retry: { readonly maxRetries: number; readonly maxDelaySeconds: number };
   readonly #warn: Warn;
   readonly #onAudited: (entry: AuditEntry) => void;
   readonly #wakeups: WorkerWakeups;
@@ -150,9 +150,9 @@ export class MemoryEngine implements WorkerEngine {
 
   #retryOrDeadLetter(record: QueuedMessage, error: ErrorReport): void {
     const { queue, message, receiveCount } = record;
-    const { limit, maxDelaySeconds } = this.#retry;
+    const { maxRetries, maxDelaySeconds } = this.#retry;
     const now = this.#now();
-    if (receiveCount > limit) {
+    if (receiveCount > maxRetries) {
       this.store.queues.delete(record);
       moveToDeadLetters(this.store, queue, message, { error, receiveCount, at: now });
       return;

@@ -54,7 +54,7 @@ export class MemoryQueues {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
     const sequence = ++this.#sequence;
-    const queued: QueuedMessage = {
+    const queuedMessage: QueuedMessage = {
       id,
       queue,
       sequence,
@@ -64,8 +64,8 @@ export class MemoryQueues {
       receiveCount: 0,
       isActive: false,
     };
-    this.ensure(queue).set(id, queued);
-    return queued;
+    this.ensure(queue).set(id, queuedMessage);
+    return queuedMessage;
   }
 
   /**
@@ -73,18 +73,18 @@ export class MemoryQueues {
    * They remain in the queue as active messages.
    */
   receive(queue: QueueName, maxMessages: number, now: number): QueuedMessage[] {
-    const received: QueuedMessage[] = [];
+    const receivedMessages: QueuedMessage[] = [];
     const messages = [...this.ensure(queue).values()];
     const urgentMessages = messages.filter(({ isUrgent }) => isUrgent);
     const otherMessages = messages.filter(({ isUrgent }) => !isUrgent);
-    for (const queued of [...urgentMessages, ...otherMessages]) {
-      if (received.length >= maxMessages) break;
-      if (queued.isActive || queued.dueAt > now) continue;
-      queued.isActive = true;
-      queued.receiveCount += 1;
-      received.push(queued);
+    for (const queuedMessage of [...urgentMessages, ...otherMessages]) {
+      if (receivedMessages.length >= maxMessages) break;
+      if (queuedMessage.isActive || queuedMessage.dueAt > now) continue;
+      queuedMessage.isActive = true;
+      queuedMessage.receiveCount += 1;
+      receivedMessages.push(queuedMessage);
     }
-    return received;
+    return receivedMessages;
   }
 
   delete({ queue, id }: QueuedMessage): void {

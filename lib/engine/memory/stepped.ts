@@ -102,16 +102,16 @@ export class SteppedEngine extends MemoryEngine {
    * immediately, because a test cannot deliver it.
    */
   override async redrive(filter: DeadLetterFilter, author: DecisionAuthor): Promise<number> {
-    const unreadable = this.store.deadLetters.filter(
+    const unreadableDeadLetters = this.store.deadLetters.filter(
       ({ deadLetter }) => deadLetter.message === undefined,
     );
-    const redriven = await super.redrive(filter, author);
+    const redrivenCount = await super.redrive(filter, author);
     this.store.deadLetters.push(
-      ...unreadable.filter((one) => !this.store.deadLetters.includes(one)),
+      ...unreadableDeadLetters.filter((one) => !this.store.deadLetters.includes(one)),
     );
     for (const waiting of this.waiting)
       if (!StoredMessage.safeParse(waiting.message).success) this.removeDelivered(waiting);
-    return redriven;
+    return redrivenCount;
   }
 
   override work(): Promise<void> {

@@ -10,7 +10,7 @@ import { storableMessage, toJson } from '../json.ts';
 import type { Change } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { appendAudit } from './audit.ts';
-import { bossDatabaseOn, type Database, detailOf, type Session } from './database.ts';
+import { bossDatabaseOn, type Database, errorFieldOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { addToCounters, writeRecords } from './record-writes.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -50,7 +50,8 @@ export async function commit(
       await addToCounters(session, change.counters ?? {});
     });
   } catch (error) {
-    if (error instanceof VersionConflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
+    if (error instanceof VersionConflict || errorFieldOf(error, 'code') === DEADLOCK)
+      return 'conflict';
     throw error;
   }
   auditEntries.forEach(onAudited);

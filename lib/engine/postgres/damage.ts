@@ -1,8 +1,8 @@
 import { join, resolve, sep } from 'node:path';
 import { PropagatorError } from '../../shared/errors.ts';
-import { detailOf, engineError, messageOf } from './database.ts';
+import { engineError, errorFieldOf, messageOf } from './database.ts';
 import { lockFolder } from './folder.ts';
-import { moveAside } from './marker.ts';
+import { renameDatabaseFolder } from './marker.ts';
 
 /**
  * The SQLSTATEs of PostgreSQL for a damaged database: a damaged page, a damaged index, a missing
@@ -18,10 +18,13 @@ const RESTORE_ADVICE =
  * Converts an error of PostgreSQL about damage to `engine.folder.damaged`; `undefined` for any
  * other error, and for a server (`folder` is `undefined`).
  */
-export function damageOf(error: unknown, folder: string | undefined): PropagatorError | undefined {
+export function toDamageError(
+  error: unknown,
+  folder: string | undefined,
+): PropagatorError | undefined {
   if (folder === undefined || error instanceof PropagatorError) return undefined;
   const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(messageOf(error));
-  if (!isAborted && !SQLSTATES_OF_DAMAGE.includes(String(detailOf(error, 'code'))))
+  if (!isAborted && !SQLSTATES_OF_DAMAGE.includes(String(errorFieldOf(error, 'code'))))
     return undefined;
   return damageError(join(folder, 'postgres'), messageOf(error), error);
 }
@@ -30,9 +33,13 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
  * Creates `engine.folder.damaged`. `message` is the message of PostgreSQL, which may name the
  * damaged file.
  */
-export function damageError(database: string, message: string, cause: unknown): PropagatorError {
+export function damageError(
+  databasePath: string,
+  message: string,
+  cause: unknown,
+): PropagatorError {
   const damagedFile = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(message)?.[1];
-  const file = damagedFile === undefined ? database : join(database, damagedFile);
+  const file = damagedFile === undefined ? databasePath : join(databasePath, damagedFile);
   // WebAssembly's message for an abort does not name the cause.
   const reason = /^Aborted\(/.test(message)
     ? 'PostgreSQL stopped while it read this file'
@@ -49,8 +56,8 @@ export function damageError(database: string, message: string, cause: unknown): 
  * Converts an error of Node about a file outside of the data folder to `engine.installation`;
  * `undefined` for any other error. PGlite reads such files from its npm packages.
  */
-export function installationError(error: unknown, folder: string): PropagatorError | undefined {
-  const path = detailOf(error, 'path');
+export function toInstallationError(error: unknown, folder: string): PropagatorError | undefined {
+  const path = errorFieldOf(error, 'path');
   if (typeof path !== 'string' || path.startsWith(resolve(folder) + sep)) return undefined;
   return packageFileError(error);
 }
@@ -65,7 +72,7 @@ export const packageFileError = (error: unknown): PropagatorError =>
   );
 
 /** True if `--begin-empty` may replace the database that caused this error. */
-export const isDamage = (thrown: unknown): boolean =>
+export const isDamageError = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError &&
   ['engine.folder.damaged', 'engine.folder.incomplete'].includes(thrown.report.code);
 
@@ -76,13 +83,13 @@ export const isDamage = (thrown: unknown): boolean =>
 export function moveDamagedFolder(folder: string, warn: (message: string) => void): void {
   const lockedFolder = lockFolder(folder);
   try {
-    const movedFolder = moveAside(folder, lockedFolder.database, new Date());
+    const movedFolder = renameDatabaseFolder(folder, lockedFolder.databasePath, new Date());
     warn(
       movedFolder === undefined
-        ? `A new, empty database is created in ${lockedFolder.database}`
+        ? `A new, empty database is created in ${lockedFolder.databasePath}`
         : `A new, empty database is created; the old one is in ${movedFolder}`,
     );
   } finally {
-    lockedFolder.release();
+    lockedFolder.unlock();
   }
 }

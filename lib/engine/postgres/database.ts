@@ -35,7 +35,7 @@ export interface Database extends Session {
   groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
   /** Runs several statements in one text, for migrations. */
-  script(sql: string): Promise<void>;
+  runScript(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   runExclusively<T>(work: () => Promise<T>): Promise<T>;
   /**
@@ -60,7 +60,7 @@ export const bossDatabaseOn = (session: Session): BossDatabase => ({
 });
 
 /** Reads a field of a thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
-export function detailOf(
+export function errorFieldOf(
   error: unknown,
   field: 'code' | 'errcode' | 'message' | 'path' | 'severity',
 ): unknown {
@@ -68,4 +68,5 @@ export function detailOf(
 }
 
 /** Returns the message of a thrown value. */
-export const messageOf = (error: unknown): string => String(detailOf(error, 'message') || error);
+export const messageOf = (error: unknown): string =>
+  String(errorFieldOf(error, 'message') || error);

@@ -15,7 +15,7 @@ const MAX_LISTED_MESSAGES = 10_000;
  * `Change.deadLetters` store an error report in it. An output of pg-boss itself ("job timed out")
  * contains no error report.
  */
-const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
+const JobOutput = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const JobRow = z.object({
   id: z.string(),
   queue: z.string(),
@@ -80,7 +80,7 @@ const deadLetterIn = (
     id,
     queue,
     body: data,
-    error: Output.parse(output).error,
+    error: JobOutput.parse(output).error,
     receiveCount: retries === null ? undefined : retries + 1,
     at: Math.round(at),
     expiresAt: undefined,

@@ -9,7 +9,7 @@ import pg from 'pg';
 import { PropagatorError } from '../../shared/errors.ts';
 import { CheckedPGlite } from './checked-pglite.ts';
 import { limitCompilerMemory } from './compiler-memory.ts';
-import { damageError, installationError, packageFileError } from './damage.ts';
+import { damageError, packageFileError, toInstallationError } from './damage.ts';
 import { type BossDatabase, type Database, messageOf, type Row, type Session } from './database.ts';
 import { DURABLE_ARGUMENTS, prepareFolder, SyncedFiles } from './files.ts';
 import { lockFolder } from './folder.ts';
@@ -67,11 +67,11 @@ export async function openEmbedded(folder: string): Promise<Database> {
   const lockedFolder = lockFolder(folder);
   try {
     await checkPackageFiles();
-    const finishCreation = prepareFolder(folder, lockedFolder.database);
-    const isNewDatabase = !existsSync(lockedFolder.database);
+    const finishCreation = prepareFolder(folder, lockedFolder.databasePath);
+    const isNewDatabase = !existsSync(lockedFolder.databasePath);
     const databaseCreatedAt = readMarker(folder)?.begunAt ?? new Date().toISOString();
     const pglite = new CheckedPGlite({
-      fs: new SyncedFiles(lockedFolder.database),
+      fs: new SyncedFiles(lockedFolder.databasePath),
       // Loads a prepared data folder. Without it, PGlite would start three instances of PostgreSQL
       // to create the database (1.1 GB, 2 s).
       ...(isNewDatabase ? { loadDataDir: await dataDir() } : {}),
@@ -83,8 +83,8 @@ export async function openEmbedded(folder: string): Promise<Database> {
     });
     await pglite.waitReady;
     await finishCreation();
-    const release = () => lockedFolder.release();
-    const embedded = new Embedded(pglite, folder, databaseCreatedAt, release);
+    const unlockFolder = () => lockedFolder.unlock();
+    const embedded = new Embedded(pglite, folder, databaseCreatedAt, unlockFolder);
     if (!readMarker(folder))
       writeMarker(folder, {
         ...EMPTY_COUNTS,
@@ -93,11 +93,11 @@ export async function openEmbedded(folder: string): Promise<Database> {
       });
     return embedded;
   } catch (error) {
-    lockedFolder.release();
+    lockedFolder.unlock();
     if (error instanceof PropagatorError) throw error;
     throw (
-      installationError(error, folder) ??
-      damageError(lockedFolder.database, messageOf(error), error)
+      toInstallationError(error, folder) ??
+      damageError(lockedFolder.databasePath, messageOf(error), error)
     );
   }
 }
@@ -115,17 +115,17 @@ class Embedded implements Database {
   readonly #runGrouped = createGroupedTransactions((work) => this.transaction(work));
   readonly #folder: string;
   readonly #databaseCreatedAt: string;
-  readonly #release: () => void;
+  readonly #unlockFolder: () => void;
   /** The position of the write-ahead log at the last vacuum and checkpoint. */
-  #lastCheckpointAt = '0/0';
+  #lastCheckpointPosition = '0/0';
   /** The numbers of records in the stored marker, as JSON. */
   #countsInMarker = '';
 
-  constructor(pglite: PGlite, folder: string, databaseCreatedAt: string, release: () => void) {
+  constructor(pglite: PGlite, folder: string, databaseCreatedAt: string, unlockFolder: () => void) {
     this.#pglite = pglite;
     this.#folder = folder;
     this.#databaseCreatedAt = databaseCreatedAt;
-    this.#release = release;
+    this.#unlockFolder = unlockFolder;
     this.#pool = new ConnectionPool(
       new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 }),
       { toQuery: this.#toQuery, removesFailedClients: false, onIdleError: () => undefined },
@@ -151,7 +151,7 @@ class Embedded implements Database {
     return this.#runGrouped(work);
   }
 
-  async script(sql: string): Promise<void> {
+  async runScript(sql: string): Promise<void> {
     await this.#pool.run(unnamedQuery(sql, []));
   }
 
@@ -176,12 +176,12 @@ class Embedded implements Database {
     const [writeAheadLog] = await this.query(
       'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - ' +
         '$1::pg_lsn AS bytes',
-      [this.#lastCheckpointAt],
+      [this.#lastCheckpointPosition],
     );
     if (Number(writeAheadLog?.bytes) < afterBytes) return;
-    for (const table of BUSY_TABLES) await this.script(`VACUUM (ANALYZE) ${table}`);
-    await this.script('CHECKPOINT');
-    this.#lastCheckpointAt = String(writeAheadLog?.at);
+    for (const table of BUSY_TABLES) await this.runScript(`VACUUM (ANALYZE) ${table}`);
+    await this.runScript('CHECKPOINT');
+    this.#lastCheckpointPosition = String(writeAheadLog?.at);
   }
 
   async close(): Promise<void> {
@@ -191,7 +191,7 @@ class Embedded implements Database {
       await this.#pool.end();
       await this.#pglite.close();
     } finally {
-      this.#release();
+      this.#unlockFolder();
     }
   }
 

@@ -24,8 +24,8 @@ import {
   HEARTBEAT_SECONDS,
   limitDelays,
   makeDue,
-  requeueOrphaned,
-  returnUnfinished,
+  requeueOrphanedMessages,
+  returnUnfinishedMessages,
 } from './recovery.ts';
 
 /** The interval of the housekeeping. */
@@ -143,7 +143,7 @@ export class PostgresEngine implements WorkerEngine {
     );
     this.#isClosed = true;
     const ids = unfinished.flat().map(({ id }) => id);
-    await returnUnfinished(this.#database, ids).catch((error: unknown) =>
+    await returnUnfinishedMessages(this.#database, ids).catch((error: unknown) =>
       this.#warn('Unfinished messages could not be returned to their queues', error),
     );
     await this.#queues.boss.stop({ close: false, graceful: false });
@@ -183,7 +183,7 @@ export class PostgresEngine implements WorkerEngine {
         sendHeartbeat(this.#queues.boss, queue, worker.unfinished),
       ),
     );
-    for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, 'silent'))
+    for (const queue of await requeueOrphanedMessages(this.#database, this.#queues.boss, 'silent'))
       this.#wakeups.wake(queue);
   }
 

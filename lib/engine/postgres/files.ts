@@ -29,15 +29,15 @@ export class SyncedFiles extends NodeFS {
   }
 }
 
-function addFsync(files: object): void {
-  const operations: unknown = Reflect.get(files, 'stream_ops');
-  if (typeof operations !== 'object' || operations === null)
+function addFsync(nodeFiles: object): void {
+  const streamOperations: unknown = Reflect.get(nodeFiles, 'stream_ops');
+  if (typeof streamOperations !== 'object' || streamOperations === null)
     throw engineError(
       'durability',
       'This version of PGlite has no place for the function that syncs its files to disk.',
       'Use the version of PGlite in package-lock.json.',
     );
-  Reflect.set(operations, 'fsync', (stream: { readonly nfd?: number }) => {
+  Reflect.set(streamOperations, 'fsync', (stream: { readonly nfd?: number }) => {
     try {
       if (stream.nfd !== undefined) fs.fsyncSync(stream.nfd);
       return 0;
@@ -68,21 +68,21 @@ export const DURABLE_ARGUMENTS = [
  * the unfinished database, which holds no data. Throws `engine.folder.incomplete` if an existing
  * database is not complete (see {@link checkCompleteness}).
  */
-export function prepareFolder(folder: string, database: string): () => Promise<void> {
+export function prepareFolder(folder: string, databasePath: string): () => Promise<void> {
   const creatingFile = join(folder, 'creating');
-  if (existsSync(creatingFile)) rmSync(database, { recursive: true, force: true });
-  else checkCompleteness(folder, database);
-  if (existsSync(database)) return () => Promise.resolve();
+  if (existsSync(creatingFile)) rmSync(databasePath, { recursive: true, force: true });
+  else checkCompleteness(folder, databasePath);
+  if (existsSync(databasePath)) return () => Promise.resolve();
   writeFileSync(creatingFile, '');
   return async () => {
-    await syncTree(database);
+    await syncTree(databasePath);
     rmSync(creatingFile);
   };
 }
 
 /** Syncs the files of a new database to disk, because PGlite copies them without a sync. */
 async function syncTree(folder: string): Promise<void> {
-  const limit = pLimit(32);
+  const runLimited = pLimit(32);
   const sync = async (path: string) => {
     const file = await promisify(open)(path, 'r');
     await promisify(fsync)(file).finally(() => promisify(close)(file));
@@ -90,5 +90,5 @@ async function syncTree(folder: string): Promise<void> {
   const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) =>
     join(entry.parentPath, entry.name),
   );
-  await Promise.all([folder, ...paths].map((path) => limit(() => sync(path))));
+  await Promise.all([folder, ...paths].map((path) => runLimited(() => sync(path))));
 }

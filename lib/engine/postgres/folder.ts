@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { detailOf, engineError, messageOf } from './database.ts';
+import { engineError, errorFieldOf, messageOf } from './database.ts';
 
 /** A data folder that this process has locked. */
 export interface LockedFolder {
   /** The path of the folder with the files of PGlite. */
-  readonly database: string;
+  readonly databasePath: string;
   /** Unlocks the data folder. */
-  release(): void;
+  unlock(): void;
 }
 
 const SQLITE_BUSY = 5;
@@ -27,10 +27,10 @@ export function lockFolder(folder: string): LockedFolder {
     lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (detailOf(error, 'errcode') !== SQLITE_BUSY) throw unusableError(folder, error);
+    if (errorFieldOf(error, 'errcode') !== SQLITE_BUSY) throw unusableError(folder, error);
     throw engineError(
       'folder.in-use',
-      `The data folder ${folder} is in use by process ${lockingProcess(pidFile)}.`,
+      `The data folder ${folder} is in use by process ${readLockingProcess(pidFile)}.`,
       'Stop that process, or set PROPAGATOR_DATA to another folder. Several processes that share ' +
         'their data need a PostgreSQL server (DATABASE_URL).',
       error,
@@ -38,8 +38,8 @@ export function lockFolder(folder: string): LockedFolder {
   }
   writeFileSync(pidFile, `${process.pid}\n`);
   return {
-    database: join(folder, 'postgres'),
-    release: () => {
+    databasePath: join(folder, 'postgres'),
+    unlock: () => {
       rmSync(pidFile, { force: true });
       lock.close();
     },
@@ -63,7 +63,7 @@ const unusableError = (folder: string, cause: unknown) =>
     cause,
   );
 
-function lockingProcess(pidFile: string): string {
+function readLockingProcess(pidFile: string): string {
   try {
     return readFileSync(pidFile, 'utf8').trim();
   } catch {

@@ -23,7 +23,7 @@ export function createGroupedTransactions(
     const results: PromiseSettledResult<T>[] = [];
     await runGroup([
       async (session, groupSize) => {
-        // A single `work` needs no savepoint, because its error may end the transaction.
+        // The only `work` of a transaction needs no savepoint: its error may end the transaction.
         if (groupSize === 1) results.push({ status: 'fulfilled', value: await work(session) });
         else results.push(await runInSavepoint(work, session));
       },

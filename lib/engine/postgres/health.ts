@@ -9,7 +9,7 @@ const WRITE_TIMEOUT_MILLIS = 5000;
  */
 const STATEMENT_TIMEOUT_MILLIS = 4000;
 /** For this time after a test write, {@link StoreHealth.check} uses its result again. */
-const RESULT_AGE_MILLIS = 2000;
+const MAX_RESULT_AGE_MILLIS = 2000;
 /** A failed commit makes the store unhealthy for this time, or until a commit succeeds. */
 const UNHEALTHY_MILLIS = 60_000;
 
@@ -20,8 +20,10 @@ const UNHEALTHY_MILLIS = 60_000;
 export class StoreHealth {
   readonly #database: Database;
   readonly #now: () => number;
-  #failure: { readonly message: string; readonly at: number } | undefined;
-  #lastWrite: { readonly done: Promise<void>; readonly at: number; isPending: boolean } | undefined;
+  #commitFailure: { readonly message: string; readonly at: number } | undefined;
+  #lastWrite:
+    | { readonly completion: Promise<void>; readonly at: number; isPending: boolean }
+    | undefined;
 
   constructor(database: Database, now: () => number = () => performance.now()) {
     this.#database = database;
@@ -32,10 +34,10 @@ export class StoreHealth {
   async recordCommit<T>(commit: Promise<T>): Promise<T> {
     try {
       const result = await commit;
-      this.#failure = undefined;
+      this.#commitFailure = undefined;
       return result;
     } catch (error) {
-      this.#failure = { message: messageOf(error), at: this.#now() };
+      this.#commitFailure = { message: messageOf(error), at: this.#now() };
       throw error;
     }
   }
@@ -46,27 +48,27 @@ export class StoreHealth {
    * longer than 5 s. Concurrent calls, and calls within 2 s, share one write.
    */
   async check(): Promise<void> {
-    await this.#withTimeout(this.#testWrite());
-    const failure = this.#failure;
+    await this.#withTimeout(this.#recentTestWrite());
+    const failure = this.#commitFailure;
     if (failure && this.#now() - failure.at < UNHEALTHY_MILLIS)
       throw notWritableError(failure.message);
   }
 
   /** Returns the last test write if it is pending or new enough. Otherwise starts a test write. */
-  #testWrite(): Promise<void> {
+  #recentTestWrite(): Promise<void> {
     const lastWrite = this.#lastWrite;
-    if (lastWrite && (lastWrite.isPending || this.#now() - lastWrite.at < RESULT_AGE_MILLIS))
-      return lastWrite.done;
-    const done = writeOneRow(this.#database).catch((error: unknown) => {
+    if (lastWrite && (lastWrite.isPending || this.#now() - lastWrite.at < MAX_RESULT_AGE_MILLIS))
+      return lastWrite.completion;
+    const completion = writeOneRow(this.#database).catch((error: unknown) => {
       throw notWritableError(messageOf(error), error);
     });
-    const write = { done, at: this.#now(), isPending: true };
+    const write = { completion, at: this.#now(), isPending: true };
     this.#lastWrite = write;
     const markEnded = () => {
       write.isPending = false;
     };
-    done.then(markEnded, markEnded);
-    return done;
+    completion.then(markEnded, markEnded);
+    return completion;
   }
 
   async #withTimeout(work: Promise<void>): Promise<void> {

@@ -56,11 +56,11 @@ export function writeMarker(folder: string, marker: Marker): void {
  * Throws `engine.folder.incomplete`, with the missing file, if the database of a data folder is
  * missing or was restored only in part. A data folder that never held a database is accepted.
  */
-export function checkCompleteness(folder: string, database: string): void {
-  if (!existsSync(join(folder, MARKER_FILE)) && !existsSync(database)) return;
-  const missingPath = existsSync(database)
-    ? REQUIRED_FILES.map((name) => join(database, name)).find((path) => !existsSync(path))
-    : database;
+export function checkCompleteness(folder: string, databasePath: string): void {
+  if (!existsSync(join(folder, MARKER_FILE)) && !existsSync(databasePath)) return;
+  const missingPath = existsSync(databasePath)
+    ? REQUIRED_FILES.map((name) => join(databasePath, name)).find((path) => !existsSync(path))
+    : databasePath;
   if (missingPath === undefined) return;
   throw engineError(
     'folder.incomplete',
@@ -82,10 +82,14 @@ const countsText = (marker: Marker | undefined): string =>
  * Renames the folder of the database and removes the marker, so that the data folder counts as new.
  * Returns the new path, or `undefined` if there was no database.
  */
-export function moveAside(folder: string, database: string, now: Date): string | undefined {
+export function renameDatabaseFolder(
+  folder: string,
+  databasePath: string,
+  now: Date,
+): string | undefined {
   rmSync(join(folder, MARKER_FILE), { force: true });
-  if (!existsSync(database)) return undefined;
-  const movedFolder = `${database}.old-${now.toISOString().replaceAll(':', '')}`;
-  renameSync(database, movedFolder);
+  if (!existsSync(databasePath)) return undefined;
+  const movedFolder = `${databasePath}.old-${now.toISOString().replaceAll(':', '')}`;
+  renameSync(databasePath, movedFolder);
   return movedFolder;
 }

@@ -1,12 +1,12 @@
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { WorkerEngine } from '../port.ts';
 import { checkTables } from './check-tables.ts';
-import { damageOf, isDamage, moveDamagedFolder } from './damage.ts';
+import { isDamageError, moveDamagedFolder, toDamageError } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { openEmbedded } from './embedded.ts';
 import { PostgresEngine } from './engine.ts';
 import { createBoss, DEFAULT_RETRY, Queues, type RetryOptions } from './queues.ts';
-import { limitDelays, requeueOrphaned } from './recovery.ts';
+import { limitDelays, requeueOrphanedMessages } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
 
@@ -44,7 +44,8 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
   try {
     return await openOnce(options, warn);
   } catch (thrown) {
-    if (!options.beginEmpty || options.dataFolder === undefined || !isDamage(thrown)) throw thrown;
+    if (!options.beginEmpty || options.dataFolder === undefined || !isDamageError(thrown))
+      throw thrown;
     moveDamagedFolder(options.dataFolder, warn);
     return openOnce(options, warn);
   }
@@ -64,14 +65,14 @@ async function openOnce(
       if (database.kind === 'embedded') await checkTables(database);
       await boss.start();
     });
-    await requeueOrphaned(database, boss, database.kind === 'embedded' ? 'all' : 'silent');
+    await requeueOrphanedMessages(database, boss, database.kind === 'embedded' ? 'all' : 'silent');
     await limitDelays(database);
     const queues = new Queues(boss, { ...DEFAULT_RETRY, ...options.retry });
     return new PostgresEngine(database, queues, warn, options.onAudited ?? (() => {}));
   } catch (error) {
     await boss.stop({ close: false, graceful: false }).catch(() => undefined);
     await database.close().catch(() => undefined);
-    throw damageOf(error, options.dataFolder) ?? error;
+    throw toDamageError(error, options.dataFolder) ?? error;
   }
 }
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { closedError } from '../engine-error.ts';
-import { detailOf, type Row, type Session } from './database.ts';
+import { errorFieldOf, type Row, type Session } from './database.ts';
 
 /** Returns the query for node-postgres. An engine may add the name of a prepared statement. */
 export type ToQuery = (sql: string, values: readonly unknown[]) => pg.QueryConfig;
@@ -29,13 +29,13 @@ type WorkOnClient<T> = (client: pg.PoolClient, onFailure: (error: Error) => void
  */
 const endsConnection = (error: unknown): error is Error =>
   error instanceof Error &&
-  (['FATAL', 'PANIC'].includes(String(detailOf(error, 'severity'))) ||
-    /^(57P|08)/.test(String(detailOf(error, 'code'))));
+  (['FATAL', 'PANIC'].includes(String(errorFieldOf(error, 'severity'))) ||
+    /^(57P|08)/.test(String(errorFieldOf(error, 'code'))));
 
 /**
- * A pool of node-postgres that keeps two promises which its functions `query` and `end` do not
- * keep: an error of a statement does not remove the client, and `end` waits until each accepted
- * call has ended.
+ * A pool of node-postgres with two more guarantees. An error of a statement does not remove the
+ * client. `end` waits until each accepted call has ended. The functions `query` and `end` of
+ * node-postgres give neither guarantee.
  */
 export class ConnectionPool {
   readonly #pool: pg.Pool;
@@ -57,12 +57,12 @@ export class ConnectionPool {
   #withClient<T>(work: WorkOnClient<T>): Promise<T> {
     if (this.#isEnding) return Promise.reject(closedError());
     const call = this.#useClient(work);
-    const settled = call.then(
+    const settlement = call.then(
       () => undefined,
       () => undefined,
     );
-    this.#acceptedCalls.add(settled);
-    void settled.then(() => this.#acceptedCalls.delete(settled));
+    this.#acceptedCalls.add(settlement);
+    void settlement.then(() => this.#acceptedCalls.delete(settlement));
     return call;
   }
 

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { ToQuery } from './pool.ts';
 
 /** The limit of prepared statements. PostgreSQL keeps the plan of each of them in memory. */
-const MAX_PREPARED = 300;
+const MAX_PREPARED_STATEMENTS = 300;
 /** A statement is prepared at its third run, so that rare statements need no memory. */
 const PREPARED_AT_RUN = 3;
 /**
  * The limit of statements whose runs are counted. Above this limit, all counts start again at 0.
  */
-const MAX_COUNTED = 1000;
+const MAX_COUNTED_STATEMENTS = 1000;
 
 /**
  * Returns a function that gives a name to each statement that runs often. PostgreSQL parses and
@@ -20,7 +20,7 @@ export function createPreparedQueries(): ToQuery {
   const nameBySql = new Map<string, string>();
 
   const toQuery: ToQuery = (sql, values) => {
-    if (!nameBySql.has(sql) && nameBySql.size < MAX_PREPARED) countRun(sql);
+    if (!nameBySql.has(sql) && nameBySql.size < MAX_PREPARED_STATEMENTS) countRun(sql);
     const name = nameBySql.get(sql);
     return { text: sql, values: [...values], ...(name === undefined ? {} : { name }) };
   };
@@ -32,7 +32,7 @@ export function createPreparedQueries(): ToQuery {
     if (runs >= PREPARED_AT_RUN) {
       runCountBySql.delete(sql);
       nameBySql.set(sql, createHash('sha256').update(sql).digest('hex').slice(0, 32));
-    } else if (runCountBySql.size > MAX_COUNTED) runCountBySql.clear();
+    } else if (runCountBySql.size > MAX_COUNTED_STATEMENTS) runCountBySql.clear();
   }
 
   return toQuery;

@@ -12,7 +12,7 @@ import { BOSS_SCHEMA } from './schema.ts';
 const firstDueAtSql = (state: 'created' | 'retry'): string =>
   `(SELECT start_after FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = '${state}' ` +
   'AND NOT blocked ORDER BY start_after LIMIT 1)';
-const SELECT_HAS_DUE =
+const SELECT_HAS_UNFINISHED =
   `SELECT coalesce(least(${firstDueAtSql('created')}, ` +
   `${firstDueAtSql('retry')}) <= now(), false) ` +
   `OR EXISTS (SELECT 1 FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = 'active') AS due`;
@@ -27,7 +27,7 @@ const Depth = z.object({
 /** Reads the numbers of messages from the tables of pg-boss. */
 export const queueReads = (database: Database): QueueReads => ({
   async hasUnfinished(queue) {
-    const [row] = await database.query(SELECT_HAS_DUE, [queue]);
+    const [row] = await database.query(SELECT_HAS_UNFINISHED, [queue]);
     return row?.due === true;
   },
   async depths() {

@@ -6,12 +6,12 @@ import { BOSS_SCHEMA } from './schema.ts';
 /** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
   /** The number of deliveries after the first. Default 8, which take about six minutes. */
-  readonly limit: number;
+  readonly maxRetries: number;
   /** The longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
   readonly maxDelaySeconds: number;
 }
 
-export const DEFAULT_RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
+export const DEFAULT_RETRY: RetryOptions = { maxRetries: 8, maxDelaySeconds: 300 };
 
 const DAY_SECONDS = 24 * 60 * 60;
 /**
@@ -24,7 +24,7 @@ const RETENTION_SECONDS = 10 * 365 * DAY_SECONDS;
  * A handler that has run for this time counts as stuck. Another worker then receives its messages,
  * and the result of the stuck handler is ignored.
  */
-const STUCK_SECONDS = 60 * 60;
+const STUCK_AFTER_SECONDS = 60 * 60;
 
 /** Creates a pg-boss for the database, without starting it. `warn` receives its errors. */
 export function createBoss(
@@ -43,9 +43,9 @@ export function createBoss(
     // rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // If pg-boss refreshed this cache during a transaction of the embedded database, the refresh
-    // would wait for the transaction, and the transaction for the refresh. A long interval is safe,
-    // because only the propagator creates queues.
+    // pg-boss caches the list of queues. A refresh of this cache during a transaction of the
+    // embedded database would never end: the refresh waits for the transaction, and the transaction
+    // waits for the refresh. A long interval is safe, because only the propagator creates queues.
     queueCacheIntervalSeconds: DAY_SECONDS,
     // The embedded database has its own housekeeping.
     monitorVacuum: database.kind === 'server',
@@ -91,11 +91,11 @@ export class Queues {
     await this.boss.createQueue(deadLetterQueue, { retentionSeconds: RETENTION_SECONDS });
     const options = {
       deadLetter: deadLetterQueue,
-      retryLimit: this.#retry.limit,
+      retryLimit: this.#retry.maxRetries,
       retryDelay: 1,
       retryBackoff: true,
       retryDelayMax: this.#retry.maxDelaySeconds,
-      expireInSeconds: STUCK_SECONDS,
+      expireInSeconds: STUCK_AFTER_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
       // After the last failed delivery, pg-boss copies the message to the dead-letter queue, and
       // deletes the failed job after this time. The engine itself deletes the job of a handled

@@ -3,7 +3,7 @@ import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation, Task } from '../../operation/model.ts';
 import { checkCounterAmounts } from '../counter-amounts.ts';
 import { storableRecord, storableText, toJson } from '../json.ts';
-import { type Change, MAX_QUARANTINED } from '../port.ts';
+import { type Change, MAX_QUARANTINE_RECORDS } from '../port.ts';
 import type { Session } from './database.ts';
 import {
   VersionConflict,
@@ -13,7 +13,7 @@ import {
 } from './versioned-rows.ts';
 
 /** The number of days for which the id of a notification is kept to recognize duplicates. */
-const SEEN_DAYS = 14;
+const SEEN_ID_RETENTION_DAYS = 14;
 
 /** Writes all records of a change except its counters and its decisions for the audit log. */
 export async function writeRecords(session: Session, change: Change): Promise<void> {
@@ -27,11 +27,11 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
       toJson(lastOfEachAccount(change.accounts).map(accountRow)),
     ]);
   if (change.waivers?.length) await session.query(WRITE_WAIVERS, [toJson(change.waivers)]);
-  if (change.removedWaivers?.length)
+  if (change.removedWaiverTypes?.length)
     await session.query(
       'DELETE FROM propagator.waiver WHERE type IN (SELECT ' +
         'jsonb_array_elements_text($1::text::jsonb))',
-      [toJson(change.removedWaivers)],
+      [toJson(change.removedWaiverTypes)],
     );
   if (change.stopDecision)
     await session.query('INSERT INTO propagator.stop_decision (body) VALUES ($1::text::jsonb)', [
@@ -40,7 +40,7 @@ export async function writeRecords(session: Session, change: Change): Promise<vo
   if (change.quarantine?.length)
     await session.query(WRITE_QUARANTINE, [
       toJson(change.quarantine.map(storableRecord)),
-      MAX_QUARANTINED,
+      MAX_QUARANTINE_RECORDS,
     ]);
 }
 
@@ -154,6 +154,6 @@ export async function addToCounters(
 /** Deletes the ids of notifications that are so old that the broker will not deliver them again. */
 export async function deleteOldSeenIds(session: Session): Promise<void> {
   await session.query(
-    `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,
+    `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_ID_RETENTION_DAYS} days'`,
   );
 }

@@ -30,7 +30,7 @@ const MAX_DELIVERIES = 20;
  * are dead. The first retry is immediate. Later retries have a back-off of up to 30 s, because a
  * message could kill its process at every start. Returns the queues with requeued messages.
  */
-export async function requeueOrphaned(
+export async function requeueOrphanedMessages(
   database: Database,
   boss: PgBoss,
   processes: 'silent' | 'all',
@@ -50,7 +50,10 @@ export async function requeueOrphaned(
 }
 
 /** Returns unfinished messages to their queues, and does not count their delivery. */
-export async function returnUnfinished(database: Database, ids: readonly string[]): Promise<void> {
+export async function returnUnfinishedMessages(
+  database: Database,
+  ids: readonly string[],
+): Promise<void> {
   if (ids.length > 0)
     await database.query(
       `UPDATE ${BOSS_SCHEMA}.job SET state = 'created', started_on = NULL, heartbeat_on = ` +

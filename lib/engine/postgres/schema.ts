@@ -168,7 +168,7 @@ const MIGRATIONS: readonly string[] = [
  * Throws `engine.schema.newer` if a newer release has already migrated the database.
  */
 export async function migrate(database: Database): Promise<void> {
-  await database.script(`
+  await database.runScript(`
     CREATE SCHEMA IF NOT EXISTS propagator;
     CREATE TABLE IF NOT EXISTS propagator.migration (
       version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
@@ -186,7 +186,7 @@ export async function migrate(database: Database): Promise<void> {
     );
   for (const [index, statements] of MIGRATIONS.entries())
     if (index >= storedVersion)
-      await database.script(
+      await database.runScript(
         `BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES ` +
           `(${index + 1}); COMMIT`,
       );

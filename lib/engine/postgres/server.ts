@@ -97,7 +97,7 @@ class Server implements Database {
     return this.transaction(work);
   }
 
-  async script(sql: string): Promise<void> {
+  async runScript(sql: string): Promise<void> {
     await this.#pool.run(unnamedQuery(sql, []));
   }
 

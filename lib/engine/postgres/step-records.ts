@@ -37,7 +37,7 @@ const SELECT_STEP_RECORDS = `
 export async function stepRecords(
   database: Database,
   id: OperationId,
-  { startedSince, documents: { collection, partition } }: StepQuery,
+  { startedSince, documentPartition: { collection, partition } }: StepQuery,
 ): Promise<StepRecords | undefined> {
   const [row] = await database.query(SELECT_STEP_RECORDS, [
     id,

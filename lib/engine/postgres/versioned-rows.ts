@@ -15,7 +15,7 @@ export class VersionConflict extends Error {}
  * `columns`: the columns of the table without `id`, `version` and `body`, with their types.
  */
 export function versionedWriteSql(table: string, columns: string): string {
-  const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
+  const columnNames = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
   return `
     WITH input AS MATERIALIZED (
       SELECT * FROM jsonb_to_recordset($1::text::jsonb)
@@ -25,12 +25,12 @@ export function versionedWriteSql(table: string, columns: string): string {
       SELECT t.id FROM propagator.${table} t JOIN input i USING (id)
       WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
     ), added AS (
-      INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
-      SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
+      INSERT INTO propagator.${table} (id, version, ${columnNames.join(', ')})
+      SELECT id, 1, ${columnNames.join(', ')} FROM input WHERE version = 0 ORDER BY id
       ON CONFLICT DO NOTHING RETURNING 1
     ), replaced AS (
       UPDATE propagator.${table} t SET version = i.version + 1,
-        ${names.map((name) => `${name} = i.${name}`).join(', ')}
+        ${columnNames.map((name) => `${name} = i.${name}`).join(', ')}
       FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
     )
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;

@@ -93,21 +93,21 @@ describe('the health of a real database', () => {
   });
 
   it('is false while the database is read-only, and true afterwards', async () => {
-    await store.script('SET default_transaction_read_only = on');
+    await store.runScript('SET default_transaction_read_only = on');
     await expect(check()).rejects.toMatchObject(NOT_WRITABLE);
     await expect(check()).rejects.toThrow('read-only transaction');
-    await store.script('SET default_transaction_read_only = off');
+    await store.runScript('SET default_transaction_read_only = off');
     await expect(check()).resolves.toBeUndefined();
   });
 
   it('is false while the disk is full, and true once it has space', async () => {
-    await store.script(`
+    await store.runScript(`
       CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE disk_full USING MESSAGE = 'No space left on device'; END $$;
       CREATE TRIGGER no_space BEFORE INSERT ON propagator.counter EXECUTE FUNCTION no_space()`);
     await expect(check()).rejects.toMatchObject(NOT_WRITABLE);
     await expect(check()).rejects.toThrow('No space left on device');
-    await store.script('DROP TRIGGER no_space ON propagator.counter');
+    await store.runScript('DROP TRIGGER no_space ON propagator.counter');
     await expect(check()).resolves.toBeUndefined();
   });
 

@@ -56,7 +56,7 @@ describe('a run that does not end', () => {
   it('is reported before the function is killed, and after its last removal has had time to end', () => {
     const { budgetMillis, maxRunMillis } = taskDeps({ settings: {}, cloud: {} } as LambdaContext);
     const [, , nova] = topologyOf('propagator-test', ['nova']).queues;
-    expect(maxRunMillis).toBeLessThanOrEqual((nova?.functionSeconds ?? 0) * 1000 - 20_000);
+    expect(maxRunMillis).toBeLessThanOrEqual((nova?.functionTimeoutSeconds ?? 0) * 1000 - 20_000);
     expect(maxRunMillis).toBeGreaterThan(budgetMillis + 60_000);
   });
 });

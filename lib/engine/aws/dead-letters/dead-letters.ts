@@ -12,7 +12,11 @@ import { pack } from '../dynamodb/codec.ts';
 import { commit } from '../dynamodb/commit.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
 import { keyOf } from '../dynamodb/rows.ts';
-import { type OutboundMessage, outboundIn, toOutbound } from '../messaging/envelope.ts';
+import {
+  type OutboundMessage,
+  outboundMessageIn,
+  toOutboundMessage,
+} from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { MESSAGE_TYPES } from '../topology.ts';
 import { type DeadLetterDeps, type FoundDeadLetter, scanDeadLetterQueues } from './scan.ts';
@@ -48,21 +52,21 @@ export async function redriveDeadLetters(
   return carryOutDecision('redriven', filter, author, deps, async (sqsQueue, page) => {
     // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
     // unreadable one, returns to its queue unchanged.
-    const isUndelivered = sqsQueue === names.undeliveredQueue;
-    const undeliveredEvents = isUndelivered
-      ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
+    const isUndeliveredQueue = sqsQueue === names.undeliveredQueue;
+    const undeliveredEvents = isUndeliveredQueue
+      ? page.flatMap(({ receivedMessage }) => outboundMessageIn(receivedMessage.body) ?? [])
       : [];
-    const queueMessages = isUndelivered ? [] : page;
+    const queueMessages = isUndeliveredQueue ? [] : page;
     for (const [queue, group] of Map.groupBy(queueMessages, ({ deadLetter }) => deadLetter.queue))
       await sender.queues.send(
         names.queue(queue),
-        group.map(({ received: { body } }) => ({ body })),
+        group.map(({ receivedMessage: { body } }) => ({ body })),
       );
     const coordinatorMessages = decisionMessages('redriven', deadLettersOf(page), author);
     await sendImmediately(
       [
         ...undeliveredEvents,
-        ...coordinatorMessages.map((message) => toOutbound(message, Date.now())),
+        ...coordinatorMessages.map((message) => toOutboundMessage(message, Date.now())),
       ],
       sender,
     );
@@ -78,7 +82,7 @@ export async function discardDeadLetters(
   return carryOutDecision('discarded', filter, author, deps, async (_, page) => {
     const coordinatorMessages = decisionMessages('discarded', deadLettersOf(page), author);
     await sendImmediately(
-      coordinatorMessages.map((message) => toOutbound(message, Date.now())),
+      coordinatorMessages.map((message) => toOutboundMessage(message, Date.now())),
       deps.sender,
     );
   });
@@ -87,8 +91,10 @@ export async function discardDeadLetters(
 const deadLettersOf = (found: readonly FoundDeadLetter[]): DeadLetter[] =>
   found.map(({ deadLetter }) => deadLetter);
 
-const sendImmediately = (outbounds: readonly OutboundMessage[], sender: Sender): Promise<void> =>
-  sender.send(outbounds, randomUUID(), Date.now());
+const sendImmediately = (
+  outboundMessages: readonly OutboundMessage[],
+  sender: Sender,
+): Promise<void> => sender.send(outboundMessages, randomUUID(), Date.now());
 
 /**
  * Carries out a decision about all matching messages, page by page: records the decision, sends the
@@ -122,7 +128,7 @@ async function carryOutDecision(
     await send(sqsQueue, selectedMessages);
     await deps.sender.queues.delete(
       sqsQueue,
-      selectedMessages.map(({ received }) => received),
+      selectedMessages.map(({ receivedMessage }) => receivedMessage),
     );
     handledCount += selectedMessages.length;
     return selectedMessages;
@@ -161,18 +167,18 @@ async function storeDecisions(
  * Returns the id of the message's task, or else the body of the message. Both stay the same when a
  * redriven message fails again, but its id in SQS changes.
  */
-const identityOf = ({ deadLetter, received }: FoundDeadLetter): string =>
-  deadLetter.task?.taskId ?? received.body;
+const identityOf = ({ deadLetter, receivedMessage }: FoundDeadLetter): string =>
+  deadLetter.task?.taskId ?? receivedMessage.body;
 
 /** True if the target queue of the message exists. Otherwise logs the reason. */
 function canBeRedriven(
   sqsQueue: string,
-  { deadLetter, received }: FoundDeadLetter,
+  { deadLetter, receivedMessage }: FoundDeadLetter,
   { names, services, warn }: DeadLetterDeps,
 ): boolean {
   const refusalReason =
     sqsQueue === names.undeliveredQueue
-      ? busRefusalReason(received.body, services)
+      ? busRefusalReason(receivedMessage.body, services)
       : queueRefusalReason(deadLetter.queue, services);
   if (refusalReason !== undefined)
     warn(`Dead-letter message ${deadLetter.id} was not redriven: ${refusalReason}`);
@@ -191,7 +197,7 @@ function queueRefusalReason(queue: string, services: readonly string[]): string 
  * matches no rule, so the redrive checks each event first.
  */
 function busRefusalReason(body: string, services: readonly string[]): string | undefined {
-  const outbound = outboundIn(body);
+  const outbound = outboundMessageIn(body);
   if (!outbound) return 'it is not an event of the bus';
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
     return `no rule of this release routes events of type ${outbound.type}`;

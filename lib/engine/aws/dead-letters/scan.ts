@@ -7,10 +7,10 @@ import type { DeadLetter, DeadLetterFilter } from '../../port.ts';
 import { leaseKey } from '../dynamodb/keys.ts';
 import type { Store } from '../dynamodb/table.ts';
 import { messageIn, readErrorAttribute } from '../messaging/envelope.ts';
-import { MAX_RECEIVED_PER_CALL, type Received } from '../messaging/queues.ts';
+import { MAX_RECEIVED_PER_CALL, type ReceivedMessage } from '../messaging/queues.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { type Names, queueNamesOf } from '../names.ts';
-import { DEAD_RETENTION_SECONDS } from '../topology.ts';
+import { DEAD_LETTER_RETENTION_SECONDS } from '../topology.ts';
 
 /** The scan of a queue ends after about this number of messages. */
 const MAX_LISTED_MESSAGES = 10_000;
@@ -37,7 +37,7 @@ export interface DeadLetterDeps {
 /** A dead-letter message, and the SQS message in which it was found. */
 export interface FoundDeadLetter {
   readonly deadLetter: DeadLetter;
-  readonly received: Received;
+  readonly receivedMessage: ReceivedMessage;
 }
 
 /**
@@ -63,15 +63,19 @@ export async function scanDeadLetterQueues(
   const scan = (sqsQueue: string, queue: QueueName | undefined) =>
     scanQueue(sqsQueue, deps, async (page) => {
       const deadLetters = page.map(
-        (received): FoundDeadLetter => ({
-          deadLetter: deadLetterIn(received, queue, allQueues, names),
-          received,
+        (receivedMessage): FoundDeadLetter => ({
+          deadLetter: deadLetterIn(receivedMessage, queue, allQueues, names),
+          receivedMessage,
         }),
       );
-      const matching = deadLetters.filter(({ deadLetter }) => matchesFilter(deadLetter, filter));
-      return matching.length === 0
+      const matchingDeadLetters = deadLetters.filter(({ deadLetter }) =>
+        matchesFilter(deadLetter, filter),
+      );
+      return matchingDeadLetters.length === 0
         ? []
-        : (await visit(sqsQueue, matching)).map(({ received }) => received);
+        : (await visit(sqsQueue, matchingDeadLetters)).map(
+            ({ receivedMessage }) => receivedMessage,
+          );
     });
   const outcomes = await Promise.allSettled([
     ...queues.map((queue) => scan(names.deadLetterQueue(queue), queue)),
@@ -86,25 +90,26 @@ export async function scanDeadLetterQueues(
 async function scanQueue(
   sqsQueue: string,
   deps: DeadLetterDeps,
-  visit: (page: Received[]) => Promise<readonly Received[]>,
+  visit: (page: ReceivedMessage[]) => Promise<readonly ReceivedMessage[]>,
 ): Promise<void> {
   const { queues } = deps.sender;
   const { leaseEnd, release } = await acquireLease(sqsQueue, deps);
-  const heldMessages = new Map<string, Received>();
+  const unreleasedMessages = new Map<string, ReceivedMessage>();
   try {
     let concurrentReceives = 1;
-    while (heldMessages.size < MAX_LISTED_MESSAGES) {
+    while (unreleasedMessages.size < MAX_LISTED_MESSAGES) {
       const page = await receivePage(sqsQueue, concurrentReceives, leaseEnd, deps);
-      // An empty page ends the scan. So does a page of messages that this scan still holds: SQS
-      // delivers them a second time only when their visibility timeout has ended.
-      if (page.every(({ id }) => heldMessages.has(id))) break;
-      for (const received of page) heldMessages.set(received.id, received);
-      for (const { id } of await visit(page)) heldMessages.delete(id);
+      // An empty page ends the scan. So does a page of messages that this scan has not released:
+      // SQS delivers them a second time only when their visibility timeout has ended.
+      if (page.every(({ id }) => unreleasedMessages.has(id))) break;
+      for (const receivedMessage of page)
+        unreleasedMessages.set(receivedMessage.id, receivedMessage);
+      for (const { id } of await visit(page)) unreleasedMessages.delete(id);
       // After a page of at least ten messages, the queue may have many more.
       concurrentReceives = page.length < MAX_RECEIVED_PER_CALL ? 1 : MAX_CONCURRENT_RECEIVES;
     }
   } finally {
-    await queues.changeVisibility(sqsQueue, [...heldMessages.values()], 0).finally(release);
+    await queues.changeVisibility(sqsQueue, [...unreleasedMessages.values()], 0).finally(release);
   }
 }
 
@@ -118,7 +123,7 @@ async function receivePage(
   concurrentReceives: number,
   leaseEnd: number,
   deps: DeadLetterDeps,
-): Promise<Received[]> {
+): Promise<ReceivedMessage[]> {
   const secondsToLeaseEnd = Math.floor((leaseEnd - Date.now()) / 1000);
   if (secondsToLeaseEnd < 1)
     throw busyError(`Listing the dead-letter messages in ${sqsQueue} took too long.`, deps);
@@ -168,12 +173,12 @@ const busyError = (message: string, { visibilitySeconds }: DeadLetterDeps) =>
  * EventBridge could not deliver has no source queue. It names the target queue of its rule instead.
  */
 function deadLetterIn(
-  received: Received,
+  receivedMessage: ReceivedMessage,
   queue: QueueName | undefined,
   allQueues: readonly QueueName[],
   names: Names,
 ): DeadLetter {
-  const { id, body, sentAt, attributes } = received;
+  const { id, body, sentAt, attributes } = receivedMessage;
   const { TARGET_ARN: targetArn = '', receives } = attributes;
   const targetQueue = allQueues.find((name) => targetArn.endsWith(`:${names.queue(name)}`));
   return parseDeadLetter({
@@ -183,7 +188,7 @@ function deadLetterIn(
     error: readErrorAttribute(attributes.error) ?? deliveryError(attributes),
     receiveCount: receives === undefined ? undefined : Number(receives),
     at: sentAt,
-    expiresAt: sentAt + DEAD_RETENTION_SECONDS * 1000,
+    expiresAt: sentAt + DEAD_LETTER_RETENTION_SECONDS * 1000,
   });
 }
 
@@ -192,7 +197,7 @@ function deliveryError({
   ERROR_CODE: code,
   ERROR_MESSAGE: message = '',
   RULE_ARN: rule = '',
-}: Received['attributes']): ErrorReport | undefined {
+}: ReceivedMessage['attributes']): ErrorReport | undefined {
   if (code === undefined) return undefined;
   return {
     code: `delivery.${code.toLowerCase()}`,

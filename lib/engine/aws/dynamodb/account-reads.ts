@@ -9,8 +9,8 @@ import {
   accountPk,
   foldedIdPk,
   idIn,
-  memberPk,
-  projectsPk,
+  projectsOfDomainPk,
+  projectsOfMemberPk,
   SUSPICION_PK,
 } from './keys.ts';
 import type { Store } from './table.ts';
@@ -62,13 +62,13 @@ export function accountReads(store: Store): AccountReads {
         .slice(0, limit);
     },
     async projectsOf(domainId) {
-      const projectIds = await store.sortKeys({ pk: projectsPk(domainId) });
+      const projectIds = await store.sortKeys({ pk: projectsOfDomainPk(domainId) });
       return (await readAccounts('project', projectIds)).filter(
         ({ account }) => account.type === 'project' && account.domainId === domainId,
       );
     },
     async projectsOfMember(userId) {
-      const projectIds = await store.sortKeys({ pk: memberPk(userId) });
+      const projectIds = await store.sortKeys({ pk: projectsOfMemberPk(userId) });
       return (await readAccounts('project', projectIds)).filter(({ members }) =>
         members?.includes(userId),
       );

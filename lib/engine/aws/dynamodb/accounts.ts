@@ -3,7 +3,13 @@ import type { AccountRecord } from '../../../account/inventory.ts';
 import { mergeAccounts } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
-import { accountKey, foldedIdPk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
+import {
+  accountKey,
+  foldedIdPk,
+  projectsOfDomainPk,
+  projectsOfMemberPk,
+  SUSPICION_PK,
+} from './keys.ts';
 import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
@@ -16,7 +22,7 @@ export interface AccountRows {
    */
   readonly pointersWrittenFirst: readonly Item[];
   /** The number of new accounts. */
-  readonly addedCount: number;
+  readonly newAccountCount: number;
 }
 
 /**
@@ -34,11 +40,11 @@ export async function accountRows(
   const itemsByKey = new Map(
     items.map((item) => [`${textOf(item, 'pk')} ${textOf(item, 'sk')}`, item]),
   );
-  const rows = [...recordsByKey].map(([key, record]) => rowsOf(record, itemsByKey.get(key)));
+  const rows = [...recordsByKey].map(([key, record]) => rowsOfAccount(record, itemsByKey.get(key)));
   return {
     writes: rows.flatMap(({ writes }) => writes),
     pointersWrittenFirst: rows.flatMap(({ pointersWrittenFirst }) => pointersWrittenFirst),
-    addedCount: rows.reduce((sum, { addedCount }) => sum + addedCount, 0),
+    newAccountCount: rows.reduce((sum, { newAccountCount }) => sum + newAccountCount, 0),
   };
 }
 
@@ -46,30 +52,34 @@ const keyTextOf = ({ account }: AccountRecord): string =>
   Object.values(accountKey(account.type, account.id)).join(' ');
 
 /** Returns the rows of one record. `item`: its stored row, or `undefined` for a new account. */
-function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
+function rowsOfAccount(record: AccountRecord, item: Item | undefined): AccountRows {
   const { type, id } = record.account;
   const storedRecord = item && StoredAccount.parse(unpack(item.body));
-  const merged = mergeAccounts(storedRecord, record);
+  const mergedRecord = mergeAccounts(storedRecord, record);
   const revision = numberOf(item, 'revision');
   const Item = {
     ...keyOf(accountKey(type, id)),
     revision: { N: String(revision + 1) },
-    body: pack(merged),
+    body: pack(mergedRecord),
   };
   return {
     writes: [
       { Put: { Item, ...ifUnchanged('revision', item && revision) } },
-      ...(storedRecord?.suspicion && !merged.suspicion
-        ? [{ Delete: { Key: suspicionPointer(merged) } }]
+      ...(storedRecord?.suspicion && !mergedRecord.suspicion
+        ? [{ Delete: { Key: suspicionPointer(mergedRecord) } }]
         : []),
-      ...domainPointers(merged, storedRecord).map((pointer): Write => ({ Put: { Item: pointer } })),
+      ...domainPointers(mergedRecord, storedRecord).map(
+        (pointer): Write => ({ Put: { Item: pointer } }),
+      ),
     ],
     pointersWrittenFirst: [
-      ...(item ? [] : foldedIdPointers(merged)),
-      ...(merged.suspicion && !storedRecord?.suspicion ? [suspicionPointer(merged)] : []),
-      ...memberPointers(merged, storedRecord),
+      ...(item ? [] : foldedIdPointers(mergedRecord)),
+      ...(mergedRecord.suspicion && !storedRecord?.suspicion
+        ? [suspicionPointer(mergedRecord)]
+        : []),
+      ...memberPointers(mergedRecord, storedRecord),
     ],
-    addedCount: item ? 0 : 1,
+    newAccountCount: item ? 0 : 1,
   };
 }
 
@@ -90,7 +100,7 @@ function domainPointers(
   const oldDomain =
     storedRecord?.account.type === 'project' ? storedRecord.account.domainId : undefined;
   if (account.domainId === oldDomain) return [];
-  return [keyOf({ pk: projectsPk(account.domainId), sk: account.id })];
+  return [keyOf({ pk: projectsOfDomainPk(account.domainId), sk: account.id })];
 }
 
 /** Returns the pointers from the members of a project that the stored record does not have. */
@@ -102,5 +112,5 @@ function memberPointers(
   const oldMembers = new Set(storedRecord?.members);
   return members
     .filter((member) => !oldMembers.has(member))
-    .map((member) => keyOf({ pk: memberPk(member), sk: account.id }));
+    .map((member) => keyOf({ pk: projectsOfMemberPk(member), sk: account.id }));
 }

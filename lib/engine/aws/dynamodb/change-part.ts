@@ -4,7 +4,7 @@ import { tasksKey } from './keys.ts';
 
 /** Records of a change that must not be divided further, and the messages about them. */
 export interface ChangeGroup extends Omit<Change, 'messages' | 'deadLetters'> {
-  readonly outbounds: readonly OutboundMessage[];
+  readonly outboundMessages: readonly OutboundMessage[];
 }
 /** A part of a change that fits in one transaction: one or more groups. */
 export interface ChangePart extends Required<Omit<ChangeGroup, 'stopDecision'>> {
@@ -24,31 +24,31 @@ export const EMPTY_PART: ChangePart = {
   operations: [],
   tasks: [],
   waivers: [],
-  removedWaivers: [],
+  removedWaiverTypes: [],
   stopDecision: undefined,
   audit: [],
   documents: [],
   counters: {},
-  outbounds: [],
+  outboundMessages: [],
 };
 
 /** Returns a part with its own groups and one more group. */
 export function withGroup(part: ChangePart, group: ChangeGroup): ChangePart {
   const { stopDecision = part.stopDecision, ...records } = group;
-  const added = { ...EMPTY_PART, ...records };
+  const completeGroup = { ...EMPTY_PART, ...records };
   return {
-    seen: [...part.seen, ...added.seen],
-    accounts: [...part.accounts, ...added.accounts],
-    quarantine: [...part.quarantine, ...added.quarantine],
-    operations: [...part.operations, ...added.operations],
-    tasks: [...part.tasks, ...added.tasks],
-    waivers: [...part.waivers, ...added.waivers],
-    removedWaivers: [...part.removedWaivers, ...added.removedWaivers],
+    seen: [...part.seen, ...completeGroup.seen],
+    accounts: [...part.accounts, ...completeGroup.accounts],
+    quarantine: [...part.quarantine, ...completeGroup.quarantine],
+    operations: [...part.operations, ...completeGroup.operations],
+    tasks: [...part.tasks, ...completeGroup.tasks],
+    waivers: [...part.waivers, ...completeGroup.waivers],
+    removedWaiverTypes: [...part.removedWaiverTypes, ...completeGroup.removedWaiverTypes],
     stopDecision,
-    audit: [...part.audit, ...added.audit],
-    documents: [...part.documents, ...added.documents],
-    counters: { ...part.counters, ...added.counters },
-    outbounds: [...part.outbounds, ...added.outbounds],
+    audit: [...part.audit, ...completeGroup.audit],
+    documents: [...part.documents, ...completeGroup.documents],
+    counters: { ...part.counters, ...completeGroup.counters },
+    outboundMessages: [...part.outboundMessages, ...completeGroup.outboundMessages],
   };
 }
 
@@ -60,7 +60,7 @@ export function maxRowsOf({
   operations = [],
   tasks = [],
   waivers = [],
-  removedWaivers = [],
+  removedWaiverTypes = [],
   stopDecision,
   audit = [],
   documents = [],
@@ -74,7 +74,7 @@ export function maxRowsOf({
     operations.length * MAX_ROWS_PER_RECORD.operation +
     taskRows.size +
     waivers.length +
-    removedWaivers.length +
+    removedWaiverTypes.length +
     (stopDecision ? MAX_ROWS_PER_RECORD.stopDecision : 0) +
     (audit.length > 0 ? audit.length + 1 : 0) +
     documents.length
@@ -85,9 +85,9 @@ export function maxRowsOf({
  * Returns the size of a group in bytes before its compression, which is the maximum size of its
  * rows.
  */
-export function maxBytesOf({ outbounds, ...rows }: ChangeGroup): number {
+export function maxBytesOf({ outboundMessages, ...rows }: ChangeGroup): number {
   return (
     Buffer.byteLength(JSON.stringify(rows)) +
-    outbounds.reduce((sum, { detail }) => sum + Buffer.byteLength(detail), 0)
+    outboundMessages.reduce((sum, { detail }) => sum + Buffer.byteLength(detail), 0)
   );
 }

@@ -4,7 +4,7 @@ import { countText } from '../../../shared/count-text.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableText } from '../../json.ts';
 import type { Change } from '../../port.ts';
-import { toAuditOutbound, toDeadLetter, toOutbound } from '../messaging/envelope.ts';
+import { toAuditEventMessage, toDeadLetter, toOutboundMessage } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { pause } from '../pause.ts';
 import type { ChangePart } from './change-part.ts';
@@ -39,13 +39,13 @@ export interface CommitDeps {
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();
   const messages = outboundMessagesOf(change, now);
-  const outbounds = messages.map(({ outbound }) => outbound);
+  const outboundMessages = messages.map(({ outbound }) => outbound);
   // These checks throw before any row is written.
-  deps.sender.checkSendable(outbounds, now);
+  deps.sender.checkSendable(outboundMessages, now);
   checkCounters(change.counters ?? {});
   if (hasDuplicateIds(change)) return 'conflict';
   if (hasOnlyMessages(change)) {
-    await deps.sender.send(outbounds, randomUUID(), now);
+    await deps.sender.send(outboundMessages, randomUUID(), now);
     return 'committed';
   }
   for (const part of splitChange({ ...change, seen: [...new Set(change.seen)] }, messages)) {
@@ -62,8 +62,8 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
     await deliverOutbox(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${countText(outbox.outbounds.length, 'message')} of a change could not be sent. The ` +
-        'coordinator, the API or the sweep sends the rest of the outbox later.',
+      `${countText(outbox.outboundMessages.length, 'message')} of a change could not be sent. ` +
+        'The coordinator, the API or the sweep sends the rest of the outbox later.',
       error,
     );
   }
@@ -75,7 +75,7 @@ function outboundMessagesOf(
 ): OutboundWithSubject[] {
   return [
     ...messages.map((message) => ({
-      outbound: toOutbound(message, now),
+      outbound: toOutboundMessage(message, now),
       subject: subjectOf(message),
     })),
     ...deadLetters.map(({ message, error }) => ({
@@ -128,7 +128,7 @@ async function writePart(
     const outcome = await writeRows(rows, outbox, store);
     if (outcome === 'written') return { outbox };
     if (outcome === 'conflict') return 'conflict';
-    if (tries === MAX_TRIES) return failAfterLastTry(rows);
+    if (tries === MAX_TRIES) return outcomeAfterLastTry(rows);
     await pause(Math.min(tries, 5));
   }
 }
@@ -139,12 +139,12 @@ async function writePart(
  * entries.
  */
 function outboxOfAttempt(
-  { outbounds }: ChangePart,
+  { outboundMessages }: ChangePart,
   { auditEntries }: PartRows,
   now: number,
 ): Outbox | undefined {
-  const allOutbounds = [...outbounds, ...auditEntries.map(toAuditOutbound)];
-  return allOutbounds.length > 0 ? outboxOf(allOutbounds, now) : undefined;
+  const allMessages = [...outboundMessages, ...auditEntries.map(toAuditEventMessage)];
+  return allMessages.length > 0 ? outboxOf(allMessages, now) : undefined;
 }
 
 /**
@@ -159,10 +159,12 @@ async function writeRows(
   const outboxWrites = (outbox?.items ?? []).map((Item): Write => ({ Put: { Item } }));
   const writes = [...guardWrites, ...otherWrites, ...outboxWrites];
   if (writes.length === 0) return 'written';
-  const transaction = await store.transact(writes);
-  if (transaction.kind === 'done') return 'written';
-  if (transaction.kind === 'busy') return 'retry';
-  const isGuardRefused = transaction.refusedIndexes.some((index) => index < guardWrites.length);
+  const transactionResult = await store.transact(writes);
+  if (transactionResult.kind === 'done') return 'written';
+  if (transactionResult.kind === 'busy') return 'retry';
+  const isGuardRefused = transactionResult.refusedIndexes.some(
+    (index) => index < guardWrites.length,
+  );
   return isGuardRefused ? 'conflict' : 'retry';
 }
 
@@ -170,7 +172,7 @@ async function writeRows(
  * Returns `conflict` for a part with guard rows: the caller of the commit then decides again.
  * Throws `engine.busy` for any other part.
  */
-function failAfterLastTry({ guardWrites }: PartRows): 'conflict' {
+function outcomeAfterLastTry({ guardWrites }: PartRows): 'conflict' {
   if (guardWrites.length > 0) return 'conflict';
   throw engineError(
     'busy',

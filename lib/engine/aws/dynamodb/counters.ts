@@ -10,7 +10,7 @@ const MAX_NAMES_PER_EXPRESSION = 150;
  * The prefix of a counter's attribute. Without this prefix, the name of a counter could be the name
  * of another attribute.
  */
-const NAME_PREFIX = 'n:';
+const COUNTER_NAME_PREFIX = 'n:';
 /** The attribute with the number of accounts in the inventory. It has no prefix. */
 const ACCOUNTS_ATTRIBUTE = 'accounts';
 
@@ -48,7 +48,7 @@ export function counterWrites(
   newAccountCount: number,
 ): Write[] {
   const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
-    NAME_PREFIX + name,
+    COUNTER_NAME_PREFIX + name,
     value,
   ]);
   if (newAccountCount > 0) amounts.push([ACCOUNTS_ATTRIBUTE, newAccountCount]);
@@ -76,20 +76,22 @@ const updateOfShare = (share: number, amounts: readonly (readonly [string, numbe
 
 /** Reads all counters, in the order of their names. */
 export async function readCounters(store: Store): Promise<Record<string, number>> {
-  const counters = [...(await readSums(store))].filter(([name]) => name.startsWith(NAME_PREFIX));
+  const counters = [...(await readAttributeSums(store))].filter(([name]) =>
+    name.startsWith(COUNTER_NAME_PREFIX),
+  );
   return Object.fromEntries(
     counters
-      .map(([name, value]): [string, number] => [name.slice(NAME_PREFIX.length), value])
+      .map(([name, value]): [string, number] => [name.slice(COUNTER_NAME_PREFIX.length), value])
       .toSorted(),
   );
 }
 
 /** Reads the number of accounts in the inventory. */
 export const readAccountCount = async (store: Store): Promise<number> =>
-  (await readSums(store)).get(ACCOUNTS_ATTRIBUTE) ?? 0;
+  (await readAttributeSums(store)).get(ACCOUNTS_ATTRIBUTE) ?? 0;
 
 /** Reads the sum of each attribute over all rows of the counters. */
-async function readSums(store: Store): Promise<Map<string, number>> {
+async function readAttributeSums(store: Store): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
   for (const { pk: _, sk: __, ...attributes } of await store.query({ pk: 'counters' }))
     for (const [name, value] of Object.entries(attributes))

@@ -2,7 +2,7 @@ import type { DecisionReads } from '../../port.ts';
 import { StoredDeadLetterDecision, StoredStopDecision, StoredWaiver } from '../../records.ts';
 import { readAuditHead, readAuditRows } from './audit.ts';
 import { parseBodies } from './codec.ts';
-import { decisionsPk, STOP_KEY, STOPS_PK } from './keys.ts';
+import { decisionsPk, NEWEST_STOP_DECISION_KEY, STOP_DECISIONS_PK } from './keys.ts';
 import type { Store } from './table.ts';
 
 /** Reads the decisions of persons from the table. */
@@ -11,10 +11,10 @@ export const decisionReads = (store: Store): DecisionReads => ({
     return parseBodies(StoredWaiver, await store.query({ pk: 'waiver' }));
   },
   async stopDecision() {
-    return parseBodies(StoredStopDecision, await store.getMany([STOP_KEY]))[0];
+    return parseBodies(StoredStopDecision, await store.getMany([NEWEST_STOP_DECISION_KEY]))[0];
   },
   async stopDecisions(limit) {
-    const rows = await store.query({ pk: STOPS_PK, limit, newestFirst: true });
+    const rows = await store.query({ pk: STOP_DECISIONS_PK, limit, newestFirst: true });
     return parseBodies(StoredStopDecision, rows);
   },
   async decisions({ operationId, limit }) {

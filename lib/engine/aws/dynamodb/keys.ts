@@ -55,26 +55,26 @@ export const OUTBOX_SHARES = 4;
 
 const DAY_SECONDS = 24 * 60 * 60;
 /** The time for which the id of a notification is kept to recognize duplicates. */
-export const SEEN_SECONDS = 14 * DAY_SECONDS;
+export const SEEN_ID_RETENTION_SECONDS = 14 * DAY_SECONDS;
 /**
  * The time for which the pointer to a started operation is kept. The hourly cap needs the pointers
  * of the last hour.
  */
-export const STARTED_SECONDS = DAY_SECONDS;
+export const STARTED_POINTER_RETENTION_SECONDS = DAY_SECONDS;
 /**
  * The further rows of an outbox expire after this time. It is much longer than the delivery of an
  * outbox takes, even after an outage.
  */
-export const OUTBOX_PART_SECONDS = 365 * DAY_SECONDS;
+export const OUTBOX_PART_RETENTION_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
 export const sortableTime = (millis: number): string =>
   String(Math.max(0, Math.floor(millis))).padStart(15, '0');
 
 /** The key of the newest decision to stop or resume all destructive work. */
-export const STOP_KEY: Key = { pk: 'stop', sk: 'newest' };
+export const NEWEST_STOP_DECISION_KEY: Key = { pk: 'stop', sk: 'newest' };
 /** The partition of all decisions to stop or resume. */
-export const STOPS_PK = 'stops';
+export const STOP_DECISIONS_PK = 'stops';
 
 /** The partition of the audit log. */
 export const AUDIT_PK = 'audit';
@@ -89,9 +89,9 @@ export const tasksKey = (id: TaskId): Key => {
   return { pk: `operation#${operation}`, sk: `tasks#${region.join('/')}` };
 };
 export const operationsAboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
-export const domainPk = (id: string): string => `domain#${id}`;
-export const childrenPk = (parent: OperationId): string => `below#${parent}`;
-export const startedPk = (type: Scope['type'], action: Action = 'cleanup'): string =>
+export const operationsInDomainPk = (id: string): string => `domain#${id}`;
+export const childOperationsPk = (parent: OperationId): string => `below#${parent}`;
+export const startedOperationsPk = (type: Scope['type'], action: Action = 'cleanup'): string =>
   action === 'cleanup' ? `started#${type}` : `started#${type}#${action}`;
 export const accountPk = (type: AccountRecord['account']['type']): string => `account#${type}`;
 export const accountKey = (type: AccountRecord['account']['type'], id: string): Key => ({
@@ -103,8 +103,8 @@ export const foldedIdPk = (type: AccountRecord['account']['type'], foldedId: str
 export const documentPk = (collection: string, partition: string): string =>
   `document#${collection}#${partition}`;
 export const SUSPICION_PK = 'suspicion';
-export const projectsPk = (domain: string): string => `projects#${domain}`;
-export const memberPk = (user: string): string => `member#${user}`;
+export const projectsOfDomainPk = (domain: string): string => `projects#${domain}`;
+export const projectsOfMemberPk = (user: string): string => `member#${user}`;
 export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });
 export const quarantineKey = (id: string): Key => ({ pk: `quarantine#${id}`, sk: 'record' });
 export const decisionsPk = (operation: string | undefined): string =>
@@ -128,7 +128,7 @@ export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'leas
 
 /**
  * The sort key of a pointer to an operation in the partitions {@link operationsAboutPk}, {@link
- * domainPk} and {@link childrenPk}.
+ * operationsInDomainPk} and {@link childOperationsPk}.
  */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortableTime(openedAt)}#${id}`;

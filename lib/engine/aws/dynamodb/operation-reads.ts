@@ -3,13 +3,13 @@ import type { OperationFilter, OperationReads } from '../../port.ts';
 import { StoredOperation, StoredTask } from '../../records.ts';
 import { parseBodies } from './codec.ts';
 import {
-  childrenPk,
-  domainPk,
+  childOperationsPk,
   idIn,
   operationKey,
   operationsAboutPk,
+  operationsInDomainPk,
   sortableTime,
-  startedPk,
+  startedOperationsPk,
   tasksKey,
 } from './keys.ts';
 import { numberOf, textOf } from './rows.ts';
@@ -39,12 +39,16 @@ export function operationReads(store: Store): Omit<OperationReads, 'stepRecords'
     async operations(filter) {
       const { limit = DEFAULT_LIMIT } = filter;
       const ids = await candidateIds(filter, store);
-      const matching: Operation[] = [];
-      for (let start = 0; start < ids.length && matching.length < limit; start += PAGE_SIZE) {
+      const matchingOperations: Operation[] = [];
+      for (
+        let start = 0;
+        start < ids.length && matchingOperations.length < limit;
+        start += PAGE_SIZE
+      ) {
         const page = await readOperations(ids.slice(start, start + PAGE_SIZE));
-        matching.push(...page.filter((operation) => matchesFilter(operation, filter)));
+        matchingOperations.push(...page.filter((operation) => matchesFilter(operation, filter)));
       }
-      return matching
+      return matchingOperations
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
         .slice(0, limit);
     },
@@ -61,7 +65,7 @@ export function operationReads(store: Store): Omit<OperationReads, 'stepRecords'
     },
     async countStartedSince(since, type, action) {
       const sortKeys = await store.sortKeys({
-        pk: startedPk(type, action),
+        pk: startedOperationsPk(type, action),
         from: sortableTime(since),
       });
       return new Set(sortKeys.map(idIn)).size;
@@ -90,8 +94,8 @@ function pointerPartitionOf(filter: OperationFilter): string | undefined {
   const { projectId, userId, parentId, domainId } = filter;
   if (projectId !== undefined) return operationsAboutPk('project', projectId);
   if (userId !== undefined) return operationsAboutPk('user', userId);
-  if (parentId !== undefined) return childrenPk(parentId);
-  return domainId === undefined ? undefined : domainPk(domainId);
+  if (parentId !== undefined) return childOperationsPk(parentId);
+  return domainId === undefined ? undefined : operationsInDomainPk(domainId);
 }
 
 const matchesFilter = (

@@ -6,7 +6,7 @@ import { OutboundMessage } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { compress, decompress } from './codec.ts';
 import {
-  OUTBOX_PART_SECONDS,
+  OUTBOX_PART_RETENTION_SECONDS,
   OUTBOX_SHARES,
   outboxPartKey,
   outboxPk,
@@ -26,19 +26,19 @@ const MAX_OUTBOXES_PER_FLUSH = 100;
 export interface Outbox {
   readonly id: string;
   readonly key: Key;
-  readonly outbounds: readonly OutboundMessage[];
+  readonly outboundMessages: readonly OutboundMessage[];
   /** The first row, which `key` names, and the further parts. */
   readonly items: readonly Item[];
 }
 
 /** Builds the outbox rows for the messages of a change. `now` is in epoch milliseconds. */
-export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Outbox {
+export function outboxOf(outboundMessages: readonly OutboundMessage[], now: number): Outbox {
   const id = randomUUID();
   const key = {
     pk: outboxPk(Math.floor(Math.random() * OUTBOX_SHARES)),
     sk: `${sortableTime(now)}#${id}`,
   };
-  const bytes = compress(toJson(outbounds));
+  const bytes = compress(toJson(outboundMessages));
   const parts = Array.from({ length: Math.ceil(bytes.byteLength / MAX_PART_BYTES) }, (_, index) =>
     bytes.subarray(index * MAX_PART_BYTES, (index + 1) * MAX_PART_BYTES),
   );
@@ -51,11 +51,11 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
   };
   // A process may die after it has deleted the first row. DynamoDB deletes the remaining parts when
   // they expire.
-  const expires = { N: String(Math.floor(now / 1000) + OUTBOX_PART_SECONDS) };
+  const expires = { N: String(Math.floor(now / 1000) + OUTBOX_PART_RETENTION_SECONDS) };
   return {
     id,
     key,
-    outbounds,
+    outboundMessages,
     items: [
       firstItem,
       ...furtherParts.map((part, index) => ({
@@ -69,12 +69,12 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
 
 /** Sends the messages of an outbox, then deletes the outbox with its further parts. */
 export async function deliverOutbox(
-  outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
+  outbox: Pick<Outbox, 'id' | 'key' | 'outboundMessages'>,
   furtherPartCount: number,
   store: Store,
   sender: Sender,
 ): Promise<void> {
-  await sender.send(outbox.outbounds, outbox.id, Date.now());
+  await sender.send(outbox.outboundMessages, outbox.id, Date.now());
   await store.delete([outbox.key]);
   await store.delete(outboxPartKeys(outbox.id, furtherPartCount));
 }
@@ -100,8 +100,8 @@ export async function flushOutbox(
     const id = textOf(item, 'uuid');
     const furtherPartCount = numberOf(item, 'parts');
     try {
-      const outbounds = await readOutbounds(item, id, furtherPartCount, store);
-      await deliverOutbox({ id, key, outbounds }, furtherPartCount, store, sender);
+      const outboundMessages = await readOutboxMessages(item, id, furtherPartCount, store);
+      await deliverOutbox({ id, key, outboundMessages }, furtherPartCount, store, sender);
       sentCount += 1;
     } catch (error) {
       failures.push(error);
@@ -125,7 +125,7 @@ const outboxPartKeys = (id: string, furtherPartCount: number): Key[] =>
   Array.from({ length: furtherPartCount }, (_, index) => outboxPartKey(id, index + 1));
 
 /** Reads the messages of the outbox with the first row `item`. */
-async function readOutbounds(
+async function readOutboxMessages(
   item: Item,
   id: string,
   furtherPartCount: number,

@@ -1,5 +1,5 @@
 import { storableText } from '../../json.ts';
-import { MAX_QUARANTINED, type RecordReads } from '../../port.ts';
+import { MAX_QUARANTINE_RECORDS, type RecordReads } from '../../port.ts';
 import { StoredQuarantine } from '../../records.ts';
 import { parseBodies, unpack } from './codec.ts';
 import { readCounters } from './counters.ts';
@@ -26,7 +26,7 @@ export const recordReads = (store: Store): RecordReads => ({
     return new Set(messageIds.filter((id) => storedIds.has(storableText(id))));
   },
   async quarantine(limit) {
-    const range = { pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINED };
+    const range = { pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINE_RECORDS };
     const ids = (await store.sortKeys(range)).map(idIn);
     const rows = await store.getMany(ids.slice(0, limit).map(quarantineKey));
     const positionById = new Map(ids.map((id, index) => [id, index]));

@@ -67,23 +67,27 @@ export function splitChange(
 /** Divides a change into groups that must not be divided further, in the order of the parts. */
 function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): ChangeGroup[] {
   const { accounts = [], quarantine = [], documents = [], seen = [], stopDecision } = change;
-  const outboundsBySubject = groupBySubject(change, messages);
-  const outboundsAbout = (subject: string): OutboundMessage[] =>
-    outboundsBySubject.get(subject) ?? [];
+  const messagesBySubject = groupBySubject(change, messages);
+  const messagesAbout = (subject: string): OutboundMessage[] =>
+    messagesBySubject.get(subject) ?? [];
   return [
     ...auditGroups(change),
     ...accounts.map((record): ChangeGroup => {
       const { type, id } = record.account;
-      return { accounts: [record], outbounds: outboundsAbout(`${type} ${id}`) };
+      return { accounts: [record], outboundMessages: messagesAbout(`${type} ${id}`) };
     }),
-    ...quarantine.map((record): ChangeGroup => ({ quarantine: [record], outbounds: [] })),
-    { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
-    ...(stopDecision ? [{ stopDecision, outbounds: [] } satisfies ChangeGroup] : []),
-    ...outboundsAbout(NO_RECORD).map((outbound): ChangeGroup => ({ outbounds: [outbound] })),
-    ...operationGroups(change, outboundsAbout),
-    ...documents.map((document): ChangeGroup => ({ documents: [document], outbounds: [] })),
-    ...seen.map((id): ChangeGroup => ({ seen: [id], outbounds: [] })),
-    lastGroup(change, outboundsAbout),
+    ...quarantine.map((record): ChangeGroup => ({ quarantine: [record], outboundMessages: [] })),
+    {
+      waivers: change.waivers ?? [],
+      removedWaiverTypes: change.removedWaiverTypes ?? [],
+      outboundMessages: [],
+    },
+    ...(stopDecision ? [{ stopDecision, outboundMessages: [] } satisfies ChangeGroup] : []),
+    ...messagesAbout(NO_RECORD).map((outbound): ChangeGroup => ({ outboundMessages: [outbound] })),
+    ...operationGroups(change, messagesAbout),
+    ...documents.map((document): ChangeGroup => ({ documents: [document], outboundMessages: [] })),
+    ...seen.map((id): ChangeGroup => ({ seen: [id], outboundMessages: [] })),
+    lastGroup(change, messagesAbout),
   ];
 }
 
@@ -112,13 +116,13 @@ function groupBySubject(
 const auditGroups = ({ audit = [] }: Change): ChangeGroup[] =>
   Array.from({ length: Math.ceil(audit.length / MAX_AUDIT_RECORDS) }, (_, index) => ({
     audit: audit.slice(index * MAX_AUDIT_RECORDS, (index + 1) * MAX_AUDIT_RECORDS),
-    outbounds: [],
+    outboundMessages: [],
   }));
 
 /** The operations except the first, and the tasks of operations that the change does not write. */
 function operationGroups(
   { operations = [], tasks = [] }: Change,
-  outboundsAbout: (subject: string) => OutboundMessage[],
+  messagesAbout: (subject: string) => OutboundMessage[],
 ): ChangeGroup[] {
   const tasksByOperation = Map.groupBy(tasks, ({ operationId }) => operationId);
   const unwrittenOperationIds = [...tasksByOperation.keys()].filter(
@@ -130,25 +134,25 @@ function operationGroups(
         operations: [operation],
         tasks: tasksByOperation.get(operation.id) ?? [],
       };
-      return { ...operationGroup, outbounds: outboundsAbout(`operation ${operation.id}`) };
+      return { ...operationGroup, outboundMessages: messagesAbout(`operation ${operation.id}`) };
     }),
     ...unwrittenOperationIds.map((id): ChangeGroup => {
-      const outbounds = outboundsAbout(`operation ${id}`);
-      return { tasks: tasksByOperation.get(id) ?? [], outbounds };
+      const outboundMessages = messagesAbout(`operation ${id}`);
+      return { tasks: tasksByOperation.get(id) ?? [], outboundMessages };
     }),
   ];
 }
 
 /** Returns the group that must be written last. */
 function lastGroup(
-  { operations: [first] = [], tasks = [], counters = {} }: Change,
-  outboundsAbout: (subject: string) => OutboundMessage[],
+  { operations: [firstOperation] = [], tasks = [], counters = {} }: Change,
+  messagesAbout: (subject: string) => OutboundMessage[],
 ): ChangeGroup {
-  if (!first) return { counters, outbounds: [] };
+  if (!firstOperation) return { counters, outboundMessages: [] };
   return {
-    operations: [first],
-    tasks: tasks.filter(({ operationId }) => operationId === first.id),
+    operations: [firstOperation],
+    tasks: tasks.filter(({ operationId }) => operationId === firstOperation.id),
     counters,
-    outbounds: outboundsAbout(`operation ${first.id}`),
+    outboundMessages: messagesAbout(`operation ${firstOperation.id}`),
   };
 }

@@ -104,7 +104,7 @@ export class Store {
     } catch (error) {
       if (!(error instanceof AwsError) || error.name !== 'TransactionCanceledException')
         throw error;
-      const codes = error.reasons.map(({ Code }) => Code);
+      const codes = error.cancellationReasons.map(({ Code }) => Code);
       const refusedIndexes = codes.flatMap((code, index) =>
         code === 'ConditionalCheckFailed' ? [index] : [],
       );
@@ -134,14 +134,14 @@ export class Store {
   }
 
   /**
-   * Acquires the lease of a row for `millis`. Returns false if another process has the lease. If
-   * the row is missing: with `mustExist: true` returns false, with `mustExist: false` creates the
-   * row.
+   * Acquires the lease of a row for `leaseMillis`. Returns false if another process has the lease.
+   * If the row is missing: with `mustExist: true` returns false, with `mustExist: false` creates
+   * the row.
    */
   async acquireLease(
     key: Key,
     now: number,
-    millis: number,
+    leaseMillis: number,
     { mustExist }: { readonly mustExist: boolean },
   ): Promise<boolean> {
     try {
@@ -153,7 +153,7 @@ export class Store {
           `${mustExist ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR ` +
           'leasedUntil < :now)',
         ExpressionAttributeValues: {
-          ':until': { N: String(now + millis) },
+          ':until': { N: String(now + leaseMillis) },
           ':now': { N: String(now) },
         },
       });
@@ -166,16 +166,16 @@ export class Store {
   }
 
   /**
-   * Releases a lease that ends at `until`, by deleting its row. If the lease has ended and another
-   * process has acquired it since, this function does nothing.
+   * Releases a lease that ends at `leasedUntilMillis`, by deleting its row. If the lease has ended
+   * and another process has acquired it since, this function does nothing.
    */
-  async releaseLease(key: Key, until: number): Promise<void> {
+  async releaseLease(key: Key, leasedUntilMillis: number): Promise<void> {
     try {
       await this.#dynamodb('DeleteItem', {
         TableName: this.#table,
         Key: keyOf(key),
         ConditionExpression: 'leasedUntil = :until',
-        ExpressionAttributeValues: { ':until': { N: String(until) } },
+        ExpressionAttributeValues: { ':until': { N: String(leasedUntilMillis) } },
       });
     } catch (error) {
       if (!(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException')

@@ -7,20 +7,20 @@ import { storableRecord, storableText } from '../../json.ts';
 import type { WrittenDocument } from '../../port.ts';
 import { pack, unpack } from './codec.ts';
 import {
-  childrenPk,
+  childOperationsPk,
   documentPk,
-  domainPk,
+  NEWEST_STOP_DECISION_KEY,
   openedSk,
   operationKey,
   operationsAboutPk,
+  operationsInDomainPk,
   quarantineKey,
-  SEEN_SECONDS,
-  STARTED_SECONDS,
-  STOP_KEY,
-  STOPS_PK,
+  SEEN_ID_RETENTION_SECONDS,
+  STARTED_POINTER_RETENTION_SECONDS,
+  STOP_DECISIONS_PK,
   seenKey,
   sortableTime,
-  startedPk,
+  startedOperationsPk,
   tasksKey,
 } from './keys.ts';
 import { type Item, ifUnchanged, keyOf, numberOf, textOf, type Write } from './rows.ts';
@@ -48,7 +48,7 @@ export function operationWrites(
     openedAt: { N: String(operation.openedAt) },
     body: pack({ ...operation, version: version + 1 }),
   };
-  const pointers = [...openedPointers(operation), ...startedPointers(operation, now)];
+  const pointers = [...lookupPointers(operation), ...startedOperationPointers(operation, now)];
   return {
     row: { Put: { Item, ...ifUnchanged('version', version === 0 ? undefined : version) } },
     pointers: pointers.map((pointer): Write => ({ Put: { Item: pointer } })),
@@ -60,27 +60,30 @@ export function operationWrites(
  * account and the domain never change, so their pointers are written with the first version. An
  * existing cleanup may get a parent later.
  */
-function openedPointers(operation: Operation): Item[] {
+function lookupPointers(operation: Operation): Item[] {
   const { version, scope, parentId } = operation;
   const domain = domainOf(operation);
   const partitions = [
     ...(version === 0 ? [operationsAboutPk(scope.type, scope.id)] : []),
-    ...(version === 0 && domain !== undefined ? [domainPk(domain)] : []),
-    ...(parentId === undefined ? [] : [childrenPk(parentId)]),
+    ...(version === 0 && domain !== undefined ? [operationsInDomainPk(domain)] : []),
+    ...(parentId === undefined ? [] : [childOperationsPk(parentId)]),
   ];
   return partitions.map((pk) => keyOf({ pk, sk: openedSk(operation) }));
 }
 
 /** Returns the pointer by which `countStartedSince` finds an operation that started just now. */
-function startedPointers(operation: Operation, now: number): Item[] {
+function startedOperationPointers(operation: Operation, now: number): Item[] {
   const { id, mode, cause, startedAt, scope, action } = operation;
   const isCounted = mode === 'enforce' && !cause.suspicious;
   if (!isCounted || startedAt === undefined) return [];
   if (startedAt <= now - STARTED_JUST_NOW_MILLIS) return [];
   return [
     {
-      ...keyOf({ pk: startedPk(scope.type, action), sk: `${sortableTime(startedAt)}#${id}` }),
-      expires: { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) },
+      ...keyOf({
+        pk: startedOperationsPk(scope.type, action),
+        sk: `${sortableTime(startedAt)}#${id}`,
+      }),
+      expires: { N: String(Math.floor(startedAt / 1000) + STARTED_POINTER_RETENTION_SECONDS) },
     },
   ];
 }
@@ -122,16 +125,16 @@ export async function taskWrites(
 function taskWrite(tasks: readonly Task[], item: Item | undefined): Write | 'conflict' {
   const [firstTask] = tasks;
   const storedTasks = item ? StoredTasks.parse(unpack(item.body)) : [];
-  const merged = new Map(storedTasks.map((task) => [task.id, task]));
+  const taskById = new Map(storedTasks.map((task) => [task.id, task]));
   for (const task of tasks) {
-    if ((merged.get(task.id)?.version ?? 0) !== task.version) return 'conflict';
-    merged.set(task.id, { ...task, version: task.version + 1 });
+    if ((taskById.get(task.id)?.version ?? 0) !== task.version) return 'conflict';
+    taskById.set(task.id, { ...task, version: task.version + 1 });
   }
   const revision = numberOf(item, 'revision');
   const Item = {
     ...(firstTask ? keyOf(tasksKey(firstTask.id)) : {}),
     revision: { N: String(revision + 1) },
-    body: pack([...merged.values()]),
+    body: pack([...taskById.values()]),
   };
   return { Put: { Item, ...ifUnchanged('revision', item && revision) } };
 }
@@ -144,7 +147,7 @@ export const seenWrite = (id: string, now: number): Write => ({
   Put: {
     Item: {
       ...keyOf(seenKey(storableText(id))),
-      expires: { N: String(Math.floor(now / 1000) + SEEN_SECONDS) },
+      expires: { N: String(Math.floor(now / 1000) + SEEN_ID_RETENTION_SECONDS) },
     },
     ConditionExpression: 'attribute_not_exists(pk)',
   },
@@ -163,12 +166,12 @@ export const quarantineWrites = (record: QuarantineRecord): Write[] => [
 /** Returns the rows of waivers. If the change adds and removes the same waiver, it is deleted. */
 export function waiverWrites(
   waivers: readonly Waiver[],
-  removedWaivers: readonly string[],
+  removedWaiverTypes: readonly string[],
 ): Write[] {
-  const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
-  const removedTypes = new Set(removedWaivers);
+  const newWaiverByType = new Map(waivers.map((waiver) => [waiver.type, waiver]));
+  const removedTypes = new Set(removedWaiverTypes);
   return [
-    ...[...newest.values()]
+    ...[...newWaiverByType.values()]
       .filter(({ type }) => !removedTypes.has(type))
       .map(
         (waiver): Write => ({
@@ -183,11 +186,11 @@ export function waiverWrites(
 
 /** Returns the rows of a decision to stop or resume: the newest decision, and the history entry. */
 export const stopWrites = (decision: StopDecision): Write[] => [
-  { Put: { Item: { ...keyOf(STOP_KEY), body: pack(decision) } } },
+  { Put: { Item: { ...keyOf(NEWEST_STOP_DECISION_KEY), body: pack(decision) } } },
   {
     Put: {
       Item: {
-        ...keyOf({ pk: STOPS_PK, sk: `${sortableTime(decision.at)}#${randomUUID()}` }),
+        ...keyOf({ pk: STOP_DECISIONS_PK, sk: `${sortableTime(decision.at)}#${randomUUID()}` }),
         body: pack(decision),
       },
     },

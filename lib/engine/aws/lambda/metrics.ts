@@ -1,11 +1,11 @@
 import type { Message } from '../../../../events/index.ts';
 import type { Change, Engine } from '../../port.ts';
 
-/** The CloudWatch namespace of {@link METRICS}. */
+/** The CloudWatch namespace of {@link METRIC_UNITS}. */
 export const NAMESPACE = 'KeystonePropagator';
 
 /** The metrics of the propagator, with their units. */
-export const METRICS = {
+export const METRIC_UNITS = {
   /** Notifications and heartbeats of relays. */
   NotificationsReceived: 'Count',
   /** Records that SQS delivers again. Lambda does not count them as errors. */
@@ -29,7 +29,7 @@ export const METRICS = {
   /** Requests to the API that ended with an unexpected error. */
   ApiErrors: 'Count',
 } as const;
-export type MetricName = keyof typeof METRICS;
+export type MetricName = keyof typeof METRIC_UNITS;
 export type MetricValues = Partial<Record<MetricName, number>>;
 
 /**
@@ -42,7 +42,7 @@ export function metricLine(
   { stage, queue, at }: { stage: string; queue: string; at: number },
 ): string {
   const names = Object.keys(values) as MetricName[];
-  const Metrics = names.map((Name) => ({ Name, Unit: METRICS[Name] }));
+  const Metrics = names.map((Name) => ({ Name, Unit: METRIC_UNITS[Name] }));
   const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [['stage']], Metrics }];
   const line = { _aws: { Timestamp: at, CloudWatchMetrics }, stage, queue, ...values };
   return `${JSON.stringify(line)}\n`;

@@ -5,8 +5,9 @@ import type { InvocationContext, LambdaContext } from './context.ts';
 import { beginInvocation } from './log.ts';
 
 /** The context of an invocation. {@link withPropagator} sets the field `propagator`. */
-type Invocation = { -readonly [Name in keyof InvocationContext]?: InvocationContext[Name] };
-const invocationOf = (request: { readonly context: unknown }) => request.context as Invocation;
+type OpeningContext = { -readonly [Name in keyof InvocationContext]?: InvocationContext[Name] };
+const openingContextOf = (request: { readonly context: unknown }) =>
+  request.context as OpeningContext;
 
 /**
  * Middleware: opens the {@link LambdaContext} and passes it to the handler as `context.propagator`.
@@ -18,15 +19,15 @@ export const withPropagator = (
   open: () => Promise<LambdaContext>,
 ): MiddlewareObj<unknown, unknown> => ({
   async before(request) {
-    const context = invocationOf(request);
+    const context = openingContextOf(request);
     beginInvocation(context);
     context.propagator = await open();
   },
   after(request) {
-    invocationOf(request).propagator?.flushMetrics(functionName);
+    openingContextOf(request).propagator?.flushMetrics(functionName);
   },
   onError(request) {
-    invocationOf(request).propagator?.flushMetrics(functionName);
+    openingContextOf(request).propagator?.flushMetrics(functionName);
   },
 });
 

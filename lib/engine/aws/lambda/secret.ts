@@ -41,8 +41,8 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
     identity: () => login.identity(),
     secret: () => login.secret(),
     async refresh({ isRefused }) {
-      const age = deps.now() - readAt;
-      if (age < (isRefused ? MAX_AGE_AFTER_REFUSAL_MILLIS : MAX_AGE_MILLIS)) return false;
+      const ageMillis = deps.now() - readAt;
+      if (ageMillis < (isRefused ? MAX_AGE_AFTER_REFUSAL_MILLIS : MAX_AGE_MILLIS)) return false;
       readAt = deps.now();
       try {
         const newestSecret = await readSecret(deps);
@@ -88,11 +88,11 @@ async function readSecret({
   return { login, version: VersionId };
 }
 
-const secretError = (why: string): PropagatorError =>
+const secretError = (problem: string): PropagatorError =>
   new PropagatorError({
     code: 'openstack.secret',
     class: 'Denied',
-    message: `The secret with the login of the cloud is unusable: ${why}`,
+    message: `The secret with the login of the cloud is unusable: ${problem}`,
     advice:
       'Put the OS_* variables into the secret as one JSON object; docs/aws.md has the command.',
   });

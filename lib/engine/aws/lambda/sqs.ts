@@ -35,7 +35,7 @@ export const isSqsEvent = (event: unknown): boolean => EventWithRecords.safePars
 
 /** A record of the event, for {@link handleGroup}. */
 interface SqsRecord extends QueueRecord {
-  readonly handle: string;
+  readonly receiptHandle: string;
   readonly body: string;
 }
 
@@ -128,7 +128,7 @@ const deliverySteps = (
 
 const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({
   id: record.messageId,
-  handle: record.receiptHandle,
+  receiptHandle: record.receiptHandle,
   body: record.body,
   receiveCount: record.attributes.ApproximateReceiveCount,
 });

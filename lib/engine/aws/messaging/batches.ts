@@ -8,7 +8,7 @@ const MAX_TRIES = 6;
 /** An entry of a call that AWS did not accept, with the reason. */
 export interface RefusedEntry<Entry> {
   readonly entry: Entry;
-  readonly why: string;
+  readonly reason: string;
 }
 
 /**

@@ -53,12 +53,12 @@ export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'de
  * an event is returned as text.
  */
 export function messageIn(body: string): unknown {
-  const outbound = outboundIn(body);
+  const outbound = outboundMessageIn(body);
   return outbound ? { type: outbound.type, data: JSON.parse(outbound.detail) } : body;
 }
 
 /** Converts a body to a message for the bus; `undefined` if the body is not an event. */
-export function outboundIn(body: string): OutboundMessage | undefined {
+export function outboundMessageIn(body: string): OutboundMessage | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
     return { type, detail: JSON.stringify(detail ?? null) };
@@ -76,7 +76,7 @@ export const readBody = (body: string): Message | undefined =>
  * cannot delay messages. A notification that is too big is cut, and `cutFrom` is its original size.
  * Throws `engine.message.too-big` for any other message that is too big.
  */
-export function toOutbound(message: OutgoingMessage, now: number): OutboundMessage {
+export function toOutboundMessage(message: OutgoingMessage, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
   const outbound = outboundWithinLimit(message);
   return delaySeconds > 0
@@ -87,7 +87,7 @@ export function toOutbound(message: OutgoingMessage, now: number): OutboundMessa
 /**
  * Prepares the event for an entry of the audit log. Only subscribers of the bus receive this event.
  */
-export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
+export const toAuditEventMessage = (entry: AuditEntry): OutboundMessage => {
   const { type, data } = auditEvent(entry);
   return { type, detail: toJson(data).replace(REFUSED_BY_SQS, '\uFFFD') };
 };

@@ -3,10 +3,10 @@ import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
 
 /** A message as SQS delivered it. */
-export interface Received {
+export interface ReceivedMessage {
   readonly id: string;
   /** The receipt handle for deletion and visibility changes, valid until the next delivery. */
-  readonly handle: string;
+  readonly receiptHandle: string;
   readonly body: string;
   readonly receiveCount: number;
   /** Epoch milliseconds. */
@@ -15,18 +15,18 @@ export interface Received {
   readonly attributes: Readonly<Record<string, string>>;
 }
 /** A message for {@link Queues.send}. */
-export interface QueueMessage {
+export interface MessageToSend {
   readonly body: string;
   readonly delaySeconds?: number;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 /** The approximate numbers of messages in a queue. `active`: received and not yet deleted. */
-export interface Depth {
+export interface QueueDepth {
   readonly ready: number;
   readonly delayed: number;
   readonly active: number;
 }
-type MessageWithHandle = Pick<Received, 'handle'>;
+type MessageWithHandle = Pick<ReceivedMessage, 'receiptHandle'>;
 
 /** The maximum number of messages in one answer of SQS. */
 export const MAX_RECEIVED_PER_CALL = 10;
@@ -45,7 +45,7 @@ export class Queues {
    * Sends all messages. Messages that SQS refuses are sent again. Throws `engine.queue.refused` if
    * SQS refuses a message in every attempt.
    */
-  async send(queue: string, messages: readonly QueueMessage[]): Promise<void> {
+  async send(queue: string, messages: readonly MessageToSend[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ body, delaySeconds, attributes = {} }, index) => ({
       Id: String(index),
@@ -74,7 +74,7 @@ export class Queues {
     maxMessages: number,
     waitSeconds: number,
     visibilitySeconds: number,
-  ): Promise<Received[]> {
+  ): Promise<ReceivedMessage[]> {
     const { Messages } = await this.#sqs('ReceiveMessage', {
       QueueUrl: await this.#url(queue),
       MaxNumberOfMessages: Math.min(MAX_RECEIVED_PER_CALL, maxMessages),
@@ -86,7 +86,7 @@ export class Queues {
     return (Messages ?? []).map(
       ({ MessageId = '', ReceiptHandle = '', Body = '', Attributes, MessageAttributes = {} }) => ({
         id: MessageId,
-        handle: ReceiptHandle,
+        receiptHandle: ReceiptHandle,
         body: Body,
         receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
         sentAt: Number(Attributes?.SentTimestamp ?? 0),
@@ -102,9 +102,9 @@ export class Queues {
   /** Deletes messages. A message that another process has received since is not deleted. */
   async delete(queue: string, messages: readonly MessageWithHandle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
-    const entries = messages.map(({ handle }, index) => ({
+    const entries = messages.map(({ receiptHandle }, index) => ({
       Id: String(index),
-      ReceiptHandle: handle,
+      ReceiptHandle: receiptHandle,
     }));
     await this.#callInBatches(
       queue,
@@ -120,9 +120,9 @@ export class Queues {
     seconds: number,
   ): Promise<void> {
     const QueueUrl = await this.#url(queue);
-    const entries = messages.map(({ handle }, index) => ({
+    const entries = messages.map(({ receiptHandle }, index) => ({
       Id: String(index),
-      ReceiptHandle: handle,
+      ReceiptHandle: receiptHandle,
       VisibilityTimeout: seconds,
     }));
     await this.#callInBatches(
@@ -133,7 +133,7 @@ export class Queues {
     );
   }
 
-  async depth(queue: string): Promise<Depth> {
+  async depth(queue: string): Promise<QueueDepth> {
     const { Attributes } = await this.#sqs('GetQueueAttributes', {
       QueueUrl: await this.#url(queue),
       AttributeNames: [
@@ -174,20 +174,20 @@ export class Queues {
     entries: readonly Entry[],
     call: (batch: Entry[]) => Promise<readonly FailedEntry[] | undefined>,
   ): Promise<void> {
-    const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+    const refusedEntries = await sendInBatches(entries, bytesOf, async (batch) => {
       const failures = new Map((await call([...batch]))?.map((failed) => [failed.Id, failed]));
       return batch.flatMap((entry) => {
         const failed = failures.get(entry.Id);
         return failed && !GONE_MESSAGE_CODES.test(failed.Code ?? '')
-          ? [{ entry, why: `${failed.Code} ${failed.Message ?? ''}`.trimEnd() }]
+          ? [{ entry, reason: `${failed.Code} ${failed.Message ?? ''}`.trimEnd() }]
           : [];
       });
     });
-    if (refused.length > 0)
+    if (refusedEntries.length > 0)
       throw engineError(
         'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} in every ` +
-          `attempt: ${refused[0]?.why}`,
+        `SQS refused ${refusedEntries.length} of ${entries.length} entries for ${queue} in every ` +
+          `attempt: ${refusedEntries[0]?.reason}`,
         'The propagator tries again. If this continues, check the queue and its permissions.',
       );
   }

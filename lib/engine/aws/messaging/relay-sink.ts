@@ -4,7 +4,7 @@ import type { NotificationReceived } from '../../../../events/notification.ts';
 import { engineError } from '../../engine-error.ts';
 import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
-import { toEventBody, toOutbound } from './envelope.ts';
+import { toEventBody, toOutboundMessage } from './envelope.ts';
 
 /**
  * Stores the notifications of a relay in the ingest queue, of which the relay knows only the URL.
@@ -36,7 +36,9 @@ export function queueSink(
   return {
     async store(messages) {
       const unsentMessages = messages.filter((message) => !storedMessages.has(message));
-      const bodies = unsentMessages.map((message) => toEventBody(toOutbound(message, now())));
+      const bodies = unsentMessages.map((message) =>
+        toEventBody(toOutboundMessage(message, now())),
+      );
       await send(bodies, (index) => {
         const message = unsentMessages[index];
         if (message) storedMessages.add(message);
@@ -58,7 +60,7 @@ async function sendBodies(
 ): Promise<void> {
   const entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
   const bytesOf = ({ MessageBody }: (typeof entries)[number]) => Buffer.byteLength(MessageBody);
-  const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+  const refusedEntries = await sendInBatches(entries, bytesOf, async (batch) => {
     const { Successful = [], Failed = [] } = await sendBatch([...batch]);
     const acceptedIds = new Set(Successful.map(({ Id }) => Id));
     for (const id of acceptedIds) onAccepted(Number(id));
@@ -67,14 +69,14 @@ async function sendBodies(
     );
     // An entry without a result counts as refused.
     return batch.flatMap((entry) =>
-      acceptedIds.has(entry.Id) ? [] : [{ entry, why: reasons.get(entry.Id) ?? 'no result' }],
+      acceptedIds.has(entry.Id) ? [] : [{ entry, reason: reasons.get(entry.Id) ?? 'no result' }],
     );
   });
-  if (refused.length > 0)
+  if (refusedEntries.length > 0)
     throw engineError(
       'queue.refused',
-      `SQS refused ${refused.length} of ${entries.length} notifications in every attempt: ` +
-        `${refused[0]?.why}`,
+      `SQS refused ${refusedEntries.length} of ${entries.length} notifications in every attempt: ` +
+        `${refusedEntries[0]?.reason}`,
       'The notifications stay with the broker, and the relay tries again. If this ' +
         'continues, check the queue and its permissions.',
     );

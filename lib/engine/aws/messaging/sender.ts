@@ -12,8 +12,9 @@ const MAX_DELAY_SECONDS = 900;
 /**
  * SQS supports delays of whole seconds only. For a delay of up to this number of seconds, the
  * sender itself waits for the remaining fraction of a second, and then sends the message. An
- * operation has about ten such delays, for example of half a second until a service is listed
- * again, and would take seconds longer if they were rounded up. A longer delay is rounded up.
+ * operation has about ten such delays, for example half a second before a service is listed again.
+ * If these delays were rounded up, the operation would take seconds longer. A longer delay is
+ * rounded up.
  */
 export const MAX_UNROUNDED_DELAY_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
@@ -49,9 +50,9 @@ export class Sender {
    * Throws `engine.queue.unknown` or `engine.scheduler.role` for a message that {@link send} could
    * never send. A commit calls this function before it writes any row.
    */
-  checkSendable(outbounds: readonly OutboundMessage[], now: number): void {
+  checkSendable(outboundMessages: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
-    const unroutableMessage = outbounds.find(
+    const unroutableMessage = outboundMessages.find(
       ({ service }) => service !== undefined && !services.includes(service),
     );
     if (unroutableMessage)
@@ -63,7 +64,7 @@ export class Sender {
       );
     if (
       schedulerRoleArn === undefined &&
-      outbounds.some((outbound) => isForScheduler(outbound, now))
+      outboundMessages.some((outbound) => isForScheduler(outbound, now))
     )
       throw engineError(
         'scheduler.role',
@@ -78,9 +79,13 @@ export class Sender {
    * caller may then send all of them again with the same `batchId`, and some of them arrive twice.
    * For a short delay, this function waits for up to a second.
    */
-  async send(outbounds: readonly OutboundMessage[], batchId: string, now: number): Promise<void> {
+  async send(
+    outboundMessages: readonly OutboundMessage[],
+    batchId: string,
+    now: number,
+  ): Promise<void> {
     const { names } = this.#options;
-    const groups = Map.groupBy(outbounds, (outbound) => destinationOf(outbound, now));
+    const groups = Map.groupBy(outboundMessages, (outbound) => destinationOf(outbound, now));
     const messagesFor = (destination: Destination) => groups.get(destination) ?? [];
     await Promise.all([
       this.#sendToBus(messagesFor('bus')),
@@ -89,14 +94,14 @@ export class Sender {
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
       ...messagesFor('schedule').map((outbound) =>
-        this.#schedule(outbound, `${batchId}-${outbounds.indexOf(outbound)}`),
+        this.#schedule(outbound, `${batchId}-${outboundMessages.indexOf(outbound)}`),
       ),
     ]);
   }
 
-  async #sendToBus(outbounds: readonly OutboundMessage[]): Promise<void> {
+  async #sendToBus(outboundMessages: readonly OutboundMessage[]): Promise<void> {
     const { names } = this.#options;
-    const entries = outbounds.map(({ type, detail }) => ({
+    const entries = outboundMessages.map(({ type, detail }) => ({
       EventBusName: names.bus,
       Source: EVENT_SOURCE,
       DetailType: type,
@@ -104,7 +109,7 @@ export class Sender {
     }));
     const bytesOf = ({ Source, DetailType, Detail }: (typeof entries)[number]) =>
       Source.length + DetailType.length + Buffer.byteLength(Detail);
-    const refused = await sendInBatches(entries, bytesOf, async (batch) => {
+    const refusedEntries = await sendInBatches(entries, bytesOf, async (batch) => {
       const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...batch] });
       return batch.flatMap((entry, index) => {
         const result = Entries[index];
@@ -112,17 +117,18 @@ export class Sender {
           ? [
               {
                 entry,
-                why: `${result?.ErrorCode ?? 'no result'} ${result?.ErrorMessage ?? ''}`.trimEnd(),
+                reason:
+                  `${result?.ErrorCode ?? 'no result'} ${result?.ErrorMessage ?? ''}`.trimEnd(),
               },
             ]
           : [];
       });
     });
-    if (refused.length > 0)
+    if (refusedEntries.length > 0)
       throw engineError(
         'bus.refused',
-        `EventBridge refused ${refused.length} of ${outbounds.length} events in every ` +
-          `attempt: ${refused[0]?.why}`,
+        `EventBridge refused ${refusedEntries.length} of ${outboundMessages.length} events in ` +
+          `every attempt: ${refusedEntries[0]?.reason}`,
         'The propagator tries again. If this continues, check the bus, its policy and the ' +
           'quota of PutEvents.',
       );
@@ -130,18 +136,18 @@ export class Sender {
 
   /** Sends messages to their queues. `nameOf` returns the full name of the SQS queue. */
   async #sendToQueues(
-    outbounds: readonly OutboundMessage[],
+    outboundMessages: readonly OutboundMessage[],
     now: number,
     nameOf: Names['queue'],
   ): Promise<void> {
-    const outboundsByQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
+    const messagesByQueue = Map.groupBy(outboundMessages, ({ queue = 'coordinate' }) => queue);
     await Promise.all(
-      [...outboundsByQueue].flatMap(([queue, outboundsOfQueue]) => {
-        const outboundsByWait = Map.groupBy(
-          outboundsOfQueue,
+      [...messagesByQueue].flatMap(([queue, messagesOfQueue]) => {
+        const messagesByWaitMillis = Map.groupBy(
+          messagesOfQueue,
           (outbound) => delayOf(outbound, now).waitMillis,
         );
-        return [...outboundsByWait].map(([waitMillis, group]) =>
+        return [...messagesByWaitMillis].map(([waitMillis, group]) =>
           this.#sendToQueue(nameOf(queue), group, now, waitMillis),
         );
       }),
@@ -151,7 +157,7 @@ export class Sender {
   /** Waits, and then sends messages to one SQS queue. */
   async #sendToQueue(
     sqsQueue: string,
-    outbounds: readonly OutboundMessage[],
+    outboundMessages: readonly OutboundMessage[],
     now: number,
     waitMillis: number,
   ): Promise<void> {
@@ -159,7 +165,7 @@ export class Sender {
     if (waitMillis > 0) await delay(waitMillis + 1);
     await this.queues.send(
       sqsQueue,
-      outbounds.map((outbound) => ({
+      outboundMessages.map((outbound) => ({
         body: toEventBody(outbound),
         delaySeconds: delayOf(outbound, now).seconds,
         ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
@@ -173,16 +179,16 @@ export class Sender {
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
-    const [queue, undelivered] = await Promise.all([
+    const [queue, undeliveredQueueArn] = await Promise.all([
       this.queues.arn(names.queue(outbound.queue ?? 'coordinate')),
       this.queues.arn(names.undeliveredQueue),
     ]);
-    const at = new Date(Math.ceil((outbound.dueAt ?? 0) / 1000) * 1000);
+    const dueDate = new Date(Math.ceil((outbound.dueAt ?? 0) / 1000) * 1000);
     try {
       await this.#aws.scheduler('CreateSchedule', {
         Name: name,
         GroupName: names.scheduleGroup,
-        ScheduleExpression: `at(${at.toISOString().slice(0, 19)})`,
+        ScheduleExpression: `at(${dueDate.toISOString().slice(0, 19)})`,
         ScheduleExpressionTimezone: 'UTC',
         FlexibleTimeWindow: { Mode: 'OFF' },
         ActionAfterCompletion: 'DELETE',
@@ -190,7 +196,7 @@ export class Sender {
           Arn: queue,
           RoleArn: schedulerRoleArn,
           Input: toEventBody(outbound),
-          DeadLetterConfig: { Arn: undelivered },
+          DeadLetterConfig: { Arn: undeliveredQueueArn },
         },
       });
     } catch (error) {
@@ -213,7 +219,7 @@ function destinationOf(outbound: OutboundMessage, now: number): Destination {
  * notification again with the remaining delay.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
-  secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
+  secondsUntilDue(outbound, now) > MAX_DELAY_SECONDS &&
   Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
 
 /** Returns the delay of the message in SQS, and the time that the sender waits before it sends. */
@@ -227,4 +233,5 @@ function delayOf(
     : { seconds: Math.floor(millis / 1000), waitMillis: Math.ceil(millis % 1000) };
 }
 
-const secondsUntil = ({ dueAt = 0 }: OutboundMessage, now: number): number => (dueAt - now) / 1000;
+const secondsUntilDue = ({ dueAt = 0 }: OutboundMessage, now: number): number =>
+  (dueAt - now) / 1000;

@@ -106,7 +106,7 @@ describe('a call of AWS', () => {
     expect(thrown).toMatchObject({
       name: 'TransactionCanceledException',
       status: 400,
-      reasons: [{ Code: 'TransactionConflict' }, { Code: 'ConditionalCheckFailed' }],
+      cancellationReasons: [{ Code: 'TransactionConflict' }, { Code: 'ConditionalCheckFailed' }],
     });
     expect(got).toHaveLength(2);
   });

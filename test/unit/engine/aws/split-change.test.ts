@@ -16,12 +16,12 @@ function recordsOf(parts: readonly ChangePart[]) {
     operations: parts.flatMap(({ operations }) => operations),
     tasks: parts.flatMap(({ tasks }) => tasks),
     waivers: parts.flatMap(({ waivers }) => waivers),
-    removedWaivers: parts.flatMap(({ removedWaivers }) => removedWaivers),
+    removedWaiverTypes: parts.flatMap(({ removedWaiverTypes }) => removedWaiverTypes),
     stopDecisions: parts.flatMap(({ stopDecision }) => stopDecision ?? []),
     audit: parts.flatMap(({ audit }) => audit),
     documents: parts.flatMap(({ documents }) => documents),
     counters: Object.assign({}, ...parts.map(({ counters }) => counters)),
-    outbounds: parts.flatMap(({ outbounds }) => outbounds),
+    outboundMessages: parts.flatMap(({ outboundMessages }) => outboundMessages),
   };
 }
 
@@ -41,7 +41,7 @@ function changeOf(count: number) {
       ['nova', 'neutron'].map((service) => task(id, service)),
     ),
     waivers: [{ type: 'rating', by: 'ann', reason: 'r', at: 1 }],
-    removedWaivers: ['metering'],
+    removedWaiverTypes: ['metering'],
     stopDecision: { what: 'stopped', by: 'ann', reason: 'r', at: 1 },
     audit: numbers(count).map((number) => ({
       decision: 'hold.added' as const,
@@ -82,7 +82,7 @@ describe('a change in parts', () => {
     expect(written).toMatchObject({ ...others, stopDecisions: [stopDecision] });
     expect(written.operations).toEqual([...operations.slice(1), ...operations.slice(0, 1)]);
     expect(written.tasks.toSorted(byText)).toEqual(tasks.toSorted(byText));
-    expect(written.outbounds.toSorted(byText)).toEqual(
+    expect(written.outboundMessages.toSorted(byText)).toEqual(
       messages.map(({ outbound }) => outbound).toSorted(byText),
     );
   });
@@ -99,7 +99,7 @@ describe('a change in parts', () => {
     const parts = splitChange(change, messages);
     expect(parts.length).toBeGreaterThan(10);
     for (const part of parts) {
-      const details = new Set(part.outbounds.map(({ detail }) => detail));
+      const details = new Set(part.outboundMessages.map(({ detail }) => detail));
       const subjects = [
         ...part.accounts.map(({ account }) => `project ${account.id}`),
         ...part.operations.map(({ id }) => `operation ${id}`),

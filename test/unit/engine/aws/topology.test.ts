@@ -66,8 +66,8 @@ describe('the rules of the bus', () => {
 
 describe('the queues', () => {
   it('have a visibility timeout of six function timeouts, and dead-letter after at least five deliveries', () => {
-    for (const { visibilitySeconds, functionSeconds, maxReceives } of topology.queues) {
-      expect(visibilitySeconds).toBeGreaterThanOrEqual(6 * functionSeconds);
+    for (const { visibilitySeconds, functionTimeoutSeconds, maxReceives } of topology.queues) {
+      expect(visibilitySeconds).toBeGreaterThanOrEqual(6 * functionTimeoutSeconds);
       expect(maxReceives).toBeGreaterThanOrEqual(5);
     }
   });
