@@ -6,7 +6,7 @@ export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof alarmsWithTrustOf>>[number]>({
     name: 'alarm-of-user',
     because:
-      'An alarm belongs to its project. If an action of the alarm uses a trust of the user, ' +
+      'An alarm belongs to its project; if an action of the alarm uses a trust of the user, ' +
       'Keystone refuses this trust until the user is enabled.',
     list: alarmsWithTrustOf,
     id: (row) => row.alarm_id,
