@@ -105,8 +105,7 @@ async function errorOfHandler<R extends QueueRecord>(
   } catch (thrown) {
     const error = reportOf(thrown, { code: 'handler.failed' });
     const recordCount = deliveries.length;
-    const retried = countText(recordCount, 'message');
-    const text = `The handler of queue ${queue} failed and will be called again for ${retried}.`;
+    const text = `The handler of queue ${queue} failed for ${countText(recordCount, 'message')}.`;
     onProblem({ text, error, operationId: firstOperationOf(deliveries), recordCount });
     return error;
   }

@@ -36,7 +36,7 @@ const StoredFields = z.looseObject({
       state: z.enum(['running', 'done']),
       awaitedServices: z.array(ServiceName),
       nextRun: z.number().exactOptional(),
-      endedAt: z.number().exactOptional(),
+      nextPartialRunAt: undefinedIfMissing(z.number()),
     })
     .optional(),
   run: z.number(),

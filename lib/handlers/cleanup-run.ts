@@ -27,8 +27,11 @@ export async function cleanUpProject(run: ServiceRun, context: ProjectContext): 
     onListed: listingCollector?.onListed,
     findBlockers: async (resourceType, resources) => {
       const holdBlockerById = await findHolds(resourceType, resources);
-      const unheldResources = resources.filter(({ id }) => !holdBlockerById.has(id));
-      const planBlockerById = (await guard?.findBlockers(resourceType, unheldResources)) ?? [];
+      // The run does not remove a blocked resource, so it uses nothing of the plan's allowed drift.
+      const removableResources = resources.filter(
+        ({ id, blocked }) => blocked === undefined && !holdBlockerById.has(id),
+      );
+      const planBlockerById = (await guard?.findBlockers(resourceType, removableResources)) ?? [];
       return new Map([...holdBlockerById, ...planBlockerById]);
     },
     findHolds,

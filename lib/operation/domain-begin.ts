@@ -52,7 +52,7 @@ export function applyDomainEnabled(
  */
 function beginProjectCleanups(
   transaction: OperationTransaction,
-  { isDomainEnabled }: { isDomainEnabled: boolean },
+  { isDomainEnabled }: { readonly isDomainEnabled: boolean },
   step: StepInput,
 ): void {
   const { operation } = transaction;

@@ -22,7 +22,7 @@ export function applyEndedRun(
   if (error && transaction.operation.action === 'plan' && isLastListingAttempt(task, error))
     endUnlistableTask(transaction, task, error, step.now);
   else if (task.partialRun?.state === 'running' && !foundEnabledProject(report))
-    endPartialRun(transaction, task, step.now);
+    endPartialRun(transaction, task, error, step.now);
   else if (report.type === 'service.finished')
     applyFinishedRun(transaction, task, report, step.now);
   else if (report.type === 'service.failed')
@@ -38,15 +38,35 @@ const foundEnabledProject = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task, even if the run failed. A partial run handles only some resource
- * types of the task. The task then waits for its dependencies again, and may have further partial
- * runs. Its full run later lists every type and reports the errors that remain.
+ * The shortest time between two partial runs of a task. A later partial run finds more resources to
+ * remove, because the awaited service has removed more of its own resources in the meantime.
  */
-function endPartialRun(transaction: OperationTransaction, task: Task, now: number): void {
+const MIN_INTERVAL_MILLIS = 10_000;
+/** The shortest time to the next partial run after a partial run that removed nothing. */
+const IDLE_INTERVAL_MILLIS = 30_000;
+
+/**
+ * Ends the partial run of a task, even if the run failed. A partial run handles only some resource
+ * types of the task. The task then waits for its dependencies again. If the run had no error, the
+ * task may have further partial runs. The full run later lists every type, reports the errors that
+ * remain, and waits after an error as long as the service requests.
+ */
+function endPartialRun(
+  transaction: OperationTransaction,
+  task: Task,
+  error: ErrorReport | undefined,
+  now: number,
+): void {
   if (!task.partialRun) return;
+  const intervalMillis = task.runProgressed ? MIN_INTERVAL_MILLIS : IDLE_INTERVAL_MILLIS;
   transaction.putTask({
     ...moveTask(task, 'pending'),
-    partialRun: { ...task.partialRun, state: 'done', nextRun: task.run + 1, endedAt: now },
+    partialRun: {
+      ...task.partialRun,
+      state: 'done',
+      nextRun: task.run + 1,
+      nextPartialRunAt: error ? undefined : now + intervalMillis,
+    },
     // A duplicate message of the partial run must not start a run that handles all types. The new
     // run number makes such a message outdated.
     run: task.run + 1,

@@ -132,7 +132,7 @@ export const mayOvertakeStuck = (
  * hold that began after its last listing. Every stored hold on a resource of such a type therefore
  * counts, unless the last listing of the type was empty.
  */
-function mayHoldKeepResources(
+export function mayHoldKeepResources(
   transaction: OperationTransaction,
   id: TaskId,
   heldTypes: readonly string[],

@@ -1,14 +1,13 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Task } from './model.ts';
-import { areAwaitedTypesCountedEmpty, mayOvertake, type OvertakingInput } from './overtaking.ts';
+import {
+  areAwaitedTypesCountedEmpty,
+  mayHoldKeepResources,
+  mayOvertake,
+  type OvertakingInput,
+} from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
-
-/**
- * The shortest time between two partial runs of a task. A later partial run finds more resources to
- * remove, because the awaited service has removed more of its own resources in the meantime.
- */
-const PARTIAL_RUN_INTERVAL_MILLIS = 10_000;
 
 /**
  * Returns the task with a partial run, or `undefined` if no partial run may begin now. A partial
@@ -16,13 +15,14 @@ const PARTIAL_RUN_INTERVAL_MILLIS = 10_000;
  * All of these conditions must be met:
  *
  * - The task has had no run, apart from the count of phase `plan` and from earlier partial runs.
- * - The last partial run ended at least {@link PARTIAL_RUN_INTERVAL_MILLIS} ago.
+ * - The time `nextPartialRunAt`, which the last partial run has set, has come.
  * - Each open dependency leaves some types of the task independent, may be overtaken, or awaits
  *   only types that were counted empty.
  * - At least one of the independent types is not verified empty.
  * - Each dependency that leaves types independent is removing all its resources. If Nova keeps a
  *   server because of a hold, the server still needs its router and floating IPs. Neutron then has
- *   no partial run.
+ *   no partial run. A stored hold on a type of the dependency counts even before its task reports
+ *   the hold.
  */
 export function withPartialRun(
   transaction: OperationTransaction,
@@ -38,8 +38,12 @@ export function withPartialRun(
     mayOvertake(transaction, dependency, input) ||
     areAwaitedTypesCountedEmpty(transaction, dependency);
   if (!otherDependencies.every(mayIgnore)) return undefined;
-  if (!independentDependencies.every((one) => isRemoving(transaction.task(one.task))))
-    return undefined;
+  const isRemovingAll = independentDependencies.every(
+    ({ task: id }) =>
+      isRemoving(transaction.task(id)) &&
+      !mayHoldKeepResources(transaction, id, input.heldTypes, () => true),
+  );
+  if (!isRemovingAll) return undefined;
   const independentTypes = typesIndependentOfAll(independentDependencies);
   if (independentTypes.every((type) => isVerifiedEmptyInAnyPhase(task, type))) return undefined;
   const awaitedServices = independentDependencies.flatMap(
@@ -47,15 +51,20 @@ export function withPartialRun(
   );
   return {
     ...task,
-    partialRun: { state: 'running', awaitedServices: [...new Set(awaitedServices)] },
+    partialRun: {
+      ...task.partialRun,
+      state: 'running',
+      awaitedServices: [...new Set(awaitedServices)],
+    },
   };
 }
 
-/** True if the task has had no full run, and its last partial run did not end recently. */
+/** True if the task has had no full run, and the time of its next partial run has come. */
 function mayStillRunPartially({ partialRun, run, startedAt }: Task, now: number): boolean {
   if (!partialRun) return startedAt === undefined;
-  const { endedAt = 0, nextRun, state } = partialRun;
-  return state === 'done' && run === nextRun && now - endedAt >= PARTIAL_RUN_INTERVAL_MILLIS;
+  const { nextPartialRunAt, nextRun, state } = partialRun;
+  const isDue = nextPartialRunAt !== undefined && now >= nextPartialRunAt;
+  return state === 'done' && run === nextRun && isDue;
 }
 
 type DependencyWithIndependentTypes = Extract<TaskDependency, { until: 'done' }> & {

@@ -1,5 +1,6 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
+import type { Phase } from '../../events/service.ts';
 import { totalCounts } from './counts.ts';
 import type { PlannedTask, Task } from './model.ts';
 import {
@@ -106,7 +107,7 @@ function mayStartPreDelete(
 function requestRun(
   transaction: OperationTransaction,
   task: Task,
-  phase: Task['phase'],
+  phase: Phase,
   now: number,
 ): void {
   // The verifications that phase `plan` stored remain valid until the first full run after
@@ -114,12 +115,17 @@ function requestRun(
   // create no resources and the full run lists every type again.
   const isBeforeFullRun = isFirstRun(task) || wasLastRunPartial(task);
   const arePlanVerificationsValid = transaction.operation.confirmedAt.length > 0 && isBeforeFullRun;
+  // A service may leave a resource behind after a partial run has listed its type as empty. For
+  // example, Nova may leave a port of a server. The full run therefore lists these types first.
+  const isFullRunAfterPartialRun = wasLastRunPartial(task) && task.partialRun?.state === 'done';
+  const stalePhases: Phase[] = [
+    ...(arePlanVerificationsValid ? [] : (['plan'] as const)),
+    ...(isFullRunAfterPartialRun ? (['apply'] as const) : []),
+  ];
   const requestedTask: Task = {
     ...moveTask(task, 'requested'),
     phase,
-    verifications: arePlanVerificationsValid
-      ? task.verifications
-      : staleVerifications(task.verifications, ['plan']),
+    verifications: staleVerifications(task.verifications, stalePhases),
     run: task.run + 1,
     sequence: 0,
     attempts: 0,

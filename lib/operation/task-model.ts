@@ -111,8 +111,11 @@ export interface Task {
         readonly awaitedServices: readonly ServiceName[];
         /** The number of the run after the partial run. Set when the partial run has ended. */
         readonly nextRun?: number;
-        /** Epoch milliseconds: the end of the last partial run. */
-        readonly endedAt?: number;
+        /**
+         * Epoch milliseconds: the next partial run may begin at this time. `undefined`: the task
+         * has no further partial run.
+         */
+        readonly nextPartialRunAt?: number | undefined;
       }
     | undefined;
   /** The number of the present run. A report of any other run is ignored. */

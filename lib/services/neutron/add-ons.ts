@@ -5,6 +5,7 @@ import { bgpVpn } from './bgpvpn.ts';
 import {
   definePlainType,
   deleteResource,
+  INDEPENDENT_OF_NOVA,
   labelOf,
   OwnedRow,
   ownerOf,
@@ -23,6 +24,7 @@ const defineExtensionType = (
   collection: string,
   extension: string,
   typesRemovedFirst: readonly string[] = [],
+  independentOf: readonly string[] = [],
 ): ResourceTypeFactory =>
   definePlainType({
     name,
@@ -30,6 +32,7 @@ const defineExtensionType = (
     collection,
     extension,
     dependsOn: [{ types: typesRemovedFirst, strength: 'required', until: 'empty' }],
+    independentOf,
   });
 
 const VPN_TYPES = [
@@ -59,19 +62,52 @@ const VPN_TYPES = [
 
 const BGP_TYPES = [bgpSpeaker, bgpPeer, bgpVpn];
 
+/*
+ * The types of service chains and the connections of L2 gateways do not wait for Nova, because
+ * ports and networks do not wait either, and must be removed after them. When Neutron deletes a
+ * network, it also deletes its L2 gateway connections in the database, and does not inform the
+ * gateway (networking-l2gw: `ON DELETE CASCADE`).
+ */
 const SERVICE_CHAIN_TYPES = [
-  defineExtensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
-  defineExtensionType('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
-  defineExtensionType('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', [
+  defineExtensionType(
+    'service-graph',
+    '/sfc/service_graphs',
+    'service_graphs',
+    'service_graph',
+    [],
+    INDEPENDENT_OF_NOVA,
+  ),
+  defineExtensionType(
     'port-chain',
-  ]),
-  defineExtensionType('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
+    '/sfc/port_chains',
+    'port_chains',
+    'sfc',
+    ['service-graph'],
+    INDEPENDENT_OF_NOVA,
+  ),
+  defineExtensionType(
+    'port-pair-group',
+    '/sfc/port_pair_groups',
+    'port_pair_groups',
+    'sfc',
+    ['port-chain'],
+    INDEPENDENT_OF_NOVA,
+  ),
+  defineExtensionType(
+    'port-pair',
+    '/sfc/port_pairs',
+    'port_pairs',
+    'sfc',
+    ['port-pair-group'],
+    INDEPENDENT_OF_NOVA,
+  ),
   defineExtensionType(
     'flow-classifier',
     '/sfc/flow_classifiers',
     'flow_classifiers',
     'flow_classifier',
     ['port-chain'],
+    INDEPENDENT_OF_NOVA,
   ),
 ];
 
@@ -87,6 +123,8 @@ const L2_GATEWAY_TYPES = [
     '/l2-gateway-connections',
     'l2_gateway_connections',
     'l2-gateway-connection',
+    [],
+    INDEPENDENT_OF_NOVA,
   ),
   defineExtensionType('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', [
     'l2-gateway-connection',

@@ -5,6 +5,7 @@ import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
   type Filters,
+  INDEPENDENT_OF_NOVA,
   labelOf,
   OwnedRow,
   ownerOf,
@@ -33,6 +34,7 @@ async function listSpeakers(context: ProjectContext, filters: Filters): Promise<
  */
 export const bgpSpeaker = defineType<BgpSpeaker>({
   name: 'bgp-speaker',
+  independentOf: INDEPENDENT_OF_NOVA,
   blockers: ['The BGP speaker advertises a network of another project.'],
   list: (context) => listSpeakers(context, [['project_id', context.project]]),
   id: (row) => row.id,

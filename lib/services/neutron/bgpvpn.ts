@@ -3,6 +3,7 @@ import { defineType, type ProjectContext, type Removal } from '../../task/servic
 import { foreignBlocker } from './blocking-resources.ts';
 import {
   deleteResource,
+  INDEPENDENT_OF_NOVA,
   labelOf,
   OwnedRow,
   ownerOf,
@@ -29,6 +30,7 @@ const CONNECTED_COLLECTIONS = [
  */
 export const bgpVpn = defineType<BgpVpn>({
   name: 'bgpvpn',
+  independentOf: INDEPENDENT_OF_NOVA,
   blockers: ['The BGP VPN connects a network, router or port of another project.'],
   async list(context) {
     await requireExtension(context, 'bgpvpn');

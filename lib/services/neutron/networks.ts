@@ -99,7 +99,9 @@ const network = defineType({
           'routers and floating IPs to that network.',
       };
     if (row.awaitsNova)
-      return temporaryBlocker('Nova still deletes servers, and one of them may use the network');
+      return temporaryBlocker(
+        'a port of the network has a device, and waits until Nova has deleted the servers',
+      );
     return row.foreignSubnetOwners.length > 0
       ? foreignBlocker(row.foreignSubnetOwners, ['subnet', 'subnets'])
       : undefined;

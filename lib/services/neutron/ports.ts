@@ -213,7 +213,7 @@ const port = defineType({
   label: (row) => labelOf(row),
   blocked: (row, context): Blocker | undefined =>
     isNovaUnfinished(context) && hasDevice(row)
-      ? temporaryBlocker('Nova still deletes servers, and one of them may use the port')
+      ? temporaryBlocker('the port has a device, and waits until Nova has deleted the servers')
       : undefined,
   async remove(row, context): Promise<Removal> {
     const blocker = await creatorBlocker(row, context);

@@ -65,6 +65,18 @@ describe('the end of a run', () => {
     });
   });
 
+  it('permits a further partial run only after a partial run without an error', () => {
+    const awaitedServices = [ServiceName.parse('cinder')];
+    const task = runningTask('nova', { partialRun: { state: 'running', awaitedServices } });
+    const nextAtAfter = (...report: Parameters<typeof afterReport>[1]) =>
+      afterReport([task, otherTask], report)?.tasks.find(({ id }) => id === task.id)?.partialRun
+        ?.nextPartialRunAt;
+    expect(nextAtAfter('service.progressed', again)).toBe(OPENED_AT + 1000 + 30_000);
+    const error = { code: 'nova.503', class: 'Transient', message: 'busy', retryAfterSeconds: 300 };
+    const failed = { ...again, again: { afterSeconds: 5, error } };
+    expect(nextAtAfter('service.progressed', failed)).toBeUndefined();
+  });
+
   it('forgets the overtaken tasks only if the service is skipped', () => {
     const task = runningTask('nova', { overtook: [otherTask.id] });
     const overtookAfter = (result: string) =>

@@ -1,3 +1,4 @@
+import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
 import { awaited, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
@@ -66,11 +67,11 @@ describe('a resource type that is independent of a service that its own service 
     simulation.cloud.blocks.set('network', { message: 'in use by a server', actor: 'none' });
     await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
     expect(simulation.left()).toMatchObject({ 'network.router': 2 });
-    const endOfPartialRun = () => simulation.taskOf('network')?.partialRun?.endedAt ?? 0;
-    const firstEnd = endOfPartialRun();
+    const nextPartialRunAt = () => simulation.taskOf('network')?.partialRun?.nextPartialRunAt ?? 0;
+    const secondRunAt = nextPartialRunAt();
     simulation.cloud.blocks.clear();
-    await simulation.until(() => endOfPartialRun() > firstEnd);
-    expect(endOfPartialRun()).toBeGreaterThanOrEqual(firstEnd + 10_000);
+    await simulation.until(() => nextPartialRunAt() > secondRunAt);
+    expect(nextPartialRunAt()).toBeGreaterThanOrEqual(secondRunAt + 10_000);
     expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
     await simulation.until(() => simulation.state === 'finished');
     expect(simulation.left()).toEqual({});
@@ -107,7 +108,7 @@ describe('a resource type that is independent of a service that its own service 
     expect(simulation.left()).toMatchObject({ 'network.router': 2, 'network.port': 2 });
   });
 
-  it('adds no listing to the full run', async () => {
+  it('adds only a listing of its own types to the full run', async () => {
     const listingsOf = async (described: readonly Described[]) => {
       const listings: Record<string, number> = {};
       simulation = new StatefulSimulation(described);
@@ -131,8 +132,47 @@ describe('a resource type that is independent of a service that its own service 
     const before = await listingsOf([COMPUTE, dependent]);
     const after = await listingsOf([COMPUTE, NETWORK]);
     expect(before).toMatchObject({ 'network.port': 2, 'network.router': 3 });
-    // The partial run removes the routers and lists them again. The full run lists all types once.
-    expect(after).toMatchObject({ 'network.port': 2, 'network.router': 4 });
+    // The partial run removes the routers and lists them again. The full run first lists the types
+    // of the partial run again, and then all types once.
+    expect(after).toMatchObject({ 'network.port': 2, 'network.router': 5 });
+  });
+
+  it('is listed first in the full run, so that a late resource does not block another type', async () => {
+    const network: Described = {
+      name: 'network',
+      resourceTypes: { port: 'A', net: 'A' },
+      independentOf: { port: ['compute'], net: ['compute'] },
+      dependsOn: [required('compute')],
+    };
+    await startCleanup([COMPUTE, network], ['compute.server']);
+    const { cloud } = simulation;
+    const remove = cloud.remove.bind(cloud);
+    cloud.remove = (resource, ...more) =>
+      resource.resourceType === 'network.net' &&
+      [...cloud.of(TARGET, 'network.port'), ...cloud.of(TARGET, 'compute')].length > 0
+        ? { kind: 'blocked', message: 'a port uses the network', actor: 'none' }
+        : remove(resource, ...more);
+    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
+    expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.net': 2 });
+    // A server leaves a port behind after the partial run has listed no port.
+    cloud.make('network.port', TARGET);
+    await simulation.until(() => simulation.state === 'finished');
+    expect(simulation.left()).toEqual({});
+  });
+
+  it('waits while a hold is stored for a type of that service', async () => {
+    await startCleanup([COMPUTE, NETWORK], ['compute.server']);
+    simulation.cloud.blocks.set('network', { message: 'in use by a server', actor: 'none' });
+    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
+    simulation.cloud.blocks.clear();
+    const [server] = simulation.cloud.of(TARGET, 'compute');
+    const id = `compute.server/${server?.id}`;
+    const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
+    await simulation.engine.commit({
+      documents: [deletionHoldDocument('resource', id, 0, hold)],
+    });
+    await simulation.until(() => simulation.taskOf('compute')?.state === 'finished', 200);
+    expect(simulation.left()).toMatchObject({ 'network.router': 2 });
   });
 
   it('waits while its service awaits resources of a third service', async () => {

@@ -1,3 +1,4 @@
+import { neutron } from '../../../lib/services/neutron.ts';
 import { addPort, addTrunk } from '../../cloud/neutron-networks.ts';
 import type { NetworkRow } from '../../cloud/rows.ts';
 import { leftCounts, NeutronFixture } from './neutron-fixture.ts';
@@ -62,8 +63,8 @@ describe('Neutron, while Nova deletes servers', () => {
     expect(leftCounts(report)).toEqual({ 'neutron.port': 1, 'neutron.network': 1 });
     const conditions = report.conditions.filter((one) => one.class !== 'Unsupported');
     expect(conditions.map(({ actor, message }) => [actor, message])).toEqual([
-      ['none', 'Nova still deletes servers, and one of them may use the network'],
-      ['none', 'Nova still deletes servers, and one of them may use the port'],
+      ['none', 'a port of the network has a device, and waits until Nova has deleted the servers'],
+      ['none', 'the port has a device, and waits until Nova has deleted the servers'],
     ]);
   });
 
@@ -97,6 +98,13 @@ describe('Neutron, while Nova deletes servers', () => {
     expect(report.conditions.map(({ message }) => message)).toContain(
       `1 port of project ${fixture.neighbor} prevents the deletion`,
     );
+  });
+
+  it('removes an L2 gateway connection before its network, whose deletion would delete it as well', () => {
+    const isIndependent = (name: string) =>
+      neutron.resourceTypes.find((one) => one.name === `neutron.${name}`)?.independentOf;
+    const followedTypes = ['l2-gateway-connection', 'bgpvpn', 'bgp-speaker', 'port-pair'];
+    expect(followedTypes.map(isIndependent)).toEqual(followedTypes.map(() => ['nova']));
   });
 
   it('leaves the other resources to the full run, which removes them', async () => {

@@ -63,7 +63,7 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
   } catch (error) {
     warn(
       `${countText(outbox.outboundMessages.length, 'message')} of a change could not be sent. ` +
-        'The coordinator, the API or the sweep sends the rest of the outbox later.',
+        'The coordinator, the API or the sweep sends them later.',
       error,
     );
   }
