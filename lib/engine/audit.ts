@@ -13,7 +13,10 @@ import type { DeadLetterDecision } from './port.ts';
 
 /** The parts of the audit log that all engines share. */
 
-/** A stored entry. The object is loose, because the hash also covers fields of a newer release. */
+/**
+ * A stored entry. The schema keeps fields that only a newer release knows, because the hash also
+ * covers them.
+ */
 export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
   id: z.string(),
   at: z.number(),

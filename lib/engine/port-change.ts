@@ -16,7 +16,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 export interface Change {
   /**
    * The ids of the notifications that this change ingests, or the id of a sweep. A process records
-   * the id of a sweep before it begins, so that no other process makes the same sweep. Only one
+   * this id before it begins the sweep, so that no other process makes the same sweep. Only one
    * commit can record an id: the commit is a `conflict` if an earlier commit has recorded one of
    * these ids.
    */
@@ -104,13 +104,13 @@ export interface StoredDocument extends DocumentKey {
 }
 /**
  * A document to write. `version` is the version that the caller read (0: a new document). A
- * document without `value` is deleted. A change should contain at most 50 documents: otherwise AWS
- * may write some of them before it finds a conflict.
+ * document without `value` is deleted. If a change contains more than 50 documents, the engine on
+ * AWS may write some of them before it finds that another document is in conflict.
  */
 export interface WrittenDocument extends DocumentKey {
   readonly version: number;
   readonly value?: unknown;
 }
 
-/** The maximum number of records in quarantine. After more, the oldest records are deleted. */
+/** The maximum number of records in quarantine. The engine deletes the oldest surplus records. */
 export const MAX_QUARANTINE_RECORDS = 10_000;

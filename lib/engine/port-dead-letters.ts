@@ -25,7 +25,7 @@ export interface DeadLetter {
    * a newer run.
    */
   readonly task: { readonly taskId: TaskId; readonly run: number } | undefined;
-  /** `undefined` if the message was given up without an error, because its function died. */
+  /** The last error. `undefined` if no error is stored, for example because the process died. */
   readonly error: ErrorReport | undefined;
   /**
    * The number of failed deliveries. `undefined` if the number is unknown, and for a message that
@@ -33,8 +33,8 @@ export interface DeadLetter {
    */
   readonly receiveCount: number | undefined;
   /**
-   * Epoch milliseconds at which the message became a dead letter. Exception: if SQS itself moved it
-   * to the dead-letter queue, this is the time at which it was first sent to its queue.
+   * Epoch milliseconds at which the message became a dead letter. Exception: if SQS itself moved
+   * the message to the dead-letter queue, the time at which the message was first sent.
    */
   readonly at: number;
   /**
@@ -56,7 +56,7 @@ export interface DecisionAuthor {
 
 /**
  * The stored record of a person's decision about dead-letter messages. A decision about several
- * operations, queues or causes has one record for each of them: see `decisionsOf`. Records are
+ * operations, queues or causes has one record for each combination: see `decisionsOf`. Records are
  * never deleted.
  */
 export interface DeadLetterDecision extends Omit<DecisionAuthor, 'origin'> {

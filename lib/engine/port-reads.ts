@@ -66,8 +66,9 @@ export interface AccountReads {
   /** The accounts of the type, including deleted accounts. With `ids`, only these accounts. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /**
-   * Accounts with a suspicious deletion (see `Suspicion`). The undecided deletions are first.
-   * Within each group, the newest deletion is first. `total` is the number of undecided deletions.
+   * Accounts with a suspicious deletion (see `Suspicion`). The undecided deletions are first, then
+   * the dropped deletions. Within each of these groups, the newest deletion is first. `total` is
+   * the number of undecided deletions.
    */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /**

@@ -48,7 +48,8 @@ export interface Engine {
   /**
    * Deletes the selected messages, and records the decision, with the same guarantees as
    * {@link redrive}. For each message of a task, the coordinator receives a message
-   * `task.discarded`. The caller must check first that the messages may be discarded.
+   * `task.discarded`. The caller must first check that no open operation or hold forbids the
+   * discard.
    */
   discard(
     filter: DeadLetterFilter,

@@ -4,7 +4,7 @@
  */
 const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 
-/** Makes delayed messages due. The call ends after the store has changed them. */
+/** Makes delayed messages due. The promise resolves after the store has changed them. */
 type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 
 /**
@@ -55,8 +55,8 @@ export class WorkerWakeups {
   }
 
   /**
-   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer of Node may end
-   * up to one millisecond early. In that case a second timer waits for the rest.
+   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer of Node may fire
+   * one millisecond too early. In that case a second timer waits for the rest.
    */
   #callAt(dueAt: number, callback: () => void): void {
     const timer = setTimeout(

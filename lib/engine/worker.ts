@@ -18,8 +18,8 @@ export interface WorkerSource<R extends QueueRecord> {
 export type Warn = (message: string, cause?: unknown) => void;
 
 /**
- * The interval of the polls. A poll finds the messages that cause no wake-up: messages that another
- * process has sent, and due retries.
+ * The interval of the polls. A poll finds the messages that cause no wake-up, for example retries
+ * that are due.
  */
 const POLL_MILLIS = 1000;
 
@@ -154,8 +154,8 @@ export class Worker<R extends QueueRecord> {
   }
 
   /**
-   * Tries again until the store accepts the result. Otherwise the records would stay locked, and no
-   * worker would receive them again. Returns false if an attempt fails while the engine closes.
+   * Tries again until the store accepts the result. Without a stored result, the records would
+   * stay locked. Returns false if an attempt fails while the engine closes.
    */
   async #storeResultWithRetries(
     records: readonly R[],

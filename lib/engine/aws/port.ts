@@ -17,7 +17,7 @@ export interface AwsEngineOptions {
    */
   readonly schedulerRoleArn?: string | undefined;
   /**
-   * Called for a problem that no function of the engine throws, because the engine tries again, or
+   * Called for a problem that does not make a call of the engine fail. The engine tries again, or
    * an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;

@@ -6,7 +6,7 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { EVENT_SOURCE, namesOf, queueNamesOf } from './names.ts';
 
 /**
- * The AWS resources of a stage without functions, roles and alarms, as plain data. The
+ * The AWS resources of a stage, except functions, roles and alarms, as plain data. The
  * CloudFormation template is generated from this data, and the tests create the same resources on
  * an emulator.
  */
@@ -68,8 +68,8 @@ export interface TableDefinition {
 }
 
 /**
- * The number of deliveries before a message becomes a dead-letter message. With the back-off
- * between them, they take about six minutes, as on PostgreSQL.
+ * The number of deliveries before a message becomes a dead-letter message, as on PostgreSQL. The
+ * pauses between the deliveries add up to about four minutes.
  */
 export const MAX_RECEIVES = 9;
 /**

@@ -103,7 +103,7 @@ function writeAccounts(
   }
 }
 
-/** Writes and removes waivers. If the change adds and removes the same waiver, it is removed. */
+/** Writes and removes waivers. A waiver that the change both adds and removes is removed. */
 function writeWaivers(
   storedRecords: Map<string, Waiver>,
   { waivers = [], removedWaiverTypes = [] }: Change,

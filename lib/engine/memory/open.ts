@@ -28,7 +28,7 @@ import { MemoryStore } from './store.ts';
 export interface MemoryEngineOptions {
   /** Default: a new, empty store. */
   readonly store?: MemoryStore;
-  /** Epoch milliseconds. Default: the monotonic clock of this process. */
+  /** Returns epoch milliseconds. Default: the monotonic clock of this process. */
   readonly now?: () => number;
   /**
    * `maxRetries`: deliveries after the first, default 8. `maxDelaySeconds`: the longest back-off,

@@ -14,7 +14,7 @@ const SELECT_HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.a
 /**
  * Adds records to the audit log. This function locks the row with the newest entry until the
  * transaction ends, so concurrent transactions add their records one after another. To prevent
- * deadlocks, the transaction writes all other rows before this call, except counters.
+ * deadlocks, a transaction locks all other existing rows, except counters, before this call.
  */
 export async function appendAudit(
   session: Session,

@@ -1,7 +1,7 @@
 /**
  * Returns a function that passes its items to `storeItems`, together with the items of other calls.
- * While `storeItems` runs, the items of new calls are collected for its next call. The promise of a
- * call has the same result as the call of `storeItems` that received its items.
+ * While `storeItems` runs, the items of new calls are collected for its next call. If `storeItems`
+ * fails, all calls whose items it received fail with the same error.
  */
 export function batchCalls<Item>(
   storeItems: (items: readonly Item[]) => Promise<void>,

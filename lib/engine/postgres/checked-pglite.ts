@@ -2,7 +2,7 @@ import { PGlite } from '@electric-sql/pglite';
 
 type SendMessage = PGlite['execProtocolStream'];
 
-/** The messages of PostgreSQL's protocol that it answers with `ReadyForQuery`: `Q` and `S`. */
+/** The protocol messages that PostgreSQL answers with `ReadyForQuery`: `Query` and `Sync`. */
 const MESSAGES_WITH_READY = [0x51, 0x53];
 
 /**

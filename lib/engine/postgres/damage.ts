@@ -42,7 +42,7 @@ export function damageError(
   const file = damagedFile === undefined ? databasePath : join(databasePath, damagedFile);
   // WebAssembly's message for an abort does not name the cause.
   const reason = /^Aborted\(/.test(message)
-    ? 'PostgreSQL stopped while it read this file'
+    ? 'PostgreSQL stopped and did not name the damaged file'
     : message;
   return engineError(
     'folder.damaged',

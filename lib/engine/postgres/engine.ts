@@ -62,12 +62,12 @@ export class PostgresEngine implements WorkerEngine {
     this.#wakeups = new WorkerWakeups({
       makeDue: (queue, ids) =>
         makeDue(database, queue, ids).catch((error: unknown) =>
-          warn('Delayed messages could not be released', error),
+          warn('Delayed messages could not be made due', error),
         ),
     });
     database.listen((queue) => this.#wakeups.wake(queue));
     this.#timers = [
-      this.#repeat(HOUSEKEEPING_MILLIS, 'The database could not be cleaned up', (iteration) =>
+      this.#repeat(HOUSEKEEPING_MILLIS, 'The housekeeping of the database failed', (iteration) =>
         this.#housekeeping(iteration),
       ),
     ];

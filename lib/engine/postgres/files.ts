@@ -34,7 +34,7 @@ function addFsync(nodeFiles: object): void {
   if (typeof streamOperations !== 'object' || streamOperations === null)
     throw engineError(
       'durability',
-      'This version of PGlite has no place for the function that syncs its files to disk.',
+      'The propagator cannot make this version of PGlite sync its files to disk.',
       'Use the version of PGlite in package-lock.json.',
     );
   Reflect.set(streamOperations, 'fsync', (stream: { readonly nfd?: number }) => {
@@ -64,9 +64,9 @@ export const DURABLE_ARGUMENTS = [
 /**
  * Prepares the data folder for a new or an existing database. For a new database, this function
  * writes the file `creating`. The caller calls the returned function when the database is complete:
- * that call deletes the file. If the process ends before, the next start finds the file and deletes
- * the unfinished database, which holds no data. Throws `engine.folder.incomplete` if an existing
- * database is not complete (see {@link checkCompleteness}).
+ * that call deletes the file. If the process ends earlier, the next start finds the file and
+ * deletes the unfinished database, which holds no data. Throws `engine.folder.incomplete` if an
+ * existing database is not complete (see {@link checkCompleteness}).
  */
 export function prepareFolder(folder: string, databasePath: string): () => Promise<void> {
   const creatingFile = join(folder, 'creating');

@@ -35,7 +35,7 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
 });
 
 /**
- * Sends a heartbeat for received messages. Without heartbeats, another process requeues a message.
+ * Sends a heartbeat for received messages. Without heartbeats, another process requeues them.
  */
 export async function sendHeartbeat(
   boss: PgBoss,

@@ -48,7 +48,7 @@ export class NotificationListener {
       isLost = true;
       if (this.#waitMillis === FIRST_WAIT_MILLIS)
         this.#warn(
-          'Notifications of other processes do not arrive; polling finds their messages',
+          'The connection for LISTEN failed; until it works, polling finds new messages',
           error,
         );
       this.#timer = setTimeout(() => void this.#open(), this.#waitMillis);

@@ -19,7 +19,7 @@ export interface PostgresEngineOptions {
   /** The folder of the embedded database, if no server is used. Only one process may use it. */
   readonly dataFolder?: string | undefined;
   /**
-   * Called for a problem that no function of the engine throws, because the engine tries again, or
+   * Called for a problem that does not make a call of the engine fail. The engine tries again, or
    * an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
@@ -60,8 +60,8 @@ async function openOnce(
   try {
     await database.runExclusively(async () => {
       await migrate(database);
-      // The tables on a server are not checked: they may be large, and the administrator of the
-      // server checks them.
+      // The tables on a server are not checked: they may be large, and their check is a task of the
+      // server's administrator.
       if (database.kind === 'embedded') await checkTables(database);
       await boss.start();
     });

@@ -5,7 +5,7 @@ import { BOSS_SCHEMA } from './schema.ts';
 
 /** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
-  /** The number of deliveries after the first. Default 8, which take about six minutes. */
+  /** The number of deliveries after the first. Default 8, over a period of about six minutes. */
   readonly maxRetries: number;
   /** The longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
   readonly maxDelaySeconds: number;
@@ -26,7 +26,7 @@ const RETENTION_SECONDS = 10 * 365 * DAY_SECONDS;
  */
 const STUCK_AFTER_SECONDS = 60 * 60;
 
-/** Creates a pg-boss for the database, without starting it. `warn` receives its errors. */
+/** Creates an instance of pg-boss, without starting it. `warn` receives its errors and warnings. */
 export function createBoss(
   database: Database,
   warn: (message: string, cause?: unknown) => void,

@@ -6,7 +6,7 @@ import { operationReads } from './operation-reads.ts';
 import { queueReads } from './queue-reads.ts';
 import { recordReads } from './record-reads.ts';
 
-/** Implements `Reads` with SQL. Throws a ZodError for a row that this release cannot read. */
+/** Implements `Reads` with SQL. A row that this release cannot read leads to a ZodError. */
 export const readsOf = (database: Database): Reads => ({
   ...operationReads(database),
   ...accountReads(database),

@@ -151,7 +151,7 @@ export async function addToCounters(
     );
 }
 
-/** Deletes the ids of notifications that are so old that the broker will not deliver them again. */
+/** Deletes the ids of `Change.seen` that were recorded more than 14 days ago. */
 export async function deleteOldSeenIds(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_ID_RETENTION_DAYS} days'`,

@@ -22,7 +22,8 @@ const MAX_CONNECTIONS = 10;
 
 /**
  * Connects to a PostgreSQL server, version 13 or newer, which any number of processes may share.
- * Throws `engine.database.unreachable` without the URL, because the URL contains a password.
+ * Throws `engine.database.unreachable`. This error does not contain the URL, because the URL
+ * contains a password.
  */
 export async function openServer(
   databaseUrl: string,

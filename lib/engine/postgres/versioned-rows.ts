@@ -37,8 +37,8 @@ export function versionedWriteSql(table: string, columns: string): string {
 }
 
 /**
- * Runs a statement that writes or deletes these rows, and returns one row for each of them. Throws
- * {@link VersionConflict} if the statement returns fewer rows.
+ * Runs a statement that writes or deletes these rows. The statement must return one row for each
+ * written or deleted row. Throws {@link VersionConflict} if the statement returns fewer rows.
  */
 export async function writeVersioned(
   session: Session,

@@ -108,7 +108,7 @@ describe('a password that is stored in a secret', () => {
     time += 10 * 60_000;
     await connected.ownProject();
     expect(warnings).toEqual([
-      'the secret could not be read again; the earlier login stays in use',
+      'the secret with the login could not be read again; the earlier login stays in use',
     ]);
     await connected.close();
   });

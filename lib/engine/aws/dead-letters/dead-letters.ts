@@ -29,7 +29,7 @@ export async function listDeadLetters(
   const deadLetters = new Map<string, DeadLetter>();
   await scanDeadLetterQueues(filter, deps, async (_, page) => {
     for (const { deadLetter } of page) deadLetters.set(deadLetter.id, deadLetter);
-    // No message has been handled, so all of them stay in the queue.
+    // A listing deletes no message, so all of them stay in the queue.
     return [];
   });
   return [...deadLetters.values()].toSorted(
@@ -170,7 +170,7 @@ async function storeDecisions(
 const identityOf = ({ deadLetter, receivedMessage }: FoundDeadLetter): string =>
   deadLetter.task?.taskId ?? receivedMessage.body;
 
-/** True if the target queue of the message exists. Otherwise logs the reason. */
+/** True if a redrive can send the message. Otherwise logs the reason against the redrive. */
 function canBeRedriven(
   sqsQueue: string,
   { deadLetter, receivedMessage }: FoundDeadLetter,

@@ -44,7 +44,8 @@ export interface FoundDeadLetter {
  * Passes every matching dead-letter message to `visit`, page by page. `visit` returns the messages
  * that it has deleted. This function then makes all other messages visible again.
  *
- * @throws `engine.dead-letters.busy` if another scan does not end in time.
+ * @throws `engine.dead-letters.busy` if another scan of a queue does not end in time, or if this
+ * scan takes longer than its lease.
  */
 export async function scanDeadLetterQueues(
   filter: DeadLetterFilter,
@@ -99,8 +100,8 @@ async function scanQueue(
     let concurrentReceives = 1;
     while (unreleasedMessages.size < MAX_LISTED_MESSAGES) {
       const page = await receivePage(sqsQueue, concurrentReceives, leaseEnd, deps);
-      // An empty page ends the scan. So does a page of messages that this scan has not released:
-      // SQS delivers them a second time only when their visibility timeout has ended.
+      // An empty page ends the scan. A page with only messages from earlier pages also ends it: SQS
+      // delivers these messages again only when their visibility timeout has ended.
       if (page.every(({ id }) => unreleasedMessages.has(id))) break;
       for (const receivedMessage of page)
         unreleasedMessages.set(receivedMessage.id, receivedMessage);
@@ -115,7 +116,7 @@ async function scanQueue(
 
 /**
  * Receives messages with concurrent calls. `leaseEnd`: the end of the lease of this scan, in epoch
- * milliseconds. The messages become visible again when the lease ends, also if this process is
+ * milliseconds. The messages become visible again when the lease ends, even if this process is
  * killed. Throws `engine.dead-letters.busy` after the end of the lease.
  */
 async function receivePage(
@@ -137,8 +138,8 @@ async function receivePage(
 /**
  * Acquires the lease of a queue, because each of two concurrent scans would receive only a part of
  * the messages. If another scan has the lease, this function waits for it, and throws
- * `engine.dead-letters.busy` after the maximum wait. The lease of a dead process ends when its
- * messages are visible again.
+ * `engine.dead-letters.busy` after the maximum wait. If a process dies, its lease ends at the time
+ * at which SQS makes the messages of its scan visible again.
  */
 async function acquireLease(
   sqsQueue: string,

@@ -91,7 +91,7 @@ function foldedIdPointers({ account: { type, id } }: AccountRecord): Item[] {
   return foldedId === id ? [] : [keyOf({ pk: foldedIdPk(type, foldedId), sk: id })];
 }
 
-/** Returns the pointer from the domain of a project if the stored record has another domain. */
+/** Returns the pointer from a domain to its project, unless the stored record has this domain. */
 function domainPointers(
   { account }: AccountRecord,
   storedRecord: AccountRecord | undefined,
@@ -103,7 +103,7 @@ function domainPointers(
   return [keyOf({ pk: projectsOfDomainPk(account.domainId), sk: account.id })];
 }
 
-/** Returns the pointers from the members of a project that the stored record does not have. */
+/** Returns the pointers to a project from the members that its stored record does not contain. */
 function memberPointers(
   { account, members = [] }: AccountRecord,
   storedRecord: AccountRecord | undefined,

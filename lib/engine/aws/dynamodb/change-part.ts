@@ -12,8 +12,8 @@ export interface ChangePart extends Required<Omit<ChangeGroup, 'stopDecision'>> 
 }
 
 /**
- * The maximum number of rows of one record, including its pointers. An account has at most three:
- * itself, the pointer from its domain, and the pointer of a suspicion that has ended.
+ * The maximum number of row writes for one record, including its pointers. An account needs at most
+ * three: its row, the pointer from its domain, and the deletion of a suspicion pointer.
  */
 const MAX_ROWS_PER_RECORD = { account: 3, quarantine: 2, operation: 5, stopDecision: 2 };
 
@@ -32,7 +32,7 @@ export const EMPTY_PART: ChangePart = {
   outboundMessages: [],
 };
 
-/** Returns a part with its own groups and one more group. */
+/** Returns a copy of the part with one more group. */
 export function withGroup(part: ChangePart, group: ChangeGroup): ChangePart {
   const { stopDecision = part.stopDecision, ...records } = group;
   const completeGroup = { ...EMPTY_PART, ...records };

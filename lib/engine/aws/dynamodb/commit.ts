@@ -16,9 +16,8 @@ import { type OutboundWithSubject, splitChange } from './split-change.ts';
 import type { Store } from './table.ts';
 
 /**
- * The maximum number of attempts to write one part of a change. After a conflict with another
- * process about accounts, counters or tasks, the commit reads these rows again, merges, and tries
- * again. More conflicts in a row indicate a fault.
+ * The maximum number of attempts to write one part of a change. After the last attempt, the commit
+ * returns `conflict` or throws `engine.busy`.
  */
 const MAX_TRIES = 15;
 
@@ -112,8 +111,9 @@ function hasOnlyMessages({ messages: _, deadLetters: __, ...records }: Change): 
 }
 
 /**
- * Writes one part of a change in a transaction. If the transaction fails because of rows that the
- * commit can merge (accounts, tasks, counters, the audit log), it reads these rows and tries again.
+ * Writes one part of a change in a transaction. The transaction fails if another process has locked
+ * or changed its rows of accounts, tasks, counters or the audit log. This function then reads the
+ * stored rows again, merges the part into them, and tries again.
  */
 async function writePart(
   part: ChangePart,

@@ -80,10 +80,10 @@ export async function deliverOutbox(
 }
 
 /**
- * Sends the outboxes that are older than `olderThanMillis`, because their processes died or could
- * not send them. Returns the number of sent outboxes. Several processes may call this function at
- * the same time. If an outbox cannot be sent, this function sends the others, and then throws the
- * error.
+ * Sends the outboxes that are older than `olderThanMillis`. Such an outbox remains, for example, if
+ * its process died. Returns the number of sent outboxes. Several processes may call this function
+ * at the same time. If an outbox cannot be sent, this function sends the others, and then throws
+ * the error.
  */
 export async function flushOutbox(
   store: Store,

@@ -18,8 +18,8 @@ import {
 /** The rows of one part of a change. */
 export interface PartRows {
   /**
-   * Rows with a condition (version, or not yet stored). If one condition fails, another process has
-   * already acted, and the whole change is a conflict.
+   * Rows with a condition: the stored version is unchanged, or the row does not exist yet. If a
+   * condition fails, another process has written the row, and the commit returns `conflict`.
    */
   readonly guardWrites: readonly Write[];
   /** Rows whose failed condition leads to another attempt. */
@@ -33,8 +33,8 @@ export interface PartRows {
 }
 
 /**
- * Builds the rows of one part of a change. The rows of accounts, tasks and the audit log follow
- * from the stored rows, which this function reads. `now` is in epoch milliseconds. Returns
+ * Builds the rows of one part of a change. This function reads the stored rows of accounts, tasks
+ * and the audit log, and merges the part into them. `now` is in epoch milliseconds. Returns
  * `conflict` if a task of the part has an outdated version.
  */
 export async function partRowsOf(

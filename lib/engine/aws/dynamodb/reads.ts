@@ -10,8 +10,8 @@ import { recordReads } from './record-reads.ts';
 import type { Store } from './table.ts';
 
 /**
- * Implements `Reads` with the table and the queues. Throws a ZodError for a row that this release
- * cannot read. `services`: the names of the services that have a queue.
+ * Implements `Reads` with the table and the queues. A read throws a ZodError for a row that this
+ * release cannot read. `services`: the names of the services that have a queue.
  */
 export const readsOf = (
   store: Store,

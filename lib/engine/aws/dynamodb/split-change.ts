@@ -29,21 +29,22 @@ const MAX_AUDIT_RECORDS = 40;
  * Divides a change into parts that each fit in one transaction. The stored records are consistent
  * after each part, because the parts have this order:
  *
- * - first: the decisions for the audit log
+ * - first: the audit records of persons' decisions
  * - then: accounts, quarantine, waivers and the stop decision. A second write of these records does
  *   no harm. An account and its messages are in one part, so that no deleted account is stored
  *   without its event
  * - then: messages about no record of this change. A second copy of a message does no harm
  * - then: all operations except the first, each with its tasks and messages. The first operation is
- *   the subject of the decision, for example the operation of a domain. The other operations, for
- *   example of its projects, are valid without it. If the coordinator repeats the decision, it
- *   finds these operations and keeps them
+ *   the subject of the coordinator's step, for example the operation of a domain. The other
+ *   operations, for example of its projects, are valid without it. If the coordinator repeats the
+ *   step, it finds these operations and keeps them
  * - last: documents, the ids of ingested notifications, the first operation with its tasks and
  *   messages, and the counters. These records normally fit in one part
  *
  * If the process dies before the last part, or if the last part is in conflict, the records of the
- * last part are unchanged. The message that led to this change is then delivered again, and the
- * repeated decision has the same result. Some messages of the change are sent twice.
+ * last part are unchanged. After a crash, the message that led to this change is delivered again.
+ * After a conflict, the caller repeats its decision. In both cases, messages of earlier parts may
+ * be sent twice.
  */
 export function splitChange(
   change: Change,
@@ -91,7 +92,7 @@ function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): Cha
   ];
 }
 
-/** The group of the messages about no record of the change. */
+/** The subject of a message that is about no record of the change. */
 const NO_RECORD = '';
 
 /** Groups the messages by the account or the operation of the change that they are about. */
@@ -112,14 +113,20 @@ function groupBySubject(
   );
 }
 
-/** The entries of the audit log come first, so that no record is stored before its decision. */
+/**
+ * Returns the groups with audit records. They are written first, so that no decision takes effect
+ * before the audit log contains it.
+ */
 const auditGroups = ({ audit = [] }: Change): ChangeGroup[] =>
   Array.from({ length: Math.ceil(audit.length / MAX_AUDIT_RECORDS) }, (_, index) => ({
     audit: audit.slice(index * MAX_AUDIT_RECORDS, (index + 1) * MAX_AUDIT_RECORDS),
     outboundMessages: [],
   }));
 
-/** The operations except the first, and the tasks of operations that the change does not write. */
+/**
+ * Returns the groups of all operations except the first, and the groups of tasks whose operation
+ * the change does not write.
+ */
 function operationGroups(
   { operations = [], tasks = [] }: Change,
   messagesAbout: (subject: string) => OutboundMessage[],

@@ -58,7 +58,8 @@ export function operationWrites(
 /**
  * Returns the pointers by which an operation is found: by account, by domain and by parent. The
  * account and the domain never change, so their pointers are written with the first version. An
- * existing cleanup may get a parent later.
+ * existing cleanup may get a parent later, so the pointer from the parent is written with each
+ * version.
  */
 function lookupPointers(operation: Operation): Item[] {
   const { version, scope, parentId } = operation;
@@ -163,7 +164,7 @@ export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   },
 ];
 
-/** Returns the rows of waivers. If the change adds and removes the same waiver, it is deleted. */
+/** Returns the rows of waivers. A waiver that the change both adds and removes is deleted. */
 export function waiverWrites(
   waivers: readonly Waiver[],
   removedWaiverTypes: readonly string[],

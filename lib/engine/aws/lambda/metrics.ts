@@ -24,7 +24,7 @@ export const METRIC_UNITS = {
   EnabledDuringHold: 'Count',
   /** Unreadable notifications. */
   Quarantined: 'Count',
-  /** Outboxes that were sent after their process had died. */
+  /** Outboxes that the sweep sent, because their own process had not sent them. */
   Repaired: 'Count',
   /** Requests to the API that ended with an unexpected error. */
   ApiErrors: 'Count',

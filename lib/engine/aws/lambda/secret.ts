@@ -51,7 +51,7 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
         return isNew;
       } catch (thrown) {
         deps.onWarning(
-          'the secret could not be read again; the earlier login stays in use',
+          'the secret with the login could not be read again; the earlier login stays in use',
           thrown,
         );
         return false;

@@ -202,7 +202,7 @@ interface FailedEntry {
 /** The errors for a message that is deleted, or that another process has received. */
 const GONE_MESSAGE_CODES = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
-/** Only the entries of a send count for the size limit of a call. */
+/** Returns the size of a message to send. Other entries are small, so their size counts as 0. */
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 

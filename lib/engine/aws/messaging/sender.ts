@@ -91,8 +91,8 @@ export class Sender {
       this.#sendToBus(messagesFor('bus')),
       this.#sendToQueues(messagesFor('dead-letter queue'), now, names.deadLetterQueue),
       this.#sendToQueues(messagesFor('queue'), now, names.queue),
-      // The name of a schedule contains the index of its message, so a retry creates no second
-      // schedule.
+      // The name of a schedule consists of the batch id and the index of the message, so a retry
+      // creates no second schedule.
       ...messagesFor('schedule').map((outbound) =>
         this.#schedule(outbound, `${batchId}-${outboundMessages.indexOf(outbound)}`),
       ),
@@ -161,7 +161,7 @@ export class Sender {
     now: number,
     waitMillis: number,
   ): Promise<void> {
-    // A timer of Node may end up to a millisecond early.
+    // A timer of Node may fire one millisecond too early.
     if (waitMillis > 0) await delay(waitMillis + 1);
     await this.queues.send(
       sqsQueue,
@@ -215,8 +215,8 @@ function destinationOf(outbound: OutboundMessage, now: number): Destination {
 
 /**
  * True if a schedule must deliver the message. A notification that is too big for a schedule goes
- * to its queue instead, with the longest delay of SQS. The handler of this queue then sends the
- * notification again with the remaining delay.
+ * to its queue instead, with the longest delay of SQS, and is then handled too early. If Keystone
+ * still gives no certain answer, `ingest` delays the notification again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntilDue(outbound, now) > MAX_DELAY_SECONDS &&
