@@ -64,8 +64,8 @@ export function canceledError(
 /**
  * Returns the error that stops a Keystone action on a project if the deletion of its domain is
  * canceled. The cancellation is sent to the operations of the domain's projects one after another,
- * and may not have reached this operation yet. An independent operation about the project
- * continues.
+ * and may not have reached this operation yet. A cleanup that the operation of the domain has not
+ * opened continues.
  */
 export async function domainCanceledError(
   operation: Operation,

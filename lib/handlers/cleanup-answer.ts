@@ -19,7 +19,7 @@ import { findAccountWithSimilarId } from './similar-id.ts';
  */
 const MAX_REGISTRY_WAIT_MILLIS = 120_000;
 
-/** Keystone's answer about an account, and the projects of a deleted domain in the inventory. */
+/** Keystone's answer about an account and, for a deleted domain, its projects in the inventory. */
 interface CleanupAnswer {
   readonly keystoneAnswer: KeystoneAnswer;
   readonly projects?: DomainProject[];
@@ -93,7 +93,7 @@ async function answerAboutRequestedProject(
   deps: CleanupDeps,
 ): Promise<KeystoneAnswer> {
   const { keystone, projectAdmin } = deps.cloud;
-  // Refusals do not block a plan. The API has stored them in the plan.
+  // A refusal of Keystone does not block a plan. The API has stored the refusals in the plan.
   if (operation.action !== 'plan') {
     const options = deletionCheckOptions(operation);
     const { refusals } = await projectAdmin.checkDeletion(project, options);

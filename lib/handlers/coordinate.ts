@@ -159,7 +159,7 @@ function confirmationTopicOf(operation: Operation): ConfirmationTopic {
   return operation.action === 'cleanup' || operation.action === 'plan' ? 'cleanup' : 'lifecycle';
 }
 
-/** After the end of an operation, updates the records of its account and its parent operation. */
+/** After the end of an operation, updates the records of its account, and its parent operation. */
 async function updateRecordsAndParent(
   message: MessageOf<'operation.finished'>,
   deps: CoordinateDeps,

@@ -49,8 +49,8 @@ const parseHolds = (
   documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
 
 /**
- * Returns the resource types of the stored holds in force, of any project. `documents`: those of
- * {@link RESOURCE_HOLDS}.
+ * Returns the resource types with at least one hold in force, in any project. `documents`: the
+ * documents in the partition {@link RESOURCE_HOLDS}.
  */
 export function heldTypesOf(documents: readonly StoredDocument[], now: number): string[] {
   const holdsInForce = parseHolds(documents).filter((hold) => isInForce(hold, now));

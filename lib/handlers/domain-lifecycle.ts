@@ -65,7 +65,7 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
   return keystoneState?.kind === 'present' && keystoneState.account.enabled === false;
 }
 
-/** Returns the refusal of an operation when Keystone shows another account (`id`) instead. */
+/** Returns the refusal of an operation for whose account Keystone shows another account (`id`). */
 export const similarIdAnswer = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,

@@ -107,7 +107,7 @@ async function askKeystoneAndDecide(
  * are added:
  *
  * - For the id of a project, the record of a domain with this id. Keystone announces a change of a
- *   domain also as a change of its project.
+ *   domain also as a change of a project with the same id.
  * - For an inherited role, the records of all projects in the domain. The role may apply to any of
  *   them.
  */

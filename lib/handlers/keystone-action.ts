@@ -77,8 +77,8 @@ async function carryOutOnProject(
       await projectAdmin.enable(project);
       return {};
     }
-    // Revoke the role before the project is disabled. The role is then revoked even if the project
-    // cannot be disabled.
+    // Revoke the cleaner's roles before the project is disabled. The roles are then revoked even if
+    // the project cannot be disabled.
     if (what === 'disable') await projectAdmin.revokeRoles(project, roles);
     accountState = await fetchAccountState(operation, deps);
     const resultIfStopped = await stoppedResult(operation, project, what, accountState, deps);
@@ -127,7 +127,8 @@ async function stoppedResult(
   const refusal = keystoneActionRefusal(what, input);
   if (refusal) return { accountState, error: actionStoppedError(refusal), isSent };
   if (!isAssignment || accountState === 'absent') return undefined;
-  // Check again, because hours may have passed since the request, for example during a hold.
+  // Check again whether Keystone would refuse the deletion. Hours may have passed since the
+  // request, for example during a hold.
   const options = deletionCheckOptions(operation);
   const { refusals } = await deps.cloud.projectAdmin.checkDeletion(project, options);
   return refusals.length > 0
@@ -136,15 +137,15 @@ async function stoppedResult(
 }
 
 /**
- * True for an action that restores the account: the role is revoked, or the project is enabled
- * again after a cancellation or refusal.
+ * True for an action that restores the account: the cleaner's roles on the project are revoked, or
+ * the project is enabled again after a cancellation or refusal.
  */
 const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Assigns the roles. If one role cannot be assigned, all roles are revoked, because the operation
- * may never continue and would then leave the other roles assigned.
+ * Assigns the roles to the cleaner. If one role cannot be assigned, all roles are revoked, because
+ * the operation may never continue and would then leave the other roles assigned.
  */
 async function assignRoles(
   project: ProjectId,

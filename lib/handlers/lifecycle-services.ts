@@ -56,8 +56,8 @@ const suspendSkipReason = (name: string, suspend: Policy['suspend']): string | u
 
 /**
  * Returns the reason why a resume skips the service, or `undefined` if the service takes part. A
- * resume skips a service so that an unreachable service without suspended resources does not block
- * the resume. Nothing was suspended if neither the present policy nor the default policy suspends
+ * service without suspended resources is skipped, because it would block the resume if it were
+ * unreachable. Nothing was suspended if neither the present policy nor the default policy suspends
  * the service, and no suspension records exist. The present policy alone proves nothing, because it
  * may have changed since the suspension.
  */

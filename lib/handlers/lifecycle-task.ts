@@ -39,7 +39,8 @@ export interface LifecycleTaskDeps {
 /**
  * Returns the condition that forbids a run of a suspend, resume or provision, or `undefined` if the
  * run may begin. If the effective state of the account contradicts the operation, the function also
- * sends a message: the coordinator then asks Keystone again and ends the operation.
+ * sends a message: the coordinator then asks Keystone again, and ends the operation if Keystone
+ * confirms the contradiction.
  */
 export async function lifecycleRefusal(
   operation: Operation,
@@ -142,7 +143,7 @@ export async function runLifecycle(
   refuseOwnProject(context.project, context.api.ownProject, service.name);
   const input = suspendOrResumeInput(service, data, operation, context, deps);
   if (operation.action === 'suspend') {
-    // Revoke the role, because a superseded resume may have left it assigned.
+    // A superseded resume may have left roles on the project assigned to the propagator's user.
     await revokeProjectRoles(context.project, deps);
     const [report, warnings] = await Promise.all([
       suspendService({ ...input, onCounts }),
@@ -152,7 +153,7 @@ export async function runLifecycle(
   }
   const resumeContext = contextWithProjectToken(service, context, deps);
   const report = await resumeService({ ...input, onCounts, context: resumeContext });
-  // Keep the role while servers start. Nova answers before a server has started, so the run then
+  // Keep the roles while servers start. Nova answers before a server has started, so the run then
   // ends with `again` and without an error.
   if (report.outcome.kind !== 'again' || report.outcome.error)
     await revokeProjectRoles(context.project, deps);
@@ -170,7 +171,7 @@ function suspendOrResumeInput(
   const isSuspend = action === 'suspend';
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
   const place = { partition: context.project, service: service.name, region };
-  // Until this time a service accepts the tokens that it has cached, so users can still change
+  // Until this time a service may accept the tokens that it has cached, so users may still change
   // resources.
   const tokenCacheEndsAt = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
   return {

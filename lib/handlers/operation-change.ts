@@ -20,8 +20,8 @@ export interface ChangeDeps {
 }
 
 /**
- * Lock conflicts rarely repeat. After this number of conflicts the functions throw, and the engine
- * delivers the message again later.
+ * Lock conflicts rarely repeat. After this number of conflicts the functions of this file throw,
+ * and the engine delivers the message again later.
  */
 const MAX_CONFLICTS = 20;
 const HOUR_MILLIS = 3_600_000;

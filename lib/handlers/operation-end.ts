@@ -10,9 +10,9 @@ import { removeUserRecords } from './user-task.ts';
  *
  * - after an operation on a user, removes the records of the user that are no longer needed;
  * - after a provision that finished, records that the project was provisioned;
- * - after the cleanup of a project that finished (or could not verify all types), removes its
- *   suspension and provision records, because the project no longer exists. Also records how fast
- *   the services removed its resources.
+ * - after the cleanup of a project has ended as `finished` or `unverified`, removes the suspension
+ *   and provision records of the project, because the project no longer exists. Also records how
+ *   fast the services removed the resources of the project.
  */
 export async function updateAccountRecords(
   id: OperationId,

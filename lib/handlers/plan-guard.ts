@@ -9,8 +9,8 @@ import type { FindBlockers } from '../task/type-iteration.ts';
 import { readPlan, type ServicePlace } from './plan-store.ts';
 
 /**
- * All runs of the operation write one document, which records the allowed resources. Lock conflicts
- * are therefore normal, but rarely repeat.
+ * All runs of the operation record in the same document which resources outside of the plan they
+ * remove. Lock conflicts are therefore normal. After this number of conflicts the run is retried.
  */
 const MAX_CONFLICTS = 50;
 const StoredDrift = z.looseObject({ resources: z.array(z.string()) });
@@ -83,8 +83,8 @@ const countOfType = (keys: ReadonlySet<string>, resourceType: ResourceTypeName):
   [...keys].filter((key) => key.startsWith(keyOf(resourceType, ''))).length;
 
 /**
- * Returns the ids that the plan lists for a type, or `undefined` if the plan lists only some of
- * them. An incomplete listing cannot show which resources are new.
+ * Returns the ids that the plan lists for a type, or `undefined` if the listing in the plan is
+ * incomplete. An incomplete listing cannot show which resources are new.
  */
 function plannedIds(
   pages: readonly PlanPage[],
@@ -102,7 +102,7 @@ const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
 const driftBlocker = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
   message:
     `it appeared after the approved plan ${planId}, ` +
-    `which allows the removal of only ${allowedDrift} resources that it does not list`,
+    `and only ${allowedDrift} resources outside of the plan may be removed`,
   actor: 'operator',
   advice: 'The operation is held, and shows how to continue.',
 });

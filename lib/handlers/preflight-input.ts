@@ -17,7 +17,7 @@ export interface PreflightInputDeps extends HoldDeps {
  *
  * - `accountState`: the state of the account in Keystone;
  * - `needsToken`: true if the run or the action needs a token on the project. The result then
- *   contains the domain of the project if only the domain is disabled, and not the project itself;
+ *   contains the domain of the project if the domain is disabled and the project is enabled;
  * - `ignoresHolds`: true if holds forbid nothing. The function then reads no holds.
  */
 export async function readPreflightInput(

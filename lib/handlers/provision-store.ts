@@ -110,7 +110,7 @@ export async function provisionedProjects(
 
 /**
  * Records that a project was provisioned. A lock conflict is ignored, because another process has
- * recorded the project.
+ * then just written or removed this record.
  */
 export async function recordProvisioned(
   provisioned: ProvisionedProject,

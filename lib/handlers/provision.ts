@@ -94,7 +94,7 @@ export const policyDecisionOnCreation = (
 
 /**
  * Returns the desired state of a project. The profile comes from the command of an administrator
- * (`requested`) or, if the command names none, from the policy. Returns `undefined` if there is no
+ * (`request`) or, if the command names none, from the policy. Returns `undefined` if there is no
  * profile.
  */
 export function desiredState(

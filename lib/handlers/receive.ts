@@ -14,9 +14,9 @@ export interface ReceiveDeps {
 /**
  * Stores received notifications in the ingest queue, in one commit. A notification is urgent if it
  * is the first deletion of an account that the inventory shows as living. An urgent notification
- * overtakes the waiting notifications, so a flood of forged ones does not delay a deletion. Throws
- * `PropagatorError` (class `Transient`) if another process stored the same messages at the same
- * time. In this case, the call has stored none of its messages.
+ * overtakes the waiting notifications, so a flood of forged notifications does not delay a
+ * deletion. Throws `PropagatorError` (class `Transient`) if another process stored the same
+ * messages at the same time. In this case, the call has stored none of its messages.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],

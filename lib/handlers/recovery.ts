@@ -56,8 +56,8 @@ async function restoreProject(
   if (state.suspensionCauses.length === 0) return endSuspension(deletion, allOperations, deps);
   if (mustBeSuspended(state, deps.policy))
     return announceDisabled(deletion, allOperations, deps.now());
-  // The project was disabled before the deletion was requested, and the policy does not suspend
-  // disabled projects. Undo only the suspension of the recovery window.
+  // The project or its domain is still disabled, and the policy does not suspend disabled projects.
+  // Undo only the suspension of the recovery window.
   const wasSuspendedByWindow = recovery?.suspension !== undefined && startedAt === undefined;
   return wasSuspendedByWindow ? endSuspension(deletion, allOperations, deps, id) : undefined;
 }
@@ -100,8 +100,8 @@ function endSuspension(
  * deletion again, so this step announces it. The announcement opens a cleanup, which asks Keystone
  * twice.
  *
- * The deletion is not announced if the canceled operation had already passed its confirmation by a
- * 404. The operator has then canceled the very cleanup that the announcement would open.
+ * The deletion is not announced if the canceled operation had already started after a 404 of
+ * Keystone. The operator has then canceled the very cleanup that the announcement would open.
  *
  * The 404 may be wrong. The step therefore also opens the resume (`resume`), which ends if Keystone
  * repeats the 404.

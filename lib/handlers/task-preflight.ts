@@ -32,8 +32,8 @@ export async function preflightReport(
   if (data.phase === 'plan') return undefined;
   const stopDecision = await currentStopDecision(deps);
   if (stopDecision) {
-    // A resume may assign itself a role on the project. No run changes resources while the stop
-    // switch is set, so none needs the role.
+    // A resume may have assigned roles on the project to the propagator's user. No run changes
+    // resources while the stop switch is set, so no run needs the roles.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return retryReport(data, stopCondition(stopDecision));
   }
@@ -82,10 +82,10 @@ const retryReport = (
 });
 
 /**
- * Replaces the report of a pre-delete run that failed because its token on the project became
- * invalid. Any other report is returned unchanged. If the project was disabled or deleted during
- * the run, the task runs again at once. If Keystone gives no token on an enabled project, the task
- * waits, and its report contains the reason and the command that removes the reason.
+ * Replaces the report of a pre-delete run that failed because it had no valid token on the project.
+ * Any other report is returned unchanged. If the project was disabled or deleted during the run,
+ * the task runs again at once. If Keystone gives no token on an enabled project, the task waits,
+ * and its report contains the reason and the advice for the operator.
  */
 export async function replaceTokenFailure(
   report: ServiceReport,

@@ -46,8 +46,8 @@ function runForUser(run: ServiceRun, context: UserContext): Promise<RunReport> {
 }
 
 /**
- * Returns a progress reporter for suspend, resume and provision. These actions do not report the
- * ids of new resources.
+ * Returns a progress reporter for suspend, resume and provision. The reports of these actions do
+ * not contain the numbers of newly listed resources.
  */
 function countsReporter({ data, deps }: ServiceRun): (counts: Counts) => void {
   const report = progressReporter(runKeyOf(data), deps);

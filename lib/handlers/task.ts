@@ -38,7 +38,7 @@ async function runAndCommitReport(
   if (!currentRun) return;
   const { operation } = currentRun;
   if (isRunObsolete(operation)) {
-    // The run may have ended without revoking its role on the project.
+    // The resume may have ended without revoking the propagator's roles on the project.
     if (operation.action === 'resume') await revokeRolesOf(operation, deps);
     return;
   }

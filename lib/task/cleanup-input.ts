@@ -29,24 +29,30 @@ export interface CleanupInput {
   readonly leftBefore?: Readonly<Record<string, number>>;
   /** The maximum number of concurrent removals; default: the service's own value. */
   readonly concurrency?: number;
-  /** Epoch milliseconds. After this time no removal begins, and the run returns `again`. */
+  /**
+   * Epoch milliseconds. After this time no removal begins. If resources are left, the outcome of
+   * the run is `again`.
+   */
   readonly deadline: number;
-  /** Aborted when the process stops. After that no removal begins, and the run returns `again`. */
+  /**
+   * Aborted when the process stops. After that no removal begins. If resources are left, the
+   * outcome of the run is `again`.
+   */
   readonly stopping?: AbortSignal | undefined;
   /**
    * Called before each removal. Returns the condition that stops all removals now, or `undefined`.
    */
   readonly whyHalted?: () => Promise<Condition | undefined>;
-  /** Receives the account's own resources of each listing. */
+  /** Called after each listing, with the listed resources that belong to the account. */
   readonly onListed?: OnListed | undefined;
   /**
-   * Called with the listed resources of a type before any of them is removed. Returns the resources
-   * that a person holds or that the approved plan does not list.
+   * Called with the listed resources of a type before any of them is removed. Returns a blocker for
+   * each resource that has a hold, or whose removal the approved plan does not allow.
    */
   readonly findBlockers?: FindBlockers | undefined;
   /**
-   * Called right before each removal. Returns the resources that a person holds. A hold may have
-   * been added after the call of `findBlockers`.
+   * Called right before each removal. Returns a blocker for each resource that has a hold. A person
+   * may have added the hold after the call of `findBlockers`.
    */
   readonly findHolds?: FindBlockers | undefined;
   /**

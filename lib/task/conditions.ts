@@ -7,9 +7,11 @@ import type { Blocker, Removal, Resource } from './service.ts';
 const MAX_CONDITIONS = 25;
 
 /**
- * Merges conditions with the same resource type and reason into one, with a count. `example` and
- * `requestId` come from the first condition. The conditions of holds come first, because other
- * services wait for the resources with a hold. The conditions of class `Unsupported` come last.
+ * Merges conditions with the same resource type, class, actor and message into one, with a count.
+ * `example` and `requestId` come from the first condition. Returns at most {@link MAX_CONDITIONS}
+ * conditions. The conditions of holds come first, because tasks of other services wait for
+ * resources with a hold, and would not wait if the condition were cut off. The conditions of class
+ * `Unsupported` come last.
  */
 export function aggregateConditions(conditions: readonly Condition[]): Condition[] {
   const conditionByReason = new Map<string, Condition>();
@@ -93,8 +95,7 @@ export const ownershipConditions = (
       one,
     ),
     advice:
-      'The API ignored the filter by project. Report this to the vendor of the service. ' +
-      'No resource of another owner was changed.',
+      'The API probably ignored the filter by owner. Report this to the vendor of the service.',
   })),
   ...ownerlessResources.map((one) => ({
     ...resourceCondition(
@@ -108,7 +109,7 @@ export const ownershipConditions = (
   })),
 ];
 
-/** Returns the condition of a resource whose removal has not ended. */
+/** Returns the condition for the result of a removal that is not `gone`. */
 export function removalCondition(
   resourceType: ResourceTypeName,
   resource: Resource,
@@ -158,7 +159,7 @@ export const REAPPEARED_MESSAGE = 'the service reported it as removed, and lists
 
 /**
  * Returns one condition for all resources that were removed and are listed again. The listing may
- * be older than the removal. No action is needed unless the condition lasts.
+ * show a state from before the removal, so no action is needed unless the condition lasts.
  */
 export const reappearedConditions = (
   resourceType: ResourceTypeName,
@@ -179,7 +180,7 @@ export const reappearedConditions = (
             },
           ),
           advice:
-            'If this lasts: find out which program creates it again, or why the service ' +
-            'does not delete it.',
+            'If this lasts, find out which client creates the resource again, or why the ' +
+            'service does not delete it.',
         },
       ];

@@ -95,8 +95,8 @@ export interface ServiceApi {
   ): Promise<ApiAnswer>;
   /**
    * Returns the rows of all pages of a listing. `hasMore`: the listing stopped at `maxRows` rows.
-   * Throws when the list may be incomplete for another reason, because an incomplete list must
-   * never count as empty.
+   * Throws when the list may be incomplete for another reason, because the caller would treat it as
+   * complete.
    */
   list<S extends z.ZodType>(
     path: string,
@@ -119,9 +119,9 @@ export interface CommonContext {
   readonly region: string;
   readonly api: ServiceApi;
   /**
-   * The same API with a token on the project itself. Set while the project exists and an
-   * administrator has requested its deletion. A resource type of class C gets this API as `api`.
-   * Other types may use `projectApi` if the service needs the project's token (Heat).
+   * The same API with a token on the project itself. Set only in phase `pre-delete`, because the
+   * project still exists in this phase. A resource type of class C gets this API as `api`. Other
+   * types may use `projectApi` if the service needs the project's token (Heat).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
@@ -132,8 +132,8 @@ export interface CommonContext {
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
    * Resume only: returns the same API with a token on the project. To get the token, the propagator
-   * assigns itself roles on the project, and revokes them at the end of the resume. Throws the
-   * error of Keystone.
+   * assigns roles on the project to its own user. It revokes the roles after the run, unless the
+   * task runs again without an error. Throws the error of Keystone.
    */
   readonly apiWithProjectToken?: () => Promise<ServiceApi | undefined>;
   /**
@@ -169,8 +169,8 @@ export interface ProjectContext extends CommonContext {
 /** The context of a run for a user. */
 export interface UserContext extends CommonContext {
   /**
-   * The deleted user. Resources in projects belong to their project, even if this user created
-   * them.
+   * The user of the operation. A resource in a project belongs to the project, even if this user
+   * created the resource.
    */
   readonly user: UserId;
   readonly userName: string | undefined;

@@ -52,8 +52,8 @@ export interface ServiceDefinition {
 /**
  * Defines a service. The queue of the service, its place in the order of an operation, its contract
  * test and its documentation page are derived from the returned value. Throws `TypeError` if the
- * resource types have invalid dependencies or names. Also throws if the service has no resource
- * types and does not give the reason (`noProjectResources`).
+ * resource types have invalid dependencies or names. Also throws unless the service has either
+ * resource types or the reason why it has none (`noProjectResources`).
  *
  * @example
  * export const aodh = defineService({
@@ -73,7 +73,7 @@ export function defineService(definition: ServiceDefinition): Service {
   assertIndependence(resourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
-      `${name}: a service needs resource types, or noProjectResources with the reason for none`,
+      `${name}: a service needs resource types, or noProjectResources (why it has none), not both`,
     );
   return {
     name: ServiceName.parse(name),

@@ -83,8 +83,8 @@ function hideRowType<Row, Context>(
       const listing = await definition.list(context);
       const { rows, hasMore, total } =
         'rows' in listing ? listing : { rows: listing, hasMore: false, total: undefined };
-      // If this field is missing, a part of the resources would count as all of them. No compiler
-      // checks the module of a plugin.
+      // Without `hasMore`, an incomplete listing would count as complete. No compiler checks the
+      // module of a plugin.
       if (typeof hasMore !== 'boolean')
         throw new TypeError(
           `${definition.name}: the listing has rows and no boolean hasMore: it may be incomplete`,

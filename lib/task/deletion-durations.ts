@@ -6,7 +6,7 @@ export interface ListedDeletions {
   readonly task: string;
   /** All ids of the listing. */
   readonly listedIds: readonly string[];
-  /** The ids among them whose deletion is accepted and not confirmed yet. */
+  /** The ids in `listedIds` whose deletion the service has accepted and not confirmed yet. */
   readonly acceptedIds: readonly string[];
 }
 

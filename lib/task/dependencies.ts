@@ -9,8 +9,9 @@ export { EVERY_OTHER };
 
 /**
  * A dependency as a service file declares it. `services` with `until: 'done'`: the dependency is
- * met when these services have ended. `types` with `until: 'empty'`: the dependency is met when
- * listings show no resource of these types of other services (`designate.ptr-record`).
+ * met when these services have ended. `types` with `until: 'empty'`: the types belong to other
+ * services (`designate.ptr-record`), and the dependency is met when listings show that these types
+ * are empty.
  */
 export type ServiceDependencies =
   | {
@@ -35,9 +36,10 @@ export interface ServiceDependents {
 }
 
 /**
- * The types of the same service that a resource type depends on. The names have no prefix.
- * `required` until `empty`: the type is listed only when these types have no resources. `preferred`
- * until `done`: the type is listed when these types have been processed in the same iteration.
+ * The types of the same service that a resource type depends on (`types`). Their names have no
+ * prefix. `required` until `empty`: the resource type is listed only when `types` have no resources
+ * that can still be removed. `preferred` until `done`: the resource type is listed when `types`
+ * have been processed in the same iteration.
  */
 export type TypeDependencies =
   | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }

@@ -3,8 +3,10 @@ import type { Blocker } from './resource-type.ts';
 
 /** The blocker of a resource that has {@link HOLD_TAG} in its metadata. */
 export const HELD_BLOCKER: Blocker = {
-  message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
+  message: `the metadata of the resource contains ${HOLD_TAG}, which keeps the resource`,
   actor: 'operator',
   isHold: true,
-  advice: `To continue, remove ${HOLD_TAG} from its metadata. The removal follows within minutes.`,
+  advice:
+    `To continue, remove ${HOLD_TAG} from the metadata. The propagator then removes the resource ` +
+    'within minutes.',
 };

@@ -21,8 +21,8 @@ import {
  * Lists each resource type once. In phases `pre-delete` and `apply` it also requests the removal of
  * the resources. A type is listed after its dependencies: with `until: 'empty'` after they are
  * empty, with `until: 'done'` after this iteration has processed them. Other types are processed
- * concurrently. Never throws. Each result has the errors of its type. An error of one type stops no
- * other type (safety rule "One stuck project stops no other").
+ * concurrently. Never throws. Each result has the errors of its type. An error of one type stops
+ * only the types that require it to be empty (safety rule "One stuck project stops no other").
  */
 export async function runIteration<Context extends CommonContext = ProjectContext>(
   input: IterationInput<Context>,
@@ -72,9 +72,8 @@ async function listAndRemove<Context extends CommonContext>(
       ? accessWithProjectToken(resourceType, input)
       : undefined;
   if (access && 'result' in access) return access.result;
-  // If a type that this type depends on has resources left, this type is not listed, and its
-  // earlier count is kept. The other type reports the cause (safety rule "Every failure has an
-  // owner").
+  // While a required type is not empty, this type is not listed, and its earlier count is kept. The
+  // required type reports the cause (safety rule "Every failure has an owner").
   if (mustWait) return unlistedResult(resourceType.name);
   const context = access ? { ...input.context, api: access.api } : input.context;
   let listing: Listing<Context>;

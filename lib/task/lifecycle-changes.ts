@@ -10,7 +10,7 @@ export interface ChangesInput extends RunControl {
   readonly concurrency: number;
 }
 
-/** True if the process stops, or the deadline of the run is over. */
+/** True if the process stops, or the deadline of the run has passed. */
 export const mustStop = ({ context, deadline, stopping }: ChangesInput): boolean =>
   stopping?.aborted === true || context.now() >= deadline;
 
@@ -45,7 +45,7 @@ export async function makeChanges(
   const results = await Promise.all(
     changes.map((change) => limit(() => makeUnlessStopped(change))),
   );
-  // A resource that vanished needs no change. The next listing shows it.
+  // A resource that vanished needs no change. The next listing no longer contains it.
   return results.flatMap((error) => (error && error.class !== 'Gone' ? [error] : []));
 }
 

@@ -27,7 +27,8 @@ export interface LifecycleRunInput extends RunControl {
   readonly phase: 'plan' | 'apply';
   /**
    * Epoch milliseconds. The run finishes only after a listing that began at or after this time.
-   * Before this time, services may still accept cached tokens of the disabled project.
+   * Before this time, a run of a superseded operation may still make its last call. During a
+   * suspend, services may also still accept cached tokens of the disabled project.
    */
   readonly settleAt: number;
   readonly concurrency: number;
@@ -178,7 +179,8 @@ function reportOfRun(
       ...conditions,
     ]),
     outcome,
-    // A type that is `empty` lets dependent services begin. They need not wait for `settleAt`.
+    // `empty` means here that no resource of the type is left to change. Dependent services may
+    // then begin, even before `settleAt`.
     verification: Object.fromEntries(
       typeComparisons.map(
         ({ resourceType, left }) => [resourceType, left === 0 ? 'empty' : 'present'] as const,

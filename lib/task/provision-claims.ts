@@ -2,14 +2,14 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ProvisionItem } from './provision.ts';
 
 /**
- * A claim is valid for this time. The call that creates the claimed resource has then certainly
- * ended, even if the run was killed.
+ * A claim is valid for this time. When the time is over, the call that creates the claimed resource
+ * has certainly ended, even if the run was killed.
  */
 export const CLAIM_VALIDITY_MILLIS = 120_000;
 
 /**
  * Prevents two runs from creating the same resource, even if one of them was killed. Claims are
- * stored by project, service and region.
+ * stored by account, service and region.
  */
 export interface ItemClaims {
   /**
@@ -17,9 +17,9 @@ export interface ItemClaims {
    * claim, returns the milliseconds until the last call of that run has certainly ended.
    */
   claim(key: string): Promise<number>;
-  /** Releases a claim of this run, because the service has refused the creation. */
+  /** Releases a claim of this run. Called when the service has refused the creation. */
   release(key: string): Promise<void>;
-  /** Removes all claims of the project, service and region. Called when every resource exists. */
+  /** Removes all claims of the account, service and region. Called when every item exists. */
   clear(): Promise<void>;
 }
 

@@ -39,8 +39,8 @@ const MAX_ITERATIONS = 12;
 
 /**
  * Compares a service with the profile, creates missing items, and compares again until a new
- * listing shows all items. A resource or setting with another value is reported as drift. It is
- * changed only if `reconcile` is set. API errors are in the outcome and are not thrown.
+ * listing shows all items. A resource or setting with another value is changed if `reconcile` is
+ * set, and otherwise reported as drift. API errors are in the outcome and are not thrown.
  */
 export async function provisionService<Context extends AnyProvisionContext, Section>(
   input: ProvisionRunInput<Context, Section>,
@@ -65,7 +65,7 @@ interface ProvisionIteration {
   readonly conditions?: readonly Condition[];
 }
 
-/** Compares once, and creates items if some are missing. `earlierItems`: the last comparison. */
+/** Compares once, and creates missing items. `earlierItems`: the items of the last comparison. */
 async function compareAndCreate<Context extends AnyProvisionContext, Section>(
   earlierItems: readonly ProvisionItem[],
   iteration: number,
@@ -123,7 +123,8 @@ async function createItems<Context extends AnyProvisionContext, Section>(
     outcome: runAgainAfter(waitMillis / 1000),
     conditions: [
       inProgressCondition(
-        'another run may still be creating an item of the profile; it is compared again later',
+        'another run may still be creating an item of the profile; the item is compared again ' +
+          'later',
       ),
     ],
   };

@@ -23,8 +23,8 @@ export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
   /** Returns the value that {@link record} stored for the project, the service and the region. */
   recorded(key: string): Promise<unknown>;
   /**
-   * Stores the values that the run has set, for a service that cannot show them. `value`: small
-   * JSON without secrets.
+   * Stores a value that the run has set in a service whose API cannot show it. `value`: small JSON
+   * without secrets.
    */
   record(key: string, value: unknown): Promise<void>;
 }

@@ -14,7 +14,7 @@ import type { IterationInput } from './type-iteration.ts';
 export interface Removals {
   /** The resources that the service reported as gone. */
   readonly removedResources: readonly Resource[];
-  /** The resources whose deletion the service has accepted, now or earlier. */
+  /** The resources whose deletion the service has accepted and not confirmed yet. */
   readonly acceptedResources: readonly Resource[];
   /** The number of resources that this release of the service cannot remove. */
   readonly retainedCount: number;

@@ -5,7 +5,7 @@ import type { IdFilter } from './id-filter.ts';
 export interface CountedIds {
   /** The ids of the owner's rows. */
   readonly listedIds: readonly string[];
-  /** The ids among them that the service reported as gone. */
+  /** The ids in `listedIds` that the service reported as gone. */
   readonly goneIds: readonly string[];
   /** The number of resources: the rows, or the total of the service if that is higher. */
   readonly listed: number;

@@ -75,7 +75,7 @@ export interface ResourceType<Context = ProjectContext> {
   readonly blockers: readonly string[];
   /** The types of the same service that this type depends on. */
   readonly dependsOn: readonly TypeDependency[];
-  /** Services that the service depends on, and this type does not. */
+  /** Services that this type does not depend on, although its own service does. */
   readonly independentOf?: readonly string[];
   /**
    * Returns the resources that the service lists. `hasMore`: the listing stopped before its end on
@@ -121,17 +121,17 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
    */
   readonly dependsOn?: readonly TypeDependencies[];
   /**
-   * Services that the service depends on and this type does not. No resource of those services may
-   * need a resource of this type or block its removal. This type is removed while those services
-   * still run, and listed again after their end.
+   * Services that this type does not depend on, although its own service does. No resource of those
+   * services may need a resource of this type or block its removal. This type is removed while the
+   * tasks of those services are still open, and is listed again after these tasks have ended.
    */
   readonly independentOf?: readonly string[];
   /**
    * Lists the rows, without a cache. The calls must not create resources (safety rule "Listing must
    * not create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
    * class `Unsupported` where the cloud lacks the extension. An error code that ends with `.hidden`
-   * means that this release has resources of the type and does not show them to an administrator.
-   * The type is then unreachable and never counts as empty.
+   * means that this release of the service does not show resources of the type to an administrator.
+   * The type is then unreachable, unless it was verified empty before the project's deletion.
    */
   list(
     context: Context,
@@ -147,8 +147,8 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
   /** True if the resource itself carries a hold, in its tags or metadata (`propagator:hold`). */
   isHeld?(row: Row): boolean;
   /**
-   * Returns a reason not to remove this row now, for example a port that its load balancer still
-   * owns. The row counts as left.
+   * Returns why this row must not be removed now, for example because a load balancer still owns
+   * the port. The row counts as left.
    */
   blocked?(row: Row, context: Context): Blocker | undefined;
   remove(row: Row, context: Context): Promise<Removal>;

@@ -8,9 +8,10 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
  * Resumes one service of a project. Each resource that is still suspended gets its recorded state.
- * If another actor has changed a resource, the run reports it and does not change it. When a
- * listing at or after `settleAt` shows the recorded state of a resource, its record is removed. The
- * run has finished when no resource is left to restore. It then removes all records.
+ * If another actor has changed a resource, the run reports the resource, and restores only the
+ * parts that are still suspended. When a listing at or after `settleAt` shows the recorded state of
+ * a resource, its record is removed. The run has finished when no resource is left to restore. It
+ * then removes all records.
  */
 export function resumeService(input: LifecycleRunInput): Promise<RunReport> {
   return runLifecycleSteps(input, {
@@ -20,7 +21,8 @@ export function resumeService(input: LifecycleRunInput): Promise<RunReport> {
         await input.suspensionRecords.remove(await input.suspensionRecords.all());
     },
     settlingMessage:
-      'all resources are restored; the next listing follows when the suspending run has ended',
+      'all resources are restored; the next listing follows when each call of the suspension has ' +
+      'ended',
   });
 }
 

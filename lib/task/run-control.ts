@@ -7,8 +7,9 @@ export interface RunControl {
   readonly deadline: number;
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Called before each change. Returns false if the state in Keystone has changed, a later
-   * operation has superseded this one, or the run is held.
+   * Called before each change. Returns false if the operation is no longer `running`, or if an
+   * operator has stopped all changes. For a provision, also returns false if the operation has a
+   * hold, or if a cleanup of the account is open.
    */
   mayContinue(): Promise<boolean>;
   readonly onCounts?: ((counts: Counts) => void) | undefined;

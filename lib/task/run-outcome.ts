@@ -4,8 +4,8 @@ import { allowsRunToEnd, hasNothingLeft, type TypeResult } from './type-iteratio
 /** The outcome of one run. */
 export type Outcome =
   /**
-   * Phases `pre-delete` and `apply`: a listing after the removals was empty. Phase `plan`: all
-   * types were counted.
+   * Phases `pre-delete` and `apply`: a listing after the removals showed no resource that the phase
+   * must still remove. Phase `plan`: all types were counted.
    */
   | { readonly kind: 'finished' }
   /**
@@ -18,7 +18,7 @@ export type Outcome =
       readonly error: ErrorReport | undefined;
       readonly reappeared?: ErrorReport | undefined;
     }
-  /** All types that can be listed are empty. The other types can no longer be listed or removed. */
+  /** Some types can no longer be listed or removed. The other types have nothing left to remove. */
   | { readonly kind: 'unreachable'; readonly because: string }
   /** The error is not transient: a person must act, or the code has a defect. */
   | { readonly kind: 'failed'; readonly error: ErrorReport };

@@ -28,8 +28,8 @@ export interface RunReport {
 /**
  * Cleans up one service of one project. The run lists, checks the owner of each row, removes, and
  * lists again. An API error is in the outcome and is not thrown. A run may be repeated. Throws
- * `TypeError` if there is no confirmation of this project, and `PropagatorError` for the
- * propagator's own project.
+ * `TypeError` if the phase is not `plan` and there is no confirmation of this project. Throws
+ * `PropagatorError` for the propagator's own project.
  */
 export async function runProjectCleanup(input: ProjectCleanupInput): Promise<RunReport> {
   const { project, api } = input.context;

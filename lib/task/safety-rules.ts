@@ -43,7 +43,7 @@ export class Confirmation {
 
   /**
    * Returns the proof for a request of an administrator. `requestedAt`: epoch milliseconds.
-   * The caller has checked the request and the state of the project in Keystone.
+   * The caller must first check the request and the state of the project in Keystone.
    */
   static fromRequest(project: ProjectId, requestedAt: number): Confirmation {
     return new Confirmation(project, [requestedAt]);
@@ -72,8 +72,8 @@ export interface Protection {
   /** The project of the propagator's own login. */
   readonly ownProject: string;
   /**
-   * The domains of the propagator's own project and of its own user. Keystone gives no token when
-   * one of these domains is disabled. Absent if the caller has not asked Keystone.
+   * The domains of the propagator's own project and of its own user. If one of these domains is
+   * disabled, Keystone gives the propagator no token. Absent if the caller has not asked Keystone.
    */
   readonly ownProjectDomain?: string | undefined;
   readonly ownUserDomain?: string | undefined;

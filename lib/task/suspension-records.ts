@@ -1,4 +1,4 @@
-/** The state of one resource that suspend recorded before its first call. */
+/** The state of one resource, recorded before suspend made its first change to the resource. */
 export interface SuspensionRecord {
   readonly resourceType: string;
   readonly id: string;

@@ -9,7 +9,7 @@ export type Assessment<RecordedState> =
    * restores it: small JSON without secrets.
    */
   | { readonly kind: 'suspend'; readonly recordedState: RecordedState }
-  /** Suspend has nothing to change, for example on a stopped server. Resume does not change it. */
+  /** Suspend has nothing to change, for example on a stopped server. Resume changes nothing. */
   | { readonly kind: 'at-rest' }
   /** Suspend does not change the resource. It reports the reason (`message`) and the advice. */
   | { readonly kind: 'report-only'; readonly message: string; readonly advice: string }
@@ -26,9 +26,9 @@ export type Comparison =
   /** The service is changing the resource. */
   | { readonly kind: 'changing'; readonly message: string }
   /**
-   * Another actor has changed the resource, so resume does not change it. `message` names the
-   * difference. `isPartlySuspended`: other parts of the resource are still suspended, and resume
-   * restores only these parts.
+   * Another actor has changed the resource, and resume does not undo this change. `message` names
+   * the difference. `isPartlySuspended`: other parts of the resource are still suspended, and
+   * resume restores only these parts.
    */
   | { readonly kind: 'changed'; readonly message: string; readonly isPartlySuspended?: boolean };
 

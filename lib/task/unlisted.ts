@@ -63,7 +63,7 @@ function resultWithoutToken<Context extends CommonContext>(
 
 /**
  * Returns the reason and the condition for a type of class C or D after the project's deletion.
- * The type never counts as empty. `resources`: the resources that were listed (class D only).
+ * The type does not count as empty. `resources`: the resources that were listed (class D only).
  */
 export function unreachableResult(
   { name, requiresLiveProject }: ResourceTypeFields,
@@ -157,8 +157,8 @@ export const reappearedError = (
     `${name}: ${REAPPEARED_MESSAGE} (${reappearedResources.length} of them, for example ` +
     `${reappearedResources[0]?.id})`,
   advice:
-    `Search the log of ${service} for this id: something creates it again, or the service ` +
-    'answers success and does not delete it. Then redrive.',
+    `Search the log of ${service} for this id: a client may create the resource again, or the ` +
+    'service may report success without deleting the resource. Then redrive.',
   service,
   region: context.region,
 });

@@ -28,7 +28,7 @@ const MAX_CONDITIONS = 20;
 
 /**
  * Lists the resources that depend on a user, with an API client that cannot delete. `suspend`
- * records them, and reports what does not work as long as the user is disabled. `resume` reports
+ * records the resources, and reports how the disabled user affects each of them. `resume` reports
  * recorded resources that the listing no longer shows. A failed listing becomes a condition, and
  * the records of its type are kept.
  */
