@@ -10,7 +10,7 @@ export type * from './port-reads.ts';
 /** A message that a worker receives, with the number of its deliveries. */
 export interface Delivery<M extends Message = Message> {
   readonly message: M;
-  /** 1 at the first delivery. Each delivery that ended without success adds 1. */
+  /** 1 at the first delivery. A failed delivery adds 1, unless `close` interrupted it. */
   readonly receiveCount: number;
 }
 

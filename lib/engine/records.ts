@@ -15,7 +15,8 @@ export { StoredTask } from './stored-task.ts';
 
 /**
  * Schemas of the stored records. The engines on PostgreSQL and AWS validate each record that they
- * read. The objects are loose, so that a write of this release keeps the fields of a newer release.
+ * read. The schemas keep unknown fields, so that a write of this release does not delete the fields
+ * of a newer release.
  */
 
 export const StoredStopDecision: z.ZodType<StopDecision> = z.looseObject({

@@ -82,8 +82,8 @@ export async function makeDue(
 
 /**
  * Limits the delays of all messages, because the clock of the database may have been set back. If
- * the creation time of a delayed message is in the future, its delay starts again now. The
- * wait before the retry of a failed message is cut to the longest back-off.
+ * the creation time of a delayed message is in the future, its delay starts again now. The wait
+ * before the retry of a failed message is cut to the longest back-off.
  */
 export async function limitDelays(database: Database): Promise<void> {
   const { maxDelaySeconds } = DEFAULT_RETRY;

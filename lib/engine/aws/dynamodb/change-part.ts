@@ -2,7 +2,7 @@ import type { Change } from '../../port.ts';
 import type { OutboundMessage } from '../messaging/envelope.ts';
 import { tasksKey } from './keys.ts';
 
-/** Records of a change that must not be divided further, and the messages about them. */
+/** Records of a change that one transaction must write, and the messages about these records. */
 export interface ChangeGroup extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outboundMessages: readonly OutboundMessage[];
 }

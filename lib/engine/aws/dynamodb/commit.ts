@@ -111,8 +111,8 @@ function hasOnlyMessages({ messages: _, deadLetters: __, ...records }: Change): 
 }
 
 /**
- * Writes one part of a change in a transaction. The transaction fails if another process has locked
- * or changed its rows of accounts, tasks, counters or the audit log. This function then reads the
+ * Writes one part of a change in a transaction. If another process has locked or changed rows of
+ * accounts, tasks, counters or the audit log, the transaction fails. This function then reads the
  * stored rows again, merges the part into them, and tries again.
  */
 async function writePart(

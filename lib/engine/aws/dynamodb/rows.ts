@@ -1,6 +1,9 @@
 import { engineError } from '../../engine-error.ts';
 
-/** An attribute as DynamoDB transmits it: numbers are text, bytes are base64. */
+/**
+ * An attribute of a row. Numbers are text. The engine writes bytes as base64 text, but the SDK
+ * returns them as a `Uint8Array`: `Buffer.from(B, 'base64')` accepts both.
+ */
 export interface Attribute {
   readonly S?: string;
   readonly N?: string;

@@ -65,7 +65,7 @@ export function splitChange(
   return part ? [...parts, part] : parts;
 }
 
-/** Divides a change into groups that must not be divided further, in the order of the parts. */
+/** Divides a change into groups, in the order of the parts. One transaction writes each group. */
 function groupsOf(change: Change, messages: readonly OutboundWithSubject[]): ChangeGroup[] {
   const { accounts = [], quarantine = [], documents = [], seen = [], stopDecision } = change;
   const messagesBySubject = groupBySubject(change, messages);
