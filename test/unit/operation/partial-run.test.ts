@@ -1,4 +1,3 @@
-import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
 import { awaited, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
@@ -158,21 +157,6 @@ describe('a resource type that is independent of a service that its own service 
     cloud.make('network.port', TARGET);
     await simulation.until(() => simulation.state === 'finished');
     expect(simulation.left()).toEqual({});
-  });
-
-  it('waits while a hold is stored for a type of that service', async () => {
-    await startCleanup([COMPUTE, NETWORK], ['compute.server']);
-    simulation.cloud.blocks.set('network', { message: 'in use by a server', actor: 'none' });
-    await simulation.until(() => simulation.taskOf('network')?.partialRun?.state === 'done');
-    simulation.cloud.blocks.clear();
-    const [server] = simulation.cloud.of(TARGET, 'compute');
-    const id = `compute.server/${server?.id}`;
-    const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
-    await simulation.engine.commit({
-      documents: [deletionHoldDocument('resource', id, 0, hold)],
-    });
-    await simulation.until(() => simulation.taskOf('compute')?.state === 'finished', 200);
-    expect(simulation.left()).toMatchObject({ 'network.router': 2 });
   });
 
   it('waits while its service awaits resources of a third service', async () => {
