@@ -18,8 +18,8 @@ const gatewayAdvice = (status: number): string | undefined => {
   // The errors of the API have another form, so API Gateway created this error.
   if (status >= 500)
     return (
-      'On AWS, the function of the API failed, for example because the secret is empty. Read ' +
-      'its log: aws logs tail /aws/lambda/propagator-STAGE-api'
+      'On AWS, the function of the API failed, for example because the secret with the login to ' +
+      'OpenStack is empty. Read its log: aws logs tail /aws/lambda/propagator-STAGE-api'
     );
   return undefined;
 };

@@ -1,6 +1,6 @@
 import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
-import { isOnLivingProject } from '../operation/advance.ts';
+import { isRequestedOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
@@ -27,9 +27,11 @@ export async function cleanUpProject(run: ServiceRun, context: ProjectContext): 
     onListed: listingCollector?.onListed,
     findBlockers: async (resourceType, resources) => {
       const holdBlockerById = await findHolds(resourceType, resources);
-      // The run does not remove a blocked resource, so it uses nothing of the plan's allowed drift.
+      // A resource that blocks only until Nova has ended is no drift: Nova may remove it. In a full
+      // run a blocked resource counts, because the service may delete it with another resource.
+      const isPartialRun = task.partialRun?.state === 'running';
       const removableResources = resources.filter(
-        ({ id, blocked }) => blocked === undefined && !holdBlockerById.has(id),
+        ({ id, blocked }) => !holdBlockerById.has(id) && !(isPartialRun && blocked),
       );
       const planBlockerById = (await guard?.findBlockers(resourceType, removableResources)) ?? [];
       return new Map([...holdBlockerById, ...planBlockerById]);
@@ -61,7 +63,7 @@ const projectConfirmation = (
   { data, deps, operation }: ServiceRun,
   project: ProjectId,
 ): Confirmation | undefined =>
-  isOnLivingProject(operation)
+  isRequestedOnLivingProject(operation)
     ? Confirmation.fromRequest(project, operation.request?.at ?? 0)
     : Confirmation.fromAnswers(project, data.confirmedAt, deps.confirmationIntervalMillis);
 
@@ -82,7 +84,7 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     stopping: deps.stopping,
     whyHalted: haltCheck(operation, deps),
     onCounts: progressReporter(runKeyOf(data), deps),
-    recordListing: (
+    recordListingAndGetWaitMillis: (
       resourceType: ResourceTypeName,
       listedIds: readonly string[],
       acceptedIds: readonly string[],

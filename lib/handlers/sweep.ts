@@ -31,7 +31,8 @@ const ACCOUNT_TYPES: readonly AccountType[] = ['domain', 'project', 'user'];
  * members need a request. Their number exceeds this limit only if the inventory is almost empty.
  */
 const MAX_MEMBER_REQUESTS = 200;
-const MAX_HELD_OPERATIONS = 10_000;
+/** The maximum number of held operations that one sweep reads. */
+const MAX_HELD_OPERATIONS_READ = 10_000;
 
 /**
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. Only
@@ -139,13 +140,14 @@ async function endHeldOperationsOfListedAccounts(
 ): Promise<void> {
   const heldOperations = await engine.reads.operations({
     state: 'held',
-    limit: MAX_HELD_OPERATIONS,
+    limit: MAX_HELD_OPERATIONS_READ,
   });
   for (const operation of heldOperations.filter(isHeldForListingProblem)) {
     const { scope } = operation;
     if (!listedIdsByType.get(scope.type)?.has(scope.id)) continue;
-    // A lock conflict is ignored: an operator has just released the operation, and the operation
-    // then asks Keystone.
+    // The result `conflict` needs no handling: the operation has changed after the read, for
+    // example because an operator released it. The next sweep checks each operation that is still
+    // held.
     await engine.commit({
       operations: [refuseOperation(operation, 'Keystone lists the account again', now())],
     });

@@ -1,5 +1,5 @@
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
-import { isOnLivingProject } from '../operation/advance.ts';
+import { isRequestedOnLivingProject } from '../operation/advance.ts';
 import { summarizeRefusals } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
 import { runRefusal } from '../operation/preflight.ts';
@@ -61,7 +61,7 @@ async function cleanupPreflightReport(
   const refusal = runRefusal(data.phase, input);
   if (!refusal) return undefined;
   const isEnabledAgain =
-    data.phase === 'apply' && isOnLivingProject(operation) && accountState === 'enabled';
+    data.phase === 'apply' && isRequestedOnLivingProject(operation) && accountState === 'enabled';
   return retryReport(data, refusal, isEnabledAgain);
 }
 

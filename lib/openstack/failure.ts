@@ -83,8 +83,8 @@ export function httpFailure(
 }
 
 /**
- * Converts the error of a call without a complete response. The class is always `Transient`,
- * because the service may have executed the call.
+ * Converts the error of a call without a complete response. It is unknown whether the service has
+ * executed the call. The class is therefore always `Transient`: the next run lists again.
  */
 export function transportFailure(
   error: TransportError,
@@ -131,7 +131,7 @@ function transportAdvice({ reason }: TransportError, { service, host }: FailureC
   );
 }
 
-/** The faults of a 2xx response, as the end of an error code. */
+/** The faults of a 2xx response. Each is the last part of an error code: `nova.answer.broken`. */
 type AnswerFault = 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
 /** The faults that a new call would get again. */
 const PERMANENT_FAULTS: readonly AnswerFault[] = ['unexpected', 'endless', 'truncated'];

@@ -14,7 +14,7 @@ import { moveOperation } from './transitions.ts';
  * True if an administrator requested the operation and Keystone has not answered 404 for the
  * project. The operation then disables and deletes the project itself.
  */
-export const isOnLivingProject = (operation: Operation): boolean =>
+export const isRequestedOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
@@ -36,11 +36,12 @@ export function advanceOperation(transaction: OperationTransaction, step: StepIn
 /**
  * True if Keystone has confirmed the change and the operation may begin (safety rule "Keystone
  * decides"). Keystone must give the same answer twice, with the confirmation interval between the
- * answers, and the grace period must be over. The answer for a deletion is 404. A request of an
- * administrator is confirmed when Keystone has shown the project once and its tasks are planned.
+ * answers, and the grace period must be over. The answer for a deletion is 404. A deletion
+ * that an administrator requested needs no 404: it is confirmed when Keystone has shown the project
+ * once and the order of its tasks is stored.
  */
 export function isConfirmed(operation: Operation, step: StepInput): boolean {
-  if (isOnLivingProject(operation)) return operation.order.length > 0;
+  if (isRequestedOnLivingProject(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
   if (first === undefined || last === undefined || step.now < operation.notBefore) return false;
   // One answer that shows the project is enough for a provision, because a provision only adds.
@@ -72,8 +73,10 @@ const awaitsFirstCount = ({ run, sequence, state }: Task): boolean =>
   state === 'planning' && sequence === 0 && run === 1;
 
 /**
- * Begins the part of the operation that makes changes. A requested operation on an enabled project
- * begins with phase `pre-delete`. Every other operation begins with state `running`.
+ * Begins the part of the operation that makes changes. A requested operation begins with state
+ * `pre-delete` in two cases: its project is enabled, or its recovery window has disabled the
+ * project and a task still needs the enabled project. Every other operation begins with state
+ * `running`.
  */
 export function beginChanges(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
@@ -84,7 +87,7 @@ export function beginChanges(transaction: OperationTransaction, now: number): vo
     !isEnabled &&
     mayHaveDisabledAccount(operation.recovery) &&
     transaction.tasks.some((task) => task.preDelete === 'due' && !hasTaskEnded(task));
-  const hasPreDelete = isOnLivingProject(operation) && (isEnabled || mustEnable);
+  const hasPreDelete = isRequestedOnLivingProject(operation) && (isEnabled || mustEnable);
   transaction.operation = {
     ...moveOperation(operation, hasPreDelete ? 'pre-delete' : 'running'),
     startedAt: operation.startedAt ?? now,
@@ -125,7 +128,7 @@ function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
     !mustWaitForChildProjects(operation) &&
     operation.order.every(({ id }) => hasTaskEnded(transaction.task(id)));
   if (!isDone) return;
-  if (isOnLivingProject(operation)) beginClosing(transaction, step);
+  if (isRequestedOnLivingProject(operation)) beginClosing(transaction, step);
   else endOperation(transaction, undefined, step);
 }
 

@@ -36,9 +36,10 @@ interface Cancellation {
 }
 
 /**
- * Applies the decision of a person to cancel an operation. No further removal begins, and the role
- * on the project is revoked. Removed resources cannot be restored. The counts of the tasks show how
- * many resources were removed. `children`, for a domain: the stored operations of its projects.
+ * Applies the decision of a person to cancel an operation. No further removal begins, and the
+ * propagator revokes its own role on the project. Removed resources cannot be restored. The counts
+ * of the tasks show how many resources were removed. `children`, for a domain: the stored
+ * operations of its projects.
  */
 export function applyCancel(
   transaction: OperationTransaction,
@@ -78,8 +79,8 @@ export function endCanceled(
 ): void {
   const { operation } = transaction;
   const { scope, state, keystoneAction } = operation;
-  // The action `disable` first revokes the role. If the action failed, Keystone may have refused to
-  // revoke the role.
+  // The action `disable` first revokes the propagator's role on the project. If the action failed,
+  // Keystone may have refused to revoke the role.
   const isDisableRefused =
     state === 'held' && keystoneAction?.what === 'disable' && !keystoneAction.done;
   const hasRole =
@@ -124,9 +125,9 @@ function cancelChildren(
 }
 
 /**
- * Returns a canceled operation with new advice, because Keystone does not show its account after
- * the cancellation. If Keystone answered 404 before the cancellation and again after it, the
- * deletion is confirmed. `willCleanUp`: true if a new cleanup of the deleted account opens.
+ * Returns a canceled operation with advice for the case that Keystone no longer shows the account.
+ * If the operation has recorded an earlier 404, the deletion of the account is confirmed.
+ * `willCleanUp`: true if a new cleanup of the deleted account opens.
  */
 export function withAbsenceAdvice(
   operation: Operation,
@@ -164,20 +165,26 @@ const MAX_NAMED_PROJECTS = 5;
  * command that enables the account.
  */
 function removedText(operation: Operation, children: readonly Operation[]): string {
-  const { keystoneAction, projects = [], scope, startedAt } = operation;
+  const { scope, startedAt } = operation;
   if (startedAt === undefined) return 'Nothing was changed.';
-  const enableCommand =
-    `If the ${scope.type} is disabled in Keystone and is needed: ` +
-    `openstack ${scope.type} set --enable ${scope.id}`;
-  const isBeingDeleted = keystoneAction?.what === 'delete';
-  if (scope.type === 'project')
-    return isBeingDeleted
-      ? `Every resource that was found is gone. The project itself stays. ${enableCommand}`
-      : 'Resources that the counts show as removed are gone. A removal that was already sent ' +
-          `cannot be stopped. ${enableCommand}`;
-  const deletedNames = isBeingDeleted
-    ? projects.map(({ id, name = id }) => name)
-    : children.filter(isProjectDeleted).map((child) => child.scope.name ?? child.scope.id);
+  const accountText =
+    scope.type === 'project'
+      ? projectRemovedText(operation)
+      : domainRemovedText(operation, children);
+  return (
+    `${accountText} If the ${scope.type} is disabled in Keystone and is needed: ` +
+    `openstack ${scope.type} set --enable ${scope.id}`
+  );
+}
+
+const projectRemovedText = (operation: Operation): string =>
+  isAccountDeletionDue(operation)
+    ? 'Every resource that was found is gone. The project itself stays.'
+    : 'Resources that the counts show as removed are gone. A removal that was already sent ' +
+      'cannot be stopped.';
+
+function domainRemovedText(operation: Operation, children: readonly Operation[]): string {
+  const deletedNames = deletedProjectNames(operation, children);
   const unnamedCount = deletedNames.length - MAX_NAMED_PROJECTS;
   const namesText = deletedNames.slice(0, MAX_NAMED_PROJECTS).join(', ');
   const deletedText =
@@ -185,9 +192,22 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
       ? `These projects are deleted, with all their resources: ${namesText}` +
         `${unnamedCount > 0 ? ` and ${unnamedCount} more` : ''}.`
       : 'No project is deleted yet.';
-  const remainingText = isBeingDeleted
+  const remainingText = isAccountDeletionDue(operation)
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
     : 'In the other projects, resources that the counts of their operations show as removed are ' +
       'gone. A removal that was already sent cannot be stopped.';
-  return `${deletedText} ${remainingText} ${enableCommand}`;
+  return `${deletedText} ${remainingText}`;
 }
+
+/** True if the last step is due: the deletion of the account itself in Keystone. */
+const isAccountDeletionDue = ({ keystoneAction }: Operation): boolean =>
+  keystoneAction?.what === 'delete';
+
+/** Returns the names of the deleted projects. The domain itself is deleted after all projects. */
+const deletedProjectNames = (
+  operation: Operation,
+  children: readonly Operation[],
+): readonly string[] =>
+  isAccountDeletionDue(operation)
+    ? (operation.projects ?? []).map(({ id, name = id }) => name)
+    : children.filter(isProjectDeleted).map(({ scope: { id, name = id } }) => name);

@@ -1,4 +1,4 @@
-import { advanceOperation, isConfirmed, isOnLivingProject } from './advance.ts';
+import { advanceOperation, isConfirmed, isRequestedOnLivingProject } from './advance.ts';
 import { confirmingAnswerTimes, requestConfirmingAnswer } from './confirm-again.ts';
 import { applyDomainShown } from './domain-begin.ts';
 import { withoutFutureTimes } from './elapsed.ts';
@@ -23,7 +23,7 @@ export const awaitsConfirmation = (operation: Operation, questionNumber: number)
  * operation also accepts answers of Keystone; {@link applyConfirmation} handles each state.
  */
 const mayBeDeletedByOthers = (operation: Operation): boolean =>
-  isOnLivingProject(operation) &&
+  isRequestedOnLivingProject(operation) &&
   (operation.state === 'recoverable' ||
     operation.state === 'pre-delete' ||
     operation.state === 'running' ||

@@ -7,7 +7,7 @@ import { tasksStillOvertaken } from './overtaking.ts';
 import { invalidateVerifications } from './reopen.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
-import { ALL_PHASES, staleVerifications } from './verification.ts';
+import { ALL_PHASES, withStalePhases } from './verification.ts';
 
 /** The back-off after an unexpected error: 5 s, 10 s, 20 s … 300 s. */
 const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
@@ -38,7 +38,7 @@ export function applyUnfinishedRun(
 ): void {
   if (next.enabled) invalidateVerifications(transaction);
   const task = next.enabled
-    ? { ...reportedTask, verifications: staleVerifications(reportedTask.verifications, ALL_PHASES) }
+    ? { ...reportedTask, verifications: withStalePhases(reportedTask.verifications, ALL_PHASES) }
     : reportedTask;
   const idleMillis = step.now - task.progressAt;
   const lastingError = next.error ?? next.returned;

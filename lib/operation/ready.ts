@@ -14,7 +14,7 @@ import { withPartialRun } from './partial-run.ts';
 import { reopenOvertakingTasks } from './reopen.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
-import { staleVerifications } from './verification.ts';
+import { withStalePhases } from './verification.ts';
 
 /**
  * Requests a run of every pending task whose dependencies have ended or may be overtaken. Requests
@@ -125,7 +125,7 @@ function requestRun(
   const requestedTask: Task = {
     ...moveTask(task, 'requested'),
     phase,
-    verifications: staleVerifications(task.verifications, stalePhases),
+    verifications: withStalePhases(task.verifications, stalePhases),
     run: task.run + 1,
     sequence: 0,
     attempts: 0,

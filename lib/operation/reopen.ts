@@ -3,7 +3,7 @@ import { NO_REGION } from './order.ts';
 import { hasTaskEnded } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
-import { ALL_PHASES, staleVerifications } from './verification.ts';
+import { ALL_PHASES, withStalePhases } from './verification.ts';
 
 /**
  * Reopens each ended task that has overtaken others, if all overtaken tasks have ended. An
@@ -30,7 +30,7 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
     const isUnderWay = task.state === 'requested';
     const invalidatedTask: Task = {
       ...task,
-      verifications: staleVerifications(task.verifications, ALL_PHASES),
+      verifications: withStalePhases(task.verifications, ALL_PHASES),
       validFromRun: isUnderWay ? task.run + 1 : task.validFromRun,
     };
     if (isUnderWay || Object.values(task.verifications).some(({ stale }) => !stale))
@@ -49,7 +49,7 @@ export function reopenTask(transaction: OperationTransaction, task: Task): void 
   transaction.putTask({
     ...moveTask(task, 'pending'),
     overtook: [],
-    verifications: staleVerifications(task.verifications, ['plan', 'apply']),
+    verifications: withStalePhases(task.verifications, ['plan', 'apply']),
     endedAt: undefined,
     because: undefined,
   });

@@ -4,8 +4,9 @@ import type { Phase, VerificationStatus } from '../../events/service.ts';
 /*
  * A verification records the last listing of one resource type. Four decisions use it:
  *
- * - `skipTypes`: these types were empty in this phase or in a recent count. A run lists them last.
- * - `verifiedBeforeDeletion`: these types were empty in phase `pre-delete`. They can no longer be
+ * - `typesToListLast`: a recent listing of these types was empty. A run lists them after all other
+ *   types.
+ * - `typesEmptyBeforeDeletion`: these types were empty in phase `pre-delete`. They can no longer be
  *   listed after the project's deletion, and then count as empty.
  * - `isVerifiedEmpty`: the awaited types were empty in phase `apply`. Dependents may then begin
  *   before the task has ended.
@@ -30,19 +31,19 @@ export interface Verification {
 /** By resource type: the newest verification. Types that no run had to list are missing. */
 export type Verifications = Readonly<Record<string, Verification>>;
 
-/** All phases, for {@link staleVerifications}. */
+/** All phases, for {@link withStalePhases}. */
 export const ALL_PHASES: readonly Phase[] = ['plan', 'pre-delete', 'apply'];
 
 /**
- * For this long after an empty count of phase `plan`, the first run of phase `apply` lists the type
- * last.
+ * After a listing that was empty, a run lists the type last for this long. Then the run lists the
+ * type first again: a resource that appeared later could prevent the removal of other types.
  */
-const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
+const MAX_EMPTY_AGE_MILLIS = 10 * 60_000;
 
 /**
  * Returns the verifications after a report. `isStale`: users could work in the project during the
- * run. If the run could not list a type, its verification of phase `pre-delete` is kept, because
- * the type may never be listed again.
+ * run. If the run could not list a type that was verified empty in phase `pre-delete`, that
+ * verification is kept, because the type may never be listed again.
  */
 export function mergeVerifications(
   verificationsBefore: Verifications,
@@ -62,7 +63,7 @@ export function mergeVerifications(
 }
 
 /** Marks the verifications of these phases as stale. */
-export const staleVerifications = (
+export const withStalePhases = (
   verifications: Verifications,
   phases: readonly Phase[],
 ): Verifications =>
@@ -112,9 +113,9 @@ export function isVerifiedEmpty(verifications: Verifications, type: ResourceType
 }
 
 /**
- * Returns the types that a run of this phase lists only after all others are empty. These types
- * were empty in an earlier run of this phase or, for phase `apply`, in a recent count of phase
- * `plan`. A task ends only after a listing of all types.
+ * Returns the types that a run of this phase lists only after all others are empty. A recent run of
+ * this phase has listed these types as empty or, for phase `apply`, a recent count of phase `plan`.
+ * A task ends only after a listing of all types.
  */
 export const typesToListLast = (
   verifications: Verifications,
@@ -124,6 +125,6 @@ export const typesToListLast = (
   typesWhere(
     verifications,
     (one) =>
-      isEmptyIn(phase, one) ||
-      (phase === 'apply' && isEmptyIn('plan', one) && now - one.verifiedAt < MAX_PLAN_AGE_MILLIS),
+      (isEmptyIn(phase, one) || (phase === 'apply' && isEmptyIn('plan', one))) &&
+      now - one.verifiedAt < MAX_EMPTY_AGE_MILLIS,
   );

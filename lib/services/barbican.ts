@@ -14,9 +14,9 @@ const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
   leftover: 'secrets, containers, orders, and the copies of the secrets in the secret store',
   advice:
-    'Let barbican-keystone-listener remove them ([keystone_notifications] enable), ' +
-    'or delete them from the Barbican database. The listener does not remove orders. The ' +
-    'copies in the secret store remain in both cases.',
+    'barbican-keystone-listener removes the secrets and the containers if ' +
+    '[keystone_notifications] enable is set. Otherwise delete them from the Barbican database. ' +
+    'Delete the orders there in any case. The copies in the secret store remain.',
 };
 
 const optionalText = z.string().nullish();
@@ -191,8 +191,8 @@ export const barbican = defineService({
       '--soft-delete-expired-secrets".',
     'All: the key that encrypted the secrets of a project stays in the database ' +
       '(kek_data). Only barbican-keystone-listener removes it.',
-    'All: the preferred secret store of a project is not removed, because Barbican ' +
-      'would create a row when it lists the store.',
+    'All: the propagator neither lists nor removes the preferred secret store of a project, ' +
+      'because the call that lists it creates a row in Barbican.',
     'From 2024.1 on, with enforce_new_defaults, any administrator may delete a ' +
       'secret by its id, but still cannot list secrets.',
     'From 2026.2 on, microversion 1.2 refuses to delete a secret with consumers. ' +

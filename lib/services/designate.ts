@@ -119,7 +119,7 @@ export const designate = defineService({
       'recordsets.',
     'All: with [designate] allow_reverse_dns_lookup in Neutron, the PTR record of a ' +
       'floating IP stays if the name of the floating IP is in a zone of the project. ' +
-      'Neutron searches that zone first.',
+      'Neutron searches for the PTR record in that zone first.',
     'All: the acceptance of a zone transfer stays in the database until the zone is ' +
       'purged, seven days after its deletion. No call removes it earlier.',
     'Wallaby to 2023.1 with enforce_new_defaults: the headers that select another ' +

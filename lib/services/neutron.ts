@@ -75,8 +75,8 @@ export const neutron = defineService({
         'l2-gateway-connection',
       ],
       because:
-        'It connects networks with stopped servers; without it, external peers may report a ' +
-        'lost connection.',
+        'It only connects networks whose servers are stopped. If it were disabled, external ' +
+        'peers might report a lost connection.',
     },
     {
       types: [

@@ -162,7 +162,9 @@ export const swift = defineService({
     },
     {
       types: ['container', 'account'],
-      because: 'Public access is removed, and Keystone gives no token on a disabled project.',
+      because:
+        'The suspension of the type public-access removes the public access. No other user can ' +
+        'use the container, because Keystone gives no token on a disabled project.',
     },
   ],
   provision,

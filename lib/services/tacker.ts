@@ -137,8 +137,9 @@ export const tacker = defineService({
     'From 2023.1 on, with [oslo_policy] enhanced_tacker_policy, Tacker omits VNF instances ' +
       'that its policy file does not show to the propagator. The policy file must show all ' +
       'instances to the role admin.',
-    'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
-      '2024.1) is not cleaned up. It also lists the VNF instances of API v1.',
+    'VNFs, descriptors and network services of the legacy API (/v1.0; removed in 2024.1) are ' +
+      'not cleaned up. VNF instances of API v1 are cleaned up, although the legacy API lists ' +
+      'them too.',
   ],
   leftBySuspend: [
     {

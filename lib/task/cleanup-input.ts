@@ -60,7 +60,7 @@ export interface CleanupInput {
    * progress. Returns the milliseconds until a listing is likely to show a change (see
    * `DeletionDurations`).
    */
-  readonly recordListing?: (
+  readonly recordListingAndGetWaitMillis?: (
     resourceType: ResourceTypeName,
     listedIds: readonly string[],
     acceptedIds: readonly string[],

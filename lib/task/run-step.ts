@@ -152,7 +152,7 @@ const mayIterateAgain = (
  */
 function recordListingsAndGetWaitMillis(
   typeResults: readonly TypeResult[],
-  { awaitedServices = [], recordListing }: CleanupInput,
+  { awaitedServices = [], recordListingAndGetWaitMillis }: CleanupInput,
 ): number {
   // After a partial run, the next listing may be much later than the end of a deletion. The time of
   // that listing must not count as the duration of the deletion.
@@ -160,7 +160,8 @@ function recordListingsAndGetWaitMillis(
   const waits = typeResults.flatMap((type) => {
     const { resourceType, countedIds, acceptedIds = [], count } = type;
     if (!countedIds || countedIds.isPartial || !count) return [];
-    const millis = recordListing?.(resourceType, countedIds.listedIds, acceptedIds) ?? 0;
+    const millis =
+      recordListingAndGetWaitMillis?.(resourceType, countedIds.listedIds, acceptedIds) ?? 0;
     if (hasNothingLeft(type)) return [];
     return acceptedIds.length === count.left ? [millis] : [0];
   });

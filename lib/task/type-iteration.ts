@@ -19,7 +19,7 @@ export interface TypeResult {
   readonly errors: readonly ErrorReport[];
   /** The ids that `count` counts; `undefined` if the type was not listed. */
   readonly countedIds?: CountedIds;
-  /** The ids of the listing whose deletion the service has accepted and not confirmed yet. */
+  /** The ids of the listed resources whose deletion the service has accepted, but not confirmed. */
   readonly acceptedIds?: readonly string[];
   /** Set when resources that an earlier iteration of the run removed were listed again. */
   readonly reappeared?: ErrorReport;
@@ -118,8 +118,8 @@ export const hasNothingLeft = (result: TypeResult): boolean =>
   allowsRunToEnd(result) || result.count?.left === 0;
 
 /**
- * True if the types that depend on this type until `empty` may be listed. An unreachable or
- * retained type must not stop other types.
+ * True if the types that wait until this type is empty (`until: 'empty'`) may be listed. An
+ * unreachable or retained type must not stop other types.
  */
 export const allowsDependents = ({ status, count, leftReason }: TypeResult): boolean =>
   status === 'empty' ||

@@ -112,7 +112,7 @@ function removalOrderOf({ dependsOn, independentOf = [] }: ResourceType): string
       ? `after ${inWords(handledFirst)}, even if some of these are left`
       : undefined,
     independentOf.length > 0
-      ? `does not wait until ${independentOf.join(' and ')} ` +
+      ? `may be removed before ${independentOf.join(' and ')} ` +
         `${independentOf.length > 1 ? 'have' : 'has'} ended`
       : undefined,
   ];
@@ -148,7 +148,7 @@ function actionsTable(service: Service): string {
     ? '\n\nProvision of users: the roles on projects and domains, and the groups, that a rule of the policy file names.'
     : '';
   return `## Actions\n\n${table(
-    ['resource type', 'cleanup', 'suspend', 'record', 'resume, and unchanged resources'],
+    ['resource type', 'cleanup', 'suspend', 'record', 'resume, and exceptions of suspend'],
     rows,
   )}${provision}${ofUsers}`;
 }
@@ -245,7 +245,7 @@ const PLACEHOLDERS: readonly (readonly [string, string])[] = [
   ['{name}', 'a name from a listing'],
   ['{no project}', 'an id that no project has; the call checks that the API applies the filter'],
   ['{version}', 'the version of an object'],
-  ['# token on the project', 'called with a token on the project, before its deletion'],
+  ['# token on the project', 'while the project exists, called with a token on the project'],
 ];
 
 function legend(service: Service, calls: readonly Calls[]): string {

@@ -24,7 +24,7 @@ describe('the connections to a PostgreSQL server', () => {
   it('are in no transaction after several statements of which one failed', async () => {
     const statements = unnamedQuery('BEGIN; SELECT 1 / 0; COMMIT', []);
     for (let run = 0; run < 4; run += 1) {
-      await expect(pool.run(statements)).rejects.toMatchObject({ code: '22012' });
+      await expect(pool.runScript(statements)).rejects.toMatchObject({ code: '22012' });
       expect(await pool.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
       expect(await pool.transaction((session) => session.query('SELECT 2 AS two'))).toEqual([
         { two: 2 },
@@ -34,7 +34,10 @@ describe('the connections to a PostgreSQL server', () => {
 
   it.each([
     ['a statement', () => pool.query('SELECT pg_sleep(60)')],
-    ['several statements', () => pool.run(unnamedQuery('BEGIN; SELECT pg_sleep(60); COMMIT', []))],
+    [
+      'several statements',
+      () => pool.runScript(unnamedQuery('BEGIN; SELECT pg_sleep(60); COMMIT', [])),
+    ],
     ['a transaction', () => pool.transaction((session) => session.query('SELECT pg_sleep(60)'))],
   ])('are not used again after the server terminated one during %s', async (_, run) => {
     const terminated = expect(run()).rejects.toMatchObject({ code: '57P01' });

@@ -54,10 +54,11 @@ async function entryModuleOf(name: string, { httpPlugins, policy }: Stack): Prom
 
 /**
  * Generates the entry module of the function of a service. The module imports only the file of this
- * service. It gets the addresses of all services, because a service may call the API of another.
+ * service. It gets the catalog types and the API settings of all services, because a service may
+ * call the API of another.
  */
 async function serviceModule(service: Service): Promise<string> {
-  const addresses = SERVICES.map((one) => ({
+  const serviceApis = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,
     microversion: one.microversion,
@@ -67,7 +68,7 @@ async function serviceModule(service: Service): Promise<string> {
   const file = join(ROOT, `lib/services/${service.name}.ts`);
   const exportName = await exportNameOf(service, file);
   const importLine = `import { ${exportName} as service } from ${JSON.stringify(file)};`;
-  return `${importLine}\n${handlerModule('service', 'service', JSON.stringify(addresses))}`;
+  return `${importLine}\n${handlerModule('service', 'service', JSON.stringify(serviceApis))}`;
 }
 
 /**

@@ -77,17 +77,21 @@ export function environmentOf(
 
 /**
  * Returns the resources that CloudFormation must create before the function: the policies of the
- * queues to which its messages go. CloudFormation creates the rules before the policies, because
- * the policies name them. Without this order, an upgrade that adds a service would lose the first
- * messages to this service: EventBridge drops an event that its queue and the queue for undelivered
- * events refuse.
+ * queues to which its messages go. If the function could send messages before these policies exist,
+ * an upgrade that adds a service would lose the first messages to this service: EventBridge drops
+ * an event that both its queue and the queue for undelivered events refuse.
  */
-const dependenciesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack): string[] => [
-  ...topology.queues
-    .filter(({ queue }) => flushesOutboxes || queue === 'coordinate')
-    .map(({ queue }) => policyId(queueId(queue))),
+const dependenciesOf = (definition: FunctionDefinition, stack: Stack): string[] => [
+  ...targetQueuesOf(definition, stack).map(({ queue }) => policyId(queueId(queue))),
   policyId('Undelivered'),
 ];
+
+/**
+ * Returns the queues to which the messages of a function go. A function that flushes outboxes sends
+ * to every queue. Every other function sends only to the coordinator.
+ */
+const targetQueuesOf = ({ flushesOutboxes }: FunctionDefinition, { topology }: Stack) =>
+  flushesOutboxes ? topology.queues : topology.queues.filter(({ queue }) => queue === 'coordinate');
 
 /** Returns the event sources that invoke a function. */
 function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): object[] {

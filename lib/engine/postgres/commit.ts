@@ -44,7 +44,7 @@ export async function commit(
       await writeRecords(session, change);
       auditEntries = await appendAudit(session, change.audit ?? []);
       await insertJobs(session, queues, jobsByQueue);
-      await moveToDeadLetters(session, queues, deadLetters);
+      await insertDeadLetters(session, queues, deadLetters);
       await database.notifyWorkers(session, queuesWithDueJobs(jobsByQueue));
       // Counters come last, because many transactions change these rows: their locks must be short.
       await addToCounters(session, change.counters ?? {});
@@ -110,7 +110,7 @@ function wakeWorkers(jobsByQueue: JobsByQueue, wakeups: WorkerWakeups): void {
  * Inserts dead-letter messages. Their columns `source_name` and `source_output` have the values
  * that pg-boss itself sets for a message that it gives up.
  */
-async function moveToDeadLetters(
+async function insertDeadLetters(
   session: Session,
   queues: Queues,
   deadLetters: NonNullable<Change['deadLetters']>,

@@ -133,7 +133,7 @@ class Embedded implements Database {
     this.boss = {
       executeSql: (text, values = []) =>
         // Only a single statement can be prepared.
-        this.#pool.run(
+        this.#pool.runScript(
           text.includes(';') ? unnamedQuery(text, values) : this.#toQuery(text, values),
         ),
     };
@@ -152,7 +152,7 @@ class Embedded implements Database {
   }
 
   async runScript(sql: string): Promise<void> {
-    await this.#pool.run(unnamedQuery(sql, []));
+    await this.#pool.runScript(unnamedQuery(sql, []));
   }
 
   /** The folder's lock already excludes other processes. */

@@ -54,9 +54,9 @@ export class ConnectionPool {
   }
 
   /** Runs `work` with a client that no other call uses. Throws `engine.closed` after `end`. */
-  #withClient<T>(work: WorkOnClient<T>): Promise<T> {
+  #acceptCall<T>(work: WorkOnClient<T>): Promise<T> {
     if (this.#isEnding) return Promise.reject(closedError());
-    const call = this.#useClient(work);
+    const call = this.#borrowClient(work);
     const settlement = call.then(
       () => undefined,
       () => undefined,
@@ -68,7 +68,7 @@ export class ConnectionPool {
 
   /** Runs one statement, in its own transaction. */
   query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#withClient((client) => this.#queryOn(client, sql, values));
+    return this.#acceptCall((client) => this.#queryOn(client, sql, values));
   }
 
   /**
@@ -76,8 +76,8 @@ export class ConnectionPool {
    * error it rolls back: otherwise the client would stay in the failed transaction, and the next
    * statements on it would fail too.
    */
-  run(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
-    return this.#withClient(async (client, onFailure) => {
+  runScript(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    return this.#acceptCall(async (client, onFailure) => {
       try {
         return await client.query<Row>(query);
       } catch (error) {
@@ -89,7 +89,7 @@ export class ConnectionPool {
 
   /** Runs `work` in one transaction. See `Database.transaction`. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#withClient((client, onFailure) => this.#runTransaction(client, onFailure, work));
+    return this.#acceptCall((client, onFailure) => this.#runTransaction(client, onFailure, work));
   }
 
   /** Refuses new calls, waits until the accepted calls have ended, and closes the connections. */
@@ -99,7 +99,7 @@ export class ConnectionPool {
     await this.#pool.end();
   }
 
-  async #useClient<T>(work: WorkOnClient<T>): Promise<T> {
+  async #borrowClient<T>(work: WorkOnClient<T>): Promise<T> {
     const client = await this.#pool.connect();
     let connectionFailure: Error | undefined;
     const onFailure = (error: Error): void => {

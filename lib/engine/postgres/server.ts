@@ -81,7 +81,7 @@ class Server implements Database {
     // pg-boss may send several statements in one text. node-postgres then returns an array of
     // results, which pg-boss accepts.
     this.boss = {
-      executeSql: (text, values = []) => pool.run(unnamedQuery(text, values)),
+      executeSql: (text, values = []) => pool.runScript(unnamedQuery(text, values)),
     };
   }
 
@@ -99,7 +99,7 @@ class Server implements Database {
   }
 
   async runScript(sql: string): Promise<void> {
-    await this.#pool.run(unnamedQuery(sql, []));
+    await this.#pool.runScript(unnamedQuery(sql, []));
   }
 
   /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */

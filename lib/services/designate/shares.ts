@@ -16,8 +16,8 @@ export const zoneShare = defineType({
   name: 'zone-share',
   dependsOn: [{ types: ['recordset', 'zone'], strength: 'preferred', until: 'done' }],
   blockers: [
-    'While the project has records in a shared zone, or has zones below the shared zone, ' +
-      'Designate does not remove the share.',
+    "Designate does not remove the share of another project's zone while this project has " +
+      'records in that zone, or zones below it.',
   ],
   async list(context) {
     const shares = await Promise.all(

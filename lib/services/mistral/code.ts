@@ -28,7 +28,10 @@ const defineCodeType = (
   return defineType({
     name,
     dependsOn: options.dependsOn ?? [],
-    blockers: ['The resource is public.', ...(options.blockers ?? [])],
+    blockers: [
+      'The propagator keeps a public resource, because other projects may use it.',
+      ...(options.blockers ?? []),
+    ],
     list: listOrThrowUnsupported,
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,

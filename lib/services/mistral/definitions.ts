@@ -78,7 +78,7 @@ export const workflow = defineType({
 export const action = defineType({
   name: 'action',
   requiresLiveProject,
-  blockers: ['The action is public.'],
+  blockers: ['The propagator keeps a public action, because other projects may use it.'],
   async list(context) {
     const rows = [...(await listWorkflows(context)), ...(await listWorkbooks(context))];
     const namespaces = new Set(['', ...rows.map(({ namespace }) => namespace ?? '')]);

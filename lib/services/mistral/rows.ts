@@ -94,7 +94,7 @@ export const publicBlocker = (one: Row): Blocker | undefined =>
 
 export const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
-  leftover: 'workbooks, environments and ad-hoc actions (their variables may hold passwords)',
+  leftover: 'workbooks, ad-hoc actions, and environments, whose variables may hold passwords',
   advice:
     'They run nothing. Delete the rows of the project from workbooks_v2, ' +
     'environments_v2 and action_definitions_v2 in the Mistral database.',

@@ -58,17 +58,12 @@ const network = defineType({
   independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [
     {
-      types: [
-        'port',
-        'router',
-        'router-interface',
-        'bgp-speaker',
-        'bgpvpn',
-        'l2-gateway-connection',
-      ],
+      types: ['port', 'router', 'router-interface', 'bgp-speaker', 'bgpvpn'],
       strength: 'preferred',
       until: 'done',
     },
+    // Neutron deletes the connection with the network, and does not inform the gateway.
+    { types: ['l2-gateway-connection'], strength: 'required', until: 'empty' },
   ],
   async list(context) {
     const networks = await networksOf(context);

@@ -190,6 +190,7 @@ const port = defineType({
         'router',
         'firewall-group',
         'port-pair',
+        'flow-classifier',
         'tap-flow',
         'tap-service',
         'l2-gateway-connection',

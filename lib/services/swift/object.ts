@@ -156,7 +156,10 @@ async function removeObject(
   }
 }
 
-/** The headers with which Swift changes other containers when an object is deleted. */
+/**
+ * Container headers, without the prefix `x-`, that make Swift change another container when an
+ * object is deleted.
+ */
 const SIDE_EFFECT_HEADERS = ['versions-location', 'history-location', 'container-sync-to'];
 
 /**

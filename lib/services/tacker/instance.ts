@@ -48,8 +48,9 @@ export const vnfInstance = defineType<InstanceRow>({
       'with the project, the termination fails.',
     'At the end of a termination Tacker searches for a default VIM in the project of the ' +
       'caller. If that project has none, the termination fails.',
-    'An operation of Tacker in FAILED_TEMP blocks all other operations on the VNF instance. The ' +
-      'propagator rolls back a failed instantiation, and marks any other operation as failed.',
+    'A life-cycle operation of Tacker in state FAILED_TEMP blocks the VNF instance. The ' +
+      'propagator rolls back an instantiation, and marks every other life-cycle operation as ' +
+      'failed.',
   ],
   list: (context) => listWithOwner(context, INSTANCES_PATH, instanceRow),
   id: (row) => row.id,

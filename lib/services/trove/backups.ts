@@ -33,9 +33,10 @@ const backupsOf = async (
 export const backup = defineType({
   name: 'backup',
   blockers: [
-    'Trove deletes no running backup. The propagator therefore first marks it as failed, ' +
-      'with an action of its instance. If the instance no longer exists, this is not ' +
-      'possible, and Trove refuses the deletion for three days (running_backups_expires).',
+    'Trove deletes no running backup. The propagator therefore first marks the backup as failed. ' +
+      'The only call for this is an action of the database instance of the backup. If the ' +
+      'instance no longer exists, Trove refuses the deletion for three days ' +
+      '(running_backups_expires).',
     'Trove calls Swift with the token of the caller, even if a backup has no data ' +
       'in Swift. Without a role in Swift, Trove refuses the deletion.',
   ],
@@ -70,7 +71,7 @@ export const backup = defineType({
         advice: 'Ask its owner to delete that backup.',
       };
     return row.parent && row.parent.foreignDescendants.length === 0
-      ? temporaryBlocker('Trove deletes the backup with the backup that it is based on')
+      ? temporaryBlocker('Trove deletes this backup together with its parent backup')
       : undefined;
   },
   async remove(row, context): Promise<Removal> {

@@ -47,8 +47,11 @@ function outputOf(program: string): number[] {
 
 describe('the young generation of the heap', () => {
   it('does not grow while a program only computes', () => {
-    expect(outputOf(HELPERS + PRINT_SIZE_AFTER_LOAD)[0]).toBeGreaterThan(30);
-    expect(outputOf(IMPORT + HELPERS + PRINT_SIZE_AFTER_LOAD)[0]).toBeLessThan(17);
+    const [usualSize = 0] = outputOf(HELPERS + PRINT_SIZE_AFTER_LOAD);
+    const [limitedSize = 0] = outputOf(IMPORT + HELPERS + PRINT_SIZE_AFTER_LOAD);
+    expect(usualSize).toBeGreaterThan(30);
+    // On a busy machine the limited size can exceed 16 MB by some megabytes.
+    expect(limitedSize).toBeLessThan(0.75 * usualSize);
   });
 
   it('grows again after V8 has shrunk it', () => {

@@ -4,11 +4,11 @@ import {
   ALL_PHASES,
   isVerifiedEmpty,
   mergeVerifications,
-  staleVerifications,
   typesEmptyBeforeDeletion,
   typesToListLast,
   type Verifications,
   verificationsAfterPreDelete,
+  withStalePhases,
 } from '../../../lib/operation/verification.ts';
 
 const PORT = ResourceTypeName.parse('network.port');
@@ -37,7 +37,7 @@ describe('the verification of a resource type', () => {
 
   it('is not used after it has become stale', () => {
     for (const phase of ALL_PHASES) {
-      const stale = staleVerifications(reported('empty', phase), [phase]);
+      const stale = withStalePhases(reported('empty', phase), [phase]);
       expect(isVerifiedEmpty(stale, PORT)).toBe(false);
       expect(typesEmptyBeforeDeletion(stale)).toEqual([]);
       expect(typesToListLast(stale, phase, 0)).toEqual([]);
@@ -60,7 +60,7 @@ describe('the verification of a resource type', () => {
     const before = reported('empty', 'pre-delete');
     expect(typesEmptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
     expect(typesEmptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
-    const stale = staleVerifications(before, ALL_PHASES);
+    const stale = withStalePhases(before, ALL_PHASES);
     expect(typesEmptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
   });
 

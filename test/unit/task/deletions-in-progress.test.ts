@@ -144,15 +144,18 @@ describe('a run after which only deletions in progress are left', () => {
 
   it('delays the next run by the usual duration of a deletion, except after a partial run', async () => {
     const recordedTypes: string[] = [];
-    const recordListing = (type: ResourceTypeName): number => {
+    const recordListingAndGetWaitMillis = (type: ResourceTypeName): number => {
       recordedTypes.push(type);
       return 2000;
     };
-    const full = await runOf(() => undefined, { recordListing });
+    const full = await runOf(() => undefined, { recordListingAndGetWaitMillis });
     expect(full.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 2 });
     expect(recordedTypes).toContain('compute.server');
     recordedTypes.length = 0;
-    const partial = await runOf(() => undefined, { recordListing, awaitedServices: ['other'] });
+    const partial = await runOf(() => undefined, {
+      recordListingAndGetWaitMillis,
+      awaitedServices: ['other'],
+    });
     expect(partial.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
     expect(recordedTypes).toEqual([]);
   });
