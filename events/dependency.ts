@@ -9,9 +9,9 @@ export const DependencyStrength = z.enum(['required', 'preferred']);
 export type DependencyStrength = z.infer<typeof DependencyStrength>;
 
 /**
- * A dependency of one service on another. It is met when the other service has ended (`done`), or
- * when a listing showed no resource of one of its types (`empty`). In the case of `empty` the other
- * service may still remove resources of other types.
+ * A dependency of one service on another. `until: 'done'`: the dependency is met when the other
+ * service has ended. `until: 'empty'`: the dependency is met when a listing showed no resource of
+ * `type`, although the other service may still remove resources of other types.
  */
 export const ServiceDependency = z.union([
   z.object({ service: ServiceName, strength: DependencyStrength, until: z.literal('done') }),

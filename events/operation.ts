@@ -16,7 +16,7 @@ export const OperationFinished = z.object({
   type: z.literal('operation.finished'),
   data: z.object({ operationId: OperationId, state: z.string(), parentId: OperationId.optional() }),
 });
-/** A person released an operation that a cap or a hold had stopped. */
+/** A person released a held operation, or ended the recovery window of an operation. */
 export const OperationReleased = z.object({
   type: z.literal('operation.released'),
   data: z.object({
@@ -36,10 +36,10 @@ export const OperationCanceled = z.object({
   data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
 });
 /**
- * A change that an operation makes in Keystone itself. `assign-role`: assign a role on the project.
- * `revoke-role`: revoke this role. `disable`: disable the account, and revoke the role if the
- * account is a project. `enable`: enable the account that the operation had disabled. `delete`:
- * delete the account.
+ * A change that an operation makes in Keystone itself. `assign-role`: assign roles on the project
+ * to the propagator's user. `revoke-role`: revoke these roles. `disable`: disable the account, and
+ * revoke these roles if the account is a project. `enable`: enable the account that the operation
+ * had disabled. `delete`: delete the account.
  */
 export const KeystoneActionName = z.enum([
   'assign-role',
@@ -91,14 +91,14 @@ export const OperationDue = z.object({
     name: z.string().optional(),
     /** Epoch milliseconds at which the window ends. */
     endsAt: z.number(),
-    /** How many seconds before the end of the window the reminder was requested. */
+    /** The reminder is due this many seconds before the end of the window. */
     beforeSeconds: z.number().min(0),
   }),
 });
 /**
- * Tells the coordinator to undo the recovery window of a canceled or refused operation: it resumes
- * the resources that were suspended for the window. If the operation was canceled during the
- * window, the coordinator enables the account first.
+ * Tells the coordinator to resume the suspended resources of an account after its requested
+ * deletion was canceled or refused. If the recovery window disabled the account, the coordinator
+ * has enabled the account before.
  */
 export const OperationUndo = z.object({
   type: z.literal('operation.undo'),

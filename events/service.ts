@@ -44,7 +44,8 @@ export type Condition = z.infer<typeof Condition>;
 
 /**
  * Numbers of resources of one type. `listed`: the resources that the run listed, each counted once.
- * `gone`: the resources that the run removed. `left`: the resources that were left at its end.
+ * `gone`: the resources that the run removed. `left`: the resources that were left at the end of
+ * the run.
  */
 export const Count = z.object({
   listed: z.number().int().min(0),
@@ -57,9 +58,10 @@ export const Counts = z.record(ResourceTypeName, Count);
 export type Counts = z.infer<typeof Counts>;
 
 /**
- * `plan` lists and changes nothing. `apply` removes. `pre-delete` removes while the project still
- * exists, after an administrator requested its deletion. This phase removes the resources that need
- * a token on the project or the credentials of its users.
+ * The phase of a run. `plan` lists and changes nothing. `apply` removes, suspends, resumes or
+ * creates. `pre-delete` belongs to a deletion that an administrator requested. While the project
+ * still exists, this phase removes the resources whose removal needs a token on the project or the
+ * credentials of its users.
  */
 export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
@@ -155,8 +157,8 @@ export const ServiceRequested = z.object({
      */
     members: z.array(UserId).optional(),
     /**
-     * Resource types that a recent listing verified empty. The run lists them only after the others
-     * are empty.
+     * Resource types that a recent listing verified empty. The run lists them only after the other
+     * types are empty.
      */
     skipTypes: z.array(ResourceTypeName),
     /**
@@ -198,7 +200,11 @@ export const ServiceProgressed = z.object({
       .optional(),
   }),
 });
-/** Reports that the task has ended. In phase `plan`: that all resources were counted. */
+/**
+ * Reports that the run has done all work of its phase, or that the service is skipped or
+ * unreachable. After phases `plan` and `pre-delete`, a task with the result `finished` continues
+ * with its next phase, except in mode `observe`. Otherwise the task ends.
+ */
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({

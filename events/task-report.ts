@@ -145,8 +145,8 @@ export function contradictionReason(report: TaskReport, phase: Phase): string | 
     leftCount > 0
   )
     return (
-      `the report says finished, but ${leftCount} resources are left by its own counts; send ` +
-      'service.progressed'
+      `the report says finished, but its own counts show ${leftCount} resources that are left; ` +
+      'send service.progressed'
     );
   return undefined;
 }

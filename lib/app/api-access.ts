@@ -69,8 +69,8 @@ function tlsOf({
 }
 
 /**
- * True if the key belongs to the certificate. Also returns false for an error of OpenSSL,
- * because the error of the caller names the files and the message of OpenSSL does not.
+ * True if the key belongs to the certificate. Returns false if OpenSSL cannot read one of them: the
+ * caller then throws an error that names the files, which the error of OpenSSL does not name.
  */
 function isMatchingPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
   try {

@@ -35,7 +35,7 @@ export interface EmbeddedOptions {
   readonly settings: Settings;
   readonly credentials: Credentials;
   readonly log: Logger;
-  /** Default: all services of the project. */
+  /** Default: the services in `lib/services/`. */
   readonly services?: readonly Service[];
   /**
    * True: if the data folder held a database that is now missing or damaged, the start renames what

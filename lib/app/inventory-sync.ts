@@ -72,7 +72,7 @@ class RunningSync implements InventorySync {
   #hasSynced = false;
   /** The message of the newest failure. */
   #lastFailure: string | undefined;
-  /** The number of accounts that the newest sweep has held. */
+  /** The number of missing accounts whose operations were held after the newest sweep. */
   #heldCount = 0;
 
   constructor(deps: InventorySyncDeps) {

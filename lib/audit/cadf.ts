@@ -10,7 +10,7 @@ const INITIATOR_TYPES: Readonly<Record<AuditCaller['kind'], string>> = {
 };
 /**
  * The maximum length of `before` and of `after` in an event, in characters of JSON. EventBridge
- * accepts an event of 1 MiB.
+ * accepts events of at most 1 MiB.
  */
 const MAX_STATE_LENGTH = 200_000;
 const JSON_TYPE = 'mime:application/json';

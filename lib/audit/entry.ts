@@ -89,7 +89,7 @@ export interface AuditHead {
 /** The head of an empty log. */
 export const EMPTY_LOG_HEAD: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
 
-/** A stored row. `entry` is not validated, because somebody may have changed the row. */
+/** A row as it is stored. `entry` may have any form: somebody may have changed the row. */
 export interface AuditRow {
   readonly sequence: number;
   readonly entry: unknown;

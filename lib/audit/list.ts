@@ -1,7 +1,7 @@
 import type { AuditRow } from './entry.ts';
 import type { AuditSource } from './verify.ts';
 
-/** Selects the newest `limit` entries. Each other field that is set is a condition. */
+/** Selects the newest `limit` entries that meet the conditions in the other fields. */
 export interface AuditFilter {
   /** Epoch milliseconds: only entries from this time on. */
   readonly since?: number;

@@ -44,7 +44,7 @@ const TRANSIENT_STATUSES: readonly number[] = [
 ];
 
 /**
- * Returns the error class of a status, as documented for `ServiceApi.request`. `asksToWait`: the
+ * Returns the error class of a status, as documented for `ServiceApi.request`. `hasRetryAfter`: the
  * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila. A
  * 413 without `Retry-After` means that the request is too big.
  */

@@ -59,7 +59,8 @@ export interface LoginDeps {
 /**
  * Logs in (POST /v3/auth/tokens). The lifetime is the difference between the two times in
  * Keystone's answer, so Keystone's clock need not be correct. `scope` replaces the scope of the
- * credentials. Throws `keystone.login.denied`, and the error of a failed call.
+ * credentials. Throws an error with a code `keystone.login.…` if the login is refused, or the error
+ * of the failed call.
  */
 export async function authenticate(
   credentials: Credentials,
@@ -123,8 +124,8 @@ export interface IssuedToken {
 }
 
 /**
- * Logs in once, with the scope of the credentials: a project, a domain or the system. Throws
- * `keystone.login.denied`, and the error of a failed call.
+ * Logs in once, with the scope of the credentials: a project, a domain or the system. Throws an
+ * error with a code `keystone.login.…` if the login is refused, or the error of the failed call.
  */
 export async function issueToken(credentials: Credentials, deps: LoginDeps): Promise<IssuedToken> {
   const { value, token } = await requestToken(loginAnswerInAnyScope, credentials, deps);

@@ -25,7 +25,7 @@ export interface Cloud {
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
-  /** The propagator's own user. The propagator never disables its domain. */
+  /** The propagator's own user. The propagator never disables the domain of this user. */
   ownUser(): Promise<{ id: string; domainId: string | undefined }>;
   /**
    * Reads the catalog, and the lists of services and endpoints that Keystone shows to an

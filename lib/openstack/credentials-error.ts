@@ -1,8 +1,8 @@
 import { PropagatorError } from '../shared/errors.ts';
 
 /**
- * An error for unusable credentials: one line that names the setting, file or field, and never a
- * value, which may be secret.
+ * Creates the error for unusable credentials. `message` is one line that names the setting, file or
+ * field. It must not contain the value of a setting, which may be secret.
  */
 export function credentialsError(message: string): PropagatorError {
   return new PropagatorError({

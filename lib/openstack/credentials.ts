@@ -28,7 +28,7 @@ export interface Credentials extends Login {
  * Reads credentials like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
  * (`openstack.credentials`) with one line that names the setting. `scopes`: the scopes that the
- * login may have; by default only a project, as the propagator itself needs it.
+ * login may have; by default only a project, which the propagator itself needs.
  */
 export const readCredentials = (sources: CredentialSources, scopes?: LoginScopes): Credentials =>
   readCredentialsFrom({ ...sources, parseYaml }, scopes);

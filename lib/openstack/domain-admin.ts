@@ -14,7 +14,9 @@ import {
 /** The resources of a domain in Keystone itself. */
 export interface DomainContents {
   readonly resources: readonly DomainResources[];
-  /** The reasons why Keystone would refuse the deletion, and the types that it did not list. */
+  /**
+   * Why Keystone would refuse the deletion of the domain, and which types Keystone did not list.
+   */
   readonly check: KeystoneCheck;
 }
 
@@ -29,9 +31,9 @@ export interface DomainAdmin {
   /**
    * Deletes the roles and limits of the domain, and then the domain. Keystone itself then removes
    * the users, groups, identity providers and configuration of the domain. It would also remove the
-   * projects, so the caller must make sure that the domain has none. Returns a text for
-   * each type that Keystone did not list afterwards. Throws `PropagatorError` if Keystone still
-   * shows the domain or any of its resources.
+   * projects, so the caller must make sure that the domain has none. Returns a text for each type
+   * that Keystone did not list after the deletion. Throws `PropagatorError` if Keystone still shows
+   * the domain or any of its resources.
    */
   delete(domain: DomainId): Promise<readonly string[]>;
 }

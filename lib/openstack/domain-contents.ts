@@ -25,8 +25,9 @@ export const REMOVED_BEFORE_DOMAIN = [
 ] as const;
 
 /**
- * The types that the propagator lists after the deletion of the domain, and that must be empty
- * then. Users and groups cannot be listed, because their driver is deleted with the domain.
+ * The types that the propagator lists after the deletion of the domain. None of their resources may
+ * be left then. Users and groups are not among these types: Keystone deletes the identity driver of
+ * the domain with the domain, and cannot list them afterwards.
  */
 export const LISTED_AFTER_DELETION = ['role', 'limit', 'identity-provider'] as const;
 

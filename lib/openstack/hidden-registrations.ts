@@ -10,8 +10,8 @@ const NOT_IN_CATALOG =
   'it, or Keystone cannot replace a placeholder in its URL)';
 
 /**
- * Returns the registrations that cannot be called: endpoints that only the lists contain, and
- * services without an endpoint.
+ * Returns the registrations that cannot be called: the endpoints of `lists` that are disabled or
+ * missing in the catalog, and the services without an endpoint.
  */
 export function hiddenRegistrations(
   catalog: readonly CatalogService[],

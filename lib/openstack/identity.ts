@@ -8,7 +8,7 @@ import { createSession } from './session.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { createUndiciClient } from './undici-client.ts';
 
-/** Keystone's API v3 with the login of a command. */
+/** Keystone's API v3, with the login of the person who runs a command. */
 export interface IdentityApi {
   readonly api: ServiceApi;
   /** The regions that the settings name, if any. */

@@ -101,8 +101,8 @@ async function readUserPages(
 
 /**
  * If a list of all users shows users of only one domain, the users of each domain are listed too.
- * With `domain_specific_drivers_enabled`, a list without a domain shows only the users of one
- * domain, to which the token's project belongs.
+ * With `domain_specific_drivers_enabled`, a list without `domain_id` shows only the users of the
+ * domain of the token's project.
  */
 async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promise<Account[]> {
   const usersIn = (domain: string | undefined): Promise<Account[]> =>
@@ -119,8 +119,9 @@ async function listUsers(api: ServiceApi, domainId: DomainId | undefined): Promi
 }
 
 /**
- * Lists the users with a role on a project. Omits roles on the system and on domains. The query
- * does not contain `include_names=false`, which Keystone would treat as true.
+ * Lists the users with a role on the project; without `projectId`, on any project. Omits roles on
+ * the system and on domains. The query does not contain `include_names=false`, which Keystone would
+ * treat as true.
  */
 async function listMembers(
   api: ServiceApi,
@@ -130,7 +131,7 @@ async function listMembers(
   const path = '/v3/role_assignments';
   const rows = await list(api, path, 'role_assignments', assignmentRow, query).catch(
     (error: unknown) => {
-      // Keystone answers 404 with the id for a deleted project: it has no members.
+      // For a deleted project, Keystone answers a 404 that names the id: there are no members.
       if (projectId === undefined || !isNotFoundErrorOf(error, projectId)) throw error;
       return [];
     },

@@ -24,7 +24,7 @@ const INITIAL_LIMIT = 4;
  * 409. After 429, 5xx or no answer, the lowest limit is one.
  */
 const SLOW_FLOOR = 2;
-/** The limit is adjusted after at least this many answers. */
+/** The limit is adjusted at the end of each window. A window has at least this many answers. */
 const ANSWERS_PER_WINDOW = 4;
 /** The limit may grow while the ratio of latency to usual latency is below this value. */
 const UNCONGESTED_RATIO = 1.6;

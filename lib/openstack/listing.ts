@@ -155,8 +155,8 @@ function assertRowLimit(rowCount: number): void {
  * position of the next page to `visitedPositions`.
  */
 function assertNewPosition(page: Page, next: NextQuery, visitedPositions: Set<string>): void {
-  // A service that ignores `offset` repeats the first page. A service that ignores `marker` repeats
-  // the marker.
+  // A service that ignores `offset` repeats the first page. A service that ignores `marker` returns
+  // the same marker again.
   const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
   if (visitedPositions.has(position))
     throw new PagingError('the pages of the list repeat endlessly', 'endless');

@@ -19,8 +19,8 @@ export function boundCredentialError(credentials: Credentials): PropagatorError 
 }
 
 /**
- * Converts the error of a refused login in a scope that is not that of the credentials. Returns any
- * other error unchanged.
+ * Returns the error with advice if Keystone refused a login with `scope`, which replaced the scope
+ * of the credentials. Returns any other error unchanged.
  */
 export function scopeRefusal(error: PropagatorError, scope: Scope): PropagatorError {
   const { status } = error.report;
@@ -48,8 +48,8 @@ export function scopeRefusal(error: PropagatorError, scope: Scope): PropagatorEr
 }
 
 /**
- * Converts the error of a refused login in the scope of the credentials. Returns any other error
- * unchanged.
+ * Returns the error with advice if Keystone refused a login with the scope of the credentials.
+ * Returns any other error unchanged.
  */
 export function loginRefusal(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;

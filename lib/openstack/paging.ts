@@ -21,7 +21,7 @@ export class PagingError extends Error {
 
 /**
  * Returns the parameters of the next page, or `undefined` after the last page. `rowCount`: the
- * number of rows in all pages so far, with this page.
+ * number of rows in all pages so far, including this page.
  */
 export type PagingStyle = (
   page: Page,
@@ -74,8 +74,8 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     return href === undefined ? undefined : markerQuery(href, page);
   },
   /**
-   * Glance returns a path in `next` (`/v2/images?marker=…`), and Keystone since 2025.1 in
-   * `links.next`.
+   * Glance returns the path of the next page in `next` (`/v2/images?marker=…`). Keystone since
+   * 2025.1 returns a link to the next page in `links.next`.
    */
   next(page) {
     const body = isObject(page.body) ? page.body : {};

@@ -13,7 +13,7 @@ import type { Session } from './session.ts';
 
 /** The options of {@link ProjectAdmin.checkDeletion}. */
 export interface DeletionCheckOptions {
-  /** Makes only GET calls. Each permission is then unknown. */
+  /** True: the check makes only GET calls, and reports each permission as unknown. */
   readonly readOnly?: true;
   /** The project is deleted together with its domain (`factsForDomainDeletion`). */
   readonly deletedWithDomain?: true;
@@ -28,7 +28,10 @@ export interface ProjectAdmin {
    * when Keystone refuses the token, for example for an application credential.
    */
   assignRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
-  /** Revokes the roles. A role counts as revoked if it or the project no longer exists. */
+  /**
+   * Revokes the roles of the propagator's user on the project. A role also counts as revoked if the
+   * role or the project no longer exists.
+   */
   revokeRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
   /**
    * Disables the project: Keystone issues no more tokens on it and revokes the existing ones

@@ -137,9 +137,9 @@ async function testDeletePermission(api: ServiceApi): Promise<Permission> {
 }
 
 /**
- * Tests the permission first with a user that does not exist. A policy that compares users may
- * refuse this user, so after a refusal the propagator's user is tested. Neither user has the role,
- * so no call revokes anything.
+ * Tests the permission to revoke a role. The first call names a user that does not exist. A policy
+ * that compares users may refuse this user, so after a refusal a second call names the propagator's
+ * user. Neither user has the role, so no call revokes anything.
  */
 async function testRevokePermission(
   api: ServiceApi,

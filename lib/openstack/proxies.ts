@@ -19,8 +19,8 @@ export const NO_PROXIES: Proxies = {
 
 /**
  * Returns the proxy for a call to `https://host:port`, or `undefined`. `NO_PROXY` works as in
- * Python's `requests`: an entry matches the end of a host name, an address or a network, and `*`
- * matches everything.
+ * Python's `requests`: an entry is the end of a host name, an address, a network, or `*`, which
+ * matches every host.
  */
 export function proxyFor(origin: string, proxies: Proxies): string | undefined {
   const { protocol, hostname, host } = new URL(origin);

@@ -54,7 +54,7 @@ export function overrideRegistrations(
 
 /**
  * Returns an error if a list of Keystone is incomplete, or `undefined`. A list is incomplete if it
- * lacks a service of the catalog: a policy or a proxy has then removed the service from the list.
+ * lacks a service of the catalog, for example because a policy or a proxy removed it from the list.
  * An empty list is incomplete too, because Keystone itself must be in the list.
  */
 function incompleteListError(

@@ -46,7 +46,7 @@ export interface RestOptions {
   readonly onCall: ((call: CallRecord) => void) | undefined;
 }
 
-/** The number of waits for a `Retry-After` in one call. */
+/** The maximum number of waits for a `Retry-After` in one call. */
 const MAX_WAITS = 2;
 /**
  * After a service has refused a new token, no call logs in again for this time. The pause protects
@@ -148,7 +148,7 @@ class RestClient {
     });
   }
 
-  /** Throws if a proxy could change the call on its way to the service. */
+  /** Prepares the call. Throws if a proxy could change it on its way to the service. */
   #prepare(
     method: Method,
     path: string,

@@ -49,7 +49,7 @@ const errorBodies = z.union([
   z
     .object({ description: z.object({ cause: z.string(), reason: z.string() }) })
     .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
-  // Tacker, as in RFC 7807.
+  // Tacker uses the form of RFC 7807.
   z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
   z.record(z.string(), z.union([faultBody, z.unknown()])).transform((body, context) => {
     for (const value of Object.values(body)) {

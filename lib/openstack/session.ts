@@ -5,13 +5,13 @@ import type { Credentials } from './credentials.ts';
 /** One login that many calls share. */
 export interface Session {
   /**
-   * Returns the token, which is renewed well before it expires. Throws `keystone.login.denied`, and
-   * the error of a failed call.
+   * Returns the token, which is renewed well before it expires. Throws the errors of
+   * {@link authenticate}.
    */
   token(): Promise<Token>;
   /**
-   * Returns another token after a service refused this one with 401. Logs in again, unless another
-   * call has already replaced the token.
+   * Returns a token in place of `refusedToken`, which a service refused with 401. Logs in again,
+   * unless another call has already replaced `refusedToken`.
    */
   replaceToken(refusedToken: Token): Promise<Token>;
   /**

@@ -18,7 +18,7 @@ export interface Sessions {
   memberSession(project: ProjectId): Session;
 }
 
-/** Creates the sessions. `identityApi` returns Keystone's API with a session. */
+/** Creates the sessions. `identityApi` returns Keystone's API, which uses the given session. */
 export function createSessions(
   credentials: Credentials,
   deps: LoginDeps,

@@ -36,7 +36,7 @@ export interface OutgoingCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-  /** A POST that may be repeated when the connection breaks. */
+  /** True for a POST that may be repeated after a broken connection. */
   readonly repeatable?: boolean;
   /** Cancels the call when it aborts. */
   readonly signal?: AbortSignal | undefined;
@@ -123,7 +123,7 @@ async function sendWithRepeats(
   }
 }
 
-/** Sends the call once, until its time limit has passed or its own signal aborts. */
+/** Sends the call once. Cancels it after `callSeconds`, or when its own signal aborts. */
 async function sendOnce(
   client: HttpClient,
   call: OutgoingCall,

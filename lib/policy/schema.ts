@@ -11,7 +11,7 @@ const oneOrMoreTexts = z.union([z.string().min(1), z.array(z.string().min(1)).mi
 });
 
 /**
- * The accounts that a rule matches. An account must have all of these properties:
+ * The accounts that a rule matches. An account must meet each of these conditions that is set:
  * - `domain`: its domain has one of these ids or names;
  * - `parent`: its parent project has one of these ids;
  * - `tags`: it has all of these tags;

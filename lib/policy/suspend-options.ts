@@ -26,7 +26,11 @@ export const SUSPEND_OPTIONS = {
   },
   swift: {
     default: 'close',
-    options: { close: { does: 'removes public access and masks the keys of temporary URLs' } },
+    options: {
+      close: {
+        does: 'removes public access, and changes the keys of temporary URLs until the resume',
+      },
+    },
   },
   nova: {
     default: 'stop',
@@ -79,8 +83,8 @@ export const SUSPEND_OPTIONS = {
       stop: {
         does: 'stops the database of each instance',
         loses:
-          'a database loses its cache and its connections, and the resume starts it with a ' +
-          'restart, which applies pending configuration changes',
+          'a database loses its cache and its connections, and the resume restarts the ' +
+          'database, which also applies pending configuration changes',
       },
     },
   },
@@ -97,7 +101,7 @@ export const SUSPEND_OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, ServiceSuspendOptions>>;
 
-/** The name in {@link chosenOptionNames} for `quotas.SERVICE: zero` in the policy file. */
+/** The name that {@link chosenOptionNames} returns for `quotas.SERVICE: zero`. */
 export const ZERO_QUOTA = 'quota-zero';
 
 /** The services whose limits can be set to zero. */

@@ -19,8 +19,8 @@ export interface IntakeDeps {
 }
 
 /**
- * The maximum number of bytes in a batch, because many large messages could exhaust the memory. The
- * last message may exceed the limit.
+ * A batch takes no further message after this number of bytes. The limit protects the memory from
+ * many large messages.
  */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 

@@ -1,11 +1,12 @@
 import { redactDeep } from './redaction.ts';
 
 /**
- * The error classes. The class alone decides how an error is handled. `Gone`: the resource does not
- * exist, so its removal is done. `InProgress` and `Blocked`: the resource is checked again.
- * `Transient`: retried with back-off. `Denied`: reported to the operator immediately.
- * `Unsupported`: skipped. `Poison`: the message goes to quarantine. `Unexpected`: retried, and then
- * dead-lettered.
+ * The error classes. `Gone`: the resource does not exist, so its removal is done. `InProgress` and
+ * `Blocked`: the resource is checked again. `Transient`: the run is retried with back-off.
+ * `Denied`: the operator must act; the task is dead-lettered after the first run without progress.
+ * `Unsupported`: the call is not possible in this service; the resource type is skipped, or its
+ * resources count as unreachable. `Poison`: this release cannot read the message, which becomes a
+ * dead-letter message. `Unexpected`: the run is retried, and then the task is dead-lettered.
  */
 export const ERROR_CLASSES = [
   'Gone',
@@ -28,7 +29,7 @@ export interface ErrorReport {
   readonly code: string;
   readonly class: ErrorClass;
   readonly message: string;
-  /** The operator's next action, in one sentence. */
+  /** What the operator should do next. */
   readonly advice: string;
   readonly service?: string | undefined;
   readonly region?: string | undefined;

@@ -108,7 +108,7 @@ export const httpPlugins = z.string().transform((text, context): HttpPluginSetti
         code: 'custom',
         message:
           `${name}${actionSuffix}: the actions can be ${PLUGIN_ACTIONS.join(', ')}, each at most ` +
-          'once; suspend and resume belong together',
+          'once; write both suspend and resume, or neither',
       });
     return [{ name, url, actions }];
   });

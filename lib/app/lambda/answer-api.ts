@@ -64,8 +64,8 @@ export function limitResponseSize<Answer extends object>(
   const body = JSON.stringify(
     problemBody(
       'too-much',
-      'The answer is larger than Lambda supports. Request fewer records: limit, service, ' +
-        'operation, cause.',
+      'The answer is larger than Lambda supports. Request fewer records with the query ' +
+        'parameters of this route, for example limit, service, operation or cause.',
     ),
   );
   return { statusCode: 413, headers: { 'content-type': 'application/json' }, body };

@@ -86,8 +86,8 @@ async function openContext(
     services,
     schedulerRoleArn: stackVariables.STACK_SCHEDULER_ROLE_ARN,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
-    // A function without this variable lacks the permission to send to every queue. Such a function
-    // never sends the messages that other functions left in the outbox.
+    // A function without this variable may send to some queues only. Such a function never sends
+    // the messages that other functions left in the outbox.
     ...(stackVariables.STACK_FLUSHES_OUTBOXES
       ? {}
       : { outboxGraceMillis: Number.POSITIVE_INFINITY }),

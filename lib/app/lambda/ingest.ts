@@ -19,7 +19,7 @@ export async function ingestFromBroker(event: unknown, context: unknown): Promis
   await ingest(deliveries, commonDeps(propagator));
 }
 
-/** Answers a signed HTTP request with notifications. API Gateway has checked the signature. */
+/** Ingests the notifications in an HTTP request, whose signature API Gateway has checked. */
 export async function ingestFromHttp(event: unknown, context: unknown): Promise<unknown> {
   const { propagator } = context as InvocationContext;
   const app = new Hono();

@@ -7,8 +7,9 @@ import { taskSettings } from '../settings-deps.ts';
  */
 const RUN_BUDGET_MILLIS = 60_000;
 /**
- * A removal that began at the end of `RUN_BUDGET_MILLIS` has ended by this time. The function then
- * has half a minute left for its report.
+ * A run that has not ended after this time is reported with a transient error. A removal that began
+ * at the end of `RUN_BUDGET_MILLIS` thus has 90 s to end, and the function has half a minute left
+ * for its report.
  */
 const MAX_RUN_MILLIS = 150_000;
 /**

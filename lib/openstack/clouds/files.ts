@@ -107,7 +107,7 @@ function parseMapping(
   }
   const mapping = YamlMapping.safeParse(content);
   if (mapping.success) return mapping.data;
-  throw credentialsError(`${path}: a mapping with the key "clouds" is expected`);
+  throw credentialsError(`${path}: the content is not a mapping of fields`);
 }
 
 function cloudsOf({ path, content }: ParsedFile): YamlMapping {

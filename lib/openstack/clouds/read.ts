@@ -10,7 +10,7 @@ import { readTls } from './tls.ts';
 /**
  * Reads credentials as `openstack` does: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. The caller passes the YAML
- * parser, so that the bundle of a Lambda function, which reads no files, does not contain it.
+ * parser. The bundle of a Lambda function, which reads no files, therefore contains no parser.
  * Throws `PropagatorError` (`openstack.credentials`) with one line that names the setting.
  */
 export function readCredentialsFrom(

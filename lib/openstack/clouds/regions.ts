@@ -10,9 +10,9 @@ interface Region {
 
 /**
  * Returns the regions to work in, and the values that clouds.yaml has for them. All these regions
- * must have the same values. `cloudOrProfile`: the mapping of clouds.yaml that names the regions.
- * `requestedRegions`: the value of OS_REGION_NAME. If clouds.yaml names regions, it may name only
- * these.
+ * must have the same values. `cloudOrProfile`: the fields of the cloud, or of its profile, that
+ * name the regions. `requestedRegions`: the value of OS_REGION_NAME. If `cloudOrProfile` names
+ * regions, OS_REGION_NAME may contain only regions from this list.
  */
 export function regionsOf(
   cloudOrProfile: YamlMapping,
@@ -81,7 +81,7 @@ function configuredRegionsOf(cloud: YamlMapping, settingName: (key: string) => s
   });
 }
 
-/** Returns the texts of a list, or of one text in which commas separate them. */
+/** Returns the items of a list, or the parts of a text between commas. */
 function textsOf(value: unknown): string[] {
   const items = Array.isArray(value) ? value : String(value ?? '').split(',');
   return items.map((one) => String(one).trim()).filter((one) => one !== '');

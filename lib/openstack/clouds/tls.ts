@@ -32,8 +32,8 @@ function verifiesCertificates(
 }
 
 /**
- * Returns the path of the CA file, and the setting that names it. The default setting is that of
- * Python tools: `REQUESTS_CA_BUNDLE`.
+ * Returns the path of the CA file, and the setting that names it: `cacert`, or otherwise a variable
+ * of Python tools (`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`).
  */
 function caFile(
   { env }: CredentialSources,

@@ -31,8 +31,8 @@ const DATE = anyPatternOf([
 ]);
 
 /**
- * The scalars without quotes as PyYAML reads them, which openstacksdk uses: `1e3` and `0o17` are
- * text, `0755` is octal, and `12:30` is a number to base 60. Numbers are returned as text in
+ * Reads scalars without quotes like PyYAML, the parser of openstacksdk: `1e3` and `0o17` are text,
+ * `0755` is octal, and `12:30` is a number to base 60. Numbers are returned as text in
  * Python's notation, because openstacksdk converts numbers to text before use.
  */
 const SCALARS: Tag[] = [

@@ -177,7 +177,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
     ],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'cmdb+suspend=http://127.0.0.1/' },
-      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+suspend: .* suspend and resume belong together/,
+      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+suspend: .* write both suspend and resume, or neither/,
     ],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'cmdb+archive=http://127.0.0.1/' },
