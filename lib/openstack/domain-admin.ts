@@ -26,7 +26,7 @@ export interface DomainAdmin {
   contents(domain: DomainId): Promise<DomainContents>;
   /** Disables the domain: its users cannot log in, and Keystone gives no token on its projects. */
   disable(domain: DomainId): Promise<void>;
-  /** Enables the domain again when its recovery window is canceled. */
+  /** Enables the domain again, after its deletion was canceled or refused. */
   enable(domain: DomainId): Promise<void>;
   /**
    * Deletes the roles and limits of the domain, and then the domain. Keystone itself then removes

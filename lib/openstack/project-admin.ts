@@ -38,7 +38,7 @@ export interface ProjectAdmin {
    * (Identity API v3).
    */
   disable(project: ProjectId): Promise<void>;
-  /** Enables the project again when its recovery window is canceled. */
+  /** Enables the project again, after its deletion was canceled or refused. */
   enable(project: ProjectId): Promise<void>;
   /**
    * Deletes the project. Throws `PropagatorError` if Keystone still shows it. Keystone refuses

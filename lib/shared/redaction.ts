@@ -15,8 +15,8 @@ const secretNameBetween = (characters: string): string =>
   `${characters}{0,60}(?:${SECRET_NAMES})${characters}{0,60}`;
 
 /**
- * Matches `"name": "value"` in JSON and in JSON inside JSON strings, where every quote has the same
- * number of backslashes. It also matches Python's form `'name': u'value'` and truncated values. If
+ * Matches `"name": "value"` in JSON and in JSON inside JSON strings, where backslashes precede each
+ * quote. It also matches Python's form `'name': u'value'` and truncated values. If
  * the value is an object or a list, the match extends to the end of the text.
  */
 const SECRET_FIELD_PATTERN = new RegExp(

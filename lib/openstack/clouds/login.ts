@@ -13,7 +13,8 @@ export interface Login {
   /** The password or secret, which is redacted from texts. */
   readonly secret: () => string;
   /**
-   * Reads the login again from the secret that stores it. Returns true if the login has changed.
+   * Reads the user and the password again from AWS Secrets Manager. Returns true if they may have
+   * changed.
    * Does not throw. Set only if the login can change while the program runs. The session calls
    * `refresh` before each login in Keystone, and after a login that Keystone refused (`isRefused`).
    */
