@@ -24,7 +24,7 @@ export function showPlan(
     titledBlock(UNLISTED_TITLE, unlistedLines(plan)),
     titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
     titledBlock(
-      'Not removed now: another person must act first',
+      'Not removed now: a person must act first',
       plan.leftToOthers.flatMap(noteLines),
     ),
     titledBlock(
@@ -109,7 +109,7 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
 }
 
 const UNLISTED_TITLE =
-  'Removed, but not listed here: only a token on the project can list these types';
+  'To be removed, but not listed here: only a token on the project can list these types';
 
 const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
