@@ -81,7 +81,7 @@ function makeProjects({ seed, state }: RehearsalCloud): string[] {
   const projects = Array.from({ length: PROJECTS }, (_, n) =>
     seed.makeProject(domain, `project-${n}`),
   );
-  // `fill` creates resources in every service of this list.
+  // `fill` creates resources in every service of this list, so the list is empty during `fill`.
   const services = state.documented.splice(0);
   for (const id of projects) seed.fill(id, 'tiny');
   state.documented.push(...services);

@@ -875,7 +875,7 @@ function holdsPage({
       h(
         "p",
         { class: "note" },
-        "A tag of a project in Keystone and the metadata of a resource can also be holds. An operation that waits for a hold names it."
+        "A tag of a project in Keystone and the metadata of a resource can also be holds. An operation that waits for a hold names the hold."
       )
     ),
     section(

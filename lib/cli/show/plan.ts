@@ -23,10 +23,7 @@ export function showPlan(
     resourcesBlock(plan, now),
     titledBlock(UNLISTED_TITLE, unlistedLines(plan)),
     titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
-    titledBlock(
-      'Not removed now: a person must act first',
-      plan.leftToOthers.flatMap(noteLines),
-    ),
+    titledBlock('Not removed now: a person must act first', plan.leftToOthers.flatMap(noteLines)),
     titledBlock(
       'Keystone would refuse the deletion',
       plan.keystoneCheck.refusals.flatMap(refusalLines),
