@@ -166,7 +166,7 @@ function printMeasured(measured: Measured): void {
   process.stdout.write(
     `notifications   ${NOTIFICATION_COUNT} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
       `${Math.round(NOTIFICATION_COUNT / seconds)} a second (start included), ` +
-      `${Math.round(NOTIFICATION_COUNT / consumingSeconds)} a second after the first delivery; ` +
+      `${Math.round(NOTIFICATION_COUNT / consumingSeconds)} a second from the first delivery on; ` +
       `${processorSeconds.toFixed(1)} s of processor time: ` +
       `${Math.round(NOTIFICATION_COUNT / processorSeconds)} per second of processor time; ` +
       `${HAS_EXISTING_FOLDER ? 'existing' : 'new'} folder, ${HAS_SMALL_HEAP ? 'small' : 'usual'} memory: ` +
