@@ -32,7 +32,7 @@ export interface Filters {
   readonly text: string;
   /** From 1. */
   readonly page: number;
-  /** How many of the newest operations are read. */
+  /** The number of the newest operations that are read. */
   readonly limit: number;
 }
 

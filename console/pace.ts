@@ -1,4 +1,4 @@
-/** `removed`: the number of resources that were removed until `at`, in epoch milliseconds. */
+/** The number of removed resources at a time, in epoch milliseconds. */
 export interface Sample {
   readonly at: number;
   readonly removed: number;

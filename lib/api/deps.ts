@@ -12,10 +12,7 @@ import type { WatchTimes } from './watch.ts';
 export interface ApiDeps {
   readonly engine: Engine;
   readonly mode: Mode;
-  /**
-   * The policy file. Without it, resources are changed only after a deletion, or at the request of
-   * an operator.
-   */
+  /** The policy file. If there is none, a disabled project is only reported. */
   readonly policy?: Policy;
   readonly cloud: Pick<
     Cloud,

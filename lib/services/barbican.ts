@@ -194,7 +194,7 @@ export const barbican = defineService({
     'All: the propagator neither lists nor removes the preferred secret store of a project, ' +
       'because the call that lists it creates a row in Barbican.',
     'From 2024.1 on, with enforce_new_defaults, any administrator may delete a ' +
-      'secret by its id, but still cannot list secrets.',
+      'secret by its id, but still cannot list the secrets of other projects.',
     'From 2026.2 on, microversion 1.2 refuses to delete a secret with consumers. ' +
       'The propagator does not use that microversion.',
   ],

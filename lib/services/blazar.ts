@@ -57,8 +57,8 @@ const DELETION_ADVICE =
   'lease from the Blazar database.';
 
 /**
- * Leases with their reservations. The deletion ends an active lease: Blazar deletes its servers and
- * frees its hosts and floating IPs before it answers.
+ * Leases with their reservations. The deletion of an active lease ends the lease: Blazar deletes
+ * the servers of the lease, frees its hosts and floating IPs, and then answers.
  */
 const lease = defineType({
   name: 'lease',

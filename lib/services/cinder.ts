@@ -73,7 +73,7 @@ const defaultType = defineType({
       kind: 'retained',
       message:
         'this Cinder (before 2026.2) cannot remove the default volume type of a deleted ' +
-        'project; its row only prevents the deletion of that volume type',
+        'project; the row that remains only prevents the deletion of that volume type',
       advice:
         'Before you delete that volume type, delete the row from the table ' +
         'default_volume_types in the Cinder database.',
@@ -128,8 +128,8 @@ export const cinder = defineService({
     {
       types: ['transfer'],
       because:
-        'It offers a volume to another project, which may accept it; a deleted offer cannot be ' +
-        'restored with the same key.',
+        'A transfer offers a volume to another project. Resume could not create a deleted ' +
+        'transfer again with the same key.',
     },
     {
       types: ['type-access', 'default-type'],

@@ -10,12 +10,12 @@ export const cloudkitty = defineService({
   name: 'cloudkitty',
   catalogTypes: ['rating'],
   noProjectResources:
-    'it stores charges and prices of a project, which are billing evidence of the ' +
-    'administrators; it also rates the last hours of a deleted project',
+    'the charges and prices of a project are billing evidence of the administrators; ' +
+    'CloudKitty still rates the last hours of a project after the deletion of the project',
   releases: [
     'After the last bill, an administrator may stop the rating of a project: PATCH ' +
       '/v2/scope {"scope_id": "PROJECT_ID", "active": false} (since Yoga).',
-    'Prices for one project: GET ' +
+    'To list the prices that are set for one project: GET ' +
       '/v1/rating/module_config/hashmap/mappings?filter_tenant=true&tenant_id=PROJECT_ID. ' +
       'Older releases need one request for each service_id.',
   ],

@@ -120,8 +120,8 @@ export const designate = defineService({
     'All: with [designate] allow_reverse_dns_lookup in Neutron, the PTR record of a ' +
       'floating IP stays if the name of the floating IP is in a zone of the project. ' +
       'Neutron searches for the PTR record in that zone first.',
-    'All: the acceptance of a zone transfer stays in the database until the zone is ' +
-      'purged, seven days after its deletion. No call removes it earlier.',
+    'All: the record of an accepted zone transfer stays in the database until the zone is ' +
+      'purged, seven days after the deletion of the zone. No call removes the record earlier.',
     'Wallaby to 2023.1 with enforce_new_defaults: the headers that select another ' +
       'project require system scope. By default the role admin suffices.',
   ],
@@ -148,7 +148,7 @@ export const designate = defineService({
     },
     {
       types: ['zone-transfer-request'],
-      because: 'It offers a zone to another project, which may accept it.',
+      because: 'The other project may still accept the zone.',
     },
     {
       types: ['zone-import', 'zone-export'],

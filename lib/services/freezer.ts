@@ -170,8 +170,9 @@ const client = defineType<z.infer<typeof clientRow>>({
 /**
  * Freezer, API v2. Freezer stores only records of backups. The data of a backup is usually in
  * Swift, whose cleanup removes it. Freezer's cleanup runs before those of Nova, Cinder and Swift,
- * because a job creates snapshots and writes objects. Freezer's cleanup runs in phase `pre-delete`,
- * because a job needs its trust, which may end with the project.
+ * because a job creates snapshots and writes objects. If the project still exists, Freezer's
+ * cleanup begins in phase `pre-delete`, because Freezer removes the trust of a job only with a
+ * token on the project.
  */
 export const freezer = defineService({
   name: 'freezer',

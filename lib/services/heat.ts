@@ -197,12 +197,12 @@ export const heat = defineService({
       'before their deletion, or upgrade to 26.',
     '26 (2026.1) creates a trust of the caller if the trust of the owner is gone. By default ' +
       'an application credential cannot create a trust, so the propagator must not log in ' +
-      'with one. If the owner is disabled or has lost the role, Keystone refuses the trust with ' +
-      '403, and Heat stops the deletion. After the project is disabled or deleted, Keystone ' +
-      'answers 401, and Heat continues the deletion.',
-    '19 to 21 with enforce_new_defaults refuse every call of an administrator whose path names ' +
-      'another project. The propagator then reads one stack of any project. Heat shows the ' +
-      'project of a stack only to administrators. If the answer contains the project, the ' +
+      'with one. If the owner is disabled or has lost a role that the trust delegates, Keystone ' +
+      'refuses the trust with 403, and Heat stops the deletion. After the project is disabled or ' +
+      'deleted, Keystone answers 401, and Heat continues the deletion.',
+    '19 to 21 with enforce_new_defaults refuse each call whose path names another project, even ' +
+      'from an administrator. The propagator then reads one stack of any project. If the answer ' +
+      'contains the project of the stack, Heat has recognized an administrator, and the ' +
       'propagator lists the stacks with the path of its own project.',
     'All: with deletion_policy: Retain, a nested stack remains when its parent is ' +
       'deleted, and Heat does not show it as a root stack. The propagator finds it and ' +
@@ -219,8 +219,8 @@ export const heat = defineService({
         'of a stack are suspended separately.',
       warns: {
         message:
-          'stacks are not changed; a scaling or healing policy acts again on signals after ' +
-          'the resume',
+          'suspend does not change stacks; after the resume, scaling and healing policies ' +
+          'react to signals again',
         advice:
           'If a policy of the stack replaces stopped servers, suspend that policy first. ' +
           'Otherwise no action is necessary.',
@@ -228,7 +228,7 @@ export const heat = defineService({
     },
     {
       types: ['software-deployment', 'software-config'],
-      because: 'It waits for agents in servers that are stopped.',
+      because: 'Only servers use it, and the servers are stopped.',
     },
   ],
 });

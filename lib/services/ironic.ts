@@ -74,7 +74,10 @@ function leaseBlocker(row: NodeRow): Blocker | undefined {
 const lease = defineType({
   name: 'lease',
   dependsOn: [{ types: ['allocation'], strength: 'preferred', until: 'done' }],
-  blockers: ['The node is deployed or reserved for an instance.'],
+  blockers: [
+    'The propagator does not remove the lessee while the node is deployed or reserved for an ' +
+      'instance.',
+  ],
   list: (context) => listNodes(context, { lessee: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.lessee ?? undefined,
@@ -117,7 +120,7 @@ const allocationRow = z.object({
 /** Requests for a node. Ironic removes an allocation when its node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
-  blockers: ['The node of the allocation is deployed.'],
+  blockers: ['Ironic does not delete an allocation while its node is deployed.'],
   async list({ api, project }) {
     const query = { owner: project };
     const { rows } = await api.list('/v1/allocations', {

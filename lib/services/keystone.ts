@@ -115,7 +115,9 @@ export const keystone = defineService({
   leftBySuspend: [
     {
       types: ['application-credential'],
-      because: 'Keystone refuses it while the project is disabled. A deletion cannot be reverted.',
+      because:
+        'Keystone refuses the credential while the project is disabled. A deleted credential ' +
+        'cannot be restored.',
     },
   ],
   userReports,

@@ -156,8 +156,8 @@ export const magnum = defineService({
     {
       types: ['cluster'],
       because:
-        'Its nodes are servers of the project, which are stopped. Pause a Cluster API cluster ' +
-        'before you disable its project, because its health checks replace stopped nodes.',
+        'The nodes are servers of the project, and these servers are stopped. Before you disable ' +
+        'the project, pause each Cluster API cluster: its health checks replace stopped nodes.',
       warns: {
         message:
           'the nodes of a cluster are stopped as servers; health checks and auto-healing may ' +

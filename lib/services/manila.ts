@@ -38,7 +38,7 @@ export const manila = defineService({
   dependents: [{ services: ['neutron', 'barbican'], strength: 'preferred', until: 'done' }],
   microversion: { header: 'X-OpenStack-Manila-API-Version', floor: '2.56', ceiling: '2.81' },
   releases: [
-    'Releases before Victoria (microversion 2.56) are not cleaned up.',
+    'The propagator does not support releases before Victoria (microversion 2.56).',
     'The recycle bin exists since Yoga (2.69), transfers since 2023.1 (2.77), ' +
       'backups (2.80) and locks (2.81) since 2023.2.',
     'All: limits for a single share type are not listed. They stay until the type ' +
@@ -65,16 +65,16 @@ export const manila = defineService({
     {
       types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],
       because:
-        'It runs nothing. Its access rules stay, because a rule that is removed and created ' +
-        'again gets a new id and a new key.',
+        'It runs nothing. The access rules of shares stay, because a rule that is removed and ' +
+        'created again gets a new id and a new key.',
     },
     {
       types: ['share-server', 'share-network', 'security-service'],
-      because: 'Clients of other projects may have mounted its shares.',
+      because: 'Clients of other projects may have mounted shares that use it.',
     },
     {
       types: ['lock', 'transfer'],
-      because: 'Its owner uses it to protect or to offer a share.',
+      because: 'A lock protects a share, and a transfer offers a share. Neither runs anything.',
     },
     {
       types: ['type-access', 'group-type-access'],

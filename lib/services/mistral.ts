@@ -74,7 +74,7 @@ const actionExecution = defineType({
       'Mistral database.',
   },
   dependsOn: [{ types: ['execution'], strength: 'preferred', until: 'done' }],
-  blockers: ['The action is still running.'],
+  blockers: ['The propagator keeps an action execution while its action is still running.'],
   async list({ api, project }) {
     const rows = await listAll(api, 'action_executions');
     return rowsOfProject(rows, project).filter(
@@ -146,8 +146,8 @@ export const mistral = defineService({
       'workflow or a workbook in that namespace.',
     'Before 2026.1, event triggers, code sources and dynamic actions of a deleted ' +
       'project are not removed. They have no effect.',
-    'From 2026.2 on, a cloud with more environments or workbooks than [api] ' +
-      'max_limit cannot list all of them. Increase the limit.',
+    'From 2026.2 on, Mistral cannot list more environments or workbooks than [api] max_limit. If ' +
+      'the cloud has more, increase the limit.',
   ],
   resourceTypes: [
     cronTrigger,
@@ -165,8 +165,8 @@ export const mistral = defineService({
     {
       types: ['cron-trigger', 'event-trigger'],
       because:
-        'Mistral cannot pause a trigger. Keystone refuses the trust of the trigger, and Mistral ' +
-        'counts each missed run as done.',
+        'Mistral cannot pause a trigger. While the project is disabled, Keystone refuses the ' +
+        'trust of the trigger, and each run of the trigger fails.',
       warns: {
         message:
           'while the project is disabled, each run of a cron trigger fails, but Mistral counts ' +

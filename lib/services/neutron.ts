@@ -11,7 +11,7 @@ import { SHARING_TYPES } from './neutron/sharing.ts';
 import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
- * Neutron, Networking API v2.0. All its calls are synchronous, and Neutron does not ask Keystone
+ * Neutron, Networking API v2.0. All calls are synchronous, and Neutron does not ask Keystone
  * whether the project exists. Never call `GET /auto-allocated-topology/PROJECT`: this call creates
  * an auto-allocated topology (safety rule: listing must not create). Such a topology consists of an
  * ordinary network, subnet and router, which the cleanup removes. Neutron's cleanup runs after
@@ -58,8 +58,8 @@ export const neutron = defineService({
         'router-route',
       ],
       because:
-        'The servers behind it are stopped, and its address must not be ' +
-        'given to another project.',
+        'The servers that use these resources are stopped, and no other project may get the ' +
+        'addresses.',
     },
     {
       types: [
@@ -86,9 +86,12 @@ export const neutron = defineService({
         'security-group',
         'address-group',
         'qos-policy',
-        'default-statefulness',
       ],
       because: 'It restricts traffic. Without it more traffic would pass.',
+    },
+    {
+      types: ['default-statefulness'],
+      because: 'It applies only to new security groups.',
     },
     {
       types: [
@@ -107,11 +110,11 @@ export const neutron = defineService({
     },
     {
       types: ['subnet-pool', 'address-scope', 'network-segment-range'],
-      because: 'It reserves addresses and runs nothing.',
+      because: 'It only defines ranges of addresses or segment ids, and runs nothing.',
     },
     {
       types: ['rbac-policy', 'rbac-grant'],
-      because: 'Other projects use the shared resource and would lose their connection.',
+      because: 'Without the policy, the receiving project could not use the shared resource.',
     },
   ],
 });

@@ -140,9 +140,9 @@ export const octavia = defineService({
   catalogTypes: ['load-balancer'],
   dependents: [{ services: ['neutron', 'barbican'], strength: 'preferred', until: 'done' }],
   releases: [
-    '2026.2 (seen there, but not on Zed): each GET and each DELETE of a quota writes the default ' +
-      'limits into the row of the project. The propagator therefore ignores limits that equal ' +
-      'the defaults.',
+    'In 2026.2 (but not in Zed), each GET and each DELETE of a quota writes the default limits ' +
+      'into the row of the project. The propagator therefore ignores limits that equal the ' +
+      'defaults.',
     'Before 2025.1 with enforce_new_defaults, only the role "load-balancer_admin" ' +
       'or system scope can list other projects. By default the role admin suffices.',
   ],

@@ -1,8 +1,8 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * Placement. If the usage of a project remains after its cleanup (`openstack resource usage show
- * PROJECT`), Nova has lost a server.
+ * Placement. If the usage of a project remains after the cleanup (`openstack resource usage show
+ * PROJECT`), an allocation is orphaned, or Nova does not list a server of the project.
  */
 export const placement = defineService({
   name: 'placement',

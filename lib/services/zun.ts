@@ -183,9 +183,9 @@ const quota = defineProjectQuota({
 
 /**
  * Zun, API v1. Since microversion 1.32 (Stein), capsules have a name and are deleted in the
- * background. Zun's cleanup runs before Neutron and Cinder, because Zun releases the ports and
- * volumes of a container. If the ports and volumes were removed first, the container would change
- * to an error state.
+ * background. Zun's cleanup runs before those of Neutron and Cinder, because Zun releases the ports
+ * and volumes of a container. If the ports and volumes were removed first, the container would
+ * change to an error state.
  */
 export const zun = defineService({
   name: 'zun',
@@ -195,7 +195,7 @@ export const zun = defineService({
   resourceTypes: [container, capsule, registry, quota],
   suspension: { suspendAfter: ['aodh', 'octavia', 'swift'], types: [containerSuspension] },
   releases: [
-    'Releases before Stein (microversion 1.32) are not cleaned up.',
+    'The propagator does not support releases before Stein (microversion 1.32).',
     'Images that Zun pulled to its hosts, and the Docker networks that it created ' +
       'for Neutron networks, belong to the operator. No API lists these Docker ' +
       'networks.',

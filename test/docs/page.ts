@@ -35,6 +35,7 @@ export function page(
   ];
   const callSections = [
     '## API calls',
+    'The calls were recorded with the rehearsal cloud, a simulation of OpenStack.',
     ...resourceTypes.map((resourceType) => section(resourceType, calls?.get(resourceType.name))),
     legend(service, [...(calls?.values() ?? [])]),
   ];
@@ -112,8 +113,8 @@ function removalOrderOf({ dependsOn, independentOf = [] }: ResourceType): string
       ? `after ${inWords(handledFirst)}, even if some of these are left`
       : undefined,
     independentOf.length > 0
-      ? `may be removed before ${independentOf.join(' and ')} ` +
-        `${independentOf.length > 1 ? 'have' : 'has'} ended`
+      ? `may be removed before the ${independentOf.length > 1 ? 'tasks' : 'task'} of ` +
+        `${independentOf.join(' and ')} ${independentOf.length > 1 ? 'have' : 'has'} ended`
       : undefined,
   ];
   return parts.filter((part) => part !== undefined).join('; ') || 'first';
@@ -218,7 +219,9 @@ function users({ userResourceTypes }: Service): string | undefined {
     (resourceType) =>
       `\`${shortName(resourceType.name)}\`${resourceType.blockers.length > 0 ? `: ${resourceType.blockers.join(' ')}` : ''}`,
   );
-  return `## Resource types of users\n\n${list(points)}`;
+  const head =
+    'When a user is deleted, the operation removes or reports the resources of these types.';
+  return `## Resource types of users\n\n${head}\n\n${list(points)}`;
 }
 
 /**

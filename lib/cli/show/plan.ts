@@ -23,7 +23,10 @@ export function showPlan(
     resourcesBlock(plan, now),
     titledBlock(UNLISTED_TITLE, unlistedLines(plan)),
     titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
-    titledBlock('Not removed now: a person must act first', plan.leftToOthers.flatMap(noteLines)),
+    titledBlock(
+      'Not removed now: another person must act first',
+      plan.leftToOthers.flatMap(noteLines),
+    ),
     titledBlock(
       'Keystone would refuse the deletion',
       plan.keystoneCheck.refusals.flatMap(refusalLines),
@@ -106,7 +109,7 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
 }
 
 const UNLISTED_TITLE =
-  'To be removed, but not listed here: only a token on the project can list these types';
+  'Removed, but not listed here: only a token on the project can list these types';
 
 const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));

@@ -34,8 +34,10 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
   name: 'alarm',
   options: ['off'],
   summary: {
-    suspend: 'Enabled alarms are disabled first. Otherwise alarms fire because the servers stop.',
-    record: 'The id.',
+    suspend:
+      'Enabled alarms are disabled before the servers are stopped. Otherwise the stop would ' +
+      'trigger the alarms.',
+    record: 'The id of the alarm.',
     resume: 'The alarm is enabled again after all other resources are resumed.',
     unchanged: ['An alarm that is already disabled stays disabled.'],
   },

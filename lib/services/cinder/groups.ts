@@ -41,7 +41,8 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // The row of a group has no time of its last change. The rows of its volumes have it.
+    // The row of a group does not show the time of the last change. The time of the newest change
+    // of a volume in the group is used instead.
     const isInProgress =
       row.status === 'deleting' && context.now() - row.lastChangeAt <= STUCK_AFTER_MILLIS;
     if (isInProgress) return { kind: 'accepted' };

@@ -116,8 +116,9 @@ const repeatedPagesError = (region: string): PropagatorError =>
 export const DELETABLE_COPY_STATES = ['available', 'error'];
 
 /**
- * Volumes in these states have an attachment, or a change of an attachment failed. If a volume in
- * one of these states has no attachment, the state remains from a deleted server.
+ * The states of volumes that are attached, are being attached or detached, or whose attachment or
+ * detachment failed. A volume without an attachment can keep such a state after its server was
+ * deleted.
  */
 export const ATTACHMENT_STATES = [
   'in-use',

@@ -19,8 +19,8 @@ import {
 } from './rows.ts';
 
 /**
- * Snapshots. If a snapshot still has RBD clones, Cinder accepts its deletion and then sets it back
- * to `available`. A later run requests the deletion again, after the clones are gone.
+ * Snapshots. If a snapshot still has RBD clones, Cinder accepts the deletion, and then sets the
+ * status of the snapshot back to `available`. Later runs request the deletion again.
  */
 export const snapshot = defineType({
   name: 'snapshot',
@@ -93,8 +93,8 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // The row of a group snapshot has no time of the deletion request. The rows of its snapshots
-    // have it.
+    // The row of a group snapshot does not show the time of the deletion request. The time of the
+    // newest change of a snapshot in the group snapshot is used instead.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,

@@ -73,7 +73,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
     suspend:
       'Option `deactivate`: active images that are public, community or shared with a ' +
       'project are deactivated.',
-    record: 'The id.',
+    record: 'The id of the image.',
     resume: 'The image is reactivated.',
     unchanged: [
       'An image that only the project itself can use stays active: Keystone gives no token ' +

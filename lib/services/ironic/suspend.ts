@@ -66,7 +66,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
     record: 'The id.',
     resume: 'The machine is powered on.',
     unchanged: [
-      'A machine of Nova is not powered off, because Nova stops its server.',
+      'A machine on which Nova runs a server is not powered off, because Nova stops the server.',
       'A machine that is not deployed, or is in maintenance, is not changed.',
     ],
   },

@@ -8,7 +8,7 @@ import { describeNoSingleMatch } from '../kit/single-match.ts';
 import { findId } from './find.ts';
 
 const urlEncode = encodeURIComponent;
-/** The place in which an operator corrects a wrong name. The advice contains this text. */
+/** The place in which an operator can correct a wrong name, as the advice calls it. */
 const POLICY_RULE_PHRASE = 'the rule user.created of the policy';
 type RoleAssignment = UserAssignments['roles'][number];
 

@@ -43,7 +43,8 @@ export interface QuotaProvisionDefinition<Section> {
 /**
  * Defines the part of a profile that sets the limits of a project. A limit with the wanted value is
  * `as-wanted`. A limit that is unset or has the default value is `missing`. A limit with another
- * value `differs`, because a person has set it. One call sets all limits of the same state.
+ * value `differs`, because a person has set it. One call sets all limits in state `missing`, and
+ * another call sets all limits in state `differs`.
  *
  * @example
  * const quota = defineQuotaProvision<Section>({

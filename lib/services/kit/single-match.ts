@@ -1,7 +1,7 @@
 /**
  * Returns the message and the advice for a name or id that does not belong to exactly one item.
- * `matchCount`: the number of items with this name or id. `source`: the phrase for the text in
- * which the name or id was written.
+ * `matchCount`: the number of items with this name or id. `source`: the place in which an operator
+ * can correct the name or id, as the advice calls it.
  */
 export const describeNoSingleMatch = (
   noun: string,

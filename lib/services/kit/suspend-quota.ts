@@ -35,8 +35,8 @@ interface QuotaRow {
 const numberSchema = z.number();
 const limitsByNameSchema = z.record(z.string(), numberSchema);
 /**
- * The limits before the suspension. `lowered`: the values that suspend writes. Suspend sets a limit
- * without such a value to zero.
+ * The limits before the suspension. `lowered`: the values that suspend writes. If `lowered` does
+ * not name a limit, suspend sets this limit to zero.
  */
 const recordedLimitsSchema = z.object({
   limits: limitsByNameSchema,

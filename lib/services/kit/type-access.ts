@@ -22,7 +22,7 @@ export interface PrivateTypeListings {
     readonly path: string;
     /** Key of the rows in the answer: `flavor_access`. */
     readonly collection: string;
-    /** Field of a row with the project that has access. */
+    /** The field of a row that holds the id of the project with access. */
     readonly ownerField: 'project_id' | 'tenant_id';
   };
 }

@@ -60,8 +60,8 @@ export const share = defineType<ShareWithBlocker>({
   name: 'share',
   blockers: [
     'The snapshots, replicas, backups and group snapshots of a share must be deleted first.',
-    'A lock of another project (microversion 2.81) protects a share, even from an ' +
-      'administrator.',
+    'While a lock of another project exists for a share (microversion 2.81), Manila refuses to ' +
+      'delete the share, even for an administrator.',
   ],
   async list(context) {
     const shares = withStuckCheck(await sharesOf(context));

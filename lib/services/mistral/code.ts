@@ -89,6 +89,9 @@ export const codeSource = defineCodeType(
   },
   {
     dependsOn: [{ types: ['dynamic-action'], strength: 'preferred', until: 'done' }],
-    blockers: ['A dynamic action of another project uses the code.'],
+    blockers: [
+      'The propagator keeps a code source that a dynamic action of another project uses, because ' +
+        'Mistral would also delete the action.',
+    ],
   },
 );

@@ -63,10 +63,10 @@ const VPN_TYPES = [
 const BGP_TYPES = [bgpSpeaker, bgpPeer, bgpVpn];
 
 /*
- * The types of service chains and the connections of L2 gateways do not wait for Nova, because
- * ports and networks do not wait either, and must be removed after them. When Neutron deletes a
- * network, it also deletes its L2 gateway connections in the database, and does not inform the
- * gateway (networking-l2gw: `ON DELETE CASCADE`).
+ * Service chains and L2 gateway connections must be removed before ports and networks. Ports and
+ * networks do not wait for Nova, so service chains and L2 gateway connections do not wait either.
+ * When Neutron deletes a network, it also deletes the L2 gateway connections of the network in the
+ * database, and does not inform the gateway (networking-l2gw: `ON DELETE CASCADE`).
  */
 const SERVICE_CHAIN_TYPES = [
   defineExtensionType(

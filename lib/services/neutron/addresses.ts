@@ -85,8 +85,8 @@ const floatingIp = defineType({
   name: 'floating-ip',
   independentOf: INDEPENDENT_OF_NOVA,
   dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
-  // Neutron first removes the DNS record with the caller's token. If Designate answers 400 to that
-  // call, Neutron answers 500.
+  // Neutron first removes the DNS record of the floating IP from Designate, with the caller's
+  // token. If Designate answers 400, Neutron answers 500.
   blockers: [
     'If Neutron publishes the name of the floating IP in a Designate zone that is ' +
       'being deleted, Neutron answers 500 until the zone is gone.',

@@ -35,7 +35,11 @@ async function listSpeakers(context: ProjectContext, filters: Filters): Promise<
 export const bgpSpeaker = defineType<BgpSpeaker>({
   name: 'bgp-speaker',
   independentOf: INDEPENDENT_OF_NOVA,
-  blockers: ['The BGP speaker advertises a network of another project.'],
+  blockers: [
+    'The propagator keeps a BGP speaker that advertises a network of another project. Without ' +
+      'the speaker, routers outside the cloud would lose the routes to the floating IPs on that ' +
+      'network.',
+  ],
   list: (context) => listSpeakers(context, [['project_id', context.project]]),
   id: (row) => row.id,
   owner: ownerOf,
@@ -56,7 +60,7 @@ export const bgpSpeaker = defineType<BgpSpeaker>({
 export const bgpPeer = defineType<OwnedRow>({
   name: 'bgp-peer',
   dependsOn: [{ types: ['bgp-speaker'], strength: 'required', until: 'empty' }],
-  blockers: ['A BGP speaker of another project uses the peer.'],
+  blockers: ['The propagator keeps a BGP peer that a BGP speaker of another project uses.'],
   async list(context) {
     await requireExtension(context, 'bgp');
     const peerCollection = { path: PEERS_PATH, collection: 'bgp_peers', row: OwnedRow };

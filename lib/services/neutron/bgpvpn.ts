@@ -31,7 +31,9 @@ const CONNECTED_COLLECTIONS = [
 export const bgpVpn = defineType<BgpVpn>({
   name: 'bgpvpn',
   independentOf: INDEPENDENT_OF_NOVA,
-  blockers: ['The BGP VPN connects a network, router or port of another project.'],
+  blockers: [
+    'The propagator keeps a BGP VPN that connects a network, router or port of another project.',
+  ],
   async list(context) {
     await requireExtension(context, 'bgpvpn');
     return rowsOf(

@@ -70,7 +70,10 @@ async function foreignPolicyOwners(
  */
 const firewallGroup = defineType<FirewallGroup>({
   name: 'firewall-group',
-  blockers: ['The default firewall group has a policy of another project.'],
+  blockers: [
+    'The propagator keeps a default firewall group that has a policy of another project, because ' +
+      'Neutron would delete the policy with the group.',
+  ],
   list: (context) => listWithoutSideEffect(context, GROUPS_PATH, 'firewall_groups', FirewallGroup),
   id: (row) => row.id,
   owner: ownerOf,

@@ -66,7 +66,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
   options: ['routers-down'],
   summary: {
     suspend: 'Option `routers-down`: routers that are up are set administratively down.',
-    record: 'The id.',
+    record: 'The id of the router.',
     resume: 'The router is set administratively up again.',
     unchanged: [
       'A router that is already down stays down.',

@@ -13,7 +13,7 @@ import { listServers, listServersOrHiddenRow, type ServerRow } from './server-li
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
 /**
- * A deletion that takes longer than this counts as stuck. Most deletions take seconds. If the
+ * A deletion that takes longer than this counts as stuck. Most deletions take seconds. If Nova's
  * message to the compute host is lost, Nova does not send it again, and the deletion never ends.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
@@ -29,9 +29,9 @@ const actionsBody = z.object({
 });
 
 /**
- * Returns the time of the first deletion request after the newest other action on the server, in
- * epoch milliseconds. A state reset does not count as another action, because the propagator itself
- * resets the state of a stuck deletion. Returns `undefined` if there is no such request.
+ * Returns the time of the first deletion request that follows the newest action of another kind
+ * (for example a reboot), in epoch milliseconds. State resets are ignored, because the propagator
+ * itself resets the state of a stuck deletion. Returns `undefined` if there is no such request.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
@@ -80,7 +80,7 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
   if (hasDeletingTaskState(row)) {
     const requestedAt = epochMillisOf(row.updated);
     // While the host is up, Nova ignores DELETE and forceDelete for a server in task state
-    // "deleting" (seen on 26.2).
+    // "deleting" (seen on 26.2). A reset of the state ends this task state.
     await postAction({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
     return {

@@ -58,8 +58,10 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
   summary: {
     suspend:
       'Active servers are locked with a reason and stopped (or paused or shelved, as the ' +
-      'policy says). Paused and suspended servers are locked.',
-    record: 'The state of the server, its lock, and the option of the policy.',
+      'policy file says). Paused and suspended servers are locked.',
+    record:
+      'The state of the server, its lock, and the option of the policy file (`stop`, `pause` or ' +
+      '`shelve`).',
     resume:
       'The server is started (or unpaused or unshelved), then unlocked. A server with an ' +
       'encrypted volume or a vTPM is started with a token on the project.',
@@ -68,8 +70,8 @@ export const serverSuspension = defineSuspension<ServerRow, RecordedServer>({
       'A server that the owner or an administrator has locked keeps that lock: the server is ' +
         'stopped and not locked again.',
       'A server in rescue mode, in a resize that waits for confirmation, or in state error ' +
-        'is reported.',
-      'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
+        'is not changed, and is reported.',
+      'Option `shelve`: a server with an ephemeral disk or a vTPM keeps running, and is reported.',
     ],
   },
   recordedState: recordedServer,

@@ -45,9 +45,9 @@ export const keypair = defineUserType({
 const quotaSetBody = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user in existing projects, a legacy feature that microversion 2.75 still has. Nova
- * removes these limits with the limits of the project, and answers 400 for a deleted project (seen
- * on Nova 26).
+ * Limits of a user in existing projects, a legacy feature that microversion 2.75 still has. When
+ * the limits of a project are reset, Nova also removes the limits of its users. For a deleted
+ * project, Nova answers 400 (seen on Nova 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',

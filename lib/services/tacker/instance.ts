@@ -47,7 +47,7 @@ export const vnfInstance = defineType<InstanceRow>({
     'Tacker logs in to the VIM with stored credentials. If these credentials ended ' +
       'with the project, the termination fails.',
     'At the end of a termination Tacker searches for a default VIM in the project of the ' +
-      'caller. If that project has none, the termination fails.',
+      'caller. If that project has no default VIM, the termination fails.',
     'A life-cycle operation of Tacker in state FAILED_TEMP blocks the VNF instance. The ' +
       'propagator rolls back an instantiation, and marks every other life-cycle operation as ' +
       'failed.',

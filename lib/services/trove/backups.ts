@@ -37,8 +37,8 @@ export const backup = defineType({
       'The only call for this is an action of the database instance of the backup. If the ' +
       'instance no longer exists, Trove refuses the deletion for three days ' +
       '(running_backups_expires).',
-    'Trove calls Swift with the token of the caller, even if a backup has no data ' +
-      'in Swift. Without a role in Swift, Trove refuses the deletion.',
+    'Trove calls Swift with the token of the caller, even if a backup has no data in Swift. If ' +
+      'the caller has no role in Swift, Trove refuses the deletion.',
   ],
   async list(context) {
     const rows = await backupsOf(context, { project_id: context.project });

@@ -35,9 +35,9 @@ const quota = defineQuotaProvision<Section>({
 export const provision = defineProvision<Section>({
   schema,
   summary: [
-    'Limits of the project (`quota`). A read of the limits creates rows in Trove. The ' +
-      'propagator therefore does not read them. It compares the profile with the limits that ' +
-      'it set itself.',
+    'Limits of the project (`quota`). A read of the limits would create rows in Trove. The ' +
+      'propagator therefore compares the profile with the limits that the propagator itself ' +
+      'has set.',
   ],
   parts: [quota],
 });
