@@ -120,7 +120,7 @@ export const TaskDiscarded = z.object({
     taskId: TaskId,
     /**
      * Fence: the run that the dead-letter message requested. If the task has continued with a later
-     * run, it is not ended.
+     * run, the message does not end the task.
      */
     run: z.number().int().min(1),
     by: z.string(),

@@ -74,8 +74,8 @@ export const VerificationStatus = z.enum(['unknown', 'present', 'empty']);
 export type VerificationStatus = z.infer<typeof VerificationStatus>;
 
 /**
- * The fields of a report that describe its listings, besides the counts. Reports of HTTP plugins do
- * not have these fields.
+ * The fields of a report that describe the listings of the run, besides the counts. The report of
+ * an HTTP plugin may omit these fields.
  */
 const listingDetails = {
   /**

@@ -48,7 +48,7 @@ const RUN_BUDGET_MILLIS = 60_000;
 const PROGRESS_MILLIS = 1000;
 /**
  * The shortest time between two progress reports of this process, even if they are of different
- * runs. A report takes up to 50 ms of the event loop, because its commit and the step of the
+ * runs. A report blocks the event loop for up to 50 ms, because its commit and the step of the
  * coordinator wait for the disk. With many runs, too many reports would slow down the runs.
  */
 const ALL_RUNS_PROGRESS_MILLIS = 500;

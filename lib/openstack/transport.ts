@@ -38,7 +38,7 @@ export interface OutgoingCall {
   readonly body?: string | undefined;
   /** True for a POST that may be repeated after a broken connection. */
   readonly repeatable?: boolean;
-  /** Cancels the call when it aborts. */
+  /** An abort of this signal cancels the call. */
   readonly signal?: AbortSignal | undefined;
 }
 

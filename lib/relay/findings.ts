@@ -13,8 +13,8 @@ type QueueReading =
 
 /**
  * Returns the facts about the broker and the queue as log lines. If the management API is
- * configured, its facts are added. If it cannot be read, a line says so, and nothing is thrown.
- * `messageCount`: the number of messages in the queue.
+ * configured, its facts are added. If the management API gives no usable answer, a line contains
+ * the reason, and nothing is thrown. `messageCount`: the number of messages in the queue.
  */
 export async function brokerFindings(
   url: string,

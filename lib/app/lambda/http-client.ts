@@ -17,7 +17,7 @@ const IDLE_MILLIS = 4000;
 const errorWithCode = (code: string): Error => Object.assign(new Error(code), { code });
 
 /**
- * Returns an HTTP client over the handler of the AWS SDK, so that the bundle has one HTTP stack.
+ * Returns an HTTP client that uses the handler of the AWS SDK. The bundle then needs no second one.
  * The client does not support proxies. Its errors have the codes that `lib/openstack/transport.ts`
  * knows.
  */

@@ -74,7 +74,7 @@ export function normalizeConfig(
 /** Moves each login field from any of its keys, in `fields` or `auth`, to its key in `auth`. */
 function moveLoginFields(fields: YamlMapping, auth: YamlMapping): void {
   for (const [loginField, aliases] of Object.entries(LOGIN_FIELD_ALIASES)) {
-    // The last value has priority. The value in `fields` is the later one, because it may come from
+    // The last value has priority. For one key, this is the value in `fields`, which may come from
     // a variable.
     const value = aliases
       .flatMap((alias) => [...removeKey(auth, alias), ...removeKey(fields, alias)])
