@@ -20,14 +20,14 @@ import { type KeystoneLists, keyOf } from './merge.ts';
  */
 const CONCURRENCY = 8;
 /**
- * After this number of failed calls, the batch makes no further calls, because each of them could
- * wait for its timeout.
+ * After this number of failed calls (class `Transient` or `Denied`), the batch makes no further
+ * calls, because each of them could wait for its timeout.
  */
 const MAX_FAILURES = 3;
 /**
  * In one batch, ingest asks Keystone about at most this many deletions of unknown accounts. Ingest
- * holds the other deletions and does not ask Keystone about them, so that forged notifications
- * cannot delay real ones.
+ * holds any further such deletion without asking Keystone, so that forged notifications cannot
+ * delay real ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
@@ -95,7 +95,7 @@ const groupIdsOf = (notifications: readonly ChangeNotification[]): string[] => [
 /** Asks Keystone about one account. */
 type Question = (keystone: Keystone) => Promise<AccountAnswer>;
 
-/** Returns one question for each account whose state is needed. The key is `project/<id>`. */
+/** Returns one question for each account whose state is needed, by the key of {@link keyOf}. */
 function accountQuestions(
   notifications: readonly ChangeNotification[],
   records: ReadonlyMap<string, AccountRecord>,
@@ -108,7 +108,8 @@ function accountQuestions(
     const key = keyOf(subject.type, subject.id);
     const record = records.get(key);
     if (questions.has(key) || !needsState(notification, record)) continue;
-    // `needsState` is false for the deletion of a known account, so this account is unknown.
+    // `needsState` is false for the deletion of a known account, so only deletions of unknown
+    // accounts remain.
     const isUnknownDeletion = isDeletion(notification);
     if (isUnknownDeletion && unknownDeletions >= MAX_UNKNOWN_DELETIONS) continue;
     if (isUnknownDeletion) unknownDeletions += 1;

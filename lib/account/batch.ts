@@ -14,8 +14,8 @@ export interface InterpretedNotification {
 export interface NotificationBatch {
   readonly items: readonly InterpretedNotification[];
   /**
-   * The inventory's record of every account that the items and the answers name. The key is
-   * `project/<id>`.
+   * The inventory's record of every account that the items and the answers name, by type and id:
+   * `<type>/<id>`.
    */
   readonly records: ReadonlyMap<string, AccountRecord>;
   /**
@@ -65,9 +65,7 @@ export function domainEchoKey({ id, changeType, cause }: AccountNotification): s
 export const messageKey = ({ cause }: AccountNotification): string =>
   JSON.stringify([cause.messageId, cause.digest]);
 
-/**
- * Returns the keys by which `decideBatch` recognizes a repeated notification.
- */
+/** Returns the keys by which `decideBatch` recognizes a repeated notification. */
 export function duplicateKeys(items: readonly InterpretedNotification[]): string[] {
   return items.flatMap(({ interpretation }) => {
     if (interpretation.kind !== 'account') return [];

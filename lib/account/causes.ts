@@ -40,10 +40,7 @@ export interface CauseFacts {
   readonly pendingDeletion?: PendingDeletion | undefined;
 }
 
-/**
- * Returns all causes for which the account is suspended. If there is no cause, the account is
- * active.
- */
+/** Returns all causes for which the account is suspended. */
 export function causesOf({
   type = 'project',
   enabled,
@@ -92,8 +89,8 @@ export const isDecisionOfPerson = ({ kind }: SuspensionCause): boolean =>
 
 /**
  * True if the causes require the action: `suspend` requires a cause, and `resume` requires that
- * there is none. `undoes`: the id of a canceled deletion, if the action is the resume after it.
- * Such a resume ignores the state in Keystone, and only the decision of a person prevents it.
+ * there is none. `undoes`: for a resume after a canceled or refused deletion, the id of this
+ * deletion. Such a resume ignores the state in Keystone. Only the decision of a person prevents it.
  */
 export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },

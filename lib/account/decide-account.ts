@@ -115,8 +115,8 @@ function decideCreationOrUpdate(
   if (answer?.state.kind !== 'present') return { kind: 'absent' };
   const { account } = answer.state;
   const newRecord = updatedRecord(record, account, batch.askedAt, answer.members);
-  // The notification about the creation was lost or follows later. If it was lost, the next sweep
-  // announces the creation.
+  // An unknown account was updated: the notification about its creation was lost or follows later.
+  // If that notification was lost, the next sweep announces the creation.
   const isUnannounced = record.seenAt === 0 && notification.changeType !== 'created';
   update.put(isUnannounced ? { ...newRecord, unannounced: true } : newRecord);
   if (answer.domainContents) recordDomainContents(update, answer.domainContents, batch.askedAt);
@@ -146,8 +146,8 @@ function announceChange(
 ): void {
   if (changeType === 'created') {
     update.announce(account, 'created', cause);
-    // The project was disabled at its creation or shortly after. The later `disabled` notification
-    // would find no difference and announce nothing, so the state is announced now.
+    // The account was disabled at its creation or shortly after. A later notification would find no
+    // difference in `enabled`, so `disabled` is announced now.
     if (!account.enabled) update.announce(account, 'disabled', cause);
     return;
   }

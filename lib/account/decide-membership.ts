@@ -7,8 +7,8 @@ import type { CheckedAnswer, KeystoneAnswers } from './keystone-answers.ts';
 import { keyOf, mergeMembers, updatedRecord } from './merge.ts';
 
 /**
- * Decides about a notification that reports a new role: the users are recorded as members of the
- * project. A repeated notification has no effect, so its duplicate key is not stored.
+ * Decides about a notification that shows a role: the users are recorded as members of each project
+ * to which the role applies. A repeated notification has no effect, so no duplicate key is stored.
  */
 export function decideMembership(
   update: InventoryUpdate,

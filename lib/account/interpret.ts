@@ -21,10 +21,10 @@ export type AccountNotification = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * A notification about a new role of a user or a group. After a project is deleted, Keystone no
- * longer shows its role assignments. The inventory therefore records in advance which users have a
- * role on the project. `inherited`: the role does not apply to the target, but to the projects
- * below it.
+ * A notification that shows a role of a user or a group: about a new role assignment, or about a
+ * new application credential. After a project is deleted, Keystone no longer shows its role
+ * assignments. The inventory therefore records in advance which users have a role on the project.
+ * `inherited`: the role does not apply to the target, but to the projects below the target.
  */
 export interface MembershipNotification {
   readonly kind: 'membership';
@@ -41,13 +41,13 @@ export interface MembershipNotification {
 /** A notification that may report a change. */
 export type ChangeNotification = AccountNotification | MembershipNotification;
 /**
- * The interpretation of a notification: the change that it may report, or the reason if it reports
- * none.
+ * The interpretation of a notification: the change that it may report, or the reason why it is
+ * ignored or unreadable.
  */
 export type Interpretation =
   | ChangeNotification
   /**
-   * A known notification that has no effect. `because` is the last part of the name of a counter.
+   * A readable notification that has no effect. The name of its counter ends in `because`.
    */
   | { readonly kind: 'dropped'; readonly because: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
@@ -70,9 +70,9 @@ const eventTypesOf = (...resources: string[]): string[] =>
     CHANGE_TYPES.map((changeType) => `identity.${resource}.${changeType}`),
   );
 /**
- * The other known event types of Keystone. Each of them has its own counter. All unknown types
- * share one counter, so that a sender cannot create arbitrary counters. The name `project tag` has
- * a space in Keystone, too.
+ * The known event types of Keystone that are ignored. Each of them has its own counter. All unknown
+ * types share one counter, so that a sender cannot create arbitrary counters. The name `project
+ * tag` has a space, as in Keystone.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...eventTypesOf(
@@ -116,7 +116,7 @@ export function interpretNotification(
   if (eventType === 'identity.role_assignment.created')
     return interpretRole(notification, receivedAt);
   // A user creates an application credential with a token on a project, and therefore has a role on
-  // this project. Basic payloads do not name the user.
+  // this project. A basic payload does not name the user, so such a notification is ignored.
   if (eventType === 'identity.application_credential.created')
     return interpretCredential(notification, receivedAt);
   return droppedBecause(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');

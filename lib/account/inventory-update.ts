@@ -39,7 +39,7 @@ export class InventoryUpdate {
     return this.#records;
   }
 
-  /** Returns the record of an account. For an unknown account it contains only type and id. */
+  /** Returns the record of an account. The record of an unknown account has only type and id. */
   recordOf(type: Account['type'], id: string): AccountRecord {
     return (
       this.#records.get(keyOf(type, id)) ?? {

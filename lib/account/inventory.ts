@@ -46,8 +46,8 @@ export interface Suspicion {
   /** Epoch milliseconds when the notification was ingested. */
   readonly at: number;
   /**
-   * Keystone's answer at that time. `not asked`: in one batch, Keystone is asked about a limited
-   * number of deletions of unknown accounts.
+   * Keystone's answer at that time. `not asked`: Keystone gave no certain answer, or ingest did not
+   * ask, because the batch had too many deletions of unknown accounts.
    */
   readonly keystone: 'absent' | 'not asked';
   /** Set when a person dropped the deletion. A person can still release it. */

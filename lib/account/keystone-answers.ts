@@ -26,7 +26,7 @@ export interface AccountAnswer {
 }
 /** Keystone's answers about the accounts and groups of a batch. */
 export interface KeystoneAnswers {
-  /** By `project/<id>`. */
+  /** By the key of {@link keyOf}. */
   readonly accounts: ReadonlyMap<string, CheckedAnswer<AccountAnswer>>;
   readonly groups: ReadonlyMap<string, CheckedAnswer<readonly UserId[]>>;
 }
@@ -48,16 +48,16 @@ export function subjectOf(notification: ChangeNotification, domains: ReadonlySet
 }
 
 /**
- * Returns the ids in the notifications that belong to domains, according to the inventory or to
- * another notification of the batch.
+ * Returns those ids in the notifications that are ids of domains. The inventory decides about an id
+ * that Keystone has shown before. Any other id counts as a domain if a notification of the batch is
+ * about a domain with this id.
  */
 export function knownDomains(
   notifications: readonly ChangeNotification[],
   records: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
-  // A forged notification must not turn a project into a domain. If Keystone has already shown the
-  // id, the inventory therefore decides.
+  // The inventory comes first, so that a forged notification cannot turn a project into a domain.
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
     (records.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const notification of notifications) {

@@ -29,8 +29,8 @@ export function mergeMembers(
 }
 
 /**
- * Returns the new record of an account that Keystone showed at `seenAt` (epoch milliseconds). The
- * values of `deletedAt` and of the members in the stored record are kept.
+ * Returns the new record of an account that Keystone showed at `seenAt` (epoch milliseconds). Keeps
+ * `deletedAt` and the members of the stored record.
  */
 export function updatedRecord(
   stored: AccountRecord | undefined,

@@ -13,9 +13,9 @@ const MAX_BACKOFF_SECONDS = 300;
 const DEFAULT_MAX_WAIT_MILLIS = 3_600_000;
 
 /**
- * Returns the notification with a delay. The delay is half of the time since the receipt, so that
- * the back-off grows without a stored counter. If Keystone's `Retry-After` is longer, it is the
- * delay, up to `maxWaitMillis`. The number of retries is not limited.
+ * Returns the notification with a delay. The delay is half of the time since the receipt, from 5 s
+ * to 5 minutes, so that the back-off grows without a stored counter. If Keystone's `Retry-After` is
+ * longer, it is the delay, up to `maxWaitMillis`. The number of retries is not limited.
  */
 export function toDelayedNotification(
   received: NotificationReceived,
@@ -33,8 +33,9 @@ export function toDelayedNotification(
 }
 
 /**
- * Returns the quarantine record of an unreadable notification. The body is cut to 64 KiB; `bytes`
- * is its full size. A repeated delivery has the same id and creates no second record.
+ * Returns the quarantine record of an unreadable notification. The stored body is cut to 64 KiB;
+ * `bytes` is the size of the whole body. A repeated delivery has the same id and creates no second
+ * record.
  */
 export function toQuarantineRecord(
   { data }: NotificationReceived,

@@ -19,8 +19,8 @@ export const awaitsConfirmation = (operation: Operation, questionNumber: number)
   (operation.state === 'confirming' || mayBeDeletedByOthers(operation));
 
 /**
- * True for a requested operation while another client may delete its project. In these states the
- * operation also accepts answers of Keystone; {@link applyConfirmation} handles each state.
+ * True for a requested operation in a state in which another client may still delete the project.
+ * The operation accepts answers of Keystone in these states, too.
  */
 const mayBeDeletedByOthers = (operation: Operation): boolean =>
   isRequestedOnLivingProject(operation) &&

@@ -48,9 +48,9 @@ export const addIdCounts = (
 
 /**
  * Returns the types whose `removed` is higher than in all earlier reports, with the new value. Only
- * such a new maximum counts as progress. If a user creates a resource again after each removal, the
- * removals do not increase `removed` (see {@link mergeCounts}). The delay between the runs then
- * grows, and the task is dead-lettered at the stall timeout.
+ * such a new maximum counts as progress. If a user creates a resource with the same id again after
+ * each removal, the removals do not increase `removed` (see {@link mergeCounts}). The delay between
+ * the runs then grows, and the task is dead-lettered at the stall timeout.
  */
 export function newRemovalMaxima(
   mostRemoved: Task['mostRemoved'],

@@ -149,8 +149,8 @@ function chooseEndpoints(
   const configuredEndpoints = inRegions(
     allRegions.filter((region) => isRegionConfigured(registry, region)),
   );
-  // The propagator is logged in to this Keystone. Keystone is therefore covered in every region,
-  // even in one that the settings exclude.
+  // The propagator is logged in to this Keystone. It therefore calls Keystone even if the settings
+  // exclude all regions of Keystone.
   return configuredEndpoints.length === 0 && service.catalogTypes.includes('identity')
     ? inRegions(allRegions).slice(0, 1)
     : configuredEndpoints;

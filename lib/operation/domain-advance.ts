@@ -29,8 +29,8 @@ export const isDeletingProjects = ({ action, scope, request, state }: Operation)
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
 /**
- * Requests the next step of the operation of a requested domain. The handler of the message reads
- * the state of the projects again and advances the operation.
+ * Adds the message that requests the next step of the operation of a requested domain. The handler
+ * of this message reads the state of the projects again and advances the operation.
  */
 export function scheduleDomainAdvance(transaction: OperationTransaction): void {
   transaction.messages.push(confirmMessage(transaction.operation));

@@ -8,9 +8,9 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Applies an answer that shows the domain whose deletion was requested. After a recovery window the
- * operation first enables the domain, because Keystone gives no token on the projects of a disabled
- * domain.
+ * Applies an answer that shows the domain whose deletion was requested. If the recovery window may
+ * have disabled the domain, the operation first enables it, because Keystone gives no token on the
+ * projects of a disabled domain.
  */
 export function applyDomainShown(
   transaction: OperationTransaction,
@@ -29,7 +29,7 @@ export function applyDomainShown(
   } else beginProjectCleanups(transaction, { isDomainEnabled: enabled }, step);
 }
 
-/** True if the recovery window has disabled a domain that had an enabled project. */
+/** True if the recovery window may have disabled a domain that had an enabled project. */
 const mustEnableDomain = ({ projects = [], recovery }: Operation): boolean =>
   mayHaveDisabledAccount(recovery) &&
   projects.some(({ enabled, plan }) => plan && enabled !== false);
@@ -57,8 +57,8 @@ function beginProjectCleanups(
 ): void {
   const { operation } = transaction;
   const { confirmation, keystoneAction, recovery, request } = operation;
-  // The last action disabled the domain for the recovery window. Replace this action, because the
-  // domain is enabled now.
+  // The last action may be the one that disabled the domain for the recovery window. It is
+  // replaced, because the domain is enabled now.
   const doneEnableAction = keystoneAction && {
     what: 'enable' as const,
     number: keystoneAction.number + 1,

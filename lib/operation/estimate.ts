@@ -16,7 +16,7 @@ export type MeasuredTasks = ReadonlyMap<string, readonly MeasuredTask[]>;
 
 /** The estimated API calls and duration of a cleanup. */
 export interface Estimate {
-  /** API calls: listings, one removal for each resource, and the questions to Keystone. */
+  /** API calls: the listings, one removal for each resource, and the calls to Keystone. */
   readonly calls: number;
   /** Absent while no operation of this installation has measured any of the services. */
   readonly millis?: number | undefined;

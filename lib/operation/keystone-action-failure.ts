@@ -34,11 +34,11 @@ export function applyActionFailure(
 ): void {
   const { state } = transaction.operation;
   const { what } = keystoneAction;
-  // No later step depends on these two actions, so every failure is retried: the disable during the
-  // recovery window, and the enable of a domain between its recovery window and its removals.
+  // Every failure of these two actions is retried: the disable during the recovery window, and the
+  // enable of a domain between its recovery window and the cleanups of its projects.
   const isRetriedAlways = state === 'recoverable' || (state === 'confirming' && what === 'enable');
-  // Later steps depend on these actions. Only the requested deletion of a domain has an action in
-  // state `waiting`.
+  // In these states the next step depends on the action. Only the requested deletion of a domain
+  // has an action in state `waiting`.
   const isNeededByLaterSteps = ['pre-delete', 'closing', 'waiting'].includes(state);
   if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
   else if (what === 'disable' && state === 'confirming')
@@ -48,8 +48,9 @@ export function applyActionFailure(
 }
 
 /**
- * True if the action reverts an earlier change. The role must be revoked in any state of the
- * operation. The account must be enabled again after a cancellation or a refusal.
+ * True if the action reverts an earlier change. The propagator must revoke its own role on the
+ * project in any state of the operation. The account must be enabled again after a cancellation or
+ * a refusal.
  */
 const isRevert = ({ what }: KeystoneAction, state: Operation['state']): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
@@ -57,9 +58,8 @@ const isRevert = ({ what }: KeystoneAction, state: Operation['state']): boolean 
 /**
  * Applies a failed attempt to disable the account after its recovery window has ended. If the
  * window has time left, a 404 of Keystone ended the window early. The 404 may be wrong, so the
- * account must still be disabled. If no time is left, a person released the window. The operation
- * then continues with an enabled account. The action counts as done, so that a cancellation does
- * not wait for it.
+ * account must still be disabled. If no time is left, the operation continues with an enabled
+ * account. The action then counts as done, so that a cancellation does not wait for its end.
  */
 function applyDisableFailure(
   transaction: OperationTransaction,
@@ -187,8 +187,8 @@ export function askAgainAfterCancel(
   const isAbsent = error.code === UNCONFIRMED_ABSENCE_CODE;
   // If the clock was set back since the first 404, its recorded time is in the future.
   const absentSince = Math.min(keystoneAction.absentSince ?? step.now, step.now);
-  // A stop or a hold blocks the action. Only a person can end the stop or the hold, so the
-  // advice names the command.
+  // If a stop or a hold blocks the action, only a person can end the stop or the hold. The advice
+  // then names the command.
   const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
     ...transaction.operation,

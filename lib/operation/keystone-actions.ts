@@ -14,9 +14,8 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Applies the result of a Keystone action. The result of an earlier action is ignored. A transient
- * error or a block is retried. Any other error holds the operation, because the next step depends
- * on the action and a person must act.
+ * Applies the result of a Keystone action. The result of an earlier action is ignored. {@link
+ * applyActionFailure} decides what follows a failure.
  */
 export function applyKeystoneActionResult(
   transaction: OperationTransaction,

@@ -17,7 +17,10 @@ export type KeystoneAnswer =
   | {
       readonly kind: 'present';
       readonly enabled: boolean;
-      /** The data for the cleanup of an existing project. Set only for a requested cleanup. */
+      /**
+       * The data for the cleanup or the plan of an existing project. Set only if an administrator
+       * requested the operation.
+       */
       readonly deletionFacts?: CloudSnapshot & {
         readonly roles: readonly string[];
         readonly members: readonly UserId[];

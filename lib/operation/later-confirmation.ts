@@ -7,8 +7,8 @@ import { applyUnknownAnswer } from './unconfirmed.ts';
 
 /**
  * Applies an answer that Keystone gives after it has confirmed a requested operation. If another
- * client deleted the project, the operation continues as after a deletion in Keystone. If the
- * project exists and all tasks have ended, the operation is held when resources may be left.
+ * client deleted the project, the operation continues without the project. If the project exists
+ * and all tasks have ended, the operation is held when resources may be left.
  */
 export function applyLaterConfirmation(
   transaction: OperationTransaction,

@@ -112,9 +112,9 @@ function applyShownAccount(
   if (!answer.isWanted)
     applyContradictingAnswer(transaction, `Keystone shows it: ${answer.because}`, answer, step);
   else if (operation.state === 'confirming') applyAgreeingAnswer(transaction, answer, step);
-  // An earlier answer may have contradicted the operation, and Keystone may have been asked to
-  // repeat that answer. The hold because of that answer ends. The operation ignores the answer to
-  // the repeated question, because the number of its newest question has changed.
+  // The state in Keystone requires the operation. If an earlier answer contradicted the operation,
+  // Keystone was asked again. The hold because of that answer ends, and the answer to the repeated
+  // question will be ignored, because the number of the newest question increases here.
   else
     transaction.operation = {
       ...operation,

@@ -13,9 +13,9 @@ export interface LifecycleProject {
 }
 
 /**
- * Opens one operation for each project of a domain that was disabled or enabled. Each of these
- * operations asks Keystone about its own project. A project that is itself disabled therefore stays
- * suspended when its domain is enabled.
+ * After a domain was disabled or enabled, opens one suspend or resume operation for each of its
+ * projects. Each of these operations asks Keystone about its own project. A project that is itself
+ * disabled therefore stays suspended when its domain is enabled.
  */
 export function openLifecycleProjects(
   transaction: OperationTransaction,
@@ -62,8 +62,8 @@ function openOperationsOfProject(
     now,
     protectedBecause,
     parentId: id,
-    // A canceled deletion has suspended the project. Resume the project even if no rule of the
-    // policy requires a resume.
+    // After a canceled or refused deletion of the domain, the project is resumed even if no rule of
+    // the policy requires a resume.
     ...(lifecycle?.undoes ? { request: lifecycle.request } : {}),
   };
   const needsProvision = action === 'resume' && awaitsProvision(allOperations);

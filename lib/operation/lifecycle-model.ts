@@ -33,9 +33,9 @@ export interface Lifecycle {
    * Set when an administrator requested the operation by a command. The policy then does not apply.
    */
   readonly request?: LifecycleRequest | undefined;
-  /** True if this operation superseded an open operation of the opposite action. */
+  /** True if this operation superseded an open suspend or resume operation. */
   readonly hasSuperseded?: boolean | undefined;
-  /** The number of the rule in the policy file that decided. */
+  /** The number of the rule in the policy file that decided about the operation. */
   readonly rule?: number | undefined;
   /**
    * Suspend only: the options of each service in the policy file at the time of Keystone's first
@@ -50,8 +50,9 @@ export interface Lifecycle {
   /** Provision only: the items that the project must have. */
   readonly provision?: DesiredState | undefined;
   /**
-   * Resume only: the canceled deletion whose suspension is undone. The project was disabled before
-   * the deletion was requested, so a disabled project does not end the operation.
+   * Resume only: the canceled or refused deletion whose suspension this operation undoes. The
+   * account may have been disabled before that deletion was requested, so a disabled account does
+   * not end this operation.
    */
   readonly undoes?: OperationId | undefined;
 }

@@ -6,7 +6,7 @@ import type { CloudSnapshot } from './snapshot.ts';
 /** A service that takes part in suspend, resume or provision. */
 export interface LifecycleService {
   readonly name: string;
-  /** The services that are suspended and provisioned before this service, and resumed after. */
+  /** The services that are suspended and provisioned before this service, and resumed after it. */
   readonly suspendAfter: readonly string[];
   /** The resource types that are suspended and resumed. Empty for provision. */
   readonly types: readonly ResourceTypeName[];

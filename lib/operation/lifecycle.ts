@@ -27,7 +27,7 @@ export interface OpenLifecycleInput {
   readonly parentId?: OperationId;
   /** Set when an administrator requested the operation. The policy then does not apply. */
   readonly request?: LifecycleRequest | undefined;
-  /** Resume only: the canceled deletion whose suspension is undone. */
+  /** Resume only: the canceled or refused deletion whose suspension is undone. */
   readonly undoes?: OperationId | undefined;
 }
 
@@ -48,9 +48,10 @@ export const LAST_CALL_MILLIS = 120_000;
 /**
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
  * `undefined` if nothing changes. The operation supersedes an open operation of the opposite action
- * (safety rule "The newest state in Keystone decides"). No operation opens during a cleanup,
- * because a cleanup supersedes suspend and resume. Keystone must confirm the operation before its
- * first change.
+ * (safety rule "The newest state in Keystone decides"). A request of an administrator can also
+ * supersede an open operation of the same action. No operation opens during a cleanup, because a
+ * cleanup supersedes suspend and resume. Keystone must confirm the operation before its first
+ * change.
  */
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, allOperations, now, scope } = input;
@@ -82,7 +83,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
 }
 
-/** The cleanup during which no suspend or resume opens. */
+/** Returns the cleanup that is under way, if there is one. No suspend or resume opens meanwhile. */
 const cleanupUnderWay = (allOperations: readonly Operation[]): Operation | undefined =>
   cleanupsOf(allOperations).find(isCleanupUnderWay);
 
@@ -102,7 +103,7 @@ export function whyNotOpened({
   const openWithSameAction = openLifecyclesOf(allOperations).find((one) => one.action === action);
   return openWithSameAction
     ? `the ${action} ${openWithSameAction.id} was requested before and has not ended`
-    : 'the suspension changed nothing, so there is nothing to resume';
+    : 'no resource is suspended, so there is nothing to resume';
 }
 
 /**
@@ -153,13 +154,12 @@ const withoutConfirmations = (operation: Operation): Operation =>
     ? { ...operation, confirmedAt: [], confirmation: operation.confirmation + 1 }
     : operation;
 
-/** The prefix of the message id in the cause of a resume after a canceled deletion. */
+/** The prefix of the message id in the causes that follow a canceled or refused deletion. */
 export const UNDO_CAUSE_PREFIX = 'undone/';
 
 /**
- * True for a resume that undoes the suspension of a recovery window. The window belongs to a
- * project, or to a domain with its projects. The resume ignores protections, because it only
- * restores.
+ * True for a resume that follows the canceled or refused deletion of a project, or of a domain with
+ * its projects. Such a resume ignores protections, because it only restores.
  */
 export const isUndoOfSuspension = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' &&

@@ -40,7 +40,7 @@ const mayExceedCaps = (operation: Operation): boolean =>
  */
 export function holdAtHourlyCap(transaction: OperationTransaction, step: StepInput): boolean {
   const { operation } = transaction;
-  // A person has released the suspicious deletion of this account, so the cap does not apply.
+  // The cap does not apply to a suspicious deletion, because a person has released this deletion.
   const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
   if (isExempt || step.startedLastHour < step.maxOperationsPerHour) return false;
   holdOperation(

@@ -20,24 +20,24 @@ export type Mode = 'observe' | 'enforce';
  * The states of an operation:
  * - `confirming`: Keystone confirms the change twice, the grace period passes, and the tasks count
  *   the resources (phase `plan`).
- * - `held`: a cap, a protection, a failure or an open question stopped the operation. A person must
- *   release the operation.
+ * - `held`: a cap, drift, a failed Keystone action, possible leftovers or a doubtful list of
+ *   Keystone stopped the operation. A person must release the operation.
  * - `recoverable`: the recovery window of a requested deletion. The account is disabled and
  *   suspended, and a cancellation enables and resumes it. No resource is removed.
  * - `pre-delete`: an administrator requested the deletion of an existing project. The resources
  *   that only a token on this project can remove are removed first.
  * - `running`: the tasks remove, suspend, resume or create the resources.
  * - `waiting`: the operation of a domain waits for the operations of its projects.
- * - `closing`: all services are empty, and Keystone deletes the project.
+ * - `closing`: all tasks have ended, and the operation deletes the project or domain in Keystone.
  *
  * The end states:
  * - `finished`: for each service, a listing after the last call showed that nothing was left to do.
  * - `observed`: mode `observe`. The resources were counted, and nothing was changed.
- * - `refused`: Keystone still shows the account, or a rule forbids the operation.
+ * - `refused`: Keystone does not confirm the change, or a rule or setting forbids the operation.
  * - `unverified`: resources may be left, because a service was unreachable or the catalog has a
  *   type that no service covers.
  * - `superseded`: a newer operation replaced this one.
- * - `canceled`: a person ended the operation.
+ * - `canceled`: a person, or the operation of the domain, canceled a requested deletion or a plan.
  */
 export const OPERATION_STATES = [
   'recoverable',
@@ -95,14 +95,14 @@ export type Scope =
     };
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
 
-/** The request of an administrator for the cleanup of an account that Keystone still has. */
+/** The request of an administrator for the cleanup or the plan of an account that Keystone has. */
 export interface CleanupRequest {
   readonly by: string;
   readonly reason: string;
   readonly at: number;
   /**
-   * True if Keystone showed the account as enabled. The administrator then typed the name of the
-   * account to confirm the request.
+   * True if Keystone showed the account as enabled, at the request or when the operation last
+   * recorded the state.
    */
   readonly enabled: boolean;
 }
@@ -211,7 +211,7 @@ export interface Operation {
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Set for suspend, resume and provision, and for a cleanup that a rule of the policy decided. */
+  /** Set for suspend, resume, provision, and a cleanup about which a rule of the policy decided. */
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
   readonly plan?: ApprovedPlan | undefined;

@@ -20,15 +20,16 @@ const LISTING_LAG_MILLIS = 30_000;
  */
 const MAX_TOTAL_RETRY_AFTER_MILLIS = 24 * 3_600_000;
 
-/** The state of a task in this phase while a run is under way. */
+/** Returns the state of the task while a run of its phase is under way. */
 export const stateUnderWay = ({ phase }: Task): TaskState =>
   phase === 'plan' ? 'planning' : 'requested';
 
 type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
 /**
- * Requests the next run of a task whose run ended with work left. The task is dead-lettered if it
- * has made no progress for the stall timeout and the reason is an error.
+ * Requests the next run of a task whose run ended with work left. If the run reported an error or
+ * listed removed resources again, and the task has made no progress for the stall timeout, the task
+ * is dead-lettered instead.
  */
 export function applyUnfinishedRun(
   transaction: OperationTransaction,
@@ -72,7 +73,7 @@ export function applyFailedRun(
 ): void {
   // A run that removed a resource made progress, even if it ended with an error.
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
-  // The service would refuse the call again, so the operator must act first (class `Denied`).
+  // Class `Denied`: the service would refuse the call again, so an operator must act first.
   if (!task.runProgressed && (error.class === 'Denied' || attempts >= step.maxAttempts)) {
     deadLetterTask(transaction, { ...task, attempts }, error, step.now);
     return;

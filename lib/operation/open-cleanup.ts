@@ -48,7 +48,8 @@ export interface OperationWithMessages {
  * - A request or rerun of a person opens a new generation. The caller ensures that no operation of
  *   the account is open.
  * - A notification continues an operation that is held because Keystone's lists may be wrong.
- * - A refused operation is continued, because the new notification may be true.
+ * - A refused operation is continued, because the new notification may be true. If an administrator
+ *   requested the refused operation, the deletion opens a new generation instead.
  * - A new deletion ({@link isNewDeletion}) opens a new generation. If the last operation has not
  *   ended, the new one opens after its end.
  * - If the last operation is `observed` and the mode is now `enforce`, the deletion opens a new

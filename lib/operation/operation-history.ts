@@ -12,8 +12,8 @@ export const cleanupsOf = (operations: readonly Operation[]): Operation[] =>
   operations.filter(({ action }) => action === 'cleanup');
 
 /**
- * True if an operation may have suspended resources that no later operation has resumed. The
- * project needs a resume when it is enabled.
+ * True if an operation may have suspended resources of the project that no later operation has
+ * resumed. The project then needs a resume when it is enabled.
  */
 export function mayBeSuspended(operations: readonly Operation[]): boolean {
   for (const { action, mode, startedAt, state } of suspendsAndResumesOf(operations)) {
@@ -40,8 +40,8 @@ export function isSuspended(operations: readonly Operation[]): boolean {
 
 /**
  * Users only. True if a suspension has listed the resources that depend on the user, and no later
- * resume has compared its own list with the list of the suspension. The user then needs a resume
- * when it is enabled.
+ * resume has compared its own list with the list of the suspension. Such a user needs a resume when
+ * the user is enabled.
  */
 function hasUncomparedListing(operations: readonly Operation[]): boolean {
   const newestListing = suspendsAndResumesOf(operations).find(({ state }) => state === 'observed');

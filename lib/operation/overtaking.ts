@@ -81,8 +81,8 @@ export function isChainCountedEmpty(transaction: OperationTransaction, id: TaskI
 
 /**
  * Returns the overtaken tasks that may still create resources in the service of this task. This
- * task runs once more when they have ended. Omits an overtaken task that cannot run again: its
- * resources already exist, so the next run of this task lists them.
+ * task runs once more when they have ended. An overtaken task that cannot run again is omitted: all
+ * resources that it created already exist, so the next run of this task lists them.
  */
 export function tasksStillOvertaken(
   transaction: OperationTransaction,

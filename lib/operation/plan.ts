@@ -13,7 +13,7 @@ export interface PlannedResource {
   readonly createdAt?: number | undefined;
 }
 
-/** The stored listing of one resource type in one region. A long listing has several pages. */
+/** One page of the stored listing of a resource type in a region. */
 export interface PlanPage {
   readonly service: ServiceName;
   readonly region: string;
@@ -37,7 +37,7 @@ export interface PlannedService {
   /** Why the service has no resources or could not be listed. */
   readonly because: string | undefined;
   readonly types: readonly PlannedType[];
-  /** Types that the propagator can list only after the deletion of the project has begun. */
+  /** Types that the plan could not list, for example because only a token on the project can. */
   readonly unlisted: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export interface Plan {
   readonly requestedBy: string;
   readonly openedAt: number;
   readonly endedAt: number | undefined;
-  /** SHA-256 over all entries of the plan; `undefined` while services are still being listed. */
+  /** SHA-256 over all entries of the plan; `undefined` unless the plan is complete. */
   readonly digest: string | undefined;
   readonly resources: number;
   readonly services: readonly PlannedService[];

@@ -9,7 +9,7 @@ export function isProjectDeleted(cleanup: Operation | undefined): boolean {
   return confirmedAt.length > 0 || (keystoneAction?.what === 'delete' && keystoneAction.done);
 }
 
-/** True if the project of the cleanup is deleted, or disabled after its phase `pre-delete`. */
+/** True if the project of the cleanup is deleted, or disabled after phase `pre-delete`. */
 export function isProjectDisabled(cleanup: Operation | undefined): boolean {
   if (!cleanup) return false;
   return isProjectDeleted(cleanup) || hasPassedDisable(cleanup) || isHeldAfterDisable(cleanup);

@@ -13,7 +13,10 @@ export interface Reminder {
  * (`recovery.ts`).
  */
 export interface Recovery {
-  /** True if the account was enabled at the request. The operation then disables the account. */
+  /**
+   * True if the account was enabled at the request, or if an earlier recovery window may have
+   * disabled the account.
+   */
   readonly wasEnabled: boolean;
   /**
    * False if the operation certainly did not disable the account: an error came before the call was

@@ -40,8 +40,8 @@ export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
 
 /**
- * Returns the opened cleanup with a recovery window. The operation disables the account now, and
- * asks Keystone at the end of the window. `suspension`: the suspend operation that the request
+ * Returns the opened cleanup with a recovery window. The operation disables an enabled account now,
+ * and asks Keystone at the end of the window. `suspension`: the suspend operation that the request
  * opened. `earlierRecovery`: the window of the operation that this operation replaces.
  */
 export function withRecoveryWindow(
@@ -94,7 +94,8 @@ export function withRecoveryWindow(
 
 /**
  * True if the operation may have disabled the account for its recovery window. A cancellation then
- * enables the account again. A removal that needs a token on the project also enables the account.
+ * enables the account again. If resources can be removed only with a token on the project, the
+ * operation also enables the account after the window.
  */
 export const mayHaveDisabledAccount = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
@@ -102,7 +103,8 @@ export const mayHaveDisabledAccount = (recovery: Recovery | undefined): boolean 
 /**
  * Returns the window after an attempt to disable its account:
  *
- * - If no call was sent and Keystone showed the account as enabled, `hasDisabled` becomes false.
+ * - If no call was sent, Keystone showed the account as enabled, and no earlier attempt has set
+ *   `hasDisabled`, it becomes false.
  * - If `hasDisabled` is false and Keystone showed the account as disabled right before the call, a
  *   person has disabled the account. `hasDisabled` stays false.
  * - After any other call that was sent, `hasDisabled` becomes true.

@@ -6,7 +6,10 @@ const CHANGE_IN_KEYSTONE = {
   provision: 'created',
 } as const;
 
-/** Returns how an action is started. Commands start these actions for projects only. */
+/**
+ * Returns the advice how the action is started for the account. Commands start these actions for
+ * projects only.
+ */
 export function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
   return type === 'project'
     ? `Type: propagator project ${action} ${id} --reason "…"`

@@ -134,7 +134,7 @@ export class OperationTransaction {
       this.operation = { ...this.operation, keystoneAction: { ...keystoneAction, done: true } };
   }
 
-  /** Discards the collected messages, because no run may follow in a canceled operation. */
+  /** Discards the messages and dead letters that were collected so far. */
   dropMessages(): void {
     this.messages.length = 0;
     this.deadLetters.length = 0;

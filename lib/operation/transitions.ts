@@ -19,7 +19,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
     'superseded',
     'canceled',
   ],
-  // To `confirming`: a person released an operation that was held before Keystone was asked.
+  // To `confirming`: the operation was held because Keystone's lists may be wrong, and a person
+  // released the operation or a notification announced the deletion.
   // To `refused`: Keystone lists the account again, or a newer request of an administrator replaces
   // the operation.
   held: [
@@ -36,7 +37,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   running: ['held', 'closing', 'finished', 'unverified', 'superseded', 'canceled'],
   // To `running`: the project was enabled again before its deletion, so the services are listed
   // again.
-  // To `canceled`: Keystone refuses the deletion.
+  // To `canceled`: a person canceled the operation, and Keystone still shows the account.
   closing: ['running', 'held', 'finished', 'unverified', 'canceled'],
   // To `closing`: the deletion of a domain was requested, and every project of it is deleted.
   // To `held`: Keystone refuses to disable the domain.

@@ -95,7 +95,7 @@ function operationCauses({ operation, tasks, now, recoverableUntil }: WaitInput)
   return [{ ...causeWithoutActor(on, openedAt), advice: windowAdvice(id) }];
 }
 
-/** Returns a cause that ends although no person acts. */
+/** Returns a cause that ends without the action of a person. */
 const causeWithoutActor = (on: string, since: number): WaitCause => ({
   on,
   since,
@@ -105,7 +105,10 @@ const causeWithoutActor = (on: string, since: number): WaitCause => ({
   deadLetter: false,
 });
 
-/** Returns the failed revert of a Keystone action. `failure` is set only for reverts. */
+/**
+ * Returns the cause if a Keystone action that reverts an earlier change has failed. Only such an
+ * action has `failure`.
+ */
 function failedActionCauses({ id, keystoneAction, scope }: Operation): WaitCause[] {
   if (!keystoneAction?.failure || keystoneAction.done) return [];
   const { failure, since, what } = keystoneAction;

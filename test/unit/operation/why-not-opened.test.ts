@@ -32,7 +32,7 @@ describe('the request of an administrator that opens no operation', () => {
       'a project that no operation suspended',
       'resume' as const,
       [],
-      /^the suspension changed nothing, so there is nothing to resume$/,
+      /^no resource is suspended, so there is nothing to resume$/,
     ],
   ])('names %s as the reason', (_, action, allOperations, reason) => {
     const input = inputOf(action, allOperations);
