@@ -8,7 +8,7 @@ export interface TwoApproverRules {
   readonly domain: boolean;
   /** A plan that lists more resources than this number needs two approvals. */
   readonly resources: number | undefined;
-  /** A plan for a project with one of these tags in Keystone needs two approvals. */
+  /** A plan that includes a project with one of these tags in Keystone needs two approvals. */
   readonly tags: readonly string[];
 }
 

@@ -26,7 +26,7 @@ export interface KeystoneFacts {
      */
     readonly isProjectBound: boolean;
   };
-  /** `undefined`: the permission was not checked, because the decision does not depend on it. */
+  /** A permission is `undefined` if it was not checked, because the decision does not need it. */
   readonly updatePermission: Permission | undefined;
   readonly revokeRolePermission: Permission | undefined;
   readonly deletePermission: Permission | undefined;

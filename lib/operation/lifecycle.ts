@@ -20,7 +20,7 @@ export interface OpenLifecycleInput {
   readonly cause: Cause;
   /** All operations about the account, of every action. */
   readonly allOperations: readonly Operation[];
-  /** The mode of the settings. The policy can only make it `observe`. */
+  /** The mode of the settings. The policy can only change this mode to `observe`. */
   readonly mode: Mode;
   readonly now: number;
   readonly protectedBecause: string | undefined;

@@ -18,8 +18,8 @@ export type Mode = 'observe' | 'enforce';
 
 /**
  * The states of an operation:
- * - `confirming`: Keystone confirms the change twice, the grace period passes, and the tasks count
- *   the resources (phase `plan`).
+ * - `confirming`: Keystone confirms the change, the grace period passes, and the tasks count the
+ *   resources (phase `plan`).
  * - `held`: a cap, drift, a failed Keystone action, possible leftovers or a doubtful list of
  *   Keystone stopped the operation. A person must release the operation.
  * - `recoverable`: the recovery window of a requested deletion. The account is disabled and
@@ -34,9 +34,9 @@ export type Mode = 'observe' | 'enforce';
  * - `finished`: for each service, a listing after the last call showed that nothing was left to do.
  * - `observed`: mode `observe`. The resources were counted, and nothing was changed.
  * - `refused`: Keystone does not confirm the change, or a rule or setting forbids the operation.
- * - `unverified`: resources may be left, because a service was unreachable or the catalog has a
- *   type that no service covers.
- * - `superseded`: a newer operation replaced this one.
+ * - `unverified`: resources may be left, because part of the cloud could not be listed or is not
+ *   covered, or because a project of the domain was not deleted.
+ * - `superseded`: the state in Keystone changed, or a newer operation replaced this one.
  * - `canceled`: a person, or the operation of the domain, canceled a requested deletion or a plan.
  */
 export const OPERATION_STATES = [
@@ -163,7 +163,8 @@ export interface Operation {
   readonly action: Action;
   readonly scope: Scope;
   /**
-   * Counts the operations about this account, from 1. Each new deletion of the same id and each
+   * Counts the operations about this account, from 1. Cleanups, plans and provisions are counted
+   * separately, suspends and resumes together. Each new deletion of the same id and each
    * rerun is a new generation.
    */
   readonly generation: number;
@@ -185,7 +186,7 @@ export interface Operation {
   /** Domains only: the operations about the projects of the domain. */
   readonly children: readonly OperationId[];
   readonly hold: Hold | undefined;
-  /** Set when an administrator requested the operation. */
+  /** Set when an administrator requested the cleanup or the plan. */
   readonly request: CleanupRequest | undefined;
   /** Set when a person ran an ended operation again. */
   readonly rerun: Rerun | undefined;

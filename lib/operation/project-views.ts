@@ -16,7 +16,10 @@ export interface ProjectView {
   readonly resources: ResourceTypeCount | undefined;
 }
 
-/** Returns the projects of a domain in the order in which they are deleted. */
+/**
+ * Returns the projects of a domain: first the projects of its plan in the order in which they are
+ * deleted, then the other projects that have an operation.
+ */
 export function projectViews(
   { projects = [] }: Operation,
   children: readonly Operation[],

@@ -13,7 +13,7 @@ export interface OpenProvisionInput {
   readonly cause: Cause;
   /** All operations about the project, of every action. */
   readonly allOperations: readonly Operation[];
-  /** The mode of the settings. The policy can only make it `observe`. */
+  /** The mode of the settings. The policy can only change this mode to `observe`. */
   readonly mode: Mode;
   readonly now: number;
   readonly protectedBecause: string | undefined;
@@ -29,8 +29,8 @@ export const provisionsOf = (operations: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * True if the last provision of the project was superseded because the project was disabled. The
- * provision is repeated when the project is enabled.
+ * True if the last provision of the project was superseded, for example because the project was
+ * disabled. The provision is repeated when the project is enabled.
  */
 export const awaitsProvision = (operations: readonly Operation[]): boolean =>
   provisionsOf(operations)[0]?.state === 'superseded';

@@ -6,7 +6,7 @@ import { moveOperation } from './transitions.ts';
 /** The recovery window that a request or the policy asks for. */
 export interface RecoveryWindow {
   readonly lengthMillis: number;
-  /** A reminder is published this long before the end of the window, for each of the values. */
+  /** For each value, a reminder is published this long before the end of the window. */
   readonly remindMillis: readonly number[];
 }
 

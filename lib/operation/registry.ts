@@ -2,7 +2,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 
 /** One endpoint of a service. */
 export interface Endpoint {
-  /** `public`, `internal`, `admin`. */
+  /** The kind of the endpoint: `public`, `internal` or `admin`. */
   readonly interface: string;
   /** The URL as Keystone shows it. In an administrator's list it contains placeholders. */
   readonly url: string;

@@ -7,7 +7,7 @@ const CHANGE_IN_KEYSTONE = {
 } as const;
 
 /**
- * Returns the advice how the action is started for the account. Commands start these actions for
+ * Returns the advice on how the action is started for the account. Commands start these actions for
  * projects only.
  */
 export function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {

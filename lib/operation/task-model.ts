@@ -13,8 +13,8 @@ import type { Verifications } from './verification.ts';
  *   operator must act.
  *
  * The end states:
- * - `finished`: a listing after the removals was empty. In mode `observe`: the resources were
- *   counted.
+ * - `finished`: a listing after the last change showed that nothing was left to do. In mode
+ *   `observe`: the resources were counted.
  * - `skipped`: the cloud lacks the service, or the service is off by default.
  * - `unreachable`: the resources can no longer be listed or removed.
  */

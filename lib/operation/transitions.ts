@@ -6,8 +6,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   // To `recoverable`, in one of four cases:
   // - The deletion was requested with a recovery window.
   // - Keystone's 404 before the end of the window was wrong.
-  // - Keystone shows the project as enabled at the end of the window.
-  // - A canceled operation waits for the call that disables the project.
+  // - Keystone shows the account as enabled at the end of the window.
+  // - A canceled operation waits for the call that disables the account.
   confirming: [
     'recoverable',
     'pre-delete',

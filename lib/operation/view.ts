@@ -10,7 +10,7 @@ export interface OperationView {
   readonly tasks: readonly Task[];
   readonly resources: ResourceTypeCount;
   readonly waitsOn: readonly WaitCause[];
-  /** Domains only: its projects, the deepest first. */
+  /** Domains only: the projects of the domain, in the order of {@link projectViews}. */
   readonly projects?: readonly ProjectView[] | undefined;
   /**
    * Reruns only: the resources that the rerun found in addition to the leftovers of the earlier

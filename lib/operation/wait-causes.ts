@@ -39,7 +39,7 @@ export interface WaitInput {
 
 /**
  * Returns every reason why an operation waits. An ended operation can only wait for a Keystone
- * action that restores its account.
+ * action that reverts an earlier change.
  */
 export const waitCausesOf = (input: WaitInput): WaitCause[] => [
   ...(hasEnded(input.operation) ? [] : causesOfOpenOperation(input)),
