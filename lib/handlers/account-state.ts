@@ -40,8 +40,9 @@ export async function fetchAccountState(
 }
 
 /**
- * Returns the domain of the operation's project if only the domain is disabled, and the project is
- * deleted with it. Returns `undefined` in all other cases. Throws when the answer is not certain.
+ * Returns the domain of the operation's project if the domain is disabled, the project itself is
+ * enabled, and the project is deleted with its domain. Returns `undefined` in all other cases.
+ * Throws when the answer is not certain.
  */
 export async function findDisabledDomain(
   operation: Operation,
@@ -60,8 +61,8 @@ export async function findDisabledDomain(
 }
 
 /**
- * Returns the options for `checkDeletion` on the operation's project. They are set only if the
- * project is deleted with its domain.
+ * Returns the options for `checkDeletion` on the operation's project, or `undefined` if the project
+ * is not deleted with its domain.
  */
 export const deletionCheckOptions = (operation: Operation): DeletionCheckOptions | undefined =>
   isPartOfDomainDeletion(operation) ? { deletedWithDomain: true } : undefined;

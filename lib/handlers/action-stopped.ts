@@ -13,7 +13,8 @@ import type { ErrorReport } from '../shared/errors.ts';
 
 /**
  * In these states, an accepted cancellation stops the next Keystone action. The operation has
- * stored the cancellation and ends at a later message. The message of the action may arrive first.
+ * stored the cancellation, and ends when it handles a later message. The message of the Keystone
+ * action may arrive before this later message.
  */
 const CANCELABLE_STATES = ['pre-delete', 'waiting', 'closing'];
 
@@ -98,7 +99,10 @@ export const stateBeforeDisable = (
 ): Pick<KeystoneActionResult, 'accountState'> =>
   what === 'disable' && accountState !== undefined ? { accountState } : {};
 
-/** Returns the error of a Keystone action that was not sent. The action is retried later. */
+/**
+ * Returns the error of a Keystone action that was not sent. With the code of this error, the action
+ * is retried later.
+ */
 export const actionStoppedError = ({
   message,
   advice = '',

@@ -117,8 +117,8 @@ async function answerIfAbsent(
 ): Promise<CleanupAnswer> {
   const { scope, order } = operation;
   if (protectionReason) return { keystoneAnswer: { kind: 'protected', because: protectionReason } };
-  // The order of an operation is saved with the first answer. Later lists of Keystone do not change
-  // this order.
+  // The order of an operation is saved with the first answer. A service that is added to Keystone
+  // later does not change this order.
   const snapshot =
     scope.type === 'domain' || order.length > 0
       ? undefined

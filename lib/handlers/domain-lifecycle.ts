@@ -65,7 +65,10 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
   return keystoneState?.kind === 'present' && keystoneState.account.enabled === false;
 }
 
-/** Returns the refusal of an operation for whose account Keystone shows another account (`id`). */
+/**
+ * Returns the refusal of an operation. `id`: the id of the other account that Keystone shows for
+ * the id of the operation's account.
+ */
 export const similarIdAnswer = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,

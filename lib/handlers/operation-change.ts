@@ -26,7 +26,7 @@ export interface ChangeDeps {
 const MAX_CONFLICTS = 20;
 const HOUR_MILLIS = 3_600_000;
 
-/** Returns an event, with data from the store. Called again after each lock conflict. */
+/** Returns an event that contains data from the store. Called again after each lock conflict. */
 export type StoredEventSource = (operation: Operation) => Promise<StepEvent>;
 
 /**

@@ -108,8 +108,9 @@ const driftBlocker = ({ of: planId, allowedDrift }: ApprovedPlan): Blocker => ({
 });
 
 /**
- * Records the resources that the run wants to remove in addition to the plan, up to the allowed
- * number. Returns the keys of all resources that the operation has recorded, in any run.
+ * Records the resources that the run will remove although the plan does not list them (`keys`), up
+ * to the allowed number. Returns the keys of all resources that the runs of the operation have
+ * recorded.
  */
 async function recordDriftUpToLimit(
   { id }: Operation,

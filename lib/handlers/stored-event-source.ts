@@ -13,7 +13,7 @@ interface StoredEventDeps {
 /**
  * Returns the id of the operation that a message changes, and a function that returns the event of
  * the change. The function reads from the store the data that the event needs and the message does
- * not contain. Returns `undefined` for account events that only external subscribers use.
+ * not contain. Returns `undefined` if no case below handles the type of the message.
  */
 export function storedEventSourceOf(
   message: Message,

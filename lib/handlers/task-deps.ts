@@ -25,7 +25,8 @@ export interface TaskDeps {
   /** A run may begin removals during this number of milliseconds after its start. */
   readonly budgetMillis: number;
   /**
-   * Aborted when the process stops. The run then begins no further removals and reports `again`.
+   * Aborted when the process stops. The run then begins no further removals, and reports `again` if
+   * resources are left.
    */
   readonly stopping?: AbortSignal;
   /**

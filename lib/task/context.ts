@@ -102,7 +102,7 @@ export interface ServiceApi {
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; hasMore: boolean }>;
-  /** Returns the same API, whose calls report each complete answer to the watch. */
+  /** Returns a copy of this API whose calls report each complete answer to the watch. */
   withWatch?(watch: SilenceWatch): ServiceApi;
 }
 

@@ -7,8 +7,8 @@ import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists the resources of those types in `leftBySuspend` that have `warns`. A suspension cannot
- * change these resources. They act or expire during the suspension, for example leases. Returns one
+ * Lists the resources of each entry of `leftBySuspend` that has `warns`. A suspension cannot change
+ * these resources. They act or expire during the suspension, for example leases. Returns one
  * condition for each type of which the project has resources. A failed listing must not stop the
  * suspension, so it becomes a condition, too.
  */

@@ -8,7 +8,7 @@ import type { Outcome } from './run-outcome.ts';
 /** The part of the input of a run that its report needs. */
 export interface ReportInput {
   readonly service: string;
-  /** The command of the operator that compares the service with the profile again. */
+  /** The command with which an operator compares the service with the profile again. */
   readonly compareCommand: string;
   /**
    * True if the run changes existing resources and settings that differ from the profile. Otherwise

@@ -47,8 +47,8 @@ export class RunCounter {
   }
 
   /**
-   * The ids of earlier runs and of this run, as text of an `IdFilter`; `undefined` before the first
-   * listing.
+   * The ids of earlier runs and of this run, as the text of an `IdFilter`; `undefined` before the
+   * first listing.
    */
   get seenIds(): string | undefined {
     const filter = IdFilter.from(this.#seenIds);

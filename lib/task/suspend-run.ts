@@ -38,7 +38,7 @@ interface RowToRecord {
  * The next step for one resource. `skip`: suspend does not change the resource and does not count
  * it. `suspended`: the resource needs no change any more. `wait`: the service is changing the
  * resource. `record`: the present state is recorded, and after that the resource is suspended.
- * `change`: a record exists, and the change is made.
+ * `change`: a record already exists, and suspend changes the resource now.
  */
 type RowStep =
   | { readonly kind: 'skip'; readonly condition?: Condition }
